@@ -1,0 +1,42 @@
+"""attnviz draws the attention of transformer models.
+
+The public names load on first use (PEP 562), so that `import attnviz` costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from attnviz.attention import Attention as Attention
+    from attnviz.attention import Tokens as Tokens
+    from attnviz.errors import AttnvizError as AttnvizError
+    from attnviz.model import Model as Model
+    from attnviz.model import load as load
+    from attnviz.saved import open as open
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Attention": "attnviz.attention",
+    "Tokens": "attnviz.attention",
+    "AttnvizError": "attnviz.errors",
+    "Model": "attnviz.model",
+    "load": "attnviz.model",
+    "open": "attnviz.saved",
+}
+__all__ = ["Attention", "AttnvizError", "Model", "Tokens", "load", "open"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'attnviz' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,311 @@
+"""Attention: what was computed, as one plain value, the same for every model.
+
+Nothing here knows how the numbers came about. Methods that draw, analyse or save import the views, the renderers
+or the analyses inside the method, so that holding an Attention costs NumPy and nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attnviz.errors import InputError, SelectionError, one_of
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from matplotlib.figure import Figure as MatplotlibFigure
+    from numpy.typing import NDArray
+
+STREAMS = ("self", "encoder", "decoder", "cross")
+
+# A character of several bytes (so never an ASCII one), and which of its pieces this is.
+_GOES_ON = re.compile(r"◌?(\\[xuU][0-9a-f]+|[^\x00-\x7f])[₂₃₄]")
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The tokens along one axis, all tuples of one length.
+
+    text: what a person reads; ids: vocabulary ids, -1 where there is none; words: index of the word a token belongs
+    to, -1 for none; special: added by the tokenizer; segments: 0 for the first text, 1 for the pair; spans: first and
+    last-plus-one character in the text, or () where unknown.
+    """
+
+    text: tuple[str, ...]
+    ids: tuple[int, ...]
+    words: tuple[int, ...]
+    special: tuple[bool, ...]
+    segments: tuple[int, ...]
+    spans: tuple[tuple[int, int], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.text)
+
+    @classmethod
+    def plain(cls, text: Sequence[str], ids: Sequence[int] | None = None) -> Tokens:
+        """Tokens about which only their labels (and perhaps ids) are known: each is its own word, none is special."""
+        n = len(text)
+        return cls(
+            text=tuple(map(str, text)),
+            ids=tuple(map(int, ids)) if ids is not None else (-1,) * n,
+            words=tuple(range(n)),
+            special=(False,) * n,
+            segments=(0,) * n,
+        )
+
+    def take(self, index: Iterable[int]) -> Tokens:
+        """The tokens at these places, in this order."""
+        places = [int(i) for i in index]
+
+        def pick(values: tuple[Any, ...]) -> tuple[Any, ...]:
+            return tuple(values[i] for i in places) if values else ()
+
+        return Tokens(*(pick(getattr(self, name)) for name in ("text", "ids", "words", "special", "segments", "spans")))
+
+    def groups(self) -> list[list[int]]:
+        """Neighbouring tokens that belong to one word, in order; a token without a word stands alone."""
+        found: list[list[int]] = []
+        last: tuple[int, int] | None = None
+        for i, (word, segment) in enumerate(zip(self.words, self.segments, strict=True)):
+            key = None if word < 0 else (word, segment)
+            if key is not None and key == last:
+                found[-1].append(i)
+            else:
+                found.append([i])
+            last = key
+        return found
+
+    def merged(self) -> Tokens:
+        """Words instead of pieces, each with its first piece's id, word and segment."""
+        return _merged(self, self.groups())
+
+
+@dataclass(frozen=True, eq=False)
+class Attention:
+    """Attention weights of one stream of one model for one input.
+
+    weights: float32 [layer, head, query, key], after softmax; 0 where attending was not allowed.
+    mask: bool [layer or 1, query, key], True where attending was allowed; None where unknown (a foreign file).
+    queries, keys: the tokens along the two axes.
+    layers, heads: true indices in the model. A mean leaves an axis of length 1 and all averaged indices here.
+    stream: self | encoder | decoder | cross.
+    grid: (rows, columns) of an image's patches, or None.
+    cell: tokens to a cell, 1 unless pooled.
+    reduced: '' or what was averaged or pooled, in words fit for a picture.
+    meta: what made it (JSON values only): digest, seed, version, notes, ...
+    """
+
+    weights: NDArray[np.float32]
+    mask: NDArray[np.bool_] | None
+    queries: Tokens
+    keys: Tokens
+    layers: tuple[int, ...]
+    heads: tuple[int, ...]
+    stream: str = "self"
+    model: str = ""
+    grid: tuple[int, int] | None = None
+    cell: int = 1
+    reduced: str = ""
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        wanted = (len(self.queries), len(self.keys))
+        if self.weights.ndim != 4 or self.weights.shape[2:] != wanted:
+            raise InputError(
+                f"weights must be [layer, head, {wanted[0]} queries, {wanted[1]} keys]; got {list(self.weights.shape)}"
+            )
+        if self.mask is not None and (
+            self.mask.shape[1:] != wanted or self.mask.shape[0] not in (1, self.weights.shape[0])
+        ):
+            raise InputError(
+                f"mask must be [{self.weights.shape[0]} or 1, {wanted[0]}, {wanted[1]}]; got {list(self.mask.shape)}"
+            )
+        if self.stream not in STREAMS:
+            raise InputError(one_of("stream", self.stream, STREAMS))
+
+    # The contract's flat names for the two token axes.
+    query_tokens = property(lambda self: self.queries.text)
+    query_ids = property(lambda self: self.queries.ids)
+    query_words = property(lambda self: self.queries.words)
+    query_special = property(lambda self: self.queries.special)
+    query_segments = property(lambda self: self.queries.segments)
+    key_tokens = property(lambda self: self.keys.text)
+    key_ids = property(lambda self: self.keys.ids)
+    key_words = property(lambda self: self.keys.words)
+    key_special = property(lambda self: self.keys.special)
+    key_segments = property(lambda self: self.keys.segments)
+
+    def __repr__(self) -> str:
+        n_layers, n_heads, n_query, n_key = self.weights.shape
+        note = f", {self.reduced}" if self.reduced else ""
+        return (
+            f"<Attention {self.model} {self.stream}: {n_layers} layers x {n_heads} heads x "
+            f"{n_query} queries x {n_key} keys{note}>"
+        )
+
+    def select(self, layers: Iterable[int] | int | None = None, heads: Iterable[int] | int | None = None) -> Attention:
+        """Only these layers and heads, by their true indices in the model (a negative one counts from the end).
+
+        Raises SelectionError if one of them is not held, or if an averaged axis is to be taken apart.
+        """
+        at_layers = _places("layer", layers, self.layers, self.weights.shape[0])
+        at_heads = _places("head", heads, self.heads, self.weights.shape[1])
+        mask = self.mask
+        if mask is not None and mask.shape[0] > 1 and at_layers is not None:
+            mask = mask[at_layers]
+        weights = self.weights if at_layers is None else self.weights[at_layers]
+        weights = weights if at_heads is None else weights[:, at_heads]
+        return replace(
+            self,
+            weights=weights,
+            mask=mask,
+            layers=self.layers if at_layers is None else tuple(self.layers[i] for i in at_layers),
+            heads=self.heads if at_heads is None else tuple(self.heads[i] for i in at_heads),
+        )
+
+    def words(self) -> Attention:
+        """Words instead of pieces: weights are summed over a word's keys and averaged over its queries.
+
+        Rows still sum to what they summed to. Raises InputError after pooling: a cell has no words.
+        """
+        if self.cell > 1:
+            raise InputError("words cannot be taken from pooled attention", "ask for words first, without cells")
+        rows, cols = self.queries.groups(), self.keys.groups()
+        if len(rows) == len(self.queries) and len(cols) == len(self.keys):
+            return self
+        row_starts, col_starts = [g[0] for g in rows], [g[0] for g in cols]
+        sizes = np.array([len(g) for g in rows], np.float32)
+        weights = np.add.reduceat(self.weights, col_starts, axis=-1)
+        weights = np.add.reduceat(weights, row_starts, axis=-2) / sizes[:, None]
+        mask = self.mask
+        if mask is not None:
+            mask = np.logical_or.reduceat(np.logical_or.reduceat(mask, col_starts, axis=-1), row_starts, axis=-2)
+        return replace(
+            self,
+            weights=weights.astype(np.float32, copy=False),
+            mask=mask,
+            queries=_merged(self.queries, rows),
+            keys=_merged(self.keys, cols),
+            reduced=_also(self.reduced, "words: sum over keys, mean over queries"),
+        )
+
+    def without_special(self, renormalise: bool = False) -> Attention:
+        """Without the rows and columns of special tokens ([CLS], </s>, ...).
+
+        renormalise: divide each row by what is left of it, so that it sums to 1 again (a row with nothing left stays 0).
+        Raises InputError if nothing would be left.
+        """
+        rows = [i for i, special in enumerate(self.query_special) if not special]
+        cols = [i for i, special in enumerate(self.key_special) if not special]
+        if not rows or not cols:
+            raise InputError("only special tokens: nothing is left without them")
+        weights = self.weights[:, :, rows][..., cols]
+        note = "special tokens left out"
+        if renormalise:
+            total = weights.sum(-1, keepdims=True)
+            weights = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
+            note += ", rows renormalised"
+        dropped = len(rows) < len(self.queries) or len(cols) < len(self.keys)
+        return replace(
+            self,
+            weights=weights,
+            mask=None if self.mask is None else self.mask[:, rows][..., cols],
+            queries=self.queries.take(rows),
+            keys=self.keys.take(cols),
+            reduced=_also(self.reduced, note) if dropped else self.reduced,
+        )
+
+    def mean(self, over: str) -> Attention:
+        """The mean over "heads" or over "layers". The axis stays, with length 1."""
+        if over not in ("heads", "layers"):
+            raise SelectionError(one_of("mean", over, ("heads", "layers")))
+        axis = 1 if over == "heads" else 0
+        mask = self.mask
+        if over == "layers" and mask is not None and mask.shape[0] > 1:
+            mask = mask.any(0, keepdims=True)
+        count = self.weights.shape[axis]
+        return replace(
+            self,
+            weights=self.weights.mean(axis, keepdims=True, dtype=np.float64).astype(np.float32),
+            mask=mask,
+            reduced=_also(self.reduced, f"mean over {count} {over if count > 1 else over[:-1]}"),
+        )
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write an .npz that `attnviz.open` and plain NumPy read (no pickle in it)."""
+        from attnviz.render.data import save_npz
+
+        save_npz(self, path)
+
+    def heatmap(self, **options: Any) -> MatplotlibFigure:
+        """One panel a head as a matplotlib Figure. Options: see `attnviz.views.heatmap.heatmap`."""
+        from attnviz.render.image import draw
+        from attnviz.views.heatmap import heatmap
+
+        return draw(heatmap(self, **options))
+
+    def _repr_png_(self) -> bytes:
+        from attnviz.render.image import to_bytes
+        from attnviz.views.heatmap import heatmap
+
+        return to_bytes(heatmap(self), "png")
+
+    def _repr_html_(self) -> str:
+        import base64
+        from html import escape
+
+        picture = base64.b64encode(self._repr_png_()).decode("ascii")
+        return f'<img alt="{escape(repr(self), quote=True)}" src="data:image/png;base64,{picture}">'
+
+
+def _places(what: str, wanted: Iterable[int] | int | None, have: tuple[int, ...], length: int) -> list[int] | None:
+    """Positions along an axis of the true indices `wanted`; None for all of them."""
+    if wanted is None:
+        return None
+    asked = [wanted] if isinstance(wanted, (int, np.integer)) else [int(i) for i in wanted]
+    if length != len(have):
+        raise SelectionError(f"{what}s were averaged: {what} {asked[0] if asked else ''} cannot be taken out again")
+    if not asked:
+        raise SelectionError(f"no {what} was named")
+    places = []
+    for index in asked:
+        true = have[index] if -len(have) <= index < 0 else index
+        if true not in have:
+            shown = f"{have[0]}-{have[-1]}" if len(have) > 1 else str(have[0])
+            raise SelectionError(f"{what} {index} is not there; {what}s {shown} are")
+        places.append(have.index(true))
+    return places
+
+
+def _merged(tokens: Tokens, groups: list[list[int]]) -> Tokens:
+    first = tokens.take(g[0] for g in groups)
+    text = []
+    for group in groups:
+        word = tokens.text[group[0]]
+        for i in group[1:]:
+            word = _piece(word, tokens.text[i])
+        text.append(word)
+    spans = tuple((tokens.spans[g[0]][0], tokens.spans[g[-1]][1]) for g in groups) if tokens.spans else ()
+    return replace(first, text=tuple(text), spans=spans)
+
+
+def _piece(word: str, label: str) -> str:
+    """The word so far and the next piece of it, without the marks that only tell pieces apart (see tokens/labels.py).
+
+    WordPiece's `##` says that a piece follows, `日₂` that it goes on with the character before it, `◌` that a mark has
+    lost its letter; a first piece `␣` is the word's own leading space.
+    """
+    if label.startswith("##") and len(label) > 2:
+        return word + label[2:]
+    if (more := _GOES_ON.match(label)) and word.endswith(more[1]):
+        return word + label[more.end() :]
+    return ("" if word == "␣" else word) + label.removeprefix("◌")
+
+
+def _also(reduced: str, note: str) -> str:
+    return f"{reduced}; {note}" if reduced else note

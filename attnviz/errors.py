@@ -1,0 +1,58 @@
+"""Every error that attnviz raises on purpose.
+
+    AttnvizError (a ValueError)
+    ├── InputError        the text, ids, image or saved attention cannot be used
+    ├── SelectionError    a layer, head, token, stream or option value that is not there
+    ├── ModelError        a model that cannot be found or understood
+    │   ├── ConfigError       its configuration
+    │   └── CheckpointError   its weight or tokenizer files
+    └── OutputError       a file that cannot be written
+
+A message is one line and says what was wanted and what was got; `hint` says what to do next. The command line
+prints both and ends with exit status 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class AttnvizError(ValueError):
+    """Something the user can mend. `hint` is one line on how, or empty."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class InputError(AttnvizError):
+    """The text, ids, image or saved attention cannot be used."""
+
+
+class SelectionError(AttnvizError):
+    """A layer, head, token, stream or option value that is not there."""
+
+
+class ModelError(AttnvizError):
+    """A model that cannot be found or understood."""
+
+
+class ConfigError(ModelError):
+    """A configuration that is incomplete, contradicts itself, or asks for something unknown."""
+
+
+class CheckpointError(ModelError):
+    """A weight or tokenizer file that is missing, damaged or does not fit the configuration."""
+
+
+class OutputError(AttnvizError):
+    """A file that cannot be written."""
+
+
+class AttnvizWarning(UserWarning):
+    """Something that does not stop the work but should be known; the command line shows it as `warning: ...`."""
+
+
+def one_of(what: str, got: object, allowed: Iterable[object]) -> str:
+    """The one wording for "must be one of": `scale must be one of linear, sqrt, log, row; got 'cube'`."""
+    return f"{what} must be one of {', '.join(map(str, allowed))}; got {got!r}"

@@ -1,0 +1,139 @@
+"""Figure: what is to be drawn, with nothing left to decide.
+
+A view turns an Attention into a Figure; a renderer turns a Figure into PNG, SVG, PDF or terminal text. All geometry
+is in points (1/72 inch) from the figure's top left corner. The terminal ignores the geometry and uses the rest, so
+that the two cannot disagree about numbers, labels, limits or titles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from attnviz.views.measure import Typeface
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in points: left and top edge, width and height."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How a value becomes a colour: kind is linear | sqrt | log | row; cmap names a map in render.theme.
+
+    `row` divides each row by its own largest value. `log` runs from `low` (> 0) to `high`.
+    """
+
+    kind: str = "linear"
+    low: float = 0.0
+    high: float = 1.0
+    cmap: str = "viridis"
+    label: str = "attention weight"
+
+    def unit(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Values [row, column] as positions 0 to 1 on the colour map; values beyond the limits are clipped."""
+        values = np.asarray(values, np.float32)
+        if self.kind == "row":
+            peak = values.max(-1, keepdims=True, initial=0.0)
+            values = np.divide(values, peak, out=np.zeros_like(values), where=peak > 0)
+            return np.clip(values, 0, 1)
+        if self.kind == "log":
+            span = np.log(self.high / self.low)
+            return np.clip(np.log(np.maximum(values, self.low) / self.low) / span, 0, 1).astype(np.float32)
+        unit = np.clip((values - self.low) / (self.high - self.low), 0, 1)
+        return np.sqrt(unit) if self.kind == "sqrt" else unit
+
+
+@dataclass(frozen=True)
+class Label:
+    """A piece of text whose baseline runs through a point.
+
+    align: left | center | right, along the line of text; rotation: 0 or 90 degrees, anticlockwise.
+    role: title | subtitle | heading | row | column | axis | tick | bar | note.
+    """
+
+    text: str
+    x: float
+    y: float
+    size: float
+    align: str = "left"
+    rotation: float = 0.0
+    weight: str = "normal"  # normal | bold
+    tone: str = "ink"  # ink | soft | faint: names in render.theme
+    role: str = "note"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A straight line from one point to another, over the panels; width in points, tone as for labels."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    width: float
+    tone: str = "soft"
+
+
+@dataclass(frozen=True, eq=False)
+class MapPanel:
+    """One matrix as coloured cells: rows are queries from top to bottom, columns are keys.
+
+    values: float32 [row, column]; hidden: bool [row, column], True where no attending was allowed (drawn grey).
+    cell_text: strings [row][column] printed in the cells ('' for none) at `cell_size` points, or () for none at all.
+    marks: (row, column) of cells to outline. layer, head: true indices, None where several are in one panel.
+    """
+
+    title: str
+    values: NDArray[np.float32]
+    hidden: NDArray[np.bool_] | None
+    row_labels: tuple[str, ...]
+    col_labels: tuple[str, ...]
+    box: Box
+    cell_text: tuple[tuple[str, ...], ...] = ()
+    cell_size: float = 0.0
+    marks: tuple[tuple[int, int], ...] = ()
+    layer: int | None = None
+    head: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """A picture: its size, its panels, every label with its place, and what the renderers need beside them.
+
+    caption: the whole of what the picture says about itself in one line of text, printed when the picture is bare.
+    notes: one-line remarks that stand on the picture (masked cells, thinned labels, random weights, ...).
+    labels, lines: everything that is drawn beside the panels and the bar, the title and the notes included.
+    bar: the colour bar, lowest colour at the bottom; None if there is none. bar_ticks: (value, place from 0 to 1).
+    face: the fonts that the labels were measured with; font: the name of the first.
+    """
+
+    width: float
+    height: float
+    panels: tuple[MapPanel, ...]
+    scale: Scale
+    title: str = ""
+    subtitle: str = ""
+    caption: str = ""
+    notes: tuple[str, ...] = ()
+    labels: tuple[Label, ...] = ()
+    lines: tuple[Line, ...] = ()
+    bar: Box | None = None
+    bar_ticks: tuple[tuple[float, float], ...] = ()
+    face: Typeface | None = None
+    font: str = ""
+    font_size: float = 9.0
+    dpi: float = 200.0
+    svg_text: str = "keep"
+    meta: dict[str, str] = field(default_factory=dict)
