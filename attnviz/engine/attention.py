@@ -1,0 +1,237 @@
+"""Attention of one layer: projections, scores, softmax, weighted sum, in tiles that collectors look at and forget.
+
+For head h, query i and key j (Vaswani 2017, eq. 1, with the additions that a Spec names):
+
+    score_ij = scale * q_i . k_j  (capped, biased by distance)      weight_ij = softmax over allowed j
+    output_i = sum_j weight_ij v_j
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from os import cpu_count
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from attnviz.engine.collect import Collector, Tile
+from attnviz.engine.masks import Mask
+from attnviz.engine.ops import linear, normalise, softmax_
+from attnviz.engine.positions import DistanceBias, RelativeScores, rotate
+from attnviz.engine.spec import Spec
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from attnviz.engine.run import Tensors
+
+    Array = NDArray[np.float32]
+
+# A whole layer up to this many scores is one tile; beyond, a tile is one key-value head's rows, sized for a cache.
+WHOLE_LAYER = 1 << 19
+TILE = 1 << 17
+
+
+@dataclass(frozen=True, eq=False)
+class Heads:
+    """Queries, keys and values by head: q [n_heads, query, d_head], k and v [n_kv_heads, key, d_head]."""
+
+    q: Array
+    k: Array
+    v: Array | None
+
+
+def project(
+    spec: Spec, tensors: Tensors, prefix: str, x: Array, memory: Array | None, wants_v: bool, kind: str = ""
+) -> Heads:
+    """Q from x [query, d_model]; K and V from memory [key, d_model] or, without one, from x."""
+    source = x if memory is None else memory
+    q = _by_head(_projected(spec, tensors, f"{prefix}{kind}q", x, spec.n_heads, spec.q_bias), spec.n_heads)
+    k = _by_head(_projected(spec, tensors, f"{prefix}{kind}k", source, spec.n_kv_heads, spec.k_bias), spec.n_kv_heads)
+    v = None
+    if wants_v:
+        v = _by_head(
+            _projected(spec, tensors, f"{prefix}{kind}v", source, spec.n_kv_heads, spec.v_bias), spec.n_kv_heads
+        )
+    if spec.qk_norm is not None:
+        q = _norm_heads(spec, tensors, f"{prefix}q_norm", q)
+        k = _norm_heads(spec, tensors, f"{prefix}k_norm", k)
+    return Heads(q, k, v)
+
+
+def _projected(spec: Spec, tensors: Tensors, name: str, x: Array, n_heads: int, has_bias: bool) -> Array:
+    width = n_heads * spec.d_head
+    weight = tensors.get(f"{name}.weight", (width, x.shape[-1]))
+    y = linear(x, weight, tensors.get(f"{name}.bias", (width,)) if has_bias else None)
+    if spec.qkv_clip:
+        np.clip(y, -spec.qkv_clip, spec.qkv_clip, out=y)
+    return y
+
+
+def _by_head(x: Array, n_heads: int) -> Array:
+    """[n, n_heads * d_head] -> [n_heads, n, d_head], each head's rows together in memory."""
+    return np.ascontiguousarray(x.reshape(x.shape[0], n_heads, -1).swapaxes(0, 1))
+
+
+def _norm_heads(spec: Spec, tensors: Tensors, name: str, x: Array) -> Array:
+    """Normalise queries or keys [head, n, d_head]: within each head, or across all heads together."""
+    norm = spec.qk_norm
+    assert norm is not None
+    n_heads, n, d_head = x.shape
+    shape = {"head": (d_head,), "heads": (n_heads, d_head), "all": (n_heads * d_head,)}[spec.qk_norm_over]
+    weight = tensors.get(f"{name}.weight", shape) if norm.weight else None
+    bias = tensors.get(f"{name}.bias", shape) if norm.bias else None
+    if spec.qk_norm_over == "all":
+        flat = x.swapaxes(0, 1).reshape(n, -1)
+        return _by_head(normalise(norm, flat, weight, bias), n_heads)
+    if spec.qk_norm_over == "heads":
+        weight = None if weight is None else weight[:, None]
+        bias = None if bias is None else bias[:, None]
+    return normalise(norm, x, weight, bias)
+
+
+def turn(heads: Heads, angles: tuple[Array, Array] | None, interleaved: bool) -> Heads:
+    """Rotary positions on q and k, in place."""
+    if angles is not None:
+        rotate(heads.q, *angles, interleaved)
+        rotate(heads.k, *angles, interleaved)
+    return heads
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """What the tile loop needs to know of one layer beside its heads."""
+
+    stream: str
+    index: int
+    scale: float
+    mask: Mask
+    softcap: float = 0.0
+    sinks: Array | None = None  # [n_heads]
+    bias: DistanceBias | None = None
+    relative: Callable[[range], RelativeScores] | None = None  # for a range of heads
+
+
+def attend(layer: Layer, heads: Heads, collectors: Sequence[Collector]) -> Array | None:
+    """Run the tiles of one layer through the collectors.
+
+    Returns the heads' outputs side by side, [query, n_heads * d_head], or None if there are no values.
+    """
+    n_heads, n_query, d_head = heads.q.shape
+    n_key = heads.k.shape[1]
+    out = None if heads.v is None else np.empty((n_query, n_heads, d_head), np.float32)
+    wanted = [c for c in collectors if any(c.wants(layer.index, h) for h in range(n_heads))]
+    if n_heads * n_query * n_key <= WHOLE_LAYER:
+        _run_heads(layer, heads, range(n_heads), n_query, wanted, out)
+    else:
+        _run_threads(layer, heads, wanted, out)
+    return None if out is None else out.reshape(n_query, -1)
+
+
+def _run_threads(layer: Layer, heads: Heads, collectors: Sequence[Collector], out: Array | None) -> None:
+    """One key-value head at a time, spread over the cores; the matrix library then keeps to one thread each."""
+    from threadpoolctl import threadpool_limits
+
+    n_heads, _, _ = heads.q.shape
+    group = n_heads // heads.k.shape[0]
+    n_rows = max(8, TILE // (group * heads.k.shape[1]))
+    parts = [range(first, first + group) for first in range(0, n_heads, group)]
+    # Without an output to make, only heads that somebody wants are worth a tile.
+    if out is None:
+        parts = [p for p in parts if any(c.wants(layer.index, h) for c in collectors for h in p)]
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(min(len(parts), cpu_count() or 1) or 1) as pool:
+        jobs = [pool.submit(_run_heads, layer, heads, part, n_rows, collectors, out) for part in parts]
+        try:
+            for job in jobs:
+                job.result()
+        except BaseException:
+            for job in jobs:
+                job.cancel()
+            raise
+
+
+def _run_heads(
+    layer: Layer, heads: Heads, part: range, n_rows: int, collectors: Sequence[Collector], out: Array | None
+) -> None:
+    """The tiles of these heads, in row order."""
+    n_query = heads.q.shape[1]
+    group = heads.q.shape[0] // heads.k.shape[0]
+    kv = slice(part.start // group, part.stop // group)
+    k = heads.k[kv]
+    v = None if heads.v is None else heads.v[kv]
+    relative = layer.relative(part) if layer.relative is not None else None
+    takers = _takers(layer.index, part, collectors)
+    keeps = frozenset().union(*(c.needs for c, _ in takers)) if takers else frozenset()
+    for start in range(0, n_query, n_rows):
+        rows = range(start, min(start + n_rows, n_query))
+        cols = layer.mask.reachable(rows)
+        q = heads.q[part.start : part.stop, rows.start : rows.stop]
+        k_part = k[:, cols.start : cols.stop]
+        scores = _scores(layer, q, k_part, part, rows, cols, relative)
+        hidden = layer.mask.hidden(rows, cols)
+        kept = None
+        if "scores" in keeps:
+            kept = scores.copy() if hidden is None else np.where(hidden, np.float32(-np.inf), scores)
+        sinks = None if layer.sinks is None else layer.sinks[part.start : part.stop, None, None]
+        weights = softmax_(scores, hidden, sinks)
+        made = None
+        if v is not None and out is not None:
+            v_part = v[:, cols.start : cols.stop]
+            made = _grouped(weights, group) @ v_part
+            made = made.reshape(len(part), len(rows), -1)
+            out[rows.start : rows.stop, part.start : part.stop] = made.swapaxes(0, 1)
+        if takers:
+            allowed = None if hidden is None else ~hidden
+            tile = Tile(
+                layer.stream, layer.index, part, rows, cols, weights, allowed, kept, q, k_part,
+                None if v is None else v[:, cols.start : cols.stop], made,
+            )  # fmt: skip
+            for collector, at in takers:
+                collector.take(tile if at is None else tile.part(at))
+
+
+def _takers(layer: int, part: range, collectors: Sequence[Collector]) -> list[tuple[Collector, slice | None]]:
+    """Who wants which of these heads: a slice for some, None for all; a collector may stand in more than one run."""
+    found: list[tuple[Collector, slice | None]] = []
+    for collector in collectors:
+        wants = [collector.wants(layer, h) for h in part]
+        if all(wants):
+            found.append((collector, None))
+            continue
+        start = 0
+        while start < len(wants):
+            stop = start
+            while stop < len(wants) and wants[stop]:
+                stop += 1
+            if stop > start:
+                found.append((collector, slice(start, stop)))
+            start = stop + 1
+    return found
+
+
+def _grouped(x: Array, group: int) -> Array:
+    """[head, row, d] -> [kv head, group * row, d]: query heads that share keys, one under the other."""
+    n_heads, n_rows, d = x.shape
+    return x.reshape(n_heads // group, group * n_rows, d)
+
+
+def _scores(
+    layer: Layer, q: Array, k: Array, part: range, rows: range, cols: range, relative: RelativeScores | None
+) -> Array:
+    """Scores before the mask: [head, row, col]."""
+    group = len(part) // k.shape[0]
+    scores = (_grouped(q, group) @ k.swapaxes(-1, -2)).reshape(len(part), len(rows), len(cols))
+    if relative is not None:
+        relative.add_(scores, rows, cols)
+    if layer.bias is not None and layer.bias.before_scale:
+        layer.bias.add_(scores, part, rows, cols)
+    scores *= np.float32(layer.scale)
+    if layer.softcap:
+        scores /= np.float32(layer.softcap)
+        np.tanh(scores, out=scores)
+        scores *= np.float32(layer.softcap)
+    if layer.bias is not None and not layer.bias.before_scale:
+        layer.bias.add_(scores, part, rows, cols)
+    return scores

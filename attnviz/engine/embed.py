@@ -1,0 +1,202 @@
+"""What goes into the first block: token, patch or frame embeddings with their positions, [n, d_model]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from attnviz.engine.ops import activate_, linear, normalise
+from attnviz.engine.positions import sinusoidal
+from attnviz.engine.spec import Convolutions, Learned, Norm, Patches, PositionalConvolution, Sinusoidal, Spec
+from attnviz.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from attnviz.engine.run import Tensors
+
+    Array = NDArray[np.float32]
+    Ints = NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """What one stack reads: ids [n] (and types [n]), or words, or pixels [channel, row, column], or sound.
+
+    sound: [sample] for raw waves, [mel, frame] for log-mel spectra. global_tokens: places that see all.
+    """
+
+    ids: Ints | None = None
+    types: Ints | None = None
+    words: tuple[str, ...] = ()
+    pixels: Array | None = None
+    sound: Array | None = None
+    global_tokens: tuple[int, ...] = ()
+
+
+def norm_(spec: Norm, tensors: Tensors, name: str, x: Array) -> Array:
+    """Normalise [n, d] with the tensors under `name`."""
+    shape = (x.shape[-1],)
+    weight = tensors.get(f"{name}.weight", shape) if spec.weight else None
+    bias = tensors.get(f"{name}.bias", shape) if spec.bias and spec.kind == "layer" else None
+    return normalise(spec, x, weight, bias)
+
+
+def embed(spec: Spec, tensors: Tensors, inputs: Inputs) -> Array:
+    """The input of the first block, [n, d_model]."""
+    if spec.patches is not None:
+        x = _patches(spec, spec.patches, tensors, inputs)
+    elif spec.convolutions is not None:
+        x = _frames(spec, spec.convolutions, tensors, inputs)
+    else:
+        x = _tokens(spec, tensors, inputs)
+    for step in spec.embed_order:
+        if step == "add":
+            x = _add_places(spec, tensors, inputs, x)
+        elif step == "norm" and spec.embed_norm is not None:
+            x = norm_(spec.embed_norm, tensors, "embed.norm", x)
+        elif step == "project" and spec.d_embed != spec.d_model:
+            weight = tensors.get("embed.project.weight", (spec.d_model, spec.d_embed))
+            x = linear(x, weight, tensors.get("embed.project.bias", (spec.d_model,)) if spec.project_bias else None)
+    return x
+
+
+def _tokens(spec: Spec, tensors: Tensors, inputs: Inputs) -> Array:
+    key = inputs.words if spec.by_word else inputs.ids
+    if key is None:
+        raise InputError("this model reads text; neither text nor ids were given")
+    x = tensors.rows("embed.tokens", key, (spec.vocab, spec.d_embed)).astype(np.float32, copy=True)
+    if spec.mask_dropout >= 0 and inputs.ids is not None:
+        # Rives 2021 trained with 15 % of tokens chosen and 80 % of those masked, and keeps the embedding's size equal.
+        masked = inputs.ids == spec.mask_dropout
+        x[masked] = 0
+        x *= np.float32((1 - 0.15 * 0.8) / (1 - masked.mean()))
+    if spec.embed_scale != 1:
+        x *= np.float32(spec.embed_scale)
+    return x
+
+
+def _add_places(spec: Spec, tensors: Tensors, inputs: Inputs, x: Array) -> Array:
+    """Token types and absolute positions, added."""
+    n = x.shape[0]
+    if spec.n_types:
+        types = inputs.types if inputs.types is not None else np.zeros(n, np.intp)
+        x += tensors.rows("embed.types", types, (spec.n_types, x.shape[-1]))
+    elif spec.types_are_tokens and inputs.types is not None:
+        x += tensors.rows("embed.tokens", inputs.types, (spec.vocab, x.shape[-1]))
+    if isinstance(spec.absolute, Sinusoidal):
+        x += sinusoidal(spec.absolute, np.arange(n), x.shape[-1])
+    elif isinstance(spec.absolute, Learned):
+        places = _places(spec, spec.absolute, inputs, n)
+        x += tensors.rows("embed.positions", places, (spec.absolute.size, x.shape[-1]))
+    if spec.positional_convolution is not None:
+        x += _positional_convolution(spec.positional_convolution, tensors, x)
+    return x
+
+
+def _places(spec: Spec, table: Learned, inputs: Inputs, n: int) -> Ints:
+    """The rows of the position table, [n]."""
+    if n + table.offset > table.size:
+        raise InputError(
+            f"the text has {n} tokens; this model's learned positions end at {table.size - table.offset}",
+            "use a shorter text, or a model with computed positions",
+        )
+    if spec.pad_positions < 0 or inputs.ids is None:
+        return np.arange(n) + table.offset
+    real = inputs.ids != spec.pad_positions
+    return np.where(real, np.cumsum(real) - 1 + table.offset, table.offset - 1)
+
+
+# Images
+
+
+def _patches(spec: Spec, patches: Patches, tensors: Tensors, inputs: Inputs) -> Array:
+    """Squares of pixels, each through one linear map, behind the learned prefix tokens. Dosovitskiy 2021, eq. 1."""
+    pixels = inputs.pixels
+    if pixels is None:
+        raise InputError("this model reads images; no pixel_values were given", "name one with --image FILE")
+    size = patches.size
+    if pixels.ndim != 3 or pixels.shape[0] != patches.channels or pixels.shape[1] < size or pixels.shape[2] < size:
+        raise InputError(
+            f"pixel_values must be [{patches.channels}, height, width] of at least {size} x {size} pixels; "
+            f"got {list(pixels.shape)}"
+        )
+    rows, cols = pixels.shape[1] // size, pixels.shape[2] // size
+    squares = pixels[:, : rows * size, : cols * size].reshape(patches.channels, rows, size, cols, size)
+    squares = squares.transpose(1, 3, 0, 2, 4).reshape(rows * cols, -1)
+    weight = tensors.get("embed.patches.weight", (spec.d_model, patches.channels, size, size))
+    bias = tensors.get("embed.patches.bias", (spec.d_model,)) if patches.bias else None
+    x = linear(np.ascontiguousarray(squares), weight.reshape(spec.d_model, -1), bias)
+    prefix = [tensors.get(f"embed.{name}", (spec.d_model,))[None] for name in patches.prefix]
+    return np.concatenate([*prefix, x])
+
+
+# Sound
+
+
+def convolve(x: Array, weight: Array, bias: Array | None, stride: int = 1, pad: int = 0, groups: int = 1) -> Array:
+    """A 1-D convolution: x [channel, n], weight [out, channel / groups, kernel] -> [out, n']."""
+    if pad:
+        x = np.pad(x, ((0, 0), (pad, pad)))
+    n_out, per_group, kernel = weight.shape
+    windows = np.lib.stride_tricks.sliding_window_view(x, kernel, axis=1)[:, ::stride]  # [channel, n', kernel]
+    out = np.empty((n_out, windows.shape[1]), np.float32)
+    step = n_out // groups
+    for g in range(groups):
+        part = windows[g * per_group : (g + 1) * per_group].transpose(1, 0, 2).reshape(windows.shape[1], -1)
+        out[g * step : (g + 1) * step] = weight[g * step : (g + 1) * step].reshape(step, -1) @ part.T
+    if bias is not None:
+        out += bias[:, None]
+    return out
+
+
+def _frames(spec: Spec, rule: Convolutions, tensors: Tensors, inputs: Inputs) -> Array:
+    """Sound through the convolutions, [frame, d_model]."""
+    x = _sound(rule, inputs)
+    for i, (width, kernel, stride) in enumerate(zip(rule.dims, rule.kernels, rule.strides, strict=True)):
+        weight = tensors.get(f"embed.conv.{i}.weight", (width, x.shape[0], kernel))
+        bias = tensors.get(f"embed.conv.{i}.bias", (width,)) if rule.bias else None
+        if x.shape[1] + 2 * rule.pad < kernel:
+            raise InputError("the sound is too short for this model: not one frame comes of it")
+        x = convolve(x, weight, bias, stride, rule.pad)
+        if rule.norm == "layer":
+            x = np.ascontiguousarray(_affine(tensors, f"embed.conv.{i}.norm", rule.eps, x.T).T)
+        elif rule.norm == "group" and i == 0:
+            # One channel a group: normalised over time.
+            plain = normalise(Norm(eps=rule.eps), x, None)
+            shape = (width,)
+            x = plain * tensors.get("embed.conv.0.norm.weight", shape)[:, None]
+            x += tensors.get("embed.conv.0.norm.bias", shape)[:, None]
+        x = activate_(rule.activation, np.ascontiguousarray(x))
+    x = np.ascontiguousarray(x.T)
+    if rule.project:
+        x = _affine(tensors, "embed.project.norm", spec.norm.eps, x)
+        weight = tensors.get("embed.project.weight", (spec.d_model, x.shape[-1]))
+        x = linear(x, weight, tensors.get("embed.project.bias", (spec.d_model,)))
+    return x
+
+
+def _sound(rule: Convolutions, inputs: Inputs) -> Array:
+    if inputs.sound is None:
+        raise InputError("this model reads sound; none was given", "name a WAV file with --audio FILE")
+    x = inputs.sound[None] if inputs.sound.ndim == 1 else inputs.sound
+    if x.ndim != 2 or x.shape[0] != rule.channels:
+        wanted = "[sample]" if rule.channels == 1 else f"[{rule.channels}, frame]"
+        raise InputError(f"sound must be {wanted}; got {list(inputs.sound.shape)}")
+    return x
+
+
+def _affine(tensors: Tensors, name: str, eps: float, x: Array) -> Array:
+    return norm_(Norm(eps=eps), tensors, name, x)
+
+
+def _positional_convolution(rule: PositionalConvolution, tensors: Tensors, x: Array) -> Array:
+    """A wide grouped convolution over the frames stands for positions. Source: Baevski 2020, section 2."""
+    d_model = x.shape[-1]
+    weight = tensors.get("embed.positions.weight", (d_model, d_model // rule.groups, rule.kernel))
+    bias = tensors.get("embed.positions.bias", (d_model,))
+    y = convolve(np.ascontiguousarray(x.T), weight, bias, pad=rule.kernel // 2, groups=rule.groups)
+    y = y[:, : x.shape[0]]  # an even kernel makes one frame too many
+    return activate_(rule.activation, np.ascontiguousarray(y)).T

@@ -1,0 +1,262 @@
+"""Where tokens are: absolute tables, rotary angles, and scores that depend on distance.
+
+Distances are key minus query. A score that depends on distance alone (and perhaps on the query's or the key's
+content) is computed once a distance and read through a skewed view, so that no index array of the map's size exists.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from attnviz.engine.ops import normalise
+from attnviz.engine.spec import Alibi, Buckets, Disentangled, Rotary, RotaryScaling, Segmental, Sinusoidal, Spec
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float32]
+    Ints = NDArray[np.intp]
+
+
+def sinusoidal(rule: Sinusoidal, positions: Ints, d_model: int) -> Array:
+    """sin and cos of position / base^(2i / d_model): [n, d_model]. Source: Vaswani 2017, section 3.5."""
+    n_sines = (d_model + 1) // 2
+    angle = (positions[:, None] + rule.offset) / rule.base ** (2 * np.arange(n_sines) / d_model)
+    table = np.zeros((len(positions), d_model))
+    if rule.interleaved:
+        table[:, 0::2], table[:, 1::2] = np.sin(angle), np.cos(angle[:, : d_model // 2])
+    else:
+        table[:, :n_sines], table[:, n_sines:] = np.sin(angle), np.cos(angle[:, : d_model // 2])
+    return table.astype(np.float32)
+
+
+# Rotary positions
+
+
+def rotary_tables(rotary: Rotary, positions: Ints) -> tuple[Array, Array]:
+    """cos and sin of every position's angles: two arrays [n, dim / 2]. Source: Su 2021, section 3.2.2.
+
+    Frequencies and angles are float32, as models were trained with them: at position 10,000 that is worth 6e-4 rad.
+    """
+    length = int(positions.max(initial=0)) + 1
+    frequencies, factor = _frequencies(rotary, length)
+    angle = positions.astype(np.float32)[:, None] * frequencies
+    return np.cos(angle) * np.float32(factor), np.sin(angle) * np.float32(factor)
+
+
+def _frequencies(rotary: Rotary, length: int) -> tuple[Array, float]:
+    """Angle a token of each pair of dimensions, float32 [dim / 2], and a factor on cos and sin."""
+    scaling, base = rotary.scaling, rotary.base
+    if scaling is not None and scaling.kind == "dynamic" and length > scaling.limit:
+        grown = scaling.factor * length / scaling.limit - (scaling.factor - 1)
+        base = base * grown ** (rotary.dim / (rotary.dim - 2))
+    exponents = np.arange(0, rotary.dim, 2, dtype=np.float32) / np.float32(rotary.dim)
+    plain = (1 / np.float32(base) ** exponents).astype(np.float32)
+    if scaling is None or scaling.kind == "dynamic":
+        return plain, 1.0
+    if scaling.kind == "linear":
+        return plain / np.float32(scaling.factor), 1.0
+    rule = {"llama3": _by_wavelength, "yarn": _by_rotations, "longrope": _by_table}[scaling.kind]
+    frequencies, factor = rule(scaling, plain, rotary, length)
+    return frequencies.astype(np.float32), factor
+
+
+def _by_wavelength(s: RotaryScaling, plain: Array, rotary: Rotary, length: int) -> tuple[NDArray[Any], float]:
+    """Long wavelengths are stretched, short ones kept, those between blended (Llama 3.1)."""
+    wavelength = 2 * math.pi / plain
+    blend = np.clip((s.original / wavelength - s.low) / (s.high - s.low), 0, 1)
+    return (1 - blend) * plain / s.factor + blend * plain, 1.0
+
+
+def _by_rotations(s: RotaryScaling, plain: Array, rotary: Rotary, length: int) -> tuple[NDArray[Any], float]:
+    """Dimensions that turn seldom within the original length are stretched. Source: Peng 2023 (YaRN), section 3."""
+
+    def dimension(rotations: float) -> float:
+        return rotary.dim * math.log(s.original / (rotations * 2 * math.pi)) / (2 * math.log(rotary.base))
+
+    low, high = dimension(s.high), dimension(s.low)
+    if s.truncate:
+        low, high = math.floor(low), math.ceil(high)
+    low, high = max(low, 0), min(high, rotary.dim - 1)
+    if low == high:
+        high += 0.001
+    stretched = np.clip((np.arange(rotary.dim // 2) - low) / (high - low), 0, 1)
+    frequencies = plain / s.factor * stretched + plain * (1 - stretched)
+
+    def magnitude(weight: float) -> float:
+        return 0.1 * weight * math.log(s.factor) + 1 if s.factor > 1 else 1.0
+
+    if s.attention_factor:
+        return frequencies, s.attention_factor
+    if s.mscale and s.mscale_all_dim:
+        return frequencies, magnitude(s.mscale) / magnitude(s.mscale_all_dim)
+    return frequencies, magnitude(1.0)
+
+
+def _by_table(s: RotaryScaling, plain: Array, rotary: Rotary, length: int) -> tuple[NDArray[Any], float]:
+    """A searched factor a dimension, one table for short texts and one for long. Source: Ding 2024 (LongRoPE)."""
+    table = np.array(s.long_factor if length > s.original else s.short_factor, np.float32)
+    if s.attention_factor:
+        factor = s.attention_factor
+    else:
+        factor = math.sqrt(1 + math.log(s.factor) / math.log(s.original)) if s.factor > 1 else 1.0
+    return plain / table, factor
+
+
+def rotate(x: Array, cos: Array, sin: Array, interleaved: bool) -> Array:
+    """Turn the first 2 * cos.shape[-1] dimensions of x [head, n, d_head] by their angles, in place."""
+    half = cos.shape[-1]
+    turned = x[..., : 2 * half]
+    a, b = (turned[..., 0::2], turned[..., 1::2]) if interleaved else (turned[..., :half], turned[..., half:])
+    new_a = a * cos - b * sin
+    b *= cos
+    b += a * sin
+    a[...] = new_a
+    return x
+
+
+# Scores by distance
+
+
+def skewed(by_distance: Array, n_rows: int, n_cols: int) -> Array:
+    """[..., n_rows + n_cols - 1] or [..., n_rows, n_rows + n_cols - 1] by rising distance -> a view [..., row, col].
+
+    The first distance is that of the last row to the first column; cell (r, c) reads place c - r + n_rows - 1.
+    """
+    step = by_distance.strides[-1]
+    if by_distance.shape[-2:-1] == (n_rows,) and by_distance.ndim >= 2:
+        lead, row_step = by_distance.shape[:-2], by_distance.strides[-2] - step
+        strides = (*by_distance.strides[:-2], row_step, step)
+    else:
+        raise ValueError("a row axis is wanted")
+    return as_strided(by_distance[..., n_rows - 1 :], (*lead, n_rows, n_cols), strides, writeable=False)
+
+
+def toeplitz(by_distance: Array, n_rows: int, n_cols: int) -> Array:
+    """[head, n_rows + n_cols - 1] by rising distance -> a view [head, row, col], constant along its diagonals."""
+    heads, step = by_distance.strides
+    shape = (by_distance.shape[0], n_rows, n_cols)
+    return as_strided(by_distance[:, n_rows - 1 :], shape, (heads, -step, step), writeable=False)
+
+
+def bucket(rule: Buckets, distance: Ints) -> Ints:
+    """The bucket of each distance. Source: Raffel 2020, section 2.1: half the buckets exact, half logarithmic."""
+    n = rule.n_buckets
+    start: Any = 0
+    if rule.bidirectional:
+        n //= 2
+        start = np.where(distance > 0, n, 0)
+        back = np.abs(distance)
+    else:
+        back = np.maximum(-distance, 0)
+    exact = n // 2
+    ratio = np.maximum(back, 1).astype(np.float32) / np.float32(exact)
+    far = exact + (np.log(ratio) / np.float32(math.log(rule.max_distance / exact)) * (n - exact)).astype(np.intp)
+    return start + np.where(back < exact, back, np.minimum(far, n - 1))
+
+
+def alibi_slopes(rule: Alibi, n_heads: int) -> NDArray[np.float64]:
+    """A slope a head, falling geometrically. Source: Press 2021, section 3."""
+    if rule.odd_first:
+        power = 2 ** math.ceil(math.log2(n_heads))
+        slopes = 2.0 ** -(np.arange(1, power + 1) * rule.max_bias / power)
+        return slopes if power == n_heads else np.concatenate([slopes[1::2], slopes[::2]])[:n_heads]
+    power = 2 ** math.floor(math.log2(n_heads))
+    slopes = 2.0 ** -(np.arange(1, power + 1) * rule.max_bias / power)
+    finer = 2.0 ** -(np.arange(1, 2 * power, 2) * rule.max_bias / (2 * power))
+    return np.concatenate([slopes, finer[: n_heads - power]])
+
+
+class DistanceBias:
+    """A bias by head and distance, the same in every layer."""
+
+    def __init__(self, spec: Spec, table: Array | None, n_query: int, n_key: int) -> None:
+        """table: the learned bias [n_buckets, n_heads] of Buckets; None for Alibi."""
+        rule = spec.bias
+        distance = np.arange(-(n_query - 1), n_key)
+        self._n_query = n_query
+        self._per_key: Array | None = None
+        self.before_scale = isinstance(rule, Alibi) and rule.before_scale
+        if isinstance(rule, Buckets):
+            assert table is not None
+            self._values = np.ascontiguousarray(table[bucket(rule, distance)].T)
+        elif isinstance(rule, Alibi):
+            slopes = alibi_slopes(rule, spec.n_heads)
+            if rule.bfloat16:
+                self._per_key = _bfloat16_product(slopes, np.arange(n_key))
+            else:
+                self._values = (slopes[:, None] * distance).astype(np.float32)
+
+    def add_(self, scores: Array, heads: range, rows: range, cols: range) -> None:
+        """Add to scores [head, row, col]."""
+        if self._per_key is not None:
+            # What differs by row alone drops out of the softmax.
+            keys = self._per_key[heads.start : heads.stop, cols.start : cols.stop]
+            scores += keys[:, None]
+            return
+        first = cols.start - (rows.stop - 1) + self._n_query - 1
+        values = self._values[heads.start : heads.stop, first : first + len(rows) + len(cols) - 1]
+        scores += toeplitz(values, len(rows), len(cols))
+
+
+def _bfloat16_product(slopes: NDArray[np.float64], positions: Ints) -> Array:
+    """slopes x positions with slopes, positions and products rounded to bfloat16, as some models were trained."""
+    import ml_dtypes
+
+    bf16 = ml_dtypes.bfloat16
+    product = slopes.astype(np.float32).astype(bf16)[:, None] * positions.astype(np.float32).astype(bf16)[None]
+    return product.astype(np.float32)
+
+
+class RelativeScores:
+    """Scores that depend on content and distance, for some heads of one layer.
+
+    Segmental (Dai 2019, eq. in section 3.3): (q + v) . r_(i-j), with r a projected sinusoid a distance.
+    Disentangled (He 2021, eq. 4): q . p_k(distance) + k . p_q(distance).
+    """
+
+    def __init__(self, by_query: Array | None, by_key: Array | None, index: Ints, n_query: int) -> None:
+        """by_query [head, query, place], by_key [head, key, place]; index: place of each distance, rising."""
+        self._by_query, self._by_key, self._index, self._n_query = by_query, by_key, index, n_query
+
+    def add_(self, scores: Array, rows: range, cols: range) -> None:
+        """Add to scores [head, row, col]."""
+        first = cols.start - (rows.stop - 1) + self._n_query - 1
+        index = self._index[first : first + len(rows) + len(cols) - 1]
+        if self._by_query is not None:
+            wide = self._by_query[:, rows.start : rows.stop][..., index]
+            scores += skewed(wide, len(rows), len(cols))
+        if self._by_key is not None:
+            # Along a column distances fall with the row: reversed, they are skewed as rows are.
+            wide = self._by_key[:, cols.start : cols.stop][..., index[::-1]]
+            scores += skewed(wide, len(cols), len(rows)).swapaxes(-1, -2)
+
+
+def segmental_table(rule: Segmental, n_query: int, n_key: int, d_model: int) -> Array:
+    """The sinusoid of each distance query - key, for keys - queries rising: [n_query + n_key - 1, d_model]."""
+    back = -np.arange(-(n_query - 1), n_key)
+    if rule.clamp > 0:
+        back = np.clip(back, -rule.clamp, rule.clamp)
+    return sinusoidal(Sinusoidal(interleaved=False), back, d_model)
+
+
+def disentangled_places(rule: Disentangled, n_query: int, n_key: int) -> Ints:
+    """The row of the relative embeddings that each distance reads. Source: He 2021, eq. 3; DeBERTa v2's log buckets."""
+    back = -np.arange(-(n_query - 1), n_key)
+    if rule.buckets > 0:
+        middle = rule.buckets // 2
+        far = np.where(np.abs(back) < middle, middle - 1, np.abs(back)).astype(np.float32)
+        ratio = np.log(far / np.float32(middle)) / np.float32(math.log((rule.max_relative - 1) / middle))
+        log_place = np.ceil(ratio * (middle - 1)) + middle
+        back = np.where(far <= middle, back, log_place * np.sign(back)).astype(np.intp)
+    return np.clip(back + rule.span, 0, 2 * rule.span - 1)
+
+
+def relative_embeddings(rule: Disentangled, table: Array, weight: Array | None, bias: Array | None) -> Array:
+    """The table of relative embeddings [2 * span, d_model], normalised where the model does so."""
+    table = table[: 2 * rule.span]
+    return normalise(rule.norm, table, weight, bias) if rule.norm is not None else table

@@ -1,0 +1,256 @@
+"""One pass: embeddings, then block after block, the residual stream [n, d_model] flowing through.
+
+Work that nothing asked for is not done: after the last wanted layer only queries and keys are computed, and layers
+beyond it are never read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from attnviz.engine.attention import Heads, Layer, attend, project, turn
+from attnviz.engine.collect import Collector
+from attnviz.engine.embed import Inputs, convolve, embed, norm_
+from attnviz.engine.masks import Mask
+from attnviz.engine.ops import activate_, linear, sigmoid, softmax_
+from attnviz.engine.positions import DistanceBias, rotary_tables
+from attnviz.engine.spec import Buckets, Rotary, Spec
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float32]
+
+# Rows an MLP works on at a time: its wide inner activations then stay near the cache.
+MLP_ROWS = 512
+
+
+class Tensors(Protocol):
+    """A model's numbers by canonical name, read when asked for."""
+
+    def get(self, name: str, shape: tuple[int, ...]) -> Array:
+        """float32 of exactly this shape."""
+
+    def rows(self, name: str, ids: Any, shape: tuple[int, ...]) -> Array:
+        """Only the rows of these ids (or words) of a table of this shape."""
+
+
+def run(
+    spec: Spec,
+    tensors: Tensors,
+    inputs: Inputs,
+    collectors: Mapping[str, Sequence[Collector]],
+    *,
+    stream: str = "self",
+    memory: Array | None = None,
+    whole: bool = False,
+    progress: Callable[[float], None] | None = None,
+) -> Array | None:
+    """Send one input through a stack; collectors of `stream` (and of "cross", given memory) see its attention.
+
+    memory: the encoder's output [key, d_model], for a spec with cross-attention. whole: run every layer and return
+    the stack's output [n, d_model], after its final norm; otherwise stop at the last wanted layer and return None.
+    progress: called with shares of the work as they are done; they sum to 1.
+    """
+    last = spec.n_layers - 1 if whole else _last_wanted(spec, collectors, (stream, "cross"))
+    if last < 0:
+        return None
+    x = embed(spec, tensors, inputs)
+    stack = _Stack(spec, tensors, inputs, collectors, stream, memory, len(x))
+    first = x
+    for i in range(last + 1):
+        y = stack.block(i, x, finish=whole or i < last)
+        if progress is not None:
+            progress(1 / (last + 1))
+        if y is None:
+            return None
+        x = stack.convolved(first, y) if i == 0 and spec.convolution_after_first else y
+    if spec.final_norm is not None:
+        x = norm_(spec.final_norm, tensors, "final_norm", x)
+    return x
+
+
+def _last_wanted(spec: Spec, collectors: Mapping[str, Sequence[Collector]], streams: Iterable[str]) -> int:
+    """The last layer that any collector of these streams wants, -1 for none."""
+    found = [c for s in streams for c in collectors.get(s, ())]
+    for i in reversed(range(spec.n_layers)):
+        if any(c.wants(i, h) for c in found for h in range(spec.n_heads)):
+            return i
+    return -1
+
+
+class _Stack:
+    """What stays the same from block to block while one input passes."""
+
+    def __init__(
+        self,
+        spec: Spec,
+        tensors: Tensors,
+        inputs: Inputs,
+        collectors: Mapping[str, Sequence[Collector]],
+        stream: str,
+        memory: Array | None,
+        n: int,
+    ) -> None:
+        self.spec, self.tensors, self.inputs, self.collectors = spec, tensors, inputs, collectors
+        self.stream, self.memory, self.n = stream, memory, n
+        self._angles: dict[Rotary, tuple[Array, Array]] = {}
+        self._bias: DistanceBias | None = None
+        if spec.bias is not None:
+            table = None
+            if isinstance(spec.bias, Buckets):
+                table = tensors.get("bias.table", (spec.bias.n_buckets, spec.n_heads))
+            self._bias = DistanceBias(spec, table, n, n)
+
+    def block(self, i: int, x: Array, finish: bool) -> Array | None:
+        """One block; None if nothing after this layer's last wanted attention was asked for."""
+        spec, name = self.spec, self.spec.stored(i)
+        has_norm = spec.norm_before and (i > 0 or spec.first_norm)
+        read = self._norm(name + "norm1", x) if has_norm else x
+        wants_cross = spec.cross and any(
+            c.wants(i, h) for c in self.collectors.get("cross", ()) for h in range(spec.n_heads)
+        )
+        out = self._attention(i, name, read, finish or wants_cross)
+        if out is None:
+            return None
+        out = self._closed(name, 1, out)
+        if spec.parallel:
+            mlp = self._mlp(name, read if spec.parallel == "shared" else self._norm(name + "norm2", x))
+            out += self._closed(name, 2, mlp)
+            return x + out
+        x = (read if spec.residual_from_norm else x) + out
+        if spec.norm_after:
+            x = self._norm(name + "norm1", x)
+        if spec.cross:
+            read = self._norm(name + "norm_cross", x) if spec.norm_before else x
+            out = self._cross(i, name, read, finish)
+            if out is None:
+                return None
+            x = x + out
+            if spec.norm_after:
+                x = self._norm(name + "norm_cross", x)
+        if not spec.d_mlp:
+            return x
+        read = self._norm(name + "norm2", x) if spec.norm_before else x
+        out = self._closed(name, 2, self._mlp(name, read))
+        x = (read if spec.residual_from_norm else x) + out
+        return self._norm(name + "norm2", x) if spec.norm_after else x
+
+    def convolved(self, first: Array, x: Array) -> Array:
+        """The output of layer 0 plus a convolution over the embeddings, normalised. Source: He 2021, section 3.3."""
+        spec, kernel, d_model = self.spec, self.spec.convolution_after_first, self.spec.d_model
+        weight = self.tensors.get("convolution.weight", (d_model, d_model, kernel))
+        bias = self.tensors.get("convolution.bias", (d_model,))
+        y = convolve(np.ascontiguousarray(first.T), weight, bias, pad=(kernel - 1) // 2)
+        y = activate_(spec.convolution_activation, np.ascontiguousarray(y.T))
+        return norm_(spec.norm, self.tensors, "convolution.norm", x + y)
+
+    def _norm(self, name: str, x: Array) -> Array:
+        return norm_(self.spec.norm, self.tensors, name, x)
+
+    def _closed(self, name: str, which: int, out: Array) -> Array:
+        """A sublayer's output as it goes into the sum: normalised and scaled where the model does so."""
+        if self.spec.norm_output:
+            out = self._norm(f"{name}norm{which}_out", out)
+        if self.spec.layer_scale:
+            out *= self.tensors.get(f"{name}scale{which}", (self.spec.d_model,))
+        return out
+
+    # Attention
+
+    def _attention(self, i: int, name: str, x: Array, finish: bool) -> Array | None:
+        spec = self.spec
+        heads = project(spec, self.tensors, name, x, None, wants_v=finish or self._needs_values(self.stream))
+        rotary = spec.rotary_of(i)
+        heads = turn(heads, self._rotary(rotary), rotary.interleaved if rotary else False)
+        layer = Layer(
+            stream=self.stream,
+            index=i,
+            scale=spec.scale / (i + 1) if spec.scale_by_layer else spec.scale,
+            mask=Mask(self.n, self.n, spec.causal, spec.reach_of(i), self.inputs.global_tokens),
+            softcap=spec.softcap,
+            sinks=self.tensors.get(name + "sinks", (spec.n_heads,)) if spec.sinks else None,
+            bias=self._bias,
+        )
+        return self._output(name, "o", heads, layer, finish)
+
+    def _cross(self, i: int, name: str, x: Array, finish: bool) -> Array | None:
+        spec, memory = self.spec, self.memory
+        assert memory is not None
+        wants_v = finish or self._needs_values("cross")
+        heads = project(spec, self.tensors, name, x, memory, wants_v, kind="cross_")
+        layer = Layer(stream="cross", index=i, scale=spec.scale, mask=Mask(self.n, len(memory)))
+        return self._output(name, "cross_o", heads, layer, finish)
+
+    def _output(self, name: str, which: str, heads: Heads, layer: Layer, finish: bool) -> Array | None:
+        """Through the tiles, then the heads side by side through W_O: [n, d_model]."""
+        spec = self.spec
+        out = attend(layer, heads, self.collectors.get(layer.stream, ()))
+        if not finish or out is None:
+            return None
+        if not spec.output:
+            return out
+        weight = self.tensors.get(f"{name}{which}.weight", (spec.d_model, out.shape[-1]))
+        bias = self.tensors.get(f"{name}{which}.bias", (spec.d_model,)) if spec.o_bias else None
+        return linear(out, weight, bias)
+
+    def _needs_values(self, stream: str) -> bool:
+        return any({"v", "outputs"} & set(c.needs) for c in self.collectors.get(stream, ()))
+
+    def _rotary(self, rotary: Rotary | None) -> tuple[Array, Array] | None:
+        if rotary is None:
+            return None
+        if rotary not in self._angles:
+            self._angles[rotary] = rotary_tables(rotary, np.arange(self.n))
+        return self._angles[rotary]
+
+    # MLP
+
+    def _mlp(self, name: str, x: Array) -> Array:
+        if self.spec.n_experts:
+            return self._mixture(name, x)
+        out = np.empty((len(x), self.spec.d_model), np.float32)
+        for start in range(0, len(x), MLP_ROWS):
+            rows = slice(start, start + MLP_ROWS)
+            out[rows] = self._dense(name, x[rows])
+        return out
+
+    def _dense(self, name: str, x: Array) -> Array:
+        """down(act(up x)), or gated: down(act(gate x) * up x) (Shazeer 2020)."""
+        spec, tensors = self.spec, self.tensors
+        inner, outer = (spec.d_mlp, spec.d_model), (spec.d_model, spec.d_mlp)
+
+        def through(part: str, shape: tuple[int, int], y: Array) -> Array:
+            bias = tensors.get(f"{name}{part}.bias", shape[:1]) if spec.mlp_bias else None
+            return linear(y, tensors.get(f"{name}{part}.weight", shape), bias)
+
+        up = through("up", inner, x)
+        if not spec.gated:
+            return through("down", outer, activate_(spec.activation, up))
+        gate = through("gate", inner, x)
+        if spec.clamp:
+            np.minimum(gate, np.float32(spec.clamp), out=gate)
+            np.clip(up, -spec.clamp, spec.clamp, out=up)
+            gate *= sigmoid(np.float32(spec.alpha) * gate)
+            up += 1
+        else:
+            activate_(spec.activation, gate)
+        gate *= up
+        return through("down", outer, gate)
+
+    def _mixture(self, name: str, x: Array) -> Array:
+        """Each row through its top_k experts, weighed by a softmax over their router scores (Jiang 2024, eq. 2)."""
+        spec, tensors = self.spec, self.tensors
+        bias = tensors.get(name + "router.bias", (spec.n_experts,)) if spec.router_bias else None
+        scores = linear(x, tensors.get(name + "router.weight", (spec.n_experts, spec.d_model)), bias)
+        chosen = np.argsort(-scores, axis=-1, kind="stable")[:, : spec.top_k]
+        shares = softmax_(np.take_along_axis(scores, chosen, -1))
+        out = np.zeros((len(x), spec.d_model), np.float32)
+        for e in range(spec.n_experts):
+            rows, place = np.nonzero(chosen == e)
+            if len(rows):
+                out[rows] += shares[rows, place, None] * self._dense(f"{name}experts.{e}.", x[rows])
+        return out

@@ -1,0 +1,297 @@
+"""What a transformer does, as frozen data. Defaults mean "off".
+
+A family file turns a checkpoint's configuration into one Spec (a single stack of blocks) or an EncoderDecoder (two).
+The engine reads nothing else: a new behaviour is a new field here, never the name of a family.
+
+Tensors are asked for by canonical names. Matrices are [out, in], as `x @ W.T` wants them:
+
+    embed.tokens [vocab, d_embed]           embed.types [n_types, d_embed]     embed.positions [positions, d_embed]
+    embed.norm.weight|bias                  embed.project.weight|bias [d_model, d_embed]
+    layers.{i}.q|k|v|o.weight|bias          layers.{i}.norm1|norm2.weight|bias           before (pre) or after (post)
+    layers.{i}.norm1_out|norm2_out.weight   on a sublayer's output                       layers.{i}.scale1|scale2
+    layers.{i}.q_norm|k_norm.weight         layers.{i}.sinks [n_heads]
+    layers.{i}.up|gate|down.weight|bias     layers.{i}.router.weight   layers.{i}.experts.{e}.up|gate|down.weight|bias
+    layers.{i}.cross_q|cross_k|cross_v|cross_o.weight|bias             layers.{i}.norm_cross.weight|bias
+    bias.table [n_buckets, n_heads]         final_norm.weight|bias
+
+In an encoder-decoder every name stands behind `encoder.` or `decoder.`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Norm:
+    """kind: layer (mean and variance) or rms (root mean square). plus_one: multiply by 1 + weight."""
+
+    kind: str = "layer"
+    eps: float = 1e-5
+    weight: bool = True
+    bias: bool = True
+    plus_one: bool = False
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A learned table of positions; position p reads row p + offset."""
+
+    size: int
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class Sinusoidal:
+    """Computed positions, Vaswani 2017 section 3.5. interleaved: sin and cos alternate; else sines first."""
+
+    interleaved: bool = True
+    base: float = 10000.0
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class RotaryScaling:
+    """How rotary frequencies are stretched for long texts.
+
+    kind: linear | dynamic | llama3 | yarn | longrope. What each reads stands in engine/positions.py.
+    """
+
+    kind: str
+    factor: float = 1.0
+    original: int = 0
+    low: float = 1.0
+    high: float = 4.0
+    attention_factor: float = 0.0  # 0: by the rule of the kind
+    mscale: float = 0.0
+    mscale_all_dim: float = 0.0
+    truncate: bool = True
+    short_factor: tuple[float, ...] = ()
+    long_factor: tuple[float, ...] = ()
+    limit: int = 0  # positions the model was configured for
+
+
+@dataclass(frozen=True)
+class Rotary:
+    """Rotary positions, Su 2021. dim: rotated dimensions of a head; interleaved: pairs are neighbours, not halves."""
+
+    dim: int
+    base: float = 10000.0
+    interleaved: bool = False
+    scaling: RotaryScaling | None = None
+
+
+@dataclass(frozen=True)
+class Alibi:
+    """A linear penalty on distance, Press 2021. max_bias sets the slopes; bfloat16: they are rounded as stored so."""
+
+    max_bias: float = 8.0
+    bfloat16: bool = False
+    odd_first: bool = False  # heads not a power of two: every other slope of the next power first, then the rest
+    before_scale: bool = False  # added before scores are scaled
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """A learned bias by bucketed distance, Raffel 2020 section 2.1."""
+
+    n_buckets: int = 32
+    max_distance: int = 128
+    bidirectional: bool = True
+
+
+@dataclass(frozen=True)
+class Segmental:
+    """Relative positions by a second score, Dai 2019 (Transformer-XL) section 3.3; clamp: largest distance, -1 none."""
+
+    clamp: int = -1
+
+
+@dataclass(frozen=True)
+class Disentangled:
+    """Content-to-position and position-to-content scores, He 2021 (DeBERTa) section 3.1."""
+
+    span: int
+    buckets: int = 0
+    max_relative: int = 512
+    c2p: bool = True
+    p2c: bool = True
+    share_key: bool = True
+    norm: Norm | None = None
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Block-sparse attention, Zaheer 2020 (BigBird) section 3."""
+
+    size: int
+    n_random: int
+    max_positions: int
+
+
+@dataclass(frozen=True)
+class Patches:
+    """An image cut into squares, Dosovitskiy 2021. prefix: learned tokens in front (class, distillation, ...)."""
+
+    size: int
+    channels: int
+    image: int
+    prefix: tuple[str, ...] = ("class",)
+    bias: bool = True
+    interpolate: bool = False
+
+
+@dataclass(frozen=True)
+class Convolutions:
+    """Sound into frames by 1-D convolutions.
+
+    norm: group (first layer only) | layer (each) | "" ; pad: zeros on both sides.
+    """
+
+    dims: tuple[int, ...]
+    kernels: tuple[int, ...]
+    strides: tuple[int, ...]
+    pad: int = 0
+    bias: bool = True
+    norm: str = ""
+    eps: float = 1e-5
+    activation: str = "gelu"
+    channels: int = 1
+    project: bool = False  # a norm and a projection to d_model behind them
+    normalise: bool = False
+
+
+@dataclass(frozen=True)
+class PositionalConvolution:
+    """A grouped convolution over the frames, added to them (Baevski 2020 section 2)."""
+
+    kernel: int
+    groups: int
+    activation: str = "gelu"
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One stack of transformer blocks.
+
+    n_kv_heads 0: as many as n_heads. d_head 0: d_model // n_heads. d_mlp: inner width, 0 for no MLP.
+    vocab 0: no token embedding.
+    """
+
+    n_layers: int
+    n_heads: int
+    d_model: int
+    d_mlp: int
+    vocab: int = 0
+    n_kv_heads: int = 0
+    d_head: int = 0
+
+    # What goes in.
+    patches: Patches | None = None
+    convolutions: Convolutions | None = None
+    d_embed: int = 0  # width of the token embedding where it differs from d_model
+    project_bias: bool = True
+    n_types: int = 0
+    types_are_tokens: bool = False  # token types are looked up in the token table
+    embed_norm: Norm | None = None
+    embed_order: tuple[str, ...] = ("add", "norm")  # of: add (types and positions), norm, project
+    embed_scale: float = 1.0
+    mask_dropout: int = -1  # id of a mask token whose embedding is zeroed and the rest rescaled; -1: off
+    by_word: bool = False  # embeddings belong to words, not to ids (the seeded model)
+
+    # Where things are.
+    absolute: Learned | Sinusoidal | None = None
+    pad_positions: int = -1  # id of padding, whose tokens hold one place and do not count; -1: off
+    positional_convolution: PositionalConvolution | None = None
+    rotary: tuple[Rotary | None, ...] = ()  # one for all layers, or one a layer
+    bias: Alibi | Buckets | None = None
+    relative: Segmental | Disentangled | None = None
+
+    trained_positions: int = 0  # how many positions it was trained for, where more can be computed; 0: not known
+
+    # Who may see whom.
+    causal: bool = False
+    reach: tuple[int, ...] = ()  # one for all layers, or one a layer: how many tokens back (and ahead); -1: all
+    global_tokens: bool = False  # some tokens see and are seen by all, with projections of their own
+    blocks: Blocks | None = None
+
+    # Attention.
+    scale: float = 0.0  # of scores; 0: 1 / sqrt(d_head)
+    scale_by_layer: bool = False
+    softcap: float = 0.0
+    q_bias: bool = True
+    k_bias: bool = True
+    v_bias: bool = True
+    o_bias: bool = True
+    qkv_clip: float = 0.0
+    qk_norm: Norm | None = None
+    qk_norm_over: str = "head"  # head (one weight for all heads) | heads (one a head) | all (across heads)
+    output: bool = True  # False: no W_O, the heads side by side are the output
+    sinks: bool = False
+    cross: bool = False  # attends to a second stack's output after itself
+
+    # The block.
+    norm: Norm = field(default_factory=Norm)
+    norm_before: bool = False  # pre-norm
+    norm_after: bool = False  # post-norm, on the sum
+    norm_output: bool = False  # on a sublayer's output, before the sum
+    first_norm: bool = True  # False: layer 0 has no norm before attention
+    parallel: str = ""  # shared | separate: attention and MLP read the same input, with one norm or two
+    residual_from_norm: bool = False
+    layer_scale: bool = False
+    convolution_after_first: int = 0  # kernel of a convolution over the embeddings, added after layer 0
+    convolution_activation: str = "tanh"
+    final_norm: Norm | None = None
+    layer_source: tuple[int, ...] = ()  # which stored layer each layer reads; () its own
+
+    # MLP.
+    activation: str = "gelu"
+    gated: bool = False
+    mlp_bias: bool = True
+    n_experts: int = 0
+    top_k: int = 0
+    router_bias: bool = False
+    clamp: float = 0.0  # gate and up are clamped, and up is used as 1 + up
+    alpha: float = 1.0  # steepness of the clamped gate
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "n_kv_heads", self.n_kv_heads or self.n_heads)
+        object.__setattr__(self, "d_head", self.d_head or self.d_model // self.n_heads)
+        object.__setattr__(self, "d_embed", self.d_embed or self.d_model)
+        object.__setattr__(self, "scale", self.scale or self.d_head**-0.5)
+
+    def rotary_of(self, layer: int) -> Rotary | None:
+        """The rotary positions of a layer, None for none."""
+        return _of(self.rotary, layer, None)
+
+    def reach_of(self, layer: int) -> int:
+        """How far a layer sees, in tokens; -1 for all."""
+        return _of(self.reach, layer, -1)
+
+    def stored(self, layer: int) -> str:
+        """The canonical prefix of the layer whose tensors this layer reads."""
+        return f"layers.{self.layer_source[layer] if self.layer_source else layer}."
+
+    @property
+    def max_positions(self) -> int | None:
+        """The longest text a learned table allows, or None where positions are computed."""
+        return self.absolute.size - self.absolute.offset if isinstance(self.absolute, Learned) else None
+
+
+@dataclass(frozen=True)
+class EncoderDecoder:
+    """Two stacks: the decoder's cross-attention reads the encoder's output."""
+
+    encoder: Spec
+    decoder: Spec
+    start_id: int | None = None  # what stands in front of a decoder's text
+
+
+def _of(values: tuple[T, ...], layer: int, off: T) -> T:
+    """A setting that is given once for all layers, or once a layer, or not at all."""
+    if not values:
+        return off
+    return values[layer] if len(values) > 1 else values[0]

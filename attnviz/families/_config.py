@@ -1,0 +1,193 @@
+"""A configuration as families read it: every value checked, every key accounted for.
+
+A key that no family has read, and that is not known to leave attention alone, is an error: better no picture than a
+wrong one. The way past it is --ignore-key, which the picture then says.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any, TypeAlias
+
+from attnviz.errors import ConfigError, one_of
+
+# Keys that are in many configurations and never change attention at inference: where the file came from, training
+# (dropout, initialisation, losses), heads for tasks, generation, and how a framework returns things.
+NO_EFFECT = (
+    "_name_or_path _commit_hash _attn_implementation* attn_implementation architectures auto_map model_type "
+    "transformers_version adapter_transformers adapters model_card license language tokenizer_class "
+    "dtype torch_dtype use_cache use_bfloat16 torchscript gradient_checkpointing use_flash_attn* "
+    "tf_legacy_loss tie_word_embeddings tie_encoder_decoder chunk_size_feed_forward pretraining_tp "
+    "*dropout* *pdrop* *drop_path* layerdrop *_layerdrop initializer_range initializer_factor init_std init_method "
+    "initializer_cutoff_factor "
+    "id2label label2id num_labels _num_labels problem_type finetuning_task task_specific_params classifier_* "
+    "*pooler* "
+    "summary_* output_attentions output_hidden_states output_past return_dict return_dict_in_generate "
+    "is_encoder_decoder cross_attention_hidden_size "
+    "pad_token_id bos_token_id eos_token_id sep_token_id cls_token_id mask_token_id unk_token_id "
+    "bos_token eos_token pad_token prefix suffix eos_token_ids decoder_start_token_id forced_bos_token_id "
+    "forced_eos_token_id bad_words_ids suppress_tokens begin_suppress_tokens "
+    "max_length min_length do_sample early_stopping num_beams num_beam_groups diversity_penalty temperature top_k "
+    "top_p typical_p repetition_penalty length_penalty no_repeat_ngram_size encoder_no_repeat_ngram_size "
+    "num_return_sequences output_scores exponential_decay_length_penalty remove_invalid_values sequence_bias "
+    "begin_suppress_tokens force_bos_token_to_be_generated normalize_before normalize_embedding add_bias_logits "
+    "add_final_layer_norm static_position_embeddings final_logits_bias "
+    "vocab_list *loss* router_aux_loss_coef output_router_logits"
+).split()
+
+
+# The names of the methods below hide these in the class.
+_Int: TypeAlias = int
+_Float: TypeAlias = float
+_Bool: TypeAlias = bool
+
+
+class Config:
+    """A configuration's values, checked as they are read.
+
+    Args:
+        data: the parsed JSON.
+        where: how messages call the file.
+    """
+
+    def __init__(self, data: Mapping[str, Any], where: str = "config.json") -> None:
+        self.data, self.where = dict(data), where
+        self._read: set[str] = set()
+
+    def has(self, key: str) -> bool:
+        """Whether the key is there with a value; it then counts as read."""
+        self._read.add(key)
+        return self.data.get(key) is not None
+
+    def skip(self, *keys: str) -> None:
+        """These keys are known to leave this family's attention alone."""
+        self._read.update(keys)
+
+    def raw(self, key: str, default: Any = None) -> Any:
+        """The value as it stands; `default` where it is left out or null."""
+        return self.data[key] if self.has(key) else default
+
+    def int(self, key: str, default: _Int | None = None, low: _Int = 1, high: _Int = 1 << 24) -> _Int:
+        """A whole number within limits. Without a default the key must be there."""
+        value = self._required(key, default)
+        if isinstance(value, _Bool) or not isinstance(value, _Int) or not low <= value <= high:
+            raise self.error(f"{key} must be a whole number from {low} to {high}; got {value!r}")
+        return value
+
+    def layers(self, key: str, default: _Int | None = None) -> _Int:
+        """A number of layers: what is beyond reason is refused before anything is made of it."""
+        return self.int(key, default, high=10_000)
+
+    def float(self, key: str, default: _Float | None = None, low: _Float = -1e12, high: _Float = 1e12) -> _Float:
+        """A finite number within limits."""
+        value = self._required(key, default)
+        if isinstance(value, _Bool) or not isinstance(value, (_Int, _Float)) or not math.isfinite(value):
+            raise self.error(f"{key} must be a number; got {value!r}")
+        if not low <= value <= high:
+            raise self.error(f"{key} must be from {low:g} to {high:g}; got {value!r}")
+        return value
+
+    def bool(self, key: str, default: _Bool = False) -> _Bool:
+        """true or false."""
+        value = self.raw(key, default)
+        if not isinstance(value, _Bool):
+            raise self.error(f"{key} must be true or false; got {value!r}")
+        return value
+
+    def choice(self, key: str, default: str, allowed: Iterable[str]) -> str:
+        """One of the values that this family handles."""
+        value = self.raw(key, default)
+        if value not in (allowed := tuple(allowed)):
+            raise self.error(one_of(key, value, allowed))
+        return value
+
+    def activation(self, key: str, default: str) -> str:
+        """The engine's name of an activation function."""
+        return ACTIVATIONS[self.choice(key, default, ACTIVATIONS)]
+
+    def ints(self, key: str, default: Sequence[_Int] | None = None, length: _Int | None = None) -> tuple[_Int, ...]:
+        """A list of whole numbers."""
+        value = self._required(key, default)
+        if not isinstance(value, (list, tuple)) or not all(type(v) is _Int for v in value):
+            raise self.error(f"{key} must be a list of whole numbers; got {value!r}")
+        return self._counted(key, value, length)
+
+    def words(self, key: str, allowed: Iterable[str], length: _Int | None = None) -> tuple[str, ...]:
+        """A list of words, each one of those that this family handles; () where it is left out."""
+        value = self.raw(key, ())
+        if not isinstance(value, (list, tuple)):
+            raise self.error(f"{key} must be a list; got {value!r}")
+        for word in value:
+            if word not in (allowed := tuple(allowed)):
+                raise self.error(one_of(f"each of {key}", word, allowed))
+        return self._counted(key, value, length) if value else ()
+
+    def off(self, key: str, *values: Any) -> None:
+        """A key that must be left out, null, false or one of `values`, because nothing else is handled."""
+        value = self.raw(key)
+        if value and value not in values:
+            wanted = f" other than {', '.join(map(repr, values))}" if values else ""
+            raise self.error(f"{key} {value!r} is not handled{wanted and ','}{wanted and ' nor any'}{wanted}")
+
+    def sub(self, key: str) -> Config | None:
+        """A nested configuration, None where it is left out. Its keys are accounted for by `unread` too."""
+        value = self.raw(key)
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            raise self.error(f"{key} must be an object; got {value!r}")
+        return Config(value, f"{self.where}: {key}")
+
+    def divides(self, small: str, by: _Int, large: str, whole: _Int) -> None:
+        """`whole` must be a multiple of `by`."""
+        if whole % by:
+            raise self.error(f"{large} {whole} must be a multiple of {small} {by}")
+
+    def unread(self) -> list[str]:
+        """Keys that nobody has accounted for, null ones and private ones of a framework left out."""
+        return [
+            key
+            for key, value in self.data.items()
+            if key not in self._read and value is not None and not any(fnmatchcase(key, p) for p in NO_EFFECT)
+        ]
+
+    def error(self, message: str, hint: str = "") -> ConfigError:
+        """An error that names the file."""
+        return ConfigError(f"{self.where}: {message}", hint)
+
+    def _required(self, key: str, default: Any) -> Any:
+        value = self.raw(key, default)
+        if value is None:
+            raise self.error(f"{key} is missing")
+        return value
+
+    def _counted(self, key: str, value: Sequence[Any], length: _Int | None) -> tuple[Any, ...]:
+        if length is not None and len(value) != length:
+            raise self.error(f"{key} must have {length} entries, one a layer; got {len(value)}")
+        return tuple(value)
+
+
+# What configurations call activations -> the engine's names.
+ACTIVATIONS = {
+    "gelu": "gelu",
+    "gelu_python": "gelu",
+    "gelu_new": "gelu_tanh",
+    "gelu_fast": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "gelu_accurate": "gelu_tanh",
+    "quick_gelu": "gelu_quick",
+    "gelu_10": "gelu_10",
+    "relu6": "relu6",
+    "leaky_relu": "leaky_relu",
+    "hardswish": "hardswish",
+    "mish": "mish",
+    "relu": "relu",
+    "relu2": "relu_squared",
+    "silu": "silu",
+    "swish": "silu",
+    "tanh": "tanh",
+    "sigmoid": "sigmoid",
+    "linear": "linear",
+}

@@ -1,0 +1,107 @@
+"""Rotary positions in a configuration, as transformers 4 and 5 write them.
+
+Version 5 keeps everything in `rope_parameters`; version 4 has `rope_theta` and `partial_rotary_factor` beside
+`rope_scaling`, whose kind is called `rope_type` or, earlier, `type`.
+"""
+
+from __future__ import annotations
+
+from attnviz.engine.spec import Rotary, RotaryScaling
+from attnviz.families._config import Config
+
+KINDS = ("default", "linear", "dynamic", "llama3", "yarn", "longrope")
+
+
+def rotary(
+    config: Config,
+    d_head: int,
+    theta: float = 10000.0,
+    part: float | None = None,
+    max_positions: int = 2048,
+    interleaved: bool = False,
+) -> Rotary:
+    """The rotary positions of a whole model. theta, part, max_positions: what keys left out mean.
+
+    part: the share of a head that turns; None for a family that turns whole heads whatever its configuration says.
+    """
+    old = {"rope_theta": config.raw("rope_theta"), "partial_rotary_factor": config.raw("partial_rotary_factor")}
+    new = config.sub("rope_parameters") or config.sub("rope_scaling") or Config({}, config.where)
+    config.skip("rope_scaling")
+    filled = Config({**{k: v for k, v in old.items() if v is not None}, **new.data}, new.where)
+    return one_rotary(config, filled, d_head, theta, part, max_positions, interleaved)
+
+
+def one_rotary(
+    config: Config,
+    rope: Config,
+    d_head: int,
+    theta: float = 10000.0,
+    part: float | None = None,
+    max_positions: int = 2048,
+    interleaved: bool = False,
+) -> Rotary:
+    """One set of rotary positions from its own keys; `config` is the model's."""
+    kind = rope.choice("rope_type", rope.choice("type", "default", (*KINDS, "su")), (*KINDS, "su"))
+    kind = "longrope" if kind == "su" else kind
+    base = rope.float("rope_theta", theta, low=1e-3)
+    share = rope.float("partial_rotary_factor", part or 1.0, low=0, high=1)
+    if part is None and share != 1 and kind != "default":
+        raise rope.error(f"partial_rotary_factor {share:g} with {kind} scaling is not handled in this family")
+    dim = d_head if part is None else int(d_head * share)
+    if dim < 2 or dim % 2:
+        raise rope.error(f"rotary positions turn an even number of dimensions, 2 or more, of a head; got {dim}")
+    limit = config.int("max_position_embeddings", max_positions)
+    scaling = None if kind == "default" else _scaling(config, rope, kind, limit, dim)
+    _refuse_unread(rope)
+    return Rotary(dim, base, interleaved, scaling)
+
+
+def _scaling(config: Config, rope: Config, kind: str, limit: int, dim: int) -> RotaryScaling:
+    own = config.int("original_max_position_embeddings", rope.int("original_max_position_embeddings", limit))
+    if kind == "linear":
+        rope.skip("original_max_position_embeddings")
+        return RotaryScaling(kind, rope.float("factor", low=1e-6))
+    if kind == "dynamic":
+        if dim == 2:
+            raise rope.error("dynamic scaling needs more than 2 rotary dimensions")
+        return RotaryScaling(kind, rope.float("factor", low=1e-6), limit=limit)
+    if kind == "llama3":
+        low, high = rope.float("low_freq_factor"), rope.float("high_freq_factor")
+        if low == high:
+            raise rope.error("low_freq_factor and high_freq_factor must differ")
+        return RotaryScaling(kind, rope.float("factor", low=1e-6), own, low, high)
+    factor = rope.float("factor", limit / own, low=1e-6)
+    attention = rope.float("attention_factor", 0.0)
+    if kind == "yarn":
+        return RotaryScaling(
+            kind,
+            factor,
+            own,
+            low=rope.float("beta_slow", 1.0, low=1e-6),
+            high=rope.float("beta_fast", 32.0, low=1e-6),
+            attention_factor=attention,
+            mscale=rope.float("mscale", 0.0),
+            mscale_all_dim=rope.float("mscale_all_dim", 0.0),
+            truncate=rope.bool("truncate", True),
+        )
+    tables = [_table(rope, key, dim // 2) for key in ("short_factor", "long_factor")]
+    if config.has("original_max_position_embeddings"):
+        factor = limit / own
+    return RotaryScaling(kind, factor, own, attention_factor=attention, short_factor=tables[0], long_factor=tables[1])
+
+
+def _table(rope: Config, key: str, length: int) -> tuple[float, ...]:
+    values = rope.raw(key)
+    if (
+        not isinstance(values, list)
+        or len(values) != length
+        or not all(isinstance(v, (int, float)) and v for v in values)
+    ):
+        raise rope.error(f"{key} must be a list of {length} numbers other than 0")
+    return tuple(map(float, values))
+
+
+def _refuse_unread(rope: Config) -> None:
+    rope.skip("mrope_section") if rope.data.get("rope_type") == "default" else None
+    for key in rope.unread():
+        raise rope.error(f"{key} is not known", "if it does not change attention, leave it out of the file")

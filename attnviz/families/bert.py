@@ -1,0 +1,53 @@
+"""BERT (Devlin 2019): post-norm encoder, learned positions, token types."""
+
+from __future__ import annotations
+
+from attnviz.engine.spec import Learned, Norm, Spec
+from attnviz.families._config import Config
+
+NAMES = {
+    "embed.tokens": "embeddings.word_embeddings.weight",
+    "embed.types": "embeddings.token_type_embeddings.weight",
+    "embed.positions": "embeddings.position_embeddings.weight",
+    "embed.norm.weight": "embeddings.LayerNorm.weight",
+    "embed.norm.bias": "embeddings.LayerNorm.bias",
+    "layers.{i}.q.weight": "encoder.layer.{i}.attention.self.query.weight",
+    "layers.{i}.q.bias": "encoder.layer.{i}.attention.self.query.bias",
+    "layers.{i}.k.weight": "encoder.layer.{i}.attention.self.key.weight",
+    "layers.{i}.k.bias": "encoder.layer.{i}.attention.self.key.bias",
+    "layers.{i}.v.weight": "encoder.layer.{i}.attention.self.value.weight",
+    "layers.{i}.v.bias": "encoder.layer.{i}.attention.self.value.bias",
+    "layers.{i}.o.weight": "encoder.layer.{i}.attention.output.dense.weight",
+    "layers.{i}.o.bias": "encoder.layer.{i}.attention.output.dense.bias",
+    "layers.{i}.norm1.weight": "encoder.layer.{i}.attention.output.LayerNorm.weight",
+    "layers.{i}.norm1.bias": "encoder.layer.{i}.attention.output.LayerNorm.bias",
+    "layers.{i}.up.weight": "encoder.layer.{i}.intermediate.dense.weight",
+    "layers.{i}.up.bias": "encoder.layer.{i}.intermediate.dense.bias",
+    "layers.{i}.down.weight": "encoder.layer.{i}.output.dense.weight",
+    "layers.{i}.down.bias": "encoder.layer.{i}.output.dense.bias",
+    "layers.{i}.norm2.weight": "encoder.layer.{i}.output.LayerNorm.weight",
+    "layers.{i}.norm2.bias": "encoder.layer.{i}.output.LayerNorm.bias",
+}
+
+
+def spec(config: Config) -> Spec:
+    """BertConfig."""
+    config.choice("position_embedding_type", "absolute", ["absolute"])
+    norm = Norm(eps=config.float("layer_norm_eps", 1e-12, low=0))
+    d_model, n_heads = config.int("hidden_size", 768), config.int("num_attention_heads", 12)
+    config.divides("num_attention_heads", n_heads, "hidden_size", d_model)
+    config.skip("add_cross_attention")  # without a second text nothing is attended to across
+    return Spec(
+        n_layers=config.layers("num_hidden_layers", 12),
+        n_heads=n_heads,
+        d_model=d_model,
+        d_mlp=config.int("intermediate_size", 3072),
+        vocab=config.int("vocab_size", 30522),
+        n_types=config.int("type_vocab_size", 2, low=0),
+        absolute=Learned(config.int("max_position_embeddings", 512)),
+        embed_norm=norm,
+        norm=norm,
+        norm_after=True,
+        causal=config.bool("is_decoder"),
+        activation=config.activation("hidden_act", "gelu"),
+    )

@@ -1,0 +1,49 @@
+"""GPT-2 (Radford 2019): pre-norm decoder, learned positions, fused projections stored [in, out]."""
+
+from __future__ import annotations
+
+from attnviz.engine.spec import Learned, Norm, Spec
+from attnviz.families._config import Config
+
+NAMES = {
+    "embed.tokens": "wte.weight",
+    "embed.positions": "wpe.weight",
+    **{f"layers.{{i}}.{p}.weight": ("h.{i}.attn.c_attn.weight", "transpose", f"{p}_of_qkv") for p in "qkv"},
+    **{f"layers.{{i}}.{p}.bias": ("h.{i}.attn.c_attn.bias", f"{p}_of_qkv") for p in "qkv"},
+    "layers.{i}.o.weight": ("h.{i}.attn.c_proj.weight", "transpose"),
+    "layers.{i}.o.bias": "h.{i}.attn.c_proj.bias",
+    "layers.{i}.up.weight": ("h.{i}.mlp.c_fc.weight", "transpose"),
+    "layers.{i}.up.bias": "h.{i}.mlp.c_fc.bias",
+    "layers.{i}.down.weight": ("h.{i}.mlp.c_proj.weight", "transpose"),
+    "layers.{i}.down.bias": "h.{i}.mlp.c_proj.bias",
+    "layers.{i}.norm1.weight": "h.{i}.ln_1.weight",
+    "layers.{i}.norm1.bias": "h.{i}.ln_1.bias",
+    "layers.{i}.norm2.weight": "h.{i}.ln_2.weight",
+    "layers.{i}.norm2.bias": "h.{i}.ln_2.bias",
+    "final_norm.weight": "ln_f.weight",
+    "final_norm.bias": "ln_f.bias",
+}
+
+
+def spec(config: Config) -> Spec:
+    """GPT2Config."""
+    norm = Norm(eps=config.float("layer_norm_epsilon", 1e-5, low=0))
+    d_model, n_heads = config.int("n_embd", 768), config.int("n_head", 12)
+    config.divides("n_head", n_heads, "n_embd", d_model)
+    config.skip("reorder_and_upcast_attn", "add_cross_attention", "n_ctx")
+    return Spec(
+        n_layers=config.layers("n_layer", 12),
+        n_heads=n_heads,
+        d_model=d_model,
+        d_mlp=config.int("n_inner", 4 * d_model),
+        vocab=config.int("vocab_size", 50257),
+        types_are_tokens=True,
+        absolute=Learned(config.int("n_positions", 1024)),
+        norm=norm,
+        norm_before=True,
+        final_norm=norm,
+        causal=True,
+        scale=0.0 if config.bool("scale_attn_weights", True) else 1.0,
+        scale_by_layer=config.bool("scale_attn_by_inverse_layer_idx"),
+        activation=config.activation("activation_function", "gelu_new"),
+    )

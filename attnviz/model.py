@@ -1,0 +1,347 @@
+"""Model: something that attends. `load` finds one, `Model.attend` runs it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from attnviz import __version__
+from attnviz.attention import STREAMS, Attention, Tokens
+from attnviz.engine.collect import Collector, Dense
+from attnviz.engine.embed import Inputs
+from attnviz.engine.run import Tensors, run
+from attnviz.engine.spec import EncoderDecoder, Spec
+from attnviz.errors import ConfigError, InputError, SelectionError, one_of
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from attnviz.checkpoints.base import Checkpoint
+    from attnviz.tokens import Encoding
+
+Progress = Callable[[float], None]
+
+
+class AttnvizWarning(UserWarning):
+    """Something the user should know about a result that is right all the same."""
+
+
+def load(
+    source: str | Path = "seeded",
+    *,
+    seed: int = 0,
+    n_layers: int = 2,
+    n_heads: int = 4,
+    d_model: int = 64,
+    causal: bool = False,
+    name: str | None = None,
+    offline: bool = False,
+    ignore_keys: Iterable[str] = (),
+) -> Model:
+    """Open a model; nothing is read but its configuration and the headers of its weights.
+
+    Args:
+        source: "seeded", an alias ("minilm"), a folder with config.json and weights, a weight file, or org/name.
+        seed, n_layers, n_heads, d_model, causal: the seeded model's random weights and sizes.
+        name: what pictures call the model instead of its own name.
+        offline: never touch the network.
+        ignore_keys: configuration keys to pass over although nobody knows what they do to attention.
+
+    Raises:
+        ModelError: it cannot be found, or its files cannot be used.
+    """
+    from attnviz import sources
+
+    if str(source) == "seeded":
+        model = sources.seeded(seed, n_layers, n_heads, d_model, causal)
+    else:
+        model = sources.from_place(sources.find(source, offline), tuple(ignore_keys))
+    return replace(model, name=name) if name else model
+
+
+class Tokenizer(Protocol):
+    """What a model asks of a tokenizer."""
+
+    def encode(self, text: str, pair: str | None = None) -> Encoding:
+        """Tokens with the special ones that the model wants, and token types."""
+
+    def encode_target(self, text: str, start_id: int | None = None) -> Encoding:
+        """The decoder's text: start token in front, no end token."""
+
+    def describe(self, ids: Sequence[int]) -> Tokens:
+        """Labels for ids."""
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A transformer ready to attend.
+
+    name: what pictures call it. spec: what it does. tensors: its numbers. tokenizer: None if it only takes ids.
+    config: its configuration as it was read. meta: what a result says about it (digest, seed, ...).
+    """
+
+    name: str
+    spec: Spec | EncoderDecoder
+    tensors: Tensors
+    tokenizer: Tokenizer | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    checkpoint: Checkpoint | None = None
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """The kinds of attention it has."""
+        return STREAMS[1:] if isinstance(self.spec, EncoderDecoder) else STREAMS[:1]
+
+    def size(self, stream: str | None = None) -> tuple[int, int]:
+        """(n_layers, n_heads) of a stream; of its only or first one by default."""
+        spec = self._stack(stream or self.streams[0])
+        return spec.n_layers, spec.n_heads
+
+    n_layers = property(lambda self: self.size()[0])
+    n_heads = property(lambda self: self.size()[1])
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{s} {self.size(s)[0]} x {self.size(s)[1]}" for s in self.streams)
+        return f"<Model {self.name}: {sizes}>"
+
+    def tokens(self, text: str | None = None, pair: str | None = None, ids: Sequence[int] | None = None) -> Tokens:
+        """How the model splits a text, or what these ids stand for."""
+        return self._read(text, pair, ids, None)[0]
+
+    def attend(
+        self,
+        text: str | None = None,
+        pair: str | None = None,
+        *,
+        target: str | None = None,
+        ids: ArrayLike | None = None,
+        token_types: ArrayLike | None = None,
+        target_ids: ArrayLike | None = None,
+        pixel_values: ArrayLike | None = None,
+        input_values: ArrayLike | None = None,
+        input_features: ArrayLike | None = None,
+        stream: str | None = None,
+        layers: Iterable[int] | int | None = None,
+        heads: Iterable[int] | int | None = None,
+        progress: Progress | None = None,
+    ) -> Attention:
+        """The attention of this model on one input.
+
+        Args:
+            text, pair: what is read, tokenized with the model's special tokens.
+            target: the decoder's text, for an encoder-decoder (teacher forcing).
+            ids, token_types, target_ids: token ids instead, used as they are.
+            pixel_values [channel, row, column], input_values [sample], input_features [mel, frame]: image or sound.
+            stream: self | encoder | decoder | cross. Default: self; for an encoder-decoder cross with a target,
+                else encoder.
+            layers, heads: which to keep; all by default. A negative index counts from the end.
+            progress: called with shares of the work as they are done; they sum to 1.
+
+        Raises:
+            InputError: the input is empty, of the wrong kind or too long for the model.
+            SelectionError: no such stream, layer or head.
+            CheckpointError: a tensor that is needed is missing, misshapen or holds NaN.
+        """
+        stream = self._stream(stream, target is not None or target_ids is not None)
+        spec = self._stack(stream)
+        at_layers = _chosen("layer", layers, spec.n_layers)
+        at_heads = _chosen("head", heads, spec.n_heads)
+        keys, source = self._source(text, pair, ids, token_types, pixel_values, input_values, input_features)
+        queries = keys
+        inputs = {"encoder" if isinstance(self.spec, EncoderDecoder) else "self": source}
+        if stream in ("decoder", "cross"):
+            queries, inputs["decoder"] = self._target(target, target_ids)
+            keys = keys if stream == "cross" else queries
+        dense = Dense(at_layers, at_heads, len(queries), len(keys))
+        self._run(stream, inputs, dense, progress)
+        return Attention(
+            weights=dense.weights,
+            mask=dense.mask,
+            queries=queries,
+            keys=keys,
+            layers=tuple(at_layers),
+            heads=tuple(at_heads),
+            stream=stream,
+            model=self.name,
+            grid=self._grid(pixel_values),
+            meta={**self.meta, "version": __version__},
+        )
+
+    # From an input to a stack's arrays
+
+    def _stream(self, stream: str | None, has_target: bool) -> str:
+        if stream is None:
+            return "self" if self.streams == ("self",) else "cross" if has_target else "encoder"
+        if stream not in self.streams:
+            raise SelectionError(one_of(f"stream of {self.name}", stream, self.streams))
+        return stream
+
+    def _stack(self, stream: str) -> Spec:
+        if isinstance(self.spec, Spec):
+            return self.spec
+        return self.spec.encoder if stream == "encoder" else self.spec.decoder
+
+    def _read(
+        self, text: str | None, pair: str | None, ids: ArrayLike | None, token_types: ArrayLike | None
+    ) -> tuple[Tokens, NDArray[np.intp] | None, NDArray[np.intp] | None]:
+        """Tokens, ids and token types of what is read."""
+        if ids is not None:
+            numbers = _id_array("ids", ids)
+            types = None if token_types is None else _id_array("token_types", token_types)
+            if types is not None and len(types) != len(numbers):
+                raise InputError(f"token_types must be as many as ids, {len(numbers)}; got {len(types)}")
+            return self._described(numbers), numbers, types
+        if text is None:
+            raise InputError("nothing to read: neither a text nor ids were given")
+        if self.tokenizer is None:
+            raise InputError(
+                f"{self.name} has no tokenizer, so it cannot read a text",
+                "give token ids instead: --ids 101,2054,102 (ids=[...] in Python)",
+            )
+        encoding = self.tokenizer.encode(text, pair)
+        first = self.spec.encoder if isinstance(self.spec, EncoderDecoder) else self.spec
+        types = np.array(encoding.type_ids, np.intp) if first.n_types else None
+        return encoding.tokens, np.array(encoding.tokens.ids, np.intp), types
+
+    def _described(self, ids: NDArray[np.intp]) -> Tokens:
+        if self.tokenizer is not None:
+            return self.tokenizer.describe(ids.tolist())
+        return Tokens.plain([str(i) for i in ids], ids.tolist())
+
+    def _source(
+        self,
+        text: str | None,
+        pair: str | None,
+        ids: ArrayLike | None,
+        token_types: ArrayLike | None,
+        pixel_values: ArrayLike | None,
+        input_values: ArrayLike | None,
+        input_features: ArrayLike | None,
+    ) -> tuple[Tokens, Inputs]:
+        """What the first stack reads, and its labels."""
+        spec = self.spec.encoder if isinstance(self.spec, EncoderDecoder) else self.spec
+        tokens, numbers, types = self._read(text, pair, ids, token_types)
+        self._check_length(spec, len(tokens))
+        return tokens, Inputs(numbers, types, tokens.text if spec.by_word else ())
+
+    def _target(self, target: str | None, target_ids: ArrayLike | None) -> tuple[Tokens, Inputs]:
+        """What the decoder reads, and its labels."""
+        assert isinstance(self.spec, EncoderDecoder)
+        if target_ids is not None:
+            numbers = _id_array("target_ids", target_ids)
+            tokens = self._described(numbers)
+        elif target is not None:
+            if self.tokenizer is None:
+                raise InputError(f"{self.name} has no tokenizer, so it cannot read a target", "give target_ids instead")
+            tokens = self.tokenizer.encode_target(target, self.spec.start_id).tokens
+            numbers = np.array(tokens.ids, np.intp)
+        else:
+            raise InputError("decoder and cross attention need the decoder's text", "give it with --target TEXT")
+        self._check_length(self.spec.decoder, len(tokens))
+        return tokens, Inputs(numbers)
+
+    def _check_length(self, spec: Spec, n: int) -> None:
+        if n == 0:
+            raise InputError("there are no tokens to attend to")
+        if spec.trained_positions and n > spec.trained_positions:
+            message = f"{n} tokens are more than the {spec.trained_positions} that {self.name} was trained for"
+            warnings.warn(message, AttnvizWarning, stacklevel=4)
+
+    def _grid(self, pixel_values: ArrayLike | None) -> tuple[int, int] | None:
+        return None
+
+    # From a stack's arrays to attention
+
+    def _run(self, stream: str, inputs: Mapping[str, Inputs], collector: Collector, progress: Progress | None) -> None:
+        if isinstance(self.spec, Spec):
+            run(self.spec, self.tensors, inputs["self"], {"self": [collector]}, progress=progress)
+            return
+        encoder, decoder = Scoped(self.tensors, "encoder."), Scoped(self.tensors, "decoder.")
+        if stream == "encoder":
+            run(self.spec.encoder, encoder, inputs["encoder"], {stream: [collector]}, stream=stream, progress=progress)
+            return
+        half: Progress | None = None if progress is None else lambda share: progress(share / 2)
+        memory = run(self.spec.encoder, encoder, inputs["encoder"], {}, stream="encoder", whole=True, progress=half)
+        run(
+            self.spec.decoder,
+            decoder,
+            inputs["decoder"],
+            {stream: [collector]},
+            stream="decoder",
+            memory=memory,
+            progress=half,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Scoped:
+    """A stack's tensors among those of a model: every name behind a prefix."""
+
+    tensors: Tensors
+    prefix: str
+
+    def get(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        return self.tensors.get(self.prefix + name, shape)
+
+    def rows(self, name: str, ids: Any, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        return self.tensors.rows(self.prefix + name, ids, shape)
+
+
+def _chosen(what: str, wanted: Iterable[int] | int | None, count: int) -> list[int]:
+    """True indices, in the order asked for, from None (all), one index or several."""
+    if wanted is None:
+        return list(range(count))
+    asked = [int(wanted)] if isinstance(wanted, (int, np.integer)) else [int(i) for i in wanted]
+    if not asked:
+        raise SelectionError(f"no {what} was named")
+    found: dict[int, None] = {}
+    for index in asked:
+        if not -count <= index < count:
+            shown = f"{what}s 0-{count - 1}" if count > 1 else f"only {what} 0"
+            raise SelectionError(f"{what} {index} is not there; the model has {shown}")
+        found[index % count] = None
+    return list(found)
+
+
+def _id_array(what: str, values: ArrayLike) -> NDArray[np.intp]:
+    """Whole numbers, one axis, none negative."""
+    array = np.asarray(values)
+    if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu":
+        raise InputError(f"{what} must be a list of whole numbers, at least one; got {_described_value(array)}")
+    if int(array.min()) < 0:
+        raise InputError(f"{what} must not be negative; got {int(array.min())}")
+    return array.astype(np.intp)
+
+
+def _described_value(array: NDArray[Any]) -> str:
+    return f"an array of shape {list(array.shape)} and type {array.dtype}" if array.size else "nothing"
+
+
+def tensor_rows(model: Model) -> Iterator[tuple[str, str, tuple[int, ...], str]]:
+    """(stored name, our name, shape, dtype) of every tensor, from headers only."""
+    if model.checkpoint is None:
+        for name, shape in model.tensors.names():  # type: ignore[attr-defined]
+            yield name, name, shape, "F32"
+        return
+    ours = model.tensors.canonical()  # type: ignore[attr-defined]
+    for stored in model.checkpoint.tensors.values():
+        yield stored.name, ours.get(stored.name, ""), stored.shape, stored.dtype
+
+
+def tensor_values(model: Model, name: str) -> NDArray[Any]:
+    """One tensor as it is stored, by its stored name or by ours. Raises ConfigError if there is none."""
+    for stored, ours, shape, _ in tensor_rows(model):
+        if name in (stored, *ours.split(", ")):
+            if model.checkpoint is None:
+                return model.tensors.get(stored, shape)
+            return model.checkpoint.read(stored)
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, [row[0] for row in tensor_rows(model)], n=3, cutoff=0.4)
+    raise ConfigError(f"{model.name} has no tensor {name!r}", f"the nearest: {', '.join(near)}" if near else "")

