@@ -197,7 +197,7 @@ class Attention:
     def without_special(self, renormalise: bool = False) -> Attention:
         """Without the rows and columns of special tokens ([CLS], </s>, ...).
 
-        renormalise: divide each row by what is left of it, so that it sums to 1 again (a row with nothing left stays 0).
+        renormalise: divide each row by what is left of it, so that it sums to 1 again (an empty one stays 0).
         Raises InputError if nothing would be left.
         """
         rows = [i for i, special in enumerate(self.query_special) if not special]

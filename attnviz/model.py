@@ -15,8 +15,8 @@ from attnviz.attention import STREAMS, Attention, Tokens
 from attnviz.engine.collect import Collector, Dense
 from attnviz.engine.embed import Inputs
 from attnviz.engine.run import Tensors, run
-from attnviz.engine.spec import EncoderDecoder, Spec
-from attnviz.errors import ConfigError, InputError, SelectionError, one_of
+from attnviz.engine.spec import EncoderDecoder, Patches, Segmental, Spec, Towers
+from attnviz.errors import AttnvizWarning, ConfigError, InputError, SelectionError, one_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from attnviz.tokens import Encoding
 
 Progress = Callable[[float], None]
-
-
-class AttnvizWarning(UserWarning):
-    """Something the user should know about a result that is right all the same."""
 
 
 def load(
@@ -86,7 +82,7 @@ class Model:
     """
 
     name: str
-    spec: Spec | EncoderDecoder
+    spec: Spec | EncoderDecoder | Towers
     tensors: Tensors
     tokenizer: Tokenizer | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -98,9 +94,17 @@ class Model:
         """The kinds of attention it has."""
         return STREAMS[1:] if isinstance(self.spec, EncoderDecoder) else STREAMS[:1]
 
-    def size(self, stream: str | None = None) -> tuple[int, int]:
+    def stack(self, stream: str | None = None, image: bool = False) -> Spec:
+        """What the stack behind a stream does; of two towers that of images if `image`, else that of text."""
+        if isinstance(self.spec, Towers):
+            return self.spec.image if image else self.spec.text
+        if isinstance(self.spec, EncoderDecoder):
+            return self.spec.encoder if (stream or "encoder") == "encoder" else self.spec.decoder
+        return self.spec
+
+    def size(self, stream: str | None = None, image: bool = False) -> tuple[int, int]:
         """(n_layers, n_heads) of a stream; of its only or first one by default."""
-        spec = self._stack(stream or self.streams[0])
+        spec = self.stack(stream, image)
         return spec.n_layers, spec.n_heads
 
     n_layers = property(lambda self: self.size()[0])
@@ -129,6 +133,7 @@ class Model:
         stream: str | None = None,
         layers: Iterable[int] | int | None = None,
         heads: Iterable[int] | int | None = None,
+        global_tokens: Iterable[int] | None = None,
         progress: Progress | None = None,
     ) -> Attention:
         """The attention of this model on one input.
@@ -141,6 +146,8 @@ class Model:
             stream: self | encoder | decoder | cross. Default: self; for an encoder-decoder cross with a target,
                 else encoder.
             layers, heads: which to keep; all by default. A negative index counts from the end.
+            global_tokens: places that see all and are seen by all, where the model knows such (Longformer). By default
+                the first token of a text; none for ids.
             progress: called with shares of the work as they are done; they sum to 1.
 
         Raises:
@@ -149,17 +156,21 @@ class Model:
             CheckpointError: a tensor that is needed is missing, misshapen or holds NaN.
         """
         stream = self._stream(stream, target is not None or target_ids is not None)
-        spec = self._stack(stream)
+        arrays = Arrays(*(_array(v) for v in (pixel_values, input_values, input_features)))
+        image = arrays.pixels is not None
+        spec = self.stack(stream, image)
         at_layers = _chosen("layer", layers, spec.n_layers)
         at_heads = _chosen("head", heads, spec.n_heads)
-        keys, source = self._source(text, pair, ids, token_types, pixel_values, input_values, input_features)
-        queries = keys
+        keys, source = self._source(text, pair, ids, token_types, arrays)
+        source = replace(source, global_tokens=self._global(global_tokens, len(keys), text is not None and ids is None))
         inputs = {"encoder" if isinstance(self.spec, EncoderDecoder) else "self": source}
+        queries = keys
         if stream in ("decoder", "cross"):
             queries, inputs["decoder"] = self._target(target, target_ids)
             keys = keys if stream == "cross" else queries
         dense = Dense(at_layers, at_heads, len(queries), len(keys))
-        self._run(stream, inputs, dense, progress)
+        self._run(stream, inputs, dense, progress, image)
+        patches = self.stack("encoder", image).patches
         return Attention(
             weights=dense.weights,
             mask=dense.mask,
@@ -169,9 +180,20 @@ class Model:
             heads=tuple(at_heads),
             stream=stream,
             model=self.name,
-            grid=self._grid(pixel_values),
-            meta={**self.meta, "version": __version__},
+            grid=None if patches is None or source.pixels is None else patches.grid(*source.pixels.shape[1:]),
+            meta={**self.meta, **self._notes(spec, source, len(keys)), "version": __version__},
         )
+
+    def _notes(self, spec: Spec, source: Inputs, n: int) -> dict[str, Any]:
+        """What a picture should say about these numbers beside the model."""
+        notes = []
+        if spec.blocks is not None and spec.blocks.used(n) and spec.blocks.n_random:
+            notes.append(f"keys of the first block count {1 + spec.blocks.n_random} times, as in the reference")
+        if spec.sinks:
+            notes.append("a learned sink outside the text takes a share of each row")
+        if source.global_tokens:
+            notes.append("global tokens: " + ", ".join(map(str, source.global_tokens)))
+        return {"notes": notes} if notes else {}
 
     # From an input to a stack's arrays
 
@@ -181,11 +203,6 @@ class Model:
         if stream not in self.streams:
             raise SelectionError(one_of(f"stream of {self.name}", stream, self.streams))
         return stream
-
-    def _stack(self, stream: str) -> Spec:
-        if isinstance(self.spec, Spec):
-            return self.spec
-        return self.spec.encoder if stream == "encoder" else self.spec.decoder
 
     def _read(
         self, text: str | None, pair: str | None, ids: ArrayLike | None, token_types: ArrayLike | None
@@ -205,8 +222,8 @@ class Model:
                 "give token ids instead: --ids 101,2054,102 (ids=[...] in Python)",
             )
         encoding = self.tokenizer.encode(text, pair)
-        first = self.spec.encoder if isinstance(self.spec, EncoderDecoder) else self.spec
-        types = np.array(encoding.type_ids, np.intp) if first.n_types else None
+        first = self.stack("encoder")
+        types = np.array(encoding.type_ids, np.intp) if first.n_types or isinstance(first.relative, Segmental) else None
         return encoding.tokens, np.array(encoding.tokens.ids, np.intp), types
 
     def _described(self, ids: NDArray[np.intp]) -> Tokens:
@@ -220,12 +237,20 @@ class Model:
         pair: str | None,
         ids: ArrayLike | None,
         token_types: ArrayLike | None,
-        pixel_values: ArrayLike | None,
-        input_values: ArrayLike | None,
-        input_features: ArrayLike | None,
+        arrays: Arrays,
     ) -> tuple[Tokens, Inputs]:
         """What the first stack reads, and its labels."""
-        spec = self.spec.encoder if isinstance(self.spec, EncoderDecoder) else self.spec
+        spec = self.stack("encoder", arrays.pixels is not None)
+        if spec.patches is not None:
+            if arrays.pixels is None:
+                raise InputError(f"{self.name} reads images; none was given", "name one with --image FILE")
+            return _patch_labels(spec.patches, arrays.pixels), Inputs(pixels=arrays.pixels)
+        if spec.convolutions is not None:
+            sound = arrays.sound if spec.convolutions.channels == 1 else arrays.features
+            if sound is None:
+                raise InputError(f"{self.name} reads sound; none was given", "name a WAV file with --audio FILE")
+            frames = spec.convolutions.frames(sound.shape[-1])
+            return Tokens.plain([str(i) for i in range(frames)]), Inputs(sound=sound)
         tokens, numbers, types = self._read(text, pair, ids, token_types)
         self._check_length(spec, len(tokens))
         return tokens, Inputs(numbers, types, tokens.text if spec.by_word else ())
@@ -246,6 +271,18 @@ class Model:
         self._check_length(self.spec.decoder, len(tokens))
         return tokens, Inputs(numbers)
 
+    def _global(self, asked: Iterable[int] | None, n: int, is_text: bool) -> tuple[int, ...]:
+        """Global tokens, checked, for a model that knows them."""
+        knows = isinstance(self.spec, Spec) and self.spec.global_tokens
+        if asked is None:
+            return (0,) if knows and is_text else ()
+        found = tuple(sorted({int(i) for i in asked}))
+        if found and not knows:
+            raise InputError(f"{self.name} has no global tokens")
+        if found and not 0 <= found[0] <= found[-1] < n:
+            raise SelectionError(f"global tokens must be from 0 to {n - 1}; got {list(found)}")
+        return found
+
     def _check_length(self, spec: Spec, n: int) -> None:
         if n == 0:
             raise InputError("there are no tokens to attend to")
@@ -253,30 +290,35 @@ class Model:
             message = f"{n} tokens are more than the {spec.trained_positions} that {self.name} was trained for"
             warnings.warn(message, AttnvizWarning, stacklevel=4)
 
-    def _grid(self, pixel_values: ArrayLike | None) -> tuple[int, int] | None:
-        return None
-
     # From a stack's arrays to attention
 
-    def _run(self, stream: str, inputs: Mapping[str, Inputs], collector: Collector, progress: Progress | None) -> None:
+    def _run(
+        self, stream: str, inputs: Mapping[str, Inputs], collector: Collector, progress: Progress | None, image: bool
+    ) -> None:
+        wanted = {stream: [collector]}
         if isinstance(self.spec, Spec):
-            run(self.spec, self.tensors, inputs["self"], {"self": [collector]}, progress=progress)
+            run(self.spec, self.tensors, inputs["self"], wanted, progress=progress)
+            return
+        if isinstance(self.spec, Towers):
+            tower = Scoped(self.tensors, "image." if image else "text.")
+            run(self.stack(None, image), tower, inputs["self"], wanted, progress=progress)
             return
         encoder, decoder = Scoped(self.tensors, "encoder."), Scoped(self.tensors, "decoder.")
         if stream == "encoder":
-            run(self.spec.encoder, encoder, inputs["encoder"], {stream: [collector]}, stream=stream, progress=progress)
+            run(self.spec.encoder, encoder, inputs["encoder"], wanted, stream=stream, progress=progress)
             return
         half: Progress | None = None if progress is None else lambda share: progress(share / 2)
         memory = run(self.spec.encoder, encoder, inputs["encoder"], {}, stream="encoder", whole=True, progress=half)
-        run(
-            self.spec.decoder,
-            decoder,
-            inputs["decoder"],
-            {stream: [collector]},
-            stream="decoder",
-            memory=memory,
-            progress=half,
-        )
+        run(self.spec.decoder, decoder, inputs["decoder"], wanted, stream="decoder", memory=memory, progress=half)
+
+
+@dataclass(frozen=True, eq=False)
+class Arrays:
+    """Image and sound as they were given: pixels [channel, row, column], sound [sample], features [mel, frame]."""
+
+    pixels: NDArray[np.float32] | None = None
+    sound: NDArray[np.float32] | None = None
+    features: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -291,6 +333,9 @@ class Scoped:
 
     def rows(self, name: str, ids: Any, shape: tuple[int, ...]) -> NDArray[np.float32]:
         return self.tensors.rows(self.prefix + name, ids, shape)
+
+    def has(self, name: str) -> bool:
+        return self.tensors.has(self.prefix + name)
 
 
 def _chosen(what: str, wanted: Iterable[int] | int | None, count: int) -> list[int]:
@@ -307,6 +352,26 @@ def _chosen(what: str, wanted: Iterable[int] | int | None, count: int) -> list[i
             raise SelectionError(f"{what} {index} is not there; the model has {shown}")
         found[index % count] = None
     return list(found)
+
+
+def _array(values: ArrayLike | None) -> NDArray[np.float32] | None:
+    """Finite float32 numbers, None for nothing."""
+    if values is None:
+        return None
+    array = np.asarray(values, np.float32)
+    if array.size == 0 or not np.isfinite(array).all():
+        raise InputError("image and sound must hold numbers, and no NaN or infinity among them")
+    return array
+
+
+def _patch_labels(patches: Patches, pixels: NDArray[np.float32]) -> Tokens:
+    """`[class]` and the like in front, then `row,column` of each patch."""
+    if pixels.ndim != 3:
+        raise InputError(f"pixel_values must be [channel, row, column]; got {list(pixels.shape)}")
+    rows, cols = patches.grid(*pixels.shape[1:])
+    front = [f"[{name}]" for name in patches.prefix]
+    plain = Tokens.plain([*front, *(f"{r},{c}" for r in range(rows) for c in range(cols))])
+    return replace(plain, special=(True,) * len(front) + (False,) * (rows * cols))
 
 
 def _id_array(what: str, values: ArrayLike) -> NDArray[np.intp]:

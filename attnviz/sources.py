@@ -146,7 +146,7 @@ def _assembled(
 ) -> Model:
     """A Model from a configuration, a checkpoint, and the tokenizer beside them."""
     from attnviz.checkpoints.weights import Weights
-    from attnviz.engine.spec import EncoderDecoder
+    from attnviz.engine.spec import EncoderDecoder, Spec
     from attnviz.families import family
     from attnviz.families._config import Config
     from attnviz.model import Model
@@ -159,8 +159,9 @@ def _assembled(
     config = Config(data)
     spec = module.spec(config)
     ignored = _check_keys(config, ignore_keys)
-    sizes = spec.decoder if isinstance(spec, EncoderDecoder) else spec
-    weights = Weights(checkpoint, module.NAMES, sizes)
+    sizes = spec if isinstance(spec, Spec) else spec.decoder if isinstance(spec, EncoderDecoder) else spec.text
+    names = module.names(config) if hasattr(module, "names") else module.NAMES
+    weights = Weights(checkpoint, names, sizes)
     meta: dict[str, Any] = {"digest": digest(data, checkpoint)}
     if place.revision:
         meta["revision"] = place.revision
@@ -197,6 +198,9 @@ class _Lesson:
 
     def get(self, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
         return self.weights.get(name, shape)
+
+    def has(self, name: str) -> bool:
+        return self.weights.has(name)
 
     def rows(self, name: str, ids: Any, shape: tuple[int, ...]) -> NDArray[Any]:
         if name == "embed.tokens" and self.words is not None:

@@ -69,6 +69,10 @@ class SeededWeights:
         """One row a word, drawn from the seed and the word alone: [n, d]."""
         return np.stack([self._normal(f"{name}/{word}", shape[1:]) for word in ids])
 
+    def has(self, name: str) -> bool:
+        """Every tensor can be drawn."""
+        return True
+
     def names(self) -> Iterator[tuple[str, tuple[int, ...]]]:
         """Every tensor with its shape, in the order of the computation (embeddings belong to words)."""
         d, inner = self.spec.d_model, self.spec.d_mlp

@@ -18,7 +18,7 @@ import numpy as np
 
 from attnviz.engine.collect import Collector, Tile
 from attnviz.engine.masks import Mask
-from attnviz.engine.ops import linear, normalise, softmax_
+from attnviz.engine.ops import linear, norm_of, softmax_
 from attnviz.engine.positions import DistanceBias, RelativeScores, rotate
 from attnviz.engine.spec import Spec
 
@@ -48,11 +48,11 @@ def project(
 ) -> Heads:
     """Q from x [query, d_model]; K and V from memory [key, d_model] or, without one, from x."""
     source = x if memory is None else memory
-    q = _by_head(_projected(spec, tensors, f"{prefix}{kind}q", x, spec.n_heads, spec.q_bias), spec.n_heads)
-    k = _by_head(_projected(spec, tensors, f"{prefix}{kind}k", source, spec.n_kv_heads, spec.k_bias), spec.n_kv_heads)
+    q = by_head(_projected(spec, tensors, f"{prefix}{kind}q", x, spec.n_heads, spec.q_bias), spec.n_heads)
+    k = by_head(_projected(spec, tensors, f"{prefix}{kind}k", source, spec.n_kv_heads, spec.k_bias), spec.n_kv_heads)
     v = None
     if wants_v:
-        v = _by_head(
+        v = by_head(
             _projected(spec, tensors, f"{prefix}{kind}v", source, spec.n_kv_heads, spec.v_bias), spec.n_kv_heads
         )
     if spec.qk_norm is not None:
@@ -70,7 +70,7 @@ def _projected(spec: Spec, tensors: Tensors, name: str, x: Array, n_heads: int, 
     return y
 
 
-def _by_head(x: Array, n_heads: int) -> Array:
+def by_head(x: Array, n_heads: int) -> Array:
     """[n, n_heads * d_head] -> [n_heads, n, d_head], each head's rows together in memory."""
     return np.ascontiguousarray(x.reshape(x.shape[0], n_heads, -1).swapaxes(0, 1))
 
@@ -79,17 +79,13 @@ def _norm_heads(spec: Spec, tensors: Tensors, name: str, x: Array) -> Array:
     """Normalise queries or keys [head, n, d_head]: within each head, or across all heads together."""
     norm = spec.qk_norm
     assert norm is not None
-    n_heads, n, d_head = x.shape
-    shape = {"head": (d_head,), "heads": (n_heads, d_head), "all": (n_heads * d_head,)}[spec.qk_norm_over]
-    weight = tensors.get(f"{name}.weight", shape) if norm.weight else None
-    bias = tensors.get(f"{name}.bias", shape) if norm.bias else None
+    n_heads, n, _ = x.shape
     if spec.qk_norm_over == "all":
         flat = x.swapaxes(0, 1).reshape(n, -1)
-        return _by_head(normalise(norm, flat, weight, bias), n_heads)
-    if spec.qk_norm_over == "heads":
-        weight = None if weight is None else weight[:, None]
-        bias = None if bias is None else bias[:, None]
-    return normalise(norm, x, weight, bias)
+        return by_head(norm_of(norm, tensors, name, flat), n_heads)
+    if spec.qk_norm_over == "head":
+        return norm_of(norm, tensors, name, x)
+    return np.stack([norm_of(norm, tensors, f"{name}.{head}", x[head]) for head in range(n_heads)])
 
 
 def turn(heads: Heads, angles: tuple[Array, Array] | None, interleaved: bool) -> Heads:
@@ -112,6 +108,8 @@ class Layer:
     sinks: Array | None = None  # [n_heads]
     bias: DistanceBias | None = None
     relative: Callable[[range], RelativeScores] | None = None  # for a range of heads
+    everywhere: Heads | None = None  # q [head, global token, d_head], k and v [head, key, d_head] of mask.everywhere
+    first_block_times: int = 1  # how often the keys of the first block count in rows of inner blocks
 
 
 def attend(layer: Layer, heads: Heads, collectors: Sequence[Collector]) -> Array | None:
@@ -174,6 +172,8 @@ def _run_heads(
         kept = None
         if "scores" in keeps:
             kept = scores.copy() if hidden is None else np.where(hidden, np.float32(-np.inf), scores)
+        if layer.first_block_times > 1:
+            _count_first_block_(layer, scores, rows, cols)
         sinks = None if layer.sinks is None else layer.sinks[part.start : part.stop, None, None]
         weights = softmax_(scores, hidden, sinks)
         made = None
@@ -181,6 +181,10 @@ def _run_heads(
             v_part = v[:, cols.start : cols.stop]
             made = _grouped(weights, group) @ v_part
             made = made.reshape(len(part), len(rows), -1)
+        for place, token in enumerate(layer.mask.everywhere if layer.everywhere is not None else ()):
+            if token in rows:
+                _global_row_(layer, part, place, token - rows.start, weights, made)
+        if made is not None and out is not None:
             out[rows.start : rows.stop, part.start : part.stop] = made.swapaxes(0, 1)
         if takers:
             allowed = None if hidden is None else ~hidden
@@ -190,6 +194,27 @@ def _run_heads(
             )  # fmt: skip
             for collector, at in takers:
                 collector.take(tile if at is None else tile.part(at))
+
+
+def _global_row_(layer: Layer, part: range, place: int, row: int, weights: Array, made: Array | None) -> None:
+    """A global token's row, from projections of its own over all keys. Source: Beltagy 2020, section 3.1."""
+    heads = layer.everywhere
+    assert heads is not None
+    at = slice(part.start, part.stop)
+    scores = np.einsum("hd,hkd->hk", heads.q[at, place], heads.k[at]) * np.float32(layer.scale)
+    weights[:, row] = softmax_(scores)
+    if made is not None and heads.v is not None:
+        made[:, row] = np.einsum("hk,hkd->hd", weights[:, row], heads.v[at])
+
+
+def _count_first_block_(layer: Layer, scores: Array, rows: range, cols: range) -> None:
+    """Keys that stand several times in a softmax have so many times the weight: ln(times) on their scores."""
+    size = layer.mask.block
+    last = (layer.mask.n_key - 1) // size
+    inner = range(max(rows.start, size), min(rows.stop, last * size))
+    if len(inner) and cols.start < size:
+        at = slice(inner.start - rows.start, inner.stop - rows.start)
+        scores[:, at, : size - cols.start] += np.float32(np.log(layer.first_block_times))
 
 
 def _takers(layer: int, part: range, collectors: Sequence[Collector]) -> list[tuple[Collector, slice | None]]:

@@ -16,7 +16,8 @@ class Mask:
     """One layer's rule over n_query x n_key positions.
 
     causal: no key after its query. reach: no key further than this many tokens away, -1 for no limit.
-    everywhere: indices of tokens that see all and are seen by all.
+    everywhere: indices of tokens that see all and are seen by all. block: the first and last block of so many tokens
+    see all and are seen by all, the others see their own and their neighbours beside those (Zaheer 2020, section 3).
     """
 
     n_query: int
@@ -24,16 +25,11 @@ class Mask:
     causal: bool = False
     reach: int = -1
     everywhere: tuple[int, ...] = ()
-
-    @property
-    def all_allowed(self) -> bool:
-        """Whether nothing at all is hidden."""
-        narrow = 0 <= self.reach < max(self.n_query, self.n_key) - 1
-        return not narrow and not (self.causal and self.n_key > 1)
+    block: int = 0
 
     def reachable(self, rows: range) -> range:
         """The keys that any of these rows may see, as one range."""
-        if self.everywhere:
+        if self.everywhere or self.block:
             return range(self.n_key)
         first = max(0, rows.start - self.reach) if self.reach >= 0 else 0
         last = self.n_key if self.reach < 0 else min(self.n_key, rows.stop + self.reach)
@@ -41,6 +37,8 @@ class Mask:
 
     def hidden(self, rows: range, cols: range) -> NDArray[np.bool_] | None:
         """bool [row, col], True where attending is not allowed; None where all is allowed."""
+        if self.block:
+            return self._outside_blocks(rows, cols)
         back = rows.stop - 1 - cols.start  # the largest distance in this tile, to the left and to the right
         ahead = cols.stop - 1 - rows.start
         wide = self.reach < 0 or (back <= self.reach and ahead <= self.reach)
@@ -56,3 +54,12 @@ class Mask:
             if token in cols:
                 hidden[:, token - cols.start] = False
         return hidden
+
+    def _outside_blocks(self, rows: range, cols: range) -> NDArray[np.bool_]:
+        row, col = (
+            np.arange(rows.start, rows.stop)[:, None] // self.block,
+            np.arange(cols.start, cols.stop) // self.block,
+        )
+        last = (self.n_key - 1) // self.block
+        ends = (row == 0) | (row == last) | (col == 0) | (col == last)
+        return ~(ends | (np.abs(row - col) <= 1))

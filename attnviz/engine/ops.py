@@ -15,6 +15,8 @@ from attnviz.engine.spec import Norm
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from attnviz.engine.run import Tensors
+
     Array = NDArray[np.float32]
 
 # Rows worked on at a time by elementwise chains, so that they stay in a core's cache (128 KiB of float32).
@@ -65,6 +67,14 @@ def normalise(norm: Norm, x: Array, weight: Array | None, bias: Array | None = N
     if bias is not None:
         y += bias
     return y
+
+
+def norm_of(norm: Norm, tensors: Tensors, name: str, x: Array) -> Array:
+    """Normalise [..., d] with the tensors under `name`; a new array."""
+    shape = (x.shape[-1],)
+    weight = tensors.get(f"{name}.weight", shape) if norm.weight else None
+    bias = tensors.get(f"{name}.bias", shape) if norm.bias else None
+    return normalise(norm, x, weight, bias)
 
 
 # Phi(x) - 1/2 = x P(x^2) / Q(x^2) for |x| <= 5.4, a minimax fit to the standard normal distribution function;

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from attnviz.engine.ops import normalise
 from attnviz.engine.spec import Alibi, Buckets, Disentangled, Rotary, RotaryScaling, Segmental, Sinusoidal, Spec
 
 if TYPE_CHECKING:
@@ -187,9 +186,9 @@ class DistanceBias:
         elif isinstance(rule, Alibi):
             slopes = alibi_slopes(rule, spec.n_heads)
             if rule.bfloat16:
-                self._per_key = _bfloat16_product(slopes, np.arange(n_key))
+                self._per_key = _bfloat16_product(slopes, np.arange(n_key)) * np.float32(rule.times)
             else:
-                self._values = (slopes[:, None] * distance).astype(np.float32)
+                self._values = (slopes[:, None] * distance * rule.times).astype(np.float32)
 
     def add_(self, scores: Array, heads: range, rows: range, cols: range) -> None:
         """Add to scores [head, row, col]."""
@@ -215,25 +214,52 @@ def _bfloat16_product(slopes: NDArray[np.float64], positions: Ints) -> Array:
 class RelativeScores:
     """Scores that depend on content and distance, for some heads of one layer.
 
-    Segmental (Dai 2019, eq. in section 3.3): (q + v) . r_(i-j), with r a projected sinusoid a distance.
-    Disentangled (He 2021, eq. 4): q . p_k(distance) + k . p_q(distance).
+    Segmental (Dai 2019, section 3.3): (q + v) . r(distance), with r a projected sinusoid, and (q + s) . e(same or
+    other segment). Disentangled (He 2021, eq. 4): q . p_k(distance) + k . p_q(distance).
     """
 
-    def __init__(self, by_query: Array | None, by_key: Array | None, index: Ints, n_query: int) -> None:
-        """by_query [head, query, place], by_key [head, key, place]; index: place of each distance, rising."""
-        self._by_query, self._by_key, self._index, self._n_query = by_query, by_key, index, n_query
+    def __init__(self, n_query: int, places: Ints | None = None) -> None:
+        """places: the row that each distance, rising, reads in the tables; None where tables have a row a distance."""
+        self._n_query, self._places = n_query, places
+        self._q: Array | None = None
+        self._by_key: Array | None = None
+        self._segments: tuple[Array, NDArray[np.bool_]] | None = None
+
+    def by_query(self, q: Array, table: Array) -> RelativeScores:
+        """Add q [head, query, d] . table [head, place, d]."""
+        self._q, self._table = q, table
+        return self
+
+    def by_key(self, k: Array, table: Array) -> RelativeScores:
+        """Add k [head, key, d] . table [head, place, d]; the tables are short, so it is worked out once."""
+        self._by_key = k @ table.swapaxes(-1, -2)
+        return self
+
+    def by_segment(self, q: Array, table: Array, types: Ints) -> RelativeScores:
+        """Add q [head, query, d] . table [2, head, d], the first for keys of the query's type, else the second."""
+        self._segments = np.einsum("hnd,shd->hns", q, table), types[:, None] != types[None]
+        return self
 
     def add_(self, scores: Array, rows: range, cols: range) -> None:
         """Add to scores [head, row, col]."""
         first = cols.start - (rows.stop - 1) + self._n_query - 1
-        index = self._index[first : first + len(rows) + len(cols) - 1]
-        if self._by_query is not None:
-            wide = self._by_query[:, rows.start : rows.stop][..., index]
+        here = slice(first, first + len(rows) + len(cols) - 1)
+        if self._q is not None:
+            q = self._q[:, rows.start : rows.stop]
+            if self._places is None:
+                wide = q @ self._table[:, here].swapaxes(-1, -2)
+            else:
+                wide = (q @ self._table.swapaxes(-1, -2))[..., self._places[here]]
             scores += skewed(wide, len(rows), len(cols))
-        if self._by_key is not None:
+        if self._by_key is not None and self._places is not None:
             # Along a column distances fall with the row: reversed, they are skewed as rows are.
-            wide = self._by_key[:, cols.start : cols.stop][..., index[::-1]]
+            wide = self._by_key[:, cols.start : cols.stop][..., self._places[here][::-1]]
             scores += skewed(wide, len(cols), len(rows)).swapaxes(-1, -2)
+        if self._segments is not None:
+            values, other = self._segments
+            same_or_other = values[:, rows.start : rows.stop]
+            here_other = other[rows.start : rows.stop, cols.start : cols.stop]
+            scores += np.where(here_other, same_or_other[..., 1:], same_or_other[..., :1])
 
 
 def segmental_table(rule: Segmental, n_query: int, n_key: int, d_model: int) -> Array:
@@ -254,9 +280,3 @@ def disentangled_places(rule: Disentangled, n_query: int, n_key: int) -> Ints:
         log_place = np.ceil(ratio * (middle - 1)) + middle
         back = np.where(far <= middle, back, log_place * np.sign(back)).astype(np.intp)
     return np.clip(back + rule.span, 0, 2 * rule.span - 1)
-
-
-def relative_embeddings(rule: Disentangled, table: Array, weight: Array | None, bias: Array | None) -> Array:
-    """The table of relative embeddings [2 * span, d_model], normalised where the model does so."""
-    table = table[: 2 * rule.span]
-    return normalise(rule.norm, table, weight, bias) if rule.norm is not None else table

@@ -7,17 +7,24 @@ beyond it are never read.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from attnviz.engine.attention import Heads, Layer, attend, project, turn
+from attnviz.engine.attention import Heads, Layer, attend, by_head, project, turn
 from attnviz.engine.collect import Collector
-from attnviz.engine.embed import Inputs, convolve, embed, norm_
+from attnviz.engine.embed import Inputs, convolve, embed
 from attnviz.engine.masks import Mask
-from attnviz.engine.ops import activate_, linear, sigmoid, softmax_
-from attnviz.engine.positions import DistanceBias, rotary_tables
-from attnviz.engine.spec import Buckets, Rotary, Spec
+from attnviz.engine.ops import activate_, linear, norm_of, sigmoid, softmax_
+from attnviz.engine.positions import (
+    DistanceBias,
+    RelativeScores,
+    disentangled_places,
+    rotary_tables,
+    segmental_table,
+)
+from attnviz.engine.spec import Buckets, Disentangled, Rotary, Segmental, Spec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,6 +43,9 @@ class Tensors(Protocol):
 
     def rows(self, name: str, ids: Any, shape: tuple[int, ...]) -> Array:
         """Only the rows of these ids (or words) of a table of this shape."""
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a tensor."""
 
 
 def run(
@@ -69,7 +79,7 @@ def run(
             return None
         x = stack.convolved(first, y) if i == 0 and spec.convolution_after_first else y
     if spec.final_norm is not None:
-        x = norm_(spec.final_norm, tensors, "final_norm", x)
+        x = norm_of(spec.final_norm, tensors, "final_norm", x)
     return x
 
 
@@ -102,7 +112,7 @@ class _Stack:
         if spec.bias is not None:
             table = None
             if isinstance(spec.bias, Buckets):
-                table = tensors.get("bias.table", (spec.bias.n_buckets, spec.n_heads))
+                table = tensors.get("bias.table", (spec.bias.rows or spec.bias.n_buckets, spec.n_heads))
             self._bias = DistanceBias(spec, table, n, n)
 
     def block(self, i: int, x: Array, finish: bool) -> Array | None:
@@ -142,14 +152,15 @@ class _Stack:
     def convolved(self, first: Array, x: Array) -> Array:
         """The output of layer 0 plus a convolution over the embeddings, normalised. Source: He 2021, section 3.3."""
         spec, kernel, d_model = self.spec, self.spec.convolution_after_first, self.spec.d_model
-        weight = self.tensors.get("convolution.weight", (d_model, d_model, kernel))
+        groups = spec.convolution_groups
+        weight = self.tensors.get("convolution.weight", (d_model, d_model // groups, kernel))
         bias = self.tensors.get("convolution.bias", (d_model,))
-        y = convolve(np.ascontiguousarray(first.T), weight, bias, pad=(kernel - 1) // 2)
+        y = convolve(np.ascontiguousarray(first.T), weight, bias, pad=(kernel - 1) // 2, groups=groups)
         y = activate_(spec.convolution_activation, np.ascontiguousarray(y.T))
-        return norm_(spec.norm, self.tensors, "convolution.norm", x + y)
+        return norm_of(spec.norm, self.tensors, "convolution.norm", x + y)
 
     def _norm(self, name: str, x: Array) -> Array:
-        return norm_(self.spec.norm, self.tensors, name, x)
+        return norm_of(self.spec.norm, self.tensors, name, x)
 
     def _closed(self, name: str, which: int, out: Array) -> Array:
         """A sublayer's output as it goes into the sum: normalised and scaled where the model does so."""
@@ -162,20 +173,83 @@ class _Stack:
     # Attention
 
     def _attention(self, i: int, name: str, x: Array, finish: bool) -> Array | None:
-        spec = self.spec
-        heads = project(spec, self.tensors, name, x, None, wants_v=finish or self._needs_values(self.stream))
+        spec, n = self.spec, self.n
+        wants_v = finish or self._needs_values(self.stream)
+        heads = project(spec, self.tensors, name, x, None, wants_v)
         rotary = spec.rotary_of(i)
         heads = turn(heads, self._rotary(rotary), rotary.interleaved if rotary else False)
+        relative = None
+        if isinstance(spec.relative, Disentangled):
+            relative = self._disentangled(spec.relative, name, heads)
+        elif isinstance(spec.relative, Segmental):
+            heads, relative = self._segmental(spec.relative, name, heads)
+        everywhere = None
+        if spec.global_tokens and self.inputs.global_tokens:
+            whole = project(spec, self.tensors, name, x, None, wants_v, kind="global_")
+            everywhere = replace(whole, q=whole.q[:, list(self.inputs.global_tokens)])
+        blocks = spec.blocks if spec.blocks is not None and spec.blocks.used(n) else None
         layer = Layer(
             stream=self.stream,
             index=i,
             scale=spec.scale / (i + 1) if spec.scale_by_layer else spec.scale,
-            mask=Mask(self.n, self.n, spec.causal, spec.reach_of(i), self.inputs.global_tokens),
+            # Blocks take the place of a causal mask, as in the reference.
+            mask=Mask(n, n, block=blocks.size)
+            if blocks is not None
+            else Mask(n, n, spec.causal, spec.reach_of(i), self.inputs.global_tokens),
             softcap=spec.softcap,
             sinks=self.tensors.get(name + "sinks", (spec.n_heads,)) if spec.sinks else None,
             bias=self._bias,
+            relative=relative,
+            everywhere=everywhere,
+            first_block_times=1 + blocks.n_random if blocks is not None else 1,
         )
         return self._output(name, "o", heads, layer, finish)
+
+    def _segmental(self, rule: Segmental, name: str, heads: Heads) -> tuple[Heads, Callable[[range], RelativeScores]]:
+        """Queries with the content bias, and the scores by distance and segment beside them."""
+        spec, tensors, n = self.spec, self.tensors, self.n
+        shape = (spec.n_heads, spec.d_head)
+        weight = tensors.get(name + "r.weight", (spec.n_heads * spec.d_head, spec.d_model))
+        table = by_head(linear(segmental_table(rule, n, n, spec.d_model), weight), spec.n_heads)
+        places = heads.q + tensors.get(name + "position_bias", shape)[:, None]
+        types = self.inputs.types
+        if types is not None:
+            segments = heads.q + tensors.get(name + "segment_bias", shape)[:, None]
+            pair = tensors.get(name + "segments", (2, *shape))
+
+        def relative(part: range) -> RelativeScores:
+            at = slice(part.start, part.stop)
+            made = RelativeScores(n).by_query(places[at], table[at])
+            return made if types is None else made.by_segment(segments[at], pair[:, at], types)
+
+        return replace(heads, q=heads.q + tensors.get(name + "content_bias", shape)[:, None]), relative
+
+    def _disentangled(self, rule: Disentangled, name: str, heads: Heads) -> Callable[[range], RelativeScores]:
+        """Scores of content against position and position against content."""
+        spec, tensors, n = self.spec, self.tensors, self.n
+        table = tensors.get("relative.table", (2 * rule.span, spec.d_model))
+        if rule.norm is not None:
+            table = norm_of(rule.norm, tensors, "relative.norm", table)
+        width = spec.n_heads * spec.d_head
+
+        def projected(which: str) -> Array:
+            own = which if rule.share_key else f"position_{which}"
+            bias = tensors.get(f"{name}{own}.bias", (width,))
+            return by_head(linear(table, tensors.get(f"{name}{own}.weight", (width, spec.d_model)), bias), spec.n_heads)
+
+        keys = projected("k") if rule.c2p else None
+        queries = projected("q") if rule.p2c else None
+        places = disentangled_places(rule, n, n)
+
+        def relative(part: range) -> RelativeScores:
+            at, made = slice(part.start, part.stop), RelativeScores(n, places)
+            if keys is not None:
+                made.by_query(heads.q[at], keys[at])
+            if queries is not None:
+                made.by_key(heads.k[at], queries[at])
+            return made
+
+        return relative
 
     def _cross(self, i: int, name: str, x: Array, finish: bool) -> Array | None:
         spec, memory = self.spec, self.memory

@@ -14,7 +14,7 @@ Tensors are asked for by canonical names. Matrices are [out, in], as `x @ W.T` w
     layers.{i}.cross_q|cross_k|cross_v|cross_o.weight|bias             layers.{i}.norm_cross.weight|bias
     bias.table [n_buckets, n_heads]         final_norm.weight|bias
 
-In an encoder-decoder every name stands behind `encoder.` or `decoder.`.
+In an encoder-decoder every name stands behind `encoder.` or `decoder.`, in two towers behind `text.` or `image.`.
 """
 
 from __future__ import annotations
@@ -38,10 +38,14 @@ class Norm:
 
 @dataclass(frozen=True)
 class Learned:
-    """A learned table of positions; position p reads row p + offset."""
+    """A learned table of positions; position p reads row p + offset.
+
+    computed: what stands in for the table where a checkpoint does not store one.
+    """
 
     size: int
     offset: int = 0
+    computed: Sinusoidal | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,10 @@ class RotaryScaling:
 
 @dataclass(frozen=True)
 class Rotary:
-    """Rotary positions, Su 2021. dim: rotated dimensions of a head; interleaved: pairs are neighbours, not halves."""
+    """Rotary positions, Su 2021. dim: rotated dimensions of a head, an odd one rounded up to the next pair.
+
+    interleaved: pairs are neighbours, not halves.
+    """
 
     dim: int
     base: float = 10000.0
@@ -92,6 +99,7 @@ class Alibi:
     bfloat16: bool = False
     odd_first: bool = False  # heads not a power of two: every other slope of the next power first, then the rest
     before_scale: bool = False  # added before scores are scaled
+    times: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -101,6 +109,7 @@ class Buckets:
     n_buckets: int = 32
     max_distance: int = 128
     bidirectional: bool = True
+    rows: int = 0  # of the stored table, where it has more than are read
 
 
 @dataclass(frozen=True)
@@ -129,19 +138,29 @@ class Blocks:
 
     size: int
     n_random: int
-    max_positions: int
+
+    def used(self, n: int) -> bool:
+        """Whether a text of n tokens is long enough for blocks; shorter ones attend in full."""
+        return n > (5 + 2 * self.n_random) * self.size
 
 
 @dataclass(frozen=True)
 class Patches:
-    """An image cut into squares, Dosovitskiy 2021. prefix: learned tokens in front (class, distillation, ...)."""
+    """An image cut into rectangles, Dosovitskiy 2021. size, image: (rows, columns) of pixels.
 
-    size: int
+    prefix: learned tokens in front (class, distillation, ...). interpolate: the places are stretched to other images.
+    """
+
+    size: tuple[int, int]
     channels: int
-    image: int
+    image: tuple[int, int]
     prefix: tuple[str, ...] = ("class",)
     bias: bool = True
     interpolate: bool = False
+
+    def grid(self, height: int, width: int) -> tuple[int, int]:
+        """(rows, columns) of an image's patches; what is left over at the right and below is cut off."""
+        return height // self.size[0], width // self.size[1]
 
 
 @dataclass(frozen=True)
@@ -161,12 +180,20 @@ class Convolutions:
     activation: str = "gelu"
     channels: int = 1
     project: bool = False  # a norm and a projection to d_model behind them
-    normalise: bool = False
+
+    def frames(self, n: int) -> int:
+        """How many frames come of n samples or spectra; 0 or less where it is too short."""
+        for kernel, stride in zip(self.kernels, self.strides, strict=True):
+            n = (n + 2 * self.pad - kernel) // stride + 1
+        return n
 
 
 @dataclass(frozen=True)
 class PositionalConvolution:
-    """A grouped convolution over the frames, added to them (Baevski 2020 section 2)."""
+    """A grouped convolution over the frames, added to them (Baevski 2020 section 2).
+
+    Its weight may be stored as lengths and directions (Salimans 2016): a length for each place of the kernel.
+    """
 
     kernel: int
     groups: int
@@ -244,6 +271,7 @@ class Spec:
     layer_scale: bool = False
     convolution_after_first: int = 0  # kernel of a convolution over the embeddings, added after layer 0
     convolution_activation: str = "tanh"
+    convolution_groups: int = 1
     final_norm: Norm | None = None
     layer_source: tuple[int, ...] = ()  # which stored layer each layer reads; () its own
 
@@ -288,6 +316,14 @@ class EncoderDecoder:
     encoder: Spec
     decoder: Spec
     start_id: int | None = None  # what stands in front of a decoder's text
+
+
+@dataclass(frozen=True)
+class Towers:
+    """Two stacks side by side, one for text and one for images: the input says which is asked."""
+
+    text: Spec
+    image: Spec
 
 
 def _of(values: tuple[T, ...], layer: int, off: T) -> T:

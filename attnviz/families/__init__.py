@@ -17,6 +17,8 @@ from attnviz.errors import ConfigError
 # model_type in a configuration -> the file that describes it, where the two differ.
 ALIASES: Mapping[str, str] = {
     "camembert": "roberta",
+    "clip_text_model": "clip_text",
+    "clip_vision_model": "clip_vision",
     "xlm_roberta": "roberta",
 }
 

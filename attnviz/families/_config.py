@@ -15,6 +15,7 @@ from attnviz.errors import ConfigError, one_of
 
 # Keys that are in many configurations and never change attention at inference: where the file came from, training
 # (dropout, initialisation, losses), heads for tasks, generation, and how a framework returns things.
+# A family that gives one of them a meaning reads it and is not touched by this list.
 NO_EFFECT = (
     "_name_or_path _commit_hash _attn_implementation* attn_implementation architectures auto_map model_type "
     "transformers_version adapter_transformers adapters model_card license language tokenizer_class "
@@ -32,8 +33,11 @@ NO_EFFECT = (
     "max_length min_length do_sample early_stopping num_beams num_beam_groups diversity_penalty temperature top_k "
     "top_p typical_p repetition_penalty length_penalty no_repeat_ngram_size encoder_no_repeat_ngram_size "
     "num_return_sequences output_scores exponential_decay_length_penalty remove_invalid_values sequence_bias "
-    "begin_suppress_tokens force_bos_token_to_be_generated normalize_before normalize_embedding add_bias_logits "
+    "forced_decoder_ids force_bos_token_to_be_generated normalize_before normalize_embedding add_bias_logits "
     "add_final_layer_norm static_position_embeddings final_logits_bias "
+    "unsloth_* quantization_config_ tie_weights_ predict_special_tokens *softmax_in_fp32 weight_decay tokenizer_name "
+    "verbose init_device init_config cache_implementation "
+    "mask_channel_* *mask_time_* mask_feature_* tdnn_* summary_* "
     "vocab_list *loss* router_aux_loss_coef output_router_logits"
 ).split()
 
@@ -64,6 +68,17 @@ class Config:
     def skip(self, *keys: str) -> None:
         """These keys are known to leave this family's attention alone."""
         self._read.update(keys)
+
+    def rename(self, **aliases: str) -> None:
+        """Some configurations write `hidden_size` where this family's own word is another: own="alias".
+
+        Raises ConfigError if both are there and differ.
+        """
+        for own, alias in aliases.items():
+            if alias in self.data:
+                value = self.data.pop(alias)
+                if self.data.setdefault(own, value) != value:
+                    raise self.error(f"{own} {self.data[own]!r} and {alias} {value!r} contradict each other")
 
     def raw(self, key: str, default: Any = None) -> Any:
         """The value as it stands; `default` where it is left out or null."""
@@ -114,6 +129,21 @@ class Config:
             raise self.error(f"{key} must be a list of whole numbers; got {value!r}")
         return self._counted(key, value, length)
 
+    def window(self, key: str, default: _Int | None) -> _Int:
+        """How many tokens back a sliding window of so many tokens reaches, its own among them; -1 where it is off.
+
+        Left out it means `default`, null it means off.
+        """
+        size = self.data.get(key) if key in self.data else default
+        self._read.add(key)
+        return -1 if size is None else self.int(key, default) - 1
+
+    def cap(self, key: str, default: _Float | None) -> _Float:
+        """A bound on scores; 0 where it is off (null)."""
+        value = self.data.get(key) if key in self.data else default
+        self._read.add(key)
+        return 0.0 if value is None else self.float(key, default, low=1e-6)
+
     def words(self, key: str, allowed: Iterable[str], length: _Int | None = None) -> tuple[str, ...]:
         """A list of words, each one of those that this family handles; () where it is left out."""
         value = self.raw(key, ())
@@ -144,6 +174,10 @@ class Config:
         """`whole` must be a multiple of `by`."""
         if whole % by:
             raise self.error(f"{large} {whole} must be a multiple of {small} {by}")
+
+    def inside(self, other: Config) -> None:
+        """Keys of a nested configuration that nobody has accounted for count as this one's."""
+        self.data |= {f"{other.where.rpartition(': ')[2]}.{key}": other.data[key] for key in other.unread()}
 
     def unread(self) -> list[str]:
         """Keys that nobody has accounted for, null ones and private ones of a framework left out."""

@@ -6,6 +6,9 @@ Version 5 keeps everything in `rope_parameters`; version 4 has `rope_theta` and 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from attnviz.engine.spec import Rotary, RotaryScaling
 from attnviz.families._config import Config
 
@@ -17,7 +20,7 @@ def rotary(
     d_head: int,
     theta: float = 10000.0,
     part: float | None = None,
-    max_positions: int = 2048,
+    max_positions: int = 1 << 20,
     interleaved: bool = False,
 ) -> Rotary:
     """The rotary positions of a whole model. theta, part, max_positions: what keys left out mean.
@@ -25,8 +28,9 @@ def rotary(
     part: the share of a head that turns; None for a family that turns whole heads whatever its configuration says.
     """
     old = {"rope_theta": config.raw("rope_theta"), "partial_rotary_factor": config.raw("partial_rotary_factor")}
-    new = config.sub("rope_parameters") or config.sub("rope_scaling") or Config({}, config.where)
-    config.skip("rope_scaling")
+    # Where both are there, the reference lets the older spelling win.
+    new = config.sub("rope_scaling") or config.sub("rope_parameters") or Config({}, config.where)
+    config.skip("rope_parameters")
     filled = Config({**{k: v for k, v in old.items() if v is not None}, **new.data}, new.where)
     return one_rotary(config, filled, d_head, theta, part, max_positions, interleaved)
 
@@ -37,7 +41,7 @@ def one_rotary(
     d_head: int,
     theta: float = 10000.0,
     part: float | None = None,
-    max_positions: int = 2048,
+    max_positions: int = 1 << 20,
     interleaved: bool = False,
 ) -> Rotary:
     """One set of rotary positions from its own keys; `config` is the model's."""
@@ -48,8 +52,8 @@ def one_rotary(
     if part is None and share != 1 and kind != "default":
         raise rope.error(f"partial_rotary_factor {share:g} with {kind} scaling is not handled in this family")
     dim = d_head if part is None else int(d_head * share)
-    if dim < 2 or dim % 2:
-        raise rope.error(f"rotary positions turn an even number of dimensions, 2 or more, of a head; got {dim}")
+    if not 1 <= dim <= dim + dim % 2 <= d_head:
+        raise rope.error(f"rotary positions turn pairs of a head's {d_head} dimensions; got {dim}")
     limit = config.int("max_position_embeddings", max_positions)
     scaling = None if kind == "default" else _scaling(config, rope, kind, limit, dim)
     _refuse_unread(rope)
@@ -105,3 +109,32 @@ def _refuse_unread(rope: Config) -> None:
     rope.skip("mrope_section") if rope.data.get("rope_type") == "default" else None
     for key in rope.unread():
         raise rope.error(f"{key} is not known", "if it does not change attention, leave it out of the file")
+
+
+def by_layer_type(
+    config: Config,
+    kinds: tuple[str, ...],
+    thetas: Mapping[str, tuple[str, float]],
+    d_head: int,
+    max_positions: int,
+    scaled: str = "",
+) -> tuple[Rotary, ...]:
+    """Rotary positions for each layer where kinds of layers have their own.
+
+    thetas: for each kind, the key of its base in version 4 and what that key left out means. In version 5
+    `rope_parameters` holds an object a kind; in version 4 `rope_scaling` is for the kind `scaled` alone.
+    """
+    new, old = config.sub("rope_parameters"), config.raw("rope_scaling")
+    made = {}
+    for kind, (key, theta) in thetas.items():
+        theta = config.float(key, theta, low=1e-3)
+        data: dict[str, Any] = {}
+        if new is not None and isinstance(new.raw(kind), dict):
+            data = new.raw(kind)
+        elif kind == scaled and isinstance(old, dict):
+            data = old
+        where = f"{config.where}: rope_parameters: {kind}"
+        made[kind] = one_rotary(config, Config(data, where), d_head, theta, max_positions=max_positions)
+    if new is not None:
+        _refuse_unread(new)
+    return tuple(made[kind] for kind in kinds)

@@ -30,24 +30,34 @@ NAMES = {
 }
 
 
-def spec(config: Config) -> Spec:
-    """BertConfig."""
-    config.choice("position_embedding_type", "absolute", ["absolute"])
+def spec(
+    config: Config,
+    n_heads: int = 12,
+    d_model: int = 768,
+    d_mlp: int = 3072,
+    vocab: int = 30522,
+    activation: str = "gelu",
+    types: int = 2,
+    positions: tuple[str, ...] = ("absolute",),
+) -> Spec:
+    """BertConfig, and those of the families that begin as BERT; the arguments are what keys left out mean."""
+    config.choice("position_embedding_type", "absolute", positions)
     norm = Norm(eps=config.float("layer_norm_eps", 1e-12, low=0))
-    d_model, n_heads = config.int("hidden_size", 768), config.int("num_attention_heads", 12)
+    d_model, n_heads = config.int("hidden_size", d_model), config.int("num_attention_heads", n_heads)
     config.divides("num_attention_heads", n_heads, "hidden_size", d_model)
-    config.skip("add_cross_attention")  # without a second text nothing is attended to across
+    # Without a second text nothing is attended to across.
+    config.skip("add_cross_attention", "directionality")
     return Spec(
         n_layers=config.layers("num_hidden_layers", 12),
         n_heads=n_heads,
         d_model=d_model,
-        d_mlp=config.int("intermediate_size", 3072),
-        vocab=config.int("vocab_size", 30522),
-        n_types=config.int("type_vocab_size", 2, low=0),
+        d_mlp=config.int("intermediate_size", d_mlp),
+        vocab=config.int("vocab_size", vocab),
+        n_types=config.int("type_vocab_size", types, low=0) if types else 0,
         absolute=Learned(config.int("max_position_embeddings", 512)),
         embed_norm=norm,
         norm=norm,
         norm_after=True,
         causal=config.bool("is_decoder"),
-        activation=config.activation("hidden_act", "gelu"),
+        activation=config.activation("hidden_act", activation),
     )

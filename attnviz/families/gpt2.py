@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from attnviz.engine.spec import Learned, Norm, Spec
 from attnviz.families._config import Config
+from attnviz.families._names import Source
 
-NAMES = {
+NAMES: dict[str, Source] = {
     "embed.tokens": "wte.weight",
     "embed.positions": "wpe.weight",
     **{f"layers.{{i}}.{p}.weight": ("h.{i}.attn.c_attn.weight", "transpose", f"{p}_of_qkv") for p in "qkv"},
@@ -27,6 +28,8 @@ NAMES = {
 
 def spec(config: Config) -> Spec:
     """GPT2Config."""
+    config.rename(n_embd="hidden_size", n_head="num_attention_heads", n_layer="num_hidden_layers")
+    config.rename(n_positions="max_position_embeddings")
     norm = Norm(eps=config.float("layer_norm_epsilon", 1e-5, low=0))
     d_model, n_heads = config.int("n_embd", 768), config.int("n_head", 12)
     config.divides("n_head", n_heads, "n_embd", d_model)

@@ -11,11 +11,14 @@ from attnviz.families._config import Config
 NAMES = bert.NAMES
 
 
+def after_padding(config: Config, plain: Spec, pad: int = 1) -> Spec:
+    """The same with positions that count from behind the padding id."""
+    pad = config.int("pad_token_id", pad, low=0)
+    return replace(
+        plain, absolute=Learned(config.int("max_position_embeddings", 512), offset=pad + 1), pad_positions=pad
+    )
+
+
 def spec(config: Config) -> Spec:
     """RobertaConfig."""
-    pad = config.int("pad_token_id", 1, low=0)
-    plain = bert.spec(config)
-    size = config.int("max_position_embeddings", 512)
-    if not config.has("vocab_size"):
-        plain = replace(plain, vocab=50265)
-    return replace(plain, absolute=Learned(size, offset=pad + 1), pad_positions=pad)
+    return after_padding(config, bert.spec(config, vocab=50265))

@@ -1,0 +1,250 @@
+"""What every weight file looks like from outside: names and shapes at once, numbers when they are asked for.
+
+A file on disk is a stranger's: its header is believed only after it was compared with the size of the file, and
+nothing is allocated because a header claims it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import mmap
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, Self
+
+import numpy as np
+
+from attnviz.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MAX_HEADER = 100_000_000  # bytes; the safetensors format sets the same limit
+MAX_DIMS = 8
+MAX_SIZE = 1 << 40  # of one axis
+
+# Names of dtypes as safetensors writes them -> NumPy's; those that only ml_dtypes knows follow in `numpy_dtype`.
+_NUMPY = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "I64": "<i8",
+    "I32": "<i4",
+    "I16": "<i2",
+    "I8": "|i1",
+    "U64": "<u8",
+    "U32": "<u4",
+    "U16": "<u2",
+    "U8": "|u1",
+    "BOOL": "|b1",
+    "C64": "<c8",
+}
+_ML_DTYPES = {
+    "BF16": "bfloat16",
+    "F8_E4M3": "float8_e4m3fn",
+    "F8_E5M2": "float8_e5m2",
+    "F8_E8M0": "float8_e8m0fnu",
+    "F8_E4M3FNUZ": "float8_e4m3fnuz",
+    "F8_E5M2FNUZ": "float8_e5m2fnuz",
+}
+DTYPE_BYTES = {name: int(code[-1]) for name, code in _NUMPY.items()} | {
+    name: 2 if name == "BF16" else 1 for name in _ML_DTYPES
+}
+DTYPE_OF_NUMPY = {np.dtype(code): name for name, code in _NUMPY.items()}
+
+
+def numpy_dtype(name: str) -> np.dtype[Any]:
+    """`"F32"` -> dtype float32; `"BF16"` and the 8-bit floats through ml_dtypes, loaded only then."""
+    if name in _NUMPY:
+        return np.dtype(_NUMPY[name])
+    import ml_dtypes
+
+    return np.dtype(getattr(ml_dtypes, _ML_DTYPES[name]))
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One tensor of a file, as its header describes it.
+
+    shape: as a reader gets it (rows first); dtype: "F32", "BF16", "Q4_1", ...; nbytes: on disk; file: name of the
+    file that holds it, without its folder.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    nbytes: int
+    file: str
+
+
+class Checkpoint:
+    """Named tensors in a file or in several, read one by one.
+
+    Attributes:
+        path: the file, or the folder's index file.
+        tensors: stored name -> Stored, from headers only.
+        config: what the file itself says about its model (GGUF, npz), else None.
+    """
+
+    def __init__(
+        self, path: Path, tensors: Mapping[str, Stored], places: Mapping[str, object], config: dict[str, Any] | None
+    ) -> None:
+        self.path = path
+        self.tensors = tensors
+        self.config = config
+        self._places = places
+
+    def read(self, name: str) -> NDArray[Any]:
+        """The whole tensor, read-only: in its stored dtype (a view of the file where it can be), or float32 if
+        it is stored in blocks of few bits.
+
+        Raises:
+            CheckpointError: no such tensor, or its numbers cannot be decoded.
+        """
+        raise NotImplementedError
+
+    def rows(self, name: str, ids: Sequence[int] | NDArray[Any]) -> NDArray[Any]:
+        """The rows `ids` of the first axis, and only those are read: [len(ids), ...]."""
+        return self.read(name)[np.asarray(ids, dtype=np.int64)]
+
+    def digest(self) -> str:
+        """16 hex digits that stand for names, dtypes, shapes and places of all tensors; the numbers are not read."""
+        lines = (
+            f"{name}\t{stored.dtype}\t{stored.shape}\t{self._places.get(name)}\n"
+            for name, stored in sorted(self.tensors.items())
+        )
+        return hashlib.sha256("".join(lines).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+    def close(self) -> None:
+        """Let go of the file. Arrays that were handed out stay valid."""
+
+    def place(self, name: str) -> object:
+        """Where a tensor lies, as the digest has it."""
+        return self._places.get(name)
+
+    def stored(self, name: str) -> Stored:
+        """The description of a tensor that must be there."""
+        found = self.tensors.get(name)
+        if found is None:
+            raise CheckpointError(f"{self.path.name} has no tensor {shown(name)}")
+        return found
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Mapped(Checkpoint):
+    """Tensors that lie in one memory-mapped file as plain arrays, each at a place `(offset, ...)`."""
+
+    def __init__(
+        self,
+        path: Path,
+        data: NDArray[np.uint8],
+        tensors: Mapping[str, Stored],
+        places: Mapping[str, int],
+        config: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(path, tensors, places, config)
+        self._data: NDArray[np.uint8] | None = data
+        self._offsets = places
+
+    def read(self, name: str) -> NDArray[Any]:
+        stored = self.stored(name)
+        raw = self.data[self._offsets[name] :][: stored.nbytes]
+        return raw.view(numpy_dtype(stored.dtype)).reshape(stored.shape)
+
+    @property
+    def data(self) -> NDArray[np.uint8]:
+        """The file's bytes."""
+        if self._data is None:
+            raise CheckpointError(f"{self.path.name} was closed")
+        return self._data
+
+    def close(self) -> None:
+        self._data = None
+
+
+def map_file(path: Path) -> NDArray[np.uint8]:
+    """The bytes of a regular file, read-only and mapped: a page is read when it is touched."""
+    with opened(path) as file:
+        if os.fstat(file.fileno()).st_size == 0:
+            return np.empty(0, np.uint8)
+        return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
+
+
+def opened(path: Path) -> BinaryIO:
+    """A regular file, open for reading; a pipe or a device would block or never end."""
+    try:
+        if path.is_file():
+            return path.open("rb")
+        what = "is neither a file nor a folder" if path.exists() else "no such file or folder"
+    except (OSError, ValueError) as error:
+        what = getattr(error, "strerror", None) or str(error)
+    raise CheckpointError(f"cannot read {path}: {what}")
+
+
+def shown(text: object, limit: int = 100) -> str:
+    """A stranger's name for use in a one-line message: no line breaks, no control characters, not endless."""
+    plain = "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(text)[: limit + 1]
+    )
+    return plain if len(plain) <= limit else plain[: limit - 3] + "..."
+
+
+def times(shape: Sequence[int]) -> str:
+    """`(32, 16)` -> "32 x 16", as messages and listings write shapes."""
+    return " x ".join(map(str, shape)) if len(shape) else "a single number"
+
+
+def damaged(path: Path, fault: str, hint: str = "") -> NoReturn:
+    """Every complaint about a damaged file: its name, then the fault."""
+    raise CheckpointError(f"{path.name}: {fault}", hint)
+
+
+def checked_shape(path: Path, name: str, shape: object) -> tuple[int, ...]:
+    """A shape from a stranger's header: a list of at most MAX_DIMS whole numbers, none negative."""
+    if not isinstance(shape, Sequence) or isinstance(shape, str) or not all(type(n) is int and n >= 0 for n in shape):
+        damaged(path, f"the shape of tensor {shown(name)} is not a list of sizes")
+    if len(shape) > MAX_DIMS:
+        damaged(path, f"tensor {shown(name)} has {len(shape)} axes; at most {MAX_DIMS} are read")
+    if max(shape, default=0) > MAX_SIZE:
+        damaged(path, f"tensor {shown(name)} has an axis of {shown(max(shape), 30)}")
+    return tuple(shape)
+
+
+def checked_bytes(path: Path, name: str, shape: tuple[int, ...], dtype: str) -> int:
+    """How many bytes a plain tensor of this shape and dtype takes; the dtype must be one that is read."""
+    if dtype not in DTYPE_BYTES:
+        damaged(path, f"tensor {shown(name)} has the unknown dtype {shown(dtype, 40)}")
+    return math.prod(shape) * DTYPE_BYTES[dtype]
+
+
+def parse_json(path: Path, text: bytes, what: str) -> dict[str, Any]:
+    """A JSON object from a stranger: no key twice, no depth that exhausts the stack."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            seen: set[str] = set()
+            double = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+            damaged(path, f"{what} has the key {shown(double)} twice")
+        return found
+
+    try:
+        value = json.loads(text.decode("utf-8"), object_pairs_hook=unique)
+    except CheckpointError:
+        raise
+    except RecursionError:
+        damaged(path, f"{what} is nested too deeply")
+    except ValueError as error:
+        damaged(path, f"{what} is not valid JSON ({shown(error, 80)})")
+    if not isinstance(value, dict):
+        damaged(path, f"{what} is not a JSON object")
+    return value

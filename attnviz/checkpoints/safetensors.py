@@ -1,0 +1,92 @@
+"""Safetensors: eight bytes of length, a JSON header, then the numbers. Read here so that nothing is copied.
+
+The file is mapped; `read` gives a view of it, so that only the pages of the tensors and rows in use are read.
+
+Source: the format's description in the safetensors project's README (its rules on header size, duplicate keys,
+holes and overlaps are all held to).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attnviz.checkpoints.base import (
+    MAX_HEADER,
+    Mapped,
+    Stored,
+    checked_bytes,
+    checked_shape,
+    damaged,
+    map_file,
+    parse_json,
+    shown,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def open_safetensors(path: Path) -> Mapped:
+    """A single .safetensors file.
+
+    Raises:
+        CheckpointError: it is no such file, is truncated, or its header contradicts it.
+    """
+    data = map_file(path)
+    header, start = _header(path, data)
+    header.pop("__metadata__", None)
+    tensors: dict[str, Stored] = {}
+    places: dict[str, int] = {}
+    for name, entry in header.items():
+        tensors[name], begin = _entry(path, name, entry)
+        places[name] = start + begin
+    _check_layout(path, tensors, places, start, data.size)
+    return Mapped(path, data, tensors, places)
+
+
+def _header(path: Path, data: NDArray[np.uint8]) -> tuple[dict[str, Any], int]:
+    """The parsed header, and where the numbers begin."""
+    if data.size < 8:
+        damaged(path, f"holds {data.size} bytes, too few for a safetensors file")
+    length = int.from_bytes(data[:8].tobytes(), "little")
+    if length > MAX_HEADER and data[8:9].tobytes() != b"{":
+        damaged(path, "is not a safetensors file")
+    if length > MAX_HEADER:
+        damaged(path, f"its header claims {length:,} bytes; at most {MAX_HEADER:,} are allowed")
+    if 8 + length > data.size:
+        damaged(path, f"truncated: its header claims {length:,} bytes, the file holds {data.size:,}")
+    return parse_json(path, data[8 : 8 + length].tobytes(), "its header"), 8 + length
+
+
+def _entry(path: Path, name: str, entry: object) -> tuple[Stored, int]:
+    """One tensor of the header, and where it begins in the numbers."""
+    if not isinstance(entry, dict) or not {"dtype", "shape", "data_offsets"} <= entry.keys():
+        damaged(path, f"the header of tensor {shown(name)} lacks dtype, shape or data_offsets")
+    shape = checked_shape(path, name, entry["shape"])
+    dtype = str(entry["dtype"])
+    nbytes = checked_bytes(path, name, shape, dtype)
+    offsets = entry["data_offsets"]
+    if not isinstance(offsets, list) or len(offsets) != 2 or not all(type(n) is int and n >= 0 for n in offsets):
+        damaged(path, f"the data_offsets of tensor {shown(name)} are not two sizes")
+    begin, end = offsets
+    if end - begin != nbytes:
+        damaged(path, f"tensor {shown(name)} needs {nbytes:,} bytes by its shape, its offsets give {end - begin:,}")
+    return Stored(name, shape, dtype, nbytes, path.name), begin
+
+
+def _check_layout(path: Path, tensors: dict[str, Stored], places: dict[str, int], start: int, size: int) -> None:
+    """Tensors lie one after the other, without overlap or hole, up to the end of the file."""
+    last, at = "the header", start
+    for name in sorted(tensors, key=lambda name: (places[name], tensors[name].nbytes)):
+        if places[name] < at:
+            damaged(path, f"tensor {shown(name)} overlaps {shown(last)}")
+        if places[name] > at:
+            damaged(path, f"{places[name] - at:,} bytes before tensor {shown(name)} belong to nothing")
+        at, last = places[name] + tensors[name].nbytes, name
+        if at > size:
+            damaged(path, f"truncated: tensor {shown(name)} ends at byte {at:,}, the file at {size:,}")
+    if at < size:
+        damaged(path, f"{size - at:,} bytes after the last tensor belong to nothing")

@@ -1,0 +1,72 @@
+"""A checkpoint in several files, held together by an index: `weight_map` names the file of each tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attnviz.checkpoints.base import MAX_HEADER, Checkpoint, damaged, map_file, parse_json, shown
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class Sharded(Checkpoint):
+    """The tensors that an index (`model.safetensors.index.json`) finds in its files.
+
+    Args:
+        path: the index.
+        open_shard: opens one of the files.
+
+    Raises:
+        CheckpointError: a file is missing or lies outside the folder, or does not hold what the index says.
+    """
+
+    def __init__(self, path: Path, open_shard: Callable[[Path], Checkpoint]) -> None:
+        self._map = _weight_map(path)
+        self._shards: dict[str, Checkpoint] = {}
+        for file in sorted(set(self._map.values())):
+            self._shards[file] = open_shard(_inside(path, file))
+        tensors = {}
+        for name, file in self._map.items():
+            if name not in self._shards[file].tensors:
+                damaged(path, f"places tensor {shown(name)} in {shown(file)}, which does not hold it")
+            tensors[name] = self._shards[file].tensors[name]
+        places = {name: (file, self._shards[file].place(name)) for name, file in self._map.items()}
+        super().__init__(path, tensors, places, None)
+
+    def read(self, name: str) -> NDArray[Any]:
+        self.stored(name)
+        return self._shards[self._map[name]].read(name)
+
+    def rows(self, name: str, ids: Sequence[int] | NDArray[Any]) -> NDArray[Any]:
+        self.stored(name)
+        return self._shards[self._map[name]].rows(name, np.asarray(ids, dtype=np.int64))
+
+    def close(self) -> None:
+        for shard in self._shards.values():
+            shard.close()
+
+
+def _weight_map(path: Path) -> dict[str, str]:
+    data = map_file(path)
+    if data.size > MAX_HEADER:
+        damaged(path, f"has {data.size:,} bytes; at most {MAX_HEADER:,} are read")
+    found = parse_json(path, data.tobytes(), "it").get("weight_map")
+    if not isinstance(found, dict) or not found or not all(isinstance(file, str) for file in found.values()):
+        damaged(path, "has no weight_map from tensors to files")
+    return found
+
+
+def _inside(path: Path, file: str) -> Path:
+    """The path of a shard, which must lie in the folder of the index. Links are followed: the Hub's cache has them."""
+    parts = PurePosixPath(file).parts
+    if not parts or ".." in parts or file.startswith("/") or any(c in file for c in "\\:\0"):
+        damaged(path, f"names {shown(file)!r}, which is not a file in its folder")
+    shard = path.parent.joinpath(*parts)
+    if not shard.is_file():
+        damaged(path, f"names {shown(file)}, which is missing", "every file of the checkpoint is needed")
+    return shard

@@ -1,0 +1,243 @@
+"""The numbers of a model under our own names, read from its checkpoint when they are asked for.
+
+A tensor is located by a family's table, cut and turned by layout functions while it is still a view of the file,
+checked against the shape that the configuration asks for, and only then converted to float32.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attnviz.checkpoints import layouts
+from attnviz.checkpoints.base import Checkpoint, shown, times
+from attnviz.checkpoints.naming import Source, alternatives, fill, find_prefix, matcher
+from attnviz.errors import CheckpointError, InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from attnviz.checkpoints.layouts import Sizes
+
+# Stored as whole numbers of 8 bits, a matrix is one half of a quantisation whose scales lie elsewhere.
+_NOT_WEIGHTS = {"I8", "U8", "BOOL", "C64"}
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Where one of our tensors lies: its stored name, what to do to it, and the indices in its name."""
+
+    stored: str
+    layouts: tuple[str, ...]
+    indices: Mapping[str, int]
+
+
+class Weights:
+    """Tensors by our names, float32.
+
+    Args:
+        checkpoint: where they are stored.
+        names: our name or pattern -> where a file keeps it: a stored name or pattern, a tuple of it and names of
+            functions in `attnviz.checkpoints.layouts`, or a list of such forms of which the first that is there
+            is taken. Placeholders: `{i}` the layer, `{e}` the expert.
+        sizes: n_heads, n_kv_heads, d_head and d_model, for the layout functions.
+        cache_bytes: how many bytes of decoded tensors are kept; views of a file cost nothing and are not counted.
+    """
+
+    def __init__(
+        self, checkpoint: Checkpoint, names: Mapping[str, Source], sizes: Sizes, cache_bytes: int = 1 << 30
+    ) -> None:
+        self.checkpoint = checkpoint
+        self._names = names
+        self._sizes = sizes
+        self._prefix = find_prefix(names, checkpoint.tensors)
+        self._patterns = [(matcher(name), source) for name, source in names.items() if "{" in name]
+        self._found: dict[str, _Found | None] = {}
+        self._cache: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+        self._cache_bytes = cache_bytes
+        self._cached = 0
+
+    def get(self, name: str, shape: Sequence[int]) -> NDArray[np.float32]:
+        """The tensor `name` in full; -1 in `shape` stands for any length. Read-only, C-contiguous.
+
+        Raises:
+            CheckpointError: it is not in the checkpoint, has another shape, or holds NaN or infinity.
+        """
+        cached = self._cache.get(name)
+        if cached is not None:
+            self._cache.move_to_end(name)
+            self._check_shape(name, shape, cached.shape)
+            return cached
+        found = self._require(name)
+        self._check_shape(name, shape, self._shape(name, found))
+        array = _float32(self._laid_out(found))
+        self._check_finite(name, found, array)
+        self._keep(name, array)
+        return array
+
+    def rows(self, name: str, ids: Sequence[int] | NDArray[Any], shape: Sequence[int]) -> NDArray[np.float32]:
+        """Rows `ids` of a table of `shape` [vocabulary, d], and only those are read: [len(ids), d].
+
+        Raises:
+            InputError: an id that the table has no row for.
+            CheckpointError: as for `get`.
+        """
+        found = self._require(name)
+        have = self._shape(name, found)
+        self._check_shape(name, shape, have)
+        index = np.asarray(ids, dtype=np.int64)
+        outside = index[(index < 0) | (index >= have[0])]
+        if outside.size:
+            raise InputError(f"token id {outside[0]} is outside the vocabulary of {have[0]}")
+        if found.layouts or name in self._cache:
+            whole = self._cache[name] if name in self._cache else self._laid_out(found)
+            array = _float32(whole[index])
+        else:
+            array = _float32(self.checkpoint.rows(found.stored, index))
+        self._check_finite(name, found, array)
+        return array
+
+    def has(self, name: str) -> bool:
+        """Whether the checkpoint holds our tensor `name`."""
+        return self._find(name) is not None
+
+    def stored_name(self, name: str) -> str:
+        """The checkpoint's name of our tensor `name`."""
+        return self._require(name).stored
+
+    def canonical(self) -> dict[str, str]:
+        """Stored name -> ours, for every stored tensor that the table knows.
+
+        Several of ours that share one stored tensor are joined by ", "; "*" stands for any index.
+        """
+        ours: dict[str, list[str]] = {}
+        inverse = [
+            (matcher(form), name)
+            for name, source in self._names.items()
+            for pattern, _ in alternatives(source)
+            for form in dict.fromkeys(self._prefix.forms(pattern))
+        ]
+        for stored in self.checkpoint.tensors:
+            spelled = re.sub(r"\.(gamma|beta)$", lambda m: ".weight" if m[1] == "gamma" else ".bias", stored)
+            for pattern, name in inverse:
+                match = pattern.fullmatch(stored) or pattern.fullmatch(spelled)
+                if match and self._is_source(stored, name, match.groupdict()):
+                    star = re.sub(r"\{(\w+)\}", lambda m, got=match: got.groupdict().get(m[1], "*"), name)  # type: ignore[misc]
+                    ours.setdefault(stored, []).append(star)
+        return {stored: ", ".join(dict.fromkeys(found)) for stored, found in ours.items()}
+
+    def _is_source(self, stored: str, pattern: str, groups: Mapping[str, str]) -> bool:
+        """Whether `stored` is where our tensor is taken from, and not a form that another one goes before."""
+        found = self._find(re.sub(r"\{(\w+)\}", lambda m: groups.get(m[1], "0"), pattern))
+        return found is not None and found.stored == stored
+
+    def _find(self, name: str) -> _Found | None:
+        if name not in self._found:
+            self._found[name] = self._search(name)
+        return self._found[name]
+
+    def _search(self, name: str) -> _Found | None:
+        source, indices = self._source(name)
+        for pattern, layout in alternatives(source):
+            stored = self._prefix.find(fill(pattern, indices), self.checkpoint.tensors)
+            if stored is not None:
+                return _Found(stored, layout, indices)
+        return None
+
+    def _source(self, name: str) -> tuple[Source, dict[str, int]]:
+        """The table's entry for our `name`, and the indices in it; an empty list where the table has none."""
+        if name in self._names:
+            return self._names[name], {}
+        for pattern, source in self._patterns:
+            match = pattern.fullmatch(name)
+            if match:
+                return source, {key: int(value) for key, value in match.groupdict().items()}
+        return [], {}
+
+    def _require(self, name: str) -> _Found:
+        found = self._find(name)
+        if found is not None:
+            return found
+        source, indices = self._source(name)
+        wanted = [next(self._prefix.forms(fill(pattern, indices))) for pattern, _ in alternatives(source)]
+        if not wanted:
+            raise CheckpointError(f"{self.checkpoint.path.name}: this family has no tensor {name}")
+        raise CheckpointError(f"{self.checkpoint.path.name} has no tensor {' or '.join(wanted)} ({name})")
+
+    def _shape(self, name: str, found: _Found) -> tuple[int, ...]:
+        """The shape after the layouts, found without reading a number: they are tried on an array of no bytes."""
+        stored = self.checkpoint.stored(found.stored)
+        if stored.dtype in _NOT_WEIGHTS:
+            raise CheckpointError(
+                f"{stored.file}: tensor {found.stored} ({name}) is stored as {stored.dtype}, not as weights"
+            )
+        if not found.layouts:
+            return stored.shape
+        array: NDArray[Any] = np.broadcast_to(np.zeros((), np.uint8), stored.shape)
+        try:
+            return self._apply(found, array).shape
+        except (ValueError, IndexError, ZeroDivisionError) as error:
+            raise CheckpointError(
+                f"{stored.file}: tensor {found.stored} ({name}), {times(stored.shape)}, "
+                f"does not fit the configuration: {error}"
+            ) from None
+
+    def _apply(self, found: _Found, array: NDArray[Any], skip: int = 0) -> NDArray[Any]:
+        for layout in found.layouts[skip:]:
+            array = getattr(layouts, layout)(array, self._sizes, **found.indices)
+        return array
+
+    def _laid_out(self, found: _Found) -> NDArray[Any]:
+        """The stored numbers in our layout, in their stored dtype."""
+        if found.layouts[:1] == ("expert",):  # one of many experts: do not decode the others
+            return self._apply(found, self.checkpoint.rows(found.stored, [found.indices["e"]])[0], skip=1)
+        return self._apply(found, self.checkpoint.read(found.stored))
+
+    def _check_shape(self, name: str, wanted: Sequence[int], got: tuple[int, ...]) -> None:
+        if len(wanted) == len(got) and all(w in (-1, g) for w, g in zip(wanted, got, strict=True)):
+            return
+        stored = self.checkpoint.stored(self.stored_name(name))
+        form = times(["any" if n == -1 else n for n in wanted])  # type: ignore[misc]
+        has = times(got) if got == stored.shape else f"{times(got)} (stored {times(stored.shape)})"
+        raise CheckpointError(f"{stored.file}: tensor {shown(stored.name)} ({name}) must be {form}, it is {has}")
+
+    def _check_finite(self, name: str, found: _Found, array: NDArray[np.float32]) -> None:
+        with np.errstate(all="ignore"):
+            if np.isfinite(array.sum()):  # NaN and infinity both survive a sum
+                return
+        if np.isfinite(array).all():
+            return
+        fault = "NaN" if np.isnan(array).any() else "infinity"
+        raise CheckpointError(
+            f"{fault} in tensor {found.stored} ({name}) of {self.checkpoint.tensors[found.stored].file}"
+        )
+
+    def _keep(self, name: str, array: NDArray[np.float32]) -> None:
+        """Remember a tensor; the longest unused leave when the limit is passed."""
+        array.flags.writeable = False
+        self._cache[name] = array
+        self._cached += _own_bytes(array)
+        while self._cached > self._cache_bytes:
+            _, gone = self._cache.popitem(last=False)
+            self._cached -= _own_bytes(gone)
+
+
+def _own_bytes(array: NDArray[Any]) -> int:
+    """Bytes of memory that keeping an array costs: none for a view of a mapped file."""
+    base: object = array
+    while isinstance(base, np.ndarray):
+        if base.flags.owndata:
+            return array.nbytes
+        base = base.base
+    return 0
+
+
+def _float32(array: NDArray[Any]) -> NDArray[np.float32]:
+    """float32, C-contiguous and aligned; the array itself where it is all that already."""
+    with np.errstate(over="ignore"):  # a float64 too large becomes infinity, which is reported with its name
+        return np.require(array, np.float32, ["C", "A"])

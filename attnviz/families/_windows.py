@@ -1,0 +1,20 @@
+"""Sliding windows that only some layers have, as `layer_types` or older keys say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attnviz.families._config import Config
+
+FULL, SLIDING = "full_attention", "sliding_attention"
+
+
+def layer_types(config: Config, n_layers: int, left_out: Callable[[int], bool]) -> tuple[str, ...]:
+    """The kind of each layer; left_out(i): whether layer i slides where `layer_types` is not there."""
+    kinds = config.words("layer_types", (FULL, SLIDING), n_layers)
+    return kinds or tuple(SLIDING if left_out(i) else FULL for i in range(n_layers))
+
+
+def reaches(kinds: tuple[str, ...], reach: int) -> tuple[int, ...]:
+    """The reach of each layer."""
+    return tuple(reach if kind == SLIDING else -1 for kind in kinds)

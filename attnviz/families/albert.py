@@ -1,0 +1,51 @@
+"""ALBERT (Lan 2020): one layer's weights (or a few groups') used over and over, embeddings projected."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from attnviz.engine.spec import Spec
+from attnviz.families import bert
+from attnviz.families._config import Config
+from attnviz.families._names import Source, pairs
+
+
+def names(config: Config) -> dict[str, Source]:
+    """Where tensors are: our layer i is layer i % inner of group i // inner."""
+    inner = config.int("inner_group_num", 1, high=100)
+    table: dict[str, Source] = {
+        **{ours: source for ours, source in bert.NAMES.items() if ours.startswith("embed.")},
+        **pairs({"embed.project": "encoder.embedding_hidden_mapping_in"}),
+    }
+    for i in range(config.int("num_hidden_groups", 1, high=10_000) * inner):
+        table |= pairs(
+            {
+                "q": "attention.query",
+                "k": "attention.key",
+                "v": "attention.value",
+                "o": "attention.dense",
+                "norm1": "attention.LayerNorm",
+                "up": "ffn",
+                "down": "ffn_output",
+                "norm2": "full_layer_layer_norm",
+            },
+            f"layers.{i}.",
+            f"encoder.albert_layer_groups.{i // inner}.albert_layers.{i % inner}.",
+        )
+    return table
+
+
+def spec(config: Config) -> Spec:
+    """AlbertConfig. A group is run through whole each time it is used."""
+    plain = bert.spec(config, n_heads=64, d_model=4096, d_mlp=16384, vocab=30000, activation="gelu_new")
+    groups = config.int("num_hidden_groups", 1, high=plain.n_layers)
+    inner = config.int("inner_group_num", 1, high=100)
+    config.skip("down_scale_factor", "gap_size", "net_structure_type", "num_memory_blocks", "layers_to_keep")
+    source = tuple(int(i / (plain.n_layers / groups)) * inner + k for i in range(plain.n_layers) for k in range(inner))
+    return replace(
+        plain,
+        n_layers=len(source),
+        d_embed=config.int("embedding_size", 128),
+        embed_order=("add", "norm", "project"),
+        layer_source=source,
+    )

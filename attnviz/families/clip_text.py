@@ -1,0 +1,52 @@
+"""CLIP's text tower (Radford 2021): a causal pre-norm stack."""
+
+from __future__ import annotations
+
+from attnviz.engine.spec import Learned, Norm, Spec
+from attnviz.families._config import Config
+from attnviz.families._names import Source, pairs
+
+LAYER = {
+    "q": "self_attn.q_proj",
+    "k": "self_attn.k_proj",
+    "v": "self_attn.v_proj",
+    "o": "self_attn.out_proj",
+    "norm1": "layer_norm1",
+    "up": "mlp.fc1",
+    "down": "mlp.fc2",
+    "norm2": "layer_norm2",
+}
+
+
+def table(ours: str = "", theirs: str = "") -> dict[str, Source]:
+    """Where tensors are, with what stands in front of our names and of the file's."""
+    return {
+        f"{ours}embed.tokens": f"{theirs}embeddings.token_embedding.weight",
+        f"{ours}embed.positions": f"{theirs}embeddings.position_embedding.weight",
+        **pairs({"final_norm": "final_layer_norm"}, ours, theirs),
+        **pairs(LAYER, f"{ours}layers.{{i}}.", f"{theirs}encoder.layers.{{i}}."),
+    }
+
+
+NAMES = table()
+
+
+def spec(config: Config) -> Spec:
+    """CLIPTextConfig."""
+    norm = Norm(eps=config.float("layer_norm_eps", 1e-5, low=0))
+    d_model, n_heads = config.int("hidden_size", 512), config.int("num_attention_heads", 8)
+    config.divides("num_attention_heads", n_heads, "hidden_size", d_model)
+    config.skip("projection_dim")
+    return Spec(
+        n_layers=config.layers("num_hidden_layers", 12),
+        n_heads=n_heads,
+        d_model=d_model,
+        d_mlp=config.int("intermediate_size", 2048),
+        vocab=config.int("vocab_size", 49408),
+        absolute=Learned(config.int("max_position_embeddings", 77)),
+        norm=norm,
+        norm_before=True,
+        final_norm=norm,
+        causal=True,
+        activation=config.activation("hidden_act", "quick_gelu"),
+    )

@@ -1,0 +1,80 @@
+"""Falcon (Almazrouei 2023): attention and MLP side by side; one key-value head, or a few (40B), or one a head (RW)."""
+
+from __future__ import annotations
+
+from attnviz.engine.spec import Alibi, Norm, Spec
+from attnviz.families._config import Config
+from attnviz.families._names import Source, fused, pairs
+from attnviz.families._rotary import rotary
+from attnviz.families.llama import biases
+
+_FUSED = "h.{i}.self_attention.query_key_value"
+
+
+def names(config: Config) -> dict[str, Source]:
+    """Where tensors are: how queries, keys and values are stacked depends on the configuration."""
+    how = "qkv_grouped" if _new(config) else "qkv" if _one_kv(config) else "qkv_by_head"
+    return {
+        "embed.tokens": "word_embeddings.weight",
+        **fused(_FUSED, how=how),
+        **pairs(
+            {
+                "o": "self_attention.dense",
+                "norm1": "ln_attn" if _two_norms(config) else "input_layernorm",
+                "up": "mlp.dense_h_to_4h",
+                "down": "mlp.dense_4h_to_h",
+                "norm2": "ln_mlp" if _two_norms(config) else "post_attention_layernorm",
+            },
+            "layers.{i}.",
+            "h.{i}.",
+        ),
+        **pairs({"final_norm": "ln_f"}),
+    }
+
+
+def _new(config: Config) -> bool:
+    return config.bool("new_decoder_architecture")
+
+
+def _one_kv(config: Config) -> bool:
+    return config.bool("multi_query", True) and not _new(config)
+
+
+def _two_norms(config: Config) -> bool:
+    return _new(config) and config.int("num_ln_in_parallel_attn", 2, high=2) == 2
+
+
+def spec(config: Config) -> Spec:
+    """FalconConfig."""
+    config.rename(hidden_size="n_embed", num_attention_heads="n_head", num_hidden_layers="n_layer")
+    config.rename(num_kv_heads="n_head_kv")
+    norm = Norm(eps=config.float("layer_norm_epsilon", 1e-5, low=0))
+    d_model, n_heads = config.int("hidden_size", 4544), config.int("num_attention_heads", 71)
+    config.divides("num_attention_heads", n_heads, "hidden_size", d_model)
+    n_kv_heads = config.int("num_kv_heads", n_heads)
+    n_kv_heads = n_kv_heads if _new(config) else 1 if _one_kv(config) else n_heads
+    config.divides("num_kv_heads", n_kv_heads, "num_attention_heads", n_heads)
+    parallel, bias = config.bool("parallel_attn", True) or _new(config), config.bool("bias")
+    alibi = config.bool("alibi")
+    turns = rotary(config, d_model // n_heads)
+    config.skip("num_ln_in_parallel_attn", "multi_query", "apply_residual_connection_post_layernorm")
+    return Spec(
+        n_layers=config.layers("num_hidden_layers", 32),
+        n_heads=n_heads,
+        n_kv_heads=n_kv_heads,
+        d_model=d_model,
+        d_mlp=config.int("ffn_hidden_size", 4 * d_model),
+        vocab=config.int("vocab_size", 65024),
+        trained_positions=0 if alibi else config.int("max_position_embeddings", 2048),
+        rotary=() if alibi else (turns,),
+        # The reference adds it to the scores and again with the mask.
+        bias=Alibi(bfloat16=True, before_scale=True, times=2) if alibi else None,
+        norm=norm,
+        norm_before=True,
+        final_norm=norm,
+        causal=True,
+        parallel="separate" if _two_norms(config) else "shared" if parallel else "",
+        **biases(bias, bias, bias, bias),
+        mlp_bias=bias,
+        activation=config.activation("activation", "gelu"),
+    )

@@ -1,0 +1,40 @@
+"""Gemma (Mesnard 2024): Llama with scaled embeddings and norms that multiply by 1 + weight."""
+
+from __future__ import annotations
+
+from attnviz.engine.spec import Spec
+from attnviz.families import llama
+from attnviz.families._config import Config
+from attnviz.families._rotary import rotary
+
+NAMES = llama.NAMES
+
+
+def spec(config: Config) -> Spec:
+    """GemmaConfig."""
+    found = llama.sizes(
+        config,
+        n_layers=28,
+        n_heads=16,
+        n_kv_heads=16,
+        d_model=3072,
+        d_head=256,
+        d_mlp=24576,
+        vocab=256000,
+        positions=8192,
+    )
+    bias = config.bool("attention_bias")
+    config.skip("hidden_activation")
+    activation = config.activation("hidden_act", "gelu_pytorch_tanh")
+    if activation == "gelu":  # the first files say so, and mean the tanh form that the model was trained with
+        activation = "gelu_tanh"
+    config.skip("use_bidirectional_attention")  # the reference masks later keys whatever it says
+    return llama.decoder(
+        config,
+        llama.rms(config, plus_one=True),
+        (rotary(config, found["d_head"], max_positions=8192),),
+        **found,
+        **llama.biases(bias, bias, bias, bias),
+        embed_scale=found["d_model"] ** 0.5,
+        activation=activation,
+    )

@@ -1,0 +1,54 @@
+"""Gemma 3 (Kamath 2025), text only: five sliding layers to a full one, each kind with rotary positions of its own."""
+
+from __future__ import annotations
+
+from attnviz.engine.spec import Spec
+from attnviz.families import gemma2, llama
+from attnviz.families._config import Config
+from attnviz.families._names import pairs
+from attnviz.families._rotary import by_layer_type
+from attnviz.families._windows import FULL, SLIDING, layer_types, reaches
+
+NAMES = {
+    **gemma2.NAMES,
+    **pairs({"q_norm": "self_attn.q_norm", "k_norm": "self_attn.k_norm"}, "layers.{i}.", "layers.{i}."),
+}
+
+
+def spec(config: Config) -> Spec:
+    """Gemma3TextConfig."""
+    found = llama.sizes(
+        config,
+        n_layers=26,
+        n_heads=8,
+        n_kv_heads=4,
+        d_model=2304,
+        d_head=256,
+        d_mlp=9216,
+        vocab=262208,
+        positions=131072,
+    )
+    norm, bias = llama.rms(config, plus_one=True), config.bool("attention_bias")
+    every = config.int("sliding_window_pattern", config.int("_sliding_window_pattern", 6))
+    kinds = layer_types(config, found["n_layers"], lambda i: (i + 1) % every != 0)
+    both_ways = config.bool("use_bidirectional_attention")
+    reach = config.window("sliding_window", 4096)
+    if both_ways:  # the window then spans both sides
+        reach = (reach + 1) // 2
+    thetas = {FULL: ("rope_theta", 1e6), SLIDING: ("rope_local_base_freq", 1e4)}
+    config.skip("final_logit_softcapping", "cache_implementation")
+    config.skip("attn_logit_softcapping")  # the reference does not pass it on
+    return llama.decoder(
+        config,
+        norm,
+        by_layer_type(config, kinds, thetas, found["d_head"], 131072, scaled=FULL),
+        **found,
+        **llama.biases(bias, bias, bias, bias),
+        norm_output=True,
+        qk_norm=norm,
+        causal=not both_ways,
+        reach=reaches(kinds, reach),
+        scale=config.float("query_pre_attn_scalar", 256, low=1e-6) ** -0.5,
+        embed_scale=found["d_model"] ** 0.5,
+        activation=config.activation("hidden_activation", "gelu_pytorch_tanh"),
+    )

@@ -1,0 +1,37 @@
+"""Longformer (Beltagy 2020): RoBERTa with a sliding window, and global tokens with projections of their own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from attnviz.engine.spec import Spec
+from attnviz.families import bert
+from attnviz.families._config import Config
+from attnviz.families._names import pairs
+from attnviz.families.roberta import after_padding
+
+NAMES = {
+    **bert.NAMES,
+    **pairs(
+        {
+            f"global_{part}": f"attention.self.{name}_global"
+            for part, name in zip("qkv", ("query", "key", "value"), strict=True)
+        },
+        "layers.{i}.",
+        "encoder.layer.{i}.",
+    ),
+}
+
+
+def spec(config: Config) -> Spec:
+    """LongformerConfig. `attention_window` counts both sides: half of it to the left, half to the right."""
+    plain = after_padding(config, bert.spec(config))
+    windows = config.raw("attention_window", 512)
+    if isinstance(windows, int):
+        windows = [windows] * plain.n_layers
+        config.data["attention_window"] = windows
+    windows = config.ints("attention_window", length=plain.n_layers)
+    if any(w < 2 or w % 2 for w in windows):
+        raise config.error(f"attention_window must be even, 2 or more; got {list(windows)}")
+    config.skip("onnx_export", "attention_mode", "attention_dilation", "autoregressive", "ignore_attention_mask")
+    return replace(plain, reach=tuple(w // 2 for w in windows), global_tokens=True)

@@ -1,0 +1,34 @@
+"""MPNet (Song 2020): BERT with a bucketed distance bias shared by all layers, without token types."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from attnviz.engine.spec import Buckets, Spec
+from attnviz.families import bert
+from attnviz.families._config import Config
+from attnviz.families._names import pairs
+from attnviz.families.roberta import after_padding
+
+NAMES = {
+    **bert.NAMES,
+    "bias.table": "encoder.relative_attention_bias.weight",
+    **pairs(
+        {
+            "q": "attention.attn.q",
+            "k": "attention.attn.k",
+            "v": "attention.attn.v",
+            "o": "attention.attn.o",
+            "norm1": "attention.LayerNorm",
+        },
+        "layers.{i}.",
+        "encoder.layer.{i}.",
+    ),
+}
+
+
+def spec(config: Config) -> Spec:
+    """MPNetConfig."""
+    plain = after_padding(config, bert.spec(config, vocab=30527, types=0))
+    # The reference makes a table of as many rows as the configuration says and reads the first 32.
+    return replace(plain, bias=Buckets(32, rows=config.int("relative_attention_num_buckets", 32, low=32)))

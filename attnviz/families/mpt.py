@@ -1,0 +1,53 @@
+"""MPT (MosaicML 2023): ALiBi, no biases anywhere."""
+
+from __future__ import annotations
+
+from attnviz.engine.spec import Alibi, Norm, Spec
+from attnviz.families._config import Config
+from attnviz.families._names import fused, pairs
+from attnviz.families.llama import biases
+
+NAMES = {
+    "embed.tokens": "wte.weight",
+    **fused("blocks.{i}.attn.Wqkv"),
+    **pairs(
+        {
+            "o": "attn.out_proj",
+            "norm1": "norm_1",
+            "up": "ffn.up_proj",
+            "down": "ffn.down_proj",
+            "norm2": "norm_2",
+        },
+        "layers.{i}.",
+        "blocks.{i}.",
+    ),
+    **pairs({"final_norm": "norm_f"}),
+}
+
+
+def spec(config: Config) -> Spec:
+    """MptConfig. The reference reads of `attn_config` what is read here, and passes over the rest."""
+    config.rename(n_heads="num_attention_heads", n_layers="num_hidden_layers", d_model="hidden_size")
+    attention = config.sub("attn_config") or Config({}, config.where)
+    norm = Norm(eps=config.float("layer_norm_epsilon", 1e-5, low=0), bias=False)
+    d_model, n_heads = config.int("d_model", 2048), config.int("n_heads", 16)
+    config.divides("n_heads", n_heads, "d_model", d_model)
+    config.skip("max_seq_len", "learned_pos_emb", "embedding_fraction", "expansion_ratio", "logit_scale", "no_bias")
+    config.skip("norm_type", "emb_pdrop", "resid_pdrop")
+    return Spec(
+        n_layers=config.layers("n_layers", 24),
+        n_heads=n_heads,
+        d_model=d_model,
+        d_mlp=4 * d_model,
+        vocab=config.int("vocab_size", 50368),
+        bias=Alibi(odd_first=True),
+        norm=norm,
+        norm_before=True,
+        final_norm=norm,
+        causal=True,
+        scale=attention.float("softmax_scale", 0.0),
+        qkv_clip=attention.float("clip_qkv", 0.0, low=0),
+        **biases(False, False, False, False),
+        mlp_bias=False,
+        activation="gelu",
+    )

@@ -1,0 +1,40 @@
+"""OLMo 2 (Walsh 2025): norms on the outputs of attention and MLP instead of their inputs, and across all heads."""
+
+from __future__ import annotations
+
+from attnviz.engine.spec import Spec
+from attnviz.families import llama
+from attnviz.families._config import Config
+from attnviz.families._names import pairs
+from attnviz.families._rotary import rotary
+
+NAMES = {
+    **llama.NAMES,
+    **pairs(
+        {
+            "norm1_out": "post_attention_layernorm",
+            "norm2_out": "post_feedforward_layernorm",
+            "q_norm": "self_attn.q_norm",
+            "k_norm": "self_attn.k_norm",
+        },
+        "layers.{i}.",
+        "layers.{i}.",
+    ),
+}
+
+
+def spec(config: Config) -> Spec:
+    """Olmo2Config."""
+    found = llama.sizes(config, vocab=50304)
+    norm, bias = llama.rms(config, 1e-5), config.bool("attention_bias")
+    return llama.decoder(
+        config,
+        norm,
+        (rotary(config, found["d_head"]),),
+        **found,
+        **llama.biases(bias, bias, bias, bias),
+        norm_before=False,
+        norm_output=True,
+        qk_norm=norm,
+        qk_norm_over="all",
+    )

@@ -1,0 +1,38 @@
+"""GPT (Radford 2018): post-norm decoder, learned positions, fused projections stored [in, out]."""
+
+from __future__ import annotations
+
+from attnviz.engine.spec import Learned, Norm, Spec
+from attnviz.families import gpt2
+from attnviz.families._config import Config
+from attnviz.families._names import Source
+
+NAMES: dict[str, Source] = {
+    **{name: source for name, source in gpt2.NAMES.items() if name.startswith("layers.")},
+    "embed.tokens": "tokens_embed.weight",
+    "embed.positions": "positions_embed.weight",
+}
+
+
+def spec(config: Config) -> Spec:
+    """OpenAIGPTConfig."""
+    config.rename(n_embd="hidden_size", n_head="num_attention_heads", n_layer="num_hidden_layers")
+    config.rename(n_positions="max_position_embeddings")
+    norm = Norm(eps=config.float("layer_norm_epsilon", 1e-5, low=0))
+    d_model, n_heads = config.int("n_embd", 768), config.int("n_head", 12)
+    config.divides("n_head", n_heads, "n_embd", d_model)
+    config.skip("n_ctx", "n_special")
+    named = config.choice("afn", "gelu", ("gelu", "relu", "silu", "swish"))  # gelu means the tanh form here
+    return Spec(
+        n_layers=config.layers("n_layer", 12),
+        n_heads=n_heads,
+        d_model=d_model,
+        d_mlp=4 * d_model,
+        vocab=config.int("vocab_size", 40478),
+        types_are_tokens=True,
+        absolute=Learned(config.int("n_positions", 512)),
+        norm=norm,
+        norm_after=True,
+        causal=True,
+        activation={"gelu": "gelu_tanh", "relu": "relu"}.get(named, "silu"),
+    )

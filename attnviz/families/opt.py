@@ -1,0 +1,57 @@
+"""OPT (Zhang 2022): decoder with learned positions; the 350M model is post-norm and projects its embeddings."""
+
+from __future__ import annotations
+
+from attnviz.engine.spec import Learned, Norm, Spec
+from attnviz.families._config import Config
+from attnviz.families._names import pairs
+from attnviz.families.llama import biases
+
+NAMES = {
+    "embed.tokens": "decoder.embed_tokens.weight",
+    "embed.positions": "decoder.embed_positions.weight",
+    "embed.project.weight": "decoder.project_in.weight",
+    **pairs(
+        {
+            "q": "self_attn.q_proj",
+            "k": "self_attn.k_proj",
+            "v": "self_attn.v_proj",
+            "o": "self_attn.out_proj",
+            "norm1": "self_attn_layer_norm",
+            "up": "fc1",
+            "down": "fc2",
+            "norm2": "final_layer_norm",
+        },
+        "layers.{i}.",
+        "decoder.layers.{i}.",
+    ),
+    **pairs({"final_norm": "decoder.final_layer_norm"}),
+}
+
+
+def spec(config: Config) -> Spec:
+    """OPTConfig. Its position table has two rows in front that no token reads."""
+    affine = config.bool("layer_norm_elementwise_affine", True)
+    norm = Norm(weight=affine, bias=affine)
+    d_model, n_heads = config.int("hidden_size", 768), config.int("num_attention_heads", 12)
+    config.divides("num_attention_heads", n_heads, "hidden_size", d_model)
+    before, bias = config.bool("do_layer_norm_before", True), config.bool("enable_bias", True)
+    config.skip("_remove_final_layer_norm")
+    return Spec(
+        n_layers=config.layers("num_hidden_layers", 12),
+        n_heads=n_heads,
+        d_model=d_model,
+        d_mlp=config.int("ffn_dim", 3072),
+        vocab=config.int("vocab_size", 50272),
+        d_embed=config.int("word_embed_proj_dim", d_model),
+        project_bias=False,
+        embed_order=("project", "add"),
+        absolute=Learned(config.int("max_position_embeddings", 2048) + 2, offset=2),
+        norm=norm,
+        norm_before=before,
+        norm_after=not before,
+        causal=True,
+        **biases(bias, bias, bias, bias),
+        mlp_bias=bias,
+        activation=config.activation("activation_function", "relu"),
+    )

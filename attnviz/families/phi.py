@@ -1,0 +1,43 @@
+"""Phi (Gunasekar 2023): attention and MLP side by side behind one layer norm, part of each head rotated."""
+
+from __future__ import annotations
+
+from attnviz.engine.spec import Norm, Spec
+from attnviz.families import llama
+from attnviz.families._config import Config
+from attnviz.families._names import pairs
+from attnviz.families._rotary import rotary
+
+NAMES = {
+    **llama.NAMES,
+    **pairs(
+        {
+            "o": "self_attn.dense",
+            "up": "mlp.fc1",
+            "down": "mlp.fc2",
+            "q_norm": "self_attn.q_layernorm",
+            "k_norm": "self_attn.k_layernorm",
+        },
+        "layers.{i}.",
+        "layers.{i}.",
+    ),
+    **pairs({"final_norm": "final_layernorm"}),
+}
+
+
+def spec(config: Config) -> Spec:
+    """PhiConfig."""
+    found = llama.sizes(config, n_layers=24, d_model=2048, d_mlp=8192, vocab=51200)
+    norm = Norm(eps=config.float("layer_norm_eps", 1e-5, low=0))
+    return llama.decoder(
+        config,
+        norm,
+        (rotary(config, found["d_head"], part=0.5),),
+        **found,
+        **llama.biases(True, True, True, True),
+        parallel="shared",
+        qk_norm=norm if config.bool("qk_layernorm") else None,
+        gated=False,
+        mlp_bias=True,
+        activation=config.activation("hidden_act", "gelu_new"),
+    )
