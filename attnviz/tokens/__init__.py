@@ -1,0 +1,18 @@
+"""Text -> token ids, and labels a person can read.
+
+labels.py         what a token looks like, whatever the script
+words.py          where the words are; which word a token belongs to
+tokenizer.py      Tokenizer: a `tokenizers` pipeline -> Tokens
+seeded.py         SeededTokenizer: words and punctuation, no file
+vocabulary.py     VocabularyTokenizer: whole words from a list
+files.py          load_tokenizer: which files a folder has
+recipes.py        what the files leave out: each family's special tokens, as a table
+build.py          vocab.txt, vocab.json + merges.txt -> pipeline
+sentencepiece.py  a SentencePiece .model -> pipeline
+"""
+
+from attnviz.tokens.files import load_tokenizer
+from attnviz.tokens.seeded import SeededTokenizer
+from attnviz.tokens.tokenizer import Encoding, RefusedTokenizer, Tokenizer
+
+__all__ = ["Encoding", "RefusedTokenizer", "SeededTokenizer", "Tokenizer", "load_tokenizer"]

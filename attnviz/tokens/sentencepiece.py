@@ -1,0 +1,214 @@
+"""A SentencePiece .model as a pipeline of the `tokenizers` library.
+
+The file is one protocol buffer, read here by hand: three of its messages are wanted, and every length in it is checked
+against what is there. Source: sentencepiece_model.proto of google/sentencepiece.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from attnviz.errors import CheckpointError
+from attnviz.tokens.recipes import Recipe
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer as Backend
+
+NORMAL, UNKNOWN, CONTROL, USER, UNUSED, BYTE = range(1, 7)
+UNIGRAM, BPE = 1, 2
+_LONGEST_PIECE = 512
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a .model holds: pieces as (text, score, kind), and how a text is prepared for them."""
+
+    pieces: list[tuple[str, float, int]]
+    kind: int = UNIGRAM
+    byte_fallback: bool = False
+    charsmap: bytes = b""
+    dummy_prefix: bool = True
+    trim_spaces: bool = True
+
+
+def parse(data: bytes, source: str) -> Model:
+    """Read a .model. Raises CheckpointError if it is not one."""
+    try:
+        return _parse(data)
+    except (ValueError, IndexError, struct.error) as error:
+        raise CheckpointError(f"{source} is not a SentencePiece model: {error}") from None
+
+
+def _parse(data: bytes) -> Model:
+    pieces: list[tuple[str, float, int]] = []
+    trainer: dict[int, Any] = {}
+    normaliser: dict[int, Any] = {}
+    for number, value in _fields(data):
+        if number == 1:
+            pieces.append(_piece(_message(value)))
+        elif number == 2:
+            trainer = dict(_fields(_message(value)))
+        elif number == 3:
+            normaliser = dict(_fields(_message(value)))
+    if not pieces:
+        raise ValueError("it has no pieces")
+    return Model(
+        pieces,
+        kind=int(trainer.get(3, UNIGRAM)),
+        byte_fallback=bool(trainer.get(35, 0)),
+        charsmap=_message(normaliser.get(2, b"")),
+        dummy_prefix=bool(normaliser.get(3, 1)),
+        trim_spaces=bool(normaliser.get(4, 1)),
+    )
+
+
+def _piece(data: bytes) -> tuple[str, float, int]:
+    found = dict(_fields(data))
+    text = _message(found.get(1, b"")).decode("utf-8")
+    score = found.get(2, b"\0\0\0\0")
+    value = struct.unpack("<f", score)[0] if isinstance(score, bytes) else math.nan
+    if len(text) > _LONGEST_PIECE or not math.isfinite(value):
+        raise ValueError(f"piece {text[:20]!r} has {len(text)} characters and the score {value}")
+    return text, value, int(found.get(3, NORMAL))
+
+
+def _message(value: int | bytes) -> bytes:
+    if not isinstance(value, bytes):
+        raise ValueError("a number stands where a text belongs")
+    return value
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """Field number and value of each field: an int for a varint, bytes for everything else."""
+    at = 0
+    while at < len(data):
+        tag, at = _varint(data, at)
+        wire = tag & 7
+        if wire == 0:
+            value, at = _varint(data, at)
+            yield tag >> 3, value
+            continue
+        if wire == 2:
+            size, at = _varint(data, at)
+        elif wire in (1, 5):
+            size = 8 if wire == 1 else 4
+        else:
+            raise ValueError(f"a field of kind {wire} at byte {at}")
+        if size > len(data) - at:
+            raise ValueError(f"a field claims {size} bytes where {len(data) - at} are left")
+        yield tag >> 3, data[at : at + size]
+        at += size
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        if at >= len(data) or shift > 63:
+            raise ValueError("a number runs over its end")
+        byte = data[at]
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:
+            return value, at
+
+
+def build(model: Model, recipe: Recipe, options: Mapping[str, Any], source: str) -> Backend:
+    """The pipeline of a model, its pieces numbered as the family numbers them; special tokens are not added yet."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models
+
+    if model.kind not in (UNIGRAM, BPE):
+        raise CheckpointError(f"{source} must be a unigram or BPE model; got kind {model.kind}")
+    pieces = _numbered(model, recipe, options)
+    unknown = next((i for i, (_, _, kind) in enumerate(pieces) if kind == UNKNOWN), None)
+    if unknown is None:
+        raise CheckpointError(f"{source} has no unknown piece")
+    if model.kind == UNIGRAM:
+        scores = [(text, score) for text, score, _ in pieces]
+        backend = Tokenizer(models.Unigram(scores, unk_id=unknown, byte_fallback=model.byte_fallback))
+    else:
+        vocab = {text: i for i, (text, _, _) in enumerate(pieces)}
+        name = pieces[unknown][0]
+        backend = Tokenizer(
+            models.BPE(vocab, _merges(pieces), unk_token=name, fuse_unk=True, byte_fallback=model.byte_fallback)
+        )
+    backend.normalizer, split = _preparation(model, recipe, options)
+    if split is not None:
+        backend.pre_tokenizer = split
+    backend.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+    backend.add_tokens(
+        [
+            AddedToken(text, normalized=False, special=kind == CONTROL)
+            for text, _, kind in pieces
+            if kind in (CONTROL, USER) and text
+        ]
+    )
+    return backend
+
+
+def _numbered(model: Model, recipe: Recipe, options: Mapping[str, Any]) -> list[tuple[str, float, int]]:
+    """The pieces as the model's embedding table numbers them."""
+    own = model.pieces[recipe.skip :]
+    if "number_comma" in recipe.clean:
+        # These families split "1," again after SentencePiece; a piece that costs 100 more is never chosen.
+        own = [(text, score - 100 * _is_number_comma(text), kind) for text, score, kind in own]
+    front = [(text, 0.0, UNKNOWN if text == "<unk>" else CONTROL) for text in recipe.front]
+    if any(text.startswith("<unk_") for text in recipe.front):
+        # Pegasus numbers its own unknown piece after the reserved ones.
+        front = [(text, -100.0 if text.startswith("<unk_") else 0.0, CONTROL) for text in recipe.front]
+    have = {text for text, _, _ in (*front, *own)}
+    back: list[tuple[str, float, int]] = []
+    for text in recipe.back:
+        names = [f"<extra_id_{i}>" for i in reversed(range(_extra_ids(options)))] if text == "extra_ids" else [text]
+        back += [(name, 0.0, CONTROL) for name in names if name not in have]
+    return front + own + back
+
+
+def _extra_ids(options: Mapping[str, Any]) -> int:
+    count = options.get("extra_ids", 100)
+    return count if isinstance(count, int) and 0 <= count <= 10_000 else 100
+
+
+def _is_number_comma(text: str) -> bool:
+    return len(text) > 1 and text[-1] == "," and text[-2].isdigit()
+
+
+def _merges(pieces: list[tuple[str, float, int]]) -> list[tuple[str, str]]:
+    """BPE's merges: every way to join two pieces into a third, best score first."""
+    ids = {text: i for i, (text, _, kind) in enumerate(pieces) if kind in (NORMAL, USER, UNUSED)}
+    found = []
+    for text, score, kind in pieces:
+        if kind != NORMAL:
+            continue
+        for cut in range(1, len(text)):
+            left, right = ids.get(text[:cut]), ids.get(text[cut:])
+            if left is not None and right is not None:
+                found.append((-score, left, right, text[:cut], text[cut:]))
+    return [(left, right) for *_, left, right in sorted(found)]
+
+
+def _preparation(model: Model, recipe: Recipe, options: Mapping[str, Any]) -> tuple[Any, Any]:
+    """What happens to a text before it is split: the normaliser and the pre-tokenizer."""
+    from tokenizers import Regex, normalizers, pre_tokenizers
+
+    steps: list[Any] = []
+    if "quotes" in recipe.clean:
+        steps += [normalizers.Replace("``", '"'), normalizers.Replace("''", '"')]
+    if "strip_accents" in recipe.clean and options.get("keep_accents") is not True:
+        steps += [normalizers.NFKD(), normalizers.StripAccents()]
+    if "lower" in recipe.clean and options.get("do_lower_case", recipe.lower) is True:
+        steps.append(normalizers.Lowercase())
+    if model.charsmap:
+        steps.append(normalizers.Precompiled(model.charsmap))
+    if model.trim_spaces:
+        steps += [normalizers.Strip(), normalizers.Replace(Regex(" {2,}"), " ")]
+    prefix = model.dummy_prefix and options.get("add_prefix_space") is not False
+    if model.trim_spaces:
+        scheme = "always" if prefix else "never"
+        return normalizers.Sequence(steps), pre_tokenizers.Metaspace(replacement="▁", prepend_scheme=scheme)
+    # Spaces are kept as they are: the prefix comes even before a space, and pieces may hold several words.
+    steps += [normalizers.Prepend("▁")] if prefix else []
+    return normalizers.Sequence([*steps, normalizers.Replace(" ", "▁")]), None

@@ -1,0 +1,300 @@
+"""Tokenizer: a pipeline of the `tokenizers` library, giving Tokens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from attnviz.attention import Tokens
+from attnviz.errors import CheckpointError, InputError
+from attnviz.tokens.labels import decode_together, readable
+from attnviz.tokens.words import Span, find_words, trimmed, word_of
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer as Backend
+
+_BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>\Z")
+_UNKNOWN = ("<unk>", "[UNK]")
+_MASKS = ("<mask>", "[MASK]")
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """A text as the model takes it: its tokens, and the token type of each (what BERT calls token_type_ids)."""
+
+    tokens: Tokens
+    type_ids: tuple[int, ...]
+
+
+class Tokenizer:
+    """Texts to Tokens and ids to labels, through one `tokenizers` pipeline.
+
+    backend: the pipeline. Its padding and truncation are switched off: a text is never padded or cut here.
+    source: the file's name, for messages.
+    target: another tokenizer for the decoder's text, where a model has two (Marian).
+    rename: token -> id, where the model numbers the pipeline's tokens in its own way (Marian).
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        source: str = "tokenizer",
+        target: Tokenizer | None = None,
+        rename: Mapping[str, int] | None = None,
+    ) -> None:
+        backend.no_padding()
+        backend.no_truncation()
+        self._backend = backend
+        self._source = source
+        self._target = target
+        self._rename = rename
+        self._names = {i: name for name, i in rename.items()} if rename is not None else None
+        added = backend.get_added_tokens_decoder().values()
+        self._added = {token.content for token in added}
+        self._unknown = {*_UNKNOWN, getattr(backend.model, "unk_token", None) or _UNKNOWN[0]}
+        self._special = {token.content for token in added if token.special} - self._unknown
+        self._style = _Style.of(backend)
+
+    @property
+    def n_vocab(self) -> int:
+        """How many ids the tokenizer knows; a model's embedding table may have more rows."""
+        return len(self._rename) if self._rename is not None else int(self._backend.get_vocab_size())
+
+    def encode(self, text: str, pair: str | None = None) -> Encoding:
+        """The text (and its pair), with the special tokens that the tokenizer file adds.
+
+        segments: 0 for the text, 1 for the pair; a special token has that of the text it closes. words: counted through
+        both texts; -1 for special tokens and white space. spans: characters in the token's own text, (0, 0) for special
+        tokens. Raises InputError if a text is empty, CheckpointError if the tokenizer cannot split it.
+        """
+        texts = [checked_text(text)] + ([checked_text(pair, "the pair text")] if pair is not None else [])
+        raw = self._run(texts[0], texts[1] if pair is not None else None)
+        names = [self._backend.id_to_token(i) or f"#{i}" for i in raw.ids]
+        pieces = [self._piece(name) for name in names]
+        special = [bool(one) for one in raw.special_tokens_mask]
+        if all(special):
+            raise InputError("the tokenizer leaves nothing of the text", "is it made of control characters only?")
+        segments = _segments(raw.sequence_ids)
+        own, _ = decode_together(pieces)
+        spans = [(0, 0) if special[i] else trimmed(texts[segments[i]], span) for i, span in enumerate(raw.offsets)]
+        words, counted = [-1] * len(pieces), 0
+        for segment, one in enumerate(texts):
+            places = [i for i in range(len(pieces)) if segments[i] == segment and not special[i]]
+            found = find_words(one)
+            for i, word in zip(places, word_of(found, [spans[i] for i in places]), strict=True):
+                words[i] = word + counted if word >= 0 else -1
+            counted += len(found)
+        tokens = Tokens(
+            text=tuple(readable(pieces)),
+            ids=tuple(raw.ids if self._rename is None else map(self._renamed, names)),
+            words=tuple(_led(words, pieces, own)),
+            special=tuple(special),
+            segments=tuple(segments),
+            spans=tuple(spans),
+        )
+        return Encoding(tokens, tuple(raw.type_ids))
+
+    def encode_target(self, text: str, start_id: int | None = None) -> Encoding:
+        """The decoder's text under teacher forcing: its start token in front, the final end token dropped.
+
+        start_id: the config's decoder_start_token_id; None moves the last special token to the front, as mBART does.
+        A text that the tokenizer already begins with the start token (Whisper) gets no second one.
+        """
+        if self._target is not None:
+            return self._target.encode_target(text, start_id)
+        encoding = self.encode(text)
+        tokens, keep = encoding.tokens, list(range(len(encoding.tokens)))
+        last = tokens.ids[-1] if tokens.special[-1] else None
+        if last is not None:
+            keep.pop()
+        start = start_id if start_id is not None else last
+        if start is not None and (not keep or tokens.ids[0] != start or not tokens.special[0]):
+            tokens, keep = _joined(self.describe([start]), tokens), [0, *(i + 1 for i in keep)]
+        return Encoding(tokens.take(keep), (0,) * len(keep))
+
+    def describe(self, ids: Sequence[int]) -> Tokens:
+        """Labels for ids alone. An id that the tokenizer does not know shows as `#id` and is a word of its own.
+
+        special: the file's special tokens, wherever they stand, but for the unknown and the mask token, which stand for
+        text. words: by the rule for texts, over the text that the tokens spell. spans: unknown.
+        """
+        names = [self._name(int(i)) for i in ids]
+        pieces = [f"#{i}" if name is None else self._piece(name) for name, i in zip(names, ids, strict=True)]
+        own, tails = decode_together(pieces)
+        special = [name in self._special and name not in _MASKS for name in names]
+        shown = [
+            " " if s else piece if isinstance(piece, str) else part
+            for s, piece, part in zip(special, pieces, own, strict=True)
+        ]
+        text, spans = self._style.spell(shown, tails, [isinstance(piece, str) for piece in pieces])
+        words = [-1 if s else w for s, w in zip(special, word_of(find_words(text), spans), strict=True)]
+        return Tokens(
+            text=tuple(readable(pieces)),
+            ids=tuple(int(i) for i in ids),
+            words=tuple(_led(words, pieces, own)),
+            special=tuple(special),
+            segments=(0,) * len(pieces),
+        )
+
+    def token_id(self, name: str) -> int | None:
+        """The id of a token by its name in the file, or None."""
+        return self._rename.get(name) if self._rename is not None else self._backend.token_to_id(name)
+
+    def _run(self, text: str, pair: str | None) -> Any:
+        try:
+            return self._backend.encode(text, pair)
+        except BaseException as error:  # a panic of the library's derives from BaseException
+            if isinstance(error, (KeyboardInterrupt, SystemExit, MemoryError)):
+                raise
+            raise CheckpointError(f"{self._source} cannot split the text: {short(error)}") from None
+
+    def _piece(self, name: str) -> bytes | str:
+        """What a token spells, as bytes; the name of a special or unknown one, as str."""
+        if name in self._special or name in self._unknown:
+            return name
+        return name.encode() if name in self._added else self._style.spelled(name)
+
+    def _name(self, i: int) -> str | None:
+        if self._names is not None:
+            return self._names.get(i)
+        return self._backend.id_to_token(i) if 0 <= i < 2**32 else None
+
+    def _renamed(self, name: str) -> int:
+        assert self._rename is not None
+        return self._rename.get(name, self._rename.get("<unk>", 0))
+
+
+class RefusedTokenizer:
+    """Stands in where the files do not say how a text is split: it refuses texts and leaves ids to the model."""
+
+    n_vocab: int | None = None
+
+    def __init__(self, error: CheckpointError) -> None:
+        self._error = error
+
+    def encode(self, text: str, pair: str | None = None) -> Encoding:
+        """Raises CheckpointError, always."""
+        raise self._error
+
+    def encode_target(self, text: str, start_id: int | None = None) -> Encoding:
+        """Raises CheckpointError, always."""
+        raise self._error
+
+    def describe(self, ids: Sequence[int]) -> Tokens:
+        """Each id is its own label."""
+        return Tokens.plain([str(int(i)) for i in ids], ids)
+
+
+@dataclass(frozen=True)
+class _Style:
+    """How a pipeline writes its tokens down."""
+
+    byte_level: bool  # every byte of the text as a printable character (GPT-2)
+    metaspace: bool  # ▁ for a space (SentencePiece)
+    byte_fallback: bool  # <0xE6> for a byte
+    prefix: str  # before a piece that goes on inside a word (WordPiece: ##)
+    suffix: str  # after a piece that ends a word (</w>)
+
+    @classmethod
+    def of(cls, backend: Backend) -> _Style:
+        parts = (backend.normalizer, backend.pre_tokenizer, backend.decoder, backend.post_processor)
+        made_of = b"".join(part.__getstate__() for part in parts if part is not None).decode()
+        model = backend.model
+        return cls(
+            byte_level='"ByteLevel"' in made_of,
+            metaspace='"Metaspace"' in made_of or "▁" in made_of,
+            byte_fallback='"ByteFallback"' in made_of or bool(getattr(model, "byte_fallback", False)),
+            prefix=getattr(model, "continuing_subword_prefix", None) or "",
+            suffix=getattr(model, "end_of_word_suffix", None) or "",
+        )
+
+    def spelled(self, name: str) -> bytes:
+        """The bytes of the text that a token stands for; a prefix stays, a suffix goes."""
+        if self.suffix and name.endswith(self.suffix):
+            name = name[: -len(self.suffix)]
+        if self.byte_level and all(char in _BYTES for char in name):
+            return bytes(_BYTES[char] for char in name)
+        if self.byte_fallback and (match := _BYTE.match(name)):
+            return bytes([int(match[1], 16)])
+        return (name.replace("▁", " ") if self.metaspace else name).encode()
+
+    def spell(self, shown: Sequence[str], tails: Sequence[str], apart: Sequence[bool]) -> tuple[str, list[Span]]:
+        """The text that these tokens spell, and where in it each stands.
+
+        apart: True for a name that belongs to no word around it. A token that only goes on with a character (a tail)
+        stands where that character does.
+        """
+        text = ""
+        spans: list[Span] = []
+        for i, part in enumerate(shown):
+            goes_on = bool(self.prefix) and part.startswith(self.prefix) and len(part) > len(self.prefix)
+            if apart[i] or (i and apart[i - 1]) or (self.prefix and not goes_on):
+                text += " "
+            start = len(text) - bool(tails[i] and text)
+            text += part[len(self.prefix) :] if goes_on else part
+            spans.append((start, len(text)))
+        return text, [trimmed(text, span) for span in spans]
+
+
+def _alphabet() -> dict[str, int]:
+    """The printable character that byte-level BPE writes for each byte: Latin-1's own where it has ink, else 256 on."""
+    inked = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in set(inked)]
+    return {chr(byte): byte for byte in inked} | {chr(256 + n): byte for n, byte in enumerate(others)}
+
+
+_BYTES = _alphabet()
+
+
+def _segments(sequences: Sequence[int | None]) -> list[int]:
+    """The text of each token; a special token takes that of the text before it."""
+    found, last = [], 0
+    for sequence in sequences:
+        last = last if sequence is None else sequence
+        found.append(last)
+    return found
+
+
+def _led(words: list[int], pieces: Sequence[bytes | str], own: Sequence[str]) -> list[int]:
+    """A lone space right before a word's first piece belongs to that word: it is the piece's own lead, split off."""
+    led = list(words)
+    for i in range(len(words) - 1):
+        after = own[i + 1][:1] if isinstance(pieces[i + 1], bytes) else "x"
+        if own[i] == " " and after and not after.isspace():
+            led[i] = words[i + 1]
+    return led
+
+
+def _joined(first: Tokens, rest: Tokens) -> Tokens:
+    return Tokens(
+        text=first.text + rest.text,
+        ids=first.ids + rest.ids,
+        words=(-1,) * len(first) + rest.words,
+        special=(True,) * len(first) + rest.special,
+        segments=first.segments + rest.segments,
+        spans=((0, 0),) * len(first) + rest.spans,
+    )
+
+
+def checked_text(text: object, what: str = "the text") -> str:
+    """The text, if a tokenizer can take it; InputError otherwise."""
+    if not isinstance(text, str):
+        raise InputError(f"{what} must be a string; got {type(text).__name__}")
+    if not text.strip():
+        raise InputError(f"{what} is empty", "give at least one word")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        code = f"U+{ord(text[error.start]):04X}"
+        raise InputError(
+            f"{what} holds half a character ({code}) at character {error.start}", "save it as UTF-8"
+        ) from None
+    return text
+
+
+def short(error: object, limit: int = 160) -> str:
+    """Another library's message on one line."""
+    line = " ".join(str(error).split()) or type(error).__name__
+    return line if len(line) <= limit else line[: limit - 1] + "…"
