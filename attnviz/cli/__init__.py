@@ -1,0 +1,137 @@
+"""The command line. `main` is light: typer and everything behind it is imported inside, where Ctrl-C is caught."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0 done, 1 unusable input, 2 wrong usage, 130 interrupted.
+
+    argv: the words after `attnviz`; default: those of the process.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        try:
+            status = _run(words)
+        finally:
+            sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        return _closed_pipe()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _run(words: list[str]) -> int:
+    import warnings
+
+    _readable(sys.stdout)
+    _readable(sys.stderr)
+    with warnings.catch_warnings():
+        _plain_warnings()
+        return _guarded(words)
+
+
+def _guarded(words: list[str]) -> int:
+    """Every failure that a user can bring about becomes one line, with one more where a hint helps."""
+    from attnviz.errors import AttnvizError
+
+    try:
+        return _typer(words or ["--help"])
+    except AttnvizError as error:
+        from attnviz.cli.options import UsageError
+
+        _say("error", str(error))
+        if isinstance(error, UsageError):
+            _say("hint", error.hint or _see_help(words))
+            return 2
+        _say("hint", error.hint)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        name = f": {os.fsdecode(error.filename)!r}" if isinstance(error.filename, (str, bytes)) else ""
+        _say("error", f"{error.strerror or error}{name}")
+    except MemoryError as error:
+        _say("error", f"out of memory{f': {error}' if str(error) else ''}")
+        _say("hint", "ask for fewer layers or heads (-l, -H), or for a shorter text")
+    except Exception as error:
+        if any(word in ("-v", "--verbose") for word in words):
+            raise
+        _say("error", f"attnviz itself failed: {type(error).__name__}: {error}")
+        _say("hint", "this is a fault in attnviz; --verbose shows where")
+    return 1
+
+
+def _typer(words: list[str]) -> int:
+    """Run typer's command; its own complaints become ours."""
+    import typer
+
+    from attnviz.cli.app import application
+    from attnviz.cli.options import UsageError
+
+    # typer's usage error and its parent, in whichever package they live
+    wrong: tuple[type[Exception], ...] = typer.BadParameter.__mro__[1:3]
+    try:
+        status = application().main(words, prog_name="attnviz", standalone_mode=False)
+    except wrong as error:
+        message = " ".join(error.format_message().split())  # type: ignore[attr-defined]
+        raise UsageError(message[:1].lower() + message[1:].rstrip(".")) from None
+    except typer.Abort:
+        return INTERRUPTED
+    except SystemExit as error:  # typer ends so when a pipe closes
+        sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+        if isinstance(error.__context__, BrokenPipeError):
+            raise error.__context__ from None
+        raise
+    return status if isinstance(status, int) else 0
+
+
+def _closed_pipe() -> int:
+    """Whoever read our output has had enough: nothing is wrong, and nothing more can be said."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(null, stream.fileno())  # so that Python's own last flush does not complain
+    os.close(null)
+    return 0
+
+
+def _see_help(words: list[str]) -> str:
+    from attnviz.cli.app import COMMANDS
+
+    named = f"{words[0]} " if words and words[0] in COMMANDS else ""
+    return f"see attnviz {named}--help"
+
+
+def _say(kind: str, text: str) -> None:
+    if text:
+        print(f"{kind}: {' '.join(text.split())}", file=sys.stderr)
+
+
+def _plain_warnings() -> None:
+    """Our own warnings as one line each; those of libraries are not for the user."""
+    import warnings
+
+    from attnviz.errors import AttnvizWarning
+
+    def show(message: Warning | str, *rest: object, **more: object) -> None:
+        _say("warning", str(message))
+
+    warnings.simplefilter("ignore")
+    warnings.simplefilter("default", AttnvizWarning)
+    warnings.showwarning = show
+
+
+def _readable(stream: object) -> None:
+    """File names and tokens may hold what the terminal's encoding lacks: a substitute is better than a crash."""
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        utf8 = str(getattr(stream, "encoding", "")).lower().replace("-", "") == "utf8"
+        reconfigure(errors="surrogateescape" if utf8 else "replace")

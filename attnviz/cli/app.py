@@ -1,0 +1,104 @@
+"""The typer application: which commands there are. A command's own module is imported when it is called for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+import attnviz
+
+COMMANDS = {
+    "heatmap": "Draw attention as a picture, one panel a head: PNG, SVG or PDF.",
+    "table": "Print attention in the terminal, a table a head.",
+    "tokens": "Show how the text is split: index, token, id, characters.",
+    "inspect": "Show what is in a model: its configuration and every tensor.",
+    "export": "Write attention as numbers: .npz, .json, .csv or .parquet.",
+}
+SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+
+
+class Commands(TyperGroup):
+    """Knows every command's name and first line; builds the one that is called with all its options."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] in COMMANDS:
+            self.commands[args[0]] = build(args[0])
+        return super().resolve_command(ctx, args)
+
+
+def build(name: str) -> Any:
+    """One command with all its options."""
+    one = typer.Typer(add_completion=False)
+    one.command(name, context_settings=SETTINGS)(import_module(f"attnviz.cli.{name}").run)
+    built = get_command(one)
+    _spare_pydantic(built)
+    return built
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"attnviz {attnviz.__version__}")
+        raise typer.Exit
+
+
+def _top(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_version)
+    ] = False,
+) -> None:
+    """Draw the attention of transformer models.
+
+    attnviz heatmap "The animal didn't cross the street because it was too tired"
+
+    Results go to standard output, words about them to standard error.
+    """
+
+
+def application() -> Any:
+    """The command `attnviz`, with the other commands by name only."""
+    app = typer.Typer(cls=Commands, context_settings=SETTINGS, pretty_exceptions_enable=False)
+    app.callback()(_top)
+    for name, line in COMMANDS.items():
+        app.command(name, help=line)(_nothing)
+    built = get_command(app)
+    _spare_pydantic(built)
+    return built
+
+
+def _nothing() -> None:
+    """Stands in for a command that has not been called for."""
+
+
+def _spare_pydantic(built: Any) -> None:
+    """Read values here where typer would import pydantic for it, which takes 0.1 s, more than many a text.
+
+    typer keeps its reader of values in a private attribute; where there is none, nothing is done.
+    """
+    from attnviz.cli.options import UsageError
+
+    class Plain:
+        def __init__(self, kind: Any) -> None:
+            self.kind = kind
+
+        def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
+            if value is None:
+                return () if param.multiple or param.nargs == -1 else None
+            if self.kind not in (int, float):
+                return value
+            try:
+                return self.kind(value)
+            except ValueError:
+                raise UsageError(f"{param.opts[-1]} wants {_SAYS[self.kind]}; got {value!r}") from None
+
+    plain_kinds = (str, int, float, bool, list[str])
+    for param in built.get_params(typer.Context(built, **SETTINGS)):  # with --help among them
+        kind = getattr(getattr(param, "type_descriptor", None), "annotation", None)
+        if hasattr(param, "_runtime_param") and kind in plain_kinds:
+            param._runtime_param = Plain(kind)
+
+
+_SAYS = {int: "a whole number", float: "a number"}

@@ -1,0 +1,105 @@
+"""From a function whose parameters are groups of options to one that typer understands.
+
+    @command
+    def run(*, given: Input, source: Source, talk: Talk) -> None: ...
+
+`command` gives `run` the signature that typer reads, with every field of every dataclass as a parameter of its own,
+and calls it with the dataclasses filled in. A `Line` parameter receives the command line as it would be typed again.
+"""
+
+from __future__ import annotations
+
+import inspect
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import typer
+
+NAME = "attnviz"
+
+
+class Line(str):
+    """The command line that would do the same again, paths reduced to their last component."""
+
+    __slots__ = ()
+
+
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """Expand the dataclass parameters of a command into single options; see the module's docstring."""
+    hints = get_type_hints(function, include_extras=True)
+    groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
+    line = next((name for name, hint in hints.items() if hint is Line), None)
+    parameters = []
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.name in groups:
+            parameters += list(_expanded(groups[parameter.name]))
+        elif parameter.name != line:
+            hint = hints[parameter.name]
+            parameters.append(parameter.replace(annotation=hint, kind=inspect.Parameter.KEYWORD_ONLY))
+
+    @wraps(function)
+    def run(**values: Any) -> None:
+        made: dict[str, Any] = {line: _line(function, parameters, values)} if line else {}
+        for name, group in groups.items():
+            made[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
+        function(**made, **values)
+
+    del run.__wrapped__  # typer would read the signature behind it
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
+
+
+def _expanded(group: type) -> Iterator[inspect.Parameter]:
+    hints = get_type_hints(group, include_extras=True)
+    for field in fields(group):
+        yield inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+        )
+
+
+_PATHS = {"file", "saved", "labels", "key_labels", "model", "font", "output"}
+_MAYBE = {"model", "font"}  # a path or a name
+_SILENT = {"quiet", "verbose", "json"}  # they change nothing in a file
+
+
+def _line(function: Callable[..., None], parameters: list[inspect.Parameter], values: dict[str, Any]) -> Line:
+    """`attnviz heatmap 'The cat' --layer 3 -o cat.png`, from what differs from the defaults, in the order declared."""
+    words, first = [], []
+    for parameter in parameters:
+        value = values[parameter.name]
+        if parameter.name in _SILENT or value in (parameter.default, None, []):
+            continue
+        info = parameter.annotation.__metadata__[0]
+        if parameter.name in _PATHS and (parameter.name not in _MAYBE or _is_path(value)):
+            value = value.rstrip("/").rpartition("/")[2] or value
+        if isinstance(info, type(typer.Argument())):
+            first += ["--", value] if value.startswith("-") and value != "-" else [value]
+        elif isinstance(value, bool):
+            words.append(_long(info, value))
+        else:
+            for one in value if isinstance(value, (list, tuple)) else [value]:
+                words += [_long(info, True), str(one)]
+    first = [*words, *first] if "--" in first else [*first, *words]
+    return Line(" ".join(map(_quoted, [NAME, function.__module__.rpartition(".")[2], *first])))
+
+
+def _quoted(word: str) -> str:
+    """A word as a shell would take it; in double quotes where they are easier to read."""
+    plain = shlex.quote(word)
+    return f'"{word}"' if plain != word and not set(word) & set('"$`\\!\n') else plain
+
+
+def _is_path(value: str) -> bool:
+    return value.startswith((".", "/", "~")) or Path(value).exists()
+
+
+def _long(info: Any, on: bool) -> str:
+    """The long name of an option: typer keeps the first name apart from the others."""
+    names = [name for name in (info.default, *(info.param_decls or ())) if isinstance(name, str)]
+    name = next(name for name in names if name.startswith("--"))
+    return name.partition("/")[0] if on else name.partition("/")[2]

@@ -1,0 +1,391 @@
+"""Options that several commands share, each group declared once as a dataclass; `expand.command` hands them over.
+
+A group checks its own values when it is made: what is wrong on its face ends with exit status 2 before any work.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from attnviz.errors import AttnvizError
+
+
+class UsageError(AttnvizError):
+    """The command line itself is wrong: exit status 2."""
+
+
+def _option(panel: str, *names: str, help: str, **more: Any) -> Any:
+    return typer.Option(*names, help=help, rich_help_panel=panel, **{"show_default": False, **more})
+
+
+_IN, _MODEL, _PICK, _SHADE, _PAGE, _OUT, _TALK = (
+    "Input",
+    "Model",
+    "What to show",
+    "Colours and numbers",
+    "Page",
+    "Output",
+    "Messages",
+)
+_TEXT_HELP = "The text; '-' reads standard input. A text that begins with '-' goes after '--'."
+_COMMA = "all, 3, -1, 0-3 or 0,2,5, counted from 0."
+
+
+@dataclass(frozen=True)
+class Input:
+    """What the model reads: one of text, file and ids."""
+
+    text: Annotated[str | None, typer.Argument(metavar="TEXT", help=_TEXT_HELP, show_default=False)] = None
+    file: Annotated[
+        str | None, _option(_IN, "--file", metavar="PATH", help="Read the text from a file: all of it is one text.")
+    ] = None
+    pair: Annotated[str | None, _option(_IN, "--pair", metavar="TEXT", help="A second text, as for entailment.")] = None
+    target: Annotated[
+        str | None, _option(_IN, "--target", metavar="TEXT", help="The decoder's text, in an encoder-decoder.")
+    ] = None
+    ids: Annotated[
+        str | None, _option(_IN, "--ids", metavar="101,2054,...", help="Token ids instead of a text, used as they are.")
+    ] = None
+
+    def given(self) -> list[str]:
+        """The ways in which an input was given."""
+        ways = {"TEXT": self.text, "--file": self.file, "--ids": self.ids}
+        return [name for name, value in ways.items() if value is not None]
+
+    def __post_init__(self) -> None:
+        if len(self.given()) > 1:
+            usage(f"{' and '.join(self.given())}: wanted one of them")
+        if self.ids is not None and self.pair is not None:
+            usage("--pair needs a text, not --ids")
+        self.numbers()
+
+    def numbers(self) -> list[int] | None:
+        """--ids as numbers."""
+        if self.ids is None:
+            return None
+        words = self.ids.replace(",", " ").split()
+        if not words or not all(word.isdecimal() and len(word) < 12 for word in words):
+            usage(f"--ids wants numbers such as 101,2054,102; got {self.ids!r}")
+        return [int(word) for word in words]
+
+    def read(self) -> str | None:
+        """The text, wherever it stands. Raises InputError if it is not UTF-8 or cannot be read."""
+        from attnviz.errors import InputError
+        from attnviz.texts import decoded, read_text
+
+        if self.file not in (None, "-"):
+            place = Path(str(self.file))
+            if place.is_dir() or not place.exists():
+                raise InputError(f"no such text file: {str(place)!r}")
+            return read_text(place)
+        if "-" in (self.text, self.file):
+            return decoded(sys.stdin.buffer.read(), "standard input")
+        return None if self.text is None else _sound(self.text)
+
+
+@dataclass(frozen=True)
+class Saved:
+    """Attention from a file instead of a model."""
+
+    saved: Annotated[
+        str | None,
+        _option(_IN, "--from", metavar="FILE", help="Attention saved earlier, or a .npy or .npz of another program."),
+    ] = None
+    key: Annotated[str | None, _option(_IN, "--key", metavar="NAME", help="Which array of a foreign .npz.")] = None
+    labels: Annotated[str | None, _option(_IN, "--labels", metavar="FILE", help="Tokens for --from, one a line.")] = (
+        None
+    )
+    key_labels: Annotated[
+        str | None, _option(_IN, "--key-labels", metavar="FILE", help="The keys' tokens, where they differ.")
+    ] = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("--key", self.key), ("--labels", self.labels), ("--key-labels", self.key_labels)):
+            if value is not None and self.saved is None:
+                usage(f"{name} needs --from")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Which model."""
+
+    model: Annotated[
+        str,
+        _option(
+            _MODEL,
+            "-m",
+            "--model",
+            metavar="NAME|PATH",
+            envvar="ATTNVIZ_MODEL",
+            help="A folder or weight file, a name such as minilm, org/name from the Hub's cache, or seeded: "
+            "random weights.",
+            show_default=True,
+        ),
+    ] = "seeded"
+    name: Annotated[str | None, _option(_MODEL, "--name", metavar="LABEL", help="What pictures call the model.")] = None
+    seed: Annotated[
+        int, _option(_MODEL, "--seed", metavar="N", help="Seed of the random weights.", show_default=True)
+    ] = 0
+    n_layers: Annotated[
+        int, _option(_MODEL, "--n-layers", metavar="N", help="Layers of the seeded model.", show_default=True)
+    ] = 2
+    n_heads: Annotated[
+        int, _option(_MODEL, "--n-heads", metavar="N", help="Heads a layer of the seeded model.", show_default=True)
+    ] = 4
+    d_model: Annotated[
+        int, _option(_MODEL, "--d-model", metavar="N", help="Width of the seeded model.", show_default=True)
+    ] = 64
+    causal: Annotated[
+        bool,
+        _option(_MODEL, "--causal/--no-causal", help="Whether the seeded model sees only what came before."),
+    ] = False
+    offline: Annotated[bool, _option(_MODEL, "--offline", help="Never touch the network.")] = False
+    ignore_key: Annotated[
+        list[str] | None,
+        _option(_MODEL, "--ignore-key", metavar="KEY", help="Go on although this config key is unknown. Repeatable."),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Tokens or words, with or without the special ones."""
+
+    words: Annotated[
+        bool, _option(_PICK, "--words", help="Words instead of pieces: keys summed, queries averaged.")
+    ] = False
+    no_special: Annotated[bool, _option(_PICK, "--no-special", help="Without the special tokens.")] = False
+
+
+@dataclass(frozen=True)
+class Selection(Joined):
+    """Which layers, heads and tokens. Token indices count what --words and --no-special leave, from 0."""
+
+    layer: Annotated[
+        str | None,
+        _option(
+            _PICK, "-l", "--layer", metavar="LAYERS", help=f"{_COMMA} Default: all for export, otherwise the last."
+        ),
+    ] = None
+    head: Annotated[str, _option(_PICK, "-H", "--head", metavar="HEADS", help=f"{_COMMA}", show_default=True)] = "all"
+    stream: Annotated[
+        str | None,
+        _option(
+            _PICK, "--stream", metavar="NAME", help="self, encoder, decoder or cross. Default: what the input suggests."
+        ),
+    ] = None
+    query: Annotated[
+        str | None,
+        _option(_PICK, "--query", metavar="TOKEN", help="Only this token's row: its text, text#2 or its index."),
+    ] = None
+    tokens: Annotated[
+        str | None, _option(_PICK, "--tokens", metavar="3-9", help="Only these tokens, by index, on both axes.")
+    ] = None
+
+    def __post_init__(self) -> None:
+        from attnviz.errors import one_of
+        from attnviz.pick import parse_indices, parse_range
+
+        for name, value, parse in (
+            ("--layer", self.layer, parse_indices),
+            ("--head", self.head, parse_indices),
+            ("--tokens", self.tokens, parse_range),
+        ):
+            if value is not None:
+                try:
+                    parse(value)
+                except AttnvizError as error:
+                    usage(f"{name}: {error}")
+        streams = ("self", "encoder", "decoder", "cross")
+        if self.stream is not None and self.stream not in streams:
+            usage(one_of("--stream", self.stream, streams))
+
+
+@dataclass(frozen=True)
+class Shade:
+    """How numbers become colours and digits."""
+
+    scale: Annotated[
+        str,
+        _option(
+            _SHADE,
+            "--scale",
+            metavar="KIND",
+            help="linear, sqrt, log or row (each row by its own largest).",
+            show_default=True,
+        ),
+    ] = "linear"
+    vmax: Annotated[
+        str | None, _option(_SHADE, "--vmax", metavar="X|auto", help="The weight at the end of the colour bar.")
+    ] = None
+    cmap: Annotated[
+        str, _option(_SHADE, "--cmap", metavar="NAME", help="viridis, cividis, magma, Greys, ...", show_default=True)
+    ] = "viridis"
+    decimals: Annotated[
+        int,
+        _option(
+            _SHADE,
+            "--decimals",
+            metavar="N",
+            help="Digits after the point; 0 prints none in a picture.",
+            show_default=True,
+        ),
+    ] = 2
+
+    def limit(self) -> float | str | None:
+        """--vmax as a number, "auto" or None."""
+        if self.vmax in (None, "auto"):
+            return self.vmax
+        try:
+            value = float(str(self.vmax))
+        except ValueError:
+            value = 0.0
+        if not 0 < value < float("inf"):
+            usage(f"--vmax wants a number above 0, or auto; got {self.vmax!r}")
+        return value
+
+    def __post_init__(self) -> None:
+        from attnviz.views.scale import check_cmap, check_scale
+
+        self.limit()
+        for check, value in ((check_scale, self.scale), (check_cmap, self.cmap)):
+            try:
+                check(value)
+            except AttnvizError as error:
+                usage(f"--{error}", error.hint)
+        if not 0 <= self.decimals <= 7:
+            usage(f"--decimals wants 0 to 7; got {self.decimals}")
+
+
+@dataclass(frozen=True)
+class Page:
+    """The picture as a whole."""
+
+    width: Annotated[
+        float | None, _option(_PAGE, "--width", metavar="IN", help="Width in inches: 3.25 is a column.")
+    ] = None
+    height: Annotated[float | None, _option(_PAGE, "--height", metavar="IN", help="Height in inches.")] = None
+    dpi: Annotated[int | None, _option(_PAGE, "--dpi", metavar="N", help="Dots an inch, in PNG. Default: 200.")] = None
+    font: Annotated[str | None, _option(_PAGE, "--font", metavar="NAME", help="Font family or file.")] = None
+    font_size: Annotated[
+        float | None, _option(_PAGE, "--font-size", metavar="PT", help="Size of labels in points.")
+    ] = None
+    title: Annotated[str | None, _option(_PAGE, "--title", metavar="TEXT", help="Title instead of the usual one.")] = (
+        None
+    )
+    mark: Annotated[
+        list[str] | None,
+        _option(_PAGE, "--mark", metavar="QUERY:KEY", help="Outline a cell, as in it:animal. Repeatable."),
+    ] = None
+    bare: Annotated[
+        bool, _option(_PAGE, "--bare", help="No title, colour bar or notes; the caption goes to standard error.")
+    ] = False
+    svg_text: Annotated[
+        str,
+        _option(
+            _PAGE, "--svg-text", metavar="keep|paths", help="Text in SVG as text or as outlines.", show_default=True
+        ),
+    ] = "keep"
+
+    def __post_init__(self) -> None:
+        from attnviz.errors import one_of
+
+        if self.svg_text not in ("keep", "paths"):
+            usage(one_of("--svg-text", self.svg_text, ("keep", "paths")))
+        for name, value, low, high in (
+            ("--width", self.width, 0.5, 200),
+            ("--height", self.height, 0.5, 200),
+            ("--dpi", self.dpi, 20, 2400),
+            ("--font-size", self.font_size, 1, 100),
+        ):
+            if value is not None and not low <= value <= high:
+                usage(f"{name} wants {low} to {high}; got {value:g}")
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where a file goes."""
+
+    output: Annotated[
+        str | None,
+        _option(
+            _OUT, "-o", "--output", metavar="PATH", help="The file; its ending says the format. '-' is standard output."
+        ),
+    ] = None
+    format: Annotated[
+        str | None, _option(_OUT, "--format", metavar="NAME", help="The format, where no ending says it.")
+    ] = None
+
+    def chosen(self, formats: tuple[str, ...], default: str) -> str:
+        """The format, by --format or by the ending. Raises UsageError for one that is not among `formats`."""
+        from attnviz.errors import one_of
+
+        wanted = self.format.lower().removeprefix(".") if self.format is not None else None
+        if wanted is not None and wanted not in formats:
+            usage(one_of("--format", self.format, formats))
+        if self.output is None or self.output == "-" or self.output.startswith("/dev/"):
+            return wanted or default
+        ending = Path(self.output).suffix.lower().removeprefix(".")
+        if wanted is None and ending not in formats:
+            got = f"ends in '.{ending}'" if ending else "has no ending"
+            usage(f"{self.output!r} {got}; wanted .{', .'.join(formats)}", "or say which with --format")
+        if wanted is not None and ending in formats and ending != wanted:
+            usage(f"--format {wanted} and the ending of {self.output!r} disagree")
+        return wanted or ending
+
+
+@dataclass(frozen=True)
+class Json:
+    """Machine-readable output."""
+
+    json: Annotated[bool, _option(_OUT, "--json", help="A flat list of JSON objects.")] = False
+
+
+@dataclass(frozen=True)
+class Talk:
+    """Words about results, all on standard error."""
+
+    quiet: Annotated[bool, _option(_TALK, "-q", "--quiet", help="Only errors.")] = False
+    verbose: Annotated[bool, _option(_TALK, "-v", "--verbose", help="What was read, and how long it took.")] = False
+
+    def __post_init__(self) -> None:
+        if self.quiet and self.verbose:
+            usage("--quiet and --verbose exclude each other")
+        if self.quiet:
+            import warnings
+
+            warnings.simplefilter("ignore")  # until `main` puts the filters back
+
+    def note(self, text: str) -> None:
+        """Say something that the user will want to know."""
+        if not self.quiet:
+            print(text, file=sys.stderr)
+
+    def warn(self, text: str) -> None:
+        """Say that a result is not what it may seem."""
+        self.note(f"warning: {text}")
+
+    def detail(self, text: str) -> None:
+        """Say something that only --verbose shows."""
+        if self.verbose:
+            print(text, file=sys.stderr)
+
+
+def usage(message: str, hint: str = "") -> NoReturn:
+    """End with exit status 2."""
+    raise UsageError(message, hint)
+
+
+def _sound(text: str) -> str:
+    """Text from the command line; bytes that are no UTF-8 arrive there as lone surrogates."""
+    from attnviz.errors import InputError
+
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError("the text is not UTF-8") from error
+    return text

@@ -1,0 +1,61 @@
+"""`attnviz table`: attention in the terminal."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from attnviz.cli.expand import command
+from attnviz.cli.options import Input, Json, Saved, Selection, Shade, Source, Talk
+
+
+@command
+def run(
+    *,
+    given: Input,
+    saved: Saved,
+    source: Source,
+    chosen: Selection,
+    shade: Shade,
+    compact: Annotated[
+        bool | None,
+        typer.Option(
+            "--compact/--full",
+            help="Cells of colour only, or numbers at any width. Default: what fits the window.",
+            rich_help_panel="Colours and numbers",
+            show_default=False,
+        ),
+    ] = None,
+    output: Json,
+    talk: Talk,
+) -> None:
+    """Print attention in the terminal, a table a head.
+
+    Where tables do not fit the window, cells of colour stand for numbers. In a pipe: plain aligned columns, whole.
+
+    attnviz table "The cat sat on the mat" -H 0
+    attnviz table "The cat sat on the mat" -m minilm -l all
+    attnviz table "The cat sat on the mat" --query cat --json
+    """
+    from attnviz.cli import work
+
+    found = work.attention(given, saved, source, chosen, talk, layers="-1")
+    found, row, _ = work.narrowed(found, chosen)
+    if output.json:
+        from attnviz.render.data import rows
+
+        work.print_json(rows(work.only(found, row)))
+        return
+
+    from attnviz.render.terminal import print_attention
+
+    print_attention(
+        found,
+        scale=shade.scale,
+        vmax=shade.limit(),
+        cmap=shade.cmap,
+        decimals=shade.decimals,
+        compact=compact,
+        query=row,
+    )

@@ -1,0 +1,223 @@
+"""What the commands have in common: from options to an Attention, and from a result to a file."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import IO, TYPE_CHECKING, Any
+
+from attnviz.cli.expand import Line
+from attnviz.cli.options import Input, Joined, Output, Saved, Selection, Source, Talk, usage
+from attnviz.errors import InputError, OutputError
+
+if TYPE_CHECKING:
+    from attnviz.attention import Attention
+    from attnviz.model import Model
+
+
+def load(source: Source, talk: Talk) -> Model:
+    """The model that the options name."""
+    import attnviz
+
+    start = time.perf_counter()
+    model = attnviz.load(
+        source.model,
+        seed=source.seed,
+        n_layers=source.n_layers,
+        n_heads=source.n_heads,
+        d_model=source.d_model,
+        causal=source.causal,
+        name=source.name,
+        offline=source.offline,
+        ignore_keys=tuple(source.ignore_key or ()),
+    )
+    talk.detail(f"{model.name}: {_sizes(model)}, opened in {time.perf_counter() - start:.2f} s")
+    return model
+
+
+def attention(given: Input, saved: Saved, source: Source, chosen: Selection, talk: Talk, layers: str) -> Attention:
+    """The attention that the options ask for, computed or read from a file.
+
+    layers: what --layer means where it is not given.
+    """
+    if saved.saved is not None:
+        found = _from_file(given, saved, source, chosen, talk, layers)
+    else:
+        found = _computed(given, source, chosen, talk, layers)
+    return joined(found, chosen)
+
+
+def joined(found: Attention, how: Joined) -> Attention:
+    """With --words and --no-special applied. What was cut out of a longer text is then counted afresh."""
+    from dataclasses import replace
+
+    if how.words or how.no_special:
+        found = replace(found, meta={key: value for key, value in found.meta.items() if key != "origin"})
+    if how.words:
+        found = found.words()
+    return found.without_special() if how.no_special else found
+
+
+def narrowed(
+    found: Attention, chosen: Selection, marks: list[str] | None = None
+) -> tuple[Attention, int | None, list[tuple[int, int]]]:
+    """With --tokens applied; the place of --query in what is left, and the cells that `marks` name in it.
+
+    Indices count the tokens before anything is cut away, so that they are those that `attnviz tokens` lists.
+    """
+    from attnviz import pick
+
+    cells = [pick.find_mark(found.queries, found.keys, mark) for mark in marks or ()]
+    row = None if chosen.query is None else pick.find_token(found.queries, chosen.query, "queries")
+    if chosen.tokens is None:
+        return found, row, cells
+    first, last = pick.parse_range(chosen.tokens)
+    found = pick.crop(found, (first, last), (first, last))
+    if row is not None and not first <= row <= last:
+        usage(f"--query {chosen.query}: token {row} lies outside of --tokens {chosen.tokens}")
+    for mark, cell in zip(marks or (), cells, strict=True):
+        if not all(first <= place <= last for place in cell):
+            usage(f"--mark {mark}: the cell lies outside of --tokens {chosen.tokens}")
+    return found, None if row is None else row - first, [(query - first, key - first) for query, key in cells]
+
+
+def only(found: Attention, row: int | None) -> Attention:
+    """Only one query's row, if there is one asked for."""
+    from attnviz.pick import crop
+
+    return found if row is None else crop(found, (row, row), None)
+
+
+def text_of(given: Input, what: str = "a text") -> str | None:
+    """The text; None if the input is ids. UsageError if nothing was given."""
+    if not given.given():
+        usage(f"wanted {what}: TEXT or --file PATH", 'as in attnviz heatmap "The cat sat on the mat"')
+    text = given.read()
+    if text is not None and not text.strip():
+        raise InputError("the text is empty")
+    return text
+
+
+def made(line: Line, found: Attention) -> dict[str, str]:
+    """What made a file, for the file to carry: command, model, digest, seed, version. No clock, no names of people."""
+    import attnviz
+
+    facts = {"command": str(line), "model": found.model, "version": attnviz.__version__}
+    for name in ("digest", "seed"):
+        if found.meta.get(name) not in (None, ""):
+            facts[name] = str(found.meta[name])
+    return facts
+
+
+def check_output(output: Output, format: str) -> None:
+    """Fail now rather than after the work: an impossible place, or a terminal that would get a binary file."""
+    from attnviz.output import check_folder, check_place
+
+    if output.output == "-":
+        if sys.stdout.isatty() and format not in ("json", "csv", "svg"):
+            raise OutputError(f"{format} is not for a terminal", "redirect it, as in ... -o - > file, or give -o PATH")
+    elif output.output is None:
+        check_folder(".", f"attention.{format}")
+    else:
+        check_place(output.output)
+
+
+def write(output: Output, format: str, writer: Callable[[IO[bytes]], object], stem: str = "attention") -> None:
+    """Write a result where the options say, and print the path of the file."""
+    from attnviz.output import write_free, writing
+
+    if output.output == "-":
+        sys.stdout.flush()
+        writer(sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+        return
+    if output.output is None:
+        place = str(write_free(".", stem, f".{format}", writer))
+    else:
+        place = output.output
+        with writing(place) as file:
+            writer(file)
+    print(place)
+
+
+def print_json(rows: Any) -> None:
+    """A flat list of objects, one a line; not-a-number is null."""
+    import json
+
+    separator = "["
+    for row in rows:
+        clean = {key: None if isinstance(value, float) and value != value else value for key, value in row.items()}
+        sys.stdout.write(separator + json.dumps(clean, ensure_ascii=False, allow_nan=False))
+        separator = ",\n"
+    sys.stdout.write("[]\n" if separator == "[" else "]\n")
+
+
+def _computed(given: Input, source: Source, chosen: Selection, talk: Talk, layers: str) -> Attention:
+    from attnviz.pick import resolve_indices
+    from attnviz.render.progress import progress
+
+    text = text_of(given)
+    model = load(source, talk)
+    stream = chosen.stream or _stream(model, given)
+    if stream not in model.streams:
+        raise InputError(f"{model.name} has no {stream} attention; it has {', '.join(model.streams)}")
+    n_layers, n_heads = model.size(stream)
+    at_layers = resolve_indices("layer", chosen.layer or layers, range(n_layers))
+    at_heads = resolve_indices("head", chosen.head, range(n_heads))
+    start = time.perf_counter()
+    with progress("attention", total=1, quiet=talk.quiet) as advance:
+        found = model.attend(
+            text,
+            given.pair,
+            target=given.target,
+            ids=given.numbers(),
+            stream=stream,
+            layers=at_layers,
+            heads=at_heads,
+            progress=advance,
+        )
+    talk.detail(f"{found!r} in {time.perf_counter() - start:.2f} s")
+    return found
+
+
+def _stream(model: Model, given: Input) -> str:
+    """What the input suggests: a model with one stack has one stream; a target asks for cross-attention."""
+    if len(model.streams) == 1:
+        return model.streams[0]
+    return "cross" if given.target is not None else "encoder"
+
+
+def _from_file(given: Input, saved: Saved, source: Source, chosen: Selection, talk: Talk, layers: str) -> Attention:
+    from dataclasses import replace
+
+    from attnviz.pick import resolve_indices
+    from attnviz.saved import any_attention
+
+    if given.given():
+        usage(f"--from and {given.given()[0]}: wanted one of them")
+    assert saved.saved is not None
+    found, notes = any_attention(saved.saved, key=saved.key, labels=saved.labels, key_labels=saved.key_labels)
+    for note in notes:
+        talk.warn(note)
+    if chosen.stream is not None and chosen.stream != found.stream:
+        raise InputError(f"{found.model or saved.saved} holds {found.stream} attention, not {chosen.stream}")
+    if source.name is not None:
+        found = replace(found, model=source.name)
+    at_layers = at_heads = None
+    if len(found.layers) == found.weights.shape[0]:
+        at_layers = resolve_indices("layer", chosen.layer or layers, found.layers)
+    elif chosen.layer not in (None, "all"):
+        raise InputError("its layers were averaged: --layer cannot choose among them")
+    if len(found.heads) == found.weights.shape[1]:
+        at_heads = resolve_indices("head", chosen.head, found.heads)
+    elif chosen.head != "all":
+        raise InputError("its heads were averaged: --head cannot choose among them")
+    return found.select(layers=at_layers, heads=at_heads)
+
+
+def _sizes(model: Model) -> str:
+    sizes = (
+        f"{stream} {n_layers} x {n_heads}" for stream in model.streams for n_layers, n_heads in [model.size(stream)]
+    )
+    return ", ".join(sizes)

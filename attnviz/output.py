@@ -1,0 +1,112 @@
+"""Files that are whole or absent: written beside their place, then renamed into it."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from attnviz.errors import OutputError
+
+_PARTS = itertools.count()
+
+
+def check_place(path: str | os.PathLike[str]) -> Path:
+    """The path, if a file can be written there; to be called before anything is computed.
+
+    Raises OutputError: the folder does not exist or cannot be written to, or the path is a folder itself.
+    """
+    place = Path(path)
+    try:
+        if not place.name or place.is_dir():
+            raise OutputError(f"cannot write {str(place)!r}: it is a folder", "name a file in it")
+        if _is_device(place):
+            return place
+        if place.exists() and not os.access(place, os.W_OK):
+            raise OutputError(f"cannot write {str(place)!r}: the file is write-protected")
+        behind = Path(os.path.realpath(place))
+    except (OSError, ValueError) as error:
+        raise error if isinstance(error, OutputError) else _refused(place, error) from error
+    check_folder(behind.parent if place.is_symlink() else place.parent, str(place))
+    return place
+
+
+def check_folder(folder: str | os.PathLike[str], name: str) -> None:
+    """Raises OutputError unless a file, to be called `name` in the message, can be made in the folder."""
+    base = Path(folder)
+    if not base.is_dir():
+        raise OutputError(f"cannot write {name!r}: there is no folder {str(base)!r}", f"mkdir -p {base}")
+    with _part(base, name):  # trying says more than permission bits do
+        pass
+
+
+@contextmanager
+def writing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """A binary file that takes the place of `path` when the block ends, and vanishes if it fails or is interrupted."""
+    place = check_place(path)
+    if _is_device(place):
+        with place.open("wb") as file:
+            yield file
+        return
+    place = Path(os.path.realpath(place))  # the file behind a link, not the link
+    with _part(place.parent, str(path)) as (part, file):
+        yield file
+        file.close()
+        if place.exists():
+            part.chmod(stat.S_IMODE(place.stat().st_mode))
+        part.replace(place)
+
+
+def write_free(folder: str | os.PathLike[str], stem: str, ending: str, write: Callable[[IO[bytes]], object]) -> Path:
+    """Write to the first of stem.png, stem-2.png, stem-3.png, ... that nothing has taken, and return its path."""
+    base = Path(folder)
+    with _part(base, str(base / (stem + ending))) as (part, file):
+        write(file)
+        file.close()
+        for n in itertools.count(1):
+            place = base / (f"{stem}-{n}{ending}" if n > 1 else stem + ending)
+            if _claimed(part, place):
+                return place
+    raise AssertionError("unreachable")
+
+
+@contextmanager
+def _part(folder: Path, name: str) -> Iterator[tuple[Path, IO[bytes]]]:
+    """An unfinished file in `folder`; gone afterwards unless it was renamed."""
+    part = folder / f".attnviz-{os.getpid()}-{next(_PARTS)}.part"
+    try:
+        with part.open("xb") as file:
+            yield part, file
+    except OSError as error:
+        raise _refused(name, error) from error
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
+def _refused(place: str | Path, error: Exception) -> OutputError:
+    return OutputError(f"cannot write {str(place)!r}: {getattr(error, 'strerror', None) or error}")
+
+
+def _claimed(part: Path, place: Path) -> bool:
+    """Whether `part` now also stands at `place`; False if something stood there already."""
+    try:
+        os.link(part, place)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without links: claim the name first, then take it
+        try:
+            place.open("xb").close()
+        except FileExistsError:
+            return False
+        part.replace(place)
+    return True
+
+
+def _is_device(place: Path) -> bool:
+    """A pipe or a device such as /dev/null: written into, never replaced."""
+    return place.exists() and not place.is_file() and not place.is_dir()

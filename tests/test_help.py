@@ -1,0 +1,71 @@
+"""Every command explains itself, with an example that works; the page in docs/ says the same."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from attnviz.cli import main
+from attnviz.cli.app import COMMANDS, build
+
+SCRIPT = Path(__file__).parent.parent / "scripts" / "make_command_docs.py"
+
+
+def examples(name):
+    return re.findall(rf"^attnviz {name} .*$", build(name).help, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_has_an_example_and_the_line_of_the_list(name, capsys):
+    assert main([name, "--help"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert f"Usage: attnviz {name}" in out
+    assert examples(name)
+    assert COMMANDS[name] in out
+    assert build(name).help.startswith(COMMANDS[name])
+
+
+@pytest.mark.parametrize("line", [line for name in COMMANDS for line in examples(name)])
+def test_examples_are_words_that_the_command_takes(line):
+    """Parsed, not run: they name files and models that are not here."""
+    _, name, *words = shlex.split(line)
+    command = build(name)
+    context = command.make_context(name, words)
+    assert context.params
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_has_help_and_a_group(name):
+    for param in build(name).params:
+        if param.param_type_name == "option":
+            assert param.help.endswith((".", "...")), param.opts
+            assert param.rich_help_panel, param.opts
+
+
+def test_an_option_means_the_same_everywhere():
+    said = {}
+    for name in COMMANDS:
+        for param in build(name).params:
+            if param.param_type_name == "option":
+                for opt in param.opts:
+                    assert said.setdefault(opt, (param.name, param.help)) == (param.name, param.help)
+
+
+def test_the_page_of_commands_is_up_to_date():
+    done = subprocess.run([sys.executable, SCRIPT, "--check"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_page_names_every_option():
+    spec = importlib.util.spec_from_file_location("make_command_docs", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for name in COMMANDS:
+        text = module.section(name)
+        assert all(opt in text for param in build(name).params for opt in param.opts if opt.startswith("-"))

@@ -1,0 +1,69 @@
+"""What may be loaded before anything is computed: the promise that the command line answers at once."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ["numpy", "matplotlib", "tokenizers", "PIL", "safetensors", "ml_dtypes", "pydantic", "huggingface_hub", "torch"]
+
+PROBE = """
+import json, sys
+from attnviz.cli import main
+status = main({words!r})
+sys.stderr.write(json.dumps([status, sorted(sys.modules)]))
+"""
+
+
+def loaded(*words):
+    code = PROBE.format(words=list(words))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    status, modules = json.loads(done.stderr.splitlines()[-1])
+    return status, done.stdout, set(modules)
+
+
+@pytest.mark.parametrize("words", [("--help",), ("--version",), (), ("heatmap", "--help"), ("inspect", "-h")])
+def test_help_and_version_load_nothing_heavy(words):
+    status, out, modules = loaded(*words)
+    assert status == 0
+    assert out.strip()
+    assert sorted(modules & set(HEAVY)) == []
+
+
+def test_help_imports_no_command():
+    _, _, modules = loaded("--help")
+    ours = {name for name in modules if name.startswith("attnviz.")}
+    assert ours <= {"attnviz.cli", "attnviz.cli.app", "attnviz.cli.options", "attnviz.errors"}
+
+
+def test_version_loads_no_rich():
+    _, out, modules = loaded("--version")
+    assert out.startswith("attnviz ")
+    assert "rich" not in modules
+
+
+def test_wrong_usage_loads_nothing_heavy(tmp_path):
+    status, _, modules = loaded("heatmap", "text", "-o", "picture.bmp")
+    assert status == 2
+    assert sorted(modules & set(HEAVY)) == []
+
+
+def test_numbers_need_no_matplotlib_and_no_pydantic(tmp_path):
+    """pydantic is what typer reads values with, at 0.1 s; matplotlib draws, which `table --json` does not."""
+    saved = tmp_path / "a.npy"
+    import numpy as np
+
+    np.save(saved, np.full((2, 2), 0.5, np.float32))
+    status, out, modules = loaded("table", "--from", str(saved), "--json")
+    assert status == 0
+    assert len(json.loads(out)) == 4
+    assert sorted(modules & {"matplotlib", "tokenizers", "pydantic", "PIL"}) == []
+
+
+def test_import_of_the_package_loads_nothing():
+    code = "import attnviz, sys; print(sorted(m for m in sys.modules if m.split('.')[0] in {'attnviz', 'numpy'}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['attnviz']"
