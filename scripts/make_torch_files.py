@@ -1,0 +1,47 @@
+"""Stores small files that torch itself wrote, for tests/test_checkpoints_pytorch.py.
+
+    python scripts/make_torch_files.py [FOLDER]      default: tests/data/checkpoints
+
+Needs torch. The numbers are multiples of 1/4, which every format holds exactly.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import OrderedDict
+from pathlib import Path
+
+import torch
+
+
+def main() -> None:
+    """Writes one file a form."""
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "tests/data/checkpoints")
+    folder.mkdir(parents=True, exist_ok=True)
+    count = torch.arange(24) / 4 - 2
+    whole = count.reshape(4, 6)
+    state = OrderedDict(
+        {
+            "plain.weight": whole,
+            "turned": whole.T,
+            "part": whole[1:4:2, 2:5],
+            "half": count[:6].reshape(2, 3).half(),
+            "brain": count[:6].reshape(2, 3).bfloat16(),
+            "double": count[:3].double(),
+            "long": torch.arange(3),
+            "bool": torch.tensor([True, False]),
+            "one": torch.tensor(1.5),
+            "none": torch.zeros(0, 4),
+            "parameter": torch.nn.Parameter(count[:4].clone()),
+        }
+    )
+    state._metadata = {"": {"version": 1}}  # as Module.state_dict() has it
+    torch.save(state, folder / "legacy.bin", _use_new_zipfile_serialization=False)
+    torch.save({"epoch": 3, "lr": 0.1, "state_dict": state}, folder / "nested.pt")
+    torch.save(state, folder / "protocol4.pt", pickle_protocol=4)
+    state["float8"] = count[:4].to(torch.float8_e4m3fn)
+    torch.save(state, folder / "zip.bin")
+
+
+if __name__ == "__main__":
+    main()

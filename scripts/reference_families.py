@@ -1,0 +1,175 @@
+"""The families attnviz knows, as tables: model_type, the input it takes, and a tiny configuration.
+
+To add a family: one line in FAMILIES. `make_reference.py FAMILY` then makes its case.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+VOCABULARY = 67
+FIRST_PLAIN_ID = 6  # ids below are special tokens in one family or another
+
+_GRID = {"vocab_size": VOCABULARY, "max_position_embeddings": 64}
+_WIDE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+_BERT = {**_WIDE, **_GRID}
+_GROUPED = {**_BERT, "num_key_value_heads": 2}
+_GPT = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64, "vocab_size": VOCABULARY}
+_SEQ2SEQ = {
+    **_GRID,
+    "d_model": 32,
+    **{
+        f"{side}_{name}": n
+        for side in ("encoder", "decoder")
+        for name, n in (("layers", 2), ("attention_heads", 4), ("ffn_dim", 64))
+    },
+}
+_IMAGE = {**_WIDE, "image_size": 32, "patch_size": 8, "num_channels": 3}
+
+
+@dataclass(frozen=True)
+class Family:
+    """What makes a family's tiny case: transformers' model type, what it reads, its configuration."""
+
+    model_type: str
+    reads: str = "ids"  # ids | types (ids and token types) | pair (ids and target ids) | image | audio | mel
+    config: dict[str, Any] = field(default_factory=dict)
+
+
+def _text(model_type: str, base: dict[str, Any], **more: Any) -> Family:
+    return Family(model_type, "ids", {**base, **more})
+
+
+FAMILIES: dict[str, Family] = {
+    # encoders
+    "bert": Family("bert", "types", _BERT),
+    "roberta": _text("roberta", _BERT),
+    "distilbert": _text("distilbert", _GRID, dim=32, n_layers=2, n_heads=4, hidden_dim=64),
+    "electra": _text("electra", _BERT, embedding_size=16),
+    "albert": _text("albert", _BERT, embedding_size=16),
+    "mpnet": _text("mpnet", _BERT),
+    "deberta_v2": _text(
+        "deberta-v2",
+        _BERT,
+        relative_attention=True,
+        position_buckets=16,
+        norm_rel_ebd="layer_norm",
+        share_att_key=True,
+        pos_att_type=["p2c", "c2p"],
+    ),
+    "modernbert": _text(
+        "modernbert",
+        _BERT,
+        local_attention=8,
+        global_attn_every_n_layers=2,
+        pad_token_id=0,
+        bos_token_id=1,
+        cls_token_id=1,
+        eos_token_id=2,
+        sep_token_id=2,
+    ),
+    "esm": _text(
+        "esm",
+        _BERT,
+        position_embedding_type="rotary",
+        pad_token_id=1,
+        mask_token_id=3,
+        emb_layer_norm_before=False,
+    ),
+    "xlnet": _text("xlnet", {}, vocab_size=VOCABULARY, d_model=32, n_layer=2, n_head=4, d_inner=64),
+    "longformer": _text("longformer", _BERT, attention_window=[8, 8]),
+    "big_bird": _text("big_bird", _BERT, attention_type="original_full"),
+    # decoders
+    "gpt2": _text("gpt2", _GPT),
+    "openai_gpt": _text("openai-gpt", _GPT),
+    "gpt_neo": _text(
+        "gpt_neo",
+        _GRID,
+        hidden_size=32,
+        num_layers=2,
+        num_heads=4,
+        intermediate_size=64,
+        attention_types=[[["global", "local"], 1]],
+        window_size=5,
+    ),
+    "gpt_neox": _text("gpt_neox", _BERT),
+    "gptj": _text("gptj", _GPT, rotary_dim=4),
+    "opt": _text("opt", _GRID, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, ffn_dim=64),
+    "bloom": _text("bloom", {}, hidden_size=32, n_layer=2, n_head=4, vocab_size=VOCABULARY),
+    "mpt": _text("mpt", {}, d_model=32, n_layers=2, n_heads=4, max_seq_len=64, vocab_size=VOCABULARY),
+    "falcon": _text("falcon", {}, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, vocab_size=VOCABULARY),
+    "llama": _text("llama", _GROUPED),
+    "mistral": _text("mistral", _GROUPED, head_dim=8, sliding_window=5),
+    "qwen2": _text("qwen2", _GROUPED),
+    "qwen3": _text("qwen3", _GROUPED, head_dim=16),
+    "gemma": _text("gemma", _GROUPED, head_dim=16),
+    "gemma2": _text(
+        "gemma2",
+        _GROUPED,
+        head_dim=16,
+        query_pre_attn_scalar=16,
+        sliding_window=5,
+        attn_logit_softcapping=20.0,
+    ),
+    "gemma3_text": _text("gemma3_text", _GROUPED, head_dim=16, query_pre_attn_scalar=16, sliding_window=5),
+    "phi": _text("phi", _BERT),
+    "phi3": _text("phi3", _GROUPED, pad_token_id=0),
+    "stablelm": _text("stablelm", _GROUPED, partial_rotary_factor=0.5),
+    "starcoder2": _text("starcoder2", _GROUPED),
+    "olmo2": _text("olmo2", _GROUPED),
+    "smollm3": _text("smollm3", _GROUPED, no_rope_layers=[1, 0], pad_token_id=0),
+    "cohere": _text("cohere", _GROUPED),
+    "mixtral": _text("mixtral", _GROUPED, num_local_experts=4),
+    "gpt_oss": _text("gpt_oss", _GROUPED, head_dim=16, num_local_experts=4, num_experts_per_tok=2, sliding_window=5),
+    # encoder-decoders
+    "t5": Family(
+        "t5",
+        "pair",
+        {"vocab_size": VOCABULARY, "d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4},
+    ),
+    "bart": Family("bart", "pair", _SEQ2SEQ),
+    "pegasus": Family("pegasus", "pair", _SEQ2SEQ),
+    "marian": Family("marian", "pair", {**_SEQ2SEQ, "pad_token_id": 0, "decoder_start_token_id": 0}),
+    "mbart": Family("mbart", "pair", _SEQ2SEQ),
+    "whisper": Family(
+        "whisper",
+        "mel",
+        {
+            **{key: value for key, value in _SEQ2SEQ.items() if key != "max_position_embeddings"},
+            "num_mel_bins": 8,
+            "max_source_positions": 16,
+            "max_target_positions": 32,
+            "pad_token_id": 0,
+            "bos_token_id": 1,
+            "eos_token_id": 2,
+            "decoder_start_token_id": 1,
+        },
+    ),
+    # images and sound
+    "vit": Family("vit", "image", _IMAGE),
+    "deit": Family("deit", "image", _IMAGE),
+    "dinov2": Family(
+        "dinov2",
+        "image",
+        {key: value for key, value in _IMAGE.items() if key != "intermediate_size"} | {"mlp_ratio": 2},
+    ),
+    "clip_text": _text("clip_text_model", _BERT, bos_token_id=0, eos_token_id=66),
+    "clip_vision": Family("clip_vision_model", "image", _IMAGE),
+    "clip": Family(
+        "clip", "ids", {"text_config": {**_BERT, "bos_token_id": 0, "eos_token_id": 66}, "vision_config": _IMAGE}
+    ),
+    "wav2vec2": Family(
+        "wav2vec2",
+        "audio",
+        {
+            **_WIDE,
+            "vocab_size": VOCABULARY,
+            "conv_dim": [16, 16],
+            "conv_kernel": [10, 3],
+            "conv_stride": [5, 2],
+            "num_conv_pos_embeddings": 16,
+            "num_conv_pos_embedding_groups": 4,
+        },
+    ),
+}

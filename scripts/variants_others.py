@@ -1,0 +1,135 @@
+"""Variants of the encoder-decoders, and of what reads images and sound."""
+
+from __future__ import annotations
+
+from reference_families import FAMILIES
+from variant import Variant, v
+
+# fmt: off
+OTHERS: dict[str, list[Variant]] = {
+    "t5": [
+        v("big", "3 layers, 6 heads of 10", d_model=60, num_layers=3, num_heads=6, d_kv=10, d_ff=77, length=40,
+          target=20, gain=1.1),
+        v("one_token", "one token each", length=1, target=1),
+        v("d_kv", "d_kv 12, not d_model / heads", d_kv=12, gain=1.1),
+        v("gated_gelu", "feed_forward_proj gated-gelu: v1.1", feed_forward_proj="gated-gelu",
+          tie_word_embeddings=False, gain=1.1),
+        v("gated_silu", "feed_forward_proj gated-silu", feed_forward_proj="gated-silu", gain=1.1),
+        v("deep_decoder", "2 encoder, 4 decoder layers", num_decoder_layers=4, gain=1.1),
+        v("shallow_decoder", "3 encoder, 1 decoder layer", num_layers=3, num_decoder_layers=1, gain=1.1),
+        v("buckets", "16 buckets, distance 20, 60 and 40 tokens", relative_attention_num_buckets=16,
+          relative_attention_max_distance=20, length=60, target=40, gain=1.1),
+        v("far", "200 tokens, beyond distance 128", length=200, target=150, gain=1.1),
+        v("lm_head", "T5ForConditionalGeneration", architecture="T5ForConditionalGeneration", gain=1.1),
+        v("lm_head_untied", "T5ForConditionalGeneration, untied", architecture="T5ForConditionalGeneration",
+          tie_word_embeddings=False, gain=1.1),
+        v("encoder_only", "T5EncoderModel: the encoder alone", architecture="T5EncoderModel", reads="ids", gain=1.1),
+    ],
+    **{
+        family: [
+            v("big", "3 layers, 6 heads of 10", d_model=60, encoder_layers=3, decoder_layers=3,
+              encoder_attention_heads=6, decoder_attention_heads=6, encoder_ffn_dim=77, decoder_ffn_dim=50,
+              length=40, target=20),
+            v("one_token", "one token each", length=1, target=1),
+            v("uneven", "3 encoder layers of 4 heads, 1 decoder layer of 2 heads", encoder_layers=3,
+              decoder_layers=1, decoder_attention_heads=2, decoder_ffn_dim=40),
+            v("uneven2", "1 encoder layer of 2 heads, 3 decoder layers of 8", encoder_layers=1, decoder_layers=3,
+              encoder_attention_heads=2, decoder_attention_heads=8),
+            v("scale", "scale_embedding", scale_embedding=True),
+            v("relu", "activation relu", activation_function="relu"),
+            v("swish", "activation swish", activation_function="swish"),
+            v("full_table", "64 tokens each", length=64, target=64),
+            v("lm_head", title, architecture=title),
+        ]
+        for family, title in (
+            ("bart", "BartForConditionalGeneration"),
+            ("pegasus", "PegasusForConditionalGeneration"),
+            ("marian", "MarianMTModel"),
+            ("mbart", "MBartForConditionalGeneration"),
+        )
+    },
+    "whisper": [
+        v("big", "3 layers, 6 heads of 10", d_model=60, encoder_layers=3, decoder_layers=3,
+          encoder_attention_heads=6, decoder_attention_heads=6, encoder_ffn_dim=77, decoder_ffn_dim=50,
+          max_source_positions=40, target=20),
+        v("one_token", "one target token", target=1),
+        v("uneven", "3 encoder layers of 4 heads, 1 decoder layer of 2 heads", encoder_layers=3, decoder_layers=1,
+          decoder_attention_heads=2),
+        v("mels", "20 mel bins", num_mel_bins=20),
+        v("scale", "scale_embedding", scale_embedding=True),
+        v("full_table", "32 target tokens", target=32),
+        v("lm_head", "WhisperForConditionalGeneration", architecture="WhisperForConditionalGeneration"),
+    ],
+    **{
+        family: [
+            v("big", "3 layers, 6 heads of 10", hidden_size=60, num_hidden_layers=3, num_attention_heads=6,
+              intermediate_size=77),
+            v("patch16", "patches of 16 of an image of 48", image_size=48, patch_size=16),
+            v("patch4", "patches of 4: 64 of them", patch_size=4),
+            v("grey", "one channel", num_channels=1),
+            v("ragged", "image of 35, patches of 8: the rest is not read", image_size=35),
+            v("eps", "layer_norm_eps 1e-3", layer_norm_eps=0.001),
+            *more,
+        ]
+        for family, more in (
+            ("vit", [
+                v("no_bias", "qkv_bias False", qkv_bias=False),
+                v("classifier", "ViTForImageClassification", architecture="ViTForImageClassification"),
+                v("relu", "hidden_act relu", hidden_act="relu"),
+                v("oblong", "image_size [32, 48]", image_size=[32, 48]),
+                v("oblong_patch", "patch_size [8, 4]", patch_size=[8, 4]),
+            ]),
+            ("deit", [
+                v("no_bias", "qkv_bias False", qkv_bias=False),
+                v("classifier", "DeiTForImageClassification", architecture="DeiTForImageClassification"),
+                v("teacher", "DeiTForImageClassificationWithTeacher",
+                  architecture="DeiTForImageClassificationWithTeacher"),
+            ]),
+            ("clip_vision", [
+                v("projection", "CLIPVisionModelWithProjection", architecture="CLIPVisionModelWithProjection"),
+                v("gelu", "hidden_act gelu", hidden_act="gelu"),
+            ]),
+        )
+    },
+    "dinov2": [
+        v("big", "3 layers, 6 heads of 10, mlp_ratio 3", hidden_size=60, num_hidden_layers=3, num_attention_heads=6,
+          mlp_ratio=3),
+        v("swiglu", "use_swiglu_ffn", use_swiglu_ffn=True),
+        v("swiglu_odd", "use_swiglu_ffn, hidden size 60", use_swiglu_ffn=True, hidden_size=60, num_attention_heads=6,
+          mlp_ratio=4),
+        v("larger", "an image larger than trained: 48 x 48, positions interpolated", inputs={"image": (48, 48)}),
+        v("smaller", "an image smaller than trained: 24 x 24", inputs={"image": (24, 24)}),
+        v("oblong", "an image of 40 x 56", inputs={"image": (40, 56)}),
+        v("transposed", "an image of 64 x 16: as many patches, another shape", inputs={"image": (64, 16)}),
+        v("ragged", "an image of 37 x 43", inputs={"image": (37, 43)}),
+        v("no_bias", "qkv_bias False", qkv_bias=False),
+        v("no_mask_token", "use_mask_token False", use_mask_token=False),
+        v("classifier", "Dinov2ForImageClassification", architecture="Dinov2ForImageClassification"),
+        v("backbone", "Dinov2Backbone", architecture="Dinov2Backbone"),
+    ],
+    "clip": [
+        v("text", "both towers: the text one", reads="ids"),
+        v("vision", "both towers: the image one", reads="image"),
+        v("vision_uneven", "both towers of other sizes: the image one", reads="image",
+          vision_config={**FAMILIES["clip_vision"].config, "num_hidden_layers": 3, "hidden_size": 48,
+            "num_attention_heads": 6}),
+        v("text_uneven", "both towers of other sizes: the text one", reads="ids",
+          text_config={**FAMILIES["clip_text"].config, "num_hidden_layers": 3, "hidden_size": 48,
+            "num_attention_heads": 6}),
+    ],
+    "wav2vec2": [
+        v("big", "3 layers, 6 heads of 10", hidden_size=60, num_hidden_layers=3, num_attention_heads=6,
+          intermediate_size=77, num_conv_pos_embedding_groups=6, length=600),
+        v("stable", "do_stable_layer_norm, feat_extract_norm layer, conv_bias: as large", do_stable_layer_norm=True,
+          feat_extract_norm="layer", conv_bias=True),
+        v("layer_norm", "feat_extract_norm layer", feat_extract_norm="layer"),
+        v("stable_group", "do_stable_layer_norm with feat_extract_norm group", do_stable_layer_norm=True),
+        v("conv_bias", "conv_bias", conv_bias=True),
+        v("odd_kernel", "num_conv_pos_embeddings 15", num_conv_pos_embeddings=15, num_conv_pos_embedding_groups=2),
+        v("seven", "7 convolutions as published, narrow", conv_dim=[8] * 7, conv_kernel=[10, 3, 3, 3, 3, 2, 2],
+          conv_stride=[5, 2, 2, 2, 2, 2, 2], length=6000),
+        v("relu", "activations relu", hidden_act="relu", feat_extract_activation="relu"),
+        v("ctc", "Wav2Vec2ForCTC", architecture="Wav2Vec2ForCTC"),
+        v("classifier", "Wav2Vec2ForSequenceClassification", architecture="Wav2Vec2ForSequenceClassification"),
+    ],
+}
