@@ -67,6 +67,25 @@ class Tokens:
 
         return Tokens(*(pick(getattr(self, name)) for name in ("text", "ids", "words", "special", "segments", "spans")))
 
+    def cells(self, cell: int) -> Tokens:
+        """Cells of so many neighbouring tokens, each labelled by its first token and the range of its indices."""
+        if cell == 1:
+            return self
+        n = len(self)
+        starts = range(0, n, cell)
+        stops = [min(start + cell, n) for start in starts]
+        text = (
+            f"{self.text[a]} {a}–{b - 1}" if b - a > 1 else f"{self.text[a]} {a}"
+            for a, b in zip(starts, stops, strict=True)
+        )
+        return replace(
+            self.take(starts),
+            text=tuple(text),
+            words=(-1,) * len(starts),
+            special=tuple(all(self.special[a:b]) for a, b in zip(starts, stops, strict=True)),
+            spans=(),
+        )
+
     def groups(self) -> list[list[int]]:
         """Neighbouring tokens that belong to one word, in order; a token without a word stands alone."""
         found: list[list[int]] = []
@@ -227,7 +246,7 @@ class Attention:
         axis = 1 if over == "heads" else 0
         mask = self.mask
         if over == "layers" and mask is not None and mask.shape[0] > 1:
-            mask = mask.any(0, keepdims=True)
+            mask = np.logical_or.reduce(mask, axis=0, keepdims=True)
         count = self.weights.shape[axis]
         return replace(
             self,

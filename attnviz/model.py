@@ -12,7 +12,7 @@ import numpy as np
 
 from attnviz import __version__
 from attnviz.attention import STREAMS, Attention, Tokens
-from attnviz.engine.collect import Collector, Dense
+from attnviz.engine.collect import Collector, Dense, Pooled
 from attnviz.engine.embed import Inputs
 from attnviz.engine.run import Tensors, run
 from attnviz.engine.spec import EncoderDecoder, Patches, Segmental, Spec, Towers
@@ -133,6 +133,10 @@ class Model:
         stream: str | None = None,
         layers: Iterable[int] | int | None = None,
         heads: Iterable[int] | int | None = None,
+        cells: int | None = None,
+        pool: str = "max",
+        rows: tuple[int, int] | None = None,
+        cols: tuple[int, int] | None = None,
         global_tokens: Iterable[int] | None = None,
         progress: Progress | None = None,
     ) -> Attention:
@@ -146,6 +150,9 @@ class Model:
             stream: self | encoder | decoder | cross. Default: self; for an encoder-decoder cross with a target,
                 else encoder.
             layers, heads: which to keep; all by default. A negative index counts from the end.
+            cells, pool: where the text has more tokens than `cells`, pool each head to at most cells x cells as it is
+                computed, keeping the largest or the mean weight of each cell: "max" | "mean".
+            rows, cols: keep only queries or keys from the first to before the second of these indices.
             global_tokens: places that see all and are seen by all, where the model knows such (Longformer). By default
                 the first token of a text; none for ids.
             progress: called with shares of the work as they are done; they sum to 1.
@@ -155,12 +162,70 @@ class Model:
             SelectionError: no such stream, layer or head.
             CheckpointError: a tensor that is needed is missing, misshapen or holds NaN.
         """
+        given = self.prepare(
+            text,
+            pair,
+            target=target,
+            ids=ids,
+            token_types=token_types,
+            target_ids=target_ids,
+            pixel_values=pixel_values,
+            input_values=input_values,
+            input_features=input_features,
+            stream=stream,
+            global_tokens=global_tokens,
+        )
+        at_layers = _chosen("layer", layers, given.spec.n_layers)
+        at_heads = _chosen("head", heads, given.spec.n_heads)
+        window = (_window("rows", rows, len(given.queries)), _window("cols", cols, len(given.keys)))
+        cell = _cell(cells, pool, *map(len, window))
+        keep: Dense | Pooled
+        if cell == 1:
+            keep = Dense(at_layers, at_heads, *window)
+        elif rows is None and cols is None:
+            keep = Pooled(at_layers, at_heads, len(given.queries), len(given.keys), cell, pool)
+        else:
+            raise SelectionError("a window (rows, cols) is kept at full resolution: it cannot be pooled to cells too")
+        self.observe(given, [keep], progress)
+        cropped = rows is not None or cols is not None
+        return Attention(
+            weights=keep.result(),
+            mask=keep.mask,
+            queries=(given.queries.take(window[0]) if cropped else given.queries).cells(cell),
+            keys=(given.keys.take(window[1]) if cropped else given.keys).cells(cell),
+            layers=tuple(at_layers),
+            heads=tuple(at_heads),
+            stream=given.stream,
+            model=self.name,
+            grid=given.grid if cell == 1 and not cropped else None,
+            cell=cell,
+            reduced=f"{pool} over cells of {cell} x {cell} tokens" if cell > 1 else "",
+            meta={
+                **given.meta,
+                **({"window": [[w.start, w.stop] for w in window]} if cropped else {}),
+            },
+        )
+
+    def prepare(
+        self,
+        text: str | None = None,
+        pair: str | None = None,
+        *,
+        target: str | None = None,
+        ids: ArrayLike | None = None,
+        token_types: ArrayLike | None = None,
+        target_ids: ArrayLike | None = None,
+        pixel_values: ArrayLike | None = None,
+        input_values: ArrayLike | None = None,
+        input_features: ArrayLike | None = None,
+        stream: str | None = None,
+        global_tokens: Iterable[int] | None = None,
+    ) -> Given:
+        """An input as the engine takes it, with the labels of both axes. Arguments and errors as for `attend`."""
         stream = self._stream(stream, target is not None or target_ids is not None)
         arrays = Arrays(*(_array(v) for v in (pixel_values, input_values, input_features)))
         image = arrays.pixels is not None
         spec = self.stack(stream, image)
-        at_layers = _chosen("layer", layers, spec.n_layers)
-        at_heads = _chosen("head", heads, spec.n_heads)
         keys, source = self._source(text, pair, ids, token_types, arrays)
         source = replace(source, global_tokens=self._global(global_tokens, len(keys), text is not None and ids is None))
         inputs = {"encoder" if isinstance(self.spec, EncoderDecoder) else "self": source}
@@ -168,21 +233,36 @@ class Model:
         if stream in ("decoder", "cross"):
             queries, inputs["decoder"] = self._target(target, target_ids)
             keys = keys if stream == "cross" else queries
-        dense = Dense(at_layers, at_heads, len(queries), len(keys))
-        self._run(stream, inputs, dense, progress, image)
         patches = self.stack("encoder", image).patches
-        return Attention(
-            weights=dense.weights,
-            mask=dense.mask,
-            queries=queries,
-            keys=keys,
-            layers=tuple(at_layers),
-            heads=tuple(at_heads),
-            stream=stream,
-            model=self.name,
+        return Given(
+            stream,
+            spec,
+            queries,
+            keys,
+            inputs,
+            image,
             grid=None if patches is None or source.pixels is None else patches.grid(*source.pixels.shape[1:]),
             meta={**self.meta, **self._notes(spec, source, len(keys)), "version": __version__},
         )
+
+    def observe(self, given: Given, collectors: Sequence[Collector], progress: Progress | None = None) -> None:
+        """One pass over an input, its tiles going to all of these collectors."""
+        wanted = {given.stream: list(collectors)}
+        if isinstance(self.spec, Spec):
+            run(self.spec, self.tensors, given.inputs["self"], wanted, progress=progress)
+            return
+        if isinstance(self.spec, Towers):
+            tower = Scoped(self.tensors, "image." if given.image else "text.")
+            run(given.spec, tower, given.inputs["self"], wanted, progress=progress)
+            return
+        encoder, decoder = Scoped(self.tensors, "encoder."), Scoped(self.tensors, "decoder.")
+        read = given.inputs["encoder"]
+        if given.stream == "encoder":
+            run(self.spec.encoder, encoder, read, wanted, stream="encoder", progress=progress)
+            return
+        half: Progress | None = None if progress is None else lambda share: progress(share / 2)
+        memory = run(self.spec.encoder, encoder, read, {}, stream="encoder", whole=True, progress=half)
+        run(self.spec.decoder, decoder, given.inputs["decoder"], wanted, stream="decoder", memory=memory, progress=half)
 
     def _notes(self, spec: Spec, source: Inputs, n: int) -> dict[str, Any]:
         """What a picture should say about these numbers beside the model."""
@@ -290,26 +370,19 @@ class Model:
             message = f"{n} tokens are more than the {spec.trained_positions} that {self.name} was trained for"
             warnings.warn(message, AttnvizWarning, stacklevel=4)
 
-    # From a stack's arrays to attention
 
-    def _run(
-        self, stream: str, inputs: Mapping[str, Inputs], collector: Collector, progress: Progress | None, image: bool
-    ) -> None:
-        wanted = {stream: [collector]}
-        if isinstance(self.spec, Spec):
-            run(self.spec, self.tensors, inputs["self"], wanted, progress=progress)
-            return
-        if isinstance(self.spec, Towers):
-            tower = Scoped(self.tensors, "image." if image else "text.")
-            run(self.stack(None, image), tower, inputs["self"], wanted, progress=progress)
-            return
-        encoder, decoder = Scoped(self.tensors, "encoder."), Scoped(self.tensors, "decoder.")
-        if stream == "encoder":
-            run(self.spec.encoder, encoder, inputs["encoder"], wanted, stream=stream, progress=progress)
-            return
-        half: Progress | None = None if progress is None else lambda share: progress(share / 2)
-        memory = run(self.spec.encoder, encoder, inputs["encoder"], {}, stream="encoder", whole=True, progress=half)
-        run(self.spec.decoder, decoder, inputs["decoder"], wanted, stream="decoder", memory=memory, progress=half)
+@dataclass(frozen=True, eq=False)
+class Given:
+    """An input ready to run: which stream, what its stack does, labels of both axes, and what each stack reads."""
+
+    stream: str
+    spec: Spec
+    queries: Tokens
+    keys: Tokens
+    inputs: Mapping[str, Inputs]
+    image: bool
+    grid: tuple[int, int] | None
+    meta: Mapping[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -352,6 +425,27 @@ def _chosen(what: str, wanted: Iterable[int] | int | None, count: int) -> list[i
             raise SelectionError(f"{what} {index} is not there; the model has {shown}")
         found[index % count] = None
     return list(found)
+
+
+def _window(what: str, asked: tuple[int, int] | None, n: int) -> range:
+    """A range of places, all of them by default."""
+    if asked is None:
+        return range(n)
+    start, stop = asked
+    if not 0 <= start < stop <= n:
+        raise SelectionError(f"{what} must lie within 0-{n - 1}; got {start}-{stop - 1}")
+    return range(start, stop)
+
+
+def _cell(cells: int | None, pool: str, n_query: int, n_key: int) -> int:
+    """How many tokens go into a cell, so that a head has at most cells x cells of them."""
+    if pool not in ("max", "mean"):
+        raise SelectionError(one_of("pool", pool, ("max", "mean")))
+    if cells is None:
+        return 1
+    if isinstance(cells, bool) or not isinstance(cells, (int, np.integer)) or cells < 1:
+        raise SelectionError(f"cells must be a whole number from 1; got {cells!r}")
+    return -(-max(n_query, n_key) // int(cells))
 
 
 def _array(values: ArrayLike | None) -> NDArray[np.float32] | None:

@@ -12,13 +12,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from os import cpu_count
+from threading import Event
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from attnviz.engine.collect import Collector, Tile
 from attnviz.engine.masks import Mask
-from attnviz.engine.ops import linear, norm_of, softmax_
+from attnviz.engine.ops import exponentials_, linear, norm_of, softmax_
 from attnviz.engine.positions import DistanceBias, RelativeScores, rotate
 from attnviz.engine.spec import Spec
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 # A whole layer up to this many scores is one tile; beyond, a tile is one key-value head's rows, sized for a cache.
 WHOLE_LAYER = 1 << 19
-TILE = 1 << 17
+TILE = 1 << 19
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,21 +140,29 @@ def _run_threads(layer: Layer, heads: Heads, collectors: Sequence[Collector], ou
     # Without an output to make, only heads that somebody wants are worth a tile.
     if out is None:
         parts = [p for p in parts if any(c.wants(layer.index, h) for c in collectors for h in p)]
+    stop = Event()
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(min(len(parts), cpu_count() or 1) or 1) as pool:
-        jobs = [pool.submit(_run_heads, layer, heads, part, n_rows, collectors, out) for part in parts]
+        jobs = [pool.submit(_run_heads, layer, heads, part, n_rows, collectors, out, stop) for part in parts]
         try:
             for job in jobs:
                 job.result()
-        except BaseException:
+        except BaseException:  # Ctrl-C too: the threads end with the tile they are at
+            stop.set()
             for job in jobs:
                 job.cancel()
             raise
 
 
 def _run_heads(
-    layer: Layer, heads: Heads, part: range, n_rows: int, collectors: Sequence[Collector], out: Array | None
+    layer: Layer,
+    heads: Heads,
+    part: range,
+    n_rows: int,
+    collectors: Sequence[Collector],
+    out: Array | None,
+    stop: Event | None = None,
 ) -> None:
-    """The tiles of these heads, in row order."""
+    """The tiles of these heads, in row order, until `stop` is set."""
     n_query = heads.q.shape[1]
     group = heads.q.shape[0] // heads.k.shape[0]
     kv = slice(part.start // group, part.stop // group)
@@ -163,24 +172,30 @@ def _run_heads(
     takers = _takers(layer.index, part, collectors)
     keeps = frozenset().union(*(c.needs for c, _ in takers)) if takers else frozenset()
     for start in range(0, n_query, n_rows):
+        if stop is not None and stop.is_set():
+            return
         rows = range(start, min(start + n_rows, n_query))
         cols = layer.mask.reachable(rows)
         q = heads.q[part.start : part.stop, rows.start : rows.stop]
         k_part = k[:, cols.start : cols.stop]
         scores = _scores(layer, q, k_part, part, rows, cols, relative)
-        hidden = layer.mask.hidden(rows, cols)
+        hides = layer.mask.hidden(rows, cols)
+        hidden, spans = hides if hides is not None else (None, ())
         kept = None
         if "scores" in keeps:
             kept = scores.copy() if hidden is None else np.where(hidden, np.float32(-np.inf), scores)
         if layer.first_block_times > 1:
             _count_first_block_(layer, scores, rows, cols)
         sinks = None if layer.sinks is None else layer.sinks[part.start : part.stop, None, None]
-        weights = softmax_(scores, hidden, sinks)
+        total = exponentials_(scores, hidden, sinks, spans)
+        weights = scores
+        if takers or layer.everywhere is not None:
+            weights /= total
         made = None
         if v is not None and out is not None:
-            v_part = v[:, cols.start : cols.stop]
-            made = _grouped(weights, group) @ v_part
-            made = made.reshape(len(part), len(rows), -1)
+            made = (_grouped(weights, group) @ v[:, cols.start : cols.stop]).reshape(len(part), len(rows), -1)
+            if not takers and layer.everywhere is None:
+                made /= total  # nobody looks at the weights: it is enough to divide the few outputs
         for place, token in enumerate(layer.mask.everywhere if layer.everywhere is not None else ()):
             if token in rows:
                 _global_row_(layer, part, place, token - rows.start, weights, made)
@@ -247,12 +262,17 @@ def _scores(
 ) -> Array:
     """Scores before the mask: [head, row, col]."""
     group = len(part) // k.shape[0]
+    scale = np.float32(layer.scale)
+    scaled_first = relative is None and not (layer.bias is not None and layer.bias.before_scale)
+    if scaled_first:
+        q = q * scale  # [head, row, d_head]: far fewer numbers than the scores
     scores = (_grouped(q, group) @ k.swapaxes(-1, -2)).reshape(len(part), len(rows), len(cols))
     if relative is not None:
         relative.add_(scores, rows, cols)
     if layer.bias is not None and layer.bias.before_scale:
         layer.bias.add_(scores, part, rows, cols)
-    scores *= np.float32(layer.scale)
+    if not scaled_first:
+        scores *= scale
     if layer.softcap:
         scores /= np.float32(layer.softcap)
         np.tanh(scores, out=scores)

@@ -7,9 +7,9 @@ different threads. A collector's results for parts of a corpus can be merged.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -80,46 +80,253 @@ class Collector(Protocol):
 class Dense:
     """Keeps every weight of the wanted layers and heads: float32 [layer, head, query, key], and the mask.
 
-    `mask` is bool [1, query, key] where all layers and heads agree, else [layer, query, key].
+    rows, cols: keep only this window of queries and keys. `mask` is bool [1, query, key] where all layers agree, else
+    [layer, query, key].
     """
 
     needs: frozenset[str] = frozenset()
 
-    def __init__(self, layers: Sequence[int], heads: Sequence[int], n_query: int, n_key: int) -> None:
+    def __init__(self, layers: Sequence[int], heads: Sequence[int], rows: range, cols: range) -> None:
         self.layers, self.heads = tuple(layers), tuple(heads)
+        self.rows, self.cols = rows, cols
         self._at_layer = {layer: i for i, layer in enumerate(self.layers)}
         self._at_head = {head: i for i, head in enumerate(self.heads)}
-        self.weights = np.zeros((len(self.layers), len(self.heads), n_query, n_key), np.float32)
+        self.weights = np.zeros((len(self.layers), len(self.heads), len(rows), len(cols)), np.float32)
         self._masks: dict[int, NDArray[np.bool_]] = {}
-        self._shape = (n_query, n_key)
 
     def wants(self, layer: int, head: int) -> bool:
         return layer in self._at_layer and head in self._at_head
 
     def take(self, tile: Tile) -> None:
-        rows = slice(tile.rows.start, tile.rows.stop)
-        cols = slice(tile.cols.start, tile.cols.stop)
+        rows, tile_rows = _overlap(self.rows, tile.rows)
+        cols, tile_cols = _overlap(self.cols, tile.cols)
+        if rows.start >= rows.stop or cols.start >= cols.stop:
+            return
         at = self._at_layer[tile.layer]
         for position, head in enumerate(tile.heads):
             if head in self._at_head:
-                self.weights[at, self._at_head[head], rows, cols] = tile.weights[position]
+                self.weights[at, self._at_head[head], rows, cols] = tile.weights[position, tile_rows, tile_cols]
         if tile.allowed is not None and tile.allowed.ndim == 3:
-            self._mask_of(tile.layer)[rows, cols] |= tile.allowed.any(0)
+            self._mask_of(tile.layer)[rows, cols] |= _for_all_heads(tile.allowed)[tile_rows, tile_cols]
         elif self.heads[0] in tile.heads:  # all heads agree: one of them is enough
-            self._mask_of(tile.layer)[rows, cols] = True if tile.allowed is None else tile.allowed
+            allowed = True if tile.allowed is None else tile.allowed[tile_rows, tile_cols]
+            self._mask_of(tile.layer)[rows, cols] = allowed
 
     def _mask_of(self, layer: int) -> NDArray[np.bool_]:
         mask = self._masks.get(layer)
-        return self._masks.setdefault(layer, np.zeros(self._shape, bool)) if mask is None else mask
+        if mask is None:
+            mask = self._masks.setdefault(layer, np.zeros((len(self.rows), len(self.cols)), bool))
+        return mask
 
     @property
     def mask(self) -> NDArray[np.bool_]:
         """Where attending was allowed, bool [1 or layer, query, key]."""
-        masks = [self._masks[layer] for layer in self.layers]
-        if all(np.array_equal(masks[0], other) for other in masks[1:]):
-            return masks[0][None]
-        return np.stack(masks)
+        return _one_if_equal([self._mask_of(layer) for layer in self.layers])
 
     def result(self) -> NDArray[np.float32]:
         """The weights, float32 [layer, head, query, key]."""
         return self.weights
+
+
+class Pooled:
+    """Keeps cells of `cell` x `cell` tokens: float32 [layer, head, query cell, key cell], max or mean.
+
+    Pooling goes over allowed places only; a cell without one is 0, and masked.
+    """
+
+    needs: frozenset[str] = frozenset()
+
+    def __init__(
+        self, layers: Sequence[int], heads: Sequence[int], n_query: int, n_key: int, cell: int, pool: str = "max"
+    ) -> None:
+        self.layers, self.heads, self.cell, self.pool = tuple(layers), tuple(heads), cell, pool
+        self._at_layer = {layer: i for i, layer in enumerate(self.layers)}
+        self._at_head = {head: i for i, head in enumerate(self.heads)}
+        shape = (-(-n_query // cell), -(-n_key // cell))
+        self._cells = np.zeros((len(self.layers), len(self.heads), *shape), np.float32)
+        # How many places of each cell were allowed, the same for all heads of a layer.
+        self._counts = np.zeros((len(self.layers), *shape), np.int64)
+
+    def wants(self, layer: int, head: int) -> bool:
+        return layer in self._at_layer and head in self._at_head
+
+    def take(self, tile: Tile) -> None:
+        layer = self._at_layer[tile.layer]
+        counting = self.heads[0] in tile.heads
+        first, last = tile.cols.start // self.cell, (tile.cols.stop - 1) // self.cell + 1
+        reduce, join = (np.maximum.reduce, np.maximum) if self.pool == "max" else (np.add.reduce, np.add)
+        for group, rows in _by_cell(tile.rows, self.cell):
+            # Rows first: that runs along memory, and leaves little for the columns.
+            band = _columns_(reduce(tile.weights[:, rows], axis=1), tile.cols, self.cell, join)
+            for position, head in enumerate(tile.heads):
+                if head in self._at_head:
+                    cells = self._cells[layer, self._at_head[head], group, first:last]
+                    join(cells, band[position], out=cells)
+            if counting:
+                if tile.allowed is None:
+                    ones = np.full(len(tile.cols), rows.stop - rows.start, np.int64)
+                else:
+                    allowed = _for_all_heads(tile.allowed)
+                    ones = allowed[rows].sum(0, dtype=np.int64)
+                self._counts[layer, group, first:last] += _columns_(ones[None], tile.cols, self.cell, np.add)[0]
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """Cells with at least one allowed place, bool [1 or layer, query cell, key cell]."""
+        return _one_if_equal(list(self._counts > 0))
+
+    def result(self) -> NDArray[np.float32]:
+        """The cells, float32 [layer, head, query cell, key cell]."""
+        if self.pool == "max":
+            return self._cells
+        counts = np.maximum(self._counts, 1)[:, None]
+        return (self._cells / counts).astype(np.float32)
+
+
+class Statistics:
+    """Keeps a few sums a head, from which the numbers of a head follow; results of several texts add up.
+
+    special: bool [key], True for special tokens. ordered: whether queries and keys are the same tokens, so that
+    distance, previous, next and self mean something (not for cross-attention).
+    """
+
+    needs: frozenset[str] = frozenset()
+    NAMES = ("entropy", "confidence", "distance", "mass", "previous", "next", "self", "first", "special", "span")
+
+    def __init__(self, n_layers: int, n_heads: int, special: NDArray[np.bool_]) -> None:
+        self._special = np.asarray(special, np.float32)
+        self.sums = np.zeros((len(self.NAMES), n_layers, n_heads), np.float64)
+        self.rows = np.zeros((3, n_layers, n_heads), np.float64)  # all; those with a previous key; with a next one
+
+    def wants(self, layer: int, head: int) -> bool:
+        return True
+
+    def take(self, tile: Tile) -> None:
+        weights, at = tile.weights, slice(tile.heads.start, tile.heads.stop)
+        logs = np.log(weights, out=np.zeros_like(weights), where=weights > 0)
+        entropy = -np.einsum("hrc,hrc->hr", weights, logs)
+        column = np.arange(tile.cols.start, tile.cols.stop, dtype=np.float32)
+        row = np.arange(tile.rows.start, tile.rows.stop, dtype=np.float32)
+        away = np.abs(column[None] - row[:, None])
+        flat = weights.reshape(len(weights), -1)
+        found = {
+            "entropy": entropy.sum(-1, dtype=np.float64),
+            "span": np.exp(entropy).sum(-1, dtype=np.float64),
+            "confidence": weights.max(-1).sum(-1, dtype=np.float64),
+            "distance": flat @ away.reshape(-1),
+            "mass": flat.sum(-1, dtype=np.float64),
+            "previous": _diagonal(tile, -1),
+            "next": _diagonal(tile, 1),
+            "self": _diagonal(tile, 0),
+            "first": weights[..., 0].sum(-1) if tile.cols.start == 0 else np.zeros(len(weights)),
+            "special": (weights @ self._special[tile.cols.start : tile.cols.stop]).sum(-1),
+        }
+        for i, name in enumerate(self.NAMES):
+            self.sums[i, tile.layer, at] += found[name]
+        n = len(self._special)
+        self.rows[0, tile.layer, at] += len(tile.rows)
+        self.rows[1, tile.layer, at] += sum(1 for i in tile.rows if i > 0)
+        self.rows[2, tile.layer, at] += sum(1 for i in tile.rows if i < n - 1)
+
+    def merge(self, other: Statistics) -> None:
+        """Add what another text gave."""
+        self.sums += other.sums
+        self.rows += other.rows
+
+    def result(self) -> dict[str, NDArray[np.float64]]:
+        """Each number as [layer, head]: means over rows; distance is sum A |i - j| / sum A over the head."""
+        sums = dict(zip(self.NAMES, self.sums, strict=True))
+        mass = sums.pop("mass")
+        per_row = {"previous": self.rows[1], "next": self.rows[2], "distance": mass}
+        return {
+            name: np.divide(total, per_row.get(name, self.rows[0]), out=np.zeros_like(total), where=mass > 0)
+            for name, total in sums.items()
+        }
+
+
+class Links:
+    """Keeps the `count` strongest pairs of each head; of equals, the earlier query and key."""
+
+    needs: frozenset[str] = frozenset()
+
+    def __init__(self, n_layers: int, n_heads: int, count: int) -> None:
+        self.count = count
+        none = (np.empty(0, np.float32), np.empty(0, np.int64), np.empty(0, np.int64))
+        self._best = [[none for _ in range(n_heads)] for _ in range(n_layers)]
+
+    def wants(self, layer: int, head: int) -> bool:
+        return True
+
+    def take(self, tile: Tile) -> None:
+        for position, head in enumerate(tile.heads):
+            best = self._best[tile.layer][head]
+            flat = tile.weights[position].reshape(-1)
+            # Once there are enough, only a stronger one can enter: rows come in order, so that equals lose.
+            if len(best[0]) >= self.count:
+                places = np.flatnonzero(flat > best[0][-1])
+            elif flat.size > self.count:
+                kth = np.partition(flat, flat.size - self.count)[flat.size - self.count]
+                places = np.flatnonzero(flat >= max(kth, np.float32(1e-30)))
+            else:
+                places = np.flatnonzero(flat > 0)
+            row, col = np.divmod(places, len(tile.cols))
+            new = (flat[places], row + tile.rows.start, col + tile.cols.start)
+            self._best[tile.layer][head] = self._strongest(best, new)
+
+    def _strongest(self, *parts: tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]):
+        weight, query, key = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        order = np.lexsort((key, query, -weight))[: self.count]
+        return weight[order], query[order], key[order]
+
+    def result(self) -> list[list[tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]]]:
+        """For each layer and head (weights, queries, keys), strongest first."""
+        return self._best
+
+
+def _for_all_heads(allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """[row, col], True where at least one head may attend."""
+    return allowed if allowed.ndim == 2 else np.logical_or.reduce(allowed, axis=0)
+
+
+def _overlap(mine: range, theirs: range) -> tuple[slice, slice]:
+    """Where two ranges meet, counted from the start of each."""
+    start, stop = max(mine.start, theirs.start), min(mine.stop, theirs.stop)
+    return slice(start - mine.start, stop - mine.start), slice(start - theirs.start, stop - theirs.start)
+
+
+def _by_cell(places: range, cell: int) -> Iterator[tuple[int, slice]]:
+    """The cells that a run of places touches, each with its part of the run."""
+    for index in range(places.start // cell, (places.stop - 1) // cell + 1):
+        start, stop = max(index * cell, places.start), min((index + 1) * cell, places.stop)
+        yield index, slice(start - places.start, stop - places.start)
+
+
+def _columns_(values: NDArray[Any], cols: range, cell: int, join: np.ufunc) -> NDArray[Any]:
+    """[head, column] -> [head, cell] by joining the columns of each cell."""
+    if cell == 1:
+        return values
+    whole = len(cols) // cell * cell
+    if cols.start % cell == 0 and whole:
+        parts = [join.reduce(values[:, :whole].reshape(len(values), -1, cell), axis=-1)]
+        if whole < len(cols):
+            parts.append(join.reduce(values[:, whole:], axis=-1, keepdims=True))
+        return np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
+    starts = [part.start for _, part in _by_cell(cols, cell)]
+    return join.reduceat(values, starts, axis=-1)
+
+
+def _diagonal(tile: Tile, offset: int) -> NDArray[np.float64]:
+    """The sum of a head's weights on key = query + offset, within the tile."""
+    rows = range(max(tile.rows.start, tile.cols.start - offset), min(tile.rows.stop, tile.cols.stop - offset))
+    if not len(rows):
+        return np.zeros(len(tile.weights))
+    at = np.arange(rows.start, rows.stop)
+    picked = tile.weights[:, at - tile.rows.start, at + offset - tile.cols.start]
+    return picked.sum(-1, dtype=np.float64)
+
+
+def _one_if_equal(masks: list[NDArray[np.bool_]]) -> NDArray[np.bool_]:
+    """[1, ...] where all layers agree, else [layer, ...]."""
+    if all(np.array_equal(masks[0], other) for other in masks[1:]):
+        return masks[0][None]
+    return np.stack(masks)

@@ -35,25 +35,39 @@ class Mask:
         last = self.n_key if self.reach < 0 else min(self.n_key, rows.stop + self.reach)
         return range(first, min(last, rows.stop) if self.causal else last)
 
-    def hidden(self, rows: range, cols: range) -> NDArray[np.bool_] | None:
-        """bool [row, col], True where attending is not allowed; None where all is allowed."""
+    def hidden(self, rows: range, cols: range) -> tuple[NDArray[np.bool_], tuple[slice, ...]] | None:
+        """What these rows may not see of these columns; None where they may see all.
+
+        Returns bool [row, col], True where attending is not allowed, and the runs of columns that have any such place:
+        a causal mask or a window hides only near a tile's ends, however wide the tile is.
+        """
         if self.block:
-            return self._outside_blocks(rows, cols)
-        back = rows.stop - 1 - cols.start  # the largest distance in this tile, to the left and to the right
-        ahead = cols.stop - 1 - rows.start
-        wide = self.reach < 0 or (back <= self.reach and ahead <= self.reach)
-        if wide and not (self.causal and ahead > 0):
+            return self._outside_blocks(rows, cols), (slice(None),)
+        n_cols = len(cols)
+        left, right = 0, n_cols
+        if self.reach >= 0:
+            left = min(max(rows.stop - 1 - self.reach - cols.start, 0), n_cols)
+        ahead = 0 if self.causal else self.reach
+        if ahead >= 0:
+            right = min(max(rows.start + ahead + 1 - cols.start, 0), n_cols)
+        if left == 0 and right == n_cols:
             return None
-        distance = np.arange(cols.start, cols.stop)[None] - np.arange(rows.start, rows.stop)[:, None]
-        hidden = np.zeros(distance.shape, bool) if wide else np.abs(distance) > self.reach
-        if self.causal:
-            hidden |= distance > 0
+        runs = [(0, n_cols)] if right <= left else [(0, left), (right, n_cols)]
+        spans = tuple(slice(start, stop) for start, stop in runs if start < stop)
+        hidden = np.zeros((len(rows), n_cols), bool)
+        for span in spans:
+            here = range(n_cols)[span]
+            distance = np.arange(cols.start + here.start, cols.start + here.stop) - np.array(rows)[:, None]
+            if self.reach >= 0:
+                hidden[:, span] = np.abs(distance) > self.reach
+            if self.causal:
+                hidden[:, span] |= distance > 0
         for token in self.everywhere:
             if token in rows:
                 hidden[token - rows.start] = False
             if token in cols:
                 hidden[:, token - cols.start] = False
-        return hidden
+        return hidden, spans
 
     def _outside_blocks(self, rows: range, cols: range) -> NDArray[np.bool_]:
         row, col = (

@@ -31,14 +31,35 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     return y
 
 
-def softmax_(scores: Array, hidden: NDArray[np.bool_] | None = None, sinks: Array | None = None) -> Array:
+def softmax_(
+    scores: Array,
+    hidden: NDArray[np.bool_] | None = None,
+    sinks: Array | None = None,
+    spans: tuple[slice, ...] = (slice(None),),
+) -> Array:
     """Softmax over the last axis, in place; cannot overflow, because the row's largest score is taken off first.
 
-    hidden: True where attending is not allowed (broadcasts); such weights are exactly 0, and a row with nothing
-    allowed is all 0. sinks: [..., 1], a score outside the text that takes its share, so that rows sum to less than 1.
+    hidden, spans: see `exponentials_`. sinks: [..., 1], a score outside the text that takes its share, so that rows sum
+    to less than 1.
+    """
+    scores /= exponentials_(scores, hidden, sinks, spans)
+    return scores
+
+
+def exponentials_(
+    scores: Array,
+    hidden: NDArray[np.bool_] | None = None,
+    sinks: Array | None = None,
+    spans: tuple[slice, ...] = (slice(None),),
+) -> Array:
+    """Softmax without its division: exp(score - row's largest), in place; returns the rows' totals [..., 1].
+
+    hidden: True where attending is not allowed (broadcasts); such places are exactly 0, and the total of a row with
+    nothing allowed is 1. spans: the runs of columns that hold anything hidden.
     """
     if hidden is not None:
-        np.copyto(scores, -np.inf, where=hidden)
+        for span in spans:
+            np.copyto(scores[..., span], -np.inf, where=hidden[..., span])
     peak = scores.max(-1, keepdims=True)
     if sinks is not None:
         peak = np.maximum(peak, sinks)
@@ -51,8 +72,7 @@ def softmax_(scores: Array, hidden: NDArray[np.bool_] | None = None, sinks: Arra
         total += np.exp(sinks - peak)
     if hidden is not None:
         total[total == 0] = 1.0
-    scores /= total
-    return scores
+    return total
 
 
 def normalise(norm: Norm, x: Array, weight: Array | None, bias: Array | None = None) -> Array:
