@@ -1,0 +1,276 @@
+"""What a terminal can show: its width, its colours, its glyphs; and cells of a map in each of them.
+
+A map is drawn in one of three ways, whichever the terminal allows:
+
+    half     one column a cell and two rows of cells a line: the upper half block in two colours
+    tall     two columns a cell and one line a row: the background's colour
+    glyphs   one or two columns a cell and one line a row, with a ramp of glyphs instead of colours
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+
+from attnviz.render import theme
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+    from rich.console import Console
+    from rich.style import Style
+    from rich.text import Text
+
+    from attnviz.views.figure import Scale
+
+GREY = (98, 98, 98)  # a masked cell: darker than on paper, so that a causal map does not glare on a dark screen
+RAMP = " .:-=+*#%@"
+HATCH = "/"  # a cell where no attending was allowed, in a ramp of glyphs
+DOT = "·"  # the same in a table of numbers
+SIGNED_RAMP = "Mm- +pP"  # from the largest minus to the largest plus
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+
+@dataclass(frozen=True)
+class Screen:
+    """A console and what it can show.
+
+    width: columns; plain: no terminal, so neither escape codes nor a window to fit; colour: 256 colours or more;
+    blocks: it takes block characters.
+    """
+
+    console: Console
+    width: int
+    plain: bool
+    colour: bool
+    blocks: bool
+
+    @classmethod
+    def of(cls, out: Console | IO[str] | None = None, width: int | None = None) -> Screen:
+        """The screen behind a rich Console or a text file (default: standard output).
+
+        rich reads NO_COLOR, FORCE_COLOR, COLORTERM, TERM and COLUMNS; sixteen colours are too few for a map and
+        count as none.
+        """
+        from rich.console import Console
+
+        if isinstance(out, Console):
+            console = out
+        else:
+            console = Console(file=out or sys.stdout, width=width, highlight=False, markup=False, emoji=False)
+        colour = console.is_terminal and not console.no_color and console.color_system in ("256", "truecolor")
+        blocks = "utf" in console.encoding.lower()
+        return cls(console, max(width or console.width, 20), not console.is_terminal, colour, blocks)
+
+    def print(self, *lines: Text | str) -> None:
+        """Lines that already fit; nothing is wrapped, cut or highlighted."""
+        for line in lines:
+            self.console.print(line, soft_wrap=True, highlight=False, markup=False, emoji=False)
+
+    def print_wrapped(self, text: Text | str, style: str = "") -> None:
+        """A sentence, broken between words where the window ends; nothing at all if it is empty."""
+        if text:
+            self.console.print(text, style=style or None, width=self.width, highlight=False, markup=False, emoji=False)
+
+    def print_items(self, items: Iterable[str], between: str = "  ", style: str = "", indent: int = 0) -> None:
+        """Items one after another, none broken over two lines unless it is longer than one."""
+        from rich.padding import Padding
+        from rich.text import Text
+
+        lines: list[str] = []
+        for item in items:
+            joined = lines[-1] + between + item if lines else item
+            if lines and cells(joined) <= self.width - indent:
+                lines[-1] = joined
+            else:
+                lines.append(item)
+        for line in lines:
+            text = Text(line.rstrip(), style)
+            self.console.print(Padding(text, (0, 0, 0, indent), expand=False), width=self.width)
+
+    def print_notes(self, notes: Sequence[str]) -> None:
+        """Remarks, in one paragraph."""
+        self.print_wrapped(clean((" · " if self.blocks else "; ").join(notes)), "dim")
+
+
+_VISIBLE: dict[int, int | str] = {
+    **{code: 0x2400 + code for code in range(32)},  # control pictures
+    ord("\n"): "↵",
+    ord("\t"): "⇥",
+    127: "␡",
+    **{code: f"\\x{code:02x}" for code in range(0x80, 0xA0)},
+    # marks that turn the reading order of what follows
+    **dict.fromkeys([0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)], "�"),
+}
+
+
+def clean(text: str) -> str:
+    """A label without control characters, so that a token can neither break a line nor steer the terminal."""
+    text = text.translate(_VISIBLE)
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def cells(text: str) -> int:
+    """Columns that a text takes."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def fit(text: str, width: int, align: str = "left") -> str:
+    """A text in exactly `width` columns: cut with '…' or filled with spaces; align is left, right or center."""
+    from rich.cells import set_cell_size
+
+    if cells(text) > width:
+        text = set_cell_size(text, width - 1).rstrip() + "…" if width > 0 else ""
+    spare = width - cells(text)
+    left = {"left": 0, "right": spare, "center": spare // 2}[align]
+    return " " * left + text + " " * (spare - left)
+
+
+@lru_cache(maxsize=4096)
+def colours(ink: tuple[int, int, int] | None, ground: tuple[int, int, int] | None) -> Style:
+    """The rich style of these red, green, blue triples."""
+    from rich.color import Color
+    from rich.style import Style
+
+    return Style(
+        color=None if ink is None else Color.from_rgb(*ink),
+        bgcolor=None if ground is None else Color.from_rgb(*ground),
+    )
+
+
+@lru_cache(maxsize=4096)
+def ink_on(ground: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Black or white, whichever reads better on a colour."""
+    return (255, 255, 255) if theme.is_dark(np.array(ground, np.uint8)) else (0, 0, 0)
+
+
+def paint(unit: NDArray[np.float32], hidden: NDArray[np.bool_] | None, cmap: str) -> list[list[tuple[int, int, int]]]:
+    """Positions on a colour map [row, column] as colours [row][column]; a hidden or not-a-number cell is grey."""
+    gone = np.isnan(unit) if hidden is None else hidden | np.isnan(unit)
+    rgb = np.asarray(theme.colour(np.where(gone, 0, unit), cmap)).copy()
+    rgb[gone] = GREY
+    return [[(int(r), int(g), int(b)) for r, g, b in row] for row in rgb]
+
+
+def half_lines(colour: Sequence[Sequence[tuple[int, int, int]]]) -> list[Text]:
+    """Rows of cells in lines of half height: the upper row is the glyph's colour, the lower its ground."""
+    from rich.text import Text
+
+    lines = []
+    for top in range(0, len(colour), 2):
+        line = Text()
+        lower = colour[top + 1] if top + 1 < len(colour) else [None] * len(colour[top])
+        for upper_rgb, lower_rgb in zip(colour[top], lower, strict=True):
+            line.append("▀", colours(upper_rgb, lower_rgb))
+        lines.append(line)
+    return lines
+
+
+def tall_lines(colour: Sequence[Sequence[tuple[int, int, int]]], width: int = 2) -> list[Text]:
+    """One line a row of cells, each cell `width` spaces on its colour."""
+    from rich.text import Text
+
+    lines = []
+    for row in colour:
+        line = Text()
+        for rgb in row:
+            line.append(" " * width, colours(None, rgb))
+        lines.append(line)
+    return lines
+
+
+def glyph_lines(
+    unit: NDArray[np.float32], hidden: NDArray[np.bool_] | None, width: int = 1, ramp: str = RAMP
+) -> list[Text]:
+    """One line a row of cells, each cell a glyph of the ramp."""
+    from rich.text import Text
+
+    gone = np.isnan(unit) if hidden is None else hidden | np.isnan(unit)
+    level = np.clip(np.where(gone, 0, unit) * len(ramp), 0, len(ramp) - 1).astype(int)
+    glyphs = np.array(list(ramp))[level]
+    glyphs[gone] = HATCH
+    return [Text("".join(g * width for g in row)) for row in glyphs]
+
+
+def bar(fraction: float, width: int, blocks: bool) -> str:
+    """A horizontal bar, at most `width` columns, to an eighth of a column; what is above 0 is never invisible."""
+    if not fraction > 0:
+        return ""
+    if not blocks:
+        return "#" * max(1, round(min(fraction, 1.0) * width))
+    eighths = max(1, round(min(fraction, 1.0) * width * 8))
+    return EIGHTHS[8] * (eighths // 8) + (EIGHTHS[eighths % 8] if eighths % 8 else "")
+
+
+def legend(scale: Scale, screen: Screen, masked: str, numbers: bool) -> list[Text]:
+    """The ends of the scale, what lies between them, and the mark of a masked cell: one line where it fits.
+
+    masked: why cells are masked, or ''. numbers: the cells hold numbers, a masked one a dot; without colour they need
+    no scale.
+    """
+    from rich.text import Text
+
+    parts = [] if numbers and not screen.colour else [_ends(scale, screen), Text(scale.label)]
+    if masked:
+        dot = DOT if screen.blocks else "."
+        note = Text()
+        if screen.colour:
+            note.append(f" {dot} " if numbers else "   ", colours(ink_on(GREY), GREY))
+        else:
+            note.append(dot if numbers else HATCH)
+        parts.append(note.append(f" {masked}"))
+    lines: list[Text] = []
+    for part in parts:
+        if lines and lines[-1].cell_len + 2 + part.cell_len <= screen.width:
+            lines[-1] = Text("  ").join([lines[-1], part])
+        else:
+            lines.append(part)
+    return [short for line in lines for short in line.wrap(screen.console, screen.width)]
+
+
+def _ends(scale: Scale, screen: Screen) -> Text:
+    """`0 ██████ 1`, or the ramp between bars."""
+    from rich.text import Text
+
+    low, high = ("0", "1") if scale.kind == "row" else (f"{scale.low:.3g}", f"{scale.high:.3g}")
+    line = Text(low + " ")
+    if not screen.colour:
+        return line.append(f"|{SIGNED_RAMP if scale.low < 0 else RAMP}| {high}")
+    steps = min(32, max(8, screen.width // 4))
+    for rgb in paint(np.linspace(0, 1, steps, dtype=np.float32)[None], None, scale.cmap)[0]:
+        line.append("█" if screen.blocks else " ", colours(rgb, rgb))
+    return line.append(f" {high}")
+
+
+def pooled(
+    values: NDArray[np.float32], hidden: NDArray[np.bool_] | None, rows: int, cols: int, signed: bool
+) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
+    """Cells of `rows` x `cols` neighbours, each the largest that is not hidden (signed: the largest by size).
+
+    values [row, column] -> [ceil(row / rows), ceil(column / cols)]; a cell with nothing to show is hidden.
+    """
+    if rows == 1 and cols == 1:
+        return values, hidden
+    gone = np.isnan(values) if hidden is None else hidden | np.isnan(values)
+    at_rows, at_cols = np.arange(0, values.shape[0], rows), np.arange(0, values.shape[1], cols)
+
+    def most(array: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.maximum.reduceat(np.maximum.reduceat(array, at_cols, axis=1), at_rows, axis=0)
+
+    top = most(np.where(gone, -np.inf, values))
+    if signed:
+        bottom = -most(np.where(gone, -np.inf, -values))
+        top = np.where(-bottom > top, bottom, top)
+    nothing = ~np.isfinite(top) & np.logical_and.reduceat(
+        np.logical_and.reduceat(gone, at_cols, axis=1), at_rows, axis=0
+    )
+    return np.where(nothing, 0, top).astype(np.float32), nothing

@@ -1,0 +1,85 @@
+"""Rows of short words with a sentence behind them: the known families, the findings of a check.
+
+In a pipe the words stand in plain aligned columns, and the sentence, whose spaces stay, ends the line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import IO, TYPE_CHECKING
+
+from attnviz.render.terminal_cells import Screen, cells, clean
+from attnviz.render.terminal_columns import columns
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+GAP = 2
+LEAST_SENTENCE = 30  # columns: in a narrower window the sentence goes below its words
+
+
+def print_listing(
+    rows: Sequence[tuple[Sequence[str], str]],
+    header: Sequence[str] = (),
+    out: Console | IO[str] | None = None,
+    *,
+    width: int | None = None,
+    styles: Sequence[str] = (),
+) -> None:
+    """Print rows of (words, sentence).
+
+    Args:
+        rows: every row with as many words.
+        header: of the columns, the sentence's last; () for none.
+        out, width: as for `attnviz.render.terminal.print_maps`.
+        styles: a rich style a row for its first word, or none.
+    """
+    screen = Screen.of(out, width)
+    if screen.plain:
+        screen.print(*_plain(rows, header))
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    sentences = [clean(sentence) for _, sentence in rows]
+    words = [[clean(word) for word in parts] for parts, _ in rows]
+    taken = sum(max(map(cells, column)) + GAP for column in zip(*words, *([header[:-1]] if header else []), strict=True))
+    beside = screen.width - taken >= LEAST_SENTENCE
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), show_header=bool(header), header_style="bold")
+    for name in header[:-1] if header else [""] * len(words[0] if words else ()):
+        table.add_column(name, no_wrap=beside, overflow="fold")
+    if beside:
+        table.add_column(header[-1] if header else "", overflow="fold")
+    for place, (parts, sentence) in enumerate(zip(words, sentences, strict=True)):
+        style = styles[place] if styles else ""
+        shown = [Text(parts[0], style), *map(Text, parts[1:])]
+        table.add_row(*shown, *([Text(sentence)] if beside else []))
+    if beside:
+        screen.console.print(table, width=screen.width)
+        return
+    _print_below(words, sentences, styles, screen)
+
+
+def _print_below(
+    words: Sequence[Sequence[str]], sentences: Sequence[str], styles: Sequence[str], screen: Screen
+) -> None:
+    """A narrow window: the words in a line, the sentence indented below them."""
+    from rich.text import Text
+
+    for place, (parts, sentence) in enumerate(zip(words, sentences, strict=True)):
+        line = Text((" " * GAP).join(part for part in parts if part))
+        line.stylize(styles[place] if styles else "", 0, len(parts[0]))
+        screen.print_wrapped(line)
+        for broken in Text(sentence, "dim").wrap(screen.console, screen.width - GAP):
+            screen.print(Text(" " * GAP).append_text(broken))
+
+
+def _plain(rows: Sequence[tuple[Sequence[str], str]], header: Sequence[str]) -> list[str]:
+    """Columns with the sentence behind them, all sentences from the same column on."""
+    lines = columns([[word or "-" for word in words] for words, _ in rows], header[:-1], gap=GAP)
+    sentences = [*header[-1:], *(" ".join(clean(sentence).split()) for _, sentence in rows)]
+    width = max(map(cells, lines), default=0)
+    return [
+        f"{line}{' ' * (width - cells(line) + GAP)}{sentence}".rstrip()
+        for line, sentence in zip(lines, sentences, strict=True)
+    ]

@@ -1,0 +1,224 @@
+"""Panels as maps of cells, several side by side, as many as the window holds.
+
+Labels stand at the left of each band of panels and, where they fit, written downwards above the first band; else
+places are counted along the top. A map wider than its share of the window is pooled: a cell shows the largest of its
+neighbours, and the print says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from attnviz.render.terminal_cells import (
+    RAMP,
+    SIGNED_RAMP,
+    Screen,
+    cells,
+    clean,
+    fit,
+    glyph_lines,
+    half_lines,
+    paint,
+    pooled,
+    tall_lines,
+)
+from attnviz.render.terminal_panels import bands
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from attnviz.views.figure import Figure, MapPanel, Scale
+
+GAP = 2  # columns between panels
+WHOLE = 40  # a panel of so many columns is not pooled as long as it fits the window
+LEAST_CELLS = 16  # a longer one is not pooled to fewer columns for the sake of its neighbours
+LEAST_PITCH = 6  # columns of the narrowest panel, so that its title fits
+TALLEST_LABEL = 12  # lines that labels written downwards may take
+MOST_TALL = 48  # a panel with more cells a side is drawn in the small form
+MOST_ROWS = 48  # a panel higher and narrower than this is pooled by its height too
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How panels fit a window.
+
+    cell_width: columns a cell; per_line: rows of cells a line; pool: rows and columns a cell; pitch: columns a panel;
+    across: panels a band.
+    """
+
+    label_width: int
+    cell_width: int
+    per_line: int
+    pool: tuple[int, int]
+    pitch: int
+    across: int
+
+
+def print_compact(figure: Figure, screen: Screen) -> None:
+    """Print all panels of a figure as maps; the panels of a band share the labels of its first."""
+    if not figure.panels:
+        return
+    layout = _layout(figure.panels, screen)
+    for i, band in enumerate(bands(figure.panels, layout.across)):
+        screen.print("", *_band_lines(band, figure, screen, layout, first=i == 0))
+
+
+def remarks(figure: Figure, screen: Screen) -> list[str]:
+    """What a reader of the maps has to know: rows a line, neighbours a cell."""
+    if not figure.panels:
+        return []
+    layout = _layout(figure.panels, screen)
+    rows, cols = layout.pool
+    found = []
+    if layout.pool != (1, 1):
+        largest = "the largest by size" if figure.scale.low < 0 else "the largest"
+        found.append(f"each cell is {largest} of {rows} x {cols} (rows x columns)")
+    if layout.per_line == 2 and max(panel.values.shape[0] for panel in figure.panels) > rows:
+        found.append("each line holds two rows of cells")
+    return found
+
+
+def _layout(panels: Sequence[MapPanel], screen: Screen) -> Layout:
+    if len(panels) <= 2 and max(max(panel.values.shape) for panel in panels) <= MOST_TALL:
+        layout = _fitted(panels, screen.width, 2, 1)
+        if layout.pool == (1, 1):
+            return layout
+    return _fitted(panels, screen.width, 1, 2 if screen.colour and screen.blocks else 1)
+
+
+def _fitted(panels: Sequence[MapPanel], width: int, cell_width: int, per_line: int) -> Layout:
+    n_rows = max(panel.values.shape[0] for panel in panels)
+    n_cols = max(panel.values.shape[1] for panel in panels)
+    pool = (1, 1)
+    while True:  # places in the labels of a pooled map cost width, which may call for larger cells: twice at most
+        labels = _row_labels(panels[0], pool, per_line, max(width // 4, 6))
+        label_width = max(map(cells, labels), default=0)
+        room = width - label_width - 1
+        share = len(panels) if len(panels) <= 2 else 4 if len(panels) <= 12 else 6
+        limit = max(1, max((room + GAP) // share - GAP, min(LEAST_CELLS, room)) // cell_width)
+        limit = n_cols if n_cols <= WHOLE and n_cols * cell_width <= room else limit
+        cols = max(pool[1], -(-n_cols // limit))
+        rows = cols if n_rows == n_cols else max(pool[0], -(-n_rows // max(limit, MOST_ROWS)))
+        if (rows, cols) == pool:
+            break
+        pool = (rows, cols)
+    pitch = max(-(-n_cols // cols) * cell_width, LEAST_PITCH)
+    across = max(1, (room + GAP) // (pitch + GAP))
+    return Layout(label_width, cell_width, per_line, pool, pitch, across)
+
+
+def _band_lines(
+    band: Sequence[MapPanel], figure: Figure, screen: Screen, layout: Layout, first: bool
+) -> Iterator[Text]:
+    """The lines of one band: titles, the labels above, then the maps with their labels at the left."""
+    from rich.text import Text
+
+    one_layer = len({panel.layer for panel in figure.panels}) == 1
+    titles = [(Text(fit(_title(panel, layout.pitch, one_layer), layout.pitch), "bold")) for panel in band]
+    if len(figure.panels) > 1:
+        yield _beside("", titles, layout)
+    if first:
+        above = [_above(panel, layout) for panel in band]
+        tallest = max(map(len, above))
+        above = [[""] * (tallest - len(lines)) + lines for lines in above]
+        for parts in zip(*above, strict=True):
+            yield _beside("", [Text(part) for part in parts], layout)
+    maps = [_map_lines(panel, figure.scale, screen, layout) for panel in band]
+    longest = max(band, key=lambda panel: panel.values.shape[0])
+    labels = _row_labels(longest, layout.pool, layout.per_line, layout.label_width)
+    for i, label in enumerate(labels):
+        yield _beside(label, [lines[i] if i < len(lines) else Text() for lines in maps], layout)
+
+
+def _beside(label: str, parts: Sequence[Text], layout: Layout) -> Text:
+    """A line: the label, then a piece of each panel, each filled to the pitch but the last."""
+    from rich.text import Text
+
+    line = Text(fit(label, layout.label_width, "right") + " ")
+    for i, part in enumerate(parts):
+        line.append_text(part)
+        if i + 1 < len(parts):
+            line.append(" " * (layout.pitch - part.cell_len + GAP))
+    if not line.spans or line.spans[-1].end < len(line):
+        line.rstrip()
+    return line
+
+
+def _title(panel: MapPanel, width: int, one_layer: bool) -> str:
+    if panel.head is None or panel.layer is None:
+        return clean(panel.title)
+    if one_layer:
+        return f"head {panel.head}"
+    long = f"layer {panel.layer} head {panel.head}"
+    return long if len(long) <= width else f"L{panel.layer} H{panel.head}"
+
+
+def _map_lines(panel: MapPanel, scale: Scale, screen: Screen, layout: Layout) -> list[Text]:
+    values, hidden = pooled(panel.values, panel.hidden, *layout.pool, signed=scale.low < 0)
+    unit = scale.unit(values)
+    if not screen.colour:
+        return glyph_lines(unit, hidden, layout.cell_width, SIGNED_RAMP if scale.low < 0 else RAMP)
+    colour = paint(unit, hidden, scale.cmap)
+    return half_lines(colour) if layout.per_line == 2 else tall_lines(colour, layout.cell_width)
+
+
+def _row_labels(panel: MapPanel, pool: tuple[int, int], per_line: int, width: int) -> list[str]:
+    """A label a line, at most `width` columns: a line's one or two tokens or, if pooled, its first place and token."""
+    labels = [clean(text) for text in panel.row_labels]
+    each = pool[0] * per_line
+    if pool != (1, 1):
+        digits = len(str(len(labels) - 1))
+        shown = {i: "" if labels[i] == str(i) else f" {labels[i]}" for i in range(0, len(labels), each)}
+        longest = min(width, digits + max(map(cells, shown.values())))
+        return [fit(f"{i:{digits}d}{label}", longest) for i, label in shown.items()]
+    lines = [labels[i : i + each] for i in range(0, len(labels), each)]
+    return [_pair(tokens, width) for tokens in lines]
+
+
+def _pair(tokens: list[str], width: int) -> str:
+    text = " ".join(tokens)
+    if cells(text) <= width:
+        return text
+    if len(tokens) == 1:
+        return fit(text, width)
+    half = (width - 1) // 2
+    left = min(cells(tokens[0]), max(half, width - 1 - cells(tokens[1])))
+    right = min(cells(tokens[1]), width - 1 - left)
+    return f"{fit(tokens[0], left)} {fit(tokens[1], right)}"
+
+
+def _above(panel: MapPanel, layout: Layout) -> list[str]:
+    """What stands above a map: its labels written downwards, or places counted where they do not fit."""
+    if layout.pool == (1, 1):
+        stacks = [_stacked(clean(text)) for text in panel.col_labels]
+        if all(len(s) <= TALLEST_LABEL and all(cells(c) <= layout.cell_width for c in s) for s in stacks):
+            tallest = max(map(len, stacks))
+            full = [[""] * (tallest - len(stack)) + stack for stack in stacks]
+            return ["".join(fit(c, layout.cell_width) for c in line) for line in zip(*full, strict=True)]
+    return [_counted(panel.values.shape[1], layout)]
+
+
+def _stacked(text: str) -> list[str]:
+    """Characters one below the other; marks without a width stay with the one before."""
+    stack: list[str] = []
+    for char in text:
+        if stack and cells(char) == 0:
+            stack[-1] += char
+        else:
+            stack.append(char)
+    return stack
+
+
+def _counted(n_cols: int, layout: Layout) -> str:
+    """`0    5    10`: the index of the first key at every so many cells."""
+    digits = len(str(n_cols - 1))
+    step = next(s for s in (5, 10, 20, 50, 100) if s * layout.cell_width > digits)
+    pool = layout.pool[1]
+    line = ""
+    for cell in range(0, -(-n_cols // pool), step):
+        mark = str(cell * pool)
+        if cell * layout.cell_width + len(mark) <= layout.pitch:
+            line = line.ljust(cell * layout.cell_width) + mark
+    return line

@@ -1,0 +1,46 @@
+"""Panels by name, and in bands as wide as the window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from attnviz.views.figure import MapPanel
+
+
+def panel_name(panel: MapPanel) -> str:
+    """`layer 3  head 1`, or the panel's own title where it is no single head."""
+    if panel.layer is None or panel.head is None:
+        return panel.title
+    return f"layer {panel.layer}  head {panel.head}"
+
+
+def bands(panels: Sequence[MapPanel], across: int) -> Iterator[Sequence[MapPanel]]:
+    """Panels in bands of nearly equal length; a layer of several heads begins a band."""
+    groups: list[list[MapPanel]] = []
+    layers = [panel.layer for panel in panels]
+    apart = len(set(layers)) < len(layers)
+    for panel in panels:
+        if groups and (not apart or groups[-1][-1].layer == panel.layer):
+            groups[-1].append(panel)
+        else:
+            groups.append([panel])
+    for group in groups:
+        n_bands = -(-len(group) // across)
+        each = -(-len(group) // n_bands)
+        for start in range(0, len(group), each):
+            yield group[start : start + each]
+
+
+def mask_reason(panels: Sequence[MapPanel]) -> str:
+    """Why cells are masked: the future, in a causal map, or simply not allowed; '' if none is."""
+    hidden = [panel.hidden for panel in panels if panel.hidden is not None and panel.hidden.any()]
+    if not hidden:
+        return ""
+    rows, cols = hidden[0].shape
+    future = ~np.tri(rows, cols, dtype=bool)
+    causal = rows == cols and all(np.array_equal(mask, future) for mask in hidden)
+    return "later tokens, not allowed" if causal else "not allowed"

@@ -1,0 +1,203 @@
+"""One panel as a rich table: key tokens above, query tokens at the left, numbers on their colours between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice, pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from attnviz.render.terminal_cells import DOT, Screen, cells, clean, colours, fit, ink_on, paint
+from attnviz.render.terminal_panels import bands, panel_name
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+    from attnviz.views.figure import MapPanel, Scale
+
+MOST_FOLDS = 4  # lines that a column's label may take
+GAP = 3  # columns between tables
+LEAST_PITCH = 16  # columns of the narrowest table: `layer 0  head 10`
+MASKED = ""  # stands for a masked cell among the texts
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a panel fits a window.
+
+    texts: of the cells, [row][column]. widths: of the columns; bounds[i] to bounds[i + 1] stand side by side.
+    """
+
+    label_width: int
+    widths: tuple[int, ...]
+    bounds: tuple[int, ...]
+    texts: tuple[tuple[str, ...], ...]
+
+
+def number(value: float, decimals: int) -> str:
+    """A value with fixed decimals; never '-0.00'."""
+    text = f"{value:.{decimals}f}"
+    return text.lstrip("-") if text.startswith("-") and not text.strip("-0.") else text
+
+
+def texts(panel: MapPanel, decimals: int) -> tuple[tuple[str, ...], ...]:
+    """The numbers of a panel [row][column]; a masked cell is ''."""
+    hidden = panel.hidden if panel.hidden is not None else np.zeros(panel.values.shape, bool)
+    return tuple(
+        tuple(MASKED if gone else number(value, decimals) for value, gone in zip(values, row, strict=True))
+        for values, row in zip(panel.values.tolist(), hidden.tolist(), strict=True)
+    )
+
+
+def plan(panel: MapPanel, width: int, decimals: int, split: bool = False) -> Plan | None:
+    """The roomiest table of a panel in a window of `width` columns; None if even the tightest is too wide.
+
+    In order: whole labels on one line; labels folded over equal columns; the same without the zero before the point;
+    and, if `split`, columns that go on in a further table below.
+    """
+    n_cols = panel.values.shape[1]
+    labels = [clean(text) for text in panel.col_labels]
+    longest = max((cells(clean(text)) for text in panel.row_labels), default=0)
+    label_width = min(longest, max(width // 4, 8))
+    room = width - label_width - 1
+    if not split and n_cols * 3 > room:
+        return None  # spares the formatting of a large map
+    long = texts(panel, decimals)
+    long_width = max((len(text) for row in long for text in row), default=1)
+    own = tuple(1 + max(long_width, cells(text)) for text in labels)
+    if sum(own) <= room:
+        return Plan(label_width, own, (0, n_cols), long)
+    short = tuple(tuple(_shorter(text) for text in row) for row in long)
+    short_width = max((len(text) for row in short for text in row), default=1)
+    widest = max(map(cells, labels), default=0)
+    for cell, shown in (
+        (long_width + 2, long),
+        (long_width + 1, long),
+        (short_width + 2, short),
+        (short_width + 1, short),
+    ):
+        if n_cols * cell <= room and widest <= MOST_FOLDS * (cell - 1):
+            return Plan(label_width, (cell,) * n_cols, (0, n_cols), shown)
+    if not split:
+        return None
+    own = tuple(min(w, room) for w in own)
+    bounds, used = [0], 0
+    for col, w in enumerate(own):
+        if used and used + w > room:
+            bounds.append(col)
+            used = 0
+        used += w
+    return Plan(label_width, own, (*bounds, n_cols), long)
+
+
+def _shorter(text: str) -> str:
+    """0.64 as .64 and 1.00 as 1.0, so that both take the same room."""
+    sign, digits = ("-", text[1:]) if text.startswith("-") else ("", text)
+    if digits.startswith("0."):
+        return sign + digits[1:]
+    return sign + digits[:-1] if "." in digits and len(digits.split(".")[1]) > 1 else text
+
+
+def count_lines(panels: Sequence[MapPanel], plans: Sequence[Plan], screen: Screen) -> int:
+    """Lines that the tables take, nearly."""
+    each = max(len(panel.row_labels) for panel in panels) + 3
+    return each * sum(1 for _ in bands(panels, _across(plans, screen)))
+
+
+def print_tables(
+    panels: Sequence[MapPanel], plans: Sequence[Plan], scale: Scale, screen: Screen, named: bool = True
+) -> None:
+    """Print a table a panel, side by side where the window holds several; columns that do not fit go on below.
+
+    named: each under its name.
+    """
+    from rich.table import Table
+
+    pairs = zip(panels, plans, strict=True)
+    for band in bands(panels, _across(plans, screen)):
+        parts = [_parts(panel, how, scale, screen, named) for panel, how in islice(pairs, len(band))]
+        for row in zip(*parts, strict=True):
+            grid = Table.grid(padding=(0, GAP, 0, 0), pad_edge=False)
+            if any(title.plain for title, _ in row):
+                grid.add_row(*(title for title, _ in row))
+            grid.add_row(*(table for _, table in row))
+            screen.print("")
+            screen.console.print(grid, width=screen.width)
+
+
+def _parts(panel: MapPanel, how: Plan, scale: Scale, screen: Screen, named: bool) -> list[tuple[Text, Table]]:
+    """The panel's tables with their titles; more than one if its columns go on below."""
+    from rich.text import Text
+
+    ground = paint(scale.unit(panel.values), panel.hidden, scale.cmap) if screen.colour else None
+    name = clean(panel_name(panel)) if named else ""
+    made = []
+    for first, stop in pairwise(how.bounds):
+        part = f"keys {first}-{stop - 1} of {panel.values.shape[1]}" if len(how.bounds) > 2 else ""
+        title = Text("  ".join(filter(None, (name, part))), "bold")
+        made.append((title, _table(panel, ground, screen, how, range(first, stop))))
+    return made
+
+
+def _across(plans: Sequence[Plan], screen: Screen) -> int:
+    """How many tables stand side by side: one if any of them goes on below."""
+    if any(len(how.bounds) > 2 for how in plans):
+        return 1
+    widest = max(LEAST_PITCH, *(how.label_width + 1 + sum(how.widths) for how in plans))
+    return max(1, (screen.width + GAP) // (widest + GAP))
+
+
+def _table(
+    panel: MapPanel, ground: list[list[tuple[int, int, int]]] | None, screen: Screen, how: Plan, cols: range
+) -> Table:
+    """Two columns, the labels and the numbers: a column for each number would take rich many times as long."""
+    from rich.table import Table
+    from rich.text import Text
+
+    heads = [_folded(clean(panel.col_labels[col]), how.widths[col] - 1) for col in cols]
+    tallest = max(map(len, heads), default=1)
+    heads = [[""] * (tallest - len(head)) + head for head in heads]
+    above = [
+        "".join(" " + fit(line, how.widths[col] - 1, "center") for col, line in zip(cols, lines, strict=True))
+        for lines in zip(*heads, strict=True)
+    ]
+    table = Table(box=None, padding=0, pad_edge=False, header_style="")
+    table.add_column(width=how.label_width + 1, no_wrap=True)
+    table.add_column(Text("\n".join(above)), width=sum(how.widths[col] for col in cols), no_wrap=True)
+    marks = set(panel.marks)
+    longest = max((len(text) for row in how.texts for text in row), default=0)
+    for row, label in enumerate(panel.row_labels):
+        numbers = Text()
+        for col in cols:
+            _append(
+                numbers,
+                how.texts[row][col].rjust(longest) if how.texts[row][col] else (DOT if screen.blocks else "."),
+                how.widths[col],
+                ground[row][col] if ground else None,
+                (row, col) in marks,
+            )
+        table.add_row(Text(fit(clean(label), how.label_width, "right") + " "), numbers)
+    return table
+
+
+def _append(line: Text, shown: str, width: int, ground: tuple[int, int, int] | None, marked: bool) -> None:
+    start = len(line)
+    line.append(" " + fit(shown, width - 1, "center"), colours(ink_on(ground), ground) if ground is not None else None)
+    if marked:
+        start = line.plain.index(shown.strip(), start)
+        line.stylize("bold underline", start, start + len(shown.strip()))
+
+
+def _folded(text: str, width: int) -> list[str]:
+    """A label over as many lines as it needs, at most MOST_FOLDS."""
+    from rich.cells import chop_cells
+
+    if cells(text) <= width:
+        return [text]
+    lines = list(chop_cells(text, width))
+    if len(lines) > MOST_FOLDS:
+        lines = [*lines[: MOST_FOLDS - 1], fit("".join(lines[MOST_FOLDS - 1 :]), width)]
+    return lines

@@ -1,0 +1,51 @@
+"""How attnviz looks: inks, greys and colour maps, the same in a file, a page and a terminal. NumPy only."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from attnviz.errors import SelectionError, one_of
+from attnviz.render.maps import PACKED
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+PAPER = "#ffffff"
+TONES = {"ink": "#1a1a1a", "soft": "#555555", "faint": "#8a8a8a", "paper": PAPER, "mark": "#ff5a36"}
+HIDDEN = (217, 217, 217)  # a cell where attending was not allowed
+MAPS = tuple(PACKED)
+FAMILY = "DejaVu Sans"
+
+
+@cache
+def table(cmap: str) -> NDArray[np.uint8]:
+    """A colour map as uint8 [256, 3]; `_r` at the end of its name turns it round. Raises SelectionError."""
+    name = cmap.removesuffix("_r")
+    if name not in PACKED:
+        raise SelectionError(one_of("cmap", cmap, MAPS))
+    steps = np.frombuffer(zlib.decompress(base64.b85decode(PACKED[name])), np.uint8).reshape(3, 256)
+    colours = np.ascontiguousarray(np.cumsum(steps, axis=1, dtype=np.uint8).T)
+    colours = colours[::-1].copy() if cmap != name else colours
+    colours.flags.writeable = False
+    return colours
+
+
+def colour(unit: NDArray[np.floating], cmap: str) -> NDArray[np.uint8]:
+    """Positions 0 to 1 on a colour map [...] -> colours uint8 [..., 3], as matplotlib takes them; ends are clipped."""
+    index = np.clip(np.asarray(unit, np.float32) * 256, 0, 255).astype(np.uint8)
+    return table(cmap)[index]
+
+
+def is_dark(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Colours [..., 3] -> bool [...]: whether white text reads better on them than black.
+
+    By WCAG 2 relative luminance; its break-even point of 0.18 is moved up, as thin black letters drown in teal.
+    """
+    part = np.asarray(rgb, np.float32) / 255
+    linear = np.where(part <= 0.04045, part / 12.92, ((part + 0.055) / 1.055) ** 2.4)
+    return linear @ np.array([0.2126, 0.7152, 0.0722], np.float32) < 0.24

@@ -1,0 +1,301 @@
+"""Font files: which characters one has and how wide they are, read from the file itself.
+
+A picture needs widths before anything is drawn, and needs to know that a script cannot be drawn before it is drawn as
+boxes. Three tables of a TrueType or OpenType file say both (cmap, hmtx, head), so neither matplotlib nor a scan of the
+system's fonts is needed for text that DejaVu Sans has.
+
+Source: OpenType 1.9, chapters "cmap", "hmtx", "hhea", "head", "name".
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+
+from attnviz.errors import InputError, SelectionError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+DEFAULT = "DejaVu Sans"
+_ENDINGS = (".ttf", ".otf", ".ttc")
+_LARGEST_TABLE = 1 << 23  # a table of a real font is smaller; a damaged length must not take memory
+
+
+@dataclass(frozen=True, eq=False)
+class FontFile:
+    """One face of a font file.
+
+    family, style: as the file names itself. starts, ends, glyphs: the character ranges and the first glyph of each
+    (consecutive from there). advances: widths of glyphs in ems. ascent, descent: in ems, both positive.
+    outlines: False for a font of bitmaps, which cannot be drawn at any size.
+    """
+
+    path: str
+    family: str
+    style: str
+    ascent: float
+    descent: float
+    outlines: bool
+    codes: NDArray[np.int64] = field(repr=False)
+    glyphs: NDArray[np.int64] = field(repr=False)
+    advances: NDArray[np.float64] = field(repr=False)
+
+    def has(self, char: str) -> bool:
+        """Whether the font has a glyph for this character."""
+        return self._place(ord(char)) >= 0
+
+    def advance(self, char: str) -> float:
+        """Width of a character in ems; 0 for one that the font does not have."""
+        place = self._place(ord(char))
+        if place < 0:
+            return 0.0
+        return float(self.advances[min(int(self.glyphs[place]), len(self.advances) - 1)])
+
+    def _place(self, code: int) -> int:
+        at = int(np.searchsorted(self.codes, code))
+        return at if at < len(self.codes) and self.codes[at] == code else -1
+
+
+@cache
+def read_font(path: str) -> FontFile:
+    """The first face of a .ttf, .otf or .ttc file. Raises InputError if it is not one or is damaged."""
+    try:
+        with Path(path).open("rb") as file:
+            return _read(path, file)
+    except OSError as error:
+        raise InputError(f"cannot read font {Path(path).name}: {error.strerror or error}") from None
+    except (ValueError, IndexError, OverflowError) as error:
+        raise InputError(f"{Path(path).name} is not a TrueType or OpenType font: {error}") from None
+
+
+def default_font(bold: bool = False) -> FontFile:
+    """DejaVu Sans as matplotlib ships it, found without importing matplotlib."""
+    return read_font(str(_shipped() / ("DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf")))
+
+
+def find_font(wanted: str) -> tuple[FontFile, FontFile]:
+    """A font by file or by family name -> (regular, bold); bold is the regular one again if there is no bold file.
+
+    Raises SelectionError for a family that is not installed, InputError for a file that is not a font.
+    """
+    if not wanted or wanted == DEFAULT:
+        return default_font(), default_font(bold=True)
+    if wanted.lower().endswith(_ENDINGS) or os.sep in wanted:
+        font = read_font(wanted)
+        if not font.outlines or not len(font.codes):
+            raise InputError(f"font {Path(wanted).name} has no outlines that can be drawn")
+        return font, font
+    faces = {font.style.lower(): font for font in _installed() if font.family.lower() == wanted.lower()}
+    for style in ("regular", "book", "roman", "normal", "medium", *faces):
+        if style in faces:
+            return faces[style], faces.get("bold", faces[style])
+    raise SelectionError(f"font {wanted!r} is not installed", "name an installed family, or a .ttf or .otf file")
+
+
+def fallback_fonts(missing: Iterable[str]) -> list[FontFile]:
+    """Installed fonts that between them have as many of the `missing` characters as can be had, best first."""
+    left, found = set(missing), []
+    for path in _paths():
+        if not left:
+            break
+        try:
+            font = read_font(path)
+        except InputError:
+            continue
+        here = {char for char in left if font.has(char)} if font.outlines else set()
+        if here:
+            found.append(font)
+            left -= here
+    return found
+
+
+def folders() -> list[Path]:
+    """Where fonts are installed on this system, and matplotlib's own."""
+    home = Path.home() if os.environ.get("HOME") or os.name == "nt" else Path("/")
+    if sys.platform == "darwin":
+        places = [Path("/System/Library/Fonts"), Path("/Library/Fonts"), home / "Library/Fonts"]
+    elif os.name == "nt":
+        places = [
+            Path(os.environ.get("WINDIR", r"C:\Windows")) / "Fonts",
+            Path(os.environ.get("LOCALAPPDATA", home)) / r"Microsoft\Windows\Fonts",
+        ]
+    else:
+        data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local/share")
+        places = [Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), data / "fonts", home / ".fonts"]
+    return [place for place in (*places, _shipped()) if place.is_dir()]
+
+
+@cache
+def _shipped() -> Path:
+    spec = find_spec("matplotlib")
+    if spec is None or spec.origin is None:
+        raise InputError("matplotlib is not installed: its fonts cannot be found", "pip install matplotlib")
+    return Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf"
+
+
+def _paths() -> list[str]:
+    """Every installed font file: plain sans serifs first, so that a fallback looks like the rest."""
+    found = {
+        str(Path(folder) / name)
+        for place in folders()
+        for folder, _, names in os.walk(place)
+        for name in names
+        if name.lower().endswith(_ENDINGS) and not name.startswith("LastResort")
+    }
+    return sorted(found, key=lambda path: (_oddness(Path(path).stem), Path(path).name, path))
+
+
+def _oddness(stem: str) -> tuple[bool, ...]:
+    name = stem.lower()
+    odd = ("bold", "italic", "oblique", "thin", "light", "black", "condensed", "medium", "mono", "serif", "display")
+    return (
+        any(word in name for word in odd[:4]),
+        any(word in name for word in odd[4:]),
+        "regular" not in name,
+        not name.startswith("noto"),
+        "symbol" in name or "emoji" in name,
+    )
+
+
+def _installed() -> list[FontFile]:
+    fonts = []
+    for path in _paths():
+        try:
+            font = read_font(path)
+        except InputError:
+            continue
+        if font.outlines and len(font.codes):
+            fonts.append(font)
+    return fonts
+
+
+def _read(path: str, file: BinaryIO) -> FontFile:
+    tables = _tables(file)
+    head, hhea = _table(file, tables, b"head"), _table(file, tables, b"hhea")
+    em = int.from_bytes(head[18:20], "big")
+    if not 16 <= em <= 16384:
+        raise ValueError(f"{em} units to the em")
+    ascent, descent = (int.from_bytes(hhea[i : i + 2], "big", signed=True) / em for i in (4, 6))
+    count = int.from_bytes(hhea[34:36], "big")
+    metrics = np.frombuffer(_table(file, tables, b"hmtx"), ">u2")[: 2 * count : 2]
+    if not len(metrics):
+        raise ValueError("no glyph widths")
+    codes, glyphs = _characters(_table(file, tables, b"cmap"))
+    names = _names(_table(file, tables, b"name"))
+    return FontFile(
+        path=path,
+        family=names.get(16) or names.get(1) or Path(path).stem,
+        style=names.get(17) or names.get(2) or "Regular",
+        ascent=ascent,
+        descent=-descent,
+        outlines=any(kind in tables for kind in (b"glyf", b"CFF ", b"CFF2")),
+        codes=codes,
+        glyphs=glyphs,
+        advances=metrics / em,
+    )
+
+
+def _tables(file: BinaryIO) -> dict[bytes, tuple[int, int]]:
+    """Offset and length of each table; of the first face in a collection."""
+    start = file.read(12)
+    if start[:4] == b"ttcf":
+        first = int.from_bytes(file.read(4), "big")
+        file.seek(first)
+        start = file.read(12)
+    if start[:4] not in (b"\0\1\0\0", b"OTTO", b"true"):
+        raise ValueError("unknown signature")
+    entries = file.read(16 * int.from_bytes(start[4:6], "big"))
+    return {
+        entries[i : i + 4]: (int.from_bytes(entries[i + 8 : i + 12], "big"), int.from_bytes(entries[i + 12 : i + 16], "big"))
+        for i in range(0, len(entries) - 15, 16)
+    }
+
+
+def _table(file: BinaryIO, tables: dict[bytes, tuple[int, int]], name: bytes) -> bytes:
+    if name not in tables:
+        raise ValueError(f"no {name.decode()} table")
+    offset, length = tables[name]
+    if length > _LARGEST_TABLE:
+        raise ValueError(f"a {name.decode()} table of {length} bytes")
+    file.seek(offset)
+    data = file.read(length)
+    if len(data) < length:
+        raise ValueError(f"cut off in its {name.decode()} table")
+    return data
+
+
+def _characters(cmap: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Sorted character codes and their glyphs, from the widest Unicode subtable."""
+    best, at = 0, -1
+    for i in range(int.from_bytes(cmap[2:4], "big")):
+        entry = cmap[4 + 8 * i : 12 + 8 * i]
+        kind = (int.from_bytes(entry[0:2], "big"), int.from_bytes(entry[2:4], "big"))
+        offset = int.from_bytes(entry[4:8], "big")
+        form = int.from_bytes(cmap[offset : offset + 2], "big")
+        rank = (form == 12) * 2 + (form == 4) if kind in ((0, 3), (0, 4), (0, 6), (3, 1), (3, 10)) else 0
+        if rank > best:
+            best, at = rank, offset
+    if at < 0:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    starts, ends, firsts, singles = _segments_wide(cmap[at:]) if best == 2 else _segments(cmap[at:])
+    if (ends < starts).any() or (ends > 0x10FFFF).any() or (ends - starts + 1).sum() > 0x110000:
+        raise ValueError("character ranges out of order")
+    sizes = ends - starts + 1
+    owner = np.repeat(np.arange(len(starts)), sizes)
+    codes = np.arange(len(owner)) - np.repeat(np.cumsum(sizes) - sizes, sizes) + starts[owner]
+    glyphs = singles(codes, owner) if singles is not None else firsts[owner] + codes - starts[owner]
+    order = np.argsort(codes, kind="stable")
+    order = order[glyphs[order] > 0]
+    return codes[order], glyphs[order]
+
+
+def _segments_wide(table: bytes):  # type: ignore[no-untyped-def]
+    """cmap format 12: groups of (first character, last character, first glyph)."""
+    count = int.from_bytes(table[12:16], "big")
+    if 16 + 12 * count > len(table):
+        raise ValueError("cut off in its character groups")
+    groups = np.frombuffer(table, ">u4", 3 * count, 16).reshape(-1, 3).astype(np.int64)
+    return groups[:, 0], groups[:, 1], groups[:, 2], None
+
+
+def _segments(table: bytes):  # type: ignore[no-untyped-def]
+    """cmap format 4: segments with a delta, or with a place in a list of glyphs."""
+    count = int.from_bytes(table[6:8], "big") // 2
+    words = np.frombuffer(table[: len(table) // 2 * 2], ">u2").astype(np.int64)
+    ends, starts = words[7 : 7 + count], words[8 + count : 8 + 2 * count]
+    deltas, offsets = words[8 + 2 * count : 8 + 3 * count], words[8 + 3 * count : 8 + 4 * count]
+    if len(offsets) < count:
+        raise ValueError("cut off in its character segments")
+
+    def glyph(codes, owner):  # type: ignore[no-untyped-def]
+        place = 8 + 3 * count + owner + offsets[owner] // 2 + codes - starts[owner]
+        listed = words[np.clip(place, 0, len(words) - 1)]
+        listed = np.where(listed > 0, (listed + deltas[owner]) % 65536, 0)
+        found = np.where(offsets[owner] == 0, (codes + deltas[owner]) % 65536, listed)
+        return np.where(codes == 0xFFFF, 0, found)
+
+    return starts, ends, None, glyph
+
+
+def _names(table: bytes) -> dict[int, str]:
+    """The file's English (or first) names by number: 1 and 16 family, 2 and 17 style."""
+    count, base = int.from_bytes(table[2:4], "big"), int.from_bytes(table[4:6], "big")
+    found: dict[int, str] = {}
+    for i in range(count):
+        platform, _, language, number, length, offset = np.frombuffer(table, ">u2", 6, 6 + 12 * i).tolist()
+        if number not in (1, 2, 16, 17) or platform not in (0, 1, 3):
+            continue
+        raw = table[base + offset : base + offset + length]
+        text = raw.decode("mac_roman" if platform == 1 else "utf-16-be", errors="replace")
+        if number not in found or (platform == 3 and language == 0x409):
+            found[number] = text
+    return found

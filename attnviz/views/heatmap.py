@@ -1,0 +1,420 @@
+"""The heatmap: one panel a head, rows are queries from top to bottom, columns are keys."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from attnviz.errors import InputError, SelectionError, one_of
+from attnviz.views import wording
+from attnviz.views.figure import Figure, MapPanel, Scale
+from attnviz.views.layout import SMALLEST, Request
+from attnviz.views.measure import LOST, Typeface, one_line, printable, typeface
+from attnviz.views.placing import Placed, arrange
+from attnviz.views.scale import LOG_SPAN, check_cmap, check_scale, round_up
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from attnviz.attention import Attention
+
+_SIDE = 12_000  # pixels a picture may be wide or high: beyond it few programs open one
+_PIXELS = 100_000_000
+_PRINTED = 4000  # numbers in cells, over all panels: more are texture, and take seconds
+
+
+@dataclass(frozen=True)
+class _Maps:
+    """The matrices to be drawn, in reading order, and what their axes are."""
+
+    values: list[NDArray[np.float32]]
+    hidden: list[NDArray[np.bool_] | None]
+    headings: list[str]
+    places: list[tuple[int | None, int | None]]
+    row_labels: list[str]
+    col_labels: list[str]
+    row_axis: str
+    one_row: str
+    marks: tuple[tuple[int, int], ...]
+    splits: tuple[tuple[int, ...], tuple[int, ...]]
+    layers: tuple[str, ...] = ()
+    pooled: int = 1
+
+
+def heatmap(
+    attention: Attention,
+    *,
+    scale: str = "linear",
+    vmax: float | str | None = None,
+    cmap: str = "viridis",
+    width: float | None = None,
+    height: float | None = None,
+    font: str | None = None,
+    font_size: float | None = None,
+    title: str | None = None,
+    marks: Sequence[tuple[int, int]] = (),
+    bare: bool = False,
+    decimals: int = 2,
+    dpi: float | None = None,
+    svg_text: str = "keep",
+    query: int | None = None,
+    name: str | None = None,
+    meta: Mapping[str, str] | None = None,
+) -> Figure:
+    """Attention as a Figure: a panel a head; rows of panels are layers if there are several.
+
+    Args:
+        scale: linear | sqrt | log | row (each row by its own largest weight).
+        vmax: the weight that has the last colour; None: a round number above all; "auto": one above all weights
+            outside the first column, for models whose first token takes half of every row.
+        cmap: viridis, cividis, magma, inferno, plasma, Greys or Blues; `_r` at its end turns it round.
+        width, height: inches; what is not given is chosen.
+        font: an installed family or a font file; font_size: points, the largest size of a token label.
+        title: instead of model, layer and head.
+        marks: (query, key) pairs of indices whose cells are outlined.
+        bare: only the panels with their labels; the rest is in the Figure's caption.
+        decimals: of the numbers in the cells; 0 prints none.
+        dpi: pixels to the inch of a PNG.
+        svg_text: keep | paths.
+        query: show this query alone: one panel a layer, one row a head.
+        name: what to call the model. meta: what made the picture, kept in the file.
+
+    Raises:
+        SelectionError: an option's value is not there or not possible. InputError: weights that are not finite.
+    """
+    check_scale(scale)
+    cmap = check_cmap(cmap)
+    _check(attention, width, height, font_size, decimals, dpi, svg_text, marks, query)
+    maps = _one_query(attention, query, marks) if query is not None else _all_queries(attention, marks)
+    maps = _thin(maps, width, height, dpi)
+    limits = _scale(maps, scale, vmax, cmap)
+    above = 0 if scale == "row" else int(sum((values > limits.high * (1 + 1e-6)).sum() for values in maps.values))
+    over = wording.over_note(above, limits.high, vmax == "auto")
+
+    sums = wording.row_sums(attention)
+    asked = attention.query_tokens[query] if query is not None else ""
+    heading = one_line(title) if title is not None else wording.title(attention, name or "", asked)
+    marked = [] if query is not None else list(marks)
+    below = wording.subtitles(attention, sums, len(maps.values), marked, maps.one_row)
+    remarks = wording.notes(attention, limits, sums, wording.hidden_reason(attention), over, maps.pooled, 0.0)
+    texts = [heading, *below, *remarks, *maps.row_labels, *maps.col_labels, "0123456789–·≥…" + LOST]
+    face = typeface(font, texts)
+    lost = wording.font_note(face)
+    request = _request(attention, maps, limits, face, above > 0, bare, width, height, font_size, dpi)
+
+    def lay_out(least: float) -> tuple[Placed, list[str]]:
+        said = wording.notes(attention, limits, sums, wording.hidden_reason(attention), over, maps.pooled, least)
+        said += ["lines part the two texts"] if any(maps.splits) else []
+        said += [lost] if lost else []
+        return arrange(request(heading, below, tuple(said))), said
+
+    placed, said = lay_out(0)
+    printed, size, least = _numbers(maps, limits, face, placed, decimals)
+    if least:  # printing numbers adds a note, which may cost the cells a little of their height
+        placed, said = lay_out(least)
+        printed, size, _ = _numbers(maps, limits, face, placed, decimals)
+    _check_pixels(placed)
+    panels = tuple(
+        MapPanel(
+            title=maps.headings[i],
+            values=maps.values[i],
+            hidden=maps.hidden[i],
+            row_labels=tuple(maps.row_labels),
+            col_labels=tuple(maps.col_labels),
+            box=placed.boxes[i],
+            cell_text=printed[i] if printed else (),
+            cell_size=size,
+            marks=maps.marks,
+            layer=maps.places[i][0],
+            head=maps.places[i][1],
+        )
+        for i in range(len(maps.values))
+    )
+    spoken = placed.sizes.remarks if not bare else tuple(said)
+    return Figure(
+        width=placed.width,
+        height=placed.height,
+        panels=panels,
+        scale=limits,
+        title=heading,
+        subtitle=placed.sizes.said,
+        caption=wording.caption(heading, below[0], limits, spoken),
+        notes=spoken,
+        labels=tuple(placed.labels),
+        lines=tuple(placed.lines),
+        bar=placed.bar,
+        bar_ticks=tuple(placed.bar_ticks),
+        face=face,
+        font=face.family,
+        font_size=placed.sizes.base,
+        dpi=placed.sizes.dpi,
+        svg_text=svg_text,
+        meta=_made_by(attention, name, meta),
+    )
+
+
+# --- what is drawn -------------------------------------------------------------------------------------------------
+
+
+def _all_queries(attention: Attention, marks: Sequence[tuple[int, int]]) -> _Maps:
+    n_layers, n_heads, n_query, n_key = attention.weights.shape
+    layered = n_layers > 1 and n_heads > 1
+    layers = attention.layers if n_layers == len(attention.layers) else (None,) * n_layers
+    heads = attention.heads if n_heads == len(attention.heads) else (None,) * n_heads
+    headings, places = [], []
+    for layer in layers:
+        for head in heads:
+            places.append((layer, head))
+            one = f"layer {layer}" if n_layers > 1 and n_heads == 1 else f"head {head}"
+            headings.append(one if n_layers * n_heads > 1 else "")
+    return _Maps(
+        values=[attention.weights[i, j] for i in range(n_layers) for j in range(n_heads)],
+        hidden=[_hidden(attention, i) for i in range(n_layers) for _ in range(n_heads)],
+        headings=headings,
+        places=places,
+        row_labels=[printable(text) for text in attention.query_tokens],
+        col_labels=[printable(text) for text in attention.key_tokens],
+        row_axis="query",
+        one_row="one query's",
+        marks=tuple(marks),
+        splits=(_splits(attention.query_segments), _splits(attention.key_segments)),
+        layers=tuple(f"layer {layer}" for layer in layers) if layered else (),
+    )
+
+
+def _one_query(attention: Attention, query: int, marks: Sequence[tuple[int, int]]) -> _Maps:
+    """One query's rows: a panel a layer, a row a head; with one head, one panel with a row a layer."""
+    n_layers, n_heads = attention.weights.shape[:2]
+    rows = attention.weights[:, :, query]
+    layers = attention.layers if n_layers == len(attention.layers) else (None,) * n_layers
+    heads = attention.heads if n_heads == len(attention.heads) else (None,) * n_heads
+    by_layer = n_heads == 1 and n_layers > 1
+    hidden: list[NDArray[np.bool_] | None] = []
+    for i in range(n_layers):
+        grey = _hidden(attention, i)
+        hidden.append(None if grey is None else np.repeat(grey[query : query + 1], n_heads, 0))
+    if by_layer:
+        known = [grey for grey in hidden if grey is not None]
+        hidden = [np.concatenate(known) if known else None]
+    names = [f"layer {i}" for i in layers] if by_layer else [f"head {i}" if i is not None else "mean" for i in heads]
+    count = len(names)
+    return _Maps(
+        values=[rows[:, 0]] if by_layer else list(rows),
+        hidden=hidden,
+        headings=[""] if n_layers == 1 or by_layer else [f"layer {i}" for i in layers],
+        places=[(None, heads[0])] if by_layer else [(layer, None) for layer in layers],
+        row_labels=names,
+        col_labels=[printable(text) for text in attention.key_tokens],
+        row_axis="",
+        one_row="one layer's" if by_layer else "one head's",
+        marks=tuple((i, key) for asked, key in marks if asked == query for i in range(count)),
+        splits=((), _splits(attention.key_segments)),
+    )
+
+
+def _hidden(attention: Attention, layer: int) -> NDArray[np.bool_] | None:
+    if attention.mask is None:
+        return None
+    allowed = attention.mask[layer if attention.mask.shape[0] > 1 else 0]
+    return None if allowed.all() else ~allowed
+
+
+def _splits(segments: Sequence[int]) -> tuple[int, ...]:
+    """Places where a second text begins. Segments that come and go (some models mark [SEP] so) part nothing."""
+    places = tuple(i for i in range(1, len(segments)) if segments[i] != segments[i - 1])
+    return places if len(places) <= 2 else ()
+
+
+def _thin(maps: _Maps, width: float | None, height: float | None, dpi: float | None) -> _Maps:
+    """The same maps with neighbouring cells drawn as their largest, if a cell would be smaller than a pixel."""
+    across, down = _grid(maps, width)
+    longest = max(maps.values[0].shape)
+    room = _SIDE * 0.8 / max(across, down)
+    for inches, count in ((width, across), (height, down)):
+        if inches is not None:
+            room = min(room, inches / count * min(dpi or 600.0, 1200.0) * 0.8)
+    room = min(room, math.sqrt(_PIXELS * 0.6 / (across * down)))
+    k = math.ceil(longest / max(room, 1.0))
+    if k <= 1:
+        return maps
+    shape = maps.values[0].shape
+
+    def pooled(values: NDArray, worst: float) -> NDArray:
+        padded = np.full([math.ceil(side / k) * k for side in shape], worst, values.dtype)
+        padded[: shape[0], : shape[1]] = values
+        blocks = padded.reshape(padded.shape[0] // k, k, padded.shape[1] // k, k)
+        return blocks.all((1, 3)) if values.dtype == bool else blocks.max((1, 3))
+
+    return _Maps(
+        values=[pooled(values, -np.inf) for values in maps.values],
+        hidden=[None if grey is None else pooled(grey, True) for grey in maps.hidden],
+        headings=maps.headings,
+        places=maps.places,
+        row_labels=maps.row_labels[::k],
+        col_labels=maps.col_labels[::k],
+        row_axis=maps.row_axis,
+        one_row=maps.one_row,
+        marks=tuple((i // k, j // k) for i, j in maps.marks),
+        splits=(tuple(i // k for i in maps.splits[0]), tuple(i // k for i in maps.splits[1])),
+        layers=maps.layers,
+        pooled=k,
+    )
+
+
+def _grid(maps: _Maps, width: float | None) -> tuple[int, int]:
+    """Panels abreast and stacked: heads abreast if rows are layers, else as near to 4:3 as the panels allow.
+
+    A picture for a column of a paper is rather higher than wide.
+    """
+    count = len(maps.values)
+    if maps.layers:
+        return count // len(maps.layers), len(maps.layers)
+    rows, cols = maps.values[0].shape
+    target = 4 / 3 if width is None or width > 4 else 0.85
+
+    def misfit(abreast: int) -> tuple[float, float]:
+        stacked = math.ceil(count / abreast)
+        shape = abreast * (cols + 0.1 * max(rows, cols)) / (stacked * (rows + 0.25 * max(rows, cols)))
+        empty = abreast * stacked - count
+        return abs(math.log(shape / target)) + 1.5 * empty / (abreast * stacked), abreast
+
+    best = min(range(1, count + 1), key=misfit)
+    return best, math.ceil(count / best)
+
+
+# --- scale and numbers ---------------------------------------------------------------------------------------------
+
+
+def _scale(maps: _Maps, kind: str, vmax: float | str | None, cmap: str) -> Scale:
+    if kind == "row":
+        if vmax is not None:
+            raise SelectionError("vmax has no meaning with scale row: each row has a largest weight of its own")
+        return Scale("row", 0.0, 1.0, cmap, "share of the row's largest")
+    if isinstance(vmax, str):
+        if vmax != "auto":
+            raise SelectionError(f"vmax must be a number above 0, or auto; got {vmax!r}")
+        parts = [values[:, 1:] if values.shape[1] > 1 else values for values in maps.values]
+        high = round_up(max(float(part.max(initial=0.0)) for part in parts))
+    elif vmax is None:
+        high = round_up(max(float(values.max(initial=0.0)) for values in maps.values))
+    else:
+        high = float(vmax)
+        if not (math.isfinite(high) and high > 0):
+            raise SelectionError(f"vmax must be a number above 0, or auto; got {vmax!r}")
+    return Scale(kind, high / LOG_SPAN if kind == "log" else 0.0, high, cmap)
+
+
+def _numbers(
+    maps: _Maps, scale: Scale, face: Typeface, placed: Placed, decimals: int
+) -> tuple[list[tuple[tuple[str, ...], ...]], float, float]:
+    """Texts [panel][row][column] for the cells, their size, and the smallest number printed; [] if they do not fit."""
+    sizes = placed.sizes
+    if decimals == 0 or placed.sizes.cell_width < 6:
+        return [], 0.0, 0.0
+    widest = face.width("." + "0" * decimals, 1.0)
+    size = min(0.74 * sizes.cell_width / widest, 0.55 * sizes.cell_height, 0.9 * sizes.base)
+    least = max(10.0**-decimals, round_up(0.045 * scale.high))
+    count = sum(int((values >= least).sum()) for values in maps.values)
+    if size < 1.1 * SMALLEST or count > _PRINTED:
+        return [], 0.0, 0.0
+    left_out = any(bool(((values < least) & (values > 0)).any()) for values in maps.values)
+    printed = [
+        tuple(tuple(_short(value, decimals) if value >= least else "" for value in row) for row in values.tolist())
+        for values in maps.values
+    ]
+    return printed, size, least if left_out else 0.0
+
+
+def _short(value: float, decimals: int) -> str:
+    """.64 for 0.64; 1 for 1.00: a cell has no room for what everyone knows."""
+    text = f"{value:.{decimals}f}"
+    return "1" if text == f"{1:.{decimals}f}" else text.removeprefix("0")
+
+
+# --- the request ---------------------------------------------------------------------------------------------------
+
+
+def _request(attention, maps, limits, face, over, bare, width, height, font_size, dpi):  # type: ignore[no-untyped-def]
+    def build(title: str, subtitles: tuple[str, ...], notes: tuple[str, ...]) -> Request:
+        rows, cols = maps.values[0].shape
+        return Request(
+            rows=rows,
+            cols=cols,
+            headings=tuple(maps.headings),
+            per_row=_grid(maps, width)[0],
+            row_labels=tuple(maps.row_labels),
+            col_labels=tuple(maps.col_labels),
+            face=face,
+            layers=maps.layers,
+            row_axis=maps.row_axis,
+            title=title,
+            subtitles=subtitles,
+            notes=notes,
+            scale=limits,
+            bar_over=over,
+            bare=bare,
+            width=None if width is None else width * 72.0,
+            height=None if height is None else height * 72.0,
+            font_size=font_size,
+            dpi=dpi,
+            bold_rows=frozenset(row for row, _ in maps.marks) if maps.row_axis else frozenset(),
+            bold_cols=frozenset(col for _, col in maps.marks),
+            splits=maps.splits,
+        )
+
+    return build
+
+
+def _check(  # one line a rule
+    attention: Attention,
+    width: float | None,
+    height: float | None,
+    font_size: float | None,
+    decimals: int,
+    dpi: float | None,
+    svg_text: str,
+    marks: Sequence[tuple[int, int]],
+    query: int | None,
+) -> None:
+    n_layers, n_heads, n_query, n_key = attention.weights.shape
+    if not n_layers or not n_heads or not n_query or not n_key:
+        raise InputError(f"nothing to draw: weights are {list(attention.weights.shape)}")
+    if not np.isfinite(attention.weights.sum(dtype=np.float64)):
+        raise InputError("weights are not finite numbers: they hold NaN or infinity")
+    for what, value, low, high in (
+        ("width", width, 0.5, 100),
+        ("height", height, 0.5, 100),
+        ("font size", font_size, 1, 72),
+        ("dpi", dpi, 20, 2400),
+        ("decimals", decimals, 0, 6),
+    ):
+        if value is not None and not low <= value <= high:
+            raise SelectionError(f"{what} must be from {low} to {high}; got {value}")
+    if svg_text not in ("keep", "paths"):
+        raise SelectionError(one_of("svg text", svg_text, ("keep", "paths")))
+    if query is not None and not 0 <= query < n_query:
+        raise SelectionError(f"query must be an index from 0 to {n_query - 1}; got {query}")
+    for i, j in marks:
+        if not (0 <= i < n_query and 0 <= j < n_key):
+            raise SelectionError(f"a mark must be within {n_query} queries and {n_key} keys; got {i}:{j}")
+
+
+def _check_pixels(placed: Placed) -> None:
+    across, down = (side / 72 * placed.sizes.dpi for side in (placed.width, placed.height))
+    if max(across, down) > 4 * _SIDE or across * down > 2 * _PIXELS:
+        raise SelectionError(
+            f"a picture of {across:,.0f} x {down:,.0f} pixels is too large", "choose a lower dpi or a smaller size"
+        )
+
+
+def _made_by(attention: Attention, name: str | None, meta: Mapping[str, str] | None) -> dict[str, str]:
+    from attnviz import __version__
+
+    found = {"model": name or attention.model}
+    found |= {key: str(attention.meta[key]) for key in ("digest", "seed") if attention.meta.get(key) is not None}
+    found["version"] = f"attnviz {__version__}"
+    return {key: value for key, value in {**found, **(meta or {})}.items() if value}

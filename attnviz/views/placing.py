@@ -1,0 +1,171 @@
+"""Where everything stands, once its size is settled: boxes for the panels, points for every label and line."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from attnviz.views.figure import Box, Label, Line
+from attnviz.views.layout import LINE, PITCH, Request, Sizes, bar_ticks, bar_width, settle, tick_size, tick_texts
+from attnviz.views.measure import ASCENT, MIDDLE, tallness
+
+
+@dataclass
+class Placed:
+    """A finished layout: the figure's size, a box a panel, and all that stands beside them."""
+
+    width: float
+    height: float
+    sizes: Sizes
+    boxes: list[Box] = field(default_factory=list)
+    bar: Box | None = None
+    bar_ticks: list[tuple[float, float]] = field(default_factory=list)
+    labels: list[Label] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
+
+
+def arrange(request: Request) -> Placed:
+    """Places everything. Raises SelectionError if the width or height asked for leaves no room for the cells."""
+    sizes = settle(request)
+    wide, high = sizes.cell_width * request.cols, sizes.cell_height * request.rows
+    stacked = request.panel_rows
+    across = request.per_row * wide + (request.per_row - 1) * sizes.gap_x
+    down = stacked * high + (stacked - 1) * sizes.gap_y
+    pixel = 72.0 / sizes.dpi
+    height = request.height or math.ceil((sizes.top + down + sizes.under + sizes.foot) / pixel - 1e-6) * pixel
+    spare = max(0.0, sizes.width - sizes.left - across - sizes.right) if request.width else 0.0
+    gap_x = sizes.gap_x + (min(spare / (request.per_row - 1), sizes.gap_x) if request.per_row > 1 else 0.0)
+    placed = Placed(sizes.width, height, sizes)
+    for i in range(len(request.headings)):
+        row, col = divmod(i, request.per_row)
+        x, y = sizes.left + col * (wide + gap_x), sizes.top + row * (high + sizes.gap_y)
+        # edges on whole pixels, counted from the bottom left as a canvas counts them
+        placed.boxes.append(Box(round(x / pixel) * pixel, height - round((height - y) / pixel) * pixel, wide, high))
+    _titles(request, placed)
+    _headings(request, placed)
+    _tokens(request, placed)
+    _axes(request, placed)
+    _splits(request, placed)
+    if not request.bare:
+        _bar(request, placed)
+    return placed
+
+
+def _titles(request: Request, placed: Placed) -> None:
+    sizes = placed.sizes
+    x, y = sizes.text_x, sizes.margin
+    for text in sizes.title:
+        baseline = y + (LINE - 0.25) * sizes.title_size
+        placed.labels.append(Label(text, x, baseline, sizes.title_size, weight="bold", role="title"))
+        y += LINE * sizes.title_size
+    for text in sizes.subtitle:
+        placed.labels.append(Label(text, x, y + 0.95 * sizes.base, sizes.base, tone="soft", role="subtitle"))
+        y += LINE * sizes.base
+    last = len(sizes.notes)
+    for i, text in enumerate(sizes.notes):
+        baseline = placed.height - sizes.margin - (last - 1 - i) * LINE * sizes.note_size - 0.27 * sizes.note_size
+        placed.labels.append(Label(text, sizes.text_x, baseline, sizes.note_size, tone="soft", role="note"))
+
+
+def _headings(request: Request, placed: Placed) -> None:
+    sizes = placed.sizes
+    for i, (text, box) in enumerate(zip(sizes.headings, placed.boxes, strict=True)):
+        if not text or (request.layers and i >= request.per_row):
+            continue
+        y = box.y - 0.48 * sizes.heading_size
+        if request.layers:
+            middle = box.x + box.width / 2
+            placed.labels.append(Label(text, middle, y, sizes.heading_size, "center", tone="soft", role="heading"))
+        else:
+            placed.labels.append(Label(text, box.x, y, sizes.heading_size, tone="soft", role="heading"))
+    for text, box in zip(sizes.layer_names, placed.boxes[:: request.per_row], strict=bool(request.layers)):
+        if text:
+            x = sizes.margin + 1.35 * sizes.base + ASCENT * sizes.layer_size
+            y = box.y + box.height / 2
+            placed.labels.append(Label(text, x, y, sizes.layer_size, "center", 90, tone="soft", role="heading"))
+
+
+def _tokens(request: Request, placed: Placed) -> None:
+    """Token labels of the outer panels: rows beside the first column, columns below the lowest panel of each."""
+    sizes, per_row, count = placed.sizes, request.per_row, len(placed.boxes)
+    for panel in range(0, count, per_row):
+        box = placed.boxes[panel]
+        for i in _kept(request, sizes, "row", panel + per_row < count):
+            y = box.y + (i + 0.5) * sizes.cell_height + MIDDLE * sizes.row_size
+            place = (box.x - 0.5 * sizes.base, y, sizes.row_size)
+            placed.labels.append(Label(sizes.row_text[i], *place, "right", 0, request.bold("row", i), role="row"))
+    for panel in range(max(0, count - per_row), count):
+        box = placed.boxes[panel]
+        top = box.y + box.height + 0.5 * sizes.base
+        for i in _kept(request, sizes, "col", panel + 1 < count):
+            x = box.x + (i + 0.5) * sizes.cell_width
+            weight = request.bold("col", i)
+            if sizes.upright:
+                x += MIDDLE * sizes.col_size
+                label = Label(sizes.col_text[i], x, top, sizes.col_size, "right", 90, weight, role="column")
+            else:
+                y = top + (tallness(request.col_labels)[0] - 0.1) * sizes.col_size
+                label = Label(sizes.col_text[i], x, y, sizes.col_size, "center", 0, weight, role="column")
+            placed.labels.append(label)
+
+
+def _kept(request: Request, sizes: Sizes, axis: str, followed: bool) -> list[int]:
+    """Which labels are drawn; the last goes if the first label of the next panel would touch it."""
+    texts, step, size = (
+        (sizes.row_text, sizes.row_step, sizes.row_size)
+        if axis == "row"
+        else (sizes.col_text, sizes.col_step, sizes.col_size)
+    )
+    cell, gap = (sizes.cell_height, sizes.gap_y) if axis == "row" else (sizes.cell_width, sizes.gap_x)
+    room = PITCH * sum(tallness(texts)) * size
+    return [
+        i for i, text in enumerate(texts) if text and (step == 1 or not followed or (len(texts) - i) * cell + gap >= room)
+    ]
+
+
+def _axes(request: Request, placed: Placed) -> None:
+    """The names of the two axes, once a figure."""
+    sizes, boxes, base = placed.sizes, placed.boxes, placed.sizes.base
+    top, bottom = boxes[0].y, max(box.y + box.height for box in boxes)
+    left, right = boxes[0].x, max(box.x + box.width for box in boxes)
+    tone = {"tone": "soft", "role": "axis"}
+    if request.row_axis and request.face.width(request.row_axis, base) <= bottom - top + base:
+        x = sizes.margin + ASCENT * base
+        placed.labels.append(Label(request.row_axis, x, (top + bottom) / 2, base, "center", 90, **tone))
+    y = bottom + sizes.under - 0.24 * base
+    placed.labels.append(Label(request.col_axis, (left + right) / 2, y, base, "center", **tone))
+
+
+def _splits(request: Request, placed: Placed) -> None:
+    """Lines over the panels where one text ends and another begins."""
+    sizes = placed.sizes
+    rows, cols = request.splits
+    for box in placed.boxes:
+        for i in rows:
+            y = box.y + i * sizes.cell_height
+            placed.lines.append(Line(box.x, y, box.x + box.width, y, 0.8, "paper"))
+        for i in cols:
+            x = box.x + i * sizes.cell_width
+            placed.lines.append(Line(x, box.y, x, box.y + box.height, 0.8, "paper"))
+
+
+def _bar(request: Request, placed: Placed) -> None:
+    sizes, base, face = placed.sizes, placed.sizes.base, request.face
+    right = max(box.x + box.width for box in placed.boxes)
+    top, bottom = placed.boxes[0].y, max(box.y + box.height for box in placed.boxes)
+    high = min(bottom - top, max(placed.boxes[0].height, 18.0 * base))
+    high = max(high, min(8.0 * base, bottom - top + sizes.under - base))  # beside a strip of cells, longer than the strip
+    bar = placed.bar = Box(right + 0.9 * base, top, bar_width(sizes), high)
+    size, edge = tick_size(sizes), bar.x + bar.width
+    placed.bar_ticks = bar_ticks(request, high, size)
+    texts = tick_texts(request, placed.bar_ticks)
+    for text, (_, place) in zip(texts, placed.bar_ticks, strict=True):
+        y = bar.y + bar.height * (1 - place)
+        placed.lines.append(Line(edge, y, edge + 2.0, y, 0.6))
+        placed.labels.append(Label(text, edge + 4.0, y + 0.36 * size, size, role="tick"))
+    x = edge + 4.0 + max(face.width(text, size) for text in texts) + 1.25 * base
+    for text in (request.scale.label, "weight"):
+        if face.width(text, base) <= bar.height:
+            label = Label(text, x, bar.y + bar.height / 2, base, "center", 90, tone="soft", role="bar")
+            placed.labels.append(label)
+            break

@@ -1,0 +1,97 @@
+"""Which scales and colour maps there are, and round numbers for their limits and ticks."""
+
+from __future__ import annotations
+
+import math
+from difflib import get_close_matches
+
+from attnviz.errors import SelectionError, one_of
+
+SCALES = ("linear", "sqrt", "log", "row")
+SEQUENTIAL = ("viridis", "cividis", "magma", "inferno", "plasma", "Greys", "Blues")
+DIVERGING = ("RdBu", "PuOr", "BrBG", "coolwarm")
+RAINBOWS = frozenset(
+    "jet rainbow hsv gist_rainbow turbo nipy_spectral spectral gist_ncar prism flag brg gnuplot gnuplot2 cmrmap".split()
+)
+LOG_SPAN = 1000.0  # a log scale runs over three decades: below a thousandth of the largest weight nothing is to be read
+
+_ROUND = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+
+
+def check_scale(kind: str) -> str:
+    """The scale's name, or SelectionError."""
+    if kind not in SCALES:
+        raise SelectionError(one_of("scale", kind, SCALES))
+    return kind
+
+
+def check_cmap(name: str, signed: bool = False) -> str:
+    """The map's name as render.theme knows it, whatever its case; `_r` at its end turns a map round.
+
+    Raises SelectionError for a map that is not offered, and says why a rainbow is not.
+    """
+    offered = DIVERGING if signed else SEQUENTIAL
+    base, turned = (name[:-2], "_r") if name.lower().endswith("_r") else (name, "")
+    known = {offer.lower(): offer for offer in SEQUENTIAL + DIVERGING}
+    found = known.get(base.lower())
+    if found in offered:
+        return found + turned
+    if base.casefold() in RAINBOWS:
+        raise SelectionError(
+            f"cmap {name} is a rainbow: its brightness goes up and down, so it shows edges that the weights do not have",
+            f"one of {', '.join(offered)}",
+        )
+    if found is not None:
+        kind = "a sequential map for values from 0 up" if found in SEQUENTIAL else "a diverging map for signed values"
+        raise SelectionError(f"cmap {name} is {kind}, which these are not", f"one of {', '.join(offered)}")
+    close = get_close_matches(base.lower(), known, n=1)
+    hint = f"did you mean {known[close[0]]}?" if close else ""
+    raise SelectionError(one_of("cmap", name, offered), hint)
+
+
+def round_up(value: float) -> float:
+    """The next round number that is not below `value` (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8 times a power of ten)."""
+    if value <= 0 or not math.isfinite(value):
+        return 1.0
+    decade = 10.0 ** math.floor(math.log10(value))
+    for step in _ROUND:
+        if step * decade >= value * (1 - 1e-6):
+            return float(f"{step * decade:.6g}")
+    return 10.0 * decade
+
+
+def number(value: float) -> str:
+    """A short number for a scale: 0, 0.25, 0.001, 1."""
+    return f"{value:.3g}" if abs(value) >= 1e-4 or value == 0 else f"{value:.0e}".replace("e-0", "e-")
+
+
+def ticks(kind: str, low: float, high: float, most: int = 6) -> list[tuple[float, float]]:
+    """Where a colour bar is labelled: (value, place from 0 to 1), at most `most` of them (at least both ends)."""
+    if kind == "row":
+        low, high = 0.0, 1.0
+    if kind == "log":
+        return _log_ticks(low, high, most)
+    steps = [step * 10.0**e for e in range(-9, 10) for step in (1.0, 2.0, 2.5, 5.0)]
+    span = high - low
+    values = [low, high]
+    for step in steps:
+        count = span / step
+        if abs(count - round(count)) < 1e-6 and round(count) + 1 <= max(most, 2):
+            values = [low + i * step for i in range(round(count) + 1)]
+            break
+    places = [(value - low) / span for value in values]
+    if kind == "sqrt":
+        places = [math.sqrt(place) for place in places]
+    return [(float(f"{value:.6g}"), place) for value, place in zip(values, places, strict=True)]
+
+
+def _log_ticks(low: float, high: float, most: int) -> list[tuple[float, float]]:
+    first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
+    values = {low, high} | {10.0**e for e in range(first, last + 1)}
+    span = math.log(high / low)
+    found: list[tuple[float, float]] = []
+    for value in sorted(values, key=lambda v: (v not in (low, high), v)):  # the ends have the first claim to room
+        place = math.log(value / low) / span
+        if all(abs(place - other) >= 1 / max(most, 2) for _, other in found):
+            found.append((float(f"{value:.6g}"), place))
+    return sorted(found)

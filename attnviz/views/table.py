@@ -1,0 +1,120 @@
+"""Attention -> Figure for the terminal: the heatmap's numbers, limits and words, without a page's geometry."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from attnviz.errors import InputError, SelectionError
+from attnviz.views import wording
+from attnviz.views.figure import Box, Figure, MapPanel, Scale
+from attnviz.views.measure import one_line, printable
+from attnviz.views.scale import LOG_SPAN, check_cmap, check_scale, round_up
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from attnviz.attention import Attention
+
+NO_BOX = Box(0.0, 0.0, 0.0, 0.0)
+
+
+def table(
+    attention: Attention,
+    *,
+    scale: str = "linear",
+    vmax: float | str | None = None,
+    cmap: str = "viridis",
+    title: str | None = None,
+    marks: Sequence[tuple[int, int]] = (),
+) -> Figure:
+    """Attention as panels for a terminal, a panel a head, layer after layer.
+
+    Args:
+        scale, vmax, cmap: as for `attnviz.views.heatmap.heatmap`, with the same limits.
+        title: instead of model, layer and head.
+        marks: (query, key) pairs of indices to stress.
+
+    Raises:
+        SelectionError: an option's value is not there or not possible. InputError: there are no weights.
+    """
+    check_scale(scale)
+    n_layers, n_heads, n_query, _ = attention.weights.shape
+    if not attention.weights.size:
+        raise InputError(f"nothing to print: weights are {list(attention.weights.shape)}")
+    limits = _limits(attention.weights, scale, vmax, check_cmap(cmap))
+    layers = attention.layers if n_layers == len(attention.layers) else (None,)
+    heads = attention.heads if n_heads == len(attention.heads) else (None,)
+    row_labels = tuple(printable(text) for text in attention.query_tokens)
+    col_labels = tuple(printable(text) for text in attention.key_tokens)
+    panels = [
+        MapPanel(
+            title=f"{_named('layer', attention.layers, layer)}  {_named('head', attention.heads, head)}",
+            values=attention.weights[i, j],
+            hidden=_hidden(attention, i),
+            row_labels=row_labels,
+            col_labels=col_labels,
+            box=NO_BOX,
+            marks=tuple(marks),
+            layer=layer,
+            head=head,
+        )
+        for i, layer in enumerate(layers)
+        for j, head in enumerate(heads)
+    ]
+    asked = attention.query_tokens[0] if n_query == 1 else ""
+    heading = one_line(title) if title is not None else wording.title(attention, "", asked)
+    sums = wording.row_sums(attention)
+    below = wording.subtitles(attention, sums, len(panels), marks, "one query's")[0]
+    above = 0 if scale == "row" else int((attention.weights > limits.high * (1 + 1e-6)).sum())
+    over = wording.over_note(above, limits.high, vmax == "auto")
+    said = wording.notes(attention, limits, sums, "", over, 0, 0)
+    return Figure(
+        width=0.0,
+        height=0.0,
+        panels=tuple(panels),
+        scale=limits,
+        title=heading,
+        subtitle=below,
+        caption=wording.caption(heading, below, limits, said),
+        notes=tuple(said),
+    )
+
+
+def _limits(weights: NDArray[np.float32], kind: str, vmax: float | str | None, cmap: str) -> Scale:
+    """The heatmap's scale: a round number above all weights, or with "auto" above all outside the first column."""
+    if kind == "row":
+        if vmax is not None:
+            raise SelectionError("vmax has no meaning with scale row: each row has a largest weight of its own")
+        return Scale("row", 0.0, 1.0, cmap, "share of the row's largest")
+    if isinstance(vmax, str) and vmax != "auto":
+        raise SelectionError(f"vmax must be a number above 0, or auto; got {vmax!r}")
+    if isinstance(vmax, (int, float)):
+        high = float(vmax)
+        if not (math.isfinite(high) and high > 0):
+            raise SelectionError(f"vmax must be a number above 0, or auto; got {vmax!r}")
+    else:
+        shown = weights[..., 1:] if vmax == "auto" and weights.shape[-1] > 1 else weights
+        finite = shown[np.isfinite(shown)]
+        high = round_up(float(finite.max(initial=0.0)))
+    return Scale(kind, high / LOG_SPAN if kind == "log" else 0.0, high, cmap)
+
+
+def _hidden(attention: Attention, layer: int) -> NDArray[np.bool_] | None:
+    if attention.mask is None:
+        return None
+    allowed = attention.mask[layer if attention.mask.shape[0] > 1 else 0]
+    return None if allowed.all() else ~allowed
+
+
+def _named(what: str, indices: Sequence[int], index: int | None) -> str:
+    """`layer 3`; of a mean `layers 0-5 (mean)`, one word an entry, so that a pipe's header can be read."""
+    if index is not None:
+        return f"{what} {index}"
+    low, high = min(indices), max(indices)
+    if sorted(indices) == list(range(low, high + 1)):
+        return f"{what}s {low}-{high} (mean)"
+    return f"{what}s {','.join(map(str, indices))} (mean)"
