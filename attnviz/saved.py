@@ -53,19 +53,23 @@ def any_attention(
     key: str | None = None,
     labels: str | os.PathLike[str] | None = None,
     key_labels: str | os.PathLike[str] | None = None,
+    as_is: bool = False,
 ) -> tuple[Attention, list[str]]:
-    """Attention from our own file or from a foreign array, and remarks about it, each a line to be shown."""
+    """Attention from our own file or from a foreign array, and remarks about it, each a line to be shown.
+
+    as_is: numbers that cannot be attention (NaN, negative) are taken all the same, for a check to judge.
+    """
     place = _existing(path)
     if key is None and zipfile.is_zipfile(place):
         with _archive(place) as members:
-            ours = _ours(place.name, members) if _is_ours(members) else None
+            ours = _ours(place.name, members, as_is) if _is_ours(members) else None
         if ours is not None:
             if labels is None and key_labels is None:
                 return ours, []
             notes: list[str] = []
             queries, keys = _labels(len(ours.queries), len(ours.keys), labels, key_labels, notes)
             return replace(ours, queries=queries, keys=keys), notes
-    return foreign(place, key=key, labels=labels, key_labels=key_labels)
+    return foreign(place, key=key, labels=labels, key_labels=key_labels, as_is=as_is)
 
 
 def foreign(
@@ -74,12 +78,13 @@ def foreign(
     key: str | None = None,
     labels: str | os.PathLike[str] | None = None,
     key_labels: str | os.PathLike[str] | None = None,
+    as_is: bool = False,
 ) -> tuple[Attention, list[str]]:
     """Attention from a .npy or .npz of another program, and remarks about it.
 
     Shapes: [query, key], [head, query, key], [layer, head, query, key] or [layer, 1, head, query, key]; any real
     number type, in either byte order. labels, key_labels: text files with one token a line for queries and keys; the
-    labels serve for both where they fit both. Without them tokens are numbered.
+    labels serve for both where they fit both. Without them tokens are numbered. as_is: see `any_attention`.
 
     Raises InputError: not such a file; another shape; several arrays and no `key`; NaN, infinite or negative
     weights; labels that do not fit.
@@ -95,7 +100,7 @@ def foreign(
         array = _npy(place)
     weights = _four(place.name, array)
     n_layers, n_heads, n_query, n_key = weights.shape
-    notes = _checked(place.name, weights)
+    notes = [] if as_is else _checked(place.name, weights)
     queries, keys = _labels(n_query, n_key, labels, key_labels, notes)
     stream = key if key in STREAMS else "self"
     attention = Attention(
@@ -193,11 +198,11 @@ def _is_ours(members: dict[str, _Member]) -> bool:
     return {"meta", "weights", "query_tokens", "key_tokens"} <= members.keys() and members["meta"].dtype.kind == "U"
 
 
-def _ours(where: str, members: dict[str, _Member]) -> Attention:
+def _ours(where: str, members: dict[str, _Member], as_is: bool = False) -> Attention:
     meta = _read_meta(where, members["meta"])
     axes = [_axis(where, members, axis) for axis in ("query", "key")]
     weights = _array(where, members, "weights", "f", 4)
-    if not np.isfinite(weights).all():
+    if not as_is and not np.isfinite(weights).all():
         raise InputError(f"{where}: weights hold NaN or infinite numbers")
     layers, heads = (tuple(_array(where, members, name, "iu", 1).tolist()) for name in ("layers", "heads"))
     for name, found, length in (("layers", layers, weights.shape[0]), ("heads", heads, weights.shape[1])):

@@ -17,6 +17,8 @@ COMMANDS = {
     "tokens": "Show how the text is split: index, token, id, characters.",
     "inspect": "Show what is in a model: its configuration and every tensor.",
     "export": "Write attention as numbers: .npz, .json, .csv or .parquet.",
+    "check": "Say whether attention is sane: a model's on a text, or that in a file.",
+    "models": "List the families that attnviz knows, with their streams and positions.",
 }
 SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 

@@ -9,8 +9,9 @@ For head h, query i and key j (Vaswani 2017, eq. 1, with the additions that a Sp
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import cache
 from os import cpu_count
 from threading import Event
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ from attnviz.engine.spec import Spec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from threadpoolctl import ThreadpoolController
 
     from attnviz.engine.run import Tensors
 
@@ -131,8 +133,6 @@ def attend(layer: Layer, heads: Heads, collectors: Sequence[Collector]) -> Array
 
 def _run_threads(layer: Layer, heads: Heads, collectors: Sequence[Collector], out: Array | None) -> None:
     """One key-value head at a time, spread over the cores; the matrix library then keeps to one thread each."""
-    from threadpoolctl import threadpool_limits
-
     n_heads, _, _ = heads.q.shape
     group = n_heads // heads.k.shape[0]
     n_rows = max(8, TILE // (group * heads.k.shape[1]))
@@ -141,16 +141,28 @@ def _run_threads(layer: Layer, heads: Heads, collectors: Sequence[Collector], ou
     if out is None:
         parts = [p for p in parts if any(c.wants(layer.index, h) for c in collectors for h in p)]
     stop = Event()
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(min(len(parts), cpu_count() or 1) or 1) as pool:
-        jobs = [pool.submit(_run_heads, layer, heads, part, n_rows, collectors, out, stop) for part in parts]
+    with _matrix_library().limit(limits=1, user_api="blas"):
+        jobs = [_pool().submit(_run_heads, layer, heads, part, n_rows, collectors, out, stop) for part in parts]
         try:
             for job in jobs:
                 job.result()
         except BaseException:  # Ctrl-C too: the threads end with the tile they are at
             stop.set()
-            for job in jobs:
-                job.cancel()
+            wait([job for job in jobs if not job.cancel()])
             raise
+
+
+@cache
+def _matrix_library() -> ThreadpoolController:
+    """Finding the loaded libraries takes milliseconds: once a process is enough."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(cpu_count() or 1, "attention")
 
 
 def _run_heads(

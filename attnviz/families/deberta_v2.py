@@ -26,6 +26,9 @@ NAMES = {
     ),
 }
 
+# Of what is published, unlike keys left out.
+TYPICAL = {"relative_attention": True, "position_biased_input": False, "pos_att_type": "p2c|c2p"}
+
 
 def _relative(config: Config, norm: Norm, longest: int) -> Disentangled | None:
     kinds = config.raw("pos_att_type", [])

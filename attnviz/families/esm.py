@@ -16,6 +16,8 @@ NAMES = {
     **pairs({"norm1": "attention.LayerNorm", "norm2": "LayerNorm"}, "layers.{i}.", "encoder.layer.{i}."),
 }
 
+TYPICAL = {"position_embedding_type": "rotary"}  # of what is published, unlike keys left out
+
 
 def spec(config: Config) -> Spec:
     """EsmConfig."""

@@ -19,6 +19,8 @@ NAMES = {
     **{f"layers.{{i}}.{ours}.bias": f"b_{theirs}.{{i}}" for ours, theirs in _PARTS.items()},
 }
 
+TYPICAL = {"d_model": 64, "n_heads": 4, "width": 64, "n_layers": 1, "has": ["W_O"]}
+
 
 def spec(config: Config) -> Spec:
     """What the arrays of an .npz say; `width` is n_heads * d_head, `has` the names of the arrays that are there."""

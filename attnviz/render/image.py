@@ -25,7 +25,7 @@ from matplotlib.transforms import Affine2D
 
 from attnviz.errors import SelectionError, one_of
 from attnviz.render.png import encode
-from attnviz.render.theme import HIDDEN, PAPER, TONES, colour, is_dark, table
+from attnviz.render.theme import HIDDEN, PAPER, TONES, colour, is_dark, over, table
 from attnviz.views.figure import Box, Figure, Label, MapPanel, Scale
 from attnviz.views.fonts import FontFile
 from attnviz.views.measure import MIDDLE, Typeface, typeface
@@ -39,6 +39,7 @@ FORMATS = ("png", "svg", "pdf")
 VECTOR_SIDE = 64  # cells a side up to which a panel is drawn as shapes in SVG and PDF
 VECTOR_CELLS = 50_000  # and cells of all panels together: twelve heads of 64 tokens
 _LAP = 0.4  # points by which a shape runs under its right and lower neighbours, so that no seam shows between them
+_SQUARES = 8.0  # dots of a fine printer to a pixel of a picture, from which on it is drawn as a square
 _RASTER_DPI = 300.0  # an image in a PDF is at least this fine: some programs smooth a coarser one
 
 # What a matplotlibrc could change; pinned so that a picture is the same wherever it is drawn.
@@ -68,9 +69,13 @@ def draw(figure: Figure) -> Canvas:
     cells = sum(panel.values.size for panel in figure.panels)
     for panel in figure.panels:
         _panel(axes, panel, figure.scale, face, cells <= VECTOR_CELLS)
+    for image in figure.images:
+        axes.add_image(_placed(Photo(axes, image.picture, image.box, shapes=False), "picture"))
     if figure.bar is not None:
         steps = table(figure.scale.cmap)[::-1, None]  # highest at the top
-        axes.add_image(_cells(axes, steps, figure.bar, shapes=True, gid="bar"))
+        if any(panel.picture is not None for panel in figure.panels):
+            steps = over(np.full_like(steps, 128), steps)
+        axes.add_image(_placed(Cells(axes, steps, figure.bar, shapes=True), "bar"))
     for line in figure.lines:
         drawn = Line2D(
             [line.x0, line.x1], [line.y0, line.y1], linewidth=line.width, color=TONES[line.tone], solid_capstyle="butt"
@@ -118,14 +123,28 @@ class Cells(AxesImage):
         """Each pixel has the colour of the cell that its middle lies in. Much faster than AxesImage's resampling."""
         left, bottom, width, height = self.get_window_extent(renderer).bounds
         x0, x1, y0, y1 = (round(edge) for edge in (left, left + width, bottom, bottom + height))
-        rows, cols = self.colours.shape[:2]
+        colours = self._sampled(width, height)
+        rows, cols = colours.shape[:2]
         across = ((np.arange(x0, x1) + 0.5 - left) * (cols / width)).astype(int).clip(0, cols - 1)
         up = ((np.arange(y0, y1) + 0.5 - bottom) * (rows / height)).astype(int).clip(0, rows - 1)
         image = np.full((y1 - y0, x1 - x0, 4), 255, np.uint8)
-        image[..., :3] = self.colours[rows - 1 - up][:, across]
+        image[..., :3] = colours[rows - 1 - up][:, across]
         gc = renderer.new_gc()
         renderer.draw_image(gc, x0, y0, image)
         gc.restore()
+
+    def _sampled(self, width: float, height: float) -> NDArray[np.uint8]:
+        """The colours to be spread over so many pixels."""
+        return self.colours
+
+    def _finest(self) -> float:
+        """Dots of a fine printer to the side of a cell."""
+        rows, cols = self.colours.shape[:2]
+        return _RASTER_DPI / 72 * max(self.box.width / cols, self.box.height / rows)
+
+    def _finer(self) -> int:
+        """How many pixels of an image make the side of a cell."""
+        return math.ceil(self._finest())
 
     def _draw_shapes(self, renderer: RendererBase) -> None:
         """Runs of one colour as rectangles, each running a little under those drawn after it."""
@@ -151,9 +170,7 @@ class Cells(AxesImage):
 
     def _draw_image(self, renderer: RendererBase) -> None:
         """The colours as they are, each cell some whole pixels wide, placed by a transform."""
-        rows, cols = self.colours.shape[:2]
-        finest = _RASTER_DPI / 72 * max(self.box.width / cols, self.box.height / rows)
-        fine = self.colours.repeat(math.ceil(finest), 0).repeat(math.ceil(finest), 1)
+        fine = self.colours.repeat(self._finer(), 0).repeat(self._finer(), 1)
         opaque = np.full((*fine.shape[:2], 1), 255, np.uint8)
         image = np.concatenate([fine, opaque], axis=-1)[::-1]  # these canvases take the lowest row first
         left, bottom, width, height = self.get_window_extent(renderer).bounds
@@ -161,6 +178,21 @@ class Cells(AxesImage):
         gc.set_gid(self.get_gid())
         renderer.draw_image(gc, left, bottom, np.ascontiguousarray(image), Affine2D().scale(width, height))
         gc.restore()
+
+
+class Photo(Cells):
+    """A picture of many pixels: smoothed where it is drawn smaller or a little larger, in squares where much larger."""
+
+    def _sampled(self, width: float, height: float) -> NDArray[np.uint8]:
+        from PIL import Image
+
+        if self._finest() >= _SQUARES:
+            return self.colours
+        size = (max(round(width), 1), max(round(height), 1))
+        return np.asarray(Image.fromarray(self.colours).resize(size, Image.Resampling.BICUBIC))
+
+    def _finer(self) -> int:
+        return super()._finer() if self._finest() >= _SQUARES else 1
 
 
 class Words(Text):
@@ -186,8 +218,11 @@ def _panel(axes: Axes, panel: MapPanel, scale: Scale, face: Typeface, few: bool)
     if panel.hidden is not None:
         colours[panel.hidden] = HIDDEN
     shapes = few and max(panel.values.shape) <= VECTOR_SIDE
+    cells = Cells
+    if panel.picture is not None:
+        colours, shapes, cells = over(panel.picture, colours), False, Photo
     gid = "-".join(f"{what}-{i}" for what, i in (("layer", panel.layer), ("head", panel.head)) if i is not None)
-    image = _cells(axes, colours, panel.box, shapes, gid or "map")
+    image = _placed(cells(axes, colours, panel.box, shapes), gid or "map")
     image.set_clim(scale.low, scale.high)
     axes.add_image(image)
     wide, high = panel.box.width / panel.values.shape[1], panel.box.height / panel.values.shape[0]
@@ -207,8 +242,7 @@ def _panel(axes: Axes, panel: MapPanel, scale: Scale, face: Typeface, few: bool)
             _add(axes, outline, 5.0)
 
 
-def _cells(axes: Axes, colours: NDArray[np.uint8], box: Box, shapes: bool, gid: str) -> Cells:
-    image = Cells(axes, colours, box, shapes)
+def _placed(image: Cells, gid: str) -> Cells:
     image.set_gid(gid)
     return image
 

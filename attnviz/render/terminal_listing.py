@@ -60,6 +60,20 @@ def print_listing(
     _print_below(words, sentences, styles, screen)
 
 
+def print_verdict(
+    word: str, why: str, out: Console | IO[str] | None = None, *, width: int | None = None, style: str = ""
+) -> None:
+    """Print `word: why`, wrapped at a terminal, on one line in a pipe."""
+    from rich.text import Text
+
+    screen = Screen.of(out, width)
+    text = Text.assemble((word, style), f": {clean(why)}" if why else "")
+    if screen.plain:
+        screen.print(text)
+    else:
+        screen.print_wrapped(text)
+
+
 def _print_below(
     words: Sequence[Sequence[str]], sentences: Sequence[str], styles: Sequence[str], screen: Screen
 ) -> None:

@@ -20,6 +20,7 @@ TONES = {"ink": "#1a1a1a", "soft": "#555555", "faint": "#8a8a8a", "paper": PAPER
 HIDDEN = (217, 217, 217)  # a cell where attending was not allowed
 MAPS = tuple(PACKED)
 FAMILY = "DejaVu Sans"
+COVER = 0.65  # how much of a cell's colour hides the picture under it
 
 
 @cache
@@ -39,6 +40,18 @@ def colour(unit: NDArray[np.floating], cmap: str) -> NDArray[np.uint8]:
     """Positions 0 to 1 on a colour map [...] -> colours uint8 [..., 3], as matplotlib takes them; ends are clipped."""
     index = np.clip(np.asarray(unit, np.float32) * 256, 0, 255).astype(np.uint8)
     return table(cmap)[index]
+
+
+def over(picture: NDArray[np.uint8], cells: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Colours of cells [row, column, 3] over a picture [y, x, 3], which shows through in soft greys -> [y, x, 3].
+
+    The share of a colour is the same everywhere and the greys keep to the middle, so that the colours stay in order.
+    """
+    high, wide = picture.shape[:2]
+    rows = np.arange(high) * cells.shape[0] // high
+    cols = np.arange(wide) * cells.shape[1] // wide
+    grey = 60 + 0.55 * (picture @ np.array([0.2126, 0.7152, 0.0722], np.float32))
+    return (COVER * cells[rows][:, cols] + (1 - COVER) * grey[..., None]).round().astype(np.uint8)
 
 
 def is_dark(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:

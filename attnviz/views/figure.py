@@ -93,6 +93,7 @@ class MapPanel:
     values: float32 [row, column]; hidden: bool [row, column], True where no attending was allowed (drawn grey).
     cell_text: strings [row][column] printed in the cells ('' for none) at `cell_size` points, or () for none at all.
     marks: (row, column) of cells to outline. layer, head: true indices, None where several are in one panel.
+    picture: uint8 [row, column, 3] that shows through the cells, each covering an equal part of it; None for none.
     """
 
     title: str
@@ -106,6 +107,16 @@ class MapPanel:
     marks: tuple[tuple[int, int], ...] = ()
     layer: int | None = None
     head: int | None = None
+    picture: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ImagePanel:
+    """A picture as it is: uint8 [row, column, 3]. A terminal leaves it out."""
+
+    title: str
+    picture: NDArray[np.uint8]
+    box: Box
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +126,7 @@ class Figure:
     caption: the whole of what the picture says about itself in one line of text, printed when the picture is bare.
     notes: one-line remarks that stand on the picture (masked cells, thinned labels, random weights, ...).
     labels, lines: everything that is drawn beside the panels and the bar, the title and the notes included.
+    images: pictures beside the panels.
     bar: the colour bar, lowest colour at the bottom; None if there is none. bar_ticks: (value, place from 0 to 1).
     face: the fonts that the labels were measured with; font: the name of the first.
     """
@@ -136,4 +148,5 @@ class Figure:
     font_size: float = 9.0
     dpi: float = 200.0
     svg_text: str = "keep"
+    images: tuple[ImagePanel, ...] = ()
     meta: dict[str, str] = field(default_factory=dict)

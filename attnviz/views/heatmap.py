@@ -88,7 +88,7 @@ def heatmap(
     """
     check_scale(scale)
     cmap = check_cmap(cmap)
-    _check(attention, width, height, font_size, decimals, dpi, svg_text, marks, query)
+    check_options(attention, width, height, font_size, decimals, dpi, svg_text, marks, query)
     maps = _one_query(attention, query, marks) if query is not None else _all_queries(attention, marks)
     maps = _thin(maps, width, height, dpi)
     limits = _scale(maps, scale, vmax, cmap)
@@ -117,7 +117,7 @@ def heatmap(
     if least:  # printing numbers adds a note, which may cost the cells a little of their height
         placed, said = lay_out(least)
         printed, size, _ = _numbers(maps, limits, face, placed, decimals)
-    _check_pixels(placed)
+    check_pixels(placed)
     panels = tuple(
         MapPanel(
             title=maps.headings[i],
@@ -153,7 +153,7 @@ def heatmap(
         font_size=placed.sizes.base,
         dpi=placed.sizes.dpi,
         svg_text=svg_text,
-        meta=_made_by(attention, name, meta),
+        meta=made_by(attention, name, meta),
     )
 
 
@@ -369,7 +369,7 @@ def _request(attention, maps, limits, face, over, bare, width, height, font_size
     return build
 
 
-def _check(  # one line a rule
+def check_options(  # one line a rule
     attention: Attention,
     width: float | None,
     height: float | None,
@@ -403,7 +403,7 @@ def _check(  # one line a rule
             raise SelectionError(f"a mark must be within {n_query} queries and {n_key} keys; got {i}:{j}")
 
 
-def _check_pixels(placed: Placed) -> None:
+def check_pixels(placed: Placed) -> None:
     across, down = (side / 72 * placed.sizes.dpi for side in (placed.width, placed.height))
     if max(across, down) > 4 * _SIDE or across * down > 2 * _PIXELS:
         raise SelectionError(
@@ -411,7 +411,7 @@ def _check_pixels(placed: Placed) -> None:
         )
 
 
-def _made_by(attention: Attention, name: str | None, meta: Mapping[str, str] | None) -> dict[str, str]:
+def made_by(attention: Attention, name: str | None, meta: Mapping[str, str] | None) -> dict[str, str]:
     from attnviz import __version__
 
     found = {"model": name or attention.model}
