@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Any
+
+import typer
+
 from attnviz.cli.expand import Line, command
-from attnviz.cli.options import Input, Output, Page, Saved, Selection, Shade, Source, Talk
+from attnviz.cli.options import Input, Output, Page, Saved, Selection, Shade, Source, Talk, usage
 
 FORMATS = ("png", "svg", "pdf")
 
@@ -15,6 +19,14 @@ def run(
     saved: Saved,
     source: Source,
     chosen: Selection,
+    map: Annotated[
+        bool,
+        typer.Option(
+            "--map",
+            help="With --image: the map of queries and keys, instead of one query's weights over the picture.",
+            rich_help_panel="What to show",
+        ),
+    ] = False,
     shade: Shade,
     page: Page,
     output: Output,
@@ -24,41 +36,50 @@ def run(
     """Draw attention as a picture, one panel a head: PNG, SVG or PDF.
 
     Without -o the picture is attention.png, or attention-2.png and so on where that is taken.
-    The path is printed on standard output.
+    The path is printed on standard output. With --image the class token's weights, or those of --query, lie over the
+    picture.
 
     attnviz heatmap "The animal didn't cross the street because it was too tired"
     attnviz heatmap "It is a bank" -m minilm -l 3 -H 1 --mark it:bank -o bank.pdf
     attnviz heatmap --from attention.npy --labels tokens.txt --words -o map.svg
+    attnviz heatmap --image cat.jpg -m path/to/vit --query 3,4
     """
     from attnviz.cli import work
 
     format = output.chosen(FORMATS, "png")
     work.check_output(output, format)
-    found = work.attention(given, saved, source, chosen, talk, layers="-1")
+    over = given.image is not None and not map
+    for name in ("mark", "tokens", "rows", "cols", "cells") if over else ():
+        if getattr(page if name == "mark" else chosen, name) is not None:
+            usage(f"--{name} needs the map of queries and keys", "add --map")
+    cells = None if page.mark or over else 512  # marks and patches name single tokens
+    found, picture = work.attention_and_picture(given, saved, source, chosen, talk, layers="-1", cells=cells)
     found, row, marks = work.narrowed(found, chosen, page.mark)
 
     from attnviz.render.image import to_bytes
     from attnviz.views.heatmap import heatmap
+    from attnviz.views.overlay import overlay
 
-    figure = heatmap(
-        found,
-        scale=shade.scale,
-        vmax=shade.limit(),
-        cmap=shade.cmap,
-        width=page.width,
-        height=page.height,
-        font=page.font,
-        font_size=page.font_size,
-        title=page.title,
-        marks=marks,
-        bare=page.bare,
-        decimals=shade.decimals,
-        dpi=page.dpi,
-        svg_text=page.svg_text,
-        query=row,
-        meta=work.made(line, found),
-    )
-    picture = to_bytes(figure, format)
-    work.write(output, format, lambda file: file.write(picture))
+    how: dict[str, Any] = {
+        "scale": shade.scale,
+        "vmax": shade.limit(),
+        "cmap": shade.cmap,
+        "width": page.width,
+        "height": page.height,
+        "font": page.font,
+        "font_size": page.font_size,
+        "title": page.title,
+        "bare": page.bare,
+        "dpi": page.dpi,
+        "svg_text": page.svg_text,
+        "query": row,
+        "meta": work.made(line, found),
+    }
+    if over and picture is not None:
+        figure = overlay(found, picture, **how)
+    else:
+        figure = heatmap(found, marks=marks, decimals=shade.decimals, **how)
+    drawn = to_bytes(figure, format)
+    work.write(output, format, lambda file: file.write(drawn))
     if page.bare:
         talk.note(figure.caption)

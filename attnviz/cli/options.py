@@ -38,7 +38,7 @@ _COMMA = "all, 3, -1, 0-3 or 0,2,5, counted from 0."
 
 @dataclass(frozen=True)
 class Input:
-    """What the model reads: one of text, file and ids."""
+    """What the model reads: one of text, file, ids, image and sound."""
 
     text: Annotated[str | None, typer.Argument(metavar="TEXT", help=_TEXT_HELP, show_default=False)] = None
     file: Annotated[
@@ -51,17 +51,30 @@ class Input:
     ids: Annotated[
         str | None, _option(_IN, "--ids", metavar="101,2054,...", help="Token ids instead of a text, used as they are.")
     ] = None
+    image: Annotated[
+        str | None, _option(_IN, "--image", metavar="FILE", help="A picture, for a model that reads images.")
+    ] = None
+    audio: Annotated[
+        str | None, _option(_IN, "--audio", metavar="FILE", help="A WAV file, for a model that reads sound.")
+    ] = None
 
     def given(self) -> list[str]:
         """The ways in which an input was given."""
-        ways = {"TEXT": self.text, "--file": self.file, "--ids": self.ids}
+        ways = {
+            "TEXT": self.text,
+            "--file": self.file,
+            "--ids": self.ids,
+            "--image": self.image,
+            "--audio": self.audio,
+        }
         return [name for name, value in ways.items() if value is not None]
 
     def __post_init__(self) -> None:
         if len(self.given()) > 1:
             usage(f"{' and '.join(self.given())}: wanted one of them")
-        if self.ids is not None and self.pair is not None:
-            usage("--pair needs a text, not --ids")
+        for name, value in (("--ids", self.ids), ("--image", self.image), ("--audio", self.audio)):
+            if value is not None and self.pair is not None:
+                usage(f"--pair needs a text, not {name}")
         self.numbers()
 
     def numbers(self) -> list[int] | None:
@@ -185,15 +198,55 @@ class Selection(Joined):
     tokens: Annotated[
         str | None, _option(_PICK, "--tokens", metavar="3-9", help="Only these tokens, by index, on both axes.")
     ] = None
+    rows: Annotated[
+        str | None, _option(_PICK, "--rows", metavar="40-60", help="Only these queries of a long text, by index.")
+    ] = None
+    cols: Annotated[
+        str | None, _option(_PICK, "--cols", metavar="40-60", help="Only these keys of a long text, by index.")
+    ] = None
+    cells: Annotated[
+        int | None,
+        _option(
+            _PICK,
+            "--cells",
+            metavar="N",
+            min=1,
+            help="Pool a longer text to at most N x N cells a head, as it is computed. "
+            "Default: 512 for heatmap, 256 for table, none for export.",
+        ),
+    ] = None
+    pool: Annotated[
+        str, _option(_PICK, "--pool", metavar="HOW", help="What a cell keeps: max or mean.", show_default=True)
+    ] = "max"
+
+    def window(self, which: str) -> tuple[int, int] | None:
+        """`--rows 40-60` -> (40, 61), or None."""
+        from attnviz.pick import parse_range
+
+        text = self.rows if which == "rows" else self.cols
+        if text is None:
+            return None
+        first, last = parse_range(text)
+        return first, last + 1
+
+    def pooled(self, default: int | None) -> int | None:
+        """How many cells to pool to: what was asked, else the default unless single tokens are asked for."""
+        single = (self.words, self.no_special, self.query, self.tokens, self.rows, self.cols)
+        return self.cells if self.cells is not None or any(single) else default
 
     def __post_init__(self) -> None:
         from attnviz.errors import one_of
         from attnviz.pick import parse_indices, parse_range
 
+        if self.pool not in ("max", "mean"):
+            usage(one_of("--pool", self.pool, ("max", "mean")))
+
         for name, value, parse in (
             ("--layer", self.layer, parse_indices),
             ("--head", self.head, parse_indices),
             ("--tokens", self.tokens, parse_range),
+            ("--rows", self.rows, parse_range),
+            ("--cols", self.cols, parse_range),
         ):
             if value is not None:
                 try:

@@ -40,7 +40,7 @@ def run(
     """
     from attnviz.cli import work
 
-    found = work.attention(given, saved, source, chosen, talk, layers="-1")
+    found = work.attention(given, saved, source, chosen, talk, layers="-1", cells=256)
     found, row, _ = work.narrowed(found, chosen)
     if output.json:
         from attnviz.render.data import rows

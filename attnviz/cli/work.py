@@ -12,6 +12,9 @@ from attnviz.cli.options import Input, Joined, Output, Saved, Selection, Source,
 from attnviz.errors import InputError, OutputError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from attnviz.attention import Attention
     from attnviz.model import Model
 
@@ -36,16 +39,36 @@ def load(source: Source, talk: Talk) -> Model:
     return model
 
 
-def attention(given: Input, saved: Saved, source: Source, chosen: Selection, talk: Talk, layers: str) -> Attention:
+def attention(
+    given: Input,
+    saved: Saved,
+    source: Source,
+    chosen: Selection,
+    talk: Talk,
+    layers: str,
+    cells: int | None = None,
+) -> Attention:
     """The attention that the options ask for, computed or read from a file.
 
-    layers: what --layer means where it is not given.
+    layers, cells: what --layer and --cells mean where they are not given.
     """
+    return attention_and_picture(given, saved, source, chosen, talk, layers, cells)[0]
+
+
+def attention_and_picture(
+    given: Input,
+    saved: Saved,
+    source: Source,
+    chosen: Selection,
+    talk: Talk,
+    layers: str,
+    cells: int | None = None,
+) -> tuple[Attention, NDArray[np.uint8] | None]:
+    """The same, and the picture as the model saw it, uint8 [row, column, 3], if --image was given."""
     if saved.saved is not None:
-        found = _from_file(given, saved, source, chosen, talk, layers)
-    else:
-        found = _computed(given, source, chosen, talk, layers)
-    return joined(found, chosen)
+        return joined(_from_file(given, saved, source, chosen, talk, layers), chosen), None
+    found, picture = _computed(given, source, chosen, talk, layers, cells)
+    return joined(found, chosen), picture
 
 
 def joined(found: Attention, how: Joined) -> Attention:
@@ -153,7 +176,9 @@ def print_json(rows: Any) -> None:
     sys.stdout.write("[]\n" if separator == "[" else "]\n")
 
 
-def _computed(given: Input, source: Source, chosen: Selection, talk: Talk, layers: str) -> Attention:
+def _computed(
+    given: Input, source: Source, chosen: Selection, talk: Talk, layers: str, cells: int | None
+) -> tuple[Attention, NDArray[np.uint8] | None]:
     from attnviz.pick import resolve_indices
     from attnviz.render.progress import progress
 
@@ -162,9 +187,10 @@ def _computed(given: Input, source: Source, chosen: Selection, talk: Talk, layer
     stream = chosen.stream or _stream(model, given)
     if stream not in model.streams:
         raise InputError(f"{model.name} has no {stream} attention; it has {', '.join(model.streams)}")
-    n_layers, n_heads = model.size(stream)
+    n_layers, n_heads = model.size(stream, given.image is not None)
     at_layers = resolve_indices("layer", chosen.layer or layers, range(n_layers))
     at_heads = resolve_indices("head", chosen.head, range(n_heads))
+    arrays, picture = _arrays(given, model, source)
     start = time.perf_counter()
     with progress("attention", total=1, quiet=talk.quiet) as advance:
         found = model.attend(
@@ -175,10 +201,37 @@ def _computed(given: Input, source: Source, chosen: Selection, talk: Talk, layer
             stream=stream,
             layers=at_layers,
             heads=at_heads,
+            cells=chosen.pooled(cells),
+            pool=chosen.pool,
+            rows=chosen.window("rows"),
+            cols=chosen.window("cols"),
             progress=advance,
+            **arrays,
         )
     talk.detail(f"{found!r} in {time.perf_counter() - start:.2f} s")
-    return found
+    return found, picture
+
+
+def _arrays(given: Input, model: Model, source: Source) -> tuple[dict[str, Any], NDArray[np.uint8] | None]:
+    """--image and --audio as `Model.attend` takes them, and the picture as the model sees it."""
+    ignore = tuple(source.ignore_key or ())
+    if given.image is not None:
+        if model.stack("encoder", image=True).patches is None:
+            raise InputError(f"{model.name} does not read images")
+        from attnviz.inputs.images import read_image
+
+        picture = read_image(given.image, model.config, model.folder, ignore)
+        return {"pixel_values": picture.pixel_values}, picture.shown
+    if given.audio is not None:
+        if model.stack("encoder").convolutions is None:
+            raise InputError(f"{model.name} does not read sound")
+        from attnviz.inputs.sound import read_sound
+
+        sound = read_sound(given.audio, model.config, model.folder, ignore)
+        if sound.input_features is not None:
+            return {"input_features": sound.input_features}, None
+        return {"input_values": sound.input_values}, None
+    return {}, None
 
 
 def _stream(model: Model, given: Input) -> str:

@@ -8,12 +8,13 @@ For head h, query i and key j (Vaswani 2017, eq. 1, with the additions that a Sp
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cache
 from os import cpu_count
-from threading import Event
+from threading import Event, local
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 # A whole layer up to this many scores is one tile; beyond, a tile is one key-value head's rows, sized for a cache.
 WHOLE_LAYER = 1 << 19
 TILE = 1 << 19
+# A tile's memory is kept for the next one up to this many numbers (8 MB a thread).
+KEPT_SCRATCH = 1 << 21
 
 
 @dataclass(frozen=True, eq=False)
@@ -269,6 +272,20 @@ def _grouped(x: Array, group: int) -> Array:
     return x.reshape(n_heads // group, group * n_rows, d)
 
 
+_LOCAL = local()
+
+
+def _scratch(*shape: int) -> Array:
+    """Memory for one tile's scores, the same for every tile of a thread: fresh pages cost as much as the arithmetic."""
+    size = math.prod(shape)
+    if size > KEPT_SCRATCH:
+        return np.empty(shape, np.float32)
+    held = getattr(_LOCAL, "scores", None)
+    if held is None or held.size < size:
+        held = _LOCAL.scores = np.empty(size, np.float32)
+    return held[:size].reshape(shape)
+
+
 def _scores(
     layer: Layer, q: Array, k: Array, part: range, rows: range, cols: range, relative: RelativeScores | None
 ) -> Array:
@@ -278,7 +295,9 @@ def _scores(
     scaled_first = relative is None and not (layer.bias is not None and layer.bias.before_scale)
     if scaled_first:
         q = q * scale  # [head, row, d_head]: far fewer numbers than the scores
-    scores = (_grouped(q, group) @ k.swapaxes(-1, -2)).reshape(len(part), len(rows), len(cols))
+    scores = _scratch(len(part) // group, group * len(rows), len(cols))
+    np.matmul(_grouped(q, group), k.swapaxes(-1, -2), out=scores)
+    scores = scores.reshape(len(part), len(rows), len(cols))
     if relative is not None:
         relative.add_(scores, rows, cols)
     if layer.bias is not None and layer.bias.before_scale:

@@ -1,0 +1,341 @@
+"""`attnviz check`: is this attention sane?"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from attnviz.cli.expand import command
+from attnviz.cli.options import Input, Json, Source, Talk, usage
+
+if TYPE_CHECKING:
+    from attnviz.analysis.check import Finding
+    from attnviz.attention import Attention
+    from attnviz.model import Model
+
+SENTENCE = "The animal didn't cross the street because it was too tired, so the driver waited for it."
+TARGET = "The driver waited because the animal was too tired to cross."
+N_IDS, N_TARGET, FRAMES = 24, 12, 32  # of an input made up for a model that cannot read a sentence
+MOST_WEIGHTS = 100_000_000  # that such an input may have
+STYLES = {"ok": "green", "healthy": "green", "suspicious": "yellow", "broken": "bold red"}
+
+
+@command
+def run(
+    *,
+    which: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="MODEL|FILE", help="The model, as for --model, or a file of attention.", show_default=False
+        ),
+    ] = None,
+    given: Input,
+    source: Source,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            "--key",
+            metavar="NAME",
+            help="Which array of a foreign .npz.",
+            rich_help_panel="Input",
+            show_default=False,
+        ),
+    ] = None,
+    reference: Annotated[
+        bool,
+        typer.Option(
+            "--reference/--no-reference",
+            help="Compare with transformers where it and torch are installed.",
+            rich_help_panel="What to show",
+        ),
+    ] = True,
+    output: Json,
+    talk: Talk,
+) -> None:
+    """Say whether attention is sane: a model's on a text, or that in a file.
+
+    Rows that sum to 1, nothing behind the mask, scores scaled as configured; heads that are dead (uniform), one-hot,
+    given to a first or special token, or equal. Without a text a model gets a sentence; one without a tokenizer,
+    random ids. The last line is the verdict: healthy, suspicious, or broken (exit status 1), and why.
+
+    attnviz check minilm
+    attnviz check path/to/folder "The cat sat on the mat"
+    attnviz check attention.npz --json
+    """
+    from attnviz.analysis.check import verdict
+
+    unasked = (type(source).model, os.environ.get("ATTNVIZ_MODEL"))
+    if which is not None and source.model not in unasked:
+        usage(f"MODEL and --model: wanted one of {which!r} and {source.model!r}")
+    place = Path(which) if which is not None else None
+    if place is not None and _holds_attention(place):
+        if given.given():
+            usage(f"{place.name} holds attention, which needs no {given.given()[0]}")
+        streams = [_from_file(place, key)]
+    else:
+        if key is not None:
+            usage("--key needs a file of attention")
+        streams = list(_from_model(source if which is None else replace(source, model=which), given, reference, talk))
+    word, why = verdict(found for _, findings in streams for found in findings)
+    if output.json:
+        _print_json(streams, word, why)
+    else:
+        _print(streams, word, why)
+    if word == "broken":
+        raise typer.Exit(1)
+
+
+Stream = tuple[str, "list[Finding]"]
+
+
+def _holds_attention(place: Path) -> bool:
+    """Whether a file is attention, and not weights."""
+    import zipfile
+
+    if place.suffix == ".npy":
+        return True
+    if place.suffix != ".npz" or not place.is_file():
+        return False
+    try:
+        with zipfile.ZipFile(place) as archive:
+            return "W_Q.npy" not in archive.namelist()
+    except zipfile.BadZipFile:
+        return True  # whose reader says what is wrong
+
+
+def _from_file(place: Path, key: str | None) -> Stream:
+    from attnviz.analysis.check import examine
+    from attnviz.saved import any_attention
+
+    found, _ = any_attention(place, key=key, as_is=True)
+    return _called(found), examine(found, bool(found.meta.get("sinks")))
+
+
+def _called(found: Attention) -> str:
+    n_layers, n_heads, n_query, n_key = found.weights.shape
+    return f"{found.model} {found.stream}: {n_layers} x {n_heads} heads, {n_query} x {n_key} tokens"
+
+
+# A model
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One pass to check: its stream, arguments of `Model.attend`, and the same as ids, {} where there are none."""
+
+    stream: str
+    given: dict[str, Any]
+    by_ids: dict[str, Any]
+
+
+def _from_model(source: Source, given: Input, reference: bool, talk: Talk) -> Iterator[Stream]:
+    from attnviz.cli import work
+    from attnviz.cli.eager import installed
+
+    model = work.load(source, talk)
+    eager = _open_eager(source, model, talk) if reference and installed() else None
+    for asked in _passes(model, given, source):
+        yield _examined(model, asked, eager)
+
+
+def _open_eager(source: Source, model: Model, talk: Talk) -> Any:
+    """transformers' own model of the same folder, or the words why there is none."""
+    from attnviz import sources
+    from attnviz.cli.eager import NAME, Eager, NotComparedError
+
+    if model.checkpoint is None:
+        return None
+    if getattr(source, "adapter", None) is not None:
+        return "it would have to merge the adapter first"
+    talk.detail(f"opening the same folder with {NAME}")
+    try:
+        return Eager(sources.find(source.model, source.offline).path)
+    except NotComparedError as error:
+        return str(error)
+
+
+def _examined(model: Model, asked: Asked, eager: Any) -> Stream:
+    from attnviz.analysis.check import examine, future, scores
+    from attnviz.analysis.scores import Scores
+
+    found = model.attend(**asked.given, stream=asked.stream)
+    spec = model.stack(asked.stream, "pixel_values" in asked.given)
+    findings = examine(found, below_one=spec.sinks)
+    measure = Scores(spec.n_layers, spec.n_heads)
+    model.observe(model.prepare(**asked.given, stream=asked.stream), [measure])
+    factors = [spec.scale / (layer + 1 if spec.scale_by_layer else 1) for layer in range(spec.n_layers)]
+    findings += scores(measure.result(), spec.d_head, factors)
+    other = _with_another_end(asked, spec.vocab) if spec.causal and asked.stream != "cross" else None
+    if other is not None and len(found.queries) > 1:
+        first = model.attend(**asked.by_ids, stream=asked.stream)
+        findings.append(future(first, model.attend(**other, stream=asked.stream)))
+    if eager is not None and asked.by_ids:
+        findings.append(_compared(model, asked, eager))
+    return _called(found), findings
+
+
+def _with_another_end(asked: Asked, vocab: int) -> dict[str, Any] | None:
+    """The same ids but for the last one."""
+    import numpy as np
+
+    name = "target_ids" if asked.stream == "decoder" else "ids"
+    if name not in asked.by_ids or vocab < 2:
+        return None
+    ids = np.array(asked.by_ids[name])
+    ids[-1] = (ids[-1] + vocab // 2) % vocab
+    return {**asked.by_ids, name: ids}
+
+
+def _compared(model: Model, asked: Asked, eager: Any) -> Finding:
+    from attnviz.analysis.check import against
+    from attnviz.cli.eager import NAME, NotComparedError
+
+    ours = model.attend(**asked.by_ids, stream=asked.stream)
+    blocks = model.stack(asked.stream, "pixel_values" in asked.given).blocks
+    try:
+        if isinstance(eager, str):
+            raise NotComparedError(eager)
+        if blocks is not None and blocks.used(len(ours.keys)):
+            raise NotComparedError("it counts random blocks in another way")
+        return against(ours, eager.attention(asked.by_ids, asked.stream), NAME)
+    except NotComparedError as error:
+        return against(ours, None, NAME, str(error))
+
+
+# What a model is given
+
+
+def _passes(model: Model, given: Input, source: Source) -> Iterator[Asked]:
+    """Every stream of the model, and of two towers both, on the user's input or on one made up."""
+    from attnviz.cli import work
+
+    arrays, _ = work._arrays(given, model, source)
+    towers = getattr(model.spec, "image", None) is not None
+    for image in (False, True) if towers and not given.given() else (given.image is not None,):
+        for stream in model.streams:
+            yield _asked(model, given, arrays, stream, image)
+
+
+def _asked(model: Model, given: Input, arrays: dict[str, Any], stream: str, image: bool) -> Asked:
+    spec = model.stack("encoder", image)
+    arguments: dict[str, Any]
+    if spec.patches is not None or spec.convolutions is not None:
+        arguments = by_ids = arrays or _noise(spec)
+    else:
+        arguments, by_ids = _texts(model, given)
+    if stream in ("decoder", "cross") or (stream == "encoder" and given.target is not None):
+        target = _target(model, given)
+        arguments, by_ids = arguments | target, by_ids | _target_ids(model, target)
+    elif stream == "encoder":
+        by_ids = by_ids | _target_ids(model, _target(model, given))  # the other program runs both stacks
+    return Asked(stream, arguments, by_ids)
+
+
+def _texts(model: Model, given: Input) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(as the user would give it, as ids)."""
+    import numpy as np
+
+    from attnviz.cli import work
+    from attnviz.errors import AttnvizError
+
+    text, numbers = (work.text_of(given), given.numbers()) if given.given() else (SENTENCE, None)
+    if numbers is not None:
+        return ({"ids": np.array(numbers)},) * 2
+    try:
+        tokens = model.tokens(text, given.pair)
+    except AttnvizError:
+        if given.given():
+            raise
+        return ({"ids": _random_ids(model.stack("encoder"), N_IDS)},) * 2
+    arguments = {"text": text, "pair": given.pair}
+    if min(tokens.ids, default=-1) < 0 or model.stack("encoder").by_word:
+        return arguments, {}
+    types = (
+        {"token_types": np.array(tokens.segments)} if any(tokens.segments) and model.stack("encoder").n_types else {}
+    )
+    return arguments, {"ids": np.array(tokens.ids), **types}
+
+
+def _target(model: Model, given: Input) -> dict[str, Any]:
+    from attnviz.errors import AttnvizError
+
+    if given.target is not None:
+        return {"target": given.target}
+    try:
+        model.tokens(TARGET)
+    except AttnvizError:
+        return {"target_ids": _random_ids(model.stack("decoder"), N_TARGET)}
+    return {"target": TARGET}
+
+
+def _target_ids(model: Model, target: dict[str, Any]) -> dict[str, Any]:
+    import numpy as np
+
+    if "target_ids" in target:
+        return target
+    assert model.tokenizer is not None
+    start = getattr(model.spec, "start_id", None)
+    return {"target_ids": np.array(model.tokenizer.encode_target(target["target"], start).tokens.ids)}
+
+
+def _random_ids(spec: Any, n: int) -> Any:
+    """Ids away from the first ones, which are special in many vocabularies; always the same."""
+    import numpy as np
+
+    n = min(n, spec.max_positions or n)
+    return np.random.default_rng(0).integers(min(10, spec.vocab - 1), spec.vocab, n)
+
+
+def _noise(spec: Any) -> dict[str, Any]:
+    """An image or a sound of normal noise; always the same."""
+    import numpy as np
+
+    random = np.random.default_rng(0)
+    if spec.patches is not None:
+        return {"pixel_values": random.standard_normal((spec.patches.channels, *spec.patches.image), np.float32)}
+    n = _samples(spec)
+    if spec.convolutions.channels == 1:
+        return {"input_values": random.standard_normal(n, np.float32)}
+    return {"input_features": random.standard_normal((spec.convolutions.channels, n), np.float32)}
+
+
+def _samples(spec: Any) -> int:
+    """How much sound gives FRAMES frames; all that a model has places for, where that is not too much to hold."""
+    places = spec.max_positions or FRAMES
+    wanted = places if spec.n_layers * spec.n_heads * places**2 <= MOST_WEIGHTS else min(FRAMES, places)
+    n = 1
+    while spec.convolutions.frames(n) < wanted:
+        n += 1
+    while spec.convolutions.frames(n + 1) == wanted:  # up to a whole frame, as processors cut it
+        n += 1
+    return n
+
+
+# What is printed
+
+
+def _print_json(streams: list[Stream], word: str, why: str) -> None:
+    from attnviz.cli import work
+
+    rows = [
+        {"about": about, "check": found.check, "word": found.word, "value": found.value, "text": found.text}
+        for about, findings in streams
+        for found in findings
+    ]
+    work.print_json([*rows, {"about": "", "check": "verdict", "word": word, "value": None, "text": why}])
+
+
+def _print(streams: list[Stream], word: str, why: str) -> None:
+    from attnviz.render.terminal_listing import print_listing, print_verdict
+
+    for about, findings in streams:
+        print(about)
+        rows = [((found.word, found.check), found.text) for found in findings]
+        print_listing(rows, styles=[STYLES.get(found.word, "") for found in findings])
+        print()
+    print_verdict(word, why, style=STYLES[word])

@@ -1,0 +1,98 @@
+"""The attention that transformers gives for a checkpoint folder, where it and torch are installed; never required."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+NAME = "transformers"
+# Our argument -> theirs. Neither has a batch axis.
+_ARGUMENTS = {
+    "ids": "input_ids",
+    "token_types": "token_type_ids",
+    "target_ids": "decoder_input_ids",
+    "pixel_values": "pixel_values",
+    "input_values": "input_values",
+    "input_features": "input_features",
+}
+_BY_STREAM = {"encoder": "encoder_attentions", "decoder": "decoder_attentions", "cross": "cross_attentions"}
+
+
+class NotComparedError(Exception):
+    """Why there is nothing to compare with, in a few words."""
+
+
+def installed() -> bool:
+    """Whether both libraries are there; nothing is imported to find out."""
+    return all(find_spec(name) is not None for name in ("torch", "transformers"))
+
+
+class Eager:
+    """A checkpoint folder opened by transformers: its plain attention code, in float32, from local files only."""
+
+    def __init__(self, folder: Path) -> None:
+        if not (folder / "config.json").is_file():
+            raise NotComparedError("it opens folders with a config.json only")
+        try:
+            import transformers
+
+            transformers.logging.set_verbosity_error()
+            transformers.utils.logging.disable_progress_bar()
+            self._model = transformers.AutoModel.from_pretrained(
+                folder, attn_implementation="eager", dtype="float32", local_files_only=True, trust_remote_code=False
+            ).eval()
+        except Exception as error:  # whatever it finds wrong with a folder that we can open
+            raise NotComparedError(_said(error)) from None
+
+    def attention(self, given: Mapping[str, Any], stream: str) -> NDArray[Any]:
+        """[layer, head, query, key] of one stream, for arguments as `Model.attend` takes them.
+
+        Raises NotComparedError where the library fails, or gives no such weights.
+        """
+        import numpy as np
+        import torch
+
+        try:
+            batch = {_ARGUMENTS[name]: torch.from_numpy(np.asarray(values)[None]) for name, values in given.items()}
+            with torch.no_grad(), _quiet():
+                out = self._tower(batch)(**batch, output_attentions=True)
+            found = getattr(out, _BY_STREAM.get(stream, "attentions"), None)
+            layers = [layer[0] if isinstance(layer, tuple) else layer for layer in found or ()]
+            if not layers or any(layer is None for layer in layers):
+                raise NotComparedError("it returns no weights")
+            return np.stack([layer[0].numpy() for layer in layers])
+        except NotComparedError:
+            raise
+        except Exception as error:
+            raise NotComparedError(_said(error)) from None
+
+    def _tower(self, batch: Mapping[str, Any]) -> Any:
+        """Of a model with two towers that of the input; else the model."""
+        tower = getattr(self._model, "vision_model" if "pixel_values" in batch else "text_model", None)
+        return self._model if tower is None else tower
+
+
+class _quiet:
+    """Standard error closed: the library prints advice there that is not about the result."""
+
+    def __enter__(self) -> None:
+        self._kept = sys.stderr
+        self._null = open(os.devnull, "w")  # noqa: PTH123
+        sys.stderr = self._null
+
+    def __exit__(self, *_: object) -> None:
+        sys.stderr = self._kept
+        self._null.close()
+
+
+def _said(error: Exception) -> str:
+    """An error's first line, cut."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 120 else text[:117] + "..."
