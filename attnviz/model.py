@@ -37,6 +37,8 @@ def load(
     causal: bool = False,
     name: str | None = None,
     offline: bool = False,
+    quiet: bool = False,
+    adapter: str | Path | None = None,
     ignore_keys: Iterable[str] = (),
 ) -> Model:
     """Open a model; nothing is read but its configuration and the headers of its weights.
@@ -46,6 +48,8 @@ def load(
         seed, n_layers, n_heads, d_model, causal: the seeded model's random weights and sizes.
         name: what pictures call the model instead of its own name.
         offline: never touch the network.
+        quiet: no progress bars while a model is fetched from the Hub.
+        adapter: a folder with a PEFT LoRA adapter, merged into the weights as they are read.
         ignore_keys: configuration keys to pass over although nobody knows what they do to attention.
 
     Raises:
@@ -54,9 +58,13 @@ def load(
     from attnviz import sources
 
     if str(source) == "seeded":
+        if adapter is not None:
+            raise sources.no_adapter("seeded")
         model = sources.seeded(seed, n_layers, n_heads, d_model, causal)
     else:
-        model = sources.from_place(sources.find(source, offline), tuple(ignore_keys))
+        ignored = tuple(ignore_keys)
+        change = sources.adapter(adapter, ignored)
+        model = sources.from_place(sources.find(source, offline, quiet), ignored, change)
     return replace(model, name=name) if name else model
 
 
@@ -79,6 +87,7 @@ class Model:
 
     name: what pictures call it. spec: what it does. tensors: its numbers. tokenizer: None if it only takes ids.
     config: its configuration as it was read. meta: what a result says about it (digest, seed, ...).
+    folder: where its files lie, preprocessor_config.json for images and sound among them.
     """
 
     name: str
@@ -88,6 +97,7 @@ class Model:
     config: Mapping[str, Any] = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)
     checkpoint: Checkpoint | None = None
+    folder: Path | None = None
 
     @property
     def streams(self) -> tuple[str, ...]:
@@ -273,7 +283,8 @@ class Model:
             notes.append("a learned sink outside the text takes a share of each row")
         if source.global_tokens:
             notes.append("global tokens: " + ", ".join(map(str, source.global_tokens)))
-        return {"notes": notes} if notes else {}
+        said: dict[str, Any] = {"notes": notes} if notes else {}
+        return {**said, "sinks": True} if spec.sinks else said
 
     # From an input to a stack's arrays
 

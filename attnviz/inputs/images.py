@@ -1,0 +1,367 @@
+"""An image file -> pixel_values, as the checkpoint's own image processor would make them.
+
+The steps and their order are those of the reference: upright by EXIF, RGB, resized with Pillow, cropped about the
+middle, rescaled, normalised. Its torchvision variant resizes a little differently (by 1/255 here and there); these are
+the numbers of its Pillow variant, which is the older one.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attnviz.errors import AttnvizWarning, InputError
+from attnviz.families._config import Config
+from attnviz.inputs.settings import FILE, check_keys, kind_of, settings
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+MAX_PIXELS = 100_000_000  # of a picture as it is stored, and of one as the model would see it
+_HALF = (0.5, 0.5, 0.5)
+_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+_CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
+_NEAREST, _LANCZOS, _BILINEAR, _BICUBIC, _BOX, _HAMMING = range(6)  # Pillow's numbers
+
+
+@dataclass(frozen=True)
+class Size:
+    """A size in pixels: height and width, or the shorter side, perhaps with a limit for the longer one. 0 is unset."""
+
+    height: int = 0
+    width: int = 0
+    shortest: int = 0
+    longest: int = 0
+
+    def of(self, height: int, width: int) -> tuple[int, int]:
+        """What a picture of height x width becomes, (rows, columns)."""
+        if not self.shortest:
+            return self.height, self.width
+        low, high = min(height, width), max(height, width)
+        exact: float = self.shortest
+        short = self.shortest
+        if self.longest and high / low * short > self.longest:
+            exact = self.longest * low / high
+            short = round(exact)
+        long = short if low == high else int(exact * high / low)
+        return (short, long) if height <= width else (long, short)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What is done to a picture, None for what is not done.
+
+    resample: Pillow's number of the filter. mean, std: one a channel. square: a size of one number means a square.
+    """
+
+    resize: Size | None
+    resample: int
+    crop: tuple[int, int] | None
+    mean: tuple[float, ...] | None
+    std: tuple[float, ...] | None
+    factor: float | None = 1 / 255
+    square: bool = True
+    channels: int = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """An image as a model reads it, and as a person sees what the model read.
+
+    pixel_values: float32 [channel, row, column]. shown: uint8 [row, column, 3], after resizing and cropping and before
+    normalising; what is left over at the right and below, outside of whole patches, is cut off.
+    """
+
+    pixel_values: NDArray[np.float32]
+    shown: NDArray[np.uint8]
+    name: str = ""
+
+
+# What a processor does where its file leaves a key out.
+PROCESSORS = {
+    "ViT": Steps(Size(224, 224), _BILINEAR, None, _HALF, _HALF),
+    "DeiT": Steps(Size(256, 256), _BICUBIC, (224, 224), _HALF, _HALF),
+    "Bit": Steps(Size(shortest=224), _BICUBIC, (224, 224), *_CLIP, square=False),
+    "CLIP": Steps(Size(shortest=224), _BICUBIC, (224, 224), *_CLIP, square=False),
+}
+# The processor of a family; and the mean and deviation that its published checkpoints were trained with.
+_FAMILIES = {
+    "vit": ("ViT", (_HALF, _HALF)),
+    "deit": ("DeiT", _IMAGENET),
+    "dinov2": ("Bit", _IMAGENET),
+    "clip": ("CLIP", _CLIP),
+    "clip_vision_model": ("CLIP", _CLIP),
+}
+
+
+def read_image(
+    path: str | Path, config: Mapping[str, Any], folder: Path | None = None, ignore_keys: Iterable[str] = ()
+) -> Picture:
+    """An image file as a model reads it.
+
+    Args:
+        path: any file that Pillow reads, PostScript aside (reading it would run it).
+        config: the model's config.json.
+        folder: where its preprocessor_config.json lies. Without one the family's usual steps are taken, with a warning.
+        ignore_keys: keys of that file to pass over.
+
+    Raises:
+        InputError: the file is missing, damaged, too large, or holds no picture of 8 or 16 bits.
+        ConfigError: the preprocessor's file asks for something unknown.
+    """
+    steps = steps_of(config, folder, ignore_keys)
+    return prepared(open_image(path), steps, _patch(config), Path(path).name)
+
+
+def prepared(image: Image, steps: Steps, patch: tuple[int, int] = (1, 1), name: str = "") -> Picture:
+    """An RGB image through all steps. patch: (rows, columns) of a patch in pixels."""
+    if steps.channels == 1:
+        image = image.convert("L")
+    if steps.resize is not None:
+        rows, cols = steps.resize.of(image.height, image.width)
+        if not 0 < rows * cols <= MAX_PIXELS:
+            raise InputError(f"{name}: {image.width} x {image.height} pixels would be resized to {cols} x {rows}")
+        image = image.resize((cols, rows), resample=steps.resample)
+    pixels: NDArray[np.uint8] = np.asarray(image, np.uint8)
+    pixels = pixels.reshape(*pixels.shape[:2], steps.channels)  # [row, column, channel]
+    if steps.crop is not None:
+        pixels = _cropped(pixels, *steps.crop)
+    rows, cols = (side // size * size for side, size in zip(pixels.shape, patch, strict=False))
+    shown = np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3))[:rows, :cols])
+    # The roundings of the reference: rescaled in float64, normalised in float32.
+    factor = 1.0 if steps.factor is None else steps.factor
+    values: NDArray[np.float32] = np.multiply(pixels, factor, dtype=np.float64).astype(np.float32)
+    if steps.mean is not None and steps.std is not None:
+        values -= np.array(steps.mean, np.float32)
+        values /= np.array(steps.std, np.float32)
+    return Picture(np.ascontiguousarray(values.transpose(2, 0, 1)), shown, name)
+
+
+def _cropped(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """The middle [height, width] of [row, column, channel]; black where the picture is smaller than that."""
+    rows, cols = pixels.shape[:2]
+    high, wide = max(height, rows), max(width, cols)
+    top, left = math.ceil((high - rows) / 2), math.ceil((wide - cols) / 2)
+    if (high, wide) != (rows, cols):
+        canvas = np.zeros((high, wide, pixels.shape[2]), np.uint8)
+        canvas[top : top + rows, left : left + cols] = pixels
+        pixels = canvas
+    y, x = max(0, (rows - height) // 2 + top), max(0, (cols - width) // 2 + left)
+    return pixels[y : y + height, x : x + width]
+
+
+# --- what the checkpoint asks for ----------------------------------------------------------------------------------
+
+
+def steps_of(config: Mapping[str, Any], folder: Path | None = None, ignore_keys: Iterable[str] = ()) -> Steps:
+    """The steps for a model, from its preprocessor_config.json or by the habit of its family. Raises ConfigError."""
+    family = str(config.get("model_type", ""))
+    inner = config.get("vision_config")
+    own = Config(inner if isinstance(inner, Mapping) else config)
+    channels = own.int("num_channels", 3)
+    if channels not in (1, 3):
+        raise InputError(f"the model reads images of {channels} channels; a file has 3 (or 1, if it is grey)")
+    kind, usual = _FAMILIES.get(family, _FAMILIES["vit"])
+    said = settings(folder, "image_processor")
+    if said is None:
+        steps = _habit(kind, _pair(own, "image_size", 224))
+        steps = replace(steps, mean=usual[0], std=usual[1])
+        warnings.warn(
+            f"no {FILE}: the image is {_words(steps)}, as is usual for {family or 'such a model'}",
+            AttnvizWarning,
+            stacklevel=3,
+        )
+    else:
+        steps = _read(said, kind)
+        check_keys(said, ignore_keys)
+    steps = replace(steps, channels=channels, mean=_each(steps.mean, channels), std=_each(steps.std, channels))
+    for what, values in (("image_mean", steps.mean), ("image_std", steps.std)):
+        if values is not None and len(values) != channels:
+            raise InputError(f"{what} has {len(values)} numbers; the model reads {channels} channels")
+    return steps
+
+
+def _habit(kind: str, side: tuple[int, int]) -> Steps:
+    """A processor's steps for another size of image: what is resized and what is cropped keep their ratio."""
+    usual = PROCESSORS[kind]
+    if usual.crop is None:
+        return replace(usual, resize=Size(*side))
+    if usual.square:
+        return replace(usual, resize=Size(*(round(256 / 224 * s) for s in side)), crop=side)
+    shortest = max(side) if kind == "CLIP" else round(256 / 224 * max(side))
+    return replace(usual, resize=Size(shortest=shortest), crop=side)
+
+
+def _words(steps: Steps) -> str:
+    """`resized to 224 x 224, normalised with mean and deviation 0.5`."""
+    size = steps.resize or Size()
+    side = f"{size.shortest} on the shorter side" if size.shortest else f"{size.height} x {size.width}"
+    said = f"resized to {side}"
+    if steps.crop is not None:
+        said += f", cropped to {steps.crop[0]} x {steps.crop[1]}"
+    named: dict[tuple[float, ...], str] = {_HALF: "0.5", _IMAGENET[0]: "ImageNet's", _CLIP[0]: "CLIP's"}
+    return f"{said}, normalised with mean and deviation {named[steps.mean or _HALF]}"
+
+
+def _read(config: Config, family: str) -> Steps:
+    """The steps that a preprocessor's file asks for."""
+    known = ("image_processor_type", "feature_extractor_type")
+    usual = PROCESSORS[kind_of(config, known, "ImageProcessor|FeatureExtractor", PROCESSORS, family)]
+    for key in ("do_pad", "use_square_size", "do_flip_channel_order"):
+        config.off(key)
+    config.bool("do_convert_rgb", True)  # done always: a file may hold grey, palette or CMYK pixels
+    square = config.bool("default_to_square", usual.square)
+    resize = _size(config, "size", square) or usual.resize
+    crop = _size(config, "crop_size", True) or Size(*(usual.crop or (0, 0)))
+    if crop.shortest:
+        raise config.error("crop_size must have a height and a width")
+    if config.bool("do_center_crop", usual.crop is not None) and not crop.height:
+        raise config.error("crop_size is missing")
+    resample = config.int("resample", usual.resample, low=_NEAREST, high=_HAMMING)
+    factor = config.float("rescale_factor", 1 / 255)
+    mean, std = _numbers(config, "image_mean", usual.mean), _numbers(config, "image_std", usual.std)
+    if std is not None and 0 in std:
+        raise config.error("image_std must not be 0")
+    normalise = config.bool("do_normalize", True)
+    return Steps(
+        resize=resize if config.bool("do_resize", True) else None,
+        resample=resample,
+        crop=(crop.height, crop.width) if config.bool("do_center_crop", usual.crop is not None) else None,
+        mean=mean if normalise else None,
+        std=std if normalise else None,
+        factor=factor if config.bool("do_rescale", True) else None,
+    )
+
+
+def _size(config: Config, key: str, square: bool) -> Size | None:
+    """A size in any of its spellings: 224, [224, 224], {height, width}, {shortest_edge}, perhaps with longest_edge."""
+    value = config.raw(key)
+    if value is None:
+        return None
+    if isinstance(value, (list, tuple)):
+        value = dict(zip(("height", "width"), config.ints(key, length=2), strict=True))
+    elif not isinstance(value, dict):
+        side = config.int(key, high=1 << 16)
+        value = {"height": side, "width": side} if square else {"shortest_edge": side}
+    inner = Config(value, f"{config.where}: {key}")
+    forms = ({"height", "width"}, {"shortest_edge"}, {"shortest_edge", "longest_edge"})
+    given = {name for name, side in value.items() if side is not None}
+    if given not in forms:
+        raise config.error(
+            f"{key} must have height and width, or shortest_edge; got {', '.join(sorted(given)) or '{}'}"
+        )
+    sides = {name: inner.int(name, high=1 << 16) for name in given}
+    return Size(*(sides.get(name, 0) for name in ("height", "width", "shortest_edge", "longest_edge")))
+
+
+def _numbers(config: Config, key: str, default: tuple[float, ...] | None) -> tuple[float, ...] | None:
+    """One number for all channels, or a list with one a channel."""
+    value = config.raw(key)
+    if value is None:
+        return default
+    if not isinstance(value, (list, tuple)):
+        return (config.float(key),)
+    inner = Config({str(i): v for i, v in enumerate(value[:5])}, f"{config.where}: {key}")
+    return tuple(inner.float(str(i)) for i in range(len(inner.data)))
+
+
+def _each(values: tuple[float, ...] | None, channels: int) -> tuple[float, ...] | None:
+    """One number a channel; one stands for all, and three equal ones fit a grey image too."""
+    if values is not None and (len(values) == 1 or (channels == 1 and len(set(values)) == 1)):
+        return values[:1] * channels
+    return values
+
+
+def _pair(config: Config, key: str, default: int) -> tuple[int, int]:
+    """A size of one number or two, rows first."""
+    value = config.raw(key, default)
+    sides = config.ints(key, length=2) if isinstance(value, (list, tuple)) else (config.int(key, default),) * 2
+    return sides[0], sides[1]
+
+
+def _patch(config: Mapping[str, Any]) -> tuple[int, int]:
+    """(rows, columns) of a patch in pixels; 1 x 1 where the configuration does not say."""
+    inner = config.get("vision_config")
+    return _pair(Config(inner if isinstance(inner, Mapping) else config), "patch_size", 1)
+
+
+# --- files ---------------------------------------------------------------------------------------------------------
+
+
+def open_image(path: str | Path) -> Image:
+    """A picture in 8-bit RGB, upright. Raises InputError; warns of what could not be kept."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"no such picture: {str(path)!r}")
+    said: list[str] = []
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's: ours say what matters
+            image = _opened(path, said)
+    except InputError:
+        raise
+    except Exception as error:  # Pillow's readers raise almost anything over a damaged file
+        raise InputError(f"{path.name}: cannot be read as a picture: {_reason(error)}") from None
+    for note in said:
+        warnings.warn(f"{path.name}: {note}", AttnvizWarning, stacklevel=3)
+    return image
+
+
+def _opened(path: Path, said: list[str]) -> Image:
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    try:
+        opened = Image.open(path)
+    except UnidentifiedImageError:
+        raise InputError(f"{path.name} is not a picture that Pillow reads", "save it as PNG or JPEG") from None
+    except Image.DecompressionBombError:
+        raise InputError(f"{path.name}: more pixels than can be read", _SMALLER) from None
+    with opened as image:
+        if image.format in ("EPS", "WMF"):
+            raise InputError(f"{path.name}: {image.format} is a program that draws, not pixels", "save it as PNG")
+        if image.width * image.height > MAX_PIXELS:
+            raise InputError(f"{path.name}: {image.width} x {image.height} pixels are too many to read", _SMALLER)
+        if image.format != "MPO" and getattr(image, "is_animated", False):  # an MPO's second image is a preview
+            said.append("it holds several pictures; the first is used")
+        image.load()
+        upright = ImageOps.exif_transpose(image)
+        return _rgb(upright if upright is not None else image, path.name, said)
+
+
+_SMALLER = f"scale it down first: at most {MAX_PIXELS // 1_000_000} million pixels"
+
+
+def _rgb(image: Image, name: str, said: list[str]) -> Image:
+    """Any mode as 8-bit RGB: transparency on white, 16-bit grey scaled to 8."""
+    from PIL import Image as Images
+
+    if image.mode == "F":
+        raise InputError(f"{name}: pixels are floating-point numbers of unknown range", "save it with 8 or 16 bits")
+    if image.mode.startswith("I"):
+        values = np.asarray(image).astype(np.int64)
+        if values.min() < 0 or values.max() > 65535:
+            raise InputError(f"{name}: grey values from {values.min()} to {values.max()}; wanted 0 to 65535")
+        said.append("16-bit grey, scaled to 8 bits")
+        image = Images.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
+    if ("a" in image.mode.lower() and image.mode != "LAB") or image.info.get("transparency") is not None:
+        clear = image.convert("RGBA")
+        if np.asarray(clear.getchannel("A")).min() < 255:
+            said.append("transparent parts are laid on white")
+        ground = Images.new("RGBA", clear.size, (255, 255, 255, 255))
+        return Images.alpha_composite(ground, clear).convert("RGB")
+    if image.mode == "CMYK":
+        said.append("CMYK, converted to RGB without its colour profile")
+    return image.convert("RGB")
+
+
+def _reason(error: Exception) -> str:
+    """An exception of Pillow's in a few words on one line."""
+    text = " ".join(str(error).split())
+    return f"{text:.120}" if text else type(error).__name__

@@ -1,0 +1,81 @@
+"""preprocessor_config.json: what a checkpoint wants done to images and sound before it reads them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from attnviz.errors import ConfigError
+from attnviz.families._config import Config
+
+FILE, WHOLE = "preprocessor_config.json", "processor_config.json"
+MAX_BYTES = 10_000_000
+
+# Keys that say where the file came from, how a framework returns arrays, or what is done with labels.
+NO_EFFECT = (
+    "processor_class _processor_class image_processor_type feature_extractor_type auto_map _valid_processor_keys "
+    "data_format input_data_format return_tensors device disable_grouping image_seq_length do_reduce_labels "
+    "reduce_labels return_attention_mask pad_size size_divisor"
+).split()
+
+
+def settings(folder: Path | None, part: str) -> Config | None:
+    """What a model folder says about its `part` (image_processor | feature_extractor), None where it says nothing.
+
+    The part inside processor_config.json goes before preprocessor_config.json, as in the reference. Raises ConfigError.
+    """
+    if folder is None:
+        return None
+    whole = _read(Path(folder) / WHOLE)
+    if whole is not None and part in whole:
+        inner = whole[part]
+        if not isinstance(inner, dict):
+            raise ConfigError(f"{WHOLE}: {part} must be an object; got {inner!r:.60}")
+        return Config(inner, f"{WHOLE}: {part}")
+    found = _read(Path(folder) / FILE)
+    return None if found is None else Config(found, FILE)
+
+
+def kind_of(config: Config, keys: Iterable[str], endings: str, known: Mapping[str, Any], default: str) -> str:
+    """Which of the `known` processors a file is for: `ViTImageProcessorFast` is ViT. Raises ConfigError for others."""
+    named = next((config.data[key] for key in keys if config.data.get(key) is not None), None)
+    if named is None:
+        return default
+    name = re.sub(rf"({endings})(Fast|Pil)?$", "", str(named))
+    if name not in known:
+        raise config.error(
+            f"nobody has said what a {named!s:.80} does; known: {', '.join(known)}",
+            "give the array itself from Python: pixel_values=, input_values= or input_features=",
+        )
+    return name
+
+
+def check_keys(config: Config, ignore: Iterable[str] = ()) -> None:
+    """Refuse keys that nobody has accounted for; one that is off (false, null) does nothing."""
+    config.skip(*NO_EFFECT)
+    for key in config.unread():
+        off = key.startswith("do_") and config.data[key] is False
+        if not off and key not in ignore:
+            raise config.error(
+                f"nobody has said what the key {key!r} does to the input",
+                f"if it does nothing, pass over it with --ignore-key {key}",
+            )
+
+
+def _read(file: Path) -> dict[str, Any] | None:
+    """The object in a JSON file; None if there is no file."""
+    if not file.is_file():
+        return None
+    if file.stat().st_size > MAX_BYTES:
+        raise ConfigError(f"{file.name} is too large to be a configuration: {file.stat().st_size} bytes")
+    try:
+        found = json.loads(file.read_bytes())
+    except (ValueError, RecursionError) as error:
+        what = "nested too deeply" if isinstance(error, RecursionError) else f"not JSON ({error})"
+        raise ConfigError(f"{file.name} is {what}") from None
+    if not isinstance(found, dict):
+        raise ConfigError(f"{file.name} must hold an object; got {type(found).__name__}")
+    return found

@@ -1,0 +1,192 @@
+"""A sound file -> input_values or input_features, as the checkpoint's own feature extractor would make them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attnviz.errors import AttnvizWarning
+from attnviz.families._config import Config
+from attnviz.inputs.settings import FILE, check_keys, kind_of, settings
+from attnviz.inputs.wav import RATES, read_wav, resample
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_KINDS = {"Wav2Vec2": "raw", "Whisper": "mel"}
+
+
+@dataclass(frozen=True)
+class Waves:
+    """Raw samples for the model. normalise: to mean 0 and variance 1."""
+
+    rate: int = 16_000
+    normalise: bool = True
+
+
+@dataclass(frozen=True)
+class Mels:
+    """A log-mel spectrogram for the model.
+
+    bands: mel filters. window, hop: samples. samples: to which the sound is cut or filled up with `silence`.
+    """
+
+    rate: int = 16_000
+    bands: int = 80
+    window: int = 400
+    hop: int = 160
+    samples: int = 480_000
+    silence: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Sound:
+    """A sound as a model reads it: one of the two arrays is there.
+
+    input_values: float32 [sample]; input_features: float32 [mel, frame]. wave: float32 [sample] at `rate`, before
+    anything but resampling was done to it. seconds: the length of what was read.
+    """
+
+    wave: NDArray[np.float32]
+    rate: int
+    input_values: NDArray[np.float32] | None = None
+    input_features: NDArray[np.float32] | None = None
+    name: str = ""
+
+    @property
+    def seconds(self) -> float:
+        return len(self.wave) / self.rate
+
+
+def read_sound(
+    path: str | Path, config: Mapping[str, Any], folder: Path | None = None, ignore_keys: Iterable[str] = ()
+) -> Sound:
+    """A WAV file as a model reads it: mono, at the model's rate, then raw or as a log-mel spectrogram.
+
+    Args:
+        path: PCM of 8 to 32 bits, or floating point.
+        config: the model's config.json.
+        folder: where its preprocessor_config.json lies. Without one the usual steps are taken, with a warning.
+        ignore_keys: keys of that file to pass over.
+
+    Raises:
+        InputError: the file is missing, damaged, no WAV, or too long.
+        ConfigError: the preprocessor's file asks for something unknown.
+    """
+    steps = steps_of(config, folder, ignore_keys)
+    name = Path(path).name
+    most = steps.samples / steps.rate if isinstance(steps, Mels) else None
+    wave, rate = read_wav(path, None if most is None else most + 1)
+    if rate != steps.rate:
+        message = f"{name}: resampled from {rate} to {steps.rate} samples a second, the model's rate"
+        warnings.warn(message, AttnvizWarning, stacklevel=2)
+        wave = resample(wave, rate, steps.rate)
+    if isinstance(steps, Waves):
+        return Sound(wave, steps.rate, input_values=normalised(wave) if steps.normalise else wave, name=name)
+    if len(wave) > steps.samples:
+        message = f"{name}: only the first {most:g} seconds are used, all that the model reads at once"
+        warnings.warn(message, AttnvizWarning, stacklevel=2)
+        wave = wave[: steps.samples]
+    return Sound(wave, steps.rate, input_features=log_mel(wave, steps), name=name)
+
+
+def normalised(wave: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean 0 and variance 1, [sample] -> [sample]. Source: Wav2Vec2FeatureExtractor of transformers."""
+    return (wave - wave.mean()) / np.sqrt(wave.var() + np.float32(1e-7))
+
+
+def log_mel(wave: NDArray[np.float32], steps: Mels) -> NDArray[np.float32]:
+    """Sound [sample] -> log-mel spectrogram float32 [mel, frame], a frame every `hop` samples.
+
+    Power in Hann windows centred on the frames (the ends mirrored), summed by mel filters, log10, at most 8 below the
+    loudest, (x + 4) / 4. Computed in float64; the reference on torch computes in float32 and differs by its own
+    rounding, 3e-5 where a band is nearly silent.
+
+    Source: Radford et al. 2022, section 2.2, and WhisperFeatureExtractor of transformers.
+    """
+    filled = np.full(steps.samples, steps.silence)
+    filled[: len(wave)] = wave[: steps.samples]
+    half = steps.window // 2
+    padded = np.pad(filled, half, mode="reflect")
+    frames = np.lib.stride_tricks.sliding_window_view(padded, steps.window)[:: steps.hop][: steps.samples // steps.hop]
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(steps.window) / steps.window)
+    filters = mel_filters(steps.bands, steps.window, steps.rate)
+    power = np.empty((steps.bands, len(frames)))
+    for start in range(0, len(frames), 1024):  # [frame, frequency] -> [mel, frame], some frames at once
+        spectrum = np.fft.rfft(frames[start : start + 1024] * hann)
+        power[:, start : start + 1024] = filters @ (spectrum.real**2 + spectrum.imag**2).T
+    logarithm = np.log10(np.maximum(power, 1e-10))
+    logarithm = np.maximum(logarithm, logarithm.max() - 8.0)
+    return ((logarithm + 4.0) / 4.0).astype(np.float32)
+
+
+def mel_filters(bands: int, window: int, rate: int, high: float = 8000.0) -> NDArray[np.float64]:
+    """Triangles of equal area over the frequencies of a Fourier transform, [mel, frequency], from 0 to `high` Hz.
+
+    Source: Slaney 1998, Auditory Toolbox: linear up to 1000 Hz (a mel is 200 / 3 Hz), then 27 mels a factor of 6.4.
+    """
+    step = np.log(6.4) / 27
+    top = 15 + np.log(high / 1000) / step
+    mels = np.linspace(0, top, bands + 2)
+    edges = np.where(mels < 15, mels * 200 / 3, 1000 * np.exp(step * (mels - 15)))
+    frequencies = np.linspace(0, rate // 2, window // 2 + 1)
+    low, middle, upper = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    rising, falling = (frequencies - low) / (middle - low), (upper - frequencies) / (upper - middle)
+    return np.maximum(0, np.minimum(rising, falling)) * (2 / (upper - low))
+
+
+# --- what the checkpoint asks for ----------------------------------------------------------------------------------
+
+
+def steps_of(config: Mapping[str, Any], folder: Path | None = None, ignore_keys: Iterable[str] = ()) -> Waves | Mels:
+    """The steps for a model, from its preprocessor_config.json or by the habit of its family. Raises ConfigError."""
+    own = Config(config)
+    bands = own.int("num_mel_bins", 80) if own.has("num_mel_bins") else 0
+    frames = 2 * own.int("max_source_positions", 1500, high=1 << 16) if bands else 0
+    said = settings(folder, "feature_extractor")
+    steps: Waves | Mels
+    if said is None:
+        steps = Mels(bands=bands, samples=160 * frames) if bands else Waves()
+        what = f"a log-mel spectrogram of {bands} bands" if bands else "normalised"
+        message = f"no {FILE}: the sound is taken at 16000 samples a second, {what}, as is usual"
+        warnings.warn(message, AttnvizWarning, stacklevel=3)
+        return steps
+    family = "Whisper" if bands else "Wav2Vec2"
+    kind = kind_of(said, ("feature_extractor_type",), "FeatureExtractor", _KINDS, family)
+    if (_KINDS[kind] == "mel") != bool(bands):
+        raise said.error(f"a {kind} feature extractor does not fit a model of type {config.get('model_type')}")
+    steps = _mels(said, bands, frames) if bands else _waves(said)
+    check_keys(said, ignore_keys)
+    return steps
+
+
+def _waves(config: Config) -> Waves:
+    if config.int("feature_size", 1) != 1:
+        raise config.error("feature_size must be 1: samples, one by one")
+    config.skip("padding_value", "padding_side")  # a sound alone is not filled up
+    rate = config.int("sampling_rate", Waves.rate, *RATES)
+    return Waves(rate, config.bool("do_normalize", True))
+
+
+def _mels(config: Config, bands: int, frames: int) -> Mels:
+    rate = config.int("sampling_rate", Mels.rate, RATES[0], 192_000)
+    hop, window = config.int("hop_length", 160, high=1 << 14), config.int("n_fft", 400, low=2, high=1 << 14)
+    samples = rate * config.int("chunk_length", 30, high=60)
+    if config.float("dither", 0.0):
+        raise config.error("dither adds noise, and there is to be the same picture every time", "set it to 0")
+    config.choice("padding_side", "right", ("right",))
+    # They follow from the others; the filters, too, are made anew by the reference.
+    config.skip("mel_filters", "n_samples", "nb_max_frames", "do_normalize")
+    found = Mels(rate, config.int("feature_size", 80), window, hop, samples, config.float("padding_value", 0.0))
+    if found.bands != bands:
+        raise config.error(f"feature_size {found.bands} does not fit the model's num_mel_bins {bands}")
+    if samples // hop != frames:
+        raise config.error(
+            f"{samples // hop} frames do not fit the model's max_source_positions {frames // 2}, of 2 each"
+        )
+    return found

@@ -1,0 +1,105 @@
+"""Stores what transformers' image processors and feature extractors make of a few small pictures and sounds.
+
+    python scripts/make_input_reference.py [FOLDER]      default: tests/reference_inputs
+
+Needs Pillow beside transformers. Run with transformers 4 and with 5: each adds its own spelling of every processor's
+file, CASE.v4.json or CASE.v5.json, and the arrays must be the same, or it stops.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import transformers
+from PIL import Image
+from transformers import Wav2Vec2FeatureExtractor, WhisperFeatureExtractor
+from transformers.models.whisper import feature_extraction_whisper
+
+MAJOR = transformers.__version__.split(".")[0]
+IMAGES = {  # the processor, and what it is given
+    "vit": ("vit", "ViT", {"size": {"height": 12, "width": 12}}),
+    "vit_int": ("vit", "ViT", {"size": 11, "resample": 3, "image_mean": [0.1, 0.2, 0.3], "image_std": [0.3, 0.2, 0.5]}),
+    "vit_plain": ("vit", "ViT", {"size": {"height": 9, "width": 14}, "resample": 0, "do_normalize": False}),
+    "deit": ("deit", "DeiT", {"size": {"height": 16, "width": 16}, "crop_size": {"height": 12, "width": 12}}),
+    "deit_pad": ("deit", "DeiT", {"size": 10, "crop_size": {"height": 13, "width": 12}, "resample": 1}),
+    "bit": ("bit", "Bit", {"size": {"shortest_edge": 14}, "crop_size": {"height": 12, "width": 12}}),
+    "clip": ("clip", "CLIP", {"size": 13, "crop_size": [11, 9], "rescale_factor": 0.01}),
+}
+SOUNDS = {
+    "whisper": (WhisperFeatureExtractor, {"chunk_length": 1}),
+    "whisper_128": (WhisperFeatureExtractor, {"chunk_length": 1, "feature_size": 128}),
+    "whisper_8": (WhisperFeatureExtractor, {"chunk_length": 1, "feature_size": 8, "hop_length": 500, "n_fft": 512}),
+    "wav2vec2": (Wav2Vec2FeatureExtractor, {}),
+    "wav2vec2_as_is": (Wav2Vec2FeatureExtractor, {"do_normalize": False}),
+}
+
+
+def picture(height: int, width: int) -> np.ndarray:
+    """Waves, a slope and noise, uint8 [row, column, 3]."""
+    y, x = np.mgrid[:height, :width]
+    waves = [127 + 120 * np.sin(x / 7 + y / 11), 127 + 120 * np.cos(x / 5), 255 * y / height]
+    noise = np.random.default_rng(height).normal(0, 20, (height, width, 3))
+    return np.clip(np.stack(waves, -1) + noise, 0, 255).astype(np.uint8)
+
+
+def pictures() -> dict[str, Image.Image]:
+    """A high one, a wide one, and one smaller than what it is cropped to."""
+    sizes = {"high": (53, 37), "wide": (20, 61), "tiny": (7, 8)}
+    return {name: Image.fromarray(picture(*size)) for name, size in sizes.items()}
+
+
+def wave(n: int) -> np.ndarray:
+    """A falling tone that grows faint, and a little noise: float32 [sample] at 16 kHz."""
+    t = np.arange(n) / 16000
+    tone = 0.3 * np.sin(2 * np.pi * (900 - 800 * t) * t) * np.exp(-3 * t)
+    return (tone + np.random.default_rng(n).normal(0, 0.002, n)).astype(np.float32)
+
+
+def processor(module: str, name: str, options: dict) -> object:
+    """An image processor that works with Pillow."""
+    if MAJOR == "4":
+        found = importlib.import_module(f"transformers.models.{module}.image_processing_{module}")
+        return getattr(found, f"{name}ImageProcessor")(**options)
+    found = importlib.import_module(f"transformers.models.{module}.image_processing_pil_{module}")
+    return getattr(found, f"{name}ImageProcessorPil")(**options)
+
+
+def main() -> None:
+    """Computes, compares with what the other release stored, and writes."""
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "tests/reference_inputs")
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays: dict[str, np.ndarray] = {}
+    sources = pictures()
+    for name, image in sources.items():
+        image.save(folder / f"{name}.png")
+    for case, (module, name, options) in IMAGES.items():
+        made = processor(module, name, options)
+        described = {key: value for key, value in made.to_dict().items() if not callable(value)}
+        (folder / f"{case}.v{MAJOR}.json").write_text(json.dumps(described, indent=1, sort_keys=True) + "\n")
+        for source, image in sources.items():
+            arrays[f"{case}/{source}"] = made(image, return_tensors="np")["pixel_values"][0]
+    feature_extraction_whisper.is_torch_available = lambda: False  # its NumPy path, which computes in float64
+    for n in (4800, 17000):
+        arrays[f"wave/{n}"] = wave(n)
+    for case, (kind, options) in SOUNDS.items():
+        made = kind(**options)
+        described = {key: value for key, value in made.to_dict().items() if key != "mel_filters"}
+        (folder / f"{case}.v{MAJOR}.json").write_text(json.dumps(described, indent=1, sort_keys=True) + "\n")
+        for n in (4800, 17000):
+            (found,) = made(arrays[f"wave/{n}"], sampling_rate=16000, return_tensors="np").values()
+            arrays[f"{case}/{n}"] = found[0][..., ::7] if "wav2vec2" in case else found[0][:, ::3]
+    place = folder / "expected.npz"
+    if place.exists():
+        stored = np.load(place)
+        worst = max(float(np.abs(stored[key] - value).max()) for key, value in arrays.items())
+        print(f"largest difference to what is stored: {worst:.1e}")
+        assert worst < 1e-6
+    np.savez_compressed(place, **arrays)
+
+
+if __name__ == "__main__":
+    main()
