@@ -1,0 +1,100 @@
+"""A Hub on loopback: the few routes that its client needs to list and fetch the files of a model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote, urlsplit
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+class Hub:
+    """One model, `org/tiny`, with branch main and tag v2 at one commit.
+
+    files: path -> bytes. log: (method, path) of every request. tokens: Authorization headers seen. refuse: path, or ""
+    for the list of files -> (status, X-Error-Code). claims: path -> size in the list, where it is not the true one.
+    on_get: called with the path before a file is sent.
+    """
+
+    def __init__(self, files):
+        self.files, self.log, self.tokens = dict(files), [], set()
+        self.refuse, self.claims = {}, {}
+        self.commit, self.on_get = COMMIT, lambda path: None
+
+    def fetched(self):
+        """The files that were sent, in order."""
+        sent = [path.split("/resolve/")[1] for method, path in self.log if method == "GET" and "/resolve/" in path]
+        return [path.split("/", 1)[1] for path in sent]
+
+    def answer(self, method, target, token):
+        """(status, headers, body) of a request."""
+        path = unquote(urlsplit(target).path)
+        self.log.append((method, path))
+        self.tokens.add(token)
+        if path.startswith("/api/models/org/tiny"):
+            return self._listing(path.removeprefix("/api/models/org/tiny"))
+        if path.startswith("/org/tiny/resolve/"):
+            revision, file = path.removeprefix("/org/tiny/resolve/").split("/", 1)
+            return self._file(revision, file)
+        return 404, {"X-Error-Code": "RepoNotFound"}, b""
+
+    def _listing(self, rest):
+        revision = rest.removeprefix("/revision/") or "main"
+        status, code = self.refuse.get("", (0, ""))
+        if status:
+            return status, {"X-Error-Code": code} if code else {}, b"{}"
+        if revision not in ("main", "v2", self.commit):
+            return 404, {"X-Error-Code": "RevisionNotFound"}, b""
+        siblings = [{"rfilename": name, "size": self.claims.get(name, len(data))} for name, data in self.files.items()]
+        body = json.dumps({"id": "org/tiny", "sha": self.commit, "siblings": siblings}).encode()
+        return 200, {"Content-Type": "application/json"}, body
+
+    def _file(self, revision, file):
+        status, code = self.refuse.get(file, (0, ""))
+        headers = {"X-Repo-Commit": self.commit}
+        if status:
+            return status, {**headers, "X-Error-Code": code}, b""
+        if revision not in ("main", "v2", self.commit):
+            return 404, {**headers, "X-Error-Code": "RevisionNotFound"}, b""
+        if file not in self.files:
+            return 404, {**headers, "X-Error-Code": "EntryNotFound"}, b""
+        data = self.files[file]
+        return 200, {**headers, "ETag": f'"{hashlib.sha1(data).hexdigest()}"'}, data
+
+
+@contextmanager
+def serving(hub):
+    """The address at which a Hub answers, for as long as the block lasts."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            status, headers, body = hub.answer(self.command, self.path, self.headers.get("Authorization"))
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command == "GET":
+                hub.on_get(self.path)
+                self.wfile.write(body)
+
+        do_HEAD = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
