@@ -15,6 +15,7 @@ prints both and ends with exit status 1.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from reprlib import Repr
 
 
 class AttnvizError(ValueError):
@@ -53,6 +54,16 @@ class AttnvizWarning(UserWarning):
     """Something that does not stop the work but should be known; the command line shows it as `warning: ...`."""
 
 
+_short = Repr()
+_short.maxstring = _short.maxother = 80
+_short.maxlevel = 3
+
+
+def shown(value: object) -> str:
+    """A value as a message quotes it: cut where it is long or deep, since files of strangers hold anything."""
+    return _short.repr(value)
+
+
 def one_of(what: str, got: object, allowed: Iterable[object]) -> str:
     """The one wording for "must be one of": `scale must be one of linear, sqrt, log, row; got 'cube'`."""
-    return f"{what} must be one of {', '.join(map(str, allowed))}; got {got!r}"
+    return f"{what} must be one of {', '.join(map(str, allowed))}; got {shown(got)}"

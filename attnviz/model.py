@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from attnviz.checkpoints.base import Checkpoint
+    from attnviz.mechanisms import Asked
     from attnviz.tokens import Encoding
 
 Progress = Callable[[float], None]
@@ -40,6 +41,7 @@ def load(
     quiet: bool = False,
     adapter: str | Path | None = None,
     ignore_keys: Iterable[str] = (),
+    mechanism: str | None = None,
 ) -> Model:
     """Open a model; nothing is read but its configuration and the headers of its weights.
 
@@ -51,9 +53,11 @@ def load(
         quiet: no progress bars while a model is fetched from the Hub.
         adapter: a folder with a PEFT LoRA adapter, merged into the weights as they are read.
         ignore_keys: configuration keys to pass over although nobody knows what they do to attention.
+        mechanism: another kind of attention in place of the model's own, as in "window:3"; see `with_mechanism`.
 
     Raises:
         ModelError: it cannot be found, or its files cannot be used.
+        SelectionError: there is no such mechanism, or this model cannot have it.
     """
     from attnviz import sources
 
@@ -65,6 +69,8 @@ def load(
         ignored = tuple(ignore_keys)
         change = sources.adapter(adapter, ignored)
         model = sources.from_place(sources.find(source, offline, quiet), ignored, change)
+    if mechanism is not None:
+        model = model.with_mechanism(mechanism)
     return replace(model, name=name) if name else model
 
 
@@ -88,6 +94,8 @@ class Model:
     name: what pictures call it. spec: what it does. tensors: its numbers. tokenizer: None if it only takes ids.
     config: its configuration as it was read. meta: what a result says about it (digest, seed, ...).
     folder: where its files lie, preprocessor_config.json for images and sound among them.
+    pictures: what a model of text does with an image by the same numbers. two_texts: whether its text may attend to
+    its pair, as stream "cross". mechanism: what stands in place of its own attention.
     """
 
     name: str
@@ -98,6 +106,9 @@ class Model:
     meta: Mapping[str, Any] = field(default_factory=dict)
     checkpoint: Checkpoint | None = None
     folder: Path | None = None
+    pictures: Spec | None = None
+    two_texts: bool = False
+    mechanism: Asked | None = None
 
     @property
     def streams(self) -> tuple[str, ...]:
@@ -110,7 +121,9 @@ class Model:
             return self.spec.image if image else self.spec.text
         if isinstance(self.spec, EncoderDecoder):
             return self.spec.encoder if (stream or "encoder") == "encoder" else self.spec.decoder
-        return self.spec
+        if stream == "cross" and self.two_texts:
+            return replace(self.spec, cross=True)
+        return self.pictures if image and self.pictures is not None else self.spec
 
     def size(self, stream: str | None = None, image: bool = False) -> tuple[int, int]:
         """(n_layers, n_heads) of a stream; of its only or first one by default."""
@@ -127,6 +140,56 @@ class Model:
     def tokens(self, text: str | None = None, pair: str | None = None, ids: Sequence[int] | None = None) -> Tokens:
         """How the model splits a text, or what these ids stand for."""
         return self._read(text, pair, ids, None)[0]
+
+    def has(self, stream: str) -> bool:
+        """Whether it can be asked for this stream; beside `streams` that is cross-attention between a text and its pair."""
+        return stream in self.streams or (stream == "cross" and self.two_texts)
+
+    def with_mechanism(self, asked: str, layer: int | None = None) -> Model:
+        """This model with another kind of attention, as in "additive", "window:3", "lsh:8,rounds=2".
+
+        Args:
+            asked: a name that `attnviz mechanisms` lists, and its numbers.
+            layer: only there, where the mechanism can be in one layer alone.
+
+        Raises:
+            SelectionError: there is no such mechanism, its numbers make no sense, or this model cannot have it.
+        """
+        from attnviz.checkpoints.seeded import SeededWeights
+        from attnviz.mechanisms import parse
+        from attnviz.mechanisms.applied import applied, check_fits
+
+        found = parse(asked)
+        spec = check_fits(self.spec, found, self.name, self.two_texts)
+        draw = SeededWeights(int(self.meta.get("seed", 0)), spec).normal
+        says = f"{found.mechanism.name}: {found.described}" if found.values else found.mechanism.name
+        notes = [*self.meta.get("notes", ()), f"{says} ({found.mechanism.source})"]
+        return replace(
+            self,
+            name=f"{self.name}, {found.name}",
+            spec=applied(spec, found, draw, layer),
+            pictures=None if self.pictures is None else applied(self.pictures, found, draw, layer),
+            mechanism=found,
+            meta={**self.meta, "mechanism": found.name, "notes": notes},
+        )
+
+    def chat(self, text: str) -> list[int]:
+        """The ids of a text as a user's turn in the model's own chat template, the opening of the answer behind it.
+
+        They are for `ids=`: the template writes special tokens where they belong, so that none is to be added.
+        Raises InputError: the model has no chat template, or jinja2 is not installed.
+        """
+        from attnviz.tokens.chat import chat_text, template_in_folder, template_in_gguf
+
+        written = getattr(self.tokenizer, "ids_as_written", None)
+        metadata = self.checkpoint.config if self.checkpoint is not None else None  # of a GGUF file
+        if written is not None and metadata is not None:
+            template, names = template_in_gguf(metadata, self.name)
+        elif written is not None and self.folder is not None:
+            template, names = template_in_folder(self.folder, self.name)
+        else:
+            raise InputError(f"{self.name} has no chat template")
+        return list(written(chat_text(text, template, names)))
 
     def attend(
         self,
@@ -187,6 +250,7 @@ class Model:
         )
         at_layers = _chosen("layer", layers, given.spec.n_layers)
         at_heads = _chosen("head", heads, given.spec.n_heads)
+        self._check_layer(given, max(at_layers))
         window = (_window("rows", rows, len(given.queries)), _window("cols", cols, len(given.keys)))
         cell = _cell(cells, pool, *map(len, window))
         keep: Dense | Pooled
@@ -233,8 +297,12 @@ class Model:
     ) -> Given:
         """An input as the engine takes it, with the labels of both axes. Arguments and errors as for `attend`."""
         stream = self._stream(stream, target is not None or target_ids is not None)
+        if stream == "cross" and self.two_texts:
+            return self._between(text, pair)
         arrays = Arrays(*(_array(v) for v in (pixel_values, input_values, input_features)))
         image = arrays.pixels is not None
+        if self.mechanism is not None and self.mechanism.mechanism.needs == "image" and not image:
+            raise InputError("patches are of an image; none was given", "name one with --image FILE")
         spec = self.stack(stream, image)
         keys, source = self._source(text, pair, ids, token_types, arrays)
         source = replace(source, global_tokens=self._global(global_tokens, len(keys), text is not None and ids is None))
@@ -255,11 +323,36 @@ class Model:
             meta={**self.meta, **self._notes(spec, source, len(keys)), "version": __version__},
         )
 
+    def _between(self, text: str | None, pair: str | None) -> Given:
+        """A text that attends to its pair: the pair goes through the layers alone, then the text, seeing both."""
+        if text is None or pair is None:
+            raise InputError("cross-attention is between two texts", 'the second is given with --pair TEXT (pair="...")')
+        keys, memory = self._source(pair, None, None, None, Arrays())
+        queries, source = self._source(text, None, None, None, Arrays())
+        spec = self.stack("cross")
+        meta = {**self.meta, **self._notes(spec, source, len(keys)), "version": __version__}
+        inputs = {"encoder": memory, "decoder": source}
+        return Given("cross", spec, queries, keys, inputs, image=False, grid=None, meta=meta)
+
+    def _check_layer(self, given: Given, layer: int) -> None:
+        """A layer that the file lacks is an error before room is made for its maps: a configuration may claim any."""
+        spec = given.spec
+        stack = "" if isinstance(self.spec, Spec) else "image." if given.image else "text."
+        if isinstance(self.spec, EncoderDecoder):
+            stack = "encoder." if given.stream == "encoder" else "decoder."
+        name = f"{stack}{spec.stored(layer)}{'cross_' if given.stream == 'cross' else ''}q.weight"
+        if not self.tensors.has(name):
+            self.tensors.get(name, (spec.n_heads * spec.d_head, spec.d_model))  # its error gives both names
+
     def observe(self, given: Given, collectors: Sequence[Collector], progress: Progress | None = None) -> None:
         """One pass over an input, its tiles going to all of these collectors."""
         wanted = {given.stream: list(collectors)}
+        if isinstance(self.spec, Spec) and given.stream == "cross":
+            memory = run(self.spec, self.tensors, given.inputs["encoder"], {}, whole=True)
+            run(given.spec, self.tensors, given.inputs["decoder"], wanted, memory=memory, progress=progress)
+            return
         if isinstance(self.spec, Spec):
-            run(self.spec, self.tensors, given.inputs["self"], wanted, progress=progress)
+            run(given.spec, self.tensors, given.inputs["self"], wanted, progress=progress)
             return
         if isinstance(self.spec, Towers):
             tower = Scoped(self.tensors, "image." if given.image else "text.")
@@ -276,7 +369,7 @@ class Model:
 
     def _notes(self, spec: Spec, source: Inputs, n: int) -> dict[str, Any]:
         """What a picture should say about these numbers beside the model."""
-        notes = []
+        notes = list(self.meta.get("notes", ()))
         if spec.blocks is not None and spec.blocks.used(n) and spec.blocks.n_random:
             notes.append(f"keys of the first block count {1 + spec.blocks.n_random} times, as in the reference")
         if spec.sinks:
@@ -289,9 +382,16 @@ class Model:
     # From an input to a stack's arrays
 
     def _stream(self, stream: str | None, has_target: bool) -> str:
+        name = self.mechanism.mechanism.name if self.mechanism is not None else ""
+        if stream is None and name == "cross":
+            return "cross"
+        if self.mechanism is not None and stream == "cross":
+            from attnviz.mechanisms.applied import check_stream
+
+            check_stream(self.mechanism, stream)
         if stream is None:
             return "self" if self.streams == ("self",) else "cross" if has_target else "encoder"
-        if stream not in self.streams:
+        if not self.has(stream):
             raise SelectionError(one_of(f"stream of {self.name}", stream, self.streams))
         return stream
 
@@ -366,7 +466,9 @@ class Model:
         """Global tokens, checked, for a model that knows them."""
         knows = isinstance(self.spec, Spec) and self.spec.global_tokens
         if asked is None:
-            return (0,) if knows and is_text else ()
+            named = self.mechanism is not None and self.mechanism.mechanism.name == "global"
+            first = self.mechanism["tokens"] if self.mechanism is not None and named else 1
+            return tuple(range(min(first, n))) if knows and is_text else ()
         found = tuple(sorted({int(i) for i in asked}))
         if found and not knows:
             raise InputError(f"{self.name} has no global tokens")

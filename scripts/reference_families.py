@@ -117,6 +117,8 @@ FAMILIES: dict[str, Family] = {
     "phi3": _text("phi3", _GROUPED, pad_token_id=0),
     "stablelm": _text("stablelm", _GROUPED, partial_rotary_factor=0.5),
     "starcoder2": _text("starcoder2", _GROUPED),
+    "nemotron": _text("nemotron", _GROUPED),
+    "olmo": _text("olmo", _GROUPED, clip_qkv=2.0),
     "olmo2": _text("olmo2", _GROUPED),
     "smollm3": _text("smollm3", _GROUPED, no_rope_layers=[1, 0], pad_token_id=0),
     "cohere": _text("cohere", _GROUPED),

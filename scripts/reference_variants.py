@@ -120,7 +120,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="family, or family__variant; all when none is given")
     parser.add_argument("--missing", action="store_true", help="leave alone what is already there")
     parser.add_argument("--mix", type=int, default=0, metavar="N", help="N random mixtures of each family's variants")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     failed = 0
     for family, variants in (mixtures(options.mix) if options.mix else VARIANTS).items():
         for variant in variants:

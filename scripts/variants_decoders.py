@@ -283,6 +283,23 @@ DECODERS: dict[str, list[Variant]] = {
         v("no_bias", "use_bias False", use_bias=False),
         v("gelu", "hidden_act gelu", hidden_act="gelu"),
     ],
+    "nemotron": [
+        *_LLAMA_LIKE,
+        v("head_dim", "head_dim 12: 6 of them turn", head_dim=12),
+        v("rotary", "partial_rotary_factor 1", **rope("default", partial_rotary_factor=1.0)),
+        v("biases", "attention_bias, mlp_bias", attention_bias=True, mlp_bias=True),
+        v("silu", "hidden_act silu", hidden_act="silu"),
+        v("linear", "linear rope", **rope("linear", factor=3.0, partial_rotary_factor=0.5), length=30),
+    ],
+    "olmo": [
+        *_LLAMA_LIKE,
+        v("no_clip", "clip_qkv null, as OLMo 1B and 7B", clip_qkv=None),
+        v("clip8", "clip_qkv 8, as published", clip_qkv=8.0, gain=3.0),
+        v("bias", "attention_bias", attention_bias=True),
+        v("linear", "linear rope", **rope("linear", factor=3.0), length=30),
+        v("dynamic_long", "dynamic rope, text beyond 20", **rope("dynamic", factor=2.0), max_position_embeddings=20,
+          length=45),
+    ],
     "olmo2": [
         *_LLAMA_LIKE,
         v("bias", "attention_bias", attention_bias=True),

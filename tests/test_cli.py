@@ -356,7 +356,7 @@ def test_inspect_shows_a_model_and_a_tensor(run):
         ),
         (["heatmap", TEXT, "--stream", "cross"], 1, "error: seeded has no cross attention; it has self"),
         (["heatmap", TEXT, "-q", "-v"], 2, "error: --quiet and --verbose exclude each other"),
-        (["heatmap", TEXT, "--sed", "1"], 2, "error: no such option: --sed"),
+        (["heatmap", TEXT, "--sed", "1"], 2, "error: no such option"),
         (["heatmap", TEXT, "more"], 2, "error: got unexpected extra argument"),
         (["heatmp", TEXT], 2, "error: no such command 'heatmp'"),
         (["inspect", "seeded", "-m", "minilm"], 2, "error: MODEL and --model: wanted one of"),

@@ -25,13 +25,17 @@ MAY_IMPORT = {
     "mechanisms": {"errors", "engine"},
     "families": {"errors", "engine.spec"},
     "checkpoints": {"errors", "engine.spec"},
+    "inputs": {"errors", "families._config"},
     "analysis": VALUES,
     "views": VALUES | {"analysis"},
     "render": DRAWING,
     "model": VALUES | {"engine", "mechanisms", "families", "checkpoints", "tokens", "texts", "sources"},
-    "sources": VALUES | {"engine", "families", "checkpoints", "tokens", "texts", "model"},
+    "hub": {"errors", "checkpoints"},
+    "sources": VALUES | {"hub", "engine", "families", "checkpoints", "tokens", "texts", "model"},
     "corpus": DRAWING | {"model", "render", "saved", "texts", "engine"},
-    "cli": DRAWING | {"corpus", "render", "model", "sources", "saved", "texts", "mechanisms", "families"},
+    "steps": VALUES | {"analysis", "engine", "model"},
+    "cli": DRAWING
+    | {"corpus", "render", "model", "steps", "sources", "saved", "texts", "inputs", "mechanisms", "families"},
 }
 # Attention's methods that draw or save do so through these, imported inside the method.
 INSIDE_METHODS = {("attention", "render"), ("attention", "views"), ("attention", "analysis")}

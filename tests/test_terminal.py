@@ -20,10 +20,11 @@ from attnviz.errors import SelectionError
 from attnviz.render import theme
 from attnviz.render.progress import progress
 from attnviz.render.terminal import print_attention, print_maps, print_tokens
-from attnviz.render.terminal_cells import GREY, bar, clean, fit, half_lines, pooled
+from attnviz.render.terminal_cells import GREY, bar, half_lines, pooled
 from attnviz.render.terminal_columns import columns
 from attnviz.render.terminal_inspect import print_inspect, print_tensor
 from attnviz.render.terminal_query import print_query
+from attnviz.render.terminal_screen import clean, fit
 from attnviz.views.figure import Figure
 from attnviz.views.table import table
 from attnviz.views.tensor import Histogram, Numbers, TensorRow, histogram, numbers

@@ -2,7 +2,7 @@
 
 A block holds 32 or 256 numbers: one or two float16 scales, for the K-quants a small scale for every 16 or 32 numbers as
 well, and the numbers as integers of 2 to 8 bits, packed. Each decoder takes raw blocks, uint8 [block, bytes], and
-gives float32 [block, numbers].
+writes float32 [block, numbers] into an array that it is given: what a file's loading takes is mostly spent here.
 
 Source: the block structures in ggml (ggml-common.h) and their meaning there (ggml-quants.c).
 """
@@ -70,7 +70,7 @@ def dequantise(raw: Raw, dtype: str) -> Floats:
     step = _CHUNK // numbers
     with np.errstate(all="ignore"):  # damaged scales give NaN or infinity, which the reader of weights reports
         for at in range(0, len(blocks), step):
-            out[at : at + step] = decode(blocks[at : at + step])
+            decode(blocks[at : at + step], out[at : at + step])
     return out.reshape(*raw.shape[:-1], raw.shape[-1] // nbytes * numbers)
 
 
@@ -85,6 +85,13 @@ def _half(raw: Raw, at: int) -> Floats:
     return np.ascontiguousarray(raw[:, at : at + 2]).view("<f2").astype(np.float32)
 
 
+def _split(packed: Raw, out: Floats) -> None:
+    """Low halves of a block's bytes, then high halves: [block, bytes] -> [block, 2 * bytes]."""
+    packed, half = np.ascontiguousarray(packed), packed.shape[1]
+    out[:, :half] = packed & 15
+    out[:, half:] = packed >> 4
+
+
 def _nibbles(packed: Raw) -> Raw:
     """Low halves of all bytes, then high halves: [..., bytes] -> [..., 2 * bytes]."""
     return np.concatenate([packed & 15, packed >> 4], axis=-1)
@@ -95,37 +102,47 @@ def _bits(raw: Raw, at: int) -> Raw:
     return np.unpackbits(raw[:, at : at + 4], axis=1, bitorder="little")
 
 
-def _q4_0(raw: Raw) -> Floats:
-    return (_nibbles(raw[:, 2:]).astype(np.float32) - 8) * _half(raw, 0)
+def _q4_0(raw: Raw, out: Floats) -> None:
+    _split(raw[:, 2:], out)
+    out -= 8
+    out *= _half(raw, 0)
 
 
-def _q4_1(raw: Raw) -> Floats:
-    return _nibbles(raw[:, 4:]).astype(np.float32) * _half(raw, 0) + _half(raw, 2)
+def _q4_1(raw: Raw, out: Floats) -> None:
+    _split(raw[:, 4:], out)
+    out *= _half(raw, 0)
+    out += _half(raw, 2)
 
 
-def _q5_0(raw: Raw) -> Floats:
-    return ((_nibbles(raw[:, 6:]) | _bits(raw, 2) << 4).astype(np.float32) - 16) * _half(raw, 0)
+def _q5_0(raw: Raw, out: Floats) -> None:
+    out[...] = _nibbles(raw[:, 6:]) | _bits(raw, 2) << 4
+    out -= 16
+    out *= _half(raw, 0)
 
 
-def _q5_1(raw: Raw) -> Floats:
-    return (_nibbles(raw[:, 8:]) | _bits(raw, 4) << 4).astype(np.float32) * _half(raw, 0) + _half(raw, 2)
+def _q5_1(raw: Raw, out: Floats) -> None:
+    out[...] = _nibbles(raw[:, 8:]) | _bits(raw, 4) << 4
+    out *= _half(raw, 0)
+    out += _half(raw, 2)
 
 
-def _q8_0(raw: Raw) -> Floats:
-    return raw[:, 2:].view(np.int8).astype(np.float32) * _half(raw, 0)
+def _q8_0(raw: Raw, out: Floats) -> None:
+    out[...] = raw[:, 2:].view(np.int8)
+    out *= _half(raw, 0)
 
 
-def _q8_k(raw: Raw) -> Floats:
-    return raw[:, 4:260].view(np.int8).astype(np.float32) * np.ascontiguousarray(raw[:, :4]).view("<f4")
+def _q8_k(raw: Raw, out: Floats) -> None:
+    out[...] = raw[:, 4:260].view(np.int8)
+    out *= np.ascontiguousarray(raw[:, :4]).view("<f4")
 
 
-def _iq4_nl(raw: Raw) -> Floats:
-    return _NON_LINEAR[_nibbles(raw[:, 2:])] * _half(raw, 0)
+def _iq4_nl(raw: Raw, out: Floats) -> None:
+    np.multiply(_NON_LINEAR[_nibbles(raw[:, 2:])], _half(raw, 0), out=out)
 
 
-def _mxfp4(raw: Raw) -> Floats:
+def _mxfp4(raw: Raw, out: Floats) -> None:
     """One power of two a block; the values are doubled, hence 128 where the exponent's bias is 127."""
-    return np.ldexp(_FLOAT4[_nibbles(raw[:, 1:])], raw[:, :1].astype(np.int32) - 128)
+    np.ldexp(_FLOAT4[_nibbles(raw[:, 1:])], raw[:, :1].astype(np.int32) - 128, out=out)
 
 
 # K-quants: 256 numbers a block, in groups with scales of their own.
@@ -137,28 +154,29 @@ def _two_bits(packed: Raw) -> Raw:
     return (packed.reshape(-1, 2, 1, 32) >> shifts & np.uint8(3)).reshape(-1, 256)
 
 
-def _grouped(numbers: NDArray[np.generic], scales: Floats, minima: Floats | None = None) -> Floats:
+def _grouped(numbers: NDArray[np.generic], scales: Floats, minima: Floats | None, out: Floats) -> None:
     """numbers [block, 256] times scales [block, group], minus minima [block, group]."""
-    parts = numbers.reshape(len(numbers), scales.shape[1], -1).astype(np.float32) * scales[:, :, None]
+    out[...] = numbers
+    parts = out.reshape(len(out), scales.shape[1], -1)
+    parts *= scales[:, :, None]
     if minima is not None:
         parts -= minima[:, :, None]
-    return parts.reshape(-1, 256)
 
 
-def _q2_k(raw: Raw) -> Floats:
+def _q2_k(raw: Raw, out: Floats) -> None:
     small = raw[:, :16]
     scales = (small & 15).astype(np.float32) * _half(raw, 80)
     minima = (small >> 4).astype(np.float32) * _half(raw, 82)
-    return _grouped(_two_bits(raw[:, 16:80]), scales, minima)
+    _grouped(_two_bits(raw[:, 16:80]), scales, minima, out)
 
 
-def _q3_k(raw: Raw) -> Floats:
+def _q3_k(raw: Raw, out: Floats) -> None:
     # A set bit of the mask is the number's third bit; a clear one means four less.
     third = np.unpackbits(raw[:, :32, None], axis=2, bitorder="little").transpose(0, 2, 1).reshape(-1, 256)
     numbers = (_two_bits(raw[:, 32:96]) | third << 2).astype(np.int8) - 4
     high = (raw[:, None, 104:108] >> np.arange(0, 8, 2, dtype=np.uint8)[:, None] & 3).reshape(-1, 16)
     small = (_nibbles(raw[:, 96:104]) | high << 4).astype(np.float32) - 32
-    return _grouped(numbers, small * _half(raw, 108))
+    _grouped(numbers, small * _half(raw, 108), None, out)
 
 
 def _scales_and_minima(raw: Raw) -> tuple[Floats, Floats]:
@@ -169,31 +187,31 @@ def _scales_and_minima(raw: Raw) -> tuple[Floats, Floats]:
     return small.astype(np.float32) * _half(raw, 0), minima.astype(np.float32) * _half(raw, 2)
 
 
-def _q4_k(raw: Raw) -> Floats:
+def _q4_k(raw: Raw, out: Floats) -> None:
     numbers = _nibbles(raw[:, 16:].reshape(-1, 4, 32)).reshape(-1, 256)
-    return _grouped(numbers, *_scales_and_minima(raw))
+    _grouped(numbers, *_scales_and_minima(raw), out)
 
 
-def _q5_k(raw: Raw) -> Floats:
+def _q5_k(raw: Raw, out: Floats) -> None:
     numbers = _nibbles(raw[:, 48:].reshape(-1, 4, 32)).reshape(-1, 256)
     fifth = np.unpackbits(raw[:, 16:48, None], axis=2, bitorder="little").transpose(0, 2, 1).reshape(-1, 256)
-    return _grouped(numbers | fifth << 4, *_scales_and_minima(raw))
+    _grouped(numbers | fifth << 4, *_scales_and_minima(raw), out)
 
 
-def _q6_k(raw: Raw) -> Floats:
+def _q6_k(raw: Raw, out: Floats) -> None:
     low = _nibbles(raw[:, :128].reshape(-1, 2, 64)).reshape(-1, 256)
     numbers = (low | _two_bits(raw[:, 128:192]) << 4).astype(np.int8) - 32
-    return _grouped(numbers, raw[:, 192:208].view(np.int8).astype(np.float32) * _half(raw, 208))
+    _grouped(numbers, raw[:, 192:208].view(np.int8).astype(np.float32) * _half(raw, 208), None, out)
 
 
-def _iq4_xs(raw: Raw) -> Floats:
+def _iq4_xs(raw: Raw, out: Floats) -> None:
     low = (raw[:, 4:8, None] >> np.array([0, 4], np.uint8) & 15).reshape(-1, 8)
     high = (raw[:, 2:4, None] >> np.arange(0, 8, 2, dtype=np.uint8) & 3).reshape(-1, 8)
     scales = ((low | high << 4).astype(np.float32) - 32) * _half(raw, 0)
-    return _grouped(_NON_LINEAR[_nibbles(raw[:, 8:].reshape(-1, 8, 16)).reshape(-1, 256)], scales)
+    _grouped(_NON_LINEAR[_nibbles(raw[:, 8:].reshape(-1, 8, 16)).reshape(-1, 256)], scales, None, out)
 
 
-DECODERS: dict[str, Callable[[Raw], Floats]] = {
+DECODERS: dict[str, Callable[[Raw, Floats], None]] = {
     "Q4_0": _q4_0,
     "Q4_1": _q4_1,
     "Q5_0": _q5_0,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.engine.spec import Norm, Sinusoidal, Spec
+from attnviz.engine.spec import Norm, Patches, Sinusoidal, Spec
 from attnviz.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # Standard deviation of an entry of W_Q and W_K times sqrt(d_model). Scores then spread enough that a row is neither
 # uniform nor one-hot: its mean entropy is about half of ln n (measured in tests/test_seeded.py).
 QK_GAIN = 1.6
+BIAS_GAIN = 1.5  # standard deviation of a learned bias on scores, whose own is about 2.5
+PATCHES = Patches(size=(16, 16), channels=3, image=(224, 224))
 
 
 def seeded_spec(n_layers: int = 2, n_heads: int = 4, d_model: int = 64, causal: bool = False) -> Spec:
@@ -67,7 +69,7 @@ class SeededWeights:
 
     def rows(self, name: str, ids: Iterable[int] | Iterable[str], shape: tuple[int, ...]) -> Array:
         """One row a word, drawn from the seed and the word alone: [n, d]."""
-        return np.stack([self._normal(f"{name}/{word}", shape[1:]) for word in ids])
+        return np.stack([self.normal(f"{name}/{word}", shape[1:]) for word in ids])
 
     def has(self, name: str) -> bool:
         """Every tensor can be drawn."""
@@ -89,10 +91,14 @@ class SeededWeights:
             return np.zeros(shape, np.float32)
         if "norm" in name:
             return np.ones(shape, np.float32)
-        gain = QK_GAIN if name.split(".")[-2] in ("q", "k") else 1.0
-        return self._normal(name, shape) * np.float32(gain / np.sqrt(shape[-1]))
+        part = name.split(".")[-2].removeprefix("cross_").removeprefix("global_")
+        gain = QK_GAIN if part in ("q", "k") else 1.0
+        if name == "bias.table":  # [bucket, head]: added to scores as it is
+            return self.normal(name, shape) * np.float32(BIAS_GAIN)
+        fan_in = np.prod(shape[1:]) if len(shape) > 2 else shape[-1]
+        return self.normal(name, shape) * np.float32(gain / np.sqrt(fan_in))
 
-    def _normal(self, name: str, shape: tuple[int, ...]) -> Array:
+    def normal(self, name: str, shape: tuple[int, ...]) -> Array:
         """Standard normal numbers from the stream of this seed and name."""
         words = np.frombuffer(sha256(f"attnviz/{self.seed}/{name}".encode()).digest(), "<u4")
         return np.random.RandomState(words).standard_normal(shape).astype(np.float32)

@@ -16,7 +16,7 @@ import numpy as np
 
 from attnviz.checkpoints import layouts
 from attnviz.checkpoints.base import Checkpoint, shown, times
-from attnviz.checkpoints.naming import Source, alternatives, fill, find_prefix, matcher
+from attnviz.checkpoints.naming import Prefix, Source, alternatives, fill, find_prefix, matcher
 from attnviz.errors import CheckpointError, InputError
 
 if TYPE_CHECKING:
@@ -47,15 +47,21 @@ class Weights:
             is taken. Placeholders: `{i}` the layer, `{e}` the expert.
         sizes: n_heads, n_kv_heads, d_head and d_model, for the layout functions.
         cache_bytes: how many bytes of decoded tensors are kept; views of a file cost nothing and are not counted.
+        exact: the file's names are those of the table, with nothing else in front.
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, names: Mapping[str, Source], sizes: Sizes, cache_bytes: int = 1 << 30
+        self,
+        checkpoint: Checkpoint,
+        names: Mapping[str, Source],
+        sizes: Sizes,
+        cache_bytes: int = 1 << 30,
+        exact: bool = False,
     ) -> None:
         self.checkpoint = checkpoint
         self._names = names
         self._sizes = sizes
-        self._prefix = find_prefix(names, checkpoint.tensors)
+        self._prefix = Prefix() if exact else find_prefix(names, checkpoint.tensors)
         self._patterns = [(matcher(name), source) for name, source in names.items() if "{" in name]
         self._found: dict[str, _Found | None] = {}
         self._cache: OrderedDict[str, NDArray[np.float32]] = OrderedDict()

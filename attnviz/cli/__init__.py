@@ -112,7 +112,10 @@ def _see_help(words: list[str]) -> str:
 
 def _say(kind: str, text: str) -> None:
     if text:
-        print(f"{kind}: {' '.join(text.split())}", file=sys.stderr)
+        from attnviz.render.terminal_screen import clean  # names out of a stranger's file may steer a terminal
+
+        line = " ".join(text.split())
+        print(f"{kind}: {line if line.isprintable() else clean(line)}", file=sys.stderr)
 
 
 def _plain_warnings() -> None:

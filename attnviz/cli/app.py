@@ -17,6 +17,7 @@ COMMANDS = {
     "tokens": "Show how the text is split: index, token, id, characters.",
     "inspect": "Show what is in a model: its configuration and every tensor.",
     "export": "Write attention as numbers: .npz, .json, .csv or .parquet.",
+    "steps": "Walk through attention step by step: one layer, one head, one token.",
     "check": "Say whether attention is sane: a model's on a text, or that in a file.",
     "models": "List the families that attnviz knows, with their streams and positions.",
 }

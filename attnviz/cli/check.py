@@ -228,6 +228,8 @@ def _asked(model: Model, given: Input, arrays: dict[str, Any], stream: str, imag
         arguments = by_ids = arrays or _noise(spec)
     else:
         arguments, by_ids = _texts(model, given)
+        everywhere = given.everywhere()
+        arguments = arguments if everywhere is None else {**arguments, "global_tokens": everywhere}
     if stream in ("decoder", "cross") or (stream == "encoder" and given.target is not None):
         target = _target(model, given)
         arguments, by_ids = arguments | target, by_ids | _target_ids(model, target)
@@ -243,7 +245,7 @@ def _texts(model: Model, given: Input) -> tuple[dict[str, Any], dict[str, Any]]:
     from attnviz.cli import work
     from attnviz.errors import AttnvizError
 
-    text, numbers = (work.text_of(given), given.numbers()) if given.given() else (SENTENCE, None)
+    text, numbers = work.turn(given, model, work.text_of(given) if given.given() else SENTENCE)
     if numbers is not None:
         return ({"ids": np.array(numbers)},) * 2
     try:

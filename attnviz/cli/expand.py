@@ -62,7 +62,7 @@ def _expanded(group: type) -> Iterator[inspect.Parameter]:
         )
 
 
-_PATHS = {"file", "saved", "labels", "key_labels", "model", "font", "output"}
+_PATHS = {"file", "saved", "labels", "key_labels", "model", "adapter", "font", "output"}
 _MAYBE = {"model", "font"}  # a path or a name
 _SILENT = {"quiet", "verbose", "json"}  # they change nothing in a file
 

@@ -71,7 +71,7 @@ def run(
 def facts(model: Model) -> Iterator[tuple[str, str]]:
     """What the model is and how large, heads included; then its configuration as it was read."""
     yield "model", model.name
-    for name in ("digest", "revision", "seed"):
+    for name in ("digest", "revision", "adapter", "adapter_digest", "seed"):
         if model.meta.get(name) not in (None, ""):
             yield name, str(model.meta[name])
     for stream in model.streams:

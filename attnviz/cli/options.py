@@ -57,6 +57,18 @@ class Input:
     audio: Annotated[
         str | None, _option(_IN, "--audio", metavar="FILE", help="A WAV file, for a model that reads sound.")
     ] = None
+    chat: Annotated[
+        bool, _option(_IN, "--chat", help="Read the text as a user's turn, in the model's own chat template.")
+    ] = False
+    global_tokens: Annotated[
+        str | None,
+        _option(
+            _IN,
+            "--global-tokens",
+            metavar="0,5",
+            help="Tokens that see all and are seen by all, by index (Longformer). Default: the first of a text.",
+        ),
+    ] = None
 
     def given(self) -> list[str]:
         """The ways in which an input was given."""
@@ -75,16 +87,20 @@ class Input:
         for name, value in (("--ids", self.ids), ("--image", self.image), ("--audio", self.audio)):
             if value is not None and self.pair is not None:
                 usage(f"--pair needs a text, not {name}")
+            if value is not None and self.chat:
+                usage(f"--chat needs a text, not {name}")
+        if self.chat and self.pair is not None:
+            usage("--chat and --pair exclude each other: a turn is one text")
         self.numbers()
+        self.everywhere()
 
     def numbers(self) -> list[int] | None:
         """--ids as numbers."""
-        if self.ids is None:
-            return None
-        words = self.ids.replace(",", " ").split()
-        if not words or not all(word.isdecimal() and len(word) < 12 for word in words):
-            usage(f"--ids wants numbers such as 101,2054,102; got {self.ids!r}")
-        return [int(word) for word in words]
+        return _numbers("--ids", self.ids, "101,2054,102")
+
+    def everywhere(self) -> list[int] | None:
+        """--global-tokens as numbers."""
+        return _numbers("--global-tokens", self.global_tokens, "0,5")
 
     def read(self) -> str | None:
         """The text, wherever it stands. Raises InputError if it is not UTF-8 or cannot be read."""
@@ -135,8 +151,8 @@ class Source:
             "--model",
             metavar="NAME|PATH",
             envvar="ATTNVIZ_MODEL",
-            help="A folder or weight file, a name such as minilm, org/name from the Hub's cache, or seeded: "
-            "random weights.",
+            help="A folder or weight file, a name such as minilm, org/name[@revision] from the Hub, or "
+            "seeded: random weights.",
             show_default=True,
         ),
     ] = "seeded"
@@ -157,6 +173,9 @@ class Source:
         bool,
         _option(_MODEL, "--causal/--no-causal", help="Whether the seeded model sees only what came before."),
     ] = False
+    adapter: Annotated[
+        str | None, _option(_MODEL, "--adapter", metavar="DIR", help="A PEFT LoRA adapter, merged into the model.")
+    ] = None
     offline: Annotated[bool, _option(_MODEL, "--offline", help="Never touch the network.")] = False
     ignore_key: Annotated[
         list[str] | None,
@@ -431,6 +450,16 @@ class Talk:
 def usage(message: str, hint: str = "") -> NoReturn:
     """End with exit status 2."""
     raise UsageError(message, hint)
+
+
+def _numbers(name: str, value: str | None, example: str) -> list[int] | None:
+    """An option's comma-separated numbers, None where it was not given."""
+    if value is None:
+        return None
+    words = value.replace(",", " ").split()
+    if not words or not all(word.isdecimal() and len(word) < 12 for word in words):
+        usage(f"{name} wants numbers such as {example}; got {value!r}")
+    return [int(word) for word in words]
 
 
 def _sound(text: str) -> str:

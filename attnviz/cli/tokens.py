@@ -19,7 +19,8 @@ def run(*, given: Input, source: Source, joined: Joined, output: Json, talk: Tal
 
     text = work.text_of(given)
     model = work.load(source, talk)
-    found = model.tokens(text, given.pair)
+    text, ids = work.turn(given, model, text)
+    found = model.tokens(text, given.pair, ids)
     if joined.words:
         found = found.merged()
     if joined.no_special:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 from attnviz.cli.expand import Line
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attnviz.attention import Attention
-    from attnviz.model import Model
+    from attnviz.model import Given, Model
 
 
 def load(source: Source, talk: Talk) -> Model:
@@ -33,6 +33,8 @@ def load(source: Source, talk: Talk) -> Model:
         causal=source.causal,
         name=source.name,
         offline=source.offline,
+        quiet=talk.quiet,
+        adapter=source.adapter,
         ignore_keys=tuple(source.ignore_key or ()),
     )
     talk.detail(f"{model.name}: {_sizes(model)}, opened in {time.perf_counter() - start:.2f} s")
@@ -69,6 +71,19 @@ def attention_and_picture(
         return joined(_from_file(given, saved, source, chosen, talk, layers), chosen), None
     found, picture = _computed(given, source, chosen, talk, layers, cells)
     return joined(found, chosen), picture
+
+
+def prepared(given: Input, source: Source, stream: str | None, talk: Talk) -> tuple[Model, Given]:
+    """A model and an input ready to be observed, for a command that wants more than attention."""
+    text = text_of(given)
+    model = load(source, talk)
+    stream = _known_stream(model, stream or _stream(model, given))
+    arrays, _ = _arrays(given, model, source)
+    text, ids = turn(given, model, text)
+    ready = model.prepare(
+        text, given.pair, target=given.target, ids=ids, stream=stream, global_tokens=given.everywhere(), **arrays
+    )
+    return model, ready
 
 
 def joined(found: Attention, how: Joined) -> Attention:
@@ -124,13 +139,18 @@ def text_of(given: Input, what: str = "a text") -> str | None:
 
 def made(line: Line, found: Attention) -> dict[str, str]:
     """What made a file, for the file to carry: command, model, digest, seed, version. No clock, no names of people."""
+    return facts(line, found.model, found.meta)
+
+
+def facts(line: Line, model: str, meta: Mapping[str, Any]) -> dict[str, str]:
+    """The same for a result that is no Attention."""
     import attnviz
 
-    facts = {"command": str(line), "model": found.model, "version": attnviz.__version__}
-    for name in ("digest", "seed"):
-        if found.meta.get(name) not in (None, ""):
-            facts[name] = str(found.meta[name])
-    return facts
+    said = {"command": str(line), "model": model, "version": attnviz.__version__}
+    for name in ("digest", "revision", "adapter_digest", "seed"):
+        if meta.get(name) not in (None, ""):
+            said[name] = str(meta[name])
+    return said
 
 
 def check_output(output: Output, format: str) -> None:
@@ -184,20 +204,20 @@ def _computed(
 
     text = text_of(given)
     model = load(source, talk)
-    stream = chosen.stream or _stream(model, given)
-    if stream not in model.streams:
-        raise InputError(f"{model.name} has no {stream} attention; it has {', '.join(model.streams)}")
+    stream = _known_stream(model, chosen.stream or _stream(model, given))
     n_layers, n_heads = model.size(stream, given.image is not None)
     at_layers = resolve_indices("layer", chosen.layer or layers, range(n_layers))
     at_heads = resolve_indices("head", chosen.head, range(n_heads))
     arrays, picture = _arrays(given, model, source)
+    text, ids = turn(given, model, text)
     start = time.perf_counter()
     with progress("attention", total=1, quiet=talk.quiet) as advance:
         found = model.attend(
             text,
             given.pair,
             target=given.target,
-            ids=given.numbers(),
+            ids=ids,
+            global_tokens=given.everywhere(),
             stream=stream,
             layers=at_layers,
             heads=at_heads,
@@ -210,6 +230,13 @@ def _computed(
         )
     talk.detail(f"{found!r} in {time.perf_counter() - start:.2f} s")
     return found, picture
+
+
+def turn(given: Input, model: Model, text: str | None) -> tuple[str | None, list[int] | None]:
+    """(text, ids) as the model is to read them: with --chat the ids that its template makes of the text."""
+    if given.chat and text is not None:
+        return None, model.chat(text)
+    return text, given.numbers()
 
 
 def _arrays(given: Input, model: Model, source: Source) -> tuple[dict[str, Any], NDArray[np.uint8] | None]:
@@ -232,6 +259,12 @@ def _arrays(given: Input, model: Model, source: Source) -> tuple[dict[str, Any],
             return {"input_features": sound.input_features}, None
         return {"input_values": sound.input_values}, None
     return {}, None
+
+
+def _known_stream(model: Model, stream: str) -> str:
+    if stream not in model.streams:
+        raise InputError(f"{model.name} has no {stream} attention; it has {', '.join(model.streams)}")
+    return stream
 
 
 def _stream(model: Model, given: Input) -> str:

@@ -23,7 +23,8 @@ from attnviz.engine.collect import Collector, Tile
 from attnviz.engine.masks import Mask
 from attnviz.engine.ops import exponentials_, linear, norm_of, softmax_
 from attnviz.engine.positions import DistanceBias, RelativeScores, rotate
-from attnviz.engine.spec import Spec
+from attnviz.engine.spec import Spec, Weigh
+from attnviz.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from attnviz.engine.run import Tensors
 
     Array = NDArray[np.float32]
+    See = Callable[[str, Array], None]
 
 # A whole layer up to this many scores is one tile; beyond, a tile is one key-value head's rows, sized for a cache.
 WHOLE_LAYER = 1 << 19
@@ -50,30 +52,59 @@ class Heads:
 
 
 def project(
-    spec: Spec, tensors: Tensors, prefix: str, x: Array, memory: Array | None, wants_v: bool, kind: str = ""
+    spec: Spec,
+    tensors: Tensors,
+    prefix: str,
+    x: Array,
+    memory: Array | None,
+    wants_v: bool,
+    kind: str = "",
+    see: See | None = None,
 ) -> Heads:
     """Q from x [query, d_model]; K and V from memory [key, d_model] or, without one, from x."""
     source = x if memory is None else memory
-    q = by_head(_projected(spec, tensors, f"{prefix}{kind}q", x, spec.n_heads, spec.q_bias), spec.n_heads)
-    k = by_head(_projected(spec, tensors, f"{prefix}{kind}k", source, spec.n_kv_heads, spec.k_bias), spec.n_kv_heads)
-    v = None
-    if wants_v:
-        v = by_head(
-            _projected(spec, tensors, f"{prefix}{kind}v", source, spec.n_kv_heads, spec.v_bias), spec.n_kv_heads
-        )
+
+    def made(which: str, x: Array, n_heads: int, has_bias: bool) -> Array:
+        return by_head(_projected(spec, tensors, f"{prefix}{kind}", which, x, n_heads, has_bias, see), n_heads)
+
+    q = made("q", x, spec.n_heads, spec.q_bias)
+    k = made("k", source, spec.n_kv_heads, spec.k_bias)
+    v = made("v", source, spec.n_kv_heads, spec.v_bias) if wants_v else None
+    if see is not None:
+        _show(see, q=q, k=k, v=v)
     if spec.qk_norm is not None:
         q = _norm_heads(spec, tensors, f"{prefix}q_norm", q)
         k = _norm_heads(spec, tensors, f"{prefix}k_norm", k)
+        if see is not None:
+            _show(see, q_normed=q, k_normed=k)
     return Heads(q, k, v)
 
 
-def _projected(spec: Spec, tensors: Tensors, name: str, x: Array, n_heads: int, has_bias: bool) -> Array:
-    width = n_heads * spec.d_head
+def _projected(
+    spec: Spec,
+    tensors: Tensors,
+    prefix: str,
+    which: str,
+    x: Array,
+    n_heads: int,
+    has_bias: bool,
+    see: See | None,
+) -> Array:
+    width, name = n_heads * spec.d_head, prefix + which
     weight = tensors.get(f"{name}.weight", (width, x.shape[-1]))
-    y = linear(x, weight, tensors.get(f"{name}.bias", (width,)) if has_bias else None)
+    bias = tensors.get(f"{name}.bias", (width,)) if has_bias else None
+    if see is not None:
+        _show(see, **{f"{which}.weight": weight, f"{which}.bias": bias})
+    y = linear(x, weight, bias)
     if spec.qkv_clip:
         np.clip(y, -spec.qkv_clip, spec.qkv_clip, out=y)
     return y
+
+
+def _show(see: See, **arrays: Array | None) -> None:
+    for name, values in arrays.items():
+        if values is not None:
+            see(name, values)
 
 
 def by_head(x: Array, n_heads: int) -> Array:
@@ -116,6 +147,7 @@ class Layer:
     relative: Callable[[range], RelativeScores] | None = None  # for a range of heads
     everywhere: Heads | None = None  # q [head, global token, d_head], k and v [head, key, d_head] of mask.everywhere
     first_block_times: int = 1  # how often the keys of the first block count in rows of inner blocks
+    weigh: Weigh | None = None  # makes the weights, in place of scores, mask and softmax
 
 
 def attend(layer: Layer, heads: Heads, collectors: Sequence[Collector]) -> Array | None:
@@ -127,11 +159,31 @@ def attend(layer: Layer, heads: Heads, collectors: Sequence[Collector]) -> Array
     n_key = heads.k.shape[1]
     out = None if heads.v is None else np.empty((n_query, n_heads, d_head), np.float32)
     wanted = [c for c in collectors if any(c.wants(layer.index, h) for h in range(n_heads))]
-    if n_heads * n_query * n_key <= WHOLE_LAYER:
+    if layer.weigh is not None:
+        _run_weighed(layer, layer.weigh, heads, wanted, out)
+    elif n_heads * n_query * n_key <= WHOLE_LAYER:
         _run_heads(layer, heads, range(n_heads), n_query, wanted, out)
     else:
         _run_threads(layer, heads, wanted, out)
     return None if out is None else out.reshape(n_query, -1)
+
+
+def _run_weighed(
+    layer: Layer, weigh: Weigh, heads: Heads, collectors: Sequence[Collector], out: Array | None
+) -> None:
+    """The whole layer as one tile, of weights that were made in another way."""
+    n_heads, n_query, _ = heads.q.shape
+    group = n_heads // heads.k.shape[0]
+    if any({"scores", "stages"} & set(c.needs) for c in collectors):
+        raise InputError("this mechanism has no scores before a softmax to look at", "leave out --mechanism")
+    weights, allowed = weigh(layer.index, heads.q, heads.k.repeat(group, axis=0), layer.scale, layer.mask.causal)
+    made = None if heads.v is None else weights @ heads.v.repeat(group, axis=0)
+    if made is not None and out is not None:
+        out[...] = made.swapaxes(0, 1)
+    rows, cols = range(n_query), range(heads.k.shape[1])
+    tile = Tile(layer.stream, layer.index, range(n_heads), rows, cols, weights, allowed, None, heads.q, heads.k, heads.v, made)
+    for collector, at in _takers(layer.index, range(n_heads), collectors):
+        collector.take(tile if at is None else tile.part(at))
 
 
 def _run_threads(layer: Layer, heads: Heads, collectors: Sequence[Collector], out: Array | None) -> None:
@@ -193,7 +245,8 @@ def _run_heads(
         cols = layer.mask.reachable(rows)
         q = heads.q[part.start : part.stop, rows.start : rows.stop]
         k_part = k[:, cols.start : cols.stop]
-        scores = _scores(layer, q, k_part, part, rows, cols, relative)
+        stages: dict[str, Array] | None = {} if "stages" in keeps else None
+        scores = _scores(layer, q, k_part, part, rows, cols, relative, stages)
         hides = layer.mask.hidden(rows, cols)
         hidden, spans = hides if hides is not None else (None, ())
         kept = None
@@ -201,6 +254,8 @@ def _run_heads(
             kept = scores.copy() if hidden is None else np.where(hidden, np.float32(-np.inf), scores)
         if layer.first_block_times > 1:
             _count_first_block_(layer, scores, rows, cols)
+            if stages is not None:
+                stages["counted"] = scores.copy()
         sinks = None if layer.sinks is None else layer.sinks[part.start : part.stop, None, None]
         total = exponentials_(scores, hidden, sinks, spans)
         weights = scores
@@ -213,25 +268,39 @@ def _run_heads(
                 made /= total  # nobody looks at the weights: it is enough to divide the few outputs
         for place, token in enumerate(layer.mask.everywhere if layer.everywhere is not None else ()):
             if token in rows:
-                _global_row_(layer, part, place, token - rows.start, weights, made)
+                _global_row_(layer, part, place, token - rows.start, weights, made, kept, stages)
         if made is not None and out is not None:
             out[rows.start : rows.stop, part.start : part.stop] = made.swapaxes(0, 1)
         if takers:
             allowed = None if hidden is None else ~hidden
             tile = Tile(
                 layer.stream, layer.index, part, rows, cols, weights, allowed, kept, q, k_part,
-                None if v is None else v[:, cols.start : cols.stop], made,
+                None if v is None else v[:, cols.start : cols.stop], made, stages,
             )  # fmt: skip
             for collector, at in takers:
                 collector.take(tile if at is None else tile.part(at))
 
 
-def _global_row_(layer: Layer, part: range, place: int, row: int, weights: Array, made: Array | None) -> None:
+def _global_row_(
+    layer: Layer,
+    part: range,
+    place: int,
+    row: int,
+    weights: Array,
+    made: Array | None,
+    kept: Array | None,
+    stages: dict[str, Array] | None,
+) -> None:
     """A global token's row, from projections of its own over all keys. Source: Beltagy 2020, section 3.1."""
     heads = layer.everywhere
     assert heads is not None
     at = slice(part.start, part.stop)
-    scores = np.einsum("hd,hkd->hk", heads.q[at, place], heads.k[at]) * np.float32(layer.scale)
+    raw = np.einsum("hd,hkd->hk", heads.q[at, place], heads.k[at])
+    scores = raw * np.float32(layer.scale)
+    if kept is not None:
+        kept[:, row] = scores
+    for name, stage in (stages or {}).items():
+        stage[:, row] = raw if name == "raw" else scores
     weights[:, row] = softmax_(scores)
     if made is not None and heads.v is not None:
         made[:, row] = np.einsum("hk,hkd->hd", weights[:, row], heads.v[at])
@@ -287,27 +356,45 @@ def _scratch(*shape: int) -> Array:
 
 
 def _scores(
-    layer: Layer, q: Array, k: Array, part: range, rows: range, cols: range, relative: RelativeScores | None
+    layer: Layer,
+    q: Array,
+    k: Array,
+    part: range,
+    rows: range,
+    cols: range,
+    relative: RelativeScores | None,
+    stages: dict[str, Array] | None = None,
 ) -> Array:
-    """Scores before the mask: [head, row, col]."""
+    """Scores before the mask: [head, row, col]. stages: receives a copy of them after each operation."""
+
+    def after(name: str) -> None:
+        if stages is not None:
+            stages[name] = scores.copy()
+
     group = len(part) // k.shape[0]
     scale = np.float32(layer.scale)
-    scaled_first = relative is None and not (layer.bias is not None and layer.bias.before_scale)
+    scaled_first = stages is None and relative is None and not (layer.bias is not None and layer.bias.before_scale)
     if scaled_first:
         q = q * scale  # [head, row, d_head]: far fewer numbers than the scores
     scores = _scratch(len(part) // group, group * len(rows), len(cols))
     np.matmul(_grouped(q, group), k.swapaxes(-1, -2), out=scores)
     scores = scores.reshape(len(part), len(rows), len(cols))
+    after("raw")
     if relative is not None:
         relative.add_(scores, rows, cols)
+        after("relative")
     if layer.bias is not None and layer.bias.before_scale:
         layer.bias.add_(scores, part, rows, cols)
+        after("before_scale")
     if not scaled_first:
         scores *= scale
+        after("scaled")
     if layer.softcap:
         scores /= np.float32(layer.softcap)
         np.tanh(scores, out=scores)
         scores *= np.float32(layer.softcap)
+        after("capped")
     if layer.bias is not None and not layer.bias.before_scale:
         layer.bias.add_(scores, part, rows, cols)
+        after("biased")
     return scores

@@ -7,7 +7,7 @@ different threads. A collector's results for parts of a corpus can be merged.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -24,7 +24,9 @@ class Tile:
     weights: float32 [head, row, col]; allowed: bool [row, col] or [head, row, col], None where all are.
     heads, rows, cols: ranges of true indices. What a collector named in `needs` is filled in, else None:
     scores [head, row, col] before softmax (scaled, biased; hidden ones -inf), q [head, row, d_head],
-    k and v [kv head, col, d_head], outputs [head, row, d_head].
+    k and v [kv head, col, d_head], outputs [head, row, d_head], and stages: the scores [head, row, col] as they are
+    after each operation on them, before the mask, in order: raw (q . k), then what the model has of relative,
+    before_scale, scaled, capped, biased, counted.
     """
 
     stream: str
@@ -39,6 +41,7 @@ class Tile:
     k: NDArray[np.float32] | None = None
     v: NDArray[np.float32] | None = None
     outputs: NDArray[np.float32] | None = None
+    stages: Mapping[str, NDArray[np.float32]] | None = None
 
     def part(self, at: slice) -> Tile:
         """The tile of some of its heads (positions within the tile)."""
@@ -62,6 +65,7 @@ class Tile:
             self.k,
             self.v,
             cut(self.outputs),
+            None if self.stages is None else {name: scores[at] for name, scores in self.stages.items()},
         )
 
 
@@ -75,6 +79,20 @@ class Collector(Protocol):
 
     def take(self, tile: Tile) -> None:
         """Look at one tile. Its arrays must not be kept."""
+
+
+class Watcher(Collector, Protocol):
+    """A collector with "vectors" in `needs`: it also sees what flows between the tiles."""
+
+    def see(self, layer: int, name: str, values: NDArray[np.float32]) -> None:
+        """Look at one array, which must not be kept. Names, in the order in which they come:
+
+        layer -1: tokens [n, d_embed], the embeddings alone, then add, norm, project [n, ...] as the spec orders them.
+        input [n, d_model]: the residual stream. read: what Q is made from, after a norm if there is one; memory: what
+        K and V are made from in cross-attention. q|k|v.weight|bias: what made q, k, v [head, n, d_head]; then q_normed
+        and k_normed, sinks [n_heads]. All of these once more with `global_` in front for global tokens. heads
+        [n, n_heads * d_head]: the outputs side by side. o.weight|bias: what made output [n, d_model].
+        """
 
 
 class Dense:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,14 +37,16 @@ class Inputs:
     global_tokens: tuple[int, ...] = ()
 
 
-def embed(spec: Spec, tensors: Tensors, inputs: Inputs) -> Array:
-    """The input of the first block, [n, d_model]."""
+def embed(spec: Spec, tensors: Tensors, inputs: Inputs, see: Callable[[str, Array], None] | None = None) -> Array:
+    """The input of the first block, [n, d_model]. see: shown every stage of it by name."""
     if spec.patches is not None:
         x = _patches(spec, spec.patches, tensors, inputs)
     elif spec.convolutions is not None:
         x = _frames(spec, spec.convolutions, tensors, inputs)
     else:
         x = _tokens(spec, tensors, inputs)
+    if see is not None:
+        see("tokens", x)
     for step in spec.embed_order:
         if step == "add":
             x = _add_places(spec, tensors, inputs, x)
@@ -52,6 +55,8 @@ def embed(spec: Spec, tensors: Tensors, inputs: Inputs) -> Array:
         elif step == "project" and spec.d_embed != spec.d_model:
             weight = tensors.get("embed.project.weight", (spec.d_model, spec.d_embed))
             x = linear(x, weight, tensors.get("embed.project.bias", (spec.d_model,)) if spec.project_bias else None)
+        if see is not None:
+            see(step, x)
     return x
 
 

@@ -68,7 +68,7 @@ def run(
     last = spec.n_layers - 1 if whole else _last_wanted(spec, collectors, (stream, "cross"))
     if last < 0:
         return None
-    x = embed(spec, tensors, inputs)
+    x = embed(spec, tensors, inputs, _shown(collectors, (stream, "cross"), -1))
     stack = _Stack(spec, tensors, inputs, collectors, stream, memory, len(x))
     first = x
     for i in range(last + 1):
@@ -81,6 +81,19 @@ def run(
     if spec.final_norm is not None:
         x = norm_of(spec.final_norm, tensors, "final_norm", x)
     return x
+
+
+def _shown(
+    collectors: Mapping[str, Sequence[Collector]], streams: Iterable[str], layer: int
+) -> Callable[[str, Array], None] | None:
+    """Shows a layer's arrays to those that want to see them; None if nobody does."""
+    watchers = [c for s in streams for c in collectors.get(s, ()) if "vectors" in c.needs]
+
+    def see(name: str, values: Array) -> None:
+        for watcher in watchers:
+            watcher.see(layer, name, values)  # type: ignore[attr-defined]
+
+    return see if watchers else None
 
 
 def _last_wanted(spec: Spec, collectors: Mapping[str, Sequence[Collector]], streams: Iterable[str]) -> int:
@@ -119,6 +132,9 @@ class _Stack:
         """One block; None if nothing after this layer's last wanted attention was asked for."""
         spec, name = self.spec, self.spec.stored(i)
         has_norm = spec.norm_before and (i > 0 or spec.first_norm)
+        see = _shown(self.collectors, (self.stream,), i)
+        if see is not None:
+            see("input", x)
         read = self._norm(name + "norm1", x) if has_norm else x
         wants_cross = spec.cross and any(
             c.wants(i, h) for c in self.collectors.get("cross", ()) for h in range(spec.n_heads)
@@ -136,6 +152,9 @@ class _Stack:
             x = self._norm(name + "norm1", x)
         if spec.cross:
             read = self._norm(name + "norm_cross", x) if spec.norm_before else x
+            see = _shown(self.collectors, ("cross",), i)
+            if see is not None:
+                see("input", x)
             out = self._cross(i, name, read, finish)
             if out is None:
                 return None
@@ -173,9 +192,11 @@ class _Stack:
     # Attention
 
     def _attention(self, i: int, name: str, x: Array, finish: bool) -> Array | None:
-        spec, n = self.spec, self.n
+        spec, n, see = self.spec, self.n, _shown(self.collectors, (self.stream,), i)
         wants_v = finish or self._needs_values(self.stream)
-        heads = project(spec, self.tensors, name, x, None, wants_v)
+        if see is not None:
+            see("read", x)
+        heads = project(spec, self.tensors, name, x, None, wants_v, see=see)
         rotary = spec.rotary_of(i)
         heads = turn(heads, self._rotary(rotary), rotary.interleaved if rotary else False)
         relative = None
@@ -185,7 +206,8 @@ class _Stack:
             heads, relative = self._segmental(spec.relative, name, heads)
         everywhere = None
         if spec.global_tokens and self.inputs.global_tokens:
-            whole = project(spec, self.tensors, name, x, None, wants_v, kind="global_")
+            see_global = None if see is None else lambda which, values: see(f"global_{which}", values)
+            whole = project(spec, self.tensors, name, x, None, wants_v, kind="global_", see=see_global)
             everywhere = replace(whole, q=whole.q[:, list(self.inputs.global_tokens)])
         blocks = spec.blocks if spec.blocks is not None and spec.blocks.used(n) else None
         layer = Layer(
@@ -202,7 +224,10 @@ class _Stack:
             relative=relative,
             everywhere=everywhere,
             first_block_times=1 + blocks.n_random if blocks is not None else 1,
+            weigh=spec.weigh_of(i),
         )
+        if see is not None and layer.sinks is not None:
+            see("sinks", layer.sinks)
         return self._output(name, "o", heads, layer, finish)
 
     def _segmental(self, rule: Segmental, name: str, heads: Heads) -> tuple[Heads, Callable[[range], RelativeScores]]:
@@ -255,21 +280,33 @@ class _Stack:
         spec, memory = self.spec, self.memory
         assert memory is not None
         wants_v = finish or self._needs_values("cross")
-        heads = project(spec, self.tensors, name, x, memory, wants_v, kind="cross_")
-        layer = Layer(stream="cross", index=i, scale=spec.scale, mask=Mask(self.n, len(memory)))
+        see = _shown(self.collectors, ("cross",), i)
+        if see is not None:
+            see("read", x)
+            see("memory", memory)
+        heads = project(spec, self.tensors, name, x, memory, wants_v, kind="cross_", see=see)
+        layer = Layer(stream="cross", index=i, scale=spec.scale, mask=Mask(self.n, len(memory)), weigh=spec.weigh_of(i))
         return self._output(name, "cross_o", heads, layer, finish)
 
     def _output(self, name: str, which: str, heads: Heads, layer: Layer, finish: bool) -> Array | None:
         """Through the tiles, then the heads side by side through W_O: [n, d_model]."""
-        spec = self.spec
+        spec, see = self.spec, _shown(self.collectors, (layer.stream,), layer.index)
         out = attend(layer, heads, self.collectors.get(layer.stream, ()))
-        if not finish or out is None:
+        if out is None or not (finish or see is not None):
             return None
-        if not spec.output:
-            return out
-        weight = self.tensors.get(f"{name}{which}.weight", (spec.d_model, out.shape[-1]))
-        bias = self.tensors.get(f"{name}{which}.bias", (spec.d_model,)) if spec.o_bias else None
-        return linear(out, weight, bias)
+        if see is not None:
+            see("heads", out)
+        if spec.output:
+            weight = self.tensors.get(f"{name}{which}.weight", (spec.d_model, out.shape[-1]))
+            bias = self.tensors.get(f"{name}{which}.bias", (spec.d_model,)) if spec.o_bias else None
+            out = linear(out, weight, bias)
+            if see is not None:
+                see("o.weight", weight)
+                if bias is not None:
+                    see("o.bias", bias)
+        if see is not None:
+            see("output", out)
+        return out if finish else None
 
     def _needs_values(self, stream: str) -> bool:
         return any({"v", "outputs"} & set(c.needs) for c in self.collectors.get(stream, ()))

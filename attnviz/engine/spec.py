@@ -20,7 +20,11 @@ In an encoder-decoder every name stands behind `encoder.` or `decoder.`, in two 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 T = TypeVar("T")
 
@@ -200,6 +204,16 @@ class PositionalConvolution:
     activation: str = "gelu"
 
 
+class Weigh(Protocol):
+    """Attention weights made otherwise than by a softmax over allowed scores (mechanisms/), a whole layer at once."""
+
+    def __call__(
+        self, layer: int, q: NDArray[np.float32], k: NDArray[np.float32], scale: float, causal: bool
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
+        """q [head, query, d_head], k [head, key, d_head] -> weights [head, query, key], and where attending is allowed:
+        bool [query, key] or [head, query, key], None for everywhere."""
+
+
 @dataclass(frozen=True)
 class Spec:
     """One stack of transformer blocks.
@@ -246,6 +260,7 @@ class Spec:
     blocks: Blocks | None = None
 
     # Attention.
+    weigh: tuple[Weigh | None, ...] = ()  # one for all layers, or one a layer: weights made in another way
     scale: float = 0.0  # of scores; 0: 1 / sqrt(d_head)
     scale_by_layer: bool = False
     softcap: float = 0.0
@@ -298,6 +313,10 @@ class Spec:
     def reach_of(self, layer: int) -> int:
         """How far a layer sees, in tokens; -1 for all."""
         return _of(self.reach, layer, -1)
+
+    def weigh_of(self, layer: int) -> Weigh | None:
+        """What makes the weights of a layer in place of a softmax, None for nothing."""
+        return _of(self.weigh, layer, None)
 
     def stored(self, layer: int) -> str:
         """The canonical prefix of the layer whose tensors this layer reads."""

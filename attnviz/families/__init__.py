@@ -12,7 +12,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from types import ModuleType
 
-from attnviz.errors import ConfigError
+from attnviz.errors import ConfigError, shown
 
 # model_type in a configuration -> the file that describes it, where the two differ.
 ALIASES: Mapping[str, str] = {
@@ -30,10 +30,10 @@ def known() -> tuple[str, ...]:
 
 def family(model_type: str) -> ModuleType:
     """The file of a model_type. Raises ConfigError, naming the nearest known ones, if there is none."""
-    name = model_type.replace("-", "_")
+    name = model_type[:100].replace("-", "_")
     name = ALIASES.get(name, name)
     if name not in known():
         near = get_close_matches(name, [*known(), *ALIASES], n=3, cutoff=0.5)
         hint = f"the nearest known: {', '.join(near)}" if near else f"known: {', '.join(known())}"
-        raise ConfigError(f"model_type {model_type!r} is not a family that attnviz knows", hint)
+        raise ConfigError(f"model_type {shown(model_type)} is not a family that attnviz knows", hint)
     return import_module(f"attnviz.families.{name}")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
-from attnviz.errors import ConfigError, one_of
+from attnviz.errors import ConfigError, one_of, shown
 
 # Keys that are in many configurations and never change attention at inference: where the file came from, training
 # (dropout, initialisation, losses), heads for tasks, generation, and how a framework returns things.
@@ -78,7 +78,7 @@ class Config:
             if alias in self.data:
                 value = self.data.pop(alias)
                 if self.data.setdefault(own, value) != value:
-                    raise self.error(f"{own} {self.data[own]!r} and {alias} {value!r} contradict each other")
+                    raise self.error(f"{own} {shown(self.data[own])} and {alias} {shown(value)} contradict each other")
 
     def raw(self, key: str, default: Any = None) -> Any:
         """The value as it stands; `default` where it is left out or null."""
@@ -88,27 +88,31 @@ class Config:
         """A whole number within limits. Without a default the key must be there."""
         value = self._required(key, default)
         if isinstance(value, _Bool) or not isinstance(value, _Int) or not low <= value <= high:
-            raise self.error(f"{key} must be a whole number from {low} to {high}; got {value!r}")
+            raise self.error(f"{key} must be a whole number from {low} to {high}; got {shown(value)}")
         return value
 
     def layers(self, key: str, default: _Int | None = None) -> _Int:
         """A number of layers: what is beyond reason is refused before anything is made of it."""
         return self.int(key, default, high=10_000)
 
+    def heads(self, key: str, default: _Int | None = None) -> _Int:
+        """A number of heads: a map of each will be asked for, so that a lie would be dear."""
+        return self.int(key, default, high=4096)
+
     def float(self, key: str, default: _Float | None = None, low: _Float = -1e12, high: _Float = 1e12) -> _Float:
         """A finite number within limits."""
         value = self._required(key, default)
         if isinstance(value, _Bool) or not isinstance(value, (_Int, _Float)) or not math.isfinite(value):
-            raise self.error(f"{key} must be a number; got {value!r}")
+            raise self.error(f"{key} must be a number; got {shown(value)}")
         if not low <= value <= high:
-            raise self.error(f"{key} must be from {low:g} to {high:g}; got {value!r}")
+            raise self.error(f"{key} must be from {low:g} to {high:g}; got {shown(value)}")
         return value
 
     def bool(self, key: str, default: _Bool = False) -> _Bool:
         """true or false."""
         value = self.raw(key, default)
         if not isinstance(value, _Bool):
-            raise self.error(f"{key} must be true or false; got {value!r}")
+            raise self.error(f"{key} must be true or false; got {shown(value)}")
         return value
 
     def choice(self, key: str, default: str, allowed: Iterable[str]) -> str:
@@ -126,7 +130,7 @@ class Config:
         """A list of whole numbers."""
         value = self._required(key, default)
         if not isinstance(value, (list, tuple)) or not all(type(v) is _Int for v in value):
-            raise self.error(f"{key} must be a list of whole numbers; got {value!r}")
+            raise self.error(f"{key} must be a list of whole numbers; got {shown(value)}")
         return self._counted(key, value, length)
 
     def window(self, key: str, default: _Int | None) -> _Int:
@@ -148,7 +152,7 @@ class Config:
         """A list of words, each one of those that this family handles; () where it is left out."""
         value = self.raw(key, ())
         if not isinstance(value, (list, tuple)):
-            raise self.error(f"{key} must be a list; got {value!r}")
+            raise self.error(f"{key} must be a list; got {shown(value)}")
         for word in value:
             if word not in (allowed := tuple(allowed)):
                 raise self.error(one_of(f"each of {key}", word, allowed))
@@ -159,7 +163,7 @@ class Config:
         value = self.raw(key)
         if value and value not in values:
             wanted = f" other than {', '.join(map(repr, values))}" if values else ""
-            raise self.error(f"{key} {value!r} is not handled{wanted and ','}{wanted and ' nor any'}{wanted}")
+            raise self.error(f"{key} {shown(value)} is not handled{wanted and ','}{wanted and ' nor any'}{wanted}")
 
     def sub(self, key: str) -> Config | None:
         """A nested configuration, None where it is left out. Its keys are accounted for by `unread` too."""
@@ -167,7 +171,7 @@ class Config:
         if value is None:
             return None
         if not isinstance(value, dict):
-            raise self.error(f"{key} must be an object; got {value!r}")
+            raise self.error(f"{key} must be an object; got {shown(value)}")
         return Config(value, f"{self.where}: {key}")
 
     def divides(self, small: str, by: _Int, large: str, whole: _Int) -> None:

@@ -48,7 +48,7 @@ def stacks(
     activation = config.activation("activation_function", "gelu")
     found = []
     for stack in ("encoder", "decoder"):
-        heads = config.int(f"{stack}_attention_heads", n_heads)
+        heads = config.heads(f"{stack}_attention_heads", n_heads)
         config.divides(f"{stack}_attention_heads", heads, "d_model", width)
         found.append(
             Spec(

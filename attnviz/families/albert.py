@@ -40,6 +40,8 @@ def spec(config: Config) -> Spec:
     plain = bert.spec(config, n_heads=64, d_model=4096, d_mlp=16384, vocab=30000, activation="gelu_new")
     groups = config.int("num_hidden_groups", 1, high=plain.n_layers)
     inner = config.int("inner_group_num", 1, high=100)
+    if plain.n_layers * inner > 10_000:
+        raise config.error(f"num_hidden_layers {plain.n_layers} times inner_group_num {inner} must be at most 10000")
     config.skip("down_scale_factor", "gap_size", "net_structure_type", "num_memory_blocks", "layers_to_keep")
     source = tuple(int(i / (plain.n_layers / groups)) * inner + k for i in range(plain.n_layers) for k in range(inner))
     return replace(

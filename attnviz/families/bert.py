@@ -43,7 +43,7 @@ def spec(
     """BertConfig, and those of the families that begin as BERT; the arguments are what keys left out mean."""
     config.choice("position_embedding_type", "absolute", positions)
     norm = Norm(eps=config.float("layer_norm_eps", 1e-12, low=0))
-    d_model, n_heads = config.int("hidden_size", d_model), config.int("num_attention_heads", n_heads)
+    d_model, n_heads = config.int("hidden_size", d_model), config.heads("num_attention_heads", n_heads)
     config.divides("num_attention_heads", n_heads, "hidden_size", d_model)
     # Without a second text nothing is attended to across.
     config.skip("add_cross_attention", "directionality")

@@ -28,7 +28,7 @@ def spec(config: Config) -> Spec:
     """BloomConfig."""
     config.rename(n_head="num_attention_heads", n_layer="num_hidden_layers", hidden_size="n_embed")
     norm = Norm(eps=config.float("layer_norm_epsilon", 1e-5, low=0))
-    d_model, n_heads = config.int("hidden_size", 64), config.int("n_head", 8)
+    d_model, n_heads = config.int("hidden_size", 64), config.heads("n_head", 8)
     config.divides("n_head", n_heads, "hidden_size", d_model)
     # The rest is how the framework that trained it laid out its work.
     if config.bool("slow_but_exact") and config.int("pretraining_tp", 1) > 1:

@@ -34,7 +34,7 @@ NAMES = table()
 def spec(config: Config) -> Spec:
     """CLIPTextConfig."""
     norm = Norm(eps=config.float("layer_norm_eps", 1e-5, low=0))
-    d_model, n_heads = config.int("hidden_size", 512), config.int("num_attention_heads", 8)
+    d_model, n_heads = config.int("hidden_size", 512), config.heads("num_attention_heads", 8)
     config.divides("num_attention_heads", n_heads, "hidden_size", d_model)
     config.skip("projection_dim")
     return Spec(

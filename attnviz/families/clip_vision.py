@@ -26,7 +26,7 @@ NAMES = table()
 def spec(config: Config) -> Spec:
     """CLIPVisionConfig."""
     norm = Norm(eps=config.float("layer_norm_eps", 1e-5, low=0))
-    d_model, n_heads = config.int("hidden_size", 768), config.int("num_attention_heads", 12)
+    d_model, n_heads = config.int("hidden_size", 768), config.heads("num_attention_heads", 12)
     config.divides("num_attention_heads", n_heads, "hidden_size", d_model)
     cut, places = vit.patches(config, ("class",), size=32, bias=False)
     config.skip("projection_dim")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from attnviz.engine.spec import Disentangled, Learned, Norm, Spec
+from attnviz.errors import shown
 from attnviz.families import bert
 from attnviz.families._config import Config
 from attnviz.families._names import pairs
@@ -31,10 +32,10 @@ TYPICAL = {"relative_attention": True, "position_biased_input": False, "pos_att_
 
 
 def _relative(config: Config, norm: Norm, longest: int) -> Disentangled | None:
-    kinds = config.raw("pos_att_type", [])
-    kinds = [k.strip() for k in kinds.lower().split("|")] if isinstance(kinds, str) else kinds
-    if set(kinds) - {"c2p", "p2c", ""}:
-        raise config.error(f"pos_att_type may name c2p and p2c; got {kinds!r}")
+    said = config.raw("pos_att_type", [])
+    kinds = [k.strip() for k in said.lower().split("|")] if isinstance(said, str) else said
+    if not isinstance(kinds, list) or not all(k in ("c2p", "p2c", "") for k in kinds):
+        raise config.error(f"pos_att_type may name c2p and p2c; got {shown(said)}")
     farthest = config.int("max_relative_positions", -1, low=-1)
     farthest = longest if farthest < 1 else farthest
     buckets = config.int("position_buckets", -1, low=-1)
@@ -42,6 +43,8 @@ def _relative(config: Config, norm: Norm, longest: int) -> Disentangled | None:
     share = config.bool("share_att_key")
     if not config.bool("relative_attention"):
         return None
+    if buckets > 0 and not farthest > buckets // 2 + 1 > 1:
+        raise config.error(f"position_buckets {buckets} do not fit max_relative_positions {farthest}")
     return Disentangled(
         span=buckets if buckets > 0 else farthest,
         buckets=max(buckets, 0),
@@ -56,7 +59,7 @@ def _relative(config: Config, norm: Norm, longest: int) -> Disentangled | None:
 def spec(config: Config) -> Spec:
     """DebertaV2Config."""
     norm = Norm(eps=config.float("layer_norm_eps", 1e-7, low=0))
-    d_model, n_heads = config.int("hidden_size", 1536), config.int("num_attention_heads", 24)
+    d_model, n_heads = config.int("hidden_size", 1536), config.heads("num_attention_heads", 24)
     config.divides("num_attention_heads", n_heads, "hidden_size", d_model)
     d_head = config.int("attention_head_size", d_model // n_heads)
     longest = config.int("max_position_embeddings", 512)

@@ -32,7 +32,7 @@ def spec(config: Config) -> Spec:
     """DistilBertConfig. Sinusoidal positions are stored in the same table as learned ones."""
     config.rename(dim="hidden_size", n_heads="num_attention_heads", n_layers="num_hidden_layers")
     norm = Norm(eps=1e-12)
-    d_model, n_heads = config.int("dim", 768), config.int("n_heads", 12)
+    d_model, n_heads = config.int("dim", 768), config.heads("n_heads", 12)
     config.divides("n_heads", n_heads, "dim", d_model)
     config.skip("sinusoidal_pos_embds")
     return Spec(

@@ -49,9 +49,9 @@ def spec(config: Config) -> Spec:
     config.rename(hidden_size="n_embed", num_attention_heads="n_head", num_hidden_layers="n_layer")
     config.rename(num_kv_heads="n_head_kv")
     norm = Norm(eps=config.float("layer_norm_epsilon", 1e-5, low=0))
-    d_model, n_heads = config.int("hidden_size", 4544), config.int("num_attention_heads", 71)
+    d_model, n_heads = config.int("hidden_size", 4544), config.heads("num_attention_heads", 71)
     config.divides("num_attention_heads", n_heads, "hidden_size", d_model)
-    n_kv_heads = config.int("num_kv_heads", n_heads)
+    n_kv_heads = config.heads("num_kv_heads", n_heads)
     n_kv_heads = n_kv_heads if _new(config) else 1 if _one_kv(config) else n_heads
     config.divides("num_kv_heads", n_kv_heads, "num_attention_heads", n_heads)
     parallel, bias = config.bool("parallel_attn", True) or _new(config), config.bool("bias")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from attnviz.engine.spec import Learned, Norm, Spec
+from attnviz.errors import shown
 from attnviz.families._config import Config
 from attnviz.families._names import pairs
 from attnviz.families.llama import biases
@@ -37,9 +38,9 @@ def _kinds(config: Config, n_layers: int) -> tuple[str, ...]:
     try:
         found = [kind for pattern, times in types for kind in list(pattern) * min(times, n_layers)]
     except (TypeError, ValueError):
-        raise config.error(f"attention_types must be a list of [pattern, times]; got {types!r}") from None
-    if len(found) < n_layers or set(found) - {"global", "local"}:
-        raise config.error(f"attention_types must name global or local for {n_layers} layers; got {types!r}")
+        raise config.error(f"attention_types must be a list of [pattern, times]; got {shown(types)}") from None
+    if len(found) < n_layers or not all(kind in ("global", "local") for kind in found):
+        raise config.error(f"attention_types must name global or local for {n_layers} layers; got {shown(types)}")
     return tuple(found[:n_layers])
 
 
@@ -47,7 +48,7 @@ def spec(config: Config) -> Spec:
     """GPTNeoConfig."""
     config.rename(num_heads="num_attention_heads", num_layers="num_hidden_layers")
     norm = Norm(eps=config.float("layer_norm_epsilon", 1e-5, low=0))
-    d_model, n_heads = config.int("hidden_size", 2048), config.int("num_heads", 16)
+    d_model, n_heads = config.int("hidden_size", 2048), config.heads("num_heads", 16)
     config.divides("num_heads", n_heads, "hidden_size", d_model)
     n_layers = config.layers("num_layers", 24)
     window = config.window("window_size", 256)

@@ -40,10 +40,11 @@ def sizes(config: Config, **defaults: int) -> dict[str, Any]:
     """
 
     def optional(key: str, name: str, other: int) -> int:
-        return config.int(key, other if key in config.data else defaults.get(name, other))
+        read = config.heads if name == "n_kv_heads" else config.int
+        return read(key, other if key in config.data else defaults.get(name, other))
 
     d_model = config.int("hidden_size", defaults.get("d_model", 4096))
-    n_heads = config.int("num_attention_heads", defaults.get("n_heads", 32))
+    n_heads = config.heads("num_attention_heads", defaults.get("n_heads", 32))
     n_kv_heads = optional("num_key_value_heads", "n_kv_heads", n_heads)
     if not config.has("head_dim") and "d_head" not in defaults:
         config.divides("num_attention_heads", n_heads, "hidden_size", d_model)

@@ -26,7 +26,7 @@ NAMES: dict[str, Source] = {
 
 def spec(config: Config) -> Spec:
     """ModernBertConfig."""
-    d_model, n_heads = config.int("hidden_size", 768), config.int("num_attention_heads", 12)
+    d_model, n_heads = config.int("hidden_size", 768), config.heads("num_attention_heads", 12)
     config.divides("num_attention_heads", n_heads, "hidden_size", d_model)
     n_layers = config.layers("num_hidden_layers", 22)
     every = config.int("global_attn_every_n_layers", 3)

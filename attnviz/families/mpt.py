@@ -30,7 +30,7 @@ def spec(config: Config) -> Spec:
     config.rename(n_heads="num_attention_heads", n_layers="num_hidden_layers", d_model="hidden_size")
     attention = config.sub("attn_config") or Config({}, config.where)
     norm = Norm(eps=config.float("layer_norm_epsilon", 1e-5, low=0), bias=False)
-    d_model, n_heads = config.int("d_model", 2048), config.int("n_heads", 16)
+    d_model, n_heads = config.int("d_model", 2048), config.heads("n_heads", 16)
     config.divides("n_heads", n_heads, "d_model", d_model)
     config.skip("max_seq_len", "learned_pos_emb", "embedding_fraction", "expansion_ratio", "logit_scale", "no_bias")
     config.skip("norm_type", "emb_pdrop", "resid_pdrop")

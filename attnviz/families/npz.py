@@ -24,7 +24,7 @@ TYPICAL = {"d_model": 64, "n_heads": 4, "width": 64, "n_layers": 1, "has": ["W_O
 
 def spec(config: Config) -> Spec:
     """What the arrays of an .npz say; `width` is n_heads * d_head, `has` the names of the arrays that are there."""
-    d_model, n_heads, width = config.int("d_model"), config.int("n_heads"), config.int("width")
+    d_model, n_heads, width = config.int("d_model"), config.heads("n_heads"), config.int("width")
     present = set(config.raw("has"))
     if "W_O" not in present and width != d_model and config.int("n_layers") > 1:
         raise config.error(f"without W_O the heads' width {width} must be d_model {d_model}")

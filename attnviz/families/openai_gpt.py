@@ -19,7 +19,7 @@ def spec(config: Config) -> Spec:
     config.rename(n_embd="hidden_size", n_head="num_attention_heads", n_layer="num_hidden_layers")
     config.rename(n_positions="max_position_embeddings")
     norm = Norm(eps=config.float("layer_norm_epsilon", 1e-5, low=0))
-    d_model, n_heads = config.int("n_embd", 768), config.int("n_head", 12)
+    d_model, n_heads = config.int("n_embd", 768), config.heads("n_head", 12)
     config.divides("n_head", n_heads, "n_embd", d_model)
     config.skip("n_ctx", "n_special")
     named = config.choice("afn", "gelu", ("gelu", "relu", "silu", "swish"))  # gelu means the tanh form here

@@ -33,7 +33,7 @@ def spec(config: Config) -> Spec:
     """OPTConfig. Its position table has two rows in front that no token reads."""
     affine = config.bool("layer_norm_elementwise_affine", True)
     norm = Norm(weight=affine, bias=affine)
-    d_model, n_heads = config.int("hidden_size", 768), config.int("num_attention_heads", 12)
+    d_model, n_heads = config.int("hidden_size", 768), config.heads("num_attention_heads", 12)
     config.divides("num_attention_heads", n_heads, "hidden_size", d_model)
     before, bias = config.bool("do_layer_norm_before", True), config.bool("enable_bias", True)
     config.skip("_remove_final_layer_norm")

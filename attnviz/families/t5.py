@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from attnviz.engine.spec import Buckets, EncoderDecoder, Norm, Spec
+from attnviz.errors import shown
 from attnviz.families._config import ACTIVATIONS, Config
 from attnviz.families._names import Source
 from attnviz.families.llama import biases
@@ -39,11 +40,13 @@ def spec(config: Config) -> EncoderDecoder:
     config.rename(
         d_model="hidden_size", num_heads="num_attention_heads", num_layers="num_hidden_layers", d_kv="head_dim"
     )
-    named = config.choice(
-        "feed_forward_proj", "relu", [f"{gate}{name}" for gate in ("", "gated-") for name in ACTIVATIONS]
-    )
-    gated = named.startswith("gated-")
-    activation = "gelu_tanh" if named == "gated-gelu" else ACTIVATIONS[named.removeprefix("gated-")]
+    named = config.raw("feed_forward_proj", "relu")
+    gated = isinstance(named, str) and named.startswith("gated-")
+    plain = named.removeprefix("gated-") if gated else named
+    if not isinstance(plain, str) or plain not in ACTIVATIONS:
+        known = ", ".join(ACTIVATIONS)
+        raise config.error(f"feed_forward_proj must be one of {known}, or gated- and one; got {shown(named)}")
+    activation = "gelu_tanh" if named == "gated-gelu" else ACTIVATIONS[plain]
     n_layers = config.layers("num_layers", 6)
     norm = Norm("rms", config.float("layer_norm_epsilon", 1e-6, low=0), bias=False)
     n_buckets = config.int("relative_attention_num_buckets", 32, low=4)
@@ -54,7 +57,7 @@ def spec(config: Config) -> EncoderDecoder:
     def stack(layers: int, decoder: bool) -> Spec:
         return Spec(
             n_layers=layers,
-            n_heads=config.int("num_heads", 8),
+            n_heads=config.heads("num_heads", 8),
             d_model=config.int("d_model", 512),
             d_head=config.int("d_kv", 64),
             d_mlp=config.int("d_ff", 2048),

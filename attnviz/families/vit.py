@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from attnviz.engine.spec import Learned, Norm, Patches, Spec
+from attnviz.errors import shown
 from attnviz.families._config import Config
 from attnviz.families._names import Source
 
@@ -48,7 +49,7 @@ def sides(config: Config, key: str, default: int) -> tuple[int, int]:
     value = config.raw(key, default)
     found = config.ints(key, length=2) if isinstance(value, (list, tuple)) else (config.int(key, default),) * 2
     if min(found) < 1:
-        raise config.error(f"{key} must be above 0; got {value!r}")
+        raise config.error(f"{key} must be above 0; got {shown(value)}")
     return found[0], found[1]
 
 
@@ -65,7 +66,7 @@ def patches(config: Config, prefix: tuple[str, ...], size: int = 16, **more: Any
 def vision(config: Config, prefix: tuple[str, ...], eps: float = 1e-12, size: int = 16, **more: Any) -> Spec:
     """A pre-norm encoder of patches; `more` is what differs."""
     norm = Norm(eps=config.float("layer_norm_eps", eps, low=0))
-    d_model, n_heads = config.int("hidden_size", 768), config.int("num_attention_heads", 12)
+    d_model, n_heads = config.int("hidden_size", 768), config.heads("num_attention_heads", 12)
     config.divides("num_attention_heads", n_heads, "hidden_size", d_model)
     bias = config.bool("qkv_bias", True)
     cut, places = patches(config, prefix, size, interpolate=more.pop("interpolate", False))

@@ -35,7 +35,7 @@ NAMES: dict[str, Source] = {
 def spec(config: Config) -> Spec:
     """Wav2Vec2Config."""
     norm = Norm(eps=config.float("layer_norm_eps", 1e-5, low=0))
-    d_model, n_heads = config.int("hidden_size", 768), config.int("num_attention_heads", 12)
+    d_model, n_heads = config.int("hidden_size", 768), config.heads("num_attention_heads", 12)
     config.divides("num_attention_heads", n_heads, "hidden_size", d_model)
     dims = config.ints("conv_dim", (512,) * 7)
     kernels = config.ints("conv_kernel", (10, 3, 3, 3, 3, 2, 2), len(dims))

@@ -29,7 +29,7 @@ def spec(config: Config) -> Spec:
     config.rename(
         d_model="hidden_size", n_head="num_attention_heads", n_layer="num_hidden_layers", vocab_size="n_token"
     )
-    d_model, n_heads = config.int("d_model", 1024), config.int("n_head", 16)
+    d_model, n_heads = config.int("d_model", 1024), config.heads("n_head", 16)
     config.divides("n_head", n_heads, "d_model", d_model)
     if config.int("d_head", d_model // n_heads) != d_model // n_heads:
         raise config.error(f"d_head must be d_model / n_head, {d_model // n_heads}; got {config.raw('d_head')}")

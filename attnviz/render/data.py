@@ -12,7 +12,7 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,12 +64,16 @@ def write_npz(
     arrays["layers"] = np.array(attention.layers, np.int64)
     arrays["heads"] = np.array(attention.heads, np.int64)
     arrays["meta"] = np.array(json.dumps(_meta(attention, made), sort_keys=True, ensure_ascii=False))
+    write_arrays(file, arrays, plain=("weights",))  # weights hardly shrink; everything else does
+
+
+def write_arrays(file: IO[bytes], arrays: Mapping[str, NDArray[Any]], plain: Collection[str] = ()) -> None:
+    """An .npz of these arrays, the same bytes every time. plain: names of those that are not compressed."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, array in arrays.items():
             entry = zipfile.ZipInfo(f"{name}.npy", _FIRST_DAY)
             entry.create_system, entry.external_attr = 3, 0o644 << 16
-            # Weights hardly shrink; everything else does.
-            entry.compress_type = zipfile.ZIP_STORED if name == "weights" else zipfile.ZIP_DEFLATED
+            entry.compress_type = zipfile.ZIP_STORED if name in plain else zipfile.ZIP_DEFLATED
             with archive.open(entry, "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.asanyarray(array, order="C"), allow_pickle=False)
 

@@ -29,9 +29,7 @@ PACKED = {
         "c-nnYTMmRk2t#HQe>}Ix)=h>-+uczfEr^L&j?eHhoNSAvV34AnDMJ$UV8&!sS=TcdrV~VARtUQjX0#XVJtxxkmJuvJ-Rt5H{kQOC`!IH(LM8}`"
         "6On`ZhG>IMISi>TVi$zC+e+Mkk~K0wibenTlD*LDQ)B35^7wML-2S@0%*37v"
     ),
-    "Greys": (
-        "c-s5_p8*vzpbPv5As9xb;1~=TaM1st7zYDEp|FsdI0T@A|4;}F0VKVcB-ojw{vWyi2LLfUrXK"
-    ),
+    "Greys": ("c-s5_p8*vzpbPv5As9xb;1~=TaM1st7zYDEp|FsdI0T@A|4;}F0VKVcB-ojw{vWyi2LLfUrXK"),
     "Blues": (
         "c-pN}NeTcU2=xCS?hs@Pm}N2&H8yS-q?x#ZM3EmMG8f1pKyjJXu2F2k0{Hp}xflKsKOs|6dnCdF+<%1N9#Nmt1EpW<s4>Sz_p@DH{QtUY+b&M2"
         "+lLmy"

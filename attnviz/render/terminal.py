@@ -21,11 +21,12 @@ from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING
 
-from attnviz.render.terminal_cells import Screen, clean, legend
+from attnviz.render.terminal_cells import legend
 from attnviz.render.terminal_columns import columns
 from attnviz.render.terminal_maps import print_compact, remarks
 from attnviz.render.terminal_panels import mask_reason, panel_name
 from attnviz.render.terminal_query import print_query
+from attnviz.render.terminal_screen import Screen, clean
 from attnviz.render.terminal_table import Plan, count_lines, plan, print_tables, texts
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from attnviz.render.terminal_cells import cells, clean
+from attnviz.render.terminal_screen import cells, clean
 
 
 def field(value: object) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING, Any
 
-from attnviz.render.terminal_cells import Screen, bar, cells, clean, fit, legend
+from attnviz.render.terminal_cells import bar, legend
 from attnviz.render.terminal_columns import columns
 from attnviz.render.terminal_maps import print_compact, remarks
+from attnviz.render.terminal_screen import Screen, cells, clean, fit
 from attnviz.render.terminal_table import plan, print_tables
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING
 
-from attnviz.render.terminal_cells import Screen, cells, clean
 from attnviz.render.terminal_columns import columns
+from attnviz.render.terminal_screen import Screen, cells, clean
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,7 +43,9 @@ def print_listing(
 
     sentences = [clean(sentence) for _, sentence in rows]
     words = [[clean(word) for word in parts] for parts, _ in rows]
-    taken = sum(max(map(cells, column)) + GAP for column in zip(*words, *([header[:-1]] if header else []), strict=True))
+    taken = sum(
+        max(map(cells, column)) + GAP for column in zip(*words, *([header[:-1]] if header else []), strict=True)
+    )
     beside = screen.width - taken >= LEAST_SENTENCE
     table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), show_header=bool(header), header_style="bold")
     for name in header[:-1] if header else [""] * len(words[0] if words else ()):

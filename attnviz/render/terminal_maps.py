@@ -14,10 +14,6 @@ from typing import TYPE_CHECKING
 from attnviz.render.terminal_cells import (
     RAMP,
     SIGNED_RAMP,
-    Screen,
-    cells,
-    clean,
-    fit,
     glyph_lines,
     half_lines,
     paint,
@@ -25,6 +21,7 @@ from attnviz.render.terminal_cells import (
     tall_lines,
 )
 from attnviz.render.terminal_panels import bands
+from attnviz.render.terminal_screen import Screen, cells, clean, fit
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from attnviz.errors import SelectionError
-from attnviz.render.terminal_cells import DOT, Screen, bar, cells, clean, colours, fit, ink_on, paint
+from attnviz.render.terminal_cells import DOT, bar, colours, ink_on, paint
 from attnviz.render.terminal_columns import columns, field
 from attnviz.render.terminal_panels import mask_reason, panel_name
+from attnviz.render.terminal_screen import Screen, cells, clean, fit
 from attnviz.render.terminal_table import number
 
 if TYPE_CHECKING:

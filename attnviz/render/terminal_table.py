@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.render.terminal_cells import DOT, Screen, cells, clean, colours, fit, ink_on, paint
+from attnviz.render.terminal_cells import DOT, colours, ink_on, paint
 from attnviz.render.terminal_panels import bands, panel_name
+from attnviz.render.terminal_screen import Screen, cells, clean, fit
 
 if TYPE_CHECKING:
     from rich.table import Table

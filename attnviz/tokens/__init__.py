@@ -4,11 +4,14 @@ labels.py         what a token looks like, whatever the script
 words.py          where the words are; which word a token belongs to
 tokenizer.py      Tokenizer: a `tokenizers` pipeline -> Tokens
 seeded.py         SeededTokenizer: words and punctuation, no file
+chat.py           a text as a turn of a conversation; chat_child.py renders the template
 vocabulary.py     VocabularyTokenizer: whole words from a list
 files.py          load_tokenizer: which files a folder has
 recipes.py        what the files leave out: each family's special tokens, as a table
 build.py          vocab.txt, vocab.json + merges.txt -> pipeline
 sentencepiece.py  a SentencePiece .model -> pipeline
+gguf.py           the metadata of a GGUF file -> pipeline
+gguf_splits.py    how its texts are cut, as a table
 """
 
 from attnviz.tokens.files import load_tokenizer

@@ -45,11 +45,11 @@ def load_tokenizer(folder: Path, config: Mapping[str, Any]) -> Tokenizer | Refus
 
 
 def _load(folder: Path, config: Mapping[str, Any]) -> Tokenizer | None:
-    options = _json(folder / "tokenizer_config.json", optional=True)
+    options = read_json(folder / "tokenizer_config.json", optional=True)
     name = recipe_name(str(options.get("tokenizer_class") or ""), str(config.get("model_type") or ""))
     if (folder / "tokenizer.json").is_file():
         return _tokenizer_json(folder / "tokenizer.json", name, options)
-    names = _special_names(folder, options)
+    names = special_names(folder, options)
     if (folder / "source.spm").is_file() and (folder / "vocab.json").is_file():
         return _marian(folder, names)
     if (folder / "vocab.txt").is_file():
@@ -61,7 +61,7 @@ def _load(folder: Path, config: Mapping[str, Any]) -> Tokenizer | None:
 
 
 def _tokenizer_json(path: Path, name: str, options: Mapping[str, Any]) -> Tokenizer:
-    text = _text(path)
+    text = file_text(path)
     with _Guard(path.name):
         from tokenizers import Tokenizer as Backend
 
@@ -96,14 +96,14 @@ def _apply_bos_eos(backend: Backend, options: Mapping[str, Any]) -> None:
 def _vocab_txt(folder: Path, name: str, names: Mapping[str, str], options: Mapping[str, Any]) -> Tokenizer:
     path = folder / "vocab.txt"
     recipe = _recipe(name, "bert", ("wordpiece", "characters"), path.name)
-    vocab = {line: i for i, line in enumerate(_text(path).replace("\r\n", "\n").removesuffix("\n").split("\n"))}
+    vocab = {line: i for i, line in enumerate(file_text(path).replace("\r\n", "\n").removesuffix("\n").split("\n"))}
     return _finish(path.name, recipe, names, options, lambda b, n: b.from_vocab_txt(vocab, recipe, n, options), folder)
 
 
 def _vocab_and_merges(folder: Path, name: str, names: Mapping[str, str], options: Mapping[str, Any]) -> Tokenizer:
     recipe = _recipe(name, "gpt2", ("bytes", "suffix", "clip"), "vocab.json and merges.txt")
     vocab = _vocab_json(folder / "vocab.json")
-    lines = _text(folder / "merges.txt").replace("\r\n", "\n").split("\n")
+    lines = file_text(folder / "merges.txt").replace("\r\n", "\n").split("\n")
     pairs = [line.split(" ") for line in lines if line and not line.startswith("#version")]
     wrong = next((pair for pair in pairs if len(pair) != 2), None)
     if wrong is not None:
@@ -175,7 +175,7 @@ def _add_later_tokens(backend: Backend, folder: Path, options: Mapping[str, Any]
     from tokenizers import AddedToken
 
     found: dict[int, AddedToken] = {}
-    for name, i in _json(folder / "added_tokens.json", optional=True).items():
+    for name, i in read_json(folder / "added_tokens.json", optional=True).items():
         if isinstance(i, int):
             found[i] = AddedToken(name, normalized=False, special=False)
     decoder = options.get("added_tokens_decoder")
@@ -205,9 +205,9 @@ def _recipe(name: str, default: str, kinds: tuple[str, ...], source: str) -> Rec
     return recipe
 
 
-def _special_names(folder: Path, options: Mapping[str, Any]) -> dict[str, str]:
+def special_names(folder: Path, options: Mapping[str, Any]) -> dict[str, str]:
     """The names of special tokens that the files state: tokenizer_config.json over special_tokens_map.json."""
-    stated = {**_json(folder / "special_tokens_map.json", optional=True), **options}
+    stated = {**read_json(folder / "special_tokens_map.json", optional=True), **options}
     found = {kind: name for kind in _KINDS if (name := _content(stated.get(f"{kind}_token")))}
     if name := _content(stated.get("src_lang")):
         found["src_lang"] = name
@@ -221,7 +221,7 @@ def _content(token: object) -> str:
 
 
 def _vocab_json(path: Path) -> dict[str, int]:
-    vocab = _json(path)
+    vocab = read_json(path)
     wrong = next((name for name, i in vocab.items() if type(i) is not int or not 0 <= i < 2**31), None)
     if wrong is not None:
         raise CheckpointError(f"{path.name} must give each token a number; got {short(vocab[wrong], 40)!r}")
@@ -230,12 +230,12 @@ def _vocab_json(path: Path) -> dict[str, int]:
     return vocab
 
 
-def _json(path: Path, optional: bool = False) -> dict[str, Any]:
+def read_json(path: Path, optional: bool = False) -> dict[str, Any]:
     """A JSON object from a file; {} if it is optional and missing."""
     if optional and not path.is_file():
         return {}
     try:
-        found = json.loads(_text(path))
+        found = json.loads(file_text(path))
     except RecursionError:
         raise CheckpointError(f"{path.name} is nested too deeply") from None
     except ValueError as error:
@@ -245,7 +245,8 @@ def _json(path: Path, optional: bool = False) -> dict[str, Any]:
     return found
 
 
-def _text(path: Path) -> str:
+def file_text(path: Path) -> str:
+    """A small file's text. Raises CheckpointError if it is too large, unreadable or not UTF-8."""
     try:
         return _bytes(path).decode("utf-8")
     except UnicodeDecodeError as error:

@@ -204,7 +204,7 @@ def _preparation(model: Model, recipe: Recipe, options: Mapping[str, Any]) -> tu
     if model.charsmap:
         steps.append(normalizers.Precompiled(model.charsmap))
     if model.trim_spaces:
-        steps += [normalizers.Strip(), normalizers.Replace(Regex(" {2,}"), " ")]
+        steps += [normalizers.Replace(Regex(r"\A +| +\z"), ""), normalizers.Replace(Regex(" {2,}"), " ")]
     prefix = model.dummy_prefix and options.get("add_prefix_space") is not False
     if model.trim_spaces:
         scheme = "always" if prefix else "never"

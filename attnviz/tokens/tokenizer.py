@@ -55,7 +55,7 @@ class Tokenizer:
         self._added = {token.content for token in added}
         self._unknown = {*_UNKNOWN, getattr(backend.model, "unk_token", None) or _UNKNOWN[0]}
         self._special = {token.content for token in added if token.special} - self._unknown
-        self._style = _Style.of(backend)
+        self._style = Style.of(backend)
 
     @property
     def n_vocab(self) -> int:
@@ -138,13 +138,24 @@ class Tokenizer:
             segments=(0,) * len(pieces),
         )
 
+    def ids_as_written(self, text: str) -> list[int]:
+        """The ids of a text in which the special tokens are written out; none is added. As for a chat template."""
+        try:
+            raw = self._backend.encode(text, add_special_tokens=False)
+        except BaseException as error:  # a panic of the library's derives from BaseException
+            if isinstance(error, (KeyboardInterrupt, SystemExit, MemoryError)):
+                raise
+            raise CheckpointError(f"{self._source} cannot split the text: {short(error)}") from None
+        return list(raw.ids) if self._rename is None else [self._renamed(name) for name in raw.tokens]
+
     def token_id(self, name: str) -> int | None:
         """The id of a token by its name in the file, or None."""
         return self._rename.get(name) if self._rename is not None else self._backend.token_to_id(name)
 
     def _run(self, text: str, pair: str | None) -> Any:
+        backend = self._backend
         try:
-            return self._backend.encode(text, pair)
+            return backend.encode(text, pair)
         except BaseException as error:  # a panic of the library's derives from BaseException
             if isinstance(error, (KeyboardInterrupt, SystemExit, MemoryError)):
                 raise
@@ -188,17 +199,17 @@ class RefusedTokenizer:
 
 
 @dataclass(frozen=True)
-class _Style:
+class Style:
     """How a pipeline writes its tokens down."""
 
-    byte_level: bool  # every byte of the text as a printable character (GPT-2)
-    metaspace: bool  # ▁ for a space (SentencePiece)
-    byte_fallback: bool  # <0xE6> for a byte
-    prefix: str  # before a piece that goes on inside a word (WordPiece: ##)
-    suffix: str  # after a piece that ends a word (</w>)
+    byte_level: bool = False  # every byte of the text as a printable character (GPT-2)
+    metaspace: bool = False  # ▁ for a space (SentencePiece)
+    byte_fallback: bool = False  # <0xE6> for a byte
+    prefix: str = ""  # before a piece that goes on inside a word (WordPiece: ##)
+    suffix: str = ""  # after a piece that ends a word (</w>)
 
     @classmethod
-    def of(cls, backend: Backend) -> _Style:
+    def of(cls, backend: Backend) -> Style:
         parts = (backend.normalizer, backend.pre_tokenizer, backend.decoder, backend.post_processor)
         made_of = b"".join(part.__getstate__() for part in parts if part is not None).decode()
         model = backend.model

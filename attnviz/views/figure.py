@@ -94,6 +94,7 @@ class MapPanel:
     cell_text: strings [row][column] printed in the cells ('' for none) at `cell_size` points, or () for none at all.
     marks: (row, column) of cells to outline. layer, head: true indices, None where several are in one panel.
     picture: uint8 [row, column, 3] that shows through the cells, each covering an equal part of it; None for none.
+    scale: its own, where the panels of a figure do not share one.
     """
 
     title: str
@@ -108,6 +109,7 @@ class MapPanel:
     layer: int | None = None
     head: int | None = None
     picture: NDArray[np.uint8] | None = None
+    scale: Scale | None = None
 
 
 @dataclass(frozen=True, eq=False)

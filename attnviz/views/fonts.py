@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
@@ -24,6 +24,10 @@ from attnviz.errors import InputError, SelectionError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    _Integers = NDArray[np.int64]
+    # First and last characters, first glyphs, and what finds glyphs that do not just follow the first.
+    _Segments = tuple[_Integers, _Integers, _Integers, Callable[[_Integers, _Integers], _Integers] | None]
 
 DEFAULT = "DejaVu Sans"
 _ENDINGS = (".ttf", ".otf", ".ttc")
@@ -215,7 +219,10 @@ def _tables(file: BinaryIO) -> dict[bytes, tuple[int, int]]:
         raise ValueError("unknown signature")
     entries = file.read(16 * int.from_bytes(start[4:6], "big"))
     return {
-        entries[i : i + 4]: (int.from_bytes(entries[i + 8 : i + 12], "big"), int.from_bytes(entries[i + 12 : i + 16], "big"))
+        entries[i : i + 4]: (
+            int.from_bytes(entries[i + 8 : i + 12], "big"),
+            int.from_bytes(entries[i + 12 : i + 16], "big"),
+        )
         for i in range(0, len(entries) - 15, 16)
     }
 
@@ -258,7 +265,7 @@ def _characters(cmap: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return codes[order], glyphs[order]
 
 
-def _segments_wide(table: bytes):  # type: ignore[no-untyped-def]
+def _segments_wide(table: bytes) -> _Segments:
     """cmap format 12: groups of (first character, last character, first glyph)."""
     count = int.from_bytes(table[12:16], "big")
     if 16 + 12 * count > len(table):
@@ -267,7 +274,7 @@ def _segments_wide(table: bytes):  # type: ignore[no-untyped-def]
     return groups[:, 0], groups[:, 1], groups[:, 2], None
 
 
-def _segments(table: bytes):  # type: ignore[no-untyped-def]
+def _segments(table: bytes) -> _Segments:
     """cmap format 4: segments with a delta, or with a place in a list of glyphs."""
     count = int.from_bytes(table[6:8], "big") // 2
     words = np.frombuffer(table[: len(table) // 2 * 2], ">u2").astype(np.int64)
@@ -276,14 +283,14 @@ def _segments(table: bytes):  # type: ignore[no-untyped-def]
     if len(offsets) < count:
         raise ValueError("cut off in its character segments")
 
-    def glyph(codes, owner):  # type: ignore[no-untyped-def]
+    def glyph(codes: _Integers, owner: _Integers) -> _Integers:
         place = 8 + 3 * count + owner + offsets[owner] // 2 + codes - starts[owner]
         listed = words[np.clip(place, 0, len(words) - 1)]
         listed = np.where(listed > 0, (listed + deltas[owner]) % 65536, 0)
         found = np.where(offsets[owner] == 0, (codes + deltas[owner]) % 65536, listed)
         return np.where(codes == 0xFFFF, 0, found)
 
-    return starts, ends, None, glyph
+    return starts, ends, deltas, glyph
 
 
 def _names(table: bytes) -> dict[int, str]:

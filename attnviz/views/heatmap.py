@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.errors import InputError, SelectionError, one_of
 from attnviz.views import wording
 from attnviz.views.figure import Figure, MapPanel, Scale
 from attnviz.views.layout import SMALLEST, Request
+from attnviz.views.limits import limits as find_limits
 from attnviz.views.measure import LOST, Typeface, one_line, printable, typeface
+from attnviz.views.options import PIXELS, SIDE, check_options, check_pixels, made_by
 from attnviz.views.placing import Placed, arrange
-from attnviz.views.scale import LOG_SPAN, check_cmap, check_scale, round_up
+from attnviz.views.scale import check_cmap, check_scale, round_up
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attnviz.attention import Attention
 
-_SIDE = 12_000  # pixels a picture may be wide or high: beyond it few programs open one
-_PIXELS = 100_000_000
+_SIGNS = "0123456789.–·≥…" + LOST  # characters of numbers and of shortened text
 _PRINTED = 4000  # numbers in cells, over all panels: more are texture, and take seconds
 
 
@@ -69,8 +69,8 @@ def heatmap(
 
     Args:
         scale: linear | sqrt | log | row (each row by its own largest weight).
-        vmax: the weight that has the last colour; None: a round number above all; "auto": one above all weights
-            outside the first column, for models whose first token takes half of every row.
+        vmax: the weight that has the last colour; None: a round number above all, or over a long text one chosen from
+            the weights; "auto": chosen from the weights in any case (`attnviz.views.limits`).
         cmap: viridis, cividis, magma, inferno, plasma, Greys or Blues; `_r` at its end turns it round.
         width, height: inches; what is not given is chosen.
         font: an installed family or a font file; font_size: points, the largest size of a token label.
@@ -91,28 +91,55 @@ def heatmap(
     check_options(attention, width, height, font_size, decimals, dpi, svg_text, marks, query)
     maps = _one_query(attention, query, marks) if query is not None else _all_queries(attention, marks)
     maps = _thin(maps, width, height, dpi)
-    limits = _scale(maps, scale, vmax, cmap)
+    limits, chosen = find_limits(attention, scale, vmax, cmap, query)
     above = 0 if scale == "row" else int(sum((values > limits.high * (1 + 1e-6)).sum() for values in maps.values))
-    over = wording.over_note(above, limits.high, vmax == "auto")
+    over = wording.over_note(above, limits.high, chosen)
 
     sums = wording.row_sums(attention)
     asked = attention.query_tokens[query] if query is not None else ""
     heading = one_line(title) if title is not None else wording.title(attention, name or "", asked)
     marked = [] if query is not None else list(marks)
-    below = wording.subtitles(attention, sums, len(maps.values), marked, maps.one_row)
-    remarks = wording.notes(attention, limits, sums, wording.hidden_reason(attention), over, maps.pooled, 0.0)
-    texts = [heading, *below, *remarks, *maps.row_labels, *maps.col_labels, "0123456789–·≥…" + LOST]
-    face = typeface(font, texts)
-    lost = wording.font_note(face)
-    request = _request(attention, maps, limits, face, above > 0, bare, width, height, font_size, dpi)
+    below = wording.subtitles(attention, sums, len(maps.values), marked, maps.one_row, maps.pooled)
+    hidden = wording.hidden_reason(attention)
+
+    def remarks(least: float) -> list[str]:
+        return wording.notes(attention, limits, sums, hidden, over, maps.pooled, least)
+
+    face = typeface(font, [heading, *below, *remarks(0.1), *maps.row_labels, *maps.col_labels, *maps.headings, _SIGNS])
+    joins = wording.joining_note([*maps.row_labels, *maps.col_labels])
+    lost = [note for note in (wording.font_note(face), joins) if note]
+    parted = ["lines part the two texts"] if any(maps.splits) else []
+    request = Request(
+        rows=maps.values[0].shape[0],
+        cols=maps.values[0].shape[1],
+        headings=tuple(maps.headings),
+        per_row=_grid(maps, width)[0],
+        row_labels=tuple(maps.row_labels),
+        col_labels=tuple(maps.col_labels),
+        face=face,
+        layers=maps.layers,
+        row_axis=maps.row_axis,
+        title=heading,
+        subtitles=below,
+        scale=limits,
+        bar_over=above > 0,
+        bare=bare,
+        width=None if width is None else width * 72.0,
+        height=None if height is None else height * 72.0,
+        font_size=font_size,
+        dpi=dpi,
+        bold_rows=frozenset(row for row, _ in maps.marks) if maps.row_axis else frozenset(),
+        bold_cols=frozenset(col for _, col in maps.marks),
+        splits=maps.splits,
+        unit="cell" if attention.cell > 1 else "token",
+        every=maps.pooled,
+    )
 
     def lay_out(least: float) -> tuple[Placed, list[str]]:
-        said = wording.notes(attention, limits, sums, wording.hidden_reason(attention), over, maps.pooled, least)
-        said += ["lines part the two texts"] if any(maps.splits) else []
-        said += [lost] if lost else []
-        return arrange(request(heading, below, tuple(said))), said
+        said = [*remarks(least), *parted, *lost]
+        return arrange(replace(request, notes=tuple(said))), said
 
-    placed, said = lay_out(0)
+    placed, said = lay_out(0.0)
     printed, size, least = _numbers(maps, limits, face, placed, decimals)
     if least:  # printing numbers adds a note, which may cost the cells a little of their height
         placed, said = lay_out(least)
@@ -161,7 +188,7 @@ def heatmap(
 
 
 def _all_queries(attention: Attention, marks: Sequence[tuple[int, int]]) -> _Maps:
-    n_layers, n_heads, n_query, n_key = attention.weights.shape
+    n_layers, n_heads = attention.weights.shape[:2]
     layered = n_layers > 1 and n_heads > 1
     layers = attention.layers if n_layers == len(attention.layers) else (None,) * n_layers
     heads = attention.heads if n_heads == len(attention.heads) else (None,) * n_heads
@@ -233,34 +260,30 @@ def _thin(maps: _Maps, width: float | None, height: float | None, dpi: float | N
     """The same maps with neighbouring cells drawn as their largest, if a cell would be smaller than a pixel."""
     across, down = _grid(maps, width)
     longest = max(maps.values[0].shape)
-    room = _SIDE * 0.8 / max(across, down)
+    room = SIDE * 0.8 / max(across, down)
     for inches, count in ((width, across), (height, down)):
         if inches is not None:
             room = min(room, inches / count * min(dpi or 600.0, 1200.0) * 0.8)
-    room = min(room, math.sqrt(_PIXELS * 0.6 / (across * down)))
+    room = min(room, math.sqrt(PIXELS * 0.6 / (across * down)))
     k = math.ceil(longest / max(room, 1.0))
     if k <= 1:
         return maps
     shape = maps.values[0].shape
 
-    def pooled(values: NDArray, worst: float) -> NDArray:
+    def blocks(values: NDArray[Any], worst: float) -> NDArray[Any]:
+        """[row, column] -> [row, k, column, k], filled up with `worst`."""
         padded = np.full([math.ceil(side / k) * k for side in shape], worst, values.dtype)
         padded[: shape[0], : shape[1]] = values
-        blocks = padded.reshape(padded.shape[0] // k, k, padded.shape[1] // k, k)
-        return blocks.all((1, 3)) if values.dtype == bool else blocks.max((1, 3))
+        return padded.reshape(padded.shape[0] // k, k, padded.shape[1] // k, k)
 
-    return _Maps(
-        values=[pooled(values, -np.inf) for values in maps.values],
-        hidden=[None if grey is None else pooled(grey, True) for grey in maps.hidden],
-        headings=maps.headings,
-        places=maps.places,
+    return replace(
+        maps,
+        values=[blocks(values, -np.inf).max((1, 3)) for values in maps.values],
+        hidden=[None if grey is None else np.logical_and.reduce(blocks(grey, True), (1, 3)) for grey in maps.hidden],
         row_labels=maps.row_labels[::k],
         col_labels=maps.col_labels[::k],
-        row_axis=maps.row_axis,
-        one_row=maps.one_row,
         marks=tuple((i // k, j // k) for i, j in maps.marks),
         splits=(tuple(i // k for i in maps.splits[0]), tuple(i // k for i in maps.splits[1])),
-        layers=maps.layers,
         pooled=k,
     )
 
@@ -286,26 +309,7 @@ def _grid(maps: _Maps, width: float | None) -> tuple[int, int]:
     return best, math.ceil(count / best)
 
 
-# --- scale and numbers ---------------------------------------------------------------------------------------------
-
-
-def _scale(maps: _Maps, kind: str, vmax: float | str | None, cmap: str) -> Scale:
-    if kind == "row":
-        if vmax is not None:
-            raise SelectionError("vmax has no meaning with scale row: each row has a largest weight of its own")
-        return Scale("row", 0.0, 1.0, cmap, "share of the row's largest")
-    if isinstance(vmax, str):
-        if vmax != "auto":
-            raise SelectionError(f"vmax must be a number above 0, or auto; got {vmax!r}")
-        parts = [values[:, 1:] if values.shape[1] > 1 else values for values in maps.values]
-        high = round_up(max(float(part.max(initial=0.0)) for part in parts))
-    elif vmax is None:
-        high = round_up(max(float(values.max(initial=0.0)) for values in maps.values))
-    else:
-        high = float(vmax)
-        if not (math.isfinite(high) and high > 0):
-            raise SelectionError(f"vmax must be a number above 0, or auto; got {vmax!r}")
-    return Scale(kind, high / LOG_SPAN if kind == "log" else 0.0, high, cmap)
+# --- numbers in the cells ---------------------------------------------------------------------------------------------
 
 
 def _numbers(
@@ -333,88 +337,3 @@ def _short(value: float, decimals: int) -> str:
     """.64 for 0.64; 1 for 1.00: a cell has no room for what everyone knows."""
     text = f"{value:.{decimals}f}"
     return "1" if text == f"{1:.{decimals}f}" else text.removeprefix("0")
-
-
-# --- the request ---------------------------------------------------------------------------------------------------
-
-
-def _request(attention, maps, limits, face, over, bare, width, height, font_size, dpi):  # type: ignore[no-untyped-def]
-    def build(title: str, subtitles: tuple[str, ...], notes: tuple[str, ...]) -> Request:
-        rows, cols = maps.values[0].shape
-        return Request(
-            rows=rows,
-            cols=cols,
-            headings=tuple(maps.headings),
-            per_row=_grid(maps, width)[0],
-            row_labels=tuple(maps.row_labels),
-            col_labels=tuple(maps.col_labels),
-            face=face,
-            layers=maps.layers,
-            row_axis=maps.row_axis,
-            title=title,
-            subtitles=subtitles,
-            notes=notes,
-            scale=limits,
-            bar_over=over,
-            bare=bare,
-            width=None if width is None else width * 72.0,
-            height=None if height is None else height * 72.0,
-            font_size=font_size,
-            dpi=dpi,
-            bold_rows=frozenset(row for row, _ in maps.marks) if maps.row_axis else frozenset(),
-            bold_cols=frozenset(col for _, col in maps.marks),
-            splits=maps.splits,
-        )
-
-    return build
-
-
-def check_options(  # one line a rule
-    attention: Attention,
-    width: float | None,
-    height: float | None,
-    font_size: float | None,
-    decimals: int,
-    dpi: float | None,
-    svg_text: str,
-    marks: Sequence[tuple[int, int]],
-    query: int | None,
-) -> None:
-    n_layers, n_heads, n_query, n_key = attention.weights.shape
-    if not n_layers or not n_heads or not n_query or not n_key:
-        raise InputError(f"nothing to draw: weights are {list(attention.weights.shape)}")
-    if not np.isfinite(attention.weights.sum(dtype=np.float64)):
-        raise InputError("weights are not finite numbers: they hold NaN or infinity")
-    for what, value, low, high in (
-        ("width", width, 0.5, 100),
-        ("height", height, 0.5, 100),
-        ("font size", font_size, 1, 72),
-        ("dpi", dpi, 20, 2400),
-        ("decimals", decimals, 0, 6),
-    ):
-        if value is not None and not low <= value <= high:
-            raise SelectionError(f"{what} must be from {low} to {high}; got {value}")
-    if svg_text not in ("keep", "paths"):
-        raise SelectionError(one_of("svg text", svg_text, ("keep", "paths")))
-    if query is not None and not 0 <= query < n_query:
-        raise SelectionError(f"query must be an index from 0 to {n_query - 1}; got {query}")
-    for i, j in marks:
-        if not (0 <= i < n_query and 0 <= j < n_key):
-            raise SelectionError(f"a mark must be within {n_query} queries and {n_key} keys; got {i}:{j}")
-
-
-def check_pixels(placed: Placed) -> None:
-    across, down = (side / 72 * placed.sizes.dpi for side in (placed.width, placed.height))
-    if max(across, down) > 4 * _SIDE or across * down > 2 * _PIXELS:
-        raise SelectionError(
-            f"a picture of {across:,.0f} x {down:,.0f} pixels is too large", "choose a lower dpi or a smaller size"
-        )
-
-
-def made_by(attention: Attention, name: str | None, meta: Mapping[str, str] | None) -> dict[str, str]:
-    from attnviz import __version__
-
-    found = {"model": name or attention.model}
-    found |= {key: str(attention.meta[key]) for key in ("digest", "seed") if attention.meta.get(key) is not None}
-    found["version"] = f"attnviz {__version__}"
-    return {key: value for key, value in {**found, **(meta or {})}.items() if value}

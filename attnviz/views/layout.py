@@ -8,11 +8,12 @@ only ever getting smaller or fewer from one round to the next.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from attnviz.errors import SelectionError
 from attnviz.views.figure import Scale
-from attnviz.views.measure import Typeface, tallness
+from attnviz.views.measure import MIDDLE, Typeface, tallness
 from attnviz.views.scale import number, ticks
 
 SMALLEST = 5.0  # points: below this a label is not read but guessed
@@ -20,7 +21,7 @@ TALLEST = 648.0  # points: a picture whose width was asked for is no higher than
 LINE = 1.34  # from one line of text to the next, in ems
 PITCH = 1.1  # from one label to the next, in heights of their ink
 _STEPS = (1, 2, 3, 4, 5, 8, 10, 15, 20, 25, 30, 40, 50, 80, 100, 150, 200, 250, 300, 400, 500, 800, 1000, 2000, 5000)
-_ROOMY = (372.0, 250.0, 200.0, 172.0, 150.0, 132.0, 120.0, 108.0, 100.0, 94.0, 90.0, 86.0)  # one panel of 1, 2, ... abreast
+_ROOMY = (372.0, 250.0, 200.0, 172.0, 150.0, 132.0, 120.0, 108.0, 100.0, 94.0, 90.0, 86.0)  # of 1, 2, ... abreast
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class Request:
 
     rows, cols: cells of one panel. headings: one a panel, in reading order; per_row: panels abreast. layers: names of
     the rows of panels if they are layers, else (). bold_rows, bold_cols: labels to stress. splits: the rows and the
-    columns before which another text begins. bar_over: some values lie above the scale. width, height: points, or
-    None to be chosen; dpi: or None to be chosen.
+    columns before which another text begins. bar_over: some values lie above the scale. unit: what a label names; of
+    every so many (`every`) there is one. width, height: points, or None to be chosen; dpi: or None to be chosen.
     """
 
     rows: int
@@ -56,6 +57,8 @@ class Request:
     bold_rows: frozenset[int] = frozenset()
     bold_cols: frozenset[int] = frozenset()
     splits: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
+    unit: str = "token"
+    every: int = 1
 
     @property
     def panel_rows(self) -> int:
@@ -70,7 +73,8 @@ class Sizes:
     """What is settled. Lengths in points; a step of k labels every kth row or column, 0 none of them.
 
     upright: column labels stand on end. left, right, top, under: room beside all panels; `under` ends with the name of
-    the columns, notes come below it. layer_names, headings: as they fit, shortened to their numbers if they must be. said: the subtitle chosen; title, subtitle, notes: their lines;
+    the columns, notes come below it. ticks: room for the numbers of the colour bar. layer_names, headings: as they
+    fit, shortened to their numbers if they must be. said: the subtitle chosen; title, subtitle, notes: their lines;
     remarks: the notes one by one.
     """
 
@@ -95,6 +99,7 @@ class Sizes:
     gap_y: float = 0.0
     left: float = 0.0
     right: float = 0.0
+    ticks: float = 0.0
     top: float = 0.0
     under: float = 0.0
     title: tuple[str, ...] = ()
@@ -112,7 +117,8 @@ class Sizes:
     @property
     def foot(self) -> float:
         """Height of the notes, with the margin below them."""
-        return (0.7 * self.base + len(self.notes) * LINE * self.note_size if self.notes else 0.0) + self.margin
+        lines = len(self.notes) * leading(self.notes) * self.note_size
+        return (0.7 * self.base + lines if self.notes else 0.0) + self.margin
 
 
 def settle(request: Request) -> Sizes:
@@ -120,7 +126,7 @@ def settle(request: Request) -> Sizes:
     base = request.font_size or _base_size(request.width)
     sizes = Sizes(
         base=base,
-        dpi=request.dpi or (200.0 if request.width is None else 300.0),
+        dpi=request.dpi or _usual_dpi(request),
         margin=10.0 if request.width is None else 3.0,
         row_size=base,
         col_size=base,
@@ -129,17 +135,18 @@ def settle(request: Request) -> Sizes:
     if request.width is not None:
         sizes.cell_width = sizes.cell_height = request.width / request.per_row / request.cols
     before: object = None
-    for _ in range(20):
+    for turn in range(20):
+        sizes.ticks = sizes.ticks if turn > 10 else 0.0  # if sizes go to and fro, the bar's numbers keep their room
         _headings(request, sizes)
         _fit_labels(request, sizes)
         _sides(request, sizes)
         _words(request, sizes)
         _cells(request, sizes)
-        now = (sizes.row_size, sizes.col_size, sizes.row_step, sizes.col_step, sizes.upright, round(sizes.cell_width, 3))
+        labels = (sizes.row_size, sizes.col_size, sizes.row_step, sizes.col_step)
+        now = (*labels, sizes.upright, round(sizes.cell_width, 3))
         if now == before:
             break
         before = now
-    _snap(request, sizes)
     return sizes
 
 
@@ -165,7 +172,13 @@ def _headings(request: Request, sizes: Sizes) -> None:
     base = min(sizes.base, 1.3 * sizes.row_size) if sizes.row_step else sizes.base  # no louder than the labels
     share, most = (0.05, 6.0) if layered else (0.075, 15.0)
     sizes.gap_x = min(max(share * wide, 2.0), most)
-    sizes.headings, sizes.heading_size = _shrunk(request.face, request.headings, base, wide + sizes.gap_x - 2.0)
+    beside = 0.0
+    if len(request.headings) % request.per_row and sizes.col_step:  # labels stand beside the panels of the last row
+        above = tallness(request.col_labels)[0] - MIDDLE
+        beside = max(0.0, above * sizes.col_size - sizes.cell_width / 2)
+        sizes.gap_x = max(sizes.gap_x, beside + 1.0)
+    room = wide + sizes.gap_x - max(beside, 2.0)
+    sizes.headings, sizes.heading_size = _shrunk(request.face, request.headings, base, room)
     sizes.layer_names, sizes.layer_size = _shrunk(request.face, request.layers, base, high + sizes.gap_x - 2.0)
     room_for_heading = 1.5 * sizes.heading_size if any(sizes.headings) else 0.0
     sizes.gap_y = sizes.gap_x if layered else 0.6 * sizes.gap_x + room_for_heading
@@ -232,8 +245,9 @@ def _sides(request: Request, sizes: Sizes) -> None:
     sizes.under = (0.5 * base + down if down else 0.0) + 0.35 * base + 1.05 * base
     sizes.right = max(sizes.margin, 0.6 * sizes.col_size)
     if not request.bare:
-        ticks = max(face.width(text, tick_size(sizes)) for text in tick_texts(request, bar_ticks(request)))
-        sizes.right = sizes.margin + 0.9 * base + bar_width(sizes) + 4.0 + ticks + 1.5 * base
+        texts = tick_texts(request, bar_ticks(request, sizes))
+        sizes.ticks = max(sizes.ticks, *(face.width(text, tick_size(sizes)) for text in texts))
+        sizes.right = sizes.margin + 0.9 * base + bar_width(sizes) + 4.0 + sizes.ticks + 1.5 * base
 
 
 def _cut(request: Request, axis: str, step: int, size: float, most: float) -> tuple[tuple[str, ...], float]:
@@ -255,10 +269,17 @@ def tick_size(sizes: Sizes) -> float:
     return max(SMALLEST, 0.89 * sizes.base)
 
 
-def bar_ticks(request: Request, height: float = 200.0, size: float = 8.0) -> list[tuple[float, float]]:
-    """(value, place from 0 to 1) of the numbers beside a colour bar of this height."""
-    scale = request.scale
-    return ticks(scale.kind, scale.low, scale.high, max(2, min(6, int(height / (1.7 * size)) + 1)))
+def bar_height(request: Request, sizes: Sizes) -> float:
+    """As high as a panel, or higher where a panel is too low for the numbers beside it."""
+    panel = sizes.cell_height * request.rows
+    down = request.panel_rows * (panel + sizes.gap_y) - sizes.gap_y
+    return max(min(down, max(panel, 18.0 * sizes.base)), min(8.0 * sizes.base, down + sizes.under - sizes.base))
+
+
+def bar_ticks(request: Request, sizes: Sizes) -> list[tuple[float, float]]:
+    """(value, place from 0 to 1) of the numbers beside the colour bar."""
+    room = int(bar_height(request, sizes) / (1.7 * tick_size(sizes))) + 1
+    return ticks(request.scale.kind, request.scale.low, request.scale.high, room)
 
 
 def tick_texts(request: Request, values: list[tuple[float, float]]) -> list[str]:
@@ -291,7 +312,8 @@ def _words(request: Request, sizes: Sizes) -> None:
         sizes.subtitle = tuple(face.wrap(sizes.said, base, room))
         sizes.remarks = (*request.notes, *_thinning(request, sizes))
         sizes.notes = tuple(face.wrap(" · ".join(sizes.remarks), sizes.note_size, room))
-    above = len(sizes.title) * LINE * sizes.title_size + len(sizes.subtitle) * LINE * base
+    above = len(sizes.title) * leading(sizes.title) * sizes.title_size
+    above += len(sizes.subtitle) * leading(sizes.subtitle) * base
     overhang = max(0.0, 0.6 * sizes.row_size - sizes.cell_height / 2)
     headed = 1.5 * sizes.heading_size if any(sizes.headings) else 0.0
     sizes.top = margin + (above + 0.6 * base if above else 0.0) + max(headed, overhang)
@@ -301,17 +323,24 @@ def _thinning(request: Request, sizes: Sizes) -> list[str]:
     """What the picture says about labels that are not there."""
     said = []
     rows, cols = (request.row_axis, request.col_axis)
-    row_step, col_step = sizes.row_step, sizes.col_step
+    row_step, col_step = sizes.row_step * request.every, sizes.col_step * request.every
     if row_step == col_step and row_step != 1 and len(request.row_labels) == len(request.col_labels):
-        said.append(f"every {ordinal(row_step)} token labelled" if row_step else "no room for token labels")
+        unit = request.unit
+        said.append(f"every {ordinal(row_step)} {unit} labelled" if row_step else f"no room for {unit} labels")
     else:
-        said += [f"every {ordinal(step)} {name} labelled" for step, name in ((row_step, rows), (col_step, cols)) if step > 1]
-        said += [f"no room for {name} labels" for step, name in ((row_step, rows), (col_step, cols)) if step == 0]
+        both = ((row_step, rows), (col_step, cols))
+        said += [f"every {ordinal(step)} {name} labelled" for step, name in both if step > 1]
+        said += [f"no room for {name} labels" for step, name in both if step == 0]
     if sizes.layer_names != request.layers:
         said.append("numbers: layers down, heads across" if sizes.headings != request.headings else "numbers: layers")
     elif sizes.headings != request.headings:
         said.append("numbers: heads" if "head" in request.headings[0] else "numbers: layers")
     return said
+
+
+def leading(texts: Sequence[str]) -> float:
+    """From one of these lines to the next, in ems."""
+    return max(LINE, sum(tallness(texts)) + 0.06)
 
 
 def ordinal(n: int) -> str:
@@ -343,6 +372,7 @@ def _cells(request: Request, sizes: Sizes) -> None:
     if high > most:
         wide, high = (wide, most) if high > wide and most >= wide else (wide * most / high, most)
     sizes.cell_width, sizes.cell_height = wide, high
+    _snap(request, sizes)
 
 
 def _some(side: float, what: str, asked: float, panels: int) -> float:
@@ -357,11 +387,18 @@ def _some(side: float, what: str, asked: float, panels: int) -> float:
 
 def _snap(request: Request, sizes: Sizes) -> None:
     """Cells become whole pixels, by a finer resolution where the width is fixed, so that all look equally wide."""
-    pixel = 72.0 / sizes.dpi
+    sizes.dpi = request.dpi or _usual_dpi(request)
     if request.width is not None and request.dpi is None:
-        sizes.dpi = 72.0 * math.ceil(sizes.cell_width / pixel - 1e-9) / sizes.cell_width
-        pixel = 72.0 / sizes.dpi
+        sizes.dpi = 72.0 * math.ceil(sizes.cell_width * sizes.dpi / 72.0 - 1e-9) / sizes.cell_width
+    pixel = 72.0 / sizes.dpi
+    fixed = request.width is not None or request.height is not None
     for side in ("cell_width", "cell_height"):
-        count = math.floor(getattr(sizes, side) / pixel + 1e-6)
-        if count >= (1 if request.width is None and request.height is None else 6):
-            setattr(sizes, side, count * pixel)
+        count = getattr(sizes, side) / pixel
+        if fixed and count >= 6:
+            setattr(sizes, side, math.floor(count + 1e-6) * pixel)
+        elif not fixed:
+            setattr(sizes, side, max(round(count), 1) * pixel)
+
+
+def _usual_dpi(request: Request) -> float:
+    return 200.0 if request.width is None else 300.0

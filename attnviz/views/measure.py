@@ -18,7 +18,11 @@ TALL_ASCENT, TALL_DESCENT = 1.02, 0.36  # room for scripts that stack marks, and
 MIDDLE = 0.30  # the height, in ems, at which a line of text looks centred: between half an x and half a capital
 LOST = "\N{WHITE SQUARE}"  # stands for a character that no font here has; a note on the picture says which
 
-_MARKS = {"\n": "\N{DOWNWARDS ARROW WITH CORNER LEFTWARDS}", "\t": "\N{RIGHTWARDS ARROW TO BAR}", "\r": "\N{SYMBOL FOR CARRIAGE RETURN}"}
+_MARKS = {
+    "\n": "\N{DOWNWARDS ARROW WITH CORNER LEFTWARDS}",
+    "\t": "\N{RIGHTWARDS ARROW TO BAR}",
+    "\r": "\N{SYMBOL FOR CARRIAGE RETURN}",
+}
 _JOINERS = frozenset("\u200c\u200d")
 
 
@@ -140,6 +144,13 @@ def _is_tall(text: str) -> bool:
     return any(ord(char) > 0x52F and not 0x2000 <= ord(char) <= 0x25FF for char in text)
 
 
+def is_shaped(text: str) -> bool:
+    """Whether a text has letters that join or stack (Hebrew to Tibetan, Khmer): it is narrower than measured."""
+    return any(
+        0x0590 <= ord(char) < 0x1100 or 0x1780 <= ord(char) < 0x1AB0 or 0xFB1D <= ord(char) < 0xFF00 for char in text
+    )
+
+
 @cache
 def _runs(text: str, fonts: tuple[FontFile, ...]) -> tuple[tuple[str, FontFile], ...]:
     for font in fonts:
@@ -149,14 +160,14 @@ def _runs(text: str, fonts: tuple[FontFile, ...]) -> tuple[tuple[str, FontFile],
     for char in text:
         last = found[-1][1] if found else None
         follows = last is not None and unicodedata.category(char)[0] in "MZ" and _advance(last, char) is not None
-        font = last if follows else next((f for f in fonts if _advance(f, char) is not None), None)
-        if font is None and char in _JOINERS:
+        able = last if follows else next((f for f in fonts if _advance(f, char) is not None), None)
+        if able is None and char in _JOINERS:
             continue
-        piece, font = (char, font) if font is not None else (LOST, fonts[0])
-        if found and found[-1][1] is font:
-            found[-1] = (found[-1][0] + piece, font)
+        piece, drawer = (char, able) if able is not None else (LOST, fonts[0])
+        if found and found[-1][1] is drawer:
+            found[-1] = (found[-1][0] + piece, drawer)
         else:
-            found.append((piece, font))
+            found.append((piece, drawer))
     return tuple(found)
 
 

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from attnviz.views.figure import Box, Label, Line
-from attnviz.views.layout import LINE, PITCH, Request, Sizes, bar_ticks, bar_width, settle, tick_size, tick_texts
-from attnviz.views.measure import ASCENT, MIDDLE, tallness
+from attnviz.views.layout import (
+    PITCH,
+    Request,
+    Sizes,
+    bar_height,
+    bar_ticks,
+    bar_width,
+    leading,
+    settle,
+    tick_size,
+    tick_texts,
+)
+from attnviz.views.measure import ASCENT, DESCENT, MIDDLE, tallness
 
 
 @dataclass
@@ -55,16 +67,22 @@ def _titles(request: Request, placed: Placed) -> None:
     sizes = placed.sizes
     x, y = sizes.text_x, sizes.margin
     for text in sizes.title:
-        baseline = y + (LINE - 0.25) * sizes.title_size
+        baseline = y + (leading(sizes.title) - 0.25 - _deeper(sizes.title)) * sizes.title_size
         placed.labels.append(Label(text, x, baseline, sizes.title_size, weight="bold", role="title"))
-        y += LINE * sizes.title_size
+        y += leading(sizes.title) * sizes.title_size
     for text in sizes.subtitle:
-        placed.labels.append(Label(text, x, y + 0.95 * sizes.base, sizes.base, tone="soft", role="subtitle"))
-        y += LINE * sizes.base
-    last = len(sizes.notes)
-    for i, text in enumerate(sizes.notes):
-        baseline = placed.height - sizes.margin - (last - 1 - i) * LINE * sizes.note_size - 0.27 * sizes.note_size
-        placed.labels.append(Label(text, sizes.text_x, baseline, sizes.note_size, tone="soft", role="note"))
+        baseline = y + max(0.95, tallness(sizes.subtitle)[0] + 0.03) * sizes.base
+        placed.labels.append(Label(text, x, baseline, sizes.base, tone="soft", role="subtitle"))
+        y += leading(sizes.subtitle) * sizes.base
+    size, pitch = sizes.note_size, leading(sizes.notes) * sizes.note_size
+    baseline = placed.height - sizes.margin - (0.27 + _deeper(sizes.notes)) * size
+    for i, text in enumerate(reversed(sizes.notes)):
+        placed.labels.append(Label(text, sizes.text_x, baseline - i * pitch, size, tone="soft", role="note"))
+
+
+def _deeper(texts: Sequence[str]) -> float:
+    """How much further these lines reach below their baseline than Latin ones, in ems."""
+    return tallness(texts)[1] - DESCENT
 
 
 def _headings(request: Request, placed: Placed) -> None:
@@ -118,9 +136,8 @@ def _kept(request: Request, sizes: Sizes, axis: str, followed: bool) -> list[int
     )
     cell, gap = (sizes.cell_height, sizes.gap_y) if axis == "row" else (sizes.cell_width, sizes.gap_x)
     room = PITCH * sum(tallness(texts)) * size
-    return [
-        i for i, text in enumerate(texts) if text and (step == 1 or not followed or (len(texts) - i) * cell + gap >= room)
-    ]
+    last = len(texts) if step == 1 or not followed else len(texts) - (room - gap) / cell
+    return [i for i, text in enumerate(texts) if text and i <= last]
 
 
 def _axes(request: Request, placed: Placed) -> None:
@@ -128,12 +145,12 @@ def _axes(request: Request, placed: Placed) -> None:
     sizes, boxes, base = placed.sizes, placed.boxes, placed.sizes.base
     top, bottom = boxes[0].y, max(box.y + box.height for box in boxes)
     left, right = boxes[0].x, max(box.x + box.width for box in boxes)
-    tone = {"tone": "soft", "role": "axis"}
     if request.row_axis and request.face.width(request.row_axis, base) <= bottom - top + base:
         x = sizes.margin + ASCENT * base
-        placed.labels.append(Label(request.row_axis, x, (top + bottom) / 2, base, "center", 90, **tone))
+        y = max((top + bottom) / 2, sizes.margin + request.face.width(request.row_axis, base) / 2)
+        placed.labels.append(Label(request.row_axis, x, y, base, "center", 90, tone="soft", role="axis"))
     y = bottom + sizes.under - 0.24 * base
-    placed.labels.append(Label(request.col_axis, (left + right) / 2, y, base, "center", **tone))
+    placed.labels.append(Label(request.col_axis, (left + right) / 2, y, base, "center", tone="soft", role="axis"))
 
 
 def _splits(request: Request, placed: Placed) -> None:
@@ -152,12 +169,9 @@ def _splits(request: Request, placed: Placed) -> None:
 def _bar(request: Request, placed: Placed) -> None:
     sizes, base, face = placed.sizes, placed.sizes.base, request.face
     right = max(box.x + box.width for box in placed.boxes)
-    top, bottom = placed.boxes[0].y, max(box.y + box.height for box in placed.boxes)
-    high = min(bottom - top, max(placed.boxes[0].height, 18.0 * base))
-    high = max(high, min(8.0 * base, bottom - top + sizes.under - base))  # beside a strip of cells, longer than the strip
-    bar = placed.bar = Box(right + 0.9 * base, top, bar_width(sizes), high)
+    bar = Box(right + 0.9 * base, placed.boxes[0].y, bar_width(sizes), bar_height(request, sizes))
     size, edge = tick_size(sizes), bar.x + bar.width
-    placed.bar_ticks = bar_ticks(request, high, size)
+    placed.bar, placed.bar_ticks = bar, bar_ticks(request, sizes)
     texts = tick_texts(request, placed.bar_ticks)
     for text, (_, place) in zip(texts, placed.bar_ticks, strict=True):
         y = bar.y + bar.height * (1 - place)

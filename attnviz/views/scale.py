@@ -15,6 +15,7 @@ RAINBOWS = frozenset(
 )
 LOG_SPAN = 1000.0  # a log scale runs over three decades: below a thousandth of the largest weight nothing is to be read
 
+_TICKS = 6
 _ROUND = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 
 
@@ -34,13 +35,11 @@ def check_cmap(name: str, signed: bool = False) -> str:
     base, turned = (name[:-2], "_r") if name.lower().endswith("_r") else (name, "")
     known = {offer.lower(): offer for offer in SEQUENTIAL + DIVERGING}
     found = known.get(base.lower())
-    if found in offered:
+    if found is not None and found in offered:
         return found + turned
     if base.casefold() in RAINBOWS:
-        raise SelectionError(
-            f"cmap {name} is a rainbow: its brightness goes up and down, so it shows edges that the weights do not have",
-            f"one of {', '.join(offered)}",
-        )
+        why = "its brightness goes up and down, so it shows edges that the weights do not have"
+        raise SelectionError(f"cmap {name} is a rainbow: {why}", f"one of {', '.join(offered)}")
     if found is not None:
         kind = "a sequential map for values from 0 up" if found in SEQUENTIAL else "a diverging map for signed values"
         raise SelectionError(f"cmap {name} is {kind}, which these are not", f"one of {', '.join(offered)}")
@@ -65,24 +64,46 @@ def number(value: float) -> str:
     return f"{value:.3g}" if abs(value) >= 1e-4 or value == 0 else f"{value:.0e}".replace("e-0", "e-")
 
 
-def ticks(kind: str, low: float, high: float, most: int = 6) -> list[tuple[float, float]]:
-    """Where a colour bar is labelled: (value, place from 0 to 1), at most `most` of them (at least both ends)."""
+def ticks(kind: str, low: float, high: float, room: int = 6) -> list[tuple[float, float]]:
+    """Where a colour bar is labelled: (value, place from 0 to 1), both ends and at most four between them.
+
+    room: how many labels the bar has room for, one above the other.
+    """
     if kind == "row":
         low, high = 0.0, 1.0
+    most = max(2, min(room, _TICKS))
     if kind == "log":
         return _log_ticks(low, high, most)
-    steps = [step * 10.0**e for e in range(-9, 10) for step in (1.0, 2.0, 2.5, 5.0)]
     span = high - low
-    values = [low, high]
-    for step in steps:
-        count = span / step
-        if abs(count - round(count)) < 1e-6 and round(count) + 1 <= max(most, 2):
-            values = [low + i * step for i in range(round(count) + 1)]
-            break
-    places = [(value - low) / span for value in values]
+    count = _even(span, most)
+    values = [low + i * span / count for i in range(count + 1)]
+    if count == 1:  # no round step divides the scale: round numbers below the limit, and the limit
+        step = round_up(span / (most - 1))
+        values = [low + i * step for i in range(math.floor(span / step - 0.4) + 1)] + [high]
+    found = [(float(f"{value:.6g}"), (value - low) / span) for value in values]
     if kind == "sqrt":
-        places = [math.sqrt(place) for place in places]
-    return [(float(f"{value:.6g}"), place) for value, place in zip(values, places, strict=True)]
+        found = [(value, math.sqrt(place)) for value, place in found]
+    return _apart(found, 0.75 / max(room - 1, 1))
+
+
+def _apart(found: list[tuple[float, float]], least: float) -> list[tuple[float, float]]:
+    """The ends, and of those between, from the highest down, what keeps that far from both neighbours."""
+    kept = [found[-1]]
+    for tick in found[-2:0:-1]:
+        if kept[-1][1] - tick[1] >= least and tick[1] - found[0][1] >= least:
+            kept.append(tick)
+    return [found[0], *reversed(kept)]
+
+
+def _even(span: float, most: int) -> int:
+    """Into how many equal steps, each a round number, a linear scale can be cut; 1 if it cannot."""
+    top = math.floor(math.log10(span) + 1e-9)
+    for steps in ((1.0, 2.0, 2.5, 5.0), (3.0, 4.0, 6.0)):
+        for step in (step * 10.0**e for e in (top - 1, top) for step in steps):
+            count = round(span / step)
+            if abs(span / step - count) < 1e-6 and 2 <= count <= most - 1:
+                return count
+    return 1
 
 
 def _log_ticks(low: float, high: float, most: int) -> list[tuple[float, float]]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.errors import InputError, SelectionError
+from attnviz.errors import InputError
 from attnviz.views import wording
-from attnviz.views.figure import Box, Figure, MapPanel, Scale
+from attnviz.views.figure import Box, Figure, MapPanel
+from attnviz.views.limits import limits as find_limits
 from attnviz.views.measure import one_line, printable
-from attnviz.views.scale import LOG_SPAN, check_cmap, check_scale, round_up
+from attnviz.views.scale import check_cmap, check_scale
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,7 +45,7 @@ def table(
     n_layers, n_heads, n_query, _ = attention.weights.shape
     if not attention.weights.size:
         raise InputError(f"nothing to print: weights are {list(attention.weights.shape)}")
-    limits = _limits(attention.weights, scale, vmax, check_cmap(cmap))
+    limits, chosen = find_limits(attention, scale, vmax, check_cmap(cmap))
     layers = attention.layers if n_layers == len(attention.layers) else (None,)
     heads = attention.heads if n_heads == len(attention.heads) else (None,)
     row_labels = tuple(printable(text) for text in attention.query_tokens)
@@ -70,7 +70,7 @@ def table(
     sums = wording.row_sums(attention)
     below = wording.subtitles(attention, sums, len(panels), marks, "one query's")[0]
     above = 0 if scale == "row" else int((attention.weights > limits.high * (1 + 1e-6)).sum())
-    over = wording.over_note(above, limits.high, vmax == "auto")
+    over = wording.over_note(above, limits.high, chosen)
     said = wording.notes(attention, limits, sums, "", over, 0, 0)
     return Figure(
         width=0.0,
@@ -82,25 +82,6 @@ def table(
         caption=wording.caption(heading, below, limits, said),
         notes=tuple(said),
     )
-
-
-def _limits(weights: NDArray[np.float32], kind: str, vmax: float | str | None, cmap: str) -> Scale:
-    """The heatmap's scale: a round number above all weights, or with "auto" above all outside the first column."""
-    if kind == "row":
-        if vmax is not None:
-            raise SelectionError("vmax has no meaning with scale row: each row has a largest weight of its own")
-        return Scale("row", 0.0, 1.0, cmap, "share of the row's largest")
-    if isinstance(vmax, str) and vmax != "auto":
-        raise SelectionError(f"vmax must be a number above 0, or auto; got {vmax!r}")
-    if isinstance(vmax, (int, float)):
-        high = float(vmax)
-        if not (math.isfinite(high) and high > 0):
-            raise SelectionError(f"vmax must be a number above 0, or auto; got {vmax!r}")
-    else:
-        shown = weights[..., 1:] if vmax == "auto" and weights.shape[-1] > 1 else weights
-        finite = shown[np.isfinite(shown)]
-        high = round_up(float(finite.max(initial=0.0)))
-    return Scale(kind, high / LOG_SPAN if kind == "log" else 0.0, high, cmap)
 
 
 def _hidden(attention: Attention, layer: int) -> NDArray[np.bool_] | None:

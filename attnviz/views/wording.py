@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.views.measure import one_line
+from attnviz.views.measure import is_shaped, one_line
 from attnviz.views.scale import number
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from attnviz.views.figure import Scale
     from attnviz.views.measure import Typeface
 
+_CELLS = " over cells of "  # as a pooled Attention words it
+_JOINING = (3, 11)  # the first matplotlib that shapes Arabic, Hindi and their like
 _INSTALL = (  # where to find a font, by the first character of a range
     (0x0590, "Noto Sans Hebrew", 0x05FF),
     (0x0600, "Noto Sans Arabic", 0x06FF),
@@ -60,30 +62,49 @@ def title(attention: Attention, name: str, query: str) -> str:
 
 
 def subtitles(
-    attention: Attention, sums: tuple[float, float], panels: int, marks: Sequence[tuple[int, int]], one_row: str
+    attention: Attention,
+    sums: tuple[float, float],
+    panels: int,
+    marks: Sequence[tuple[int, int]],
+    one_row: str,
+    pooled: int = 1,
 ) -> tuple[str, ...]:
     """Random weights or not; the marked weights, if there is one panel; what a row is (`one_row`: whose weights).
 
-    The same in three lengths, longest first.
+    pooled: tokens to a drawn cell, beyond what the attention itself pooled. The same in up to three lengths, longest
+    first.
     """
     said = []
     if attention.meta.get("random"):
         seed = attention.meta.get("seed")
         said.append("random weights" + (f", seed {seed}" if seed is not None else ""))
     if panels == 1 and len(marks) <= 4:
-        texts, weights = (attention.query_tokens, attention.key_tokens), attention.weights[0, 0]
-        said += [f"{texts[0][i]} → {texts[1][j]} {weights[i, j]:.2f}" for i, j in marks]
-    whole = abs(sums[0] - 1) < 5e-3 and abs(sums[1] - 1) < 5e-3
-    row = f"each row: {one_row} weights over the keys" + (", summing to 1" if whole else "")
-    ways = [[row], ["each row sums to 1"], ["rows sum to 1"]] if whole else [[row], []]
+        queries, keys = attention.query_tokens, attention.key_tokens
+        said += [f"{queries[i]} → {keys[j]} {float(attention.weights[0, 0, i, j]):.2f}" for i, j in marks]
+    row = f"each row: {one_row} weights over the keys"
+    ways: list[list[str]]
+    if attention.cell > 1:
+        ways = [[f"each cell: {_cell(attention)}"], [_cell(attention)]]
+    elif pooled == 1 and abs(sums[0] - 1) < 5e-3 and abs(sums[1] - 1) < 5e-3:
+        ways = [[f"{row}, summing to 1"], ["each row sums to 1"], ["rows sum to 1"]]
+    else:
+        ways = [[row], []]
     return tuple(one_line(" · ".join([*said, *way])) for way in ways)
+
+
+def _cell(attention: Attention) -> str:
+    """What a cell of pooled attention is: `the largest weight of 8 x 8 tokens`."""
+    how = next((note.partition(" ")[0] for note in attention.reduced.split("; ") if _CELLS in note), "")
+    which = {"max": "the largest weight of ", "mean": "the mean weight of "}.get(how, "")
+    return f"{which}{attention.cell} x {attention.cell} tokens"
 
 
 def row_sums(attention: Attention) -> tuple[float, float]:
     """The smallest and the largest sum of a row that was allowed to attend to anything."""
     sums = attention.weights.sum(-1, dtype=np.float32)
     if attention.mask is not None:
-        sums = sums[np.broadcast_to(attention.mask.any(-1)[:, None], sums.shape)]
+        anything = np.logical_or.reduce(attention.mask, -1)
+        sums = sums[np.broadcast_to(anything[:, None], sums.shape)]
     return (float(sums.min()), float(sums.max())) if sums.size else (1.0, 1.0)
 
 
@@ -92,19 +113,19 @@ def notes(
 ) -> list[str]:
     """Remarks that belong on the picture.
 
-    hidden: "" or why some cells are grey. over: "" or which weights lie above the scale. pooled: tokens to a drawn cell,
-    beyond what the attention itself pooled. least: numbers below it are not printed, 0 if none are left out.
+    hidden: "" or why some cells are grey. over: "" or which weights lie above the scale. pooled: tokens to a drawn
+    cell, beyond what the attention itself pooled. least: numbers below it are not printed, 0 if none are left out.
     """
-    said = [note for note in attention.reduced.split("; ") if note and not note.startswith("mean over")]
-    if attention.cell > 1 and not any("cell" in note for note in said):
-        said.append(f"a cell is {attention.cell} x {attention.cell} tokens")
+    reduced = (note for note in attention.reduced.split("; ") if note and _CELLS not in note)
+    said = [note for note in reduced if not note.startswith("mean over")]  # the title has it
     if pooled > 1:
         said.append(f"drawn as the largest of {pooled} x {pooled} weights a cell")
     if hidden:
         said.append(f"grey: {hidden}")
     low, high = sums
-    if (low < 0.995 or high > 1.005) and not any("left out" in note or "pool" in note for note in said):
-        said.append(f"rows sum to {number(low)}–{number(high)}" if high - low >= 5e-3 else f"rows sum to {number(high)}")
+    partial = attention.cell > 1 or pooled > 1 or any("left out" in note for note in said)
+    if (low < 0.995 or high > 1.005) and not partial:
+        said.append("rows sum to " + (f"{number(low)}–{number(high)}" if high - low >= 5e-3 else number(high)))
     if scale.kind == "sqrt":
         said.append("colour grows with the square root of the weight")
     elif scale.kind == "log":
@@ -115,16 +136,31 @@ def notes(
         said.append(over)
     if least:
         said.append(f"numbers below {number(least)} left out")
-    kept = attention.meta.get("notes") or ()
-    return [one_line(str(note)) for note in (*said, *((kept,) if isinstance(kept, str) else kept))]
+    return [*map(one_line, said), *from_model(attention)]
 
 
-def over_note(count: int, high: float, auto: bool) -> str:
-    """`56 weights above 0.3 (the largest outside the first column) drawn as 0.3`, or ''."""
+def from_model(attention: Attention) -> list[str]:
+    """What whoever computed the attention wants said: configuration keys passed over, and other notes."""
+    kept, ignored = (_strings(attention.meta.get(name)) for name in ("notes", "ignored_keys"))
+    if ignored:
+        kept.append(f"ignored configuration key{'s' if len(ignored) > 1 else ''}: {', '.join(ignored)}")
+    return kept
+
+
+def _strings(value: object) -> list[str]:
+    """Text or texts out of a file's meta, whose types nobody has checked."""
+    values = value if isinstance(value, (list, tuple)) else [value]
+    return [text for text in (one_line(str(item)) for item in values if item is not None) if text]
+
+
+def over_note(count: int, high: float, chosen: bool) -> str:
+    """`56 weights above 0.3 drawn as 0.3`, or ''. chosen: the limit was not asked for."""
     if not count:
         return ""
-    why = " (the largest outside the first column)" if auto else ""
-    return f"{count:,} weight{'s' if count > 1 else ''} above {number(high)}{why} drawn as {number(high)}"
+    top = number(high)
+    some = "weight" if count == 1 else "weights"
+    why = ", a limit chosen from the weights," if chosen else ""
+    return f"{count:,} {some} above {top}{why} drawn as {top}"
 
 
 def font_note(face: Typeface) -> str:
@@ -138,6 +174,17 @@ def font_note(face: Typeface) -> str:
     more = f" and {len(face.missing) - 8} more" if len(face.missing) > 8 else ""
     codes = " ".join(f"U+{ord(char):04X}" for char in shown if len(char) == 1) or " ".join(shown)
     return f"no font here has {codes}{more} (drawn □); install e.g. {', '.join(list(names)[:2])}"
+
+
+def joining_note(texts: Iterable[str]) -> str:
+    """Whether letters that should join stand apart, because the library that draws them is too old; or ''."""
+    if not any(map(is_shaped, texts)):
+        return ""
+    from importlib.metadata import version  # slow to import, and only such letters need it
+
+    have = version("matplotlib")
+    old = tuple(int(part) for part in have.split(".")[:2] if part.isdecimal()) < _JOINING
+    return f"letters that join are drawn apart: matplotlib {have} cannot join them, 3.11 can" if old else ""
 
 
 def hidden_reason(attention: Attention) -> str:

@@ -1,0 +1,1 @@
+"""New numbers from attention: pure functions of values."""

@@ -1,0 +1,154 @@
+"""`attnviz steps`: how one query's attention comes about, from embeddings to the layer's output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, get_type_hints
+
+from attnviz.cli.expand import Line, command
+from attnviz.cli.options import Input, Json, Output, Page, Selection, Shade, Source, Talk, usage
+
+FORMATS = ("png", "svg", "pdf", "npz", "json")
+PICTURES = FORMATS[:3]
+
+
+def _same(group: type, name: str) -> Any:
+    """An option as another group of options declares it: it means the same here."""
+    return get_type_hints(group, include_extras=True)[name].__metadata__[0]
+
+
+@dataclass(frozen=True)
+class One:
+    """One layer, one head, one query."""
+
+    layer: Annotated[str | None, _same(Selection, "layer")] = None
+    head: Annotated[str | None, _same(Selection, "head")] = None
+    query: Annotated[str | None, _same(Selection, "query")] = None
+    stream: Annotated[str | None, _same(Selection, "stream")] = None
+    decimals: Annotated[int, _same(Shade, "decimals")] = 2
+
+    def __post_init__(self) -> None:
+        from attnviz.errors import one_of
+
+        self.at()
+        streams = ("self", "encoder", "decoder", "cross")
+        if self.stream is not None and self.stream not in streams:
+            usage(one_of("--stream", self.stream, streams))
+        if not 0 <= self.decimals <= 7:
+            usage(f"--decimals wants 0 to 7; got {self.decimals}")
+
+    @staticmethod
+    def _index(name: str, text: str) -> int:
+        if not text.removeprefix("-").isdecimal() or len(text) > 9:
+            usage(f"{name} wants one index, as in {name} 0: steps shows one {name[2:]}; got {text!r}")
+        return int(text)
+
+    def at(self) -> tuple[int, int]:
+        """Layer and head, as they were asked for."""
+        return self._index("--layer", self.layer or "-1"), self._index("--head", self.head or "0")
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The figure as a whole."""
+
+    width: Annotated[float | None, _same(Page, "width")] = None
+    dpi: Annotated[int | None, _same(Page, "dpi")] = None
+    font: Annotated[str | None, _same(Page, "font")] = None
+    title: Annotated[str | None, _same(Page, "title")] = None
+    svg_text: Annotated[str, _same(Page, "svg_text")] = "keep"
+
+    def __post_init__(self) -> None:
+        from attnviz.errors import one_of
+
+        if self.svg_text not in ("keep", "paths"):
+            usage(one_of("--svg-text", self.svg_text, ("keep", "paths")))
+        for name, value, low, high in (("--width", self.width, 3, 200), ("--dpi", self.dpi, 20, 2400)):
+            if value is not None and not low <= value <= high:
+                usage(f"{name} wants {low} to {high}; got {value:g}")
+
+
+@command
+def run(
+    *,
+    given: Input,
+    source: Source,
+    one: One,
+    sheet: Sheet,
+    output: Output,
+    listing: Json,
+    talk: Talk,
+    line: Line,
+) -> None:
+    """Walk through attention step by step: one layer, one head, one token.
+
+    Embeddings, queries, keys and values; raw scores; scaling; mask; softmax; the sum of the values; the heads
+    together. Printed in the terminal, or with -o drawn on one page (PNG, SVG, PDF) or written as numbers (.npz, .json).
+    By default the last layer, head 0, and the last token that is not special.
+
+    attnviz steps "The cat sat on the mat" --query cat
+    attnviz steps "The cat sat on the mat" -m minilm -l 3 -H 1 --query cat -o steps.pdf
+    attnviz steps "I like tea" -m sample_inputs/by_hand.npz
+    attnviz steps "The cat sat on the mat" --json
+    """
+    from attnviz.cli import work
+
+    written = output.output is not None or output.format is not None
+    if written and listing.json:
+        usage("--json prints to standard output: leave out -o, or write a file that ends in .json")
+    format = output.chosen(FORMATS, "png") if written else ""
+    if written:
+        work.check_output(output, format)
+    steps = _walked(given, source, one, talk)
+    if listing.json:
+        from attnviz.render.steps_data import rows
+
+        work.print_json(rows(steps))
+    elif not written:
+        from attnviz.render.terminal_steps import print_steps
+
+        print_steps(steps, decimals=one.decimals)
+    else:
+        made = work.facts(line, steps.facts.model, steps.facts.meta)
+        work.write(output, format, lambda file: file.write(_bytes(steps, format, one, sheet, made)), "steps")
+
+
+def _walked(given: Input, source: Source, one: One, talk: Talk) -> Any:
+    from attnviz.cli import work
+    from attnviz.render.progress import progress
+    from attnviz.steps import find_query, steps
+
+    model, ready = work.prepared(given, source, one.stream, talk)
+    layer, head = one.at()
+    query = find_query(ready.queries, one.query)
+    if one.head is None and ready.spec.n_heads > 1:
+        talk.note(f"head {head} of 0-{ready.spec.n_heads - 1}: --head chooses another")
+    if one.query is None and len(ready.queries) > 1:
+        talk.note(f"query {query} of 0-{len(ready.queries) - 1}: --query chooses another")
+    with progress("attention", total=1, quiet=talk.quiet) as advance:
+        return steps(model, ready, layer, head, query, advance)
+
+
+def _bytes(steps: Any, format: str, one: One, sheet: Sheet, made: dict[str, str]) -> bytes:
+    if format not in PICTURES:
+        import io
+
+        from attnviz.render.steps_data import WRITERS
+
+        file = io.BytesIO()
+        WRITERS[format](steps, file, made=made)
+        return file.getvalue()
+    from attnviz.render.image import to_bytes
+    from attnviz.views.steps import figure
+
+    drawn = figure(
+        steps,
+        decimals=one.decimals,
+        width=sheet.width,
+        dpi=sheet.dpi,
+        font=sheet.font,
+        title=sheet.title,
+        svg_text=sheet.svg_text,
+        meta=made,
+    )
+    return to_bytes(drawn, format)

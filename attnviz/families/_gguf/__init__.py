@@ -1,0 +1,88 @@
+"""What a GGUF file says about its model, as the configuration that its family reads, and where its tensors are.
+
+A GGUF file has no config.json: its keys are named after an architecture (`llama.attention.head_count`), some things
+are known only from the tensors that are there, and some are left to whoever knows the architecture.
+
+metadata.py       the keys, checked
+shared.py         what most architectures have in common
+architectures.py  each architecture, as an entry of a table
+names.py          our names of tensors -> GGUF's
+
+Source: the key names of ggml's docs/gguf.md; what llama.cpp's converters write and its loaders assume.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Any
+
+from attnviz.engine.spec import EncoderDecoder, Norm, Spec, Towers
+from attnviz.errors import ConfigError
+from attnviz.families._gguf.architectures import ARCHITECTURES, Architecture
+from attnviz.families._gguf.metadata import Made, Metadata
+from attnviz.families._gguf.names import left_over, table
+from attnviz.families._names import Source
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was made of a file: its configuration, and where its tensors are."""
+
+    config: Made
+    meta: Metadata
+    architecture: Architecture
+
+    def adjusted(self, spec: Spec | EncoderDecoder | Towers) -> Spec | EncoderDecoder | Towers:
+        """What the family makes of the configuration, with norms as this file stores them."""
+        if not self.architecture.shifted or not isinstance(spec, Spec):
+            return spec
+
+        def plain(norm: Norm | None) -> Any:
+            return None if norm is None else replace(norm, plus_one=False)
+
+        return replace(spec, norm=plain(spec.norm), final_norm=plain(spec.final_norm), qk_norm=plain(spec.qk_norm))
+
+    def names(self, spec: Spec | EncoderDecoder | Towers) -> dict[str, Source]:
+        """Our names -> where the file keeps them."""
+        how = self.architecture
+        if isinstance(spec, EncoderDecoder):
+            return {
+                **table(spec.encoder, how.names, ours="encoder.", theirs="enc."),
+                **table(spec.decoder, how.names, ours="decoder.", theirs="dec."),
+            }
+        assert isinstance(spec, Spec)
+        return table(spec, how.names, turned=how.turned, gate_up=how.gate_up)
+
+    def left_over(self, names: Mapping[str, Source]) -> list[str]:
+        """Stored tensors that the model does not use although they stand among those that it does."""
+        return left_over(names, self.meta.shapes)
+
+
+def read(
+    data: Mapping[str, Any],
+    shapes: Mapping[str, Sequence[int]],
+    numbers: Callable[[str], Sequence[float]],
+    where: str,
+) -> Reading:
+    """The configuration behind a file's metadata.
+
+    Args:
+        data: its metadata. shapes: of its tensors. numbers: reads one of them. where: how messages call the file.
+
+    Raises:
+        ConfigError: an architecture that is not known; keys that are missing or have values that are not handled.
+        CheckpointError: a tensor that the configuration is taken from is missing or misshapen.
+    """
+    kind = str(data.get("general.type", "model"))
+    if kind != "model":
+        raise ConfigError(f"{where} holds no model but {kind!r} (general.type)", "name the model's own file")
+    meta = Metadata(data, shapes, numbers, where)
+    name = str(meta.arch)
+    if name not in ARCHITECTURES:
+        near = get_close_matches(name, ARCHITECTURES, n=3, cutoff=0.5)
+        hint = f"the nearest known: {', '.join(near)}" if near else f"known: {', '.join(sorted(ARCHITECTURES))}"
+        raise ConfigError(f"{where}: architecture {name!r} is not one that attnviz knows", hint)
+    architecture = ARCHITECTURES[name]
+    return Reading(architecture.config(meta), meta, architecture)

@@ -1,0 +1,160 @@
+"""Where a GGUF file keeps the tensors of a model: one table for all architectures, made from what the model does.
+
+Since an entry is made only for what the Spec says is there, a stored tensor that no entry names is one that the model
+would pass over, such as a bias that its configuration does not mention: `left_over` finds it.
+
+Source: the tensor names of llama.cpp's gguf-py (constants.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from attnviz.engine.spec import Buckets, Spec
+from attnviz.families._names import Source
+
+_USUAL = {
+    "o": "attn_output",
+    "norm1": "attn_norm",
+    "norm2": "ffn_norm",
+    "gate": "ffn_gate",
+    "up": "ffn_up",
+    "down": "ffn_down",
+    "q_norm": "attn_q_norm",
+    "k_norm": "attn_k_norm",
+    "router": "ffn_gate_inp",
+}
+# Heads for tasks, tables that the configuration was made from, towers for images, and what old converters left in.
+_NO_EFFECT = re.compile(
+    r"(output|cls|cls\.output|cls\.norm|rope_\w+)\.(weight|bias)|(v|mm)\..*"
+    r"|blk\.#\.attn_rot_embd|dec\.blk\.#\.cross_attn_rel_b\.weight"
+)
+
+
+def table(
+    spec: Spec,
+    named: Mapping[str, str],
+    turned: bool = False,
+    gate_up: bool = False,
+    ours: str = "",
+    theirs: str = "",
+) -> dict[str, Source]:
+    """Our names -> stored ones, with layout functions.
+
+    named: where the stored part of a name is not the usual one; `a|b` is a, or b where there is no a. turned: queries
+    and keys have neighbouring rotary pairs. gate_up: one tensor holds both. ours, theirs: what stands in front of a
+    stack's names.
+    """
+    words = {**_USUAL, **named}
+    block = {**_projections(spec, words, turned), **_norms(spec, words), **_mlp(spec, words, gate_up)}
+    whole = {f"{ours}{name}": f"{theirs}{stored}" for name, stored in _around(spec).items()}
+    whole[f"{ours}embed.tokens"] = "token_embd.weight"
+    return {
+        **whole,
+        **{f"{ours}layers.{{i}}.{name}": _behind(f"{theirs}blk.{{i}}.", source) for name, source in block.items()},
+    }
+
+
+def _entries(name: str, stored: str, weight: bool, bias: bool) -> dict[str, Source]:
+    """Weight and bias of one part, each where it is there."""
+    kinds = ["weight"] * weight + ["bias"] * bias
+    return {f"{name}.{kind}": [f"{word}.{kind}" for word in stored.split("|")] for kind in kinds}
+
+
+def _projections(spec: Spec, words: Mapping[str, str], turned: bool) -> dict[str, Source]:
+    """Queries, keys, values, apart or in one tensor, and what is done with heads' outputs."""
+    found = _entries("o", words["o"], True, spec.o_bias)
+    for part, bias in (("q", spec.q_bias), ("k", spec.k_bias), ("v", spec.v_bias)):
+        turn = ("unpermute_rope",) if turned and part != "v" else ()
+        for kind in ("weight", "bias") if bias else ("weight",):
+            found[f"{part}.{kind}"] = [(f"attn_{part}.{kind}", *turn), (f"attn_qkv.{kind}", f"{part}_of_qkv", *turn)]
+    if spec.cross:
+        for part in "qkvo":
+            found |= _entries(f"cross_{part}", f"cross_attn_{part}", True, False)
+    if spec.sinks:
+        found["sinks"] = "attn_sinks.weight"
+    return found
+
+
+def _norms(spec: Spec, words: Mapping[str, str]) -> dict[str, Source]:
+    """The norms of a block."""
+    names: list[str] = []
+    if spec.norm_before or spec.norm_after:
+        names += ["norm1"] if spec.parallel == "shared" else ["norm1", "norm2"]
+    if spec.norm_output:
+        names += ["norm1_out", "norm2_out"]
+    if spec.cross:
+        names.append("norm_cross")
+    found: dict[str, Source] = {}
+    for name in names:
+        found |= _entries(name, words[name], spec.norm.weight, spec.norm.bias)
+    if spec.qk_norm is None:
+        return found
+    for name in ("q_norm", "k_norm"):
+        if spec.qk_norm_over == "heads":  # a row a head
+            found[f"{name}.{{e}}.weight"] = (f"{words[name]}.weight", "expert")
+        else:
+            found |= _entries(name, words[name], spec.qk_norm.weight, spec.qk_norm.bias)
+    return found
+
+
+def _mlp(spec: Spec, words: Mapping[str, str], gate_up: bool) -> dict[str, Source]:
+    """The MLP of a block, or its experts."""
+    parts = ("gate", "up", "down") if spec.gated else ("up", "down")
+    found: dict[str, Source] = {}
+    if not spec.n_experts:
+        for part in parts:
+            found |= _entries(part, words[part], True, spec.mlp_bias)
+            if gate_up and part != "down":
+                found[f"{part}.weight"] = ("ffn_up.weight", f"{part}_of_gate_up")
+        return found
+    found |= _entries("router", words["router"], True, spec.router_bias)
+    for part in parts:
+        for kind in ("weight", "bias") if spec.mlp_bias else ("weight",):
+            found[f"experts.{{e}}.{part}.{kind}"] = [
+                (f"ffn_{part}_exps.{kind}", "expert"),
+                f"ffn_{part}.{{e}}.{kind}",
+            ]
+    return found
+
+
+def _around(spec: Spec) -> dict[str, str]:
+    """What stands outside the blocks."""
+    found: dict[str, str] = {}
+    if spec.n_types and not spec.types_are_tokens:
+        found["embed.types"] = "token_types.weight"
+    if spec.absolute is not None:
+        found["embed.positions"] = "position_embd.weight"
+    if isinstance(spec.bias, Buckets):
+        found["bias.table"] = "blk.0.attn_rel_b.weight"
+    for name, stored, norm in (
+        ("embed.norm", "token_embd_norm", spec.embed_norm),
+        ("final_norm", "output_norm", spec.final_norm),
+    ):
+        if norm is not None and norm.weight:
+            found[f"{name}.weight"] = f"{stored}.weight"
+        if norm is not None and norm.bias:
+            found[f"{name}.bias"] = f"{stored}.bias"
+    return found
+
+
+def _behind(front: str, source: Source) -> Source:
+    """Every stored name of an entry with `front` before it."""
+    if isinstance(source, str):
+        return front + source
+    if isinstance(source, tuple):
+        return (front + source[0], *source[1:])
+    return [front + form if isinstance(form, str) else (front + form[0], *form[1:]) for form in source]
+
+
+def left_over(names: Mapping[str, Source], stored: Iterable[str]) -> list[str]:
+    """Stored tensors that no entry of a table names, those aside that have no part in attention."""
+    forms = (form for source in names.values() for form in (source if isinstance(source, list) else [source]))
+    known = {_general(form if isinstance(form, str) else form[0]) for form in forms}
+    return [name for name in stored if (form := _general(name)) not in known and not _NO_EFFECT.fullmatch(form)]
+
+
+def _general(name: str) -> str:
+    """A name with every index, or placeholder for one, as '#'."""
+    return ".".join("#" if part.isdigit() or part.startswith("{") else part for part in name.split("."))

@@ -1,0 +1,120 @@
+"""What the files of most architectures have in common: sizes, norms, rotary positions, windows."""
+
+from __future__ import annotations
+
+from attnviz.families._gguf.metadata import Made, Metadata
+from attnviz.families._windows import FULL, SLIDING
+
+
+def sizes(m: Metadata, positions: str = "") -> Made:
+    """Sizes under words that every family takes; the vocabulary's from its table. positions: the word for these."""
+    found = {
+        "num_hidden_layers": m.layers(),
+        "num_attention_heads": m.int("attention.head_count"),
+        "hidden_size": m.int("embedding_length"),
+        "vocab_size": m.shape("token_embd.weight")[0],
+    }
+    return found | ({positions: m.int("context_length")} if positions and m.has("context_length") else {})
+
+
+def grouped(m: Metadata) -> Made:
+    """The sizes of the line of models that begins with Llama, whose keys and values have fewer heads."""
+    more = {"num_key_value_heads": kv_heads(m), "head_dim": head_width(m)}
+    return {**sizes(m, "max_position_embeddings"), **more}
+
+
+def kv_heads(m: Metadata) -> int:
+    """Heads of keys and values."""
+    return m.int("attention.head_count_kv", m.int("attention.head_count"))
+
+
+def head_width(m: Metadata) -> int:
+    """Dimensions of a head, the same for keys and values."""
+    d_head = m.int("attention.key_length", m.int("embedding_length") // m.int("attention.head_count"))
+    m.only("attention.value_length", d_head)
+    return d_head
+
+
+def one_kind_of_heads(m: Metadata) -> None:
+    """Keys and values have as many heads as queries."""
+    m.only("attention.head_count_kv", m.int("attention.head_count"))
+
+
+def inner(m: Metadata, key: str = "intermediate_size", parts: int = 1) -> Made:
+    """The inner width of the MLP: as the tensor has it, for the key of some files is a guess of their converter."""
+    m.skip("feed_forward_length")
+    return {key: m.shape("blk.0.ffn_up.weight")[0] // parts}
+
+
+def rms(m: Metadata) -> Made:
+    """The epsilon of RMS norms."""
+    return {"rms_norm_eps": m.float("attention.layer_norm_rms_epsilon", low=0)}
+
+
+def layer_norm(m: Metadata, key: str = "layer_norm_eps") -> Made:
+    """The epsilon of layer norms."""
+    return {key: m.float("attention.layer_norm_epsilon", low=0)}
+
+
+def rope(m: Metadata, partial: bool = False, base: str = "rope.freq_base", theta: float = 10000.0) -> Made:
+    """Rotary positions as transformers 5 writes them.
+
+    partial: the family may turn a part of a head only. base, theta: the key of the base, and what it left out means.
+    """
+    d_head = head_width(m)
+    found: Made = {"rope_type": "default", "rope_theta": m.float(base, theta, low=1e-3)}
+    dim = m.int("rope.dimension_count", d_head)
+    if dim > d_head or (dim < d_head and not partial):
+        raise m.keys.error(f"{m.name('rope.dimension_count')} must be a head's {d_head}; got {dim}")
+    if partial:
+        found["partial_rotary_factor"] = min((dim + 0.25) / d_head, 1.0)  # between two whole numbers of dimensions
+    return found | _scaling(m)
+
+
+def _scaling(m: Metadata) -> Made:
+    """What stretches the frequencies; {} where nothing does.
+
+    Llama 3's rule is worked out by the converter into one table, LongRoPE has two, for short and long texts: a factor
+    a frequency. One table is two that are alike.
+    """
+    kind = m.text("rope.scaling.type", "linear", ("none", "linear", "yarn", "longrope"))
+    factor = m.float("rope.scaling.factor", m.float("rope.scale_linear", 0.0), low=0) or 1.0
+    own = m.int("rope.scaling.original_context_length", m.int("context_length", 1 << 20))
+    magnitude = m.float("rope.scaling.attn_factor", 0.0, low=0)
+    one = m.numbers("rope_freqs.weight")
+    short, long = m.numbers("rope_factors_short.weight") or one, m.numbers("rope_factors_long.weight") or one
+    found: Made = {"original_max_position_embeddings": own}
+    if short and long and any(value != 1 for value in short + long):
+        if kind in ("linear", "yarn") and factor != 1:
+            raise m.keys.error(f"rotary factors together with {kind} scaling are not handled")
+        found |= {"rope_type": "longrope", "short_factor": short, "long_factor": long}
+        magnitude = 1.0 if one else magnitude
+        return found | ({"attention_factor": magnitude} if magnitude else {})
+    if kind == "yarn":
+        return found | {"rope_type": "yarn", "factor": factor, **_yarn(m)}
+    return {"rope_type": "linear", "factor": factor} if kind == "linear" and factor != 1 else {}
+
+
+def _yarn(m: Metadata) -> Made:
+    m.only("rope.scaling.yarn_log_multiplier", 0)
+    m.only("rope.scaling.yarn_ext_factor", 1)
+    found = {
+        "beta_fast": m.float("rope.scaling.yarn_beta_fast", 32.0, low=1e-6),
+        "beta_slow": m.float("rope.scaling.yarn_beta_slow", 1.0, low=1e-6),
+    }
+    if m.has("rope.scaling.yarn_attn_factor"):
+        found["attention_factor"] = m.float("rope.scaling.yarn_attn_factor", low=0)
+    return found
+
+
+def layer_kinds(m: Metadata, every: int, first_full: bool = False) -> list[str]:
+    """The kind of each layer: a list in the file, or one full layer in so many, the last of them or the first."""
+    n_layers, key = m.layers(), "attention.sliding_window_pattern"
+    given = m.keys.raw(m.name(key))
+    if isinstance(given, list):
+        if len(given) != n_layers:
+            raise m.keys.error(f"{m.name(key)} must have {n_layers} entries, one a layer; got {len(given)}")
+        return [SLIDING if slides else FULL for slides in given]
+    every = m.int(key, every, low=0)
+    full = 0 if first_full else every - 1
+    return [SLIDING if not every or i % every != full else FULL for i in range(n_layers)]

@@ -1,0 +1,111 @@
+"""What the families are, said from their own files: nothing here names one, so the list cannot drift from the code.
+
+A family is described by the Spec of an empty configuration: what its keys mean where they are left out. Where published
+models all set a key that is off when left out, the file says so in `TYPICAL`, a configuration to be described instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from attnviz.engine.spec import (
+    Alibi,
+    Buckets,
+    Disentangled,
+    EncoderDecoder,
+    Learned,
+    Rotary,
+    Segmental,
+    Sinusoidal,
+    Spec,
+    Towers,
+)
+from attnviz.families import ALIASES, family, known
+from attnviz.families._config import Config
+
+_PLACES = {
+    Learned: "learned",
+    Sinusoidal: "sinusoidal",
+    Rotary: "rotary",
+    Alibi: "alibi",
+    Buckets: "buckets",
+    Segmental: "transformer-xl",
+    Disentangled: "disentangled",
+}
+
+
+@dataclass(frozen=True)
+class Description:
+    """One family.
+
+    model_type: as a configuration says it; family: the name of the file that serves it. title: a line for people.
+    reads: text, image, sound. streams: self, or encoder, decoder, cross. positions: how it knows where things are.
+    mask: who may see whom: all or causal, and window, some-windows, blocks or global-tokens beside.
+    """
+
+    model_type: str
+    family: str
+    title: str
+    reads: tuple[str, ...]
+    streams: tuple[str, ...]
+    positions: tuple[str, ...]
+    mask: tuple[str, ...]
+
+
+def descriptions() -> Iterator[Description]:
+    """Every known model_type, in order."""
+    return map(describe, sorted({*known(), *ALIASES}))
+
+
+def describe(model_type: str) -> Description:
+    """One family, by a model_type that it serves."""
+    module = family(model_type)
+    spec = module.spec(Config(getattr(module, "TYPICAL", {})))
+    stacks = _stacks(spec)
+    return Description(
+        model_type,
+        module.__name__.rpartition(".")[2],
+        (module.__doc__ or "").partition("\n")[0],
+        # A decoder's own text is its target, not what the model reads.
+        _all(map(_reads, stacks[:1] if isinstance(spec, EncoderDecoder) else stacks)),
+        ("encoder", "decoder", "cross") if isinstance(spec, EncoderDecoder) else ("self",),
+        _all(word for stack in stacks for word in _positions(stack)),
+        _all(word for stack in stacks for word in _mask(stack)),
+    )
+
+
+def _stacks(spec: Spec | EncoderDecoder | Towers) -> tuple[Spec, ...]:
+    if isinstance(spec, EncoderDecoder):
+        return spec.encoder, spec.decoder
+    return (spec.text, spec.image) if isinstance(spec, Towers) else (spec,)
+
+
+def _reads(spec: Spec) -> str:
+    return "image" if spec.patches is not None else "sound" if spec.convolutions is not None else "text"
+
+
+def _positions(spec: Spec) -> Iterator[str]:
+    turning = next((turns for turns in spec.rotary if turns is not None), None)
+    for part in (spec.absolute, turning, spec.bias, spec.relative):
+        if part is not None:
+            computed = isinstance(part, Learned) and part.computed is not None
+            yield _PLACES[Sinusoidal if computed else type(part)]
+    if spec.positional_convolution is not None:
+        yield "convolution"
+
+
+def _mask(spec: Spec) -> Iterator[str]:
+    yield "causal" if spec.causal else "all"
+    limited = [spec.reach_of(layer) >= 0 for layer in range(spec.n_layers)]
+    if any(limited):
+        yield "window" if all(limited) else "some-windows"
+    if spec.blocks is not None:
+        yield "blocks"
+    if spec.global_tokens:
+        yield "global-tokens"
+
+
+def _all(words: Iterator[str] | map[str]) -> tuple[str, ...]:
+    """Each word once, in the order of their first appearance."""
+    return tuple(dict.fromkeys(words))

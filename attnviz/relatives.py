@@ -1,0 +1,91 @@
+"""Kinds of attention side by side: one text, one layer, one head, and how far each is from the model's own.
+
+    for relative in attnviz.relatives.compare(attnviz.load("seeded"), "The cat sat on the mat"):
+        print(relative.asked.name, relative.distance)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from attnviz.analysis.distance import total_variation
+from attnviz.errors import SelectionError
+from attnviz.mechanisms import GROUPS, MECHANISMS, Asked, parse
+
+if TYPE_CHECKING:
+    from attnviz.attention import Attention
+    from attnviz.model import Model, Progress
+
+
+@dataclass(frozen=True, eq=False)
+class Relative:
+    """One mechanism on this text.
+
+    attention: one layer and one head. distance: `total_variation` from the model's own attention there.
+    """
+
+    asked: Asked
+    attention: Attention
+    distance: float
+
+
+def chosen(asked: Sequence[str]) -> list[str]:
+    """Names, `lsh:8` and whole groups (`keys`) as single mechanisms; all that a text alone can have, for none.
+
+    Raises SelectionError for what is neither.
+    """
+    found: list[str] = []
+    for name in asked or GROUPS:
+        if name in GROUPS:
+            found += [one.name for one in MECHANISMS.values() if one.group == name and one.needs in ("any", "seeded")]
+        else:
+            found.append(name)
+    return found
+
+
+def compare(
+    model: Model,
+    text: str,
+    *,
+    layer: int = 0,
+    head: int = 0,
+    mechanisms: Sequence[str] = (),
+    progress: Progress | None = None,
+    **inputs: Any,
+) -> tuple[list[Relative], dict[str, str]]:
+    """The mechanisms on one text, and why others are left out, by name.
+
+    In layer 0 all of them have the model's own queries and keys, but for those that change positions. In a later layer
+    a mechanism stands in that layer alone, so that there, too, queries and keys are the same; a scale, causality,
+    positions and global tokens are those of the whole model.
+
+    Args:
+        layer, head: true indices; a negative one counts from the end.
+        mechanisms: names with their numbers, or groups; by default all that this model can have. Of those, one that
+            does not fit the text is left out, as are all of a group that the model cannot have.
+        inputs: as for `Model.attend`.
+
+    Raises:
+        SelectionError: a mechanism that was asked for by name cannot be had. Others as `Model.attend`.
+    """
+    base = model.attend(text, layers=layer, heads=head, **inputs)
+    named = [name for name in mechanisms if name not in GROUPS]
+    found, left_out = [], {}
+    names = chosen(mechanisms)
+    for name in names:
+        try:
+            changed = model.with_mechanism(name, layer % model.n_layers)
+            attention = changed.attend(text, layers=layer, heads=head, **inputs)
+        except SelectionError as error:
+            if name in named:
+                raise
+            left_out[name] = str(error)
+            continue
+        finally:
+            if progress is not None:
+                progress(1 / len(names))
+        distance = total_variation(attention.weights, base.weights)[0, 0]
+        found.append(Relative(parse(name), attention, float(distance)))
+    return found, left_out

@@ -1,0 +1,181 @@
+"""Figure -> a matplotlib Figure, for SVG, PDF and for whoever wants to go on with matplotlib.
+
+Every place is settled in the Figure, so there is one Axes as large as the picture, whose units are points with y
+downwards. No pyplot and no state that outlives a call.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.figure import Figure as Canvas
+from matplotlib.font_manager import FontProperties
+from matplotlib.image import AxesImage
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from matplotlib.path import Path as Outline
+from matplotlib.text import Text
+from matplotlib.transforms import Affine2D
+
+from attnviz.render.scene import Patch, numbers, outlines, patches
+from attnviz.render.theme import PAPER, TONES
+from attnviz.views.figure import Figure, Label
+from attnviz.views.fonts import FontFile
+from attnviz.views.measure import Typeface, is_shaped, typeface
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.backend_bases import RendererBase
+
+_LAP = 0.4  # points by which a shape runs under its right and lower neighbours, so that no seam shows between them
+
+
+def draw(figure: Figure) -> Canvas:
+    """The Figure as a matplotlib Figure, ready for `savefig`; it belongs to no window."""
+    plain = cast(Any, "none")  # no layout engine, whatever a matplotlibrc says; the stubs do not know the word
+    canvas = Canvas(figsize=(figure.width / 72, figure.height / 72), dpi=figure.dpi, facecolor=PAPER, layout=plain)
+    axes = canvas.add_axes((0, 0, 1, 1), xlim=(0, figure.width), ylim=(figure.height, 0), frame_on=False)
+    axes.set_axis_off()
+    face = figure.face or typeface(figure.font or None, [label.text for label in figure.labels])
+    for patch in patches(figure):
+        axes.add_image(Cells(axes, patch))
+    for line in figure.lines:
+        ends = ([line.x0, line.x1], [line.y0, line.y1])
+        _add(axes, Line2D(*ends, linewidth=line.width, color=TONES[line.tone], solid_capstyle="butt"), 3.0)
+    for label in numbers(figure):
+        _text(axes, label, face, 4.0)
+    for box, width, tone in outlines(figure):
+        edge = TONES[tone]
+        frame = Rectangle((box.x, box.y), box.width, box.height, fill=False, linewidth=width, edgecolor=edge)
+        frame.set_joinstyle("miter")
+        _add(axes, frame, 5.0)
+    for label in figure.labels:
+        _text(axes, label, face, 6.0)
+    return canvas
+
+
+class Cells(AxesImage):
+    """A matrix of coloured cells: an image on a raster canvas, shapes (or one sharp image) on a vector canvas."""
+
+    def __init__(self, axes: Axes, patch: Patch) -> None:
+        box = patch.box
+        extent = (box.x, box.x + box.width, box.y + box.height, box.y)
+        super().__init__(axes, extent=extent, interpolation="nearest", origin="upper", resample=False)
+        self.set_data(patch.colours)
+        self.set_clim(patch.low, patch.high)
+        self.set_gid(patch.name)
+        self.patch = patch
+
+    def draw(self, renderer: RendererBase) -> None:
+        if not renderer.option_scale_image():  # Agg
+            self._draw_pixels(renderer)
+        elif self.patch.shapes:
+            self._draw_shapes(renderer)
+        else:
+            self._draw_image(renderer)
+
+    def _draw_pixels(self, renderer: RendererBase) -> None:
+        """Cell by cell, much faster than AxesImage's resampling."""
+        left, bottom, width, height = self.get_window_extent(renderer).bounds
+        x, y, colours = self.patch.pixels(left, -bottom - height, width, height)
+        opaque = np.full((*colours.shape[:2], 1), 255, np.uint8)
+        image = np.concatenate([colours, opaque], axis=-1)[::-1]
+        gc = renderer.new_gc()
+        renderer.draw_image(gc, x, -y - colours.shape[0], np.ascontiguousarray(image))
+        gc.restore()
+
+    def _draw_shapes(self, renderer: RendererBase) -> None:
+        """Runs of one colour as rectangles, each running a little under those drawn after it."""
+        box, colours = self.patch.box, self.patch.colours
+        rows, cols = colours.shape[:2]
+        wide, high = box.width / cols, box.height / rows
+        right, bottom = box.x + box.width, box.y + box.height
+        gc = renderer.new_gc()
+        gc.set_linewidth(0)
+        gc.set_antialiased(False)
+        to_canvas = self.axes.transData
+        renderer.open_group("cells", gid=self.get_gid())
+        for i, row in enumerate(colours):
+            starts = np.flatnonzero(np.any(row[1:] != row[:-1], axis=-1)) + 1
+            y0 = box.y + i * high
+            y1 = min(y0 + high + _LAP, bottom)
+            for start, stop in zip([0, *starts.tolist()], [*starts.tolist(), cols], strict=True):
+                x0 = box.x + start * wide
+                x1 = min(box.x + stop * wide + _LAP, right)
+                path = Outline([(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)], closed=True)
+                renderer.draw_path(gc, path, to_canvas, tuple((row[start] / 255).tolist()))
+        renderer.close_group("cells")
+        gc.restore()
+
+    def _draw_image(self, renderer: RendererBase) -> None:
+        """The colours as they are, each cell some whole pixels wide, placed by a transform."""
+        finer = self.patch.finer()
+        fine = self.patch.colours.repeat(finer, 0).repeat(finer, 1)
+        opaque = np.full((*fine.shape[:2], 1), 255, np.uint8)
+        image = np.concatenate([fine, opaque], axis=-1)[::-1]  # these canvases take the lowest row first
+        left, bottom, width, height = self.get_window_extent(renderer).bounds
+        gc = renderer.new_gc()
+        gc.set_gid(cast(Any, self.get_gid()))  # a name, whatever the stubs say
+        renderer.draw_image(gc, left, bottom, np.ascontiguousarray(image), Affine2D().scale(width, height))
+        gc.restore()
+
+
+class Words(Text):
+    """A piece of text whose width is known: on a raster canvas it goes to its place without being measured."""
+
+    width = 0.0  # points
+
+    def draw(self, renderer: RendererBase) -> None:
+        text = self.get_text()
+        if renderer.option_scale_image() or is_shaped(text):
+            super().draw(renderer)
+            return
+        x, y = self.get_transform().transform(self.get_unitless_position())
+        back = renderer.points_to_pixels(self.width)
+        back = cast(float, back) * {"left": 0.0, "center": 0.5, "right": 1.0}[self.get_horizontalalignment()]
+        turn = self.get_rotation()
+        x, y = (x - back, y) if turn == 0 else (x, y - back)
+        gc = renderer.new_gc()
+        gc.set_foreground(self.get_color())
+        height = renderer.get_canvas_width_height()[1]
+        renderer.draw_text(gc, x, height - y, text, self.get_fontproperties(), turn, mtext=self)
+        gc.restore()
+
+
+def _text(axes: Axes, label: Label, face: Typeface, order: float) -> None:
+    """One Text for each piece of the label that one font can draw, its baseline through the label's point."""
+    runs = face.runs(label.text, label.weight)
+    x, y, align = label.x, label.y, label.align
+    if len(runs) > 1:  # pieces follow each other from where the first begins
+        start = {"left": 0.0, "center": 0.5, "right": 1.0}[align] * face.width(label.text, label.size, label.weight)
+        x, y, align = (x - start, y, "left") if label.rotation == 0 else (x, y + start, "left")
+    for piece, font in runs:
+        text = Words(
+            x,
+            y,
+            piece,
+            color=TONES[label.tone],
+            fontproperties=_properties(font, label),
+            rotation=label.rotation,
+            rotation_mode="anchor",
+            horizontalalignment=cast(Any, align),
+            verticalalignment="baseline",
+            parse_math=False,
+            usetex=False,
+        )
+        text.width = step = face.width(piece, label.size, label.weight)
+        _add(axes, text, order)
+        x, y = (x + step, y) if label.rotation == 0 else (x, y - step)
+
+
+def _properties(font: FontFile, label: Label) -> FontProperties:
+    """The font by its file, so that nothing is searched for; the family's name is for an SVG's reader."""
+    return FontProperties(family=font.family, size=label.size, weight=label.weight, fname=font.path)
+
+
+def _add(axes: Axes, artist: Artist, order: float) -> None:
+    artist.set_zorder(order)
+    artist.set_clip_on(False)
+    axes.add_artist(artist)

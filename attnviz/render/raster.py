@@ -1,0 +1,222 @@
+"""Figure -> pixels, for PNG.
+
+matplotlib's figures take half a second to import and to draw, and on a first run they look through all fonts of the
+system. A heatmap is rectangles on whole pixels and lines of text, so this draws it by itself and takes only the
+letters from matplotlib's FreeType. A test holds it next to the picture that matplotlib makes of the same Figure.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from functools import cache
+from importlib import import_module
+from importlib.machinery import PathFinder
+from importlib.util import find_spec, module_from_spec
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attnviz.render.scene import numbers, outlines, patches
+from attnviz.render.theme import TONES
+from attnviz.views.figure import Box, Figure, Label
+from attnviz.views.measure import Typeface, is_shaped, typeface
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_FINE = 4  # letters are drawn so many times larger and averaged, so that they stand on quarters of a pixel
+
+
+def paint(figure: Figure) -> NDArray[np.uint8]:
+    """The picture as uint8 [y, x, 3], `figure.dpi` pixels to the inch."""
+    scale = figure.dpi / 72
+    paper = _Paper(figure.width, figure.height, scale)
+    for patch in patches(figure):
+        box = patch.box
+        left, top, colours = patch.pixels(box.x * scale, paper.down(box.y), box.width * scale, box.height * scale)
+        paper.put(left, top, colours)
+    for line in figure.lines:
+        paper.line(line.x0, line.y0, line.x1, line.y1, line.width, line.tone)
+    face = figure.face or typeface(figure.font or None, [label.text for label in figure.labels])
+    pen = _Pen(paper, face)
+    for label in numbers(figure):
+        pen.write(label)
+    for box, width, tone in outlines(figure):
+        paper.frame(box, width, tone)
+    for label in figure.labels:
+        pen.write(label)
+    return paper.pixels
+
+
+class _Paper:
+    """uint8 [y, x, 3], white at first. Places and widths are given in points; scale: pixels to a point."""
+
+    def __init__(self, width: float, height: float, scale: float) -> None:
+        self.pixels = np.full((int(height * scale + 1e-6), int(width * scale + 1e-6), 3), 255, np.uint8)
+        self.scale = scale
+        self.cut = self.pixels.shape[0] - height * scale  # of the highest row: a layout's whole pixels begin below
+
+    def down(self, y: float) -> float:
+        """Points from the top -> pixels from the top."""
+        return y * self.scale + self.cut
+
+    def put(self, left: int, top: int, colours: NDArray[np.uint8]) -> None:
+        """Colours [y, x, 3] over what is there; what lies outside is left out."""
+        high, wide = self.pixels.shape[:2]
+        rows, cols = colours.shape[:2]
+        x0, x1, y0, y1 = max(left, 0), min(left + cols, wide), max(top, 0), min(top + rows, high)
+        if x0 < x1 and y0 < y1:
+            self.pixels[y0:y1, x0:x1] = colours[y0 - top : y1 - top, x0 - left : x1 - left]
+
+    def fill(self, left: int, top: int, right: int, bottom: int, tone: str) -> None:
+        self.pixels[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = _ink(tone)
+
+    def line(self, x0: float, y0: float, x1: float, y1: float, width: float, tone: str) -> None:
+        """A line; an upright or level one is whole pixels thick, at least one."""
+        thick = max(round(width * self.scale), 1)
+        left, right = sorted((round(x0 * self.scale), round(x1 * self.scale)))
+        top, bottom = sorted((round(self.down(y0)), round(self.down(y1))))
+        if x0 == x1:
+            self.fill(left - thick // 2, top, left - thick // 2 + thick, bottom, tone)
+        elif y0 == y1:
+            self.fill(left, top - thick // 2, right, top - thick // 2 + thick, tone)
+        else:
+            self.slant(x0 * self.scale, self.down(y0), x1 * self.scale, self.down(y1), width * self.scale, tone)
+
+    def slant(self, x0: float, y0: float, x1: float, y1: float, width: float, tone: str) -> None:
+        """A line in pixels; those at its edge are taken in part."""
+        half = max(width, 1.0) / 2
+        edge = math.ceil(half) + 1
+        left, top = math.floor(min(x0, x1)) - edge, math.floor(min(y0, y1)) - edge
+        x = np.arange(left, math.ceil(max(x0, x1)) + edge) + 0.5 - x0
+        y = (np.arange(top, math.ceil(max(y0, y1)) + edge) + 0.5 - y0)[:, None]
+        length = math.hypot(x1 - x0, y1 - y0)
+        along = (x * (x1 - x0) + y * (y1 - y0)) / length
+        off = np.abs(x * (y1 - y0) - y * (x1 - x0)) / length
+        ends = np.minimum(along, length - along) + 0.5
+        self.blend(left, top, np.minimum(half + 0.5 - off, ends).clip(0, 1).astype(np.float32), tone)
+
+    def frame(self, box: Box, width: float, tone: str) -> None:
+        """A line around a box, its middle on the edge."""
+        half = max(width * self.scale / 2, 0.5)
+        left, right = box.x * self.scale, (box.x + box.width) * self.scale
+        top, bottom = self.down(box.y), self.down(box.y + box.height)
+        outer = [round(edge) for edge in (left - half, top - half, right + half, bottom + half)]
+        thick = max(round(2 * half), 1)
+        self.fill(outer[0], outer[1], outer[2], outer[1] + thick, tone)
+        self.fill(outer[0], outer[3] - thick, outer[2], outer[3], tone)
+        self.fill(outer[0], outer[1], outer[0] + thick, outer[3], tone)
+        self.fill(outer[2] - thick, outer[1], outer[2], outer[3], tone)
+
+    def blend(self, left: int, top: int, cover: NDArray[np.float32], tone: str) -> None:
+        """Ink where `cover` [y, x], 0 to 1, says how much of a pixel it takes."""
+        high, wide = self.pixels.shape[:2]
+        rows, cols = cover.shape
+        x0, x1, y0, y1 = max(left, 0), min(left + cols, wide), max(top, 0), min(top + rows, high)
+        if x0 >= x1 or y0 >= y1:
+            return
+        part = self.pixels[y0:y1, x0:x1]
+        share = cover[y0 - top : y1 - top, x0 - left : x1 - left, None]
+        part[:] = part + share * (_ink(tone) - part) + 0.5
+
+
+class _Pen:
+    """Writes labels on paper."""
+
+    def __init__(self, paper: _Paper, face: Typeface) -> None:
+        self.paper, self.face = paper, face
+        self.fonts: dict[str, Any] = {}
+        self.drawn: dict[tuple[str, str, float], tuple[NDArray[np.uint8], int, int]] = {}
+        self.covers: dict[tuple[object, ...], tuple[int, int, NDArray[np.float32]]] = {}
+
+    def write(self, label: Label) -> None:
+        """The label, its baseline through its point, piece by piece of one font each."""
+        runs = self.face.runs(label.text, label.weight)
+        width = self.face.width(label.text, label.size, label.weight)
+        if len(runs) == 1 and is_shaped(label.text):  # joined letters are narrower than those they are made of
+            shape, origin, _ = self._shape(label.text, runs[0][1].path, label.size)
+            width = (shape.shape[1] - origin) / (_FINE * self.paper.scale)
+        back = {"left": 0.0, "center": 0.5, "right": 1.0}[label.align] * width
+        x, y = (label.x - back, label.y) if label.rotation == 0 else (label.x, label.y + back)
+        for piece, font in runs:
+            self._piece(piece, font.path, label, x, y)
+            step = self.face.width(piece, label.size, label.weight)
+            x, y = (x + step, y) if label.rotation == 0 else (x, y - step)
+
+    def _piece(self, text: str, path: str, label: Label, x: float, y: float) -> None:
+        across = round(x * self.paper.scale * _FINE)
+        down = round(self.paper.down(y) * _FINE)
+        key = (text, path, label.size, label.rotation, across % _FINE, down % _FINE)
+        if key not in self.covers:
+            self.covers[key] = self._cover(text, path, label, across % _FINE, down % _FINE)
+        left, top, cover = self.covers[key]
+        self.paper.blend(across // _FINE + left, down // _FINE + top, cover, label.tone)
+
+    def _cover(
+        self, text: str, path: str, label: Label, across: int, down: int
+    ) -> tuple[int, int, NDArray[np.float32]]:
+        """How much ink takes of each pixel [y, x], and where its corner lies from the pixel of the text's origin.
+
+        across, down: where in that pixel the origin lies, in parts of it.
+        """
+        shape, x, y = self._shape(text, path, label.size)
+        if label.rotation:
+            x, y, shape = y, shape.shape[1] - x, np.rot90(shape)
+        left, top = across - x, down - y
+        before = (left % _FINE, top % _FINE)
+        wide, high = (-(-(skip + side) // _FINE) for skip, side in zip(before, shape.shape[::-1], strict=True))
+        fine = np.zeros((high * _FINE, wide * _FINE), np.float32)
+        fine[before[1] : before[1] + shape.shape[0], before[0] : before[0] + shape.shape[1]] = shape
+        cover = fine.reshape(high, _FINE, wide, _FINE).sum((1, 3)) / (255 * _FINE * _FINE)
+        return left // _FINE, top // _FINE, cover
+
+    def _shape(self, text: str, path: str, size: float) -> tuple[NDArray[np.uint8], int, int]:
+        """The text, `_FINE` times too large, as uint8 [y, x] and the place of its origin in it."""
+        key = (text, path, size)
+        if key not in self.drawn:
+            font = self._font(path)
+            font.set_size(size * _FINE, 72 * self.paper.scale)
+            font.set_text(text, 0.0, flags=_unhinted())
+            font.draw_glyphs_to_bitmap(antialiased=True)
+            start, below = font.get_bitmap_offset()[0], font.get_descent()  # in 64ths, as is the height
+            above = (font.get_width_height()[1] - below) // 64 + 1
+            self.drawn[key] = np.array(font.get_image(), np.uint8), -(start // 64), above
+        return self.drawn[key]
+
+    def _font(self, path: str) -> Any:
+        if path not in self.fonts:
+            self.fonts[path] = _freetype().FT2Font(path)
+        return self.fonts[path]
+
+
+@cache
+def _freetype() -> Any:
+    """matplotlib's FreeType without the rest of matplotlib.
+
+    The package takes ten times as long to import, and makes a folder in the user's home or complains that it cannot.
+    """
+    name = "matplotlib.ft2font"
+    package = None if "matplotlib" in sys.modules else find_spec("matplotlib")
+    spec = PathFinder.find_spec(name, package.submodule_search_locations) if package is not None else None
+    if spec is None or spec.loader is None:
+        return import_module(name)
+    try:
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+    except ImportError:  # one that cannot do without its package
+        return import_module(name)
+    finally:
+        sys.modules.pop(name, None)  # whoever imports matplotlib later finds all of it
+    return module
+
+
+def _unhinted() -> Any:
+    """FreeType's flag for letters as wide as they were measured; older matplotlib keeps it elsewhere."""
+    flags = getattr(_freetype(), "LoadFlags", None)
+    return _freetype().LOAD_NO_HINTING if flags is None else flags.NO_HINTING
+
+
+def _ink(tone: str) -> NDArray[np.float32]:
+    code = TONES[tone]
+    return np.array([int(code[i : i + 2], 16) for i in (1, 3, 5)], np.float32)

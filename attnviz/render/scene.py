@@ -1,0 +1,133 @@
+"""What there is to paint of a Figure, one thing after another: coloured cells, strokes, text. Shared by every renderer.
+
+Colours are settled here, so that a PNG, an SVG and a PDF cannot differ in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from attnviz.render.theme import HIDDEN, colour, is_dark, over, table
+from attnviz.views.figure import Box, Figure, Label, MapPanel, Scale
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+VECTOR_SIDE = 64  # cells a side up to which a panel is drawn as shapes in SVG and PDF
+VECTOR_CELLS = 50_000  # and cells of all panels together: twelve heads of 64 tokens
+PRINTER = 300.0  # dots an inch of a printer, for which pictures are made
+_SQUARES = 8.0  # such dots to a pixel of a picture, from which on it is drawn as a square
+
+
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """Coloured cells: uint8 [row, column, 3], spread over a box (points).
+
+    name: what an SVG calls it. low, high: the limits of the scale. shapes: few enough to be drawn as shapes.
+    photo: the cells are pixels of a picture.
+    """
+
+    colours: NDArray[np.uint8]
+    box: Box
+    name: str
+    low: float = 0.0
+    high: float = 1.0
+    shapes: bool = False
+    photo: bool = False
+
+    def dots(self) -> float:
+        """A printer's dots to the side of a cell."""
+        rows, cols = self.colours.shape[:2]
+        return PRINTER / 72 * max(self.box.width / cols, self.box.height / rows)
+
+    def sampled(self, width: float, height: float) -> NDArray[np.uint8]:
+        """The colours to be spread over so many pixels: a fine picture is smoothed first."""
+        if not self.photo or self.dots() >= _SQUARES:
+            return self.colours
+        from PIL import Image
+
+        size = (max(round(width), 1), max(round(height), 1))
+        return np.asarray(Image.fromarray(self.colours).resize(size, Image.Resampling.BICUBIC))
+
+    def finer(self) -> int:
+        """How many pixels of an image make the side of a cell: some programs smooth an image that is coarse."""
+        return 1 if self.photo and self.dots() < _SQUARES else int(np.ceil(self.dots()))
+
+    def pixels(self, left: float, top: float, width: float, height: float) -> tuple[int, int, NDArray[np.uint8]]:
+        """Spread over a box in pixels -> left edge, top edge, uint8 [y, x, 3].
+
+        Each pixel has the colour of the cell that its middle lies in.
+        """
+        x0, x1, y0, y1 = (round(edge) for edge in (left, left + width, top, top + height))
+        colours = self.sampled(width, height)
+        rows, cols = colours.shape[:2]
+        across = ((np.arange(x0, x1) + 0.5 - left) * (cols / width)).astype(int).clip(0, cols - 1)
+        down = ((np.arange(y0, y1) + 0.5 - top) * (rows / height)).astype(int).clip(0, rows - 1)
+        return x0, y0, colours.take(across, 1).take(down, 0)
+
+
+def patches(figure: Figure) -> Iterator[Patch]:
+    """The panels, the pictures beside them and the colour bar."""
+    few = sum(panel.values.size for panel in figure.panels) <= VECTOR_CELLS
+    for panel in figure.panels:
+        yield _panel(panel, panel.scale or figure.scale, few)
+    for image in figure.images:
+        yield Patch(image.picture, image.box, "picture", photo=True)
+    if figure.bar is not None:
+        steps = table(figure.scale.cmap)[::-1, None]  # highest at the top
+        if any(panel.picture is not None for panel in figure.panels):
+            steps = over(np.full_like(steps, 128), steps)
+        yield Patch(steps, figure.bar, "bar", shapes=True)
+
+
+def outlines(figure: Figure) -> Iterator[tuple[Box, float, str]]:
+    """The marked cells: box, width of the line around it, tone; a light line under each shows it on any colour."""
+    for panel in figure.panels:
+        wide, high = _cell(panel)
+        thick = min(max(0.09 * min(wide, high), 0.7), 1.6)
+        for i, j in panel.marks:
+            box = Box(panel.box.x + j * wide, panel.box.y + i * high, wide, high)
+            yield box, thick + 1.0, "paper"
+            yield box, thick, "mark"
+
+
+def numbers(figure: Figure) -> Iterator[Label]:
+    """The numbers in the cells, black or white by the colour under them."""
+    for panel in figure.panels:
+        if not panel.cell_text:
+            continue
+        wide, high = _cell(panel)
+        dark = is_dark(_colours(panel, panel.scale or figure.scale))
+        for i, row in enumerate(panel.cell_text):
+            y = panel.box.y + (i + 0.5) * high + 0.36 * panel.cell_size
+            for j, text in enumerate(row):
+                if text:
+                    x = panel.box.x + (j + 0.5) * wide
+                    yield Label(text, x, y, panel.cell_size, "center", tone="paper" if dark[i, j] else "ink")
+
+
+def _panel(panel: MapPanel, scale: Scale, few: bool) -> Patch:
+    colours = _colours(panel, scale)
+    shapes = few and max(panel.values.shape) <= VECTOR_SIDE
+    if panel.picture is not None:
+        colours, shapes = over(panel.picture, colours), False
+    named = (("layer", panel.layer), ("head", panel.head))
+    name = "-".join(f"{what}-{i}" for what, i in named if i is not None) or "map"
+    return Patch(colours, panel.box, name, scale.low, scale.high, shapes, panel.picture is not None)
+
+
+def _colours(panel: MapPanel, scale: Scale) -> NDArray[np.uint8]:
+    colours = colour(scale.unit(panel.values), scale.cmap)
+    if panel.hidden is not None:
+        colours[panel.hidden] = HIDDEN
+    return colours
+
+
+def _cell(panel: MapPanel) -> tuple[float, float]:
+    """Width and height of a cell in points."""
+    rows, cols = panel.values.shape
+    return panel.box.width / cols, panel.box.height / rows

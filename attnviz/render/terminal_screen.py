@@ -1,0 +1,112 @@
+"""What a terminal can show, and texts made fit for it: width, colour, glyphs. No numbers are needed for this."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rich.console import Console
+    from rich.text import Text
+
+
+@dataclass(frozen=True)
+class Screen:
+    """A console and what it can show.
+
+    width: columns; plain: no terminal, so neither escape codes nor a window to fit; colour: 256 colours or more;
+    blocks: it takes block characters.
+    """
+
+    console: Console
+    width: int
+    plain: bool
+    colour: bool
+    blocks: bool
+
+    @classmethod
+    def of(cls, out: Console | IO[str] | None = None, width: int | None = None) -> Screen:
+        """The screen behind a rich Console or a text file (default: standard output).
+
+        rich reads NO_COLOR, FORCE_COLOR, COLORTERM, TERM and COLUMNS; sixteen colours are too few for a map and
+        count as none.
+        """
+        from rich.console import Console
+
+        if isinstance(out, Console):
+            console = out
+        else:
+            console = Console(file=out or sys.stdout, width=width, highlight=False, markup=False, emoji=False)
+        colour = console.is_terminal and not console.no_color and console.color_system in ("256", "truecolor")
+        blocks = "utf" in console.encoding.lower()
+        return cls(console, max(width or console.width, 20), not console.is_terminal, colour, blocks)
+
+    def print(self, *lines: Text | str) -> None:
+        """Lines that already fit; nothing is wrapped, cut or highlighted."""
+        for line in lines:
+            self.console.print(line, soft_wrap=True, highlight=False, markup=False, emoji=False)
+
+    def print_wrapped(self, text: Text | str, style: str = "") -> None:
+        """A sentence, broken between words where the window ends; nothing at all if it is empty."""
+        if text:
+            self.console.print(text, style=style or None, width=self.width, highlight=False, markup=False, emoji=False)
+
+    def print_items(self, items: Iterable[str], between: str = "  ", style: str = "", indent: int = 0) -> None:
+        """Items one after another, none broken over two lines unless it is longer than one."""
+        from rich.padding import Padding
+        from rich.text import Text
+
+        lines: list[str] = []
+        for item in items:
+            joined = lines[-1] + between + item if lines else item
+            if lines and cells(joined) <= self.width - indent:
+                lines[-1] = joined
+            else:
+                lines.append(item)
+        for line in lines:
+            text = Text(line.rstrip(), style)
+            self.console.print(Padding(text, (0, 0, 0, indent), expand=False), width=self.width)
+
+    def print_notes(self, notes: Sequence[str]) -> None:
+        """Remarks, in one paragraph."""
+        self.print_wrapped(clean((" · " if self.blocks else "; ").join(notes)), "dim")
+
+
+_VISIBLE: dict[int, int | str] = {
+    **{code: 0x2400 + code for code in range(32)},  # control pictures
+    ord("\n"): "↵",
+    ord("\t"): "⇥",
+    127: "␡",
+    **{code: f"\\x{code:02x}" for code in range(0x80, 0xA0)},
+    # marks that turn the reading order of what follows
+    **dict.fromkeys([0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)], "�"),
+}
+
+
+def clean(text: str) -> str:
+    """A label without control characters, so that a token can neither break a line nor steer the terminal."""
+    text = text.translate(_VISIBLE)
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def cells(text: str) -> int:
+    """Columns that a text takes."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def fit(text: str, width: int, align: str = "left") -> str:
+    """A text in exactly `width` columns: cut with '…' or filled with spaces; align is left, right or center."""
+    from rich.cells import set_cell_size
+
+    if cells(text) > width:
+        text = set_cell_size(text, width - 1).rstrip() + "…" if width > 0 else ""
+    spare = width - cells(text)
+    left = {"left": 0, "right": spare, "center": spare // 2}[align]
+    return " " * left + text + " " * (spare - left)

@@ -1,0 +1,92 @@
+"""A text as a user's turn of a conversation, as a model's own chat template writes it. Applied only when asked for.
+
+A template is a program in Jinja that came with the model. It needs jinja2, which is not required otherwise, and runs in
+its sandbox and in a process of its own (chat_child.py). It is given no clock, so that a command gives the same text
+every day: templates that ask whether there is one go without, and one that insists is an error.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from attnviz.errors import CheckpointError, InputError
+from attnviz.tokens.files import file_text, read_json, special_names
+from attnviz.tokens.tokenizer import short
+
+CHILD = Path(__file__).with_name("chat_child.py")
+SECONDS = 8
+_GGUF = "tokenizer.ggml."
+
+
+def chat_text(text: str, template: str, names: Mapping[str, str]) -> str:
+    """What the template makes of one message of the user's, with the opening of the answer behind it.
+
+    names: bos_token, eos_token, ...: what the template may call special tokens.
+    Raises InputError: jinja2 is not installed, or the template does not take the message.
+    """
+    if find_spec("jinja2") is None:
+        raise InputError("a chat template needs jinja2, which is not installed", "pip install jinja2")
+    asked = {"template": template, "messages": [{"role": "user", "content": text}], "names": dict(names)}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", str(CHILD)], input=json.dumps(asked).encode(), capture_output=True, timeout=SECONDS
+        )
+        answer = json.loads(done.stdout)
+    except (subprocess.TimeoutExpired, ValueError):  # out of time, or ended by a limit
+        raise CheckpointError("the chat template did not come to an end") from None
+    if "error" in answer:
+        hint = "write the whole prompt as TEXT instead, its special tokens included"
+        raise CheckpointError(f"the chat template failed: {answer['error']}", hint)
+    return str(answer["text"])
+
+
+def template_in_folder(folder: Path, source: str) -> tuple[str, dict[str, str]]:
+    """The chat template of a checkpoint folder and the names of special tokens. Raises InputError if there is none.
+
+    Looked for in this order: chat_template.jinja; chat_template.json; tokenizer_config.json.
+    """
+    options = read_json(folder / "tokenizer_config.json", optional=True)
+    names = {f"{kind}_token": name for kind, name in special_names(folder, options).items()}
+    if (folder / "chat_template.jinja").is_file():
+        return file_text(folder / "chat_template.jinja"), names
+    for found in (read_json(folder / "chat_template.json", optional=True), options):
+        template = _named(found.get("chat_template"))
+        if template is not None:
+            return template, names
+    raise _none(source)
+
+
+def template_in_gguf(metadata: Mapping[str, Any], source: str) -> tuple[str, dict[str, str]]:
+    """The same for the metadata of a GGUF file."""
+    template = metadata.get("tokenizer.chat_template")
+    if not isinstance(template, str):
+        raise _none(source)
+    tokens = metadata.get(_GGUF + "tokens")
+    names = {}
+    for kind, key in (("bos", "bos"), ("eos", "eos"), ("unk", "unknown"), ("pad", "padding")):
+        number = metadata.get(f"{_GGUF}{key}_token_id")
+        if isinstance(tokens, list) and isinstance(number, int) and 0 <= number < len(tokens):
+            names[f"{kind}_token"] = str(tokens[number])
+    return template, names
+
+
+def _named(template: object) -> str | None:
+    """A template, or of several the one called default."""
+    if isinstance(template, list):
+        by_name = {one.get("name"): one.get("template") for one in template if isinstance(one, dict)}
+        template = by_name.get("default")
+    if template is None:
+        return None
+    if not isinstance(template, str):
+        raise CheckpointError(f"a chat template must be a text; got {short(template, 40)}")
+    return template
+
+
+def _none(where: str) -> InputError:
+    return InputError(f"{where} has no chat template", "leave out --chat, or write the prompt as its authors say")

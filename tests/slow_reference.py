@@ -1,0 +1,362 @@
+"""What a Spec means, worked out token by token and head by head in Python's own floats (64 bits).
+
+Written from the formulas of the papers that the Spec names. Nothing is shared with the engine but the Spec: no array
+library does the arithmetic, there are no tiles and no tricks. Slow, and meant to be read beside engine/spec.py.
+
+Shapes: n tokens; a vector is a list of floats, Rows a list of vectors, `[head][token]` a list of Rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from slow_embedding import Embedding, Given
+from slow_formulas import (
+    ACTIVATIONS,
+    Rows,
+    Vector,
+    add,
+    alibi,
+    bucket,
+    clamp,
+    convolve,
+    disentangled_row,
+    dot,
+    joined,
+    rotated,
+    sigmoid,
+    sinusoid,
+    softmax,
+    turned,
+)
+
+from attnviz.engine.spec import (
+    Alibi,
+    Buckets,
+    Disentangled,
+    Segmental,
+    Sinusoidal,
+    Spec,
+)
+
+
+@dataclass
+class Found:
+    """weights and cross: [layer][head][query][key]; allowed: [layer][query][key], of `weights`; output: [token][d].
+
+    nearest_tie: the smallest gap between the last router score that was chosen and the first that was not.
+    """
+
+    weights: list[Any] = field(default_factory=list)
+    cross: list[Any] = field(default_factory=list)
+    allowed: list[Any] = field(default_factory=list)
+    output: Rows = field(default_factory=list)
+    nearest_tie: float = math.inf
+
+
+class Slow(Embedding):
+    """One stack of blocks. memory: the output of the encoder that it reads."""
+
+    def __init__(self, spec: Spec, tensors: Any, given: Given, memory: Rows | None = None) -> None:
+        super().__init__(spec, tensors, given)
+        self.memory, self.found = memory, Found()
+
+    def run(self) -> Found:
+        spec = self.spec
+        xs = first = self.embedded()
+        for i in range(spec.n_layers):
+            xs = self.block(i, xs)
+            if i == 0 and spec.convolution_after_first:
+                xs = self.convolved(first, xs)
+        if spec.final_norm is not None:
+            xs = [self.norm(spec.final_norm, "final_norm", x) for x in xs]
+        self.found.output = xs
+        return self.found
+
+    # Blocks
+
+    def block(self, i: int, xs: Rows) -> Rows:
+        """Attention, then (in a decoder) attention to the encoder's output, then the MLP; each added to its input."""
+        spec = self.spec
+        name = f"layers.{spec.layer_source[i] if spec.layer_source else i}."
+        if not spec.norm_before or (i == 0 and not spec.first_norm):
+            read = xs
+        else:
+            read = [self.norm(spec.norm, name + "norm1", x) for x in xs]
+        out = self.closed(name, 1, self.attention(i, name, read))
+        if spec.parallel:
+            other = read if spec.parallel == "shared" else [self.norm(spec.norm, name + "norm2", x) for x in xs]
+            mlp = self.closed(name, 2, self.mlp(name, other))
+            return [add(add(x, a), b) for x, a, b in zip(xs, out, mlp, strict=True)]
+        xs = self.summed(name + "norm1", read if spec.residual_from_norm else xs, out)
+        if spec.cross:
+            read = [self.norm(spec.norm, name + "norm_cross", x) for x in xs] if spec.norm_before else xs
+            xs = self.summed(name + "norm_cross", xs, self.cross(name, read))
+        if not spec.d_mlp:
+            return xs
+        read = [self.norm(spec.norm, name + "norm2", x) for x in xs] if spec.norm_before else xs
+        out = self.closed(name, 2, self.mlp(name, read))
+        return self.summed(name + "norm2", read if spec.residual_from_norm else xs, out)
+
+    def summed(self, name: str, xs: Rows, out: Rows) -> Rows:
+        sums = [add(x, y) for x, y in zip(xs, out, strict=True)]
+        return [self.norm(self.spec.norm, name, x) for x in sums] if self.spec.norm_after else sums
+
+    def closed(self, name: str, which: int, out: Rows) -> Rows:
+        if self.spec.norm_output:
+            out = [self.norm(self.spec.norm, f"{name}norm{which}_out", x) for x in out]
+        if self.spec.layer_scale:
+            scale = self.get(f"{name}scale{which}", self.spec.d_model)
+            out = [[v * s for v, s in zip(x, scale, strict=True)] for x in out]
+        return out
+
+    def convolved(self, first: Rows, xs: Rows) -> Rows:
+        """He 2021 (DeBERTa), v2: norm(layer 0 + act(convolution of the embeddings))."""
+        spec, kernel = self.spec, self.spec.convolution_after_first
+        weight = self.get("convolution.weight", spec.d_model, spec.d_model // spec.convolution_groups, kernel)
+        bias = self.get("convolution.bias", spec.d_model)
+        moved = turned(convolve(turned(first), weight, bias, pad=(kernel - 1) // 2, groups=spec.convolution_groups))
+        act = ACTIVATIONS[spec.convolution_activation]
+        return [
+            self.norm(spec.norm, "convolution.norm", add(x, [act(v) for v in y]))
+            for x, y in zip(xs, moved, strict=True)
+        ]
+
+    # Attention
+
+    def heads(self, name: str, xs: Rows, n_heads: int, has_bias: bool) -> list[Rows]:
+        """Projected, clipped and cut: [head][token] of d_head."""
+        spec, d = self.spec, self.spec.d_head
+        ys = self.linear(name, xs, n_heads * d, has_bias)
+        if spec.qkv_clip:
+            ys = [[clamp(v, -spec.qkv_clip, spec.qkv_clip) for v in y] for y in ys]
+        return [[y[h * d : (h + 1) * d] for y in ys] for h in range(n_heads)]
+
+    def normed_heads(self, name: str, heads: list[Rows]) -> list[Rows]:
+        spec, d = self.spec, self.spec.d_head
+        if spec.qk_norm is None:
+            return heads
+        if spec.qk_norm_over == "all":
+            side = [self.norm(spec.qk_norm, name, joined(parts)) for parts in zip(*heads, strict=True)]
+            return [[y[h * d : (h + 1) * d] for y in side] for h in range(len(heads))]
+        own = [f"{name}.{h}" if spec.qk_norm_over == "heads" else name for h in range(len(heads))]
+        return [[self.norm(spec.qk_norm, own[h], x) for x in rows] for h, rows in enumerate(heads)]
+
+    def attention(self, i: int, name: str, xs: Rows) -> Rows:
+        spec, n = self.spec, len(xs)
+        q = self.normed_heads(name + "q_norm", self.heads(name + "q", xs, spec.n_heads, spec.q_bias))
+        k = self.normed_heads(name + "k_norm", self.heads(name + "k", xs, spec.n_kv_heads, spec.k_bias))
+        v = self.heads(name + "v", xs, spec.n_kv_heads, spec.v_bias)
+        rotary = (spec.rotary[i] if len(spec.rotary) > 1 else spec.rotary[0]) if spec.rotary else None
+        if rotary is not None:
+            q = [[rotated(rotary, x, p, n) for p, x in enumerate(rows)] for rows in q]
+            k = [[rotated(rotary, x, p, n) for p, x in enumerate(rows)] for rows in k]
+        relative = self.relative(name, q, k)
+        scale = spec.scale / (i + 1) if spec.scale_by_layer else spec.scale
+        sinks = self.get(name + "sinks", spec.n_heads) if spec.sinks else None
+        table = None
+        if isinstance(spec.bias, Buckets):
+            table = self.get("bias.table", spec.bias.rows or spec.bias.n_buckets, spec.n_heads)
+        allowed = [[self.sees(i, a, b, n) for b in range(n)] for a in range(n)]
+        weights: list[Rows] = []
+        outputs: list[Rows] = []
+        for h in range(spec.n_heads):
+            kv = h * spec.n_kv_heads // spec.n_heads
+            weights.append([])
+            for a in range(n):
+                scores = {}
+                for b in range(n):
+                    if not allowed[a][b]:
+                        continue
+                    score = dot(q[h][a], k[kv][b]) + relative(h, a, b)
+                    bias = 0.0
+                    if isinstance(spec.bias, Alibi):
+                        bias = alibi(spec.bias, h, spec.n_heads, a, b)
+                    elif isinstance(spec.bias, Buckets) and table is not None:
+                        bias = table[bucket(spec.bias, a, b)][h]
+                    early = isinstance(spec.bias, Alibi) and spec.bias.before_scale
+                    score = scale * (score + bias if early else score)
+                    if spec.softcap:
+                        score = spec.softcap * math.tanh(score / spec.softcap)
+                    scores[b] = score if early else score + bias
+                sink = None if sinks is None else sinks[h]
+                weights[h].append(softmax(scores, n, sink, self.times(a, n)))
+            outputs.append([self.mixed(weights[h][a], v[kv]) for a in range(n)])
+        if spec.global_tokens:
+            self.global_rows(name, xs, weights, outputs)
+        self.found.weights.append(weights)
+        self.found.allowed.append(allowed)
+        return self.closing(name + "o", outputs)
+
+    def mixed(self, weights: Vector, v: Rows) -> Vector:
+        return [sum(w * x[c] for w, x in zip(weights, v, strict=True)) for c in range(self.spec.d_head)]
+
+    def closing(self, name: str, outputs: list[Rows]) -> Rows:
+        """The heads side by side, through W_O."""
+        side = [joined(parts) for parts in zip(*outputs, strict=True)]
+        return self.linear(name, side, self.spec.d_model, self.spec.o_bias) if self.spec.output else side
+
+    def sees(self, i: int, a: int, b: int, n: int) -> bool:
+        """Whether token a may attend to token b in layer i."""
+        spec, given = self.spec, self.given
+        if spec.blocks is not None and n > (5 + 2 * spec.blocks.n_random) * spec.blocks.size:
+            # Zaheer 2020, section 3: global blocks at both ends, a window of one block to each side.
+            own, other, last = (x // spec.blocks.size for x in (a, b, n - 1))
+            return own in (0, last) or other in (0, last) or abs(own - other) <= 1
+        if spec.global_tokens and (a in given.global_tokens or b in given.global_tokens):
+            return True
+        reach = (spec.reach[i] if len(spec.reach) > 1 else spec.reach[0]) if spec.reach else -1
+        return not (spec.causal and b > a) and (reach < 0 or abs(a - b) <= reach)
+
+    def times(self, a: int, n: int) -> dict[int, int]:
+        """How often keys stand in the row of token a: without training, all random blocks are the first block again."""
+        blocks = self.spec.blocks
+        if blocks is None or n <= (5 + 2 * blocks.n_random) * blocks.size:
+            return {}
+        if a // blocks.size in (0, (n - 1) // blocks.size):
+            return {}
+        return dict.fromkeys(range(blocks.size), 1 + blocks.n_random)
+
+    def global_rows(self, name: str, xs: Rows, weights: list[Rows], outputs: list[Rows]) -> None:
+        """Beltagy 2020, section 3.1: a global token's own row has projections of its own."""
+        spec = self.spec
+        if not self.given.global_tokens:
+            return
+        q = self.heads(name + "global_q", xs, spec.n_heads, spec.q_bias)
+        k = self.heads(name + "global_k", xs, spec.n_kv_heads, spec.k_bias)
+        v = self.heads(name + "global_v", xs, spec.n_kv_heads, spec.v_bias)
+        for h in range(spec.n_heads):
+            kv = h * spec.n_kv_heads // spec.n_heads
+            for a in self.given.global_tokens:
+                scores = {b: spec.scale * dot(q[h][a], key) for b, key in enumerate(k[kv])}
+                weights[h][a] = softmax(scores, len(xs))
+                outputs[h][a] = self.mixed(weights[h][a], v[kv])
+
+    def relative(self, name: str, q: list[Rows], k: list[Rows]) -> Callable[[int, int, int], float]:
+        """What content and distance together add to q . k, for (head, query, key)."""
+        rule = self.spec.relative
+        if isinstance(rule, Segmental):
+            return self.segmental(rule, name, q, k)
+        if isinstance(rule, Disentangled):
+            return self.disentangled(rule, name, q, k)
+        return lambda h, a, b: 0.0
+
+    def segmental(self, rule: Segmental, name: str, q: list[Rows], k: list[Rows]) -> Callable[[int, int, int], float]:
+        """Dai 2019, section 3.3, terms b to d: q . W r(i - j) + u . k + v . W r(i - j); Yang 2019, section 2.5."""
+        spec, n = self.spec, len(q[0])
+        shape = (spec.n_heads, spec.d_head)
+        content, place = self.get(name + "content_bias", *shape), self.get(name + "position_bias", *shape)
+        weight = self.get(name + "r.weight", spec.n_heads * spec.d_head, spec.d_model)
+        types = self.given.types
+        segment = self.get(name + "segment_bias", *shape) if types is not None else None
+        kinds = self.get(name + "segments", 2, *shape) if types is not None else None
+        far: dict[int, list[Vector]] = {}
+        for back in range(-n + 1, n):
+            position = clamp(back, -rule.clamp, rule.clamp) if rule.clamp > 0 else back
+            r = sinusoid(Sinusoidal(interleaved=False), position, spec.d_model)
+            turned_r = [dot(row, r) for row in weight]
+            far[back] = [turned_r[h * spec.d_head : (h + 1) * spec.d_head] for h in range(spec.n_heads)]
+
+        def score(h: int, a: int, b: int) -> float:
+            total = dot(content[h], k[h * spec.n_kv_heads // spec.n_heads][b])
+            total += dot(add(q[h][a], place[h]), far[a - b][h])
+            if types is not None and segment is not None and kinds is not None:
+                total += dot(add(q[h][a], segment[h]), kinds[int(types[a] != types[b])][h])
+            return total
+
+        return score
+
+    def disentangled(
+        self, rule: Disentangled, name: str, q: list[Rows], k: list[Rows]
+    ) -> Callable[[int, int, int], float]:
+        """He 2021, eq. 4: Q_c K_r(delta(i, j)) and K_c Q_r(delta(j, i)), delta read from the query's side in v2."""
+        spec = self.spec
+        table = self.get("relative.table", 2 * rule.span, spec.d_model)
+        if rule.norm is not None:
+            table = [self.norm(rule.norm, "relative.norm", row) for row in table]
+        d = spec.d_head
+
+        def projected(which: str) -> list[Rows]:
+            own = name + (which if rule.share_key else f"position_{which}")
+            rows = self.linear(own, table, spec.n_heads * d, True)
+            return [[row[h * d : (h + 1) * d] for row in rows] for h in range(spec.n_heads)]
+
+        keys = projected("k") if rule.c2p else None
+        queries = projected("q") if rule.p2c else None
+
+        def score(h: int, a: int, b: int) -> float:
+            row, total = disentangled_row(rule, a, b), 0.0
+            if keys is not None:
+                total += dot(q[h][a], keys[h][row])
+            if queries is not None:
+                total += dot(k[h][b], queries[h][row])
+            return total
+
+        return score
+
+    def cross(self, name: str, xs: Rows) -> Rows:
+        """Queries from the decoder, keys and values from the encoder's output; everything is seen."""
+        spec, memory = self.spec, self.memory
+        assert memory is not None
+        q = self.heads(name + "cross_q", xs, spec.n_heads, spec.q_bias)
+        k = self.heads(name + "cross_k", memory, spec.n_kv_heads, spec.k_bias)
+        v = self.heads(name + "cross_v", memory, spec.n_kv_heads, spec.v_bias)
+        weights: list[Rows] = []
+        outputs: list[Rows] = []
+        for h in range(spec.n_heads):
+            kv = h * spec.n_kv_heads // spec.n_heads
+            weights.append([])
+            for query in q[h]:
+                scores = {b: spec.scale * dot(query, key) for b, key in enumerate(k[kv])}
+                weights[h].append(softmax(scores, len(memory)))
+            outputs.append([self.mixed(row, v[kv]) for row in weights[h]])
+        self.found.cross.append(weights)
+        return self.closing(name + "cross_o", outputs)
+
+    # MLP
+
+    def mlp(self, name: str, xs: Rows) -> Rows:
+        spec = self.spec
+        if not spec.n_experts:
+            return self.dense(name, xs)
+        return [self.mixture(name, x) for x in xs]
+
+    def mixture(self, name: str, x: Vector) -> Vector:
+        """Jiang 2024, eq. 2: the top_k experts by router score, weighed by a softmax over those scores."""
+        spec = self.spec
+        scores = self.linear(name + "router", [x], spec.n_experts, spec.router_bias)[0]
+        order = sorted(range(spec.n_experts), key=lambda e: -scores[e])
+        if spec.top_k < spec.n_experts:
+            gap = scores[order[spec.top_k - 1]] - scores[order[spec.top_k]]
+            self.found.nearest_tie = min(self.found.nearest_tie, gap)
+        shares = softmax({e: scores[e] for e in order[: spec.top_k]}, spec.n_experts)
+        out = [0.0] * spec.d_model
+        for e in order[: spec.top_k]:
+            made = self.dense(f"{name}experts.{e}.", [x])[0]
+            out = [o + shares[e] * v for o, v in zip(out, made, strict=True)]
+        return out
+
+    def dense(self, name: str, xs: Rows) -> Rows:
+        """down(act(up x)); gated, Shazeer 2020: down(act(gate x) * up x)."""
+        spec = self.spec
+        act = ACTIVATIONS[spec.activation]
+        up = self.linear(name + "up", xs, spec.d_mlp, spec.mlp_bias)
+        if not spec.gated:
+            inner = [[act(v) for v in y] for y in up]
+        else:
+            gate = self.linear(name + "gate", xs, spec.d_mlp, spec.mlp_bias)
+            inner = [
+                [self.gated(g, u, act) for g, u in zip(gates, ups, strict=True)]
+                for gates, ups in zip(gate, up, strict=True)
+            ]
+        return self.linear(name + "down", inner, spec.d_model, spec.mlp_bias)
+
+    def gated(self, gate: float, up: float, act: Callable[[float], float]) -> float:
+        limit = self.spec.clamp
+        if not limit:
+            return act(gate) * up
+        gate, up = min(gate, limit), clamp(up, -limit, limit)
+        return gate * sigmoid(self.spec.alpha * gate) * (up + 1)

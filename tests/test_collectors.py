@@ -1,0 +1,231 @@
+"""Collectors fed by hand: tiles of any shape, heads split and in any order, arrays spoilt once they were looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from attnviz.engine.collect import Dense, Links, Pooled, Statistics, Tile
+
+
+@dataclass(frozen=True, eq=False)
+class Map:
+    """weights [layer, head, query, key], 0 where `mask` [layer, query, key] is False, and the tiles they come in."""
+
+    weights: Any
+    mask: Any
+    tiles: list[tuple[int, range, range, range]]  # layer, heads, rows, cols
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        return self.weights.shape
+
+
+def ranges(draw: Any, n: int) -> list[range]:
+    """A line of n cut into runs."""
+    cuts = sorted({0, n, *draw(st.sets(st.integers(1, max(n - 1, 1)), max_size=3))} & {*range(n + 1)})
+    return [range(a, b) for a, b in pairwise(cuts)]
+
+
+@st.composite
+def maps(draw: Any, n_tokens: int = 0) -> Map:
+    """Few different weights, so that equals abound; causal or windowed masks; tiles only as wide as they must be."""
+    n_layers, n_heads = draw(st.integers(1, 2)), draw(st.integers(1, 5))
+    n_query, n_key = (n_tokens, n_tokens) if n_tokens else (draw(st.integers(1, 12)), draw(st.integers(1, 12)))
+    rng = np.random.default_rng(draw(st.integers(0, 1 << 16)))
+    i, j = np.arange(n_query)[:, None], np.arange(n_key)[None]
+    masks = []
+    for _ in range(n_layers):
+        reach = draw(st.sampled_from([1, 3, 12]))
+        masks.append((abs(i - j) <= reach) & ((j <= i) if draw(st.booleans()) else True))
+    mask = np.stack(masks)
+    weights = rng.integers(0, 6, (n_layers, n_heads, n_query, n_key)).astype(np.float32) / 8
+    weights *= mask[:, None]
+    parts = []
+    for layer in range(n_layers):
+        for heads in ranges(draw, n_heads):
+            part = []
+            for rows in ranges(draw, n_query):
+                seen = np.flatnonzero(mask[layer, rows.start : rows.stop].any(0))
+                low, high = (seen[0], seen[-1] + 1) if len(seen) else (0, 1)
+                cols = range(draw(st.integers(0, low)), draw(st.integers(high, n_key)))
+                part.append((layer, heads, rows, cols))
+            parts.append(part)
+    # Tiles of a head come in row order; those of different heads and layers in any.
+    order = draw(st.permutations([k for k, part in enumerate(parts) for _ in part]))
+    streams = [iter(part) for part in parts]
+    return Map(weights, mask, [next(streams[k]) for k in order])
+
+
+def tiles_of(found: Map, says_all: bool) -> Iterator[Tile]:
+    """The tiles; their arrays are spoilt after each. says_all: `allowed` is None where nothing is hidden."""
+    for layer, heads, rows, cols in found.tiles:
+        at = np.s_[rows.start : rows.stop, cols.start : cols.stop]
+        weights = found.weights[(layer, slice(heads.start, heads.stop), *at)].copy()
+        allowed = found.mask[(layer, *at)].copy()
+        given = None if says_all and allowed.all() else allowed
+        yield Tile("self", layer, heads, rows, cols, weights, given)
+        weights[:] = np.nan
+        allowed[:] = ~allowed
+
+
+def deliver(collector: Any, found: Map, says_all: bool = True) -> None:
+    """Hand over what the collector wants: whole tiles, or the runs of heads that it wants."""
+    for tile in tiles_of(found, says_all):
+        wants = [collector.wants(tile.layer, h) for h in tile.heads]
+        if all(wants):
+            collector.take(tile)
+            continue
+        for place, wanted in enumerate(wants):
+            if wanted:
+                collector.take(tile.part(slice(place, place + 1)))
+
+
+chosen = st.lists(st.integers(0, 4), min_size=1, max_size=4, unique=True)
+
+
+@settings(max_examples=150, deadline=None)
+@given(maps(), chosen, chosen, st.booleans(), st.data())
+def test_dense_keeps_what_was_delivered(found, layers, heads, says_all, data) -> None:
+    """Layers and heads in the order that was asked for, within a window of rows and columns."""
+    n_layers, n_heads, n_query, n_key = found.shape
+    layers = [layer for layer in layers if layer < n_layers] or [0]
+    heads = [head for head in heads if head < n_heads] or [n_heads - 1]
+    rows = range(data.draw(st.integers(0, n_query - 1)), n_query)
+    cols = range(0, data.draw(st.integers(1, n_key)))
+    dense = Dense(layers, heads, rows, cols)
+    deliver(dense, found, says_all)
+    at = np.s_[rows.start : rows.stop, cols.start : cols.stop]
+    np.testing.assert_array_equal(dense.result(), found.weights[layers][:, heads][(..., *at)])
+    mask = found.mask[layers][(slice(None), *at)]
+    assert len(dense.mask) == (1 if (mask == mask[:1]).all() else len(layers))
+    np.testing.assert_array_equal(np.broadcast_to(dense.mask, mask.shape), mask)
+
+
+def test_dense_joins_the_masks_of_heads_that_differ() -> None:
+    """`allowed` by head: a place is open where any head may attend, whichever run of heads comes first."""
+    allowed = np.array([[[True, False, False]], [[False, True, False]]])
+    weights = allowed.astype(np.float32)
+    for order in ((0, 1), (1, 0)):
+        dense = Dense([0], [0, 1], range(1), range(3))
+        tile = Tile("self", 0, range(0, 2), range(0, 1), range(0, 3), weights, allowed)
+        for head in order:
+            dense.take(tile.part(slice(head, head + 1)))
+        np.testing.assert_array_equal(dense.mask, [[[True, True, False]]])
+        np.testing.assert_array_equal(dense.result()[0, :, 0], [[1, 0, 0], [0, 1, 0]])
+
+
+@settings(max_examples=100, deadline=None)
+@given(maps(), st.integers(1, 5), st.sampled_from(["max", "mean"]), chosen, st.booleans())
+def test_pooled_cells_are_those_of_the_map(found, cell, pool, heads, says_all) -> None:
+    n_layers, n_heads, n_query, n_key = found.shape
+    heads = [head for head in heads if head < n_heads] or [0]
+    pooled = Pooled(range(n_layers), heads, n_query, n_key, cell, pool)
+    deliver(pooled, found, says_all)
+    cells = pooled.result()
+    assert cells.shape == (n_layers, len(heads), -(-n_query // cell), -(-n_key // cell))
+    mask = np.broadcast_to(pooled.mask, (n_layers, *cells.shape[2:]))
+    for layer, place, r, c in np.ndindex(cells.shape):
+        at = np.s_[r * cell : (r + 1) * cell, c * cell : (c + 1) * cell]
+        values = found.weights[(layer, heads[place], *at)][found.mask[(layer, *at)]]
+        assert mask[layer, r, c] == (len(values) > 0)
+        wanted = 0 if not len(values) else values.max() if pool == "max" else values.mean()
+        assert cells[layer, place, r, c] == pytest.approx(wanted, abs=1e-6)
+
+
+@settings(max_examples=100, deadline=None)
+@given(maps(), st.integers(1, 9))
+def test_links_are_the_strongest_of_the_map(found, count) -> None:
+    """Of equals the earlier query, then the earlier key, however the tiles were cut; nothing of weight 0."""
+    n_layers, n_heads, _, n_key = found.shape
+    links = Links(n_layers, n_heads, count)
+    deliver(links, found)
+    for layer in range(n_layers):
+        for head in range(n_heads):
+            flat = found.weights[layer, head].reshape(-1)
+            order = sorted(np.flatnonzero(flat), key=lambda place: (-flat[place], place))[:count]
+            weight, query, key = links.result()[layer][head]
+            assert [(w, q * n_key + k) for w, q, k in zip(weight, query, key, strict=True)] == [
+                (flat[place], place) for place in order
+            ]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 9).flatmap(lambda n: maps(n)), st.integers(1, 4))
+def test_statistics_of_a_text(found, every) -> None:
+    special = np.arange(found.shape[2]) % every == 0
+    statistics = Statistics(*found.shape[:2], special)
+    deliver(statistics, found)
+    check_statistics(statistics, found, special)
+
+
+def test_statistics_of_texts_count_by_their_rows() -> None:
+    """Of five rows three look at themselves; of the three that have a token before them, two look there."""
+    parts = []
+    for weights in (np.eye(2), np.eye(3, k=-1) + np.diag([1.0, 0, 0])):
+        n = len(weights)
+        found = Map(
+            weights[None, None].astype(np.float32),
+            np.ones((1, n, n), bool),
+            [(0, range(1), range(n), range(n))],
+        )
+        parts.append(Statistics(1, 1, np.zeros(n, bool)))
+        deliver(parts[-1], found)
+    parts[0].merge(parts[1])
+    got = {name: value[0, 0] for name, value in parts[0].result().items()}
+    assert got["self"] == pytest.approx(3 / 5)
+    assert got["previous"] == pytest.approx(2 / 3)
+    assert got["first"] == pytest.approx(3 / 5)
+    assert got["distance"] == pytest.approx(2 / 5)
+    assert got["entropy"] == 0 and got["span"] == got["confidence"] == 1
+
+
+def check_statistics(statistics: Statistics, found: Map, special: Any) -> None:
+    got = statistics.result()
+    for layer, head in np.ndindex(found.shape[:2]):
+        a = found.weights[layer, head].astype(float)
+        n, mass = len(a), a.sum()
+        if mass == 0:
+            continue
+        entropy = [-sum(w * np.log(w) for w in row if w > 0) for row in a]
+        wanted = {
+            "entropy": np.mean(entropy),
+            "span": np.mean(np.exp(entropy)),
+            "confidence": np.mean([row.max() for row in a]),
+            "distance": sum(a[i, j] * abs(i - j) for i in range(n) for j in range(n)) / mass,
+            "previous": sum(a[i, i - 1] for i in range(1, n)) / max(n - 1, 1),
+            "next": sum(a[i, i + 1] for i in range(n - 1)) / max(n - 1, 1),
+            "self": sum(a[i, i] for i in range(n)) / n,
+            "first": sum(a[i, 0] for i in range(n)) / n,
+            "special": sum(a[i, j] for i in range(n) for j in range(n) if special[j]) / n,
+        }
+        for name, value in wanted.items():
+            assert got[name][layer, head] == pytest.approx(value, abs=1e-5), name
+
+
+def test_a_part_of_a_tile_is_cut_by_head() -> None:
+    """What has a row a head is cut; what heads share is not; a mask for all heads stays as it is."""
+    rng = np.random.default_rng(0)
+    per_head = [rng.standard_normal((4, 3, 5)) for _ in range(4)]
+    shared = [rng.standard_normal((1, 5, 2)) for _ in range(2)]
+    by_head = rng.integers(0, 2, (4, 3, 5)).astype(bool)
+    weights, scores, q, outputs = per_head
+    k, v = shared
+    for allowed, cut in ((by_head, by_head[1:3]), (by_head[:1], by_head[:1]), (by_head[0], by_head[0]), (None, None)):
+        tile = Tile("cross", 7, range(8, 12), range(2, 5), range(1, 6), weights, allowed, scores, q, k, v, outputs)
+        part = tile.part(slice(1, 3))
+        assert (part.stream, part.layer, part.heads) == ("cross", 7, range(9, 11))
+        assert (part.rows, part.cols) == (range(2, 5), range(1, 6))
+        for got, whole in zip((part.weights, part.scores, part.q, part.outputs), per_head, strict=True):
+            np.testing.assert_array_equal(got, whole[1:3])
+        assert part.k is k and part.v is v
+        np.testing.assert_array_equal(part.allowed, cut)
+    bare = Tile("self", 0, range(0, 4), range(2, 5), range(1, 6), weights, None).part(slice(0, 2))
+    assert bare.scores is bare.q is bare.k is bare.v is bare.outputs is None

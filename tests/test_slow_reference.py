@@ -1,0 +1,50 @@
+"""The slow reference itself against the numbers that the reference implementation gives for published architectures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from slow_embedding import Given
+from slow_reference import Slow
+
+import attnviz
+from attnviz.engine.spec import EncoderDecoder, Towers
+from attnviz.model import Scoped
+
+REFERENCE = Path(__file__).parent / "reference"
+CASES = sorted(p.name for p in REFERENCE.iterdir() if p.is_dir())
+
+
+def given(stored: Any, ids: str = "input_ids") -> Given:
+    """What a stack of this case read."""
+    found = Given(ids=stored[ids].tolist() if ids in stored else ())
+    if "token_type_ids" in stored and ids == "input_ids":
+        found.types = stored["token_type_ids"].tolist()
+    if "pixel_values" in stored:
+        found.pixels = stored["pixel_values"].tolist()
+    for name in ("input_values", "input_features"):
+        if name in stored:
+            found.sound = np.atleast_2d(stored[name]).tolist()
+    return found
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_agrees_with_the_reference(case: str) -> None:
+    """So that the engine and the slow reference cannot share a misreading of what these architectures do."""
+    model, stored = attnviz.load(REFERENCE / case), np.load(REFERENCE / case / "expected.npz")
+    spec, tensors = model.spec, model.tensors
+    if isinstance(spec, EncoderDecoder):
+        first = Slow(spec.encoder, Scoped(tensors, "encoder."), given(stored)).run()
+        decoder = Scoped(tensors, "decoder.")
+        second = Slow(spec.decoder, decoder, given(stored, "decoder_input_ids"), first.output).run()
+        found = {"encoder": first.weights, "decoder": second.weights, "cross": second.cross}
+    else:
+        if isinstance(spec, Towers):
+            which = "image" if "pixel_values" in stored else "text"
+            spec, tensors = getattr(spec, which), Scoped(tensors, f"{which}.")
+        found = {"self": Slow(spec, tensors, given(stored)).run().weights}
+    for stream, weights in found.items():
+        np.testing.assert_allclose(weights, stored[stream], rtol=0, atol=1e-5, err_msg=stream)
