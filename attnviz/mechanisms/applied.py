@@ -1,0 +1,150 @@
+"""A mechanism put into a Spec: a field where the engine has one for it, else an object that weighs instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from attnviz.engine.spec import Alibi, Buckets, Learned, Rotary, Segmental, Sinusoidal, Spec
+from attnviz.errors import SelectionError
+from attnviz.mechanisms.approximate import Linear, Linformer, Performer
+from attnviz.mechanisms.base import Kind, Weigher
+from attnviz.mechanisms.compressed import CompressedMemory
+from attnviz.mechanisms.scoring import Additive, General
+from attnviz.mechanisms.sparse import AdaptiveSpan, BigBird, Dilated, Hashed, LocalP, Memory, Permutation
+from attnviz.mechanisms.state_space import Mamba
+from attnviz.mechanisms.table import MECHANISMS, Asked
+
+if TYPE_CHECKING:
+    from attnviz.mechanisms.base import Draw
+
+POSITIONS = 512  # rows of the learned table
+
+KINDS: dict[str, Callable[[Asked, Draw], Kind]] = {
+    "general": lambda asked, draw: General(draw),
+    "concat": lambda asked, draw: Additive(draw, "concat"),
+    "additive": lambda asked, draw: Additive(draw, "additive"),
+    "local-p": lambda asked, draw: LocalP(asked["reach"], draw),
+    "dilated": lambda asked, draw: Dilated(asked["reach"], asked["gap"]),
+    "bigbird": lambda asked, draw: BigBird(asked["block"], asked["random"], draw),
+    "lsh": lambda asked, draw: Hashed(asked["buckets"], asked["rounds"], draw),
+    "permutation": lambda asked, draw: Permutation(asked["order"], draw),
+    "adaptive-span": lambda asked, draw: AdaptiveSpan(asked["span"], asked["ramp"]),
+    "memory": lambda asked, draw: Memory(asked["segment"], asked["memory"]),
+    "compressed-memory": lambda asked, draw: CompressedMemory(asked["segment"], asked["memory"], asked["rate"]),
+    "linformer": lambda asked, draw: Linformer(asked["rank"], asked["drawn"], draw),
+    "performer": lambda asked, draw: Performer(asked["features"], draw),
+    "linear": lambda asked, draw: Linear(),
+    "mamba": lambda asked, draw: Mamba(draw),
+}
+
+
+def kind(asked: Asked, draw: Draw) -> Kind | None:
+    """The object that weighs; None where the engine's own tiles do it."""
+    made = KINDS.get(asked.mechanism.name)
+    return None if made is None else made(asked, draw)
+
+
+def applied(spec: Spec, asked: Asked, draw: Draw, layer: int | None = None) -> Spec:
+    """The Spec with this mechanism in place of its attention.
+
+    Args:
+        spec: of one stack with plain attention; that of the seeded model, or of a loaded one.
+        draw: standard normal numbers by name, for what a mechanism draws.
+        layer: only in this layer, where the mechanism can be in one alone (not: a scale, causality, positions).
+
+    Raises:
+        SelectionError: this Spec cannot have it.
+    """
+    found = kind(asked, draw)
+    if found is not None:
+        weigh = Weigher(found)
+        return replace(spec, weigh=(weigh,) if layer is None else only(layer, spec.n_layers, weigh, None))
+    name = asked.mechanism.name
+    if name in ("local-m", "window"):
+        reach = asked["reach"]
+        return replace(spec, reach=(reach,) if layer is None else only(layer, spec.n_layers, reach, -1))
+    return _FIELDS[name](spec, asked)
+
+
+def only(layer: int, n_layers: int, value: Any, other: Any) -> tuple[Any, ...]:
+    """`value` at one layer, `other` at the rest."""
+    return tuple(value if i == layer else other for i in range(n_layers))
+
+
+def _without_places(spec: Spec) -> Spec:
+    return replace(spec, absolute=None)
+
+
+def _rotary(spec: Spec, asked: Asked) -> Spec:
+    if spec.d_head % 2:
+        raise SelectionError(
+            f"rotary turns pairs of dimensions: a head must have an even number of them; got {spec.d_head}"
+        )
+    return replace(_without_places(spec), rotary=(Rotary(spec.d_head),))
+
+
+def _learned(spec: Spec, asked: Asked) -> Spec:
+    size = POSITIONS
+    if spec.patches is not None:
+        rows, cols = spec.patches.grid(*spec.patches.image)
+        size = rows * cols + len(spec.patches.prefix)
+    return replace(spec, absolute=Learned(size))
+
+
+_FIELDS: dict[str, Callable[[Spec, Asked], Spec]] = {
+    "scaled-dot": lambda spec, asked: spec,
+    "full": lambda spec, asked: replace(spec, causal=False, reach=()),
+    "dot": lambda spec, asked: replace(spec, scale=1.0),
+    "causal": lambda spec, asked: replace(spec, causal=True),
+    "global": lambda spec, asked: replace(spec, reach=(asked["reach"],), global_tokens=True),
+    "no-positions": lambda spec, asked: _without_places(spec),
+    "sinusoidal": lambda spec, asked: replace(spec, absolute=Sinusoidal()),
+    "learned": _learned,
+    "rotary": _rotary,
+    "alibi": lambda spec, asked: replace(_without_places(spec), bias=Alibi(), causal=True),
+    "t5": lambda spec, asked: replace(_without_places(spec), bias=Buckets(bidirectional=not spec.causal)),
+    "transformer-xl": lambda spec, asked: replace(_without_places(spec), relative=Segmental()),
+    "cross": lambda spec, asked: spec,
+    "patches": lambda spec, asked: spec,
+}
+
+
+def check_fits(spec: object, asked: Asked, name: str, random: bool) -> Spec:
+    """The Spec, if it can have this mechanism; SelectionError in one clear line if not.
+
+    name: what the model is called. random: whether it is the seeded one.
+    """
+    mechanism = asked.mechanism
+    if mechanism.needs != "any" and not random:
+        why = "its weights were not trained for it" if mechanism.needs == "seeded" else "its input is its own affair"
+        able = ", ".join(other.name for other in MECHANISMS.values() if other.needs == "any")
+        raise SelectionError(f"{name} cannot have {mechanism.name}: {why}", f"the seeded model can; {name}: {able}")
+    if not isinstance(spec, Spec):
+        raise SelectionError(f"{name} cannot have {mechanism.name}: it has two stacks", "the seeded model can have it")
+    odd = [
+        what
+        for what, there in (
+            ("biases by distance", spec.bias is not None),
+            ("scores by distance", spec.relative is not None),
+            ("block-sparse attention", spec.blocks is not None),
+            ("global tokens", spec.global_tokens),
+            ("learned sinks", spec.sinks),
+            ("capped scores", spec.softcap > 0),
+        )
+        if there
+    ]
+    if odd and (mechanism.name in KINDS or mechanism.name in ("local-m", "window")):
+        raise SelectionError(
+            f"{name} cannot have {mechanism.name}: its attention has {' and '.join(odd)}, which it would lose",
+            "the seeded model can have it",
+        )
+    return spec
+
+
+def check_stream(asked: Asked, stream: str) -> None:
+    """Raises SelectionError if a mechanism means nothing between two texts."""
+    if stream == "cross" and not asked.mechanism.crosses and asked.mechanism.group != "positions":
+        able = ", ".join(other.name for other in MECHANISMS.values() if other.crosses)
+        raise SelectionError(f"{asked.mechanism.name} is for one text, not for --stream cross", f"two can have {able}")

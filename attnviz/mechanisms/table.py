@@ -1,0 +1,258 @@
+"""Every mechanism by name: what it computes, who described it, what it costs, and the numbers that may be set.
+
+q_i and k_j are the query of token i and the key of token j, d their width, n the number of tokens. Nothing here
+imports NumPy: the list is printed, and a wrong name refused, before anything is loaded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from attnviz.errors import SelectionError
+
+GROUPS = ("scoring", "keys", "approximation", "state space", "positions", "input")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A whole number that may be set: its value unless asked for, its least, what it means, and what its default does."""
+
+    name: str
+    default: int
+    low: int
+    says: str
+    plain: str | None = None  # words for the default value; None: those of the others
+
+    def words(self, value: int) -> str:
+        """`3 tokens to each side`; '' for what need not be said."""
+        return self.plain if self.plain is not None and value == self.default else self.says.format(value)
+
+
+@dataclass(frozen=True)
+class Mechanism:
+    """One kind of attention.
+
+    formula: what differs from softmax(q_i . k_j / sqrt(d)) over all j. source: authors, year, model. where: section or
+    equation in it. cost: time for n tokens, a factor d aside. exact: False for what only stands in for the softmax over the same keys.
+    simplified: what is other than in the paper, or chosen where the paper learns it. needs: seeded (weights that
+    only random ones can have) | any | pair | image. crosses: works between two texts.
+    """
+
+    name: str
+    group: str
+    formula: str
+    source: str
+    where: str
+    cost: str
+    exact: bool = True
+    simplified: str = ""
+    parameters: tuple[Parameter, ...] = ()
+    needs: str = "any"
+    crosses: bool = False
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A mechanism with its numbers: `window:3`."""
+
+    mechanism: Mechanism
+    values: tuple[int, ...] = ()
+
+    def __getitem__(self, name: str) -> int:
+        """The value of a parameter."""
+        return self.values[[parameter.name for parameter in self.mechanism.parameters].index(name)]
+
+    @property
+    def name(self) -> str:
+        """As it is typed: the numbers that differ from the defaults, `window`, `window:3`, `lsh:4,rounds=2`."""
+        pairs = list(zip(self.mechanism.parameters, self.values, strict=True))
+        said = [
+            str(value) if i == 0 else f"{parameter.name}={value}"
+            for i, (parameter, value) in enumerate(pairs)
+            if value != parameter.default
+        ]
+        return self.mechanism.name + (":" + ",".join(said) if said else "")
+
+    @property
+    def described(self) -> str:
+        """Its numbers in words: `2 tokens to each side`."""
+        pairs = zip(self.mechanism.parameters, self.values, strict=True)
+        return ", ".join(filter(None, (parameter.words(value) for parameter, value in pairs)))
+
+
+_REACH = Parameter("reach", 2, 1, "{} tokens to each side")
+_DRAWN = "its weights are drawn so that scores spread as those of scaled-dot"
+_V17, _LONGFORMER, _XL = "Vaswani 2017", "Beltagy 2020, Longformer", "Dai 2019, Transformer-XL"
+
+_ALL = (
+    # How well a query and a key fit.
+    Mechanism(
+        "scaled-dot", "scoring", "softmaxⱼ(qᵢ·kⱼ / √d)", _V17, "section 3.2.1, eq. 1", "n²", crosses=True
+    ),
+    Mechanism("dot", "scoring", "softmaxⱼ(qᵢ·kⱼ)", "Luong 2015, dot", "section 3.1, eq. 8", "n²", crosses=True),
+    Mechanism(
+        "general", "scoring", "softmaxⱼ(qᵢᵀ W kⱼ)", "Luong 2015, general", "section 3.1, eq. 8", "n²",
+        simplified=_DRAWN, needs="seeded", crosses=True,
+    ),
+    Mechanism(
+        "concat", "scoring", "softmaxⱼ(vᵀ tanh(W [qᵢ; kⱼ]))", "Luong 2015, concat", "section 3.1, eq. 8", "n²",
+        simplified=_DRAWN, needs="seeded", crosses=True,
+    ),
+    Mechanism(
+        "additive", "scoring", "softmaxⱼ(vᵀ tanh(W qᵢ + U kⱼ))", "Bahdanau 2014", "appendix A.1.2", "n²",
+        simplified="the query stands for the decoder's last state; " + _DRAWN, needs="seeded", crosses=True,
+    ),
+    # Which keys a query sees.
+    Mechanism("full", "keys", "every j", _V17, "section 3.2.1", "n²", crosses=True),
+    Mechanism("causal", "keys", "j ≤ i", _V17, "section 3.2.3", "n²"),
+    Mechanism(
+        "local-m", "keys", "|i − j| ≤ D", "Luong 2015, local-m", "section 3.2", "n·D",
+        simplified="both texts are one, so that the centre of token i is i", parameters=(_REACH,),
+    ),
+    Mechanism(
+        "local-p", "keys", "|j − pᵢ| ≤ D, times exp(−(j − pᵢ)² / 2σ²), σ = D/2; pᵢ = n·sigmoid(vᵀ tanh(W qᵢ))",
+        "Luong 2015, local-p", "section 3.2, eq. 9-10", "n·D", parameters=(_REACH,), needs="seeded", crosses=True,
+        simplified="as in the paper, rows are not renormalised after the Gaussian",
+    ),
+    Mechanism("window", "keys", "|i − j| ≤ w", _LONGFORMER, "section 3.1, sliding window", "n·w", parameters=(_REACH,)),
+    Mechanism(
+        "dilated", "keys", "|i − j| = 0, g, 2g, … w·g", _LONGFORMER, "section 3.1, dilated sliding window", "n·w",
+        parameters=(_REACH, Parameter("gap", 2, 1, "steps of {}")),
+    ),
+    Mechanism(
+        "global", "keys", "|i − j| ≤ w, or i or j is global", _LONGFORMER, "section 3.1, global attention", "n·(w + g)",
+        parameters=(_REACH, Parameter("tokens", 1, 1, "the first {} global", "the first global")), needs="seeded",
+        simplified="the first tokens are global; their rows have projections of their own",
+    ),
+    Mechanism(
+        "bigbird", "keys", "blocks: first and last, own and neighbours, r at random", "Zaheer 2020, BigBird",
+        "section 2 and appendix D", "n·b·(5 + r)",
+        parameters=(Parameter("block", 1, 1, "blocks of {}"), Parameter("random", 1, 0, "{} random")),
+        simplified="first and last block are global, as in its internal transformer construction",
+    ),
+    Mechanism(
+        "lsh", "keys", "h(qᵢ) = h(kⱼ), h(x) = argmax[xR; −xR]", "Kitaev 2020, Reformer", "section 2", "n²/b",
+        parameters=(Parameter("buckets", 4, 1, "{} buckets"), Parameter("rounds", 1, 1, "{} rounds", "")),
+        simplified="queries and keys stay apart, a token always sees itself, buckets are not cut into chunks; "
+        "n·log n where buckets keep their size",
+    ),
+    Mechanism(
+        "permutation", "keys", "z(j) ≤ z(i), z a random order", "Yang 2019, XLNet", "section 2.2-2.3", "n²",
+        parameters=(Parameter("order", 1, 0, "random order {}"),),
+        simplified="the content stream, which sees itself; order 0 is left to right",
+    ),
+    Mechanism(
+        "adaptive-span", "keys", "m(|i − j|)·eˢ / Σ, m(x) = clip((R + z − x) / R, 0, 1)",
+        "Sukhbaatar 2019, adaptive span", "section 2.2", "n·z",
+        parameters=(Parameter("span", 0, 0, "span {}", "spans by head"), Parameter("ramp", 2, 1, "ramp {}")),
+        simplified="spans rise from head to head, unless one is named; both ways in a model that sees both ways",
+    ),
+    Mechanism(
+        "memory", "keys", "j ≤ i, j in i's segment or at most m before it", _XL, "section 3.2", "n·(s + m)",
+        parameters=(Parameter("segment", 4, 1, "segments of {}"), Parameter("memory", 2, 0, "memory {}")),
+        simplified="positions stay as they are; its own are transformer-xl",
+    ),
+    Mechanism(
+        "compressed-memory", "keys", "as memory; older keys as means of c", "Rae 2019, Compressive Transformer",
+        "section 3.1", "n·(s + m + n/c)",
+        parameters=(
+            Parameter("segment", 4, 1, "segments of {}"),
+            Parameter("memory", 2, 0, "memory {}"),
+            Parameter("rate", 2, 1, "older {} to one"),
+        ),
+        simplified="compressed by mean pooling, one of its functions; nothing is ever forgotten",
+    ),
+    # Cheaper stand-ins.
+    Mechanism(
+        "linformer", "approximation", "softmax(q (E k)ᵀ / √d) E", "Wang 2020, Linformer", "section 4, eq. 7", "n·r",
+        exact=False, parameters=(Parameter("rank", 4, 1, "rank {}"), Parameter("drawn", 0, 0, "projection drawn, no. {}", "means of neighbours")),
+        simplified="E takes means of neighbours, one of its projections; drawn=1 draws it, which makes signed weights",
+    ),
+    Mechanism(
+        "performer", "approximation", "φ(qᵢ)·φ(kⱼ) / Σ, φ(x) = exp(Ωx − |x|²/2) / √m", "Choromanski 2021, Performer",
+        "section 2, lemma 1 and theorem 2", "n·m", exact=False,
+        parameters=(Parameter("features", 64, 1, "{} features"),), crosses=True,
+        simplified="positive orthogonal features; x is q or k over the fourth root of d",
+    ),
+    Mechanism(
+        "linear", "approximation", "φ(qᵢ)·φ(kⱼ) / Σ, φ(x) = elu(x) + 1", "Katharopoulos 2020, Linear Transformer",
+        "section 3.2, eq. 4-7", "n·d", exact=False, crosses=True,
+    ),
+    # Not attention, but it implies a matrix.
+    Mechanism(
+        "mamba", "state space", "Cᵢ exp(A Σ Δₜ) Δⱼ Bⱼ, sum over j < t ≤ i", "Gu & Dao 2023, Mamba",
+        "section 3.2; the matrix: Ali 2024, section 4", "n·d", needs="seeded",
+        simplified="C and B are q and k, one step size a head; without convolution, gate and skip; signed, rows sum to "
+        "anything",
+    ),
+    # Where tokens are.
+    Mechanism("no-positions", "positions", "xᵢ = eᵢ", _V17, "section 3.5, without it", "n²", needs="seeded"),
+    Mechanism(
+        "sinusoidal", "positions", "xᵢ = eᵢ + sin, cos(i / 10000^(2t/d))", _V17, "section 3.5", "n²", needs="seeded"
+    ),
+    Mechanism(
+        "learned", "positions", "xᵢ = eᵢ + pᵢ", "Gehring 2017", "section 3.1", "n²", needs="seeded",
+        simplified="the table is drawn",
+    ),
+    Mechanism(
+        "rotary", "positions", "(Rᵢ qᵢ)·(Rⱼ kⱼ), R turns by angles θₜ·i", "Su 2021, rotary", "section 3.2.2", "n²",
+        needs="seeded",
+    ),
+    Mechanism(
+        "alibi", "positions", "qᵢ·kⱼ / √d − mₕ (i − j), j ≤ i", "Press 2021, ALiBi", "section 3", "n²", needs="seeded",
+        simplified="causal, as in the paper",
+    ),
+    Mechanism(
+        "t5", "positions", "qᵢ·kⱼ / √d + b[bucket(j − i)]", "Raffel 2020, T5", "section 2.1", "n²", needs="seeded",
+        simplified="scores stay scaled; the biases are drawn",
+    ),
+    Mechanism(
+        "transformer-xl", "positions", "(qᵢ + u)·kⱼ + (qᵢ + v)·r(i − j), over √d", _XL, "section 3.3", "n²",
+        needs="seeded", simplified="u, v and the projection of r are drawn",
+    ),
+    # What is attended to.
+    Mechanism(
+        "cross", "input", "qᵢ of the text, kⱼ of the pair", _V17, "section 3.2.3", "n·n′", needs="pair", crosses=True,
+        simplified="both texts go through layers of the same weights",
+    ),
+    Mechanism(
+        "patches", "input", "tokens are squares of an image", "Dosovitskiy 2021, ViT", "section 3.1, eq. 1", "n²",
+        needs="image", simplified="positions are sinusoidal over the patches in reading order",
+    ),
+)  # fmt: skip
+MECHANISMS: dict[str, Mechanism] = {mechanism.name: mechanism for mechanism in _ALL}
+
+
+def parse(text: str) -> Asked:
+    """`window`, `window:3`, `lsh:8,rounds=2` -> the mechanism with its numbers.
+
+    A number alone is that of the first parameter. Raises SelectionError for an unknown name, a parameter that it does
+    not have, or a value that is too small.
+    """
+    name, _, rest = text.strip().partition(":")
+    mechanism = MECHANISMS.get(name)
+    if mechanism is None:
+        near = get_close_matches(name, MECHANISMS, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else "attnviz mechanisms lists them"
+        raise SelectionError(f"there is no mechanism {name!r}", hint)
+    names = [parameter.name for parameter in mechanism.parameters]
+    values = {parameter.name: parameter.default for parameter in mechanism.parameters}
+    for place, word in enumerate(rest.split(",") if rest else ()):
+        key, equals, number = word.partition("=")
+        if not equals:
+            key, number = (names[0] if names else ""), word
+        if key not in values or (not equals and place > 0):
+            takes = f"it takes {', '.join(names)}" if names else "it takes none"
+            example = f"as in {name}:{_example(mechanism)}" if names else ""
+            raise SelectionError(f"{name} has no parameter {key or word!r}; {takes}", example)
+        low = mechanism.parameters[names.index(key)].low
+        if not number.strip().isdecimal() or len(number) > 9 or int(number) < low:
+            raise SelectionError(f"{key} of {name} must be a whole number from {low}; got {number!r}")
+        values[key] = int(number)
+    return Asked(mechanism, tuple(values.values()))
+
+
+def _example(mechanism: Mechanism) -> str:
+    first, *others = mechanism.parameters
+    return ",".join([str(first.default), *(f"{other.name}={other.default}" for other in others)])
