@@ -326,7 +326,9 @@ class Model:
     def _between(self, text: str | None, pair: str | None) -> Given:
         """A text that attends to its pair: the pair goes through the layers alone, then the text, seeing both."""
         if text is None or pair is None:
-            raise InputError("cross-attention is between two texts", 'the second is given with --pair TEXT (pair="...")')
+            raise InputError(
+                "cross-attention is between two texts", 'the second is given with --pair TEXT (pair="...")'
+            )
         keys, memory = self._source(pair, None, None, None, Arrays())
         queries, source = self._source(text, None, None, None, Arrays())
         spec = self.stack("cross")

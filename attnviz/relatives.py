@@ -1,7 +1,7 @@
 """Kinds of attention side by side: one text, one layer, one head, and how far each is from the model's own.
 
-    for relative in attnviz.relatives.compare(attnviz.load("seeded"), "The cat sat on the mat"):
-        print(relative.asked.name, relative.distance)
+for relative in attnviz.relatives.compare(attnviz.load("seeded"), "The cat sat on the mat"):
+    print(relative.asked.name, relative.distance)
 """
 
 from __future__ import annotations

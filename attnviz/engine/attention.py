@@ -168,9 +168,7 @@ def attend(layer: Layer, heads: Heads, collectors: Sequence[Collector]) -> Array
     return None if out is None else out.reshape(n_query, -1)
 
 
-def _run_weighed(
-    layer: Layer, weigh: Weigh, heads: Heads, collectors: Sequence[Collector], out: Array | None
-) -> None:
+def _run_weighed(layer: Layer, weigh: Weigh, heads: Heads, collectors: Sequence[Collector], out: Array | None) -> None:
     """The whole layer as one tile, of weights that were made in another way."""
     n_heads, n_query, _ = heads.q.shape
     group = n_heads // heads.k.shape[0]
@@ -181,7 +179,9 @@ def _run_weighed(
     if made is not None and out is not None:
         out[...] = made.swapaxes(0, 1)
     rows, cols = range(n_query), range(heads.k.shape[1])
-    tile = Tile(layer.stream, layer.index, range(n_heads), rows, cols, weights, allowed, None, heads.q, heads.k, heads.v, made)
+    tile = Tile(
+        layer.stream, layer.index, range(n_heads), rows, cols, weights, allowed, None, heads.q, heads.k, heads.v, made
+    )
     for collector, at in _takers(layer.index, range(n_heads), collectors):
         collector.take(tile if at is None else tile.part(at))
 
