@@ -259,7 +259,6 @@ def test_sound(case, run, tmp_path):
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
-        (("--image", "photo.png"), 1, "error: "),
         (("--audio", "photo.png"), 1, "error: seeded does not read sound\n"),
         (("--image", "photo.png", "-m", "VIT", "text"), 2, "error: TEXT and --image: wanted one of them\n"),
         (("--image", "photo.png", "-m", "VIT", "--pair", "x"), 2, "error: --pair needs a text, not --image\n"),

@@ -111,7 +111,7 @@ _ALL = (
         simplified="both texts are one, so that the centre of token i is i", parameters=(_REACH,),
     ),
     Mechanism(
-        "local-p", "keys", "|j − pᵢ| ≤ D, times exp(−(j − pᵢ)² / 2σ²), σ = D/2; pᵢ = n·sigmoid(vᵀ tanh(W qᵢ))",
+        "local-p", "keys", "|j − pᵢ| ≤ D, × exp(−2(j − pᵢ)²/D²), pᵢ = n·σ(vᵀ tanh(W qᵢ))",
         "Luong 2015, local-p", "section 3.2, eq. 9-10", "n·D", parameters=(_REACH,), needs="seeded", crosses=True,
         simplified="as in the paper, rows are not renormalised after the Gaussian",
     ),

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 PAPER = "#ffffff"
 TONES = {"ink": "#1a1a1a", "soft": "#555555", "faint": "#8a8a8a", "paper": PAPER, "mark": "#ff5a36"}
+# Of curves, far apart in brightness and told apart by most colour-blind readers (Okabe and Ito 2008, darkened).
+TONES |= dict(zip((f"curve{i}" for i in range(8)), (
+    "#0072b2", "#c44e00", "#00805c", "#b04a86", "#7a5c00", "#3a3fa3", "#2a9fd6", "#8c1c13",
+), strict=True)) | {"grid": "#e4e4e4"}  # fmt: skip
 HIDDEN = (217, 217, 217)  # a cell where attending was not allowed
 MAPS = tuple(PACKED)
 FAMILY = "DejaVu Sans"

@@ -15,6 +15,7 @@ import numpy as np
 from attnviz.errors import SelectionError
 from attnviz.views.figure import Scale
 from attnviz.views.scale import LOG_SPAN, round_up
+from attnviz.views.tensor import SIGNED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 LONG = 64  # keys beyond which a limit above all weights shows nothing
 _SINK = 0.2  # a column that takes so much of all rows of a head says where the head rests, not what it looks at
+_NOISE = -1e-6  # no weight is negative but by rounding, or because it has a sign
 _MANY = 32  # rows from which on that can be told
 
 
@@ -36,6 +38,8 @@ def limits(
 
     Raises SelectionError if vmax is neither, or if the scale is `row`, whose rows end where they end.
     """
+    if attention.weights.min(initial=0.0) < _NOISE:
+        return _signed(attention, kind, vmax), False
     if kind == "row":
         if vmax is not None:
             raise SelectionError("vmax has no meaning with scale row: each row has a largest weight of its own")
@@ -55,6 +59,14 @@ def limits(
     else:
         raise SelectionError(f"vmax must be a number above 0, or auto; got {vmax!r}")
     return Scale(kind, high / LOG_SPAN if kind == "log" else 0.0, high, cmap), chosen
+
+
+def _signed(attention: Attention, kind: str, vmax: float | str | None) -> Scale:
+    """Weights with signs, as some mechanisms imply: diverging colours, symmetric about 0."""
+    if kind != "linear":
+        raise SelectionError(f"{attention.model or 'this attention'} has negative weights: wanted scale linear; got {kind}")
+    high = vmax if isinstance(vmax, (int, float)) else round_up(float(np.nanmax(np.abs(attention.weights))))
+    return Scale("linear", -float(high), float(high), SIGNED, "weight (signed)")
 
 
 def _end(weights: NDArray[np.float32], special: tuple[bool, ...]) -> float:

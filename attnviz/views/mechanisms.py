@@ -31,7 +31,7 @@ TITLES = {
     "positions": "Positions: how a model knows where tokens are",
 }
 DISTANCE = (
-    "distance: mean over queries of half the summed absolute difference from the model's own attention, which is total "
+    "distance, error: mean over queries of half the summed absolute difference from the model's own attention, which is total "
     "variation where rows sum to 1"
 )
 MARGIN, GAP, BASE, SMALL = 20.0, 15.0, 8.6, 6.6
@@ -42,7 +42,7 @@ _SIGNS = "0123456789.–−+·≥…" + LOST
 
 @dataclass(frozen=True, eq=False)
 class Card:
-    """One mechanism: attention of one layer and one head; needed: what its parameters are, in words."""
+    """One mechanism: its attention in one layer and one head; detail: its numbers in words."""
 
     name: str
     group: str
@@ -51,6 +51,7 @@ class Card:
     distance: float
     attention: Attention
     detail: str = ""
+    exact: bool = True
 
     @property
     def values(self) -> Any:
@@ -124,7 +125,7 @@ def figure(
     groups = [(name, list(members)) for name, members in groupby(cards, key=lambda card: card.group)]
     abreast = min(MOST_ABREAST, max(len(members) for _, members in groups))
     n = max(len(first.queries), len(first.keys))
-    side = max(96.0, min(7.8 * n, 132.0))
+    side = max(106.0, min(7.8 * n, 140.0))
     step, size = _label_size(side / n)
     shown = [face.cut(text, size, 62.0) for text in tokens]
     page = _Page(face, side, abreast, MARGIN + max(face.width(text, size) for text in shown) + 7.0)
@@ -282,7 +283,7 @@ def _card(page: _Page, card: Card, x: float, top: float) -> None:
         line += 1.24 * SMALL
         page.labels.append(Label(text, x, line, SMALL, tone=tone, role="note"))
     cost = f"cost {card.cost}"
-    distance = f"distance {number(round(card.distance, 2))}" if card.distance >= 0.005 else "distance 0"
+    distance = f"{'distance' if card.exact else 'error'} {number(round(card.distance, 2))}"
     size = SMALL * min(1.0, side / (face.width(cost, SMALL) + face.width(distance, SMALL) + 5.0))
     page.labels.append(Label(cost, x, top - 4.0, size, role="note"))
     page.labels.append(Label(distance, x + side, top - 4.0, size, "right", role="note"))
