@@ -31,7 +31,7 @@ def render(template, messages, names):
     class Generation(Extension):
         """`{% generation %}` marks the answer for training; here it is what it encloses."""
 
-        tags = {"generation"}  # noqa: RUF012
+        tags = {"generation"}
 
         def parse(self, parser):
             next(parser.stream)
