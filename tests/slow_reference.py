@@ -1,7 +1,8 @@
 """What a Spec means, worked out token by token and head by head in Python's own floats (64 bits).
 
 Written from the formulas of the papers that the Spec names. Nothing is shared with the engine but the Spec: no array
-library does the arithmetic, there are no tiles and no tricks. Slow, and meant to be read beside engine/spec.py.
+library does the arithmetic (one only carries queries and keys to a `weigh` of the Spec), there are no tiles and no
+tricks. Slow, and meant to be read beside engine/spec.py.
 
 Shapes: n tokens; a vector is a list of floats, Rows a list of vectors, `[head][token]` a list of Rows.
 """
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from slow_embedding import Embedding, Given
 from slow_formulas import (
     ACTIVATIONS,
@@ -163,8 +165,13 @@ class Slow(Embedding):
         allowed = [[self.sees(i, a, b, n) for b in range(n)] for a in range(n)]
         weights: list[Rows] = []
         outputs: list[Rows] = []
+        made = self.weighed(i, q, k, scale)
         for h in range(spec.n_heads):
             kv = h * spec.n_kv_heads // spec.n_heads
+            if made is not None:
+                weights.append(made[h])
+                outputs.append([self.mixed(row, v[kv]) for row in made[h]])
+                continue
             weights.append([])
             for a in range(n):
                 scores = {}
@@ -190,6 +197,16 @@ class Slow(Embedding):
         self.found.weights.append(weights)
         self.found.allowed.append(allowed)
         return self.closing(name + "o", outputs)
+
+    def weighed(self, i: int, q: list[Rows], k: list[Rows], scale: float) -> list[Rows] | None:
+        """Weights that the Spec makes in its own way: a query head with the keys of its group, no softmax after."""
+        spec = self.spec
+        weigh = (spec.weigh[i] if len(spec.weigh) > 1 else spec.weigh[0]) if spec.weigh else None
+        if weigh is None:
+            return None
+        keys = [k[h * spec.n_kv_heads // spec.n_heads] for h in range(spec.n_heads)]
+        weights, _ = weigh(i, np.array(q, np.float32), np.array(keys, np.float32), scale, spec.causal)
+        return weights.tolist()
 
     def mixed(self, weights: Vector, v: Rows) -> Vector:
         return [sum(w * x[c] for w, x in zip(weights, v, strict=True)) for c in range(self.spec.d_head)]

@@ -60,6 +60,13 @@ DEBERTA = Disentangled(span=4, buckets=4, max_relative=23)
 # A text without positions, or with only those that are looked at.
 BY_PLACE = {"bias": None, "absolute": None}
 
+
+def squares(layer: int, q: Any, k: Any, scale: float, causal: bool) -> tuple[Any, None]:
+    """Weights without a softmax: the scaled product of query and key, squared, over its row's sum."""
+    product = np.square(scale * q @ k.swapaxes(-1, -2))
+    return product / product.sum(-1, keepdims=True), None
+
+
 rng = np.random.default_rng(3)
 PIXELS = Given(pixels=rng.standard_normal((2, 7, 9)).astype(np.float32).tolist())
 PATCHES = Patches((2, 3), 2, (6, 9), ("class", "distillation"))
@@ -95,6 +102,7 @@ SPEC: dict[str, tuple[dict[str, Any], dict[str, Any]] | tuple[dict[str, Any], di
     "reach": ({"reach": (3, -1)}, {"reach": (3,)}),
     "global_tokens": ({"global_tokens": True, "reach": (2,)}, {"global_tokens": False}, GLOBAL),
     "blocks": ({"blocks": Blocks(2, 0)}, {"blocks": None}),
+    "weigh": ({"weigh": (None, squares), "n_kv_heads": 2}, {"weigh": ()}),
     "scale": ({"scale": 0.3}, {"scale": 0.35}),
     "scale_by_layer": ({"scale_by_layer": True}, {"scale_by_layer": False}),
     "softcap": ({"softcap": 2.0}, {"softcap": 0.0}),
