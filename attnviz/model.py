@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from attnviz import __version__
 from attnviz.attention import STREAMS, Attention, Tokens
 from attnviz.engine.collect import Collector, Dense, Pooled
-from attnviz.engine.embed import Inputs
 from attnviz.engine.run import Tensors, run
-from attnviz.engine.spec import EncoderDecoder, Patches, Segmental, Spec, Towers
-from attnviz.errors import AttnvizWarning, ConfigError, InputError, SelectionError, one_of
+from attnviz.engine.spec import EncoderDecoder, Spec, Towers
+from attnviz.errors import InputError, SelectionError, one_of
+from attnviz.given import Given, prepare, read
+from attnviz.tensors import Scoped
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from attnviz.checkpoints.base import Checkpoint
     from attnviz.mechanisms import Asked
@@ -139,10 +138,10 @@ class Model:
 
     def tokens(self, text: str | None = None, pair: str | None = None, ids: Sequence[int] | None = None) -> Tokens:
         """How the model splits a text, or what these ids stand for."""
-        return self._read(text, pair, ids, None)[0]
+        return read(self, text, pair, ids, None)[0]
 
     def has(self, stream: str) -> bool:
-        """Whether it can be asked for this stream; beside `streams` that is cross-attention between a text and its pair."""
+        """Whether it can be asked for this stream: one of `streams`, or cross-attention between a text and its pair."""
         return stream in self.streams or (stream == "cross" and self.two_texts)
 
     def with_mechanism(self, asked: str, layer: int | None = None) -> Model:
@@ -296,45 +295,20 @@ class Model:
         global_tokens: Iterable[int] | None = None,
     ) -> Given:
         """An input as the engine takes it, with the labels of both axes. Arguments and errors as for `attend`."""
-        stream = self._stream(stream, target is not None or target_ids is not None)
-        if stream == "cross" and self.two_texts:
-            return self._between(text, pair)
-        arrays = Arrays(*(_array(v) for v in (pixel_values, input_values, input_features)))
-        image = arrays.pixels is not None
-        if self.mechanism is not None and self.mechanism.mechanism.needs == "image" and not image:
-            raise InputError("patches are of an image; none was given", "name one with --image FILE")
-        spec = self.stack(stream, image)
-        keys, source = self._source(text, pair, ids, token_types, arrays)
-        source = replace(source, global_tokens=self._global(global_tokens, len(keys), text is not None and ids is None))
-        inputs = {"encoder" if isinstance(self.spec, EncoderDecoder) else "self": source}
-        queries = keys
-        if stream in ("decoder", "cross"):
-            queries, inputs["decoder"] = self._target(target, target_ids)
-            keys = keys if stream == "cross" else queries
-        patches = self.stack("encoder", image).patches
-        return Given(
-            stream,
-            spec,
-            queries,
-            keys,
-            inputs,
-            image,
-            grid=None if patches is None or source.pixels is None else patches.grid(*source.pixels.shape[1:]),
-            meta={**self.meta, **self._notes(spec, source, len(keys)), "version": __version__},
+        return prepare(
+            self,
+            text,
+            pair,
+            target=target,
+            ids=ids,
+            token_types=token_types,
+            target_ids=target_ids,
+            pixel_values=pixel_values,
+            input_values=input_values,
+            input_features=input_features,
+            stream=stream,
+            global_tokens=global_tokens,
         )
-
-    def _between(self, text: str | None, pair: str | None) -> Given:
-        """A text that attends to its pair: the pair goes through the layers alone, then the text, seeing both."""
-        if text is None or pair is None:
-            raise InputError(
-                "cross-attention is between two texts", 'the second is given with --pair TEXT (pair="...")'
-            )
-        keys, memory = self._source(pair, None, None, None, Arrays())
-        queries, source = self._source(text, None, None, None, Arrays())
-        spec = self.stack("cross")
-        meta = {**self.meta, **self._notes(spec, source, len(keys)), "version": __version__}
-        inputs = {"encoder": memory, "decoder": source}
-        return Given("cross", spec, queries, keys, inputs, image=False, grid=None, meta=meta)
 
     def _check_layer(self, given: Given, layer: int) -> None:
         """A layer that the file lacks is an error before room is made for its maps: a configuration may claim any."""
@@ -368,162 +342,6 @@ class Model:
         half: Progress | None = None if progress is None else lambda share: progress(share / 2)
         memory = run(self.spec.encoder, encoder, read, {}, stream="encoder", whole=True, progress=half)
         run(self.spec.decoder, decoder, given.inputs["decoder"], wanted, stream="decoder", memory=memory, progress=half)
-
-    def _notes(self, spec: Spec, source: Inputs, n: int) -> dict[str, Any]:
-        """What a picture should say about these numbers beside the model."""
-        notes = list(self.meta.get("notes", ()))
-        if spec.blocks is not None and spec.blocks.used(n) and spec.blocks.n_random:
-            notes.append(f"keys of the first block count {1 + spec.blocks.n_random} times, as in the reference")
-        if spec.sinks:
-            notes.append("a learned sink outside the text takes a share of each row")
-        if source.global_tokens:
-            notes.append("global tokens: " + ", ".join(map(str, source.global_tokens)))
-        said: dict[str, Any] = {"notes": notes} if notes else {}
-        return {**said, "sinks": True} if spec.sinks else said
-
-    # From an input to a stack's arrays
-
-    def _stream(self, stream: str | None, has_target: bool) -> str:
-        name = self.mechanism.mechanism.name if self.mechanism is not None else ""
-        if stream is None and name == "cross":
-            return "cross"
-        if self.mechanism is not None and stream == "cross":
-            from attnviz.mechanisms.applied import check_stream
-
-            check_stream(self.mechanism, stream)
-        if stream is None:
-            return "self" if self.streams == ("self",) else "cross" if has_target else "encoder"
-        if not self.has(stream):
-            raise SelectionError(one_of(f"stream of {self.name}", stream, self.streams))
-        return stream
-
-    def _read(
-        self, text: str | None, pair: str | None, ids: ArrayLike | None, token_types: ArrayLike | None
-    ) -> tuple[Tokens, NDArray[np.intp] | None, NDArray[np.intp] | None]:
-        """Tokens, ids and token types of what is read."""
-        if ids is not None:
-            numbers = _id_array("ids", ids)
-            types = None if token_types is None else _id_array("token_types", token_types)
-            if types is not None and len(types) != len(numbers):
-                raise InputError(f"token_types must be as many as ids, {len(numbers)}; got {len(types)}")
-            return self._described(numbers), numbers, types
-        if text is None:
-            raise InputError("nothing to read: neither a text nor ids were given")
-        if self.tokenizer is None:
-            raise InputError(
-                f"{self.name} has no tokenizer, so it cannot read a text",
-                "give token ids instead: --ids 101,2054,102 (ids=[...] in Python)",
-            )
-        encoding = self.tokenizer.encode(text, pair)
-        first = self.stack("encoder")
-        types = np.array(encoding.type_ids, np.intp) if first.n_types or isinstance(first.relative, Segmental) else None
-        return encoding.tokens, np.array(encoding.tokens.ids, np.intp), types
-
-    def _described(self, ids: NDArray[np.intp]) -> Tokens:
-        if self.tokenizer is not None:
-            return self.tokenizer.describe(ids.tolist())
-        return Tokens.plain([str(i) for i in ids], ids.tolist())
-
-    def _source(
-        self,
-        text: str | None,
-        pair: str | None,
-        ids: ArrayLike | None,
-        token_types: ArrayLike | None,
-        arrays: Arrays,
-    ) -> tuple[Tokens, Inputs]:
-        """What the first stack reads, and its labels."""
-        spec = self.stack("encoder", arrays.pixels is not None)
-        if spec.patches is not None:
-            if arrays.pixels is None:
-                raise InputError(f"{self.name} reads images; none was given", "name one with --image FILE")
-            return _patch_labels(spec.patches, arrays.pixels), Inputs(pixels=arrays.pixels)
-        if spec.convolutions is not None:
-            sound = arrays.sound if spec.convolutions.channels == 1 else arrays.features
-            if sound is None:
-                raise InputError(f"{self.name} reads sound; none was given", "name a WAV file with --audio FILE")
-            frames = spec.convolutions.frames(sound.shape[-1])
-            return Tokens.plain([str(i) for i in range(frames)]), Inputs(sound=sound)
-        tokens, numbers, types = self._read(text, pair, ids, token_types)
-        self._check_length(spec, len(tokens))
-        return tokens, Inputs(numbers, types, tokens.text if spec.by_word else ())
-
-    def _target(self, target: str | None, target_ids: ArrayLike | None) -> tuple[Tokens, Inputs]:
-        """What the decoder reads, and its labels."""
-        assert isinstance(self.spec, EncoderDecoder)
-        if target_ids is not None:
-            numbers = _id_array("target_ids", target_ids)
-            tokens = self._described(numbers)
-        elif target is not None:
-            if self.tokenizer is None:
-                raise InputError(f"{self.name} has no tokenizer, so it cannot read a target", "give target_ids instead")
-            tokens = self.tokenizer.encode_target(target, self.spec.start_id).tokens
-            numbers = np.array(tokens.ids, np.intp)
-        else:
-            raise InputError("decoder and cross attention need the decoder's text", "give it with --target TEXT")
-        self._check_length(self.spec.decoder, len(tokens))
-        return tokens, Inputs(numbers)
-
-    def _global(self, asked: Iterable[int] | None, n: int, is_text: bool) -> tuple[int, ...]:
-        """Global tokens, checked, for a model that knows them."""
-        knows = isinstance(self.spec, Spec) and self.spec.global_tokens
-        if asked is None:
-            named = self.mechanism is not None and self.mechanism.mechanism.name == "global"
-            first = self.mechanism["tokens"] if self.mechanism is not None and named else 1
-            return tuple(range(min(first, n))) if knows and is_text else ()
-        found = tuple(sorted({int(i) for i in asked}))
-        if found and not knows:
-            raise InputError(f"{self.name} has no global tokens")
-        if found and not 0 <= found[0] <= found[-1] < n:
-            raise SelectionError(f"global tokens must be from 0 to {n - 1}; got {list(found)}")
-        return found
-
-    def _check_length(self, spec: Spec, n: int) -> None:
-        if n == 0:
-            raise InputError("there are no tokens to attend to")
-        if spec.trained_positions and n > spec.trained_positions:
-            message = f"{n} tokens are more than the {spec.trained_positions} that {self.name} was trained for"
-            warnings.warn(message, AttnvizWarning, stacklevel=4)
-
-
-@dataclass(frozen=True, eq=False)
-class Given:
-    """An input ready to run: which stream, what its stack does, labels of both axes, and what each stack reads."""
-
-    stream: str
-    spec: Spec
-    queries: Tokens
-    keys: Tokens
-    inputs: Mapping[str, Inputs]
-    image: bool
-    grid: tuple[int, int] | None
-    meta: Mapping[str, Any]
-
-
-@dataclass(frozen=True, eq=False)
-class Arrays:
-    """Image and sound as they were given: pixels [channel, row, column], sound [sample], features [mel, frame]."""
-
-    pixels: NDArray[np.float32] | None = None
-    sound: NDArray[np.float32] | None = None
-    features: NDArray[np.float32] | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Scoped:
-    """A stack's tensors among those of a model: every name behind a prefix."""
-
-    tensors: Tensors
-    prefix: str
-
-    def get(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
-        return self.tensors.get(self.prefix + name, shape)
-
-    def rows(self, name: str, ids: Any, shape: tuple[int, ...]) -> NDArray[np.float32]:
-        return self.tensors.rows(self.prefix + name, ids, shape)
-
-    def has(self, name: str) -> bool:
-        return self.tensors.has(self.prefix + name)
 
 
 def _chosen(what: str, wanted: Iterable[int] | int | None, count: int) -> list[int]:
@@ -561,61 +379,3 @@ def _cell(cells: int | None, pool: str, n_query: int, n_key: int) -> int:
     if isinstance(cells, bool) or not isinstance(cells, (int, np.integer)) or cells < 1:
         raise SelectionError(f"cells must be a whole number from 1; got {cells!r}")
     return -(-max(n_query, n_key) // int(cells))
-
-
-def _array(values: ArrayLike | None) -> NDArray[np.float32] | None:
-    """Finite float32 numbers, None for nothing."""
-    if values is None:
-        return None
-    array = np.asarray(values, np.float32)
-    if array.size == 0 or not np.isfinite(array).all():
-        raise InputError("image and sound must hold numbers, and no NaN or infinity among them")
-    return array
-
-
-def _patch_labels(patches: Patches, pixels: NDArray[np.float32]) -> Tokens:
-    """`[class]` and the like in front, then `row,column` of each patch."""
-    if pixels.ndim != 3:
-        raise InputError(f"pixel_values must be [channel, row, column]; got {list(pixels.shape)}")
-    rows, cols = patches.grid(*pixels.shape[1:])
-    front = [f"[{name}]" for name in patches.prefix]
-    plain = Tokens.plain([*front, *(f"{r},{c}" for r in range(rows) for c in range(cols))])
-    return replace(plain, special=(True,) * len(front) + (False,) * (rows * cols))
-
-
-def _id_array(what: str, values: ArrayLike) -> NDArray[np.intp]:
-    """Whole numbers, one axis, none negative."""
-    array = np.asarray(values)
-    if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu":
-        raise InputError(f"{what} must be a list of whole numbers, at least one; got {_described_value(array)}")
-    if int(array.min()) < 0:
-        raise InputError(f"{what} must not be negative; got {int(array.min())}")
-    return array.astype(np.intp)
-
-
-def _described_value(array: NDArray[Any]) -> str:
-    return f"an array of shape {list(array.shape)} and type {array.dtype}" if array.size else "nothing"
-
-
-def tensor_rows(model: Model) -> Iterator[tuple[str, str, tuple[int, ...], str]]:
-    """(stored name, our name, shape, dtype) of every tensor, from headers only."""
-    if model.checkpoint is None:
-        for name, shape in model.tensors.names():  # type: ignore[attr-defined]
-            yield name, name, shape, "F32"
-        return
-    ours = model.tensors.canonical()  # type: ignore[attr-defined]
-    for stored in model.checkpoint.tensors.values():
-        yield stored.name, ours.get(stored.name, ""), stored.shape, stored.dtype
-
-
-def tensor_values(model: Model, name: str) -> NDArray[Any]:
-    """One tensor as it is stored, by its stored name or by ours. Raises ConfigError if there is none."""
-    for stored, ours, shape, _ in tensor_rows(model):
-        if name in (stored, *ours.split(", ")):
-            if model.checkpoint is None:
-                return model.tensors.get(stored, shape)
-            return model.checkpoint.read(stored)
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, [row[0] for row in tensor_rows(model)], n=3, cutoff=0.4)
-    raise ConfigError(f"{model.name} has no tensor {name!r}", f"the nearest: {', '.join(near)}" if near else "")

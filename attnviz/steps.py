@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from attnviz.attention import Tokens
     from attnviz.engine.collect import Tile
-    from attnviz.model import Given, Model, Progress
+    from attnviz.given import Given
+    from attnviz.model import Model, Progress
 
     Array = NDArray[np.float32]
 

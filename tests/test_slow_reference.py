@@ -12,7 +12,7 @@ from slow_reference import Slow
 
 import attnviz
 from attnviz.engine.spec import EncoderDecoder, Towers
-from attnviz.model import Scoped
+from attnviz.tensors import Scoped
 
 REFERENCE = Path(__file__).parent / "reference"
 CASES = sorted(p.name for p in REFERENCE.iterdir() if p.is_dir())

@@ -104,8 +104,8 @@ def sizes(model: Model) -> Iterator[tuple[str, str]]:
 
 def _rows(model: Model, headers: bool, talk: Talk) -> Iterator[TensorRow]:
     """A tensor at a time is read, measured and forgotten; with `headers` none is read."""
-    from attnviz.model import tensor_rows
     from attnviz.render.progress import progress
+    from attnviz.tensors import tensor_rows
     from attnviz.views.tensor import TensorRow
 
     tensors = list(tensor_rows(model))
@@ -126,7 +126,7 @@ def _values(model: Model, stored: str, shape: tuple[int, ...]) -> Any:
 
 def _one(model: Model, name: str, as_json: bool) -> None:
     from attnviz.cli import work
-    from attnviz.model import tensor_rows, tensor_values
+    from attnviz.tensors import tensor_rows, tensor_values
 
     values = tensor_values(model, name)
     if as_json:

@@ -1,0 +1,256 @@
+"""What a model is given: a text, ids, an image or sound, as the arrays that its stacks read and the labels of both axes."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attnviz import __version__
+from attnviz.attention import Tokens
+from attnviz.engine.embed import Inputs
+from attnviz.engine.spec import EncoderDecoder, Patches, Segmental, Spec
+from attnviz.errors import AttnvizWarning, InputError, SelectionError, one_of
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from attnviz.model import Model
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """An input ready to run: which stream, what its stack does, labels of both axes, and what each stack reads."""
+
+    stream: str
+    spec: Spec
+    queries: Tokens
+    keys: Tokens
+    inputs: Mapping[str, Inputs]
+    image: bool
+    grid: tuple[int, int] | None
+    meta: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Arrays:
+    """Image and sound as they were given: pixels [channel, row, column], sound [sample], features [mel, frame]."""
+
+    pixels: NDArray[np.float32] | None = None
+    sound: NDArray[np.float32] | None = None
+    features: NDArray[np.float32] | None = None
+
+
+def prepare(
+    model: Model,
+    text: str | None = None,
+    pair: str | None = None,
+    *,
+    target: str | None = None,
+    ids: ArrayLike | None = None,
+    token_types: ArrayLike | None = None,
+    target_ids: ArrayLike | None = None,
+    pixel_values: ArrayLike | None = None,
+    input_values: ArrayLike | None = None,
+    input_features: ArrayLike | None = None,
+    stream: str | None = None,
+    global_tokens: Iterable[int] | None = None,
+) -> Given:
+    """An input as the engine takes it. Arguments and errors as for `Model.attend`."""
+    stream = _stream(model, stream, target is not None or target_ids is not None)
+    if stream == "cross" and model.two_texts:
+        return _between(model, text, pair)
+    arrays = Arrays(*(_array(v) for v in (pixel_values, input_values, input_features)))
+    image = arrays.pixels is not None
+    if model.mechanism is not None and model.mechanism.mechanism.needs == "image" and not image:
+        raise InputError("patches are of an image; none was given", "name one with --image FILE")
+    spec = model.stack(stream, image)
+    keys, source = _source(model, text, pair, ids, token_types, arrays)
+    source = replace(source, global_tokens=_global(model, global_tokens, len(keys), text is not None and ids is None))
+    inputs = {"encoder" if isinstance(model.spec, EncoderDecoder) else "self": source}
+    queries = keys
+    if stream in ("decoder", "cross"):
+        queries, inputs["decoder"] = _target(model, target, target_ids)
+        keys = keys if stream == "cross" else queries
+    patches = model.stack("encoder", image).patches
+    return Given(
+        stream,
+        spec,
+        queries,
+        keys,
+        inputs,
+        image,
+        grid=None if patches is None or source.pixels is None else patches.grid(*source.pixels.shape[1:]),
+        meta={**model.meta, **_notes(model, spec, source, len(keys)), "version": __version__},
+    )
+
+
+def _between(model: Model, text: str | None, pair: str | None) -> Given:
+    """A text that attends to its pair: the pair goes through the layers alone, then the text, seeing both."""
+    if text is None or pair is None:
+        raise InputError("cross-attention is between two texts", 'the second is given with --pair TEXT (pair="...")')
+    keys, memory = _source(model, pair, None, None, None, Arrays())
+    queries, source = _source(model, text, None, None, None, Arrays())
+    spec = model.stack("cross")
+    meta = {**model.meta, **_notes(model, spec, source, len(keys)), "version": __version__}
+    inputs = {"encoder": memory, "decoder": source}
+    return Given("cross", spec, queries, keys, inputs, image=False, grid=None, meta=meta)
+
+
+def _notes(model: Model, spec: Spec, source: Inputs, n: int) -> dict[str, Any]:
+    """What a picture should say about these numbers beside the model."""
+    notes = list(model.meta.get("notes", ()))
+    if spec.blocks is not None and spec.blocks.used(n) and spec.blocks.n_random:
+        notes.append(f"keys of the first block count {1 + spec.blocks.n_random} times, as in the reference")
+    if spec.sinks:
+        notes.append("a learned sink outside the text takes a share of each row")
+    if source.global_tokens:
+        notes.append("global tokens: " + ", ".join(map(str, source.global_tokens)))
+    said: dict[str, Any] = {"notes": notes} if notes else {}
+    return {**said, "sinks": True} if spec.sinks else said
+
+
+def _stream(model: Model, stream: str | None, has_target: bool) -> str:
+    name = model.mechanism.mechanism.name if model.mechanism is not None else ""
+    if stream is None and name == "cross":
+        return "cross"
+    if model.mechanism is not None and stream == "cross":
+        from attnviz.mechanisms.applied import check_stream
+
+        check_stream(model.mechanism, stream)
+    if stream is None:
+        return "self" if model.streams == ("self",) else "cross" if has_target else "encoder"
+    if not model.has(stream):
+        raise SelectionError(one_of(f"stream of {model.name}", stream, model.streams))
+    return stream
+
+
+def read(
+    model: Model, text: str | None, pair: str | None, ids: ArrayLike | None, token_types: ArrayLike | None
+) -> tuple[Tokens, NDArray[np.intp] | None, NDArray[np.intp] | None]:
+    """Tokens, ids and token types of what is read."""
+    if ids is not None:
+        numbers = _id_array("ids", ids)
+        types = None if token_types is None else _id_array("token_types", token_types)
+        if types is not None and len(types) != len(numbers):
+            raise InputError(f"token_types must be as many as ids, {len(numbers)}; got {len(types)}")
+        return _described(model, numbers), numbers, types
+    if text is None:
+        raise InputError("nothing to read: neither a text nor ids were given")
+    if model.tokenizer is None:
+        raise InputError(
+            f"{model.name} has no tokenizer, so it cannot read a text",
+            "give token ids instead: --ids 101,2054,102 (ids=[...] in Python)",
+        )
+    encoding = model.tokenizer.encode(text, pair)
+    first = model.stack("encoder")
+    types = np.array(encoding.type_ids, np.intp) if first.n_types or isinstance(first.relative, Segmental) else None
+    return encoding.tokens, np.array(encoding.tokens.ids, np.intp), types
+
+
+def _described(model: Model, ids: NDArray[np.intp]) -> Tokens:
+    if model.tokenizer is not None:
+        return model.tokenizer.describe(ids.tolist())
+    return Tokens.plain([str(i) for i in ids], ids.tolist())
+
+
+def _source(
+    model: Model,
+    text: str | None,
+    pair: str | None,
+    ids: ArrayLike | None,
+    token_types: ArrayLike | None,
+    arrays: Arrays,
+) -> tuple[Tokens, Inputs]:
+    """What the first stack reads, and its labels."""
+    spec = model.stack("encoder", arrays.pixels is not None)
+    if spec.patches is not None:
+        if arrays.pixels is None:
+            raise InputError(f"{model.name} reads images; none was given", "name one with --image FILE")
+        return _patch_labels(spec.patches, arrays.pixels), Inputs(pixels=arrays.pixels)
+    if spec.convolutions is not None:
+        sound = arrays.sound if spec.convolutions.channels == 1 else arrays.features
+        if sound is None:
+            raise InputError(f"{model.name} reads sound; none was given", "name a WAV file with --audio FILE")
+        frames = spec.convolutions.frames(sound.shape[-1])
+        return Tokens.plain([str(i) for i in range(frames)]), Inputs(sound=sound)
+    tokens, numbers, types = read(model, text, pair, ids, token_types)
+    _check_length(model, spec, len(tokens))
+    return tokens, Inputs(numbers, types, tokens.text if spec.by_word else ())
+
+
+def _target(model: Model, target: str | None, target_ids: ArrayLike | None) -> tuple[Tokens, Inputs]:
+    """What the decoder reads, and its labels."""
+    assert isinstance(model.spec, EncoderDecoder)
+    if target_ids is not None:
+        numbers = _id_array("target_ids", target_ids)
+        tokens = _described(model, numbers)
+    elif target is not None:
+        if model.tokenizer is None:
+            raise InputError(f"{model.name} has no tokenizer, so it cannot read a target", "give target_ids instead")
+        tokens = model.tokenizer.encode_target(target, model.spec.start_id).tokens
+        numbers = np.array(tokens.ids, np.intp)
+    else:
+        raise InputError("decoder and cross attention need the decoder's text", "give it with --target TEXT")
+    _check_length(model, model.spec.decoder, len(tokens))
+    return tokens, Inputs(numbers)
+
+
+def _global(model: Model, asked: Iterable[int] | None, n: int, is_text: bool) -> tuple[int, ...]:
+    """Global tokens, checked, for a model that knows them."""
+    knows = isinstance(model.spec, Spec) and model.spec.global_tokens
+    if asked is None:
+        named = model.mechanism is not None and model.mechanism.mechanism.name == "global"
+        first = model.mechanism["tokens"] if model.mechanism is not None and named else 1
+        return tuple(range(min(first, n))) if knows and is_text else ()
+    found = tuple(sorted({int(i) for i in asked}))
+    if found and not knows:
+        raise InputError(f"{model.name} has no global tokens")
+    if found and not 0 <= found[0] <= found[-1] < n:
+        raise SelectionError(f"global tokens must be from 0 to {n - 1}; got {list(found)}")
+    return found
+
+
+def _check_length(model: Model, spec: Spec, n: int) -> None:
+    if n == 0:
+        raise InputError("there are no tokens to attend to")
+    if spec.trained_positions and n > spec.trained_positions:
+        message = f"{n} tokens are more than the {spec.trained_positions} that {model.name} was trained for"
+        warnings.warn(message, AttnvizWarning, stacklevel=6)
+
+
+def _array(values: ArrayLike | None) -> NDArray[np.float32] | None:
+    """Finite float32 numbers, None for nothing."""
+    if values is None:
+        return None
+    array = np.asarray(values, np.float32)
+    if array.size == 0 or not np.isfinite(array).all():
+        raise InputError("image and sound must hold numbers, and no NaN or infinity among them")
+    return array
+
+
+def _patch_labels(patches: Patches, pixels: NDArray[np.float32]) -> Tokens:
+    """`[class]` and the like in front, then `row,column` of each patch."""
+    if pixels.ndim != 3:
+        raise InputError(f"pixel_values must be [channel, row, column]; got {list(pixels.shape)}")
+    rows, cols = patches.grid(*pixels.shape[1:])
+    front = [f"[{name}]" for name in patches.prefix]
+    plain = Tokens.plain([*front, *(f"{r},{c}" for r in range(rows) for c in range(cols))])
+    return replace(plain, special=(True,) * len(front) + (False,) * (rows * cols))
+
+
+def _id_array(what: str, values: ArrayLike) -> NDArray[np.intp]:
+    """Whole numbers, one axis, none negative."""
+    array = np.asarray(values)
+    if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu":
+        raise InputError(f"{what} must be a list of whole numbers, at least one; got {_described_value(array)}")
+    if int(array.min()) < 0:
+        raise InputError(f"{what} must not be negative; got {int(array.min())}")
+    return array.astype(np.intp)
+
+
+def _described_value(array: NDArray[Any]) -> str:
+    return f"an array of shape {list(array.shape)} and type {array.dtype}" if array.size else "nothing"
