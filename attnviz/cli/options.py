@@ -6,6 +6,7 @@ A group checks its own values when it is made: what is wrong on its face ends wi
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -140,8 +141,8 @@ class Saved:
 
 
 @dataclass(frozen=True)
-class Source:
-    """Which model."""
+class Unchanged:
+    """Which model, with the attention that it has."""
 
     model: Annotated[
         str,
@@ -181,6 +182,37 @@ class Source:
         list[str] | None,
         _option(_MODEL, "--ignore-key", metavar="KEY", help="Go on although this config key is unknown. Repeatable."),
     ] = None
+
+
+MECHANISM = _option(
+    _MODEL,
+    "--mechanism",
+    metavar="NAME[:N]",
+    help="Another kind of attention, of those that `attnviz mechanisms` lists: additive, window:3, lsh:8,rounds=2.",
+)
+
+
+@dataclass(frozen=True)
+class Source(Unchanged):
+    """Which model, and what stands in place of its attention."""
+
+    mechanism: Annotated[str | None, MECHANISM] = None
+
+    def __post_init__(self) -> None:
+        if self.mechanism is not None:
+            known_mechanisms([self.mechanism])
+
+
+def known_mechanisms(asked: Sequence[str], groups: Sequence[str] = ()) -> None:
+    """UsageError for what is no mechanism, or has numbers that it cannot have; `groups` may be named too."""
+    from attnviz.mechanisms import parse
+
+    for name in asked:
+        try:
+            if name not in groups:
+                parse(name)
+        except AttnvizError as error:
+            usage(f"--mechanism {name}: {error}", error.hint or "attnviz mechanisms lists them, with their numbers")
 
 
 @dataclass(frozen=True)

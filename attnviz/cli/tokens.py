@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from attnviz.cli.expand import command
-from attnviz.cli.options import Input, Joined, Json, Source, Talk
+from attnviz.cli.options import Input, Joined, Json, Talk, Unchanged
 
 
 @command
-def run(*, given: Input, source: Source, joined: Joined, output: Json, talk: Talk) -> None:
+def run(*, given: Input, source: Unchanged, joined: Joined, output: Json, talk: Talk) -> None:
     """Show how the text is split: index, token, id, characters.
 
     The indices are those that --query, --mark and --tokens take, with the same --words and --no-special.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 from attnviz.cli.expand import Line
-from attnviz.cli.options import Input, Joined, Output, Saved, Selection, Source, Talk, usage
-from attnviz.errors import InputError, OutputError
+from attnviz.cli.options import Input, Joined, Output, Saved, Selection, Source, Talk, Unchanged, usage
+from attnviz.errors import AttnvizWarning, InputError, OutputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from attnviz.model import Given, Model
 
 
-def load(source: Source, talk: Talk) -> Model:
-    """The model that the options name."""
+def load(source: Unchanged, talk: Talk) -> Model:
+    """The model that the options name, with another kind of attention if they do."""
     import attnviz
 
     start = time.perf_counter()
@@ -36,6 +37,7 @@ def load(source: Source, talk: Talk) -> Model:
         quiet=talk.quiet,
         adapter=source.adapter,
         ignore_keys=tuple(source.ignore_key or ()),
+        mechanism=source.mechanism if isinstance(source, Source) else None,
     )
     talk.detail(f"{model.name}: {_sizes(model)}, opened in {time.perf_counter() - start:.2f} s")
     return model
@@ -247,7 +249,10 @@ def _arrays(given: Input, model: Model, source: Source) -> tuple[dict[str, Any],
             raise InputError(f"{model.name} does not read images")
         from attnviz.inputs.images import read_image
 
-        picture = read_image(given.image, model.config, model.folder, ignore)
+        with warnings.catch_warnings():
+            if model.meta.get("random"):  # nobody trained it, so that no other way to read an image is missed
+                warnings.simplefilter("ignore", AttnvizWarning)
+            picture = read_image(given.image, model.config, model.folder, ignore)
         return {"pixel_values": picture.pixel_values}, picture.shown
     if given.audio is not None:
         if model.stack("encoder").convolutions is None:
@@ -262,13 +267,15 @@ def _arrays(given: Input, model: Model, source: Source) -> tuple[dict[str, Any],
 
 
 def _known_stream(model: Model, stream: str) -> str:
-    if stream not in model.streams:
+    if not model.has(stream):
         raise InputError(f"{model.name} has no {stream} attention; it has {', '.join(model.streams)}")
     return stream
 
 
 def _stream(model: Model, given: Input) -> str:
     """What the input suggests: a model with one stack has one stream; a target asks for cross-attention."""
+    if model.mechanism is not None and model.mechanism.mechanism.name == "cross":
+        return "cross"
     if len(model.streams) == 1:
         return model.streams[0]
     return "cross" if given.target is not None else "encoder"
@@ -282,6 +289,8 @@ def _from_file(given: Input, saved: Saved, source: Source, chosen: Selection, ta
 
     if given.given():
         usage(f"--from and {given.given()[0]}: wanted one of them")
+    if source.mechanism is not None:
+        usage("--from and --mechanism exclude each other: what is in a file has been computed")
     assert saved.saved is not None
     found, notes = any_attention(saved.saved, key=saved.key, labels=saved.labels, key_labels=saved.key_labels)
     for note in notes:

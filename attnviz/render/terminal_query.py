@@ -101,7 +101,7 @@ def _entries(panel: MapPanel, query: int, ranked: bool) -> list[_Entry]:
             zip(panel.col_labels, panel.values[query].tolist(), hidden, strict=True)
         )
     ]
-    return sorted(found, key=lambda e: (e.hidden, -e.value, e.key)) if ranked else found
+    return sorted(found, key=lambda e: (e.hidden, -abs(e.value), e.key)) if ranked else found
 
 
 def _print_plain(figure: Figure, query: int, screen: Screen, decimals: int, ranked: bool, top: int | None) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from attnviz.attention import Attention
 
-_SIGNS = "0123456789.–·≥…" + LOST  # characters of numbers and of shortened text
+_SIGNS = "0123456789.–−·≥…" + LOST  # characters of numbers and of shortened text
 _PRINTED = 4000  # numbers in cells, over all panels: more are texture, and take seconds
 
 
@@ -319,15 +319,15 @@ def _numbers(
     sizes = placed.sizes
     if decimals == 0 or placed.sizes.cell_width < 6:
         return [], 0.0, 0.0
-    widest = face.width("." + "0" * decimals, 1.0)
+    widest = face.width("−." + "0" * decimals if scale.low < 0 else "." + "0" * decimals, 1.0)
     size = min(0.74 * sizes.cell_width / widest, 0.55 * sizes.cell_height, 0.9 * sizes.base)
     least = max(10.0**-decimals, round_up(0.045 * scale.high))
-    count = sum(int((values >= least).sum()) for values in maps.values)
+    count = sum(int((abs(values) >= least).sum()) for values in maps.values)
     if size < 1.1 * SMALLEST or count > _PRINTED:
         return [], 0.0, 0.0
-    left_out = any(bool(((values < least) & (values > 0)).any()) for values in maps.values)
+    left_out = any(bool(((abs(values) < least) & (values != 0)).any()) for values in maps.values)
     printed = [
-        tuple(tuple(_short(value, decimals) if value >= least else "" for value in row) for row in values.tolist())
+        tuple(tuple(_short(value, decimals) if abs(value) >= least else "" for value in row) for row in values.tolist())
         for values in maps.values
     ]
     return printed, size, least if left_out else 0.0
@@ -335,5 +335,5 @@ def _numbers(
 
 def _short(value: float, decimals: int) -> str:
     """.64 for 0.64; 1 for 1.00: a cell has no room for what everyone knows."""
-    text = f"{value:.{decimals}f}"
-    return "1" if text == f"{1:.{decimals}f}" else text.removeprefix("0")
+    text, sign = f"{abs(value):.{decimals}f}", "−" if value < 0 else ""
+    return sign + ("1" if text == f"{1:.{decimals}f}" else text.removeprefix("0"))

@@ -64,7 +64,9 @@ def limits(
 def _signed(attention: Attention, kind: str, vmax: float | str | None) -> Scale:
     """Weights with signs, as some mechanisms imply: diverging colours, symmetric about 0."""
     if kind != "linear":
-        raise SelectionError(f"{attention.model or 'this attention'} has negative weights: wanted scale linear; got {kind}")
+        raise SelectionError(
+            f"{attention.model or 'this attention'} has negative weights: wanted scale linear; got {kind}"
+        )
     high = vmax if isinstance(vmax, (int, float)) else round_up(float(np.nanmax(np.abs(attention.weights))))
     return Scale("linear", -float(high), float(high), SIGNED, "weight (signed)")
 

@@ -32,6 +32,7 @@ class _Views:
     """
 
     values: list[NDArray[np.float32]]
+    hidden: list[NDArray[np.bool_] | None]
     headings: list[str]
     places: list[tuple[int | None, int | None]]
     layers: tuple[str, ...]
@@ -114,7 +115,7 @@ def overlay(
         MapPanel(
             title=views.headings[i],
             values=values[i],
-            hidden=None,
+            hidden=views.hidden[i],
             row_labels=tuple(map(str, range(rows))),
             col_labels=tuple(map(str, range(cols))),
             box=placed.boxes[i + with_picture],
@@ -182,9 +183,12 @@ def _views(attention: Attention, query: int, rows: int, cols: int) -> _Views:
     first = n_key - rows * cols
     layers = attention.layers if n_layers == len(attention.layers) else (None,) * n_layers
     heads = attention.heads if n_heads == len(attention.heads) else (None,) * n_heads
+    hidden: list[NDArray[np.bool_] | None] = []
     values, headings, places = [], [], []
     for i, layer in enumerate(layers):
+        mask = None if attention.mask is None else attention.mask[min(i, len(attention.mask) - 1), query, first:]
         for j, head in enumerate(heads):
+            hidden.append(None if mask is None or mask.all() else ~mask.reshape(rows, cols))
             values.append(attention.weights[i, j, query, first:].reshape(rows, cols))
             named = f"layer {layer}" if n_layers > 1 and n_heads == 1 else f"head {head}"
             headings.append("mean" if head is None and n_heads == 1 and n_layers == 1 else named)
@@ -192,6 +196,7 @@ def _views(attention: Attention, query: int, rows: int, cols: int) -> _Views:
     rest = attention.weights[:, :, query, :first].sum(-1)
     return _Views(
         values,
+        hidden,
         headings,
         places,
         tuple(f"layer {layer}" for layer in layers) if n_layers > 1 and n_heads > 1 else (),
@@ -236,6 +241,8 @@ def _notes(attention: Attention, scale: Scale, kind: str, views: _Views, picture
         share = low if low == high else f"{low}–{high}"
         said.append(f"{share} of the row goes to {', '.join(views.others)}, which {_has(len(views.others))} no patch")
     said.append(f"the picture as the model sees it, {picture.shape[1]} x {picture.shape[0]} pixels")
+    if any(grey is not None for grey in views.hidden):
+        said.append("grey: not allowed")
     if scale.kind == "sqrt":
         said.append("colour grows with the square root of the weight")
     elif scale.kind == "log":

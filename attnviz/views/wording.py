@@ -135,7 +135,7 @@ def notes(
     if over:
         said.append(over)
     if least:
-        said.append(f"numbers below {number(least)} left out")
+        said.append(f"numbers {'nearer to 0 than' if scale.low < 0 else 'below'} {number(least)} left out")
     return [*map(one_line, said), *from_model(attention)]
 
 
@@ -200,6 +200,6 @@ def hidden_reason(attention: Attention) -> str:
 def caption(title_: str, subtitle_: str, scale: Scale, remarks: Sequence[str]) -> str:
     """All of it in one line, for a picture that carries no words."""
     top = "its largest weight" if scale.kind == "row" else number(scale.high)
-    colour = f"Colour: {scale.label}, {scale.kind} from {number(scale.low if scale.kind == 'log' else 0)} to {top}"
+    colour = f"Colour: {scale.label}, {scale.kind} from {number(scale.low)} to {top}"
     parts = [title_, subtitle_[:1].upper() + subtitle_[1:], f"{colour} ({scale.cmap})", *remarks]
     return one_line(". ".join(part.rstrip(".") for part in parts if part) + ".")
