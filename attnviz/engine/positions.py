@@ -271,12 +271,13 @@ def segmental_table(rule: Segmental, n_query: int, n_key: int, d_model: int) -> 
 
 
 def disentangled_places(rule: Disentangled, n_query: int, n_key: int) -> Ints:
-    """The row of the relative embeddings that each distance reads. Source: He 2021, eq. 3; DeBERTa v2's log buckets."""
+    """The row of the relative embeddings that each distance reads. Source: He 2021, eq. 3; log buckets as its authors'
+    code has them."""
     back = -np.arange(-(n_query - 1), n_key)
     if rule.buckets > 0:
         middle = rule.buckets // 2
         far = np.where(np.abs(back) < middle, middle - 1, np.abs(back)).astype(np.float32)
-        ratio = np.log(far / np.float32(middle)) / np.float32(math.log((rule.max_relative - 1) / middle))
+        ratio = np.log(far / np.float32(middle)) / np.log(np.float32((rule.max_relative - 1) / middle))
         log_place = np.ceil(ratio * (middle - 1)) + middle
         back = np.where(far <= middle, back, log_place * np.sign(back)).astype(np.intp)
     return np.clip(back + rule.span, 0, 2 * rule.span - 1)
