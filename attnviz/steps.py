@@ -131,8 +131,7 @@ class _Watch:
         q = self.vectors.setdefault("q_used", np.zeros((n_query, d_head), np.float32))
         k = self.vectors.setdefault("k_used", np.zeros((n_key, d_head), np.float32))
         q[tile.rows.start : tile.rows.stop] = tile.q[at]
-        # A tile of some heads holds only their own keys and values, or those of the whole group.
-        k[tile.cols.start : tile.cols.stop] = tile.k[self._kv_place(tile)]
+        k[tile.cols.start : tile.cols.stop] = tile.k[0]  # the only ones: a tile is cut to what is wanted
         mine = range(max(tile.rows.start, self.rows.start), min(tile.rows.stop, self.rows.stop))
         if not len(mine):
             return
@@ -151,11 +150,6 @@ class _Watch:
             kept[here, cols] = scores[at, there]
         if self.query in mine and tile.outputs is not None:
             self.output = tile.outputs[at, self.query - tile.rows.start].copy()
-
-    def _kv_place(self, tile: Tile) -> int:
-        """Where this head's keys stand among a tile's: one that was cut to some heads still has those of all."""
-        assert tile.k is not None
-        return self.kv_head if len(tile.k) > self.kv_head else 0
 
 
 def _assembled(model: Model, given: Given, watch: _Watch) -> Steps:

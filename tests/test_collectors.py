@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -166,6 +167,18 @@ def test_statistics_of_a_text(found, every) -> None:
     check_statistics(statistics, found, special)
 
 
+@pytest.mark.parametrize(("first", "last"), [(i, j) for i in range(6) for j in range(i + 1, 7)])
+def test_heads_of_a_part_find_their_own_keys(first, last) -> None:
+    """Six heads share three keys, two to each; any run of them does so after the cut."""
+    keys = np.arange(3.0)[:, None, None] * np.ones((3, 5, 2))
+    weights = np.zeros((6, 3, 5), np.float32)
+    part = Tile("self", 0, range(6), range(3), range(5), weights, None, k=keys, v=-keys).part(slice(first, last))
+    group = len(part.heads) // len(part.k)
+    assert len(part.heads) == group * len(part.k) == group * len(part.v)
+    assert [part.k[i // group, 0, 0] for i in range(len(part.heads))] == [head // 2 for head in range(first, last)]
+    np.testing.assert_array_equal(part.v, -part.k)
+
+
 def test_statistics_of_texts_count_by_their_rows() -> None:
     """Of five rows three look at themselves; of the three that have a token before them, two look there."""
     parts = []
@@ -185,6 +198,18 @@ def test_statistics_of_texts_count_by_their_rows() -> None:
     assert got["first"] == pytest.approx(3 / 5)
     assert got["distance"] == pytest.approx(2 / 5)
     assert got["entropy"] == 0 and got["span"] == got["confidence"] == 1
+
+
+def test_statistics_of_one_token() -> None:
+    """There is no token before it or after it: 0, and no warning about a division."""
+    statistics = Statistics(1, 1, np.zeros(1, bool))
+    one = range(1)
+    deliver(statistics, Map(np.ones((1, 1, 1, 1), np.float32), np.ones((1, 1, 1), bool), [(0, one, one, one)]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        got = {name: value[0, 0] for name, value in statistics.result().items()}
+    assert got["previous"] == got["next"] == 0
+    assert got["self"] == got["confidence"] == got["span"] == 1
 
 
 def check_statistics(statistics: Statistics, found: Map, special: Any) -> None:
@@ -211,7 +236,7 @@ def check_statistics(statistics: Statistics, found: Map, special: Any) -> None:
 
 
 def test_a_part_of_a_tile_is_cut_by_head() -> None:
-    """What has a row a head is cut; what heads share is not; a mask for all heads stays as it is."""
+    """What has a row a head is cut, and so are keys and values; a mask for all heads stays as it is."""
     rng = np.random.default_rng(0)
     per_head = [rng.standard_normal((4, 3, 5)) for _ in range(4)]
     shared = [rng.standard_normal((1, 5, 2)) for _ in range(2)]
@@ -225,7 +250,8 @@ def test_a_part_of_a_tile_is_cut_by_head() -> None:
         assert (part.rows, part.cols) == (range(2, 5), range(1, 6))
         for got, whole in zip((part.weights, part.scores, part.q, part.outputs), per_head, strict=True):
             np.testing.assert_array_equal(got, whole[1:3])
-        assert part.k is k and part.v is v
+        np.testing.assert_array_equal(part.k, k)  # of one group, shared by all four heads
+        np.testing.assert_array_equal(part.v, v)
         np.testing.assert_array_equal(part.allowed, cut)
     bare = Tile("self", 0, range(0, 4), range(2, 5), range(1, 6), weights, None).part(slice(0, 2))
     assert bare.scores is bare.q is bare.k is bare.v is bare.outputs is None

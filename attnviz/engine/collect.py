@@ -44,13 +44,16 @@ class Tile:
     stages: Mapping[str, NDArray[np.float32]] | None = None
 
     def part(self, at: slice) -> Tile:
-        """The tile of some of its heads (positions within the tile)."""
+        """The tile of some of its heads (positions within the tile), with the keys and values that these use."""
         allowed = self.allowed
         if allowed is not None and allowed.ndim == 3 and allowed.shape[0] > 1:
             allowed = allowed[at]
 
         def cut(values: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
             return None if values is None else values[at]
+
+        def cut_shared(values: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
+            return None if values is None else values[_shared(len(self.heads) // len(values), at)]
 
         return Tile(
             self.stream,
@@ -62,8 +65,8 @@ class Tile:
             allowed,
             cut(self.scores),
             cut(self.q),
-            self.k,
-            self.v,
+            cut_shared(self.k),
+            cut_shared(self.v),
             cut(self.outputs),
             None if self.stages is None else {name: scores[at] for name, scores in self.stages.items()},
         )
@@ -252,14 +255,19 @@ class Statistics:
         self.rows += other.rows
 
     def result(self) -> dict[str, NDArray[np.float64]]:
-        """Each number as [layer, head]: means over rows; distance is sum A |i - j| / sum A over the head."""
+        """Each number as [layer, head]: means over rows; distance is sum A |i - j| / sum A over the head.
+
+        0 where no row counts: previous and next in texts of one token.
+        """
         sums = dict(zip(self.NAMES, self.sums, strict=True))
         mass = sums.pop("mass")
-        per_row = {"previous": self.rows[1], "next": self.rows[2], "distance": mass}
-        return {
-            name: np.divide(total, per_row.get(name, self.rows[0]), out=np.zeros_like(total), where=mass > 0)
-            for name, total in sums.items()
-        }
+        over = {"previous": self.rows[1], "next": self.rows[2], "distance": mass}
+
+        def mean(name: str, total: NDArray[np.float64]) -> NDArray[np.float64]:
+            count = over.get(name, self.rows[0])
+            return np.divide(total, count, out=np.zeros_like(total), where=(mass > 0) & (count > 0))
+
+        return {name: mean(name, total) for name, total in sums.items()}
 
 
 class Links:
@@ -299,6 +307,17 @@ class Links:
     def result(self) -> list[list[tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]]]:
         """For each layer and head (weights, queries, keys), strongest first."""
         return self._best
+
+
+def _shared(group: int, heads: slice) -> slice | list[int]:
+    """The key-value heads of a run of heads, `group` heads to each.
+
+    A run of whole groups or within one keeps as many heads to each; another gets one each.
+    """
+    first, last = heads.start // group, (heads.stop - 1) // group
+    if first == last or (heads.start % group == 0 and heads.stop % group == 0):
+        return slice(first, last + 1)
+    return [head // group for head in range(heads.start, heads.stop)]
 
 
 def _for_all_heads(allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:
