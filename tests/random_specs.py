@@ -254,7 +254,7 @@ def text_cases(draw: Any) -> Case:
 def sparse_cases(draw: Any) -> Case:
     """Global tokens beside windows, and blocks of long texts: they go with plain scores."""
     is_global = draw(st.booleans())
-    own = draw(sizes(whole_heads=is_global))
+    own = draw(sizes())
     spec = own | {"vocab": VOCAB, "absolute": draw(st.none() | learned())} | draw(blocks(own["n_layers"]))
     spec |= {f"{part}_bias": draw(st.booleans()) for part in "qkvo"}
     spec["scale"] = draw(st.sampled_from([0.0, 0.4]))

@@ -17,13 +17,13 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from random_specs import image_cases, pairs, sound_cases, sparse_cases, text_cases
 from slow_formulas import ACTIVATIONS
-from slow_reference import Found, Slow
+from slow_reference import Found, Given, Slow
 from wide_tensors import Behind, Case, Keep, Nudged, WideTensors
 
 from attnviz.engine import attention, ops
 from attnviz.engine import run as run_module
 from attnviz.engine.run import run
-from attnviz.engine.spec import EncoderDecoder
+from attnviz.engine.spec import EncoderDecoder, Spec
 from attnviz.model import Model
 
 TOLERANCE = 2e-5
@@ -99,6 +99,11 @@ def test_text(case, tile, heads) -> None:
 @given(sparse_cases(), tiles, head_sets)
 def test_global_tokens_and_blocks(case, tile, heads) -> None:
     check(case, tile, heads)
+
+
+def test_global_tokens_of_grouped_heads() -> None:
+    spec = Spec(n_layers=2, n_heads=6, n_kv_heads=2, d_model=24, d_mlp=8, vocab=9, reach=(1,), global_tokens=True)
+    check(Case(spec, Given(ids=[3, 1, 4, 1, 5, 2, 6], global_tokens=(0, 4)), 0), 40, frozenset({1, 2, 5}))
 
 
 @settings(slow_enough, max_examples=60)

@@ -145,7 +145,7 @@ class Layer:
     sinks: Array | None = None  # [n_heads]
     bias: DistanceBias | None = None
     relative: Callable[[range], RelativeScores] | None = None  # for a range of heads
-    everywhere: Heads | None = None  # q [head, global token, d_head], k and v [head, key, d_head] of mask.everywhere
+    everywhere: Heads | None = None  # q [head, global token, d_head], k and v [kv head, key, d_head] of mask.everywhere
     first_block_times: int = 1  # how often the keys of the first block count in rows of inner blocks
     weigh: Weigh | None = None  # makes the weights, in place of scores, mask and softmax
 
@@ -294,8 +294,10 @@ def _global_row_(
     """A global token's row, from projections of its own over all keys. Source: Beltagy 2020, section 3.1."""
     heads = layer.everywhere
     assert heads is not None
-    at = slice(part.start, part.stop)
-    raw = np.einsum("hd,hkd->hk", heads.q[at, place], heads.k[at])
+    group = heads.q.shape[0] // heads.k.shape[0]
+    kv = slice(part.start // group, part.stop // group)
+    q = heads.q[part.start : part.stop, place, None]
+    raw = (_grouped(q, group) @ heads.k[kv].swapaxes(-1, -2)).reshape(len(part), -1)
     scores = raw * np.float32(layer.scale)
     if kept is not None:
         kept[:, row] = scores
@@ -303,7 +305,7 @@ def _global_row_(
         stage[:, row] = raw if name == "raw" else scores
     weights[:, row] = softmax_(scores)
     if made is not None and heads.v is not None:
-        made[:, row] = np.einsum("hk,hkd->hd", weights[:, row], heads.v[at])
+        made[:, row] = (_grouped(weights[:, row, None], group) @ heads.v[kv]).reshape(len(part), -1)
 
 
 def _count_first_block_(layer: Layer, scores: Array, rows: range, cols: range) -> None:
