@@ -117,7 +117,7 @@ def _stream(model: Model, stream: str | None, has_target: bool) -> str:
     name = model.mechanism.mechanism.name if model.mechanism is not None else ""
     if stream is None and name == "cross":
         return "cross"
-    if model.mechanism is not None and stream == "cross":
+    if model.mechanism is not None:
         from attnviz.mechanisms.applied import check_stream
 
         check_stream(model.mechanism, stream)
@@ -202,10 +202,10 @@ def _target(model: Model, target: str | None, target_ids: ArrayLike | None) -> t
 def _global(model: Model, asked: Iterable[int] | None, n: int, is_text: bool) -> tuple[int, ...]:
     """Global tokens, checked, for a model that knows them."""
     knows = isinstance(model.spec, Spec) and model.spec.global_tokens
+    if asked is None and model.mechanism is not None and model.mechanism.mechanism.name == "global":
+        return tuple(range(min(model.mechanism["tokens"], n)))
     if asked is None:
-        named = model.mechanism is not None and model.mechanism.mechanism.name == "global"
-        first = model.mechanism["tokens"] if model.mechanism is not None and named else 1
-        return tuple(range(min(first, n))) if knows and is_text else ()
+        return (0,) if knows and is_text and n else ()
     found = tuple(sorted({int(i) for i in asked}))
     if found and not knows:
         raise InputError(f"{model.name} has no global tokens")

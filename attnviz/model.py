@@ -149,17 +149,20 @@ class Model:
 
         Args:
             asked: a name that `attnviz mechanisms` lists, and its numbers.
-            layer: only there, where the mechanism can be in one layer alone.
+            layer: only there, where the mechanism can be in one layer alone; a negative one counts from the end.
 
         Raises:
-            SelectionError: there is no such mechanism, its numbers make no sense, or this model cannot have it.
+            SelectionError: there is no such mechanism or layer, its numbers make no sense, or this model cannot have
+                it; one that already has a mechanism cannot have a second.
         """
         from attnviz.checkpoints.seeded import SeededWeights
         from attnviz.mechanisms import parse
         from attnviz.mechanisms.applied import applied, check_fits
 
         found = parse(asked)
-        spec = check_fits(self.spec, found, self.name, self.two_texts)
+        spec = check_fits(self.spec, found, self.name, self.two_texts, self.mechanism)
+        if layer is not None:
+            layer = _chosen("layer", layer, spec.n_layers)[0]
         draw = SeededWeights(int(self.meta.get("seed", 0)), spec).normal
         says = f"{found.mechanism.name}: {found.described}" if found.values else found.mechanism.name
         notes = [*self.meta.get("notes", ()), f"{says} ({found.mechanism.source})"]
@@ -252,6 +255,10 @@ class Model:
         self._check_layer(given, max(at_layers))
         window = (_window("rows", rows, len(given.queries)), _window("cols", cols, len(given.keys)))
         cell = _cell(cells, pool, *map(len, window))
+        if cell > 1 and pool == "max" and self.mechanism is not None and self.mechanism.signed:
+            raise SelectionError(
+                f"weights of {self.mechanism.name} have signs: the largest says little", "pool by mean"
+            )
         keep: Dense | Pooled
         if cell == 1:
             keep = Dense(at_layers, at_heads, *window)

@@ -64,19 +64,22 @@ def compare(
     Args:
         layer, head: true indices; a negative one counts from the end.
         mechanisms: names with their numbers, or groups; by default all that this model can have. Of those, one that
-            does not fit the text is left out, as are all of a group that the model cannot have.
+            does not fit the text is left out, as are all of a group that the model cannot have. With "cross" among
+            them all are between the text and its pair.
         inputs: as for `Model.attend`.
 
     Raises:
         SelectionError: a mechanism that was asked for by name cannot be had. Others as `Model.attend`.
     """
+    names, named = chosen(mechanisms), [name for name in mechanisms if name not in GROUPS]
+    if any(parse(name).mechanism.needs == "pair" for name in named):
+        inputs = {"stream": "cross", **inputs}
     base = model.attend(text, layers=layer, heads=head, **inputs)
-    named = [name for name in mechanisms if name not in GROUPS]
-    found, left_out = [], {}
-    names = chosen(mechanisms)
+    found: list[Relative] = []
+    left_out: dict[str, str] = {}
     for name in names:
         try:
-            changed = model.with_mechanism(name, layer % model.n_layers)
+            changed = model.with_mechanism(name, layer)
             attention = changed.attend(text, layers=layer, heads=head, **inputs)
         except SelectionError as error:
             if name in named:

@@ -95,6 +95,8 @@ class SeededWeights:
         gain = QK_GAIN if part in ("q", "k") else 1.0
         if name == "bias.table":  # [bucket, head]: added to scores as it is
             return self.normal(name, shape) * np.float32(BIAS_GAIN)
+        if name.startswith("embed.") and "patches" not in name:  # positions and the class token, as large as a word
+            return self.normal(name, shape)
         fan_in = np.prod(shape[1:]) if len(shape) > 2 else shape[-1]
         return self.normal(name, shape) * np.float32(gain / np.sqrt(fan_in))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from attnviz.engine.spec import Alibi, Buckets, Learned, Rotary, Segmental, Sinusoidal, Spec
 from attnviz.errors import SelectionError
@@ -18,6 +18,8 @@ from attnviz.mechanisms.table import MECHANISMS, Asked
 
 if TYPE_CHECKING:
     from attnviz.mechanisms.base import Draw
+
+T = TypeVar("T")
 
 POSITIONS = 512  # rows of the learned table
 
@@ -58,19 +60,18 @@ def applied(spec: Spec, asked: Asked, draw: Draw, layer: int | None = None) -> S
         SelectionError: this Spec cannot have it.
     """
     found = kind(asked, draw)
+    own = [spec.weigh_of(i) for i in range(spec.n_layers)], [spec.reach_of(i) for i in range(spec.n_layers)]
     if found is not None:
-        weigh = Weigher(found)
-        return replace(spec, weigh=(weigh,) if layer is None else only(layer, spec.n_layers, weigh, None))
+        return replace(spec, weigh=_at(layer, own[0], Weigher(found)))
     name = asked.mechanism.name
     if name in ("local-m", "window"):
-        reach = asked["reach"]
-        return replace(spec, reach=(reach,) if layer is None else only(layer, spec.n_layers, reach, -1))
+        return replace(spec, reach=_at(layer, own[1], asked["reach"]))
     return _FIELDS[name](spec, asked)
 
 
-def only(layer: int, n_layers: int, value: Any, other: Any) -> tuple[Any, ...]:
-    """`value` at one layer, `other` at the rest."""
-    return tuple(value if i == layer else other for i in range(n_layers))
+def _at(layer: int | None, own: list[T], value: T) -> tuple[T, ...]:
+    """One value for all layers, or for `layer` alone, the others keeping their own."""
+    return (value,) if layer is None else tuple(value if i == layer else kept for i, kept in enumerate(own))
 
 
 def _without_places(spec: Spec) -> Spec:
@@ -82,7 +83,7 @@ def _rotary(spec: Spec, asked: Asked) -> Spec:
         raise SelectionError(
             f"rotary turns pairs of dimensions: a head must have an even number of them; got {spec.d_head}"
         )
-    return replace(_without_places(spec), rotary=(Rotary(spec.d_head),))
+    return replace(_without_places(spec), rotary=(Rotary(spec.d_head, interleaved=True),))
 
 
 def _learned(spec: Spec, asked: Asked) -> Spec:
@@ -94,9 +95,9 @@ def _learned(spec: Spec, asked: Asked) -> Spec:
 
 
 _FIELDS: dict[str, Callable[[Spec, Asked], Spec]] = {
-    "scaled-dot": lambda spec, asked: spec,
-    "full": lambda spec, asked: replace(spec, causal=False, reach=()),
-    "dot": lambda spec, asked: replace(spec, scale=1.0),
+    "scaled-dot": lambda spec, asked: replace(spec, scale=spec.d_head**-0.5, scale_by_layer=False),
+    "full": lambda spec, asked: replace(spec, causal=False, reach=(), blocks=None),
+    "dot": lambda spec, asked: replace(spec, scale=1.0, scale_by_layer=False),
     "causal": lambda spec, asked: replace(spec, causal=True),
     "global": lambda spec, asked: replace(spec, reach=(asked["reach"],), global_tokens=True),
     "no-positions": lambda spec, asked: _without_places(spec),
@@ -111,40 +112,56 @@ _FIELDS: dict[str, Callable[[Spec, Asked], Spec]] = {
 }
 
 
-def check_fits(spec: object, asked: Asked, name: str, random: bool) -> Spec:
+def check_fits(spec: object, asked: Asked, name: str, random: bool, has: Asked | None = None) -> Spec:
     """The Spec, if it can have this mechanism; SelectionError in one clear line if not.
 
-    name: what the model is called. random: whether it is the seeded one.
+    name: what the model is called. random: whether it is the seeded one. has: the mechanism that it has already.
     """
     mechanism = asked.mechanism
+    if has is not None:
+        raise SelectionError(
+            f"{name} cannot have {mechanism.name}: {has.mechanism.name} stands there already", "take one at a time"
+        )
     if mechanism.needs != "any" and not random:
         why = "its weights were not trained for it" if mechanism.needs == "seeded" else "its input is its own affair"
         able = ", ".join(other.name for other in MECHANISMS.values() if other.needs == "any")
         raise SelectionError(f"{name} cannot have {mechanism.name}: {why}", f"the seeded model can; {name}: {able}")
     if not isinstance(spec, Spec):
         raise SelectionError(f"{name} cannot have {mechanism.name}: it has two stacks", "the seeded model can have it")
-    odd = [
-        what
-        for what, there in (
-            ("biases by distance", spec.bias is not None),
-            ("scores by distance", spec.relative is not None),
-            ("block-sparse attention", spec.blocks is not None),
-            ("global tokens", spec.global_tokens),
-            ("learned sinks", spec.sinks),
-            ("capped scores", spec.softcap > 0),
-        )
-        if there
-    ]
-    if odd and (mechanism.name in KINDS or mechanism.name in ("local-m", "window")):
+    lost = _lost(spec, mechanism.name)
+    if lost:
         raise SelectionError(
-            f"{name} cannot have {mechanism.name}: its attention has {' and '.join(odd)}, which it would lose",
+            f"{name} cannot have {mechanism.name}: its attention has {' and '.join(lost)}, which it would lose",
             "the seeded model can have it",
         )
     return spec
 
 
-def check_stream(asked: Asked, stream: str) -> None:
-    """Raises SelectionError if a mechanism means nothing between two texts."""
-    if stream == "cross" and not asked.mechanism.crosses and asked.mechanism.group != "positions":
+def _lost(spec: Spec, name: str) -> list[str]:
+    """What the attention of a model has that would be lost without a word."""
+    blocks = ("block-sparse attention", spec.blocks is not None)
+    if name in ("local-m", "window", "causal"):  # blocks stand in place of other masks
+        found = [blocks]
+    elif name in KINDS:
+        found = [
+            ("biases by distance", spec.bias is not None),
+            ("scores by distance", spec.relative is not None),
+            blocks,
+            ("global tokens", spec.global_tokens),
+            ("a window", any(spec.reach_of(i) >= 0 for i in range(spec.n_layers))),
+            ("learned sinks", spec.sinks),
+            ("capped scores", spec.softcap > 0),
+        ]
+    else:
+        found = []
+    return [what for what, there in found if there]
+
+
+def check_stream(asked: Asked, stream: str | None) -> None:
+    """Raises SelectionError if a mechanism means nothing there: between two texts, or within one. None: not said."""
+    mechanism = asked.mechanism
+    if stream == "cross" and not mechanism.crosses and mechanism.group != "positions":
         able = ", ".join(other.name for other in MECHANISMS.values() if other.crosses)
-        raise SelectionError(f"{asked.mechanism.name} is for one text, not for --stream cross", f"two can have {able}")
+        raise SelectionError(f"{mechanism.name} is for one text, not for --stream cross", f"two can have {able}")
+    if stream == "self" and mechanism.needs == "pair":
+        raise SelectionError(f"{mechanism.name} is between two texts, not within one", "leave out --stream self")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +12,13 @@ from attnviz.errors import SelectionError
 from attnviz.mechanisms.base import Given, future
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from attnviz.mechanisms.base import Array, Bools, Draw
+
+    Doubles = NDArray[np.float64]
+
+LEAST = 1e-200  # a row of products that sums to less has lost its digits
 
 
 def linformer_weights(q: Array, k: Array, e: Array, f: Array, scale: float) -> Array:
@@ -25,8 +30,9 @@ def linformer_weights(q: Array, k: Array, e: Array, f: Array, scale: float) -> A
 class Linformer:
     """Keys and values projected from n to `rank`. Wang 2020, section 4, eq. 7, with E = F shared by all heads.
 
-    drawn 0: E takes the means of neighbours (mean pooling, section 4); with rank n it is the identity, and the result
-    exact. drawn 1, 2, ...: E is normal with variance 1 / rank (its theorem 2), so that weights may be negative.
+    drawn 0: E takes the means of neighbours (mean pooling, section 4), so that a slot's weight falls equally on its
+    tokens; with rank n it is the identity, and the result exact. drawn 1, 2, ...: E is normal with variance 1 / rank
+    (theorem 2), so that weights may be negative.
     """
 
     rank: int
@@ -64,38 +70,54 @@ class Linformer:
 
 
 class _Kernel:
-    """Weights that are products of features: a_ij = phi(q_i) . phi(k_j) / sum over j."""
+    """Weights that are products of features: a_ij = phi(q_i) . phi(k_j) / sum over j. phi is above 0."""
 
-    def features(self, given: Given, head: int, x: Array, is_key: bool) -> Array:
-        """phi, not negative: [n, d] -> [n, m]."""
+    def logs(self, given: Given, head: int) -> tuple[Doubles, Doubles]:
+        """ln phi of the queries and of the keys of a head, [query, m] and [key, m]."""
         raise NotImplementedError
 
     def weights(self, given: Given) -> tuple[Array, Bools | None]:
         hidden = future(given)
         found = np.empty((given.n_heads, given.n_query, given.n_key), np.float32)
         for head in range(given.n_heads):
-            queries = self.features(given, head, given.q[head], False)
-            product = queries @ self.features(given, head, given.k[head], True).T
+            logs = self.logs(given, head)
+            queries, keys = _features(*logs)
+            product = queries @ keys.T
             if hidden is not None:
                 product[hidden] = 0
-            found[head] = product / np.maximum(product.sum(-1, keepdims=True), np.float32(1e-30))
+                # Keys that come later may be so much larger that nothing is left of those a query sees.
+                for query in np.flatnonzero(product.sum(-1) < LEAST):
+                    seen = logs[0][query] + logs[1][: query + 1]
+                    product[query, : query + 1] = np.exp(seen - seen.max()).sum(-1)
+            found[head] = product / product.sum(-1, keepdims=True)
         return found, None if hidden is None else ~hidden
 
     def output(self, given: Given, v: Array) -> Array:
-        """phi(q) (phi(k)^T v): the n x n matrix is never made."""
+        """phi(q) (phi(k)^T v), so that no n x n matrix is made.
+
+        A causal model's goes through the matrix instead of the running sums of the papers.
+        """
         if given.causal:
             return self.weights(given)[0] @ v
         out = np.empty((*given.q.shape[:2], v.shape[-1]), np.float32)
         for head in range(given.n_heads):
-            queries = self.features(given, head, given.q[head], False)
-            keys = self.features(given, head, given.k[head], True)
-            total = queries @ keys.sum(0)
-            out[head] = (queries @ (keys.T @ v[head])) / np.maximum(total, np.float32(1e-30))[:, None]
+            queries, keys = _features(*self.logs(given, head))
+            out[head] = (queries @ (keys.T @ v[head])) / (queries @ keys.sum(0))[:, None]
         return out
 
 
-@lru_cache(maxsize=64)
-def orthogonal_features(draw: Draw, name: str, m: int, d: int) -> Array:
+def _features(queries: Doubles, keys: Doubles) -> tuple[Doubles, Doubles]:
+    """phi of queries and keys from their logarithms, but for factors that products or rows cancel, against overflow.
+
+    Each feature's largest key becomes 1 and gives its factor to the queries; each query's largest feature becomes 1. So
+    the sum of a row is at least 1, however wide scores are.
+    """
+    largest = keys.max(0)
+    moved = queries + largest
+    return np.exp(moved - moved.max(-1, keepdims=True)), np.exp(keys - largest)
+
+
+def orthogonal_features(draw: Draw, name: str, m: int, d: int) -> Doubles:
     """Omega [m, d]: rows normal in length and direction, orthogonal within each block of d. Choromanski 2021, 2.4."""
     blocks = []
     for block in range(-(-m // d)):
@@ -104,17 +126,18 @@ def orthogonal_features(draw: Draw, name: str, m: int, d: int) -> Array:
         directions = (directions * np.sign(np.diagonal(triangle))).T
         lengths = np.sqrt(np.square(draw(f"{name}.{block}.length", (d, d)).astype(np.float64)).sum(1))
         blocks.append(directions * lengths[:, None])
-    return np.concatenate(blocks)[:m].astype(np.float32)
+    return np.concatenate(blocks)[:m]
 
 
-def exponents(x: Array, omega: Array) -> Array:
+def exponents(x: Array, omega: Doubles) -> Doubles:
     """Omega x - |x|^2 / 2: x [n, d], Omega [m, d] -> [n, m]."""
+    x = x.astype(np.float64)
     return x @ omega.T - np.square(x).sum(-1, keepdims=True) / 2
 
 
-def positive_features(x: Array, omega: Array) -> Array:
+def positive_features(x: Array, omega: Doubles) -> Doubles:
     """exp(Omega x - |x|^2 / 2) / sqrt(m). Choromanski 2021, lemma 1: phi(x) . phi(y) has the mean exp(x . y)."""
-    return np.exp(exponents(x, omega)) / np.float32(np.sqrt(len(omega)))
+    return np.exp(exponents(x, omega)) / np.sqrt(len(omega))
 
 
 @dataclass(frozen=True)
@@ -124,23 +147,22 @@ class Performer(_Kernel):
     count: int
     draw: Draw
 
-    def features(self, given: Given, head: int, x: Array, is_key: bool) -> Array:
-        """`positive_features` but for a factor a row (queries) or a head (keys), against overflow; rows cancel it."""
-        x = x * np.float32(np.sqrt(given.scale))
-        omega = orthogonal_features(self.draw, f"layers.{given.layer}.performer.{head}", self.count, given.d_head)
-        exponent = exponents(x, omega)
-        exponent -= exponent.max() if is_key else exponent.max(-1, keepdims=True)
-        return np.exp(exponent)
+    def logs(self, given: Given, head: int) -> tuple[Doubles, Doubles]:
+        """Those of `positive_features` for q and k over the fourth root of d; 1 / sqrt(m) cancels."""
+        name, root = f"layers.{given.layer}.performer.{head}", np.float32(np.sqrt(given.scale))
+        omega = orthogonal_features(self.draw, name, self.count, given.d_head)
+        return exponents(given.q[head] * root, omega), exponents(given.k[head] * root, omega)
 
 
 @dataclass(frozen=True)
 class Linear(_Kernel):
     """phi(x) = elu(x) + 1. Katharopoulos 2020, section 3.2, eq. 7; q and k are not scaled."""
 
-    def features(self, given: Given, head: int, x: Array, is_key: bool) -> Array:
-        return elu_plus_one(x)
+    def logs(self, given: Given, head: int) -> tuple[Doubles, Doubles]:
+        return log_elu_plus_one(given.q[head]), log_elu_plus_one(given.k[head])
 
 
-def elu_plus_one(x: Array) -> Array:
-    """x + 1 above 0, e^x below."""
-    return np.where(x > 0, x + 1, np.exp(np.minimum(x, 0)))
+def log_elu_plus_one(x: Array) -> Doubles:
+    """ln(x + 1) above 0, x below: elu(x) + 1 is e^x there."""
+    x = x.astype(np.float64)
+    return np.where(x > 0, np.log1p(np.maximum(x, 0)), x)

@@ -24,7 +24,8 @@ def pooled(x: Array, rate: int) -> Array:
     """Means of every `rate` neighbours, the last of what is left: [n, d] -> [ceil(n / rate), d]."""
     starts = np.arange(0, len(x), rate)
     sizes = np.diff([*starts, len(x)]).astype(np.float32)
-    return np.add.reduceat(x, starts, axis=0) / sizes[:, None]
+    means: Array = np.divide(np.add.reduceat(x, starts, axis=0), sizes[:, None])
+    return means
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ class CompressedMemory:
 
     def _softmax(self, given: Given, head: int, keys: Array, rows: range, recent: range) -> Array:
         """[row, slot and recent token]"""
-        scores = (given.q[head, rows.start : rows.stop] * np.float32(given.scale)) @ keys.T
+        queries = given.q[head, rows.start : rows.stop] * np.float32(given.scale)
+        scores: Array = np.matmul(queries, keys.T)
         hides = Mask(given.n_query, given.n_key, causal=True).hidden(rows, recent)
         if hides is not None:
             hidden = np.zeros(scores.shape, bool)

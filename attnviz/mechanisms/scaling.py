@@ -89,7 +89,7 @@ def measure(
 
 
 def fitted(n: Sequence[int], seconds: Sequence[float]) -> float:
-    """p of the least-squares fit log t = log c + p log n over the last `FITTED` sizes; not-a-number for fewer than 2."""
+    """p of the least-squares fit log t = log c + p log n over the last `FITTED` sizes; NaN for fewer than 2."""
     if len(n) < 2:
         return float("nan")
     x, y = np.log(n[-FITTED:]), np.log(seconds[-FITTED:])

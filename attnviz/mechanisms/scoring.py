@@ -1,4 +1,4 @@
-"""Other ways to say how well a query and a key fit. Luong 2015, section 3.1, eq. 8; Bahdanau 2014, appendix A.1.2."""
+"""Other ways to say how well a query and a key fit. Luong 2015, section 3.1, eq. 7; Bahdanau 2014, appendix A.1.2."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ class _Scored:
 
 def general_scores(q: Array, k: Array, matrix: Array) -> Array:
     """q_i^T W k_j: q [query, d], k [key, d], W [d, d] -> [query, key]."""
-    return (q @ matrix) @ k.T
+    scores: Array = np.matmul(q @ matrix, k.T)
+    return scores
 
 
 def additive_scores(q: Array, k: Array, w: Array, u: Array, v: Array) -> Array:

@@ -21,19 +21,21 @@ if TYPE_CHECKING:
 class LocalP(Grouped):
     """A window around a place that the query predicts. Luong 2015, section 3.2, eq. 9-10 (local-p).
 
-    p_i = n sigmoid(v^T tanh(W q_i)); a_ij = align(q_i, k_j) exp(-(j - p_i)^2 / (2 sigma^2)), sigma = reach / 2, with
-    align the softmax over |j - p_i| <= reach. Rows are not renormalised after the Gaussian.
+    p_i = S sigmoid(v^T tanh(W q_i)); a_ij = align(q_i, k_j) exp(-(j - p_i)^2 / (2 sigma^2)), sigma = reach / 2, with
+    align the softmax over |j - p_i| <= reach. Rows are not renormalised after the Gaussian. S is the number of keys; in
+    a causal model of those so far, i + 1, so that some lie within reach.
     """
 
     reach: int
     draw: Draw
 
     def centres(self, given: Given, head: int) -> Array:
-        """p_i of every query, from 0 to n_key: [query]."""
+        """p_i of every query, from 0 to S: [query]."""
         d, name = given.d_head, f"layers.{given.layer}.local-p.{head}"
         matrix = self.draw(f"{name}.matrix", (d, d)) / np.float32(np.sqrt(d))
         vector = self.draw(f"{name}.vector", (d,)) * np.float32(2 / np.sqrt(d))
-        return given.n_key * sigmoid(np.tanh(given.q[head] @ matrix.T) @ vector)
+        share = sigmoid(np.tanh(given.q[head] @ matrix.T) @ vector)
+        return share * (np.arange(1, given.n_query + 1, dtype=np.float32) if given.causal else given.n_key)
 
     def groups(self, given: Given, head: int) -> Iterator[Group]:
         centres = self.centres(given, head)
@@ -99,7 +101,8 @@ class BigBird(Grouped):
 class Hashed(Grouped):
     """Queries see the keys of their own bucket. Kitaev 2020, section 2, with the hash of Andoni 2015.
 
-    h(x) = argmax [x R; -x R] with R [d, buckets / 2] drawn. Several rounds: keys that share a bucket in any of them.
+    h(x) = argmax [x R; -x R] with R [d, buckets / 2] drawn. Several rounds: keys that share a bucket in any of them,
+    each counted once (appendix A).
     """
 
     buckets: int
@@ -136,19 +139,38 @@ class Hashed(Grouped):
 
     def groups(self, given: Given, head: int) -> Iterator[Group]:
         of_query, of_key = self.hashes(given, head)
-        for bucket in np.unique(of_query, axis=1).T:
-            rows = np.flatnonzero((of_query == bucket[:, None]).all(0))
-            same = (of_key == bucket[:, None]).any(0)
-            cols = np.union1d(np.flatnonzero(same), rows)
-            hidden = ~same[cols] & (cols != rows[:, None])  # a token sees itself, wherever its key went
+        keys = [_Sorted(found) for found in of_key]
+        # Queries that share their buckets in all rounds, side by side.
+        order = np.lexsort(of_query)
+        changes = np.flatnonzero((np.diff(of_query[:, order], axis=1) != 0).any(0)) + 1
+        for rows in np.split(order, changes):
+            near = np.unique(np.concatenate([keys[r].of(of_query[r, rows[0]]) for r in range(self.rounds)]))
+            cols = np.union1d(near, rows)
+            # A token sees itself, wherever its key went.
+            hidden = ~np.isin(cols, near, assume_unique=True) & (cols != rows[:, None])
             if given.causal:
                 hidden |= cols > rows[:, None]
             yield Group(rows, cols, hidden)
 
 
+class _Sorted:
+    """Which keys lie in a bucket, found without looking at the others."""
+
+    def __init__(self, buckets: Ints) -> None:
+        self.order = np.argsort(buckets, kind="stable")
+        self.buckets = buckets[self.order]
+
+    def of(self, bucket: int) -> Ints:
+        """Indices of its keys, rising."""
+        return self.order[slice(*np.searchsorted(self.buckets, (bucket, bucket + 1)))]
+
+
 @dataclass(frozen=True)
 class Permutation(Grouped):
-    """Keys that come no later in a random order. Yang 2019, section 2.2-2.3, the content stream; order 0: as written."""
+    """Keys that come no later in a random order. Yang 2019, sections 2.2 and 2.3, the content stream.
+
+    order 0: as written, which is a causal mask. Another takes the place of a causal model's mask.
+    """
 
     order: int
     draw: Draw

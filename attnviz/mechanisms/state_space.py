@@ -1,7 +1,7 @@
 """The matrix that a selective state space implies: what stands where attention's weights would.
 
-Gu & Dao 2023 (Mamba), section 3.2: h_t = exp(delta_t A) h_(t-1) + delta_t B_t x_t, y_t = C_t h_t. Unrolled (Ali 2024,
-section 4), y_i is a sum over j <= i of
+Gu & Dao 2023 (Mamba), section 3.2: h_t = exp(delta_t A) h_(t-1) + delta_t B_t x_t, y_t = C_t h_t, with B discretised as
+its code does it. Unrolled (Ali 2024, section 3.1), y_i is a sum over j <= i of
 
     a_ij = C_i diag(exp(A sum over j < t <= i of delta_t)) delta_j B_j
 

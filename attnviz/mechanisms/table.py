@@ -16,13 +16,14 @@ GROUPS = ("scoring", "keys", "approximation", "state space", "positions", "input
 
 @dataclass(frozen=True)
 class Parameter:
-    """A whole number that may be set: its value unless asked for, its least, what it means, and what its default does."""
+    """A whole number that may be set: its value unless asked for, its least and most, and what it means."""
 
     name: str
     default: int
     low: int
     says: str
     plain: str | None = None  # words for the default value; None: those of the others
+    high: int = 10**9
 
     def words(self, value: int) -> str:
         """`3 tokens to each side`; '' for what need not be said."""
@@ -34,9 +35,9 @@ class Mechanism:
     """One kind of attention.
 
     formula: what differs from softmax(q_i . k_j / sqrt(d)) over all j. source: authors, year, model. where: section or
-    equation in it. cost: time for n tokens, a factor d aside. exact: False for what only stands in for the softmax over the same keys.
-    simplified: what is other than in the paper, or chosen where the paper learns it. needs: seeded (weights that
-    only random ones can have) | any | pair | image. crosses: works between two texts.
+    equation in it. cost: time for n tokens, a factor d aside. exact: False for what only stands in for the softmax
+    over the same keys. simplified: what is other than in the paper, or chosen where the paper learns it. needs: seeded
+    (weights that only random ones can have) | any | pair | image. crosses: works between two texts.
     """
 
     name: str
@@ -75,6 +76,12 @@ class Asked:
         return self.mechanism.name + (":" + ",".join(said) if said else "")
 
     @property
+    def signed(self) -> bool:
+        """Whether its weights may be negative."""
+        name = self.mechanism.name
+        return name == "mamba" or (name == "linformer" and self["drawn"] > 0)
+
+    @property
     def described(self) -> str:
         """Its numbers in words: `2 tokens to each side`."""
         pairs = zip(self.mechanism.parameters, self.values, strict=True)
@@ -83,20 +90,19 @@ class Asked:
 
 _REACH = Parameter("reach", 2, 1, "{} tokens to each side")
 _DRAWN = "its weights are drawn so that scores spread as those of scaled-dot"
+_HALF = "the number is the reach to one side, where the paper's w counts both"
 _V17, _LONGFORMER, _XL = "Vaswani 2017", "Beltagy 2020, Longformer", "Dai 2019, Transformer-XL"
 
 _ALL = (
     # How well a query and a key fit.
+    Mechanism("scaled-dot", "scoring", "softmaxⱼ(qᵢ·kⱼ / √d)", _V17, "section 3.2.1, eq. 1", "n²", crosses=True),
+    Mechanism("dot", "scoring", "softmaxⱼ(qᵢ·kⱼ)", "Luong 2015, dot", "section 3.1, eq. 7", "n²", crosses=True),
     Mechanism(
-        "scaled-dot", "scoring", "softmaxⱼ(qᵢ·kⱼ / √d)", _V17, "section 3.2.1, eq. 1", "n²", crosses=True
-    ),
-    Mechanism("dot", "scoring", "softmaxⱼ(qᵢ·kⱼ)", "Luong 2015, dot", "section 3.1, eq. 8", "n²", crosses=True),
-    Mechanism(
-        "general", "scoring", "softmaxⱼ(qᵢᵀ W kⱼ)", "Luong 2015, general", "section 3.1, eq. 8", "n²",
+        "general", "scoring", "softmaxⱼ(qᵢᵀ W kⱼ)", "Luong 2015, general", "section 3.1, eq. 7", "n²",
         simplified=_DRAWN, needs="seeded", crosses=True,
     ),
     Mechanism(
-        "concat", "scoring", "softmaxⱼ(vᵀ tanh(W [qᵢ; kⱼ]))", "Luong 2015, concat", "section 3.1, eq. 8", "n²",
+        "concat", "scoring", "softmaxⱼ(vᵀ tanh(W [qᵢ; kⱼ]))", "Luong 2015, concat", "section 3.1, eq. 7", "n²",
         simplified=_DRAWN, needs="seeded", crosses=True,
     ),
     Mechanism(
@@ -113,40 +119,49 @@ _ALL = (
     Mechanism(
         "local-p", "keys", "|j − pᵢ| ≤ D, × exp(−2(j − pᵢ)²/D²), pᵢ = n·σ(vᵀ tanh(W qᵢ))",
         "Luong 2015, local-p", "section 3.2, eq. 9-10", "n·D", parameters=(_REACH,), needs="seeded", crosses=True,
-        simplified="as in the paper, rows are not renormalised after the Gaussian",
+        simplified="W and v are drawn; in a causal model n is the number of tokens so far; as in the paper, rows are "
+        "not renormalised after the Gaussian",
     ),
-    Mechanism("window", "keys", "|i − j| ≤ w", _LONGFORMER, "section 3.1, sliding window", "n·w", parameters=(_REACH,)),
+    Mechanism(
+        "window", "keys", "|i − j| ≤ w", _LONGFORMER, "section 3.1, sliding window", "n·w", parameters=(_REACH,),
+        simplified=_HALF,
+    ),
     Mechanism(
         "dilated", "keys", "|i − j| = 0, g, 2g, … w·g", _LONGFORMER, "section 3.1, dilated sliding window", "n·w",
         parameters=(_REACH, Parameter("gap", 2, 1, "steps of {}")),
+        simplified=_HALF + "; the gap is the same in all heads",
     ),
     Mechanism(
         "global", "keys", "|i − j| ≤ w, or i or j is global", _LONGFORMER, "section 3.1, global attention", "n·(w + g)",
         parameters=(_REACH, Parameter("tokens", 1, 1, "the first {} global", "the first global")), needs="seeded",
-        simplified="the first tokens are global; their rows have projections of their own",
+        simplified=_HALF + "; the first tokens are global; their rows have projections of their own, as in the paper",
     ),
     Mechanism(
         "bigbird", "keys", "blocks: first and last, own and neighbours, r at random", "Zaheer 2020, BigBird",
         "section 2 and appendix D", "n·b·(5 + r)",
         parameters=(Parameter("block", 1, 1, "blocks of {}"), Parameter("random", 1, 0, "{} random")),
-        simplified="first and last block are global, as in its internal transformer construction",
+        simplified="global blocks are the first and the last of the text itself; short texts have blocks too",
     ),
     Mechanism(
-        "lsh", "keys", "h(qᵢ) = h(kⱼ), h(x) = argmax[xR; −xR]", "Kitaev 2020, Reformer", "section 2", "n²/b",
-        parameters=(Parameter("buckets", 4, 1, "{} buckets"), Parameter("rounds", 1, 1, "{} rounds", "")),
-        simplified="queries and keys stay apart, a token always sees itself, buckets are not cut into chunks; "
-        "n·log n where buckets keep their size",
+        "lsh", "keys", "h(qᵢ) = h(kⱼ), h(x) = argmax[xR; −xR]", "Kitaev 2020, Reformer", "section 2", "n·log n",
+        parameters=(
+            Parameter("buckets", 4, 1, "{} buckets"),
+            Parameter("rounds", 1, 1, "{} rounds", "", high=64),
+        ),
+        simplified="queries and keys stay apart, a token always sees itself, buckets are not cut into chunks; n²/b for "
+        "b buckets, n·log n where more of them keep their size",
     ),
     Mechanism(
-        "permutation", "keys", "z(j) ≤ z(i), z a random order", "Yang 2019, XLNet", "section 2.2-2.3", "n²",
+        "permutation", "keys", "z(j) ≤ z(i), z a random order", "Yang 2019, XLNet", "sections 2.2 and 2.3", "n²",
         parameters=(Parameter("order", 1, 0, "random order {}"),),
-        simplified="the content stream, which sees itself; order 0 is left to right",
+        simplified="the content stream, which sees itself; positions are the model's own; order 0 is left to right",
     ),
     Mechanism(
         "adaptive-span", "keys", "m(|i − j|)·eˢ / Σ, m(x) = clip((R + z − x) / R, 0, 1)",
         "Sukhbaatar 2019, adaptive span", "section 2.2", "n·z",
         parameters=(Parameter("span", 0, 0, "span {}", "spans by head"), Parameter("ramp", 2, 1, "ramp {}")),
-        simplified="spans rise from head to head, unless one is named; both ways in a model that sees both ways",
+        simplified="spans rise from head to head where the paper learns them, unless one is named; a token sees "
+        "itself; both ways in a model that sees both ways",
     ),
     Mechanism(
         "memory", "keys", "j ≤ i, j in i's segment or at most m before it", _XL, "section 3.2", "n·(s + m)",
@@ -161,18 +176,23 @@ _ALL = (
             Parameter("memory", 2, 0, "memory {}"),
             Parameter("rate", 2, 1, "older {} to one"),
         ),
-        simplified="compressed by mean pooling, one of its functions; nothing is ever forgotten",
+        simplified="compressed by mean pooling, one of its functions, from the text's start on, so that the newest "
+        "slot may hold fewer; nothing is ever forgotten",
     ),
     # Cheaper stand-ins.
     Mechanism(
         "linformer", "approximation", "softmax(q (E k)ᵀ / √d) E", "Wang 2020, Linformer", "section 4, eq. 7", "n·r",
-        exact=False, parameters=(Parameter("rank", 4, 1, "rank {}"), Parameter("drawn", 0, 0, "projection drawn, no. {}", "means of neighbours")),
+        exact=False,
+        parameters=(
+            Parameter("rank", 4, 1, "rank {}"),
+            Parameter("drawn", 0, 0, "projection drawn, no. {}", "means of neighbours"),
+        ),
         simplified="E takes means of neighbours, one of its projections; drawn=1 draws it, which makes signed weights",
     ),
     Mechanism(
         "performer", "approximation", "φ(qᵢ)·φ(kⱼ) / Σ, φ(x) = exp(Ωx − |x|²/2) / √m", "Choromanski 2021, Performer",
         "section 2, lemma 1 and theorem 2", "n·m", exact=False,
-        parameters=(Parameter("features", 64, 1, "{} features"),), crosses=True,
+        parameters=(Parameter("features", 64, 1, "{} features", high=4096),), crosses=True,
         simplified="positive orthogonal features; x is q or k over the fourth root of d",
     ),
     Mechanism(
@@ -182,9 +202,9 @@ _ALL = (
     # Not attention, but it implies a matrix.
     Mechanism(
         "mamba", "state space", "Cᵢ exp(A Σ Δₜ) Δⱼ Bⱼ, sum over j < t ≤ i", "Gu & Dao 2023, Mamba",
-        "section 3.2; the matrix: Ali 2024, section 4", "n·d", needs="seeded",
-        simplified="C and B are q and k, one step size a head; without convolution, gate and skip; signed, rows sum to "
-        "anything",
+        "section 3.2; the matrix: Ali 2024, section 3.1", "n·d", needs="seeded",
+        simplified="C is q and B is k / √d; one channel a head, its step size drawn; without convolution, gate and "
+        "skip; signed, rows sum to anything",
     ),
     # Where tokens are.
     Mechanism("no-positions", "positions", "xᵢ = eᵢ", _V17, "section 3.5, without it", "n²", needs="seeded"),
@@ -196,8 +216,8 @@ _ALL = (
         simplified="the table is drawn",
     ),
     Mechanism(
-        "rotary", "positions", "(Rᵢ qᵢ)·(Rⱼ kⱼ), R turns by angles θₜ·i", "Su 2021, rotary", "section 3.2.2", "n²",
-        needs="seeded",
+        "rotary", "positions", "(Rᵢ qᵢ)·(Rⱼ kⱼ) / √d, R turns by angles θₜ·i", "Su 2021, rotary", "section 3.2.2",
+        "n²", needs="seeded",
     ),
     Mechanism(
         "alibi", "positions", "qᵢ·kⱼ / √d − mₕ (i − j), j ≤ i", "Press 2021, ALiBi", "section 3", "n²", needs="seeded",
@@ -208,49 +228,63 @@ _ALL = (
         simplified="scores stay scaled; the biases are drawn",
     ),
     Mechanism(
-        "transformer-xl", "positions", "(qᵢ + u)·kⱼ + (qᵢ + v)·r(i − j), over √d", _XL, "section 3.3", "n²",
-        needs="seeded", simplified="u, v and the projection of r are drawn",
+        "transformer-xl", "positions", "((qᵢ + u)·kⱼ + (qᵢ + v)·W r(i − j)) / √d", _XL, "section 3.3", "n²",
+        needs="seeded", simplified="u, v and W are drawn; both ways in a model that sees both ways",
     ),
     # What is attended to.
     Mechanism(
         "cross", "input", "qᵢ of the text, kⱼ of the pair", _V17, "section 3.2.3", "n·n′", needs="pair", crosses=True,
-        simplified="both texts go through layers of the same weights",
+        simplified="both texts go through layers of the same weights, and see themselves both ways, unless the model "
+        "is causal",
     ),
     Mechanism(
         "patches", "input", "tokens are squares of an image", "Dosovitskiy 2021, ViT", "section 3.1, eq. 1", "n²",
-        needs="image", simplified="positions are sinusoidal over the patches in reading order",
+        needs="image", simplified="positions are sinusoidal over the patches in reading order, where the paper learns "
+        "them",
     ),
 )  # fmt: skip
 MECHANISMS: dict[str, Mechanism] = {mechanism.name: mechanism for mechanism in _ALL}
 
 
 def parse(text: str) -> Asked:
-    """`window`, `window:3`, `lsh:8,rounds=2` -> the mechanism with its numbers.
+    """`window`, `window:3`, `lsh:8,2`, `lsh:8,rounds=2` -> the mechanism with its numbers.
 
-    A number alone is that of the first parameter. Raises SelectionError for an unknown name, a parameter that it does
-    not have, or a value that is too small.
+    Numbers without a name are those of the parameters in their order. Raises SelectionError for an unknown name, a
+    parameter that it does not have or that is given twice, or a value that is too small or too large.
     """
-    name, _, rest = text.strip().partition(":")
+    name, colon, rest = text.strip().partition(":")
     mechanism = MECHANISMS.get(name)
     if mechanism is None:
         near = get_close_matches(name, MECHANISMS, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else "attnviz mechanisms lists them"
         raise SelectionError(f"there is no mechanism {name!r}", hint)
+    found: dict[str, int] = {}
+    for place, word in enumerate(rest.split(",") if colon else ()):
+        parameter, number = _named(mechanism, place, word)
+        if parameter.name in found:
+            raise SelectionError(f"{parameter.name} of {name} is given twice")
+        found[parameter.name] = _number(mechanism, parameter, number.strip())
+    return Asked(mechanism, tuple(found.get(parameter.name, parameter.default) for parameter in mechanism.parameters))
+
+
+def _named(mechanism: Mechanism, place: int, word: str) -> tuple[Parameter, str]:
+    """The parameter that `3` or `reach=3` sets, and the number as it was written."""
+    key, equals, number = word.partition("=")
+    for i, parameter in enumerate(mechanism.parameters):
+        if (equals and key.strip() == parameter.name) or (not equals and i == place):
+            return parameter, number if equals else word
     names = [parameter.name for parameter in mechanism.parameters]
-    values = {parameter.name: parameter.default for parameter in mechanism.parameters}
-    for place, word in enumerate(rest.split(",") if rest else ()):
-        key, equals, number = word.partition("=")
-        if not equals:
-            key, number = (names[0] if names else ""), word
-        if key not in values or (not equals and place > 0):
-            takes = f"it takes {', '.join(names)}" if names else "it takes none"
-            example = f"as in {name}:{_example(mechanism)}" if names else ""
-            raise SelectionError(f"{name} has no parameter {key or word!r}; {takes}", example)
-        low = mechanism.parameters[names.index(key)].low
-        if not number.strip().isdecimal() or len(number) > 9 or int(number) < low:
-            raise SelectionError(f"{key} of {name} must be a whole number from {low}; got {number!r}")
-        values[key] = int(number)
-    return Asked(mechanism, tuple(values.values()))
+    takes = f"it takes {', '.join(names)}" if names else "it takes none"
+    wrong = f"{mechanism.name} has no parameter {key.strip()!r}" if equals else f"{mechanism.name}: one number too many"
+    raise SelectionError(f"{wrong}; {takes}", f"as in {mechanism.name}:{_example(mechanism)}" if names else "")
+
+
+def _number(mechanism: Mechanism, parameter: Parameter, written: str) -> int:
+    low, high = parameter.low, parameter.high
+    if written.isdecimal() and len(written) <= 10 and low <= int(written) <= high:
+        return int(written)
+    span = f"from {low} to {high}" if high < 10**9 else f"from {low}"
+    raise SelectionError(f"{parameter.name} of {mechanism.name} must be a whole number {span}; got {written!r}")
 
 
 def _example(mechanism: Mechanism) -> str:

@@ -31,11 +31,11 @@ def render(template, messages, names):
     class Generation(Extension):
         """`{% generation %}` marks the answer for training; here it is what it encloses."""
 
-        tags = {"generation"}
-
         def parse(self, parser):
             next(parser.stream)
             return parser.parse_statements(["name:endgeneration"], drop_needle=True)
+
+    Generation.tags = {"generation"}
 
     def fail(message):
         raise TemplateError(message)
