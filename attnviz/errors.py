@@ -14,7 +14,7 @@ prints both and ends with exit status 1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from reprlib import Repr
 
 
@@ -62,6 +62,38 @@ _short.maxlevel = 3
 def shown(value: object) -> str:
     """A value as a message quotes it: cut where it is long or deep, since files of strangers hold anything."""
     return _short.repr(value)
+
+
+MOST_NAMED = 8  # in one line
+
+
+def passed_over(
+    found: Iterable[str],
+    ignored: Iterable[str],
+    error: Callable[[str, str], Exception],
+    what: str = "key",
+    does: str = "attention",
+) -> list[str]:
+    """Of `found`, which nobody has accounted for, what the user asked to pass over; any other is refused, all at once.
+
+    error: makes the error of a message and a hint. what, does: "nobody has said what the `what` does to `does`".
+    """
+    found, ignored = list(found), set(ignored)
+    unknown = [shown(name) for name in found if name not in ignored]
+    if not unknown:
+        return found
+    named = unknown[:MOST_NAMED]
+    options = " ".join(f"--ignore-key {name[1:-1]}" for name in named)
+    if len(unknown) == 1:
+        raise error(
+            f"nobody has said what the {what} {named[0]} does to {does}",
+            f"if it does nothing, pass over it with {options}",
+        )
+    more = f" and {len(unknown) - MOST_NAMED} more" if len(unknown) > MOST_NAMED else ""
+    raise error(
+        f"nobody has said what the {what}s {', '.join(named)}{more} do to {does}",
+        f"if they do nothing, pass over them with {options}{' ...' if more else ''}",
+    )
 
 
 def one_of(what: str, got: object, allowed: Iterable[object]) -> str:

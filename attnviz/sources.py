@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attnviz import hub
 from attnviz.checkpoints.seeded import PATCHES, SeededWeights, seeded_spec
-from attnviz.errors import CheckpointError, ConfigError, ModelError
+from attnviz.errors import CheckpointError, ConfigError, ModelError, passed_over
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
     from attnviz.checkpoints.base import Checkpoint
@@ -188,7 +186,7 @@ def _assembled(
     module = family(model_type)
     config = Config(data)
     spec = module.spec(config)
-    ignored = _check_keys(config, ignore_keys)
+    ignored = passed_over(config.unread(), ignore_keys, config.error)
     names = module.names(config) if hasattr(module, "names") else module.NAMES
     meta: dict[str, Any] = {"digest": digest(data, checkpoint)}
     if place.revision:
@@ -220,7 +218,13 @@ def _from_gguf(place: Place, checkpoint: Checkpoint, ignore_keys: tuple[str, ...
     spec = reading.adjusted(family(reading.config["model_type"]).spec(Config(reading.config, where)))
     names = reading.names(spec)
     meta: dict[str, Any] = {"digest": checkpoint.digest()}
-    ignored = _check_keys(reading.meta.keys, ignore_keys) + _check_tensors(reading.left_over(names), where, ignore_keys)
+
+    def wrong(message: str, hint: str) -> CheckpointError:
+        return CheckpointError(f"{where}: {message}", hint)
+
+    keys = reading.meta.keys
+    ignored = passed_over(keys.unread(), ignore_keys, keys.error)
+    ignored += passed_over(reading.left_over(names), ignore_keys, wrong, "tensor")
     if ignored:
         meta["ignored_keys"] = ignored
     weights = Weights(checkpoint, names, _sizes(spec), exact=True)
@@ -233,32 +237,6 @@ def _sizes(spec: Spec | EncoderDecoder | Towers) -> Spec:
     from attnviz.engine.spec import EncoderDecoder, Spec
 
     return spec if isinstance(spec, Spec) else spec.decoder if isinstance(spec, EncoderDecoder) else spec.text
-
-
-def _check_tensors(left_over: Iterable[str], where: str, ignore_keys: Iterable[str]) -> list[str]:
-    """Refuse tensors that nobody has accounted for; return those that were passed over on request."""
-    ignored = []
-    for name in left_over:
-        if name not in ignore_keys:
-            raise CheckpointError(
-                f"{where}: nobody has said what the tensor {name} does to attention",
-                f"if it does nothing, pass over it with --ignore-key {name}",
-            )
-        ignored.append(name)
-    return ignored
-
-
-def _check_keys(config: Any, ignore_keys: Iterable[str]) -> list[str]:
-    """Refuse keys that nobody has accounted for; return those that were passed over on request."""
-    ignored = []
-    for key in config.unread():
-        if key not in ignore_keys:
-            raise config.error(
-                f"nobody has said what the key {key!r} does to attention",
-                f"if it does nothing, pass over it with --ignore-key {key}",
-            )
-        ignored.append(key)
-    return ignored
 
 
 def digest(data: dict[str, Any], checkpoint: Checkpoint) -> str:

@@ -237,6 +237,21 @@ def test_an_unknown_key_is_refused_and_says_how_to_go_on(folder, capsys):
     )
 
 
+def test_unknown_keys_are_named_all_at_once(folder, capsys):
+    assert main(["table", "--ids", "10,11,12", "-m", str(folder(attention_twist=0.5, other_twist=1))]) == 1
+    assert capsys.readouterr().err == (
+        "error: config.json: nobody has said what the keys 'attention_twist', 'other_twist' do to attention\n"
+        "hint: if they do nothing, pass over them with --ignore-key attention_twist --ignore-key other_twist\n"
+    )
+
+
+def test_very_many_unknown_keys_are_one_line(folder):
+    with pytest.raises(ConfigError) as caught:
+        attnviz.load(folder(**{f"twist_{i}": i for i in range(1000)}))
+    assert str(caught.value).endswith("'twist_6', 'twist_7' and 992 more do to attention")
+    assert caught.value.hint.endswith(" --ignore-key twist_7 ...")
+
+
 def test_every_unknown_key_must_be_named(folder, capsys):
     place = str(folder(attention_twist=0.5, other_twist=1))
     words = ["table", "--ids", "10,11,12", "-m", place]

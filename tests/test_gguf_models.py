@@ -170,7 +170,7 @@ def test_a_tensor_that_the_model_would_pass_over_is_refused(tmp_path):
     with pytest.raises(CheckpointError) as caught:
         attnviz.load(path)
     assert str(caught.value) == (
-        "changed.gguf: nobody has said what the tensor blk.0.attn_q_norm.weight does to attention"
+        "changed.gguf: nobody has said what the tensor 'blk.0.attn_q_norm.weight' does to attention"
     )
     assert attnviz.load(path, ignore_keys=["blk.0.attn_q_norm.weight"]).n_layers == 2
 

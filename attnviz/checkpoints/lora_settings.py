@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from attnviz.checkpoints.base import opened, parse_json, shown
-from attnviz.errors import ConfigError
+from attnviz.errors import ConfigError, passed_over
 
 T = TypeVar("T")
 NAME = "adapter_config.json"
@@ -161,19 +161,14 @@ def _settings(data: Mapping[str, Any], ignored: tuple[str, ...]) -> Settings:
 
 def _check_keys(data: Mapping[str, Any], ignore_keys: set[str]) -> tuple[str, ...]:
     """Refuse keys that change numbers or that nobody knows; those that are off do nothing."""
-    ignored = []
+    unknown = []
     for key, value in data.items():
         if key in _USED or key in _NO_EFFECT or value in (None, False, "") or value in ([], {}):
             continue
         if key in _REFUSED:
             raise _error(f"asks for {key}, which is not read here", MERGE)
-        if key not in ignore_keys:
-            raise _error(
-                f"nobody has said what the key {shown(key, 60)!r} does to the numbers",
-                f"if it does nothing, pass over it with --ignore-key {shown(key, 60)}",
-            )
-        ignored.append(key)
-    return tuple(ignored)
+        unknown.append(key)
+    return tuple(passed_over(unknown, ignore_keys, _error, does="the numbers"))
 
 
 def _patterns(

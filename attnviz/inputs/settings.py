@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from attnviz.errors import ConfigError
+from attnviz.errors import ConfigError, passed_over
 from attnviz.families._config import Config
 
 FILE, WHOLE = "preprocessor_config.json", "processor_config.json"
@@ -56,13 +56,8 @@ def kind_of(config: Config, keys: Iterable[str], endings: str, known: Mapping[st
 def check_keys(config: Config, ignore: Iterable[str] = ()) -> None:
     """Refuse keys that nobody has accounted for; one that is off (false, null) does nothing."""
     config.skip(*NO_EFFECT)
-    for key in config.unread():
-        off = key.startswith("do_") and config.data[key] is False
-        if not off and key not in ignore:
-            raise config.error(
-                f"nobody has said what the key {key!r} does to the input",
-                f"if it does nothing, pass over it with --ignore-key {key}",
-            )
+    on = [key for key in config.unread() if not (key.startswith("do_") and config.data[key] is False)]
+    passed_over(on, ignore, config.error, does="the input")
 
 
 def _read(file: Path) -> dict[str, Any] | None:
