@@ -43,10 +43,10 @@ factors = st.sampled_from([1.0, 1.5, 2.0, 8.0])
 @st.composite
 def scalings(draw: Any, n_pairs: int) -> RotaryScaling:
     """One of each kind, with thresholds that the few tokens of a small text lie on both sides of."""
-    kind = draw(st.sampled_from(["linear", "dynamic", "llama3", "yarn", "longrope"]))
+    kind = draw(st.sampled_from(["linear", "dynamic", "wavelength", "yarn", "longrope"]))
     if kind == "dynamic":
         return RotaryScaling(kind, draw(factors), limit=draw(st.integers(2, 20)))
-    if kind == "llama3":
+    if kind == "wavelength":
         low = draw(st.sampled_from([0.5, 1.0]))
         return RotaryScaling(kind, draw(factors), draw(st.sampled_from([8, 64, 512])), low, low * 4)
     if kind == "yarn":

@@ -112,8 +112,8 @@ def rotary_angle(rotary: Rotary, position: int, pair: int, length: int) -> tuple
     factor = 1.0
     if scaling is not None and scaling.kind == "linear":
         plain /= scaling.factor
-    elif scaling is not None and scaling.kind == "llama3":
-        plain = llama3(scaling, plain)
+    elif scaling is not None and scaling.kind == "wavelength":
+        plain = by_wavelength(scaling, plain)
     elif scaling is not None and scaling.kind == "yarn":
         plain, factor = yarn(scaling, plain, rotary, pair)
     elif scaling is not None and scaling.kind == "longrope":
@@ -125,7 +125,7 @@ def rotary_angle(rotary: Rotary, position: int, pair: int, length: int) -> tuple
     return position * plain, factor
 
 
-def llama3(s: RotaryScaling, frequency: float) -> float:
+def by_wavelength(s: RotaryScaling, frequency: float) -> float:
     """Long waves are slowed by the factor, short ones not, those between by a straight blend (Dubey 2024)."""
     turns = s.original * frequency / (2 * math.pi)  # within the original length
     if turns < s.low:

@@ -51,7 +51,7 @@ def scaled(kind: str, **more: Any) -> dict[str, Any]:
 
 
 DYNAMIC = {"factor": 4.0, "limit": 5}
-LLAMA3 = {"factor": 4.0, "original": 20, "low": 0.5, "high": 2.5}
+WAVES = {"factor": 4.0, "original": 20, "low": 0.5, "high": 2.5}
 YARN = {"factor": 4.0, "original": 40, "low": 0.7, "high": 4.0}
 MSCALES = YARN | {"mscale": 3.0, "mscale_all_dim": 0.5}
 LONG = {"factor": 4.0, "original": 8, "short_factor": (1.0, 1.5, 2.0), "long_factor": (4.0, 3.0, 2.0)}
@@ -156,9 +156,9 @@ SPEC: dict[str, tuple[dict[str, Any], dict[str, Any]] | tuple[dict[str, Any], di
     "RotaryScaling.kind": (scaled("dynamic", **DYNAMIC), scaled("linear", factor=4.0)),
     "RotaryScaling.factor": (scaled("dynamic", **DYNAMIC), scaled("dynamic", **DYNAMIC | {"factor": 2.0})),
     "RotaryScaling.limit": (scaled("dynamic", **DYNAMIC), scaled("dynamic", **DYNAMIC | {"limit": 20})),
-    "RotaryScaling.original": (scaled("llama3", **LLAMA3), scaled("llama3", **LLAMA3 | {"original": 10})),
-    "RotaryScaling.low": (scaled("llama3", **LLAMA3), scaled("llama3", **LLAMA3 | {"low": 0.1})),
-    "RotaryScaling.high": (scaled("llama3", **LLAMA3), scaled("llama3", **LLAMA3 | {"high": 9.0})),
+    "RotaryScaling.original": (scaled("wavelength", **WAVES), scaled("wavelength", **WAVES | {"original": 10})),
+    "RotaryScaling.low": (scaled("wavelength", **WAVES), scaled("wavelength", **WAVES | {"low": 0.1})),
+    "RotaryScaling.high": (scaled("wavelength", **WAVES), scaled("wavelength", **WAVES | {"high": 9.0})),
     "RotaryScaling.truncate": (scaled("yarn", **YARN), scaled("yarn", **YARN | {"truncate": False})),
     "RotaryScaling.attention_factor": (scaled("yarn", **YARN | {"attention_factor": 1.5}), scaled("yarn", **YARN)),
     "RotaryScaling.mscale": (scaled("yarn", **MSCALES), scaled("yarn", **YARN)),

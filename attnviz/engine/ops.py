@@ -105,7 +105,7 @@ _Q = (1.2165897966e-06, 7.2399680640e-05, 1.8589738160e-03, 2.8378616026e-02, 2.
 
 
 def _gelu(x: Array) -> Array:
-    """x Phi(x), Hendrycks 2016, exact to float32."""
+    """x times the normal distribution function of x, Hendrycks 2016, exact to float32."""
     bounded = np.clip(x, -_LIMIT, _LIMIT)
     square = bounded * bounded
     top, bottom = np.full_like(x, _P[0]), np.full_like(x, _Q[0])

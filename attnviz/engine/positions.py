@@ -59,13 +59,13 @@ def _frequencies(rotary: Rotary, length: int) -> tuple[Array, float]:
         return plain, 1.0
     if scaling.kind == "linear":
         return plain / np.float32(scaling.factor), 1.0
-    rule = {"llama3": _by_wavelength, "yarn": _by_rotations, "longrope": _by_table}[scaling.kind]
+    rule = {"wavelength": _by_wavelength, "yarn": _by_rotations, "longrope": _by_table}[scaling.kind]
     frequencies, factor = rule(scaling, plain, rotary, length)
     return frequencies.astype(np.float32), factor
 
 
 def _by_wavelength(s: RotaryScaling, plain: Array, rotary: Rotary, length: int) -> tuple[NDArray[Any], float]:
-    """Long wavelengths are stretched, short ones kept, those between blended (Llama 3.1)."""
+    """Long wavelengths are stretched, short ones kept, those between blended. Source: Dubey 2024, section 3.2."""
     wavelength = 2 * math.pi / plain
     blend = np.clip((s.original / wavelength - s.low) / (s.high - s.low), 0, 1)
     return (1 - blend) * plain / s.factor + blend * plain, 1.0

@@ -5,16 +5,35 @@ The engine reads nothing else: a new behaviour is a new field here, never the na
 
 Tensors are asked for by canonical names. Matrices are [out, in], as `x @ W.T` wants them:
 
-    embed.tokens [vocab, d_embed]           embed.types [n_types, d_embed]     embed.positions [positions, d_embed]
-    embed.norm.weight|bias                  embed.project.weight|bias [d_model, d_embed]
-    layers.{i}.q|k|v|o.weight|bias          layers.{i}.norm1|norm2.weight|bias           before (pre) or after (post)
-    layers.{i}.norm1_out|norm2_out.weight   on a sublayer's output                       layers.{i}.scale1|scale2
-    layers.{i}.q_norm|k_norm.weight         layers.{i}.sinks [n_heads]
-    layers.{i}.up|gate|down.weight|bias     layers.{i}.router.weight   layers.{i}.experts.{e}.up|gate|down.weight|bias
-    layers.{i}.cross_q|cross_k|cross_v|cross_o.weight|bias             layers.{i}.norm_cross.weight|bias
-    bias.table [n_buckets, n_heads]         final_norm.weight|bias
+    embed.tokens [vocab, d_embed]     embed.types [n_types, d_embed]     embed.positions [positions, d_embed]
+    embed.norm.weight|bias            embed.project.weight|bias [d_model, d_embed]
 
-In an encoder-decoder every name stands behind `encoder.` or `decoder.`, in two towers behind `text.` or `image.`.
+    images  embed.patches.weight|bias [d_model, channel, row, column]     embed.class|distillation [d_model]
+    sound   embed.conv.{i}.weight|bias [out, in, kernel]    embed.conv.{i}.norm.weight|bias    embed.project.norm.weight|bias
+            embed.positions.weight|bias [d_model, d_model / groups, kernel], of the weight perhaps
+            embed.positions.direction, of its shape, and embed.positions.length [1, 1, kernel]
+
+    layers.{i}.q|k|v|o.weight|bias             q: [n_heads * d_head, d_model], k and v: [n_kv_heads * d_head, d_model]
+    layers.{i}.norm1|norm2.weight|bias         before a sublayer (pre) or on the sum (post)
+    layers.{i}.norm1_out|norm2_out.weight|bias on a sublayer's output
+    layers.{i}.scale1|scale2 [d_model]         layers.{i}.sinks [n_heads]
+    layers.{i}.q_norm|k_norm.weight|bias       layers.{i}.q_norm|k_norm.{e}.weight with a norm a head
+    layers.{i}.up|gate|down.weight|bias
+    layers.{i}.router.weight|bias              layers.{i}.experts.{e}.up|gate|down.weight|bias
+    layers.{i}.global_q|global_k|global_v.weight|bias                  of global tokens
+    layers.{i}.cross_q|cross_k|cross_v|cross_o.weight|bias             layers.{i}.norm_cross.weight|bias
+
+    scores by place
+            bias.table [n_buckets, n_heads]
+            layers.{i}.r.weight [n_heads * d_head, d_model]       layers.{i}.segments [2, n_heads, d_head]
+            layers.{i}.content_bias|position_bias|segment_bias [n_heads, d_head]
+            relative.table [2 * span, d_model]    relative.norm.weight|bias    layers.{i}.position_q|position_k.weight|bias
+
+    convolution.weight|bias [d_model, d_model / groups, kernel]     convolution.norm.weight|bias
+    final_norm.weight|bias
+
+Biases have the first length of their weight. In an encoder-decoder every name stands behind `encoder.` or `decoder.`,
+in two towers behind `text.` or `image.`.
 """
 
 from __future__ import annotations
@@ -65,7 +84,7 @@ class Sinusoidal:
 class RotaryScaling:
     """How rotary frequencies are stretched for long texts.
 
-    kind: linear | dynamic | llama3 | yarn | longrope. What each reads stands in engine/positions.py.
+    kind: linear | dynamic | wavelength | yarn | longrope. What each reads stands in engine/positions.py.
     """
 
     kind: str
@@ -118,14 +137,14 @@ class Buckets:
 
 @dataclass(frozen=True)
 class Segmental:
-    """Relative positions by a second score, Dai 2019 (Transformer-XL) section 3.3; clamp: largest distance, -1 none."""
+    """Relative positions by a second score, Dai 2019, section 3.3; clamp: largest distance, -1 none."""
 
     clamp: int = -1
 
 
 @dataclass(frozen=True)
 class Disentangled:
-    """Content-to-position and position-to-content scores, He 2021 (DeBERTa) section 3.1."""
+    """Content-to-position and position-to-content scores, He 2021, section 3.1."""
 
     span: int
     buckets: int = 0
@@ -138,7 +157,7 @@ class Disentangled:
 
 @dataclass(frozen=True)
 class Blocks:
-    """Block-sparse attention, Zaheer 2020 (BigBird) section 3."""
+    """Block-sparse attention, Zaheer 2020, section 3."""
 
     size: int
     n_random: int

@@ -73,7 +73,7 @@ def _scaling(config: Config, rope: Config, kind: str, limit: int, dim: int) -> R
         low, high = rope.float("low_freq_factor"), rope.float("high_freq_factor")
         if low == high:
             raise rope.error("low_freq_factor and high_freq_factor must differ")
-        return RotaryScaling(kind, rope.float("factor", low=1e-6), own, low, high)
+        return RotaryScaling("wavelength", rope.float("factor", low=1e-6), own, low, high)
     factor = rope.float("factor", limit / own, low=1e-6)
     attention = rope.float("attention_factor", 0.0)
     if kind == "yarn":
