@@ -107,6 +107,24 @@ def test_values_that_cannot_be(folder, changes, message):
         ("llama", {"rope_parameters": {"rope_type": "spiral"}}, "rope_parameters: rope_type must be one of"),
         ("llama", {"rope_parameters": {"rope_type": "linear"}}, "rope_parameters: factor is missing"),
         ("llama", {"rope_parameters": {"rope_type": "default", "twist": 1}}, "rope_parameters: twist is not known"),
+        (
+            "stablelm",
+            {"rope_parameters": {"rope_type": "yarn", "factor": 2.0, "partial_rotary_factor": 0.7}},
+            "rope_parameters: yarn scaling needs an even number of rotary dimensions; got 5",
+        ),
+        (
+            "stablelm",
+            {
+                "rope_parameters": {
+                    "rope_type": "longrope",
+                    "factor": 2.0,
+                    "partial_rotary_factor": 0.7,
+                    "short_factor": [1.0, 2.0],
+                    "long_factor": [1.0, 2.0],
+                }
+            },
+            "rope_parameters: short_factor must be a list of 3 numbers other than 0",
+        ),
         ("longformer", {"attention_window": [8, 7]}, "attention_window must be even, 2 or more; got [8, 7]"),
         ("gpt_neo", {"attention_types": [[["global"], 10**12]], "num_layers": 10**12}, "num_layers must be a whole"),
         (
@@ -258,6 +276,14 @@ def test_every_unknown_key_must_be_named(folder, capsys):
     assert main([*words, "--ignore-key", "attention_twist"]) == 1
     assert "'other_twist'" in capsys.readouterr().err
     assert main([*words, "--ignore-key", "attention_twist", "--ignore-key", "other_twist"]) == 0
+
+
+def test_longrope_on_an_odd_number_of_dimensions(folder):
+    """Five dimensions turn as three pairs, the last with an empty half: a factor for each of the three."""
+    rope = {"rope_type": "longrope", "factor": 2.0, "partial_rotary_factor": 0.7}
+    tables = {"short_factor": [1.0, 2.0, 3.0], "long_factor": [1.0, 2.0, 4.0]}
+    found = attnviz.load(folder("stablelm", rope_parameters=rope | tables)).attend(ids=IDS)
+    np.testing.assert_allclose(found.weights.sum(-1), 1, atol=1e-5)
 
 
 def test_a_null_key_and_a_private_one_are_passed_over(folder):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from attnviz.engine.masks import Mask
 from attnviz.engine.positions import skewed, toeplitz
 from attnviz.engine.run import run
 from attnviz.engine.spec import Norm, Spec
+from attnviz.errors import InputError
 
 
 def by_hand(tmp_path, **more):
@@ -80,6 +82,14 @@ def test_without_positions_permuted_tokens_permute_the_map(order, seed) -> None:
 
     at = [sorted(order).index(token) for token in order]
     np.testing.assert_allclose(weights(order), weights(sorted(order))[:, :, at][..., at], atol=2e-6)
+
+
+def test_a_text_of_mask_tokens_alone_is_refused() -> None:
+    """Its embeddings are zeroed and the rest rescaled by their share: there is no rest."""
+    spec = Spec(n_layers=1, n_heads=1, d_model=4, d_mlp=4, vocab=5, mask_dropout=3)
+    dense = Dense([0], [0], range(2), range(2))
+    with pytest.raises(InputError, match="every token is the mask token"):
+        run(spec, SeededWeights(0, spec), Inputs(np.array([3, 3])), {"self": [dense]})
 
 
 def test_softmax_survives_huge_scores_and_empty_rows() -> None:
@@ -155,7 +165,7 @@ def test_work_that_nobody_wants_is_not_done() -> None:
     """Only the wanted layer's queries and keys, and the whole of the layers below it, are read."""
 
     class Watched(SeededWeights):
-        asked: set[str] = set()
+        asked: ClassVar[set[str]] = set()
 
         def get(self, name, shape):
             self.asked.add(name)

@@ -68,6 +68,10 @@ def _tokens(spec: Spec, tensors: Tensors, inputs: Inputs) -> Array:
     if spec.mask_dropout >= 0 and inputs.ids is not None:
         # Rives 2021 trained with 15 % of tokens chosen and 80 % of those masked, and keeps the embedding's size equal.
         masked = inputs.ids == spec.mask_dropout
+        if masked.all():
+            raise InputError(
+                "every token is the mask token, whose embedding this model leaves out", "give at least one other token"
+            )
         x[masked] = 0
         x *= np.float32((1 - 0.15 * 0.8) / (1 - masked.mean()))
     if spec.embed_scale != 1:

@@ -77,6 +77,8 @@ def _scaling(config: Config, rope: Config, kind: str, limit: int, dim: int) -> R
     factor = rope.float("factor", limit / own, low=1e-6)
     attention = rope.float("attention_factor", 0.0)
     if kind == "yarn":
+        if dim % 2:
+            raise rope.error(f"yarn scaling needs an even number of rotary dimensions; got {dim}")
         return RotaryScaling(
             kind,
             factor,
@@ -88,7 +90,7 @@ def _scaling(config: Config, rope: Config, kind: str, limit: int, dim: int) -> R
             mscale_all_dim=rope.float("mscale_all_dim", 0.0),
             truncate=rope.bool("truncate", True),
         )
-    tables = [_table(rope, key, dim // 2) for key in ("short_factor", "long_factor")]
+    tables = [_table(rope, key, (dim + 1) // 2) for key in ("short_factor", "long_factor")]
     if config.has("original_max_position_embeddings"):
         factor = limit / own
     return RotaryScaling(kind, factor, own, attention_factor=attention, short_factor=tables[0], long_factor=tables[1])
