@@ -48,6 +48,12 @@ def test_the_class_token_looks_first():
     assert figure.notes[1] == "the picture as the model sees it, 12 x 8 pixels"
 
 
+def test_what_the_model_wants_said_is_said():
+    found = attention()
+    found.meta.update(notes=["a learned sink"], ignored_keys=["twist", "turn"])
+    assert overlay(found, picture()).notes[-2:] == ("a learned sink", "ignored configuration keys: twist, turn")
+
+
 def test_another_query_is_marked():
     found = attention(front=("[class]", "[distillation]"))
     figure = overlay(found, picture(), query=2 + 4)

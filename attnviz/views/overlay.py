@@ -252,8 +252,7 @@ def _notes(attention: Attention, scale: Scale, kind: str, views: _Views, picture
     else:
         above = int(sum((values > scale.high * (1 + 1e-6)).sum() for values in views.values))
         said += [note for note in (wording.over_note(above, scale.high, False),) if note]
-    kept = attention.meta.get("notes") or ()
-    return [one_line(str(note)) for note in (*said, *((kept,) if isinstance(kept, str) else kept))]
+    return [*map(one_line, said), *wording.from_model(attention)]
 
 
 def _has(count: int) -> str:
