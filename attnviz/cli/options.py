@@ -324,7 +324,14 @@ class Shade:
         ),
     ] = "linear"
     vmax: Annotated[
-        str | None, _option(_SHADE, "--vmax", metavar="X|auto", help="The weight at the end of the colour bar.")
+        str | None,
+        _option(
+            _SHADE,
+            "--vmax",
+            metavar="X|auto",
+            help="The weight at the end of the colours, or auto: one that about half of the rows reach. "
+            "By default above all weights; auto for long texts.",
+        ),
     ] = None
     cmap: Annotated[
         str, _option(_SHADE, "--cmap", metavar="NAME", help="viridis, cividis, magma, Greys, ...", show_default=True)
