@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from attnviz.analysis.distance import total_variation
-from attnviz.errors import SelectionError
+from attnviz.errors import InputError, SelectionError
 from attnviz.mechanisms import GROUPS, MECHANISMS, Asked, parse
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def chosen(asked: Sequence[str]) -> list[str]:
 
 def compare(
     model: Model,
-    text: str,
+    text: str | None = None,
     *,
     layer: int = 0,
     head: int = 0,
@@ -81,7 +81,7 @@ def compare(
         try:
             changed = model.with_mechanism(name, layer)
             attention = changed.attend(text, layers=layer, heads=head, **inputs)
-        except SelectionError as error:
+        except (InputError, SelectionError) as error:  # the text itself has been read: it does not fit the mechanism
             if name in named:
                 raise
             left_out[name] = str(error)

@@ -18,6 +18,7 @@ COMMANDS = {
     "inspect": "Show what is in a model: its configuration and every tensor.",
     "export": "Write attention as numbers: .npz, .json, .csv or .parquet.",
     "steps": "Walk through attention step by step: one layer, one head, one token.",
+    "mechanisms": "List attention's relatives; with a text, show them side by side.",
     "check": "Say whether attention is sane: a model's on a text, or that in a file.",
     "models": "List the families that attnviz knows, with their streams and positions.",
 }

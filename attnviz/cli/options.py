@@ -232,7 +232,11 @@ class Selection(Joined):
     layer: Annotated[
         str | None,
         _option(
-            _PICK, "-l", "--layer", metavar="LAYERS", help=f"{_COMMA} Default: all for export, otherwise the last."
+            _PICK,
+            "-l",
+            "--layer",
+            metavar="LAYERS",
+            help=f"{_COMMA} Default: all for export, the first for mechanisms, otherwise the last.",
         ),
     ] = None
     head: Annotated[str, _option(_PICK, "-H", "--head", metavar="HEADS", help=f"{_COMMA}", show_default=True)] = "all"

@@ -12,7 +12,7 @@ FORMATS = ("png", "svg", "pdf", "npz", "json")
 PICTURES = FORMATS[:3]
 
 
-def _same(group: type, name: str) -> Any:
+def same(group: type, name: str) -> Any:
     """An option as another group of options declares it: it means the same here."""
     return get_type_hints(group, include_extras=True)[name].__metadata__[0]
 
@@ -21,11 +21,11 @@ def _same(group: type, name: str) -> Any:
 class One:
     """One layer, one head, one query."""
 
-    layer: Annotated[str | None, _same(Selection, "layer")] = None
-    head: Annotated[str | None, _same(Selection, "head")] = None
-    query: Annotated[str | None, _same(Selection, "query")] = None
-    stream: Annotated[str | None, _same(Selection, "stream")] = None
-    decimals: Annotated[int, _same(Shade, "decimals")] = 2
+    layer: Annotated[str | None, same(Selection, "layer")] = None
+    head: Annotated[str | None, same(Selection, "head")] = None
+    query: Annotated[str | None, same(Selection, "query")] = None
+    stream: Annotated[str | None, same(Selection, "stream")] = None
+    decimals: Annotated[int, same(Shade, "decimals")] = 2
 
     def __post_init__(self) -> None:
         from attnviz.errors import one_of
@@ -52,11 +52,11 @@ class One:
 class Sheet:
     """The figure as a whole."""
 
-    width: Annotated[float | None, _same(Page, "width")] = None
-    dpi: Annotated[int | None, _same(Page, "dpi")] = None
-    font: Annotated[str | None, _same(Page, "font")] = None
-    title: Annotated[str | None, _same(Page, "title")] = None
-    svg_text: Annotated[str, _same(Page, "svg_text")] = "keep"
+    width: Annotated[float | None, same(Page, "width")] = None
+    dpi: Annotated[int | None, same(Page, "dpi")] = None
+    font: Annotated[str | None, same(Page, "font")] = None
+    title: Annotated[str | None, same(Page, "title")] = None
+    svg_text: Annotated[str, same(Page, "svg_text")] = "keep"
 
     def __post_init__(self) -> None:
         from attnviz.errors import one_of

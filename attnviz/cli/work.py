@@ -241,7 +241,7 @@ def turn(given: Input, model: Model, text: str | None) -> tuple[str | None, list
     return text, given.numbers()
 
 
-def _arrays(given: Input, model: Model, source: Source) -> tuple[dict[str, Any], NDArray[np.uint8] | None]:
+def _arrays(given: Input, model: Model, source: Unchanged) -> tuple[dict[str, Any], NDArray[np.uint8] | None]:
     """--image and --audio as `Model.attend` takes them, and the picture as the model sees it."""
     ignore = tuple(source.ignore_key or ())
     if given.image is not None:

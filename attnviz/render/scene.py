@@ -5,6 +5,7 @@ Colours are settled here, so that a PNG, an SVG and a PDF cannot differ in them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -116,7 +117,8 @@ def _panel(panel: MapPanel, scale: Scale, few: bool) -> Patch:
     if panel.picture is not None:
         colours, shapes = over(panel.picture, colours), False
     named = (("layer", panel.layer), ("head", panel.head))
-    name = "-".join(f"{what}-{i}" for what, i in named if i is not None) or "map"
+    name = "-".join(f"{what}-{i}" for what, i in named if i is not None)
+    name = name or re.sub(r"[^a-z0-9]+", "-", panel.title.lower()).strip("-") or "map"
     return Patch(colours, panel.box, name, scale.low, scale.high, shapes, panel.picture is not None)
 
 

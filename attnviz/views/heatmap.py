@@ -16,7 +16,7 @@ from attnviz.views.limits import limits as find_limits
 from attnviz.views.measure import LOST, Typeface, one_line, printable, typeface
 from attnviz.views.options import PIXELS, SIDE, check_options, check_pixels, made_by
 from attnviz.views.placing import Placed, arrange
-from attnviz.views.scale import check_cmap, check_scale, round_up
+from attnviz.views.scale import check_cmap, check_scale, round_up, short
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -327,13 +327,7 @@ def _numbers(
         return [], 0.0, 0.0
     left_out = any(bool(((abs(values) < least) & (values != 0)).any()) for values in maps.values)
     printed = [
-        tuple(tuple(_short(value, decimals) if abs(value) >= least else "" for value in row) for row in values.tolist())
+        tuple(tuple(short(value, decimals) if abs(value) >= least else "" for value in row) for row in values.tolist())
         for values in maps.values
     ]
     return printed, size, least if left_out else 0.0
-
-
-def _short(value: float, decimals: int) -> str:
-    """.64 for 0.64; 1 for 1.00: a cell has no room for what everyone knows."""
-    text, sign = f"{abs(value):.{decimals}f}", "−" if value < 0 else ""
-    return sign + ("1" if text == f"{1:.{decimals}f}" else text.removeprefix("0"))

@@ -4,86 +4,35 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from attnviz.errors import SelectionError
-from attnviz.views.figure import Box, Figure, Label, Line, MapPanel, Scale
-from attnviz.views.layout import LINE, SMALLEST
+from attnviz.views.figure import Figure, Scale
+from attnviz.views.groups import TITLES
 from attnviz.views.limits import limits
-from attnviz.views.measure import ASCENT, LOST, MIDDLE, Typeface, one_line, printable, typeface
-from attnviz.views.options import PIXELS
-from attnviz.views.scale import check_cmap, check_scale, number, round_up, ticks
-from attnviz.views.tensor import SIGNED
-from attnviz.views.wording import caption, font_note, from_model
+from attnviz.views.measure import LOST, one_line, printable, typeface
+from attnviz.views.mechanisms_page import BASE, MARGIN, SMALL, Card, bar, page, place_rows, rows_of
+from attnviz.views.options import check_options
+from attnviz.views.scale import check_cmap, check_scale
+from attnviz.views.wording import caption, font_note, from_model, over_note
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from attnviz.attention import Attention
 
-TITLES = {
-    "scoring": "Scoring: how well a query and a key fit",
-    "keys": "Keys: which of them a query sees",
-    "approximation": "Approximations: the matrix that they imply",
-    "state space": "State space: the matrix that it implies",
-    "positions": "Positions: how a model knows where tokens are",
-}
+__all__ = ["DISTANCE", "Card", "figure", "heading", "subtitle"]
+
 DISTANCE = (
-    "distance, error: mean over queries of half the summed absolute difference from the model's own attention, which is total "
-    "variation where rows sum to 1"
+    "distance, error: mean over queries of half the summed absolute difference from the model's own attention, which "
+    "is total variation where rows sum to 1"
 )
-MARGIN, GAP, BASE, SMALL = 20.0, 15.0, 8.6, 6.6
-MOST_ABREAST = 7
-BAR = 8.0
-_SIGNS = "0123456789.–−+·≥…" + LOST
-
-
-@dataclass(frozen=True, eq=False)
-class Card:
-    """One mechanism: its attention in one layer and one head; detail: its numbers in words."""
-
-    name: str
-    group: str
-    formula: str
-    cost: str
-    distance: float
-    attention: Attention
-    detail: str = ""
-    exact: bool = True
-
-    @property
-    def values(self) -> Any:
-        return self.attention.weights[0, 0]
-
-    @property
-    def signed(self) -> bool:
-        return bool(self.values.min() < -1e-6)
-
-
-@dataclass
-class _Page:
-    """What has been placed; y runs downwards."""
-
-    face: Typeface
-    side: float
-    abreast: int
-    left: float
-    y: float = MARGIN
-    panels: list[MapPanel] = field(default_factory=list)
-    labels: list[Label] = field(default_factory=list)
-    lines: list[Line] = field(default_factory=list)
-
-    @property
-    def right(self) -> float:
-        return self.left + self.abreast * (self.side + GAP) - GAP
-
-    def text(self, text: str, x: float, size: float, room: float, **how: Any) -> None:
-        """Lines of their own, broken where they end."""
-        for line in self.face.wrap(text, size, room, how.get("weight", "normal")):
-            self.labels.append(Label(line, x, self.y + 0.8 * size, size, **how))
-            self.y += LINE * size
+_PIXELS = 200_000_000
+_SIGNS = "0123456789.,–−·≥…costdianer" + LOST
 
 
 def figure(
@@ -93,17 +42,22 @@ def figure(
     scale: str = "linear",
     vmax: float | str | None = None,
     cmap: str = "viridis",
+    decimals: int = 2,
+    width: float | None = None,
     dpi: float | None = None,
     font: str | None = None,
     svg_text: str = "keep",
+    grouped: bool = True,
     left_out: Sequence[str] = (),
     meta: Mapping[str, str] | None = None,
 ) -> Figure:
-    """Cards in the order of their groups, a map on each; all have one colour scale, but for those with signs.
+    """Cards with a map each, all on one colour scale but for those with signs.
 
     Args:
         cards: all of the same queries and keys.
-        scale, vmax, cmap, dpi, font, title, svg_text, meta: as for `attnviz.views.heatmap.heatmap`.
+        scale, vmax, cmap, decimals, dpi, font, title, svg_text, meta: as for `attnviz.views.heatmap.heatmap`.
+        width: inches; fewer cards stand abreast on a narrow page.
+        grouped: cards of one group follow each other, and stand under its name.
         left_out: names of mechanisms that could not be had, to be said.
 
     Raises:
@@ -113,230 +67,133 @@ def figure(
     if not cards:
         raise SelectionError("there is no mechanism to draw")
     first = cards[0].attention
-    shared = _shared(cards, scale, vmax, check_cmap(cmap))
-    heading = one_line(title) if title is not None else _heading(first)
-    below = _subtitle(first)
-    remarks = _remarks(cards, shared, left_out)
+    check_options(first, width, None, None, min(decimals, 6), dpi, svg_text, (), None)
+    shared, chosen = _shared(cards, scale, vmax, check_cmap(cmap))
+    said, below = one_line(title) if title is not None else heading(first), subtitle(first)
+    above = 0 if scale == "row" else sum(int((c.values > shared.high * (1 + 1e-6)).sum()) for c in _plain(cards))
+    over = over_note(above, shared.high, chosen)
+    remarks = _remarks(cards, shared, over, left_out)
     words = [text for card in cards for text in (card.name, card.formula, card.cost, card.detail)]
-    tokens = [printable(text) for text in first.query_tokens]
-    face = typeface(font, [heading, below, *remarks, *words, *tokens, *TITLES.values(), _SIGNS])
-    remarks += [note for note in (font_note(face),) if note]
+    tokens = [printable(text) for text in (*first.query_tokens, *first.key_tokens)]
+    face = typeface(font, [said, below, *remarks, *words, *tokens, *TITLES.values(), _SIGNS])
 
-    groups = [(name, list(members)) for name, members in groupby(cards, key=lambda card: card.group)]
-    abreast = min(MOST_ABREAST, max(len(members) for _, members in groups))
-    n = max(len(first.queries), len(first.keys))
-    side = max(106.0, min(7.8 * n, 140.0))
-    step, size = _label_size(side / n)
-    shown = [face.cut(text, size, 62.0) for text in tokens]
-    page = _Page(face, side, abreast, MARGIN + max(face.width(text, size) for text in shown) + 7.0)
-    page.text(heading, MARGIN, 13.0, page.right - MARGIN, weight="bold", role="title")
-    page.text(below, MARGIN, 9.0, page.right - MARGIN, tone="soft", role="subtitle")
-    page.y += 9.0
-    labels = _TokenLabels(shown, size, step)
-    for row in _rows(groups, page):
-        _row(page, row, labels)
-    page.y += _col_tokens(page, labels, row)
-    top, bottom = page.panels[0].box.y, page.y
-    bar, bar_ticks = _bar(page, shared, top)
-    page.y = bottom + 6.0
-    page.text(" · ".join(remarks), MARGIN, SMALL + 0.4, page.right - MARGIN, tone="soft", role="note")
-    width, height = page.right + 58.0, page.y + MARGIN - 6.0
-    _check_pixels(width, height, dpi or 200.0)
+    sizes = [len(list(members)) for _, members in groupby(cards, key=lambda card: card.group)]
+    widest = max(sizes) if grouped else len(cards)
+    dpi = dpi or 200.0
+    on = page(cards, face, shared, widest, None if width is None else width * 72.0, decimals)
+    drawn = [_thinned(card, on.side, dpi) for card in cards]
+    pooled = drawn[0].attention.cell
+    remarks += [f"drawn as the largest of {pooled} x {pooled} weights a cell"] if pooled > 1 else []
+    remarks += [*on.thinning(), *filter(None, [font_note(face)])]
+    on.text(said, 13.0, "bold", role="title")
+    on.text(below, 9.0, tone="soft", role="subtitle")
+    on.y += 9.0
+    place_rows(on, rows_of(drawn, on, grouped))
+    box, bar_ticks = bar(on, shared, on.panels[0].box.y, above > 0)
+    on.text(" · ".join(remarks), SMALL + 0.4, tone="soft")
+    height = math.ceil((on.y + MARGIN - 6.0) / 72 * dpi) * 72 / dpi
+    _check_pixels(on.wide, height, dpi)
     return Figure(
-        width=width,
+        width=on.wide,
         height=height,
-        panels=tuple(page.panels),
+        panels=on.snapped(height, dpi),
         scale=shared,
-        title=heading,
+        title=said,
         subtitle=below,
-        caption=caption(heading, below, shared, remarks),
+        caption=caption(said, below, shared, remarks),
         notes=tuple(remarks),
-        labels=tuple(page.labels),
-        lines=tuple(page.lines),
-        bar=bar,
+        labels=tuple(on.labels),
+        lines=tuple(on.lines),
+        bar=box,
         bar_ticks=tuple(bar_ticks),
         face=face,
         font=face.family,
         font_size=BASE,
-        dpi=dpi or 200.0,
+        dpi=dpi,
         svg_text=svg_text,
         meta=dict(meta or {}),
     )
 
 
-def _heading(attention: Attention) -> str:
-    model = attention.model.partition(",")[0]
-    return f"Kinds of attention · {model} · layer {attention.layers[0]} · head {attention.heads[0]}"
+def heading(attention: Attention) -> str:
+    """`Kinds of attention · seeded · layer 0 · head 0`."""
+    model = attention.model.rpartition(", ")[0] if attention.meta.get("mechanism") else attention.model
+    stream = {"self": "", "cross": "cross-attention"}.get(attention.stream, f"{attention.stream} self-attention")
+    parts = ["Kinds of attention", model, stream, f"layer {attention.layers[0]}", f"head {attention.heads[0]}"]
+    return one_line(" · ".join(part for part in parts if part))
 
 
-def _subtitle(attention: Attention) -> str:
-    said = "every panel: rows are queries, columns are keys, the same queries and keys but where positions change"
-    if attention.meta.get("random"):
-        return f"random weights, seed {attention.meta.get('seed')} · {said}"
-    return said
+def subtitle(attention: Attention) -> str:
+    """Random weights or not, what is what, and whether queries and keys are the same."""
+    said = [f"random weights, seed {attention.meta.get('seed')}"] if attention.meta.get("random") else []
+    same = "the same queries and keys but where positions change"
+    if attention.layers[0]:
+        same = "the same queries and keys but where scale, causality, global tokens or positions change, in all layers"
+    return " · ".join([*said, f"every panel: rows are queries, columns are keys, {same}"])
 
 
-def _remarks(cards: Sequence[Card], shared: Scale, left_out: Sequence[str]) -> list[str]:
-    said = [DISTANCE + ("; rows with signs are first divided by their size" if any(c.signed for c in cards) else "")]
-    if any(card.attention.mask is not None and not card.attention.mask.all() for card in cards):
+def _remarks(cards: Sequence[Card], shared: Scale, over: str, left_out: Sequence[str]) -> list[str]:
+    signed = any(card.signed for card in cards)
+    said = [DISTANCE + ("; rows with signs are first divided by their size" if signed else "")]
+    if any(card.hidden is not None for card in cards):
         said.append("grey: not allowed")
-    if any(card.signed for card in cards):
-        said.append("red above 0, blue below, on a scale of its own")
+    if signed:
+        said.append("red above 0, blue below" + (", on a scale of its own" if shared.low >= 0 else ""))
     if shared.kind == "sqrt":
         said.append("colour grows with the square root of the weight")
     elif shared.kind == "row":
         said.append("each row coloured by its own largest weight")
+    elif shared.kind == "log":
+        said.append("logarithmic colour")
+    said += [over] if over else []
     if left_out:
         said.append(f"left out, as this model or text cannot have them: {', '.join(left_out)}")
-    known = {note for card in cards for note in from_model(card.attention)}
-    mentioned = {note for note in known if any(note.startswith(card.name.partition(":")[0]) for card in cards)}
-    return said + sorted(note for note in known - mentioned if "global tokens" not in note)
+    return said + _common(cards)
 
 
-def _shared(cards: Sequence[Card], kind: str, vmax: float | str | None, cmap: str) -> Scale:
-    """One scale for all panels without signs: up to a round number above them all, unless it is given."""
-    plain = [card for card in cards if not card.signed]
-    if vmax is not None or kind == "row" or not plain:
-        return limits(cards[0].attention, kind, vmax, cmap)[0]
-    highest = max(plain, key=lambda card: float(card.values.max()))
-    high = limits(highest.attention, kind, round_up(float(highest.values.max())), cmap)[0]
-    return high
+def _common(cards: Sequence[Card]) -> list[str]:
+    """Notes that whoever computed the attention put on every card; what a card says of itself stands on it."""
+    notes = [from_model(card.attention) for card in cards]
+    if len(cards) == 1:
+        return [note for note in notes[0] if not note.startswith(cards[0].name.partition(":")[0])]
+    return [note for note in notes[0] if all(note in other for other in notes[1:])]
 
 
-# --- cards ----------------------------------------------------------------------------------------------------------
+def _plain(cards: Sequence[Card]) -> list[Card]:
+    return [card for card in cards if not card.signed]
 
 
-@dataclass(frozen=True)
-class _TokenLabels:
-    texts: list[str]
-    size: float
-    step: int
+def _shared(cards: Sequence[Card], kind: str, vmax: float | str | None, cmap: str) -> tuple[Scale, bool]:
+    """One scale for all panels without signs (of all, if each has some), and whether its end was chosen."""
+    these = [card.attention for card in _plain(cards) or cards]
+    weights = np.concatenate([attention.weights for attention in these], axis=1)
+    return limits(replace(these[0], weights=weights), kind, vmax, cmap)
 
 
-def _label_size(cell: float) -> tuple[int, float]:
-    """One in so many tokens is labelled, and how large."""
-    size = min(6.4, 0.92 * cell)
-    return (1, size) if size >= SMALLEST else (math.ceil(SMALLEST / (0.92 * cell)), SMALLEST)
+def _thinned(card: Card, side: float, dpi: float) -> Card:
+    """The same card with neighbouring cells drawn as their largest by size, if a cell would be under a pixel."""
+    rows, cols = card.values.shape
+    k = math.ceil(max(rows, cols) / max(0.9 * side / 72 * dpi, 1.0))
+    if k <= 1:
+        return card
 
+    def blocks(values: NDArray[Any], fill: float) -> NDArray[Any]:
+        """[row, column] -> [row, column, k * k], filled up at the ends."""
+        down, across = math.ceil(rows / k), math.ceil(cols / k)
+        padded = np.full((down * k, across * k), fill, values.dtype)
+        padded[:rows, :cols] = values
+        return padded.reshape(down, k, across, k).swapaxes(1, 2).reshape(down, across, k * k)
 
-@dataclass
-class _Row:
-    """Cards abreast, and the titles of the groups that begin among them: (first column, title)."""
-
-    cards: list[Card]
-    titles: list[tuple[int, str]]
-
-
-def _rows(groups: Sequence[tuple[str, list[Card]]], page: _Page) -> list[_Row]:
-    """Each group begins a row, unless it fits beside the one before it, whose title then has room."""
-    found: list[_Row] = []
-    for name, members in groups:
-        title = TITLES.get(name, name)
-        if found and found[-1].titles and len(found[-1].cards) + len(members) <= page.abreast:
-            before, (start, other) = found[-1], found[-1].titles[-1]
-            room = (len(before.cards) - start) * (page.side + GAP)
-            if page.face.width(other, BASE + 1.0, "bold") <= room - GAP:
-                before.titles.append((len(before.cards), title))
-                before.cards += members
-                continue
-        for i in range(0, len(members), page.abreast):
-            found.append(_Row(members[i : i + page.abreast], [] if i else [(0, title)]))
-    return found
-
-
-def _row(page: _Page, row: _Row, tokens: _TokenLabels) -> None:
-    ends = [start for start, _ in row.titles[1:]] + [page.abreast]
-    for (start, title), end in zip(row.titles, ends, strict=True) if row.titles else ():
-        x, stop = (page.left + col * (page.side + GAP) for col in (start, end))
-        label = Label(title, x, page.y + 0.8 * (BASE + 1.0), BASE + 1.0, weight="bold", tone="soft", role="heading")
-        page.labels.append(label)
-        y = page.y + LINE * (BASE + 1.0) + 1.0
-        page.lines.append(Line(x, y, stop - GAP, y, 0.5, "faint"))
-    page.y += LINE * (BASE + 1.0) + 7.0 if row.titles else 0.0
-    start = page.y + LINE * BASE + (max(len(_words(page, card)) for card in row.cards) + 1) * 1.24 * SMALL + 3.0
-    for col, card in enumerate(row.cards):
-        _card(page, card, page.left + col * (page.side + GAP), start)
-    _row_tokens(page, tokens, start)
-    page.y = start + page.side + 14.0
-
-
-def _words(page: _Page, card: Card) -> list[tuple[str, str]]:
-    """The lines between a card's name and its map: (text, tone)."""
-    said = [(line, "soft") for line in page.face.wrap(card.formula, SMALL, page.side)]
-    return said + [(line, "faint") for line in page.face.wrap(card.detail, SMALL, page.side) if card.detail]
-
-
-def _card(page: _Page, card: Card, x: float, top: float) -> None:
-    """Name and formula from `page.y` on, cost and distance on the map, whose upper edge is `top`."""
-    attention, face, side = card.attention, page.face, page.side
-    scale, line = None, page.y + 0.8 * BASE
-    room = side
-    if card.signed:
-        high = round_up(float(np.abs(card.values).max()))
-        scale = Scale("linear", -high, high, SIGNED, "weight")
-        range_ = f"−{number(high)} to {number(high)}"
-        page.labels.append(Label(range_, x + side, line, SMALL, "right", tone="faint", role="note"))
-        room -= face.width(range_, SMALL) + 4.0
-    size = min(BASE, BASE * room / max(face.width(card.name, BASE, "bold"), 1.0))
-    page.labels.append(Label(card.name, x, line, size, weight="bold", role="heading"))
-    for text, tone in _words(page, card):
-        line += 1.24 * SMALL
-        page.labels.append(Label(text, x, line, SMALL, tone=tone, role="note"))
-    cost = f"cost {card.cost}"
-    distance = f"{'distance' if card.exact else 'error'} {number(round(card.distance, 2))}"
-    size = SMALL * min(1.0, side / (face.width(cost, SMALL) + face.width(distance, SMALL) + 5.0))
-    page.labels.append(Label(cost, x, top - 4.0, size, role="note"))
-    page.labels.append(Label(distance, x + side, top - 4.0, size, "right", role="note"))
-    mask = attention.mask
-    page.panels.append(
-        MapPanel(
-            title=card.name,
-            values=card.values,
-            hidden=None if mask is None or mask.all() else ~mask[0],
-            row_labels=tuple(printable(text) for text in attention.query_tokens),
-            col_labels=tuple(printable(text) for text in attention.key_tokens),
-            box=Box(x, top, side, side),
-            layer=attention.layers[0],
-            head=attention.heads[0],
-            scale=scale,
-        )
+    cells = blocks(card.values, 0.0)
+    most = np.take_along_axis(cells, np.abs(cells).argmax(-1, keepdims=True), -1)[None, None, ..., 0]
+    mask = (
+        None if card.attention.mask is None else np.logical_or.reduce(blocks(card.attention.mask[0], False), -1)[None]
     )
-
-
-def _row_tokens(page: _Page, tokens: _TokenLabels, top: float) -> None:
-    cell = page.side / len(tokens.texts)
-    for i in range(0, len(tokens.texts), tokens.step):
-        y = top + (i + 0.5) * cell + MIDDLE * tokens.size
-        page.labels.append(Label(tokens.texts[i], page.left - 4.0, y, tokens.size, "right", role="row"))
-
-
-def _col_tokens(page: _Page, tokens: _TokenLabels, row: _Row) -> float:
-    """Labels under the maps of the last row; returns the room that they take."""
-    cell = page.side / len(tokens.texts)
-    top = page.panels[-1].box.y + page.side
-    for col in range(len(row.cards)):
-        left = page.left + col * (page.side + GAP)
-        for i in range(0, len(tokens.texts), tokens.step):
-            x = left + (i + 0.5) * cell + MIDDLE * tokens.size
-            page.labels.append(Label(tokens.texts[i], x, top + 4.0, tokens.size, "right", 90, role="column"))
-    return max(page.face.width(text, tokens.size) for text in tokens.texts) - 6.0
-
-
-def _bar(page: _Page, scale: Scale, top: float) -> tuple[Box, list[tuple[float, float]]]:
-    bar = Box(page.right + 12.0, top, BAR, page.side)
-    found = ticks(scale.kind, scale.low, scale.high, 6)
-    for value, place in found:
-        y = bar.y + bar.height * (1 - place)
-        page.lines.append(Line(bar.x + BAR, y, bar.x + BAR + 2.0, y, 0.6))
-        page.labels.append(Label(number(value), bar.x + BAR + 4.0, y + 0.36 * SMALL, SMALL, role="tick"))
-    widest = max(page.face.width(number(value), SMALL) for value, _ in found)
-    x = bar.x + BAR + 6.0 + widest + ASCENT * SMALL
-    middle = bar.y + bar.height / 2
-    page.labels.append(Label(scale.label, x, middle, SMALL + 0.6, "center", 90, tone="soft", role="bar"))
-    return bar, found
+    queries, keys = card.attention.queries.cells(k), card.attention.keys.cells(k)
+    return replace(card, attention=replace(card.attention, weights=most, mask=mask, queries=queries, keys=keys, cell=k))
 
 
 def _check_pixels(width: float, height: float, dpi: float) -> None:
     across, down = width / 72 * dpi, height / 72 * dpi
-    if across * down > 2 * PIXELS:
+    if across * down > _PIXELS:
         raise SelectionError(f"a picture of {across:,.0f} x {down:,.0f} pixels is too large", "choose a lower dpi")

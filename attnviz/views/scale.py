@@ -64,6 +64,12 @@ def number(value: float) -> str:
     return f"{value:.3g}" if abs(value) >= 1e-4 or value == 0 else f"{value:.0e}".replace("e-0", "e-")
 
 
+def short(value: float, decimals: int) -> str:
+    """.64 for 0.64; 1 for 1.00: a cell has no room for what everyone knows."""
+    text, sign = f"{abs(value):.{decimals}f}", "−" if value < 0 else ""
+    return sign + ("1" if text == f"{1:.{decimals}f}" else text.removeprefix("0"))
+
+
 def ticks(kind: str, low: float, high: float, room: int = 6) -> list[tuple[float, float]]:
     """Where a colour bar is labelled: (value, place from 0 to 1), both ends and at most four between them.
 

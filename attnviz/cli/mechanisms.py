@@ -1,0 +1,385 @@
+"""`attnviz mechanisms`: attention's relatives, listed, side by side on one text, or measured."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from attnviz.cli.expand import Line, command
+from attnviz.cli.options import (
+    MECHANISM,
+    Input,
+    Json,
+    Output,
+    Selection,
+    Shade,
+    Talk,
+    Unchanged,
+    known_mechanisms,
+    usage,
+)
+from attnviz.cli.steps import Sheet, same
+
+if TYPE_CHECKING:
+    from attnviz.mechanisms.scaling import Measured
+    from attnviz.relatives import Relative
+    from attnviz.views.mechanisms import Card
+
+FORMATS = ("png", "svg", "pdf")
+
+
+@dataclass(frozen=True)
+class Place:
+    """One layer and one head."""
+
+    layer: Annotated[str | None, same(Selection, "layer")] = None
+    head: Annotated[str | None, same(Selection, "head")] = None
+    stream: Annotated[str | None, same(Selection, "stream")] = None
+
+    def __post_init__(self) -> None:
+        from attnviz.errors import one_of
+
+        self.at()
+        streams = ("self", "encoder", "decoder", "cross")
+        if self.stream is not None and self.stream not in streams:
+            usage(one_of("--stream", self.stream, streams))
+
+    def at(self) -> tuple[int, int]:
+        """Layer and head, the first of each unless asked for."""
+        return self._index("--layer", self.layer or "0"), self._index("--head", self.head or "0")
+
+    @staticmethod
+    def _index(name: str, text: str) -> int:
+        if not text.removeprefix("-").isdecimal() or len(text) > 9:
+            usage(
+                f"{name} wants one index, as in {name} 0: mechanisms stand side by side in one {name[2:]}; got {text!r}"
+            )
+        return int(text)
+
+
+@command
+def run(
+    *,
+    given: Input,
+    source: Unchanged,
+    mechanism: Annotated[list[str] | None, MECHANISM] = None,
+    place: Place,
+    scaling: Annotated[
+        bool,
+        typer.Option(
+            "--scaling",
+            help="Without TEXT: measure how long each takes on this machine as texts grow.",
+            rich_help_panel="What to show",
+        ),
+    ] = False,
+    shade: Shade,
+    sheet: Sheet,
+    output: Output,
+    listing: Json,
+    talk: Talk,
+    line: Line,
+) -> None:
+    """List attention's relatives; with a text, show them side by side.
+
+    Without TEXT: every mechanism with its formula, source and cost. With TEXT: what each one does in one layer and one
+    head, with the same queries and keys where that makes sense, and how far it is from the model's own attention; as a
+    table, or with -o as a picture. --mechanism, which may be repeated, chooses some, or whole groups: scoring, keys,
+    approximation, 'state space', positions. --scaling prints times and, with -o, draws them.
+
+    attnviz mechanisms
+    attnviz mechanisms "The animal didn't cross the street because it was too tired" -o relatives.png
+    attnviz mechanisms "The cat sat on the mat" --mechanism window:1 --mechanism lsh:2 --mechanism performer
+    attnviz mechanisms --scaling -o scaling.svg
+    attnviz mechanisms --json
+    """
+    from attnviz.cli import work
+    from attnviz.mechanisms import GROUPS
+
+    asked = list(mechanism or ())
+    known_mechanisms(asked, GROUPS)
+    drawn = output.output is not None or output.format is not None
+    format = output.chosen(FORMATS, "png") if drawn else ""
+    if drawn and listing.json:
+        usage("--json prints to standard output: leave out -o")
+    if scaling and given.given():
+        usage(f"--scaling measures without a text; got {given.given()[0]}")
+    if drawn and not scaling and not given.given():
+        usage(
+            "wanted a text to draw: TEXT or --file PATH", 'as in attnviz mechanisms "The cat sat on the mat" -o a.png'
+        )
+    if drawn:
+        work.check_output(output, format)
+    if scaling:
+        _measure(asked, source, sheet, output, format, listing, talk, line)
+    elif given.given():
+        _compare(asked, given, source, place, shade, sheet, output, format, listing, talk, line)
+    else:
+        _list(asked, listing)
+
+
+# --- the list -------------------------------------------------------------------------------------------------------
+
+
+def _list(asked: Sequence[str], listing: Json) -> None:
+    from attnviz.mechanisms import MECHANISMS, parse
+
+    wanted = {name if name in _groups() else parse(name).mechanism.name for name in asked}
+    found = [one for one in MECHANISMS.values() if not wanted or {one.name, one.group} & wanted]
+    numbers = [",".join(f"{p.name}={p.default}" for p in one.parameters) for one in found]
+    if listing.json:
+        from attnviz.cli import work
+
+        keys = ("name", "group", "formula", "source", "cost", "exact", "where", "simplified", "needs")
+        rows = ({key: getattr(one, key) for key in keys} for one in found)
+        work.print_json(row | {"numbers": said} for row, said in zip(rows, numbers, strict=True))
+        return
+    from attnviz.render.terminal_mechanisms import Entry, print_mechanisms
+
+    print_mechanisms(
+        [
+            Entry(one.name, one.group, one.formula, one.source, one.cost, one.exact, said)
+            for one, said in zip(found, numbers, strict=True)
+        ]
+    )
+
+
+def _groups() -> tuple[str, ...]:
+    from attnviz.mechanisms import GROUPS
+
+    return GROUPS
+
+
+# --- side by side ---------------------------------------------------------------------------------------------------
+
+
+def _compare(
+    asked: Sequence[str],
+    given: Input,
+    source: Unchanged,
+    place: Place,
+    shade: Shade,
+    sheet: Sheet,
+    output: Output,
+    format: str,
+    listing: Json,
+    talk: Talk,
+    line: Line,
+) -> None:
+    from attnviz.cli import work
+
+    found, left_out = _relatives(asked, given, source, place, talk)
+    if listing.json:
+        work.print_json(map(_object, found))
+        return
+    cards = [_card(relative) for relative in found]
+    # Names stand in the order in which they were asked for; groups, and all of them, under their titles.
+    grouped = all(name in _groups() for name in asked)
+    if not format:
+        from attnviz.render.terminal_relatives import print_comparison
+        from attnviz.views.mechanisms import DISTANCE, heading, subtitle
+
+        first = cards[0].attention
+        notes = [DISTANCE, "keys: that a query sees, on average"]
+        notes += [f"left out: {reason}" for reason in left_out.values()] if len(left_out) <= 3 else []
+        notes += [f"left out: {', '.join(left_out)}"] if len(left_out) > 3 else []
+        text = (heading(first), subtitle(first).replace("every panel: rows are queries, columns are keys, ", ""))
+        print_comparison(cards, *text, notes, decimals=max(shade.decimals, 1), grouped=grouped)
+        return
+    from attnviz.render.image import to_bytes
+    from attnviz.views.mechanisms import figure
+
+    drawn = figure(
+        cards,
+        title=sheet.title,
+        scale=shade.scale,
+        vmax=shade.limit(),
+        cmap=shade.cmap,
+        decimals=shade.decimals,
+        width=sheet.width,
+        dpi=sheet.dpi,
+        font=sheet.font,
+        svg_text=sheet.svg_text,
+        grouped=grouped,
+        left_out=list(left_out),
+        meta=work.facts(line, _model(found[0]), found[0].attention.meta),
+    )
+    data = to_bytes(drawn, format)
+    work.write(output, format, lambda file: file.write(data), "mechanisms")
+
+
+def _relatives(
+    asked: Sequence[str], given: Input, source: Unchanged, place: Place, talk: Talk
+) -> tuple[list[Relative], dict[str, str]]:
+    from attnviz.cli import work
+    from attnviz.errors import SelectionError
+    from attnviz.relatives import compare
+    from attnviz.render.progress import progress
+
+    text = work.text_of(given)
+    model = work.load(source, talk)
+    text, ids = work.turn(given, model, text)
+    arrays, _ = work._arrays(given, model, source)
+    layer, head = place.at()
+    with progress("mechanisms", total=1, quiet=talk.quiet) as advance:
+        found, left_out = compare(
+            model,
+            text,
+            pair=given.pair,
+            target=given.target,
+            ids=ids,
+            stream=place.stream,
+            global_tokens=given.everywhere(),
+            layer=layer,
+            head=head,
+            mechanisms=_with_own(asked),
+            progress=advance,
+            **arrays,
+        )
+    if not found:
+        raise SelectionError(next(iter(left_out.values())), "the seeded model can have them all")
+    return found, left_out
+
+
+def _with_own(asked: Sequence[str]) -> list[str]:
+    """Mechanisms asked for by name stand beside the model's own attention."""
+    own = ("scaled-dot", "scoring")
+    named = bool(asked) and not all(name in _groups() for name in asked)
+    return ["scaled-dot", *asked] if named and not set(own) & set(asked) else list(asked)
+
+
+def _card(relative: Relative) -> Card:
+    from attnviz.views.mechanisms import Card
+
+    one = relative.asked.mechanism
+    return Card(
+        relative.asked.name,
+        one.group,
+        one.formula,
+        one.cost,
+        relative.distance,
+        relative.attention,
+        relative.asked.described,
+        one.exact,
+    )
+
+
+def _object(relative: Relative) -> dict[str, Any]:
+    """A relative as `--json` prints it."""
+    one, card = relative.asked.mechanism, _card(relative)
+    return {
+        "name": card.name,
+        "group": one.group,
+        "formula": one.formula,
+        "source": one.source,
+        "cost": one.cost,
+        "exact": one.exact,
+        "numbers": card.detail,
+        "layer": relative.attention.layers[0],
+        "head": relative.attention.heads[0],
+        "keys": card.keys,
+        "distance": relative.distance,
+    }
+
+
+def _model(relative: Relative) -> str:
+    """What the model is called without its mechanism."""
+    return relative.attention.model.rpartition(", ")[0]
+
+
+# --- how long they take ---------------------------------------------------------------------------------------------
+
+
+def _measure(
+    asked: Sequence[str],
+    source: Unchanged,
+    sheet: Sheet,
+    output: Output,
+    format: str,
+    listing: Json,
+    talk: Talk,
+    line: Line,
+) -> None:
+    import sys
+
+    import attnviz
+    from attnviz.cli import work
+
+    if source.model not in (type(source).model, os.environ.get("ATTNVIZ_MODEL")):
+        usage(f"--scaling draws queries and keys by itself: leave out --model {source.model}")
+    names = list(_measured(asked))
+    found = _timed(names, source.seed, talk)
+    if listing.json:
+        work.print_json(_times(found))
+        return
+    from attnviz.render.terminal_relatives import print_scaling
+
+    if not (format and talk.quiet):
+        print_scaling(found, sys.stderr if format else None)
+    if not format:
+        return
+    from attnviz.render.image import to_bytes
+    from attnviz.views.scaling import Curve, figure
+
+    settings = [one.setting for one in found if one.setting != one.name]
+    drawn = figure(
+        [Curve(o.name, o.group, o.setting, o.cost, o.n, o.seconds, o.exponent) for o in found],
+        title=sheet.title,
+        width=sheet.width,
+        dpi=sheet.dpi,
+        font=sheet.font,
+        svg_text=sheet.svg_text,
+        notes=[f"at the longest text: {' '.join(settings)}"] if settings else [],
+        meta={"command": str(line), "seed": str(source.seed), "version": attnviz.__version__},
+    )
+    data = to_bytes(drawn, format)
+    work.write(output, format, lambda file: file.write(data), "scaling")
+
+
+def _measured(asked: Sequence[str]) -> Iterator[str]:
+    """The mechanisms to be measured, full attention among them."""
+    from attnviz.mechanisms import MECHANISMS, parse
+    from attnviz.mechanisms.scaling import measured_names
+
+    known = measured_names()
+    for name in asked:
+        if name in _groups():
+            if not any(MECHANISMS[one].group == name for one in known):
+                usage(f"--scaling measures none of {name}: they cost what full attention does")
+        elif parse(name).mechanism.name not in known:
+            usage(f"--scaling does not measure {name}: it costs what full attention or window does")
+        elif name not in known:
+            usage(f"--scaling sets the numbers by itself: leave those of {name} away")
+    yield from (one for one in known if not asked or one == "full" or {one, MECHANISMS[one].group} & set(asked))
+
+
+def _timed(names: Sequence[str], seed: int, talk: Talk) -> list[Measured]:
+    from attnviz.mechanisms.scaling import measure
+    from attnviz.model import load
+    from attnviz.render.progress import progress
+
+    draw = load("seeded", seed=seed).tensors.normal  # type: ignore[attr-defined]
+    found = []
+    with progress("measuring", total=len(names), quiet=talk.quiet) as advance:
+        for name in names:
+            found.append(measure(name, draw))
+            advance(1)
+    return found
+
+
+def _times(found: Sequence[Measured]) -> Iterator[dict[str, Any]]:
+    """What was measured as `--json` prints it: an object a mechanism and number of tokens."""
+    for one in found:
+        for n, seconds in zip(one.n, one.seconds, strict=True):
+            yield {
+                "name": one.name,
+                "group": one.group,
+                "setting": one.setting,
+                "cost": one.cost,
+                "n": n,
+                "seconds": seconds,
+                "exponent": one.exponent,
+            }
