@@ -165,15 +165,15 @@ class Pooled:
         self._at_head = {head: i for i, head in enumerate(self.heads)}
         shape = (-(-n_query // cell), -(-n_key // cell))
         self._cells = np.zeros((len(self.layers), len(self.heads), *shape), np.float32)
-        # How many places of each cell were allowed, the same for all heads of a layer.
+        # How many places of each cell were allowed, to some head where heads differ; and where, in that case.
         self._counts = np.zeros((len(self.layers), *shape), np.int64)
+        self._seen: dict[int, NDArray[np.bool_]] = {}
 
     def wants(self, layer: int, head: int) -> bool:
         return layer in self._at_layer and head in self._at_head
 
     def take(self, tile: Tile) -> None:
         layer = self._at_layer[tile.layer]
-        counting = self.heads[0] in tile.heads
         first, last = tile.cols.start // self.cell, (tile.cols.stop - 1) // self.cell + 1
         reduce, join = (np.maximum.reduce, np.maximum) if self.pool == "max" else (np.add.reduce, np.add)
         for group, rows in _by_cell(tile.rows, self.cell):
@@ -183,13 +183,23 @@ class Pooled:
                 if head in self._at_head:
                     cells = self._cells[layer, self._at_head[head], group, first:last]
                     join(cells, band[position], out=cells)
-            if counting:
-                if tile.allowed is None:
-                    ones = np.full(len(tile.cols), rows.stop - rows.start, np.int64)
-                else:
-                    allowed = _for_all_heads(tile.allowed)
-                    ones = allowed[rows].sum(0, dtype=np.int64)
-                self._counts[layer, group, first:last] += _columns_(ones[None], tile.cols, self.cell, np.add)[0]
+        self._count(layer, tile, slice(first, last))
+
+    def _count(self, layer: int, tile: Tile, cells: slice) -> None:
+        """The allowed places of a tile, once for all heads."""
+        allowed = tile.allowed
+        if allowed is not None and allowed.ndim == 3:
+            # Each head has its own mask, in a tile of all rows and keys: places that some head may see.
+            allowed = self._seen[layer] = _for_all_heads(allowed) | self._seen.get(layer, np.False_)
+            self._counts[layer] = 0
+        elif self.heads[0] not in tile.heads:
+            return
+        for group, rows in _by_cell(tile.rows, self.cell):
+            if allowed is None:
+                ones = np.full(len(tile.cols), rows.stop - rows.start, np.int64)
+            else:
+                ones = allowed[rows].sum(0, dtype=np.int64)
+            self._counts[layer, group, cells] += _columns_(ones[None], tile.cols, self.cell, np.add)[0]
 
     @property
     def mask(self) -> NDArray[np.bool_]:
