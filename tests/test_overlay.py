@@ -247,6 +247,51 @@ def test_the_commands_numbers_are_the_models(run, photo):
     assert got.grid == (4, 4)
 
 
+def test_the_seeded_model_reads_patches(run, photo):
+    """Patches of 16 x 16 pixels as tokens behind a class token, and attention drawn over the picture."""
+    from attnviz.inputs.images import read_image
+
+    assert run("heatmap", "--image", photo, "-H", "0,2", "-o", "x.svg") == (0, "x.svg\n", "")  # and no warning
+    text = (photo.parent / "x.svg").read_text()
+    for said in ("the picture", "head 2", "14 x 14 patches", "random weights, seed 0", "query “[class]”"):
+        assert said in text
+    assert run("export", "--image", photo, "-o", "x.npz") == (0, "x.npz\n", "")
+    got = attnviz.open(photo.parent / "x.npz")
+    assert got.grid == (14, 14) and got.weights.shape == (2, 4, 197, 197)
+    assert got.query_tokens[:3] == ("[class]", "0,0", "0,1") and got.query_tokens[-1] == "13,13"
+    model = attnviz.load("seeded")
+    with pytest.warns(attnviz.errors.AttnvizWarning):
+        seen = read_image(photo, model.config)
+    assert seen.shown.shape == (224, 224, 3)
+    np.testing.assert_allclose(got.weights, model.attend(pixel_values=seen.pixel_values).weights, atol=1e-6)
+    figure = overlay(got.select(layers=[1]), seen.shown)
+    np.testing.assert_array_equal(figure.panels[3].values, got.weights[1, 3, 0, 1:].reshape(14, 14))
+    (image,) = figure.images
+    np.testing.assert_array_equal(image.picture, seen.shown)
+
+
+def test_the_seeded_model_looks_at_the_picture(run, tmp_path):
+    """Other pixels in one patch: what that patch attends to changes most, and no picture gives the map of another."""
+    pixels = np.random.default_rng(3).integers(0, 256, (224, 224, 3)).astype(np.uint8)
+    changed = pixels.copy()
+    changed[32:48, 64:80] = 255 - changed[32:48, 64:80]  # patch 2,4
+    found = []
+    for name, values in (("a.png", pixels), ("b.png", changed)):
+        Image.fromarray(values).save(tmp_path / name)
+        status, _, err = run("export", "--image", name, "-l", "0", "-o", "x.npz")
+        assert status == 0, err
+        found.append(attnviz.open(tmp_path / "x.npz").weights[0])
+    rows = np.abs(found[0] - found[1]).sum(-1).mean(0)
+    assert rows.argmax() == 1 + 2 * 14 + 4 and rows.max() > 5 * np.median(rows)
+
+
+@pytest.mark.parametrize("asked", ["window:1", "lsh:4", "rotary", "patches"])
+def test_the_seeded_model_reads_patches_by_any_mechanism(asked, run, photo):
+    status, out, err = run("heatmap", "--image", photo, "--mechanism", asked, "--query", "3,4", "-o", "x.svg")
+    assert (status, out, err) == (0, "x.svg\n", "")
+    assert asked in (photo.parent / "x.svg").read_text()
+
+
 @pytest.mark.parametrize("case", ["wav2vec2", "whisper"])
 def test_sound(case, run, tmp_path):
     import wave
