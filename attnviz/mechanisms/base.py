@@ -111,7 +111,7 @@ class Grouped:
         for head in range(given.n_heads):
             for group in self.groups(given, head):
                 at = (head, group.rows[:, None], group.cols)
-                weights[at] = _softmax(given, head, group)
+                weights[at] = _shares(given, head, group)
                 allowed[at] = True if group.hidden is None else ~group.hidden
         return weights, None if allowed.all() else allowed
 
@@ -119,11 +119,11 @@ class Grouped:
         out = np.empty((*given.q.shape[:2], v.shape[-1]), np.float32)
         for head in range(given.n_heads):
             for group in self.groups(given, head):
-                out[head, group.rows] = _softmax(given, head, group) @ v[head, group.cols]
+                out[head, group.rows] = _shares(given, head, group) @ v[head, group.cols]
         return out
 
 
-def _softmax(given: Given, head: int, group: Group) -> Array:
+def _shares(given: Given, head: int, group: Group) -> Array:
     scores = (given.q[head, group.rows] * np.float32(given.scale)) @ given.k[head, group.cols].T
     if group.plus is not None:
         scores += group.plus

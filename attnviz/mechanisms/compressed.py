@@ -43,7 +43,7 @@ class CompressedMemory:
             for rows, recent in self._segments(given):
                 old = recent.start
                 sizes = np.minimum(self.rate, old - np.arange(0, old, self.rate))  # of the slots
-                found = self._softmax(given, head, keys.before(recent), rows, recent)
+                found = self._shares(given, head, keys.before(recent), rows, recent)
                 slots = found[:, : len(sizes)] / sizes.astype(np.float32)
                 weights[head, rows.start : rows.stop, :old] = slots.repeat(sizes, axis=1)
                 weights[head, rows.start : rows.stop, old : recent.stop] = found[:, len(sizes) :]
@@ -54,7 +54,7 @@ class CompressedMemory:
         for head in range(given.n_heads):
             keys, values = _Pool(given.k[head], self.rate), _Pool(v[head], self.rate)
             for rows, recent in self._segments(given):
-                found = self._softmax(given, head, keys.before(recent), rows, recent)
+                found = self._shares(given, head, keys.before(recent), rows, recent)
                 out[head, rows.start : rows.stop] = found @ values.before(recent)
         return out
 
@@ -64,7 +64,7 @@ class CompressedMemory:
             rows = range(start, min(start + self.segment, given.n_key))
             yield rows, range(max(0, start - self.memory), rows.stop)
 
-    def _softmax(self, given: Given, head: int, keys: Array, rows: range, recent: range) -> Array:
+    def _shares(self, given: Given, head: int, keys: Array, rows: range, recent: range) -> Array:
         """[row, slot and recent token]"""
         queries = given.q[head, rows.start : rows.stop] * np.float32(given.scale)
         scores: Array = np.matmul(queries, keys.T)
