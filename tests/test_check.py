@@ -19,14 +19,17 @@ from attnviz.analysis.check import (
     against,
     examine,
     future,
-    head_facts,
+    maps_of,
     scores,
-    twins,
     verdict,
 )
+from attnviz.analysis.maps import Maps
 from attnviz.analysis.scores import Scores
 from attnviz.attention import Attention, Tokens
 from attnviz.cli import main
+from attnviz.engine import attention as engine
+from attnviz.engine.masks import Mask
+from attnviz.model import Model
 
 CASES = sorted(path.name for path in REFERENCE.iterdir() if path.is_dir())
 
@@ -70,7 +73,7 @@ def test_a_sane_map_is_healthy(sane):
         "mask": OK,
         "dead": OK,
         "one-hot": OK,
-        "sinks": NOTE if head_facts(sane).sink.max() > 0.5 else OK,
+        "sinks": NOTE if maps_of(sane).head_facts().sink.max() > 0.5 else OK,
         "equal": OK,
     }
     assert verdict(found) == ("healthy", "rows sum to what they should, the mask holds")
@@ -187,18 +190,18 @@ def test_a_sink_is_a_special_token_wherever_it_stands():
     weights[..., 5] = 0.7
     plain = attention(weights)
     marked = replace(plain, keys=replace(plain.keys, special=tuple(i == 5 for i in range(8))))
-    assert head_facts(plain).sink[0, 0] == pytest.approx(0.3 / 7)
-    assert head_facts(marked).sink[0, 0] == pytest.approx(0.3 / 7 + 0.7)
+    assert maps_of(plain).head_facts().sink[0, 0] == pytest.approx(0.3 / 7)
+    assert maps_of(marked).head_facts().sink[0, 0] == pytest.approx(0.3 / 7 + 0.7)
 
 
 def test_equal_heads(sane):
     weights = np.concatenate([sane.weights, sane.weights], 1)
-    assert twins(replace(sane, weights=weights, heads=tuple(range(6)))) == 6
+    assert maps_of(replace(sane, weights=weights, heads=tuple(range(6)))).twins() == 6
     found = examine(replace(sane, weights=weights, heads=tuple(range(6))))
     assert bad(found) == {"equal": SUSPICIOUS}
     weights[:, 3:] = np.roll(weights[:, 3:], 1, axis=1)
-    assert twins(replace(sane, weights=weights, heads=tuple(range(6)))) == 6
-    assert twins(sane) == 0
+    assert maps_of(replace(sane, weights=weights, heads=tuple(range(6)))).twins() == 6
+    assert maps_of(sane).twins() == 0
 
 
 def test_a_causal_map_without_its_mask(sane):
@@ -333,6 +336,41 @@ def test_the_sentence_of_a_model_that_reads(capsys, minilm):
 
 def test_random_weights_are_said(capsys):
     assert "random: these maps say nothing about language" in check(capsys)[1]
+
+
+@pytest.mark.parametrize("case", ["bert", "gpt2", "mistral", "longformer", "gpt_oss"])
+def test_maps_that_pass_in_tiles_say_what_whole_ones_say(case, monkeypatch):
+    model, ids = attnviz.load(REFERENCE / case), list(range(10, 50))
+    whole = maps_of(model.attend(ids=ids))
+    monkeypatch.setattr(engine, "WHOLE_LAYER", 0)
+    monkeypatch.setattr(engine, "TILE", 100)
+    passing = Maps(2, 4, 40, 40, np.zeros(40, bool))
+    model.observe(model.prepare(ids=ids), [passing])
+    for name in ("odd", "behind", "limited", "row_seen"):
+        np.testing.assert_array_equal(getattr(passing, name), getattr(whole, name), name)
+    for name in ("least", "most", "row_sums", "column_sums", "later"):
+        np.testing.assert_allclose(getattr(passing, name), getattr(whole, name), atol=1e-4)
+    for name in ("uniform", "top", "sink", "focus", "rows"):
+        got, wanted = (getattr(maps.head_facts(), name) for maps in (passing, whole))
+        np.testing.assert_allclose(got, wanted, atol=1e-4)
+    assert passing.twins() == whole.twins() == 0
+
+
+def test_of_a_long_text_the_last_rows_are_compared(capsys, monkeypatch):
+    """No whole map is held: what fits is the rows before the last, where a mask that lets it through is seen."""
+    monkeypatch.setattr("attnviz.cli.check.MOST_WEIGHTS", 2 * 4 * 30 * 5)
+    asked = []
+    attend = Model.attend
+    monkeypatch.setattr(Model, "attend", lambda self, **how: (asked.append(how["rows"]), attend(self, **how))[1])
+    ids = ",".join(map(str, range(10, 40)))
+    rows = json.loads(check(capsys, REFERENCE / "gpt2", "--ids", ids, "--json")[1])
+    assert [row["word"] for row in rows if row["check"] == "future"] == [OK]
+    assert asked == [(24, 30)] * 2
+    leaky = replace(attnviz.load(REFERENCE / "gpt2"), name="leaky")
+    monkeypatch.setattr("attnviz.cli.work.load", lambda *_: leaky)
+    monkeypatch.setattr("attnviz.engine.run.Mask", lambda n, m, causal=False, *rest, **more: Mask(n, m, False, 1))
+    rows = json.loads(check(capsys, REFERENCE / "gpt2", "--ids", ids, "--json")[1])
+    assert [row["word"] for row in rows if row["check"] == "future"] == [BROKEN]
 
 
 def test_a_decoder_is_asked_with_another_end(capsys):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attnviz.analysis.maps import LEAST_KEYS, Maps
 from attnviz.attention import Attention
 
 if TYPE_CHECKING:
@@ -31,9 +32,10 @@ ONE_HOT = 0.99  # a row's largest weight
 SINK = 0.5  # what the first and the special tokens together take of a row
 MOST = 0.5  # a share of heads that is more than a model has by nature
 FEW_TWINS = 0.1
-LEAST_KEYS = 4  # rows with fewer keys say nothing about a head
+PART = 1 << 20  # weights of a saved map that are looked at together
 AHEAD = 1e-3  # share of all mass on later tokens that looks like a leak, not like a choice
 REFERENCE_TOLERANCE = 1e-3
+SINK_OUTSIDE = "a learned sink takes the rest"  # why a row may sum to less than 1
 
 _GOOD = {"rows": "rows sum to what they should", "mask": "the mask holds", "future": "no token sees a later one"}
 
@@ -48,18 +50,81 @@ class Finding:
     text: str
 
 
+@dataclass(frozen=True)
+class About:
+    """What is known of maps beside their weights.
+
+    layers, heads: true indices, fewer than the maps where they were averaged. known: whether the mask is. cell: tokens
+    to a cell of pooled maps. less: why rows may sum to less than 1, "" if they may not. random: nobody trained it.
+    """
+
+    stream: str = "self"
+    layers: tuple[int, ...] = ()
+    heads: tuple[int, ...] = ()
+    known: bool = True
+    cell: int = 1
+    less: str = ""
+    random: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Some rows of one layer of a saved map, as a tile."""
+
+    layer: int
+    heads: range
+    rows: range
+    cols: range
+    weights: NDArray[np.float32]
+    allowed: NDArray[np.bool_] | None
+
+
+def maps_of(attention: Attention) -> Maps:
+    """The maps of an Attention, looked at part by part."""
+    n_layers, n_heads, n_query, n_key = attention.weights.shape
+    maps = Maps(n_layers, n_heads, n_query, n_key, np.array(attention.keys.special, bool))
+    masks = attention.mask
+    each = (one for layer in attention.weights for one in layer)
+    if masks is None and n_query == n_key and not any(np.triu(one, 1).any() for one in each):
+        masks = np.tri(n_query, n_key, dtype=bool)[None]
+    step = max(1, PART // n_key)
+    for layer in range(n_layers):
+        for start in range(0, n_query, step):
+            rows = range(start, min(start + step, n_query))
+            here = slice(rows.start, rows.stop)
+            allowed = None if masks is None else masks[layer % len(masks), here]
+            weights = attention.weights[layer, :, here]
+            maps.take(_Part(layer, range(n_heads), rows, range(n_key), weights, allowed))
+    return maps
+
+
 def examine(attention: Attention, below_one: bool = False) -> list[Finding]:
     """Every check that needs nothing but the weights.
 
     below_one: a learned sink outside the text takes a share of each row, so that rows may sum to less than 1.
     """
-    found = [_numbers(attention)]
+    cut = "left out" in attention.reduced or "tokens" in attention.reduced or "window" in attention.meta
+    about = About(
+        attention.stream,
+        attention.layers,
+        attention.heads,
+        attention.mask is not None,
+        attention.cell,
+        SINK_OUTSIDE if below_one else "some keys were left out" if cut else "",
+        bool(attention.meta.get("random")),
+    )
+    return judge(maps_of(attention), about)
+
+
+def judge(maps: Maps, about: About) -> list[Finding]:
+    """The same of maps that were looked at as they passed."""
+    found = [_numbers(maps, about)]
     if found[0].word == BROKEN:
         return found
-    found += [_rows(attention, below_one), _hidden(attention)]
-    if attention.meta.get("random"):
+    found += [_rows(maps, about), _hidden(maps, about)]
+    if about.random:
         found.append(Finding("weights", NOTE, 0.0, "random: these maps say nothing about language"))
-    return [*found, *_heads(attention)]
+    return [*found, *_heads(maps)]
 
 
 def verdict(found: Iterable[Finding]) -> tuple[str, str]:
@@ -78,84 +143,71 @@ def verdict(found: Iterable[Finding]) -> tuple[str, str]:
 # What a map must be
 
 
-def _numbers(attention: Attention) -> Finding:
-    weights = attention.weights
-    odd = int(weights.size - np.count_nonzero(np.isfinite(weights)))
+def _numbers(maps: Maps, about: About) -> Finding:
+    odd, size = int(maps.odd.sum()), maps.odd.size * maps.n_query * maps.n_key
     if odd:
-        return Finding(
-            "numbers", BROKEN, odd, f"{odd} of {weights.size} weights are NaN or infinite{_where(attention)}"
-        )
-    least, most = float(weights.min()), float(weights.max())
+        return Finding("numbers", BROKEN, odd, f"{odd} of {size} weights are NaN or infinite{_where(maps, about)}")
+    least, most = float(maps.least.min()), float(maps.most.max())
     if least < -HIDDEN_TOLERANCE:
         return Finding(
             "numbers", BROKEN, least, f"a weight of {least:.3g}: are these scores, not yet through the softmax?"
         )
-    if most > 1 + ROW_TOLERANCE and attention.cell == 1:
+    if most > 1 + ROW_TOLERANCE and about.cell == 1:
         return Finding("numbers", BROKEN, most, f"a weight of {most:.3g}: more than a whole row may hold")
     return Finding("numbers", OK, most, f"finite, from {least:.3g} to {most:.3g}")
 
 
-def _where(attention: Attention) -> str:
+def _where(maps: Maps, about: About) -> str:
     """`, the first in layer 3, head 1`."""
-    layer, head = np.argwhere(~np.isfinite(attention.weights))[0][:2].tolist()
-    layers, heads = attention.layers, attention.heads
-    full = len(layers) == attention.weights.shape[0] and len(heads) == attention.weights.shape[1]
-    return f", the first in layer {layers[layer]}, head {heads[head]}" if full else ""
+    if maps.odd.shape != (len(about.layers), len(about.heads)):
+        return ""
+    layer, head = np.argwhere(maps.odd)[0].tolist()
+    return f", the first in layer {about.layers[layer]}, head {about.heads[head]}"
 
 
-def _rows(attention: Attention, below_one: bool) -> Finding:
-    if attention.cell > 1:
+def _rows(maps: Maps, about: About) -> Finding:
+    if about.cell > 1:
         return Finding("rows", NOTE, 0.0, "not checked: cells were pooled")
-    sums = attention.weights.sum(-1, dtype=np.float64)
-    judged, empty = sums != 0, sums == 0
-    if attention.mask is not None:
-        judged = np.broadcast_to(np.logical_or.reduce(attention.mask, axis=-1)[:, None], sums.shape)
-        empty = np.zeros_like(judged)
+    sums = maps.row_sums
+    judged = maps.row_seen if about.known else sums != 0
+    empty = np.zeros_like(judged) if about.known else sums == 0
     if not judged.any():
         return Finding("rows", BROKEN, 0.0, "every weight is 0")
     low, high = float(sums[judged].min()), float(sums[judged].max())
     off = max(1 - low, high - 1)
-    partly = below_one or "left out" in attention.reduced or "tokens" in attention.reduced or "window" in attention.meta
-    if high > 1 + ROW_TOLERANCE or (low < 1 - ROW_TOLERANCE and not partly):
+    if high > 1 + ROW_TOLERANCE or (low < 1 - ROW_TOLERANCE and not about.less):
         wrong = np.abs(sums - 1)[judged] > ROW_TOLERANCE
         text = f"{int(wrong.sum())} of {int(judged.sum())} rows do not sum to 1, but to {low:.3g} to {high:.3g}"
-        return Finding("rows", BROKEN, off, text + _columns(attention))
+        return Finding("rows", BROKEN, off, text + _columns(maps))
     if empty.any():
         n = int(empty.sum())
         same = bool((empty == empty[:1, :1]).all())
         text = f"{n} of {empty.size} rows hold nothing" + (": padding? leave it out" if same else "")
         return Finding("rows", NOTE if same else SUSPICIOUS, n / empty.size, text)
     if low < 1 - ROW_TOLERANCE:
-        why = "a learned sink takes the rest" if below_one else "some keys were left out"
-        return Finding("rows", OK, off, f"sum to {low:.3g} to {high:.3g}: {why}")
+        return Finding("rows", OK, off, f"sum to {low:.3g} to {high:.3g}: {about.less}")
     return Finding("rows", OK, off, f"sum to 1 within {max(off, 0.0):.1g}")
 
 
-def _columns(attention: Attention) -> str:
-    sums = attention.weights.sum(-2, dtype=np.float64)
-    swapped = bool((np.abs(sums - 1) <= ROW_TOLERANCE).all())
+def _columns(maps: Maps) -> str:
+    swapped = bool((np.abs(maps.column_sums - 1) <= ROW_TOLERANCE).all())
     return "; the columns do: are queries and keys swapped?" if swapped else ""
 
 
-def _hidden(attention: Attention) -> Finding:
-    weights, mask = attention.weights, attention.mask
-    if mask is None:
-        return _ahead(attention)
-    behind = max(
-        float(np.where(mask[layer % len(mask)], 0.0, maps).max(initial=0.0)) for layer, maps in enumerate(weights)
-    )
+def _hidden(maps: Maps, about: About) -> Finding:
+    if not about.known:
+        return _ahead(maps, about)
+    behind = float(maps.behind.max())
     if behind > HIDDEN_TOLERANCE:
         return Finding("mask", BROKEN, behind, f"a weight of {behind:.3g} where attending is not allowed")
-    return Finding("mask", OK, behind, "nothing behind it" if not mask.all() else "all may see all")
+    return Finding("mask", OK, behind, "nothing behind it" if maps.limited.any() else "all may see all")
 
 
-def _ahead(attention: Attention) -> Finding:
+def _ahead(maps: Maps, about: About) -> Finding:
     """Without a mask: what falls on later tokens."""
-    n_query, n_key = attention.weights.shape[2:]
-    if n_query != n_key or n_key < LEAST_KEYS or attention.stream == "cross":
+    if maps.n_query != maps.n_key or maps.n_key < LEAST_KEYS or about.stream == "cross":
         return Finding("mask", NOTE, 0.0, "not known")
-    later = np.triu(np.ones((n_query, n_key), bool), 1)
-    shares = np.where(later, attention.weights, 0).sum((2, 3), dtype=np.float64) / n_query  # [layer, head]
+    shares = maps.later / maps.n_query  # [layer, head]
     none, share = int((shares == 0).sum()), float(shares.mean())
     if none == shares.size:
         return Finding("mask", OK, 0.0, "nothing on later tokens: causal")
@@ -173,60 +225,8 @@ def _ahead(attention: Attention) -> Finding:
 # What heads are like
 
 
-@dataclass(frozen=True, eq=False)
-class HeadFacts:
-    """Means over the rows that can see LEAST_KEYS keys or more, all [layer, head].
-
-    uniform: entropy as a share of the uniform row's. top: the largest weight. sink: mass on the first and the special
-    tokens. focus: largest share of rows whose largest weight is on one and the same key. rows: how many were judged.
-    """
-
-    uniform: NDArray[np.float64]
-    top: NDArray[np.float64]
-    sink: NDArray[np.float64]
-    focus: NDArray[np.float64]
-    rows: int
-
-
-def head_facts(attention: Attention) -> HeadFacts:
-    """What each head of an Attention is like."""
-    n_layers, n_heads, n_query, n_key = attention.weights.shape
-    masks = attention.mask
-    if masks is None:
-        causal = n_query == n_key and not np.triu(attention.weights, 1).any()
-        masks = (np.tri(n_query, n_key, dtype=bool) if causal else np.ones((n_query, n_key), bool))[None]
-    found = np.zeros((4, n_layers, n_heads))
-    first = np.array(attention.keys.special, bool)
-    first[0] = True
-    judged = 0
-    for layer, maps in enumerate(attention.weights):
-        counts = masks[layer % len(masks)].sum(-1)
-        rows = (counts >= LEAST_KEYS) & (maps.sum(-1) > 0).all(0)
-        if not rows.any():
-            continue
-        judged += int(rows.sum())
-        part = maps[:, rows].astype(np.float64)
-        part /= part.sum(-1, keepdims=True)
-        logs = np.log(part, out=np.zeros_like(part), where=part > 0)
-        at = part.argmax(-1)
-        found[0, layer] = (-(part * logs).sum(-1) / np.log(counts[rows])).mean(-1)
-        found[1, layer] = part.max(-1).mean(-1)
-        found[2, layer] = part[..., first].sum(-1).mean(-1)
-        found[3, layer] = [np.bincount(keys, minlength=n_key).max() / len(keys) for keys in at]
-    return HeadFacts(found[0], found[1], found[2], found[3], judged)
-
-
-def twins(attention: Attention) -> int:
-    """How many heads are the same map as an earlier one, to 1e-5."""
-    seen = set()
-    maps = attention.weights.reshape(-1, *attention.weights.shape[2:])
-    for one in maps:
-        seen.add(np.rint(one * 1e5).astype(np.int32).tobytes())
-    return len(maps) - len(seen)
-
-
-def _heads(attention: Attention) -> Iterator[Finding]:
-    facts = head_facts(attention)
+def _heads(maps: Maps) -> Iterator[Finding]:
+    facts = maps.head_facts()
     if not facts.rows:
         yield Finding("heads", NOTE, 0.0, f"not judged: no row sees {LEAST_KEYS} keys; give a longer text")
         return
@@ -245,17 +245,9 @@ def _heads(attention: Attention) -> Iterator[Finding]:
     if word == SUSPICIOUS:
         text = _of(int(fixed.sum()), n, "given to one and the same token, whatever the query")
     yield Finding("sinks", word, float(sinks.mean()), text)
-    same = twins(_without(attention, dead | fixed))
+    same = maps.twins(but=dead | fixed)  # dead heads are alike by being dead
     word = OK if not same else SUSPICIOUS if same > max(1, FEW_TWINS * n) else NOTE
     yield Finding("equal", word, same / n, _of(same, n, "the same as another"))
-
-
-def _without(attention: Attention, gone: NDArray[np.bool_]) -> Attention:
-    """The heads that are not `gone`, all in one layer: dead ones are alike by being dead."""
-    from dataclasses import replace
-
-    kept = attention.weights[~gone][None]
-    return replace(attention, weights=kept, mask=None, layers=(0,), heads=tuple(range(kept.shape[1])))
 
 
 def _share(name: str, which: NDArray[np.bool_], what: str, why: str) -> Finding:
@@ -310,9 +302,9 @@ def future(first: Attention, second: Attention) -> Finding:
     return Finding("future", OK, change, "another last token changes nothing before it")
 
 
-def against(attention: Attention, reference: NDArray[np.float32] | None, name: str, why: str = "") -> Finding:
-    """The largest difference to what another program gives. reference None: it gave nothing, `why` says the reason."""
-    if reference is None:
+def against(attention: Attention | None, reference: NDArray[np.float32] | None, name: str, why: str = "") -> Finding:
+    """The largest difference to what another program gives. None: there is nothing to compare, `why` says the reason."""
+    if attention is None or reference is None:
         return Finding("reference", NOTE, float("nan"), f"not compared with {name}: {why}")
     if reference.shape != attention.weights.shape:
         got, ours = list(reference.shape), list(attention.weights.shape)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,13 +16,12 @@ from attnviz.cli.options import Input, Json, Source, Talk, usage
 
 if TYPE_CHECKING:
     from attnviz.analysis.check import Finding
-    from attnviz.attention import Attention
     from attnviz.model import Model
 
 SENTENCE = "The animal didn't cross the street because it was too tired, so the driver waited for it."
 TARGET = "The driver waited because the animal was too tired to cross."
 N_IDS, N_TARGET, FRAMES = 24, 12, 32  # of an input made up for a model that cannot read a sentence
-MOST_WEIGHTS = 100_000_000  # that such an input may have
+MOST_WEIGHTS = 100_000_000  # that are held at once
 STYLES = {"ok": "green", "healthy": "green", "suspicious": "yellow", "broken": "bold red"}
 
 
@@ -113,12 +113,12 @@ def _from_file(place: Path, key: str | None) -> Stream:
     from attnviz.saved import any_attention
 
     found, _ = any_attention(place, key=key, as_is=True)
-    return _called(found), examine(found, bool(found.meta.get("sinks")))
+    return _called(found.model, found.stream, found.weights.shape), examine(found, bool(found.meta.get("sinks")))
 
 
-def _called(found: Attention) -> str:
-    n_layers, n_heads, n_query, n_key = found.weights.shape
-    return f"{found.model} {found.stream}: {n_layers} x {n_heads} heads, {n_query} x {n_key} tokens"
+def _called(model: str, stream: str, size: Sequence[int]) -> str:
+    n_layers, n_heads, n_query, n_key = size
+    return f"{model} {stream}: {n_layers} x {n_heads} heads, {n_query} x {n_key} tokens"
 
 
 # A model
@@ -140,7 +140,7 @@ def _from_model(source: Source, given: Input, reference: bool, talk: Talk) -> It
     model = work.load(source, talk)
     eager = _open_eager(source, model, talk) if reference and installed() else None
     for asked in _passes(model, given, source):
-        yield _examined(model, asked, eager)
+        yield _examined(model, asked, eager, talk)
 
 
 def _open_eager(source: Source, model: Model, talk: Talk) -> Any:
@@ -159,24 +159,48 @@ def _open_eager(source: Source, model: Model, talk: Talk) -> Any:
         return str(error)
 
 
-def _examined(model: Model, asked: Asked, eager: Any) -> Stream:
-    from attnviz.analysis.check import examine, future, scores
-    from attnviz.analysis.scores import Scores
+def _examined(model: Model, asked: Asked, eager: Any, talk: Talk) -> Stream:
+    """One pass whose maps are looked at and let go, so that the length of a text costs time and not memory."""
+    import numpy as np
 
-    found = model.attend(**asked.given, stream=asked.stream)
-    spec = model.stack(asked.stream, "pixel_values" in asked.given)
-    findings = examine(found, below_one=spec.sinks)
+    from attnviz.analysis.check import SINK_OUTSIDE, About, judge, scores
+    from attnviz.analysis.maps import Maps
+    from attnviz.analysis.scores import Scores
+    from attnviz.render.progress import progress
+
+    given = model.prepare(**asked.given, stream=asked.stream)
+    spec, n_query, n_key = given.spec, len(given.queries), len(given.keys)
+    maps = Maps(spec.n_layers, spec.n_heads, n_query, n_key, np.array(given.keys.special, bool))
     measure = Scores(spec.n_layers, spec.n_heads)
-    model.observe(model.prepare(**asked.given, stream=asked.stream), [measure])
+    with progress("attention", total=1, quiet=talk.quiet) as advance:
+        model.observe(given, [maps, measure], advance)
+    about = About(
+        asked.stream,
+        tuple(range(spec.n_layers)),
+        tuple(range(spec.n_heads)),
+        less=SINK_OUTSIDE if spec.sinks else "",
+        random=bool(given.meta.get("random")),
+    )
     factors = [spec.scale / (layer + 1 if spec.scale_by_layer else 1) for layer in range(spec.n_layers)]
-    findings += scores(measure.result(), spec.d_head, factors)
+    findings = [*judge(maps, about), *scores(measure.result(), spec.d_head, factors)]
+    size = (spec.n_layers, spec.n_heads, n_query, n_key)
     other = _with_another_end(asked, spec.vocab) if spec.causal and asked.stream != "cross" else None
-    if other is not None and len(found.queries) > 1:
-        first = model.attend(**asked.by_ids, stream=asked.stream)
-        findings.append(future(first, model.attend(**other, stream=asked.stream)))
+    if other is not None and n_query > 1:
+        findings.append(_before_the_end(model, asked, other, size))
     if eager is not None and asked.by_ids:
-        findings.append(_compared(model, asked, eager))
-    return _called(found), findings
+        findings.append(_compared(model, asked, eager, size))
+    return _called(model.name, asked.stream, size), findings
+
+
+def _before_the_end(model: Model, asked: Asked, other: dict[str, Any], size: Sequence[int]) -> Finding:
+    """The rows before the last one, with the text's own end and with another; of a long text the last of them."""
+    from attnviz.analysis.check import future
+
+    n_layers, n_heads, n_query, n_key = size
+    held = max(1, MOST_WEIGHTS // (n_layers * n_heads * n_key))
+    rows = (max(0, n_query - 1 - held), n_query)
+    first = model.attend(**asked.by_ids, stream=asked.stream, rows=rows)
+    return future(first, model.attend(**other, stream=asked.stream, rows=rows))
 
 
 def _with_another_end(asked: Asked, vocab: int) -> dict[str, Any] | None:
@@ -191,20 +215,22 @@ def _with_another_end(asked: Asked, vocab: int) -> dict[str, Any] | None:
     return {**asked.by_ids, name: ids}
 
 
-def _compared(model: Model, asked: Asked, eager: Any) -> Finding:
+def _compared(model: Model, asked: Asked, eager: Any, size: Sequence[int]) -> Finding:
     from attnviz.analysis.check import against
     from attnviz.cli.eager import NAME, NotComparedError
 
-    ours = model.attend(**asked.by_ids, stream=asked.stream)
     blocks = model.stack(asked.stream, "pixel_values" in asked.given).blocks
     try:
         if isinstance(eager, str):
             raise NotComparedError(eager)
-        if blocks is not None and blocks.used(len(ours.keys)):
+        if math.prod(size) > MOST_WEIGHTS:
+            raise NotComparedError("it would hold all maps of this text at once; give a shorter one")
+        if blocks is not None and blocks.used(size[3]):
             raise NotComparedError("it counts random blocks in another way")
-        return against(ours, eager.attention(asked.by_ids, asked.stream), NAME)
+        theirs = eager.attention(asked.by_ids, asked.stream)
     except NotComparedError as error:
-        return against(ours, None, NAME, str(error))
+        return against(None, None, NAME, str(error))
+    return against(model.attend(**asked.by_ids, stream=asked.stream), theirs, NAME)
 
 
 # What a model is given
@@ -214,7 +240,7 @@ def _passes(model: Model, given: Input, source: Source) -> Iterator[Asked]:
     """Every stream of the model, and of two towers both, on the user's input or on one made up."""
     from attnviz.cli import work
 
-    arrays, _ = work._arrays(given, model, source)
+    arrays, _ = work.image_and_sound(given, model, source)
     towers = getattr(model.spec, "image", None) is not None
     for image in (False, True) if towers and not given.given() else (given.image is not None,):
         for stream in model.streams:

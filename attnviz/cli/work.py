@@ -80,7 +80,7 @@ def prepared(given: Input, source: Source, stream: str | None, talk: Talk) -> tu
     text = text_of(given)
     model = load(source, talk)
     stream = _known_stream(model, stream or _stream(model, given))
-    arrays, _ = _arrays(given, model, source)
+    arrays, _ = image_and_sound(given, model, source)
     text, ids = turn(given, model, text)
     ready = model.prepare(
         text, given.pair, target=given.target, ids=ids, stream=stream, global_tokens=given.everywhere(), **arrays
@@ -210,7 +210,7 @@ def _computed(
     n_layers, n_heads = model.size(stream, given.image is not None)
     at_layers = resolve_indices("layer", chosen.layer or layers, range(n_layers))
     at_heads = resolve_indices("head", chosen.head, range(n_heads))
-    arrays, picture = _arrays(given, model, source)
+    arrays, picture = image_and_sound(given, model, source)
     text, ids = turn(given, model, text)
     start = time.perf_counter()
     with progress("attention", total=1, quiet=talk.quiet) as advance:
@@ -241,7 +241,7 @@ def turn(given: Input, model: Model, text: str | None) -> tuple[str | None, list
     return text, given.numbers()
 
 
-def _arrays(given: Input, model: Model, source: Unchanged) -> tuple[dict[str, Any], NDArray[np.uint8] | None]:
+def image_and_sound(given: Input, model: Model, source: Unchanged) -> tuple[dict[str, Any], NDArray[np.uint8] | None]:
     """--image and --audio as `Model.attend` takes them, and the picture as the model sees it."""
     ignore = tuple(source.ignore_key or ())
     if given.image is not None:
