@@ -222,7 +222,7 @@ def _relatives(
     text = work.text_of(given)
     model = work.load(source, talk)
     text, ids = work.turn(given, model, text)
-    arrays, _ = work._arrays(given, model, source)
+    arrays, _ = work.image_and_sound(given, model, source)
     layer, head = place.at()
     with progress("mechanisms", total=1, quiet=talk.quiet) as advance:
         found, left_out = compare(
