@@ -147,7 +147,9 @@ def read(
         )
     encoding = model.tokenizer.encode(text, pair)
     first = model.stack("encoder")
-    types = np.array(encoding.type_ids, np.intp) if first.n_types or isinstance(first.relative, Segmental) else None
+    # Scores by segment are those of trained models; words drawn at random know none.
+    typed = first.n_types or (isinstance(first.relative, Segmental) and not first.by_word)
+    types = np.array(encoding.type_ids, np.intp) if typed else None
     return encoding.tokens, np.array(encoding.tokens.ids, np.intp), types
 
 

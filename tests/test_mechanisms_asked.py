@@ -313,6 +313,14 @@ def test_signed_weights_are_not_pooled_by_their_largest() -> None:
     np.testing.assert_allclose(means[..., 1, 0], whole[..., 2:4, :2].mean((-1, -2)), atol=1e-6)
 
 
+def test_a_pair_in_one_stream_is_one_text() -> None:
+    """Transformer-XL has no scores by segment; XLNet's checkpoints do."""
+    model = attnviz.load("seeded", mechanism="transformer-xl")
+    together, apart = model.attend("one two three four"), model.attend("one two", "three four")
+    assert together.query_tokens == apart.query_tokens
+    np.testing.assert_array_equal(together.weights, apart.weights)
+
+
 def test_a_picture_says_what_was_done() -> None:
     found = attnviz.load("seeded", mechanism="lsh:2,rounds=3").attend(TEXT)
     assert found.model == "seeded, lsh:2,rounds=3"
