@@ -1,4 +1,4 @@
-"""What a model is given: a text, ids, an image or sound, as the arrays that its stacks read and the labels of both axes."""
+"""What a model is given: a text, ids, an image or sound, as the arrays that its stacks read, and both axes' labels."""
 
 from __future__ import annotations
 

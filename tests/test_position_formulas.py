@@ -36,7 +36,9 @@ def test_every_bucket(n_buckets, farthest, bidirectional) -> None:
     np.testing.assert_array_equal(positions.bucket(rule, distances), [bucket(rule, 0, int(d)) for d in distances])
 
 
-@pytest.mark.parametrize(("buckets", "farthest"), [(0, 64), (256, 512), (32, 128), (32, 100), (16, 50), (8, 9), (4, 23)])
+@pytest.mark.parametrize(
+    ("buckets", "farthest"), [(0, 64), (256, 512), (32, 128), (32, 100), (16, 50), (8, 9), (4, 23)]
+)
 def test_every_row_of_disentangled_positions(buckets, farthest) -> None:
     rule = Disentangled(span=buckets or farthest, buckets=buckets, max_relative=farthest)
     n = 600

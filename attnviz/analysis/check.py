@@ -303,7 +303,7 @@ def future(first: Attention, second: Attention) -> Finding:
 
 
 def against(attention: Attention | None, reference: NDArray[np.float32] | None, name: str, why: str = "") -> Finding:
-    """The largest difference to what another program gives. None: there is nothing to compare, `why` says the reason."""
+    """The largest difference to what another program gives. None: nothing to compare, `why` says the reason."""
     if attention is None or reference is None:
         return Finding("reference", NOTE, float("nan"), f"not compared with {name}: {why}")
     if reference.shape != attention.weights.shape:

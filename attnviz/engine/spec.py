@@ -9,7 +9,8 @@ Tensors are asked for by canonical names. Matrices are [out, in], as `x @ W.T` w
     embed.norm.weight|bias            embed.project.weight|bias [d_model, d_embed]
 
     images  embed.patches.weight|bias [d_model, channel, row, column]     embed.class|distillation [d_model]
-    sound   embed.conv.{i}.weight|bias [out, in, kernel]    embed.conv.{i}.norm.weight|bias    embed.project.norm.weight|bias
+    sound   embed.conv.{i}.weight|bias [out, in, kernel]    embed.conv.{i}.norm.weight|bias
+            embed.project.norm.weight|bias
             embed.positions.weight|bias [d_model, d_model / groups, kernel], of the weight perhaps
             embed.positions.direction, of its shape, and embed.positions.length [1, 1, kernel]
 
@@ -27,7 +28,8 @@ Tensors are asked for by canonical names. Matrices are [out, in], as `x @ W.T` w
             bias.table [n_buckets, n_heads]
             layers.{i}.r.weight [n_heads * d_head, d_model]       layers.{i}.segments [2, n_heads, d_head]
             layers.{i}.content_bias|position_bias|segment_bias [n_heads, d_head]
-            relative.table [2 * span, d_model]    relative.norm.weight|bias    layers.{i}.position_q|position_k.weight|bias
+            relative.table [2 * span, d_model]                    relative.norm.weight|bias
+            layers.{i}.position_q|position_k.weight|bias
 
     convolution.weight|bias [d_model, d_model / groups, kernel]     convolution.norm.weight|bias
     final_norm.weight|bias
