@@ -10,10 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from functools import cache
-from os import cpu_count
 from threading import Event, local
 from typing import TYPE_CHECKING
 
@@ -21,14 +18,14 @@ import numpy as np
 
 from attnviz.engine.collect import Collector, Tile
 from attnviz.engine.masks import Mask
-from attnviz.engine.ops import exponentials_, linear, norm_of, softmax_
+from attnviz.engine.ops import SAFE, exponentials_, linear, norm_of, softmax_
 from attnviz.engine.positions import DistanceBias, RelativeScores, rotate
 from attnviz.engine.spec import Spec, Weigh
+from attnviz.engine.threads import by_rows, one_matrix_thread, share
 from attnviz.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from threadpoolctl import ThreadpoolController
 
     from attnviz.engine.run import Tensors
 
@@ -38,6 +35,8 @@ if TYPE_CHECKING:
 # A whole layer up to this many scores is one tile; beyond, a tile is one key-value head's rows, sized for a cache.
 WHOLE_LAYER = 1 << 19
 TILE = 1 << 19
+# Of a mask that hides long runs of keys, tiles of so few rows skip most; of fewer rows, calls cost more than they skip.
+SKIP_ROWS = 171
 # A tile's memory is kept for the next one up to this many numbers (8 MB a thread).
 KEPT_SCRATCH = 1 << 21
 
@@ -49,6 +48,11 @@ class Heads:
     q: Array
     k: Array
     v: Array | None
+
+    def shared(self, part: range) -> slice:
+        """The key-value heads of a run of query heads, which are one of them or all of several groups."""
+        group = self.q.shape[0] // self.k.shape[0]
+        return slice(part.start // group, (part.stop - 1) // group + 1)
 
 
 def project(
@@ -128,8 +132,13 @@ def _norm_heads(spec: Spec, tensors: Tensors, name: str, x: Array) -> Array:
 def turn(heads: Heads, angles: tuple[Array, Array] | None, interleaved: bool) -> Heads:
     """Rotary positions on q and k, in place."""
     if angles is not None:
-        rotate(heads.q, *angles, interleaved)
-        rotate(heads.k, *angles, interleaved)
+        cos, sin = angles
+
+        def some(rows: slice) -> None:
+            rotate(heads.q[:, rows], cos[rows], sin[rows], interleaved)
+            rotate(heads.k[:, rows], cos[rows], sin[rows], interleaved)
+
+        by_rows(len(cos), some)
     return heads
 
 
@@ -187,37 +196,17 @@ def _run_weighed(layer: Layer, weigh: Weigh, heads: Heads, collectors: Sequence[
 
 
 def _run_threads(layer: Layer, heads: Heads, collectors: Sequence[Collector], out: Array | None) -> None:
-    """One key-value head at a time, spread over the cores; the matrix library then keeps to one thread each."""
-    n_heads, _, _ = heads.q.shape
-    group = n_heads // heads.k.shape[0]
-    n_rows = max(8, TILE // (group * heads.k.shape[1]))
-    parts = [range(first, first + group) for first in range(0, n_heads, group)]
+    """One head at a time, spread over the cores; the matrix library then keeps to one thread each."""
+    n_query = heads.q.shape[1]
+    n_rows = max(8, TILE // heads.k.shape[1])
+    if layer.mask.skips:
+        n_rows = min(n_rows, max(SKIP_ROWS, n_query // 8))
+    parts = [range(head, head + 1) for head in range(heads.q.shape[0])]
     # Without an output to make, only heads that somebody wants are worth a tile.
     if out is None:
         parts = [p for p in parts if any(c.wants(layer.index, h) for c in collectors for h in p)]
-    stop = Event()
-    with _matrix_library().limit(limits=1, user_api="blas"):
-        jobs = [_pool().submit(_run_heads, layer, heads, part, n_rows, collectors, out, stop) for part in parts]
-        try:
-            for job in jobs:
-                job.result()
-        except BaseException:  # Ctrl-C too: the threads end with the tile they are at
-            stop.set()
-            wait([job for job in jobs if not job.cancel()])
-            raise
-
-
-@cache
-def _matrix_library() -> ThreadpoolController:
-    """Finding the loaded libraries takes milliseconds: once a process is enough."""
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
-
-
-@cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(cpu_count() or 1, "attention")
+    with one_matrix_thread():
+        share(parts, lambda part, stop: _run_heads(layer, heads, part, n_rows, collectors, out, stop))
 
 
 def _run_heads(
@@ -231,10 +220,11 @@ def _run_heads(
 ) -> None:
     """The tiles of these heads, in row order, until `stop` is set."""
     n_query = heads.q.shape[1]
-    group = heads.q.shape[0] // heads.k.shape[0]
-    kv = slice(part.start // group, part.stop // group)
+    kv = heads.shared(part)
     k = heads.k[kv]
     v = None if heads.v is None else heads.v[kv]
+    group = len(part) // len(k)
+    bounded = _bounded(layer, heads.q[part.start : part.stop], k)
     relative = layer.relative(part) if layer.relative is not None else None
     takers = _takers(layer.index, part, collectors)
     keeps = frozenset().union(*(c.needs for c, _ in takers)) if takers else frozenset()
@@ -257,15 +247,14 @@ def _run_heads(
             if stages is not None:
                 stages["counted"] = scores.copy()
         sinks = None if layer.sinks is None else layer.sinks[part.start : part.stop, None, None]
-        total = exponentials_(scores, hidden, sinks, spans)
-        weights = scores
-        if takers or layer.everywhere is not None:
-            weights /= total
+        total = exponentials_(scores, hidden, sinks, spans, bounded)
         made = None
         if v is not None and out is not None:
-            made = (_grouped(weights, group) @ v[:, cols.start : cols.stop]).reshape(len(part), len(rows), -1)
-            if not takers and layer.everywhere is None:
-                made /= total  # nobody looks at the weights: it is enough to divide the few outputs
+            made = (_grouped(scores, group) @ v[:, cols.start : cols.stop]).reshape(len(part), len(rows), -1)
+            made /= total
+        weights = scores
+        if takers or layer.everywhere is not None:
+            weights = np.divide(scores, total, out=_room(layer.index, part, rows, cols, takers, scores))
         for place, token in enumerate(layer.mask.everywhere if layer.everywhere is not None else ()):
             if token in rows:
                 _global_row_(layer, part, place, token - rows.start, weights, made, kept, stages)
@@ -281,6 +270,33 @@ def _run_heads(
                 collector.take(tile if at is None else tile.part(at))
 
 
+def _bounded(layer: Layer, q: Array, k: Array) -> bool:
+    """Whether the lengths of queries and keys alone keep all scores within `SAFE`: |q . k| <= |q| |k|."""
+    if layer.relative is not None or layer.bias is not None or layer.first_block_times > 1:
+        return False
+    if layer.sinks is not None and np.abs(layer.sinks).max() > SAFE:
+        return False
+    longest = math.prod(float(np.sqrt(np.einsum("hnd,hnd->hn", x, x).max())) for x in (q, k))
+    return (min(layer.softcap, longest * layer.scale) if layer.softcap else longest * layer.scale) <= SAFE
+
+
+def _room(
+    layer: int,
+    part: range,
+    rows: range,
+    cols: range,
+    takers: Sequence[tuple[Collector, slice | None]],
+    scores: Array,
+) -> Array:
+    """Where a tile's weights are written: the memory of a collector that has some, else that of the scores."""
+    for collector, at in takers:
+        if at is None and "room" in collector.needs:
+            room = collector.room(layer, part, rows, cols)  # type: ignore[attr-defined]
+            if room is not None:
+                return room
+    return scores
+
+
 def _global_row_(
     layer: Layer,
     part: range,
@@ -294,8 +310,8 @@ def _global_row_(
     """A global token's row, from projections of its own over all keys. Source: Beltagy 2020, section 3.1."""
     heads = layer.everywhere
     assert heads is not None
-    group = heads.q.shape[0] // heads.k.shape[0]
-    kv = slice(part.start // group, part.stop // group)
+    kv = heads.shared(part)
+    group = len(part) // len(heads.k[kv])
     q = heads.q[part.start : part.stop, place, None]
     raw = (_grouped(q, group) @ heads.k[kv].swapaxes(-1, -2)).reshape(len(part), -1)
     scores = raw * np.float32(layer.scale)

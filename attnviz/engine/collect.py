@@ -98,6 +98,13 @@ class Watcher(Collector, Protocol):
         """
 
 
+class Host(Collector, Protocol):
+    """A collector with "room" in `needs`: it has memory that a tile's weights can be written to at once."""
+
+    def room(self, layer: int, heads: range, rows: range, cols: range) -> NDArray[np.float32] | None:
+        """Its own memory for exactly these weights [head, row, col], or None. A tile made there still is taken."""
+
+
 class Dense:
     """Keeps every weight of the wanted layers and heads: float32 [layer, head, query, key], and the mask.
 
@@ -105,7 +112,7 @@ class Dense:
     [layer, query, key].
     """
 
-    needs: frozenset[str] = frozenset()
+    needs: frozenset[str] = frozenset({"room"})
 
     def __init__(self, layers: Sequence[int], heads: Sequence[int], rows: range, cols: range) -> None:
         self.layers, self.heads = tuple(layers), tuple(heads)
@@ -125,13 +132,23 @@ class Dense:
             return
         at = self._at_layer[tile.layer]
         for position, head in enumerate(tile.heads):
-            if head in self._at_head:
+            if head in self._at_head and not np.may_share_memory(tile.weights, self.weights):  # else made here
                 self.weights[at, self._at_head[head], rows, cols] = tile.weights[position, tile_rows, tile_cols]
         if tile.allowed is not None and tile.allowed.ndim == 3:
             self._mask_of(tile.layer)[rows, cols] |= _for_all_heads(tile.allowed)[tile_rows, tile_cols]
         elif self.heads[0] in tile.heads:  # all heads agree: one of them is enough
             allowed = True if tile.allowed is None else tile.allowed[tile_rows, tile_cols]
             self._mask_of(tile.layer)[rows, cols] = allowed
+
+    def room(self, layer: int, heads: range, rows: range, cols: range) -> NDArray[np.float32] | None:
+        """Its own memory for a tile that is all wanted."""
+        first, *others = (self._at_head[head] for head in heads)
+        whole = rows.start >= self.rows.start and rows.stop <= self.rows.stop
+        whole = whole and cols.start >= self.cols.start and cols.stop <= self.cols.stop
+        if not whole or others != list(range(first + 1, first + len(heads))):
+            return None
+        here, there = _overlap(self.rows, rows)[0], _overlap(self.cols, cols)[0]
+        return self.weights[self._at_layer[layer], first : first + len(heads), here, there]
 
     def _mask_of(self, layer: int) -> NDArray[np.bool_]:
         mask = self._masks.get(layer)

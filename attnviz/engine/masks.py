@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +28,11 @@ class Mask:
     everywhere: tuple[int, ...] = ()
     block: int = 0
 
+    @property
+    def skips(self) -> bool:
+        """Whether rows that are near each other reach few of the keys."""
+        return (self.causal or self.reach >= 0) and not (self.everywhere or self.block)
+
     def reachable(self, rows: range) -> range:
         """The keys that any of these rows may see, as one range."""
         if self.everywhere or self.block:
@@ -35,6 +41,7 @@ class Mask:
         last = self.n_key if self.reach < 0 else min(self.n_key, rows.stop + self.reach)
         return range(first, min(last, rows.stop) if self.causal else last)
 
+    @lru_cache(maxsize=8)  # noqa: B019  all heads and most layers ask for the same tiles; a few masks are small
     def hidden(self, rows: range, cols: range) -> tuple[NDArray[np.bool_], tuple[slice, ...]] | None:
         """What these rows may not see of these columns; None where they may see all.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.engine.spec import Norm
+from attnviz.engine.threads import by_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,15 +20,22 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float32]
 
-# Rows worked on at a time by elementwise chains, so that they stay in a core's cache (128 KiB of float32).
-CHUNK = 32 * 1024
+# Numbers worked on at a time by elementwise chains: few enough for a cache, and enough for a call to be worth it.
+CHUNK = 128 * 1024
+# exp of scores up to this size and their sums are far from float32's limits, and as exact as after a shift.
+SAFE = 60.0
 
 
 def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     """x [n, d_in], weight [d_out, d_in], bias [d_out] -> [n, d_out]."""
-    y = x @ weight.T
-    if bias is not None:
-        y += bias
+    y = np.empty((len(x), len(weight)), np.float32)
+
+    def some(rows: slice) -> None:
+        np.matmul(x[rows], weight.T, out=y[rows])
+        if bias is not None:
+            y[rows] += bias
+
+    by_rows(len(x), some)
     return y
 
 
@@ -51,25 +59,28 @@ def exponentials_(
     hidden: NDArray[np.bool_] | None = None,
     sinks: Array | None = None,
     spans: tuple[slice, ...] = (slice(None),),
+    bounded: bool = False,
 ) -> Array:
     """Softmax without its division: exp(score - row's largest), in place; returns the rows' totals [..., 1].
 
     hidden: True where attending is not allowed (broadcasts); such places are exactly 0, and the total of a row with
-    nothing allowed is 1. spans: the runs of columns that hold anything hidden.
+    nothing allowed is 1. spans: the runs of columns that hold anything hidden. bounded: no score is further than
+    `SAFE` from 0, so that nothing need be taken off.
     """
     if hidden is not None:
         for span in spans:
             np.copyto(scores[..., span], -np.inf, where=hidden[..., span])
-    peak = scores.max(-1, keepdims=True)
-    if sinks is not None:
-        peak = np.maximum(peak, sinks)
-    if hidden is not None:
-        peak[np.isneginf(peak)] = 0.0  # a row with nothing allowed: exp(-inf - 0) = 0, not NaN
-    scores -= peak
+    if not bounded:
+        peak = scores.max(-1, keepdims=True)
+        if sinks is not None:
+            peak = np.maximum(peak, sinks)
+        if hidden is not None:
+            peak[np.isneginf(peak)] = 0.0  # a row with nothing allowed: exp(-inf - 0) = 0, not NaN
+        scores -= peak
     np.exp(scores, out=scores)
     total = scores.sum(-1, keepdims=True)
     if sinks is not None:
-        total += np.exp(sinks - peak)
+        total += np.exp(sinks if bounded else sinks - peak)
     if hidden is not None:
         total[total == 0] = 1.0
     return total
@@ -78,15 +89,19 @@ def exponentials_(
 def normalise(norm: Norm, x: Array, weight: Array | None, bias: Array | None = None) -> Array:
     """Layer norm (Ba 2016) or RMS norm (Zhang 2019) over the last axis; a new array."""
     if norm.kind == "rms":
-        y = x * (1.0 / np.sqrt(np.mean(np.square(x), -1, keepdims=True) + np.float32(norm.eps)))
+        y = x * _inverse_size(x, norm.eps)
     else:
         y = x - x.mean(-1, keepdims=True)
-        y *= 1.0 / np.sqrt(np.mean(np.square(y), -1, keepdims=True) + np.float32(norm.eps))
+        y *= _inverse_size(y, norm.eps)
     if weight is not None:
         y *= weight + np.float32(1) if norm.plus_one else weight
     if bias is not None:
         y += bias
     return y
+
+
+def _inverse_size(x: Array, eps: float) -> Array:
+    return np.float32(1) / np.sqrt(np.mean(np.square(x), -1, keepdims=True) + np.float32(eps))
 
 
 def norm_of(norm: Norm, tensors: Tensors, name: str, x: Array) -> Array:
@@ -108,8 +123,10 @@ def _gelu(x: Array) -> Array:
     """x times the normal distribution function of x, Hendrycks 2016, exact to float32."""
     bounded = np.clip(x, -_LIMIT, _LIMIT)
     square = bounded * bounded
-    top, bottom = np.full_like(x, _P[0]), np.full_like(x, _Q[0])
-    for p, q in zip(_P[1:], _Q[1:], strict=True):
+    top, bottom = square * np.float32(_P[0]), square * np.float32(_Q[0])
+    top += np.float32(_P[1])
+    bottom += np.float32(_Q[1])
+    for p, q in zip(_P[2:], _Q[2:], strict=True):
         top *= square
         top += np.float32(p)
         bottom *= square
@@ -136,13 +153,19 @@ def _gelu_tanh(x: Array) -> Array:
 
 
 def sigmoid(x: Array) -> Array:
-    """1 / (1 + exp(-x)), without overflow: exp is never taken of a number above 0."""
-    small = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, small) / (1 + small)
+    """1 / (1 + exp(-x)); where exp overflows to infinity, that is 0 and meant."""
+    return np.float32(1) / _one_and_exp(-x)
 
 
 def _silu(x: Array) -> Array:
-    return x * sigmoid(x)
+    return x / _one_and_exp(-x)
+
+
+def _one_and_exp(x: Array) -> Array:
+    with np.errstate(over="ignore"):
+        np.exp(x, out=x)
+    x += 1
+    return x
 
 
 def _mish(x: Array) -> Array:

@@ -7,6 +7,7 @@ beyond it are never read.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,6 +26,7 @@ from attnviz.engine.positions import (
     segmental_table,
 )
 from attnviz.engine.spec import Buckets, Disentangled, Rotary, Segmental, Spec
+from attnviz.engine.threads import SHARED_ROWS, by_rows, one_matrix_thread
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float32]
 
 # Rows an MLP works on at a time: its wide inner activations then stay near the cache.
-MLP_ROWS = 512
+MLP_ROWS = 256
 
 
 class Tensors(Protocol):
@@ -70,14 +72,16 @@ def run(
         return None
     x = embed(spec, tensors, inputs, _shown(collectors, (stream, "cross"), -1))
     stack = _Stack(spec, tensors, inputs, collectors, stream, memory, len(x))
+    shared = max(len(x), 0 if memory is None else len(memory)) >= SHARED_ROWS
     first = x
-    for i in range(last + 1):
-        y = stack.block(i, x, finish=whole or i < last)
-        if progress is not None:
-            progress(1 / (last + 1))
-        if y is None:
-            return None
-        x = stack.convolved(first, y) if i == 0 and spec.convolution_after_first else y
+    with one_matrix_thread() if shared else nullcontext():
+        for i in range(last + 1):
+            y = stack.block(i, x, finish=whole or i < last)
+            if progress is not None:
+                progress(1 / (last + 1))
+            if y is None:
+                return None
+            x = stack.convolved(first, y) if i == 0 and spec.convolution_after_first else y
     if spec.final_norm is not None:
         x = norm_of(spec.final_norm, tensors, "final_norm", x)
     return x
@@ -323,25 +327,34 @@ class _Stack:
     def _mlp(self, name: str, x: Array) -> Array:
         if self.spec.n_experts:
             return self._mixture(name, x)
-        out = np.empty((len(x), self.spec.d_model), np.float32)
-        for start in range(0, len(x), MLP_ROWS):
-            rows = slice(start, start + MLP_ROWS)
-            out[rows] = self._dense(name, x[rows])
+        maps, out = self._maps(name), np.empty((len(x), self.spec.d_model), np.float32)
+
+        def some(rows: slice) -> None:
+            out[rows] = self._dense(maps, x[rows])
+
+        by_rows(len(x), some, MLP_ROWS)
         return out
 
-    def _dense(self, name: str, x: Array) -> Array:
-        """down(act(up x)), or gated: down(act(gate x) * up x) (Shazeer 2020)."""
+    def _maps(self, name: str) -> dict[str, tuple[Array, Array | None]]:
+        """The weights and biases of one MLP: up, down and, where it is gated, gate."""
         spec, tensors = self.spec, self.tensors
         inner, outer = (spec.d_mlp, spec.d_model), (spec.d_model, spec.d_mlp)
+        shapes = {"up": inner, "gate": inner, "down": outer} if spec.gated else {"up": inner, "down": outer}
+        return {
+            part: (
+                tensors.get(f"{name}{part}.weight", shape),
+                tensors.get(f"{name}{part}.bias", shape[:1]) if spec.mlp_bias else None,
+            )
+            for part, shape in shapes.items()
+        }
 
-        def through(part: str, shape: tuple[int, int], y: Array) -> Array:
-            bias = tensors.get(f"{name}{part}.bias", shape[:1]) if spec.mlp_bias else None
-            return linear(y, tensors.get(f"{name}{part}.weight", shape), bias)
-
-        up = through("up", inner, x)
+    def _dense(self, maps: Mapping[str, tuple[Array, Array | None]], x: Array) -> Array:
+        """down(act(up x)), or gated: down(act(gate x) * up x) (Shazeer 2020)."""
+        spec = self.spec
+        up = linear(x, *maps["up"])
         if not spec.gated:
-            return through("down", outer, activate_(spec.activation, up))
-        gate = through("gate", inner, x)
+            return linear(activate_(spec.activation, up), *maps["down"])
+        gate = linear(x, *maps["gate"])
         if spec.clamp:
             np.minimum(gate, np.float32(spec.clamp), out=gate)
             np.clip(up, -spec.clamp, spec.clamp, out=up)
@@ -350,7 +363,7 @@ class _Stack:
         else:
             activate_(spec.activation, gate)
         gate *= up
-        return through("down", outer, gate)
+        return linear(gate, *maps["down"])
 
     def _mixture(self, name: str, x: Array) -> Array:
         """Each row through its top_k experts, weighed by a softmax over their router scores (Jiang 2024, eq. 2)."""
@@ -363,5 +376,5 @@ class _Stack:
         for e in range(spec.n_experts):
             rows, place = np.nonzero(chosen == e)
             if len(rows):
-                out[rows] += shares[rows, place, None] * self._dense(f"{name}experts.{e}.", x[rows])
+                out[rows] += shares[rows, place, None] * self._dense(self._maps(f"{name}experts.{e}."), x[rows])
         return out

@@ -1,0 +1,103 @@
+"""Rows and heads shared out over the cores, while the matrix library keeps to one thread.
+
+The matrix library has threads of its own, which serve a short text well. For a longer one all work is shared out here,
+elementwise work too, and the library must then keep to one thread throughout: its threads go on spinning for tens of
+milliseconds after each product, and would take the cores from ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from functools import cache
+from itertools import pairwise
+from os import cpu_count
+from threading import Event, local
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
+
+T = TypeVar("T")
+
+# From so many rows on, a matrix product is worth sharing out here.
+SHARED_ROWS = 256
+_INSIDE = local()
+
+
+@contextmanager
+def one_matrix_thread() -> Iterator[None]:
+    """Within it, a matrix product runs on the thread that asks for it."""
+    with _matrix_library().limit(limits=1, user_api="blas"):
+        yield
+
+
+def cores() -> int:
+    return cpu_count() or 1
+
+
+def within() -> bool:
+    """Whether this is a part of shared work."""
+    return getattr(_INSIDE, "share", False)
+
+
+def by_rows(n: int, work: Callable[[slice], None], most: int = 0) -> None:
+    """Do `work(rows)` for n rows: at once for few, else shared out in runs of at most `most` rows, 0 for no limit."""
+    if n < SHARED_ROWS or (within() and not most):
+        return work(slice(0, n))
+    count = cores() if not most else max(cores(), -(-n // most))
+    share(runs(n, count), lambda rows, stop: work(slice(rows.start, rows.stop)))
+
+
+def share(parts: Iterable[T], work: Callable[[T, Event], None]) -> None:
+    """Do `work(part, stop)` for each part, on as many threads as there are cores; the first error is raised.
+
+    Within another `share` it runs where it is. stop: set when another part failed, or on Ctrl-C: work should then end
+    soon.
+    """
+    todo = list(parts)
+    count = 1 if within() else min(cores(), len(todo))
+    left, stop = iter(todo), Event()  # taken from by all threads: whoever is done takes the next
+
+    def pull() -> None:
+        inside, _INSIDE.share = within(), True
+        try:
+            for part in left:
+                if stop.is_set():
+                    return
+                work(part, stop)
+        except BaseException:
+            stop.set()
+            raise
+        finally:
+            _INSIDE.share = inside
+
+    others = [_pool().submit(pull) for _ in range(count - 1)]
+    try:
+        pull()
+        for other in others:
+            other.result()
+    except BaseException:  # Ctrl-C too: the threads end with what they are at
+        stop.set()
+        wait([other for other in others if not other.cancel()])
+        raise
+
+
+def runs(n: int, count: int) -> list[range]:
+    """range(n) in `count` runs of nearly the same length, none empty."""
+    edges = [n * i // count for i in range(count + 1)]
+    return [range(a, b) for a, b in pairwise(edges) if a < b]
+
+
+@cache
+def _matrix_library() -> ThreadpoolController:
+    """Finding the loaded libraries takes milliseconds: once a process is enough."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max(cores() - 1, 1), "attention")
