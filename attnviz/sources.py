@@ -264,7 +264,7 @@ class _Lesson:
 
 
 def _from_npz(place: Place, checkpoint: Checkpoint) -> Model:
-    """Weights made by hand or elsewhere, as docs/npz.md lays them out."""
+    """Weights made by hand or elsewhere, as docs/models.md lays them out."""
     from attnviz.checkpoints.weights import Weights
     from attnviz.families import npz
     from attnviz.families._config import Config
