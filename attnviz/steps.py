@@ -69,11 +69,20 @@ def find_query(queries: Tokens, wanted: str | None = None) -> int:
 def steps(
     model: Model, given: Given, layer: int = -1, head: int = 0, query: int = -1, progress: Progress | None = None
 ) -> Steps:
-    """The same for a prepared input and a query by its index. Raises SelectionError for what is not there."""
+    """The same for a prepared input and a query by its index.
+
+    Raises SelectionError for what is not there, and for a mechanism whose weights come about in another way.
+    """
     spec = given.spec
     layer = _index("layer", layer, spec.n_layers)
     head = _index("head", head, spec.n_heads)
     query = _index("query", query, len(given.queries))
+    if model.mechanism is not None and spec.weigh_of(layer) is not None:
+        raise SelectionError(
+            f"{model.mechanism.mechanism.name} has no steps to walk through: its weights are not a softmax over scaled "
+            "scores behind a mask",
+            "leave out --mechanism, or take one that hides keys or places tokens: causal, window:2, rotary, alibi, ...",
+        )
     watch = _Watch(layer, head, head // (spec.n_heads // spec.n_kv_heads), query, len(given.queries), len(given.keys))
     model.observe(given, [watch], progress)
     return _assembled(model, given, watch)

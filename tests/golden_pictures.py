@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 
 from attnviz.attention import Attention, Tokens
 from attnviz.render.image import to_bytes
+from attnviz.views import mechanisms
 from attnviz.views.heatmap import heatmap
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -28,18 +30,36 @@ def attention(n, n_heads=1, causal=False):
     return Attention(weights, mask, tokens, tokens, (0,), tuple(range(n_heads)), model="golden")
 
 
+def cards():
+    """Kinds of attention by formulas: all keys, near ones, and one with signs."""
+    own, at = attention(6), np.arange(6)
+    near = np.abs(np.subtract.outer(at, at)) <= 1
+    windowed = own.weights * near / (own.weights * near).sum(-1, keepdims=True)
+    signs = np.where(np.add.outer(at, at) % 3 == 1, -1, 1)
+    of = {
+        "own": own,
+        "near": replace(own, weights=windowed.astype(np.float32), mask=near[None]),
+        "signed": replace(own, weights=(own.weights * signs).astype(np.float32)),
+    }
+    return [mechanisms.Card(name, "keys", "", "n²", 0.5, found) for name, found in of.items()]
+
+
 PICTURES = {
     "causal": (attention(7, causal=True), {"marks": [(4, 2)]}),
     "two_heads_log": (attention(5, n_heads=2), {"scale": "log", "cmap": "cividis"}),
     "rows_greys": (attention(6), {"scale": "row", "cmap": "Greys"}),
     "chosen_limit": (attention(90), {"cmap": "magma"}),
+    "mechanisms": (cards(), {"scale": "sqrt"}),
 }
 
 
 def interiors(name):
     """The panels of a picture, and nothing else of it, one above the other: uint8 [y, x, 3]."""
     found, options = PICTURES[name]
-    figure = heatmap(found, **options, dpi=50, decimals=0, bare=True)
+    if isinstance(found, list):
+        figure = mechanisms.figure(found, **options, dpi=50, decimals=0)
+    else:
+        figure = heatmap(found, **options, dpi=50, decimals=0, bare=True)
     page = np.asarray(Image.open(io.BytesIO(to_bytes(figure, "png"))).convert("RGB"))
     scale = figure.dpi / 72
     cut = []

@@ -282,7 +282,9 @@ def _inputs(facts: Facts, names: set[str], n_query: int, n_key: int, sizes: Mapp
     if "read" in names:
         lines.append((f"x_i ← {facts.read_norm or 'norm'}(x_i)", ""))
     if facts.stream == "cross":
-        lines.append(("m_j = the encoder's output", f"[{n_key} x {d_key}]"))
+        # the seeded model has one stack for both texts
+        made = "the pair after all layers" if facts.meta.get("random") else "the encoder's output"
+        lines.append((f"m_j = {made}", f"[{n_key} x {d_key}]"))
     other = "m_j" if facts.stream == "cross" else "x_j"
     for q, x, width in (("q_i", "x_i", d_in), ("k_j", other, d_key), ("v_j", other, d_key)):
         letter = q[0].upper()

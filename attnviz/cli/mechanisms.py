@@ -223,21 +223,13 @@ def _relatives(
     model = work.load(source, talk)
     text, ids = work.turn(given, model, text)
     arrays, _ = work.image_and_sound(given, model, source)
+    inputs = {"pair": given.pair, "target": given.target, "ids": ids, "stream": place.stream, **arrays}
+    inputs |= {"global_tokens": given.everywhere()}
+    inputs = {name: value for name, value in inputs.items() if value is not None}
     layer, head = place.at()
     with progress("mechanisms", total=1, quiet=talk.quiet) as advance:
         found, left_out = compare(
-            model,
-            text,
-            pair=given.pair,
-            target=given.target,
-            ids=ids,
-            stream=place.stream,
-            global_tokens=given.everywhere(),
-            layer=layer,
-            head=head,
-            mechanisms=_with_own(asked),
-            progress=advance,
-            **arrays,
+            model, text, layer=layer, head=head, mechanisms=_with_own(asked), progress=advance, **inputs
         )
     if not found:
         raise SelectionError(next(iter(left_out.values())), "the seeded model can have them all")

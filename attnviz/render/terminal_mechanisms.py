@@ -48,14 +48,13 @@ def print_mechanisms(
         rows = [((e.name, e.group, e.cost, "yes" if e.exact else "no", e.source), e.formula) for e in entries]
         print_listing(rows, HEADER, screen.console)
         return
-    from rich.text import Text
-
     # The widest of each column, so that the groups' columns stand below each other.
     names = max(cells(e.name) for e in entries)
     costs = max(max(cells(e.cost) for e in entries), len("cost"))
     sources = max(cells(e.source) for e in entries)
     for place, (group, members) in enumerate(groupby(entries, key=lambda e: e.group)):
-        screen.print(*([""] if place else []), Text(long_title(group), "bold"))
+        screen.print(*([""] if place else []))
+        screen.print_wrapped(long_title(group), "bold")
         if screen.width < LEAST:
             _stacked(list(members), screen)
         else:

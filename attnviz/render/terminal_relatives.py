@@ -95,7 +95,7 @@ def _comparison(cards: Sequence[Card], lines: Sequence[_Line], screen: Screen, g
     screen.print("", Text(GAP.join(head).rstrip(), "dim"))
     pairs = list(zip(cards, lines, strict=True))
     for group, members in groupby(pairs, key=lambda pair: pair[0].group if grouped else ""):
-        screen.print(*([Text(long_title(group), "bold")] if group else []))
+        screen.print_wrapped(long_title(group) if group else "", "bold")
         for card, said in members:
             line = Text(fit(said.name, names) + GAP + fit(said.cost, costs) + GAP, "")
             line.append(fit(said.keys, keys, "right") + GAP + fit(said.distance, distances, "right") + GAP)

@@ -89,6 +89,7 @@ def figure(
     on.text(below, 9.0, tone="soft", role="subtitle")
     on.y += 9.0
     place_rows(on, rows_of(drawn, on, grouped))
+    remarks += ["numbers near 0 left out"] if any(panel.cell_text for panel in on.panels) else []
     box, bar_ticks = bar(on, shared, on.panels[0].box.y, above > 0)
     on.text(" · ".join(remarks), SMALL + 0.4, tone="soft")
     height = math.ceil((on.y + MARGIN - 6.0) / 72 * dpi) * 72 / dpi

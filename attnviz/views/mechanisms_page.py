@@ -277,7 +277,7 @@ def _printed(on: Page, card: Card, scale: Scale) -> tuple[tuple[tuple[str, ...],
     wide, high = on.side / cols, on.high / rows
     if not on.decimals or min(wide, high) < _PRINTED:
         return (), 0.0
-    least = max(10.0**-on.decimals, 0.045 * scale.high)
+    least = max(10.0**-on.decimals, round_up(0.045 * scale.high))
     widest = on.face.width(("−." if scale.low < 0 else ".") + "0" * on.decimals, 1.0)
     texts = tuple(
         tuple(short(value, on.decimals) if abs(value) >= least else "" for value in row) for row in card.values.tolist()

@@ -194,7 +194,12 @@ def hidden_reason(attention: Attention) -> str:
         return ""
     n_query, n_key = mask.shape[1:]
     causal = n_query == n_key and bool((mask == np.tri(n_query, dtype=bool)).all())
-    return "later tokens, not allowed" if causal else "not allowed"
+    if causal:
+        return "later tokens, not allowed"
+    # What a mechanism hides may differ from head to head; the mask holds what is hidden from all of them.
+    differ = attention.weights.shape[1] > 1 and attention.meta.get("mechanism") is not None
+    apart = differ and bool(((attention.weights == 0) & mask[:, None]).any())
+    return "not allowed in any of these heads" if apart else "not allowed"
 
 
 def caption(title_: str, subtitle_: str, scale: Scale, remarks: Sequence[str]) -> str:
