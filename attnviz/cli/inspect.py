@@ -74,6 +74,11 @@ def facts(model: Model) -> Iterator[tuple[str, str]]:
     for name in ("digest", "revision", "adapter", "adapter_digest", "seed"):
         if model.meta.get(name) not in (None, ""):
             yield name, str(model.meta[name])
+    if model.mechanism is not None:
+        one, described = model.mechanism.mechanism, model.mechanism.described
+        yield "mechanism", f"{one.name}, {described}" if described else one.name
+        yield "its formula", one.formula
+        yield "its source", f"{one.source}, {one.where}"
     for stream in model.streams:
         n_layers, n_heads = model.size(stream)
         spec = model.stack(stream)

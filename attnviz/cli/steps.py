@@ -121,12 +121,13 @@ def _walked(given: Input, source: Source, one: One, talk: Talk) -> Any:
     model, ready = work.prepared(given, source, one.stream, talk)
     layer, head = one.at()
     query = find_query(ready.queries, one.query)
+    with progress("attention", total=1, quiet=talk.quiet) as advance:
+        found = steps(model, ready, layer, head, query, advance)
     if one.head is None and ready.spec.n_heads > 1:
         talk.note(f"head {head} of 0-{ready.spec.n_heads - 1}: --head chooses another")
     if one.query is None and len(ready.queries) > 1:
         talk.note(f"query {query} of 0-{len(ready.queries) - 1}: --query chooses another")
-    with progress("attention", total=1, quiet=talk.quiet) as advance:
-        return steps(model, ready, layer, head, query, advance)
+    return found
 
 
 def _bytes(steps: Any, format: str, one: One, sheet: Sheet, made: dict[str, str]) -> bytes:
