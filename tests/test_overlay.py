@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -61,6 +62,17 @@ def test_another_query_is_marked():
     assert figure.panels[0].marks == ((1, 1),)
     assert "the weights of patch 1,1 over" in figure.subtitle
     assert "goes to [class], [distillation], which have no patch" in figure.notes[0]
+
+
+def test_patches_that_may_not_be_seen_are_grey_and_it_is_said():
+    """The class token of layer 1 sees the first row of patches alone, in layer 0 all."""
+    found = attention(n_layers=2)
+    mask = np.ones((2, 7, 7), bool)
+    mask[1, 0, 4:] = False
+    figure = overlay(replace(found, mask=mask), picture())
+    assert [panel.hidden is None for panel in figure.panels] == [True, True, False, False]
+    np.testing.assert_array_equal(figure.panels[2].hidden, [[False] * 3, [True] * 3])
+    assert "grey: not allowed" in figure.notes and "grey: not allowed" not in overlay(found, picture()).notes
 
 
 def test_the_picture_stands_beside_one_layer():
