@@ -153,7 +153,7 @@ def test_values_that_contradict_each_other(folder, case, changes, message):
         ({"hidden_size": 1 << 24}, "(embed.tokens) must be 67 x 16777216, it is 67 x 32"),
         ({"vocab_size": 1 << 24}, "(embed.tokens) must be 16777216 x 32, it is 67 x 32"),
         ({"max_position_embeddings": 1 << 24}, "(embed.positions) must be 16777216 x 32, it is 64 x 32"),
-        ({"intermediate_size": 1 << 24}, "(layers.0.up.bias) must be 16777216, it is 64"),
+        ({"intermediate_size": 1 << 24}, "(layers.0.up.weight) must be 16777216 x 32, it is 64 x 32"),
         ({"num_attention_heads": 4096, "hidden_size": 4096}, "(embed.tokens) must be 67 x 4096, it is 67 x 32"),
     ],
 )
