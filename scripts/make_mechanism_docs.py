@@ -1,0 +1,62 @@
+"""Write the tables of docs/mechanisms.md from the mechanisms themselves, or check that they are up to date.
+
+    python scripts/make_mechanism_docs.py            write
+    python scripts/make_mechanism_docs.py --check    exit status 1 if the tables are not what the code says
+
+What stands outside of the two marks is written by hand.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from attnviz.mechanisms import GROUPS, MECHANISMS, Mechanism
+from attnviz.views.groups import long_title
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "mechanisms.md"
+BEGIN, END = "<!-- tables: scripts/make_mechanism_docs.py -->", "<!-- end of tables -->"
+
+
+def tables() -> str:
+    """A table a group."""
+    return "\n".join(line for group in GROUPS for line in table(group))
+
+
+def table(group: str) -> Iterator[str]:
+    yield from (f"### {long_title(group)}", "")
+    yield from ("| name | formula | cost | source | simplified, chosen or added |", "|---|---|---|---|---|")
+    yield from (row(one) for one in MECHANISMS.values() if one.group == group)
+    yield ""
+
+
+def row(one: Mechanism) -> str:
+    numbers = ",".join(f"{parameter.name}={parameter.default}" for parameter in one.parameters)
+    name = f"`{one.name}`" + (f"<br>{numbers}" if numbers else "")
+    cost = one.cost + ("" if one.exact else ", approximate")
+    cells = (name, one.formula, cost, f"{one.source}: {one.where}", one.simplified)
+    return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
+
+
+def page(text: str) -> str:
+    """The page with the tables that the code says."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n\n{tables()}\n{END}{after}"
+
+
+def main() -> int:
+    text = PAGE.read_text(encoding="utf-8")
+    if "--check" in sys.argv:
+        if page(text) == text:
+            return 0
+        print(f"{PAGE.name} is not what the code says; run python scripts/{Path(__file__).name}", file=sys.stderr)
+        return 1
+    PAGE.write_text(page(text), encoding="utf-8")
+    print(PAGE.name)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
