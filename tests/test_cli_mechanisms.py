@@ -145,6 +145,26 @@ def test_a_picture_to_standard_output(run) -> None:  # noqa: F811
     assert int.from_bytes(out[16:20], "big") == 800
 
 
+def test_words_and_special_tokens(run, minilm) -> None:  # noqa: F811
+    words = ("mechanisms", "It was unbelievably cold", "-m", minilm, "--mechanism", "causal")
+    run(*words, "--words", "--no-special", "-o", "a.svg")
+    labels = shown("a.svg").splitlines()
+    assert {"it", "unbelievably", "cold"} <= set(labels) and "[CLS]" not in labels
+    assert "distances are those of all tokens" in shown("a.svg")
+    joined, plain = (json.loads(run(*words, *more, "--json")[1]) for more in (["--words", "--no-special"], []))
+    assert [row["keys"] for row in joined] == [4, 2.5] and plain[0]["keys"] > 6
+    assert [row["distance"] for row in joined] == [row["distance"] for row in plain]
+
+
+def test_a_bare_picture_prints_its_caption(run) -> None:  # noqa: F811
+    status, out, err = run("mechanisms", TEA, "--mechanism", "scoring", "--bare", "-o", "a.svg")
+    assert (status, out) == (0, "a.svg\n")
+    assert (
+        err.startswith("Kinds of attention · seeded · layer 0 · head 0. Random weights, seed 0")
+        and err.count("\n") == 1
+    )
+
+
 def test_between_two_texts(run) -> None:  # noqa: F811
     status, out, _ = run("mechanisms", TEA, "--pair", "ein zwei drei vier", "--stream", "cross", "--json")
     assert status == 0

@@ -215,6 +215,15 @@ def test_notes_of_the_model_stand_once_and_those_of_a_card_not_at_all() -> None:
         assert not [note for note in notes if "Beltagy" in note]
 
 
+def test_a_bare_picture_has_its_words_in_the_caption() -> None:
+    full, bare = (mechanisms.figure(many({"keys": 3}), bare=on, notes=["mine"]) for on in (False, True))
+    assert bare.bar is None and not texts(bare, "title") + texts(bare, "subtitle") + texts(bare, "tick")
+    assert texts(bare, "heading") == ["Keys: which of them a query sees", "keys-0", "keys-1", "keys-2"]
+    assert bare.caption == full.caption and "mine" in bare.caption
+    assert bare.height < full.height and bare.width < full.width
+    check_places(bare)
+
+
 def test_a_long_text_is_thinned_pooled_and_says_so() -> None:
     cards = many({"keys": 7}, n=900)
     cards[0].attention.weights[0, 0, 898:, 898:] = ((0, 0.7), (0.3, 0))

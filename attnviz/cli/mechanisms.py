@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,8 +13,10 @@ from attnviz.cli.expand import Line, command
 from attnviz.cli.options import (
     MECHANISM,
     Input,
+    Joined,
     Json,
     Output,
+    Page,
     Selection,
     Shade,
     Talk,
@@ -27,6 +29,7 @@ from attnviz.cli.steps import Sheet, same
 if TYPE_CHECKING:
     from attnviz.mechanisms.scaling import Measured
     from attnviz.relatives import Relative
+    from attnviz.views.figure import Figure
     from attnviz.views.mechanisms import Card
 
 FORMATS = ("png", "svg", "pdf")
@@ -68,6 +71,7 @@ def run(
     source: Unchanged,
     mechanism: Annotated[list[str] | None, MECHANISM] = None,
     place: Place,
+    joined: Joined,
     scaling: Annotated[
         bool,
         typer.Option(
@@ -78,6 +82,7 @@ def run(
     ] = False,
     shade: Shade,
     sheet: Sheet,
+    bare: Annotated[bool, same(Page, "bare")] = False,
     output: Output,
     listing: Json,
     talk: Talk,
@@ -116,7 +121,16 @@ def run(
     if scaling:
         _measure(asked, source, sheet, output, format, listing, talk, line)
     elif given.given():
-        _compare(asked, given, source, place, shade, sheet, output, format, listing, talk, line)
+        found, left_out = _relatives(asked, given, source, place, joined, talk)
+        if listing.json:
+            work.print_json(map(_object, found))
+        elif not format:
+            _print(found, left_out, asked, joined, shade)
+        else:
+            figure = _drawn(found, left_out, asked, joined, shade, sheet, bare, line)
+            _write(figure, output, format, "mechanisms")
+            if bare:
+                talk.note(figure.caption)
     else:
         _list(asked, listing)
 
@@ -156,44 +170,44 @@ def _groups() -> tuple[str, ...]:
 # --- side by side ---------------------------------------------------------------------------------------------------
 
 
-def _compare(
+def _print(
+    found: Sequence[Relative], left_out: Mapping[str, str], asked: Sequence[str], joined: Joined, shade: Shade
+) -> None:
+    from attnviz.render.terminal_relatives import print_comparison
+    from attnviz.views.mechanisms import DISTANCE, heading, subtitle
+
+    cards = [_card(relative) for relative in found]
+    first = cards[0].attention
+    notes = [DISTANCE, "keys: that a query sees, on average", *_said(joined)]
+    notes += [f"left out: {reason}" for reason in left_out.values()] if len(left_out) <= 3 else []
+    notes += [f"left out: {', '.join(left_out)}"] if len(left_out) > 3 else []
+    print_comparison(
+        cards,
+        heading(first),
+        subtitle(first).replace("every panel: rows are queries, columns are keys, ", ""),
+        notes,
+        decimals=max(shade.decimals, 1),
+        grouped=_grouped(asked),
+    )
+
+
+def _drawn(
+    found: Sequence[Relative],
+    left_out: Mapping[str, str],
     asked: Sequence[str],
-    given: Input,
-    source: Unchanged,
-    place: Place,
+    joined: Joined,
     shade: Shade,
     sheet: Sheet,
-    output: Output,
-    format: str,
-    listing: Json,
-    talk: Talk,
+    bare: bool,
     line: Line,
-) -> None:
+) -> Figure:
     from attnviz.cli import work
-
-    found, left_out = _relatives(asked, given, source, place, talk)
-    if listing.json:
-        work.print_json(map(_object, found))
-        return
-    cards = [_card(relative) for relative in found]
-    # Names stand in the order in which they were asked for; groups, and all of them, under their titles.
-    grouped = all(name in _groups() for name in asked)
-    if not format:
-        from attnviz.render.terminal_relatives import print_comparison
-        from attnviz.views.mechanisms import DISTANCE, heading, subtitle
-
-        first = cards[0].attention
-        notes = [DISTANCE, "keys: that a query sees, on average"]
-        notes += [f"left out: {reason}" for reason in left_out.values()] if len(left_out) <= 3 else []
-        notes += [f"left out: {', '.join(left_out)}"] if len(left_out) > 3 else []
-        text = (heading(first), subtitle(first).replace("every panel: rows are queries, columns are keys, ", ""))
-        print_comparison(cards, *text, notes, decimals=max(shade.decimals, 1), grouped=grouped)
-        return
-    from attnviz.render.image import to_bytes
     from attnviz.views.mechanisms import figure
 
-    drawn = figure(
-        cards,
+    first = found[0].attention
+    own = first.model.rpartition(", ")[0]  # without the mechanism
+    return figure(
+        [_card(relative) for relative in found],
         title=sheet.title,
         scale=shade.scale,
         vmax=shade.limit(),
@@ -203,16 +217,33 @@ def _compare(
         dpi=sheet.dpi,
         font=sheet.font,
         svg_text=sheet.svg_text,
-        grouped=grouped,
+        grouped=_grouped(asked),
+        bare=bare,
         left_out=list(left_out),
-        meta=work.facts(line, _model(found[0]), found[0].attention.meta),
+        notes=_said(joined),
+        meta=work.facts(line, own, first.meta),
     )
-    data = to_bytes(drawn, format)
-    work.write(output, format, lambda file: file.write(data), "mechanisms")
+
+
+def _grouped(asked: Sequence[str]) -> bool:
+    """Groups, and all of them, stand under their titles; names in the order in which they were asked for."""
+    return all(name in _groups() for name in asked)
+
+
+def _said(joined: Joined) -> list[str]:
+    return ["distances are those of all tokens"] if joined.words or joined.no_special else []
+
+
+def _write(figure: Figure, output: Output, format: str, stem: str) -> None:
+    from attnviz.cli import work
+    from attnviz.render.image import to_bytes
+
+    data = to_bytes(figure, format)
+    work.write(output, format, lambda file: file.write(data), stem)
 
 
 def _relatives(
-    asked: Sequence[str], given: Input, source: Unchanged, place: Place, talk: Talk
+    asked: Sequence[str], given: Input, source: Unchanged, place: Place, joined: Joined, talk: Talk
 ) -> tuple[list[Relative], dict[str, str]]:
     from attnviz.cli import work
     from attnviz.errors import SelectionError
@@ -233,14 +264,13 @@ def _relatives(
         )
     if not found:
         raise SelectionError(next(iter(left_out.values())), "the seeded model can have them all")
-    return found, left_out
+    return [replace(one, attention=work.joined(one.attention, joined)) for one in found], left_out
 
 
 def _with_own(asked: Sequence[str]) -> list[str]:
     """Mechanisms asked for by name stand beside the model's own attention."""
     own = ("scaled-dot", "scoring")
-    named = bool(asked) and not all(name in _groups() for name in asked)
-    return ["scaled-dot", *asked] if named and not set(own) & set(asked) else list(asked)
+    return list(asked) if _grouped(asked) or set(own) & set(asked) else ["scaled-dot", *asked]
 
 
 def _card(relative: Relative) -> Card:
@@ -277,11 +307,6 @@ def _object(relative: Relative) -> dict[str, Any]:
     }
 
 
-def _model(relative: Relative) -> str:
-    """What the model is called without its mechanism."""
-    return relative.attention.model.rpartition(", ")[0]
-
-
 # --- how long they take ---------------------------------------------------------------------------------------------
 
 
@@ -313,7 +338,6 @@ def _measure(
         print_scaling(found, sys.stderr if format else None)
     if not format:
         return
-    from attnviz.render.image import to_bytes
     from attnviz.views.scaling import Curve, figure
 
     settings = [one.setting for one in found if one.setting != one.name]
@@ -327,8 +351,7 @@ def _measure(
         notes=[f"at the longest text: {' '.join(settings)}"] if settings else [],
         meta={"command": str(line), "seed": str(source.seed), "version": attnviz.__version__},
     )
-    data = to_bytes(drawn, format)
-    work.write(output, format, lambda file: file.write(data), "scaling")
+    _write(drawn, output, format, "scaling")
 
 
 def _measured(asked: Sequence[str]) -> Iterator[str]:

@@ -6,6 +6,7 @@ imports NumPy: the list is printed, and a wrong name refused, before anything is
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -27,7 +28,9 @@ class Parameter:
 
     def words(self, value: int) -> str:
         """`3 tokens to each side`; '' for what need not be said."""
-        return self.plain if self.plain is not None and value == self.default else self.says.format(value)
+        if self.plain is not None and value == self.default:
+            return self.plain
+        return re.sub(r"^1 (\w+)s\b", r"1 \1", self.says.format(value))
 
 
 @dataclass(frozen=True)

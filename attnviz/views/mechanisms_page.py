@@ -150,7 +150,15 @@ class Page:
         return [f"every {ordinal(step)} token labelled"] if step > 1 else []
 
 
-def page(cards: Sequence[Card], face: Typeface, shared: Scale, widest: int, width: float | None, decimals: int) -> Page:
+def page(
+    cards: Sequence[Card],
+    face: Typeface,
+    shared: Scale,
+    widest: int,
+    width: float | None,
+    decimals: int,
+    bare: bool = False,
+) -> Page:
     """A page whose sizes are settled: `widest` cards want to stand abreast; width in points, or None to be chosen.
 
     Raises SelectionError if the width leaves no room for a map.
@@ -161,18 +169,18 @@ def page(cards: Sequence[Card], face: Typeface, shared: Scale, widest: int, widt
     )
     cut = [face.cut(text, 7.2, NAMES) for text in queries]
     left = MARGIN + max(face.width(text, 7.2) for text in cut) + 7.0
-    abreast = min(MOST_ABREAST, widest)
+    abreast, beside = min(MOST_ABREAST, widest), MARGIN if bare else BESIDE
     if width is None:
         side = _FEW[abreast - 1] if abreast <= len(_FEW) else 106.0
         side = max(side, min(7.8 * max(len(queries), len(keys)), 140.0 if len(keys) <= 64 else 170.0))
     else:
-        room = width - left - BESIDE
+        room = width - left - beside
         abreast = max(1, min(abreast, int((room + GAP) / (NARROWEST + GAP))))
         side = min((room + GAP) / abreast - GAP, MOST_SIDE)
         if side < LEAST_SIDE:
             raise SelectionError(f"a width of {width / 72:g} in leaves no room for a map", "ask for a larger one")
     high = side * min(max(len(queries) / len(keys), 0.4), 2.0)
-    wide = width or left + abreast * (side + GAP) - GAP + BESIDE
+    wide = width or left + abreast * (side + GAP) - GAP + beside
     rows, cols = Names.of(cut, high / len(queries)), Names.of([face.cut(k, 7.2, NAMES) for k in keys], side / len(keys))
     return Page(face, side, high, abreast, left, wide, rows, cols, shared, decimals)
 
