@@ -32,7 +32,7 @@ from attnviz.render.artists import Cells
 from attnviz.render.image import _RC, FORMATS, draw, to_bytes
 from attnviz.render.raster import paint
 from attnviz.render.theme import HIDDEN, MAPS, TONES, table
-from attnviz.views.figure import Figure, Label, Line
+from attnviz.views.figure import Box, Dot, Figure, Fill, Label, Line
 from attnviz.views.heatmap import heatmap
 from attnviz.views.measure import bounds, typeface
 
@@ -156,6 +156,44 @@ def test_lines_at_any_angle():
     for x, y in ((80, 20), (20, 80), (80, 80)):
         assert page[y, x].tolist() == colour("mark")
     assert (page[120:, 20:100] == 255).all() and page[70, 80].tolist() == [255, 255, 255]
+
+
+def test_colours_shares_and_dots_agree_with_matplotlib():
+    """Strokes in their own colours at any angle, one over the other, on a filled ground, with dots on top."""
+    turns = np.arange(24) * np.pi / 12 + 0.05
+    lines = tuple(
+        Line(
+            100,
+            100,
+            100 + 80 * float(np.cos(a)),
+            100 + 80 * float(np.sin(a)),
+            1 + i / 8,
+            rgb=(200, 8 * i, 30),
+            share=0.6,
+        )
+        for i, a in enumerate(turns)
+    )
+    fills = (Fill(Box(20, 15, 160, 50), (255, 230, 180)), Fill(Box(30, 20, 20, 10), (0, 90, 60)))
+    dots = (Dot(30, 180, 8, (30, 90, 200)), Dot(100, 100, 5, (0, 0, 0)))
+    figure = Figure(
+        width=200,
+        height=200,
+        panels=(),
+        scale=heatmap(attention(3)).scale,
+        lines=lines,
+        fills=fills,
+        dots=dots,
+        dpi=144,
+    )
+    with matplotlib.rc_context(_RC):
+        agg = FigureCanvasAgg(draw(figure))
+        agg.draw()
+        want = np.asarray(agg.buffer_rgba())[..., :3].astype(float)
+    got = paint(figure).astype(float)
+    assert np.abs(got - want).mean() < 0.6
+    blocks = [page.reshape(50, 8, 50, 8, 3).mean((1, 3)) for page in (got, want)]
+    assert np.abs(blocks[0] - blocks[1]).max() < 14
+    assert got[50, 80].tolist() == [0, 90, 60] and got[360, 60].tolist() == [30, 90, 200]
 
 
 # --- files ---------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.font_manager import FontProperties
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Circle, Rectangle
 from matplotlib.path import Path as Outline
 from matplotlib.text import Text
 from matplotlib.transforms import Affine2D
@@ -41,9 +41,16 @@ def draw(figure: Figure) -> Canvas:
     face = figure.face or typeface(figure.font or None, [label.text for label in figure.labels])
     for patch in patches(figure):
         axes.add_image(Cells(axes, patch))
+    for fill in figure.fills:
+        box = fill.box
+        _add(axes, Rectangle((box.x, box.y), box.width, box.height, linewidth=0, facecolor=_code(fill.rgb)), 2.5)
     for line in figure.lines:
         ends = ([line.x0, line.x1], [line.y0, line.y1])
-        _add(axes, Line2D(*ends, linewidth=line.width, color=TONES[line.tone], solid_capstyle="butt"), 3.0)
+        colour = TONES[line.tone] if line.rgb is None else _code(line.rgb)
+        stroke = Line2D(*ends, linewidth=line.width, color=colour, alpha=line.share, solid_capstyle="butt")
+        _add(axes, stroke, 3.0)
+    for dot in figure.dots:
+        _add(axes, Circle((dot.x, dot.y), dot.radius, linewidth=0, facecolor=_code(dot.rgb)), 3.5)
     for label in numbers(figure):
         _text(axes, label, face, 4.0)
     for box, width, tone in outlines(figure):
@@ -173,6 +180,10 @@ def _text(axes: Axes, label: Label, face: Typeface, order: float) -> None:
 def _properties(font: FontFile, label: Label) -> FontProperties:
     """The font by its file, so that nothing is searched for; the family's name is for an SVG's reader."""
     return FontProperties(family=font.family, size=label.size, weight=label.weight, fname=font.path)
+
+
+def _code(rgb: tuple[int, int, int]) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*rgb)
 
 
 def _add(axes: Axes, artist: Artist, order: float) -> None:

@@ -19,11 +19,13 @@ import numpy as np
 
 from attnviz.render.scene import numbers, outlines, patches
 from attnviz.render.theme import TONES
-from attnviz.views.figure import Box, Figure, Label
+from attnviz.views.figure import Box, Dot, Figure, Label, Line
 from attnviz.views.measure import Typeface, is_shaped, typeface
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    Ink = NDArray[np.float32]  # red, green, blue, 0 to 255
 
 _FINE = 4  # letters are drawn so many times larger and averaged, so that they stand on quarters of a pixel
 
@@ -36,8 +38,12 @@ def paint(figure: Figure) -> NDArray[np.uint8]:
         box = patch.box
         left, top, colours = patch.pixels(box.x * scale, paper.down(box.y), box.width * scale, box.height * scale)
         paper.put(left, top, colours)
+    for fill in figure.fills:
+        paper.area(fill.box, np.array(fill.rgb, np.float32))
     for line in figure.lines:
-        paper.line(line.x0, line.y0, line.x1, line.y1, line.width, line.tone)
+        paper.line(line)
+    for dot in figure.dots:
+        paper.disc(dot)
     face = figure.face or typeface(figure.font or None, [label.text for label in figure.labels])
     pen = _Pen(paper, face)
     for label in numbers(figure):
@@ -69,33 +75,53 @@ class _Paper:
         if x0 < x1 and y0 < y1:
             self.pixels[y0:y1, x0:x1] = colours[y0 - top : y1 - top, x0 - left : x1 - left]
 
-    def fill(self, left: int, top: int, right: int, bottom: int, tone: str) -> None:
-        self.pixels[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = _ink(tone)
+    def fill(self, left: int, top: int, right: int, bottom: int, ink: Ink, share: float = 1.0) -> None:
+        """Whole pixels in one colour."""
+        part = self.pixels[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
+        part[:] = ink if share == 1 else part + share * (ink - part) + 0.5
 
-    def line(self, x0: float, y0: float, x1: float, y1: float, width: float, tone: str) -> None:
+    def area(self, box: Box, ink: Ink) -> None:
+        left, right = round(box.x * self.scale), round((box.x + box.width) * self.scale)
+        self.fill(left, round(self.down(box.y)), right, round(self.down(box.y + box.height)), ink)
+
+    def line(self, line: Line) -> None:
         """A line; an upright or level one is whole pixels thick, at least one."""
-        thick = max(round(width * self.scale), 1)
-        left, right = sorted((round(x0 * self.scale), round(x1 * self.scale)))
-        top, bottom = sorted((round(self.down(y0)), round(self.down(y1))))
-        if x0 == x1:
-            self.fill(left - thick // 2, top, left - thick // 2 + thick, bottom, tone)
-        elif y0 == y1:
-            self.fill(left, top - thick // 2, right, top - thick // 2 + thick, tone)
+        ink = _ink(line.tone) if line.rgb is None else np.array(line.rgb, np.float32)
+        thick = max(round(line.width * self.scale), 1)
+        left, right = sorted((round(line.x0 * self.scale), round(line.x1 * self.scale)))
+        top, bottom = sorted((round(self.down(line.y0)), round(self.down(line.y1))))
+        if line.x0 == line.x1:
+            self.fill(left - thick // 2, top, left - thick // 2 + thick, bottom, ink, line.share)
+        elif line.y0 == line.y1:
+            self.fill(left, top - thick // 2, right, top - thick // 2 + thick, ink, line.share)
         else:
-            self.slant(x0 * self.scale, self.down(y0), x1 * self.scale, self.down(y1), width * self.scale, tone)
+            self.slant(line, ink)
 
-    def slant(self, x0: float, y0: float, x1: float, y1: float, width: float, tone: str) -> None:
-        """A line in pixels; those at its edge are taken in part."""
-        half = max(width, 1.0) / 2
-        edge = math.ceil(half) + 1
-        left, top = math.floor(min(x0, x1)) - edge, math.floor(min(y0, y1)) - edge
-        x = np.arange(left, math.ceil(max(x0, x1)) + edge) + 0.5 - x0
-        y = (np.arange(top, math.ceil(max(y0, y1)) + edge) + 0.5 - y0)[:, None]
-        length = math.hypot(x1 - x0, y1 - y0)
-        along = (x * (x1 - x0) + y * (y1 - y0)) / length
-        off = np.abs(x * (y1 - y0) - y * (x1 - x0)) / length
+    def slant(self, line: Line, ink: Ink) -> None:
+        """A line across pixels; those at its edge are taken in part. Only pixels near it are looked at."""
+        start = np.array([line.x0 * self.scale, self.down(line.y0)])
+        way = np.array([line.x1 * self.scale, self.down(line.y1)]) - start
+        length, half = math.hypot(*way), max(line.width * self.scale, 1.0) / 2
+        long = 0 if abs(way[0]) >= abs(way[1]) else 1  # along x or along y: one step a pixel
+        first, last = sorted((start[long], start[long] + way[long]))
+        steps = np.arange(math.floor(first - half) - 1, math.ceil(last + half) + 1)
+        middle = start[1 - long] + (steps + 0.5 - start[long]) * (way[1 - long] / way[long])
+        reach = math.ceil((half + 1) * length / abs(way[long]))
+        across = np.floor(middle)[:, None].astype(int) + np.arange(-reach, reach + 1)
+        places = (steps[:, None] + 0.5, across + 0.5)
+        x, y = places[long] - start[0], places[1 - long] - start[1]
+        along, off = (x * way[0] + y * way[1]) / length, np.abs(x * way[1] - y * way[0]) / length
         ends = np.minimum(along, length - along) + 0.5
-        self.blend(left, top, np.minimum(half + 0.5 - off, ends).clip(0, 1).astype(np.float32), tone)
+        cover = line.share * np.minimum(half + 0.5 - off, ends).clip(0, 1)
+        pixels = (np.broadcast_to(steps[:, None], across.shape), across)
+        self.dab(pixels[long], pixels[1 - long], cover.astype(np.float32), ink)
+
+    def disc(self, dot: Dot) -> None:
+        x, y, radius = dot.x * self.scale, self.down(dot.y), dot.radius * self.scale
+        left, top, side = math.floor(x - radius) - 1, math.floor(y - radius) - 1, math.ceil(2 * radius) + 3
+        across, down = np.arange(side) + left + 0.5 - x, (np.arange(side) + top + 0.5 - y)[:, None]
+        cover = (radius + 0.5 - np.hypot(across, down)).clip(0, 1).astype(np.float32)
+        self.blend(left, top, cover, np.array(dot.rgb, np.float32))
 
     def frame(self, box: Box, width: float, tone: str) -> None:
         """A line around a box, its middle on the edge."""
@@ -103,13 +129,20 @@ class _Paper:
         left, right = box.x * self.scale, (box.x + box.width) * self.scale
         top, bottom = self.down(box.y), self.down(box.y + box.height)
         outer = [round(edge) for edge in (left - half, top - half, right + half, bottom + half)]
-        thick = max(round(2 * half), 1)
-        self.fill(outer[0], outer[1], outer[2], outer[1] + thick, tone)
-        self.fill(outer[0], outer[3] - thick, outer[2], outer[3], tone)
-        self.fill(outer[0], outer[1], outer[0] + thick, outer[3], tone)
-        self.fill(outer[2] - thick, outer[1], outer[2], outer[3], tone)
+        thick, ink = max(round(2 * half), 1), _ink(tone)
+        self.fill(outer[0], outer[1], outer[2], outer[1] + thick, ink)
+        self.fill(outer[0], outer[3] - thick, outer[2], outer[3], ink)
+        self.fill(outer[0], outer[1], outer[0] + thick, outer[3], ink)
+        self.fill(outer[2] - thick, outer[1], outer[2], outer[3], ink)
 
-    def blend(self, left: int, top: int, cover: NDArray[np.float32], tone: str) -> None:
+    def dab(self, x: NDArray[np.int64], y: NDArray[np.int64], cover: NDArray[np.float32], ink: Ink) -> None:
+        """Ink on single pixels, each named once."""
+        inside = (cover > 0) & (x >= 0) & (y >= 0) & (x < self.pixels.shape[1]) & (y < self.pixels.shape[0])
+        at, share = (y[inside], x[inside]), cover[inside, None]
+        old = self.pixels[at].astype(np.float32)
+        self.pixels[at] = (old + share * (ink - old) + 0.5).astype(np.uint8)
+
+    def blend(self, left: int, top: int, cover: NDArray[np.float32], ink: Ink) -> None:
         """Ink where `cover` [y, x], 0 to 1, says how much of a pixel it takes."""
         high, wide = self.pixels.shape[:2]
         rows, cols = cover.shape
@@ -118,7 +151,7 @@ class _Paper:
             return
         part = self.pixels[y0:y1, x0:x1]
         share = cover[y0 - top : y1 - top, x0 - left : x1 - left, None]
-        part[:] = part + share * (_ink(tone) - part) + 0.5
+        part[:] = part + share * (ink - part) + 0.5
 
 
 class _Pen:
@@ -151,7 +184,7 @@ class _Pen:
         if key not in self.covers:
             self.covers[key] = self._cover(text, path, label, across % _FINE, down % _FINE)
         left, top, cover = self.covers[key]
-        self.paper.blend(across // _FINE + left, down // _FINE + top, cover, label.tone)
+        self.paper.blend(across // _FINE + left, down // _FINE + top, cover, _ink(label.tone))
 
     def _cover(
         self, text: str, path: str, label: Label, across: int, down: int
@@ -217,6 +250,7 @@ def _unhinted() -> Any:
     return _freetype().LOAD_NO_HINTING if flags is None else flags.NO_HINTING
 
 
+@cache
 def _ink(tone: str) -> NDArray[np.float32]:
     code = TONES[tone]
     return np.array([int(code[i : i + 2], 16) for i in (1, 3, 5)], np.float32)

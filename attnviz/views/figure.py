@@ -76,7 +76,10 @@ class Label:
 
 @dataclass(frozen=True)
 class Line:
-    """A straight line from one point to another, over the panels; width in points, tone as for labels."""
+    """A straight line from one point to another, over the panels; width in points, tone as for labels.
+
+    rgb: a colour of its own in place of the tone, each part 0 to 255. share: how much of it covers what is under it.
+    """
 
     x0: float
     y0: float
@@ -84,6 +87,26 @@ class Line:
     y1: float
     width: float
     tone: str = "soft"
+    rgb: tuple[int, int, int] | None = None
+    share: float = 1.0
+
+
+@dataclass(frozen=True)
+class Fill:
+    """A rectangle of one colour, each part 0 to 255, under lines and labels."""
+
+    box: Box
+    rgb: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A disc over the lines: its middle and radius in points, its colour as for `Fill`."""
+
+    x: float
+    y: float
+    radius: float
+    rgb: tuple[int, int, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +150,7 @@ class Figure:
 
     caption: the whole of what the picture says about itself in one line of text, printed when the picture is bare.
     notes: one-line remarks that stand on the picture (masked cells, thinned labels, random weights, ...).
-    labels, lines: everything that is drawn beside the panels and the bar, the title and the notes included.
+    labels, lines, fills, dots: all that is drawn beside the panels and the bar, the title and the notes included.
     images: pictures beside the panels.
     bar: the colour bar, lowest colour at the bottom; None if there is none. bar_ticks: (value, place from 0 to 1).
     face: the fonts that the labels were measured with; font: the name of the first.
@@ -151,4 +174,6 @@ class Figure:
     dpi: float = 200.0
     svg_text: str = "keep"
     images: tuple[ImagePanel, ...] = ()
+    fills: tuple[Fill, ...] = ()
+    dots: tuple[Dot, ...] = ()
     meta: dict[str, str] = field(default_factory=dict)
