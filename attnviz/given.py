@@ -192,7 +192,9 @@ def _target(model: Model, target: str | None, target_ids: ArrayLike | None) -> t
         tokens = _described(model, numbers)
     elif target is not None:
         if model.tokenizer is None:
-            raise InputError(f"{model.name} has no tokenizer, so it cannot read a target", "give target_ids instead")
+            raise InputError(
+                f"{model.name} has no tokenizer, so it cannot read a target", "from Python: give target_ids=[...] instead"
+            )
         tokens = model.tokenizer.encode_target(target, model.spec.start_id).tokens
         numbers = np.array(tokens.ids, np.intp)
     else:

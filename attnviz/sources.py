@@ -115,8 +115,11 @@ def from_place(place: Place, ignore_keys: tuple[str, ...] = (), adapter: Adapter
 
     path = place.path
     if path.is_dir():
-        data = read_config(path)
-        return _assembled(place, path, data, open_checkpoint(path), ignore_keys, adapter)
+        data, checkpoint = read_config(path), open_checkpoint(path)
+        if checkpoint.config is not None:
+            file = checkpoint.path.name
+            raise CheckpointError(f"{file} is a GGUF file or an .npz, a model by itself", "name it, not the folder")
+        return _assembled(place, path, data, checkpoint, ignore_keys, adapter)
     checkpoint = open_checkpoint(path)
     if checkpoint.config is not None and adapter is not None:
         raise no_adapter(path.name)
@@ -152,7 +155,11 @@ def read_config(folder: Path) -> dict[str, Any]:
             f"{folder} is an adapter, not a model", "give it beside its model: --model BASE --adapter DIR"
         )
     if not file.is_file():
-        raise ConfigError(f"{folder} has no config.json", "a model folder holds config.json, weights and a tokenizer")
+        whole = next((p.name for ending in ("gguf", "npz") for p in sorted(folder.glob(f"*.{ending}"))), "")
+        hint = f"it has {whole}: name that file instead of the folder" if whole else ""
+        raise ConfigError(
+            f"{folder} has no config.json", hint or "a model folder holds config.json, weights and a tokenizer"
+        )
     if file.stat().st_size > MAX_CONFIG:
         raise ConfigError(f"{file} is too large to be a configuration: {file.stat().st_size} bytes")
     try:

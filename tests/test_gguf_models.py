@@ -164,6 +164,17 @@ def test_a_key_that_nobody_has_accounted_for_is_refused_unless_passed_over(tmp_p
     assert model.meta["ignored_keys"] == ["qwen2.attention.scale"]
 
 
+def test_a_folder_is_not_the_file_in_it(tmp_path):
+    (tmp_path / "model.gguf").write_bytes((CASES / "qwen2.gguf").read_bytes())
+    with pytest.raises(ConfigError) as caught:
+        attnviz.load(tmp_path)
+    assert caught.value.hint == "it has model.gguf: name that file instead of the folder"
+    (tmp_path / "model.gguf").rename(tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text('{"model_type": "qwen2"}')
+    with pytest.raises(CheckpointError, match=r"model\.safetensors is a GGUF file or an \.npz, a model by itself"):
+        attnviz.load(tmp_path)
+
+
 def test_a_tensor_that_the_model_would_pass_over_is_refused(tmp_path):
     """Such as norms of queries in an architecture that has none."""
     path = changed(CASES / "qwen2.gguf", tmp_path, tensors={"blk.0.attn_q_norm.weight": np.ones(8)})
