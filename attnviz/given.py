@@ -193,7 +193,8 @@ def _target(model: Model, target: str | None, target_ids: ArrayLike | None) -> t
     elif target is not None:
         if model.tokenizer is None:
             raise InputError(
-                f"{model.name} has no tokenizer, so it cannot read a target", "from Python: give target_ids=[...] instead"
+                f"{model.name} has no tokenizer, so it cannot read a target",
+                "from Python: give target_ids=[...] instead",
             )
         tokens = model.tokenizer.encode_target(target, model.spec.start_id).tokens
         numbers = np.array(tokens.ids, np.intp)
