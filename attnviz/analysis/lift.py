@@ -1,0 +1,125 @@
+"""Lift: what a weight says about its query, beyond what its key gets from everyone.
+
+    lift_ij = A_ij - mean over the other rows i' that may see j of A_i'j
+
+A head that sends every token to "animal" says nothing about "it", however large its weight: its lift is near 0. In a
+causal map only the rows that may see a key are asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from attnviz.attention import Attention
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One weight with its places: positions in the arrays, and layer and head by their true indices."""
+
+    layer: int
+    head: int
+    query: int
+    key: int
+    weight: float
+    lift: float
+
+
+def lift(weights: NDArray[Any], mask: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+    """The lift of every weight.
+
+    Args:
+        weights: [..., query, key], 0 where attending was not allowed.
+        mask: bool, True where attending was allowed; [query, key] or what broadcasts to the weights, as
+            `Attention.mask[:, None]` does. None: all may see all.
+
+    Returns:
+        float64 [..., query, key], from -1 to 1; 0 where attending was not allowed, and where no other row may see
+        the key, so that there is nothing to compare with.
+    """
+    weights = np.asarray(weights, np.float64)
+    seen = np.ones(weights.shape[-2:], bool) if mask is None else np.asarray(mask, bool)
+    others = seen.sum(-2, keepdims=True) - 1
+    rest = weights.sum(-2, keepdims=True) - weights
+    mean = rest / np.maximum(others, 1)
+    return np.where(seen & (others > 0), weights - mean, 0.0)
+
+
+def lifts(attention: Attention) -> NDArray[np.float64]:
+    """The lift of every weight of an Attention: float64 [layer, head, query, key].
+
+    An unknown mask is taken from the weights: a square map without a weight above the diagonal is causal.
+    """
+    found = seen(attention)
+    return lift(attention.weights, None if found is None else found[:, None])
+
+
+def seen(attention: Attention) -> NDArray[np.bool_] | None:
+    """Who may see whom, bool [layer or 1, query, key]; None where all may see all."""
+    if attention.mask is not None:
+        return attention.mask
+    n_query, n_key = attention.weights.shape[-2:]
+    if n_query == n_key > 1 and attention.stream != "cross" and attention.cell == 1:
+        each = (one for layer in attention.weights for one in layer)
+        if not any(np.triu(one, 1).any() for one in each):
+            return np.tri(n_query, dtype=bool)[None]
+    return None
+
+
+def strongest(
+    attention: Attention, *, query: int | None = None, key: int | None = None, by: str = "lift", special: bool = False
+) -> Pair:
+    """The weight that stands out most, over all layers and heads.
+
+    Rows that may see one key only have no choice and are passed over, as are special tokens that nobody named, unless
+    nothing would be left.
+
+    Args:
+        attention: of any layers and heads, with one query, one key and one head at least.
+        query, key: positions; None for any. With both, this is the head that links these two most.
+        by: lift | weight. Of equals the first in order of layer, head, query and key.
+        special: whether special tokens may be among those that nobody named.
+    """
+    mask = seen(attention)
+    rows = [query] if query is not None else _choosing(attention, mask, special)
+    cols = [key] if key is not None else _plain(attention.keys.special, special)
+    n_layers, n_heads = attention.weights.shape[:2]
+    found: tuple[float, Pair] | None = None
+    for layer in range(n_layers):
+        allowed = None if mask is None else mask[layer % len(mask)]
+        for head in range(n_heads):
+            weights = attention.weights[layer, head]
+            lifted = lift(weights, allowed)
+            rank = (lifted if by == "lift" else weights)[np.ix_(rows, cols)]
+            i, j = divmod(int(rank.argmax()), len(cols))
+            if found is None or rank[i, j] > found[0]:
+                at = (_true(attention.layers, layer, n_layers), _true(attention.heads, head, n_heads), rows[i], cols[j])
+                found = float(rank[i, j]), Pair(*at, float(weights[at[2:]]), float(lifted[at[2:]]))
+    assert found is not None
+    return found[1]
+
+
+def _choosing(attention: Attention, mask: NDArray[np.bool_] | None, special: bool) -> list[int]:
+    """The rows that may see two keys or more."""
+    rows = _plain(attention.queries.special, special)
+    if mask is None:
+        return rows
+    choice = (mask.sum(-1) > 1).any(0)
+    return [row for row in rows if choice[row]] or rows
+
+
+def _plain(marked: Sequence[bool], special: bool) -> list[int]:
+    """The places of tokens that are not special; all of them where there are no others."""
+    return [i for i, one in enumerate(marked) if special or not one] or list(range(len(marked)))
+
+
+def _true(indices: Sequence[int], place: int, length: int) -> int:
+    """The true index at a position; the position itself where the axis was averaged."""
+    return indices[place] if len(indices) == length else place
