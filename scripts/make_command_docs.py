@@ -9,6 +9,7 @@ The page comes from the options themselves, not from how a version of typer prin
 from __future__ import annotations
 
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def section(name: str) -> str:
     argument = next((p for p in command.params if p.param_type_name == "argument"), None)
     lines = [f"## attnviz {name}{f' {argument.metavar}' if argument else ''}", "", first, ""]
     for text in prose:
-        lines += [text, ""]
+        lines += [textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False), ""]
     for text in examples:
         lines += ["```sh", text, "```", ""]
     groups: dict[str, list[Any]] = {}

@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,25 @@ def test_every_option_has_help_and_a_group(name):
         if param.param_type_name == "option":
             assert param.help.endswith((".", "...")), param.opts
             assert param.rich_help_panel, param.opts
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_prose_fills_the_window(name, capsys, monkeypatch):
+    """Only the window breaks a paragraph: every line of one but its last has no room for the next word."""
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([name, "--help"]) == 0
+    text = capsys.readouterr().out.partition("Options")[0].partition("Arguments")[0]
+    for paragraph in re.split(r"\n\s*\n", text):
+        lines = [line.strip() for line in paragraph.strip().splitlines()]
+        if lines and not lines[0].startswith(("attnviz ", "Usage:", "╭")):
+            for line, after in pairwise(lines):
+                assert len(line) + 1 + len(after.split()[0]) > 76, line
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_flag_shows_no_type(name, capsys):
+    assert main([name, "--help"]) == 0
+    assert "bool" not in capsys.readouterr().out.lower()
 
 
 def test_an_option_means_the_same_everywhere():

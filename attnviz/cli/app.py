@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -39,8 +40,23 @@ def build(name: str) -> Any:
     one = typer.Typer(add_completion=False)
     one.command(name, context_settings=SETTINGS)(import_module(f"attnviz.cli.{name}").run)
     built = get_command(one)
+    built.help = _flowing(built.help)
+    _without_types_of_flags(built)
     _spare_pydantic(built)
     return built
+
+
+def _flowing(text: str) -> str:
+    """Each paragraph of prose in one line, for the window to break; examples keep a line each."""
+    paragraphs = inspect.cleandoc(text).split("\n\n")
+    return "\n\n".join(p if p.startswith("attnviz ") else p.replace("\n", " ") for p in paragraphs)
+
+
+def _without_types_of_flags(built: Any) -> None:
+    """typer writes `<bool>` behind an option that takes no value."""
+    for param in built.get_params(typer.Context(built, **SETTINGS)):  # with --help among them
+        if getattr(param, "is_flag", False):
+            param.metavar = ""
 
 
 def _version(wanted: bool) -> None:
@@ -69,6 +85,7 @@ def application() -> Any:
     for name, line in COMMANDS.items():
         app.command(name, help=line)(_nothing)
     built = get_command(app)
+    _without_types_of_flags(built)
     _spare_pydantic(built)
     return built
 
