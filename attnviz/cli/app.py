@@ -40,7 +40,7 @@ def build(name: str) -> Any:
     one = typer.Typer(add_completion=False)
     one.command(name, context_settings=SETTINGS)(import_module(f"attnviz.cli.{name}").run)
     built = get_command(one)
-    built.help = _flowing(built.help)
+    built.help = _flowing(built.help or "")
     _without_types_of_flags(built)
     _spare_pydantic(built)
     return built
