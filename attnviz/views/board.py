@@ -1,0 +1,340 @@
+"""A board: one number a head, rows are layers from top to bottom, columns are heads -> Figure. Several side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attnviz.errors import InputError, SelectionError
+from attnviz.views.figure import Box, Figure, Label, Line, MapPanel, Scale
+from attnviz.views.layout import LINE, SMALLEST
+from attnviz.views.measure import MIDDLE, Typeface, one_line, typeface
+from attnviz.views.options import PIXELS
+from attnviz.views.scale import check_cmap, number, round_up, short, ticks
+from attnviz.views.tensor import SIGNED
+from attnviz.views.wording import font_note
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MARGIN, GAP, BASE, SMALL = 12.0, 26.0, 9.0, 7.0  # points: round the page, between boards, sizes of text
+BAR = 8.0  # the width of a colour bar
+SIDE, WIDEST, FINEST = 300.0, 27.0, 5.0  # a board's side, and the side of a cell at most and at least
+PAGE = 760.0  # how wide a page becomes by itself
+_STEPS = (1, 2, 4, 5, 8, 10, 16, 20, 32, 50, 100)
+
+
+@dataclass(frozen=True, eq=False)
+class Board:
+    """One number a head.
+
+    values: [layer, head]; NaN is drawn grey. heading: above the board. label: beside the colour bar. signed: colours
+    diverge from 0. low, high: ends of the colours; by default 0 and a round number above all values. marks: (row,
+    column) of cells to outline. cell_text: texts [row][column] for the cells; None for the numbers where they fit,
+    () for none.
+    """
+
+    values: NDArray[Any]
+    label: str = "weight"
+    heading: str = ""
+    signed: bool = False
+    low: float = 0.0
+    high: float | None = None
+    marks: tuple[tuple[int, int], ...] = ()
+    cell_text: Sequence[Sequence[str]] | None = None
+
+
+def board(
+    values: NDArray[Any],
+    *,
+    layers: Sequence[int | str],
+    heads: Sequence[int | str],
+    label: str,
+    title: str = "",
+    subtitle: str = "",
+    signed: bool = False,
+    low: float = 0.0,
+    high: float | None = None,
+    marks: Sequence[tuple[int, int]] = (),
+    cell_text: Sequence[Sequence[str]] | None = None,
+    **how: Any,
+) -> Figure:
+    """One board. Arguments as for `Board` and `boards`."""
+    one = Board(values, label, "", signed, low, high, tuple(marks), cell_text)
+    return boards([one], layers=layers, heads=heads, title=title, subtitle=subtitle, **how)
+
+
+def boards(
+    all: Sequence[Board],
+    *,
+    layers: Sequence[int | str],
+    heads: Sequence[int | str],
+    title: str = "",
+    subtitle: str = "",
+    notes: Sequence[str] = (),
+    axes: tuple[str, str] = ("layer", "head"),
+    abreast: int | None = None,
+    cmap: str = "viridis",
+    width: float | None = None,
+    dpi: float | None = None,
+    font: str | None = None,
+    svg_text: str = "keep",
+    bare: bool = False,
+    meta: Mapping[str, str] | None = None,
+) -> Figure:
+    """Boards of the same layers and heads; boards of one label and one scale share a colour bar.
+
+    Args:
+        all: one or more.
+        layers, heads: what rows and columns are called, by default their true indices. axes: what both are.
+        title, subtitle: of the page. notes: remarks to stand below.
+        abreast: boards side by side; by default as many as a page has room for.
+        cmap: of values from 0 up; signed ones have red and blue.
+        width: inches. dpi, font, svg_text, bare, meta: as for `attnviz.views.heatmap.heatmap`.
+
+    Raises:
+        InputError: values are not [layer, head]. SelectionError: no such font or colours, or no room.
+    """
+    shape = (len(layers), len(heads))
+    for one in all:
+        if np.shape(one.values) != shape:
+            raise InputError(f"values must be [{shape[0]} layers, {shape[1]} heads]; got {list(np.shape(one.values))}")
+    if not all or not min(shape):
+        raise SelectionError("there is no head to draw")
+    scales = [_scale(one, check_cmap(cmap)) for one in all]
+    rows, cols = ([str(name) for name in names] for names in (layers, heads))
+    said = list(notes)
+    if any(np.isnan(np.asarray(one.values, float)).any() for one in all):
+        said.append("grey: not defined")
+    texts = [title, subtitle, *said, *rows, *cols, *axes, "0123456789.−·≥…"]
+    face = typeface(font, [*texts, *(text for one in all for text in (one.heading, one.label))])
+    said += [note for note in [font_note(face)] if note]
+    page = _Page(face, rows, cols, axes, () if bare else scales)
+    page.settle(len(all), abreast, None if width is None else width * 72.0, any(one.heading for one in all))
+    placed = page.place(all, scales, one_line(title), one_line(subtitle), said)
+    dots = dpi or 200.0
+    if page.width * page.height * (dots / 72) ** 2 > PIXELS:
+        raise SelectionError("a picture of so many heads is too large", "choose fewer layers or a lower dpi")
+    spoken = [_range(one) for one in all]
+    return Figure(
+        width=page.width,
+        height=page.height,
+        panels=tuple(placed),
+        scale=scales[0],
+        title=one_line(title),
+        subtitle=one_line(subtitle),
+        caption=one_line(". ".join(part.rstrip(".") for part in (title, subtitle, *spoken, *said) if part) + "."),
+        notes=tuple(said),
+        labels=tuple(page.labels),
+        lines=tuple(page.lines),
+        bar=page.bar,
+        bar_ticks=tuple(page.bar_ticks),
+        face=face,
+        font=face.family,
+        font_size=BASE,
+        dpi=dots,
+        svg_text=svg_text,
+        meta=dict(meta or {}),
+    )
+
+
+def _scale(one: Board, cmap: str) -> Scale:
+    values = np.asarray(one.values, np.float64)
+    known = values[np.isfinite(values)]
+    if one.signed:
+        high = one.high or round_up(float(np.abs(known).max(initial=0.0)))
+        return Scale("linear", -high, high, SIGNED, one.label)
+    high = one.high if one.high is not None else max(round_up(float(known.max(initial=0.0))), one.low)
+    return Scale("linear", one.low, high if high > one.low else one.low + 1.0, cmap, one.label)
+
+
+def _range(one: Board) -> str:
+    values = np.asarray(one.values, np.float64)
+    known = values[np.isfinite(values)]
+    ends = f" from {number(float(known.min()))} to {number(float(known.max()))}" if known.size else ""
+    return (one.heading or one.label) + ends
+
+
+def numbers(one: Board) -> list[list[str]]:
+    """What is printed in the cells: two decimals below 2, one below 100, none above."""
+    if one.cell_text is not None:
+        return [list(row) for row in one.cell_text]
+    values = np.asarray(one.values, np.float64)
+    largest = float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
+
+    def text(value: float) -> str:
+        if not math.isfinite(value):
+            return ""
+        return short(value, 2) if largest < 2 else f"{value:.{1 if largest < 100 else 0}f}".replace("-", "−")
+
+    return [[text(value) for value in row] for row in values.tolist()]
+
+
+class _Page:
+    """Sizes first, then places."""
+
+    def __init__(
+        self, face: Typeface, rows: Sequence[str], cols: Sequence[str], axes: tuple[str, str], scales: Sequence[Scale]
+    ) -> None:
+        """scales: one a board; none for a bare page."""
+        self.face, self.rows, self.cols, self.axes, self.bare = face, rows, cols, axes, not scales
+        self.shared = len(set(scales)) <= 1
+        self.labels: list[Label] = []
+        self.lines: list[Line] = []
+        self.bar: Box | None = None
+        self.bar_ticks: list[tuple[float, float]] = []
+        widest = max(face.width(name, SMALL) for name in rows)
+        self.left = BASE + 6.0 + widest + 4.0  # the axis' name and the rows' names
+        figures = [number(value) for scale in scales for value, _ in ticks("linear", scale.low, scale.high)]
+        longest = max((face.width(text, SMALL) for text in figures), default=0.0)
+        self.beside = 0.0 if self.bare else 7.0 + BAR + 4.0 + longest + 1.4 * BASE  # a colour bar
+        self.width = self.height = 0.0
+
+    def settle(self, count: int, abreast: int | None, width: float | None, headed: bool) -> None:
+        """How large a cell is, and how many boards stand side by side."""
+        n_rows, n_cols = len(self.rows), len(self.cols)
+        self.above = (1.6 * BASE if headed else 0.0) + 2.0
+        roomy = min(WIDEST, max(SIDE / max(n_rows, n_cols), FINEST))
+        if count > 1:
+            roomy = min(roomy, max(0.62 * SIDE / max(n_rows, n_cols), FINEST, 9.0 if n_cols <= 32 else 0.0))
+
+        def across(boards: int, cell: float) -> float:
+            bars = 1 if self.shared else boards
+            return 2 * MARGIN + boards * (self.left + n_cols * cell) + (boards - 1) * GAP + bars * self.beside
+
+        if abreast is None:
+            room, least = (PAGE, roomy) if width is None else (width, min(roomy, SMALL))
+            abreast = max((k for k in range(1, count + 1) if across(k, least) <= room), default=1)
+            stacked = math.ceil(count / abreast)
+            abreast = math.ceil(count / stacked)  # no last row of one where two rows can be equal
+        self.abreast = max(1, min(abreast, count))
+        self.cell = roomy
+        if width is not None:
+            spare = width - across(self.abreast, 0.0)
+            self.cell = spare / (self.abreast * n_cols)
+            if self.cell < 1.5:
+                raise SelectionError(
+                    f"a width of {width / 72:g} in leaves no room for {n_cols} columns", "ask for a larger one"
+                )
+        self.width = width or across(self.abreast, self.cell)
+        self.high = min(self.cell, 1.4 * WIDEST)  # a row
+        self.below = 4.0 + SMALL + 3.0 + BASE + 4.0  # the columns' names and the axis' name
+
+    def place(
+        self, all: Sequence[Board], scales: Sequence[Scale], title: str, subtitle: str, notes: Sequence[str]
+    ) -> list[MapPanel]:
+        self.width = max(self.width, 240.0) if not self.bare else self.width
+        text_x, room = MARGIN + self.left, self.width - 2 * MARGIN - self.left
+        y = MARGIN
+        if not self.bare:
+            y = self._text(title, text_x, y, 12.0, room, weight="bold", role="title")
+            y = self._text(subtitle, text_x, y, BASE, room, tone="soft", role="subtitle") + 6.0
+        panels: list[MapPanel] = []
+        wide, tall = len(self.cols) * self.cell, len(self.rows) * self.high
+        pitch = self.left + wide + GAP + (0.0 if self.shared else self.beside)
+        for place, (one, scale) in enumerate(zip(all, scales, strict=True)):
+            row, col = divmod(place, self.abreast)
+            box = Box(
+                MARGIN + self.left + col * pitch,
+                y + self.above + row * (self.above + tall + self.below + 8.0),
+                wide,
+                tall,
+            )
+            panels.append(self._board(one, box, None if self.shared else scale))
+            self._names(box, first=col == 0)
+            if not self.bare and not self.shared:
+                panels.append(self._bar(scale, box))
+        bottom = max(panel.box.y + panel.box.height for panel in panels) + self.below
+        if not self.bare:
+            if self.shared:
+                last = max(panel.box.x + panel.box.width for panel in panels)
+                self._bar(scales[0], Box(0.0, panels[0].box.y, last, tall))
+            bottom = self._text(" · ".join(notes), text_x, bottom + 2.0, SMALL, room, tone="soft", role="note")
+        self.height = bottom + MARGIN - 4.0
+        return panels
+
+    def _text(self, text: str, x: float, y: float, size: float, room: float, **how: Any) -> float:
+        for line in self.face.wrap(text, size, room, how.get("weight", "normal")) if text else []:
+            self.labels.append(Label(line, x, y + 0.8 * size, size, **how))
+            y += LINE * size
+        return y
+
+    def _board(self, one: Board, box: Box, scale: Scale | None) -> MapPanel:
+        values = np.asarray(one.values, np.float32)
+        hidden = ~np.isfinite(values)
+        printed, size = self._numbers(one)
+        if one.heading:
+            heading = self.face.cut(one.heading, BASE, box.width + GAP + self.beside, "bold")
+            at = (box.x, box.y - 0.55 * BASE, BASE)
+            self.labels.append(Label(heading, *at, weight="bold", tone="soft", role="heading"))
+        return MapPanel(
+            title=one.heading or one.label,
+            values=np.where(hidden, 0, values),
+            hidden=hidden if hidden.any() else None,
+            row_labels=tuple(self.rows),
+            col_labels=tuple(self.cols),
+            box=box,
+            cell_text=printed,
+            cell_size=size,
+            marks=one.marks,
+            scale=scale,
+        )
+
+    def _numbers(self, one: Board) -> tuple[tuple[tuple[str, ...], ...], float]:
+        texts = numbers(one)
+        widest = max((self.face.width(text, 1.0) for row in texts for text in row if text), default=0.0)
+        if not widest:
+            return (), 0.0
+        size = min(0.82 * self.cell / widest, 0.55 * self.high, 0.9 * BASE)
+        if size < SMALLEST:
+            return (), 0.0
+        return tuple(map(tuple, texts)), size
+
+    def _names(self, box: Box, first: bool) -> None:
+        """Names of rows and columns, thinned where there is no room, and of both axes; of rows by the first board."""
+        n_rows, n_cols = len(self.rows), len(self.cols)
+        size = max(SMALLEST, min(SMALL, 0.9 * self.high))
+        widest = max(self.face.width(name, SMALL) for name in self.cols)
+        for i in range(0, n_rows, _step(1.25 * size / self.high)):
+            y = box.y + (i + 0.5) * self.high + MIDDLE * size
+            self.labels.append(Label(self.rows[i], box.x - 4.0, y, size, "right", role="row"))
+        for j in range(0, n_cols, _step((widest + 2.5) / self.cell)):
+            x = box.x + (j + 0.5) * self.cell
+            y = box.y + box.height + 4.0 + 0.75 * SMALL
+            self.labels.append(Label(self.cols[j], x, y, SMALL, "center", role="column"))
+        down, along = self.axes
+        x = box.x - self.left + 0.8 * BASE
+        how: dict[str, Any] = {"tone": "soft", "role": "axis"}
+        if first:
+            self.labels.append(Label(down, x, box.y + box.height / 2, BASE, "center", 90, **how))
+        y = box.y + box.height + 4.0 + SMALL + 3.0 + 0.8 * BASE
+        self.labels.append(Label(along, box.x + box.width / 2, y, BASE, "center", **how))
+
+    def _bar(self, scale: Scale, beside: Box) -> MapPanel:
+        """A colour bar to the right of a box: the Figure's own where it is shared, else a panel that looks like it."""
+        high = min(max(beside.height, 60.0), 160.0)
+        bar = Box(beside.x + beside.width + 7.0, beside.y, BAR, high)
+        found = ticks("linear", scale.low, scale.high, int(high / (1.7 * SMALL)) + 1)
+        edge = bar.x + bar.width
+        for value, place in found:
+            y = bar.y + bar.height * (1 - place)
+            self.lines.append(Line(edge, y, edge + 2.0, y, 0.6))
+            text = number(value).replace("-", "−")
+            self.labels.append(Label(text, edge + 4.0, y + 0.36 * SMALL, SMALL, role="tick"))
+        x = edge + 4.0 + max(self.face.width(number(value), SMALL) for value, _ in found) + 1.15 * BASE
+        text = self.face.cut(scale.label, BASE, high + 2 * BASE)
+        self.labels.append(Label(text, x, bar.y + high / 2, BASE, "center", 90, tone="soft", role="bar"))
+        if self.shared:
+            self.bar, self.bar_ticks = bar, found
+        steps = np.linspace(scale.high, scale.low, 64, dtype=np.float32)[:, None]
+        names = ("",) * 64
+        return MapPanel(f"bar {scale.label}", steps, None, names, ("",), bar, scale=scale)
+
+
+def _step(needed: float) -> int:
+    """Every how many names there is room for one."""
+    return next((step for step in _STEPS if step >= needed), _STEPS[-1])

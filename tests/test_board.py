@@ -1,0 +1,102 @@
+"""Boards: one number a head."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from attnviz.errors import InputError, SelectionError
+from attnviz.render.image import to_bytes
+from attnviz.views.board import Board, board, boards
+
+
+def texts(figure, role):
+    return [label.text for label in figure.labels if label.role == role]
+
+
+def test_a_cell_a_head_with_its_number():
+    values = np.array([[0.5, 1.0, 0.126], [0.0, 0.25, np.nan]])
+    found = board(values, layers=(2, 5), heads=(0, 3, 9), label="share", title="A model", marks=[(1, 1)])
+    (panel,) = found.panels
+    assert panel.cell_text == ((".50", "1", ".13"), (".00", ".25", ""))
+    assert panel.hidden.tolist() == [[False] * 3, [False, False, True]]
+    assert panel.marks == ((1, 1),)
+    assert (texts(found, "row"), texts(found, "column"), texts(found, "axis")) == (
+        ["2", "5"],
+        ["0", "3", "9"],
+        ["layer", "head"],
+    )
+    assert (found.scale.low, found.scale.high, found.scale.label) == (0.0, 1.0, "share")
+    assert found.notes == ("grey: not defined",)
+    assert found.bar is not None and found.bar_ticks[0] == (0.0, 0.0) and found.bar_ticks[-1] == (1.0, 1.0)
+
+
+def test_signed_values_diverge_from_0():
+    found = board(np.array([[0.31, -0.1]]), layers=[0], heads=range(2), label="lift", signed=True)
+    assert (found.scale.low, found.scale.high, found.scale.cmap) == (-0.4, 0.4, "RdBu_r")
+    assert found.panels[0].cell_text == ((".31", "−.10"),)
+
+
+def test_boards_of_one_scale_share_its_bar_and_others_have_their_own():
+    values = np.array([[0.2, 0.4]])
+    how = {"layers": [0], "heads": range(2)}
+    one = boards([Board(values, "share", "a", high=1.0), Board(values / 2, "share", "b", high=1.0)], **how)
+    assert len(one.panels) == 2 and one.bar is not None
+    two = boards([Board(values, "share", "a", high=1.0), Board(values * 50, "nats", "b")], **how)
+    assert two.bar is None
+    assert [(p.title, p.scale.high) for p in two.panels] == [("a", 1), ("bar share", 1), ("b", 20), ("bar nats", 20)]
+    assert two.panels[2].cell_text == (("10.0", "20.0"),)
+    assert texts(two, "heading") == ["a", "b"] and texts(two, "axis").count("layer") == 1
+
+
+def test_nothing_stands_outside_the_page_or_on_another_board():
+    values = np.random.default_rng(0).random((12, 16)) * 300
+    all = [Board(values, f"number {i}", f"board {i}", high=300.0 + i) for i in range(5)]
+    for width in (None, 5.5):
+        found = boards(all, layers=range(12), heads=range(16), title="A title", notes=["a note"], width=width)
+        boxes = [panel.box for panel in found.panels]
+        for box in boxes:
+            assert box.x >= 0 and box.y >= 0
+            assert box.x + box.width <= found.width and box.y + box.height <= found.height
+        for i, a in enumerate(boxes):
+            for b in boxes[:i]:
+                apart = a.x >= b.x + b.width or b.x >= a.x + a.width or a.y >= b.y + b.height or b.y >= a.y + a.height
+                assert apart
+        for label in found.labels:
+            assert 0 <= label.x <= found.width and 0 <= label.y <= found.height
+    assert found.width == pytest.approx(5.5 * 72)
+
+
+def test_many_heads_have_fewer_names_and_no_numbers():
+    found = board(np.zeros((80, 64)), layers=range(80), heads=range(64), label="x")
+    assert found.panels[0].cell_text == ()
+    assert texts(found, "column")[:3] == ["0", "4", "8"] and texts(found, "row")[:2] == ["0", "2"]
+
+
+def test_cells_may_hold_words():
+    words = [["prev", ""], ["", "sink"]]
+    found = board(np.eye(2), layers=range(2), heads=range(2), label="x", cell_text=words)
+    assert found.panels[0].cell_text == (("prev", ""), ("", "sink"))
+
+
+def test_bare_is_the_board_alone():
+    found = board(np.eye(2), layers=range(2), heads=range(2), label="share", title="A model", notes=["x"], bare=True)
+    assert found.bar is None and not texts(found, "title") and not texts(found, "note")
+    assert found.caption == "A model. share from 0 to 1. x."
+
+
+def test_every_format_paints_it():
+    found = board(np.eye(3), layers=range(3), heads=range(3), label="share", title="A model")
+    for format, start in (("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<?xml")):
+        drawn = to_bytes(found, format)
+        assert drawn.startswith(start) and drawn == to_bytes(found, format)
+    assert b">share<" in to_bytes(found, "svg")
+
+
+def test_errors():
+    with pytest.raises(InputError, match=r"values must be \[2 layers, 3 heads\]; got \[3, 2\]"):
+        board(np.zeros((3, 2)), layers=range(2), heads=range(3), label="x")
+    with pytest.raises(SelectionError, match="leaves no room for 64 columns"):
+        board(np.zeros((2, 64)), layers=range(2), heads=range(64), label="x", width=1.0)
+    with pytest.raises(SelectionError, match="rainbow"):
+        board(np.zeros((2, 2)), layers=range(2), heads=range(2), label="x", cmap="jet")
