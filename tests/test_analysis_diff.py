@@ -49,7 +49,7 @@ def test_alignment_by_hand(first, second, expected):
 def test_labels_say_what_went_and_what_came():
     first, second = plain("it was very tired"), plain("it was quite clearly wide")
     assert labels(align(first, second), first, second) == (
-        "it", "was", "− very", "− tired", "+ quite", "+ clearly", "+ wide",
+        "it", "was", "−very", "−tired", "+quite", "+clearly", "+wide",
     )  # fmt: skip
     first, second = plain("it was tired"), plain("it was wide")
     assert labels(align(first, second), first, second) == ("it", "was", "tired|wide")
@@ -118,14 +118,14 @@ def test_a_token_that_came_in_takes_its_weight_from_nothing():
         attention("a new b", [[0.5, 0.5, 0.0], [0.0, 0.0, 1.0], [0.0, 0.75, 0.25]]),
     )
     assert found.row_labels == ("a", "b")
-    assert found.column_labels == ("a", "+ new", "b")
+    assert found.column_labels == ("a", "+new", "b")
     assert (found.gone, found.come) == ((), ("new",))
     assert found.change[0, 0].tolist() == [[0, 0.5, -0.5], [0, 0.75, -0.75]]
 
 
 def test_a_token_that_went_out_loses_its_weight():
     there = diff(attention("a x b", np.eye(3)[[1, 1, 1]]), attention("a b", np.eye(2)))
-    assert there.column_labels == ("a", "− x", "b")
+    assert there.column_labels == ("a", "−x", "b")
     assert there.change[0, 0].tolist() == [[1, -1, 0], [0, -1, 1]]
     assert there.gone == ("x",)
     assert there.distance[0, 0] == pytest.approx(math.sqrt(math.log(2)))

@@ -37,9 +37,12 @@ MAY_IMPORT = {
     "corpus": DRAWING | {"model", "render", "saved", "texts", "engine"},
     "steps": VALUES | {"analysis", "engine", "model"},
     "relatives": VALUES | {"analysis", "mechanisms", "model"},
+    "sampled": {"attention", "analysis", "model"},
+    "passage": VALUES | {"analysis", "engine", "given", "model"},
+    "heads": VALUES | {"analysis", "engine", "passage", "model"},
     "cli": DRAWING
-    | {"corpus", "render", "model", "tensors", "steps", "relatives", "sources", "saved", "texts", "inputs"}
-    | {"mechanisms", "families"},
+    | {"corpus", "render", "model", "tensors", "steps", "relatives", "sampled", "sources", "saved", "texts", "inputs"}
+    | {"mechanisms", "families", "passage", "heads"},
 }
 # Attention's methods that draw or save do so through these, imported inside the method.
 INSIDE_METHODS = {("attention", "render"), ("attention", "views"), ("attention", "analysis")}

@@ -33,15 +33,15 @@ def align(first: Tokens, second: Tokens) -> tuple[Place, ...]:
 
 
 def labels(places: tuple[Place, ...], first: Tokens, second: Tokens) -> tuple[str, ...]:
-    """What to call them: `it`; `tired|wide` where they differ; `- very` for what went out, `+ very` for what came in."""
+    """Called `it`; `tired|wide` where they differ; `−very` for what went out, `+very` for what came in."""
     return tuple(_label(first.text[i] if i >= 0 else None, second.text[j] if j >= 0 else None) for i, j in places)
 
 
 def _label(first: str | None, second: str | None) -> str:
     if first is None:
-        return f"+ {second}"
+        return f"+{second}"
     if second is None:
-        return f"− {first}"
+        return f"−{first}"
     return first if _bare(first) == _bare(second) else f"{first}|{second}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -69,12 +69,22 @@ class Difference:
     def column_labels(self) -> tuple[str, ...]:
         return labels(self.columns, self.first.keys, self.second.keys)
 
+    @property
+    def layers(self) -> tuple[tuple[int, int], ...]:
+        """True indices of the layers, (of the first, of the second); a mean counts as layer 0."""
+        return _both(self.first.layers, self.second.layers, self.distance.shape[0])
+
+    @property
+    def heads(self) -> tuple[tuple[int, int], ...]:
+        """True indices of the heads, in the same way."""
+        return _both(self.first.heads, self.second.heads, self.distance.shape[1])
+
     def ranked(self) -> list[Change]:
         """Every head with the weight that changed most in it, positions as in `distance`: the largest distance first.
 
         Of equals the first in order of layer and head; of weights the first in reading order.
         """
-        n_layers, n_heads = self.distance.shape
+        n_heads = self.distance.shape[1]
         order = np.argsort(-self.distance.reshape(-1), kind="stable")
         return [self._most(*divmod(int(place), n_heads)) for place in order]
 
@@ -121,9 +131,12 @@ def diff(first: Attention, second: Attention) -> Difference:
     )
 
 
-def _on(
-    values: NDArray[np.float32], rows: tuple[Place, ...], columns: tuple[Place, ...], side: int
-) -> NDArray[np.float32]:
+def _both(first: tuple[int, ...], second: tuple[int, ...], count: int) -> tuple[tuple[int, int], ...]:
+    sides = [held if len(held) == count else tuple(range(count)) for held in (first, second)]
+    return tuple(zip(*sides, strict=True))
+
+
+def _on(values: NDArray[Any], rows: tuple[Place, ...], columns: tuple[Place, ...], side: int) -> NDArray[Any]:
     """[..., query, key] of one side on the common axes; 0 for keys that this side does not have."""
     keys = np.array([place[side] for place in columns])
     found = values[..., [place[side] for place in rows], :][..., np.maximum(keys, 0)]

@@ -71,7 +71,7 @@ def jensen_shannon(weights: NDArray[Any], reference: NDArray[Any]) -> Wide:
 
 
 def between_heads(maps: NDArray[Any], progress: Callable[[float], None] | None = None) -> Wide:
-    """`jensen_shannon` between every two of some maps: [map, query, key] -> [map, map], symmetric with 0 on its diagonal.
+    """`jensen_shannon` between every two of some maps: [map, query, key] -> [map, map], symmetric, 0 on its diagonal.
 
     progress: called with shares of the work as they are done.
     """

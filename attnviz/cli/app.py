@@ -20,6 +20,7 @@ COMMANDS = {
     "export": "Write attention as numbers: .npz, .json, .csv or .parquet.",
     "steps": "Walk through attention step by step: one layer, one head, one token.",
     "mechanisms": "List attention's relatives; with a text, show them side by side.",
+    "diff": "Compare attention: two texts, two models, with and without an adapter, two layers, or two files.",
     "check": "Say whether attention is sane: a model's on a text, or that in a file.",
     "models": "List the families that attnviz knows, with their streams and positions.",
 }

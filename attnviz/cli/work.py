@@ -75,10 +75,15 @@ def attention_and_picture(
     return joined(found, chosen), picture
 
 
-def prepared(given: Input, source: Source, stream: str | None, talk: Talk) -> tuple[Model, Given]:
-    """A model and an input ready to be observed, for a command that wants more than attention."""
+def prepared(
+    given: Input, source: Source, stream: str | None, talk: Talk, model: Model | None = None
+) -> tuple[Model, Given]:
+    """A model and an input ready to be observed, for a command that wants more than attention.
+
+    model: one that has been opened already, from the same options.
+    """
     text = text_of(given)
-    model = load(source, talk)
+    model = model or load(source, talk)
     stream = _known_stream(model, stream or _stream(model, given))
     arrays, _ = image_and_sound(given, model, source)
     text, ids = turn(given, model, text)

@@ -1,0 +1,71 @@
+"""What commands that compare and measure heads have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from attnviz.cli.options import Joined, Json, Output, Selection, usage
+from attnviz.cli.steps import same
+
+TOP = typer.Option(
+    "--top",
+    metavar="N",
+    min=1,
+    help="How many to show. Default: as many as are easily read.",
+    rich_help_panel="What to show",
+    show_default=False,
+)
+
+
+@dataclass(frozen=True)
+class Heads(Joined):
+    """Which layers and heads, of tokens or of words."""
+
+    layer: Annotated[str | None, same(Selection, "layer")] = None
+    head: Annotated[str, same(Selection, "head")] = "all"
+    stream: Annotated[str | None, same(Selection, "stream")] = None
+
+    def __post_init__(self) -> None:
+        self.selection()
+
+    def selection(self) -> Selection:
+        """The same, as the commands of maps have it."""
+        return Selection(layer=self.layer, head=self.head, stream=self.stream)
+
+
+def asked_format(output: Output, listing: Json, formats: tuple[str, ...]) -> str:
+    """The format of the file that is wanted, '' for none: then the terminal gets the result."""
+    if output.output is None and output.format is None:
+        return ""
+    if listing.json:
+        usage("--json prints to standard output: leave out -o, or write a file that ends in .json")
+    from attnviz.cli import work
+
+    format = output.chosen(formats, "png")
+    work.check_output(output, format)
+    return format
+
+
+def write_rows(output: Output, format: str, rows: Sequence[dict[str, Any]], stem: str) -> None:
+    """Rows as .json, a list of objects, or .csv with their keys as the first line; not-a-number is null or empty."""
+    from attnviz.cli import work
+
+    clean = [{key: None if value != value else value for key, value in row.items()} for row in rows]
+    if format == "json":
+        import json
+
+        text = "[" + ",\n".join(json.dumps(row, ensure_ascii=False, allow_nan=False) for row in clean) + "]\n"
+    else:
+        import csv
+        import io
+
+        buffer = io.StringIO()
+        writer = csv.DictWriter(buffer, list(clean[0]) if clean else [], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(clean)
+        text = buffer.getvalue()
+    work.write(output, format, lambda file: file.write(text.encode("utf-8")), stem)
