@@ -40,9 +40,10 @@ MAY_IMPORT = {
     "sampled": {"attention", "analysis", "model"},
     "passage": VALUES | {"analysis", "engine", "given", "model"},
     "heads": VALUES | {"analysis", "engine", "passage", "model"},
+    "generation": VALUES | {"analysis", "engine", "model", "tensors", "checkpoints", "families"},
     "cli": DRAWING
     | {"corpus", "render", "model", "tensors", "steps", "relatives", "sampled", "sources", "saved", "texts", "inputs"}
-    | {"mechanisms", "families", "passage", "heads"},
+    | {"mechanisms", "families", "passage", "heads", "generation"},
 }
 # Attention's methods that draw or save do so through these, imported inside the method.
 INSIDE_METHODS = {("attention", "render"), ("attention", "views"), ("attention", "analysis")}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -115,6 +116,14 @@ class Weights:
     def stored_name(self, name: str) -> str:
         """The checkpoint's name of our tensor `name`."""
         return self._require(name).stored
+
+    def also(self, names: Mapping[str, Source]) -> Weights:
+        """The same file's tensors by these names too."""
+        more = copy(self)
+        more._names = {**self._names, **names}
+        more._patterns = [(matcher(name), source) for name, source in more._names.items() if "{" in name]
+        more._found, more._cache, more._cached = {}, OrderedDict(), 0
+        return more
 
     def canonical(self) -> dict[str, str]:
         """Stored name -> ours, for every stored tensor that the table knows.

@@ -64,14 +64,20 @@ def project(
     wants_v: bool,
     kind: str = "",
     see: See | None = None,
+    held: Heads | None = None,
 ) -> Heads:
-    """Q from x [query, d_model]; K and V from memory [key, d_model] or, without one, from x."""
+    """Q from x [query, d_model]; K and V from memory [key, d_model] or, without one, from x.
+
+    held: K and V of the same memory, made before.
+    """
     source = x if memory is None else memory
 
     def made(which: str, x: Array, n_heads: int, has_bias: bool) -> Array:
         return by_head(_projected(spec, tensors, f"{prefix}{kind}", which, x, n_heads, has_bias, see), n_heads)
 
     q = made("q", x, spec.n_heads, spec.q_bias)
+    if held is not None:
+        return Heads(q if spec.qk_norm is None else _norm_heads(spec, tensors, f"{prefix}q_norm", q), held.k, held.v)
     k = made("k", source, spec.n_kv_heads, spec.k_bias)
     v = made("v", source, spec.n_kv_heads, spec.v_bias) if wants_v else None
     if see is not None:

@@ -27,6 +27,7 @@ class Inputs:
     """What one stack reads: ids [n] (and types [n]), or words, or pixels [channel, row, column], or sound.
 
     sound: [sample] for raw waves, [mel, frame] for log-mel spectra. global_tokens: places that see all.
+    first: the place of the first id, where those before it have been read already.
     """
 
     ids: Ints | None = None
@@ -35,6 +36,7 @@ class Inputs:
     pixels: Array | None = None
     sound: Array | None = None
     global_tokens: tuple[int, ...] = ()
+    first: int = 0
 
 
 def embed(spec: Spec, tensors: Tensors, inputs: Inputs, see: Callable[[str, Array], None] | None = None) -> Array:
@@ -81,16 +83,16 @@ def _tokens(spec: Spec, tensors: Tensors, inputs: Inputs) -> Array:
 
 def _add_places(spec: Spec, tensors: Tensors, inputs: Inputs, x: Array) -> Array:
     """Token types and absolute positions, added."""
-    n = x.shape[0]
+    n, first = x.shape[0], inputs.first
     if spec.n_types:
         types = inputs.types if inputs.types is not None else np.zeros(n, np.intp)
         x += tensors.rows("embed.types", types, (spec.n_types, x.shape[-1]))
     elif spec.types_are_tokens and inputs.types is not None:
         x += tensors.rows("embed.tokens", inputs.types, (spec.vocab, x.shape[-1]))
     if isinstance(spec.absolute, Sinusoidal):
-        x += sinusoidal(spec.absolute, np.arange(n), x.shape[-1])
+        x += sinusoidal(spec.absolute, np.arange(first, first + n), x.shape[-1])
     elif isinstance(spec.absolute, Learned) and spec.absolute.computed and not tensors.has("embed.positions"):
-        x += sinusoidal(spec.absolute.computed, np.arange(n), x.shape[-1])
+        x += sinusoidal(spec.absolute.computed, np.arange(first, first + n), x.shape[-1])
     elif isinstance(spec.absolute, Learned) and spec.patches is not None:
         x += _patch_places(spec.patches, spec.absolute, tensors, inputs, x)
     elif isinstance(spec.absolute, Learned):
@@ -103,13 +105,14 @@ def _add_places(spec: Spec, tensors: Tensors, inputs: Inputs, x: Array) -> Array
 
 def _places(spec: Spec, table: Learned, inputs: Inputs, n: int) -> Ints:
     """The rows of the position table, [n]."""
-    if n + table.offset > table.size:
+    last = inputs.first + n
+    if last + table.offset > table.size:
         raise InputError(
-            f"the text has {n} tokens; this model's learned positions end at {table.size - table.offset}",
+            f"the text has {last} tokens; this model's learned positions end at {table.size - table.offset}",
             "use a shorter text, or a model with computed positions",
         )
     if spec.pad_positions < 0 or inputs.ids is None:
-        return np.arange(n) + table.offset
+        return np.arange(inputs.first, last) + table.offset
     real = inputs.ids != spec.pad_positions
     return np.where(real, np.cumsum(real) - 1 + table.offset, table.offset - 1)
 

@@ -19,6 +19,8 @@ class Mask:
     causal: no key after its query. reach: no key further than this many tokens away, -1 for no limit.
     everywhere: indices of tokens that see all and are seen by all. block: the first and last block of so many tokens
     see all and are seen by all, the others see their own and their neighbours beside those (Zaheer 2020, section 3).
+    first: which key the first query stands beside, where the queries are the last tokens of a longer text. Rows count
+    from it: row 0 is that query.
     """
 
     n_query: int
@@ -27,6 +29,7 @@ class Mask:
     reach: int = -1
     everywhere: tuple[int, ...] = ()
     block: int = 0
+    first: int = 0
 
     @property
     def skips(self) -> bool:
@@ -37,6 +40,7 @@ class Mask:
         """The keys that any of these rows may see, as one range."""
         if self.everywhere or self.block:
             return range(self.n_key)
+        rows = self._placed(rows)
         first = max(0, rows.start - self.reach) if self.reach >= 0 else 0
         last = self.n_key if self.reach < 0 else min(self.n_key, rows.stop + self.reach)
         return range(first, min(last, rows.stop) if self.causal else last)
@@ -50,7 +54,7 @@ class Mask:
         """
         if self.block:
             return self._outside_blocks(rows, cols), (slice(None),)
-        n_cols = len(cols)
+        n_cols, rows = len(cols), self._placed(rows)
         left, right = 0, n_cols
         if self.reach >= 0:
             left = min(max(rows.stop - 1 - self.reach - cols.start, 0), n_cols)
@@ -75,6 +79,10 @@ class Mask:
             if token in cols:
                 hidden[:, token - cols.start] = False
         return hidden, spans
+
+    def _placed(self, rows: range) -> range:
+        """The places of these rows in the text."""
+        return range(rows.start + self.first, rows.stop + self.first) if self.first else rows
 
     def _outside_blocks(self, rows: range, cols: range) -> NDArray[np.bool_]:
         row, col = (

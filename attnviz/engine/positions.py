@@ -47,6 +47,12 @@ def rotary_tables(rotary: Rotary, positions: Ints) -> tuple[Array, Array]:
     return np.cos(angle) * np.float32(factor), np.sin(angle) * np.float32(factor)
 
 
+def same_turns(rotary: Rotary, length: int, longer: int) -> bool:
+    """Whether a text's first tokens turn by the same angles when it grows from `length` to `longer` tokens."""
+    (old, old_factor), (new, new_factor) = _frequencies(rotary, length), _frequencies(rotary, longer)
+    return old_factor == new_factor and bool((old == new).all())
+
+
 def _frequencies(rotary: Rotary, length: int) -> tuple[Array, float]:
     """Angle a token of each pair of dimensions, float32 [dim / 2], and a factor on cos and sin."""
     scaling, base = rotary.scaling, rotary.base
@@ -173,10 +179,10 @@ def alibi_slopes(rule: Alibi, n_heads: int) -> NDArray[np.float64]:
 class DistanceBias:
     """A bias by head and distance, the same in every layer."""
 
-    def __init__(self, spec: Spec, table: Array | None, n_query: int, n_key: int) -> None:
-        """table: the learned bias [n_buckets, n_heads] of Buckets; None for Alibi."""
+    def __init__(self, spec: Spec, table: Array | None, n_query: int, n_key: int, first: int = 0) -> None:
+        """table: the learned bias [n_buckets, n_heads] of Buckets; None for Alibi. first: see `Mask`."""
         rule = spec.bias
-        distance = np.arange(-(n_query - 1), n_key)
+        distance = np.arange(-(n_query - 1), n_key) - first
         self._n_query = n_query
         self._per_key: Array | None = None
         self.before_scale = isinstance(rule, Alibi) and rule.before_scale

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from attnviz.engine.attention import Heads, Layer, attend, by_head, project, turn
+from attnviz.engine.cache import Cache
 from attnviz.engine.collect import Collector
 from attnviz.engine.embed import Inputs, convolve, embed
 from attnviz.engine.masks import Mask
@@ -59,19 +60,22 @@ def run(
     stream: str = "self",
     memory: Array | None = None,
     whole: bool = False,
+    cache: Cache | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Array | None:
     """Send one input through a stack; collectors of `stream` (and of "cross", given memory) see its attention.
 
     memory: the encoder's output [key, d_model], for a spec with cross-attention. whole: run every layer and return
     the stack's output [n, d_model], after its final norm; otherwise stop at the last wanted layer and return None.
+    cache: keys and values of the tokens before `inputs.first`, to which those of this input are added; the attention
+    of these tokens to all so far is then what collectors see, their rows counted from `inputs.first`. It wants `whole`.
     progress: called with shares of the work as they are done; they sum to 1.
     """
     last = spec.n_layers - 1 if whole else _last_wanted(spec, collectors, (stream, "cross"))
     if last < 0:
         return None
     x = embed(spec, tensors, inputs, _shown(collectors, (stream, "cross"), -1))
-    stack = _Stack(spec, tensors, inputs, collectors, stream, memory, len(x))
+    stack = _Stack(spec, tensors, inputs, collectors, stream, memory, len(x), cache)
     shared = max(len(x), 0 if memory is None else len(memory)) >= SHARED_ROWS
     first = x
     with one_matrix_thread() if shared else nullcontext():
@@ -121,16 +125,18 @@ class _Stack:
         stream: str,
         memory: Array | None,
         n: int,
+        cache: Cache | None = None,
     ) -> None:
         self.spec, self.tensors, self.inputs, self.collectors = spec, tensors, inputs, collectors
-        self.stream, self.memory, self.n = stream, memory, n
+        self.stream, self.memory, self.n, self.cache = stream, memory, n, cache
+        self.first = inputs.first
         self._angles: dict[Rotary, tuple[Array, Array]] = {}
         self._bias: DistanceBias | None = None
         if spec.bias is not None:
             table = None
             if isinstance(spec.bias, Buckets):
                 table = tensors.get("bias.table", (spec.bias.rows or spec.bias.n_buckets, spec.n_heads))
-            self._bias = DistanceBias(spec, table, n, n)
+            self._bias = DistanceBias(spec, table, n, self.first + n, self.first)
 
     def block(self, i: int, x: Array, finish: bool) -> Array | None:
         """One block; None if nothing after this layer's last wanted attention was asked for."""
@@ -203,6 +209,8 @@ class _Stack:
         heads = project(spec, self.tensors, name, x, None, wants_v, see=see)
         rotary = spec.rotary_of(i)
         heads = turn(heads, self._rotary(rotary), rotary.interleaved if rotary else False)
+        if self.cache is not None:
+            heads = self.cache.grown(i, heads)
         relative = None
         if isinstance(spec.relative, Disentangled):
             relative = self._disentangled(spec.relative, name, heads)
@@ -221,7 +229,7 @@ class _Stack:
             # Blocks take the place of a causal mask, as in the reference.
             mask=Mask(n, n, block=blocks.size)
             if blocks is not None
-            else Mask(n, n, spec.causal, spec.reach_of(i), self.inputs.global_tokens),
+            else Mask(n, self.first + n, spec.causal, spec.reach_of(i), self.inputs.global_tokens, first=self.first),
             softcap=spec.softcap,
             sinks=self.tensors.get(name + "sinks", (spec.n_heads,)) if spec.sinks else None,
             bias=self._bias,
@@ -288,7 +296,10 @@ class _Stack:
         if see is not None:
             see("read", x)
             see("memory", memory)
-        heads = project(spec, self.tensors, name, x, memory, wants_v, kind="cross_", see=see)
+        held = None if self.cache is None else self.cache.memory(i)
+        heads = project(spec, self.tensors, name, x, memory, wants_v, kind="cross_", see=see, held=held)
+        if self.cache is not None:
+            self.cache.remember(i, heads)
         layer = Layer(stream="cross", index=i, scale=spec.scale, mask=Mask(self.n, len(memory)), weigh=spec.weigh_of(i))
         return self._output(name, "cross_o", heads, layer, finish)
 
@@ -319,7 +330,7 @@ class _Stack:
         if rotary is None:
             return None
         if rotary not in self._angles:
-            self._angles[rotary] = rotary_tables(rotary, np.arange(self.n))
+            self._angles[rotary] = rotary_tables(rotary, np.arange(self.first, self.first + self.n))
         return self._angles[rotary]
 
     # MLP

@@ -350,6 +350,20 @@ class Spec:
 
 
 @dataclass(frozen=True)
+class Unembed:
+    """From the last layer's output to a score for every token of the vocabulary, for who wants the next token.
+
+    unembed.weight [vocab, d_embed]     unembed.bias [vocab], where a checkpoint has it
+    unembed.project.weight [d_embed, d_model], where these two differ
+
+    scale: what scores are multiplied with. softcap: scores are bent so as to stay within it, 0: they are not.
+    """
+
+    scale: float = 1.0
+    softcap: float = 0.0
+
+
+@dataclass(frozen=True)
 class EncoderDecoder:
     """Two stacks: the decoder's cross-attention reads the encoder's output."""
 

@@ -138,6 +138,19 @@ class Tokenizer:
             segments=(0,) * len(pieces),
         )
 
+    def spelled(self, ids: Sequence[int]) -> str:
+        """The text that ids spell, special tokens left out; a character that is not whole shows as a mark."""
+        names = [self._name(int(i)) for i in ids]
+        kept = [name for name in names if name is not None and name not in self._special]
+        style = self._style
+        if style.suffix:
+            return "".join(style.spelled(name).decode() + " " * name.endswith(style.suffix) for name in kept).rstrip()
+        if style.prefix:
+            own = [style.spelled(name).decode() for name in kept]
+            return style.spell(own, [""] * len(own), [False] * len(own))[0]
+        pieces = [piece if isinstance(piece, bytes) else piece.encode() for piece in map(self._piece, kept)]
+        return b"".join(pieces).decode("utf-8", "replace")
+
     def ids_as_written(self, text: str) -> list[int]:
         """The ids of a text in which the special tokens are written out; none is added. As for a chat template."""
         try:

@@ -1,0 +1,115 @@
+"""Which families go on with a text, and where they keep what turns their output into the next token.
+
+Attention needs none of it, so that it stands apart from the families' own files: one row a family.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from attnviz.engine.spec import EncoderDecoder, Spec, Towers, Unembed
+from attnviz.families import family
+from attnviz.families._config import Config
+from attnviz.families._names import Source
+
+
+@dataclass(frozen=True)
+class Row:
+    """stored: the matrix, where it is not the token embeddings. tied: whether it is these, where no key says so.
+
+    bias: where a bias is stored. project: a map from d_model to the embeddings' width. softcap, scale: the key of
+    each, and what it left out means. by_width: tied to the embeddings, the output is scaled by 1 / sqrt(d_model).
+    """
+
+    stored: tuple[str, ...] = ("lm_head.weight",)
+    tied: bool = False
+    bias: Source | None = None
+    project: str = ""
+    softcap: tuple[str, float] | None = None
+    scale: tuple[str, float] | None = None
+    by_width: bool = False
+
+
+_TIED = Row(tied=True)
+_SEQ2SEQ = Row(tied=True, bias=("final_logits_bias", "flatten"))
+# Which file of this folder -> its row.
+ROWS: Mapping[str, Row] = {
+    "bart": _SEQ2SEQ,
+    "bloom": _TIED,
+    "cohere": Row(tied=True, scale=("logit_scale", 0.0625)),
+    "falcon": _TIED,
+    "gemma": _TIED,
+    "gemma2": Row(tied=True, softcap=("final_logit_softcapping", 30.0)),
+    "gemma3_text": Row(tied=True, softcap=("final_logit_softcapping", 0.0)),
+    "gpt2": _TIED,
+    "gpt_neo": _TIED,
+    "gpt_neox": Row(("embed_out.weight", "lm_head.weight")),
+    "gpt_oss": Row(),
+    "gptj": Row(bias="lm_head.bias"),
+    "llama": Row(),
+    "marian": _SEQ2SEQ,
+    "mbart": _SEQ2SEQ,
+    "mistral": Row(),
+    "mixtral": Row(),
+    "mpt": _TIED,
+    "nemotron": Row(),
+    "npz": _TIED,
+    "olmo": Row(),
+    "olmo2": Row(),
+    "openai_gpt": _TIED,
+    "opt": Row(tied=True, project="decoder.project_out.weight"),
+    "pegasus": _SEQ2SEQ,
+    "phi": Row(bias="lm_head.bias"),
+    "phi3": Row(),
+    "qwen2": Row(),
+    "qwen3": Row(),
+    "smollm3": _TIED,
+    "stablelm": Row(),
+    "starcoder2": _TIED,
+    "t5": Row(tied=True, by_width=True),
+    "whisper": Row(("proj_out.weight",), tied=True),
+}
+
+
+def of_config(config: Config, spec: Spec | EncoderDecoder | Towers) -> tuple[Unembed | None, dict[str, Source]]:
+    """How a model scores the next token, and where its tensors are; (None, {}) where it goes on with no text."""
+    module = family(config.data["model_type"])
+    names = module.names(config) if hasattr(module, "names") else module.NAMES
+    return _made(module.__name__.rpartition(".")[2], config, spec, names)
+
+
+def of_gguf(
+    config: Config, metadata: Mapping[str, Any], stored: Mapping[str, Any], spec: Spec | EncoderDecoder | Towers
+) -> tuple[Unembed | None, dict[str, Source]]:
+    """The same for a GGUF file, which ties by leaving out its last matrix. stored: the tensors that it has."""
+    more: dict[str, Any] = {"tie_word_embeddings": "output.weight" not in stored}
+    for key in ("final_logit_softcapping", "logit_scale"):
+        value = metadata.get(f"{metadata['general.architecture']}.{key}")
+        if value is not None:
+            more[key] = float(value) or None
+    how, _ = of_config(Config({**config.data, **more}, config.where), spec)
+    names: dict[str, Source] = {"unembed.weight": ["output.weight", "token_embd.weight"], "unembed.bias": "output.bias"}
+    return (None, {}) if how is None else (how, names)
+
+
+def _made(
+    name: str, config: Config, spec: Spec | EncoderDecoder | Towers, names: Mapping[str, Source]
+) -> tuple[Unembed | None, dict[str, Source]]:
+    row = ROWS.get(name)
+    if row is None or isinstance(spec, Towers):
+        return None, {}
+    decoder = spec.decoder if isinstance(spec, EncoderDecoder) else spec
+    front = "decoder." if isinstance(spec, EncoderDecoder) else ""
+    tied = config.bool("tie_word_embeddings", row.tied)
+    scale = 1.0 if row.scale is None else config.float(*row.scale)
+    if row.by_width and config.bool("scale_decoder_outputs", tied):
+        scale = decoder.d_model**-0.5
+    cap = 0.0 if row.softcap is None else config.cap(row.softcap[0], row.softcap[1] or None)
+    found: dict[str, Source] = {"unembed.weight": names[f"{front}embed.tokens"] if tied else list(row.stored)}
+    if row.bias is not None:
+        found["unembed.bias"] = row.bias
+    if row.project and decoder.d_embed != decoder.d_model:
+        found["unembed.project.weight"] = row.project
+    return Unembed(scale, cap), found
