@@ -21,6 +21,9 @@ COMMANDS = {
     "steps": "Walk through attention step by step: one layer, one head, one token.",
     "mechanisms": "List attention's relatives; with a text, show them side by side.",
     "diff": "Compare attention: two texts, two models, with and without an adapter, two layers, or two files.",
+    "stats": "Measure every head: entropy, span, distance, confidence, weight on neighbours and special tokens.",
+    "similar": "Show which heads attend alike: their distances, in order and as a map.",
+    "generate": "Go on with a text, token by token, and say what each head looked at.",
     "check": "Say whether attention is sane: a model's on a text, or that in a file.",
     "models": "List the families that attnviz knows, with their streams and positions.",
 }

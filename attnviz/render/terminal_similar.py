@@ -1,0 +1,30 @@
+"""Heads with their nearest kin, in a terminal or as plain columns."""
+
+from __future__ import annotations
+
+from typing import IO, TYPE_CHECKING
+
+from attnviz.render.terminal_rows import print_rows
+from attnviz.views.similar import heading, remarks, subtitle
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from attnviz.analysis.similar import Similarity
+
+HEADER = ("layer", "head", "nearest", "distance", "x", "y")
+
+
+def print_similar(found: Similarity, out: Console | IO[str] | None = None, *, width: int | None = None) -> None:
+    """Print every head in the order of the dendrogram: its nearest head, how far that is, its place in the plane."""
+    rows = []
+    for head in found.order:
+        near = found.nearest(head)
+        layer, number = found.names[head]
+        named = f"{found.names[near][0]}.{found.names[near][1]}"
+        place = [f"{value:+.2f}" for value in found.places[head]]
+        rows.append((str(layer), str(number), named, f"{found.distances[head, near]:.3f}", *place))
+    notes = ["in the order of the dendrogram: kin stand together", *remarks(found)]
+    print_rows(
+        rows, HEADER, "rrrrrr", out, width=width, title=heading(found), subtitle=subtitle(found), notes=notes, bold=(3,)
+    )
