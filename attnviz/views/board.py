@@ -25,6 +25,7 @@ MARGIN, GAP, BASE, SMALL = 12.0, 26.0, 9.0, 7.0  # points: round the page, betwe
 BAR = 8.0  # the width of a colour bar
 SIDE, WIDEST, FINEST = 300.0, 27.0, 5.0  # a board's side, and the side of a cell at most and at least
 PAGE = 760.0  # how wide a page becomes by itself
+BELOW = 4.0 + SMALL + 3.0 + BASE + 4.0  # names of the columns, and what they are
 _STEPS = (1, 2, 4, 5, 8, 10, 16, 20, 32, 50, 100)
 
 
@@ -84,6 +85,7 @@ def boards(
     font: str | None = None,
     svg_text: str = "keep",
     bare: bool = False,
+    room: tuple[float, float] = (0.0, 0.0),
     meta: Mapping[str, str] | None = None,
 ) -> Figure:
     """Boards of the same layers and heads; boards of one label and one scale share a colour bar.
@@ -94,6 +96,7 @@ def boards(
         title, subtitle: of the page. notes: remarks to stand below.
         abreast: boards side by side; by default as many as a page has room for.
         cmap: of values from 0 up; signed ones have red and blue.
+        room: width and height in points to be left free between the boards and the notes, for what a caller draws.
         width: inches. dpi, font, svg_text, bare, meta: as for `attnviz.views.heatmap.heatmap`.
 
     Raises:
@@ -113,7 +116,7 @@ def boards(
     texts = [title, subtitle, *said, *rows, *cols, *axes, "0123456789.−·≥…"]
     face = typeface(font, [*texts, *(text for one in all for text in (one.heading, one.label))])
     said += [note for note in [font_note(face)] if note]
-    page = _Page(face, rows, cols, axes, () if bare else scales)
+    page = _Page(face, rows, cols, axes, () if bare else scales, room)
     page.settle(len(all), abreast, None if width is None else width * 72.0, any(one.heading for one in all))
     placed = page.place(all, scales, one_line(title), one_line(subtitle), said)
     dots = dpi or 200.0
@@ -178,9 +181,16 @@ class _Page:
     """Sizes first, then places."""
 
     def __init__(
-        self, face: Typeface, rows: Sequence[str], cols: Sequence[str], axes: tuple[str, str], scales: Sequence[Scale]
+        self,
+        face: Typeface,
+        rows: Sequence[str],
+        cols: Sequence[str],
+        axes: tuple[str, str],
+        scales: Sequence[Scale],
+        room: tuple[float, float],
     ) -> None:
         """scales: one a board; none for a bare page."""
+        self.room = room
         self.face, self.rows, self.cols, self.axes, self.bare = face, rows, cols, axes, not scales
         self.shared = len(set(scales)) <= 1
         self.labels: list[Label] = []
@@ -193,6 +203,7 @@ class _Page:
         longest = max((face.width(text, SMALL) for text in figures), default=0.0)
         self.beside = 0.0 if self.bare else 7.0 + BAR + 4.0 + longest + 1.4 * BASE  # a colour bar
         self.width = self.height = 0.0
+        self.bounded: float | None = None
 
     def settle(self, count: int, abreast: int | None, width: float | None, headed: bool) -> None:
         """How large a cell is, and how many boards stand side by side."""
@@ -220,14 +231,14 @@ class _Page:
                 raise SelectionError(
                     f"a width of {width / 72:g} in leaves no room for {n_cols} columns", "ask for a larger one"
                 )
-        self.width = width or across(self.abreast, self.cell)
+        self.bounded, self.width = width, width or across(self.abreast, self.cell)
         self.high = min(self.cell, 1.4 * WIDEST)  # a row
-        self.below = 4.0 + SMALL + 3.0 + BASE + 4.0  # the columns' names and the axis' name
 
     def place(
         self, all: Sequence[Board], scales: Sequence[Scale], title: str, subtitle: str, notes: Sequence[str]
     ) -> list[MapPanel]:
-        self.width = max(self.width, 240.0) if not self.bare else self.width
+        if self.bounded is None:
+            self.width = max(self.width, 0.0 if self.bare else 240.0, self.room[0])
         text_x, room = MARGIN + self.left, self.width - 2 * MARGIN - self.left
         y = MARGIN
         if not self.bare:
@@ -240,7 +251,7 @@ class _Page:
             row, col = divmod(place, self.abreast)
             box = Box(
                 MARGIN + self.left + col * pitch,
-                y + self.above + row * (self.above + tall + self.below + 8.0),
+                y + self.above + row * (self.above + tall + BELOW + 8.0),
                 wide,
                 tall,
             )
@@ -248,7 +259,7 @@ class _Page:
             self._names(box, first=col == 0)
             if not self.bare and not self.shared:
                 panels.append(self._bar(scale, box))
-        bottom = max(panel.box.y + panel.box.height for panel in panels) + self.below
+        bottom = max(panel.box.y + panel.box.height for panel in panels) + BELOW + self.room[1]
         if not self.bare:
             if self.shared:
                 last = max(panel.box.x + panel.box.width for panel in panels)
@@ -326,7 +337,9 @@ class _Page:
             text = number(value).replace("-", "−")
             self.labels.append(Label(text, edge + 4.0, y + 0.36 * SMALL, SMALL, role="tick"))
         x = edge + 4.0 + max(self.face.width(number(value), SMALL) for value, _ in found) + 1.15 * BASE
-        text = self.face.cut(scale.label, BASE, high + 2 * BASE)
+        room = high + 2 * BASE
+        text = scale.label if self.face.width(scale.label, BASE) <= room else scale.label.partition(" (")[0]
+        text = self.face.cut(text, BASE, room)
         self.labels.append(Label(text, x, bar.y + high / 2, BASE, "center", 90, tone="soft", role="bar"))
         if self.shared:
             self.bar, self.bar_ticks = bar, found

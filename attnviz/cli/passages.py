@@ -1,0 +1,84 @@
+"""From options to a Passage: attention that passes by, of a model or from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from attnviz.cli.analyses import Heads
+from attnviz.cli.options import Input, Saved, Selection, Source, Talk
+from attnviz.errors import InputError
+
+if TYPE_CHECKING:
+    from attnviz.passage import Passage
+
+T = TypeVar("T")
+MOST = 500_000_000  # weights that are held at once, two gigabytes of them
+
+
+def passage(given: Input, saved: Saved, source: Source, heads: Heads, talk: Talk) -> Passage:
+    """What the options ask for: a model's attention, which is not held, unless words are to be made of it."""
+    from attnviz import passage
+    from attnviz.cli import work
+    from attnviz.pick import resolve_indices
+    from attnviz.render.progress import progress
+
+    asked = Selection(heads.words, heads.no_special, heads.layer, heads.head, heads.stream)
+    if saved.saved is not None:
+        return passage.of_attention(work.attention(given, saved, source, asked, talk, layers="all"))
+    model, ready = work.prepared(given, source, heads.stream, talk)
+    layers = resolve_indices("layer", heads.layer or "all", range(ready.spec.n_layers))
+    chosen = resolve_indices("head", heads.head, range(ready.spec.n_heads))
+    if not heads.words:
+        return passage.of_model(model, ready, layers, chosen, special=not heads.no_special)
+    size = len(layers) * len(chosen) * len(ready.queries) * len(ready.keys)
+    if size > MOST:
+        raise InputError(
+            f"words are made of whole maps, which are {size * 4 / 1e9:.1f} GB for this text",
+            "leave out --words, or choose fewer layers and heads",
+        )
+    with progress("attention", total=1, quiet=talk.quiet) as advance:
+        return passage.of_attention(work.joined(passage.held(model, ready, layers, chosen, advance), heads))
+
+
+def observed(passage: Passage, talk: Talk, look: Callable[..., T], passes: int = 1) -> T:
+    """What `look(passage, progress)` finds, with a bar where that takes long. passes: how often it observes."""
+    from attnviz.render.progress import progress
+
+    with progress("attention", total=passes, quiet=talk.quiet) as advance:
+        return look(passage, advance)
+
+
+def title(passage: Passage) -> str:
+    """`minilm · 6 layers x 12 heads`."""
+    n_layers, n_heads = passage.shape
+    stream = {"self": "", "cross": "cross-attention"}.get(passage.stream, f"{passage.stream} self-attention")
+    sizes = (_count("layer", passage.layers, n_layers), _count("head", passage.heads, n_heads))
+    parts = [passage.model, stream, " x ".join(sizes)]
+    return " · ".join(part for part in parts if part)
+
+
+def subtitle(passage: Passage) -> str:
+    """`15 tokens · random weights, seed 0`."""
+    n_query, n_key = len(passage.queries), len(passage.keys)
+    what = "words" if "words" in passage.reduced else "tokens"
+    parts = [f"{n_query} {what}" if passage.ordered else f"{n_query} queries x {n_key} keys"]
+    if passage.meta.get("random"):
+        seed = passage.meta.get("seed")
+        parts.append("random weights" + (f", seed {seed}" if seed is not None else ""))
+    return " · ".join(parts)
+
+
+def remarks(passage: Passage) -> list[str]:
+    """What was done to the tokens, and what the model wants said."""
+    notes = passage.meta.get("notes") or ()
+    reduced = [note for note in passage.reduced.split("; ") if note and not note.startswith("mean over")]
+    if "special tokens left out" in reduced and not any("renormalised" in note for note in reduced):
+        reduced[reduced.index("special tokens left out")] = "special tokens left out: rows keep what is left of them"
+    return [*reduced, *map(str, notes if isinstance(notes, (list, tuple)) else [notes])]
+
+
+def _count(what: str, indices: Sequence[int], shown: int) -> str:
+    if shown < len(indices):
+        return f"mean of {len(indices)} {what}s"
+    return f"{shown} {what}s" if shown > 1 else f"{what} {indices[0]}"

@@ -1,0 +1,127 @@
+"""`attnviz stats`: numbers of every head."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from attnviz.cli.analyses import BY, TOP, Heads, asked_format, write_rows
+from attnviz.cli.expand import Line, command
+from attnviz.cli.options import Input, Json, Output, Saved, Source, Talk, usage
+from attnviz.cli.steps import Sheet
+
+if TYPE_CHECKING:
+    from attnviz.passage import Passage
+
+FORMATS = ("png", "svg", "pdf", "json", "csv")
+NAMES = ("entropy", "span", "distance", "confidence", "previous", "next", "self", "first", "special")
+
+
+@command
+def run(
+    *,
+    given: Input,
+    saved: Saved,
+    source: Source,
+    heads: Heads,
+    by: Annotated[str | None, BY] = None,
+    top: Annotated[int | None, TOP] = None,
+    sheet: Sheet,
+    output: Output,
+    listing: Json,
+    talk: Talk,
+    line: Line,
+) -> None:
+    """Measure every head: entropy, span, distance, confidence, weight on neighbours and special tokens.
+
+    Each number is the mean over all queries, special tokens included unless --no-special. entropy in nats;
+    span: e^entropy, how many keys; distance in tokens; confidence: a row's largest weight; previous, next, self,
+    first, special: the weight on these tokens. With -o a picture: one number as a board of layers and heads, and
+    against depth. Long texts are measured as they pass.
+
+    attnviz stats "The animal didn't cross the street because it was too tired" -m minilm
+    attnviz stats "The cat sat on the mat" -m minilm --by special --top 10
+    attnviz stats "The cat sat on the mat" -m minilm --by distance -o distance.pdf
+    attnviz stats --file chapter.txt -m minilm --json
+    """
+    from attnviz.cli import passages, work
+
+    if by is not None and by not in NAMES:
+        from attnviz.errors import one_of
+
+        usage(one_of("--by", by, NAMES))
+    format = asked_format(output, listing, FORMATS)
+    from attnviz.heads import statistics
+
+    passage = passages.passage(given, saved, source, heads, talk)
+    found = passages.observed(passage, talk, statistics)
+    rows = _rows(passage, found, by)[:top]
+    if listing.json:
+        work.print_json(rows)
+    elif format in ("json", "csv"):
+        write_rows(output, format, rows, "stats")
+    elif format:
+        drawn = _drawn(passage, found, by or "entropy", sheet, format, work.facts(line, passage.model, passage.meta))
+        work.write(output, format, lambda file: file.write(drawn), "stats")
+    else:
+        _print(passage, rows)
+
+
+def _rows(passage: Passage, found: dict[str, Any], by: str | None) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = [
+        {"layer": layer, "head": head} | {name: float(found[name][i, j]) for name in NAMES}
+        for i, layer in enumerate(passage.layer_names)
+        for j, head in enumerate(passage.head_names)
+    ]
+    if by is not None:
+        rows.sort(key=lambda row: -row[by] if row[by] == row[by] else 1.0)
+    return rows
+
+
+def _print(passage: Passage, rows: list[dict[str, Any]]) -> None:
+    from attnviz.cli import passages
+    from attnviz.render.terminal_rows import print_rows
+
+    notes = [
+        "entropy in nats, distance in tokens, span in keys; the others from 0 to 1",
+        "means over all queries" + ("" if "left out" in passage.reduced else ", special and first tokens included"),
+        *passages.remarks(passage),
+    ]
+    print_rows(
+        [[_text(name, value) for name, value in row.items()] for row in rows],
+        ["layer", "head", *NAMES],
+        "r" * (2 + len(NAMES)),
+        title=passages.title(passage),
+        subtitle=passages.subtitle(passage),
+        notes=notes,
+    )
+
+
+def _text(name: str, value: float | None) -> str:
+    if name in ("layer", "head"):
+        return "mean" if value is None else str(value)
+    if value is None or value != value:
+        return ""
+    return f"{value:.2f}"
+
+
+def _drawn(passage: Passage, found: dict[str, Any], by: str, sheet: Sheet, format: str, made: dict[str, str]) -> bytes:
+    from attnviz.cli import passages
+    from attnviz.render.image import to_bytes
+    from attnviz.views.stats import figure
+
+    special = "" if "left out" in passage.reduced else ", special and first tokens included"
+    drawn = figure(
+        found,
+        by,
+        layers=passage.layer_names,
+        heads=passage.head_names,
+        title=sheet.title if sheet.title is not None else f"{passages.title(passage)} · {by}",
+        subtitle=f"{passages.subtitle(passage)} · means over all queries{special}",
+        notes=passages.remarks(passage),
+        width=sheet.width,
+        dpi=sheet.dpi,
+        font=sheet.font,
+        svg_text=sheet.svg_text,
+        meta=made,
+    )
+    return to_bytes(drawn, format)

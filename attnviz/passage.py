@@ -1,0 +1,176 @@
+"""Passage: attention that passes by, tile after tile, as often as asked, made by a model or there already.
+
+    passage = attnviz.passage.of_model(model, model.prepare("The cat sat on the mat"))
+    attnviz.heads.statistics(passage)
+
+So an analysis is written once, and a long text costs time, not memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attnviz.analysis.parts import Only, parts
+from attnviz.attention import Attention, Tokens
+from attnviz.engine.collect import Dense
+from attnviz.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from attnviz.given import Given
+    from attnviz.model import Model, Progress
+
+
+@dataclass(frozen=True, eq=False)
+class Passage:
+    """Attention that can be observed, and what is known of it beside its weights.
+
+    queries, keys: the tokens of both axes. layers, heads: true indices of those asked for; where they were averaged
+    (`mean_layers`, `mean_heads`), all that went in. size: (layers, heads) that a collector must have room for; `pick`
+    takes those asked for out of its [layer, head, ...]. reduced, meta: as of an Attention.
+    """
+
+    model: str
+    stream: str
+    queries: Tokens
+    keys: Tokens
+    layers: tuple[int, ...]
+    heads: tuple[int, ...]
+    size: tuple[int, int]
+    run: Callable[[Sequence[Any], Progress | None], None]
+    at: tuple[tuple[int, ...], tuple[int, ...]]
+    reduced: str = ""
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(layers, heads) asked for."""
+        return len(self.at[0]), len(self.at[1])
+
+    @property
+    def ordered(self) -> bool:
+        """Whether queries and keys are the same tokens in one order, so that distance and neighbours mean something."""
+        return self.stream != "cross" and len(self.queries) == len(self.keys)
+
+    @property
+    def layer_names(self) -> tuple[int | None, ...]:
+        """The true index of each layer, None where they were averaged."""
+        return self.layers if len(self.layers) == len(self.at[0]) else (None,) * len(self.at[0])
+
+    @property
+    def head_names(self) -> tuple[int | None, ...]:
+        """The true index of each head, None where they were averaged."""
+        return self.heads if len(self.heads) == len(self.at[1]) else (None,) * len(self.at[1])
+
+    def observe(self, collectors: Sequence[Any], progress: Progress | None = None) -> None:
+        """Let everything pass by these collectors once; `progress` gets shares that sum to 1."""
+        self.run(collectors, progress)
+
+    def pick(self, values: NDArray[Any]) -> NDArray[Any]:
+        """[layer, head, ...] of a collector -> those asked for."""
+        return values[np.ix_(*self.at)]
+
+
+def of(source: Attention | Passage) -> Passage:
+    """A Passage of either."""
+    return of_attention(source) if isinstance(source, Attention) else source
+
+
+def of_attention(attention: Attention) -> Passage:
+    """Attention that is there. Raises InputError if it was pooled: cells are no tokens."""
+    if attention.cell > 1:
+        raise InputError("cells of pooled attention are no tokens", "analyse the attention that was not pooled")
+    n_layers, n_heads = attention.weights.shape[:2]
+
+    def run(collectors: Sequence[Any], progress: Progress | None) -> None:
+        for part in parts(attention):
+            for collector in collectors:
+                collector.take(part)
+        if progress is not None:
+            progress(1.0)
+
+    return Passage(
+        attention.model,
+        attention.stream,
+        attention.queries,
+        attention.keys,
+        attention.layers,
+        attention.heads,
+        (n_layers, n_heads),
+        run,
+        (tuple(range(n_layers)), tuple(range(n_heads))),
+        attention.reduced,
+        attention.meta,
+    )
+
+
+def of_model(
+    model: Model,
+    given: Given,
+    layers: Sequence[int] | None = None,
+    heads: Sequence[int] | None = None,
+    special: bool = True,
+) -> Passage:
+    """What a model makes of an input (see `Model.prepare`); computed afresh each time that it is observed.
+
+    Args:
+        layers, heads: true indices; all by default. Layers above the last one are never read.
+        special: whether the rows and columns of special tokens take part.
+
+    Raises:
+        InputError: nothing but special tokens, and they are to be left out.
+    """
+    spec = given.spec
+    at_layers = tuple(range(spec.n_layers) if layers is None else layers)
+    at_heads = tuple(range(spec.n_heads) if heads is None else heads)
+    kept = [np.array([special or not one for one in axis.special], bool) for axis in (given.queries, given.keys)]
+    if not all(one.any() for one in kept):
+        raise InputError("only special tokens: nothing is left without them")
+    queries, keys = (
+        axis.take(np.flatnonzero(one)) for axis, one in zip((given.queries, given.keys), kept, strict=True)
+    )
+
+    def run(collectors: Sequence[Any], progress: Progress | None) -> None:
+        model.observe(given, [Only(one, at_layers, *kept) for one in collectors], progress)
+
+    left_out = len(queries) < len(given.queries) or len(keys) < len(given.keys)
+    return Passage(
+        model.name,
+        given.stream,
+        queries,
+        keys,
+        at_layers,
+        at_heads,
+        (spec.n_layers, spec.n_heads),
+        run,
+        (at_layers, at_heads),
+        "special tokens left out" if left_out else "",
+        given.meta,
+    )
+
+
+def held(
+    model: Model, given: Given, layers: Sequence[int], heads: Sequence[int], progress: Progress | None = None
+) -> Attention:
+    """The maps themselves, as `Model.attend` gives them, for what cannot be told from tiles."""
+    keep = Dense(layers, heads, range(len(given.queries)), range(len(given.keys)))
+    model.observe(given, [keep], progress)
+    return Attention(
+        weights=keep.result(),
+        mask=keep.mask,
+        queries=given.queries,
+        keys=given.keys,
+        layers=tuple(layers),
+        heads=tuple(heads),
+        stream=given.stream,
+        model=model.name,
+        grid=given.grid,
+        meta=dict(given.meta),
+    )
