@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.analysis.generated import Tally
+from attnviz.analysis.generated import Generated, Tally
 from attnviz.attention import Attention, Tokens
 from attnviz.engine.embed import Inputs
 from attnviz.engine.generate import Choice, Step, Vocabulary, greedy, why_not
@@ -40,31 +40,6 @@ _PASSED_OVER: Mapping[str, tuple[Any, ...]] = {
     "min_new_tokens": (0,),
     "do_sample": (False,),
 }
-
-
-@dataclass(frozen=True, eq=False)
-class Generated:
-    """What a model went on with.
-
-    prompt, new: the tokens it read and those that it made, the one that ended the text among them.
-    text: what the new ones spell. probabilities: of each new token when it was chosen.
-    ended: end (a token ended the text) | count (as many as were asked for) | positions (no more places for tokens).
-    attention: float32 [layer, head, new token, all tokens so far]: the row that each was chosen from, which is that of
-    the token before it. With stream "cross" the keys are the text that the encoder read.
-    retrieval, lookback: [layer, head] of all layers and heads; see `attnviz.analysis.generated`. copied: how many new
-    tokens the prompt has too. passed_over: what the model's own settings ask for beyond greedy decoding.
-    """
-
-    prompt: Tokens
-    new: Tokens
-    text: str
-    probabilities: tuple[float, ...]
-    ended: str
-    attention: Attention
-    retrieval: NDArray[np.float64]
-    lookback: NDArray[np.float64]
-    copied: int
-    passed_over: tuple[str, ...] = ()
 
 
 def generate(
@@ -322,9 +297,10 @@ def _stored(names: Mapping[str, Any]) -> str:
 
 
 def _of_words(model: Model, spec: Spec, names: tuple[str, ...]) -> Vocabulary:
-    """A model without a vocabulary chooses among the words of its prompt."""
-    table = model.tensors.rows("embed.tokens", names, (spec.vocab, spec.d_embed))
-    return Vocabulary(Unembed(), table)
+    """A model without a vocabulary chooses among the words of its prompt, by vectors drawn for them."""
+    drawn = "unembed.weight" if model.checkpoint is None else "embed.tokens"
+    table = model.tensors.rows(drawn, names, (spec.vocab, spec.d_embed))
+    return Vocabulary(Unembed(scale=spec.d_embed**-0.5), table)
 
 
 # What the makers of a model ask for

@@ -1,0 +1,112 @@
+"""`attnviz generate`: what is printed, what is written, how it ends."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_cli import run  # noqa: F401, a fixture
+
+import attnviz
+from attnviz.generation import generate
+
+PROMPT = "the cat saw the dog and"
+
+
+def test_the_new_text_and_its_heads(run) -> None:  # noqa: F811
+    status, out, err = run("generate", PROMPT, "--max-new", "8")
+    found = generate(attnviz.load("seeded", causal=True), PROMPT, max_new=8)
+    lines = out.splitlines()
+    assert status == 0
+    assert err == "seeded: a model that goes on with a text sees only what came before (--causal)\n"
+    assert lines[0] == found.text
+    assert lines[2].split() == ["layer", "head", "retrieval", "lookback"]
+    shown = [line.split() for line in lines[3:]]
+    assert {(int(row[0]), int(row[1])) for row in shown} == {(i, j) for i in range(2) for j in range(4)}
+    for layer, head, share, back in shown:
+        assert share == f"{found.retrieval[int(layer), int(head)]:.2f}"
+        assert back == f"{found.lookback[int(layer), int(head)]:.2f}"
+    assert [row[2] for row in shown] == sorted((row[2] for row in shown), reverse=True)
+
+
+def test_every_head_as_json(run) -> None:  # noqa: F811
+    rows = json.loads(run("generate", PROMPT, "--json", "-q", "--causal")[1])
+    assert [set(row) for row in rows] == [{"layer", "head", "retrieval", "lookback"}] * 8
+    one = json.loads(run("generate", "cat", "--max-new", "1", "--json", "-q", "-l", "1", "-H", "2")[1])
+    assert one == [{"layer": 1, "head": 2, "retrieval": 1.0, "lookback": None}]
+
+
+def test_every_new_token(run) -> None:  # noqa: F811
+    rows = json.loads(run("generate", PROMPT, "--by", "token", "--json", "-q", "--max-new", "5")[1])
+    found = generate(attnviz.load("seeded", causal=True), PROMPT, max_new=5)
+    assert [row["token"] for row in rows] == list(found.new.text)
+    assert [row["probability"] for row in rows] == list(found.probabilities)
+    for i, row in enumerate(rows):
+        weights = found.attention.weights[row["layer"], row["head"], :, row["key_index"]]
+        allowed = found.attention.mask[0, :, row["key_index"]]
+        others = [w for j, w in enumerate(weights) if j != i and allowed[j]]
+        assert row["weight"] == pytest.approx(weights[i])
+        assert row["lift"] == pytest.approx(weights[i] - np.mean(others), abs=1e-6)
+        assert row["key"] == found.attention.key_tokens[row["key_index"]]
+
+
+def test_the_text_alone(run) -> None:  # noqa: F811
+    found = generate(attnviz.load("seeded", causal=True), PROMPT, max_new=3)
+    assert run("generate", PROMPT, "--by", "text", "-q", "--max-new", "3")[:2] == (0, f"{found.text}\n")
+
+
+def test_files(run, tmp_path, monkeypatch) -> None:  # noqa: F811
+    monkeypatch.chdir(tmp_path)
+    assert run("generate", PROMPT, "-o", "new.npz", "-q", "--max-new", "4")[:2] == (0, "new.npz\n")
+    kept = attnviz.open("new.npz")
+    found = generate(attnviz.load("seeded", causal=True), PROMPT, max_new=4)
+    assert np.array_equal(kept.weights, found.attention.weights)
+    assert (kept.query_tokens, kept.key_tokens) == (found.new.text, found.attention.key_tokens)
+    assert run("heatmap", "--from", "new.npz", "-l", "0", "-o", "new.png")[0] == 0
+    run("generate", PROMPT, "-o", "heads.csv", "-q")
+    assert next(csv.reader(Path("heads.csv").read_text().splitlines())) == ["layer", "head", "retrieval", "lookback"]
+    assert run("generate", PROMPT, "-l", "1", "-o", "map.svg", "-q", "--max-new", "4")[0] == 0
+    shown = [line for line in re.sub(r"<[^>]+>", "\n", Path("map.svg").read_text()).splitlines() if line.strip()]
+    assert {"seeded · layer 1 · 4 heads", "head 3"} <= set(shown)
+    assert any("from which the token was chosen" in line for line in shown)
+    assert run("generate", PROMPT, "--by", "head", "-o", "board.svg", "-q")[0] == 0
+    shown = re.sub(r"<[^>]+>", "\n", Path("board.svg").read_text())
+    assert "retrieval" in shown and "lookback" in shown and "random weights, seed 0" in shown
+
+
+def test_pictures_are_the_same_every_time(run, tmp_path) -> None:  # noqa: F811
+    for name in ("a.png", "b.png"):
+        run("generate", PROMPT, "--by", "head", "-o", str(tmp_path / name), "-q")
+    a, b = ((tmp_path / name).read_bytes() for name in ("a.png", "b.png"))
+    assert a.replace(b"a.png", b"b.png")[:50] == b[:50] and len(a) == len(b)
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (("generate",), 2, "wanted a text"),
+        (("generate", "cat", "--by", "nothing"), 2, "--by must be one of"),
+        (("generate", "cat", "--pair", "dog"), 2, "--pair"),
+        (("generate", "cat", "--by", "token", "-o", "x.png"), 2, "--by token has no picture"),
+        (("generate", "cat", "--max-new", "0"), 2, "--max-new"),
+        (("generate", "cat", "--stream", "cross"), 1, "cross"),
+        (("generate", "cat", "--mechanism", "additive"), 1, "cannot go on with a text"),
+    ],
+)
+def test_what_cannot_be(run, words, status, said, tmp_path, monkeypatch) -> None:  # noqa: F811
+    monkeypatch.chdir(tmp_path)
+    got, out, err = run(*words)
+    assert (got, out) == (status, "")
+    assert said in err and "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_window_of_a_mechanism_holds_while_going_on(run) -> None:  # noqa: F811
+    """A window is a field of the engine's own: new tokens see two tokens back."""
+    rows = json.loads(run("generate", PROMPT, "--mechanism", "window:2", "--by", "token", "--json", "-q")[1])
+    n = len(PROMPT.split())
+    assert all(n + row["index"] - 1 - row["key_index"] <= 2 for row in rows)
