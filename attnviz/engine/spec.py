@@ -11,7 +11,7 @@ Tensors are asked for by canonical names. Matrices are [out, in], as `x @ W.T` w
     images  embed.patches.weight|bias [d_model, channel, row, column]     embed.class|distillation [d_model]
     sound   embed.conv.{i}.weight|bias [out, in, kernel]    embed.conv.{i}.norm.weight|bias
             embed.project.norm.weight|bias
-            embed.positions.weight|bias [d_model, d_model / groups, kernel], of the weight perhaps
+            embed.positions.weight|bias [d_model, d_model / groups, kernel], or for the weight
             embed.positions.direction, of its shape, and embed.positions.length [1, 1, kernel]
 
     layers.{i}.q|k|v|o.weight|bias             q: [n_heads * d_head, d_model], k and v: [n_kv_heads * d_head, d_model]
