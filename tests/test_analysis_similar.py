@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attnviz.analysis.distance import jensen_shannon
-from attnviz.analysis.similar import classical_scaling, joins, leaves, similar, upright
+from attnviz.analysis.plane import classical_scaling, upright
+from attnviz.analysis.similar import joins, leaves, similar
 from attnviz.attention import Attention, Tokens
 from attnviz.errors import InputError
 

@@ -22,7 +22,7 @@ def print_similar(found: Similarity, out: Console | IO[str] | None = None, *, wi
         near = found.nearest(head)
         layer, number = found.names[head]
         named = f"{found.names[near][0]}.{found.names[near][1]}"
-        place = [f"{value:+.2f}" for value in found.places[head]]
+        place = [f"{round(value, 2) + 0.0:+.2f}" for value in found.places[head]]
         rows.append((str(layer), str(number), named, f"{found.distances[head, near]:.3f}", *place))
     notes = ["in the order of the dendrogram: kin stand together", *remarks(found)]
     print_rows(

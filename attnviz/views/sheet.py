@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz.errors import SelectionError
-from attnviz.views.figure import Box, Dot, Figure, Label, Line, MapPanel, Scale
+from attnviz.views.figure import Box, Dot, Figure, Fill, Label, Line, MapPanel, Scale
 from attnviz.views.layout import LINE, SMALLEST
 from attnviz.views.measure import MIDDLE, Typeface, one_line
 from attnviz.views.options import PIXELS
@@ -35,6 +35,7 @@ class Sheet:
     panels: list[MapPanel] = field(default_factory=list)
     labels: list[Label] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
+    fills: list[Fill] = field(default_factory=list)
     dots: list[Dot] = field(default_factory=list)
 
     def text(self, text: str, size: float = SMALL, room: float | None = None, x: float = MARGIN, **how: Any) -> None:
@@ -86,9 +87,9 @@ class Sheet:
         if heading:
             text = self.face.cut(heading, BASE, max(box.width + 8.0, 130.0), "bold")
             self.word(text, box.x, box.y - 4.0, BASE, weight="bold", tone="soft", role="heading")
-        if shown[0]:
+        if shown[0] and rows:
             self.row_names(rows, box, stressed[0])
-        if shown[1]:
+        if shown[1] and cols:
             self.column_names(cols, box, upright, stressed[1])
         texts, size = self._printed(printed, wide, high)
         self.panels.append(
@@ -191,6 +192,7 @@ class Sheet:
             notes=tuple(notes),
             labels=tuple(self.labels),
             lines=tuple(self.lines),
+            fills=tuple(self.fills),
             dots=tuple(self.dots),
             face=self.face,
             font=self.face.family,
