@@ -8,12 +8,17 @@ Each takes an Attention, or a Passage (see passage.py) for texts whose maps woul
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from attnviz import passage
+from attnviz.analysis.lift import Pair
+from attnviz.analysis.links import Columns, Strongest
 from attnviz.engine.collect import Statistics
+from attnviz.errors import SelectionError, one_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,3 +56,119 @@ def statistics(source: Attention | Passage, progress: Progress | None = None) ->
     for name in undefined:
         found[name] = np.full_like(found[name], np.nan)
     return {name: found[name] for name in STATISTICS}
+
+
+def links(
+    source: Attention | Passage,
+    count: int = 20,
+    *,
+    by: str = "lift",
+    query: int | None = None,
+    key: int | None = None,
+    within: bool = False,
+    special: bool = True,
+    progress: Progress | None = None,
+) -> list[Pair]:
+    """The pairs of tokens that are linked most, strongest first.
+
+    A weight's lift is the weight less the mean of its column over the other rows that may see it: a head that sends
+    every token to one says nothing about any of them. Queries that may see one key only have no choice and are passed
+    over, unless they are named or there are no others.
+
+    Args:
+        source: what is to be looked at, twice.
+        count: how many; with `within` of each head, in the order of layers and heads. Of equals the first in that
+            order.
+        by: lift | weight.
+        query, key: positions; None for any. With both every head is listed: which one links these two most?
+        within: the pairs of each head by itself. Else a pair stands once, with the head where it is strongest.
+        special: whether special tokens that nobody named may take part.
+        progress: called with shares of the work, which sum to 2.
+
+    Raises:
+        SelectionError: `by` is neither.
+    """
+    if by not in ("lift", "weight"):
+        raise SelectionError(one_of("by", by, ("lift", "weight")))
+    source = passage.of(source)
+    rows = _taking_part(source.queries.special, query, special)
+    cols = _taking_part(source.keys.special, key, special)
+    columns = Columns(*source.size, len(source.keys))
+    source.observe([columns], progress)
+    found = Strongest(columns, count, by, rows, cols, forced=query is not None)
+    source.observe([found], progress)
+    pairs = _pairs(source, found)
+    if not pairs and query is None:
+        found = Strongest(columns, count, by, rows, cols, forced=True)
+        source.observe([found])
+        pairs = _pairs(source, found)
+    return pairs if within else over_heads(pairs, count, by)
+
+
+def over_heads(pairs: Sequence[Pair], count: int | None = None, by: str = "lift") -> list[Pair]:
+    """The `count` strongest of all heads' pairs, each once; all heads of a single pair."""
+
+    def rank(pair: Pair) -> float:
+        return -(pair.lift if by == "lift" else pair.weight)
+
+    ranked = sorted(pairs, key=rank)  # of equals the first in order of layer and head
+    if len({(pair.query, pair.key) for pair in ranked}) == 1:
+        return ranked
+    kept: dict[tuple[int, int], Pair] = {}
+    for pair in ranked:
+        kept.setdefault((pair.query, pair.key), pair)
+    return list(kept.values())[:count]
+
+
+def _taking_part(special: Sequence[bool], named: int | None, with_special: bool) -> NDArray[np.bool_]:
+    if named is not None:
+        return np.arange(len(special)) == named
+    kept = np.array([with_special or not one for one in special], bool)
+    return kept if kept.any() else ~kept
+
+
+def _pairs(source: Passage, found: Strongest) -> list[Pair]:
+    pairs = []
+    for layer, name in zip(source.at[0], source.layer_names, strict=True):
+        for head, called in zip(source.at[1], source.head_names, strict=True):
+            best = found.best[layer][head]
+            at = (-1 if name is None else name, -1 if called is None else called)
+            pairs += [
+                Pair(*at, int(query), int(key), float(weight), float(lift))
+                for weight, lift, query, key in zip(*best, strict=True)
+            ]
+    return pairs
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """What one query looks at: weights and lifts, float [layer, head, key]; seen, bool [layer, head, key]."""
+
+    query: int
+    weights: NDArray[np.float32]
+    lifts: NDArray[np.float64]
+    seen: NDArray[np.bool_]
+
+    def best(self, by: str = "lift") -> NDArray[np.int64]:
+        """The key that each head lifts (or weighs) most, [layer, head]; of equals the first."""
+        values = self.lifts if by == "lift" else self.weights
+        return np.where(self.seen, values, -np.inf).argmax(-1)
+
+    def ranked(self, by: str = "lift") -> list[tuple[int, int, int]]:
+        """(key, layer, head) for every key that is seen: the place where it stands out most, strongest first.
+
+        Layers and heads are positions. Of equals the first.
+        """
+        values = np.where(self.seen, self.lifts if by == "lift" else self.weights, -np.inf)
+        flat = values.reshape(-1, values.shape[-1])
+        places, peaks = flat.argmax(0), flat.max(0)
+        order = [key for key in np.argsort(-peaks, kind="stable").tolist() if peaks[key] > -np.inf]
+        return [(key, *divmod(int(places[key]), values.shape[1])) for key in order]
+
+
+def focus(source: Attention | Passage, query: int, progress: Progress | None = None) -> View:
+    """One query's view over all layers and heads; what `links` does for all of them. The source is looked at once."""
+    source = passage.of(source)
+    columns = Columns(*source.size, len(source.keys), query)
+    source.observe([columns], progress)
+    return View(query, *(source.pick(values) for values in (columns.row, columns.lifts(), columns.row_seen)))

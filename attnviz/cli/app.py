@@ -26,6 +26,7 @@ COMMANDS = {
     "focus": "Show what one token looks at, over all layers and heads.",
     "similar": "Show which heads attend alike: their distances, in order and as a map.",
     "qk": "Show a head's queries and keys in one plane, and one pair of them number by number.",
+    "lines": "Draw a text twice with lines of weight between, or shaded by one token.",
     "generate": "Go on with a text, token by token, and say what each head looked at.",
     "check": "Say whether attention is sane: a model's on a text, or that in a file.",
     "models": "List the families that attnviz knows, with their streams and positions.",

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from attnviz.cli.analyses import Heads
-from attnviz.cli.options import Input, Saved, Selection, Source, Talk
+from attnviz.cli.options import Input, Saved, Selection, Source, Talk, usage
 from attnviz.errors import InputError
 
 if TYPE_CHECKING:
     from attnviz.passage import Passage
 
 T = TypeVar("T")
+LIFT = "lift: the weight less the mean of its key's column over the other queries"
 MOST = 500_000_000  # weights that are held at once, two gigabytes of them
 
 
@@ -47,6 +48,15 @@ def observed(passage: Passage, talk: Talk, look: Callable[..., T], passes: int =
 
     with progress("attention", total=passes, quiet=talk.quiet) as advance:
         return look(passage, advance)
+
+
+def lift_or_weight(by: str | None) -> str:
+    """--by of links: lift unless asked otherwise."""
+    from attnviz.errors import one_of
+
+    if by not in (None, "lift", "weight"):
+        usage(one_of("--by", by, ("lift", "weight")))
+    return by or "lift"
 
 
 def title(passage: Passage) -> str:

@@ -1,15 +1,18 @@
-"""Rows of numbers in a terminal, or as plain columns in a pipe."""
+"""Rows of numbers, and boards of words, in a terminal; plain columns in a pipe."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from attnviz.render.terminal_columns import columns
-from attnviz.render.terminal_screen import Screen, cells, clean
+from attnviz.render.terminal_screen import Screen, cells, clean, fit
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from rich.console import Console
+
+WORD, LEAST = 9, 5  # columns of a word on a board: as many as it may want, and as few as it must have
 
 
 def print_rows(
@@ -52,6 +55,63 @@ def print_rows(
     for row in shown:
         table.add_row(*map(Text, row))
     screen.console.print(table, width=screen.width)
+    if notes:
+        screen.print("")
+        screen.print_notes(notes)
+
+
+def print_board(
+    words: Sequence[Sequence[str]],
+    values: NDArray[Any],
+    rows: Sequence[str],
+    cols: Sequence[str],
+    out: Console | IO[str] | None = None,
+    *,
+    width: int | None = None,
+    axes: tuple[str, str] = ("layer", "head"),
+    heading: str = "",
+    notes: Sequence[str] = (),
+) -> None:
+    """Print a word and a number for every head: a board at a terminal, a line a head in a pipe.
+
+    Args:
+        words, values: [row][column]; at a terminal words are shortened to fit, and the larger numbers are bold.
+        rows, cols: their names; axes: what these are.
+        out, width: as for `attnviz.render.terminal.print_maps`.
+        heading, notes: above and below, at a terminal.
+    """
+    from rich.text import Text
+
+    screen = Screen.of(out, width)
+    if screen.plain:
+        lines = [
+            [row, col, words[i][j], f"{float(values[i, j]):.2f}"]
+            for i, row in enumerate(rows)
+            for j, col in enumerate(cols)
+        ]
+        screen.print("", *columns(lines, [*axes, "word", "value"], "rrlr"))
+        return
+    first = max(map(cells, rows)) + 2
+    longest = max(cells(clean(word)) for row in words for word in row)
+    fitting = max((screen.width - first) // (max(min(longest, WORD), LEAST) + 1), 1)
+    if len(cols) > fitting and (screen.width - first) // len(cols) > LEAST:
+        fitting = len(cols)
+    wide = min((screen.width - first) // min(fitting, len(cols)) - 1, max(longest, LEAST))
+    most = max(float(abs(values).max()), 1e-9)
+    screen.print("")
+    screen.print_wrapped(f"{heading}, down {axes[0]}s, along {axes[1]}s", "dim")
+    for start in range(0, len(cols), fitting):
+        part = range(start, min(start + fitting, len(cols)))
+        line = fit("", first) + " ".join(fit(cols[j], wide) for j in part)
+        screen.print(*([""] if start else []), Text(line.rstrip(), "dim"))
+        for i, row in enumerate(rows):
+            shown = Text(fit(row, first), "dim")
+            for j in part:
+                share = abs(float(values[i, j])) / most
+                style = "bold" if share >= 0.5 else "" if share >= 0.15 else "dim"
+                shown.append(fit(clean(words[i][j]), wide) + " ", style=style)
+            shown.rstrip()
+            screen.print(shown)
     if notes:
         screen.print("")
         screen.print_notes(notes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +25,7 @@ MARGIN, GAP, BASE, SMALL = 12.0, 26.0, 9.0, 7.0  # points: round the page, betwe
 BAR = 8.0  # the width of a colour bar
 SIDE, WIDEST, FINEST = 300.0, 27.0, 5.0  # a board's side, and the side of a cell at most and at least
 PAGE = 760.0  # how wide a page becomes by itself
+WORD = 46.0  # the width of a cell with a word in it, at most
 BELOW = 4.0 + SMALL + 3.0 + BASE + 4.0  # names of the columns, and what they are
 _STEPS = (1, 2, 4, 5, 8, 10, 16, 20, 32, 50, 100)
 
@@ -86,6 +87,7 @@ def boards(
     svg_text: str = "keep",
     bare: bool = False,
     room: tuple[float, float] = (0.0, 0.0),
+    words: Sequence[str] = (),
     meta: Mapping[str, str] | None = None,
 ) -> Figure:
     """Boards of the same layers and heads; boards of one label and one scale share a colour bar.
@@ -96,7 +98,8 @@ def boards(
         title, subtitle: of the page. notes: remarks to stand below.
         abreast: boards side by side; by default as many as a page has room for.
         cmap: of values from 0 up; signed ones have red and blue.
-        room: width and height in points to be left free between the boards and the notes, for what a caller draws.
+        room: width and height in points to be left free between the boards and the notes, for what a caller draws;
+            words: the texts of that, for which there must be a font.
         width: inches. dpi, font, svg_text, bare, meta: as for `attnviz.views.heatmap.heatmap`.
 
     Raises:
@@ -113,11 +116,14 @@ def boards(
     said = list(notes)
     if any(np.isnan(np.asarray(one.values, float)).any() for one in all):
         said.append("grey: not defined")
-    texts = [title, subtitle, *said, *rows, *cols, *axes, "0123456789.−·≥…"]
+    texts = [title, subtitle, *said, *words, *rows, *cols, *axes, "0123456789.−·≥…"]
+    texts += [text for one in all for row in one.cell_text or () for text in row]
     face = typeface(font, [*texts, *(text for one in all for text in (one.heading, one.label))])
     said += [note for note in [font_note(face)] if note]
     page = _Page(face, rows, cols, axes, () if bare else scales, room)
-    page.settle(len(all), abreast, None if width is None else width * 72.0, any(one.heading for one in all))
+    longest = max((face.width(text, SMALL) for one in all for row in one.cell_text or () for text in row), default=0.0)
+    headed = any(one.heading for one in all)
+    page.settle(len(all), abreast, None if width is None else width * 72.0, headed, longest)
     placed = page.place(all, scales, one_line(title), one_line(subtitle), said)
     dots = dpi or 200.0
     if page.width * page.height * (dots / 72) ** 2 > PIXELS:
@@ -205,8 +211,8 @@ class _Page:
         self.width = self.height = 0.0
         self.bounded: float | None = None
 
-    def settle(self, count: int, abreast: int | None, width: float | None, headed: bool) -> None:
-        """How large a cell is, and how many boards stand side by side."""
+    def settle(self, count: int, abreast: int | None, width: float | None, headed: bool, longest: float) -> None:
+        """How large a cell is, and how many boards stand side by side. longest: of the words in the cells, points."""
         n_rows, n_cols = len(self.rows), len(self.cols)
         self.above = (1.6 * BASE if headed else 0.0) + 2.0
         roomy = min(WIDEST, max(SIDE / max(n_rows, n_cols), FINEST))
@@ -223,16 +229,17 @@ class _Page:
             stacked = math.ceil(count / abreast)
             abreast = math.ceil(count / stacked)  # no last row of one where two rows can be equal
         self.abreast = max(1, min(abreast, count))
-        self.cell = roomy
+        self.cell = max(roomy, min(longest + 5.0, WORD, (PAGE - across(self.abreast, 0.0)) / n_cols))
+        self.high = min(roomy, 0.7 * self.cell) if longest else roomy
         if width is not None:
             spare = width - across(self.abreast, 0.0)
             self.cell = spare / (self.abreast * n_cols)
+            self.high = min(self.cell, 1.4 * WIDEST, self.high if longest else self.cell)
             if self.cell < 1.5:
                 raise SelectionError(
                     f"a width of {width / 72:g} in leaves no room for {n_cols} columns", "ask for a larger one"
                 )
         self.bounded, self.width = width, width or across(self.abreast, self.cell)
-        self.high = min(self.cell, 1.4 * WIDEST)  # a row
 
     def place(
         self, all: Sequence[Board], scales: Sequence[Scale], title: str, subtitle: str, notes: Sequence[str]
@@ -297,6 +304,15 @@ class _Page:
 
     def _numbers(self, one: Board) -> tuple[tuple[tuple[str, ...], ...], float]:
         texts = numbers(one)
+        if one.cell_text is not None:
+            size = min(SMALL, 0.62 * self.high)
+            cut = [[self.face.cut(text, size, self.cell - 3.0) for text in row] for row in texts]
+            words = [
+                (a, b) for row, shown in zip(texts, cut, strict=True) for a, b in zip(row, shown, strict=True) if a
+            ]
+            if size >= SMALLEST and sum(a == b for a, b in words) >= 0.6 * len(words):
+                return tuple(map(tuple, cut)), size
+            texts = numbers(replace(one, cell_text=None))  # too many of the words would be cut short
         widest = max((self.face.width(text, 1.0) for row in texts for text in row if text), default=0.0)
         if not widest:
             return (), 0.0

@@ -1,0 +1,205 @@
+"""`attnviz focus`: one token's view over all layers and heads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from attnviz.cli.analyses import BY, TOP, Heads, asked_format, write_rows
+from attnviz.cli.expand import Line, command
+from attnviz.cli.options import Input, Json, Output, Saved, Source, Talk
+from attnviz.cli.steps import Sheet
+
+if TYPE_CHECKING:
+    from attnviz.heads import View
+    from attnviz.passage import Passage
+    from attnviz.views.ranked import Entry
+
+FORMATS = ("png", "svg", "pdf", "json", "csv")
+COUNT = 20  # words that are listed
+
+
+@command
+def run(
+    *,
+    given: Input,
+    saved: Saved,
+    source: Source,
+    heads: Heads,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            "--token",
+            metavar="TOKEN",
+            help="Whose view: its text, text#2 or its index. Default: the one of the strongest link.",
+            rich_help_panel="What to show",
+            show_default=False,
+        ),
+    ] = None,
+    by: Annotated[str | None, BY] = None,
+    top: Annotated[int | None, TOP] = None,
+    sheet: Sheet,
+    output: Output,
+    listing: Json,
+    talk: Talk,
+    line: Line,
+) -> None:
+    """Show what one token looks at, over all layers and heads.
+
+    A board has the word that each head singles out for it, and below it stand all words, each with the head where it
+    stands out most. Both go by lift: the weight less the mean of its column over the other rows. --json, .json and
+    .csv have every key of every head, or the --top ones.
+
+    attnviz focus "The animal didn't cross the street because it was too tired" -m minilm --token it
+    attnviz focus "The cat sat on the mat" -m minilm --token sat --words --no-special -o sat.pdf
+    attnviz focus --file chapter.txt -m minilm --token "whale#3" --by weight --json
+    """
+    from attnviz.cli import passages, work
+
+    by = passages.lift_or_weight(by)
+    format = asked_format(output, listing, FORMATS)
+    passage = passages.passage(given, saved, source, heads, talk)
+    from attnviz.heads import focus
+
+    query = _query(passage, token, by, talk)
+    view = passages.observed(passage, talk, lambda passage, progress: focus(passage, query, progress))
+    if listing.json:
+        work.print_json(_rows(passage, view, by, top))
+    elif format in ("json", "csv"):
+        write_rows(output, format, _rows(passage, view, by, top), "focus")
+    elif format:
+        drawn = _drawn(passage, view, by, top or COUNT, sheet, format, work.facts(line, passage.model, passage.meta))
+        work.write(output, format, lambda file: file.write(drawn), "focus")
+    else:
+        _print(passage, view, by, top or COUNT)
+
+
+def _query(passage: Passage, token: str | None, by: str, talk: Talk) -> int:
+    from attnviz.cli import passages
+    from attnviz.pick import find_token
+
+    if token is not None:
+        return find_token(passage.queries, token, "queries")
+    from attnviz.heads import links
+
+    def look(passage: Passage, progress: Any) -> Any:
+        return links(passage, 1, by=by, special=False, progress=progress)
+
+    query: int = passages.observed(passage, talk, look, passes=2)[0].query
+    talk.note(
+        f"token {passage.queries.text[query]!r} (index {query}): its link is the strongest; --token chooses another"
+    )
+    return query
+
+
+def _rows(passage: Passage, view: View, by: str, top: int | None) -> list[dict[str, Any]]:
+    """Every key that the query sees, head by head, the strongest first."""
+    rows = []
+    for i, layer in enumerate(passage.layer_names):
+        for j, head in enumerate(passage.head_names):
+            ranked = (view.lifts if by == "lift" else view.weights)[i, j]
+            order = [key for key in (-ranked).argsort(kind="stable").tolist() if view.seen[i, j, key]]
+            rows += [
+                {
+                    "layer": layer,
+                    "head": head,
+                    "query": view.query,
+                    "query_token": passage.queries.text[view.query],
+                    "key": key,
+                    "key_token": passage.keys.text[key],
+                    "weight": float(view.weights[i, j, key]),
+                    "lift": float(view.lifts[i, j, key]),
+                }
+                for key in order[:top]
+            ]
+    return rows
+
+
+def _entries(passage: Passage, view: View, by: str, count: int) -> list[tuple[int, Entry]]:
+    """(key, line) of the words that stand out most."""
+    from attnviz.views.ranked import Entry
+    from attnviz.views.stats import names
+
+    layers, heads = names(passage.layer_names), names(passage.head_names)
+    return [
+        (key, Entry(passage.keys.text[key], f"{layers[i]}.{heads[j]}", *_numbers(view, i, j, key)))
+        for key, i, j in view.ranked(by)[:count]
+    ]
+
+
+def _numbers(view: View, i: int, j: int, key: int) -> tuple[float, float]:
+    return float(view.weights[i, j, key]), float(view.lifts[i, j, key])
+
+
+def _words(passage: Passage, view: View) -> tuple[str, str]:
+    """Title and subtitle."""
+    from attnviz.cli import passages
+
+    token = passage.queries.text[view.query]
+    return f"{passages.title(passage)} · what “{token}” looks at", f"{passages.subtitle(passage)} · token {view.query}"
+
+
+def _print(passage: Passage, view: View, by: str, count: int) -> None:
+    import numpy as np
+
+    from attnviz.cli import passages
+    from attnviz.render.terminal_rows import print_board, print_rows
+    from attnviz.views.stats import names
+
+    title, subtitle = _words(passage, view)
+    best = view.best(by)
+    values = np.take_along_axis(view.lifts if by == "lift" else view.weights, best[..., None], -1)[..., 0]
+    header = ["word", "at", "layer.head", "weight", "lift", "mean"]
+    rows = [
+        [
+            entry.text,
+            str(key),
+            entry.head,
+            *(f"{value:.2f}" for value in (entry.weight, entry.lift, view.weights[..., key].mean())),
+        ]
+        for key, entry in _entries(passage, view, by, count)
+    ]
+    notes = [
+        f"{passages.LIFT}; at layer.head a word's {by} is largest; mean: its weight over all of them",
+        *passages.remarks(passage),
+    ]
+    print_rows(rows, header, "lrlrrr", title=title, subtitle=subtitle, bold=(0,))
+    print_board(
+        [[passage.keys.text[key] for key in row] for row in best.tolist()],
+        values,
+        names(passage.layer_names),
+        names(passage.head_names),
+        heading=f"the word with the largest {by} in every head",
+        notes=notes,
+    )
+
+
+def _drawn(passage: Passage, view: View, by: str, count: int, sheet: Sheet, format: str, made: dict[str, str]) -> bytes:
+    import numpy as np
+
+    from attnviz.cli import passages
+    from attnviz.render.image import to_bytes
+    from attnviz.views.ranked import focus
+
+    title, subtitle = _words(passage, view)
+    best = view.best(by)
+    values = np.take_along_axis(view.lifts if by == "lift" else view.weights, best[..., None], -1)[..., 0]
+    drawn = focus(
+        values,
+        best,
+        [entry for _, entry in _entries(passage, view, by, count)],
+        passage.keys.text,
+        by=by,
+        layers=passage.layer_names,
+        heads=passage.head_names,
+        title=sheet.title if sheet.title is not None else title,
+        subtitle=subtitle,
+        notes=[passages.LIFT, *passages.remarks(passage)],
+        width=sheet.width,
+        dpi=sheet.dpi,
+        font=sheet.font,
+        svg_text=sheet.svg_text,
+        meta=made,
+    )
+    return to_bytes(drawn, format)

@@ -1,0 +1,167 @@
+"""`attnviz links`: the pairs of tokens that are linked most."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from attnviz.cli.analyses import BY, TOP, Heads, asked_format, write_rows
+from attnviz.cli.expand import Line, command
+from attnviz.cli.options import Input, Json, Output, Saved, Source, Talk
+from attnviz.cli.steps import Sheet
+
+if TYPE_CHECKING:
+    from attnviz.analysis.lift import Pair
+    from attnviz.passage import Passage
+
+FORMATS = ("png", "svg", "pdf", "json", "csv")
+COUNT, WITHIN = 20, 3  # pairs that are shown, over heads and of each
+
+
+def _token(name: str, help: str) -> Any:
+    return typer.Option(name, metavar="TOKEN", help=help, rich_help_panel="What to show", show_default=False)
+
+
+@command
+def run(
+    *,
+    given: Input,
+    saved: Saved,
+    source: Source,
+    heads: Heads,
+    from_token: Annotated[
+        str | None, _token("--from-token", "Only what this token looks at: its text, text#2 or its index.")
+    ] = None,
+    to_token: Annotated[str | None, _token("--to-token", "Only what looks at this token.")] = None,
+    within: Annotated[
+        bool,
+        typer.Option("--within", help="The strongest of each head, instead of all.", rich_help_panel="What to show"),
+    ] = False,
+    special: Annotated[
+        bool, typer.Option("--special", help="Special tokens too.", rich_help_panel="What to show")
+    ] = False,
+    by: Annotated[str | None, BY] = None,
+    top: Annotated[int | None, TOP] = None,
+    sheet: Sheet,
+    output: Output,
+    listing: Json,
+    talk: Talk,
+    line: Line,
+) -> None:
+    """List the strongest links between tokens, and the heads that make them.
+
+    They are ranked by lift: the weight less the mean of its column over the other rows, because a head that sends
+    every token to one says nothing about any of them. Over heads a pair stands once, with the head where it is
+    strongest; with both tokens given, every head says how it links them. A token that may see one key only has no
+    choice and is passed over; so are special tokens, unless named or asked for. With -o a picture: the strongest link
+    of every head, and the list.
+
+    attnviz links "The animal didn't cross the street because it was too tired" -m minilm
+    attnviz links "The animal was too tired; it slept" -m minilm --from-token it --to-token animal
+    attnviz links "The cat sat on the mat" -m minilm --within --by weight -l 3
+    attnviz links --file chapter.txt -m minilm --to-token whale --json
+    """
+    from attnviz.cli import passages, work
+
+    by = passages.lift_or_weight(by)
+    format = asked_format(output, listing, FORMATS)
+    passage = passages.passage(given, saved, source, heads, talk)
+    from attnviz.pick import find_token
+
+    query = None if from_token is None else find_token(passage.queries, from_token, "queries")
+    key = None if to_token is None else find_token(passage.keys, to_token, "keys")
+    from attnviz.heads import links, over_heads
+
+    count = top or (WITHIN if within else COUNT)
+
+    def look(passage: Passage, progress: Any) -> list[Pair]:
+        return links(passage, count, by=by, query=query, key=key, within=True, special=special, progress=progress)
+
+    found = passages.observed(passage, talk, look, passes=2)
+    shown = found if within else over_heads(found, count, by)[:top]
+    if listing.json:
+        work.print_json(_rows(passage, shown))
+    elif format in ("json", "csv"):
+        write_rows(output, format, _rows(passage, shown), "links")
+    elif format:
+        made = work.facts(line, passage.model, passage.meta)
+        drawn = _drawn(passage, found, shown[:COUNT], by, (query, key), sheet, format, made)
+        work.write(output, format, lambda file: file.write(drawn), "links")
+    else:
+        _print(passage, shown, by)
+
+
+def _rows(passage: Passage, pairs: Sequence[Pair]) -> list[dict[str, Any]]:
+    queries, keys = passage.queries.text, passage.keys.text
+    return [
+        {
+            "layer": None if pair.layer < 0 else pair.layer,
+            "head": None if pair.head < 0 else pair.head,
+            "query": pair.query,
+            "query_token": queries[pair.query],
+            "key": pair.key,
+            "key_token": keys[pair.key],
+            "weight": pair.weight,
+            "lift": pair.lift,
+        }
+        for pair in pairs
+    ]
+
+
+def _print(passage: Passage, pairs: Sequence[Pair], by: str) -> None:
+    from attnviz.cli import passages
+    from attnviz.render.terminal_rows import print_rows
+
+    rows = []
+    for row in _rows(passage, pairs):
+        at = ["mean" if row[name] is None else str(row[name]) for name in ("layer", "head")]
+        tokens = [row["query_token"], str(row["query"]), row["key_token"], str(row["key"])]
+        rows.append([*at, *tokens, f"{row['weight']:.2f}", f"{row['lift']:.2f}"])
+    print_rows(
+        rows,
+        ["layer", "head", "query", "at", "key", "at", "weight", "lift"],
+        "rrlrlrrr",
+        title=passages.title(passage),
+        subtitle=f"{passages.subtitle(passage)} · the strongest links by {by}",
+        notes=[passages.LIFT, *passages.remarks(passage)],
+        bold=(2, 4),
+    )
+
+
+def _drawn(
+    passage: Passage,
+    found: Sequence[Pair],
+    shown: Sequence[Pair],
+    by: str,
+    asked: tuple[int | None, int | None],
+    sheet: Sheet,
+    format: str,
+    made: dict[str, str],
+) -> bytes:
+    from attnviz.cli import passages
+    from attnviz.render.image import to_bytes
+    from attnviz.views.ranked import links
+
+    texts = passage.queries.text, passage.keys.text
+    named = [text[place] for text, place in zip(texts, asked, strict=True) if place is not None]
+    what = f" of “{' → '.join(named)}”" if named else ""
+    drawn = links(
+        found,
+        shown,
+        *texts,
+        by=by,
+        asked=asked,
+        layers=passage.layer_names,
+        heads=passage.head_names,
+        title=sheet.title if sheet.title is not None else f"{passages.title(passage)} · links{what}",
+        subtitle=passages.subtitle(passage),
+        notes=[passages.LIFT, *passages.remarks(passage)],
+        width=sheet.width,
+        dpi=sheet.dpi,
+        font=sheet.font,
+        svg_text=sheet.svg_text,
+        meta=made,
+    )
+    return to_bytes(drawn, format)
