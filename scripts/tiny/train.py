@@ -1,0 +1,117 @@
+"""Attention distillation: each chosen head of the teacher is imitated by one head of the student in the same layer.
+
+Loss, for a teacher's row p and the student's row q over the same keys: KL(p || q), and once more over the keys that are
+not special tokens, both rows scaled to sum to 1 there, weighed by the teacher's mass on them.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from nets import Bert
+from pieces import LONGEST, Corpus
+from torch import Tensor
+
+N_LAYERS, N_HEADS, D_MODEL, D_MLP = 6, 8, 160, 480
+PAIRS = {  # layer: the teacher's heads that the student's heads 0, 1, 2, ... of that layer imitate
+    0: (2, 5, 4),
+    1: (8, 4, 7, 2, 9),
+    2: (8, 11, 0, 1, 9),
+    3: (8, 1, 11, 7, 5),
+    4: (9, 6, 7, 11, 1),
+    5: (3, 11, 8),
+}
+MORE = {(3, 1): 1.5, (3, 7): 1.5, (4, 11): 1.5}  # of the teacher's heads, those that are hardest and wanted most
+RATE, WARM = 1.2e-3, 200
+
+
+def student(vocab: int) -> Bert:
+    return Bert(vocab, LONGEST, N_LAYERS, D_MODEL, N_HEADS, D_MLP)
+
+
+def rows(model: Bert, ids: Tensor, heads: dict[int, tuple[int, ...]]) -> list[Tensor]:
+    """Log weights of these heads, a layer at a time: [sequence, head, query, key]."""
+    return [logs[:, list(heads[i])] for i, logs in enumerate(model(ids))]
+
+
+def divergence(target: list[Tensor], made: list[Tensor]) -> Tensor:
+    """The loss, a mean over rows and heads."""
+    total, count = torch.zeros(()), 0
+    for layer, (p_log, q_log) in enumerate(zip(target, made, strict=True)):
+        p = p_log.exp()
+        whole = (p * (p_log - q_log)).sum(-1)
+        inner_p, inner_q = p_log[..., 1:-1], q_log[..., 1:-1]  # [CLS] stands first and [SEP] last
+        mass_p, mass_q = inner_p.logsumexp(-1), inner_q.logsumexp(-1)
+        share = (inner_p - mass_p[..., None]).exp()
+        inner = (share * (inner_p - inner_q)).sum(-1) - mass_p + mass_q
+        losses = (whole + mass_p.exp() * inner).mean((0, 2))
+        more = torch.tensor([MORE.get((layer, head), 1.0) for head in PAIRS[layer]])
+        total, count = total + (losses * more).sum(), count + len(losses)
+    return total / count
+
+
+def rate(step: int, done: float) -> float:
+    """The learning rate: a short rise, then a cosine down to a fiftieth. done: share of all tokens, 0 to 1."""
+    return RATE * min(1, (step + 1) / WARM) * (0.02 + 0.98 * (1 + math.cos(math.pi * done)) / 2)
+
+
+def train(place: Path, corpus: Corpus, teacher: Bert, renamed: np.ndarray, wanted: int, minutes: float) -> bool:
+    """Go on from `place`/state.pt until `wanted` tokens have been seen or the minutes are over; True when done.
+
+    renamed: the teacher's id of each of the student's.
+    """
+    torch.manual_seed(0)
+    model = student(len(renamed))
+    groups = [
+        {"params": [p for p in model.parameters() if p.ndim > 1], "weight_decay": 0.01},
+        {"params": [p for p in model.parameters() if p.ndim == 1], "weight_decay": 0.0},
+    ]
+    optimiser = torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.98))
+    seen = step = epoch = skip = 0
+    file = place / "state.pt"
+    if file.exists():
+        state = torch.load(file, weights_only=True)
+        model.load_state_dict(state["model"])
+        optimiser.load_state_dict(state["optimiser"])
+        seen, step, epoch, skip = (state[name] for name in ("seen", "step", "epoch", "batch"))
+    names, start, mean = torch.from_numpy(renamed), time.monotonic(), None
+    kept = start
+    same = {layer: tuple(range(len(heads))) for layer, heads in PAIRS.items()}
+
+    def keep(batch: int) -> None:
+        found = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
+        partial = file.with_suffix(".partial")
+        torch.save({**found, "seen": seen, "step": step, "epoch": epoch, "batch": batch}, partial)
+        partial.replace(file)
+
+    while seen < wanted:
+        for i, batch in enumerate(corpus.batches(seed=epoch)):
+            if i < skip:
+                continue
+            ids = torch.from_numpy(batch).long()
+            with torch.no_grad():
+                target = rows(teacher, names[ids], PAIRS)
+            loss = divergence(target, rows(model, ids, same))
+            for group in optimiser.param_groups:
+                group["lr"] = rate(step, seen / wanted)
+            optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimiser.step()
+            seen, step = seen + ids.numel(), step + 1
+            mean = loss.item() if mean is None else 0.98 * mean + 0.02 * loss.item()
+            if step % 100 == 0:
+                took = time.monotonic() - start
+                print(f"step {step}  seen {seen / 1e6:.2f}M  loss {mean:.4f}  {took:.0f} s", flush=True)
+            over = time.monotonic() - start > 60 * minutes
+            if over or seen >= wanted or time.monotonic() - kept > 120:
+                keep(i + 1)
+                kept = time.monotonic()
+            if over or seen >= wanted:
+                return seen >= wanted
+        epoch, skip = epoch + 1, 0
+    return True
