@@ -1,0 +1,196 @@
+"""`attnviz lines`: lines of weight between a text and itself, or a text shaded by what one token attends to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from attnviz.cli.analyses import TOP, asked_format, write_rows
+from attnviz.cli.expand import Line, command
+from attnviz.cli.options import Input, Json, Output, Saved, Selection, Source, Talk, usage
+from attnviz.cli.steps import Sheet
+
+if TYPE_CHECKING:
+    from attnviz.attention import Attention
+    from attnviz.views.figure import Figure
+
+FORMATS = ("png", "svg", "pdf", "json", "csv")
+CELLS = 100  # tokens that stand one below the other; a longer text is pooled
+MOST = 500_000_000  # weights that are held at once, two gigabytes of them
+
+
+@command
+def run(
+    *,
+    given: Input,
+    saved: Saved,
+    source: Source,
+    chosen: Selection,
+    shape: Annotated[
+        str,
+        typer.Option(
+            "--as",
+            metavar="SHAPE",
+            help="lines: the text twice with lines between. text: one running text shaded by what --query attends to.",
+            rich_help_panel="What to show",
+            show_default=True,
+        ),
+    ] = "lines",
+    overlay: Annotated[
+        bool,
+        typer.Option(
+            "--overlay", help="All heads of a layer in one panel, each in its colour.", rich_help_panel="What to show"
+        ),
+    ] = False,
+    by: Annotated[
+        str,
+        typer.Option(
+            "--by",
+            metavar="WHAT",
+            help="weight, or lift: the weight less the mean of its column over the other rows.",
+            rich_help_panel="What to show",
+            show_default=True,
+        ),
+    ] = "weight",
+    top: Annotated[int | None, TOP] = None,
+    sheet: Sheet,
+    output: Output,
+    listing: Json,
+    talk: Talk,
+    line: Line,
+) -> None:
+    """Draw a text twice with lines of weight between, or once, shaded by what one token attends to.
+
+    Queries stand at the left, keys at the right; weak lines are thin and faint, strong ones lie on top. Without -l and
+    -H it is the head with the highest lift, which standard error names; with one of them all that it leaves, a panel a
+    head. --query shows one token's lines alone. With -o a picture, else the terminal; --json, .json and .csv list the
+    lines, strongest first.
+
+    attnviz lines "The animal didn't cross the street because it was too tired" -m minilm
+    attnviz lines "The animal didn't cross the street because it was too tired" -m minilm -l 3 --overlay -o heads.png
+    attnviz lines "The animal didn't cross the street because it was too tired" -m minilm --as text --query it
+    attnviz lines "The cat sat on the mat" -l 1 -H 2 --query cat -o cat.pdf
+    """
+    from attnviz.cli import work
+    from attnviz.errors import one_of
+
+    for name, value, allowed in (("--as", shape, ("lines", "text")), ("--by", by, ("weight", "lift"))):
+        if value not in allowed:
+            usage(one_of(name, value, allowed))
+    if overlay and shape == "text":
+        usage("--overlay is for lines, not for a text")
+    format = asked_format(output, listing, FORMATS)
+    single = shape == "text"
+    if single:
+        _check_size(given, saved, source, chosen, talk)
+    found = work.attention(given, saved, source, chosen, talk, layers="all", cells=None if single else CELLS)
+    found, row, _ = work.narrowed(found, chosen)
+    found, row = _one_head(found, row, chosen, overlay, single, talk)
+    if listing.json or format in ("json", "csv"):
+        rows = _rows(found, row, by)[:top]
+        if listing.json:
+            work.print_json(rows)
+        else:
+            write_rows(output, format, rows, "lines")
+        return
+    made = work.made(line, found) if format else {}
+    figure = _figure(found, row, shape, overlay, by, sheet, made)
+    if format:
+        from attnviz.render.image import to_bytes
+
+        drawn = to_bytes(figure, format)
+        work.write(output, format, lambda file: file.write(drawn), "lines")
+    else:
+        from attnviz.render.terminal_lines import print_lines
+
+        print_lines(figure)
+
+
+def _check_size(given: Input, saved: Saved, source: Source, chosen: Selection, talk: Talk) -> None:
+    """A text's tokens are shaded one by one: too many weights are refused before they are made."""
+    from attnviz.cli import work
+    from attnviz.errors import InputError
+    from attnviz.pick import resolve_indices
+
+    if saved.saved is not None or (given.given() == ["TEXT"] and len(given.text or "") < 2000):
+        return
+    model, ready = work.prepared(given, source, chosen.stream, talk)
+    n_layers, n_heads = model.size(ready.stream, ready.image)
+    layers = resolve_indices("layer", chosen.layer or "all", range(n_layers))
+    heads = resolve_indices("head", chosen.head, range(n_heads))
+    if len(layers) * len(heads) * len(ready.queries) * len(ready.keys) > MOST:
+        raise InputError(
+            f"{len(layers)} x {len(heads)} heads of {len(ready.keys)} tokens are too much to hold",
+            "choose a head: -l LAYER -H HEAD",
+        )
+
+
+def _one_head(
+    found: Attention, row: int | None, chosen: Selection, overlay: bool, text: bool, talk: Talk
+) -> tuple[Attention, int | None]:
+    """The head with the highest lift where none was asked for, and for a text its query; both are said."""
+    n_layers, n_heads = found.weights.shape[:2]
+    free = chosen.layer is None and chosen.head == "all" and n_layers * n_heads > 1
+    if not free and not (text and row is None):
+        return found, row
+    from attnviz.analysis.lift import strongest
+
+    best = strongest(found, query=row)
+    pair = f"{found.query_tokens[best.query]} -> {found.key_tokens[best.key]}"
+    if free:
+        layers = best.layer if len(found.layers) == n_layers else None
+        heads = best.head if len(found.heads) == n_heads and not overlay else None
+        found = found.select(layers=layers, heads=heads)
+        named = [f"layer {best.layer}"] * (layers is not None) + [f"head {best.head}"] * (heads is not None)
+        talk.note(f"{', '.join(named)}: the highest lift, {best.lift:.2f} ({pair}); -l and -H choose others")
+    if text and row is None:
+        talk.note(f"query {best.query}, {found.query_tokens[best.query]}: --query chooses another")
+        row = best.query
+    return found, row
+
+
+def _figure(
+    found: Attention, row: int | None, shape: str, overlay: bool, by: str, sheet: Sheet, made: dict[str, str]
+) -> Figure:
+    how: dict[str, Any] = {
+        "by": by,
+        "width": sheet.width,
+        "dpi": sheet.dpi,
+        "font": sheet.font,
+        "title": sheet.title,
+        "svg_text": sheet.svg_text,
+        "meta": made,
+    }
+    if shape == "text":
+        from attnviz.views.lines_text import text
+
+        assert row is not None
+        return text(found, row, **how)
+    from attnviz.views.lines import lines
+
+    return lines(found, query=row, overlay=overlay, **how)
+
+
+def _rows(found: Attention, row: int | None, by: str) -> list[dict[str, Any]]:
+    """Every line that may be drawn, strongest first."""
+    from attnviz.analysis.lift import lifts
+
+    lifted, weights = lifts(found), found.weights
+    n_layers, n_heads = weights.shape[:2]
+    listed = []
+    for i in range(n_layers):
+        for j in range(n_heads):
+            layer = found.layers[i] if len(found.layers) == n_layers else None
+            head = found.heads[j] if len(found.heads) == n_heads else None
+            for q in range(weights.shape[2]) if row is None else (row,):
+                for k in weights[i, j, q].nonzero()[0].tolist():
+                    ends = {
+                        "query_index": q,
+                        "query": found.query_tokens[q],
+                        "key_index": k,
+                        "key": found.key_tokens[k],
+                    }
+                    numbers = {"weight": float(weights[i, j, q, k]), "lift": float(lifted[i, j, q, k])}
+                    listed.append({"layer": layer, "head": head, **ends, **numbers})
+    return sorted(listed, key=lambda one: -one[by])
