@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from attnviz.model import Model, Progress
 
 MOST = 1 << 22  # weights of all heads together up to which every row is kept: 144 heads of 170 tokens
-FEWEST = 8  # rows of a long text
+FEWEST = 16  # rows of a long text
 
 
-def room(n_layers: int, n_heads: int, n_key: int) -> int:
-    """How many rows of every head together hold about `MOST` weights."""
-    return max(MOST // max(n_layers * n_heads * n_key, 1), FEWEST)
+def room(n_layers: int, n_heads: int, n_key: int, times: int = 1) -> int:
+    """How many rows of every head together hold about `MOST` weights, or so many times as many.
+
+    times: more than 1 where heads are not held against each other, which takes time by the square of their number.
+    """
+    return max(times * MOST // max(n_layers * n_heads * n_key, 1), FEWEST)
 
 
 def attend_rows(

@@ -95,12 +95,12 @@ def test_other_families(run, name):
 
 
 def test_a_long_text_is_looked_through_by_some_queries(run, monkeypatch):
-    monkeypatch.setattr("attnviz.sampled.MOST", 10 * 4 * 60)
+    monkeypatch.setattr("attnviz.sampled.MOST", 20 * 4 * 60)
     text = " ".join(f"w{i}" for i in range(60))
     _, err = listed(run, text)
-    assert "the highest lift in layer 1, of 10 queries (weight" in err
+    assert "the highest lift in layer 1, of 20 queries (weight" in err
     _, err = listed(run, text, "--pair-of", "w34:w7")
-    assert "of 11 queries" in err
+    assert "of 21 queries" in err
 
 
 def test_plain_columns(run):

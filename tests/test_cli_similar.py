@@ -147,7 +147,8 @@ def test_some_rows_are_those_of_the_whole_map(causal):
 def test_room_for_rows():
     assert room(6, 12, 15) > 15
     assert room(12, 12, 512) == (1 << 22) // (144 * 512)
-    assert room(30, 9, 8192) == 8
+    assert room(30, 9, 8192) == 16
+    assert room(12, 12, 512, times=8) == 8 * (1 << 22) // (144 * 512)
 
 
 def test_a_long_text_is_compared_by_some_rows(run, monkeypatch):

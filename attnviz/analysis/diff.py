@@ -125,7 +125,7 @@ def diff(first: Attention, second: Attention) -> Difference:
         before=before,
         after=after,
         hidden=_hidden(first, second, rows, columns),
-        distance=jensen_shannon(before, after),
+        distance=_distances(before, after),
         gone=tuple(first.query_tokens[i] for i, j in queries if j == NONE),
         come=tuple(second.query_tokens[j] for i, j in queries if i == NONE),
     )
@@ -141,6 +141,12 @@ def _on(values: NDArray[Any], rows: tuple[Place, ...], columns: tuple[Place, ...
     keys = np.array([place[side] for place in columns])
     found = values[..., [place[side] for place in rows], :][..., np.maximum(keys, 0)]
     return np.where(keys != NONE, found, 0).astype(values.dtype)
+
+
+def _distances(before: NDArray[np.float32], after: NDArray[np.float32]) -> NDArray[np.float64]:
+    """[layer, head], one head after another: they are worked out in float64."""
+    pairs = zip(before.reshape(-1, *before.shape[2:]), after.reshape(-1, *after.shape[2:]), strict=True)
+    return np.array([jensen_shannon(*pair) for pair in pairs]).reshape(before.shape[:2])
 
 
 def _hidden(

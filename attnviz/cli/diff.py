@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from attnviz.model import Given, Model
 
 FORMATS = ("png", "svg", "pdf", "json", "csv")
+ROOM = 4  # times `sampled.MOST`: 67 MB on either side
 
 
 def _other(*names: str, metavar: str, help: str) -> Any:
@@ -178,7 +179,7 @@ def _both(
         talk.note(f"the models have {sizes}: the first {n_layers} layers and {n_heads} heads of both are compared")
     layers = resolve_indices("layer", heads.layer or "all", range(n_layers))
     at_heads = resolve_indices("head", heads.head, range(n_heads))
-    most = room(len(layers), len(at_heads), max(len(ready.keys), len(ready_b.keys)))
+    most = room(len(layers), len(at_heads), max(len(ready.keys), len(ready_b.keys)), ROOM)
     rows: tuple[Sequence[int], Sequence[int]] = range(len(ready.queries)), range(len(ready_b.queries))
     if max(map(len, rows)) > most:
         pairs = [pair for pair in align(ready.queries, ready_b.queries) if NONE not in pair]
@@ -199,7 +200,9 @@ def _two_layers(model: Model, ready: Given, layer_b: str, heads: Heads, talk: Ta
     layers, layers_b = _layers(heads, layer_b, range(ready.spec.n_layers))
     at_heads = resolve_indices("head", heads.head, range(ready.spec.n_heads))
     every = sorted({*layers, *layers_b})
-    rows = evenly(ready.queries, room(len(every), len(at_heads), len(ready.keys)), heads.words, not heads.no_special)
+    rows = evenly(
+        ready.queries, room(len(every), len(at_heads), len(ready.keys), ROOM), heads.words, not heads.no_special
+    )
     found = _attended(model, ready, rows, every, at_heads, talk)
     return found.select(layers), found.select(layers_b)
 

@@ -123,8 +123,8 @@ def _notes(found: Difference) -> list[str]:
         gone = [f"−{text}" for text in found.gone] + [f"+{text}" for text in found.come]
         shown = ", ".join(gone[:8]) + (" and others" if len(gone) > 8 else "")
         said.append(f"queries of one text only have no row: {shown}")
-    for one in dict.fromkeys((found.first.reduced, found.second.reduced)):
-        said += [one] if one else []
+    both = (found.first,) if "sampled" in found.first.meta else (found.first, found.second)
+    said += [reduced for reduced in dict.fromkeys(one.reduced for one in both) if reduced]
     for one in dict.fromkeys((*from_model(found.first), *from_model(found.second))):
         said.append(one)
     return [one_line(text) for text in said]

@@ -41,13 +41,15 @@ def scatter(
     size: float = 6.2,
     first: Sequence[int] = (),
     bold: frozenset[int] = frozenset(),
+    forced: frozenset[int] = frozenset(),
     frame: bool = True,
 ) -> tuple[NDArray[np.float64], int]:
     """Dots in a box, both axes on one scale, the second upwards.
 
     Args:
         points: [n, 2]. names: beside the dots where they cover nothing. colours: of the dots.
-        first: whose names are placed before all others, then the rest in order. bold: names to stress.
+        first: whose names are placed before all others, then the rest in order. bold: names to stress. forced: names
+            that stand at the right of their dots even where they cover others.
 
     Returns:
         Where the dots are on the page, [n, 2], and how many names found no room.
@@ -60,9 +62,13 @@ def scatter(
     taken = np.array([[x - radius, y - radius, x + radius, y + radius] for x, y in places]).reshape(-1, 4)
     left_out = 0
     for i in dict.fromkeys([*first, *range(len(names))]):
+        if not names[i]:
+            continue
         weight = "bold" if i in bold else "normal"
         wide = sheet.face.width(names[i], size, weight)
         found = _room(places[i], wide, size, radius, taken, box)
+        if found is None and i in forced:
+            found = (float(places[i, 0]) + radius + 1.2, float(places[i, 1]) + (ASCENT + DESCENT) * size / 2)
         if found is None:
             left_out += 1
             continue

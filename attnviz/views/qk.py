@@ -81,7 +81,7 @@ def figure(
     end = _pair(sheet, pair, x, start, sheet.wide - MARGIN - x)
     sheet.y = max(top + side + 26.0, end) + 6.0
     if left_out:
-        below.append(f"{left_out} points have no room for their names")
+        below.append(f"no room for the names of {left_out} points")
     sheet.text(" · ".join(below), tone="soft")
     spoken = f"{token(pair, 'query')} → {token(pair, 'key')}: q · k {pair.total:.3g}, weight {pair.weight:.2f}"
     return sheet.figure(title=said, subtitle=under, notes=below, dpi=dpi, svg_text=svg_text, meta=meta, said=spoken)
@@ -178,11 +178,11 @@ def _plane(sheet: Sheet, flat: Plane, pair: Neurons, box: Box) -> int:
     names = texts if len(texts) <= MOST else ["" for _ in texts]
     for i in first:
         names[i] = texts[i]
-    shown = [i for i, name in enumerate(names) if name]
+    two = frozenset([steps.query, n + pair.key])
+    radius = 2.6 if len(texts) <= 200 else 1.6
     places, left_out = scatter(
-        sheet, box, points, names, colours, size=size, first=[i for i in first if i in shown],
-        bold=frozenset([steps.query, n + pair.key]), radius=2.6 if len(texts) <= 200 else 1.6,
-    )  # fmt: skip
+        sheet, box, points, names, colours, radius=radius, size=size, first=first, bold=two, forced=two
+    )
     for key, weight in enumerate(steps.weights.tolist()):
         if weight >= LEAST:
             (x0, y0), (x1, y1) = places[steps.query], places[n + key]
@@ -193,7 +193,7 @@ def _plane(sheet: Sheet, flat: Plane, pair: Neurons, box: Box) -> int:
         sheet.word(f"first component, {flat.shares[0]:.0%}", right, bottom + 9.0, align="right", **how)
         sheet.word(f"second component, {flat.shares[1]:.0%}", box.x, box.y - 4.0, **how)
     _legend(sheet, pair, box)
-    return left_out if len(texts) <= MOST else len(texts) - len(shown) + left_out
+    return left_out + names.count("")
 
 
 def _legend(sheet: Sheet, pair: Neurons, box: Box) -> None:

@@ -68,7 +68,7 @@ def figure(
     left_out = _plane(sheet, found, names, plane)
     sheet.y = plane.y + plane.height + 26.0
     if left_out:
-        below.append(f"{left_out} of {len(names)} points have no room for their names")
+        below.append(f"no room for the names of {left_out} points")
     sheet.text(" · ".join(below), tone="soft")
     return sheet.figure(title=said, subtitle=under, notes=below, dpi=dpi, svg_text=svg_text, meta=meta)
 
