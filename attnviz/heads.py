@@ -17,14 +17,15 @@ import numpy as np
 from attnviz import passage
 from attnviz.analysis.lift import Pair
 from attnviz.analysis.links import Columns, Strongest
+from attnviz.analysis.roles import Roles, Scores
 from attnviz.engine.collect import Statistics
-from attnviz.errors import SelectionError, one_of
+from attnviz.errors import InputError, SelectionError, one_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attnviz.attention import Attention
-    from attnviz.model import Progress
+    from attnviz.model import Model, Progress
     from attnviz.passage import Passage
 
 STATISTICS = ("entropy", "span", "distance", "confidence", "previous", "next", "self", "first", "special")
@@ -172,3 +173,78 @@ def focus(source: Attention | Passage, query: int, progress: Progress | None = N
     columns = Columns(*source.size, len(source.keys), query)
     source.observe([columns], progress)
     return View(query, *(source.pick(values) for values in (columns.row, columns.lifts(), columns.row_seen)))
+
+
+def roles(source: Attention | Passage | Sequence[Passage], progress: Progress | None = None) -> dict[str, Scores]:
+    """For each role of `attnviz.analysis.roles.ROLES` score, threshold and number of queries, each [layer, head].
+
+    A head has the role where the score reaches the threshold; the score is NaN where no query could do it. Of several
+    passages of one model, as `repeated_tokens` makes them, the scores are means over all queries.
+    """
+    found: Roles | None = None
+    passages = [passage.of(one) for one in (source if isinstance(source, Sequence) else [source])]
+    for one in passages:
+        collected = Roles(*one.size, one.queries, one.keys, one.ordered)
+        one.observe([collected], progress)
+        collected.finish()
+        if found is None:
+            found = collected
+        else:
+            found.merge(collected)
+    if found is None:
+        raise InputError("there is nothing to look at")
+    at = passages[0]
+    return {name: Scores(*map(at.pick, values)) for name, values in found.result().items()}
+
+
+def repeated_tokens(
+    model: Model,
+    *,
+    length: int = 50,
+    draws: int = 1,
+    seed: int = 0,
+    stream: str | None = None,
+    layers: Sequence[int] | None = None,
+    heads: Sequence[int] | None = None,
+) -> list[Passage]:
+    """Random tokens, drawn evenly from the vocabulary, that come twice in the same order (Olsson et al. 2022).
+
+    Nothing is to be known of them but that they repeat, so that what a head gives to copies and to what came after
+    them is its own doing. The special tokens of a text stand around them.
+
+    Args:
+        length: how many are drawn, fewer where a model has no places for twice as many. draws: how many such texts.
+        seed: of the draws.
+        stream, layers, heads: as for `Passage`.
+
+    Raises:
+        InputError: the model has no tokenizer, or the stream is not one of a single text.
+    """
+    if model.tokenizer is None:
+        raise InputError(f"{model.name} has no tokenizer: its vocabulary is not known")
+    if stream not in (None, "self", "encoder"):
+        raise InputError(f"repeated random tokens are for self-attention of one text, not for {stream} attention")
+    around, spec = model.tokens("a"), model.stack(stream)
+    first = next((i for i, special in enumerate(around.special) if not special), 0)
+    last = next((i for i, special in enumerate(reversed(around.special)) if not special), 0)
+    places = spec.max_positions or 2 * length + len(around)
+    length = max(min(length, (places - first - last) // 2), 1)
+    random, found = np.random.default_rng(seed), []
+    for _ in range(draws):
+        if min(around.ids) < 0 or spec.by_word:  # words instead of ids
+            drawn = [f"w{i}" for i in random.integers(0, 10**6, length)]
+            given = model.prepare(" ".join([*drawn, *drawn]), stream=stream)
+        else:
+            picked = _plain_ids(model, random, spec.vocab, length)
+            whole = [*around.ids[:first], *picked, *picked, *around.ids[len(around) - last :]]
+            given = model.prepare(ids=whole, stream=stream)
+        found.append(passage.of_model(model, given, layers, heads))
+    return found
+
+
+def _plain_ids(model: Model, random: np.random.Generator, vocab: int, count: int) -> list[int]:
+    """Ids of tokens that are not special."""
+    drawn = random.integers(0, vocab, 2 * count + 8).tolist()
+    special = model.tokens(ids=drawn).special
+    plain = [one for one, named in zip(drawn, special, strict=True) if not named]
+    return plain[:count] if len(plain) >= count else drawn[:count]

@@ -51,7 +51,10 @@ def test_boards_of_one_scale_share_its_bar_and_others_have_their_own():
 
 def test_nothing_stands_outside_the_page_or_on_another_board():
     values = np.random.default_rng(0).random((12, 16)) * 300
-    all = [Board(values, f"number {i}", f"board {i}", high=300.0 + i) for i in range(5)]
+    all = [
+        Board(values, f"number {i}", f"board {i} with a heading that is too long for its place", high=300.0 + i)
+        for i in range(5)
+    ]
     for width in (None, 5.5):
         found = boards(all, layers=range(12), heads=range(16), title="A title", notes=["a note"], width=width)
         boxes = [panel.box for panel in found.panels]
@@ -62,6 +65,8 @@ def test_nothing_stands_outside_the_page_or_on_another_board():
             for b in boxes[:i]:
                 apart = a.x >= b.x + b.width or b.x >= a.x + a.width or a.y >= b.y + b.height or b.y >= a.y + a.height
                 assert apart
+        ends = [(s.x, s.x + found.face.width(s.text, s.size, "bold"), s.y) for s in found.labels if s.role == "heading"]
+        assert all(b[2] != a[2] or b[0] >= a[1] or b[1] <= a[0] for a in ends for b in ends if a != b)
         for label in found.labels:
             assert 0 <= label.x <= found.width and 0 <= label.y <= found.height
     assert found.width == pytest.approx(5.5 * 72)

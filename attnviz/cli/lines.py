@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from attnviz.cli.analyses import TOP, asked_format, write_rows
+from attnviz.cli.analyses import BY, TOP, asked_format, write_rows
 from attnviz.cli.expand import Line, command
 from attnviz.cli.options import Input, Json, Output, Saved, Selection, Source, Talk, usage
 from attnviz.cli.steps import Sheet
@@ -43,16 +43,7 @@ def run(
             "--overlay", help="All heads of a layer in one panel, each in its colour.", rich_help_panel="What to show"
         ),
     ] = False,
-    by: Annotated[
-        str,
-        typer.Option(
-            "--by",
-            metavar="WHAT",
-            help="weight, or lift: the weight less the mean of its column over the other rows.",
-            rich_help_panel="What to show",
-            show_default=True,
-        ),
-    ] = "weight",
+    by: Annotated[str | None, BY] = None,
     top: Annotated[int | None, TOP] = None,
     sheet: Sheet,
     output: Output,
@@ -75,6 +66,7 @@ def run(
     from attnviz.cli import work
     from attnviz.errors import one_of
 
+    by = by or "weight"
     for name, value, allowed in (("--as", shape, ("lines", "text")), ("--by", by, ("weight", "lift"))):
         if value not in allowed:
             usage(one_of(name, value, allowed))

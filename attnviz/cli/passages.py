@@ -42,6 +42,22 @@ def passage(given: Input, saved: Saved, source: Source, heads: Heads, talk: Talk
         return passage.of_attention(work.joined(passage.held(model, ready, layers, chosen, advance), heads))
 
 
+def repeated(source: Source, heads: Heads, talk: Talk) -> Passage:
+    """Random tokens that come twice, for the model that the options name."""
+    from attnviz.cli import work
+    from attnviz.heads import repeated_tokens
+    from attnviz.pick import resolve_indices
+
+    model = work.load(source, talk)
+    if heads.stream not in (None, *model.streams):
+        raise InputError(f"{model.name} has no {heads.stream} attention; it has {', '.join(model.streams)}")
+    stream = heads.stream or model.streams[0]
+    n_layers, n_heads = model.size(stream)
+    layers = resolve_indices("layer", heads.layer or "all", range(n_layers))
+    chosen = resolve_indices("head", heads.head, range(n_heads))
+    return repeated_tokens(model, stream=stream, layers=layers, heads=chosen)[0]
+
+
 def observed(passage: Passage, talk: Talk, look: Callable[..., T], passes: int = 1) -> T:
     """What `look(passage, progress)` finds, with a bar where that takes long. passes: how often it observes."""
     from attnviz.render.progress import progress

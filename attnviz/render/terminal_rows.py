@@ -115,3 +115,11 @@ def print_board(
     if notes:
         screen.print("")
         screen.print_notes(notes)
+
+
+def print_heading(title: str, subtitle: str, out: Console | IO[str] | None = None, *, width: int | None = None) -> None:
+    """Print a title and what stands under it; nothing in a pipe."""
+    screen = Screen.of(out, width)
+    if not screen.plain:
+        screen.print_wrapped(clean(title), "bold")
+        screen.print_wrapped(clean(subtitle), "dim")

@@ -286,7 +286,8 @@ class _Page:
         hidden = ~np.isfinite(values)
         printed, size = self._numbers(one)
         if one.heading:
-            heading = self.face.cut(one.heading, BASE, box.width + GAP + self.beside, "bold")
+            room = box.width + GAP + self.left - BASE + (0.0 if self.shared else self.beside)
+            heading = self.face.cut(one.heading, BASE, room, "bold")
             at = (box.x, box.y - 0.55 * BASE, BASE)
             self.labels.append(Label(heading, *at, weight="bold", tone="soft", role="heading"))
         return MapPanel(

@@ -1,0 +1,205 @@
+"""`attnviz roles`: what heads are called in the literature, and the score behind each word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from attnviz.cli.analyses import TOP, Heads, asked_format, write_rows
+from attnviz.cli.expand import Line, command
+from attnviz.cli.options import Input, Json, Output, Saved, Source, Talk, usage
+from attnviz.cli.steps import Sheet
+from attnviz.errors import InputError
+
+if TYPE_CHECKING:
+    from attnviz.analysis.roles import Role, Scores
+    from attnviz.passage import Passage
+
+FORMATS = ("png", "svg", "pdf", "json", "csv")
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Roles on one kind of text. on: text | random. scores: of each role."""
+
+    on: str
+    passage: Passage
+    roles: tuple[Role, ...]
+    scores: dict[str, Scores]
+
+
+@command
+def run(
+    *,
+    given: Input,
+    saved: Saved,
+    source: Source,
+    heads: Heads,
+    random: Annotated[
+        bool,
+        typer.Option(
+            "--random",
+            help="On random tokens that come twice, as the literature has it; with TEXT, on both.",
+            rich_help_panel="What to show",
+        ),
+    ] = False,
+    top: Annotated[int | None, TOP] = None,
+    sheet: Sheet,
+    output: Output,
+    listing: Json,
+    talk: Talk,
+    line: Line,
+) -> None:
+    """Say which heads are previous-token, induction, sink, positional heads and the like, with scores.
+
+    previous-token, next-token, duplicate-token, induction, sink, delimiter, positional, broad: each has a score from 0
+    to 1, the mean of so many queries, and a threshold, which is higher where an even head would come near. Copies are
+    rare in a short text: --random takes 50 random tokens twice, where nothing but the repetition can be known. With -o
+    a picture: the scores of every head, those that have the role outlined.
+
+    attnviz roles "The animal didn't cross the street because it was too tired" -m minilm
+    attnviz roles --random -m path/to/model.gguf
+    attnviz roles --file chapter.txt --random -m minilm -o roles.pdf
+    attnviz roles "The cat sat on the mat" --json
+    """
+    from attnviz.cli import work
+
+    if random and saved.saved is not None:
+        usage("--random needs a model: what is in a file has been computed")
+    format = asked_format(output, listing, FORMATS)
+    blocks = list(_blocks(given, saved, source, heads, random, talk))
+    if listing.json:
+        work.print_json(row for block in blocks for row in _rows(block))
+    elif format in ("json", "csv"):
+        write_rows(output, format, [row for block in blocks for row in _rows(block)], "roles")
+    elif format:
+        drawn = _drawn(blocks, sheet, format, work.facts(line, blocks[0].passage.model, blocks[0].passage.meta))
+        work.write(output, format, lambda file: file.write(drawn), "roles")
+    else:
+        for place, block in enumerate(blocks):
+            if place:
+                print()
+            _print(block, top)
+
+
+def _blocks(given: Input, saved: Saved, source: Source, heads: Heads, random: bool, talk: Talk) -> Iterator[Block]:
+    from attnviz.analysis.roles import BY_RANDOM, ROLES
+    from attnviz.cli import passages
+    from attnviz.heads import roles
+
+    found: Any
+    if given.given() or saved.saved is not None or not random:
+        passage = passages.passage(given, saved, source, heads, talk)
+        found = passages.observed(passage, talk, roles)
+        yield Block("text", passage, ROLES, found)
+    if random:
+        passage = passages.repeated(source, heads, talk)
+        chosen = tuple(role for role in ROLES if role.name in BY_RANDOM)
+        found = passages.observed(passage, talk, roles)
+        yield Block("random", passage, chosen, found)
+
+
+def _rows(block: Block) -> Iterator[dict[str, Any]]:
+    for role in block.roles:
+        score, threshold, queries = block.scores[role.name]
+        for i, layer in enumerate(block.passage.layer_names):
+            for j, head in enumerate(block.passage.head_names):
+                yield {
+                    "on": block.on,
+                    "role": role.name,
+                    "layer": layer,
+                    "head": head,
+                    "score": float(score[i, j]),
+                    "threshold": float(threshold[i, j]),
+                    "queries": int(queries[i, j]),
+                    "holds": bool(score[i, j] >= threshold[i, j]),
+                }
+
+
+def _with_role(block: Block, role: Role) -> list[tuple[int, int]]:
+    """Heads that have it, by place, the one with the highest score first."""
+    score, threshold, _ = block.scores[role.name]
+    found = zip(*(score >= threshold).nonzero(), strict=True)
+    return sorted(((int(i), int(j)) for i, j in found), key=lambda at: -score[at])
+
+
+def _least(block: Block, role: Role) -> str:
+    """`0.40`, or the lowest of the thresholds of all heads."""
+    return f"{float(block.scores[role.name].threshold.min()):.2f}"
+
+
+def _print(block: Block, top: int | None) -> None:
+    import sys
+
+    from attnviz.cli import passages
+    from attnviz.render.terminal_listing import print_listing
+    from attnviz.render.terminal_rows import print_heading
+    from attnviz.views.stats import names
+
+    layers, heads = names(block.passage.layer_names), names(block.passage.head_names)
+    lines = []
+    named: set[tuple[int, int]] = set()
+    for role in block.roles:
+        found = _with_role(block, role)
+        named |= set(found)
+        score = block.scores[role.name].score
+        shown = [f"{layers[i]}.{heads[j]} {score[i, j]:.2f}" for i, j in found[:top]]
+        shown += [f"and {len(found) - len(shown)} more"] if len(shown) < len(found) else []
+        if not shown:
+            shown = [
+                role.without if (score != score).all() else f"none; the highest is {score[score == score].max():.2f}"
+            ]
+        queries = int(block.scores[role.name].queries.max())
+        lines.append(((role.name, _least(block, role), str(queries), str(len(found))), ", ".join(shown)))
+    n_layers, n_heads = block.passage.shape
+    total = n_layers * n_heads
+    lines.append((("none", "", "", str(total - len(named))), f"of {total} heads"))
+    on = "repeated random tokens" if block.on == "random" else ""
+    subtitle = " · ".join(part for part in (passages.subtitle(block.passage), on) if part)
+    print_heading(passages.title(block.passage), subtitle)
+    print_listing(lines, ("role", "from", "queries", "heads", "layer.head and score, the highest first"))
+    for note in passages.remarks(block.passage) if sys.stdout.isatty() else []:
+        print(note)
+
+
+def _drawn(blocks: Sequence[Block], sheet: Sheet, format: str, made: dict[str, str]) -> bytes:
+    from attnviz.cli import passages
+    from attnviz.render.image import to_bytes
+    from attnviz.views.board import Board, boards
+    from attnviz.views.stats import names
+
+    shown, left_out = [], []
+    for block in blocks:
+        for role in block.roles:
+            score = block.scores[role.name].score
+            if (score != score).all():
+                left_out.append(f"{role.name}: {role.without}")
+                continue
+            found = _with_role(block, role)
+            on = ", random" if block.on == "random" and len(blocks) > 1 else ""
+            heading = f"{role.name}{on} ≥ {_least(block, role)} · {len(found)}"
+            shown.append(Board(score, "score", heading, high=1.0, marks=tuple(found)))
+    if not shown:
+        raise InputError("no role can be told of so short a text", "give a longer one, or --random")
+    passage = blocks[0].passage
+    title = f"{passages.title(passage)} · roles"
+    on = "repeated random tokens" if blocks[0].on == "random" else ""
+    said = ["outlined: heads that have the role, and how many"]
+    said += ["random: on random tokens that come twice"] if len(blocks) > 1 else []
+    drawn = boards(
+        shown,
+        layers=names(passage.layer_names),
+        heads=names(passage.head_names),
+        title=sheet.title if sheet.title is not None else title,
+        subtitle=" · ".join(part for part in (passages.subtitle(passage), on) if part),
+        notes=[*said, *left_out, *passages.remarks(passage)],
+        width=sheet.width,
+        dpi=sheet.dpi,
+        font=sheet.font,
+        svg_text=sheet.svg_text,
+        meta=made,
+    )
+    return to_bytes(drawn, format)
