@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,20 @@ def test_an_adapter_on_the_same_model(run):
     without = attnviz.load(base).attend(ids=expected["input_ids"].tolist())
     assert found[0]["distance"] == pytest.approx(diff(without, with_it).distance.max())
     assert found[0]["distance"] > 0.3
+
+
+def test_an_adapter_that_changes_one_head(run):
+    """sample_inputs/sharper_head.py doubles the queries of 3.1: nothing before it changes, all after it a little."""
+    runpy.run_path(str(HERE.parent / "sample_inputs" / "sharper_head.py"))["write"](Path("sharper"))
+    found = listed(run, TIRED, "-m", "minilm", "--adapter-b", "sharper")
+    assert (found[0]["layer"], found[0]["head"]) == (3, 1)
+    assert found[0]["distance"] == pytest.approx(0.218, abs=1e-3)
+    apart = {(row["layer"], row["head"]): row["distance"] for row in found}
+    assert not any(distance for (layer, head), distance in apart.items() if layer < 3 or (layer, head) in OTHERS)
+    assert all(0 < distance < 0.02 for (layer, _), distance in apart.items() if layer > 3)
+
+
+OTHERS = {(3, head) for head in range(12)} - {(3, 1)}
 
 
 def test_layers_head_by_head(run):

@@ -156,7 +156,7 @@ def _board(sheet: Sheet, found: Difference, ranked: Sequence[Change]) -> None:
     high = min(cell, max(240.0 / n_layers, 4.0), 22.0)
     box = Box(left, sheet.y + 14.0, cell * n_heads, high * n_layers)
     scale = Scale("linear", 0.0, round_up(float(found.distance.max())), "viridis", "distance")
-    printed = [[short(value, 2) for value in row] for row in found.distance.tolist()]
+    printed = [[short(value, 2) if value else "0" for value in row] for row in found.distance.tolist()]
     marks = [(change.layer, change.head) for change in ranked]
     sheet.map(
         found.distance, box, scale, title=DISTANCE, heading=DISTANCE, rows=layers, cols=heads, printed=printed,
