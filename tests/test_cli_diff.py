@@ -233,3 +233,8 @@ def test_headings_of_models_and_layers():
     assert heading(diff(one.select(0), one.select(1))) == "Changes in attention · seeded · layer 0 → layer 1"
     other = attnviz.load("seeded", seed=1, name="other").attend("a b")
     assert heading(diff(one, other)) == "Changes in attention · seeded → other"
+
+
+def test_equal_texts_are_said_to_be_equal(run):
+    assert "nothing has changed" in changed("a b", "a b").notes
+    assert "nothing has changed" not in changed("a b", "a c").notes

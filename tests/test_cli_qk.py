@@ -99,7 +99,7 @@ def test_a_long_text_is_looked_through_by_some_queries(run, monkeypatch):
     text = " ".join(f"w{i}" for i in range(60))
     _, err = listed(run, text)
     assert "the highest lift in layer 1, of 20 queries (weight" in err
-    _, err = listed(run, text, "--pair-of", "w34:w7")
+    _, err = listed(run, text, "--pair-of", "w33:w7")
     assert "of 21 queries" in err
 
 

@@ -118,7 +118,7 @@ def notes(found: Difference) -> list[str]:
 
 
 def _notes(found: Difference) -> list[str]:
-    said = []
+    said = [] if found.distance.any() or found.change.any() else ["nothing has changed"]
     if found.gone or found.come:
         gone = [f"−{text}" for text in found.gone] + [f"+{text}" for text in found.come]
         shown = ", ".join(gone[:8]) + (" and others" if len(gone) > 8 else "")
@@ -152,7 +152,8 @@ def _board(sheet: Sheet, found: Difference, ranked: Sequence[Change]) -> None:
     layers = [names(found, i, 0)[0] for i in range(n_layers)]
     heads = [names(found, 0, j)[1] for j in range(n_heads)]
     left = MARGIN + 14.0 + beside(sheet.face, layers, 12.0)
-    cell = min(22.0, (0.52 * sheet.wide - left - BESIDE) / n_heads)
+    room = 0.52 * sheet.wide if sheet.wide >= 420.0 else sheet.wide - MARGIN  # beside the ranking, or alone
+    cell = min(22.0, (room - left - BESIDE) / n_heads)
     high = min(cell, max(240.0 / n_layers, 4.0), 22.0)
     box = Box(left, sheet.y + 14.0, cell * n_heads, high * n_layers)
     scale = Scale("linear", 0.0, round_up(float(found.distance.max())), "viridis", "distance")
@@ -202,7 +203,8 @@ def _maps(
     scale = Scale("linear", -high, high, SIGNED, "change of weight")
     left = MARGIN + beside(sheet.face, rows, 9.0)
     room = sheet.wide - left - MARGIN - BESIDE
-    abreast = min(len(ranked), max(1, int((room + GAP) / (130.0 + GAP))))
+    least = 130.0 if sheet.wide >= 420.0 else 70.0
+    abreast = min(len(ranked), max(1, int((room + GAP) / (least + GAP))))
     side = min((room + GAP) / abreast - GAP, 300.0)
     tall = side * min(max(len(rows) / len(cols), 0.3), 1.6)
     under = below(sheet.face, cols, side / len(cols), upright=True)
@@ -213,8 +215,8 @@ def _maps(
         box = Box(left + col * (side + GAP), top + row * (tall + 24.0), side, tall)
         layer, head = names(found, one.layer, one.head)
         values = changes[place]
-        least = max(0.01, round_up(0.045 * high))
-        printed = [[short(value, 2) if abs(value) >= least else "" for value in line] for line in values.tolist()]
+        smallest = max(0.01, round_up(0.045 * high))
+        printed = [[short(value, 2) if abs(value) >= smallest else "" for value in line] for line in values.tolist()]
         sheet.map(
             values,
             box,

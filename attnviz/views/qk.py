@@ -252,7 +252,8 @@ def _bars(sheet: Sheet, pair: Neurons, box: Box) -> None:
 
 def _numbers(sheet: Sheet, pair: Neurons, x: float, y: float, room: float) -> float:
     """The dimensions with the largest products, the rest of them, and the way to the weight."""
-    at = [x + share * room for share in (0.19, 0.36, 0.53, 0.74)]
+    shares = (0.19, 0.36, 0.53, 0.74) if room >= 230.0 else (0.24, 0.46, 0.68, 1.0)
+    at = [x + share * room for share in shares]
     how: dict[str, Any] = {"tone": "soft", "role": "note"}
     for name, right in zip(("dimension", "q", "k", "q × k"), at, strict=True):
         sheet.word(name, right, y, align="right", **how)
@@ -272,5 +273,5 @@ def _numbers(sheet: Sheet, pair: Neurons, x: float, y: float, room: float) -> fl
     for text, number in stages(pair):
         y += LINE * SMALL
         sheet.word(number, at[3], y, align="right", weight="bold")
-        sheet.word(sheet.face.cut(text, SMALL, 0.74 * room - sheet.face.width(number, SMALL, "bold") - 8.0), x, y)
+        sheet.word(sheet.face.cut(text, SMALL, shares[3] * room - sheet.face.width(number, SMALL, "bold") - 8.0), x, y)
     return y

@@ -89,7 +89,8 @@ def subtitle(found: Similarity) -> str:
     """How many rows were compared, and whether weights are random."""
     one = found.attention
     said = [f"random weights, seed {one.meta.get('seed')}"] if one.meta.get("random") else []
-    said.append(f"{len(one.queries)} queries over {len(one.keys)} keys")
+    sizes = [(len(one.queries), "query", "queries"), (len(one.keys), "key", "keys")]
+    said.append(" over ".join(f"{n} {name if n == 1 else names}" for n, name, names in sizes))
     return one_line(" · ".join(said))
 
 
