@@ -51,12 +51,12 @@ def test_boards_of_one_scale_share_its_bar_and_others_have_their_own():
 
 def test_nothing_stands_outside_the_page_or_on_another_board():
     values = np.random.default_rng(0).random((12, 16)) * 300
-    all = [
+    many = [
         Board(values, f"number {i}", f"board {i} with a heading that is too long for its place", high=300.0 + i)
         for i in range(5)
     ]
     for width in (None, 5.5):
-        found = boards(all, layers=range(12), heads=range(16), title="A title", notes=["a note"], width=width)
+        found = boards(many, layers=range(12), heads=range(16), title="A title", notes=["a note"], width=width)
         boxes = [panel.box for panel in found.panels]
         for box in boxes:
             assert box.x >= 0 and box.y >= 0

@@ -122,7 +122,7 @@ def boards(
     said += [note for note in [font_note(face)] if note]
     page = _Page(face, rows, cols, axes, () if bare else scales, room)
     longest = max((face.width(text, SMALL) for one in all for row in one.cell_text or () for text in row), default=0.0)
-    headed = any(one.heading for one in all)
+    headed = max(face.width(one.heading, BASE, "bold") for one in all)
     page.settle(len(all), abreast, None if width is None else width * 72.0, headed, longest)
     placed = page.place(all, scales, one_line(title), one_line(subtitle), said)
     dots = dpi or 200.0
@@ -210,18 +210,27 @@ class _Page:
         self.beside = 0.0 if self.bare else 7.0 + BAR + 4.0 + longest + 1.4 * BASE  # a colour bar
         self.width = self.height = 0.0
         self.bounded: float | None = None
+        self.gap = GAP
 
-    def settle(self, count: int, abreast: int | None, width: float | None, headed: bool, longest: float) -> None:
-        """How large a cell is, and how many boards stand side by side. longest: of the words in the cells, points."""
+    def settle(self, count: int, abreast: int | None, width: float | None, headed: float, longest: float) -> None:
+        """How large a cell is, and how many boards stand side by side.
+
+        headed, longest: the width of the longest heading, and of the longest word in a cell, in points.
+        """
         n_rows, n_cols = len(self.rows), len(self.cols)
         self.above = (1.6 * BASE if headed else 0.0) + 2.0
         roomy = min(WIDEST, max(SIDE / max(n_rows, n_cols), FINEST))
         if count > 1:
             roomy = min(roomy, max(0.62 * SIDE / max(n_rows, n_cols), FINEST, 9.0 if n_cols <= 32 else 0.0))
 
+        beside = self.left - BASE + (0.0 if self.shared else self.beside)  # where a heading may run on
+        if width is None:
+            self.gap = min(max(GAP, headed - n_cols * roomy - beside), 3 * GAP)
+            self.beside = max(self.beside, min(headed - n_cols * roomy, 3 * GAP) if self.shared else 0.0)
+
         def across(boards: int, cell: float) -> float:
             bars = 1 if self.shared else boards
-            return 2 * MARGIN + boards * (self.left + n_cols * cell) + (boards - 1) * GAP + bars * self.beside
+            return 2 * MARGIN + boards * (self.left + n_cols * cell) + (boards - 1) * self.gap + bars * self.beside
 
         if abreast is None:
             room, least = (PAGE, roomy) if width is None else (width, min(roomy, SMALL))
@@ -253,7 +262,7 @@ class _Page:
             y = self._text(subtitle, text_x, y, BASE, room, tone="soft", role="subtitle") + 6.0
         panels: list[MapPanel] = []
         wide, tall = len(self.cols) * self.cell, len(self.rows) * self.high
-        pitch = self.left + wide + GAP + (0.0 if self.shared else self.beside)
+        pitch = self.left + wide + self.gap + (0.0 if self.shared else self.beside)
         for place, (one, scale) in enumerate(zip(all, scales, strict=True)):
             row, col = divmod(place, self.abreast)
             box = Box(
@@ -286,7 +295,8 @@ class _Page:
         hidden = ~np.isfinite(values)
         printed, size = self._numbers(one)
         if one.heading:
-            room = box.width + GAP + self.left - BASE + (0.0 if self.shared else self.beside)
+            room = box.width + self.gap + self.left - BASE + (0.0 if self.shared else self.beside)
+            room = min(room, self.width - MARGIN - box.x)
             heading = self.face.cut(one.heading, BASE, room, "bold")
             at = (box.x, box.y - 0.55 * BASE, BASE)
             self.labels.append(Label(heading, *at, weight="bold", tone="soft", role="heading"))
