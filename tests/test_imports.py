@@ -36,14 +36,16 @@ MAY_IMPORT = {
     "sources": {"errors", "hub", "engine", "families", "checkpoints", "tokens", "model"},
     "corpus": DRAWING | {"model", "render", "saved", "texts", "engine"},
     "steps": VALUES | {"analysis", "engine", "model"},
+    "mixing": VALUES | {"analysis", "model"},
     "relatives": VALUES | {"analysis", "mechanisms", "model"},
     "sampled": {"attention", "analysis", "model"},
     "passage": VALUES | {"analysis", "engine", "given", "model"},
     "heads": VALUES | {"analysis", "engine", "passage", "model"},
     "generation": VALUES | {"analysis", "engine", "model", "tensors", "checkpoints", "families"},
+    "circuits": VALUES | {"analysis", "engine", "generation", "model", "tensors"},
     "cli": DRAWING
     | {"corpus", "render", "model", "tensors", "steps", "relatives", "sampled", "sources", "saved", "texts", "inputs"}
-    | {"mechanisms", "families", "passage", "heads", "generation"},
+    | {"mechanisms", "families", "passage", "heads", "generation", "mixing"},
 }
 # Attention's methods that draw or save do so through these, imported inside the method.
 INSIDE_METHODS = {("attention", "render"), ("attention", "views"), ("attention", "analysis")}

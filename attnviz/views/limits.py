@@ -58,7 +58,8 @@ def limits(
             high, chosen = (found, True) if 0 < found < high else (high, False)
     else:
         raise SelectionError(f"vmax must be a number above 0, or auto; got {vmax!r}")
-    return Scale(kind, high / LOG_SPAN if kind == "log" else 0.0, high, cmap), chosen
+    label = str(attention.meta.get("measure", "attention weight"))  # of other numbers than weights
+    return Scale(kind, high / LOG_SPAN if kind == "log" else 0.0, high, cmap, label), chosen
 
 
 def _signed(attention: Attention, kind: str, vmax: float | str | None) -> Scale:

@@ -46,7 +46,7 @@ def listed(what: str, indices: Sequence[int]) -> str:
 def title(attention: Attention, name: str, query: str) -> str:
     """`all-MiniLM-L6-v2 · layer 3 · 12 heads`: model, stream, layers, heads, the one query if there is one."""
     n_layers, n_heads = attention.weights.shape[:2]
-    parts = [name or attention.model]
+    parts = [name or attention.model, str(attention.meta.get("measure", ""))]
     if attention.stream != "self":
         parts.append({"cross": "cross-attention"}.get(attention.stream, f"{attention.stream} self-attention"))
     for what, shown, indices in (("layer", n_layers, attention.layers), ("head", n_heads, attention.heads)):
@@ -81,7 +81,8 @@ def subtitles(
     if panels == 1 and len(marks) <= 4:
         queries, keys = attention.query_tokens, attention.key_tokens
         said += [f"{queries[i]} → {keys[j]} {float(attention.weights[0, 0, i, j]):.2f}" for i, j in marks]
-    row = f"each row: {one_row} weights over the keys"
+    what = str(attention.meta.get("measure", "weights")).partition(",")[0]
+    row = f"each row: {one_row} {what} over the keys"
     ways: list[list[str]]
     if attention.cell > 1:
         ways = [[f"each cell: {_cell(attention)}"], [_cell(attention)]]

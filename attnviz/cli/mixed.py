@@ -1,0 +1,131 @@
+"""What rollout and flow have in common: which layers, heads and tokens, and where a result goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from attnviz.cli.analyses import Heads
+from attnviz.cli.expand import Line
+from attnviz.cli.options import Json, Output, Page, Selection, Shade, Talk
+from attnviz.cli.steps import same
+
+if TYPE_CHECKING:
+    from attnviz.attention import Attention
+
+FORMATS = ("png", "svg", "pdf", "npz", "json", "csv")
+residual_option = typer.Option(
+    "--residual",
+    metavar="SHARE",
+    help="Share of the residual stream in each layer, 0 to 1.",
+    rich_help_panel="What to show",
+    show_default=True,
+)
+
+
+@dataclass(frozen=True)
+class Places(Heads):
+    """Which layers, heads (those that are averaged) and tokens."""
+
+    query: Annotated[str | None, same(Selection, "query")] = None
+    tokens: Annotated[str | None, same(Selection, "tokens")] = None
+
+    def selection(self) -> Selection:
+        """The same, as the commands of maps have it."""
+        return Selection(
+            words=self.words,
+            no_special=self.no_special,
+            layer=self.layer,
+            head=self.head,
+            stream=self.stream,
+            query=self.query,
+            tokens=self.tokens,
+        )
+
+
+def give(
+    found: Attention,
+    name: str,
+    places: Places,
+    shade: Shade,
+    page: Page,
+    output: Output,
+    listing: Json,
+    format: str,
+    talk: Talk,
+    line: Line,
+) -> None:
+    """Print a result, or write it as a picture or as numbers; `name` is what its numbers are called."""
+    from attnviz.cli import work
+
+    found, row, marks = work.narrowed(found, places.selection(), page.mark)
+    if listing.json or format in ("json", "csv"):
+        from attnviz.render.data import rows
+
+        renamed = (_renamed(one, name) for one in rows(work.only(found, row)))
+        if listing.json:
+            work.print_json(renamed)
+        else:
+            from attnviz.cli.analyses import write_rows
+
+            write_rows(output, format, list(renamed), name)
+    elif format == "npz":
+        from attnviz.render.data import WRITERS
+
+        kept = work.only(found, row)
+        work.write(output, format, lambda file: WRITERS[format](kept, file, made=work.made(line, kept)), name)
+    elif format:
+        _draw(found, row, marks, name, shade, page, output, format, talk, line)
+    else:
+        from attnviz.render.terminal import print_attention
+
+        print_attention(
+            found, scale=shade.scale, vmax=shade.limit(), cmap=shade.cmap, decimals=shade.decimals, query=row
+        )
+
+
+def _renamed(row: dict[str, Any], name: str) -> dict[str, Any]:
+    """Without a head, which is a mean, and with the number under its own name."""
+    return {name if key == "weight" else key: value for key, value in row.items() if key != "head"}
+
+
+def _draw(
+    found: Attention,
+    row: int | None,
+    marks: list[tuple[int, int]],
+    name: str,
+    shade: Shade,
+    page: Page,
+    output: Output,
+    format: str,
+    talk: Talk,
+    line: Line,
+) -> None:
+    from attnviz.cli import work
+    from attnviz.render.image import to_bytes
+    from attnviz.views.heatmap import heatmap
+
+    figure = heatmap(
+        found,
+        scale=shade.scale,
+        vmax=shade.limit(),
+        cmap=shade.cmap,
+        width=page.width,
+        height=page.height,
+        font=page.font,
+        font_size=page.font_size,
+        title=page.title,
+        marks=marks,
+        bare=page.bare,
+        decimals=shade.decimals,
+        dpi=page.dpi,
+        svg_text=page.svg_text,
+        query=row,
+        meta=work.made(line, found),
+    )
+    drawn = to_bytes(figure, format)
+    work.write(output, format, lambda file: file.write(drawn), name)
+    if page.bare:
+        talk.note(figure.caption)
