@@ -45,7 +45,7 @@ MAY_IMPORT = {
     "circuits": VALUES | {"analysis", "engine", "generation", "model", "tensors"},
     "cli": DRAWING
     | {"corpus", "render", "model", "tensors", "steps", "relatives", "sampled", "sources", "saved", "texts", "inputs"}
-    | {"mechanisms", "families", "passage", "heads", "generation", "mixing"},
+    | {"mechanisms", "families", "passage", "heads", "generation", "mixing", "circuits"},
 }
 # Attention's methods that draw or save do so through these, imported inside the method.
 INSIDE_METHODS = {("attention", "render"), ("attention", "views"), ("attention", "analysis")}

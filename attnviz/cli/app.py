@@ -29,8 +29,9 @@ COMMANDS = {
     "flow": "Follow attention through the layers as water through pipes: the largest flow to each input token.",
     "similar": "Show which heads attend alike: their distances, in order and as a map.",
     "qk": "Show a head's queries and keys in one plane, and one pair of them number by number.",
-    "lines": "Draw a text twice with lines of weight between, or shaded by one token.",
-    "generate": "Go on with a text, token by token, and say what each head looked at.",
+    "circuits": "Say what heads can do, from weights alone: W_QK, W_OV and composition.",
+    "lines": "Draw a text twice with lines of weight between, or once, shaded by what one token attends to.",
+    "generate": "Go on with a text, token by token, and say what each head looked at meanwhile.",
     "check": "Say whether attention is sane: a model's on a text, or that in a file.",
     "models": "List the families that attnviz knows, with their streams and positions.",
 }

@@ -1,0 +1,228 @@
+"""Circuits of a model: W_QK and W_OV of every head, from its weights alone.
+
+found = attnviz.circuits.circuits(attnviz.load("minilm"))
+found.copying, found.composition["k"]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from threading import Event
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from attnviz.analysis.circuits import KINDS, Circuits, Heads, composed, eigen, ends, positive, singular
+from attnviz.engine.spec import EncoderDecoder, Norm, Spec, Towers
+from attnviz.engine.threads import one_matrix_thread, share
+from attnviz.errors import SelectionError, one_of
+from attnviz.model import Model, _chosen
+from attnviz.tensors import Scoped
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from attnviz.engine.run import Tensors
+    from attnviz.model import Progress
+
+    Floats = NDArray[np.float64]
+
+ROWS = 8192  # of a vocabulary that are worked on at a time
+
+
+def circuits(
+    model: Model,
+    *,
+    stream: str | None = None,
+    layers: Iterable[int] | int | None = None,
+    heads: Iterable[int] | int | None = None,
+    composition: bool = True,
+    vocabulary: bool = False,
+    norms: bool = True,
+    progress: Progress | None = None,
+) -> Circuits:
+    """Spectra, copying scores and composition of a model's heads.
+
+    Args:
+        stream: self; of an encoder-decoder encoder (default), decoder or cross. Of two towers it is that of text.
+        layers, heads: which; all by default.
+        composition: whether to compare heads of different layers.
+        vocabulary: also the copying score through embeddings and unembedding.
+        norms: fold the weight of the norm in front, and its centring, into what reads the stream.
+        progress: called with shares of the work.
+
+    Raises:
+        SelectionError: no such stream, layer or head. CheckpointError: as for `attend`.
+        ModelError: `vocabulary` of a model that has none.
+    """
+    name = stream or model.streams[0]
+    if not model.has(name) or (name == "cross" and not isinstance(model.spec, EncoderDecoder)):
+        raise SelectionError(one_of(f"stream of {model.name}", name, model.streams))
+    spec, tensors = _stack(model, name)
+    at_layers, at_heads = _chosen("layer", layers, spec.n_layers), _chosen("head", heads, spec.n_heads)
+    with one_matrix_thread():  # many small products: threads would wait for each other
+        read = [_heads(spec, tensors, i, name == "cross", norms, at_heads) for i in at_layers]
+        scale = [spec.scale / (i + 1 if spec.scale_by_layer else 1) for i in at_layers]
+        qk = np.stack([singular(one.q, one.k) * by for one, by in zip(read, scale, strict=True)])
+        ov = np.stack([singular(one.o.swapaxes(-1, -2), one.v) for one in read])
+        qk_eigen = np.stack([eigen(one.q, one.k) * by for one, by in zip(read, scale, strict=True)])
+        ov_eigen = np.stack([eigen(one.o.swapaxes(-1, -2), one.v) for one in read])
+        kinds = () if not composition else ("q",) if name == "cross" else KINDS
+        between = _composition(read, at_layers, kinds, progress)
+    through = _through(model, spec, tensors, norms) if vocabulary else None
+    return Circuits(
+        model=model.name,
+        stream=name,
+        layers=tuple(at_layers),
+        heads=tuple(at_heads),
+        qk_singular=qk,
+        ov_singular=ov,
+        qk_eigen=qk_eigen,
+        ov_eigen=ov_eigen,
+        copying=positive(ov_eigen),
+        matching=positive(qk_eigen),
+        vocabulary=None if through is None else np.stack([_copied(one, through) for one in read]),
+        composition=between,
+        chance=spec.d_model**-0.5,
+        folded=_folded(spec, norms, name == "cross"),
+        left_out=tuple(_left_out(spec, norms, name == "cross")),
+        meta=dict(model.meta),
+    )
+
+
+def _stack(model: Model, stream: str) -> tuple[Spec, Tensors]:
+    """One stack and its tensors."""
+    if isinstance(model.spec, Spec):
+        return model.spec, model.tensors
+    if isinstance(model.spec, Towers):
+        return model.spec.text, Scoped(model.tensors, "text.")
+    front = "encoder." if stream == "encoder" else "decoder."
+    return model.stack(stream), Scoped(model.tensors, front)
+
+
+def _heads(spec: Spec, tensors: Tensors, layer: int, cross: bool, norms: bool, at: list[int]) -> Heads:
+    """The weights of a layer's heads as they act on the stream; shared keys and values once for each query head."""
+    name, kind = spec.stored(layer), "cross_" if cross else ""
+
+    def projected(part: str, n_heads: int) -> Floats:
+        weight = tensors.get(f"{name}{kind}{part}.weight", (n_heads * spec.d_head, spec.d_model))
+        found = np.asarray(weight, np.float64).reshape(n_heads, spec.d_head, spec.d_model)
+        return found[[head * n_heads // spec.n_heads for head in at]]
+
+    q, k, v = (projected(part, n) for part, n in (("q", spec.n_heads), ("k", spec.n_kv_heads), ("v", spec.n_kv_heads)))
+    o = _output(spec, tensors, name, kind)[at]
+    if norms and spec.norm_before and (layer > 0 or spec.first_norm):
+        q = _behind_norm(spec.norm, tensors, name + ("norm_cross" if cross else "norm1"), q)
+        if not cross:  # what the encoder wrote has its own norm behind it
+            k, v = (_behind_norm(spec.norm, tensors, name + "norm1", part) for part in (k, v))
+    if norms and spec.norm_output and not cross:
+        o = o * _gain(spec.norm, tensors, name + "norm1_out", spec.d_model)[:, None]
+    if spec.layer_scale and not cross:
+        o = o * np.asarray(tensors.get(name + "scale1", (spec.d_model,)), np.float64)[:, None]
+    return Heads(q, k, v, o)
+
+
+def _output(spec: Spec, tensors: Tensors, name: str, kind: str) -> Floats:
+    """W_O head by head, [head, d_model, d_head]; without one the heads stand side by side."""
+    width = spec.n_heads * spec.d_head
+    if spec.output:
+        weight = np.asarray(tensors.get(f"{name}{kind}o.weight", (spec.d_model, width)), np.float64)
+    else:
+        weight = np.eye(spec.d_model, width)
+    return weight.reshape(spec.d_model, spec.n_heads, spec.d_head).transpose(1, 0, 2)
+
+
+def _gain(norm: Norm, tensors: Tensors, name: str, d_model: int) -> Floats:
+    if not norm.weight:
+        return np.ones(d_model)
+    weight = np.asarray(tensors.get(f"{name}.weight", (d_model,)), np.float64)
+    return weight + 1 if norm.plus_one else weight
+
+
+def _behind_norm(norm: Norm, tensors: Tensors, name: str, rows: Floats) -> Floats:
+    """Rows [..., d_model] that read through a norm: times its weight, and for a layer norm with its mean taken off."""
+    rows = rows * _gain(norm, tensors, name, rows.shape[-1])
+    return rows - rows.mean(-1, keepdims=True) if norm.kind == "layer" else rows
+
+
+def _composition(
+    read: list[Heads], layers: list[int], kinds: tuple[str, ...], progress: Progress | None
+) -> dict[str, NDArray[np.float32]]:
+    n_layers, n_heads = len(read), len(read[0].q)
+    found = {kind: np.full((n_layers, n_heads, n_layers, n_heads), np.nan, np.float32) for kind in kinds}
+    if not kinds:
+        return found
+    factors = [ends(one) for one in read]
+
+    def one(reader: int, stop: Event) -> None:
+        for writer in range(n_layers):
+            if layers[writer] < layers[reader] and not stop.is_set():
+                for kind, values in composed(factors[reader], factors[writer], kinds).items():
+                    found[kind][reader, :, writer] = values
+        if progress is not None:
+            progress(1 / n_layers)
+
+    share(range(n_layers), one)
+    return found
+
+
+# Through the vocabulary
+
+
+def _through(model: Model, spec: Spec, tensors: Tensors, norms: bool) -> Floats:
+    """E^T U [d_model, d_model] of embeddings E and unembedding U [token, d_model], both with what stands around."""
+    from attnviz.errors import ModelError
+    from attnviz.generation import vocabulary_of
+
+    if not isinstance(model.spec, Spec) or spec.by_word or spec.d_embed != spec.d_model:
+        raise ModelError(f"{model.name}: copying through the vocabulary wants a decoder with plain embeddings")
+    table = vocabulary_of(model).table
+    found = np.zeros((spec.d_model, spec.d_model))
+    n = min(len(table), spec.vocab)
+    for start in range(0, n, ROWS):
+        rows = np.arange(start, min(start + ROWS, n))
+        embedded = tensors.rows("embed.tokens", rows, (spec.vocab, spec.d_embed))
+        found += embedded.T @ table[rows]
+    if norms and spec.final_norm is not None:
+        found = _behind_norm(spec.final_norm, tensors, "final_norm", found)
+    return found
+
+
+def _copied(heads: Heads, through: Floats) -> Floats:
+    """The copying score of U W_OV E^T, whose eigenvalues are those of V E^T U O."""
+    small = heads.v @ through @ heads.o
+    return positive(np.asarray(np.linalg.eigvals(small), np.complex128))
+
+
+# Words
+
+
+def _folded(spec: Spec, norms: bool, cross: bool) -> str:
+    if not norms or not (spec.norm_before or spec.norm_output):
+        return ""
+    parts = []
+    if spec.norm_before:
+        weight = "the weight" if spec.norm.weight else "nothing"
+        centred = " and centring" if spec.norm.kind == "layer" else ""
+        parts.append(f"{weight}{centred} of the norm in front" if spec.norm.weight or centred else "")
+    if spec.norm_output and not cross:
+        parts.append("the weight of the norm behind")
+    return " and ".join(part for part in parts if part)
+
+
+def _left_out(spec: Spec, norms: bool, cross: bool) -> Iterable[str]:
+    """What weights alone do not say, or what is not folded."""
+    if any(turn is not None for turn in spec.rotary) and not cross:
+        yield "rotary positions: W_QK is that of two tokens at one place"
+    if (spec.bias is not None or spec.relative is not None) and not cross:
+        yield "scores by distance"
+    if spec.q_bias or spec.k_bias or spec.v_bias or spec.o_bias:
+        yield "biases"
+    if spec.norm_after or not norms:
+        yield "norms"
+    else:
+        yield "the division of norms"
+    if spec.qk_norm is not None:
+        yield "the norm of queries and keys"
+    if spec.d_mlp:
+        yield "MLPs between heads"

@@ -1,0 +1,211 @@
+"""`attnviz circuits`: what heads can do, from weights alone."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from attnviz.cli.analyses import TOP, asked_format, write_rows
+from attnviz.cli.expand import Line, command
+from attnviz.cli.options import Json, Output, Selection, Talk, Unchanged, usage
+from attnviz.cli.steps import Sheet, same
+
+if TYPE_CHECKING:
+    from attnviz.analysis.circuits import Circuits
+
+FORMATS = ("png", "svg", "pdf", "json", "csv")
+SHOWS = ("head", "pair", "spectrum")
+
+
+@dataclass(frozen=True)
+class Which:
+    """Which layers and heads of which stack."""
+
+    layer: Annotated[str | None, same(Selection, "layer")] = None
+    head: Annotated[str, same(Selection, "head")] = "all"
+    stream: Annotated[str | None, same(Selection, "stream")] = None
+
+    def __post_init__(self) -> None:
+        Selection(layer=self.layer, head=self.head, stream=self.stream)
+
+
+@command
+def run(
+    *,
+    which: Annotated[
+        str | None,
+        typer.Argument(metavar="MODEL", help="The model, as for --model.", show_default=False),
+    ] = None,
+    source: Unchanged,
+    chosen: Which,
+    by: Annotated[
+        str,
+        typer.Option(
+            "--by",
+            metavar="WHAT",
+            help="head: scores and sizes of every head. pair: which head reads what which head wrote. spectrum: "
+            "singular values and eigenvalues.",
+            rich_help_panel="What to show",
+            show_default=True,
+        ),
+    ] = "head",
+    vocabulary: Annotated[
+        bool,
+        typer.Option(
+            "--vocabulary",
+            help="Also the copying score through embeddings and unembedding.",
+            rich_help_panel="What to show",
+        ),
+    ] = False,
+    norms: Annotated[
+        bool,
+        typer.Option(
+            "--norms/--no-norms",
+            help="Fold the weight and the centring of the norm in front into the matrices.",
+            rich_help_panel="What to show",
+        ),
+    ] = True,
+    top: Annotated[int | None, TOP] = None,
+    sheet: Sheet,
+    output: Output,
+    listing: Json,
+    talk: Talk,
+    line: Line,
+) -> None:
+    """Say what heads can do, from weights alone: W_QK, which attends, and W_OV, which writes (Elhage 2021).
+
+    copying: sum of W_OV's eigenvalues / sum of their moduli, 1 where a head raises what it attends to, -1 where it
+    lowers it; matching: the same of W_QK, 1 where a head attends to what is like the query. --by pair: composition,
+    how much a later head's queries (q), keys (k) or values (v) read of what an earlier head writes. No text is needed.
+
+    attnviz circuits minilm
+    attnviz circuits model.gguf --by pair --top 20
+    attnviz circuits model.gguf -o circuits.png
+    attnviz circuits minilm -l 3 -H 1 --by spectrum --json
+    """
+    from attnviz.cli import work
+    from attnviz.errors import one_of
+
+    unasked = (type(source).model, os.environ.get("ATTNVIZ_MODEL"))
+    if which is not None and source.model not in unasked:
+        usage(f"MODEL and --model: wanted one of {which!r} and {source.model!r}")
+    if by not in SHOWS:
+        usage(one_of("--by", by, SHOWS))
+    format = asked_format(output, listing, FORMATS)
+    found = _found(source if which is None else replace(source, model=which), chosen, by, vocabulary, norms, talk)
+    if listing.json or format in ("json", "csv"):
+        rows = _ROWS[by](found)[:top]
+        if listing.json:
+            work.print_json(rows)
+        else:
+            write_rows(output, format, rows, "circuits")
+    elif format:
+        drawn = _drawn(found, by, format, sheet, work.facts(line, found.model, found.meta))
+        work.write(output, format, lambda file: file.write(drawn), "circuits")
+    else:
+        from attnviz.render.terminal_circuits import print_circuits
+
+        print_circuits(found, by, _ROWS[by](found)[: top or 20])
+
+
+def _found(source: Unchanged, chosen: Which, by: str, vocabulary: bool, norms: bool, talk: Talk) -> Circuits:
+    from attnviz.circuits import circuits
+    from attnviz.cli import work
+    from attnviz.pick import resolve_indices
+    from attnviz.render.progress import progress
+
+    model = work.load(source, talk)
+    n_layers, n_heads = model.size(chosen.stream)
+    with progress("circuits", total=1, quiet=talk.quiet) as advance:
+        return circuits(
+            model,
+            stream=chosen.stream,
+            layers=resolve_indices("layer", chosen.layer or "all", range(n_layers)),
+            heads=resolve_indices("head", chosen.head, range(n_heads)),
+            composition=by != "spectrum",
+            vocabulary=vocabulary,
+            norms=norms,
+            progress=advance,
+        )
+
+
+def _heads(found: Circuits) -> list[dict[str, Any]]:
+    """A head each, those that copy most first."""
+    rows = []
+    for i, layer in enumerate(found.layers):
+        for j, head in enumerate(found.heads):
+            row: dict[str, Any] = {
+                "layer": layer,
+                "head": head,
+                "copying": float(found.copying[i, j]),
+                "matching": float(found.matching[i, j]),
+                "ov_norm": float(found.ov_norm[i, j]),
+                "qk_norm": float(found.qk_norm[i, j]),
+            }
+            if found.vocabulary is not None:
+                row["vocabulary"] = float(found.vocabulary[i, j])
+            rows.append(row | _reads(found, i, j))
+    return sorted(rows, key=lambda row: -row["copying"])
+
+
+def _reads(found: Circuits, i: int, j: int) -> dict[str, Any]:
+    """The earlier head of which this one reads most."""
+    import numpy as np
+
+    best: dict[str, Any] = {"reads": None, "from_layer": None, "from_head": None, "composition": float("nan")}
+    for kind, values in found.composition.items():
+        own = np.nan_to_num(values[i, j], nan=-1.0)
+        a, b = np.unravel_index(int(own.argmax()), own.shape)
+        if own[a, b] >= 0 and not own[a, b] <= best["composition"]:
+            place = {"from_layer": found.layers[int(a)], "from_head": found.heads[int(b)]}
+            best = {"reads": kind, **place, "composition": float(own[a, b])}
+    return best
+
+
+def _pairs(found: Circuits) -> list[dict[str, Any]]:
+    """A reading and a writing head each, the closest first."""
+    import numpy as np
+
+    rows = []
+    for kind, values in found.composition.items():
+        for i, j, a, b in np.argwhere(~np.isnan(values)).tolist():
+            ends = {"layer": found.layers[i], "head": found.heads[j]}
+            source = {"from_layer": found.layers[a], "from_head": found.heads[b]}
+            value = float(values[i, j, a, b])
+            rows.append({"reads": kind, **ends, **source, "composition": value, "over_chance": value / found.chance})
+    return sorted(rows, key=lambda row: -row["composition"])
+
+
+def _spectrum(found: Circuits) -> list[dict[str, Any]]:
+    """A singular value and an eigenvalue each, largest first within a head."""
+    sides = (("QK", found.qk_singular, found.qk_eigen), ("OV", found.ov_singular, found.ov_eigen))
+    return [
+        {
+            "layer": layer,
+            "head": head,
+            "circuit": circuit,
+            "index": k,
+            "singular": float(singular[i, j, k]),
+            "real": float(eigen[i, j, k].real),
+            "imaginary": float(eigen[i, j, k].imag),
+        }
+        for i, layer in enumerate(found.layers)
+        for j, head in enumerate(found.heads)
+        for circuit, singular, eigen in sides
+        for k in range(singular.shape[-1])
+    ]
+
+
+_ROWS = {"head": _heads, "pair": _pairs, "spectrum": _spectrum}
+
+
+def _drawn(found: Circuits, by: str, format: str, sheet: Sheet, made: dict[str, str]) -> bytes:
+    from attnviz.render.image import to_bytes
+    from attnviz.views.circuits import heads_of, pairs_of, spectrum_of
+
+    draw = {"head": heads_of, "pair": pairs_of, "spectrum": spectrum_of}[by]
+    how: dict[str, Any] = {"width": sheet.width, "dpi": sheet.dpi, "font": sheet.font, "svg_text": sheet.svg_text}
+    return to_bytes(draw(found, title=sheet.title, meta=made, **how), format)
