@@ -11,13 +11,19 @@ from conftest import REFERENCE
 import attnviz
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("*/README.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*/README.md")])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links_lead_somewhere(page):
     found = re.findall(r"\]\(([^)#:]+)\)|src=\"([^\":]+)\"", page.read_text())
     assert [link for pair in found for link in pair if link and not (page.parent / link).exists()] == []
+
+
+def test_every_page_of_analysis_answers_a_question_of_the_list():
+    said = (ROOT / "docs" / "analysis" / "README.md").read_text()
+    pages = [path.name for path in (ROOT / "docs" / "analysis").glob("*.md") if path.name != "README.md"]
+    assert [name for name in pages if f"]({name})" not in said] == []
 
 
 @pytest.mark.parametrize("folder", ["scripts", "sample_inputs"])
