@@ -21,7 +21,7 @@ from slow_reference import Found, Given, Slow
 from wide_tensors import Behind, Case, Keep, Nudged, WideTensors
 
 from attnviz.engine import attention, ops
-from attnviz.engine import run as run_module
+from attnviz.engine import mlp as mlp_module
 from attnviz.engine.run import run
 from attnviz.engine.spec import EncoderDecoder, Spec
 from attnviz.model import Model
@@ -51,7 +51,7 @@ def in_pieces(tile: int) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(attention, "WHOLE_LAYER", 0)
         patch.setattr(attention, "TILE", tile)
-        patch.setattr(run_module, "MLP_ROWS", 1 + tile % 5)
+        patch.setattr(mlp_module, "MLP_ROWS", 1 + tile % 5)
         patch.setattr(ops, "CHUNK", 1 + tile % 7)
         yield
 

@@ -16,6 +16,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from attnviz.engine.behind import Behind
+
 
 @dataclass(frozen=True, eq=False)
 class Tile:
@@ -96,6 +98,13 @@ class Watcher(Collector, Protocol):
         and k_normed, sinks [n_heads]. All of these once more with `global_` in front for global tokens. heads
         [n, n_heads * d_head]: the outputs side by side. o.weight|bias: what made output [n, d_model].
         """
+
+
+class Asker(Collector, Protocol):
+    """A collector with "behind" in `needs`: it may ask what the block does behind its heads."""
+
+    def behind(self, layer: int, block: Behind) -> None:
+        """Ask, once all tiles of the layer have been taken."""
 
 
 class Host(Collector, Protocol):

@@ -100,6 +100,21 @@ def normalise(norm: Norm, x: Array, weight: Array | None, bias: Array | None = N
     return y
 
 
+def linear_part(norm: Norm, part: Array, whole: Array, weight: Array | None) -> Array:
+    """What `part` [..., d] puts into the norm of `whole` [..., d]: parts that sum to it make up all but the bias.
+
+    Source: Kobayashi 2021, section 3.2.
+    """
+    if norm.kind == "rms":
+        y = part * _inverse_size(whole, norm.eps)
+    else:
+        y = part - part.mean(-1, keepdims=True)
+        y *= _inverse_size(whole - whole.mean(-1, keepdims=True), norm.eps)
+    if weight is not None:
+        y *= weight + np.float32(1) if norm.plus_one else weight
+    return y
+
+
 def _inverse_size(x: Array, eps: float) -> Array:
     return np.float32(1) / np.sqrt(np.mean(np.square(x), -1, keepdims=True) + np.float32(eps))
 

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from attnviz.engine.attention import Heads, Layer, attend, by_head, project, turn
+from attnviz.engine.behind import Behind, Scaled
 from attnviz.engine.cache import Cache
 from attnviz.engine.collect import Collector
 from attnviz.engine.embed import Inputs, convolve, embed
 from attnviz.engine.masks import Mask
-from attnviz.engine.ops import activate_, linear, norm_of, sigmoid, softmax_
+from attnviz.engine.mlp import mlp
+from attnviz.engine.ops import activate_, linear, norm_of
 from attnviz.engine.positions import (
     DistanceBias,
     RelativeScores,
@@ -27,15 +29,12 @@ from attnviz.engine.positions import (
     segmental_table,
 )
 from attnviz.engine.spec import Buckets, Disentangled, Rotary, Segmental, Spec
-from attnviz.engine.threads import SHARED_ROWS, by_rows, one_matrix_thread
+from attnviz.engine.threads import SHARED_ROWS, one_matrix_thread
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[np.float32]
-
-# Rows an MLP works on at a time: its wide inner activations then stay near the cache.
-MLP_ROWS = 256
 
 
 class Tensors(Protocol):
@@ -149,32 +148,48 @@ class _Stack:
         wants_cross = spec.cross and any(
             c.wants(i, h) for c in self.collectors.get("cross", ()) for h in range(spec.n_heads)
         )
-        out = self._attention(i, name, read, finish or wants_cross)
+        asking = [c for c in self.collectors.get(self.stream, ()) if "behind" in c.needs]
+        asking = [c for c in asking if any(c.wants(i, h) for h in range(spec.n_heads))]
+        out = self._attention(i, name, read, finish or wants_cross or bool(asking))
+        for collector in asking:
+            assert out is not None
+            collector.behind(i, self._behind(name, x, read, out))  # type: ignore[attr-defined]
+        if out is None or not (finish or wants_cross):
+            return None
+        if spec.parallel or not spec.cross:
+            return self._rest(name, x, read, out)
+        x = self._added(name, x, read, out)
+        read = self._norm(name + "norm_cross", x) if spec.norm_before else x
+        see = _shown(self.collectors, ("cross",), i)
+        if see is not None:
+            see("input", x)
+        out = self._cross(i, name, read, finish)
         if out is None:
             return None
-        out = self._closed(name, 1, out)
-        if spec.parallel:
-            mlp = self._mlp(name, read if spec.parallel == "shared" else self._norm(name + "norm2", x))
-            out += self._closed(name, 2, mlp)
-            return x + out
-        x = (read if spec.residual_from_norm else x) + out
+        x = x + out
         if spec.norm_after:
-            x = self._norm(name + "norm1", x)
-        if spec.cross:
-            read = self._norm(name + "norm_cross", x) if spec.norm_before else x
-            see = _shown(self.collectors, ("cross",), i)
-            if see is not None:
-                see("input", x)
-            out = self._cross(i, name, read, finish)
-            if out is None:
-                return None
-            x = x + out
-            if spec.norm_after:
-                x = self._norm(name + "norm_cross", x)
+            x = self._norm(name + "norm_cross", x)
+        return self._fed(name, x)
+
+    def _rest(self, name: str, x: Array, read: Array, out: Array) -> Array:
+        """A block without cross-attention behind its heads: x, what it reads, and W_O's output -> its output."""
+        if not self.spec.parallel:
+            return self._fed(name, self._added(name, x, read, out))
+        spec, out = self.spec, self._closed(name, 1, out)
+        fed = mlp(spec, self.tensors, name, read if spec.parallel == "shared" else self._norm(name + "norm2", x))
+        out += self._closed(name, 2, fed)
+        return x + out
+
+    def _added(self, name: str, x: Array, read: Array, out: Array) -> Array:
+        x = (read if self.spec.residual_from_norm else x) + self._closed(name, 1, out)
+        return self._norm(name + "norm1", x) if self.spec.norm_after else x
+
+    def _fed(self, name: str, x: Array) -> Array:
+        spec = self.spec
         if not spec.d_mlp:
             return x
         read = self._norm(name + "norm2", x) if spec.norm_before else x
-        out = self._closed(name, 2, self._mlp(name, read))
+        out = self._closed(name, 2, mlp(spec, self.tensors, name, read))
         x = (read if spec.residual_from_norm else x) + out
         return self._norm(name + "norm2", x) if spec.norm_after else x
 
@@ -198,6 +213,31 @@ class _Stack:
         if self.spec.layer_scale:
             out *= self.tensors.get(f"{name}scale{which}", (self.spec.d_model,))
         return out
+
+    def _behind(self, name: str, x: Array, read: Array, out: Array) -> Behind:
+        """This block behind its heads; out: W_O's output, which is left as it is."""
+        spec, tensors = self.spec, self.tensors
+
+        def scaled(norm: str, whole: Array) -> Scaled:
+            weight = tensors.get(f"{norm}.weight", (spec.d_model,)) if spec.norm.weight else None
+            return Scaled(spec.norm, whole, weight)
+
+        residual = read if spec.residual_from_norm and not spec.parallel else x
+        total = residual + self._closed(name, 1, out.copy())
+        weight, bias = self._o(name, "o") if spec.output else (None, None)
+
+        def finish(heads: Array, rows: NDArray[np.intp]) -> Array:
+            return self._rest(name, x[rows], read[rows], heads if weight is None else linear(heads, weight, bias))
+
+        return Behind(
+            residual=residual,
+            weight=weight,
+            inner=scaled(name + "norm1_out", out) if spec.norm_output else None,
+            scale=tensors.get(name + "scale1", (spec.d_model,)) if spec.layer_scale else None,
+            outer=scaled(name + "norm1", total) if spec.norm_after and not spec.parallel else None,
+            added=self._norm(name + "norm1", total) if spec.norm_after and not spec.parallel else total,
+            finish=None if spec.cross else finish,
+        )
 
     # Attention
 
@@ -312,8 +352,7 @@ class _Stack:
         if see is not None:
             see("heads", out)
         if spec.output:
-            weight = self.tensors.get(f"{name}{which}.weight", (spec.d_model, out.shape[-1]))
-            bias = self.tensors.get(f"{name}{which}.bias", (spec.d_model,)) if spec.o_bias else None
+            weight, bias = self._o(name, which)
             out = linear(out, weight, bias)
             if see is not None:
                 see("o.weight", weight)
@@ -322,6 +361,11 @@ class _Stack:
         if see is not None:
             see("output", out)
         return out if finish else None
+
+    def _o(self, name: str, which: str) -> tuple[Array, Array | None]:
+        spec = self.spec
+        weight = self.tensors.get(f"{name}{which}.weight", (spec.d_model, spec.n_heads * spec.d_head))
+        return weight, self.tensors.get(f"{name}{which}.bias", (spec.d_model,)) if spec.o_bias else None
 
     def _needs_values(self, stream: str) -> bool:
         return any({"v", "outputs"} & set(c.needs) for c in self.collectors.get(stream, ()))
@@ -332,60 +376,3 @@ class _Stack:
         if rotary not in self._angles:
             self._angles[rotary] = rotary_tables(rotary, np.arange(self.first, self.first + self.n))
         return self._angles[rotary]
-
-    # MLP
-
-    def _mlp(self, name: str, x: Array) -> Array:
-        if self.spec.n_experts:
-            return self._mixture(name, x)
-        maps, out = self._maps(name), np.empty((len(x), self.spec.d_model), np.float32)
-
-        def some(rows: slice) -> None:
-            out[rows] = self._dense(maps, x[rows])
-
-        by_rows(len(x), some, MLP_ROWS)
-        return out
-
-    def _maps(self, name: str) -> dict[str, tuple[Array, Array | None]]:
-        """The weights and biases of one MLP: up, down and, where it is gated, gate."""
-        spec, tensors = self.spec, self.tensors
-        inner, outer = (spec.d_mlp, spec.d_model), (spec.d_model, spec.d_mlp)
-        shapes = {"up": inner, "gate": inner, "down": outer} if spec.gated else {"up": inner, "down": outer}
-        return {
-            part: (
-                tensors.get(f"{name}{part}.weight", shape),
-                tensors.get(f"{name}{part}.bias", shape[:1]) if spec.mlp_bias else None,
-            )
-            for part, shape in shapes.items()
-        }
-
-    def _dense(self, maps: Mapping[str, tuple[Array, Array | None]], x: Array) -> Array:
-        """down(act(up x)), or gated: down(act(gate x) * up x) (Shazeer 2020)."""
-        spec = self.spec
-        up = linear(x, *maps["up"])
-        if not spec.gated:
-            return linear(activate_(spec.activation, up), *maps["down"])
-        gate = linear(x, *maps["gate"])
-        if spec.clamp:
-            np.minimum(gate, np.float32(spec.clamp), out=gate)
-            np.clip(up, -spec.clamp, spec.clamp, out=up)
-            gate *= sigmoid(np.float32(spec.alpha) * gate)
-            up += 1
-        else:
-            activate_(spec.activation, gate)
-        gate *= up
-        return linear(gate, *maps["down"])
-
-    def _mixture(self, name: str, x: Array) -> Array:
-        """Each row through its top_k experts, weighed by a softmax over their router scores (Jiang 2024, eq. 2)."""
-        spec, tensors = self.spec, self.tensors
-        bias = tensors.get(name + "router.bias", (spec.n_experts,)) if spec.router_bias else None
-        scores = linear(x, tensors.get(name + "router.weight", (spec.n_experts, spec.d_model)), bias)
-        chosen = np.argsort(-scores, axis=-1, kind="stable")[:, : spec.top_k]
-        shares = softmax_(np.take_along_axis(scores, chosen, -1))
-        out = np.zeros((len(x), spec.d_model), np.float32)
-        for e in range(spec.n_experts):
-            rows, place = np.nonzero(chosen == e)
-            if len(rows):
-                out[rows] += shares[rows, place, None] * self._dense(self._maps(f"{name}experts.{e}."), x[rows])
-        return out

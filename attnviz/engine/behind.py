@@ -1,0 +1,68 @@
+"""What a block does behind its heads, for collectors that ask what each token put in, or what would be without it.
+
+Everything behind the heads works on each row by itself, so a row can be sent through again with other heads' outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from attnviz.engine.ops import linear_part
+from attnviz.engine.spec import Norm
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float32]
+    Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Scaled:
+    """A norm behind the heads: what it was given [n, d_model], and its weight, None for none."""
+
+    norm: Norm
+    whole: Array
+    weight: Array | None
+
+
+@dataclass(frozen=True, eq=False)
+class Behind:
+    """One layer's block behind its heads, of a stack without cross-attention or up to that.
+
+    residual [n, d_model]: what the heads' output is added to. weight [d_model, n_heads * d_head]: W_O, None where the
+    heads side by side are the output. inner, outer: the norm of the output and that of the sum, None for none. scale
+    [d_model]: what the output is multiplied by, None for nothing. added [n, d_model]: the sum, normalised if it is.
+    finish(heads [m, n_heads * d_head], rows [m]): the block's output [m, d_model] for these rows, with these heads'
+    outputs in place of theirs; None where cross-attention follows.
+    """
+
+    residual: Array
+    weight: Array | None
+    inner: Scaled | None
+    scale: Array | None
+    outer: Scaled | None
+    added: Array
+    finish: Callable[[Array, Rows], Array] | None
+
+    def parts(self, given: Array, rows: Rows) -> Array:
+        """What parts of the heads' output are in `added`, by the linear part of the norms; biases belong to nobody.
+
+        given [m, part, d_model]: parts of the output of these rows; part p is that of token p, and that of a row's own
+        token gets the residual stream. Returns [m, part, d_model], a new array.
+
+        Source: Kobayashi 2021, section 3, eq. 8-11.
+        """
+        made = given.copy() if self.inner is None else _part(self.inner, given, rows)
+        if self.scale is not None:
+            made *= self.scale
+        made[np.arange(len(rows)), rows] += self.residual[rows]
+        return made if self.outer is None else _part(self.outer, made, rows)
+
+
+def _part(scaled: Scaled, given: Array, rows: Rows) -> Array:
+    return linear_part(scaled.norm, given, scaled.whole[rows][:, None], scaled.weight)
