@@ -1,4 +1,4 @@
-"""How tokens mix in a model, layer after layer: rollout, and the means over heads that flow is made of.
+"""How tokens mix in a model: rollout, the means over heads that flow is made of, and what attention moves.
 
 attnviz.mixing.rollout(attnviz.load("minilm"), "The cat sat on the mat").weights   # [layer, 1, query, key]
 """
@@ -6,18 +6,25 @@ attnviz.mixing.rollout(attnviz.load("minilm"), "The cat sat on the mat").weights
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from attnviz.analysis.rollout import Rollout, check_kind, check_residual
+import numpy as np
+
+from attnviz.analysis.norms import MEASURES, OF_HEADS, Moved, shares
+from attnviz.analysis.rollout import Rollout, chained, check_kind, check_residual, named
 from attnviz.attention import Attention
-from attnviz.errors import InputError
+from attnviz.errors import InputError, SelectionError, one_of
 from attnviz.model import _chosen
 
 if TYPE_CHECKING:
     from attnviz.given import Given
     from attnviz.model import Model, Progress
 
+WITH_RESIDUAL = ("residual", "alti", "zeroing")  # measures in which it is already
 MOST_KEPT = 200_000_000  # numbers that are held at once
+MOST_TOKENS = 512  # whose norms are measured: every pair has a vector of the model's width
+MOST_ZEROED = 128  # tokens up to which value zeroing, a block for every pair, is not waited for unless asked for
 
 
 def rollout(
@@ -112,3 +119,164 @@ def _attention(
         reduced=f"mean over {len(heads)} heads" if len(heads) > 1 else "",
         meta={**given.meta, **({"measure": measure} if measure else {})},
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Moves:
+    """What attention moves, by measure (`analysis.norms`): each an Attention of the same layers and tokens.
+
+    maps: of all heads together, weights [layer, 1, query, key]. by_head: of single heads, [layer, head, query, key].
+    left_out: measures that this model or text cannot have, and why.
+    """
+
+    maps: dict[str, Attention]
+    by_head: dict[str, Attention] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    def shares(self) -> Moves:
+        """The same with norms divided by the sums of their rows, so that all measures can be compared."""
+
+        def whole(name: str, one: Attention) -> Attention:
+            return replace(one, weights=shares(one.weights)) if name in ("norm", "residual") else one
+
+        maps, by_head = ({name: whole(name, one) for name, one in of.items()} for of in (self.maps, self.by_head))
+        return Moves(maps, by_head, self.left_out)
+
+
+def norms(
+    model: Model,
+    text: str | None = None,
+    pair: str | None = None,
+    *,
+    measures: Sequence[str] | None = None,
+    layers: Iterable[int] | int | None = None,
+    heads: Iterable[int] | int | None = (),
+    progress: Progress | None = None,
+    **inputs: Any,
+) -> Moves:
+    """What attention moves: norms of what heads add, ALTI, value zeroing and effective attention, beside the weights.
+
+    Args:
+        text, pair, inputs: as for `Model.attend`.
+        measures: of `analysis.norms.MEASURES`; by default all that this model and text can have.
+        layers: all by default. heads: single ones; then only measures that single heads have are found. By default
+            none, and all measures of all heads together.
+
+    Raises:
+        As `Model.attend`; SelectionError: no such measure. InputError: cross-attention, too many tokens, or a measure
+        that was asked for and cannot be had.
+    """
+    return norms_of(model, model.prepare(text, pair, **inputs), measures, layers, heads, progress)
+
+
+def norms_of(
+    model: Model,
+    given: Given,
+    measures: Sequence[str] | None = None,
+    layers: Iterable[int] | int | None = None,
+    heads: Iterable[int] | int | None = (),
+    progress: Progress | None = None,
+) -> Moves:
+    """The same for a prepared input."""
+    for name in measures or ():
+        if name not in MEASURES:
+            raise SelectionError(one_of("measure", name, MEASURES))
+    n = len(given.keys)
+    reasons = _reasons(given)
+    for name in measures or ():
+        if name in reasons and not (name == "zeroing" and n <= MOST_TOKENS and not given.spec.cross):
+            raise InputError(reasons[name])
+    at_layers = _chosen("layer", layers, given.spec.n_layers)
+    some = not isinstance(heads, tuple) or bool(heads)
+    at_heads = _chosen("head", heads, given.spec.n_heads) if some else []
+    wanted = [name for name in MEASURES if name in (measures if measures is not None else MEASURES)]
+    if measures is None:
+        wanted = [name for name in wanted if name not in reasons]
+    if at_heads:  # single heads were asked for: what only all together have is not waited for
+        wanted = [name for name in wanted if name in OF_HEADS]
+        reasons = {}
+    if (len(wanted) + len(OF_HEADS) * len(at_heads)) * len(at_layers) * n * n > MOST_KEPT:
+        raise InputError(
+            f"{len(at_layers)} layers of {len(at_heads)} heads and {n} x {n} tokens are more than can be held at once",
+            "choose some with --layer and --head",
+        )
+    everywhere = given.inputs[given.stream if given.stream in given.inputs else "self"].global_tokens
+    keep = Moved(at_layers, wanted, n, given.spec.n_heads, at_heads, everywhere)
+    model.observe(given, [keep], progress)
+    masks = [keep.allowed[layer] for layer in at_layers]
+    mask = masks[0][None] if all(np.array_equal(masks[0], other) for other in masks) else np.stack(masks)
+
+    def made(found: dict[int, Any], name: str, of: Sequence[int]) -> Attention:
+        weights = np.stack([found[layer] for layer in at_layers])
+        return Attention(
+            weights=weights if weights.ndim == 4 else weights[:, None],
+            mask=mask,
+            queries=given.queries,
+            keys=given.keys,
+            layers=tuple(at_layers),
+            heads=tuple(of),
+            stream=given.stream,
+            model=model.name,
+            meta={**given.meta, "measure": name},
+        )
+
+    every = range(given.spec.n_heads)
+    maps = {name: made(found, name, every) for name, found in keep.found.items()}
+    by_head = {name: made(found, name, at_heads) for name, found in keep.by_head.items()}
+    found = Moves(maps, by_head, {} if measures is not None else reasons)
+    return found if measures is not None else _without_doubles(found)
+
+
+def rollout_by(
+    model: Model,
+    given: Given,
+    measure: str,
+    layers: Iterable[int] | int | None = None,
+    progress: Progress | None = None,
+) -> Attention:
+    """Rollout of a measure that has the residual stream in it: residual, alti or zeroing, multiplied up from layer 0.
+
+    Rows of each layer are divided by their sums. Weights [layer, 1, query, key]; errors as for `norms`.
+
+    Source: Ferrando 2022, section 3.3; Mohebbi 2023, section 5.
+    """
+    if measure not in WITH_RESIDUAL:
+        raise SelectionError(one_of("measure", measure, WITH_RESIDUAL))
+    at_layers = _chosen("layer", layers, given.spec.n_layers)
+    one = norms_of(model, given, [measure], range(max(at_layers) + 1), (), progress).shares().maps[measure]
+    mixed = np.stack(chained(list(one.weights[:, 0])))[:, None].astype(np.float32)
+    return named(one, mixed, f"rollout of {measure}", 0.5).select(layers=at_layers)
+
+
+def _without_doubles(found: Moves) -> Moves:
+    """Effective attention left out where it is the weights themselves."""
+    pairs = [
+        (of["effective"].weights, of["weights"].weights) for of in (found.maps, found.by_head) if "effective" in of
+    ]
+    if not pairs or any(np.abs(one - other).max() > 1e-6 for one, other in pairs):
+        return found
+    n = len(next(iter(found.maps.values())).keys)
+    why = f"the values of these {n} tokens are independent, so that it is the weights themselves"
+    maps, by_head = ({k: v for k, v in of.items() if k != "effective"} for of in (found.maps, found.by_head))
+    return Moves(maps, by_head, {**found.left_out, "effective": why})
+
+
+def _reasons(given: Given) -> dict[str, str]:
+    """Measures that cannot be had, and why. Raises InputError where none can."""
+    n = len(given.keys)
+    if given.stream == "cross":
+        raise InputError(
+            "norms are measured where a text attends to itself: in cross-attention nothing of the text is mixed in",
+            "take --stream encoder or --stream decoder",
+        )
+    if n > MOST_TOKENS:
+        raise InputError(
+            f"norms of {n:,} tokens are too much work: every pair has a vector of {given.spec.d_model} numbers; up to "
+            f"{MOST_TOKENS} tokens can be measured",
+            "give a shorter text",
+        )
+    if given.spec.cross:
+        return {"zeroing": "value zeroing runs a block again, which here goes on with cross-attention"}
+    if n > MOST_ZEROED:
+        return {"zeroing": f"value zeroing runs every block {n * n:,} rows long: ask for it by name"}
+    return {}

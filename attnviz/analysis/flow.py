@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 MOST = 128  # tokens: a network of n tokens has n^2 edges a layer, and there are n^2 pairs to be joined
 _BESIDE = 1 << 19  # pipes that are worked on together
 _CRUMB = 1e-11  # what is less is not run after
-_NONE = 1e-13  # a pipe with less room is full
+_NONE = 1e-12  # a pipe with less room is full
 _FAR = np.int16(30_000)  # the distance of what cannot reach the sink
 
 

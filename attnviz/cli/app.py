@@ -27,6 +27,7 @@ COMMANDS = {
     "focus": "Show what one token looks at, over all layers and heads.",
     "rollout": "Follow attention through the layers: how much of each input token is in each position.",
     "flow": "Follow attention through the layers as water through pipes: the largest flow to each input token.",
+    "norms": "Measure what attention moves, beside its weights: norms, ALTI, value zeroing, effective attention.",
     "similar": "Show which heads attend alike: their distances, in order and as a map.",
     "qk": "Show a head's queries and keys in one plane, and one pair of them number by number.",
     "circuits": "Say what heads can do, from weights alone: W_QK, W_OV and composition.",
@@ -114,8 +115,8 @@ def _spare_pydantic(built: Any) -> None:
     from attnviz.cli.options import UsageError
 
     class Plain:
-        def __init__(self, kind: Any) -> None:
-            self.kind = kind
+        def __init__(self, kind: Any, low: float | None) -> None:
+            self.kind, self.low = kind, low
 
         def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
             if value is None:
@@ -123,15 +124,18 @@ def _spare_pydantic(built: Any) -> None:
             if self.kind not in (int, float):
                 return value
             try:
-                return self.kind(value)
+                number = self.kind(value)
             except ValueError:
                 raise UsageError(f"{param.opts[-1]} wants {_SAYS[self.kind]}; got {value!r}") from None
+            if self.low is not None and number < self.low:
+                raise UsageError(f"{param.opts[-1]} wants {_SAYS[self.kind]} from {self.low} on; got {value}")
+            return number
 
     plain_kinds = (str, int, float, bool, list[str])
     for param in built.get_params(typer.Context(built, **SETTINGS)):  # with --help among them
         kind = getattr(getattr(param, "type_descriptor", None), "annotation", None)
         if hasattr(param, "_runtime_param") and kind in plain_kinds:
-            param._runtime_param = Plain(kind)
+            param._runtime_param = Plain(kind, getattr(param, "min", None))
 
 
 _SAYS = {int: "a whole number", float: "a number"}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import typer
+
 from attnviz.cli.analyses import asked_format
 from attnviz.cli.expand import Line, command
 from attnviz.cli.mixed import FORMATS, Places, give, residual_option
-from attnviz.cli.options import Input, Json, Output, Page, Saved, Shade, Source, Talk
+from attnviz.cli.options import Input, Json, Output, Page, Saved, Shade, Source, Talk, usage
 
 if TYPE_CHECKING:
     from attnviz.attention import Attention
@@ -21,6 +23,16 @@ def run(
     source: Source,
     places: Places,
     residual: Annotated[float, residual_option] = 0.5,
+    measure: Annotated[
+        str,
+        typer.Option(
+            "--measure",
+            metavar="NAME",
+            help="What is multiplied up: weights, or what attnviz norms measures: residual, alti or zeroing.",
+            rich_help_panel="What to show",
+            show_default=True,
+        ),
+    ] = "weights",
     shade: Shade,
     page: Page,
     output: Output,
@@ -32,23 +44,41 @@ def run(
 
     Rollout (Abnar and Zuidema 2020): the mean over heads, half of it the residual stream, multiplied up from layer 0.
     A map a layer, whose rows sum to 1: in the terminal, or with -o as a picture or as numbers (.npz, .json, .csv).
-    Words are joined after the rollout. Long texts are followed as they pass.
+    Words are joined after the rollout. Long texts are followed as they pass. With --measure the layers' maps are
+    those of attnviz norms, which have the residual stream in them.
 
     attnviz rollout "The animal didn't cross the street because it was too tired" -m minilm -l -1
     attnviz rollout "The cat sat on the mat" -m minilm --query sat
+    attnviz rollout "The cat sat on the mat" -m minilm --measure alti
     attnviz rollout --from attention.npz -o rollout.pdf
     """
+    if measure != "weights":
+        _check(measure, saved, places, residual)
     format = asked_format(output, listing, FORMATS)
-    found = _found(given, saved, source, places, residual, talk)
+    found = _found(given, saved, source, places, residual, measure, talk)
     give(found, "rollout", places, shade, page, output, listing, format, talk, line)
 
 
-def _found(given: Input, saved: Saved, source: Source, places: Places, residual: float, talk: Talk) -> Attention:
+def _check(measure: str, saved: Saved, places: Places, residual: float) -> None:
+    from attnviz.errors import one_of
+
+    known = ("weights", "residual", "alti", "zeroing")
+    if measure not in known:
+        usage(one_of("--measure", measure, known))
+    if saved.saved is not None:
+        usage(f"--measure {measure} needs values and W_O, which a file of attention does not hold")
+    if places.head != "all" or residual != 0.5:
+        usage(f"--measure {measure} is of all heads together, with the model's own residual stream")
+
+
+def _found(
+    given: Input, saved: Saved, source: Source, places: Places, residual: float, measure: str, talk: Talk
+) -> Attention:
     from dataclasses import replace
 
     from attnviz.analysis.rollout import rollout
     from attnviz.cli import work
-    from attnviz.mixing import rollout_of
+    from attnviz.mixing import rollout_by, rollout_of
     from attnviz.pick import resolve_indices
     from attnviz.render.progress import progress
 
@@ -61,5 +91,8 @@ def _found(given: Input, saved: Saved, source: Source, places: Places, residual:
         layers = resolve_indices("layer", places.layer or "all", range(ready.spec.n_layers))
         heads = resolve_indices("head", places.head, range(ready.spec.n_heads))
         with progress("rollout", total=1, quiet=talk.quiet) as advance:
-            found = rollout_of(model, ready, layers, heads, residual, advance)
+            if measure == "weights":
+                found = rollout_of(model, ready, layers, heads, residual, advance)
+            else:
+                found = rollout_by(model, ready, measure, layers, advance)
     return work.joined(found, places)
