@@ -347,6 +347,7 @@ def test_inspect_shows_a_model_and_a_tensor(run):
         (["heatmap", TEXT, "--cmap", "jet"], 2, "error: --cmap jet is a rainbow"),
         (["heatmap", TEXT, "--vmax", "-1"], 2, "error: --vmax wants a number above 0, or auto; got '-1'"),
         (["heatmap", TEXT, "--vmax", "nan"], 2, "error: --vmax wants a number above 0, or auto; got 'nan'"),
+        (["links", TEXT, "--top", "0"], 2, "error: --top wants a whole number from 1 on; got 0"),
         (["heatmap", TEXT, "--dpi", "0"], 2, "error: --dpi wants 20 to 2400; got 0"),
         (["heatmap", TEXT, "--width", "nan"], 2, "error: --width wants 0.5 to 200; got nan"),
         (
