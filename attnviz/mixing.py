@@ -217,7 +217,7 @@ def norms_of(
             heads=tuple(of),
             stream=given.stream,
             model=model.name,
-            meta={**given.meta, "measure": name},
+            meta={**given.meta, "measure": name, "together": name in ("norm", *WITH_RESIDUAL)},
         )
 
     every = range(given.spec.n_heads)

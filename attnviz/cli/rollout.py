@@ -26,7 +26,7 @@ def run(
     measure: Annotated[
         str,
         typer.Option(
-            "--measure",
+            "--of",
             metavar="NAME",
             help="What is multiplied up: weights, or what attnviz norms measures: residual, alti or zeroing.",
             rich_help_panel="What to show",
@@ -44,12 +44,12 @@ def run(
 
     Rollout (Abnar and Zuidema 2020): the mean over heads, half of it the residual stream, multiplied up from layer 0.
     A map a layer, whose rows sum to 1: in the terminal, or with -o as a picture or as numbers (.npz, .json, .csv).
-    Words are joined after the rollout. Long texts are followed as they pass. With --measure the layers' maps are
+    Words are joined after the rollout. Long texts are followed as they pass. With --of the layers' maps are
     those of attnviz norms, which have the residual stream in them.
 
     attnviz rollout "The animal didn't cross the street because it was too tired" -m minilm -l -1
     attnviz rollout "The cat sat on the mat" -m minilm --query sat
-    attnviz rollout "The cat sat on the mat" -m minilm --measure alti
+    attnviz rollout "The cat sat on the mat" -m minilm --of alti
     attnviz rollout --from attention.npz -o rollout.pdf
     """
     if measure != "weights":
@@ -64,11 +64,11 @@ def _check(measure: str, saved: Saved, places: Places, residual: float) -> None:
 
     known = ("weights", "residual", "alti", "zeroing")
     if measure not in known:
-        usage(one_of("--measure", measure, known))
+        usage(one_of("--of", measure, known))
     if saved.saved is not None:
-        usage(f"--measure {measure} needs values and W_O, which a file of attention does not hold")
+        usage(f"--of {measure} needs values and W_O, which a file of attention does not hold")
     if places.head != "all" or residual != 0.5:
-        usage(f"--measure {measure} is of all heads together, with the model's own residual stream")
+        usage(f"--of {measure} is of all heads together, with the model's own residual stream")
 
 
 def _found(

@@ -50,9 +50,10 @@ def table(
     heads = attention.heads if n_heads == len(attention.heads) else (None,)
     row_labels = tuple(printable(text) for text in attention.query_tokens)
     col_labels = tuple(printable(text) for text in attention.key_tokens)
+    how = "together" if attention.meta.get("together") else "mean"
     panels = [
         MapPanel(
-            title=f"{_named('layer', attention.layers, layer)}  {_named('head', attention.heads, head)}",
+            title=f"{_named('layer', attention.layers, layer)}  {_named('head', attention.heads, head, how)}",
             values=attention.weights[i, j],
             hidden=_hidden(attention, i),
             row_labels=row_labels,
@@ -91,11 +92,11 @@ def _hidden(attention: Attention, layer: int) -> NDArray[np.bool_] | None:
     return None if allowed.all() else ~allowed
 
 
-def _named(what: str, indices: Sequence[int], index: int | None) -> str:
+def _named(what: str, indices: Sequence[int], index: int | None, how: str = "mean") -> str:
     """`layer 3`; of a mean `layers 0-5 (mean)`, one word an entry, so that a pipe's header can be read."""
     if index is not None:
         return f"{what} {index}"
     low, high = min(indices), max(indices)
     if sorted(indices) == list(range(low, high + 1)):
-        return f"{what}s {low}-{high} (mean)"
-    return f"{what}s {','.join(map(str, indices))} (mean)"
+        return f"{what}s {low}-{high} ({how})"
+    return f"{what}s {','.join(map(str, indices))} ({how})"

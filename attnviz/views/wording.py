@@ -50,7 +50,9 @@ def title(attention: Attention, name: str, query: str) -> str:
     if attention.stream != "self":
         parts.append({"cross": "cross-attention"}.get(attention.stream, f"{attention.stream} self-attention"))
     for what, shown, indices in (("layer", n_layers, attention.layers), ("head", n_heads, attention.heads)):
-        if shown < len(indices):
+        if shown < len(indices) and what == "head" and attention.meta.get("together"):
+            parts.append(f"{len(indices)} heads together")
+        elif shown < len(indices):
             parts.append(f"mean over {listed(what, indices)}")
         elif what == "head" and shown > 1 and tuple(indices) == tuple(range(shown)):
             parts.append(f"{shown} heads")
