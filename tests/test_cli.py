@@ -347,6 +347,7 @@ def test_inspect_shows_a_model_and_a_tensor(run):
         (["heatmap", TEXT, "--cmap", "jet"], 2, "error: --cmap jet is a rainbow"),
         (["heatmap", TEXT, "--vmax", "-1"], 2, "error: --vmax wants a number above 0, or auto; got '-1'"),
         (["heatmap", TEXT, "--vmax", "nan"], 2, "error: --vmax wants a number above 0, or auto; got 'nan'"),
+        (["table", TEXT, "--mean", "rows"], 2, "error: --mean wants heads or layers; got 'rows'"),
         (["links", TEXT, "--top", "0"], 2, "error: --top wants a whole number from 1 on; got 0"),
         (["heatmap", TEXT, "--dpi", "0"], 2, "error: --dpi wants 20 to 2400; got 0"),
         (["heatmap", TEXT, "--width", "nan"], 2, "error: --width wants 0.5 to 200; got nan"),
@@ -496,3 +497,16 @@ def test_a_terminal_of_few_letters_is_no_crash(tmp_path):
     out, err = done.communicate(timeout=60)
     assert (done.returncode, err) == (0, b"")
     assert b"na?ve" in out
+
+
+@pytest.mark.parametrize("over", ["heads", "layers"])
+def test_a_mean_over_heads_or_layers(run, over):
+    assert run("export", TEXT, "--words", "-o", "all.npz")[0] == 0
+    assert run("export", TEXT, "--words", "--mean", over, "-o", "mean.npz")[0] == 0
+    whole, mean = attnviz.open("all.npz"), attnviz.open("mean.npz")
+    axis = 1 if over == "heads" else 0
+    assert np.allclose(mean.weights, whole.weights.mean(axis, keepdims=True), atol=1e-6)
+    assert f"mean over {len(getattr(whole, over))} {over}" in mean.reduced
+    assert run("heatmap", TEXT, "-l", "all", "--mean", over, "--bare", "-o", "m.png")[0] == 0
+    shown = run("table", TEXT, "-l", "all", "--mean", over)[1]
+    assert ("mean" in shown) and not np.allclose(whole.weights[0, 0], whole.weights[-1, -1], atol=0.05)

@@ -125,7 +125,8 @@ def test_words_stay_whole_and_special_tokens_out():
         special=(True, False, False, False, False, True),
         segments=(0,) * 6,
     )
-    assert evenly(pieces, 4, words=True, special=False) == [1, 2, 3, 4]
+    assert evenly(pieces, 4, words=True, special=False) == list(range(6))  # whole: --no-special drops them later
+    assert evenly(pieces, 3, words=True, special=False) == [1, 2, 3]
     assert evenly(pieces, 2, special=False) == [1, 4]
     assert evenly(pieces, 3, words=True) == [0, 5]
 

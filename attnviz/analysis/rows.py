@@ -51,13 +51,14 @@ class Rows:
 def evenly(tokens: Tokens, most: int, words: bool = False, special: bool = True) -> list[int]:
     """At most so many places, spread evenly over a text, the first and the last among them; all where that many fit.
 
-    words: whole words, so that a few more places may come out. special: whether special tokens may be among them.
+    words: whole words, so that a few more places may come out. special: whether special tokens count; where all that
+    count fit, they come along, so that the text is whole.
     """
     groups = tokens.groups() if words else [[i] for i in range(len(tokens))]
     if not special:
         groups = [group for group in groups if not all(tokens.special[i] for i in group)] or groups
     if sum(map(len, groups)) <= most:
-        return [i for group in groups for i in group]
+        return list(range(len(tokens)))
     count = max(1, most * len(groups) // sum(map(len, groups)))
     chosen = np.unique(np.linspace(0, len(groups) - 1, count).round().astype(int))
     return [i for place in chosen.tolist() for i in groups[place]]

@@ -273,6 +273,12 @@ class Selection(Joined):
     pool: Annotated[
         str, _option(_PICK, "--pool", metavar="HOW", help="What a cell keeps: max or mean.", show_default=True)
     ] = "max"
+    mean: Annotated[
+        str | None,
+        _option(
+            _PICK, "--mean", metavar="AXIS", help="heads or layers: the mean over those that are chosen, in one map."
+        ),
+    ] = None
 
     def window(self, which: str) -> tuple[int, int] | None:
         """`--rows 40-60` -> (40, 61), or None."""

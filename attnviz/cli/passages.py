@@ -24,7 +24,9 @@ def passage(given: Input, saved: Saved, source: Source, heads: Heads, talk: Talk
     from attnviz.pick import resolve_indices
     from attnviz.render.progress import progress
 
-    asked = Selection(heads.words, heads.no_special, heads.layer, heads.head, heads.stream)
+    asked = Selection(
+        words=heads.words, no_special=heads.no_special, layer=heads.layer, head=heads.head, stream=heads.stream
+    )
     if saved.saved is not None:
         return passage.of_attention(work.attention(given, saved, source, asked, talk, layers="all"))
     model, ready = work.prepared(given, source, heads.stream, talk)

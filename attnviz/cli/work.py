@@ -69,10 +69,14 @@ def attention_and_picture(
     cells: int | None = None,
 ) -> tuple[Attention, NDArray[np.uint8] | None]:
     """The same, and the picture as the model saw it, uint8 [row, column, 3], if --image was given."""
+    if chosen.mean not in (None, "heads", "layers"):
+        usage(f"--mean wants heads or layers; got {chosen.mean!r}")
     if saved.saved is not None:
-        return joined(_from_file(given, saved, source, chosen, talk, layers), chosen), None
-    found, picture = _computed(given, source, chosen, talk, layers, cells)
-    return joined(found, chosen), picture
+        found, picture = _from_file(given, saved, source, chosen, talk, layers), None
+    else:
+        found, picture = _computed(given, source, chosen, talk, layers, cells)
+    found = joined(found, chosen)
+    return found if chosen.mean is None else found.mean(chosen.mean), picture
 
 
 def prepared(
