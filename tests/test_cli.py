@@ -348,7 +348,6 @@ def test_inspect_shows_a_model_and_a_tensor(run):
         (["heatmap", TEXT, "--vmax", "-1"], 2, "error: --vmax wants a number above 0, or auto; got '-1'"),
         (["heatmap", TEXT, "--vmax", "nan"], 2, "error: --vmax wants a number above 0, or auto; got 'nan'"),
         (["table", TEXT, "--mean", "rows"], 2, "error: --mean wants heads or layers; got 'rows'"),
-        (["links", TEXT, "--top", "0"], 2, "error: --top wants a whole number from 1 on; got 0"),
         (["heatmap", TEXT, "--dpi", "0"], 2, "error: --dpi wants 20 to 2400; got 0"),
         (["heatmap", TEXT, "--width", "nan"], 2, "error: --width wants 0.5 to 200; got nan"),
         (
@@ -510,3 +509,13 @@ def test_a_mean_over_heads_or_layers(run, over):
     assert run("heatmap", TEXT, "-l", "all", "--mean", over, "--bare", "-o", "m.png")[0] == 0
     shown = run("table", TEXT, "-l", "all", "--mean", over)[1]
     assert ("mean" in shown) and not np.allclose(whole.weights[0, 0], whole.weights[-1, -1], atol=0.05)
+
+
+@pytest.mark.parametrize("words", [["links", TEXT, "--top", "0"], ["table", TEXT, "--cells", "-3"]])
+def test_a_number_that_is_too_small(run, words):
+    status, out, err = run(*words)
+    option, value = words[2:]
+    assert (status, out) == (2, "")
+    assert (
+        re.match(rf"error: .*{option}.*{value}.*\n(hint: .*\n)?$", err) and "1" in err
+    )  # older typers say it themselves
