@@ -1,10 +1,10 @@
-"""The small model that attnviz carries: fetch the texts, choose the vocabulary, train, evaluate, export.
+"""The small model that attnviz carries: fetch the texts, choose the vocabulary, label, train, evaluate, export.
 
     python scripts/tiny WORK --teacher FOLDER                     all of it; call it again and it goes on
     python scripts/tiny WORK --teacher FOLDER --minutes 30        in stretches
     python scripts/tiny WORK --teacher FOLDER --evaluate          only measure what is there
 
-WORK: a folder for texts and states. FOLDER: all-MiniLM-L6-v2 as published. Needs torch, and apt-get and npm for the
+WORK: a folder for texts, labels (10 GB) and states. FOLDER: all-MiniLM-L6-v2 as published. Needs torch, and apt-get and npm for the
 texts.
 """
 
@@ -21,10 +21,11 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent))
 
 from evaluate import means, measure
+from labels import Labels, write
 from nets import Bert
 from pieces import choose, corpus
 from texts import SOURCES
-from train import student, train
+from train import PAIRS, rows, student, train
 
 
 def teacher(folder: Path) -> tuple[Bert, dict[str, int]]:
@@ -45,7 +46,8 @@ def main() -> None:
     asked.add_argument("work", type=Path)
     asked.add_argument("--teacher", type=Path, required=True)
     asked.add_argument("--pieces", type=int, default=12_000)
-    asked.add_argument("--tokens", type=float, default=20e6, help="to be seen in all")
+    asked.add_argument("--tokens", type=float, default=18e6, help="to be seen in all")
+    asked.add_argument("--seed", type=int, default=0)
     asked.add_argument("--minutes", type=float, default=1e9, help="stop after so many; the next call goes on")
     asked.add_argument("--threads", type=int, default=0)
     asked.add_argument("--evaluate", action="store_true")
@@ -64,7 +66,9 @@ def main() -> None:
     if not args.evaluate:
         found = corpus(pieces, texts, sources["train"], held=False)
         print(f"{found.tokens:,} tokens to learn from, {len(pieces):,} pieces", flush=True)
-        done = train(args.work, found, model, renamed, int(args.tokens), args.minutes)
+        write(args.work / "labels", found, lambda ids: rows(model, torch.from_numpy(renamed)[ids], PAIRS))
+        labels = Labels(args.work / "labels", found, [len(heads) for heads in PAIRS.values()])
+        done = train(args.work, found, labels, len(pieces), int(args.tokens), args.minutes, args.seed)
     made = student(len(pieces))
     made.load_state_dict(torch.load(args.work / "state.pt", weights_only=True)["model"])
     for what, some, held in (("held out", sources["train"], True), ("unseen", sources["unseen"], None)):

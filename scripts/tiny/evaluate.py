@@ -21,10 +21,10 @@ def measure(
     names, seen = torch.from_numpy(renamed), 0
     sums: dict[tuple[int, int], np.ndarray] = {(i, h): np.zeros(4) for i, heads in PAIRS.items() for h in heads}
     with torch.no_grad():
-        for batch in corpus.batches(seed=0):
-            ids = torch.from_numpy(batch).long()
-            if ids.shape[1] < 6:
+        for length, order in corpus.batches(seed=0):
+            if length < 6:
                 continue
+            ids = torch.from_numpy(corpus.ids(length, order)).long()
             pairs = zip(rows(teacher, names[ids], PAIRS), rows(model, ids, same), strict=True)
             for layer, (p_log, q_log) in enumerate(pairs):
                 p, q = p_log.exp(), q_log.exp()

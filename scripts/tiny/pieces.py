@@ -64,8 +64,8 @@ class Corpus:
             self.by_length.setdefault(len(ids), []).append(ids)
         self.tokens = sum(len(ids) for ids in passages)
 
-    def batches(self, seed: int, tokens: int = 1800) -> Iterator[np.ndarray]:
-        """One epoch: every passage once, in batches [sequence, place] of one length."""
+    def batches(self, seed: int, tokens: int = 1800) -> Iterator[tuple[int, list[int]]]:
+        """One epoch: every passage once, in batches of one length: (length, numbers of the passages)."""
         draw = random.Random(seed)
         found = []
         for length, passages in sorted(self.by_length.items()):
@@ -73,8 +73,11 @@ class Corpus:
             count = max(1, tokens // length)
             found += [(length, order[i : i + count]) for i in range(0, len(order), count)]
         draw.shuffle(found)
-        for length, order in found:
-            yield np.stack([self.by_length[length][i] for i in order])
+        yield from found
+
+    def ids(self, length: int, order: list[int]) -> np.ndarray:
+        """[sequence, place]"""
+        return np.stack([self.by_length[length][i] for i in order])
 
 
 def corpus(vocabulary: list[str], folder: Path, names: Iterable[str], held: bool | None, seed: int = 0) -> Corpus:
