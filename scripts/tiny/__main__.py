@@ -1,16 +1,17 @@
-"""The small model that attnviz carries: fetch the texts, choose the vocabulary, label, train, evaluate, export.
+"""The small model that attnviz carries: fetch the texts, choose the vocabulary, label, train, export, evaluate.
 
     python scripts/tiny WORK --teacher FOLDER                     all of it; call it again and it goes on
     python scripts/tiny WORK --teacher FOLDER --minutes 30        in stretches
-    python scripts/tiny WORK --teacher FOLDER --evaluate          only measure what is there
+    python scripts/tiny WORK --teacher FOLDER --evaluate attnviz/tiny/tiny.gguf       only measure this file
 
-WORK: a folder for texts, labels (10 GB) and states. FOLDER: all-MiniLM-L6-v2 as published. Needs torch, and apt-get and npm for the
-texts.
+WORK: a folder for texts, labels (10 GB) and states; tiny.gguf, heads.json, report.json and
+attention.npz are written there. FOLDER: all-MiniLM-L6-v2 as published. Needs torch, and apt-get and npm for the texts.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -20,12 +21,23 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from evaluate import means, measure
+import export
+from evaluate import Heads, Positions, means, measure
 from labels import Labels, write
 from nets import Bert
+from pairs import PAIRS
 from pieces import choose, corpus
 from texts import SOURCES
-from train import PAIRS, rows, student, train
+from train import finished, rows, student, train, trained
+
+TRAINED = [name for name, source in SOURCES.items() if source.use == "train"]
+UNSEEN = [name for name, source in SOURCES.items() if source.use == "unseen"]
+MOST = 100_000  # tokens that a measure looks at
+SHOWN = (  # the test of the shipped file has these, as torch reads it
+    "The animal didn't cross the street because it was too tired",
+    "Seven grey seagulls stole my sister's sandwich.",
+    "Is the unbelievably long train, which left Vladivostok on 3 May, late again?",
+)
 
 
 def teacher(folder: Path) -> tuple[Bert, dict[str, int]]:
@@ -48,9 +60,9 @@ def main() -> None:
     asked.add_argument("--pieces", type=int, default=12_000)
     asked.add_argument("--tokens", type=float, default=18e6, help="to be seen in all")
     asked.add_argument("--seed", type=int, default=0)
-    asked.add_argument("--minutes", type=float, default=1e9, help="stop after so many; the next call goes on")
+    asked.add_argument("--minutes", type=float, default=1e9, help="train no longer than this; the next call goes on")
     asked.add_argument("--threads", type=int, default=0)
-    asked.add_argument("--evaluate", action="store_true")
+    asked.add_argument("--evaluate", nargs="?", const="", metavar="FILE", help="only measure this file, or WORK's own")
     args = asked.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -61,22 +73,63 @@ def main() -> None:
         file.write_text("\n".join(choose(vocabulary, texts, args.pieces)) + "\n", "utf-8")
     pieces = file.read_text("utf-8").split("\n")[:-1]
     renamed = np.array([vocabulary[piece] for piece in pieces])
-    sources = {use: [name for name, s in SOURCES.items() if s.use == use] for use in ("train", "unseen")}
-    done = True
-    if not args.evaluate:
-        found = corpus(pieces, texts, sources["train"], held=False)
-        print(f"{found.tokens:,} tokens to learn from, {len(pieces):,} pieces", flush=True)
-        write(args.work / "labels", found, lambda ids: rows(model, torch.from_numpy(renamed)[ids], PAIRS))
-        labels = Labels(args.work / "labels", found, [len(heads) for heads in PAIRS.values()])
-        done = train(args.work, found, labels, len(pieces), int(args.tokens), args.minutes, args.seed)
-    made = student(len(pieces))
-    made.load_state_dict(torch.load(args.work / "state.pt", weights_only=True)["model"])
-    for what, some, held in (("held out", sources["train"], True), ("unseen", sources["unseen"], None)):
-        numbers = measure(made.eval(), model, renamed, corpus(pieces, texts, some, held), 200_000)
-        for (layer, head), one in numbers.items():
-            print(f"  {layer}.{head:<3} js {one['js']:.4f}  top1 {one['top1']:.3f}")
+    made = Path(args.evaluate) if args.evaluate else args.work / "tiny.gguf"
+    if args.evaluate is None:
+        same_as_before(args)
+        if not finished(args.work, int(args.tokens)):
+            learn(args, model, pieces, renamed)
+        export.gguf(made, trained(args.work, len(pieces)), pieces)
+    report(args.work, made, model, renamed, pieces, keep=not args.evaluate)
+
+
+def same_as_before(args: argparse.Namespace) -> None:
+    """What a folder was begun with it is gone on with: labels and states of anything else would be wrong."""
+    settings = {
+        "teacher": hashlib.sha256((args.teacher / "model.safetensors").read_bytes()).hexdigest(),
+        "heads": [list(heads) for heads in PAIRS.values()],
+        "pieces": args.pieces,
+        "tokens": int(args.tokens),
+        "seed": args.seed,
+    }
+    file = args.work / "settings.json"
+    if not file.exists():
+        file.write_text(json.dumps(settings) + "\n")
+    before = json.loads(file.read_text())
+    other = [name for name in settings if settings[name] != before.get(name)]
+    if other:
+        sys.exit(f"{args.work} was begun with another {' and '.join(other)}: take an empty folder")
+
+
+def learn(args: argparse.Namespace, model: Bert, pieces: list[str], renamed: np.ndarray) -> None:
+    """Label and train, as far as the minutes go."""
+    found = corpus(pieces, args.work / "texts", TRAINED, held=False)
+    print(f"{found.tokens:,} tokens to learn from, {len(pieces):,} pieces", flush=True)
+    write(args.work / "labels", found, lambda ids: rows(model, torch.from_numpy(renamed)[ids], PAIRS))
+    labels = Labels(args.work / "labels", found, [len(heads) for heads in PAIRS.values()])
+    if not train(args.work, found, labels, len(pieces), int(args.tokens), args.minutes, args.seed):
+        sys.exit("not trained to the end: call it again to go on")
+
+
+def report(work: Path, file: Path, model: Bert, renamed: np.ndarray, pieces: list[str], keep: bool) -> None:
+    """Measure a file as it is shipped, place alone and random weights beside it. keep: write what was found to WORK."""
+    texts, random = work / "texts", student(len(pieces)).eval()
+    shipped = export.reopened(file, student(len(pieces))).eval()
+    places = Positions(model, renamed, corpus(pieces, texts, TRAINED, True), MOST // 10)
+    cases: list[tuple[str, Heads, list[str], bool | None]] = [("unseen", shipped, UNSEEN, None)]
+    cases += [("unseen, by place alone", places, UNSEEN, None), ("unseen, random weights", random, UNSEEN, None)]
+    cases += [(name, shipped, [name], None) for name in UNSEEN]
+    cases += [("held out", shipped, TRAINED, True), *((name, shipped, [name], True) for name in TRAINED)]
+    table = {}
+    for what, heads, names, held in cases:
+        numbers, tokens = measure(heads, model, renamed, corpus(pieces, texts, names, held), MOST)
         js, top1 = means(numbers)
-        print(f"{what}: mean js {js:.4f}, top1 {top1:.3f}", "" if done else "(not trained to the end)", flush=True)
+        table[what] = {"js": js, "top1": top1, "tokens": tokens}
+        print(f"{what:<24}{tokens:>8,} tokens  js {js:.4f}  top1 {top1:.3f}", flush=True)
+        if what == "unseen" and keep:
+            export.heads(work / "heads.json", numbers)
+            export.attention(work / "attention.npz", shipped, pieces, SHOWN)
+    if keep:
+        (work / "report.json").write_text(json.dumps(table, indent=1) + "\n")
 
 
 main()

@@ -3,19 +3,58 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
 from nets import Bert
+from pairs import PAIRS
 from pieces import Corpus
-from train import PAIRS, rows
+from torch import Tensor
+from train import rows
+
+REACH = 12  # distances further away count as this far
+Heads = Callable[[Tensor], Iterable[Tensor]]  # ids -> log weights, a layer at a time, as Bert gives them
+
+
+class Positions:
+    """What place alone tells: each head as the teacher's mean weight of [CLS], of [SEP] and of every distance."""
+
+    def __init__(self, teacher: Bert, renamed: np.ndarray, corpus: Corpus, tokens: int) -> None:
+        sums = [torch.zeros(len(heads), 2 * REACH + 3) for heads in PAIRS.values()]
+        counts, seen = torch.zeros(2 * REACH + 3), 0
+        for length, order in corpus.batches(seed=1):
+            ids = torch.from_numpy(renamed[corpus.ids(length, order)]).long()
+            places = self._places(length).flatten()
+            counts += len(order) * torch.bincount(places, minlength=len(counts))
+            with torch.no_grad():
+                for total, logs in zip(sums, rows(teacher, ids, PAIRS), strict=True):
+                    total.index_add_(1, places, logs.exp().sum(0).flatten(1))
+            seen += ids.numel()
+            if seen >= tokens:
+                break
+        self._means = [total / counts for total in sums]
+
+    def __call__(self, ids: Tensor) -> Iterable[Tensor]:
+        places = self._places(ids.shape[1])
+        for means in self._means:
+            yield means[:, places].log().log_softmax(-1).expand(len(ids), -1, -1, -1)
+
+    @staticmethod
+    def _places(length: int) -> Tensor:
+        """[query, key]: 0 is [CLS], 1 is [SEP], then distances from -REACH to REACH."""
+        at = torch.arange(length)
+        found = (at - at[:, None]).clamp(-REACH, REACH) + REACH + 2
+        found[:, 0], found[:, -1] = 0, 1
+        return found
 
 
 def measure(
-    model: Bert, teacher: Bert, renamed: np.ndarray, corpus: Corpus, tokens: int
-) -> dict[tuple[int, int], dict[str, float]]:
+    model: Heads, teacher: Bert, renamed: np.ndarray, corpus: Corpus, tokens: int
+) -> tuple[dict[tuple[int, int], dict[str, float]], int]:
     """For each pair, by (layer, teacher's head): mean Jensen-Shannon divergence of rows (nats, special keys included),
-    and how often the strongest key that is not special is the same, over rows of tokens that are not special.
+    and how often the strongest key that is not special is the same, over rows of tokens that are not special. And how
+    many tokens were looked at: `tokens` or as many as there are, in passages of 6 or more.
     """
     same = {layer: tuple(range(len(heads))) for layer, heads in PAIRS.items()}
     names, seen = torch.from_numpy(renamed), 0
@@ -36,7 +75,7 @@ def measure(
             seen += ids.numel()
             if seen >= tokens:
                 break
-    return {key: {"js": a / b, "top1": c / d} for key, (a, b, c, d) in sums.items()}
+    return {key: {"js": a / b, "top1": c / d} for key, (a, b, c, d) in sums.items()}, seen
 
 
 def means(found: dict[tuple[int, int], dict[str, float]]) -> tuple[float, float]:

@@ -8,23 +8,16 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
 from labels import Labels
 from nets import Bert
+from pairs import D_MLP, D_MODEL, N_HEADS, N_LAYERS, PAIRS
 from pieces import LONGEST, Corpus
 from torch import Tensor
 
-N_LAYERS, N_HEADS, D_MODEL, D_MLP = 6, 8, 160, 480
-PAIRS = {  # layer: the teacher's heads that the student's heads 0, 1, 2, ... of that layer imitate
-    0: (2, 5, 4),
-    1: (8, 4, 7, 2, 9),
-    2: (8, 11, 0, 1, 9),
-    3: (8, 1, 11, 7, 5),
-    4: (9, 6, 7, 11, 1),
-    5: (3, 11, 8, 1, 7, 9, 10, 5),
-}
 # Of the teacher's heads, those that are hardest and wanted most; and those that fill the last layer, which nothing
 # behind it would teach.
 MORE = {(3, 1): 1.5, (3, 7): 1.5, (4, 11): 1.5, (5, 1): 0.6, (5, 7): 0.6, (5, 9): 0.6, (5, 10): 0.6, (5, 5): 0.6}
@@ -35,7 +28,20 @@ def student(vocab: int) -> Bert:
     return Bert(vocab, LONGEST, N_LAYERS, D_MODEL, N_HEADS, D_MLP)
 
 
-def rows(model: Bert, ids: Tensor, heads: dict[int, tuple[int, ...]]) -> list[Tensor]:
+def finished(place: Path, wanted: int) -> bool:
+    """Whether training in `place` has seen as many tokens as wanted."""
+    file = place / "state.pt"
+    return file.exists() and torch.load(file, weights_only=True)["seen"] >= wanted
+
+
+def trained(place: Path, vocab: int) -> Bert:
+    """The student as training left it in `place`."""
+    model = student(vocab)
+    model.load_state_dict(torch.load(place / "state.pt", weights_only=True)["model"])
+    return model
+
+
+def rows(model: Callable[[Tensor], Iterable[Tensor]], ids: Tensor, heads: dict[int, tuple[int, ...]]) -> list[Tensor]:
     """Log weights of these heads, a layer at a time: [sequence, head, query, key]."""
     return [logs[:, list(heads[i])] for i, logs in enumerate(model(ids))]
 
