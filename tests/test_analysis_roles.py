@@ -14,23 +14,10 @@ from hypothesis import strategies as st
 import attnviz
 from attnviz import passage
 from attnviz.analysis.roles import NAMES, ROLES
-from attnviz.cli import main
 from attnviz.errors import InputError
 from attnviz.heads import repeated_tokens, roles
 
 WORDS = ("The", "cat", "saw", "a", "dog", ",", "the", "cat", "saw", "a", "bird", ".")
-
-
-@pytest.fixture
-def run(capsys, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("ATTNVIZ_MODEL", raising=False)
-
-    def call(*words):
-        status = main([str(word) for word in words])
-        return (status, *capsys.readouterr())
-
-    return call
 
 
 def looking_at(places):

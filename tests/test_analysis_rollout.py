@@ -17,7 +17,6 @@ import attnviz
 from attnviz.analysis.flow import MOST, flow, flows
 from attnviz.analysis.rollout import Rollout, chained, rollout, with_residual
 from attnviz.attention import Attention, Tokens
-from attnviz.cli import main
 from attnviz.errors import InputError, SelectionError
 
 
@@ -258,18 +257,6 @@ def test_deep_networks_fill_up():
 
 
 # --- commands ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def run(capsys, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-
-    def called(*arguments):
-        code = main(list(arguments))
-        out = capsys.readouterr()
-        return code, out.out, out.err
-
-    return called
 
 
 def test_rollout_as_json(run):

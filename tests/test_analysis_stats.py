@@ -13,24 +13,11 @@ from hypothesis import strategies as st
 
 import attnviz
 from attnviz import passage
-from attnviz.cli import main
 from attnviz.errors import InputError, SelectionError
 from attnviz.heads import STATISTICS, statistics
 from attnviz.views.stats import figure
 
 TEXT = "The animal didn't cross the street because it was too tired"
-
-
-@pytest.fixture
-def run(capsys, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("ATTNVIZ_MODEL", raising=False)
-
-    def call(*words):
-        status = main([str(word) for word in words])
-        return (status, *capsys.readouterr())
-
-    return call
 
 
 def test_known_answers():

@@ -35,7 +35,7 @@ class Streams:
 def run(monkeypatch, tmp_path):
     """Run a command in an empty folder -> (exit status, standard output, standard error)."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("ATTNVIZ_MODEL", raising=False)
+    monkeypatch.setenv("ATTNVIZ_MODEL", "seeded")
     monkeypatch.setenv("COLUMNS", "100")
 
     def call(*words, stdin=b"", binary=False):
@@ -126,7 +126,8 @@ def test_verbose_speaks_on_standard_error_only(run):
     assert "seeded: self 2 x 4" in err
 
 
-def test_what_made_it_is_in_the_file(run, tmp_path):
+def test_what_made_it_is_in_the_file(run, monkeypatch, tmp_path):
+    monkeypatch.delenv("ATTNVIZ_MODEL")
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "text.txt").write_text(TEXT)
     run(
@@ -154,10 +155,11 @@ def test_what_made_it_is_in_the_file(run, tmp_path):
         (["export", "--", "-x"], "attnviz export -- -x"),
         (["export", "-H", "1", "--", "-x"], "attnviz export --head 1 -- -x"),
         (["export", "a/b c", "--causal"], "attnviz export 'a/b c' --causal".replace("'", '"')),
-        (["export", "$HOME", "-m", "seeded"], "attnviz export '$HOME'"),
+        (["export", "$HOME", "-m", "seeded"], "attnviz export '$HOME' --model seeded"),
     ],
 )
-def test_the_command_can_be_typed_again(run, words, want):
+def test_the_command_can_be_typed_again(run, monkeypatch, words, want):
+    monkeypatch.delenv("ATTNVIZ_MODEL")
     made = json.loads(run(words[0], "-o", "-", "--format", "json", *words[1:])[1])["command"]
     assert made.replace(" --output - --format json", "") == want
 
@@ -467,7 +469,7 @@ def test_exit_status_of_the_process(words, status):
 
 
 @pytest.mark.parametrize(
-    "words", [["export", "a " * 300, "-o", "-", "--format", "csv"], ["tokens", "a b c"], ["--help"]]
+    "words", [["export", "a " * 300, "-m", "seeded", "-o", "-", "--format", "csv"], ["tokens", "a b c"], ["--help"]]
 )
 def test_a_closed_pipe_ends_quietly(words):
     """Output larger and smaller than a pipe's buffer; the reader is gone before the first byte."""
@@ -492,7 +494,7 @@ def test_ctrl_c_ends_with_130_and_no_words(tmp_path):
 
 def test_a_terminal_of_few_letters_is_no_crash(tmp_path):
     env = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
-    done = process("tokens", "naïve straße 猫", env=env, cwd=tmp_path)
+    done = process("tokens", "naïve straße 猫", "-m", "seeded", env=env, cwd=tmp_path)
     out, err = done.communicate(timeout=60)
     assert (done.returncode, err) == (0, b"")
     assert b"na?ve" in out

@@ -11,24 +11,11 @@ import pytest
 
 import attnviz
 from attnviz.analysis.diff import diff
-from attnviz.cli import main
 from attnviz.views.diff import figure, heading
 
 HERE = Path(__file__).parent
 TIRED = "The animal didn't cross the street because it was too tired"
 WIDE = "The animal didn't cross the street because it was too wide"
-
-
-@pytest.fixture
-def run(capsys, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("ATTNVIZ_MODEL", raising=False)
-
-    def call(*words):
-        status = main([str(word) for word in words])
-        return (status, *capsys.readouterr())
-
-    return call
 
 
 def listed(run, *words):

@@ -11,24 +11,11 @@ import pytest
 import attnviz
 from attnviz.analysis.lift import strongest
 from attnviz.analysis.qk import neurons, plane
-from attnviz.cli import main
 from attnviz.steps import walk
 from attnviz.views.qk import figure, stages
 
 HERE = Path(__file__).parent
 TEXT = "The animal didn't cross the street because it was too tired"
-
-
-@pytest.fixture
-def run(capsys, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("ATTNVIZ_MODEL", raising=False)
-
-    def call(*words):
-        status = main([str(word) for word in words])
-        return (status, *capsys.readouterr())
-
-    return call
 
 
 def listed(run, *words):

@@ -12,23 +12,10 @@ import attnviz
 from attnviz.analysis.rows import Rows, evenly
 from attnviz.analysis.similar import similar
 from attnviz.attention import Tokens
-from attnviz.cli import main
 from attnviz.sampled import attend_rows, room
 from attnviz.views.similar import figure
 
 TEXT = "The animal didn't cross the street because it was too tired"
-
-
-@pytest.fixture
-def run(capsys, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("ATTNVIZ_MODEL", raising=False)
-
-    def call(*words):
-        status = main([str(word) for word in words])
-        return (status, *capsys.readouterr())
-
-    return call
 
 
 def test_every_head_with_its_nearest(run):

@@ -209,7 +209,7 @@ def test_the_same_bytes_each_time(kind):
 def run(monkeypatch, tmp_path, capfd):
     """Run a command in an empty folder -> (exit status, standard output, standard error)."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("ATTNVIZ_MODEL", raising=False)
+    monkeypatch.setenv("ATTNVIZ_MODEL", "seeded")
 
     def ran(*words):
         status = main(list(map(str, words)))

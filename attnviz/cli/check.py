@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from attnviz.cli.expand import command
-from attnviz.cli.options import Input, Json, Source, Talk, usage
+from attnviz.cli.options import Input, Json, Talk, usage
+from attnviz.cli.source import Source
 
 if TYPE_CHECKING:
     from attnviz.analysis.check import Finding
@@ -137,7 +138,7 @@ def _from_model(source: Source, given: Input, reference: bool, talk: Talk) -> It
     from attnviz.cli import work
     from attnviz.cli.eager import installed
 
-    model = work.load(source, talk)
+    model = work.load(source, talk, given)
     eager = _open_eager(source, model, talk) if reference and installed() else None
     for asked in _passes(model, given, source):
         yield _examined(model, asked, eager, talk)
@@ -154,7 +155,7 @@ def _open_eager(source: Source, model: Model, talk: Talk) -> Any:
         return "it would have to merge the adapter first"
     talk.detail(f"opening the same folder with {NAME}")
     try:
-        return Eager(sources.find(source.model, source.offline).path)
+        return Eager(sources.find(source.model or sources.DEFAULT, source.offline).path)
     except NotComparedError as error:
         return str(error)
 

@@ -10,7 +10,8 @@ import typer
 
 from attnviz.cli.analyses import BY, TOP, asked_format, write_rows
 from attnviz.cli.expand import Line, command
-from attnviz.cli.options import Json, Output, Selection, Talk, Unchanged, usage
+from attnviz.cli.options import Json, Output, Selection, Talk, usage
+from attnviz.cli.source import Unchanged
 from attnviz.cli.steps import Sheet, same
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import typer
 
 from attnviz.cli.analyses import TOP, Heads, asked_format, write_rows
 from attnviz.cli.expand import Line, command
-from attnviz.cli.options import Input, Json, Output, Saved, Source, Talk, usage
+from attnviz.cli.options import Input, Json, Output, Saved, Talk, usage
+from attnviz.cli.source import Source
 from attnviz.cli.steps import Sheet
 
 if TYPE_CHECKING:
@@ -149,7 +150,9 @@ def _two(
         return _from_files(given, other, saved, source, heads, talk)
     from attnviz.cli import work
 
-    model, ready = work.prepared(given, source, heads.stream, talk)
+    sizes: dict[str, Any] = {"seed": None, "n_layers": None, "n_heads": None, "d_model": None, "causal": None}
+    seeded_b = other.model_b == "seeded" and source.model != "seeded"  # then they are B's
+    model, ready = work.prepared(given, replace(source, **sizes) if seeded_b else source, heads.stream, talk)
     if other.layer_b is not None:
         return _two_layers(model, ready, other.layer_b, heads, talk)
     if other.model_b is None and other.adapter_b is None:
@@ -159,6 +162,8 @@ def _two(
     source = replace(source, adapter=other.adapter_b)
     if other.model_b is not None:
         source = replace(source, model=other.model_b, name=None)
+        if other.model_b != "seeded":
+            source = replace(source, **sizes)
     model_b, ready_b = work.prepared(given, source, heads.stream, talk)
     return _both(model, ready, model_b, ready_b, heads, talk)
 

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from attnviz.cli.expand import Line, command
-from attnviz.cli.options import Input, Output, Saved, Selection, Source, Talk, usage
+from attnviz.cli.options import Input, Output, Saved, Selection, Talk, usage
+from attnviz.cli.source import Source
 
 FORMATS = ("npz", "json", "csv", "parquet")
 

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from attnviz.cli.analyses import asked_format
 from attnviz.cli.expand import Line, command
+from attnviz.cli.looks import Page, Shade
 from attnviz.cli.mixed import FORMATS, Places, give, residual_option
-from attnviz.cli.options import Input, Json, Output, Page, Saved, Shade, Source, Talk
+from attnviz.cli.options import Input, Json, Output, Saved, Talk
+from attnviz.cli.source import Source
 
 if TYPE_CHECKING:
     from attnviz.attention import Attention

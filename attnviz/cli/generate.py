@@ -10,7 +10,8 @@ import typer
 
 from attnviz.cli.analyses import BY, TOP, Heads, asked_format, write_rows
 from attnviz.cli.expand import Line, command
-from attnviz.cli.options import Input, Json, Output, Source, Talk, usage
+from attnviz.cli.options import Input, Json, Output, Talk, usage
+from attnviz.cli.source import Writer
 from attnviz.cli.steps import Sheet
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ SHOWS = ("head", "token", "map", "text")
 def run(
     *,
     given: Input,
-    source: Source,
+    source: Writer,
     max_new: Annotated[
         int,
         typer.Option(
@@ -86,7 +87,7 @@ def run(
         _print(found, by or "head", top or 12, heads)
 
 
-def _generated(given: Input, source: Source, max_new: int, heads: Heads, talk: Talk) -> Generated:
+def _generated(given: Input, source: Writer, max_new: int, heads: Heads, talk: Talk) -> Generated:
     from attnviz.cli import work
     from attnviz.generation import generate
     from attnviz.pick import resolve_indices
@@ -96,7 +97,7 @@ def _generated(given: Input, source: Source, max_new: int, heads: Heads, talk: T
     if source.model == "seeded" and not source.causal:
         source = replace(source, causal=True)
         talk.note("seeded: a model that goes on with a text sees only what came before (--causal)")
-    model = work.load(source, talk)
+    model = work.load(source, talk, given, heads.stream)
     stream = heads.stream or ("cross" if "cross" in model.streams else None)
     n_layers, n_heads = model.size(stream)
     arrays, _ = work.image_and_sound(given, model, source)

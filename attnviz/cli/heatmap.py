@@ -7,7 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from attnviz.cli.expand import Line, command
-from attnviz.cli.options import Input, Output, Page, Saved, Selection, Shade, Source, Talk, usage
+from attnviz.cli.looks import Page, Shade
+from attnviz.cli.options import Input, Output, Saved, Selection, Talk, usage
+from attnviz.cli.source import Source
 
 FORMATS = ("png", "svg", "pdf")
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from attnviz.cli.expand import command
-from attnviz.cli.options import Json, Source, Talk, usage
+from attnviz.cli.options import Json, Talk, usage
+from attnviz.cli.source import Source
 
 if TYPE_CHECKING:
     from attnviz.model import Model
@@ -69,7 +70,9 @@ def run(
 
 
 def facts(model: Model) -> Iterator[tuple[str, str]]:
-    """What the model is and how large, heads included; then its configuration as it was read."""
+    """What the model is and how large; what tiny's heads do; then its configuration as it was read."""
+    from attnviz import sources
+
     yield "model", model.name
     for name in ("digest", "revision", "adapter", "adapter_digest", "seed"):
         if model.meta.get(name) not in (None, ""):
@@ -85,6 +88,9 @@ def facts(model: Model) -> Iterator[tuple[str, str]]:
         kv = f", {spec.n_kv_heads} of keys and values" if spec.n_kv_heads not in (0, n_heads) else ""
         d_head = spec.d_head or spec.d_model // n_heads
         yield f"{stream} attention", f"{n_layers} layers x {n_heads} heads of {d_head}{kv}; width {spec.d_model}"
+    for row in sources.imitated(model):
+        near = f"as {row['teacher_layer']}.{row['teacher_head']} of the teacher: js {row['js']}, top-1 {row['top1']}"
+        yield f"head {row['layer']}.{row['head']}", f"{row['does']} ({near})"
     for key, value in model.config.items():
         if isinstance(value, (str, int, float, bool)):
             yield f"config {key}", str(value)

@@ -8,7 +8,8 @@ import typer
 
 from attnviz.cli.analyses import BY, TOP, asked_format, write_rows
 from attnviz.cli.expand import Line, command
-from attnviz.cli.options import Input, Json, Output, Saved, Selection, Source, Talk, usage
+from attnviz.cli.options import Input, Json, Output, Saved, Selection, Talk, usage
+from attnviz.cli.source import Source
 from attnviz.cli.steps import Sheet
 
 if TYPE_CHECKING:

@@ -10,20 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from attnviz.cli.expand import Line, command
-from attnviz.cli.options import (
-    MECHANISM,
-    Input,
-    Joined,
-    Json,
-    Output,
-    Page,
-    Selection,
-    Shade,
-    Talk,
-    Unchanged,
-    known_mechanisms,
-    usage,
-)
+from attnviz.cli.looks import Page, Shade
+from attnviz.cli.options import Input, Joined, Json, Output, Selection, Talk, usage
+from attnviz.cli.source import MECHANISM, Drawn, known_mechanisms
 from attnviz.cli.steps import Sheet, same
 
 if TYPE_CHECKING:
@@ -68,7 +57,7 @@ class Place:
 def run(
     *,
     given: Input,
-    source: Unchanged,
+    source: Drawn,
     mechanism: Annotated[list[str] | None, MECHANISM] = None,
     place: Place,
     joined: Joined,
@@ -243,7 +232,7 @@ def _write(figure: Figure, output: Output, format: str, stem: str) -> None:
 
 
 def _relatives(
-    asked: Sequence[str], given: Input, source: Unchanged, place: Place, joined: Joined, talk: Talk
+    asked: Sequence[str], given: Input, source: Drawn, place: Place, joined: Joined, talk: Talk
 ) -> tuple[list[Relative], dict[str, str]]:
     from attnviz.cli import work
     from attnviz.errors import SelectionError
@@ -312,7 +301,7 @@ def _object(relative: Relative) -> dict[str, Any]:
 
 def _measure(
     asked: Sequence[str],
-    source: Unchanged,
+    source: Drawn,
     sheet: Sheet,
     output: Output,
     format: str,
@@ -328,7 +317,8 @@ def _measure(
     if source.model not in (type(source).model, os.environ.get("ATTNVIZ_MODEL")):
         usage(f"--scaling draws queries and keys by itself: leave out --model {source.model}")
     names = list(_measured(asked))
-    found = _timed(names, source.seed, talk)
+    seed = source.seed or 0
+    found = _timed(names, seed, talk)
     if listing.json:
         work.print_json(_times(found))
         return
@@ -349,7 +339,7 @@ def _measure(
         font=sheet.font,
         svg_text=sheet.svg_text,
         notes=[f"at the longest text: {' '.join(settings)}"] if settings else [],
-        meta={"command": str(line), "seed": str(source.seed), "version": attnviz.__version__},
+        meta={"command": str(line), "seed": str(seed), "version": attnviz.__version__},
     )
     _write(drawn, output, format, "scaling")
 

@@ -9,7 +9,8 @@ import typer
 
 from attnviz.cli.analyses import Heads
 from attnviz.cli.expand import Line
-from attnviz.cli.options import Json, Output, Page, Selection, Shade, Talk
+from attnviz.cli.looks import Page, Shade
+from attnviz.cli.options import Json, Output, Selection, Talk
 from attnviz.cli.steps import same
 
 if TYPE_CHECKING:

@@ -9,8 +9,10 @@ import typer
 
 from attnviz.cli.analyses import asked_format, write_rows
 from attnviz.cli.expand import Line, command
+from attnviz.cli.looks import Shade
 from attnviz.cli.mixed import Places
-from attnviz.cli.options import Input, Json, Output, Saved, Shade, Source, Talk, usage
+from attnviz.cli.options import Input, Json, Output, Saved, Talk, usage
+from attnviz.cli.source import Source
 from attnviz.cli.steps import Sheet
 
 if TYPE_CHECKING:

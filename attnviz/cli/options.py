@@ -6,7 +6,6 @@ A group checks its own values when it is made: what is wrong on its face ends wi
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -20,11 +19,11 @@ class UsageError(AttnvizError):
     """The command line itself is wrong: exit status 2."""
 
 
-def _option(panel: str, *names: str, help: str, **more: Any) -> Any:
+def option(panel: str, *names: str, help: str, **more: Any) -> Any:
     return typer.Option(*names, help=help, rich_help_panel=panel, **{"show_default": False, **more})
 
 
-_IN, _MODEL, _PICK, _SHADE, _PAGE, _OUT, _TALK = (
+IN, MODEL, PICK, SHADE, PAGE, OUT, TALK = (
     "Input",
     "Model",
     "What to show",
@@ -43,28 +42,28 @@ class Input:
 
     text: Annotated[str | None, typer.Argument(metavar="TEXT", help=_TEXT_HELP, show_default=False)] = None
     file: Annotated[
-        str | None, _option(_IN, "--file", metavar="PATH", help="Read the text from a file: all of it is one text.")
+        str | None, option(IN, "--file", metavar="PATH", help="Read the text from a file: all of it is one text.")
     ] = None
-    pair: Annotated[str | None, _option(_IN, "--pair", metavar="TEXT", help="A second text, as for entailment.")] = None
+    pair: Annotated[str | None, option(IN, "--pair", metavar="TEXT", help="A second text, as for entailment.")] = None
     target: Annotated[
-        str | None, _option(_IN, "--target", metavar="TEXT", help="The decoder's text, in an encoder-decoder.")
+        str | None, option(IN, "--target", metavar="TEXT", help="The decoder's text, in an encoder-decoder.")
     ] = None
     ids: Annotated[
-        str | None, _option(_IN, "--ids", metavar="101,2054,...", help="Token ids instead of a text, used as they are.")
+        str | None, option(IN, "--ids", metavar="101,2054,...", help="Token ids instead of a text, used as they are.")
     ] = None
     image: Annotated[
-        str | None, _option(_IN, "--image", metavar="FILE", help="A picture, for a model that reads images.")
+        str | None, option(IN, "--image", metavar="FILE", help="A picture, for a model that reads images.")
     ] = None
     audio: Annotated[
-        str | None, _option(_IN, "--audio", metavar="FILE", help="A WAV file, for a model that reads sound.")
+        str | None, option(IN, "--audio", metavar="FILE", help="A WAV file, for a model that reads sound.")
     ] = None
     chat: Annotated[
-        bool, _option(_IN, "--chat", help="Read the text as a user's turn, in the model's own chat template.")
+        bool, option(IN, "--chat", help="Read the text as a user's turn, in the model's own chat template.")
     ] = False
     global_tokens: Annotated[
         str | None,
-        _option(
-            _IN,
+        option(
+            IN,
             "--global-tokens",
             metavar="0,5",
             help="Tokens that see all and are seen by all, by index (Longformer). Default: the first of a text.",
@@ -124,14 +123,12 @@ class Saved:
 
     saved: Annotated[
         str | None,
-        _option(_IN, "--from", metavar="FILE", help="Attention saved earlier, or a .npy or .npz of another program."),
+        option(IN, "--from", metavar="FILE", help="Attention saved earlier, or a .npy or .npz of another program."),
     ] = None
-    key: Annotated[str | None, _option(_IN, "--key", metavar="NAME", help="Which array of a foreign .npz.")] = None
-    labels: Annotated[str | None, _option(_IN, "--labels", metavar="FILE", help="Tokens for --from, one a line.")] = (
-        None
-    )
+    key: Annotated[str | None, option(IN, "--key", metavar="NAME", help="Which array of a foreign .npz.")] = None
+    labels: Annotated[str | None, option(IN, "--labels", metavar="FILE", help="Tokens for --from, one a line.")] = None
     key_labels: Annotated[
-        str | None, _option(_IN, "--key-labels", metavar="FILE", help="The keys' tokens, where they differ.")
+        str | None, option(IN, "--key-labels", metavar="FILE", help="The keys' tokens, where they differ.")
     ] = None
 
     def __post_init__(self) -> None:
@@ -141,88 +138,13 @@ class Saved:
 
 
 @dataclass(frozen=True)
-class Unchanged:
-    """Which model, with the attention that it has."""
-
-    model: Annotated[
-        str,
-        _option(
-            _MODEL,
-            "-m",
-            "--model",
-            metavar="NAME|PATH",
-            envvar="ATTNVIZ_MODEL",
-            help="A folder or weight file, a name such as minilm, org/name[@revision] from the Hub, or "
-            "seeded: random weights.",
-            show_default=True,
-        ),
-    ] = "seeded"
-    name: Annotated[str | None, _option(_MODEL, "--name", metavar="LABEL", help="What pictures call the model.")] = None
-    seed: Annotated[
-        int, _option(_MODEL, "--seed", metavar="N", help="Seed of the random weights.", show_default=True)
-    ] = 0
-    n_layers: Annotated[
-        int, _option(_MODEL, "--n-layers", metavar="N", help="Layers of the seeded model.", show_default=True)
-    ] = 2
-    n_heads: Annotated[
-        int, _option(_MODEL, "--n-heads", metavar="N", help="Heads a layer of the seeded model.", show_default=True)
-    ] = 4
-    d_model: Annotated[
-        int, _option(_MODEL, "--d-model", metavar="N", help="Width of the seeded model.", show_default=True)
-    ] = 64
-    causal: Annotated[
-        bool,
-        _option(_MODEL, "--causal/--no-causal", help="Whether the seeded model sees only what came before."),
-    ] = False
-    adapter: Annotated[
-        str | None, _option(_MODEL, "--adapter", metavar="DIR", help="A PEFT LoRA adapter, merged into the model.")
-    ] = None
-    offline: Annotated[bool, _option(_MODEL, "--offline", help="Never touch the network.")] = False
-    ignore_key: Annotated[
-        list[str] | None,
-        _option(_MODEL, "--ignore-key", metavar="KEY", help="Go on although this config key is unknown. Repeatable."),
-    ] = None
-
-
-MECHANISM = _option(
-    _MODEL,
-    "--mechanism",
-    metavar="NAME[:N]",
-    help="Another kind of attention, of those that `attnviz mechanisms` lists: additive, window:3, lsh:8,rounds=2.",
-)
-
-
-@dataclass(frozen=True)
-class Source(Unchanged):
-    """Which model, and what stands in place of its attention."""
-
-    mechanism: Annotated[str | None, MECHANISM] = None
-
-    def __post_init__(self) -> None:
-        if self.mechanism is not None:
-            known_mechanisms([self.mechanism])
-
-
-def known_mechanisms(asked: Sequence[str], groups: Sequence[str] = ()) -> None:
-    """UsageError for what is no mechanism, or has numbers that it cannot have; `groups` may be named too."""
-    from attnviz.mechanisms import parse
-
-    for name in asked:
-        try:
-            if name not in groups:
-                parse(name)
-        except AttnvizError as error:
-            usage(f"--mechanism {name}: {error}", error.hint or "attnviz mechanisms lists them, with their numbers")
-
-
-@dataclass(frozen=True)
 class Joined:
     """Tokens or words, with or without the special ones."""
 
-    words: Annotated[
-        bool, _option(_PICK, "--words", help="Words instead of pieces: keys summed, queries averaged.")
-    ] = False
-    no_special: Annotated[bool, _option(_PICK, "--no-special", help="Without the special tokens.")] = False
+    words: Annotated[bool, option(PICK, "--words", help="Words instead of pieces: keys summed, queries averaged.")] = (
+        False
+    )
+    no_special: Annotated[bool, option(PICK, "--no-special", help="Without the special tokens.")] = False
 
 
 @dataclass(frozen=True)
@@ -231,38 +153,38 @@ class Selection(Joined):
 
     layer: Annotated[
         str | None,
-        _option(
-            _PICK,
+        option(
+            PICK,
             "-l",
             "--layer",
             metavar="LAYERS",
             help=f"{_COMMA} Default: all for export, the first for mechanisms, otherwise the last.",
         ),
     ] = None
-    head: Annotated[str, _option(_PICK, "-H", "--head", metavar="HEADS", help=f"{_COMMA}", show_default=True)] = "all"
+    head: Annotated[str, option(PICK, "-H", "--head", metavar="HEADS", help=f"{_COMMA}", show_default=True)] = "all"
     stream: Annotated[
         str | None,
-        _option(
-            _PICK, "--stream", metavar="NAME", help="self, encoder, decoder or cross. Default: what the input suggests."
+        option(
+            PICK, "--stream", metavar="NAME", help="self, encoder, decoder or cross. Default: what the input suggests."
         ),
     ] = None
     query: Annotated[
         str | None,
-        _option(_PICK, "--query", metavar="TOKEN", help="Only this token's row: its text, text#2 or its index."),
+        option(PICK, "--query", metavar="TOKEN", help="Only this token's row: its text, text#2 or its index."),
     ] = None
     tokens: Annotated[
-        str | None, _option(_PICK, "--tokens", metavar="3-9", help="Only these tokens, by index, on both axes.")
+        str | None, option(PICK, "--tokens", metavar="3-9", help="Only these tokens, by index, on both axes.")
     ] = None
     rows: Annotated[
-        str | None, _option(_PICK, "--rows", metavar="40-60", help="Only these queries of a long text, by index.")
+        str | None, option(PICK, "--rows", metavar="40-60", help="Only these queries of a long text, by index.")
     ] = None
     cols: Annotated[
-        str | None, _option(_PICK, "--cols", metavar="40-60", help="Only these keys of a long text, by index.")
+        str | None, option(PICK, "--cols", metavar="40-60", help="Only these keys of a long text, by index.")
     ] = None
     cells: Annotated[
         int | None,
-        _option(
-            _PICK,
+        option(
+            PICK,
             "--cells",
             metavar="N",
             min=1,
@@ -271,12 +193,12 @@ class Selection(Joined):
         ),
     ] = None
     pool: Annotated[
-        str, _option(_PICK, "--pool", metavar="HOW", help="What a cell keeps: max or mean.", show_default=True)
+        str, option(PICK, "--pool", metavar="HOW", help="What a cell keeps: max or mean.", show_default=True)
     ] = "max"
     mean: Annotated[
         str | None,
-        _option(
-            _PICK, "--mean", metavar="AXIS", help="heads or layers: the mean over those that are chosen, in one map."
+        option(
+            PICK, "--mean", metavar="AXIS", help="heads or layers: the mean over those that are chosen, in one map."
         ),
     ] = None
 
@@ -320,125 +242,17 @@ class Selection(Joined):
 
 
 @dataclass(frozen=True)
-class Shade:
-    """How numbers become colours and digits."""
-
-    scale: Annotated[
-        str,
-        _option(
-            _SHADE,
-            "--scale",
-            metavar="KIND",
-            help="linear, sqrt, log or row (each row by its own largest).",
-            show_default=True,
-        ),
-    ] = "linear"
-    vmax: Annotated[
-        str | None,
-        _option(
-            _SHADE,
-            "--vmax",
-            metavar="X|auto",
-            help="The weight at the end of the colours, or auto: one that about half of the rows reach. "
-            "By default above all weights; auto for long texts.",
-        ),
-    ] = None
-    cmap: Annotated[
-        str, _option(_SHADE, "--cmap", metavar="NAME", help="viridis, cividis, magma, Greys, ...", show_default=True)
-    ] = "viridis"
-    decimals: Annotated[
-        int,
-        _option(
-            _SHADE,
-            "--decimals",
-            metavar="N",
-            help="Digits after the point; 0 prints none in a picture.",
-            show_default=True,
-        ),
-    ] = 2
-
-    def limit(self) -> float | str | None:
-        """--vmax as a number, "auto" or None."""
-        if self.vmax in (None, "auto"):
-            return self.vmax
-        try:
-            value = float(str(self.vmax))
-        except ValueError:
-            value = 0.0
-        if not 0 < value < float("inf"):
-            usage(f"--vmax wants a number above 0, or auto; got {self.vmax!r}")
-        return value
-
-    def __post_init__(self) -> None:
-        from attnviz.views.scale import check_cmap, check_scale
-
-        self.limit()
-        for check, value in ((check_scale, self.scale), (check_cmap, self.cmap)):
-            try:
-                check(value)
-            except AttnvizError as error:
-                usage(f"--{error}", error.hint)
-        if not 0 <= self.decimals <= 7:
-            usage(f"--decimals wants 0 to 7; got {self.decimals}")
-
-
-@dataclass(frozen=True)
-class Page:
-    """The picture as a whole."""
-
-    width: Annotated[
-        float | None, _option(_PAGE, "--width", metavar="IN", help="Width in inches: 3.25 is a column.")
-    ] = None
-    height: Annotated[float | None, _option(_PAGE, "--height", metavar="IN", help="Height in inches.")] = None
-    dpi: Annotated[int | None, _option(_PAGE, "--dpi", metavar="N", help="Dots an inch, in PNG. Default: 200.")] = None
-    font: Annotated[str | None, _option(_PAGE, "--font", metavar="NAME", help="Font family or file.")] = None
-    font_size: Annotated[
-        float | None, _option(_PAGE, "--font-size", metavar="PT", help="Size of labels in points.")
-    ] = None
-    title: Annotated[str | None, _option(_PAGE, "--title", metavar="TEXT", help="Title instead of the usual one.")] = (
-        None
-    )
-    mark: Annotated[
-        list[str] | None,
-        _option(_PAGE, "--mark", metavar="QUERY:KEY", help="Outline a cell, as in it:animal. Repeatable."),
-    ] = None
-    bare: Annotated[
-        bool, _option(_PAGE, "--bare", help="No title, colour bar or notes; the caption goes to standard error.")
-    ] = False
-    svg_text: Annotated[
-        str,
-        _option(
-            _PAGE, "--svg-text", metavar="keep|paths", help="Text in SVG as text or as outlines.", show_default=True
-        ),
-    ] = "keep"
-
-    def __post_init__(self) -> None:
-        from attnviz.errors import one_of
-
-        if self.svg_text not in ("keep", "paths"):
-            usage(one_of("--svg-text", self.svg_text, ("keep", "paths")))
-        for name, value, low, high in (
-            ("--width", self.width, 0.5, 200),
-            ("--height", self.height, 0.5, 200),
-            ("--dpi", self.dpi, 20, 2400),
-            ("--font-size", self.font_size, 1, 100),
-        ):
-            if value is not None and not low <= value <= high:
-                usage(f"{name} wants {low} to {high}; got {value:g}")
-
-
-@dataclass(frozen=True)
 class Output:
     """Where a file goes."""
 
     output: Annotated[
         str | None,
-        _option(
-            _OUT, "-o", "--output", metavar="PATH", help="The file; its ending says the format. '-' is standard output."
+        option(
+            OUT, "-o", "--output", metavar="PATH", help="The file; its ending says the format. '-' is standard output."
         ),
     ] = None
     format: Annotated[
-        str | None, _option(_OUT, "--format", metavar="NAME", help="The format, where no ending says it.")
+        str | None, option(OUT, "--format", metavar="NAME", help="The format, where no ending says it.")
     ] = None
 
     def chosen(self, formats: tuple[str, ...], default: str) -> str:
@@ -463,15 +277,15 @@ class Output:
 class Json:
     """Machine-readable output."""
 
-    json: Annotated[bool, _option(_OUT, "--json", help="A flat list of JSON objects.")] = False
+    json: Annotated[bool, option(OUT, "--json", help="A flat list of JSON objects.")] = False
 
 
 @dataclass(frozen=True)
 class Talk:
     """Words about results, all on standard error."""
 
-    quiet: Annotated[bool, _option(_TALK, "-q", "--quiet", help="Only errors.")] = False
-    verbose: Annotated[bool, _option(_TALK, "-v", "--verbose", help="What was read, and how long it took.")] = False
+    quiet: Annotated[bool, option(TALK, "-q", "--quiet", help="Only errors.")] = False
+    verbose: Annotated[bool, option(TALK, "-v", "--verbose", help="What was read, and how long it took.")] = False
 
     def __post_init__(self) -> None:
         if self.quiet and self.verbose:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from attnviz.cli.analyses import Heads
-from attnviz.cli.options import Input, Saved, Selection, Source, Talk, usage
+from attnviz.cli.options import Input, Saved, Selection, Talk, usage
+from attnviz.cli.source import Source
 from attnviz.errors import InputError
 
 if TYPE_CHECKING:

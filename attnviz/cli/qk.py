@@ -10,7 +10,8 @@ import typer
 
 from attnviz.cli.analyses import TOP, asked_format, write_rows
 from attnviz.cli.expand import Line, command
-from attnviz.cli.options import Input, Json, Output, Selection, Source, Talk, usage
+from attnviz.cli.options import Input, Json, Output, Selection, Talk, usage
+from attnviz.cli.source import Source
 from attnviz.cli.steps import Sheet, same
 
 if TYPE_CHECKING:

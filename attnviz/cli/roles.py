@@ -10,7 +10,8 @@ import typer
 
 from attnviz.cli.analyses import TOP, Heads, asked_format, write_rows
 from attnviz.cli.expand import Line, command
-from attnviz.cli.options import Input, Json, Output, Saved, Source, Talk, usage
+from attnviz.cli.options import Input, Json, Output, Saved, Talk, usage
+from attnviz.cli.source import Source
 from attnviz.cli.steps import Sheet
 from attnviz.errors import InputError
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from attnviz.cli.analyses import Heads, asked_format, write_rows
 from attnviz.cli.expand import Line, command
-from attnviz.cli.options import Input, Json, Output, Saved, Source, Talk
+from attnviz.cli.options import Input, Json, Output, Saved, Talk
+from attnviz.cli.source import Source
 from attnviz.cli.steps import Sheet
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from attnviz.cli.analyses import BY, TOP, Heads, asked_format, write_rows
 from attnviz.cli.expand import Line, command
-from attnviz.cli.options import Input, Json, Output, Saved, Source, Talk, usage
+from attnviz.cli.options import Input, Json, Output, Saved, Talk, usage
+from attnviz.cli.source import Source
 from attnviz.cli.steps import Sheet
 
 if TYPE_CHECKING:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any, get_type_hints
 
 from attnviz.cli.expand import Line, command
-from attnviz.cli.options import Input, Json, Output, Page, Selection, Shade, Source, Talk, usage
+from attnviz.cli.looks import Page, Shade
+from attnviz.cli.options import Input, Json, Output, Selection, Talk, usage
+from attnviz.cli.source import Source
 
 FORMATS = ("png", "svg", "pdf", "npz", "json")
 PICTURES = FORMATS[:3]

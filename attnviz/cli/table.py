@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from attnviz.cli.expand import command
-from attnviz.cli.options import Input, Json, Saved, Selection, Shade, Source, Talk
+from attnviz.cli.looks import Shade
+from attnviz.cli.options import Input, Json, Saved, Selection, Talk
+from attnviz.cli.source import Source
 
 
 @command

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from attnviz.cli.expand import command
-from attnviz.cli.options import Input, Joined, Json, Talk, Unchanged
+from attnviz.cli.options import Input, Joined, Json, Talk
+from attnviz.cli.source import Unchanged
 
 
 @command
@@ -18,7 +19,7 @@ def run(*, given: Input, source: Unchanged, joined: Joined, output: Json, talk: 
     from attnviz.cli import work
 
     text = work.text_of(given)
-    model = work.load(source, talk)
+    model = work.load(source, talk, given)
     text, ids = work.turn(given, model, text)
     found = model.tokens(text, given.pair, ids)
     if joined.words:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 from attnviz.cli.expand import Line
-from attnviz.cli.options import Input, Joined, Output, Saved, Selection, Source, Talk, Unchanged, usage
+from attnviz.cli.options import Input, Joined, Output, Saved, Selection, Talk, usage
+from attnviz.cli.source import Source, Unchanged
 from attnviz.errors import AttnvizWarning, InputError, OutputError
 
 if TYPE_CHECKING:
@@ -20,13 +21,17 @@ if TYPE_CHECKING:
     from attnviz.model import Given, Model
 
 
-def load(source: Unchanged, talk: Talk) -> Model:
-    """The model that the options name, with another kind of attention if they do."""
+def load(source: Unchanged, talk: Talk, given: Input | None = None, stream: str | None = None) -> Model:
+    """The model that the options name, with another kind of attention if they do.
+
+    given, stream: what it is to read and show: without a name, the seeded model where the learned one cannot.
+    """
     import attnviz
 
     start = time.perf_counter()
+    drawn = stream == "cross" or (given is not None and given.image is not None)
     model = attnviz.load(
-        source.model,
+        "seeded" if source.model is None and drawn else source.model,
         seed=source.seed,
         n_layers=source.n_layers,
         n_heads=source.n_heads,
@@ -39,6 +44,8 @@ def load(source: Unchanged, talk: Talk) -> Model:
         ignore_keys=tuple(source.ignore_key or ()),
         mechanism=source.mechanism if isinstance(source, Source) else None,
     )
+    if source.model is None and model.meta.get("random"):
+        talk.note("seeded: random weights, for what no learned model can do; -m names another model")
     talk.detail(f"{model.name}: {_sizes(model)}, opened in {time.perf_counter() - start:.2f} s")
     return model
 
@@ -87,7 +94,7 @@ def prepared(
     model: one that has been opened already, from the same options.
     """
     text = text_of(given)
-    model = model or load(source, talk)
+    model = model or load(source, talk, given, stream)
     stream = _known_stream(model, stream or _stream(model, given))
     arrays, _ = image_and_sound(given, model, source)
     text, ids = turn(given, model, text)
@@ -214,7 +221,7 @@ def _computed(
     from attnviz.render.progress import progress
 
     text = text_of(given)
-    model = load(source, talk)
+    model = load(source, talk, given, chosen.stream)
     stream = _known_stream(model, chosen.stream or _stream(model, given))
     n_layers, n_heads = model.size(stream, given.image is not None)
     at_layers = resolve_indices("layer", chosen.layer or layers, range(n_layers))

@@ -109,7 +109,7 @@ def _places(spec: Spec, table: Learned, inputs: Inputs, n: int) -> Ints:
     if last + table.offset > table.size:
         raise InputError(
             f"the text has {last} tokens; this model's learned positions end at {table.size - table.offset}",
-            "use a shorter text, or a model with computed positions",
+            "use a shorter text, or a model that reads longer ones",
         )
     if spec.pad_positions < 0 or inputs.ids is None:
         return np.arange(inputs.first, last) + table.offset

@@ -69,6 +69,7 @@ class GgufTokenizer(Tokenizer):
         special = [i for i in self._not_normal if self._types[i] in (CONTROL, UNKNOWN, USER)]
         self._added = {self._tokens[i] for i in special}
         self._unknown = {self._tokens[i] for i in special if self._types[i] == UNKNOWN}
+        self._unknown |= {self.special_name("unknown") or ""}  # BERT's files have it as a control token
         self._special = {self._tokens[i] for i in special if self._types[i] == CONTROL} - self._unknown
         self._style = _STYLES.get(self.kind, Style())
 
