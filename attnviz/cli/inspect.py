@@ -91,6 +91,8 @@ def facts(model: Model) -> Iterator[tuple[str, str]]:
     for row in sources.imitated(model):
         near = f"as {row['teacher_layer']}.{row['teacher_head']} of the teacher: js {row['js']}, top-1 {row['top1']}"
         yield f"head {row['layer']}.{row['head']}", f"{row['does']} ({near})"
+    if sources.imitated(model):
+        yield "other heads", "taught nothing of their own: they carry what these need"
     for key, value in model.config.items():
         if isinstance(value, (str, int, float, bool)):
             yield f"config {key}", str(value)
