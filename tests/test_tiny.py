@@ -139,7 +139,9 @@ def test_it_is_the_default(bare):
 
 def test_the_picture_says_so(bare):
     assert bare("heatmap", TIRED, "--svg-text", "keep", "-o", "a.svg")[0] == 0
-    assert "attnviz tiny" in Path("a.svg").read_text()
+    drawn = Path("a.svg").read_text()
+    assert "attnviz tiny" in drawn
+    assert f"{len(HEADS)} of its 48 heads imitate all-MiniLM-L6-v2" in drawn
 
 
 @pytest.mark.parametrize(
