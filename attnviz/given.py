@@ -60,7 +60,10 @@ def prepare(
     global_tokens: Iterable[int] | None = None,
 ) -> Given:
     """An input as the engine takes it. Arguments and errors as for `Model.attend`."""
-    stream = _stream(model, stream, target is not None or target_ids is not None)
+    has_target = target is not None or target_ids is not None
+    if has_target and not isinstance(model.spec, EncoderDecoder):
+        raise InputError(f"{model.name} has no decoder to read a target", "leave out --target (target=, target_ids=)")
+    stream = _stream(model, stream, has_target)
     if stream == "cross" and model.two_texts:
         return _between(model, text, pair)
     arrays = Arrays(*(_array(v) for v in (pixel_values, input_values, input_features)))

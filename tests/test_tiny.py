@@ -173,6 +173,7 @@ def test_mechanisms_stand_beside_random_weights(bare):
         (("table", "a b", "--audio", "a.wav"), "wanted one of"),
         (("table", "--audio", "a.wav"), "attnviz tiny does not read sound"),
         (("table", "a b", "--chat"), "attnviz tiny has no chat template"),
+        (("table", "a b", "--target", "c"), "attnviz tiny has no decoder to read a target"),
     ],
 )
 def test_what_it_cannot_read_is_said(bare, words, want):
