@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -70,9 +69,7 @@ def run(
     """
     from attnviz.analysis.check import verdict
 
-    unasked = (type(source).model, os.environ.get("ATTNVIZ_MODEL"))
-    if which is not None and source.model not in unasked:
-        usage(f"MODEL and --model: wanted one of {which!r} and {source.model!r}")
+    source = source.named(which)
     place = Path(which) if which is not None else None
     if place is not None and _holds_attention(place):
         if given.given():
@@ -81,7 +78,7 @@ def run(
     else:
         if key is not None:
             usage("--key needs a file of attention")
-        streams = list(_from_model(source if which is None else replace(source, model=which), given, reference, talk))
+        streams = list(_from_model(source, given, reference, talk))
     word, why = verdict(found for _, findings in streams for found in findings)
     if output.json:
         _print_json(streams, word, why)

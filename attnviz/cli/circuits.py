@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -81,14 +80,12 @@ def run(
     from attnviz.cli import work
     from attnviz.errors import one_of
 
-    unasked = (type(source).model, os.environ.get("ATTNVIZ_MODEL"))
-    if which is not None and source.model not in unasked:
-        usage(f"MODEL and --model: wanted one of {which!r} and {source.model!r}")
+    source = source.named(which)
     by = by or "head"
     if by not in SHOWS:
         usage(one_of("--by", by, SHOWS))
     format = asked_format(output, listing, FORMATS)
-    found = _found(source if which is None else replace(source, model=which), chosen, by, vocabulary, norms, talk)
+    found = _found(source, chosen, by, vocabulary, norms, talk)
     if listing.json or format in ("json", "csv"):
         rows = _ROWS[by](found)[:top]
         if listing.json:

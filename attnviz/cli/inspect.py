@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from attnviz.cli.expand import command
-from attnviz.cli.options import Json, Talk, usage
+from attnviz.cli.options import Json, Talk
 from attnviz.cli.source import Source
 
 if TYPE_CHECKING:
@@ -51,14 +50,9 @@ def run(
     attnviz inspect path/to/folder --json
     attnviz inspect seeded --tensor layers.0.q.weight
     """
-    from dataclasses import replace
-
     from attnviz.cli import work
 
-    unasked = (type(source).model, os.environ.get("ATTNVIZ_MODEL"))
-    if which is not None and source.model not in unasked:
-        usage(f"MODEL and --model: wanted one of {which!r} and {source.model!r}")
-    model = work.load(source if which is None else replace(source, model=which), talk)
+    model = work.load(source.named(which), talk)
     if tensor is not None:
         _one(model, tensor, output.json)
     elif output.json:

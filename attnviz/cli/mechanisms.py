@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
@@ -314,7 +313,7 @@ def _measure(
     import attnviz
     from attnviz.cli import work
 
-    if source.model not in (type(source).model, os.environ.get("ATTNVIZ_MODEL")):
+    if source.asked():
         usage(f"--scaling draws queries and keys by itself: leave out --model {source.model}")
     names = list(_measured(asked))
     seed = source.seed or 0

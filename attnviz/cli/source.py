@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, replace
+from typing import Annotated, Self
 
 from attnviz.cli.options import MODEL, option, usage
 from attnviz.errors import AttnvizError
@@ -55,6 +56,18 @@ class Unchanged:
         list[str] | None,
         option(MODEL, "--ignore-key", metavar="KEY", help="Go on although this config key is unknown. Repeatable."),
     ] = None
+
+    def asked(self) -> bool:
+        """Whether --model itself names the model, not the default and not the environment."""
+        return self.model not in (type(self).model, os.environ.get("ATTNVIZ_MODEL"))
+
+    def named(self, which: str | None) -> Self:
+        """With a command's own MODEL, if there is one, in the place of --model. UsageError if both are given."""
+        if which is None:
+            return self
+        if self.asked():
+            usage(f"MODEL and --model: wanted one of {which!r} and {self.model!r}")
+        return replace(self, model=which)
 
 
 MECHANISM = option(
