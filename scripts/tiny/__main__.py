@@ -14,6 +14,7 @@ import argparse
 import hashlib
 import json
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -112,16 +113,17 @@ def learn(args: argparse.Namespace, model: Bert, pieces: list[str], renamed: np.
 
 def report(work: Path, file: Path, model: Bert, renamed: np.ndarray, pieces: list[str], keep: bool) -> None:
     """Measure a file as it is shipped, place alone and random weights beside it. keep: write what was found to WORK."""
-    texts, random = work / "texts", student(len(pieces)).eval()
+    random = student(len(pieces)).eval()
+    read = cache(lambda names, held: corpus(pieces, work / "texts", names, held))  # some texts are measured on thrice
     shipped = export.reopened(file, student(len(pieces))).eval()
-    places = Positions(model, renamed, corpus(pieces, texts, TRAINED, True), MOST // 10)
+    places = Positions(model, renamed, read(tuple(TRAINED), True), MOST // 10)
     cases: list[tuple[str, Heads, list[str], bool | None]] = [("unseen", shipped, UNSEEN, None)]
     cases += [("unseen, by place alone", places, UNSEEN, None), ("unseen, random weights", random, UNSEEN, None)]
     cases += [(name, shipped, [name], None) for name in UNSEEN]
     cases += [("held out", shipped, TRAINED, True), *((name, shipped, [name], True) for name in TRAINED)]
     table = {}
     for what, heads, names, held in cases:
-        numbers, tokens = measure(heads, model, renamed, corpus(pieces, texts, names, held), MOST)
+        numbers, tokens = measure(heads, model, renamed, read(tuple(names), held), MOST)
         js, top1 = means(numbers)
         table[what] = {"js": js, "top1": top1, "tokens": tokens}
         print(f"{what:<24}{tokens:>8,} tokens  js {js:.4f}  top1 {top1:.3f}", flush=True)
