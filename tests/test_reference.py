@@ -25,7 +25,7 @@ def test_agrees_with_the_reference(case: str) -> None:
     given = {ours: expected[theirs].tolist() for theirs, ours in INPUTS.items() if theirs in expected}
     given |= {name: expected[name] for name in ARRAYS if name in expected}
     model = attnviz.load(REFERENCE / case)
-    tolerance = max(1e-5, 4 * OWN[case])
+    tolerance = max(1e-5, 4 * OWN.get(case, 0.0))  # some mixtures of experts cannot be run in float64
     streams = [stream for stream in STREAMS if stream in expected]
     assert streams
     for stream in streams:
