@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from attnviz.engine.spec import Spec
-from attnviz.families import bert
+from attnviz.families import _encoder
 from attnviz.families._config import Config
 from attnviz.families._names import Source, pairs
 
@@ -14,7 +14,7 @@ def names(config: Config) -> dict[str, Source]:
     """Where tensors are: our layer i is layer i % inner of group i // inner."""
     inner = config.int("inner_group_num", 1, high=100)
     table: dict[str, Source] = {
-        **{ours: source for ours, source in bert.NAMES.items() if ours.startswith("embed.")},
+        **{ours: source for ours, source in _encoder.NAMES.items() if ours.startswith("embed.")},
         **pairs({"embed.project": "encoder.embedding_hidden_mapping_in"}),
     }
     for i in range(config.int("num_hidden_groups", 1, high=10_000) * inner):
@@ -37,7 +37,7 @@ def names(config: Config) -> dict[str, Source]:
 
 def spec(config: Config) -> Spec:
     """AlbertConfig. A group is run through whole each time it is used."""
-    plain = bert.spec(config, n_heads=64, d_model=4096, d_mlp=16384, vocab=30000, activation="gelu_new")
+    plain = _encoder.encoder(config, n_heads=64, d_model=4096, d_mlp=16384, vocab=30000, activation="gelu_new")
     groups = config.int("num_hidden_groups", 1, high=plain.n_layers)
     inner = config.int("inner_group_num", 1, high=100)
     if plain.n_layers * inner > 10_000:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from attnviz.engine.spec import Blocks, Spec
-from attnviz.families import bert
+from attnviz.families import _encoder
 from attnviz.families._config import Config
-from attnviz.families.llama import biases
+from attnviz.families._decoder import biases
 
-NAMES = bert.NAMES
+NAMES = _encoder.NAMES
 
 
 def spec(config: Config) -> Spec:
     """BigBirdConfig."""
     if not config.has("max_position_embeddings"):
         config.data["max_position_embeddings"] = 4096
-    plain = bert.spec(config, vocab=50358, activation="gelu_new")
+    plain = _encoder.encoder(config, vocab=50358, activation="gelu_new")
     kind = config.choice("attention_type", "block_sparse", ("block_sparse", "original_full"))
     size, n_random = config.int("block_size", 64), config.int("num_random_blocks", 3, low=0, high=1000)
     bias = config.bool("use_bias", True)

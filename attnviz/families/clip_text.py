@@ -3,19 +3,9 @@
 from __future__ import annotations
 
 from attnviz.engine.spec import Learned, Norm, Spec
+from attnviz.families._clip import LAYER
 from attnviz.families._config import Config
 from attnviz.families._names import Source, pairs
-
-LAYER = {
-    "q": "self_attn.q_proj",
-    "k": "self_attn.k_proj",
-    "v": "self_attn.v_proj",
-    "o": "self_attn.out_proj",
-    "norm1": "layer_norm1",
-    "up": "mlp.fc1",
-    "down": "mlp.fc2",
-    "norm2": "layer_norm2",
-}
 
 
 def table(ours: str = "", theirs: str = "") -> dict[str, Source]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from attnviz.engine.spec import Norm, Spec
-from attnviz.families import vit
+from attnviz.families import _vision
+from attnviz.families._clip import LAYER
 from attnviz.families._config import Config
 from attnviz.families._names import Source, pairs
-from attnviz.families.clip_text import LAYER
 
 
 def table(ours: str = "", theirs: str = "") -> dict[str, Source]:
@@ -28,7 +28,7 @@ def spec(config: Config) -> Spec:
     norm = Norm(eps=config.float("layer_norm_eps", 1e-5, low=0))
     d_model, n_heads = config.int("hidden_size", 768), config.heads("num_attention_heads", 12)
     config.divides("num_attention_heads", n_heads, "hidden_size", d_model)
-    cut, places = vit.patches(config, ("class",), size=32, bias=False)
+    cut, places = _vision.patches(config, ("class",), size=32, bias=False)
     config.skip("projection_dim")
     return Spec(
         n_layers=config.layers("num_hidden_layers", 12),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from attnviz.engine.spec import Disentangled, Learned, Norm, Spec
 from attnviz.errors import shown
-from attnviz.families import bert
+from attnviz.families import _encoder
 from attnviz.families._config import Config
 from attnviz.families._names import pairs
 
 NAMES = {
-    **bert.NAMES,
+    **_encoder.NAMES,
     "embed.project.weight": "embeddings.embed_proj.weight",
     "relative.table": "encoder.rel_embeddings.weight",
     **pairs({"relative.norm": "encoder.LayerNorm", "convolution": "encoder.conv.conv"}),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from attnviz.engine.spec import Spec
-from attnviz.families import vit
+from attnviz.families import _vision
 from attnviz.families._config import Config
 
-NAMES = vit.table({"class": "embeddings.cls_token", "distillation": "embeddings.distillation_token"}, vit.LAYER)
+NAMES = _vision.table({"class": "embeddings.cls_token", "distillation": "embeddings.distillation_token"}, _vision.LAYER)
 
 
 def spec(config: Config) -> Spec:
     """DeiTConfig."""
-    return vit.vision(config, ("class", "distillation"))
+    return _vision.vision(config, ("class", "distillation"))

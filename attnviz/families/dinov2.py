@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from attnviz.engine.spec import Spec
-from attnviz.families import vit
+from attnviz.families import _vision
 from attnviz.families._config import Config
 from attnviz.families._names import Source
 
 _L = "encoder.layer.{i}."
 NAMES: dict[str, Source] = {
-    **vit.table(
+    **_vision.table(
         {"class": "embeddings.cls_token"},
         {
             "q": [f"{_L}attention.attention.query", f"{_L}attention.q_proj"],
@@ -42,7 +42,7 @@ def spec(config: Config) -> Spec:
     config.skip("layerscale_value", "use_mask_token", "apply_layernorm", "reshape_hidden_states")
     config.skip("out_features", "out_indices", "stage_names", "_out_features", "_out_indices")
     more = {"activation": "silu"} if gated else {}
-    return vit.vision(
+    return _vision.vision(
         config,
         ("class",),
         eps=1e-6,

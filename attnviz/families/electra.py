@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from attnviz.engine.spec import Spec
-from attnviz.families import bert
+from attnviz.families import _encoder
 from attnviz.families._config import Config
 from attnviz.families._names import pairs
 
-NAMES = {**bert.NAMES, **pairs({"embed.project": "embeddings_project"})}
+NAMES = {**_encoder.NAMES, **pairs({"embed.project": "embeddings_project"})}
 
 
 def spec(config: Config) -> Spec:
     """ElectraConfig."""
-    plain = bert.spec(config, n_heads=4, d_model=256, d_mlp=1024)
+    plain = _encoder.encoder(config, n_heads=4, d_model=256, d_mlp=1024)
     return replace(plain, d_embed=config.int("embedding_size", 128), embed_order=("add", "norm", "project"))

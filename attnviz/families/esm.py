@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from attnviz.engine.spec import Norm, Rotary, Spec
-from attnviz.families import bert
+from attnviz.families import _encoder
 from attnviz.families._config import Config
 from attnviz.families._names import pairs
-from attnviz.families.roberta import after_padding
 
 NAMES = {
-    **bert.NAMES,
+    **_encoder.NAMES,
     **pairs({"embed.norm": "embeddings.layer_norm", "final_norm": "encoder.emb_layer_norm_after"}),
     **pairs({"norm1": "attention.LayerNorm", "norm2": "LayerNorm"}, "layers.{i}.", "encoder.layer.{i}."),
 }
@@ -26,9 +25,9 @@ def spec(config: Config) -> Spec:
     config.skip("esmfold_config")
     base = config.float("rope_theta", 10000.0, low=1e-3)
     norm = Norm(eps=config.float("layer_norm_eps", 1e-12, low=0))
-    plain = bert.spec(config, types=0, positions=("absolute", "rotary"))
+    plain = _encoder.encoder(config, types=0, positions=("absolute", "rotary"))
     if not rotary:
-        plain = after_padding(config, plain)
+        plain = _encoder.after_padding(config, plain)
     return replace(
         plain,
         absolute=None if rotary else plain.absolute,

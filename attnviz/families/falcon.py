@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from attnviz.engine.spec import Alibi, Norm, Spec
 from attnviz.families._config import Config
+from attnviz.families._decoder import biases
 from attnviz.families._names import Source, fused, pairs
 from attnviz.families._rotary import rotary
-from attnviz.families.llama import biases
 
 _FUSED = "h.{i}.self_attention.query_key_value"
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from attnviz.engine.spec import Spec
-from attnviz.families import llama
+from attnviz.families import _decoder
 from attnviz.families._config import Config
 from attnviz.families._rotary import rotary
 
-NAMES = llama.NAMES
+NAMES = _decoder.NAMES
 
 
 def spec(config: Config) -> Spec:
     """GemmaConfig."""
-    found = llama.sizes(
+    found = _decoder.sizes(
         config,
         n_layers=28,
         n_heads=16,
@@ -29,12 +29,12 @@ def spec(config: Config) -> Spec:
     if activation == "gelu":  # the first files say so, and mean the tanh form that the model was trained with
         activation = "gelu_tanh"
     config.skip("use_bidirectional_attention")  # the reference masks later keys whatever it says
-    return llama.decoder(
+    return _decoder.decoder(
         config,
-        llama.rms(config, plus_one=True),
+        _decoder.rms(config, plus_one=True),
         (rotary(config, found["d_head"], max_positions=8192),),
         **found,
-        **llama.biases(bias, bias, bias, bias),
+        **_decoder.biases(bias, bias, bias, bias),
         embed_scale=found["d_model"] ** 0.5,
         activation=activation,
     )

@@ -3,41 +3,29 @@
 from __future__ import annotations
 
 from attnviz.engine.spec import Spec
-from attnviz.families import llama
+from attnviz.families import _decoder
 from attnviz.families._config import Config
-from attnviz.families._names import pairs
 from attnviz.families._rotary import rotary
 from attnviz.families._windows import layer_types, reaches
 
-NAMES = {
-    **llama.NAMES,
-    **pairs(
-        {
-            "norm1_out": "post_attention_layernorm",
-            "norm2": "pre_feedforward_layernorm",
-            "norm2_out": "post_feedforward_layernorm",
-        },
-        "layers.{i}.",
-        "layers.{i}.",
-    ),
-}
+NAMES = {**_decoder.NAMES, **_decoder.NORMS_AROUND}
 
 
 def spec(config: Config) -> Spec:
     """Gemma2Config."""
-    found = llama.sizes(
+    found = _decoder.sizes(
         config, n_layers=26, n_heads=8, n_kv_heads=4, d_model=2304, d_head=256, d_mlp=9216, vocab=256000, positions=8192
     )
     bias = config.bool("attention_bias")
     kinds = layer_types(config, found["n_layers"], lambda i: i % 2 == 0)
     config.skip("final_logit_softcapping", "hidden_act", "cache_implementation")
     config.skip("use_bidirectional_attention")  # the reference masks later keys whatever it says
-    return llama.decoder(
+    return _decoder.decoder(
         config,
-        llama.rms(config, plus_one=True),
+        _decoder.rms(config, plus_one=True),
         (rotary(config, found["d_head"], max_positions=8192),),
         **found,
-        **llama.biases(bias, bias, bias, bias),
+        **_decoder.biases(bias, bias, bias, bias),
         norm_output=True,
         reach=reaches(kinds, config.window("sliding_window", 4096)),
         scale=config.float("query_pre_attn_scalar", 256, low=1e-6) ** -0.5,

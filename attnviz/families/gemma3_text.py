@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from attnviz.engine.spec import Spec
-from attnviz.families import gemma2, llama
+from attnviz.families import _decoder
 from attnviz.families._config import Config
 from attnviz.families._names import pairs
 from attnviz.families._rotary import by_layer_type
 from attnviz.families._windows import FULL, SLIDING, layer_types, reaches
 
 NAMES = {
-    **gemma2.NAMES,
+    **_decoder.NAMES,
+    **_decoder.NORMS_AROUND,
     **pairs({"q_norm": "self_attn.q_norm", "k_norm": "self_attn.k_norm"}, "layers.{i}.", "layers.{i}."),
 }
 
 
 def spec(config: Config) -> Spec:
     """Gemma3TextConfig."""
-    found = llama.sizes(
+    found = _decoder.sizes(
         config,
         n_layers=26,
         n_heads=8,
@@ -28,7 +29,7 @@ def spec(config: Config) -> Spec:
         vocab=262208,
         positions=131072,
     )
-    norm, bias = llama.rms(config, plus_one=True), config.bool("attention_bias")
+    norm, bias = _decoder.rms(config, plus_one=True), config.bool("attention_bias")
     every = config.int("sliding_window_pattern", config.int("_sliding_window_pattern", 6))
     kinds = layer_types(config, found["n_layers"], lambda i: (i + 1) % every != 0)
     both_ways = config.bool("use_bidirectional_attention")
@@ -38,12 +39,12 @@ def spec(config: Config) -> Spec:
     thetas = {FULL: ("rope_theta", 1e6), SLIDING: ("rope_local_base_freq", 1e4)}
     config.skip("final_logit_softcapping", "cache_implementation")
     config.skip("attn_logit_softcapping")  # the reference does not pass it on
-    return llama.decoder(
+    return _decoder.decoder(
         config,
         norm,
         by_layer_type(config, kinds, thetas, found["d_head"], 131072, scaled=FULL),
         **found,
-        **llama.biases(bias, bias, bias, bias),
+        **_decoder.biases(bias, bias, bias, bias),
         norm_output=True,
         qk_norm=norm,
         causal=not both_ways,

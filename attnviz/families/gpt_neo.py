@@ -5,8 +5,8 @@ from __future__ import annotations
 from attnviz.engine.spec import Learned, Norm, Spec
 from attnviz.errors import shown
 from attnviz.families._config import Config
+from attnviz.families._decoder import biases
 from attnviz.families._names import pairs
-from attnviz.families.llama import biases
 
 NAMES = {
     "embed.tokens": "wte.weight",

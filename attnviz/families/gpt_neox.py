@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from attnviz.engine.spec import Norm, Spec
-from attnviz.families import llama
+from attnviz.families import _decoder
 from attnviz.families._config import Config
 from attnviz.families._names import fused, pairs
 from attnviz.families._rotary import rotary
@@ -30,14 +30,14 @@ def spec(config: Config) -> Spec:
     """GPTNeoXConfig."""
     config.rename(rope_theta="rotary_emb_base", partial_rotary_factor="rotary_pct")
     config.skip("is_decoder", "num_key_value_heads")
-    found = llama.sizes(config, n_layers=44, n_heads=64, d_model=6144, d_mlp=24576, vocab=50432)
+    found = _decoder.sizes(config, n_layers=44, n_heads=64, d_model=6144, d_mlp=24576, vocab=50432)
     bias = config.bool("attention_bias", True)
-    return llama.decoder(
+    return _decoder.decoder(
         config,
         Norm(eps=config.float("layer_norm_eps", 1e-5, low=0)),
         (rotary(config, found["d_head"], part=0.25),),
         **found,
-        **llama.biases(bias, bias, bias, bias),
+        **_decoder.biases(bias, bias, bias, bias),
         parallel="separate" if config.bool("use_parallel_residual", True) else "",
         gated=False,
         mlp_bias=True,

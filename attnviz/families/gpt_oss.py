@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from attnviz.engine.spec import Spec
-from attnviz.families import llama
+from attnviz.families import _decoder
 from attnviz.families._config import Config
 from attnviz.families._names import Source
 from attnviz.families._rotary import rotary
@@ -11,7 +11,7 @@ from attnviz.families._windows import layer_types, reaches
 
 _EXPERTS = "layers.{i}.mlp.experts."
 NAMES: dict[str, Source] = {
-    **llama.NAMES,
+    **_decoder.NAMES,
     "layers.{i}.sinks": "layers.{i}.self_attn.sinks",
     "layers.{i}.router.weight": "layers.{i}.mlp.router.weight",
     "layers.{i}.router.bias": "layers.{i}.mlp.router.bias",
@@ -40,7 +40,7 @@ _YARN = {
 
 def spec(config: Config) -> Spec:
     """GptOssConfig."""
-    found = llama.sizes(
+    found = _decoder.sizes(
         config,
         n_layers=36,
         n_heads=64,
@@ -57,12 +57,12 @@ def spec(config: Config) -> Spec:
     kinds = layer_types(config, found["n_layers"], lambda i: i % 2 == 0)
     bias = config.bool("attention_bias", True)
     config.skip("experts_per_token", "initial_context_length")
-    return llama.decoder(
+    return _decoder.decoder(
         config,
-        llama.rms(config, 1e-5),
+        _decoder.rms(config, 1e-5),
         (rotary(config, found["d_head"], theta=150000.0, max_positions=131072),),
         **found,
-        **llama.biases(bias, bias, bias, bias),
+        **_decoder.biases(bias, bias, bias, bias),
         reach=reaches(kinds, config.window("sliding_window", 128)),
         sinks=True,
         mlp_bias=True,

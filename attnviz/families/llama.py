@@ -1,103 +1,25 @@
-"""Llama (Touvron 2023): pre-norm decoder, RMS norm, rotary positions, grouped heads, gated MLP.
-
-Most decoders since are variations of it and start from `sizes` and `decoder`.
-"""
+"""Llama (Touvron 2023): pre-norm decoder, RMS norm, rotary positions, grouped heads, gated MLP."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from attnviz.engine.spec import Norm, Rotary, Spec
+from attnviz.engine.spec import Spec
+from attnviz.families import _decoder
 from attnviz.families._config import Config
-from attnviz.families._names import pairs
 from attnviz.families._rotary import rotary
 
-NAMES = {
-    "embed.tokens": "embed_tokens.weight",
-    **pairs(
-        {
-            "q": "self_attn.q_proj",
-            "k": "self_attn.k_proj",
-            "v": "self_attn.v_proj",
-            "o": "self_attn.o_proj",
-            "gate": "mlp.gate_proj",
-            "up": "mlp.up_proj",
-            "down": "mlp.down_proj",
-            "norm1": "input_layernorm",
-            "norm2": "post_attention_layernorm",
-        },
-        "layers.{i}.",
-        "layers.{i}.",
-    ),
-    **pairs({"final_norm": "norm"}),
-}
-
-
-def sizes(config: Config, **defaults: int) -> dict[str, Any]:
-    """The sizes that this line of models spells alike; `defaults` are what keys left out mean.
-
-    n_kv_heads left out or null means as many as n_heads unless a default is given for it left out; likewise d_head.
-    """
-
-    def optional(key: str, name: str, other: int) -> int:
-        read = config.heads if name == "n_kv_heads" else config.int
-        return read(key, other if key in config.data else defaults.get(name, other))
-
-    d_model = config.int("hidden_size", defaults.get("d_model", 4096))
-    n_heads = config.heads("num_attention_heads", defaults.get("n_heads", 32))
-    n_kv_heads = optional("num_key_value_heads", "n_kv_heads", n_heads)
-    if not config.has("head_dim") and "d_head" not in defaults:
-        config.divides("num_attention_heads", n_heads, "hidden_size", d_model)
-    config.divides("num_key_value_heads", n_kv_heads, "num_attention_heads", n_heads)
-    return {
-        "n_layers": config.layers("num_hidden_layers", defaults.get("n_layers", 32)),
-        "n_heads": n_heads,
-        "n_kv_heads": n_kv_heads,
-        "d_model": d_model,
-        "d_head": optional("head_dim", "d_head", d_model // n_heads),
-        "d_mlp": config.int("intermediate_size", defaults.get("d_mlp", 11008)),
-        "vocab": config.int("vocab_size", defaults.get("vocab", 32000)),
-        "trained_positions": config.int("max_position_embeddings", defaults.get("positions", 2048)),
-    }
-
-
-def rms(config: Config, eps: float = 1e-6, plus_one: bool = False) -> Norm:
-    """The RMS norm of a configuration."""
-    return Norm("rms", config.float("rms_norm_eps", eps, low=0), bias=False, plus_one=plus_one)
-
-
-def biases(q: bool, k: bool, v: bool, o: bool) -> dict[str, Any]:
-    """Which projections of attention have a bias."""
-    return {"q_bias": q, "k_bias": k, "v_bias": v, "o_bias": o}
-
-
-def decoder(config: Config, norm: Norm, turns: tuple[Rotary | None, ...], **more: Any) -> Spec:
-    """A causal pre-norm decoder with a gated MLP and no biases; `more` is what differs, sizes included."""
-    plain: dict[str, Any] = {
-        "rotary": turns,
-        "norm": norm,
-        "norm_before": True,
-        "final_norm": norm,
-        "causal": True,
-        **biases(False, False, False, False),
-        "gated": True,
-        "mlp_bias": False,
-    }
-    if "activation" not in more:
-        plain["activation"] = config.activation("hidden_act", "silu")
-    return Spec(**(plain | more))
+NAMES = _decoder.NAMES
 
 
 def spec(config: Config) -> Spec:
     """LlamaConfig."""
     config.skip("max_sequence_length")
-    found = sizes(config)
+    found = _decoder.sizes(config)
     bias = config.bool("attention_bias")
-    return decoder(
+    return _decoder.decoder(
         config,
-        rms(config),
+        _decoder.rms(config),
         (rotary(config, found["d_head"]),),
         **found,
-        **biases(bias, bias, bias, bias),
+        **_decoder.biases(bias, bias, bias, bias),
         mlp_bias=config.bool("mlp_bias"),
     )

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from attnviz.engine.spec import Spec
-from attnviz.families import bert
+from attnviz.families import _encoder
 from attnviz.families._config import Config
 from attnviz.families._names import pairs
-from attnviz.families.roberta import after_padding
 
 NAMES = {
-    **bert.NAMES,
+    **_encoder.NAMES,
     **pairs(
         {
             f"global_{part}": f"attention.self.{name}_global"
@@ -25,7 +24,7 @@ NAMES = {
 
 def spec(config: Config) -> Spec:
     """LongformerConfig. `attention_window` counts both sides: half of it to the left, half to the right."""
-    plain = after_padding(config, bert.spec(config))
+    plain = _encoder.after_padding(config, _encoder.encoder(config))
     windows = config.raw("attention_window", 512)
     if isinstance(windows, int):
         windows = [windows] * plain.n_layers

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from attnviz.engine.spec import Spec
-from attnviz.families import llama
+from attnviz.families import _decoder
 from attnviz.families._config import Config
 from attnviz.families._rotary import rotary
 
-NAMES = llama.NAMES
+NAMES = _decoder.NAMES
 
 
 def spec(config: Config) -> Spec:
     """MistralConfig."""
-    found = llama.sizes(config, n_kv_heads=8, d_mlp=14336, positions=4096 * 32)
+    found = _decoder.sizes(config, n_kv_heads=8, d_mlp=14336, positions=4096 * 32)
     turns = rotary(config, found["d_head"], max_positions=4096 * 32)
-    return llama.decoder(config, llama.rms(config), (turns,), **found, reach=(config.window("sliding_window", 4096),))
+    return _decoder.decoder(
+        config, _decoder.rms(config), (turns,), **found, reach=(config.window("sliding_window", 4096),)
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from attnviz.engine.spec import Spec
-from attnviz.families import llama
+from attnviz.families import _decoder
 from attnviz.families._config import Config
 from attnviz.families._names import Source
 from attnviz.families._rotary import rotary
@@ -16,7 +16,7 @@ def _expert(old: str, stacked: str, *layouts: str) -> Source:
 
 
 NAMES: dict[str, Source] = {
-    **llama.NAMES,
+    **_decoder.NAMES,
     "layers.{i}.router.weight": [f"{_OLD}gate.weight", f"{_NEW}gate.weight"],
     "layers.{i}.experts.{e}.gate.weight": _expert("w1", "gate_up_proj", "gate_of_gate_up"),
     "layers.{i}.experts.{e}.up.weight": _expert("w3", "gate_up_proj", "up_of_gate_up"),
@@ -26,12 +26,12 @@ NAMES: dict[str, Source] = {
 
 def spec(config: Config) -> Spec:
     """MixtralConfig."""
-    found = llama.sizes(config, n_kv_heads=8, d_mlp=14336, positions=4096 * 32)
+    found = _decoder.sizes(config, n_kv_heads=8, d_mlp=14336, positions=4096 * 32)
     n_experts = config.int("num_local_experts", 8)
     config.skip("router_jitter_noise")
-    return llama.decoder(
+    return _decoder.decoder(
         config,
-        llama.rms(config, 1e-5),
+        _decoder.rms(config, 1e-5),
         (rotary(config, found["d_head"], theta=1e6, max_positions=4096 * 32),),
         **found,
         reach=(config.window("sliding_window", None),),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from attnviz.engine.spec import Norm, Spec
 from attnviz.families._config import Config
+from attnviz.families._decoder import biases
 from attnviz.families._names import Source, fused, pairs
 from attnviz.families._rotary import by_layer_type
 from attnviz.families._windows import FULL, SLIDING, layer_types, reaches
-from attnviz.families.llama import biases
 
 NAMES: dict[str, Source] = {
     "embed.tokens": "embeddings.tok_embeddings.weight",

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from attnviz.engine.spec import Buckets, Spec
-from attnviz.families import bert
+from attnviz.families import _encoder
 from attnviz.families._config import Config
 from attnviz.families._names import pairs
-from attnviz.families.roberta import after_padding
 
 NAMES = {
-    **bert.NAMES,
+    **_encoder.NAMES,
     "bias.table": "encoder.relative_attention_bias.weight",
     **pairs(
         {
@@ -29,6 +28,6 @@ NAMES = {
 
 def spec(config: Config) -> Spec:
     """MPNetConfig."""
-    plain = after_padding(config, bert.spec(config, vocab=30527, types=0))
+    plain = _encoder.after_padding(config, _encoder.encoder(config, vocab=30527, types=0))
     # The reference makes a table of as many rows as the configuration says and reads the first 32.
     return replace(plain, bias=Buckets(32, rows=config.int("relative_attention_num_buckets", 32, low=32)))

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from attnviz.engine.spec import Norm, Spec
-from attnviz.families import llama
+from attnviz.families import _decoder
 from attnviz.families._config import Config
 from attnviz.families._rotary import rotary
 
-NAMES = llama.NAMES
+NAMES = _decoder.NAMES
 
 
 def spec(config: Config) -> Spec:
     """NemotronConfig."""
-    found = llama.sizes(config, n_heads=48, d_model=6144, d_mlp=24576, vocab=256000, positions=4096)
+    found = _decoder.sizes(config, n_heads=48, d_model=6144, d_mlp=24576, vocab=256000, positions=4096)
     bias = config.bool("attention_bias")
-    return llama.decoder(
+    return _decoder.decoder(
         config,
         Norm(eps=config.float("norm_eps", 1e-5, low=0), plus_one=True),
         (rotary(config, found["d_head"], part=0.5, max_positions=4096),),
         **found,
-        **llama.biases(bias, bias, bias, bias),
+        **_decoder.biases(bias, bias, bias, bias),
         gated=False,
         mlp_bias=config.bool("mlp_bias"),
         activation=config.activation("hidden_act", "relu2"),

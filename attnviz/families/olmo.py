@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from attnviz.engine.spec import Norm, Spec
-from attnviz.families import llama
+from attnviz.families import _decoder
 from attnviz.families._config import Config
 from attnviz.families._rotary import rotary
 
-NAMES = llama.NAMES
+NAMES = _decoder.NAMES
 
 
 def spec(config: Config) -> Spec:
     """OlmoConfig. The eps of its norms is not a key."""
-    found = llama.sizes(config, vocab=50304)
+    found = _decoder.sizes(config, vocab=50304)
     bias = config.bool("attention_bias")
-    return llama.decoder(
+    return _decoder.decoder(
         config,
         Norm(eps=1e-5, weight=False, bias=False),
         (rotary(config, found["d_head"]),),
         **found,
-        **llama.biases(bias, bias, bias, bias),
+        **_decoder.biases(bias, bias, bias, bias),
         qkv_clip=config.cap("clip_qkv", None),
     )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from attnviz.engine.spec import Spec
-from attnviz.families import llama
+from attnviz.families import _decoder
 from attnviz.families._config import Config
 from attnviz.families._names import pairs
 from attnviz.families._rotary import rotary
 
 NAMES = {
-    **llama.NAMES,
+    **_decoder.NAMES,
     **pairs(
         {
             "norm1_out": "post_attention_layernorm",
@@ -25,14 +25,14 @@ NAMES = {
 
 def spec(config: Config) -> Spec:
     """Olmo2Config."""
-    found = llama.sizes(config, vocab=50304)
-    norm, bias = llama.rms(config, 1e-5), config.bool("attention_bias")
-    return llama.decoder(
+    found = _decoder.sizes(config, vocab=50304)
+    norm, bias = _decoder.rms(config, 1e-5), config.bool("attention_bias")
+    return _decoder.decoder(
         config,
         norm,
         (rotary(config, found["d_head"]),),
         **found,
-        **llama.biases(bias, bias, bias, bias),
+        **_decoder.biases(bias, bias, bias, bias),
         norm_before=False,
         norm_output=True,
         qk_norm=norm,

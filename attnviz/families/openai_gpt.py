@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from attnviz.engine.spec import Learned, Norm, Spec
-from attnviz.families import gpt2
 from attnviz.families._config import Config
+from attnviz.families._gpt import LAYER
 from attnviz.families._names import Source
 
 NAMES: dict[str, Source] = {
-    **{name: source for name, source in gpt2.NAMES.items() if name.startswith("layers.")},
+    **LAYER,
     "embed.tokens": "tokens_embed.weight",
     "embed.positions": "positions_embed.weight",
 }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from attnviz.engine.spec import Learned, Norm, Spec
 from attnviz.families._config import Config
+from attnviz.families._decoder import biases
 from attnviz.families._names import pairs
-from attnviz.families.llama import biases
 
 NAMES = {
     "embed.tokens": "decoder.embed_tokens.weight",

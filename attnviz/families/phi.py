@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from attnviz.engine.spec import Norm, Spec
-from attnviz.families import llama
+from attnviz.families import _decoder
 from attnviz.families._config import Config
 from attnviz.families._names import pairs
 from attnviz.families._rotary import rotary
 
 NAMES = {
-    **llama.NAMES,
+    **_decoder.NAMES,
     **pairs(
         {
             "o": "self_attn.dense",
@@ -27,14 +27,14 @@ NAMES = {
 
 def spec(config: Config) -> Spec:
     """PhiConfig."""
-    found = llama.sizes(config, n_layers=24, d_model=2048, d_mlp=8192, vocab=51200)
+    found = _decoder.sizes(config, n_layers=24, d_model=2048, d_mlp=8192, vocab=51200)
     norm = Norm(eps=config.float("layer_norm_eps", 1e-5, low=0))
-    return llama.decoder(
+    return _decoder.decoder(
         config,
         norm,
         (rotary(config, found["d_head"], part=0.5),),
         **found,
-        **llama.biases(True, True, True, True),
+        **_decoder.biases(True, True, True, True),
         parallel="shared",
         qk_norm=norm if config.bool("qk_layernorm") else None,
         gated=False,

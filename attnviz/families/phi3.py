@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from attnviz.engine.spec import Spec
-from attnviz.families import llama
+from attnviz.families import _decoder
 from attnviz.families._config import Config
 from attnviz.families._names import fused
 from attnviz.families._rotary import rotary
 
 NAMES = {
-    **llama.NAMES,
+    **_decoder.NAMES,
     **fused("layers.{i}.self_attn.qkv_proj"),
     "layers.{i}.gate.weight": ("layers.{i}.mlp.gate_up_proj.weight", "gate_of_gate_up"),
     "layers.{i}.up.weight": ("layers.{i}.mlp.gate_up_proj.weight", "up_of_gate_up"),
@@ -18,8 +18,8 @@ NAMES = {
 
 def spec(config: Config) -> Spec:
     """Phi3Config."""
-    found = llama.sizes(config, d_model=3072, d_mlp=8192, vocab=32064, positions=4096)
+    found = _decoder.sizes(config, d_model=3072, d_mlp=8192, vocab=32064, positions=4096)
     turns = rotary(config, found["d_head"], part=1.0, max_positions=4096)
     config.skip("attention_bias", "original_max_position_embeddings")
     reach = config.window("sliding_window", None)
-    return llama.decoder(config, llama.rms(config, 1e-5), (turns,), **found, reach=(reach,))
+    return _decoder.decoder(config, _decoder.rms(config, 1e-5), (turns,), **found, reach=(reach,))

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from attnviz.engine.spec import Spec
-from attnviz.families import llama
+from attnviz.families import _decoder
 from attnviz.families._config import Config
 from attnviz.families._names import pairs
 from attnviz.families._rotary import rotary
-from attnviz.families.qwen2 import upper_windows
+from attnviz.families._windows import upper_windows
 
 NAMES = {
-    **llama.NAMES,
+    **_decoder.NAMES,
     **pairs({"q_norm": "self_attn.q_norm", "k_norm": "self_attn.k_norm"}, "layers.{i}.", "layers.{i}."),
 }
 
 
 def spec(config: Config) -> Spec:
     """Qwen3Config."""
-    found = llama.sizes(config, n_kv_heads=32, d_head=128, d_mlp=22016, vocab=151936, positions=32768)
+    found = _decoder.sizes(config, n_kv_heads=32, d_head=128, d_mlp=22016, vocab=151936, positions=32768)
     turns = rotary(config, found["d_head"], max_positions=32768)
-    norm, bias = llama.rms(config), config.bool("attention_bias")
+    norm, bias = _decoder.rms(config), config.bool("attention_bias")
     windows = upper_windows(config, found["n_layers"])
-    more = llama.biases(bias, bias, bias, bias)
-    return llama.decoder(config, norm, (turns,), **found, qk_norm=norm, reach=windows, **more)
+    more = _decoder.biases(bias, bias, bias, bias)
+    return _decoder.decoder(config, norm, (turns,), **found, qk_norm=norm, reach=windows, **more)

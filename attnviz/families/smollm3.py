@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from attnviz.engine.spec import Spec
-from attnviz.families import llama
+from attnviz.families import _decoder
 from attnviz.families._config import Config
 from attnviz.families._rotary import rotary
 from attnviz.families._windows import layer_types, reaches
 
-NAMES = llama.NAMES
+NAMES = _decoder.NAMES
 
 
 def spec(config: Config) -> Spec:
     """SmolLM3Config. `no_rope_layers` has a 1 for each layer with rotary positions, a 0 for each without."""
-    found = llama.sizes(config, n_layers=36, n_heads=16, n_kv_heads=4, d_model=2048, vocab=128256, positions=32768)
+    found = _decoder.sizes(config, n_layers=36, n_heads=16, n_kv_heads=4, d_model=2048, vocab=128256, positions=32768)
     config.skip("max_window_layers")
     n_layers, bias = found["n_layers"], config.bool("attention_bias")
     every = config.int("no_rope_layer_interval", 4)
@@ -23,12 +23,12 @@ def spec(config: Config) -> Spec:
     if not config.bool("use_sliding_window"):
         reach = -1
     kinds = layer_types(config, n_layers, lambda i: reach >= 0 and not turned[i])
-    return llama.decoder(
+    return _decoder.decoder(
         config,
-        llama.rms(config),
+        _decoder.rms(config),
         tuple(turns if on else None for on in turned),
         **found,
-        **llama.biases(bias, bias, bias, bias),
+        **_decoder.biases(bias, bias, bias, bias),
         mlp_bias=config.bool("mlp_bias"),
         reach=reaches(kinds, reach),
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from attnviz.engine.spec import Norm, Spec
-from attnviz.families import llama
+from attnviz.families import _decoder
 from attnviz.families._config import Config
 from attnviz.families._rotary import rotary
 
 NAMES = {
-    **llama.NAMES,
+    **_decoder.NAMES,
     "layers.{i}.q_norm.{e}.weight": "layers.{i}.self_attn.q_layernorm.norms.{e}.weight",
     "layers.{i}.k_norm.{e}.weight": "layers.{i}.self_attn.k_layernorm.norms.{e}.weight",
 }
@@ -16,15 +16,15 @@ NAMES = {
 
 def spec(config: Config) -> Spec:
     """StableLmConfig."""
-    found = llama.sizes(config, d_model=2560, n_kv_heads=32, d_mlp=6912, vocab=50304, positions=4096)
+    found = _decoder.sizes(config, d_model=2560, n_kv_heads=32, d_mlp=6912, vocab=50304, positions=4096)
     eps = config.float("layer_norm_eps", 1e-5, low=0)
     bias = config.bool("use_qkv_bias")
-    return llama.decoder(
+    return _decoder.decoder(
         config,
         Norm(eps=eps),
         (rotary(config, found["d_head"], part=0.25, max_positions=4096),),
         **found,
-        **llama.biases(bias, bias, bias, False),
+        **_decoder.biases(bias, bias, bias, False),
         parallel="shared" if config.bool("use_parallel_residual") else "",
         qk_norm=Norm(eps=eps, bias=False) if config.bool("qk_layernorm") else None,
         qk_norm_over="heads",

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from attnviz.engine.spec import Norm, Spec
-from attnviz.families import llama
+from attnviz.families import _decoder
 from attnviz.families._config import Config
 from attnviz.families._names import pairs
 from attnviz.families._rotary import rotary
 
-NAMES = {**llama.NAMES, **pairs({"up": "mlp.c_fc", "down": "mlp.c_proj"}, "layers.{i}.", "layers.{i}.")}
+NAMES = {**_decoder.NAMES, **pairs({"up": "mlp.c_fc", "down": "mlp.c_proj"}, "layers.{i}.", "layers.{i}.")}
 
 
 def spec(config: Config) -> Spec:
     """Starcoder2Config."""
-    found = llama.sizes(
+    found = _decoder.sizes(
         config, n_layers=30, n_heads=24, n_kv_heads=2, d_model=3072, d_mlp=12288, vocab=49152, positions=4096
     )
     bias = config.bool("use_bias", True)
     config.skip("norm_type", "mlp_type", "activation_function", "scale_attn_weights")
-    return llama.decoder(
+    return _decoder.decoder(
         config,
         Norm(eps=config.float("norm_epsilon", 1e-5, low=0)),
         (rotary(config, found["d_head"], max_positions=4096),),
         **found,
-        **llama.biases(bias, bias, bias, bias),
+        **_decoder.biases(bias, bias, bias, bias),
         reach=(config.window("sliding_window", None),),
         gated=False,
         mlp_bias=bias,

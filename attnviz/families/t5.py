@@ -5,8 +5,8 @@ from __future__ import annotations
 from attnviz.engine.spec import Buckets, EncoderDecoder, Norm, Spec
 from attnviz.errors import shown
 from attnviz.families._config import ACTIVATIONS, Config
+from attnviz.families._decoder import biases
 from attnviz.families._names import Source
-from attnviz.families.llama import biases
 
 
 def _names() -> dict[str, Source]:

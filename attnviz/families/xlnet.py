@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from attnviz.engine.spec import Norm, Segmental, Spec
 from attnviz.families._config import Config
+from attnviz.families._decoder import biases
 from attnviz.families._names import Source, pairs
-from attnviz.families.llama import biases
 
 _HEADS = "layer.{i}.rel_attn."
 NAMES: dict[str, Source] = {

@@ -1,0 +1,76 @@
+"""What BERT and the encoders that follow it share: tensor names, sizes and the post-norm block."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from attnviz.engine.spec import Learned, Norm, Spec
+from attnviz.families._config import Config
+
+NAMES = {
+    "embed.tokens": "embeddings.word_embeddings.weight",
+    "embed.types": "embeddings.token_type_embeddings.weight",
+    "embed.positions": "embeddings.position_embeddings.weight",
+    "embed.norm.weight": "embeddings.LayerNorm.weight",
+    "embed.norm.bias": "embeddings.LayerNorm.bias",
+    "layers.{i}.q.weight": "encoder.layer.{i}.attention.self.query.weight",
+    "layers.{i}.q.bias": "encoder.layer.{i}.attention.self.query.bias",
+    "layers.{i}.k.weight": "encoder.layer.{i}.attention.self.key.weight",
+    "layers.{i}.k.bias": "encoder.layer.{i}.attention.self.key.bias",
+    "layers.{i}.v.weight": "encoder.layer.{i}.attention.self.value.weight",
+    "layers.{i}.v.bias": "encoder.layer.{i}.attention.self.value.bias",
+    "layers.{i}.o.weight": "encoder.layer.{i}.attention.output.dense.weight",
+    "layers.{i}.o.bias": "encoder.layer.{i}.attention.output.dense.bias",
+    "layers.{i}.norm1.weight": "encoder.layer.{i}.attention.output.LayerNorm.weight",
+    "layers.{i}.norm1.bias": "encoder.layer.{i}.attention.output.LayerNorm.bias",
+    "layers.{i}.up.weight": "encoder.layer.{i}.intermediate.dense.weight",
+    "layers.{i}.up.bias": "encoder.layer.{i}.intermediate.dense.bias",
+    "layers.{i}.down.weight": "encoder.layer.{i}.output.dense.weight",
+    "layers.{i}.down.bias": "encoder.layer.{i}.output.dense.bias",
+    "layers.{i}.norm2.weight": "encoder.layer.{i}.output.LayerNorm.weight",
+    "layers.{i}.norm2.bias": "encoder.layer.{i}.output.LayerNorm.bias",
+}
+
+
+def encoder(
+    config: Config,
+    n_heads: int = 12,
+    d_model: int = 768,
+    d_mlp: int = 3072,
+    vocab: int = 30522,
+    activation: str = "gelu",
+    types: int = 2,
+    positions: tuple[str, ...] = ("absolute",),
+) -> Spec:
+    """BertConfig, or the configuration of a family that begins as BERT.
+
+    Every argument is what a key means where the configuration leaves it out.
+    """
+    config.choice("position_embedding_type", "absolute", positions)
+    norm = Norm(eps=config.float("layer_norm_eps", 1e-12, low=0))
+    d_model, n_heads = config.int("hidden_size", d_model), config.heads("num_attention_heads", n_heads)
+    config.divides("num_attention_heads", n_heads, "hidden_size", d_model)
+    # Without a second text nothing is attended to across.
+    config.skip("add_cross_attention", "directionality")
+    return Spec(
+        n_layers=config.layers("num_hidden_layers", 12),
+        n_heads=n_heads,
+        d_model=d_model,
+        d_mlp=config.int("intermediate_size", d_mlp),
+        vocab=config.int("vocab_size", vocab),
+        n_types=config.int("type_vocab_size", types, low=0) if types else 0,
+        absolute=Learned(config.int("max_position_embeddings", 512)),
+        embed_norm=norm,
+        norm=norm,
+        norm_after=True,
+        causal=config.bool("is_decoder"),
+        activation=config.activation("hidden_act", activation),
+    )
+
+
+def after_padding(config: Config, plain: Spec, pad: int = 1) -> Spec:
+    """The same encoder with positions that are counted from the padding id on."""
+    pad = config.int("pad_token_id", pad, low=0)
+    return replace(
+        plain, absolute=Learned(config.int("max_position_embeddings", 512), offset=pad + 1), pad_positions=pad
+    )

@@ -1,0 +1,86 @@
+"""What vision transformers share: how an image is cut into patches, the pre-norm encoder over them, tensor names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attnviz.engine.spec import Learned, Norm, Patches, Spec
+from attnviz.errors import shown
+from attnviz.families._config import Config
+from attnviz.families._names import Source
+
+
+def table(prefix: dict[str, str], parts: dict[str, list[str]]) -> dict[str, Source]:
+    """Where tensors are: the learned tokens in front, then a layer's parts with every spelling they have had."""
+    found: dict[str, Source] = {
+        "embed.patches.weight": "embeddings.patch_embeddings.projection.weight",
+        "embed.patches.bias": "embeddings.patch_embeddings.projection.bias",
+        "embed.positions": ("embeddings.position_embeddings", "squeeze"),
+        "final_norm.weight": "layernorm.weight",
+        "final_norm.bias": "layernorm.bias",
+    }
+    found |= {f"embed.{ours}": (theirs, "flatten") for ours, theirs in prefix.items()}
+    for ours, spellings in parts.items():
+        for kind in ("weight", "bias"):
+            found[f"layers.{{i}}.{ours}.{kind}"] = [f"{stored}.{kind}" for stored in spellings]
+    return found
+
+
+def both(old: str, new: str) -> list[str]:
+    """A layer's part as files have it, and as the library's newest release names it."""
+    return [f"encoder.layer.{{i}}.{old}", f"layers.{{i}}.{new}"]
+
+
+LAYER = {
+    "q": both("attention.attention.query", "attention.q_proj"),
+    "k": both("attention.attention.key", "attention.k_proj"),
+    "v": both("attention.attention.value", "attention.v_proj"),
+    "o": both("attention.output.dense", "attention.o_proj"),
+    "norm1": both("layernorm_before", "layernorm_before"),
+    "up": both("intermediate.dense", "mlp.fc1"),
+    "down": both("output.dense", "mlp.fc2"),
+    "norm2": both("layernorm_after", "layernorm_after"),
+}
+
+
+def sides(config: Config, key: str, default: int) -> tuple[int, int]:
+    """A size that may be written as one number or as two, rows first."""
+    value = config.raw(key, default)
+    found = config.ints(key, length=2) if isinstance(value, (list, tuple)) else (config.int(key, default),) * 2
+    if min(found) < 1:
+        raise config.error(f"{key} must be above 0; got {shown(value)}")
+    return found[0], found[1]
+
+
+def patches(config: Config, prefix: tuple[str, ...], size: int = 16, **more: Any) -> tuple[Patches, Learned]:
+    """How an image is cut, and the table of places for its patches and the tokens in front."""
+    image, side = sides(config, "image_size", 224), sides(config, "patch_size", size)
+    if image[0] < side[0] or image[1] < side[1]:
+        raise config.error(f"image_size {image} is smaller than patch_size {side}")
+    cut = Patches(side, config.int("num_channels", 3, high=64), image, prefix, **more)
+    rows, cols = cut.grid(*image)
+    return cut, Learned(rows * cols + len(prefix))
+
+
+def vision(config: Config, prefix: tuple[str, ...], eps: float = 1e-12, size: int = 16, **more: Any) -> Spec:
+    """A pre-norm encoder of patches; `more` is what differs."""
+    norm = Norm(eps=config.float("layer_norm_eps", eps, low=0))
+    d_model, n_heads = config.int("hidden_size", 768), config.heads("num_attention_heads", 12)
+    config.divides("num_attention_heads", n_heads, "hidden_size", d_model)
+    bias = config.bool("qkv_bias", True)
+    cut, places = patches(config, prefix, size, interpolate=more.pop("interpolate", False))
+    config.skip("encoder_stride")
+    plain: dict[str, Any] = {
+        "patches": cut,
+        "absolute": places,
+        "norm": norm,
+        "norm_before": True,
+        "final_norm": norm,
+        "q_bias": bias,
+        "k_bias": bias,
+        "v_bias": bias,
+        "activation": config.activation("hidden_act", "gelu"),
+    }
+    if "d_mlp" not in more:
+        plain["d_mlp"] = config.int("intermediate_size", 3072)
+    return Spec(n_layers=config.layers("num_hidden_layers", 12), n_heads=n_heads, d_model=d_model, **(plain | more))
