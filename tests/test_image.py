@@ -347,7 +347,7 @@ def test_widths_are_those_that_matplotlib_measures(text, weight):
     assert drawn.get_window_extent(canvas.get_renderer()).width == pytest.approx(width, rel=0.1, abs=10)
 
 
-@pytest.mark.parametrize("text", ["gy|", "[CLS]", "日本" if typeface(None, "日本").missing == () else "Åg"])
+@pytest.mark.parametrize("text", ["gy|", "[CLS]", "Åg", "Ệ", "é", "Ǜ", "│", "E\u0301", "Йц", "日本"])
 def test_ink_stays_within_the_height_it_was_given(text):
     """What is drawn of a label lies within the box by which labels are kept apart."""
     face = typeface(None, [text])

@@ -2,9 +2,9 @@
 
 A picture needs widths before anything is drawn, and needs to know that a script cannot be drawn before it is drawn as
 boxes. Three tables of a TrueType or OpenType file say both (cmap, hmtx, head), so neither matplotlib nor a scan of the
-system's fonts is needed for text that DejaVu Sans has.
+system's fonts is needed for text that DejaVu Sans has. Two more (loca, glyf) say how high and how deep a glyph's ink is.
 
-Source: OpenType 1.9, chapters "cmap", "hmtx", "hhea", "head", "name".
+Source: OpenType 1.9, chapters "cmap", "hmtx", "hhea", "head", "name", "loca", "glyf".
 """
 
 from __future__ import annotations
@@ -63,6 +63,15 @@ class FontFile:
         if place < 0:
             return 0.0
         return float(self.advances[min(int(self.glyphs[place]), len(self.advances) - 1)])
+
+    def ink(self, char: str) -> tuple[float, float] | None:
+        """How far a character's ink goes above and below the baseline, in ems (below the baseline is positive).
+
+        None: the font lacks the character, or keeps its outlines in another form than TrueType's.
+        """
+        place, heights = self._place(ord(char)), _heights(self.path)
+        glyph = int(self.glyphs[place]) if place >= 0 else len(heights)
+        return (float(heights[glyph, 1]), -float(heights[glyph, 0])) if glyph < len(heights) else None
 
     def _place(self, code: int) -> int:
         at = int(np.searchsorted(self.codes, code))
@@ -206,6 +215,25 @@ def _read(path: str, file: BinaryIO) -> FontFile:
         glyphs=glyphs,
         advances=metrics / em,
     )
+
+
+@cache
+def _heights(path: str) -> NDArray[np.float64]:
+    """Lowest and highest point of each glyph's outline in ems, [glyph, 2]; [0, 2] where the file does not say."""
+    try:
+        with Path(path).open("rb") as file:
+            tables = _tables(file)
+            head = _table(file, tables, b"head")
+            wide = int.from_bytes(head[50:52], "big") == 1
+            loca = np.frombuffer(_table(file, tables, b"loca"), ">u4" if wide else ">u2").astype(np.int64)
+            glyf = np.frombuffer(_table(file, tables, b"glyf"), np.uint8)
+    except (OSError, ValueError):
+        return np.empty((0, 2))
+    starts, ends = (loca[:-1], loca[1:]) if wide else (2 * loca[:-1], 2 * loca[1:])
+    drawn = (starts + 10 <= ends) & (ends <= len(glyf))  # an empty outline has no header
+    at = np.where(drawn, starts, 0)[:, None] + np.array([4, 5, 8, 9])  # yMin and yMax, big-endian
+    found = np.ascontiguousarray(glyf[at]).view(">i2") if drawn.any() else np.zeros((len(at), 2))
+    return np.where(drawn[:, None], found, 0) / int.from_bytes(head[18:20], "big")
 
 
 def _tables(file: BinaryIO) -> dict[bytes, tuple[int, int]]:

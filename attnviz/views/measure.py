@@ -13,7 +13,7 @@ from attnviz.views.fonts import FontFile, default_font, fallback_fonts, find_fon
 if TYPE_CHECKING:
     from attnviz.views.figure import Label
 
-ASCENT, DESCENT = 0.77, 0.24  # ink of Latin, Greek and Cyrillic letters above and below the baseline, in ems
+ASCENT, DESCENT = 0.77, 0.24  # ink of letters without accents above and below the baseline, in ems
 TALL_ASCENT, TALL_DESCENT = 1.02, 0.36  # room for scripts that stack marks, and for Chinese characters
 MIDDLE = 0.30  # the height, in ems, at which a line of text looks centred: between half an x and half a capital
 LOST = "\N{WHITE SQUARE}"  # stands for a character that no font here has; a note on the picture says which
@@ -113,8 +113,9 @@ def one_line(text: str) -> str:
 
 
 def tallness(texts: Iterable[str]) -> tuple[float, float]:
-    """Ink above and below the baseline of these texts, in ems."""
-    return (TALL_ASCENT, TALL_DESCENT) if any(map(_is_tall, texts)) else (ASCENT, DESCENT)
+    """Ink above and below the baseline of the texts, in ems: that of plain letters, or more where one holds more."""
+    found = [_ink(text) for text in texts]
+    return max((ASCENT, *(above for above, _ in found))), max((DESCENT, *(below for _, below in found)))
 
 
 def bounds(label: Label, face: Typeface) -> tuple[float, float, float, float]:
@@ -139,9 +140,19 @@ def _visible(char: str) -> str:
 
 
 @cache
-def _is_tall(text: str) -> bool:
-    """Whether a text holds anything but Latin, Greek, Cyrillic and common signs."""
-    return any(ord(char) > 0x52F and not 0x2000 <= ord(char) <= 0x25FF for char in text)
+def _ink(text: str) -> tuple[float, float]:
+    """Ink of a text above and below the baseline, in ems.
+
+    Latin, Greek, Cyrillic and common signs: as DejaVu Sans draws them, whose capitals with an accent are higher than
+    most fonts'. Other scripts stack marks on letters, which the outlines of single characters do not show.
+    """
+    if text.isascii():
+        return ASCENT, DESCENT
+    text = unicodedata.normalize("NFC", text)
+    if any(ord(char) > 0x52F and not 0x1E00 <= ord(char) <= 0x25FF for char in text):
+        return TALL_ASCENT, TALL_DESCENT
+    found = [default_font().ink(char) or (TALL_ASCENT, TALL_DESCENT) for char in text]
+    return max(above for above, _ in found), max(below for _, below in found)
 
 
 def is_shaped(text: str) -> bool:
