@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from attnviz.model import Model as Model
     from attnviz.model import load as load
     from attnviz.saved import open as open
+    from attnviz.splitting import tokenize as tokenize
 
 __version__ = "0.1.0"
 
@@ -24,8 +25,9 @@ _HOMES = {
     "Model": "attnviz.model",
     "load": "attnviz.model",
     "open": "attnviz.saved",
+    "tokenize": "attnviz.splitting",
 }
-__all__ = ["Attention", "AttnvizError", "Model", "Tokens", "load", "open"]
+__all__ = ["Attention", "AttnvizError", "Model", "Tokens", "load", "open", "tokenize"]
 
 
 def __getattr__(name: str) -> Any:

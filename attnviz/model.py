@@ -196,17 +196,10 @@ class Model:
         They are for `ids=`: the template writes special tokens where they belong, so that none is to be added.
         Raises InputError: the model has no chat template, or jinja2 is not installed.
         """
-        from attnviz.tokens.chat import chat_text, template_in_folder, template_in_gguf
+        from attnviz.tokens.chat import chat_ids
 
-        written = getattr(self.tokenizer, "ids_as_written", None)
         metadata = self.checkpoint.config if self.checkpoint is not None else None  # of a GGUF file
-        if written is not None and metadata is not None:
-            template, names = template_in_gguf(metadata, self.name)
-        elif written is not None and self.folder is not None:
-            template, names = template_in_folder(self.folder, self.name)
-        else:
-            raise InputError(f"{self.name} has no chat template")
-        return list(written(chat_text(text, template, names)))
+        return chat_ids(text, self.tokenizer, metadata, self.folder, self.name)
 
     def attend(
         self,

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -56,11 +57,18 @@ def seeded(seed: int = 0, n_layers: int = 2, n_heads: int = 4, d_model: int = 64
     return Model("seeded", spec, weights, SeededTokenizer(), config, meta, pictures=pictures, two_texts=True)
 
 
-def find(source: str | Path, offline: bool = False, quiet: bool = False) -> Place:
+def find(
+    source: str | Path,
+    offline: bool = False,
+    quiet: bool = False,
+    fetch: Callable[[str, str, bool, bool], Path] | None = None,
+) -> Place:
     """The place that a name, alias or path stands for.
 
     A path wins over a name if it exists and holds a separator or an ending. What is on the Hub is fetched, unless
     `offline`, with progress bars unless `quiet`. Raises ModelError if nothing is there.
+
+    fetch: brings (name, revision, offline, quiet) from the Hub instead of the whole model.
     """
     text = str(source)
     path = Path(text).expanduser()
@@ -75,7 +83,10 @@ def find(source: str | Path, offline: bool = False, quiet: bool = False) -> Plac
         return _alias(text)
     on_hub = hub.parse(text)
     if on_hub is not None:
-        snapshot = hub.find(*on_hub, offline, quiet, _check_family)
+        if fetch is None:
+            snapshot = hub.find(*on_hub, offline, quiet, _check_family)
+        else:
+            snapshot = fetch(*on_hub, offline, quiet)
         return Place(snapshot, on_hub[0], snapshot.name)
     if path.exists():
         raise ModelError(f"unknown model {text!r}", f"for the {'folder' if path.is_dir() else 'file'}, write ./{text}")

@@ -422,7 +422,7 @@ def test_failures_inside_are_one_line(run, monkeypatch, error, status, says):
 def test_verbose_shows_where_a_fault_is(run, monkeypatch):
     monkeypatch.setattr(attnviz, "load", lambda *a, **k: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        run("tokens", TEXT, "-v")
+        run("table", TEXT, "-v")
 
 
 def test_only_our_own_warnings_are_shown(run, monkeypatch):
@@ -434,8 +434,8 @@ def test_only_our_own_warnings_are_shown(run, monkeypatch):
         return load(*args, **kwargs)
 
     monkeypatch.setattr(attnviz, "load", warned)
-    assert run("tokens", TEXT)[2] == "warning: too long\n"
-    assert run("tokens", TEXT, "-q")[2] == ""
+    assert run("table", TEXT)[2] == "warning: too long\n"
+    assert run("table", TEXT, "-q")[2] == ""
 
 
 def test_interrupted_while_writing_leaves_no_half_file(run, monkeypatch):

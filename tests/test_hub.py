@@ -403,6 +403,32 @@ def test_an_alias_is_not_fetched_behind_the_users_back(server, files, home, monk
     assert server.log == []
 
 
+# A text is split without weights
+
+
+def test_only_tokenizer_files_are_fetched_to_split_a_text(server, files, home):
+    want = attnviz.tokenize("w5 w6", "org/tiny").ids
+    assert want == (5, 6)
+    assert server.fetched() == ["config.json", "tokenizer.json", "tokenizer_config.json"]
+    seen = len(server.log)
+    assert attnviz.tokenize("w5 w6", "org/tiny").ids == want
+    assert len(server.log) == seen  # the second time nobody asks
+    np.testing.assert_array_equal(attention(attnviz.load("org/tiny")), WANTED)  # what is missing comes with the model
+
+
+def test_a_tokenizer_alone_on_the_hub(server):
+    for name in ("config.json", "model.safetensors", "pytorch_model.bin"):
+        del server.files[name]
+    assert attnviz.tokenize("w5", "org/tiny@v2").ids == (5,)
+    for name in ("tokenizer.json", "vocab.txt"):
+        del server.files[name]
+    assert complaint("org/tiny")[0] == "org/tiny on the Hub has no config.json"
+    with pytest.raises(ModelError, match="org/tiny on the Hub has no tokenizer"):
+        attnviz.tokenize("w5", "org/tiny")
+    with pytest.raises(ModelError, match="is not in the Hub's cache"):
+        attnviz.tokenize("w5", "org/other", offline=True)
+
+
 # The command line
 
 

@@ -34,6 +34,8 @@ MAY_IMPORT = {
     "model": VALUES | {"engine", "mechanisms", "checkpoints", "tokens", "sources", "given", "tensors"},
     "hub": {"errors", "checkpoints"},
     "sources": {"errors", "hub", "engine", "families", "checkpoints", "tokens", "model"},
+    "hub_tokens": {"errors", "hub"},
+    "splitting": {"errors", "attention", "hub_tokens", "sources", "checkpoints", "tokens", "model"},
     "corpus": DRAWING | {"model", "render", "saved", "texts", "engine"},
     "steps": VALUES | {"analysis", "engine", "model"},
     "mixing": VALUES | {"analysis", "model"},
@@ -45,7 +47,7 @@ MAY_IMPORT = {
     "circuits": VALUES | {"analysis", "engine", "generation", "model", "tensors"},
     "cli": DRAWING
     | {"corpus", "render", "model", "tensors", "steps", "relatives", "sampled", "sources", "saved", "texts", "inputs"}
-    | {"mechanisms", "families", "passage", "heads", "generation", "mixing", "circuits"},
+    | {"mechanisms", "families", "passage", "heads", "generation", "mixing", "circuits", "splitting"},
 }
 # Attention's methods that draw or save do so through these, imported inside the method.
 INSIDE_METHODS = {("attention", "render"), ("attention", "views"), ("attention", "analysis")}

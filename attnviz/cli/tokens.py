@@ -11,7 +11,8 @@ from attnviz.cli.source import Unchanged
 def run(*, given: Input, source: Unchanged, joined: Joined, output: Json, talk: Talk) -> None:
     """Show how the text is split: index, token, id, characters.
 
-    The indices are those that --query, --mark and --tokens take, with the same --words and --no-special.
+    The indices are those that --query, --mark and --tokens take, with the same --words and --no-special. A folder
+    with tokenizer files is enough: neither weights nor config.json are needed.
 
     attnviz tokens "The animal didn't cross the street"
     attnviz tokens "unbelievable" -m minilm --json
@@ -19,7 +20,7 @@ def run(*, given: Input, source: Unchanged, joined: Joined, output: Json, talk: 
     from attnviz.cli import work
 
     text = work.text_of(given)
-    model = work.load(source, talk, given)
+    model = work.splitter(source, talk, given)
     text, ids = work.turn(given, model, text)
     found = model.tokens(text, given.pair, ids)
     if joined.words:

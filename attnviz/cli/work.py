@@ -6,6 +6,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
 from attnviz.cli.expand import Line
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from attnviz.attention import Attention
     from attnviz.model import Given, Model
+    from attnviz.splitting import Splitter
 
 
 def load(source: Unchanged, talk: Talk, given: Input | None = None, stream: str | None = None) -> Model:
@@ -48,6 +50,17 @@ def load(source: Unchanged, talk: Talk, given: Input | None = None, stream: str 
         talk.note("seeded: random weights, for what no learned model can do; -m names another model")
     talk.detail(f"{model.name}: {_sizes(model)}, opened in {time.perf_counter() - start:.2f} s")
     return model
+
+
+def splitter(source: Unchanged, talk: Talk, given: Input) -> Model | Splitter:
+    """What splits the texts of the model that the options name; no weights are opened where they say nothing of it."""
+    from attnviz import splitting
+
+    sizes = (source.seed, source.n_layers, source.n_heads, source.d_model, source.causal, source.adapter)
+    if given.image is not None or any(value is not None for value in sizes):
+        return load(source, talk, given)
+    found = splitting.splitter(source.model, source.offline, talk.quiet)
+    return found if source.name is None else replace(found, name=source.name)
 
 
 def attention(
@@ -106,8 +119,6 @@ def prepared(
 
 def joined(found: Attention, how: Joined) -> Attention:
     """With --words and --no-special applied. What was cut out of a longer text is then counted afresh."""
-    from dataclasses import replace
-
     if how.words or how.no_special:
         found = replace(found, meta={key: value for key, value in found.meta.items() if key != "origin"})
     if how.words:
@@ -250,7 +261,7 @@ def _computed(
     return found, picture
 
 
-def turn(given: Input, model: Model, text: str | None) -> tuple[str | None, list[int] | None]:
+def turn(given: Input, model: Model | Splitter, text: str | None) -> tuple[str | None, list[int] | None]:
     """(text, ids) as the model is to read them: with --chat the ids that its template makes of the text."""
     if given.chat and text is not None:
         return None, model.chat(text)
@@ -298,8 +309,6 @@ def _stream(model: Model, given: Input) -> str:
 
 
 def _from_file(given: Input, saved: Saved, source: Source, chosen: Selection, talk: Talk, layers: str) -> Attention:
-    from dataclasses import replace
-
     from attnviz.pick import resolve_indices
     from attnviz.saved import any_attention
 

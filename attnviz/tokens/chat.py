@@ -24,6 +24,25 @@ SECONDS = 8
 _GGUF = "tokenizer.ggml."
 
 
+def chat_ids(
+    text: str, tokenizer: object, metadata: Mapping[str, Any] | None, folder: Path | None, source: str
+) -> list[int]:
+    """The ids of a text as a user's turn, by the template in a GGUF file's metadata or in a folder.
+
+    tokenizer: one that has `ids_as_written`; another knows no template. source: what messages call the model.
+    Raises InputError if there is no template.
+    """
+    written = getattr(tokenizer, "ids_as_written", None)
+    if written is None or (metadata is None and folder is None):
+        raise _none(source)
+    if metadata is not None:
+        template, names = template_in_gguf(metadata, source)
+    else:
+        assert folder is not None
+        template, names = template_in_folder(folder, source)
+    return list(written(chat_text(text, template, names)))
+
+
 def chat_text(text: str, template: str, names: Mapping[str, str]) -> str:
     """What the template makes of one message of the user's, with the opening of the answer behind it.
 
