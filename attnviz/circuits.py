@@ -119,7 +119,7 @@ def _heads(spec: Spec, tensors: Tensors, layer: int, cross: bool, norms: bool, a
         o = o * _gain(spec.norm, tensors, name + "norm1_out", spec.d_model)[:, None]
     if spec.layer_scale and not cross:
         o = o * np.asarray(tensors.get(name + "scale1", (spec.d_model,)), np.float64)[:, None]
-    return Heads(q, k, v, o)
+    return Heads(q, k, v, o if cross else o * spec.sublayer_scale)
 
 
 def _output(spec: Spec, tensors: Tensors, name: str, kind: str) -> Floats:

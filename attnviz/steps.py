@@ -124,9 +124,9 @@ class _Watch:
     def _own(self, name: str, values: Array) -> Array:
         """This head's part of an array of all heads."""
         part = name.removeprefix("global_")
-        if part in ("q", "q_normed"):
+        if part in ("q", "q_normed", "q_turned"):
             return values[self.head].copy()
-        if part in ("k", "v", "k_normed"):
+        if part in ("k", "v", "k_normed", "k_turned"):
             return values[self.kv_head].copy()
         if part in ("heads", "output"):
             return values[self.query].copy()
@@ -339,6 +339,8 @@ def _vectors(facts: Facts, watch: _Watch) -> list[Vectors]:
     keep("q", "q_i", seen["q"])
     keep("k", "k_j", seen["k"], "key")
     keep("v", "v_j", seen["v"], "key")
+    if "q_turned" in seen:
+        return found + _turned_then_normed(facts, seen)
     if "q_normed" in seen and not facts.global_query:
         keep("q_normed", "q_i", seen["q_normed"], step="qk_norm")
         keep("k_normed", "k_j", seen["k_normed"], "key", "qk_norm")
@@ -348,6 +350,18 @@ def _vectors(facts: Facts, watch: _Watch) -> list[Vectors]:
         if facts.rotary:
             found.append(Vectors(turned, "k_used", "k_j", "key", seen["k_used"]))
     return found
+
+
+def _turned_then_normed(facts: Facts, seen: Mapping[str, Array]) -> list[Vectors]:
+    """Queries and keys where their norm follows rotary positions; the norm alone in a layer that has no positions."""
+    steps = [("rotary", "turned", "turned"), ("qk_norm", "used", "used")]
+    if not facts.rotary:
+        steps = [("qk_norm", "normed", "used")]
+    return [
+        Vectors(step, f"{which}_{name}", symbol, side, seen[f"{which}_{stored}"])
+        for step, name, stored in steps
+        for which, symbol, side in (("q", "q_i", "query"), ("k", "k_j", "key"))
+    ]
 
 
 def _same(found: Iterable[Vectors], side: str, values: Array) -> bool:

@@ -137,6 +137,7 @@ def blocks(draw: Any, n_layers: int) -> dict[str, Any]:
     else:
         found["norm_after"], found["norm_output"] = draw(st.sampled_from([(True, False), (False, True)]))
     found["layer_scale"] = draw(st.booleans())
+    found["sublayer_scale"] = draw(st.sampled_from([1.0, 1.0, 0.4]))
     found["final_norm"] = draw(st.none() | norms)
     if draw(st.booleans()):
         found["layer_source"] = tuple(draw(st.integers(0, 1)) for _ in range(n_layers))
@@ -174,6 +175,7 @@ def scores(draw: Any, d_head: int, relative: bool = False) -> dict[str, Any]:
     found["qkv_clip"] = draw(st.sampled_from([0.0, 0.0, 1.0]))
     found["qk_norm"] = draw(st.none() | norms)
     found["qk_norm_over"] = draw(st.sampled_from(["head", "heads", "all"]))
+    found["qk_norm_turned"] = draw(st.booleans())
     return found
 
 

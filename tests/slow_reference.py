@@ -113,7 +113,7 @@ class Slow(Embedding):
         if self.spec.layer_scale:
             scale = self.get(f"{name}scale{which}", self.spec.d_model)
             out = [[v * s for v, s in zip(x, scale, strict=True)] for x in out]
-        return out
+        return [[v * self.spec.sublayer_scale for v in x] for x in out]
 
     def convolved(self, first: Rows, xs: Rows) -> Rows:
         """He 2021 (DeBERTa), v2: norm(layer 0 + act(convolution of the embeddings))."""
@@ -149,13 +149,17 @@ class Slow(Embedding):
 
     def attention(self, i: int, name: str, xs: Rows) -> Rows:
         spec, n = self.spec, len(xs)
-        q = self.normed_heads(name + "q_norm", self.heads(name + "q", xs, spec.n_heads, spec.q_bias))
-        k = self.normed_heads(name + "k_norm", self.heads(name + "k", xs, spec.n_kv_heads, spec.k_bias))
+        q = self.heads(name + "q", xs, spec.n_heads, spec.q_bias)
+        k = self.heads(name + "k", xs, spec.n_kv_heads, spec.k_bias)
+        if not spec.qk_norm_turned:
+            q, k = self.normed_heads(name + "q_norm", q), self.normed_heads(name + "k_norm", k)
         v = self.heads(name + "v", xs, spec.n_kv_heads, spec.v_bias)
         rotary = (spec.rotary[i] if len(spec.rotary) > 1 else spec.rotary[0]) if spec.rotary else None
         if rotary is not None:
             q = [[rotated(rotary, x, p, n) for p, x in enumerate(rows)] for rows in q]
             k = [[rotated(rotary, x, p, n) for p, x in enumerate(rows)] for rows in k]
+        if spec.qk_norm_turned:
+            q, k = self.normed_heads(name + "q_norm", q), self.normed_heads(name + "k_norm", k)
         relative = self.relative(name, q, k)
         scale = spec.scale / (i + 1) if spec.scale_by_layer else spec.scale
         sinks = self.get(name + "sinks", spec.n_heads) if spec.sinks else None

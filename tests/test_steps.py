@@ -179,8 +179,9 @@ def check(found):
     if facts.rotary and "stretched" not in facts.rotary:
         for which in "qk":
             before = found.vector(f"{which}_normed") or found.vector(which)
+            after = found.vector(f"{which}_turned") or found.vector(f"{which}_used")
             lengths = np.linalg.norm(before.values, axis=-1)
-            np.testing.assert_allclose(np.linalg.norm(found.used(which), axis=-1), lengths, **close)
+            np.testing.assert_allclose(np.linalg.norm(after.values, axis=-1), lengths, **close)
     row = found.used("k") @ found.used("q")[i]
     for scores in found.scores:
         if scores.name in ("relative", "before_scale", "biased", "counted"):

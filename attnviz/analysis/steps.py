@@ -111,7 +111,8 @@ class Steps:
     """The walk of query `query` through head `facts.head`.
 
     steps: in order. vectors: of step 1, those that the model has: embedding, positions, embedded, normed_embedding,
-    x, read, memory, q, k, v, q_normed, k_normed, q_used, k_used. scores: in order, from raw to masked.
+    x, read, memory, q, k, v, q_normed, k_normed, q_turned, k_turned, q_used, k_used.
+    scores: in order, from raw to masked.
     allowed bool [key]; weights float32 [key], and allowed_matrix, weight_matrix [query, key] or None for a long text.
     sink: a learned score outside the text, or None. output [d_head]: o_i. heads [n_heads, d_head]: the outputs of all
     heads for the query. parts [n_heads, d_model]: of each head in the projected output, None without W_O.
@@ -306,11 +307,15 @@ def _inputs(facts: Facts, names: set[str], n_query: int, n_key: int, sizes: Mapp
             which = f"number {facts.kv_head} of 0–{facts.n_kv_heads - 1}"
             text = f"{heads} share one set of keys and values, {which} (Ainslie 2023)"
         said.append(("grouped", "Grouped heads", [(text, "")]))
-    if "q_normed" in names:
-        said.append(("qk_norm", "Norm of queries and keys", [("q_i ← norm(q_i), k_j ← norm(k_j)", f"[{d}] → [{d}]")]))
+    changes: list[_Said] = []
+    late = "q_turned" in names
+    if late or "q_normed" in names:
+        line = ("q_i ← norm(q_i), k_j ← norm(k_j)", f"[{d}] → [{d}]")
+        changes.append(("qk_norm", "Norm of queries and keys", [line]))
     if facts.rotary:
         lines = [("q_i ← R(i) q_i, k_j ← R(j) k_j", f"[{d}] → [{d}]"), (facts.rotary, "")]
-        said.append(("rotary", "Rotary positions", lines))
+        changes.append(("rotary", "Rotary positions", lines))
+    said += reversed(changes) if late else changes
     if facts.relative == "segmental":
         said.append(("content_bias", "Content bias", [("q_i ← q_i + u (Dai 2019)", f"[{d}] → [{d}]")]))
     return said

@@ -82,9 +82,8 @@ def project(
     v = made("v", source, spec.n_kv_heads, spec.v_bias) if wants_v else None
     if see is not None:
         _show(see, q=q, k=k, v=v)
-    if spec.qk_norm is not None:
-        q = _norm_heads(spec, tensors, f"{prefix}q_norm", q)
-        k = _norm_heads(spec, tensors, f"{prefix}k_norm", k)
+    if spec.qk_norm is not None and not spec.qk_norm_turned:
+        q, k = _norm_both(spec, tensors, prefix, q, k)
         if see is not None:
             _show(see, q_normed=q, k_normed=k)
     return Heads(q, k, v)
@@ -120,6 +119,19 @@ def _show(see: See, **arrays: Array | None) -> None:
 def by_head(x: Array, n_heads: int) -> Array:
     """[n, n_heads * d_head] -> [n_heads, n, d_head], each head's rows together in memory."""
     return np.ascontiguousarray(x.reshape(x.shape[0], n_heads, -1).swapaxes(0, 1))
+
+
+def norm_turned(spec: Spec, tensors: Tensors, prefix: str, heads: Heads, see: See | None = None) -> Heads:
+    """Queries and keys that rotary positions have turned, normalised where a model does so only then."""
+    if spec.qk_norm is None or not spec.qk_norm_turned:
+        return heads
+    if see is not None:
+        _show(see, q_turned=heads.q, k_turned=heads.k)
+    return Heads(*_norm_both(spec, tensors, prefix, heads.q, heads.k), heads.v)
+
+
+def _norm_both(spec: Spec, tensors: Tensors, prefix: str, q: Array, k: Array) -> tuple[Array, Array]:
+    return _norm_heads(spec, tensors, f"{prefix}q_norm", q), _norm_heads(spec, tensors, f"{prefix}k_norm", k)
 
 
 def _norm_heads(spec: Spec, tensors: Tensors, name: str, x: Array) -> Array:

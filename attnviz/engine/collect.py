@@ -95,8 +95,9 @@ class Watcher(Collector, Protocol):
         layer -1: tokens [n, d_embed], the embeddings alone, then add, norm, project [n, ...] as the spec orders them.
         input [n, d_model]: the residual stream. read: what Q is made from, after a norm if there is one; memory: what
         K and V are made from in cross-attention. q|k|v.weight|bias: what made q, k, v [head, n, d_head]; then q_normed
-        and k_normed, sinks [n_heads]. All of these once more with `global_` in front for global tokens. heads
-        [n, n_heads * d_head]: the outputs side by side. o.weight|bias: what made output [n, d_model].
+        and k_normed, or q_turned and k_turned where the norm follows rotary positions, sinks [n_heads]. All of these
+        once more with `global_` in front for global tokens. heads [n, n_heads * d_head]: the outputs side by side.
+        o.weight|bias: what made output [n, d_model].
         """
 
 

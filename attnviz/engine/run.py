@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from attnviz.engine.attention import Heads, Layer, attend, by_head, project, turn
+from attnviz.engine.attention import Heads, Layer, attend, by_head, norm_turned, project, turn
 from attnviz.engine.behind import Behind, Scaled
 from attnviz.engine.cache import Cache
 from attnviz.engine.collect import Collector
@@ -212,6 +212,8 @@ class _Stack:
             out = self._norm(f"{name}norm{which}_out", out)
         if self.spec.layer_scale:
             out *= self.tensors.get(f"{name}scale{which}", (self.spec.d_model,))
+        if self.spec.sublayer_scale != 1:
+            out *= np.float32(self.spec.sublayer_scale)
         return out
 
     def _behind(self, name: str, x: Array, read: Array, out: Array) -> Behind:
@@ -233,11 +235,19 @@ class _Stack:
             residual=residual,
             weight=weight,
             inner=scaled(name + "norm1_out", out) if spec.norm_output else None,
-            scale=tensors.get(name + "scale1", (spec.d_model,)) if spec.layer_scale else None,
+            scale=self._scale(name),
             outer=scaled(name + "norm1", total) if spec.norm_after and not spec.parallel else None,
             added=self._norm(name + "norm1", total) if spec.norm_after and not spec.parallel else total,
             finish=None if spec.cross else finish,
         )
+
+    def _scale(self, name: str) -> Array | None:
+        """What attention's output is multiplied with before the sum, [d_model]; None for nothing."""
+        spec = self.spec
+        if not spec.layer_scale and spec.sublayer_scale == 1:
+            return None
+        scale = np.full(spec.d_model, spec.sublayer_scale, np.float32)
+        return scale * self.tensors.get(name + "scale1", (spec.d_model,)) if spec.layer_scale else scale
 
     # Attention
 
@@ -249,6 +259,7 @@ class _Stack:
         heads = project(spec, self.tensors, name, x, None, wants_v, see=see)
         rotary = spec.rotary_of(i)
         heads = turn(heads, self._rotary(rotary), rotary.interleaved if rotary else False)
+        heads = norm_turned(spec, self.tensors, name, heads, see)
         if self.cache is not None:
             heads = self.cache.grown(i, heads)
         relative = None

@@ -292,6 +292,7 @@ class Spec:
     qkv_clip: float = 0.0
     qk_norm: Norm | None = None
     qk_norm_over: str = "head"  # head (one weight for all heads) | heads (one a head) | all (across heads)
+    qk_norm_turned: bool = False  # after rotary positions instead of before them
     output: bool = True  # False: no W_O, the heads side by side are the output
     sinks: bool = False
     cross: bool = False  # attends to a second stack's output after itself
@@ -305,6 +306,7 @@ class Spec:
     parallel: str = ""  # shared | separate: attention and MLP read the same input, with one norm or two
     residual_from_norm: bool = False
     layer_scale: bool = False
+    sublayer_scale: float = 1.0  # the outputs of attention and MLP are multiplied with it before the sum
     convolution_after_first: int = 0  # kernel of a convolution over the embeddings, added after layer 0
     convolution_activation: str = "tanh"
     convolution_groups: int = 1

@@ -139,15 +139,20 @@ def _key_vectors(paper: Paper) -> None:
         )
 
 
-def _changed(name: str) -> Callable[[Paper], None]:
-    """Below a step that changes q and k: the query before and after."""
+# Queries and keys change from name to name, in this order: a model has the norm before rotary positions or after them.
+_ENDS = ("", "_normed", "_turned", "_used")
+
+
+def _changed(*names: str) -> Callable[[Paper], None]:
+    """Below a step that changes q and k: the query before and after. names: what it made, by the first that is there."""
 
     def below(paper: Paper) -> None:
         steps = paper.steps
         rows: list[tuple[str, Any]] = []
         for which, place in (("q", steps.query), ("k", steps.strongest)):
-            chain = [v for v in (steps.vector(f"{which}{end}") for end in ("", "_normed", "_used")) if v is not None]
-            last = next((i for i, v in enumerate(chain) if v.name == f"{which}_{name}"), None)
+            chain = [v for v in (steps.vector(f"{which}{end}") for end in _ENDS) if v is not None]
+            found = [v.name.removeprefix(f"{which}_") for v in chain]
+            last = next((found.index(name) for name in names if name in found), None)
             if last:
                 rows += [(f"{which}_{place}", chain[last - 1].values[place]), ("  after", chain[last].values[place])]
         if not rows:
@@ -351,8 +356,8 @@ def _joined(paper: Paper) -> None:
 
 _BELOW: dict[str, Callable[[Paper], None]] = {
     "inputs": _inputs,
-    "qk_norm": _changed("normed"),
-    "rotary": _changed("used"),
+    "qk_norm": _changed("normed", "used"),
+    "rotary": _changed("turned", "used"),
     "content_bias": _changed("used"),
     "raw": _raw,
     "relative": _added("relative"),
