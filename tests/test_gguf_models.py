@@ -20,9 +20,8 @@ from conftest import REFERENCE, TIRED
 import attnviz
 from attnviz.checkpoints import open_checkpoint
 from attnviz.errors import AttnvizWarning, CheckpointError, ConfigError
-from attnviz.families import family
+from attnviz.families import INDEX, family
 from attnviz.families._config import Config
-from attnviz.families._gguf.architectures import ARCHITECTURES
 from attnviz.tokens.gguf import load_gguf_tokenizer
 from attnviz.tokens.gguf_splits import SPLITS
 
@@ -67,7 +66,7 @@ def test_attention_of_a_converted_model(name):
 
 def test_every_architecture_has_a_case():
     stored = {open_checkpoint(path).config["general.architecture"] for path in CASES.glob("*.gguf")}
-    assert stored == ARCHITECTURES.keys()
+    assert stored == INDEX["gguf"].keys()
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in CASES.glob("*.gguf")))

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from attnviz.cli import main
-from attnviz.families import ALIASES, family, known
+from attnviz.families import family, known, model_types
 from attnviz.families._listing import Description, describe
 
 
@@ -19,7 +19,7 @@ def rows(capsys):
 
 
 def test_every_known_model_type_is_listed(capsys):
-    assert list(rows(capsys)) == sorted({*known(), *ALIASES})
+    assert list(rows(capsys)) == list(model_types())
 
 
 @pytest.mark.parametrize(

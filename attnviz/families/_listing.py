@@ -21,7 +21,7 @@ from attnviz.engine.spec import (
     Spec,
     Towers,
 )
-from attnviz.families import ALIASES, family, known
+from attnviz.families import family, model_types
 from attnviz.families._config import Config
 
 _PLACES = {
@@ -55,7 +55,7 @@ class Description:
 
 def descriptions() -> Iterator[Description]:
     """Every known model_type, in order."""
-    return map(describe, sorted({*known(), *ALIASES}))
+    return map(describe, model_types())
 
 
 def describe(model_type: str) -> Description:

@@ -8,6 +8,7 @@ from typing import Any
 from attnviz.engine.spec import EncoderDecoder, Learned, Norm, Sinusoidal, Spec
 from attnviz.families._config import Config
 from attnviz.families._names import Source, pairs
+from attnviz.families._unembed import Unembedding
 
 
 def names(tokens: str = "shared.weight", embed_norm: str = "layernorm_embedding") -> dict[str, Source]:
@@ -80,3 +81,4 @@ def computed_positions(config: Config, both: EncoderDecoder) -> EncoderDecoder:
 
 
 PLAIN = Norm()
+UNEMBED = Unembedding(tied=True, bias=("final_logits_bias", "flatten"))

@@ -1,6 +1,6 @@
-"""Which families go on with a text, and where they keep what turns their output into the next token.
+"""The language-model head: where a family keeps what turns its last layer into one logit per token of the vocabulary.
 
-Attention needs none of it, so that it stands apart from the families' own files: one row a family.
+A family that generates text says so with `UNEMBED = Unembedding(...)` in its file. Attention needs none of it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from attnviz.families._names import Source
 
 
 @dataclass(frozen=True)
-class Row:
+class Unembedding:
     """stored: the matrix, where it is not the token embeddings. tied: whether it is these, where no key says so.
 
     bias: where a bias is stored. project: a map from d_model to the embeddings' width. softcap, scale: the key of
@@ -32,52 +32,11 @@ class Row:
     by_width: bool = False
 
 
-_TIED = Row(tied=True)
-_SEQ2SEQ = Row(tied=True, bias=("final_logits_bias", "flatten"))
-# Which file of this folder -> its row.
-ROWS: Mapping[str, Row] = {
-    "bart": _SEQ2SEQ,
-    "bloom": _TIED,
-    "cohere": Row(tied=True, scale=("logit_scale", 0.0625)),
-    "falcon": _TIED,
-    "gemma": _TIED,
-    "gemma2": Row(tied=True, softcap=("final_logit_softcapping", 30.0)),
-    "gemma3_text": Row(tied=True, softcap=("final_logit_softcapping", 0.0)),
-    "gpt2": _TIED,
-    "gpt_neo": _TIED,
-    "gpt_neox": Row(("embed_out.weight", "lm_head.weight")),
-    "gpt_oss": Row(),
-    "gptj": Row(bias="lm_head.bias"),
-    "llama": Row(),
-    "marian": _SEQ2SEQ,
-    "mbart": _SEQ2SEQ,
-    "mistral": Row(),
-    "mixtral": Row(),
-    "mpt": _TIED,
-    "nemotron": Row(),
-    "npz": _TIED,
-    "olmo": Row(),
-    "olmo2": Row(),
-    "openai_gpt": _TIED,
-    "opt": Row(tied=True, project="decoder.project_out.weight"),
-    "pegasus": _SEQ2SEQ,
-    "phi": Row(bias="lm_head.bias"),
-    "phi3": Row(),
-    "qwen2": Row(),
-    "qwen3": Row(),
-    "smollm3": _TIED,
-    "stablelm": Row(),
-    "starcoder2": _TIED,
-    "t5": Row(tied=True, by_width=True),
-    "whisper": Row(("proj_out.weight",), tied=True),
-}
-
-
 def of_config(config: Config, spec: Spec | EncoderDecoder | Towers) -> tuple[Unembed | None, dict[str, Source]]:
     """How a model scores the next token, and where its tensors are; (None, {}) where it goes on with no text."""
     module = family(config.data["model_type"])
     names = module.names(config) if hasattr(module, "names") else module.NAMES
-    return _made(module.__name__.rpartition(".")[2], config, spec, names)
+    return _made(getattr(module, "UNEMBED", None), config, spec, names)
 
 
 def of_gguf(
@@ -95,9 +54,8 @@ def of_gguf(
 
 
 def _made(
-    name: str, config: Config, spec: Spec | EncoderDecoder | Towers, names: Mapping[str, Source]
+    row: Unembedding | None, config: Config, spec: Spec | EncoderDecoder | Towers, names: Mapping[str, Source]
 ) -> tuple[Unembed | None, dict[str, Source]]:
-    row = ROWS.get(name)
     if row is None or isinstance(spec, Towers):
         return None, {}
     decoder = spec.decoder if isinstance(spec, EncoderDecoder) else spec

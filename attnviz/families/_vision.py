@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from attnviz.engine.spec import Learned, Norm, Patches, Spec
 from attnviz.errors import shown
 from attnviz.families._config import Config
 from attnviz.families._names import Source
+
+# Means and deviations of pixels that checkpoints were trained with, one a channel.
+HALF = (0.5, 0.5, 0.5)
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
+
+
+@dataclass(frozen=True)
+class ImageHabit:
+    """How a family's images are prepared where a checkpoint has no preprocessor_config.json.
+
+    processor: a name of inputs.images.PROCESSORS. mean, std: of pixels scaled to 0..1, per channel.
+    """
+
+    processor: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
 
 
 def table(prefix: dict[str, str], parts: dict[str, list[str]]) -> dict[str, Source]:

@@ -8,6 +8,7 @@ from attnviz.engine.spec import Spec
 from attnviz.families import _encoder
 from attnviz.families._config import Config
 from attnviz.families._names import Source, pairs
+from attnviz.families._recipes import BERT_NAMES, CLS_SEP, SPOKEN_CLEAN, Recipe
 
 
 def names(config: Config) -> dict[str, Source]:
@@ -33,6 +34,16 @@ def names(config: Config) -> dict[str, Source]:
             f"encoder.albert_layer_groups.{i // inner}.albert_layers.{i % inner}.",
         )
     return table
+
+
+TOKENIZERS = {
+    "albert": Recipe(
+        *CLS_SEP,
+        special={**BERT_NAMES, "bos": "[CLS]", "eos": "[SEP]", "unk": "<unk>", "pad": "<pad>"},
+        clean=SPOKEN_CLEAN,
+        lower=True,
+    )
+}
 
 
 def spec(config: Config) -> Spec:

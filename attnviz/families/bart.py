@@ -5,8 +5,11 @@ from __future__ import annotations
 from attnviz.engine.spec import EncoderDecoder, Learned
 from attnviz.families import _seq2seq
 from attnviz.families._config import Config
+from attnviz.families._recipes import ROBERTA
 
 NAMES = _seq2seq.names()
+UNEMBED = _seq2seq.UNEMBED
+TOKENIZERS = dict.fromkeys(("bart", "led", "mvp"), ROBERTA)
 
 
 def spec(config: Config) -> EncoderDecoder:

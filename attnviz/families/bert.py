@@ -5,10 +5,26 @@ from __future__ import annotations
 from attnviz.engine.spec import Spec
 from attnviz.families import _encoder
 from attnviz.families._config import Config
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
+from attnviz.families._recipes import WORDPIECE
 
 NAMES = _encoder.NAMES
+TOKENIZERS = dict.fromkeys(("bert", "mobilebert", "funnel", "lxmert", "convbert", "squeezebert"), WORDPIECE)
 
 
 def spec(config: Config) -> Spec:
     """BertConfig."""
     return _encoder.encoder(config)
+
+
+def _from_gguf(m: Metadata) -> Made:
+    """BERT, and its relatives whose positions the converter has counted from 0 (RoBERTa) or that have no types."""
+    m.only("attention.causal", False)
+    gguf.one_kind_of_heads(m)
+    types = m.shape("token_types.weight")[0] if "token_types.weight" in m.shapes else 0
+    found = {**gguf.sizes(m), **gguf.inner(m), **gguf.layer_norm(m), "model_type": "bert", "type_vocab_size": types}
+    return {**found, "max_position_embeddings": m.shape("position_embd.weight")[0]}
+
+
+GGUF = {"bert": gguf.Architecture(_from_gguf, {"norm1": "attn_output_norm", "norm2": "layer_output_norm"})}

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from attnviz.engine.spec import Alibi, Norm, Spec
 from attnviz.families._config import Config
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._names import fused, pairs
+from attnviz.families._unembed import Unembedding
 
 NAMES = {
     "embed.tokens": "word_embeddings.weight",
@@ -22,6 +25,7 @@ NAMES = {
         "h.{i}.",
     ),
 }
+UNEMBED = Unembedding(tied=True)
 
 
 def spec(config: Config) -> Spec:
@@ -52,3 +56,12 @@ def spec(config: Config) -> Spec:
         residual_from_norm=config.bool("apply_residual_connection_post_layernorm"),
         activation="gelu_tanh",
     )
+
+
+def _from_gguf(m: Metadata) -> Made:
+    gguf.one_kind_of_heads(m)
+    m.skip("feed_forward_length")
+    return {**gguf.sizes(m), **gguf.layer_norm(m, "layer_norm_epsilon"), "model_type": "bloom"}
+
+
+GGUF = {"bloom": gguf.Architecture(_from_gguf)}

@@ -5,8 +5,10 @@ from __future__ import annotations
 from attnviz.engine.spec import Towers
 from attnviz.families import clip_text, clip_vision
 from attnviz.families._config import Config
+from attnviz.families._vision import CLIP, ImageHabit
 
 NAMES = {**clip_text.table("text.", "text_model."), **clip_vision.table("image.", "vision_model.")}
+IMAGES = ImageHabit("CLIP", *CLIP)
 
 
 def spec(config: Config) -> Towers:

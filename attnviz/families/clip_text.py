@@ -6,6 +6,17 @@ from attnviz.engine.spec import Learned, Norm, Spec
 from attnviz.families._clip import LAYER
 from attnviz.families._config import Config
 from attnviz.families._names import Source, pairs
+from attnviz.families._recipes import END_OF_TEXT, Recipe
+
+ALIASES = ("clip_text_model",)
+TOKENIZERS = {
+    "clip": Recipe(
+        "{bos}:0 $A:0 {eos}:0",
+        "{bos}:0 $A:0 {eos}:0 {eos}:0 $B:0 {eos}:0",
+        {"bos": "<|startoftext|>", "eos": END_OF_TEXT, "unk": END_OF_TEXT},
+        vocab="clip",
+    )
+}
 
 
 def table(ours: str = "", theirs: str = "") -> dict[str, Source]:

@@ -7,6 +7,10 @@ from attnviz.families import _vision
 from attnviz.families._clip import LAYER
 from attnviz.families._config import Config
 from attnviz.families._names import Source, pairs
+from attnviz.families._vision import CLIP, ImageHabit
+
+ALIASES = ("clip_vision_model",)
+IMAGES = ImageHabit("CLIP", *CLIP)
 
 
 def table(ours: str = "", theirs: str = "") -> dict[str, Source]:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from attnviz.engine.spec import Norm, Spec
 from attnviz.families import _decoder
 from attnviz.families._config import Config
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._rotary import rotary
+from attnviz.families._unembed import Unembedding
 
 NAMES = {
     **_decoder.NAMES,
     "layers.{i}.q_norm.{e}.weight": ("layers.{i}.self_attn.q_norm.weight", "expert"),
     "layers.{i}.k_norm.{e}.weight": ("layers.{i}.self_attn.k_norm.weight", "expert"),
 }
+UNEMBED = Unembedding(tied=True, scale=("logit_scale", 0.0625))
 
 
 def spec(config: Config) -> Spec:
@@ -30,3 +34,12 @@ def spec(config: Config) -> Spec:
         qk_norm=norm if config.bool("use_qk_norm") else None,
         qk_norm_over="heads",
     )
+
+
+def _from_gguf(m: Metadata) -> Made:
+    found = {**gguf.grouped(m), **gguf.inner(m), **gguf.layer_norm(m), "model_type": "cohere"}
+    found |= {"attention_bias": m.has_bias("attn_q"), "use_qk_norm": "blk.0.attn_q_norm.weight" in m.shapes}
+    return {**found, "rope_parameters": gguf.rope(m)}
+
+
+GGUF = {"command-r": gguf.Architecture(_from_gguf)}

@@ -7,6 +7,7 @@ from attnviz.errors import shown
 from attnviz.families import _encoder
 from attnviz.families._config import Config
 from attnviz.families._names import pairs
+from attnviz.families._recipes import BERT_NAMES, CLS_SEP, Recipe
 
 NAMES = {
     **_encoder.NAMES,
@@ -29,6 +30,10 @@ NAMES = {
 
 # Of what is published, unlike keys left out.
 TYPICAL = {"relative_attention": True, "position_biased_input": False, "pos_att_type": "p2c|c2p"}
+TOKENIZERS = {
+    "debertav2": Recipe(*CLS_SEP, special=BERT_NAMES, back=("[MASK]",), clean=("lower",)),
+    "deberta": Recipe(*CLS_SEP, special=BERT_NAMES, vocab="bytes"),
+}
 
 
 def _relative(config: Config, norm: Norm, longest: int) -> Disentangled | None:

@@ -6,6 +6,7 @@ from attnviz.engine.spec import Spec
 from attnviz.families import _vision
 from attnviz.families._config import Config
 from attnviz.families._names import Source
+from attnviz.families._vision import IMAGENET, ImageHabit
 
 _L = "encoder.layer.{i}."
 NAMES: dict[str, Source] = {
@@ -31,6 +32,7 @@ NAMES: dict[str, Source] = {
         for k in ("weight", "bias")
     },
 }
+IMAGES = ImageHabit("Bit", *IMAGENET)
 
 
 def spec(config: Config) -> Spec:

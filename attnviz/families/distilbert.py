@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attnviz.engine.spec import Learned, Norm, Spec
 from attnviz.families._config import Config
+from attnviz.families._recipes import WORDPIECE
 
 _LAYER = "transformer.layer.{i}."
 NAMES = {
@@ -26,6 +27,7 @@ NAMES = {
         for kind in ("weight", "bias")
     },
 }
+TOKENIZERS = {"distilbert": WORDPIECE}
 
 
 def spec(config: Config) -> Spec:

@@ -8,8 +8,10 @@ from attnviz.engine.spec import Spec
 from attnviz.families import _encoder
 from attnviz.families._config import Config
 from attnviz.families._names import pairs
+from attnviz.families._recipes import WORDPIECE
 
 NAMES = {**_encoder.NAMES, **pairs({"embed.project": "embeddings_project"})}
+TOKENIZERS = {"electra": WORDPIECE}
 
 
 def spec(config: Config) -> Spec:

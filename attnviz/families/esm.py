@@ -8,6 +8,7 @@ from attnviz.engine.spec import Norm, Rotary, Spec
 from attnviz.families import _encoder
 from attnviz.families._config import Config
 from attnviz.families._names import pairs
+from attnviz.families._recipes import Recipe
 
 NAMES = {
     **_encoder.NAMES,
@@ -16,6 +17,14 @@ NAMES = {
 }
 
 TYPICAL = {"position_embedding_type": "rotary"}  # of what is published, unlike keys left out
+TOKENIZERS = {
+    "esm": Recipe(
+        "{cls}:0 $A:0 {eos}:0",
+        "{cls}:0 $A:0 {eos}:0 $B:0 {eos}:0",
+        {"cls": "<cls>", "eos": "<eos>", "unk": "<unk>", "pad": "<pad>", "mask": "<mask>"},
+        vocab="characters",
+    )
+}
 
 
 def spec(config: Config) -> Spec:

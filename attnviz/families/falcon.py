@@ -5,8 +5,11 @@ from __future__ import annotations
 from attnviz.engine.spec import Alibi, Norm, Spec
 from attnviz.families._config import Config
 from attnviz.families._decoder import biases
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._names import Source, fused, pairs
 from attnviz.families._rotary import rotary
+from attnviz.families._unembed import Unembedding
 
 _FUSED = "h.{i}.self_attention.query_key_value"
 
@@ -30,6 +33,9 @@ def names(config: Config) -> dict[str, Source]:
         ),
         **pairs({"final_norm": "ln_f"}),
     }
+
+
+UNEMBED = Unembedding(tied=True)
 
 
 def _new(config: Config) -> bool:
@@ -78,3 +84,21 @@ def spec(config: Config) -> Spec:
         mlp_bias=bias,
         activation=config.activation("activation", "gelu"),
     )
+
+
+def _from_gguf(m: Metadata) -> Made:
+    if m.has_bias("attn_qkv"):
+        raise m.keys.error("a Falcon with biases has ALiBi positions, which this kind of file cannot say")
+    found = {**gguf.sizes(m, "max_position_embeddings"), **gguf.inner(m, "ffn_hidden_size")}
+    return {
+        **found,
+        **gguf.layer_norm(m, "layer_norm_epsilon"),
+        "model_type": "falcon",
+        "num_kv_heads": gguf.kv_heads(m),
+        "new_decoder_architecture": True,  # the older one is the same with one key head and one norm
+        "num_ln_in_parallel_attn": 2 if "blk.0.attn_norm_2.weight" in m.shapes else 1,
+        "rope_parameters": gguf.rope(m),
+    }
+
+
+GGUF = {"falcon": gguf.Architecture(_from_gguf, {"norm1": "attn_norm_2|attn_norm", "norm2": "attn_norm"})}

@@ -5,9 +5,14 @@ from __future__ import annotations
 from attnviz.engine.spec import Spec
 from attnviz.families import _decoder
 from attnviz.families._config import Config
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._recipes import GEMMA
 from attnviz.families._rotary import rotary
+from attnviz.families._unembed import Unembedding
 
 NAMES = _decoder.NAMES
+UNEMBED = Unembedding(tied=True)
+TOKENIZERS = {"gemma": GEMMA}
 
 
 def spec(config: Config) -> Spec:
@@ -38,3 +43,6 @@ def spec(config: Config) -> Spec:
         embed_scale=found["d_model"] ** 0.5,
         activation=activation,
     )
+
+
+GGUF = {"gemma": gguf.Architecture(gguf.plain("gemma"), shifted=True)}

@@ -5,10 +5,16 @@ from __future__ import annotations
 from attnviz.engine.spec import Spec
 from attnviz.families import _decoder
 from attnviz.families._config import Config
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
+from attnviz.families._recipes import GEMMA
 from attnviz.families._rotary import rotary
+from attnviz.families._unembed import Unembedding
 from attnviz.families._windows import layer_types, reaches
 
 NAMES = {**_decoder.NAMES, **_decoder.NORMS_AROUND}
+UNEMBED = Unembedding(tied=True, softcap=("final_logit_softcapping", 30.0))
+TOKENIZERS = {"gemma2": GEMMA}
 
 
 def spec(config: Config) -> Spec:
@@ -33,3 +39,16 @@ def spec(config: Config) -> Spec:
         embed_scale=found["d_model"] ** 0.5,
         activation=config.activation("hidden_activation", "gelu_pytorch_tanh"),
     )
+
+
+def _from_gguf(m: Metadata) -> Made:
+    return {
+        **gguf.plain("gemma2")(m),
+        "query_pre_attn_scalar": gguf.scale_width(m, 46),
+        "attn_logit_softcapping": m.float("attn_logit_softcapping", 50.0, low=0) or None,
+        "sliding_window": m.int("attention.sliding_window", 4096),
+        "layer_types": gguf.layer_kinds(m, 2),
+    }
+
+
+GGUF = {"gemma2": gguf.Architecture(_from_gguf, gguf.AROUND, shifted=True)}

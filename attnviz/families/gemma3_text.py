@@ -5,8 +5,12 @@ from __future__ import annotations
 from attnviz.engine.spec import Spec
 from attnviz.families import _decoder
 from attnviz.families._config import Config
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._names import pairs
+from attnviz.families._recipes import GEMMA
 from attnviz.families._rotary import by_layer_type
+from attnviz.families._unembed import Unembedding
 from attnviz.families._windows import FULL, SLIDING, layer_types, reaches
 
 NAMES = {
@@ -14,6 +18,8 @@ NAMES = {
     **_decoder.NORMS_AROUND,
     **pairs({"q_norm": "self_attn.q_norm", "k_norm": "self_attn.k_norm"}, "layers.{i}.", "layers.{i}."),
 }
+UNEMBED = Unembedding(tied=True, softcap=("final_logit_softcapping", 0.0))
+TOKENIZERS = {"gemma3text": GEMMA}
 
 
 def spec(config: Config) -> Spec:
@@ -53,3 +59,23 @@ def spec(config: Config) -> Spec:
         embed_scale=found["d_model"] ** 0.5,
         activation=config.activation("hidden_activation", "gelu_pytorch_tanh"),
     )
+
+
+def _from_gguf(m: Metadata) -> Made:
+    """Some files hold an image tower as well, whose keys and tensors are passed over."""
+    front = m.name("")
+    m.skip(*(key.removeprefix(front) for key in m.keys.data if key.startswith((f"{front}vision.", f"{front}mm."))))
+    window = m.int("attention.sliding_window", 0, low=0)
+    base = "rope.global.freq_base" if m.has("rope.global.freq_base") else "rope.freq_base"
+    local = m.float("rope.local.freq_base", m.float("rope.freq_base_swa", 10000.0, low=1e-3), low=1e-3)
+    found = {**gguf.grouped(m), **gguf.inner(m), **gguf.rms(m), "model_type": "gemma3_text"}
+    return {
+        **found,
+        "rope_parameters": {FULL: gguf.rope(m, base=base, theta=1e6), SLIDING: {"rope_theta": local}},
+        "query_pre_attn_scalar": gguf.scale_width(m, 62),
+        "layer_types": gguf.layer_kinds(m, 6) if window else [FULL] * m.layers(),
+        **({"sliding_window": window} if window else {}),
+    }
+
+
+GGUF = {"gemma3": gguf.Architecture(_from_gguf, gguf.AROUND, shifted=True)}

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from attnviz.engine.spec import Learned, Norm, Spec
 from attnviz.families._config import Config
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._gpt import LAYER
 from attnviz.families._names import Source
+from attnviz.families._recipes import BYTES
+from attnviz.families._unembed import Unembedding
 
 NAMES: dict[str, Source] = {
     **LAYER,
@@ -14,6 +18,8 @@ NAMES: dict[str, Source] = {
     "final_norm.weight": "ln_f.weight",
     "final_norm.bias": "ln_f.bias",
 }
+UNEMBED = Unembedding(tied=True)
+TOKENIZERS = dict.fromkeys(("gpt2", "gptbigcode", "codegen"), BYTES)
 
 
 def spec(config: Config) -> Spec:
@@ -40,3 +46,17 @@ def spec(config: Config) -> Spec:
         scale_by_layer=config.bool("scale_attn_by_inverse_layer_idx"),
         activation=config.activation("activation_function", "gelu_new"),
     )
+
+
+def _from_gguf(m: Metadata) -> Made:
+    gguf.one_kind_of_heads(m)
+    found = {
+        **gguf.sizes(m),
+        **gguf.inner(m, "n_inner"),
+        **gguf.layer_norm(m, "layer_norm_epsilon"),
+        "model_type": "gpt2",
+    }
+    return {**found, "n_positions": m.shape("position_embd.weight")[0]}
+
+
+GGUF = {"gpt2": gguf.Architecture(_from_gguf)}

@@ -7,6 +7,8 @@ from attnviz.errors import shown
 from attnviz.families._config import Config
 from attnviz.families._decoder import biases
 from attnviz.families._names import pairs
+from attnviz.families._recipes import BYTES
+from attnviz.families._unembed import Unembedding
 
 NAMES = {
     "embed.tokens": "wte.weight",
@@ -27,6 +29,8 @@ NAMES = {
     ),
     **pairs({"final_norm": "ln_f"}),
 }
+UNEMBED = Unembedding(tied=True)
+TOKENIZERS = {"gptneo": BYTES}
 
 
 def _kinds(config: Config, n_layers: int) -> tuple[str, ...]:

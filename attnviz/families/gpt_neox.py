@@ -5,8 +5,12 @@ from __future__ import annotations
 from attnviz.engine.spec import Norm, Spec
 from attnviz.families import _decoder
 from attnviz.families._config import Config
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._names import fused, pairs
+from attnviz.families._recipes import BYTES
 from attnviz.families._rotary import rotary
+from attnviz.families._unembed import Unembedding
 
 NAMES = {
     "embed.tokens": "embed_in.weight",
@@ -24,6 +28,8 @@ NAMES = {
     ),
     **pairs({"final_norm": "final_layer_norm"}),
 }
+UNEMBED = Unembedding(("embed_out.weight", "lm_head.weight"))
+TOKENIZERS = {"gptneox": BYTES}
 
 
 def spec(config: Config) -> Spec:
@@ -43,3 +49,12 @@ def spec(config: Config) -> Spec:
         mlp_bias=True,
         activation=config.activation("hidden_act", "gelu"),
     )
+
+
+def _from_gguf(m: Metadata) -> Made:
+    found = {**gguf.grouped(m), **gguf.inner(m), **gguf.layer_norm(m), "model_type": "gpt_neox"}
+    found |= {"attention_bias": m.has_bias("attn_qkv"), "use_parallel_residual": m.bool("use_parallel_residual", True)}
+    return {**found, "rope_parameters": gguf.rope(m, partial=True)}
+
+
+GGUF = {"gptneox": gguf.Architecture(_from_gguf)}

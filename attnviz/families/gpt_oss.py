@@ -5,8 +5,11 @@ from __future__ import annotations
 from attnviz.engine.spec import Spec
 from attnviz.families import _decoder
 from attnviz.families._config import Config
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._names import Source
 from attnviz.families._rotary import rotary
+from attnviz.families._unembed import Unembedding
 from attnviz.families._windows import layer_types, reaches
 
 _EXPERTS = "layers.{i}.mlp.experts."
@@ -36,6 +39,7 @@ _YARN = {
     "truncate": False,
     "original_max_position_embeddings": 4096,
 }
+UNEMBED = Unembedding()
 
 
 def spec(config: Config) -> Spec:
@@ -72,3 +76,22 @@ def spec(config: Config) -> Spec:
         clamp=config.float("swiglu_limit", 7.0, low=1e-6),
         alpha=config.float("swiglu_alpha", 1.702),
     )
+
+
+def _from_gguf(m: Metadata) -> Made:
+    turns = gguf.rope(m, theta=150000.0)
+    if turns["rope_type"] == "yarn":
+        turns["truncate"] = False  # no key says so
+    return {
+        **gguf.grouped(m),
+        **gguf.rms(m),
+        **gguf.experts(m),
+        "model_type": "gpt_oss",
+        "attention_bias": m.has_bias("attn_q"),
+        "rope_parameters": turns,
+        "sliding_window": m.int("attention.sliding_window"),
+        "layer_types": gguf.layer_kinds(m, 2),
+    }
+
+
+GGUF = {"gpt-oss": gguf.Architecture(_from_gguf, {"norm2": "post_attention_norm"})}

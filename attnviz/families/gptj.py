@@ -6,6 +6,8 @@ from attnviz.engine.spec import Norm, Rotary, Spec
 from attnviz.families._config import Config
 from attnviz.families._decoder import biases
 from attnviz.families._names import pairs
+from attnviz.families._recipes import BYTES
+from attnviz.families._unembed import Unembedding
 
 NAMES = {
     "embed.tokens": "wte.weight",
@@ -24,6 +26,8 @@ NAMES = {
     ),
     **pairs({"final_norm": "ln_f"}),
 }
+UNEMBED = Unembedding(bias="lm_head.bias")
+TOKENIZERS = {"gptj": BYTES}
 
 
 def spec(config: Config) -> Spec:

@@ -8,6 +8,7 @@ from attnviz.engine.spec import Spec
 from attnviz.families import _encoder
 from attnviz.families._config import Config
 from attnviz.families._names import pairs
+from attnviz.families._recipes import ROBERTA
 
 NAMES = {
     **_encoder.NAMES,
@@ -20,6 +21,7 @@ NAMES = {
         "encoder.layer.{i}.",
     ),
 }
+TOKENIZERS = {"longformer": ROBERTA}
 
 
 def spec(config: Config) -> Spec:

@@ -7,8 +7,11 @@ from dataclasses import replace
 from attnviz.engine.spec import EncoderDecoder
 from attnviz.families import _seq2seq
 from attnviz.families._config import Config
+from attnviz.families._recipes import END, Recipe
 
 NAMES = _seq2seq.names()
+UNEMBED = _seq2seq.UNEMBED
+TOKENIZERS = {"marian": Recipe("$A:0 {eos}:0", "$A:0 $B:0 {eos}:0", END)}
 
 
 def spec(config: Config) -> EncoderDecoder:

@@ -5,8 +5,36 @@ from __future__ import annotations
 from attnviz.engine.spec import EncoderDecoder, Learned
 from attnviz.families import _seq2seq
 from attnviz.families._config import Config
+from attnviz.families._recipes import FAIRSEQ, S_NAMES, Recipe
 
 NAMES = _seq2seq.names()
+UNEMBED = _seq2seq.UNEMBED
+_MBART_LANGUAGES = (
+    "ar_AR cs_CZ de_DE en_XX es_XX et_EE fi_FI fr_XX gu_IN hi_IN it_IT ja_XX kk_KZ ko_KR lt_LT lv_LV my_MM ne_NP nl_XX"
+    " ro_RO ru_RU si_LK tr_TR vi_VN zh_CN"
+)
+_MBART50_LANGUAGES = (
+    _MBART_LANGUAGES + " af_ZA az_AZ bn_IN fa_IR he_IL hr_HR id_ID ka_GE km_KH mk_MK ml_IN mn_MN mr_IN pl_PL ps_AF"
+    " pt_XX sv_SE sw_KE ta_IN te_IN th_TH tl_XX uk_UA ur_PK xh_ZA gl_ES sl_SI"
+)
+TOKENIZERS = {
+    "mbart": Recipe(
+        "$A:0 {eos}:0 {src_lang}:0",
+        "$A:0 $B:0 {eos}:0 {src_lang}:0",
+        {**S_NAMES, "src_lang": "en_XX"},
+        front=FAIRSEQ,
+        skip=3,
+        back=(*_MBART_LANGUAGES.split(), "<mask>"),
+    ),
+    "mbart50": Recipe(
+        "{src_lang}:0 $A:0 {eos}:0",
+        "{src_lang}:0 $A:0 $B:0 {eos}:0",
+        {**S_NAMES, "src_lang": "en_XX"},
+        front=FAIRSEQ,
+        skip=3,
+        back=(*_MBART50_LANGUAGES.split(), "<mask>"),
+    ),
+}
 
 
 def spec(config: Config) -> EncoderDecoder:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from attnviz.engine.spec import Spec
 from attnviz.families import _decoder
 from attnviz.families._config import Config
+from attnviz.families._recipes import LLAMA
 from attnviz.families._rotary import rotary
+from attnviz.families._unembed import Unembedding
 
 NAMES = _decoder.NAMES
+UNEMBED = Unembedding()
+TOKENIZERS = {"mistral": LLAMA}
 
 
 def spec(config: Config) -> Spec:

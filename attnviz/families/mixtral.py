@@ -6,9 +6,13 @@ from attnviz.engine.spec import Spec
 from attnviz.families import _decoder
 from attnviz.families._config import Config
 from attnviz.families._names import Source
+from attnviz.families._recipes import LLAMA
 from attnviz.families._rotary import rotary
+from attnviz.families._unembed import Unembedding
 
 _OLD, _NEW = "layers.{i}.block_sparse_moe.", "layers.{i}.mlp."
+UNEMBED = Unembedding()
+TOKENIZERS = {"mixtral": LLAMA}
 
 
 def _expert(old: str, stacked: str, *layouts: str) -> Source:

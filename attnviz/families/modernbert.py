@@ -5,6 +5,8 @@ from __future__ import annotations
 from attnviz.engine.spec import Norm, Spec
 from attnviz.families._config import Config
 from attnviz.families._decoder import biases
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._names import Source, fused, pairs
 from attnviz.families._rotary import by_layer_type
 from attnviz.families._windows import FULL, SLIDING, layer_types, reaches
@@ -56,3 +58,24 @@ def spec(config: Config) -> Spec:
         gated=True,
         mlp_bias=config.bool("mlp_bias"),
     )
+
+
+def _from_gguf(m: Metadata) -> Made:
+    m.only("attention.causal", False)
+    gguf.one_kind_of_heads(m)
+    # Which of the two it stands in depends on the converter's age.
+    eps = m.float("attention.layer_norm_epsilon", m.float("attention.layer_norm_rms_epsilon", 1e-5, low=0), low=0)
+    local = m.float("rope.freq_base_swa", 10000.0, low=1e-3)
+    return {
+        **gguf.sizes(m, "max_position_embeddings"),
+        **gguf.inner(m, parts=2),
+        "model_type": "modernbert",
+        "norm_eps": eps,
+        "hidden_activation": m.text("hidden_activation", "gelu", ("gelu", "silu")),
+        "local_attention": m.int("attention.sliding_window", 128),
+        "layer_types": gguf.layer_kinds(m, 3, first_full=True),
+        "rope_parameters": {FULL: gguf.rope(m, theta=160000.0), SLIDING: {"rope_theta": local}},
+    }
+
+
+GGUF = {"modern-bert": gguf.Architecture(_from_gguf, gate_up=True)}

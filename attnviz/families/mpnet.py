@@ -8,6 +8,7 @@ from attnviz.engine.spec import Buckets, Spec
 from attnviz.families import _encoder
 from attnviz.families._config import Config
 from attnviz.families._names import pairs
+from attnviz.families._recipes import S_NAMES, Recipe
 
 NAMES = {
     **_encoder.NAMES,
@@ -23,6 +24,15 @@ NAMES = {
         "layers.{i}.",
         "encoder.layer.{i}.",
     ),
+}
+TOKENIZERS = {
+    "mpnet": Recipe(
+        "{cls}:0 $A:0 {sep}:0",
+        "{cls}:0 $A:0 {sep}:0 {sep}:0 $B:1 {sep}:1",
+        {**S_NAMES, "unk": "[UNK]"},
+        vocab="wordpiece",
+        lower=True,
+    )
 }
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from attnviz.engine.spec import Alibi, Norm, Spec
 from attnviz.families._config import Config
 from attnviz.families._decoder import biases
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._names import fused, pairs
+from attnviz.families._unembed import Unembedding
 
 NAMES = {
     "embed.tokens": "wte.weight",
@@ -23,6 +26,7 @@ NAMES = {
     ),
     **pairs({"final_norm": "norm_f"}),
 }
+UNEMBED = Unembedding(tied=True)
 
 
 def spec(config: Config) -> Spec:
@@ -51,3 +55,14 @@ def spec(config: Config) -> Spec:
         mlp_bias=False,
         activation="gelu",
     )
+
+
+def _from_gguf(m: Metadata) -> Made:
+    gguf.one_kind_of_heads(m)
+    m.skip("feed_forward_length")
+    m.only("attention.max_alibi_bias", 8)
+    clip = {"clip_qkv": m.float("attention.clamp_kqv", 0.0, low=0)}
+    return {**gguf.sizes(m), **gguf.layer_norm(m, "layer_norm_epsilon"), "model_type": "mpt", "attn_config": clip}
+
+
+GGUF = {"mpt": gguf.Architecture(_from_gguf)}

@@ -6,8 +6,10 @@ from attnviz.engine.spec import Norm, Spec
 from attnviz.families import _decoder
 from attnviz.families._config import Config
 from attnviz.families._rotary import rotary
+from attnviz.families._unembed import Unembedding
 
 NAMES = _decoder.NAMES
+UNEMBED = Unembedding()
 
 
 def spec(config: Config) -> Spec:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from attnviz.engine.spec import Learned, Norm, Spec
 from attnviz.families._config import Config
+from attnviz.families._unembed import Unembedding
 
 _PARTS = {"q": "Q", "k": "K", "v": "V", "o": "O"}
 NAMES = {
@@ -20,6 +21,7 @@ NAMES = {
 }
 
 TYPICAL = {"d_model": 64, "n_heads": 4, "width": 64, "n_layers": 1, "has": ["W_O"]}
+UNEMBED = Unembedding(tied=True)
 
 
 def spec(config: Config) -> Spec:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from attnviz.engine.spec import Spec
 from attnviz.families import _decoder
 from attnviz.families._config import Config
+from attnviz.families._gguf import shared as gguf
 from attnviz.families._names import pairs
 from attnviz.families._rotary import rotary
+from attnviz.families._unembed import Unembedding
 
 NAMES = {
     **_decoder.NAMES,
@@ -21,6 +23,7 @@ NAMES = {
         "layers.{i}.",
     ),
 }
+UNEMBED = Unembedding()
 
 
 def spec(config: Config) -> Spec:
@@ -38,3 +41,6 @@ def spec(config: Config) -> Spec:
         qk_norm=norm,
         qk_norm_over="all",
     )
+
+
+GGUF = {"olmo2": gguf.Architecture(gguf.plain("olmo2"), gguf.AROUND)}

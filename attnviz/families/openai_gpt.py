@@ -6,12 +6,16 @@ from attnviz.engine.spec import Learned, Norm, Spec
 from attnviz.families._config import Config
 from attnviz.families._gpt import LAYER
 from attnviz.families._names import Source
+from attnviz.families._recipes import Recipe
+from attnviz.families._unembed import Unembedding
 
 NAMES: dict[str, Source] = {
     **LAYER,
     "embed.tokens": "tokens_embed.weight",
     "embed.positions": "positions_embed.weight",
 }
+UNEMBED = Unembedding(tied=True)
+TOKENIZERS = {"openaigpt": Recipe(special={"unk": "<unk>"}, vocab="suffix", lower=True)}
 
 
 def spec(config: Config) -> Spec:

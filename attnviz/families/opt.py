@@ -6,6 +6,8 @@ from attnviz.engine.spec import Learned, Norm, Spec
 from attnviz.families._config import Config
 from attnviz.families._decoder import biases
 from attnviz.families._names import pairs
+from attnviz.families._recipes import Recipe, around
+from attnviz.families._unembed import Unembedding
 
 NAMES = {
     "embed.tokens": "decoder.embed_tokens.weight",
@@ -26,6 +28,12 @@ NAMES = {
         "decoder.layers.{i}.",
     ),
     **pairs({"final_norm": "decoder.final_layer_norm"}),
+}
+UNEMBED = Unembedding(tied=True, project="decoder.project_out.weight")
+TOKENIZERS = {
+    "opt": Recipe(
+        *around(True, False), special={"bos": "</s>", "eos": "</s>", "unk": "</s>", "pad": "<pad>"}, vocab="bytes"
+    )
 }
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from attnviz.engine.spec import Norm, Spec
 from attnviz.families import _decoder
 from attnviz.families._config import Config
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._names import pairs
 from attnviz.families._rotary import rotary
+from attnviz.families._unembed import Unembedding
 
 NAMES = {
     **_decoder.NAMES,
@@ -23,6 +26,7 @@ NAMES = {
     ),
     **pairs({"final_norm": "final_layernorm"}),
 }
+UNEMBED = Unembedding(bias="lm_head.bias")
 
 
 def spec(config: Config) -> Spec:
@@ -41,3 +45,11 @@ def spec(config: Config) -> Spec:
         mlp_bias=True,
         activation=config.activation("hidden_act", "gelu_new"),
     )
+
+
+def _from_gguf(m: Metadata) -> Made:
+    found = {**gguf.grouped(m), **gguf.inner(m), **gguf.layer_norm(m), "model_type": "phi"}
+    return {**found, "rope_parameters": gguf.rope(m, partial=True)}
+
+
+GGUF = {"phi2": gguf.Architecture(_from_gguf)}

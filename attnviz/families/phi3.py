@@ -5,8 +5,11 @@ from __future__ import annotations
 from attnviz.engine.spec import Spec
 from attnviz.families import _decoder
 from attnviz.families._config import Config
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._names import fused
 from attnviz.families._rotary import rotary
+from attnviz.families._unembed import Unembedding
 
 NAMES = {
     **_decoder.NAMES,
@@ -14,6 +17,7 @@ NAMES = {
     "layers.{i}.gate.weight": ("layers.{i}.mlp.gate_up_proj.weight", "gate_of_gate_up"),
     "layers.{i}.up.weight": ("layers.{i}.mlp.gate_up_proj.weight", "up_of_gate_up"),
 }
+UNEMBED = Unembedding()
 
 
 def spec(config: Config) -> Spec:
@@ -23,3 +27,12 @@ def spec(config: Config) -> Spec:
     config.skip("attention_bias", "original_max_position_embeddings")
     reach = config.window("sliding_window", None)
     return _decoder.decoder(config, _decoder.rms(config, 1e-5), (turns,), **found, reach=(reach,))
+
+
+def _from_gguf(m: Metadata) -> Made:
+    found = {**gguf.grouped(m), **gguf.inner(m, parts=2), **gguf.rms(m), "model_type": "phi3"}
+    window = m.int("attention.sliding_window", 0, low=0)
+    return {**found, "rope_parameters": gguf.rope(m, partial=True), "sliding_window": window or None}
+
+
+GGUF = {"phi3": gguf.Architecture(_from_gguf, gate_up=True)}

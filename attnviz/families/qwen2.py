@@ -5,10 +5,15 @@ from __future__ import annotations
 from attnviz.engine.spec import Spec
 from attnviz.families import _decoder
 from attnviz.families._config import Config
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._recipes import QWEN2
 from attnviz.families._rotary import rotary
+from attnviz.families._unembed import Unembedding
 from attnviz.families._windows import upper_windows
 
 NAMES = _decoder.NAMES
+UNEMBED = Unembedding()
+TOKENIZERS = {"qwen2": QWEN2}
 
 
 def spec(config: Config) -> Spec:
@@ -19,3 +24,6 @@ def spec(config: Config) -> Spec:
     windows = upper_windows(config, found["n_layers"])
     more = _decoder.biases(True, True, True, False)
     return _decoder.decoder(config, _decoder.rms(config), (turns,), **found, reach=windows, **more)
+
+
+GGUF = {"qwen2": gguf.Architecture(gguf.plain("qwen2"))}

@@ -5,14 +5,20 @@ from __future__ import annotations
 from attnviz.engine.spec import Spec
 from attnviz.families import _decoder
 from attnviz.families._config import Config
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._names import pairs
+from attnviz.families._recipes import QWEN2
 from attnviz.families._rotary import rotary
+from attnviz.families._unembed import Unembedding
 from attnviz.families._windows import upper_windows
 
 NAMES = {
     **_decoder.NAMES,
     **pairs({"q_norm": "self_attn.q_norm", "k_norm": "self_attn.k_norm"}, "layers.{i}.", "layers.{i}."),
 }
+UNEMBED = Unembedding()
+TOKENIZERS = {"qwen3": QWEN2}
 
 
 def spec(config: Config) -> Spec:
@@ -23,3 +29,10 @@ def spec(config: Config) -> Spec:
     windows = upper_windows(config, found["n_layers"])
     more = _decoder.biases(bias, bias, bias, bias)
     return _decoder.decoder(config, norm, (turns,), **found, qk_norm=norm, reach=windows, **more)
+
+
+def _from_gguf(m: Metadata) -> Made:
+    return {**gguf.plain("qwen3")(m), "attention_bias": m.has_bias("attn_q")}
+
+
+GGUF = {"qwen3": gguf.Architecture(_from_gguf)}

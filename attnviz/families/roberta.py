@@ -5,8 +5,24 @@ from __future__ import annotations
 from attnviz.engine.spec import Spec
 from attnviz.families import _encoder
 from attnviz.families._config import Config
+from attnviz.families._recipes import FAIRSEQ, ROBERTA, S_NAMES, TWO_SEPS, Recipe
+
+ALIASES = ("camembert", "xlm_roberta")
 
 NAMES = _encoder.NAMES
+_XLM = Recipe(*TWO_SEPS, special=S_NAMES, front=FAIRSEQ, skip=3, back=("<mask>",))
+TOKENIZERS = {
+    "roberta": ROBERTA,
+    "xlmroberta": _XLM,
+    "xlmrobertaxl": _XLM,
+    "camembert": Recipe(
+        *TWO_SEPS,
+        special=S_NAMES,
+        front=("<s>NOTUSED", "<pad>", "</s>NOTUSED", "<unk>", "<unk>NOTUSED"),
+        skip=1,
+        back=("<mask>",),
+    ),
+}
 
 
 def spec(config: Config) -> Spec:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from attnviz.engine.spec import Spec
 from attnviz.families import _decoder
 from attnviz.families._config import Config
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._rotary import rotary
+from attnviz.families._unembed import Unembedding
 from attnviz.families._windows import layer_types, reaches
 
 NAMES = _decoder.NAMES
+UNEMBED = Unembedding(tied=True)
 
 
 def spec(config: Config) -> Spec:
@@ -32,3 +36,18 @@ def spec(config: Config) -> Spec:
         mlp_bias=config.bool("mlp_bias"),
         reach=reaches(kinds, reach),
     )
+
+
+def _from_gguf(m: Metadata) -> Made:
+    bias = {"attention_bias": m.has_bias("attn_q"), "mlp_bias": m.has_bias("ffn_up")}
+    return {
+        **gguf.grouped(m),
+        **gguf.inner(m),
+        **gguf.rms(m),
+        **bias,
+        "model_type": "smollm3",
+        "rope_parameters": gguf.rope(m),
+    }
+
+
+GGUF = {"smollm3": gguf.Architecture(_from_gguf, turned=True)}

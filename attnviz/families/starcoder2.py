@@ -5,10 +5,14 @@ from __future__ import annotations
 from attnviz.engine.spec import Norm, Spec
 from attnviz.families import _decoder
 from attnviz.families._config import Config
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._names import pairs
 from attnviz.families._rotary import rotary
+from attnviz.families._unembed import Unembedding
 
 NAMES = {**_decoder.NAMES, **pairs({"up": "mlp.c_fc", "down": "mlp.c_proj"}, "layers.{i}.", "layers.{i}.")}
+UNEMBED = Unembedding(tied=True)
 
 
 def spec(config: Config) -> Spec:
@@ -29,3 +33,11 @@ def spec(config: Config) -> Spec:
         mlp_bias=bias,
         activation=config.activation("hidden_act", "gelu_pytorch_tanh"),
     )
+
+
+def _from_gguf(m: Metadata) -> Made:
+    found = {**gguf.grouped(m), **gguf.inner(m), **gguf.layer_norm(m, "norm_epsilon"), "model_type": "starcoder2"}
+    return {**found, "use_bias": m.has_bias("attn_q"), "rope_parameters": gguf.rope(m)}
+
+
+GGUF = {"starcoder2": gguf.Architecture(_from_gguf)}

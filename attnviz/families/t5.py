@@ -6,7 +6,14 @@ from attnviz.engine.spec import Buckets, EncoderDecoder, Norm, Spec
 from attnviz.errors import shown
 from attnviz.families._config import ACTIVATIONS, Config
 from attnviz.families._decoder import biases
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._names import Source
+from attnviz.families._recipes import END, THEN_END, Recipe
+from attnviz.families._unembed import Unembedding
+
+UNEMBED = Unembedding(tied=True, by_width=True)
+TOKENIZERS = dict.fromkeys(("t5", "mt5"), Recipe(*THEN_END, special=END, back=("extra_ids",)))
 
 
 def _names() -> dict[str, Source]:
@@ -78,3 +85,21 @@ def spec(config: Config) -> EncoderDecoder:
     start = config.raw("decoder_start_token_id", config.raw("pad_token_id", 0))
     decoder = stack(config.layers("num_decoder_layers", n_layers), True)
     return EncoderDecoder(stack(n_layers, False), decoder, start if type(start) is int else None)
+
+
+def _from_gguf(m: Metadata) -> Made:
+    m.skip("attention.layer_norm_epsilon", "feed_forward_length")
+    return {
+        **gguf.sizes(m),
+        "model_type": "t5",
+        "d_kv": gguf.head_width(m),
+        "d_ff": m.shape("enc.blk.0.ffn_up.weight")[0],
+        "num_decoder_layers": m.keys.layers(m.name("decoder_block_count"), m.layers()),
+        "layer_norm_epsilon": m.float("attention.layer_norm_rms_epsilon", low=0),
+        "relative_attention_num_buckets": m.int("attention.relative_buckets_count"),
+        "feed_forward_proj": "gated-gelu" if "enc.blk.0.ffn_gate.weight" in m.shapes else "relu",
+        "decoder_start_token_id": m.int("decoder_start_token_id", 0, low=0),
+    }
+
+
+GGUF = {"t5": gguf.Architecture(_from_gguf, {"o": "attn_o", "norm_cross": "cross_attn_norm"})}

@@ -5,8 +5,10 @@ from __future__ import annotations
 from attnviz.engine.spec import Spec
 from attnviz.families import _vision
 from attnviz.families._config import Config
+from attnviz.families._vision import HALF, ImageHabit
 
 NAMES = _vision.table({"class": "embeddings.cls_token"}, _vision.LAYER)
+IMAGES = ImageHabit("ViT", HALF, HALF)
 
 
 def spec(config: Config) -> Spec:

@@ -8,10 +8,21 @@ from attnviz.engine.spec import Convolutions, EncoderDecoder, Learned
 from attnviz.families import _seq2seq
 from attnviz.families._config import Config
 from attnviz.families._names import Source, pairs
+from attnviz.families._recipes import END_OF_TEXT, Recipe
+from attnviz.families._unembed import Unembedding
 
 NAMES: dict[str, Source] = {
     **_seq2seq.names("decoder.embed_tokens.weight"),
     **pairs({"encoder.embed.conv.0": "encoder.conv1", "encoder.embed.conv.1": "encoder.conv2"}),
+}
+UNEMBED = Unembedding(("proj_out.weight",), tied=True)
+TOKENIZERS = {
+    "whisper": Recipe(
+        "<|startoftranscript|>:0 <|notimestamps|>:0 $A:0 {eos}:0",
+        "<|startoftranscript|>:0 <|notimestamps|>:0 $A:0 $B:1 {eos}:1",
+        {"bos": END_OF_TEXT, "eos": END_OF_TEXT, "unk": END_OF_TEXT},
+        vocab="bytes",
+    )
 }
 
 

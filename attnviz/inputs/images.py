@@ -17,7 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz.errors import AttnvizWarning, InputError
+from attnviz.families import family as family_file
+from attnviz.families import model_types
 from attnviz.families._config import Config
+from attnviz.families._vision import CLIP, HALF, IMAGENET, ImageHabit
 from attnviz.inputs.settings import FILE, check_keys, kind_of, settings
 
 if TYPE_CHECKING:
@@ -25,9 +28,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 MAX_PIXELS = 100_000_000  # of a picture as it is stored, and of one as the model would see it
-_HALF = (0.5, 0.5, 0.5)
-_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-_CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
 _NEAREST, _LANCZOS, _BILINEAR, _BICUBIC, _BOX, _HAMMING = range(6)  # Pillow's numbers
 
 
@@ -86,18 +86,10 @@ class Picture:
 
 # What a processor does where its file leaves a key out.
 PROCESSORS = {
-    "ViT": Steps(Size(224, 224), _BILINEAR, None, _HALF, _HALF),
-    "DeiT": Steps(Size(256, 256), _BICUBIC, (224, 224), _HALF, _HALF),
-    "Bit": Steps(Size(shortest=224), _BICUBIC, (224, 224), *_CLIP, square=False),
-    "CLIP": Steps(Size(shortest=224), _BICUBIC, (224, 224), *_CLIP, square=False),
-}
-# The processor of a family; and the mean and deviation that its published checkpoints were trained with.
-_FAMILIES = {
-    "vit": ("ViT", (_HALF, _HALF)),
-    "deit": ("DeiT", _IMAGENET),
-    "dinov2": ("Bit", _IMAGENET),
-    "clip": ("CLIP", _CLIP),
-    "clip_vision_model": ("CLIP", _CLIP),
+    "ViT": Steps(Size(224, 224), _BILINEAR, None, HALF, HALF),
+    "DeiT": Steps(Size(256, 256), _BICUBIC, (224, 224), HALF, HALF),
+    "Bit": Steps(Size(shortest=224), _BICUBIC, (224, 224), *CLIP, square=False),
+    "CLIP": Steps(Size(shortest=224), _BICUBIC, (224, 224), *CLIP, square=False),
 }
 
 
@@ -168,24 +160,30 @@ def steps_of(config: Mapping[str, Any], folder: Path | None = None, ignore_keys:
     channels = own.int("num_channels", 3)
     if channels not in (1, 3):
         raise InputError(f"the model reads images of {channels} channels; a file has 3 (or 1, if it is grey)")
-    kind, usual = _FAMILIES.get(family, _FAMILIES["vit"])
+    habit = _habit_of(family)
     said = settings(folder, "image_processor")
     if said is None:
-        steps = _habit(kind, _pair(own, "image_size", 224))
-        steps = replace(steps, mean=usual[0], std=usual[1])
+        steps = _habit(habit.processor, _pair(own, "image_size", 224))
+        steps = replace(steps, mean=habit.mean, std=habit.std)
         warnings.warn(
             f"no {FILE}: the image is {_words(steps)}, as is usual for {family or 'such a model'}",
             AttnvizWarning,
             stacklevel=3,
         )
     else:
-        steps = _read(said, kind)
+        steps = _read(said, habit.processor)
         check_keys(said, ignore_keys)
     steps = replace(steps, channels=channels, mean=_each(steps.mean, channels), std=_each(steps.std, channels))
     for what, values in (("image_mean", steps.mean), ("image_std", steps.std)):
         if values is not None and len(values) != channels:
             raise InputError(f"{what} has {len(values)} numbers; the model reads {channels} channels")
     return steps
+
+
+def _habit_of(model_type: str) -> ImageHabit:
+    """How a family's images are prepared; as ViT's where the family does not say."""
+    habit = getattr(family_file(model_type), "IMAGES", None) if model_type in model_types() else None
+    return habit if isinstance(habit, ImageHabit) else ImageHabit("ViT", HALF, HALF)
 
 
 def _habit(kind: str, side: tuple[int, int]) -> Steps:
@@ -206,8 +204,8 @@ def _words(steps: Steps) -> str:
     said = f"resized to {side}"
     if steps.crop is not None:
         said += f", cropped to {steps.crop[0]} x {steps.crop[1]}"
-    named: dict[tuple[float, ...], str] = {_HALF: "0.5", _IMAGENET[0]: "ImageNet's", _CLIP[0]: "CLIP's"}
-    return f"{said}, normalised with mean and deviation {named[steps.mean or _HALF]}"
+    named: dict[tuple[float, ...], str] = {HALF: "0.5", IMAGENET[0]: "ImageNet's", CLIP[0]: "CLIP's"}
+    return f"{said}, normalised with mean and deviation {named[steps.mean or HALF]}"
 
 
 def _read(config: Config, family: str) -> Steps:

@@ -7,7 +7,6 @@ seeded.py         SeededTokenizer: words and punctuation, no file
 chat.py           a text as a turn of a conversation; chat_child.py renders the template
 vocabulary.py     VocabularyTokenizer: whole words from a list
 files.py          load_tokenizer: which files a folder has
-recipes.py        what the files leave out: each family's special tokens, as a table
 build.py          vocab.txt, vocab.json + merges.txt -> pipeline
 sentencepiece.py  a SentencePiece .model -> pipeline
 gguf.py           the metadata of a GGUF file -> pipeline

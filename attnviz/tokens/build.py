@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import CheckpointError
-from attnviz.tokens.recipes import Recipe
+from attnviz.families._recipes import Recipe
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as Backend

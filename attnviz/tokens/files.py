@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import CheckpointError
-from attnviz.tokens.recipes import RECIPES, Recipe, around, recipe_name
+from attnviz.families import recipe as recipe_of
+from attnviz.families._recipes import Recipe, around, recipe_name
 from attnviz.tokens.tokenizer import RefusedTokenizer, Tokenizer, short
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def _tokenizer_json(path: Path, name: str, options: Mapping[str, Any]) -> Tokeni
         from tokenizers import Tokenizer as Backend
 
         backend = Backend.from_str(text)
-        known = RECIPES.get(name)
+        known = recipe_of(name)
         if known is None or known.is_decoder:
             _apply_bos_eos(backend, options)
         return Tokenizer(backend, path.name)
@@ -130,7 +131,8 @@ def _marian(folder: Path, names: Mapping[str, str]) -> Tokenizer:
     from attnviz.tokens import sentencepiece as spm
     from attnviz.tokens.build import set_template
 
-    recipe = RECIPES["marian"]
+    recipe = recipe_of("marian")
+    assert recipe is not None
     vocab = _vocab_json(folder / "vocab.json")
     all_names = {**recipe.special, **names}
 
@@ -196,7 +198,7 @@ def _recipe(name: str, default: str, kinds: tuple[str, ...], source: str) -> Rec
 
     Splitting its text by another family's rules would give a wrong picture without a word.
     """
-    recipe = RECIPES.get(name or default)
+    recipe = recipe_of(name or default)
     if recipe is None or recipe.vocab not in kinds:
         raise _Unknown(
             f"how {name or 'this model'} splits a text cannot be told from {source} alone",

@@ -15,8 +15,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import AttnvizWarning, CheckpointError
+from attnviz.families._recipes import around
 from attnviz.tokens.gguf_splits import SPLITS
-from attnviz.tokens.recipes import around
 from attnviz.tokens.sentencepiece import BPE, CONTROL, NORMAL, UNIGRAM, UNKNOWN, USER
 from attnviz.tokens.tokenizer import Style, Tokenizer, short
 
@@ -132,8 +132,8 @@ class GgufTokenizer(Tokenizer):
 
     def _pieces(self) -> Backend:
         """SentencePiece: pieces joined by rising score (llama), or the likeliest pieces (t5)."""
+        from attnviz.families._recipes import Recipe
         from attnviz.tokens import sentencepiece as spm
-        from attnviz.tokens.recipes import Recipe
 
         unknown, types = self._special_id("unknown"), list(self._types)
         if unknown is not None and UNKNOWN not in types:

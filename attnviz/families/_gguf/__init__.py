@@ -4,9 +4,10 @@ A GGUF file has no config.json: its keys are named after an architecture (`llama
 are known only from the tensors that are there, and some are left to whoever knows the architecture.
 
 metadata.py       the keys, checked
-shared.py         what most architectures have in common
-architectures.py  each architecture, as an entry of a table
+shared.py         Architecture, and what most architectures have in common
 names.py          our names of tensors -> GGUF's
+
+Each architecture stands in its family's file, as an entry of `GGUF`.
 
 Source: the key names of ggml's docs/gguf.md; what llama.cpp's converters write and its loaders assume.
 """
@@ -15,14 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import Any
 
 from attnviz.engine.spec import EncoderDecoder, Norm, Spec, Towers
 from attnviz.errors import ConfigError
-from attnviz.families._gguf.architectures import ARCHITECTURES, Architecture
+from attnviz.families import architecture
 from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._gguf.names import left_over, table
+from attnviz.families._gguf.shared import Architecture
 from attnviz.families._names import Source
 
 
@@ -79,10 +80,5 @@ def read(
     if kind != "model":
         raise ConfigError(f"{where} holds no model but {kind!r} (general.type)", "name the model's own file")
     meta = Metadata(data, shapes, numbers, where)
-    name = str(meta.arch)
-    if name not in ARCHITECTURES:
-        near = get_close_matches(name, ARCHITECTURES, n=3, cutoff=0.5)
-        hint = f"the nearest known: {', '.join(near)}" if near else f"known: {', '.join(sorted(ARCHITECTURES))}"
-        raise ConfigError(f"{where}: architecture {name!r} is not one that attnviz knows", hint)
-    architecture = ARCHITECTURES[name]
-    return Reading(architecture.config(meta), meta, architecture)
+    found = architecture(str(meta.arch), where)
+    return Reading(found.config(meta), meta, found)

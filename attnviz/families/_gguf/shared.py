@@ -1,9 +1,38 @@
-"""What the files of most architectures have in common: sizes, norms, rotary positions, windows."""
+"""What the GGUF files of most architectures have in common: sizes, norms, rotary positions, windows, experts.
+
+Converters leave out what llama.cpp does not use, so that no reader can know it: the sliding windows of Mistral, Qwen 2,
+StarCoder 2 and Mixtral (a text shorter than the window is not touched by that), an activation other than the family's
+usual one, rotary scaling in Falcon, Command R and OLMo 2, RoBERTa's padding id.
+
+Source: what llama.cpp's converters write, and what its loaders assume where they write nothing.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
 from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._windows import FULL, SLIDING
+
+# Our names -> the stored ones, of models with a norm on each sublayer's output.
+AROUND = {"norm1_out": "post_attention_norm", "norm2_out": "post_ffw_norm"}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """How one architecture's files differ from the plain ones.
+
+    config: makes the family's configuration. names: our part of a block -> the stored one, where it is not the usual.
+    turned: queries and keys are stored with neighbouring rotary pairs. gate_up: one tensor holds gate and up.
+    shifted: what its norms store is 1 + the weight that the family reads.
+    """
+
+    config: Callable[[Metadata], Made]
+    names: Mapping[str, str] = field(default_factory=dict)
+    turned: bool = False
+    gate_up: bool = False
+    shifted: bool = False
 
 
 def sizes(m: Metadata, positions: str = "") -> Made:
@@ -118,3 +147,25 @@ def layer_kinds(m: Metadata, every: int, first_full: bool = False) -> list[str]:
     every = m.int(key, every, low=0)
     full = 0 if first_full else every - 1
     return [SLIDING if not every or i % every != full else FULL for i in range(n_layers)]
+
+
+def plain(model_type: str) -> Callable[[Metadata], Made]:
+    """Families whose files say nothing that Llama's do not."""
+    return lambda m: {**grouped(m), **inner(m), **rms(m), "model_type": model_type, "rope_parameters": rope(m)}
+
+
+def experts(m: Metadata) -> Made:
+    """Experts in one tensor, or, in the first files that had them, one by one."""
+    m.skip("feed_forward_length", "expert_feed_forward_length")
+    stacked = "blk.0.ffn_up_exps.weight" in m.shapes
+    width = m.shape("blk.0.ffn_up_exps.weight", 3)[1] if stacked else m.shape("blk.0.ffn_up.0.weight")[0]
+    counts = {"num_local_experts": m.int("expert_count"), "num_experts_per_tok": m.int("expert_used_count")}
+    return {**counts, "intermediate_size": width}
+
+
+def scale_width(m: Metadata, n_layers: int) -> int:
+    """What scores are divided by the root of: a head's width, but another number in the models of 27 billion weights.
+
+    No key says so; who reads these files knows those models by how many layers they have.
+    """
+    return m.int("embedding_length") // m.int("attention.head_count") if m.layers() == n_layers else head_width(m)

@@ -1,0 +1,84 @@
+"""What tokenizer files leave out, as data: where a family's special tokens go, and what families share of that.
+
+Where a folder has no tokenizer.json, the vocabulary alone does not say where special tokens go. The class that wrote it
+does: `tokenizer_class` of tokenizer_config.json, or else the config's `model_type`. `TOKENIZERS` of a family's file
+maps that name, written as `key_of` has it, to a Recipe. A template is written as the `tokenizers` library writes it,
+`name:type` for each token, with {cls} etc. for the names, which special_tokens_map.json and tokenizer_config.json may
+change.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one family completes its vocabulary. Defaults mean "nothing added".
+
+    single, pair: templates. special: default names of special tokens. vocab: what a bare vocab.txt or vocab.json
+    holds: wordpiece | bytes (byte-level BPE) | suffix (BPE with </w>) | clip | characters. clean: changes to a text
+    before SentencePiece sees it. front, skip, back: how a family renumbers a SentencePiece model: these pieces, then
+    the file's own but for the first `skip`, then these. split: a regular expression in place of GPT-2's.
+    """
+
+    single: str = "$A:0"
+    pair: str = "$A:0 $B:1"
+    special: Mapping[str, str] = field(default_factory=dict)
+    vocab: str = ""
+    clean: tuple[str, ...] = ()
+    front: tuple[str, ...] = ()
+    skip: int = 0
+    back: tuple[str, ...] = ()
+    split: str = ""
+    lower: bool = False
+
+    @property
+    def is_decoder(self) -> bool:
+        """Whether only a begin or an end token may stand around a text, as add_bos_token and add_eos_token say."""
+        return not re.search(r"\{(?!bos)|<", self.single)
+
+
+def around(bos: bool, eos: bool) -> tuple[str, str]:
+    """A decoder's templates for one text and for two."""
+    single, second = (
+        f"{{bos}}:{n} " * bos + f"${text}:{n}" + f" {{eos}}:{n}" * eos for n, text in enumerate(("A", "B"))
+    )
+    return single, f"{single} {second}"
+
+
+BERT_NAMES = {"cls": "[CLS]", "sep": "[SEP]", "unk": "[UNK]", "pad": "[PAD]", "mask": "[MASK]"}
+S_NAMES = {"bos": "<s>", "eos": "</s>", "cls": "<s>", "sep": "</s>", "unk": "<unk>", "pad": "<pad>", "mask": "<mask>"}
+END = {"eos": "</s>", "unk": "<unk>", "pad": "<pad>"}
+WORDPIECE = Recipe(
+    "{cls}:0 $A:0 {sep}:0", "{cls}:0 $A:0 {sep}:0 $B:1 {sep}:1", BERT_NAMES, vocab="wordpiece", lower=True
+)
+TWO_SEPS = ("{cls}:0 $A:0 {sep}:0", "{cls}:0 $A:0 {sep}:0 {sep}:0 $B:0 {sep}:0")
+CLS_SEP = ("{cls}:0 $A:0 {sep}:0", "{cls}:0 $A:0 {sep}:0 $B:1 {sep}:1")
+THEN_END = ("$A:0 {eos}:0", "$A:0 {eos}:0 $B:0 {eos}:0")
+FAIRSEQ = ("<s>", "<pad>", "</s>", "<unk>")
+END_OF_TEXT = "<|endoftext|>"
+BYTES = Recipe(special={"bos": END_OF_TEXT, "eos": END_OF_TEXT, "unk": END_OF_TEXT}, vocab="bytes")
+ROBERTA = Recipe(*TWO_SEPS, special=S_NAMES, vocab="bytes")
+_QWEN2_SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+QWEN2 = Recipe(special={"eos": END_OF_TEXT, "unk": END_OF_TEXT}, vocab="bytes", split=_QWEN2_SPLIT)
+LLAMA = Recipe(*around(True, False), special={"bos": "<s>", "eos": "</s>", "unk": "<unk>"})
+GEMMA = Recipe(*around(True, False), special={"bos": "<bos>", "eos": "<eos>", "unk": "<unk>"})
+SPOKEN_CLEAN = ("quotes", "strip_accents", "lower", "number_comma")
+# Classes that say nothing about the family.
+_GENERIC = frozenset({"", "pretrained", "backend", "tokenizersbackend", "pretrainedtokenizer"})
+
+
+def key_of(name: str) -> str:
+    """`BertTokenizerFast`, `model_type` bert and `XLMRobertaTokenizer` as the table writes them."""
+    return re.sub(r"[^a-z0-9]", "", re.sub(r"tokenizer(fast)?$", "", name.lower()))
+
+
+def recipe_name(tokenizer_class: str, model_type: str) -> str:
+    """The family that completes the vocabulary: the tokenizer's class says, else the model's type, else ''."""
+    key = key_of(tokenizer_class)
+    return key_of(model_type) if key in _GENERIC else key
