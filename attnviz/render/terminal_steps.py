@@ -144,7 +144,7 @@ _ENDS = ("", "_normed", "_turned", "_used")
 
 
 def _changed(*names: str) -> Callable[[Paper], None]:
-    """Below a step that changes q and k: the query before and after. names: what it made, by the first that is there."""
+    """Below a step that changes q and k: the query before and after. names: what it made, the first that is there."""
 
     def below(paper: Paper) -> None:
         steps = paper.steps

@@ -2,7 +2,8 @@
 
 A picture needs widths before anything is drawn, and needs to know that a script cannot be drawn before it is drawn as
 boxes. Three tables of a TrueType or OpenType file say both (cmap, hmtx, head), so neither matplotlib nor a scan of the
-system's fonts is needed for text that DejaVu Sans has. Two more (loca, glyf) say how high and how deep a glyph's ink is.
+system's fonts is needed for text that DejaVu Sans has. Two more (loca, glyf) say how high and how deep a glyph's ink
+is.
 
 Source: OpenType 1.9, chapters "cmap", "hmtx", "hhea", "head", "name", "loca", "glyf".
 """
