@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,12 @@ def test_every_room_is_in_the_table_of_rooms():
     rooms = {path.name + "/" for path in house.iterdir() if (path / "__init__.py").is_file()}
     rooms |= {path.name for path in house.glob("[a-z]*.py")}
     assert {room for room in rooms if f"`{room}`" not in table} == set()
+
+
+def test_the_table_of_families_is_what_their_files_say():
+    script = ROOT / "scripts" / "make_model_docs.py"
+    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_how_many_families_the_pages_promise():
