@@ -93,7 +93,13 @@ alibis = st.builds(
 def buckets(draw: Any) -> Buckets:
     n = draw(st.sampled_from([4, 6, 8, 12]))
     # Half of the farthest distance is never a power of 2 times the exact ones: no distance lies on an edge.
-    return Buckets(n, draw(st.sampled_from([11, 13, 23])), draw(st.booleans()), draw(st.sampled_from([0, n + 2])))
+    return Buckets(
+        n,
+        draw(st.sampled_from([11, 13, 23])),
+        draw(st.booleans()),
+        draw(st.sampled_from([0, n + 2])),
+        draw(st.booleans()),
+    )
 
 
 @st.composite
@@ -204,12 +210,17 @@ def embeddings(draw: Any) -> dict[str, Any]:
     found["types_are_tokens"] = not found["n_types"] and as_wide and draw(st.booleans())
     found["mask_dropout"] = draw(st.sampled_from([-1, 3]))
     found["absolute"] = draw(st.none() | learned() | sinusoids)
-    found["pad_positions"] = draw(st.sampled_from([-1, 2])) if isinstance(found["absolute"], Learned) else -1
+    found["pad_positions"] = draw(st.sampled_from([-1, 2])) if found["absolute"] is not None else -1
     return found
 
 
 sinusoids = st.builds(
-    Sinusoidal, interleaved=st.booleans(), base=st.sampled_from([10000.0, 7.0]), offset=st.integers(0, 2)
+    Sinusoidal,
+    interleaved=st.booleans(),
+    base=st.sampled_from([10000.0, 7.0]),
+    offset=st.integers(0, 2),
+    ends_at_base=st.booleans(),
+    zero_row=st.sampled_from([-1, 1, 3]),
 )
 
 

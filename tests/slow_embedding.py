@@ -93,7 +93,9 @@ class Embedding:
         if isinstance(rule, Learned) and rule.computed is not None and not self.tensors.has("embed.positions"):
             rule = rule.computed
         if isinstance(rule, Sinusoidal):
-            xs = [add(x, sinusoid(rule, i, width)) for i, x in enumerate(xs)]
+            # A formula that stands in for a stored table counts every token.
+            places = self.places(Learned(0), len(xs)) if rule is spec.absolute else range(len(xs))
+            xs = [add(x, sinusoid(rule, place, width)) for x, place in zip(xs, places, strict=True)]
         elif isinstance(rule, Learned) and spec.patches is not None:
             xs = [add(x, place) for x, place in zip(xs, self.squares(spec.patches, rule, width), strict=True)]
         elif isinstance(rule, Learned):

@@ -92,7 +92,16 @@ def bfloat16(x: float) -> float:
 
 
 def sinusoid(rule: Sinusoidal, position: float, width: int) -> Vector:
-    """PE(pos, 2i) = sin(pos / base^(2i / d)), PE(pos, 2i + 1) = cos of the same. Vaswani 2017, section 3.5."""
+    """PE(pos, 2i) = sin(pos / base^(2i / d)), PE(pos, 2i + 1) = cos of the same. Vaswani 2017, section 3.5.
+
+    ends_at_base: frequencies fall from 1 to 1 / base over d / 2 of them, both ends included.
+    """
+    if position + rule.offset == rule.zero_row >= 0:
+        return [0.0] * width
+    if rule.ends_at_base:
+        steps = width // 2 - 1
+        angles = [(position + rule.offset) / rule.base ** (i / steps) for i in range(steps + 1)]
+        return [math.sin(a) for a in angles] + [math.cos(a) for a in angles] + [0.0] * (width % 2)
     angles = [(position + rule.offset) / rule.base ** (2 * i / width) for i in range((width + 1) // 2)]
     sines, cosines = [math.sin(a) for a in angles], [math.cos(a) for a in angles[: width // 2]]
     if not rule.interleaved:

@@ -165,7 +165,8 @@ class Slow(Embedding):
         sinks = self.get(name + "sinks", spec.n_heads) if spec.sinks else None
         table = None
         if isinstance(spec.bias, Buckets):
-            table = self.get("bias.table", spec.bias.rows or spec.bias.n_buckets, spec.n_heads)
+            own = name if spec.bias.by_layer else ""
+            table = self.get(f"{own}bias.table", spec.bias.rows or spec.bias.n_buckets, spec.n_heads)
         allowed = [[self.sees(i, a, b, n) for b in range(n)] for a in range(n)]
         weights: list[Rows] = []
         outputs: list[Rows] = []

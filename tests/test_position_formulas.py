@@ -66,3 +66,13 @@ def test_sinusoids_far_away(interleaved, width) -> None:
     at = np.array([0, 1, 511, 10_000])
     wanted = [sinusoid(rule, int(p), width) for p in at]
     np.testing.assert_allclose(positions.sinusoidal(rule, at, width), wanted, atol=1e-6)
+
+
+def test_sinusoids_that_end_at_the_base() -> None:
+    """Width 5, base 100: frequencies 1 and 1 / 100, sines first, a zero at the end; position 2 adds nothing."""
+    rule = Sinusoidal(interleaved=False, base=100.0, offset=1, ends_at_base=True, zero_row=2)
+    found = positions.sinusoidal(rule, np.array([0, 1, 4]), 5)
+    sines, cosines = [math.sin(1), math.sin(0.01)], [math.cos(1), math.cos(0.01)]
+    np.testing.assert_allclose(found[0], [*sines, *cosines, 0], atol=1e-7)
+    np.testing.assert_array_equal(found[1], np.zeros(5))
+    np.testing.assert_allclose(found[2, 1], math.sin(0.05), atol=1e-7)

@@ -90,7 +90,7 @@ def _add_places(spec: Spec, tensors: Tensors, inputs: Inputs, x: Array) -> Array
     elif spec.types_are_tokens and inputs.types is not None:
         x += tensors.rows("embed.tokens", inputs.types, (spec.vocab, x.shape[-1]))
     if isinstance(spec.absolute, Sinusoidal):
-        x += sinusoidal(spec.absolute, np.arange(first, first + n), x.shape[-1])
+        x += sinusoidal(spec.absolute, _counted(spec, inputs, n), x.shape[-1])
     elif isinstance(spec.absolute, Learned) and spec.absolute.computed and not tensors.has("embed.positions"):
         x += sinusoidal(spec.absolute.computed, np.arange(first, first + n), x.shape[-1])
     elif isinstance(spec.absolute, Learned) and spec.patches is not None:
@@ -111,10 +111,15 @@ def _places(spec: Spec, table: Learned, inputs: Inputs, n: int) -> Ints:
             f"the text has {last} tokens; this model's learned positions end at {table.size - table.offset}",
             "use a shorter text, or a model that reads longer ones",
         )
+    return _counted(spec, inputs, n) + table.offset
+
+
+def _counted(spec: Spec, inputs: Inputs, n: int) -> Ints:
+    """The position of each token, [n]: the first one's is 0; -1 for padding where that does not count."""
     if spec.pad_positions < 0 or inputs.ids is None:
-        return np.arange(inputs.first, last) + table.offset
+        return np.arange(inputs.first, inputs.first + n)
     real = inputs.ids != spec.pad_positions
-    return np.where(real, np.cumsum(real) - 1 + table.offset, table.offset - 1)
+    return np.where(real, inputs.first + np.cumsum(real) - 1, -1)
 
 
 # Images

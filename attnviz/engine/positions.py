@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 def sinusoidal(rule: Sinusoidal, positions: Ints, d_model: int) -> Array:
     """sin and cos of position / base^(2i / d_model): [n, d_model]. Source: Vaswani 2017, section 3.5."""
+    if rule.ends_at_base:
+        return _without(rule, positions, _ending_at_base(rule, positions, d_model))
     n_sines = (d_model + 1) // 2
     angle = (positions[:, None] + rule.offset) / rule.base ** (2 * np.arange(n_sines) / d_model)
     table = np.zeros((len(positions), d_model))
@@ -30,7 +32,22 @@ def sinusoidal(rule: Sinusoidal, positions: Ints, d_model: int) -> Array:
         table[:, 0::2], table[:, 1::2] = np.sin(angle), np.cos(angle[:, : d_model // 2])
     else:
         table[:, :n_sines], table[:, n_sines:] = np.sin(angle), np.cos(angle[:, : d_model // 2])
-    return table.astype(np.float32)
+    return _without(rule, positions, table.astype(np.float32))
+
+
+def _ending_at_base(rule: Sinusoidal, positions: Ints, d_model: int) -> Array:
+    """sin and cos of position / base^(i / (d_model / 2 - 1)): [n, d_model]. Angles are float32, as in training."""
+    half = d_model // 2
+    step = np.float32(-math.log(rule.base) / (half - 1))
+    angle = (positions + rule.offset).astype(np.float32)[:, None] * np.exp(np.arange(half, dtype=np.float32) * step)
+    return np.concatenate([np.sin(angle), np.cos(angle), np.zeros((len(positions), d_model % 2), np.float32)], axis=1)
+
+
+def _without(rule: Sinusoidal, positions: Ints, table: Array) -> Array:
+    """The table [n, d_model] with zeros where a position is the one that adds nothing."""
+    if rule.zero_row >= 0:
+        table[positions + rule.offset == rule.zero_row] = 0
+    return table
 
 
 # Rotary positions
@@ -177,7 +194,7 @@ def alibi_slopes(rule: Alibi, n_heads: int) -> NDArray[np.float64]:
 
 
 class DistanceBias:
-    """A bias by head and distance, the same in every layer."""
+    """A bias by head and distance, for one layer or for all."""
 
     def __init__(self, spec: Spec, table: Array | None, n_query: int, n_key: int, first: int = 0) -> None:
         """table: the learned bias [n_buckets, n_heads] of Buckets; None for Alibi. first: see `Mask`."""

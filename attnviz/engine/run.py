@@ -131,11 +131,8 @@ class _Stack:
         self.first = inputs.first
         self._angles: dict[Rotary, tuple[Array, Array]] = {}
         self._bias: DistanceBias | None = None
-        if spec.bias is not None:
-            table = None
-            if isinstance(spec.bias, Buckets):
-                table = tensors.get("bias.table", (spec.bias.rows or spec.bias.n_buckets, spec.n_heads))
-            self._bias = DistanceBias(spec, table, n, self.first + n, self.first)
+        if spec.bias is not None and not (isinstance(spec.bias, Buckets) and spec.bias.by_layer):
+            self._bias = self._distance_bias("")
 
     def block(self, i: int, x: Array, finish: bool) -> Array | None:
         """One block; None if nothing after this layer's last wanted attention was asked for."""
@@ -283,7 +280,7 @@ class _Stack:
             else Mask(n, self.first + n, spec.causal, spec.reach_of(i), self.inputs.global_tokens, first=self.first),
             softcap=spec.softcap,
             sinks=self.tensors.get(name + "sinks", (spec.n_heads,)) if spec.sinks else None,
-            bias=self._bias,
+            bias=self._distance_bias(name) if isinstance(spec.bias, Buckets) and spec.bias.by_layer else self._bias,
             relative=relative,
             everywhere=everywhere,
             first_block_times=1 + blocks.n_random if blocks is not None else 1,
@@ -292,6 +289,13 @@ class _Stack:
         if see is not None and layer.sinks is not None:
             see("sinks", layer.sinks)
         return self._output(name, "o", heads, layer, finish)
+
+    def _distance_bias(self, name: str) -> DistanceBias:
+        """The bias of one layer, or of all layers where `name` is empty."""
+        rule, table = self.spec.bias, None
+        if isinstance(rule, Buckets):
+            table = self.tensors.get(f"{name}bias.table", (rule.rows or rule.n_buckets, self.spec.n_heads))
+        return DistanceBias(self.spec, table, self.n, self.first + self.n, self.first)
 
     def _segmental(self, rule: Segmental, name: str, heads: Heads) -> tuple[Heads, Callable[[range], RelativeScores]]:
         """Queries with the content bias, and the scores by distance and segment beside them."""

@@ -25,7 +25,7 @@ Tensors are asked for by canonical names. Matrices are [out, in], as `x @ W.T` w
     layers.{i}.cross_q|cross_k|cross_v|cross_o.weight|bias             layers.{i}.norm_cross.weight|bias
 
     scores by place
-            bias.table [n_buckets, n_heads]
+            bias.table [n_buckets, n_heads]                       or layers.{i}.bias.table, a table for each layer
             layers.{i}.r.weight [n_heads * d_head, d_model]       layers.{i}.segments [2, n_heads, d_head]
             layers.{i}.content_bias|position_bias|segment_bias [n_heads, d_head]
             relative.table [2 * span, d_model]                    relative.norm.weight|bias
@@ -75,11 +75,17 @@ class Learned:
 
 @dataclass(frozen=True)
 class Sinusoidal:
-    """Computed positions, Vaswani 2017 section 3.5. interleaved: sin and cos alternate; else sines first."""
+    """Computed positions, Vaswani 2017 section 3.5. interleaved: sin and cos alternate; else sines first.
+
+    ends_at_base: the slowest of the d_model / 2 frequencies is 1 / base itself, instead of the one after it; sines come
+    first, and an odd width ends in a zero. zero_row: the position (offset included) that adds nothing; -1: none.
+    """
 
     interleaved: bool = True
     base: float = 10000.0
     offset: int = 0
+    ends_at_base: bool = False
+    zero_row: int = -1
 
 
 @dataclass(frozen=True)
@@ -129,12 +135,13 @@ class Alibi:
 
 @dataclass(frozen=True)
 class Buckets:
-    """A learned bias by bucketed distance, Raffel 2020 section 2.1."""
+    """A learned bias by bucketed distance, Raffel 2020 section 2.1. by_layer: every layer has a table of its own."""
 
     n_buckets: int = 32
     max_distance: int = 128
     bidirectional: bool = True
     rows: int = 0  # of the stored table, where it has more than are read
+    by_layer: bool = False
 
 
 @dataclass(frozen=True)
