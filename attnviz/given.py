@@ -34,6 +34,11 @@ class Given:
     grid: tuple[int, int] | None
     meta: Mapping[str, Any]
 
+    @property
+    def global_tokens(self) -> tuple[int, ...]:
+        """The places that see all and are seen by all in this stream."""
+        return self.inputs[self.stream].global_tokens if self.stream in self.inputs else ()
+
 
 @dataclass(frozen=True, eq=False)
 class Arrays:
@@ -73,7 +78,7 @@ def prepare(
     spec = model.stack(stream, image)
     keys, source = _source(model, text, pair, ids, token_types, arrays)
     source = replace(source, global_tokens=_global(model, global_tokens, len(keys), text is not None and ids is None))
-    inputs = {"encoder" if isinstance(model.spec, EncoderDecoder) else "self": source}
+    inputs = {model.streams[0]: source}
     queries = keys
     if stream in ("decoder", "cross"):
         queries, inputs["decoder"] = _target(model, target, target_ids)
@@ -125,7 +130,7 @@ def _stream(model: Model, stream: str | None, has_target: bool) -> str:
 
         check_stream(model.mechanism, stream)
     if stream is None:
-        return "self" if model.streams == ("self",) else "cross" if has_target else "encoder"
+        return "cross" if has_target else model.streams[0]
     if not model.has(stream):
         raise SelectionError(one_of(f"stream of {model.name}", stream, model.streams))
     return stream
@@ -209,7 +214,7 @@ def _target(model: Model, target: str | None, target_ids: ArrayLike | None) -> t
 
 def _global(model: Model, asked: Iterable[int] | None, n: int, is_text: bool) -> tuple[int, ...]:
     """Global tokens, checked, for a model that knows them."""
-    knows = isinstance(model.spec, Spec) and model.spec.global_tokens
+    knows = model.stack("encoder").global_tokens
     if asked is None and model.mechanism is not None and model.mechanism.mechanism.name == "global":
         return tuple(range(min(model.mechanism["tokens"], n)))
     if asked is None:

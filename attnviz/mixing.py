@@ -200,8 +200,7 @@ def norms_of(
             f"{len(at_layers)} layers of {len(at_heads)} heads and {n} x {n} tokens are more than can be held at once",
             "choose some with --layer and --head",
         )
-    everywhere = given.inputs[given.stream if given.stream in given.inputs else "self"].global_tokens
-    keep = Moved(at_layers, wanted, n, given.spec.n_heads, at_heads, everywhere)
+    keep = Moved(at_layers, wanted, n, given.spec.n_heads, at_heads, given.global_tokens)
     model.observe(given, [keep], progress)
     masks = [keep.allowed[layer] for layer in at_layers]
     mask = masks[0][None] if all(np.array_equal(masks[0], other) for other in masks) else np.stack(masks)

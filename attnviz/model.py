@@ -106,6 +106,7 @@ class Model:
     name: what pictures call it. spec: what it does. tensors: its numbers. tokenizer: None if it only takes ids.
     config: its configuration as it was read. meta: what a result says about it (digest, seed, ...).
     folder: where its files lie, preprocessor_config.json for images and sound among them.
+    alone: what the attention of its only stack is called, where it is not an encoder-decoder: self or encoder.
     pictures: what a model of text does with an image by the same numbers. two_texts: whether its text may attend to
     its pair, as stream "cross". mechanism: what stands in place of its own attention. beyond: what to do with a text
     longer than its positions, where there is more to say than to shorten it.
@@ -119,6 +120,7 @@ class Model:
     meta: Mapping[str, Any] = field(default_factory=dict)
     checkpoint: Checkpoint | None = None
     folder: Path | None = None
+    alone: str = "self"
     pictures: Spec | None = None
     two_texts: bool = False
     mechanism: Asked | None = None
@@ -127,7 +129,7 @@ class Model:
     @property
     def streams(self) -> tuple[str, ...]:
         """The kinds of attention it has."""
-        return STREAMS[1:] if isinstance(self.spec, EncoderDecoder) else STREAMS[:1]
+        return STREAMS[1:] if isinstance(self.spec, EncoderDecoder) else (self.alone,)
 
     def stack(self, stream: str | None = None, image: bool = False) -> Spec:
         """What the stack behind a stream does; of two towers that of images if `image`, else that of text."""
@@ -236,8 +238,8 @@ class Model:
             cells, pool: where the text has more tokens than `cells`, pool each head to at most cells x cells as it is
                 computed, keeping the largest or the mean weight of each cell: "max" | "mean".
             rows, cols: keep only queries or keys from the first to before the second of these indices.
-            global_tokens: places that see all and are seen by all, where the model knows such (Longformer). By default
-                the first token of a text; none for ids.
+            global_tokens: places that see all and are seen by all, where the model knows such (Longformer, LED). By
+                default the first token of a text; none for ids.
             progress: called with shares of the work as they are done; they sum to 1.
 
         Raises:
@@ -347,7 +349,7 @@ class Model:
             run(given.spec, self.tensors, given.inputs["decoder"], wanted, memory=memory, progress=progress)
             return
         if isinstance(self.spec, Spec):
-            run(given.spec, self.tensors, given.inputs["self"], wanted, progress=progress)
+            run(given.spec, self.tensors, given.inputs[self.alone], wanted, stream=given.stream, progress=progress)
             return
         if isinstance(self.spec, Towers):
             tower = Scoped(self.tensors, "image." if given.image else "text.")

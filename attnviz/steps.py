@@ -163,7 +163,7 @@ class _Watch:
 
 def _assembled(model: Model, given: Given, watch: _Watch) -> Steps:
     spec, seen, n = given.spec, watch.vectors, watch.query
-    is_global = spec.global_tokens and n in given.inputs["self"].global_tokens
+    is_global = spec.global_tokens and n in given.global_tokens
     if is_global:  # this query has projections of its own
         seen.update({name.removeprefix("global_"): seen[name] for name in list(seen) if name.startswith("global_")})
         del seen["q_used"], seen["k_used"]

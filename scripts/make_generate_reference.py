@@ -1,6 +1,6 @@
 """What transformers goes on with, greedily, for the tiny checkpoints in tests/reference: tests/data/generated.json.
 
-    python scripts/make_generate_reference.py
+    python scripts/make_generate_reference.py [FAMILY ...]
 
 A checkpoint without a head of its own gets one drawn here, which tests/test_generate.py draws again. Needs torch and
 transformers, which attnviz itself never imports.
@@ -36,7 +36,7 @@ _NOT_PLAIN |= {"suppress_tokens": None, "begin_suppress_tokens": None, "forced_d
 
 def architecture(model_type: str, decoder_only: bool) -> Any:
     """transformers' class with a head."""
-    kind = model_type.replace("openai_gpt", "openai-gpt")
+    kind = {"openai_gpt": "openai-gpt", "blenderbot_small": "blenderbot-small"}.get(model_type, model_type)
     if decoder_only:
         return getattr(transformers, modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[kind])
     names = modeling_auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES
@@ -67,12 +67,13 @@ def reference(family: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Writes all families' continuations."""
-    found = {}
-    for family in FAMILIES:
+    """Writes the continuations of all families, or of those named, beside those that are there."""
+    file = HOUSE / "tests" / "data" / "generated.json"
+    found = json.loads(file.read_text()) if file.exists() else {}
+    for family in sys.argv[1:] or FAMILIES:
         found[family] = reference(family)
         print(family, found[family])
-    file = HOUSE / "tests" / "data" / "generated.json"
+    found = dict(sorted(found.items()))
     file.write_text(json.dumps(found, indent=1) + "\n")
 
 

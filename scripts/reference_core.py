@@ -118,12 +118,16 @@ def run(model: torch.nn.Module, inputs: Arrays, dtype: torch.dtype = torch.float
         if type(model).__name__ == "CLIPModel":
             return _run_clip(model, inputs, dtype)
         out = model(**batched(inputs, dtype), output_attentions=True, **_no_cache(model))
+    if model.config.model_type == "led":
+        both = {"decoder": out.decoder_attentions, "cross": out.cross_attentions}
+        square = longformer_square(model.config, inputs, out.encoder_attentions, out.encoder_global_attentions)
+        return {"encoder": square, **{name: _stack(layers) for name, layers in both.items()}}
     if getattr(out, "encoder_attentions", None) is not None:
         named = {"encoder": out.encoder_attentions, "decoder": out.decoder_attentions, "cross": out.cross_attentions}
         return {name: _stack(layers) for name, layers in named.items()}
     if model.config.model_type == "longformer":
-        return {"self": longformer_square(model.config, inputs, out)}
-    if model.config.model_type == "t5":
+        return {"self": longformer_square(model.config, inputs, out.attentions, out.global_attentions)}
+    if model.config.model_type in ("t5", "mt5", "umt5"):
         return {"encoder": _stack(out.attentions)}
     if isinstance(out.attentions[0], tuple):  # XLNet with two streams
         return {"self": _stack([pair[0] for pair in out.attentions])}
@@ -173,7 +177,7 @@ def _stack(layers: Any) -> np.ndarray:
     return np.stack([layer[0].detach().cpu().numpy() for layer in layers])
 
 
-def longformer_square(config: Any, inputs: Arrays, out: Any) -> np.ndarray:
+def longformer_square(config: Any, inputs: Arrays, bands: Any, global_bands: Any) -> np.ndarray:
     """Longformer's band, [query, offset], laid out as [query, key], with the rows of global tokens filled in.
 
     transformers gives for each query the weights of the global keys (in order) and then of the window
@@ -184,7 +188,7 @@ def longformer_square(config: Any, inputs: Arrays, out: Any) -> np.ndarray:
     chosen = np.flatnonzero(marked)
     windows = config.attention_window
     layers = []
-    for index, band in enumerate(out.attentions):
+    for index, band in enumerate(bands):
         half = (windows[index] if isinstance(windows, (list, tuple)) else windows) // 2
         band = band[0].numpy()
         square = np.zeros((band.shape[0], n, n), band.dtype)
@@ -194,7 +198,7 @@ def longformer_square(config: Any, inputs: Arrays, out: Any) -> np.ndarray:
                     square[:, query, query + offset] += band[:, query, len(chosen) + half + offset]
             square[:, query, chosen] += band[:, query, : len(chosen)]
         for place, query in enumerate(chosen):
-            square[:, query, :] = out.global_attentions[index][0].numpy()[:, :n, place]
+            square[:, query, :] = global_bands[index][0].numpy()[:, :n, place]
         layers.append(square)
     return np.stack(layers)
 

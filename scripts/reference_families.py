@@ -25,6 +25,7 @@ _SEQ2SEQ = {
         for name, n in (("layers", 2), ("attention_heads", 4), ("ffn_dim", 64))
     },
 }
+_T5 = {"vocab_size": VOCABULARY, "d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4}
 _IMAGE = {**_WIDE, "image_size": 32, "patch_size": 8, "num_channels": 3}
 
 
@@ -95,6 +96,10 @@ FAMILIES: dict[str, Family] = {
     ),
     "gpt_neox": _text("gpt_neox", _BERT),
     "gptj": _text("gptj", _GPT, rotary_dim=4),
+    "gpt_bigcode": _text("gpt_bigcode", _GPT),
+    "codegen": _text("codegen", {**_GPT, "n_ctx": 64}, rotary_dim=4),
+    "xglm": _text("xglm", _GRID, d_model=32, num_layers=2, attention_heads=4, ffn_dim=64),
+    "biogpt": _text("biogpt", _BERT),
     "opt": _text("opt", _GRID, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, ffn_dim=64),
     "bloom": _text("bloom", {}, hidden_size=32, n_layer=2, n_head=4, vocab_size=VOCABULARY),
     "mpt": _text("mpt", {}, d_model=32, n_layers=2, n_heads=4, max_seq_len=64, vocab_size=VOCABULARY),
@@ -125,12 +130,23 @@ FAMILIES: dict[str, Family] = {
     "mixtral": _text("mixtral", _GROUPED, num_local_experts=4),
     "gpt_oss": _text("gpt_oss", _GROUPED, head_dim=16, num_local_experts=4, num_experts_per_tok=2, sliding_window=5),
     # encoder-decoders
-    "t5": Family(
-        "t5",
-        "pair",
-        {"vocab_size": VOCABULARY, "d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4},
-    ),
+    "t5": Family("t5", "pair", _T5),
+    "mt5": Family("mt5", "pair", _T5),
+    "umt5": Family("umt5", "pair", _T5),
     "bart": Family("bart", "pair", _SEQ2SEQ),
+    "blenderbot": Family("blenderbot", "pair", _SEQ2SEQ),
+    "blenderbot_small": Family("blenderbot-small", "pair", _SEQ2SEQ),
+    "led": Family(
+        "led",
+        "pair",
+        {
+            **{key: value for key, value in _SEQ2SEQ.items() if key != "max_position_embeddings"},
+            "attention_window": [8, 8],
+            "max_encoder_position_embeddings": 64,
+            "max_decoder_position_embeddings": 64,
+        },
+    ),
+    "m2m_100": Family("m2m_100", "pair", _SEQ2SEQ),
     "pegasus": Family("pegasus", "pair", _SEQ2SEQ),
     "marian": Family("marian", "pair", {**_SEQ2SEQ, "pad_token_id": 0, "decoder_start_token_id": 0}),
     "mbart": Family("mbart", "pair", _SEQ2SEQ),

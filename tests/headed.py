@@ -13,18 +13,25 @@ REFERENCE = Path(__file__).parent / "reference"
 MOST = 12
 Head = tuple[str, int, tuple[int | str, ...]]
 _PLAIN: Head = ("lm_head.weight", 1, ("V", "d"))
-_TIED = "bloom cohere falcon gemma gemma2 gemma3_text gpt2 gpt_neo mpt openai_gpt opt smollm3 starcoder2 t5 whisper"
+_TIED = (
+    "biogpt bloom cohere falcon gemma gemma2 gemma3_text gpt2 gpt_bigcode gpt_neo m2m_100 mpt mt5 openai_gpt opt"
+    " smollm3 starcoder2 t5 umt5 whisper xglm"
+)
 _UNTIED = "gpt_oss llama mistral mixtral nemotron olmo olmo2 phi3 qwen2 qwen3 stablelm"
 # Which families, and what their heads store beyond the token embeddings: (name, seed, shape), V the vocabulary.
 FAMILIES: dict[str, tuple[Head, ...]] = {
     **dict.fromkeys(_TIED.split(), ()),
-    **dict.fromkeys(("bart", "marian", "mbart", "pegasus"), (("final_logits_bias", 2, (1, "V")),)),
+    **dict.fromkeys(
+        ("bart", "blenderbot", "blenderbot_small", "led", "marian", "mbart", "pegasus"),
+        (("final_logits_bias", 2, (1, "V")),),
+    ),
     **dict.fromkeys(_UNTIED.split(), (_PLAIN,)),
     "gpt_neox": (("embed_out.weight", 1, ("V", "d")),),
+    "codegen": (_PLAIN, ("lm_head.bias", 2, ("V",))),
     "gptj": (_PLAIN, ("lm_head.bias", 2, ("V",))),
     "phi": (_PLAIN, ("lm_head.bias", 2, ("V",))),
 }
-_BASE = {"gpt_neox": "gpt_neox.", "gptj": "transformer."}
+_BASE = {"gpt_neox": "gpt_neox.", "gptj": "transformer.", "codegen": "transformer.", "led": "led."}
 
 
 def headed(family: str, place: Path) -> tuple[Path, dict[str, np.ndarray]]:

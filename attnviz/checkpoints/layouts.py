@@ -114,6 +114,30 @@ def _grouped(array: Array, sizes: Sizes, start: int, stop: int) -> Array:
     return array.reshape(n, group + 2, d, *rest)[:, start:stop].reshape(n * (stop - start) * d, *rest)
 
 
+# Fused projections in four parts, each a quarter of the heads of q, then of v, then of k (CodeGen).
+
+
+def q_of_qvk_quarters(array: Array, sizes: Sizes, **_: int) -> Array:
+    """[4 * 3 * (n_heads / 4) * d_head, ...] -> [n_heads * d_head, ...]."""
+    return _quarters(array, sizes, 0)
+
+
+def k_of_qvk_quarters(array: Array, sizes: Sizes, **_: int) -> Array:
+    """[4 * 3 * (n_heads / 4) * d_head, ...] -> [n_heads * d_head, ...]."""
+    return _quarters(array, sizes, 2)
+
+
+def v_of_qvk_quarters(array: Array, sizes: Sizes, **_: int) -> Array:
+    """[4 * 3 * (n_heads / 4) * d_head, ...] -> [n_heads * d_head, ...]."""
+    return _quarters(array, sizes, 1)
+
+
+def _quarters(array: Array, sizes: Sizes, part: int) -> Array:
+    rows, rest = sizes.n_heads * sizes.d_head, array.shape[1:]
+    _need_rows(array, 3 * rows)
+    return array.reshape(4, 3, rows // 4, *rest)[:, part].reshape(rows, *rest)
+
+
 # Gated MLPs whose two matrices share one tensor.
 
 

@@ -10,6 +10,18 @@ from attnviz.families._config import Config
 from attnviz.families._names import Source, pairs
 from attnviz.families._unembed import Unembedding
 
+# Our name of a layer's part -> the stored one, in every stack of this line.
+LAYER = {
+    "q": "self_attn.q_proj",
+    "k": "self_attn.k_proj",
+    "v": "self_attn.v_proj",
+    "o": "self_attn.out_proj",
+    "norm1": "self_attn_layer_norm",
+    "up": "fc1",
+    "down": "fc2",
+    "norm2": "final_layer_norm",
+}
+
 
 def names(tokens: str = "shared.weight", embed_norm: str = "layernorm_embedding") -> dict[str, Source]:
     """Where both stacks' tensors are. Token embeddings may be shared by both or stored beside each."""
@@ -18,16 +30,7 @@ def names(tokens: str = "shared.weight", embed_norm: str = "layernorm_embedding"
         table[f"{stack}.embed.tokens"] = [tokens, f"{stack}.embed_tokens.weight"]
         table[f"{stack}.embed.positions"] = f"{stack}.embed_positions.weight"
         table |= pairs({"embed.norm": embed_norm, "final_norm": "layer_norm"}, f"{stack}.", f"{stack}.")
-        parts = {
-            "q": "self_attn.q_proj",
-            "k": "self_attn.k_proj",
-            "v": "self_attn.v_proj",
-            "o": "self_attn.out_proj",
-            "norm1": "self_attn_layer_norm",
-            "up": "fc1",
-            "down": "fc2",
-            "norm2": "final_layer_norm",
-        }
+        parts = dict(LAYER)
         if stack == "decoder":
             parts |= {f"cross_{p}": f"encoder_attn.{'out' if p == 'o' else p}_proj" for p in "qkvo"}
             parts["norm_cross"] = "encoder_attn_layer_norm"
@@ -36,24 +39,32 @@ def names(tokens: str = "shared.weight", embed_norm: str = "layernorm_embedding"
 
 
 def stacks(
-    config: Config, vocab: int, d_model: int = 1024, n_heads: int = 16, d_mlp: int = 4096, **more: Any
+    config: Config,
+    vocab: int,
+    d_model: int = 1024,
+    n_heads: int = 16,
+    d_mlp: int = 4096,
+    n_layers: tuple[int, int] = (12, 12),
+    activation: str = "gelu",
+    start: int | None = None,
+    **more: Any,
 ) -> EncoderDecoder:
     """Encoder and decoder with the sizes of a configuration; the arguments are what keys left out mean.
 
-    more: what both stacks do, as fields of Spec.
+    n_layers: of the encoder and of the decoder. more: what both stacks do, as fields of Spec.
     """
     config.rename(
         d_model="hidden_size", encoder_layers="num_hidden_layers", encoder_attention_heads="num_attention_heads"
     )
     width = config.int("d_model", d_model)
-    activation = config.activation("activation_function", "gelu")
+    activation = config.activation("activation_function", activation)
     found = []
-    for stack in ("encoder", "decoder"):
+    for stack, layers in zip(("encoder", "decoder"), n_layers, strict=True):
         heads = config.heads(f"{stack}_attention_heads", n_heads)
         config.divides(f"{stack}_attention_heads", heads, "d_model", width)
         found.append(
             Spec(
-                n_layers=config.layers(f"{stack}_layers", 12),
+                n_layers=config.layers(f"{stack}_layers", layers),
                 n_heads=heads,
                 d_model=width,
                 d_mlp=config.int(f"{stack}_ffn_dim", d_mlp),
@@ -65,13 +76,13 @@ def stacks(
             )
         )
     config.skip("is_decoder", "add_cross_attention")
-    start = config.raw("decoder_start_token_id")
+    start = config.raw("decoder_start_token_id", start)
     return EncoderDecoder(found[0], found[1], start if type(start) is int and start >= 0 else None)
 
 
-def scaled(config: Config, d_model: int = 1024) -> float:
-    """sqrt(d_model) where `scale_embedding` asks for it, else 1."""
-    return config.int("d_model", d_model) ** 0.5 if config.bool("scale_embedding") else 1.0
+def scaled(config: Config, d_model: int = 1024, left_out: bool = False) -> float:
+    """sqrt(d_model) where `scale_embedding` asks for it, else 1. left_out: what that key means where it is left out."""
+    return config.int("d_model", d_model) ** 0.5 if config.bool("scale_embedding", left_out) else 1.0
 
 
 def computed_positions(config: Config, both: EncoderDecoder) -> EncoderDecoder:

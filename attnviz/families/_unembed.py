@@ -21,6 +21,7 @@ class Unembedding:
 
     bias: where a bias is stored. project: a map from d_model to the embeddings' width. softcap, scale: the key of
     each, and what it left out means. by_width: tied to the embeddings, the output is scaled by 1 / sqrt(d_model).
+    stored_first: a stored matrix is taken even where a configuration ties it: it is written for either kind of file.
     """
 
     stored: tuple[str, ...] = ("lm_head.weight",)
@@ -30,6 +31,7 @@ class Unembedding:
     softcap: tuple[str, float] | None = None
     scale: tuple[str, float] | None = None
     by_width: bool = False
+    stored_first: bool = False
 
 
 def of_config(config: Config, spec: Spec | EncoderDecoder | Towers) -> tuple[Unembed | None, dict[str, Source]]:
@@ -65,7 +67,10 @@ def _made(
     if row.by_width and config.bool("scale_decoder_outputs", tied):
         scale = decoder.d_model**-0.5
     cap = 0.0 if row.softcap is None else config.cap(row.softcap[0], row.softcap[1] or None)
-    found: dict[str, Source] = {"unembed.weight": names[f"{front}embed.tokens"] if tied else list(row.stored)}
+    embeddings = names[f"{front}embed.tokens"]
+    found: dict[str, Source] = {"unembed.weight": embeddings if tied else list(row.stored)}
+    if row.stored_first:
+        found["unembed.weight"] = [*row.stored, *(embeddings if isinstance(embeddings, list) else [embeddings])]
     if row.bias is not None:
         found["unembed.bias"] = row.bias
     if row.project and decoder.d_embed != decoder.d_model:

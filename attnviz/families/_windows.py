@@ -27,3 +27,14 @@ def upper_windows(config: Config, n_layers: int) -> tuple[int, ...]:
         reach = -1
     first = config.int("max_window_layers", 28, low=0)
     return reaches(layer_types(config, n_layers, lambda i: reach >= 0 and i >= first), reach)
+
+
+def both_sides(config: Config, key: str, left_out: int, n_layers: int) -> tuple[int, ...]:
+    """The reach of each layer, from windows that count both sides: one for all layers, or one for each."""
+    windows = config.raw(key, left_out)
+    if type(windows) is int:
+        config.data[key] = windows = [windows] * n_layers
+    found = config.ints(key, windows, length=n_layers)
+    if any(w < 2 or w % 2 for w in found):
+        raise config.error(f"{key} must be even, 2 or more; got {list(found)}")
+    return tuple(w // 2 for w in found)

@@ -19,7 +19,7 @@ NAMES: dict[str, Source] = {
     "final_norm.bias": "ln_f.bias",
 }
 UNEMBED = Unembedding(tied=True)
-TOKENIZERS = dict.fromkeys(("gpt2", "gptbigcode", "codegen"), BYTES)
+TOKENIZERS = {"gpt2": BYTES}
 
 
 def spec(config: Config) -> Spec:

@@ -1,0 +1,31 @@
+"""Blenderbot (Roller 2020): pre-norm encoder and decoder for conversation, learned positions."""
+
+from __future__ import annotations
+
+from attnviz.engine.spec import EncoderDecoder, Learned
+from attnviz.families import _seq2seq
+from attnviz.families._config import Config
+
+NAMES = _seq2seq.names()
+UNEMBED = _seq2seq.UNEMBED
+
+
+def spec(config: Config) -> EncoderDecoder:
+    """BlenderbotConfig."""
+    config.rename(d_model="hidden_size")
+    # What earlier files say of their norms, the reference ignores.
+    config.skip("extra_pos_embeddings", "layernorm_variant", "do_blenderbot_90_layernorm", "extra_layer_norm")
+    return _seq2seq.stacks(
+        config,
+        start=1,
+        vocab=8008,
+        d_model=2560,
+        n_heads=32,
+        d_mlp=10240,
+        n_layers=(2, 24),
+        absolute=Learned(config.int("max_position_embeddings", 128)),
+        embed_scale=_seq2seq.scaled(config, 2560),
+        norm=_seq2seq.PLAIN,
+        norm_before=True,
+        final_norm=_seq2seq.PLAIN,
+    )
