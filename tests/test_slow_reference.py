@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from attnviz.engine.spec import EncoderDecoder, Towers
 from attnviz.tensors import Scoped
 
 REFERENCE = Path(__file__).parent / "reference"
+# The reference's own difference between float32 and float64, which is what it can be compared by.
+OWN = json.loads((REFERENCE / "float64.json").read_text())
 CASES = sorted(p.name for p in REFERENCE.iterdir() if p.is_dir())
 
 
@@ -46,5 +49,6 @@ def test_agrees_with_the_reference(case: str) -> None:
             which = "image" if "pixel_values" in stored else "text"
             spec, tensors = getattr(spec, which), Scoped(tensors, f"{which}.")
         found = {"self": Slow(spec, tensors, given(stored)).run().weights}
+    tolerance = max(1e-5, 4 * OWN.get(case, 0.0))
     for stream, weights in found.items():
-        np.testing.assert_allclose(weights, stored[stream], rtol=0, atol=1e-5, err_msg=stream)
+        np.testing.assert_allclose(weights, stored[stream], rtol=0, atol=tolerance, err_msg=stream)
