@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from attnviz import sources
 from attnviz.attention import Tokens
 from attnviz.errors import InputError, ModelError
-from attnviz.hub_tokens import tokenizer_folder
+from attnviz.hub import tokenizer_folder
 from attnviz.model import Model
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hub_server import files, home, server  # noqa: F401  fixtures of every test of the Hub
 
 from attnviz.cli import main
 

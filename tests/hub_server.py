@@ -4,11 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import pytest
+
+import attnviz
+from attnviz.errors import ModelError
+
+BERT = Path(__file__).parent / "reference" / "bert"
+VARIABLES = (
+    "HF_HUB_CACHE",
+    "HUGGINGFACE_HUB_CACHE",
+    "HF_HUB_OFFLINE",
+    "TRANSFORMERS_OFFLINE",
+    "HF_TOKEN",
+    "HF_ENDPOINT",
+    "ATTNVIZ_MODEL",
+)
+TOKENIZER = {
+    "version": "1.0",
+    "added_tokens": [],
+    "pre_tokenizer": {"type": "Whitespace"},
+    "model": {"type": "WordLevel", "vocab": {f"w{i}": i for i in range(66)} | {"[UNK]": 66}, "unk_token": "[UNK]"},
+}
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -98,3 +121,67 @@ def serving(hub):
     finally:
         server.shutdown()
         server.server_close()
+
+
+@pytest.fixture
+def home(monkeypatch, tmp_path):
+    """An empty cache, and nothing of the user's own settings."""
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def files():
+    """What a published model has, most of it not for us."""
+    return {
+        ".gitattributes": b"",
+        "README.md": b"# tiny",
+        "config.json": (BERT / "config.json").read_bytes(),
+        "model.safetensors": (BERT / "model.safetensors").read_bytes(),
+        "pytorch_model.bin": b"never read",
+        "tf_model.h5": b"never read",
+        "onnx/model.onnx": b"never read",
+        "onnx/config.json": b"never read",
+        "generation_config.json": b"{}",
+        "tokenizer.json": json.dumps(TOKENIZER).encode(),
+        "tokenizer_config.json": b'{"tokenizer_class": "BertTokenizer"}',
+        "vocab.txt": b"never read",
+    }
+
+
+@pytest.fixture
+def server(files, home, monkeypatch):
+    """A Hub with one model, where the client will look for it."""
+    found = Hub(files)
+    with serving(found) as address:
+        monkeypatch.setenv("HF_ENDPOINT", address)
+        yield found
+
+
+def lay_out(cache, files, name="org/tiny", revision="main", commit=COMMIT):
+    """A snapshot as the Hub's client keeps it: blobs by their digest, links to them, a reference by name."""
+    folder = cache / f"models--{name.replace('/', '--')}"
+    (folder / "blobs").mkdir(parents=True, exist_ok=True)
+    snapshot = folder / "snapshots" / commit
+    for i, (file, data) in enumerate(files.items()):
+        blob = folder / "blobs" / f"{i:040x}"
+        blob.write_bytes(data)
+        link = snapshot / file
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(os.path.relpath(blob, link.parent))
+    reference = folder / "refs" / revision
+    reference.parent.mkdir(parents=True, exist_ok=True)
+    reference.write_text(commit)
+    return snapshot
+
+
+def complaint(source, kind=ModelError, **options):
+    """(message, hint) of a failed load, each one line."""
+    with pytest.raises(kind) as caught:
+        attnviz.load(source, **options)
+    assert "\n" not in str(caught.value) + caught.value.hint
+    return str(caught.value), caught.value.hint

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from checkpoint_files import pickled, tensor, torch_zip
-from hub_server import COMMIT, Hub, serving
+from hub_server import BERT, COMMIT, complaint, lay_out
 from safetensors.numpy import load_file, save_file
 
 import attnviz
@@ -25,63 +25,10 @@ from attnviz import hub
 from attnviz.cli import main
 from attnviz.errors import ConfigError, ModelError
 
-BERT = Path(__file__).parent / "reference" / "bert"
 IDS = [5, 6, 7, 8]
-VARIABLES = (
-    "HF_HUB_CACHE",
-    "HUGGINGFACE_HUB_CACHE",
-    "HF_HUB_OFFLINE",
-    "TRANSFORMERS_OFFLINE",
-    "HF_TOKEN",
-    "HF_ENDPOINT",
-    "ATTNVIZ_MODEL",
-)
-TOKENIZER = {
-    "version": "1.0",
-    "added_tokens": [],
-    "pre_tokenizer": {"type": "Whitespace"},
-    "model": {"type": "WordLevel", "vocab": {f"w{i}": i for i in range(66)} | {"[UNK]": 66}, "unk_token": "[UNK]"},
-}
-NEEDED = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
-
-
-@pytest.fixture(autouse=True)
-def home(monkeypatch, tmp_path):
-    """An empty cache, and nothing of the user's own settings."""
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("HF_HUB_DISABLE_TELEMETRY", "1")
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def files():
-    """What a published model has, most of it not for us."""
-    return {
-        ".gitattributes": b"",
-        "README.md": b"# tiny",
-        "config.json": (BERT / "config.json").read_bytes(),
-        "model.safetensors": (BERT / "model.safetensors").read_bytes(),
-        "pytorch_model.bin": b"never read",
-        "tf_model.h5": b"never read",
-        "onnx/model.onnx": b"never read",
-        "onnx/config.json": b"never read",
-        "generation_config.json": b"{}",
-        "tokenizer.json": json.dumps(TOKENIZER).encode(),
-        "tokenizer_config.json": b'{"tokenizer_class": "BertTokenizer"}',
-        "vocab.txt": b"never read",
-    }
-
-
-@pytest.fixture
-def server(files, monkeypatch):
-    """A Hub with one model, where the client will look for it."""
-    found = Hub(files)
-    with serving(found) as address:
-        monkeypatch.setenv("HF_ENDPOINT", address)
-        yield found
+pytestmark = pytest.mark.usefixtures("home")
+NEEDED = ["config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
+SMALL = [file for file in NEEDED[1:] if file != "model.safetensors"]
 
 
 def attention(model):
@@ -89,31 +36,6 @@ def attention(model):
 
 
 WANTED = attention(attnviz.load(BERT))
-
-
-def lay_out(cache, files, name="org/tiny", revision="main", commit=COMMIT):
-    """A snapshot as the Hub's client keeps it: blobs by their digest, links to them, a reference by name."""
-    folder = cache / f"models--{name.replace('/', '--')}"
-    (folder / "blobs").mkdir(parents=True, exist_ok=True)
-    snapshot = folder / "snapshots" / commit
-    for i, (file, data) in enumerate(files.items()):
-        blob = folder / "blobs" / f"{i:040x}"
-        blob.write_bytes(data)
-        link = snapshot / file
-        link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(os.path.relpath(blob, link.parent))
-    reference = folder / "refs" / revision
-    reference.parent.mkdir(parents=True, exist_ok=True)
-    reference.write_text(commit)
-    return snapshot
-
-
-def complaint(source, kind=ModelError, **options):
-    """(message, hint) of a failed load, each one line."""
-    with pytest.raises(kind) as caught:
-        attnviz.load(source, **options)
-    assert "\n" not in str(caught.value) + caught.value.hint
-    return str(caught.value), caught.value.hint
 
 
 # The cache
@@ -231,7 +153,7 @@ def test_shards_are_fetched_with_their_index(server, files, tmp_path):
     np.testing.assert_array_equal(attention(attnviz.load("org/tiny")), WANTED)
     index = "model.safetensors.index.json"
     assert set(server.fetched()) == {index, *places.values(), *NEEDED} - {"model.safetensors"}
-    assert len(server.fetched()) == 6
+    assert len(server.fetched()) == 7
     server.log.clear()
     attnviz.load("org/tiny")
     assert server.log == []
@@ -254,7 +176,7 @@ def test_torch_weights_where_there_are_no_others(server, tmp_path):
     server.files["pytorch_model.bin"] = (tmp_path / "x.bin").read_bytes()
     del server.files["model.safetensors"]
     np.testing.assert_array_equal(attention(attnviz.load("org/tiny")), WANTED)
-    assert sorted(server.fetched()) == ["config.json", "pytorch_model.bin", *NEEDED[2:]]
+    assert sorted(server.fetched()) == sorted(["config.json", "pytorch_model.bin", *SMALL])
 
 
 def test_older_tokenizer_files_where_there_is_no_tokenizer_json(server):
@@ -266,15 +188,15 @@ def test_older_tokenizer_files_where_there_is_no_tokenizer_json(server):
 
 
 def test_a_preprocessor_is_fetched(server):
-    server.files["preprocessor_config.json"] = b"{}"
+    server.files["preprocessor_config.json"] = b"{ }"
     attnviz.load("org/tiny")
     assert sorted(server.fetched()) == sorted([*NEEDED, "preprocessor_config.json"])
 
 
 def test_a_tokenizer_that_another_program_left_out_is_fetched(server, files, home):
-    lay_out(home / "hub", {name: files[name] for name in NEEDED[:2]})
+    lay_out(home / "hub", {name: files[name] for name in ("config.json", "model.safetensors")})
     assert attnviz.load("org/tiny").tokens("w3").ids == (3,)
-    assert sorted(server.fetched()) == NEEDED[2:]
+    assert sorted(server.fetched()) == SMALL
 
 
 def test_a_model_without_a_tokenizer_is_asked_for_it_once(server):
@@ -291,11 +213,11 @@ def test_what_was_fetched_before_a_failure_stays(server, home):
     assert complaint("org/tiny")[0] == "the Hub answers 404 for org/tiny"
     assert not (home / "hub/models--org--tiny/refs/main").exists()
     assert complaint("org/tiny", offline=True)[0].startswith("org/tiny is not in the Hub's cache")
-    assert server.fetched() == ["config.json"]
+    assert sorted(server.fetched()) == ["config.json", *SMALL]
     server.log.clear()
     server.refuse.clear()
     np.testing.assert_array_equal(attention(attnviz.load("org/tiny")), WANTED)
-    assert sorted(server.fetched()) == NEEDED[1:]
+    assert server.fetched() == ["model.safetensors"]
 
 
 def test_a_family_that_is_not_known_is_not_fetched(server):

@@ -34,6 +34,11 @@ _ENDINGS = ".safetensors, .gguf, .npz, .bin, .pt or .pth"
 _LEGACY_TORCH = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"  # a pickle of torch's magic number
 
 
+def is_second_copy(file: str) -> bool:
+    """Whether a .safetensors file is not the model by itself: an adapter, or its weights again under other names."""
+    return file.startswith(("adapter_", "consolidated"))
+
+
 def open_checkpoint(path: Path) -> Checkpoint:
     """A folder's weights, or a single file's, recognised by what it holds.
 
@@ -55,7 +60,7 @@ def _in_folder(folder: Path) -> Path:
     for name in FOLDER_FILES:
         if (folder / name).is_file():
             return folder / name
-    others = sorted(p for p in folder.glob("*.safetensors") if not p.name.startswith("adapter_"))
+    others = sorted(p for p in folder.glob("*.safetensors") if not is_second_copy(p.name))
     if len(others) == 1:
         return others[0]
     if others:
