@@ -213,7 +213,8 @@ def _folded(spec: Spec, norms: bool, cross: bool) -> str:
 def _left_out(spec: Spec, norms: bool, cross: bool) -> Iterable[str]:
     """What weights alone do not say, or what is not folded."""
     if any(turn is not None for turn in spec.rotary) and not cross:
-        yield "rotary positions: W_QK is that of two tokens at one place"
+        places = "W_QK and W_OV are those" if spec.rotary_values else "W_QK is that"
+        yield f"rotary positions: {places} of two tokens at one place"
     if (spec.bias is not None or spec.relative is not None) and not cross:
         yield "scores by distance"
     if spec.q_bias or spec.k_bias or spec.v_bias or spec.o_bias:

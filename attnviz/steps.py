@@ -15,7 +15,17 @@ import numpy as np
 
 from attnviz.analysis.steps import Facts, Scores, Steps, Vectors, described
 from attnviz.engine.positions import alibi_slopes
-from attnviz.engine.spec import Alibi, Buckets, Disentangled, Learned, Rotary, Segmental, Sinusoidal, Spec
+from attnviz.engine.spec import (
+    Alibi,
+    Buckets,
+    Disentangled,
+    DistanceVectors,
+    Learned,
+    Rotary,
+    Segmental,
+    Sinusoidal,
+    Spec,
+)
 from attnviz.errors import SelectionError
 from attnviz.pick import find_token
 
@@ -224,10 +234,10 @@ def _facts(model: Model, given: Given, watch: _Watch, is_global: bool) -> Facts:
         added=_added(spec, given),
         read_norm={"rms": "RMS norm", "layer": "layer norm"}[spec.norm.kind],
         clip=spec.qkv_clip,
-        rotary="" if rotary is None else _rotary(rotary),
+        rotary="" if rotary is None else _rotary(rotary) + (", values too" if spec.rotary_values else ""),
         bias=_bias(bias),
         slope=_slope(bias, spec, watch.head) if isinstance(bias, Alibi) else 0.0,
-        relative="" if relative is None else {Segmental: "segmental", Disentangled: "disentangled"}[type(relative)],
+        relative="" if relative is None else _relative(relative),
         softcap=0.0 if cross else spec.softcap,
         mask=_mask(spec, given, layer, blocks is not None),
         global_query=is_global,
@@ -244,6 +254,12 @@ def _bias(rule: Alibi | Buckets | None) -> str:
     if isinstance(rule, Alibi):
         return "alibi_by_key" if rule.bfloat16 else "alibi"
     return "" if rule is None else "buckets"
+
+
+def _relative(rule: Segmental | Disentangled | DistanceVectors) -> str:
+    if isinstance(rule, DistanceVectors):
+        return "by_distance_and_key" if rule.by_key else "by_distance"
+    return "segmental" if isinstance(rule, Segmental) else "disentangled"
 
 
 def _rotary(rule: Rotary) -> str:

@@ -16,6 +16,7 @@ from attnviz.engine.spec import (
     Buckets,
     Convolutions,
     Disentangled,
+    DistanceVectors,
     Learned,
     Norm,
     Patches,
@@ -76,7 +77,8 @@ def rotaries(draw: Any, d_head: int) -> Rotary:
     pairs = draw(st.integers(1, d_head // 2))
     odd = draw(st.booleans()) and pairs > 1
     scaling = draw(scalings(pairs)) if pairs > 1 and not odd and draw(st.booleans()) else None
-    return Rotary(2 * pairs - odd, draw(st.sampled_from([10000.0, 500.0, 10.0])), draw(st.booleans()), scaling)
+    stored = 24 if scaling is None and not odd and draw(st.booleans()) else 0
+    return Rotary(2 * pairs - odd, draw(st.sampled_from([10000.0, 500.0, 10.0])), draw(st.booleans()), scaling, stored)
 
 
 alibis = st.builds(
@@ -107,7 +109,8 @@ def disentangled(draw: Any) -> Disentangled:
     n = draw(st.sampled_from([0, 4, 8]))
     farthest = draw(st.sampled_from([7, 14, 23]))
     c2p, p2c = draw(st.sampled_from([(True, True), (True, False), (False, True)]))
-    return Disentangled(n or farthest, n, farthest, c2p, p2c, draw(st.booleans()), draw(st.none() | norms))
+    norm, key_bias = draw(st.none() | norms), draw(st.booleans())
+    return Disentangled(n or farthest, n, farthest, c2p, p2c, draw(st.booleans()), norm, key_bias)
 
 
 def once_or_each(draw: Any, values: Any, n_layers: int) -> tuple[Any, ...]:
@@ -233,14 +236,16 @@ def learned(draw: Any) -> Learned:
 @st.composite
 def text_cases(draw: Any) -> Case:
     """Stacks that read tokens, with every behaviour that goes with every other."""
-    relative = draw(st.sampled_from([None] * 3 + [Segmental(), Segmental(3), "disentangled"]))
-    own = draw(sizes(whole_heads=relative is not None))
+    kinds = [Segmental(), Segmental(3), "disentangled", DistanceVectors(24), DistanceVectors(20, True)]
+    relative = draw(st.sampled_from([None] * 3 + kinds))
+    own = draw(sizes(whole_heads=isinstance(relative, Segmental) or relative == "disentangled"))
     relative = draw(disentangled()) if relative == "disentangled" else relative
     spec = own | draw(embeddings()) | draw(blocks(own["n_layers"]))
     spec |= draw(scores(own["d_head"], isinstance(relative, Disentangled)))
     spec["relative"] = relative
     if relative is None and draw(st.booleans()):
         spec["rotary"] = once_or_each(draw, st.none() | rotaries(own["d_head"]), own["n_layers"])
+        spec["rotary_values"] = draw(st.booleans())
     spec["bias"] = draw(st.none() | alibis | buckets())
     spec["causal"] = draw(st.booleans())
     if draw(st.booleans()):
@@ -257,9 +262,11 @@ def text_cases(draw: Any) -> Case:
         given.ids, given.words = (), [f"word{i}" for i in given.ids]
     if spec["mask_dropout"] in given.ids and len(set(given.ids)) == 1:
         given.ids = [0, *list(given.ids)[1:]]  # nothing would be left to rescale
-    absent = draw(st.sampled_from([frozenset(), frozenset({"embed.positions"})]))
+    absent = draw(st.sampled_from([frozenset(), frozenset({"embed.positions", "rotary.table"})]))
+    if len({(turn.stored, turn.dim) for turn in spec.get("rotary", ()) if turn is not None and turn.stored}) > 1:
+        absent |= {"rotary.table"}  # one table cannot be as wide as several rotations
     if isinstance(spec["absolute"], Learned) and spec["absolute"].computed is None:
-        absent = frozenset()
+        absent -= {"embed.positions"}
     return Case(Spec(**spec), given, draw(st.integers(0, 1 << 16)), absent)
 
 

@@ -39,6 +39,8 @@ from attnviz.engine.spec import (
     Alibi,
     Buckets,
     Disentangled,
+    DistanceVectors,
+    Rotary,
     Segmental,
     Sinusoidal,
     Spec,
@@ -156,8 +158,10 @@ class Slow(Embedding):
         v = self.heads(name + "v", xs, spec.n_kv_heads, spec.v_bias)
         rotary = (spec.rotary[i] if len(spec.rotary) > 1 else spec.rotary[0]) if spec.rotary else None
         if rotary is not None:
-            q = [[rotated(rotary, x, p, n) for p, x in enumerate(rows)] for rows in q]
-            k = [[rotated(rotary, x, p, n) for p, x in enumerate(rows)] for rows in k]
+            q = [[self.turned(rotary, x, p, n) for p, x in enumerate(rows)] for rows in q]
+            k = [[self.turned(rotary, x, p, n) for p, x in enumerate(rows)] for rows in k]
+            if spec.rotary_values:
+                v = [[self.turned(rotary, x, p, n) for p, x in enumerate(rows)] for rows in v]
         if spec.qk_norm_turned:
             q, k = self.normed_heads(name + "q_norm", q), self.normed_heads(name + "k_norm", k)
         relative = self.relative(name, q, k)
@@ -202,6 +206,18 @@ class Slow(Embedding):
         self.found.weights.append(weights)
         self.found.allowed.append(allowed)
         return self.closing(name + "o", outputs)
+
+    def turned(self, rotary: Rotary, x: Vector, position: int, n: int) -> Vector:
+        """Turned by angles, or by stored sines and cosines: [sin, ..., cos, ...] of each position."""
+        if not rotary.stored or not self.tensors.has("rotary.table"):
+            return rotated(rotary, x, position, n)
+        row, pairs = self.get("rotary.table", rotary.stored, rotary.dim)[position], rotary.dim // 2
+        y = list(x)
+        for pair in range(pairs):
+            a, b = (2 * pair, 2 * pair + 1) if rotary.interleaved else (pair, pair + pairs)
+            y[a] = x[a] * row[pairs + pair] - x[b] * row[pair]
+            y[b] = x[a] * row[pair] + x[b] * row[pairs + pair]
+        return y
 
     def weighed(self, i: int, q: list[Rows], k: list[Rows], scale: float) -> list[Rows] | None:
         """Weights that the Spec makes in its own way: a query head with the keys of its group, no softmax after."""
@@ -264,6 +280,8 @@ class Slow(Embedding):
             return self.segmental(rule, name, q, k)
         if isinstance(rule, Disentangled):
             return self.disentangled(rule, name, q, k)
+        if isinstance(rule, DistanceVectors):
+            return self.by_distance(rule, name, q, k)
         return lambda h, a, b: 0.0
 
     def segmental(self, rule: Segmental, name: str, q: list[Rows], k: list[Rows]) -> Callable[[int, int, int], float]:
@@ -303,7 +321,7 @@ class Slow(Embedding):
 
         def projected(which: str) -> list[Rows]:
             own = name + (which if rule.share_key else f"position_{which}")
-            rows = self.linear(own, table, spec.n_heads * d, True)
+            rows = self.linear(own, table, spec.n_heads * d, rule.key_bias or which == "q")
             return [[row[h * d : (h + 1) * d] for row in rows] for h in range(spec.n_heads)]
 
         keys = projected("k") if rule.c2p else None
@@ -316,6 +334,19 @@ class Slow(Embedding):
             if queries is not None:
                 total += dot(k[h][b], queries[h][row])
             return total
+
+        return score
+
+    def by_distance(
+        self, rule: DistanceVectors, name: str, q: list[Rows], k: list[Rows]
+    ) -> Callable[[int, int, int], float]:
+        """Shaw 2018, eq. 4: q_i a(i - j); Huang 2020, method 4: q_i a(i - j) + k_j a(i - j)."""
+        table = self.get(name + "distances", 2 * rule.size - 1, self.spec.d_head)
+        group = self.spec.n_heads // self.spec.n_kv_heads
+
+        def score(h: int, a: int, b: int) -> float:
+            row = table[a - b + rule.size - 1]
+            return dot(q[h][a], row) + (dot(k[h // group][b], row) if rule.by_key else 0.0)
 
         return score
 

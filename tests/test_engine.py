@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from wide_tensors import WideTensors
 
 import attnviz
 from attnviz.checkpoints.seeded import SeededWeights, seeded_spec
@@ -18,7 +19,7 @@ from attnviz.engine.embed import Inputs
 from attnviz.engine.masks import Mask
 from attnviz.engine.positions import skewed, toeplitz
 from attnviz.engine.run import run
-from attnviz.engine.spec import Norm, Spec
+from attnviz.engine.spec import DistanceVectors, Norm, Rotary, Spec
 from attnviz.errors import InputError
 
 
@@ -177,3 +178,17 @@ def test_work_that_nobody_wants_is_not_done() -> None:
     layers = {name.split(".")[1] for name in Watched.asked if name.startswith("layers.")}
     assert layers == {"0", "1"}
     assert {name.split(".")[2] for name in Watched.asked if name.startswith("layers.1.")} == {"norm1", "q", "k"}
+
+
+@pytest.mark.parametrize("what", [{"relative": DistanceVectors(4, True)}, {"rotary": (Rotary(4, stored=4),)}])
+def test_a_text_beyond_a_table_of_places_is_refused(what) -> None:
+    spec = Spec(n_layers=1, n_heads=1, d_model=4, d_mlp=4, vocab=5, **what)
+    assert spec.max_positions == 4
+    for n in (4, 5):
+        dense = Dense([0], [0], range(n), range(n))
+        if n == 4:
+            run(spec, WideTensors(0), Inputs(np.arange(n)), {"self": [dense]})
+            assert dense.weights.sum() == pytest.approx(4, abs=1e-5)
+            continue
+        with pytest.raises(InputError, match=r"the text has 5 tokens; this model's .* end at 4"):
+            run(spec, WideTensors(0), Inputs(np.arange(n)), {"self": [dense]})

@@ -23,6 +23,7 @@ from attnviz.engine.spec import (
     Buckets,
     Convolutions,
     Disentangled,
+    DistanceVectors,
     Learned,
     Norm,
     Patches,
@@ -96,6 +97,7 @@ SPEC: dict[str, tuple[dict[str, Any], dict[str, Any]] | tuple[dict[str, Any], di
     "pad_positions": ({"absolute": Learned(20, 3), "pad_positions": 2}, {"pad_positions": -1}),
     "positional_convolution": (HEARD | {"positional_convolution": PLACED}, {"positional_convolution": None}, SOUND),
     "rotary": ({"rotary": (ROTARY, None)}, {"rotary": (ROTARY,)}),
+    "rotary_values": ({"rotary": (ROTARY,), "rotary_values": True}, {"rotary_values": False}),
     "bias": ({"bias": T5}, {"bias": None}),
     "relative": ({"relative": Segmental()}, {"relative": None}),
     "causal": ({"causal": True}, {"causal": False}),
@@ -160,6 +162,7 @@ SPEC: dict[str, tuple[dict[str, Any], dict[str, Any]] | tuple[dict[str, Any], di
     "Rotary.base": ({"rotary": (ROTARY,)}, {"rotary": (Rotary(6),)}),
     "Rotary.interleaved": ({"rotary": (Rotary(6, 100.0, True),)}, {"rotary": (ROTARY,)}),
     "Rotary.scaling": (scaled("linear", factor=2.0), {"rotary": (ROTARY,)}),
+    "Rotary.stored": ({"rotary": (replace(ROTARY, stored=20),)}, {"rotary": (ROTARY,)}),
     "RotaryScaling.kind": (scaled("dynamic", **DYNAMIC), scaled("linear", factor=4.0)),
     "RotaryScaling.factor": (scaled("dynamic", **DYNAMIC), scaled("dynamic", **DYNAMIC | {"factor": 2.0})),
     "RotaryScaling.limit": (scaled("dynamic", **DYNAMIC), scaled("dynamic", **DYNAMIC | {"limit": 20})),
@@ -195,6 +198,8 @@ SPEC: dict[str, tuple[dict[str, Any], dict[str, Any]] | tuple[dict[str, Any], di
     "Disentangled.p2c": ({"relative": DEBERTA}, {"relative": replace(DEBERTA, p2c=False)}),
     "Disentangled.share_key": ({"relative": DEBERTA}, {"relative": replace(DEBERTA, share_key=False)}),
     "Disentangled.norm": ({"relative": replace(DEBERTA, norm=Norm())}, {"relative": DEBERTA}),
+    "DistanceVectors.size": ({"relative": DistanceVectors(16)}, {"relative": None}),  # its length is checked by shapes
+    "DistanceVectors.by_key": ({"relative": DistanceVectors(16, True)}, {"relative": DistanceVectors(16)}),
     "Blocks.size": ({"blocks": Blocks(2, 0)}, {"blocks": Blocks(1, 0)}),
     "Blocks.n_random": ({"blocks": Blocks(1, 1)}, {"blocks": Blocks(1, 0)}),
     # Images and sound
@@ -237,6 +242,7 @@ UNTOUCHED = {
     *("Spec.n_heads", "Spec.d_model", "Spec.vocab", "Spec.d_head", "Spec.by_word", "Spec.trained_positions"),
     *("Patches.size", "Patches.channels", "Patches.image"),
     *("Convolutions.dims", "Convolutions.kernels", "Convolutions.channels", "Buckets.rows"),
+    "Disentangled.key_bias",  # it moves all scores of a row alike
     "Alibi.odd_first",  # chooses the same slopes in another way
     *("Spec.cross", "EncoderDecoder", "Towers"),  # tests of their own: test_an_encoder_and_its_decoder
     "Unembed",  # what comes after attention: tests/test_generate.py

@@ -28,8 +28,9 @@ class Facts:
 
     added: what is added to the token embeddings ("position", "token type"). read_norm: the norm between the stream and
     the projections, in words. rotary: in words. bias: alibi | alibi_by_key | buckets; slope: of alibi in this head.
-    relative: segmental | disentangled. mask: in words, '' if all may see all. global_query: the chosen query is a
-    global token with projections of its own. counted: how often the keys of the first block count.
+    relative: segmental | disentangled | by_distance | by_distance_and_key. mask: in words, '' if all may see all.
+    global_query: the chosen query is a global token with projections of its own. counted: how often the keys of the
+    first block count.
     """
 
     model: str
@@ -328,6 +329,8 @@ def _raw(facts: Facts, names: set[str], n_query: int, n_key: int, sizes: Mapping
         what = {
             "segmental": "r_ij = (q_i + v) · r(i - j), and a part for the segments (Dai 2019)",
             "disentangled": "r_ij = q_i · p(i - j) + k_j · p(j - i), learned distances (He 2021)",
+            "by_distance": "r_ij = q_i · a(i - j), learned distances (Shaw 2018)",
+            "by_distance_and_key": "r_ij = (q_i + k_j) · a(i - j), learned distances (Huang 2020)",
         }[facts.relative]
         said.append(("relative", "Relative positions", [("e_ij ← e_ij + r_ij", f"[{n_key}]"), (what, "")]))
     if "before_scale" in names:

@@ -147,14 +147,15 @@ def _norm_heads(spec: Spec, tensors: Tensors, name: str, x: Array) -> Array:
     return np.stack([norm_of(norm, tensors, f"{name}.{head}", x[head]) for head in range(n_heads)])
 
 
-def turn(heads: Heads, angles: tuple[Array, Array] | None, interleaved: bool) -> Heads:
-    """Rotary positions on q and k, in place."""
+def turn(heads: Heads, angles: tuple[Array, Array] | None, interleaved: bool, values: bool = False) -> Heads:
+    """Rotary positions on q and k, and on v where values turn too, in place."""
     if angles is not None:
         cos, sin = angles
+        turned = [heads.q, heads.k, heads.v] if values and heads.v is not None else [heads.q, heads.k]
 
         def some(rows: slice) -> None:
-            rotate(heads.q[:, rows], cos[rows], sin[rows], interleaved)
-            rotate(heads.k[:, rows], cos[rows], sin[rows], interleaved)
+            for x in turned:
+                rotate(x[:, rows], cos[rows], sin[rows], interleaved)
 
         by_rows(len(cos), some)
     return heads

@@ -13,9 +13,12 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from attnviz.engine.spec import Alibi, Buckets, Disentangled, Rotary, RotaryScaling, Segmental, Sinusoidal, Spec
+from attnviz.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from attnviz.engine.run import Tensors
 
     Array = NDArray[np.float32]
     Ints = NDArray[np.intp]
@@ -62,6 +65,23 @@ def rotary_tables(rotary: Rotary, positions: Ints) -> tuple[Array, Array]:
     frequencies, factor = _frequencies(rotary, length)
     angle = positions.astype(np.float32)[:, None] * frequencies
     return np.cos(angle) * np.float32(factor), np.sin(angle) * np.float32(factor)
+
+
+def stored_rotary_tables(rotary: Rotary, positions: Ints, tensors: Tensors) -> tuple[Array, Array]:
+    """cos and sin, two arrays [n, dim / 2], as a checkpoint stores them, or computed to the last digit without.
+
+    Raises InputError where a position is beyond the table.
+    """
+    if positions[-1] >= rotary.stored:
+        raise InputError(
+            f"the text has {positions[-1] + 1} tokens; this model's rotary positions end at {rotary.stored}",
+            "use a shorter text, or a model that reads longer ones",
+        )
+    if tensors.has("rotary.table"):
+        table = tensors.rows("rotary.table", positions, (rotary.stored, rotary.dim))
+    else:
+        table = sinusoidal(Sinusoidal(interleaved=False, base=rotary.base), positions, rotary.dim)
+    return np.ascontiguousarray(table[:, rotary.dim // 2 :]), np.ascontiguousarray(table[:, : rotary.dim // 2])
 
 
 def same_turns(rotary: Rotary, length: int, longer: int) -> bool:
@@ -238,7 +258,8 @@ class RelativeScores:
     """Scores that depend on content and distance, for some heads of one layer.
 
     Segmental (Dai 2019, section 3.3): (q + v) . r(distance), with r a projected sinusoid, and (q + s) . e(same or
-    other segment). Disentangled (He 2021, eq. 4): q . p_k(distance) + k . p_q(distance).
+    other segment). Disentangled (He 2021, eq. 4): q . p_k(distance) + k . p_q(distance). Vectors by distance (Shaw
+    2018, eq. 4): q . a(distance), and k . a(distance) (Huang 2020).
     """
 
     def __init__(self, n_query: int, places: Ints | None = None) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from attnviz.engine.attention import Heads, Layer, attend, by_head, norm_turned, project, turn
+from attnviz.engine.attention import Heads, Layer, attend, norm_turned, project, turn
 from attnviz.engine.behind import Behind, Scaled
 from attnviz.engine.cache import Cache
 from attnviz.engine.collect import Collector
@@ -21,14 +21,9 @@ from attnviz.engine.embed import Inputs, convolve, embed
 from attnviz.engine.masks import Mask
 from attnviz.engine.mlp import mlp
 from attnviz.engine.ops import activate_, linear, norm_of
-from attnviz.engine.positions import (
-    DistanceBias,
-    RelativeScores,
-    disentangled_places,
-    rotary_tables,
-    segmental_table,
-)
-from attnviz.engine.spec import Buckets, Disentangled, Rotary, Segmental, Spec
+from attnviz.engine.positions import DistanceBias, rotary_tables, stored_rotary_tables
+from attnviz.engine.relative import relative_scores
+from attnviz.engine.spec import Buckets, Rotary, Spec
 from attnviz.engine.threads import SHARED_ROWS, one_matrix_thread
 
 if TYPE_CHECKING:
@@ -255,15 +250,13 @@ class _Stack:
             see("read", x)
         heads = project(spec, self.tensors, name, x, None, wants_v, see=see)
         rotary = spec.rotary_of(i)
-        heads = turn(heads, self._rotary(rotary), rotary.interleaved if rotary else False)
+        heads = turn(heads, self._rotary(rotary), rotary.interleaved if rotary else False, spec.rotary_values)
+        if see is not None and spec.rotary_values and heads.v is not None:
+            see("v", heads.v)  # what weights multiply
         heads = norm_turned(spec, self.tensors, name, heads, see)
         if self.cache is not None:
             heads = self.cache.grown(i, heads)
-        relative = None
-        if isinstance(spec.relative, Disentangled):
-            relative = self._disentangled(spec.relative, name, heads)
-        elif isinstance(spec.relative, Segmental):
-            heads, relative = self._segmental(spec.relative, name, heads)
+        heads, relative = relative_scores(spec, self.tensors, name, heads, self.inputs)
         everywhere = None
         if spec.global_tokens and self.inputs.global_tokens:
             see_global = None if see is None else lambda which, values: see(f"global_{which}", values)
@@ -296,52 +289,6 @@ class _Stack:
         if isinstance(rule, Buckets):
             table = self.tensors.get(f"{name}bias.table", (rule.rows or rule.n_buckets, self.spec.n_heads))
         return DistanceBias(self.spec, table, self.n, self.first + self.n, self.first)
-
-    def _segmental(self, rule: Segmental, name: str, heads: Heads) -> tuple[Heads, Callable[[range], RelativeScores]]:
-        """Queries with the content bias, and the scores by distance and segment beside them."""
-        spec, tensors, n = self.spec, self.tensors, self.n
-        shape = (spec.n_heads, spec.d_head)
-        weight = tensors.get(name + "r.weight", (spec.n_heads * spec.d_head, spec.d_model))
-        table = by_head(linear(segmental_table(rule, n, n, spec.d_model), weight), spec.n_heads)
-        places = heads.q + tensors.get(name + "position_bias", shape)[:, None]
-        types = self.inputs.types
-        if types is not None:
-            segments = heads.q + tensors.get(name + "segment_bias", shape)[:, None]
-            pair = tensors.get(name + "segments", (2, *shape))
-
-        def relative(part: range) -> RelativeScores:
-            at = slice(part.start, part.stop)
-            made = RelativeScores(n).by_query(places[at], table[at])
-            return made if types is None else made.by_segment(segments[at], pair[:, at], types)
-
-        return replace(heads, q=heads.q + tensors.get(name + "content_bias", shape)[:, None]), relative
-
-    def _disentangled(self, rule: Disentangled, name: str, heads: Heads) -> Callable[[range], RelativeScores]:
-        """Scores of content against position and position against content."""
-        spec, tensors, n = self.spec, self.tensors, self.n
-        table = tensors.get("relative.table", (2 * rule.span, spec.d_model))
-        if rule.norm is not None:
-            table = norm_of(rule.norm, tensors, "relative.norm", table)
-        width = spec.n_heads * spec.d_head
-
-        def projected(which: str) -> Array:
-            own = which if rule.share_key else f"position_{which}"
-            bias = tensors.get(f"{name}{own}.bias", (width,))
-            return by_head(linear(table, tensors.get(f"{name}{own}.weight", (width, spec.d_model)), bias), spec.n_heads)
-
-        keys = projected("k") if rule.c2p else None
-        queries = projected("q") if rule.p2c else None
-        places = disentangled_places(rule, n, n)
-
-        def relative(part: range) -> RelativeScores:
-            at, made = slice(part.start, part.stop), RelativeScores(n, places)
-            if keys is not None:
-                made.by_query(heads.q[at], keys[at])
-            if queries is not None:
-                made.by_key(heads.k[at], queries[at])
-            return made
-
-        return relative
 
     def _cross(self, i: int, name: str, x: Array, finish: bool) -> Array | None:
         spec, memory = self.spec, self.memory
@@ -389,5 +336,9 @@ class _Stack:
         if rotary is None:
             return None
         if rotary not in self._angles:
-            self._angles[rotary] = rotary_tables(rotary, np.arange(self.first, self.first + self.n))
+            positions = np.arange(self.first, self.first + self.n)
+            stored = rotary.stored > 0
+            self._angles[rotary] = (
+                stored_rotary_tables(rotary, positions, self.tensors) if stored else rotary_tables(rotary, positions)
+            )
         return self._angles[rotary]

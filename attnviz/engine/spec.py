@@ -30,6 +30,7 @@ Tensors are asked for by canonical names. Matrices are [out, in], as `x @ W.T` w
             layers.{i}.content_bias|position_bias|segment_bias [n_heads, d_head]
             relative.table [2 * span, d_model]                    relative.norm.weight|bias
             layers.{i}.position_q|position_k.weight|bias
+            layers.{i}.distances [2 * size - 1, d_head]           rotary.table [positions, dim]
 
     convolution.weight|bias [d_model, d_model / groups, kernel]     convolution.norm.weight|bias
     final_norm.weight|bias
@@ -113,13 +114,15 @@ class RotaryScaling:
 class Rotary:
     """Rotary positions, Su 2021. dim: rotated dimensions of a head, an odd one rounded up to the next pair.
 
-    interleaved: pairs are neighbours, not halves.
+    interleaved: pairs are neighbours, not halves. stored: rows of a table `rotary.table` that a checkpoint may hold
+    instead: of each position the sines of its angles, then the cosines. 0: angles are always computed.
     """
 
     dim: int
     base: float = 10000.0
     interleaved: bool = False
     scaling: RotaryScaling | None = None
+    stored: int = 0
 
 
 @dataclass(frozen=True)
@@ -162,6 +165,19 @@ class Disentangled:
     p2c: bool = True
     share_key: bool = True
     norm: Norm | None = None
+    key_bias: bool = True  # of the projection of distances to keys
+
+
+@dataclass(frozen=True)
+class DistanceVectors:
+    """A learned vector for each distance, which queries are scored against (Shaw 2018, eq. 4, keys alone).
+
+    size: how many tokens a text may have; query - key reads row query - key + size - 1. by_key: keys are scored
+    against it as well (Huang 2020, method 4).
+    """
+
+    size: int
+    by_key: bool = False
 
 
 @dataclass(frozen=True)
@@ -277,7 +293,8 @@ class Spec:
     positional_convolution: PositionalConvolution | None = None
     rotary: tuple[Rotary | None, ...] = ()  # one for all layers, or one a layer
     bias: Alibi | Buckets | None = None
-    relative: Segmental | Disentangled | None = None
+    rotary_values: bool = False  # values turn as queries and keys do
+    relative: Segmental | Disentangled | DistanceVectors | None = None
 
     trained_positions: int = 0  # how many positions it was trained for, where more can be computed; 0: not known
 
@@ -354,8 +371,13 @@ class Spec:
 
     @property
     def max_positions(self) -> int | None:
-        """The longest text a learned table allows, or None where positions are computed."""
-        return self.absolute.size - self.absolute.offset if isinstance(self.absolute, Learned) else None
+        """The longest text that stored tables allow, or None where positions are computed."""
+        limits = [turn.stored for turn in self.rotary if turn is not None and turn.stored]
+        if isinstance(self.absolute, Learned):
+            limits.append(self.absolute.size - self.absolute.offset)
+        if isinstance(self.relative, DistanceVectors):
+            limits.append(self.relative.size)
+        return min(limits, default=None)
 
 
 @dataclass(frozen=True)

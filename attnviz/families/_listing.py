@@ -13,6 +13,7 @@ from attnviz.engine.spec import (
     Alibi,
     Buckets,
     Disentangled,
+    DistanceVectors,
     EncoderDecoder,
     Learned,
     Rotary,
@@ -32,6 +33,7 @@ _PLACES = {
     Buckets: "buckets",
     Segmental: "transformer-xl",
     Disentangled: "disentangled",
+    DistanceVectors: "relative keys",
 }
 
 
