@@ -206,6 +206,8 @@ def embeddings(draw: Any) -> dict[str, Any]:
     orders = ["add norm project", "norm add project", "project add norm", "add project norm", "project norm add"]
     found["embed_order"] = tuple(draw(st.sampled_from(orders)).split())
     found["project_bias"] = draw(st.booleans())
+    found["project_square"] = draw(st.booleans())
+    found["n_tasks"] = draw(st.sampled_from([0, 0, 2]))
     found["embed_norm"] = draw(st.none() | norms)
     found["embed_scale"] = draw(st.sampled_from([1.0, 1.0, 2.5]))
     found["n_types"] = draw(st.sampled_from([0, 2]))

@@ -62,7 +62,7 @@ class Embedding:
                 xs = self.with_places(xs)
             elif step == "norm" and spec.embed_norm is not None:
                 xs = [self.norm(spec.embed_norm, "embed.norm", x) for x in xs]
-            elif step == "project" and spec.d_embed != spec.d_model:
+            elif step == "project" and (spec.d_embed != spec.d_model or spec.project_square):
                 xs = self.linear("embed.project", xs, spec.d_model, spec.project_bias)
         return xs
 
@@ -89,6 +89,8 @@ class Embedding:
             xs = [add(x, self.row("embed.types", t, spec.n_types, width)) for x, t in zip(xs, types, strict=True)]
         elif spec.types_are_tokens and types is not None:
             xs = [add(x, self.row("embed.tokens", t, spec.vocab, width)) for x, t in zip(xs, types, strict=True)]
+        if spec.n_tasks:
+            xs = [add(x, self.row("embed.tasks", 0, spec.n_tasks, width)) for x in xs]
         rule = spec.absolute
         if isinstance(rule, Learned) and rule.computed is not None and not self.tensors.has("embed.positions"):
             rule = rule.computed

@@ -192,3 +192,10 @@ def test_a_text_beyond_a_table_of_places_is_refused(what) -> None:
             continue
         with pytest.raises(InputError, match=r"the text has 5 tokens; this model's .* end at 4"):
             run(spec, WideTensors(0), Inputs(np.arange(n)), {"self": [dense]})
+
+
+def test_padding_that_would_hide_tokens_is_refused() -> None:
+    spec = Spec(n_layers=1, n_heads=1, d_model=4, d_mlp=4, vocab=5, no_padding=3)
+    dense = Dense([0], [0], range(3), range(3))
+    with pytest.raises(InputError, match="the text holds 3, the id of padding"):
+        run(spec, WideTensors(0), Inputs(np.array([1, 3, 2])), {"self": [dense]})

@@ -87,6 +87,8 @@ SPEC: dict[str, tuple[dict[str, Any], dict[str, Any]] | tuple[dict[str, Any], di
     "convolutions": (HEARD, {"convolutions": replace(EAR, activation="tanh")}, SOUND),
     "d_embed": ({"d_embed": 10, "embed_order": ("project",)}, {"project_bias": False}),
     "project_bias": ({"d_embed": 10, "embed_order": ("project",)}, {"project_bias": False}),
+    "project_square": ({"embed_order": ("project",), "project_square": True}, {"project_square": False}),
+    "n_tasks": ({"n_tasks": 2}, {"n_tasks": 0}),
     "n_types": ({"n_types": 2}, {"n_types": 0}),
     "types_are_tokens": ({"types_are_tokens": True}, {"types_are_tokens": False}),
     "embed_norm": ({"embed_norm": Norm()}, {"embed_norm": None}),
@@ -242,6 +244,7 @@ UNTOUCHED = {
     *("Spec.n_heads", "Spec.d_model", "Spec.vocab", "Spec.d_head", "Spec.by_word", "Spec.trained_positions"),
     *("Patches.size", "Patches.channels", "Patches.image"),
     *("Convolutions.dims", "Convolutions.kernels", "Convolutions.channels", "Buckets.rows"),
+    "Spec.no_padding",  # refuses a text: test_padding_that_would_hide_tokens_is_refused
     "Disentangled.key_bias",  # it moves all scores of a row alike
     "Alibi.odd_first",  # chooses the same slopes in another way
     *("Spec.cross", "EncoderDecoder", "Towers"),  # tests of their own: test_an_encoder_and_its_decoder

@@ -54,7 +54,7 @@ def embed(spec: Spec, tensors: Tensors, inputs: Inputs, see: Callable[[str, Arra
             x = _add_places(spec, tensors, inputs, x)
         elif step == "norm" and spec.embed_norm is not None:
             x = norm_of(spec.embed_norm, tensors, "embed.norm", x)
-        elif step == "project" and spec.d_embed != spec.d_model:
+        elif step == "project" and (spec.d_embed != spec.d_model or spec.project_square):
             weight = tensors.get("embed.project.weight", (spec.d_model, spec.d_embed))
             x = linear(x, weight, tensors.get("embed.project.bias", (spec.d_model,)) if spec.project_bias else None)
         if see is not None:
@@ -66,6 +66,11 @@ def _tokens(spec: Spec, tensors: Tensors, inputs: Inputs) -> Array:
     key = inputs.words if spec.by_word else inputs.ids
     if key is None:
         raise InputError("this model reads text; neither text nor ids were given")
+    if spec.no_padding >= 0 and inputs.ids is not None and (inputs.ids == spec.no_padding).any():
+        raise InputError(
+            f"the text holds {spec.no_padding}, the id of padding, for which this model hides its last tokens",
+            "leave padding out of the ids",
+        )
     x = tensors.rows("embed.tokens", key, (spec.vocab, spec.d_embed)).astype(np.float32, copy=True)
     if spec.mask_dropout >= 0 and inputs.ids is not None:
         # Rives 2021 trained with 15 % of tokens chosen and 80 % of those masked, and keeps the embedding's size equal.
@@ -89,6 +94,8 @@ def _add_places(spec: Spec, tensors: Tensors, inputs: Inputs, x: Array) -> Array
         x += tensors.rows("embed.types", types, (spec.n_types, x.shape[-1]))
     elif spec.types_are_tokens and inputs.types is not None:
         x += tensors.rows("embed.tokens", inputs.types, (spec.vocab, x.shape[-1]))
+    if spec.n_tasks:
+        x += tensors.rows("embed.tasks", np.zeros(1, np.intp), (spec.n_tasks, x.shape[-1]))
     if isinstance(spec.absolute, Sinusoidal):
         x += sinusoidal(spec.absolute, _counted(spec, inputs, n), x.shape[-1])
     elif isinstance(spec.absolute, Learned) and spec.absolute.computed and not tensors.has("embed.positions"):

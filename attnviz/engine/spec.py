@@ -6,6 +6,7 @@ The engine reads nothing else: a new behaviour is a new field here, never the na
 Tensors are asked for by canonical names. Matrices are [out, in], as `x @ W.T` wants them:
 
     embed.tokens [vocab, d_embed]     embed.types [n_types, d_embed]     embed.positions [positions, d_embed]
+    embed.tasks [n_tasks, d_embed]
     embed.norm.weight|bias            embed.project.weight|bias [d_model, d_embed]
 
     images  embed.patches.weight|bias [d_model, channel, row, column]     embed.class|distillation [d_model]
@@ -279,7 +280,9 @@ class Spec:
     convolutions: Convolutions | None = None
     d_embed: int = 0  # width of the token embedding where it differs from d_model
     project_bias: bool = True
+    project_square: bool = False  # projected also where d_embed is d_model
     n_types: int = 0
+    n_tasks: int = 0  # rows of a table whose first is added to every token
     types_are_tokens: bool = False  # token types are looked up in the token table
     embed_norm: Norm | None = None
     embed_order: tuple[str, ...] = ("add", "norm")  # of: add (types and positions), norm, project
@@ -289,6 +292,7 @@ class Spec:
 
     # Where things are.
     absolute: Learned | Sinusoidal | None = None
+    no_padding: int = -1  # id of padding that a text must not hold; -1: off
     pad_positions: int = -1  # id of padding, whose tokens hold one place and do not count; -1: off
     positional_convolution: PositionalConvolution | None = None
     rotary: tuple[Rotary | None, ...] = ()  # one for all layers, or one a layer

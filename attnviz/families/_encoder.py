@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from attnviz.engine.spec import Learned, Norm, Spec
+from attnviz.engine.spec import DistanceVectors, Learned, Norm, Spec
 from attnviz.families._config import Config
 
 NAMES = {
@@ -19,6 +19,7 @@ NAMES = {
     "layers.{i}.k.bias": "encoder.layer.{i}.attention.self.key.bias",
     "layers.{i}.v.weight": "encoder.layer.{i}.attention.self.value.weight",
     "layers.{i}.v.bias": "encoder.layer.{i}.attention.self.value.bias",
+    "layers.{i}.distances": "encoder.layer.{i}.attention.self.distance_embedding.weight",
     "layers.{i}.o.weight": "encoder.layer.{i}.attention.output.dense.weight",
     "layers.{i}.o.bias": "encoder.layer.{i}.attention.output.dense.bias",
     "layers.{i}.norm1.weight": "encoder.layer.{i}.attention.output.LayerNorm.weight",
@@ -30,36 +31,44 @@ NAMES = {
     "layers.{i}.norm2.weight": "encoder.layer.{i}.output.LayerNorm.weight",
     "layers.{i}.norm2.bias": "encoder.layer.{i}.output.LayerNorm.bias",
 }
+# What position_embedding_type says: vectors by distance, scored by the query, or by query and key.
+BY_DISTANCE = {"relative_key": False, "relative_key_query": True}
+PLACES = ("absolute", *BY_DISTANCE)
 
 
 def encoder(
     config: Config,
+    n_layers: int = 12,
     n_heads: int = 12,
     d_model: int = 768,
     d_mlp: int = 3072,
     vocab: int = 30522,
     activation: str = "gelu",
     types: int = 2,
-    positions: tuple[str, ...] = ("absolute",),
+    positions: tuple[str, ...] = PLACES,
+    longest: int = 512,
 ) -> Spec:
     """BertConfig, or the configuration of a family that begins as BERT.
 
     Every argument is what a key means where the configuration leaves it out.
     """
-    config.choice("position_embedding_type", "absolute", positions)
+    places = config.choice("position_embedding_type", "absolute", positions)
+    longest = config.int("max_position_embeddings", longest)
+    by_distance = DistanceVectors(longest, BY_DISTANCE[places]) if places in BY_DISTANCE else None
     norm = Norm(eps=config.float("layer_norm_eps", 1e-12, low=0))
     d_model, n_heads = config.int("hidden_size", d_model), config.heads("num_attention_heads", n_heads)
     config.divides("num_attention_heads", n_heads, "hidden_size", d_model)
     # Without a second text nothing is attended to across.
     config.skip("add_cross_attention", "directionality")
     return Spec(
-        n_layers=config.layers("num_hidden_layers", 12),
+        n_layers=config.layers("num_hidden_layers", n_layers),
         n_heads=n_heads,
         d_model=d_model,
         d_mlp=config.int("intermediate_size", d_mlp),
         vocab=config.int("vocab_size", vocab),
         n_types=config.int("type_vocab_size", types, low=0) if types else 0,
-        absolute=Learned(config.int("max_position_embeddings", 512)),
+        absolute=None if by_distance else Learned(longest),
+        relative=by_distance,
         embed_norm=norm,
         norm=norm,
         norm_after=True,
@@ -69,8 +78,15 @@ def encoder(
 
 
 def after_padding(config: Config, plain: Spec, pad: int = 1) -> Spec:
-    """The same encoder with positions that are counted from the padding id on."""
+    """The same encoder with positions, where it has a table of them, that are counted from the padding id on."""
     pad = config.int("pad_token_id", pad, low=0)
+    if not isinstance(plain.absolute, Learned):
+        return plain
+    return replace(plain, absolute=Learned(plain.absolute.size, offset=pad + 1), pad_positions=pad)
+
+
+def norms_before(plain: Spec, embed: bool = True) -> Spec:
+    """The same encoder with norms before its sublayers and one at the end. embed: whether embeddings are normed."""
     return replace(
-        plain, absolute=Learned(config.int("max_position_embeddings", 512), offset=pad + 1), pad_positions=pad
+        plain, embed_norm=plain.embed_norm if embed else None, norm_before=True, norm_after=False, final_norm=plain.norm
     )

@@ -19,6 +19,8 @@ def names(config: Config) -> dict[str, Source]:
         **pairs({"embed.project": "encoder.embedding_hidden_mapping_in"}),
     }
     for i in range(config.int("num_hidden_groups", 1, high=10_000) * inner):
+        layer = f"encoder.albert_layer_groups.{i // inner}.albert_layers.{i % inner}."
+        table[f"layers.{i}.distances"] = f"{layer}attention.distance_embedding.weight"
         table |= pairs(
             {
                 "q": "attention.query",
@@ -31,7 +33,7 @@ def names(config: Config) -> dict[str, Source]:
                 "norm2": "full_layer_layer_norm",
             },
             f"layers.{i}.",
-            f"encoder.albert_layer_groups.{i // inner}.albert_layers.{i % inner}.",
+            layer,
         )
     return table
 
@@ -60,5 +62,6 @@ def spec(config: Config) -> Spec:
         n_layers=len(source),
         d_embed=config.int("embedding_size", 128),
         embed_order=("add", "norm", "project"),
+        project_square=True,
         layer_source=source,
     )

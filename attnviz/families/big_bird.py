@@ -20,7 +20,7 @@ def spec(config: Config) -> Spec:
     """BigBirdConfig."""
     if not config.has("max_position_embeddings"):
         config.data["max_position_embeddings"] = 4096
-    plain = _encoder.encoder(config, vocab=50358, activation="gelu_new")
+    plain = _encoder.encoder(config, vocab=50358, activation="gelu_new", positions=("absolute",))
     kind = config.choice("attention_type", "block_sparse", ("block_sparse", "original_full"))
     size, n_random = config.int("block_size", 64), config.int("num_random_blocks", 3, low=0, high=1000)
     bias = config.bool("use_bias", True)

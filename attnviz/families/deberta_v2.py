@@ -32,7 +32,6 @@ NAMES = {
 TYPICAL = {"relative_attention": True, "position_biased_input": False, "pos_att_type": "p2c|c2p"}
 TOKENIZERS = {
     "debertav2": Recipe(*CLS_SEP, special=BERT_NAMES, back=("[MASK]",), clean=("lower",)),
-    "deberta": Recipe(*CLS_SEP, special=BERT_NAMES, vocab="bytes"),
 }
 
 

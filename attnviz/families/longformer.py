@@ -27,6 +27,6 @@ TOKENIZERS = {"longformer": ROBERTA}
 
 def spec(config: Config) -> Spec:
     """LongformerConfig. `attention_window` counts both sides: half of it to the left, half to the right."""
-    plain = _encoder.after_padding(config, _encoder.encoder(config))
+    plain = _encoder.after_padding(config, _encoder.encoder(config, positions=("absolute",)))
     config.skip("onnx_export", "attention_mode", "attention_dilation", "autoregressive", "ignore_attention_mask")
     return replace(plain, reach=both_sides(config, "attention_window", 512, plain.n_layers), global_tokens=True)

@@ -1,0 +1,14 @@
+"""BERT for generation (Rothe 2020): BERT without token types, as an encoder or a causal decoder."""
+
+from __future__ import annotations
+
+from attnviz.engine.spec import Spec
+from attnviz.families import _encoder
+from attnviz.families._config import Config
+
+NAMES = _encoder.NAMES
+
+
+def spec(config: Config) -> Spec:
+    """BertGenerationConfig."""
+    return _encoder.encoder(config, n_layers=24, n_heads=16, d_model=1024, d_mlp=4096, vocab=50358, types=0)

@@ -1,0 +1,14 @@
+"""data2vec for text (Baevski 2022): RoBERTa, trained to predict its own hidden states."""
+
+from __future__ import annotations
+
+from attnviz.engine.spec import Spec
+from attnviz.families import _encoder
+from attnviz.families._config import Config
+
+NAMES = _encoder.NAMES
+
+
+def spec(config: Config) -> Spec:
+    """Data2VecTextConfig."""
+    return _encoder.after_padding(config, _encoder.encoder(config))

@@ -1,0 +1,30 @@
+"""EuroBERT (Boizard 2025): Llama's block, seeing both ways: RMS norms, rotary positions, grouped heads, gated MLP."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from attnviz.engine.spec import Spec
+from attnviz.families import _decoder
+from attnviz.families._config import Config
+from attnviz.families._rotary import rotary
+
+NAMES = _decoder.NAMES
+
+
+def spec(config: Config) -> Spec:
+    """EuroBertConfig."""
+    found = _decoder.sizes(config, n_layers=12, n_heads=12, d_model=768, d_mlp=3072, vocab=128256, positions=8192)
+    if found["n_heads"] * found["d_head"] != found["d_model"]:
+        config.divides("num_attention_heads", found["n_heads"], "hidden_size", found["d_model"])
+    bias = config.bool("attention_bias")
+    config.skip("clf_pooling", "classifier_pooling")
+    plain = _decoder.decoder(
+        config,
+        _decoder.rms(config, 1e-5),
+        (rotary(config, found["d_head"], max_positions=8192),),
+        **found,
+        **_decoder.biases(bias, bias, bias, bias),
+        mlp_bias=config.bool("mlp_bias"),
+    )
+    return replace(plain, causal=False)

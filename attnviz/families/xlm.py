@@ -1,0 +1,14 @@
+"""XLM (Conneau 2019): a post-norm encoder whose token types are tokens; languages are told apart by an embedding."""
+
+from __future__ import annotations
+
+from attnviz.engine.spec import Spec
+from attnviz.families import _xlm
+from attnviz.families._config import Config
+
+NAMES = _xlm.NAMES
+
+
+def spec(config: Config) -> Spec:
+    """XLMConfig."""
+    return _xlm.encoder(config)
