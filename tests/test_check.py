@@ -10,6 +10,7 @@ import pytest
 from conftest import REFERENCE
 
 import attnviz
+from attnviz import checking
 from attnviz.analysis.check import (
     BROKEN,
     NOTE,
@@ -29,7 +30,6 @@ from attnviz.attention import Attention, Tokens
 from attnviz.cli import main
 from attnviz.engine import attention as engine
 from attnviz.engine.masks import Mask
-from attnviz.model import Model
 
 CASES = sorted(path.name for path in REFERENCE.iterdir() if path.is_dir())
 
@@ -71,6 +71,7 @@ def test_a_sane_map_is_healthy(sane):
         "numbers": OK,
         "rows": OK,
         "mask": OK,
+        "collapsed": OK,
         "dead": OK,
         "one-hot": OK,
         "sinks": NOTE if maps_of(sane).head_facts().sink.max() > 0.5 else OK,
@@ -185,6 +186,42 @@ def test_every_head_on_the_first_token():
     assert said(found, "sinks")[1].startswith("3 of 6 heads are given mostly to the first or a special token")
 
 
+def test_a_head_whose_every_row_is_on_one_token(sane):
+    weights = sane.weights.copy()
+    weights[1, 2] = 0
+    weights[1, 2, :, 1] = 1
+    found = examine(attention(weights))
+    assert bad(found)["collapsed"] == SUSPICIOUS
+    assert said(found, "collapsed")[1] == (
+        "1 of 6 heads is given to the same token, whatever the query, the first is 1.2"
+    )
+    alone = np.zeros((1, 1, 6, 6), np.float32)
+    alone[..., 2] = 1
+    assert verdict(examine(attention(alone)))[0] == "suspicious"
+
+
+def test_heads_over_the_same_two_tokens():
+    weights = np.zeros((2, 4, 8, 8), np.float32)
+    share = np.random.default_rng(6).uniform(0.3, 0.7, (2, 4, 8))
+    weights[..., 2], weights[..., 5] = share, 1 - share
+    found = examine(attention(weights))
+    assert bad(found) == {"collapsed": SUSPICIOUS}
+    assert said(found, "collapsed")[1].startswith("8 of 8 heads are given to the same 2 tokens, whatever the query")
+    # One such head among many is a note: a short text can look like that.
+    weights = np.concatenate([weights[:, :1], softmax(np.random.default_rng(7).normal(0, 2, (2, 19, 8, 8)))], 1)
+    assert said(examine(attention(weights)), "collapsed")[0] == NOTE
+
+
+def test_four_heads_that_are_the_same():
+    one = softmax(np.random.default_rng(8).normal(0, 2, (1, 1, 8, 8)))
+    assert said(examine(attention(one.repeat(4, 1))), "equal") == (SUSPICIOUS, "3 of 4 heads are the same as another")
+    one[...] = 0
+    one[..., 3] = 1
+    found = examine(attention(one.repeat(4, 1)))
+    assert bad(found) == {"collapsed": SUSPICIOUS, "equal": SUSPICIOUS}
+    assert said(found, "equal")[1] == "3 of 4 heads are the same as another"
+
+
 def test_a_sink_is_a_special_token_wherever_it_stands():
     weights = np.full((1, 1, 8, 8), 0.3 / 7, np.float32)
     weights[..., 5] = 0.7
@@ -284,9 +321,9 @@ def test_a_bias_hides_the_factor():
 def test_future(sane):
     other = sane.weights.copy()
     other[:, :, -1] = other[:, :, -1, ::-1]
-    assert future(sane, replace(sane, weights=other)).word == OK
+    assert future(sane.weights, other).word == OK
     other[0, 0, 2, 0] += 0.01
-    found = future(sane, replace(sane, weights=other))
+    found = future(sane.weights, other)
     assert (found.word, found.value) == (BROKEN, pytest.approx(0.01, rel=1e-3))
 
 
@@ -358,14 +395,14 @@ def test_maps_that_pass_in_tiles_say_what_whole_ones_say(case, monkeypatch):
 
 def test_of_a_long_text_the_last_rows_are_compared(capsys, monkeypatch):
     """No whole map is held: what fits is the rows before the last, where a mask that lets it through is seen."""
-    monkeypatch.setattr("attnviz.cli.check.MOST_WEIGHTS", 2 * 4 * 30 * 5)
+    monkeypatch.setattr("attnviz.checking.MOST_WEIGHTS", 2 * 4 * 30 * 5)
     asked = []
-    attend = Model.attend
-    monkeypatch.setattr(Model, "attend", lambda self, **how: (asked.append(how["rows"]), attend(self, **how))[1])
+    keep = checking.Dense
+    monkeypatch.setattr(checking, "Dense", lambda *axes: (asked.append(axes[2]), keep(*axes))[1])
     ids = ",".join(map(str, range(10, 40)))
     rows = json.loads(check(capsys, REFERENCE / "gpt2", "--ids", ids, "--json")[1])
     assert [row["word"] for row in rows if row["check"] == "future"] == [OK]
-    assert asked == [(24, 30)] * 2
+    assert asked == [range(24, 30)] * 2
     leaky = replace(attnviz.load(REFERENCE / "gpt2"), name="leaky")
     monkeypatch.setattr("attnviz.cli.work.load", lambda *_: leaky)
     monkeypatch.setattr("attnviz.engine.run.Mask", lambda n, m, causal=False, *rest, **more: Mask(n, m, False, 1))
@@ -414,3 +451,21 @@ def test_wrong_usage(capsys, tmp_path, sane):
     status, out, err = check(capsys, tmp_path / "none.npy")
     assert (status, out) == (1, "")
     assert err.startswith("error: no such file")
+
+
+# ---- from Python
+
+
+def test_a_model_is_checked_from_python():
+    model = attnviz.load("seeded", causal=True)
+    checked = checking.check(model, "The cat sat on the mat and the dog ran away")
+    assert (checked.word, checked.stream, checked.size) == ("healthy", "self", (2, 4, 11, 11))
+    assert {"rows", "mask", "scores", "scale"} <= {f.check for f in checked.findings}
+    assert checking.check(model.attend("The cat sat on the mat")).word == "healthy"
+
+
+def test_a_causal_model_from_ids_is_tried_with_another_end():
+    ids = list(range(10, 22))
+    found = {f.check: f for f in checking.check(attnviz.load(REFERENCE / "llama"), ids=ids).findings}
+    assert found["future"].word == OK
+    assert "future" not in {f.check for f in checking.check(attnviz.load(REFERENCE / "bert"), ids=ids).findings}

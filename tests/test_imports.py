@@ -42,11 +42,12 @@ MAY_IMPORT = {
     "sampled": {"attention", "analysis", "model"},
     "passage": VALUES | {"analysis", "engine", "given", "model"},
     "heads": VALUES | {"analysis", "engine", "passage", "model"},
+    "checking": {"attention", "analysis", "engine", "given", "model"},
     "generation": VALUES | {"analysis", "engine", "model", "tensors", "checkpoints", "families"},
     "circuits": VALUES | {"analysis", "engine", "generation", "model", "tensors"},
     "cli": DRAWING
     | {"corpus", "render", "model", "tensors", "steps", "relatives", "sampled", "sources", "saved", "texts", "inputs"}
-    | {"mechanisms", "families", "passage", "heads", "generation", "mixing", "circuits", "splitting"},
+    | {"mechanisms", "families", "passage", "heads", "generation", "mixing", "circuits", "splitting", "checking"},
 }
 # Attention's methods that draw or save do so through these, imported inside the method.
 INSIDE_METHODS = {("attention", "render"), ("attention", "views"), ("attention", "analysis")}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.analysis.maps import LEAST_KEYS, Maps
+from attnviz.analysis.maps import FEW, LEAST_KEYS, Maps
 from attnviz.attention import Attention
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ ROW_TOLERANCE = 2e-3  # of a row's sum: float16 and bfloat16 files stay within i
 HIDDEN_TOLERANCE = 1e-6
 DEAD = 0.99  # entropy of a row, as a share of the uniform row's: weights within about a fifth of each other
 ONE_HOT = 0.99  # a row's largest weight
+COLLAPSED = 0.95  # mass on the same FEW keys; of trained models on texts of 9 tokens and more, 0.87 was the most
 SINK = 0.5  # what the first and the special tokens together take of a row
 MOST = 0.5  # a share of heads that is more than a model has by nature
 FEW_TWINS = 0.1
@@ -124,7 +125,7 @@ def judge(maps: Maps, about: About) -> list[Finding]:
     found += [_rows(maps, about), _hidden(maps, about)]
     if about.random:
         found.append(Finding("weights", NOTE, 0.0, "random: these maps say nothing about language"))
-    return [*found, *_heads(maps)]
+    return [*found, *_heads(maps, about)]
 
 
 def verdict(found: Iterable[Finding]) -> tuple[str, str]:
@@ -225,7 +226,7 @@ def _ahead(maps: Maps, about: About) -> Finding:
 # What heads are like
 
 
-def _heads(maps: Maps) -> Iterator[Finding]:
+def _heads(maps: Maps, about: About) -> Iterator[Finding]:
     facts = maps.head_facts()
     if not facts.rows:
         yield Finding("heads", NOTE, 0.0, f"not judged: no row sees {LEAST_KEYS} keys; give a longer text")
@@ -235,19 +236,43 @@ def _heads(maps: Maps) -> Iterator[Finding]:
     fixed = (facts.top >= ONE_HOT) & (facts.focus >= ONE_HOT)
     pointed = (facts.top >= ONE_HOT) & ~fixed
     sinks = facts.sink > SINK
+    yield _collapsed((facts.few >= COLLAPSED) & ~sinks, fixed & ~sinks, about)
     yield _share("dead", dead, "nearly uniform", "scores too small, or weights that were never trained?")
     yield _share("one-hot", pointed, "one-hot in every row", "scores too large: was 1 / sqrt(d_head) left out?")
-    word = SUSPICIOUS if fixed.sum() > 0.9 * n and n > 1 else NOTE if sinks.any() else OK
+    whole = (facts.few >= COLLAPSED) & sinks
+    word = SUSPICIOUS if whole.sum() > 0.9 * n and n > 1 else NOTE if sinks.any() else OK
     text = (
         _of(int(sinks.sum()), n, "given mostly to the first or a special token")
         + f" (on average {facts.sink.mean():.0%})"
     )
     if word == SUSPICIOUS:
-        text = _of(int(fixed.sum()), n, "given to one and the same token, whatever the query")
+        text = _of(int(whole.sum()), n, "given to the first or special tokens alone, whatever the query")
     yield Finding("sinks", word, float(sinks.mean()), text)
-    same = maps.twins(but=dead | fixed)  # dead heads are alike by being dead
-    word = OK if not same else SUSPICIOUS if same > max(1, FEW_TWINS * n) else NOTE
+    # Dead heads are alike by being dead; several heads on nothing but the first token are what decoders have.
+    same, odd = maps.twins(but=dead), maps.twins(but=dead | (fixed & sinks))
+    word = OK if not same else SUSPICIOUS if odd > max(1, FEW_TWINS * n) else NOTE
     yield Finding("equal", word, same / n, _of(same, n, "the same as another"))
+
+
+def _collapsed(few: NDArray[np.bool_], one: NDArray[np.bool_], about: About) -> Finding:
+    """Heads whose every row is on the same few ordinary tokens. few, one: bool [layer, head], on FEW and on one token.
+
+    One head on one token is already suspicious: no head of a trained model was seen to do that.
+    """
+    count, n = int((few | one).sum()), few.size
+    what = f"given to the same {'token' if (one == few).all() else f'{FEW} tokens'}, whatever the query"
+    if not count:
+        return Finding("collapsed", OK, 0.0, _of(0, n, what))
+    word = SUSPICIOUS if one.any() or count > FEW_TWINS * n else NOTE
+    return Finding("collapsed", word, count / n, _of(count, n, what) + _first(few | one, about))
+
+
+def _first(which: NDArray[np.bool_], about: About) -> str:
+    """`, the first is 3.1`, layer and head; "" where the maps are means."""
+    if which.shape != (len(about.layers), len(about.heads)):
+        return ""
+    layer, head = np.argwhere(which)[0].tolist()
+    return f", the first is {about.layers[layer]}.{about.heads[head]}"
 
 
 def _share(name: str, which: NDArray[np.bool_], what: str, why: str) -> Finding:
@@ -290,13 +315,15 @@ def scores(facts: ScoreFacts, d_head: int, asked: Sequence[float]) -> list[Findi
     return [size, Finding("scale", OK, typical, f"q . k times {typical:.4g}, which is 1 / sqrt({d_head})")]
 
 
-def future(first: Attention, second: Attention) -> Finding:
-    """Two texts that differ in their last token only: in a causal model nothing before it may differ.
+def future(first: NDArray[np.float32], second: NDArray[np.float32]) -> Finding:
+    """Weights [layer, head, query, key] of two texts that differ in their last token only.
+
+    In a causal model no row before the last one may differ.
 
     Raises ValueError through NumPy if their shapes differ.
     """
     earlier = slice(0, -1)
-    change = float(np.abs(first.weights[:, :, earlier] - second.weights[:, :, earlier]).max(initial=0.0))
+    change = float(np.abs(first[:, :, earlier] - second[:, :, earlier]).max(initial=0.0))
     if change > 1e-4:
         return Finding("future", BROKEN, change, f"another last token changes earlier rows by {change:.2g}")
     return Finding("future", OK, change, "another last token changes nothing before it")

@@ -11,6 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+FEW = 2  # keys
 LEAST_KEYS = 4  # rows with fewer keys say nothing about a head
 _STEP = 1e-5  # weights that differ by less count as the same
 
@@ -20,14 +21,15 @@ class HeadFacts:
     """Means over the rows that can see LEAST_KEYS keys or more, all [layer, head].
 
     uniform: entropy as a share of the uniform row's. top: the largest weight. sink: mass on the first and the special
-    tokens. focus: largest share of rows whose largest weight is on one and the same key. rows: how many were judged,
-    of all heads.
+    tokens. focus: largest share of rows whose largest weight is on one and the same key. few: mass on the FEW keys that
+    the head attends to most over all rows, whatever the query. rows: how many were judged, of all heads.
     """
 
     uniform: NDArray[np.float64]
     top: NDArray[np.float64]
     sink: NDArray[np.float64]
     focus: NDArray[np.float64]
+    few: NDArray[np.float64]
     rows: int
 
 
@@ -57,6 +59,7 @@ class Maps:
         self._judged = np.zeros(heads, np.int64)
         self._sums = np.zeros((3, *heads))  # uniform, top, sink
         self._peaks = np.zeros((*heads, n_key), np.int32)
+        self._mass = np.zeros((*heads, n_key))  # on each key, over the judged rows
         self._digests = [[blake2b(digest_size=16) for _ in range(n_heads)] for _ in range(n_layers)]
 
     def wants(self, layer: int, head: int) -> bool:
@@ -110,13 +113,15 @@ class Maps:
         self._sums[(0, *at)] -= ((part * logs).sum(-1) / np.log(counts[rows])).sum()
         self._sums[(1, *at)] += part.max(-1).sum()
         self._sums[(2, *at)] += part[:, self._sinks[cols]].sum()
+        self._mass[at][cols] += part.sum(0)
         self._peaks[at][cols] += np.bincount(part.argmax(-1), minlength=part.shape[1]).astype(np.int32)
 
     def head_facts(self) -> HeadFacts:
         """What each head is like; 0 for a head without a row to judge."""
         rows = np.maximum(self._judged, 1)
         uniform, top, sink = self._sums / rows
-        return HeadFacts(uniform, top, sink, self._peaks.max(-1) / rows, int(self._judged.sum()))
+        few = np.sort(self._mass, axis=-1)[..., -FEW:].sum(-1) / rows
+        return HeadFacts(uniform, top, sink, self._peaks.max(-1) / rows, few, int(self._judged.sum()))
 
     def twins(self, but: NDArray[np.bool_] | None = None) -> int:
         """How many heads are the same map as an earlier one, to 1e-5; those in `but`, [layer, head], left out."""

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 SENTENCE = "The animal didn't cross the street because it was too tired, so the driver waited for it."
 TARGET = "The driver waited because the animal was too tired to cross."
 N_IDS, N_TARGET, FRAMES = 24, 12, 32  # of an input made up for a model that cannot read a sentence
-MOST_WEIGHTS = 100_000_000  # that are held at once
 STYLES = {"ok": "green", "healthy": "green", "suspicious": "yellow", "broken": "bold red"}
 
 
@@ -107,11 +106,12 @@ def _holds_attention(place: Path) -> bool:
 
 
 def _from_file(place: Path, key: str | None) -> Stream:
-    from attnviz.analysis.check import examine
+    from attnviz.checking import check
     from attnviz.saved import any_attention
 
     found, _ = any_attention(place, key=key, as_is=True)
-    return _called(found.model, found.stream, found.weights.shape), examine(found, bool(found.meta.get("sinks")))
+    checked = check(found)
+    return _called(found.model, found.stream, checked.size), list(checked.findings)
 
 
 def _called(model: str, stream: str, size: Sequence[int]) -> str:
@@ -158,63 +158,21 @@ def _open_eager(source: Source, model: Model, talk: Talk) -> Any:
 
 
 def _examined(model: Model, asked: Asked, eager: Any, talk: Talk) -> Stream:
-    """One pass whose maps are looked at and let go, so that the length of a text costs time and not memory."""
-    import numpy as np
-
-    from attnviz.analysis.check import SINK_OUTSIDE, About, judge, scores
-    from attnviz.analysis.maps import Maps
-    from attnviz.analysis.scores import Scores
+    """One pass of the model, and beside it the reference where there is one."""
+    from attnviz.checking import check
     from attnviz.render.progress import progress
 
-    given = model.prepare(**asked.given, stream=asked.stream)
-    spec, n_query, n_key = given.spec, len(given.queries), len(given.keys)
-    maps = Maps(spec.n_layers, spec.n_heads, n_query, n_key, np.array(given.keys.special, bool))
-    measure = Scores(spec.n_layers, spec.n_heads)
     with progress("attention", total=1, quiet=talk.quiet) as advance:
-        model.observe(given, [maps, measure], advance)
-    about = About(
-        asked.stream,
-        tuple(range(spec.n_layers)),
-        tuple(range(spec.n_heads)),
-        less=SINK_OUTSIDE if spec.sinks else "",
-        random=bool(given.meta.get("random")),
-    )
-    factors = [spec.scale / (layer + 1 if spec.scale_by_layer else 1) for layer in range(spec.n_layers)]
-    findings = [*judge(maps, about), *scores(measure.result(), spec.d_head, factors)]
-    size = (spec.n_layers, spec.n_heads, n_query, n_key)
-    other = _with_another_end(asked, spec.vocab) if spec.causal and asked.stream != "cross" else None
-    if other is not None and n_query > 1:
-        findings.append(_before_the_end(model, asked, other, size))
+        checked = check(model, **asked.given, stream=asked.stream, progress=advance)
+    findings = list(checked.findings)
     if eager is not None and asked.by_ids:
-        findings.append(_compared(model, asked, eager, size))
-    return _called(model.name, asked.stream, size), findings
-
-
-def _before_the_end(model: Model, asked: Asked, other: dict[str, Any], size: Sequence[int]) -> Finding:
-    """The rows before the last one, with the text's own end and with another; of a long text the last of them."""
-    from attnviz.analysis.check import future
-
-    n_layers, n_heads, n_query, n_key = size
-    held = max(1, MOST_WEIGHTS // (n_layers * n_heads * n_key))
-    rows = (max(0, n_query - 1 - held), n_query)
-    first = model.attend(**asked.by_ids, stream=asked.stream, rows=rows)
-    return future(first, model.attend(**other, stream=asked.stream, rows=rows))
-
-
-def _with_another_end(asked: Asked, vocab: int) -> dict[str, Any] | None:
-    """The same ids but for the last one."""
-    import numpy as np
-
-    name = "target_ids" if asked.stream == "decoder" else "ids"
-    if name not in asked.by_ids or vocab < 2:
-        return None
-    ids = np.array(asked.by_ids[name])
-    ids[-1] = (ids[-1] + vocab // 2) % vocab
-    return {**asked.by_ids, name: ids}
+        findings.append(_compared(model, asked, eager, checked.size))
+    return _called(model.name, asked.stream, checked.size), findings
 
 
 def _compared(model: Model, asked: Asked, eager: Any, size: Sequence[int]) -> Finding:
     from attnviz.analysis.check import against
+    from attnviz.checking import MOST_WEIGHTS
     from attnviz.cli.eager import NAME, NotComparedError
 
     blocks = model.stack(asked.stream, "pixel_values" in asked.given).blocks
@@ -332,6 +290,8 @@ def _noise(spec: Any) -> dict[str, Any]:
 
 def _samples(spec: Any) -> int:
     """How much sound gives FRAMES frames; all that a model has places for, where that is not too much to hold."""
+    from attnviz.checking import MOST_WEIGHTS
+
     places = spec.max_positions or FRAMES
     wanted = places if spec.n_layers * spec.n_heads * places**2 <= MOST_WEIGHTS else min(FRAMES, places)
     n = 1

@@ -1,0 +1,119 @@
+"""Is the attention of a model, or of a saved map, sane?
+
+check = attnviz.checking.check(attnviz.load("minilm"), "The cat sat on the mat")
+check.word, check.why       # "healthy", "rows sum to what they should, the mask holds"
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attnviz.analysis.check import SINK_OUTSIDE, About, Finding, examine, future, judge, scores, verdict
+from attnviz.analysis.maps import Maps
+from attnviz.analysis.scores import Scores
+from attnviz.attention import Attention
+from attnviz.engine.collect import Dense
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from attnviz.given import Given
+    from attnviz.model import Model, Progress
+
+MOST_WEIGHTS = 100_000_000  # that are held at once
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was found, and what it amounts to.
+
+    findings: every check, with one of four words: ok, note, suspicious, broken. stream: the stream that was looked at.
+    size: (layers, heads, queries, keys).
+    """
+
+    findings: tuple[Finding, ...]
+    stream: str
+    size: tuple[int, int, int, int]
+
+    @property
+    def word(self) -> str:
+        """healthy | suspicious | broken."""
+        return verdict(self.findings)[0]
+
+    @property
+    def why(self) -> str:
+        """One line: what is wrong, or what was found to hold."""
+        return verdict(self.findings)[1]
+
+
+def check(
+    source: Attention | Model, text: str | None = None, *, progress: Progress | None = None, **inputs: Any
+) -> Check:
+    """Whether attention is sane: rows, mask, scores, and heads that are collapsed, uniform, one-hot or equal.
+
+    Args:
+        source: an Attention, of which only the weights are judged; or a Model, whose scores are judged too. A model's
+            maps are not kept, so that the length of a text costs time and not memory.
+        text, inputs: for a Model, what `Model.attend` takes: pair, target, ids, pixel_values, stream ...
+        progress: called with shares of the work, which sum to 1.
+
+    Raises:
+        InputError, SelectionError: as `Model.attend`.
+    """
+    if isinstance(source, Attention):
+        findings = examine(source, bool(source.meta.get("sinks")))
+        return Check(tuple(findings), source.stream, source.weights.shape)
+    given = source.prepare(text, **inputs)
+    findings = _of_model(source, given, progress)
+    size = (given.spec.n_layers, given.spec.n_heads, len(given.queries), len(given.keys))
+    other = _with_another_end(given)
+    if other is not None and size[2] > 1:
+        findings.append(_before_the_end(source, given, other, size))
+    return Check(tuple(findings), given.stream, size)
+
+
+def _of_model(model: Model, given: Given, progress: Progress | None) -> list[Finding]:
+    """One pass, whose maps and scores are measured and let go."""
+    spec, n_query, n_key = given.spec, len(given.queries), len(given.keys)
+    maps = Maps(spec.n_layers, spec.n_heads, n_query, n_key, np.array(given.keys.special, bool))
+    measure = Scores(spec.n_layers, spec.n_heads)
+    model.observe(given, [maps, measure], progress)
+    about = About(
+        given.stream,
+        tuple(range(spec.n_layers)),
+        tuple(range(spec.n_heads)),
+        less=SINK_OUTSIDE if spec.sinks else "",
+        random=bool(given.meta.get("random")),
+    )
+    factors = [spec.scale / (layer + 1 if spec.scale_by_layer else 1) for layer in range(spec.n_layers)]
+    return [*judge(maps, about), *scores(measure.result(), spec.d_head, factors)]
+
+
+def _with_another_end(given: Given) -> Given | None:
+    """The same input of a causal stack with another last token; None where there is no such input."""
+    name = "decoder" if given.stream == "decoder" else "self"
+    source = given.inputs.get(name)
+    if not given.spec.causal or given.stream == "cross" or source is None or source.ids is None:
+        return None
+    if given.spec.vocab < 2 or given.spec.by_word:
+        return None
+    ids = source.ids.copy()
+    ids[-1] = (ids[-1] + given.spec.vocab // 2) % given.spec.vocab
+    return replace(given, inputs={**given.inputs, name: replace(source, ids=ids)})
+
+
+def _before_the_end(model: Model, given: Given, other: Given, size: tuple[int, int, int, int]) -> Finding:
+    """The rows before the last one, with the text's own end and with another; of a long text the last of them."""
+    n_layers, n_heads, n_query, n_key = size
+    most = max(1, MOST_WEIGHTS // (n_layers * n_heads * n_key))
+    rows = range(max(0, n_query - 1 - most), n_query)
+
+    def weights(given: Given) -> NDArray[np.float32]:
+        keep = Dense(range(n_layers), range(n_heads), rows, range(n_key))
+        model.observe(given, [keep])
+        return keep.result()
+
+    return future(weights(given), weights(other))
