@@ -15,6 +15,7 @@ _GRID = {"vocab_size": VOCABULARY, "max_position_embeddings": 64}
 _WIDE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
 _BERT = {**_WIDE, **_GRID}
 _GROUPED = {**_BERT, "num_key_value_heads": 2}
+_WINDOW_THEN_FULL = {"sliding_window": 5, "layer_types": ["sliding_attention", "full_attention"]}
 _GPT = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64, "vocab_size": VOCABULARY}
 _SEQ2SEQ = {
     **_GRID,
@@ -140,6 +141,23 @@ FAMILIES: dict[str, Family] = {
     "olmo2": _text("olmo2", _GROUPED),
     "smollm3": _text("smollm3", _GROUPED, no_rope_layers=[1, 0], pad_token_id=0),
     "cohere": _text("cohere", _GROUPED),
+    "cohere2": _text("cohere2", _GROUPED, head_dim=8, **_WINDOW_THEN_FULL),
+    "olmo3": _text("olmo3", _GROUPED, **_WINDOW_THEN_FULL),
+    "exaone4": _text("exaone4", _GROUPED, **_WINDOW_THEN_FULL),
+    "glm": _text("glm", _GROUPED, head_dim=8, pad_token_id=0),
+    "glm4": _text("glm4", _GROUPED, head_dim=8, pad_token_id=0),
+    "granite": _text(
+        "granite",
+        _GROUPED,
+        embedding_multiplier=3.0,
+        attention_multiplier=0.2,
+        residual_multiplier=0.4,
+        logits_scaling=2.0,
+    ),
+    "ernie4_5": _text("ernie4_5", _GROUPED, head_dim=16),
+    "seed_oss": _text("seed_oss", _GROUPED, head_dim=16),
+    "hunyuan_v1_dense": _text("hunyuan_v1_dense", _GROUPED, head_dim=16),
+    "helium": _text("helium", _GROUPED, head_dim=8),
     "mixtral": _text("mixtral", _GROUPED, num_local_experts=4),
     "gpt_oss": _text("gpt_oss", _GROUPED, head_dim=16, num_local_experts=4, num_experts_per_tok=2, sliding_window=5),
     # encoder-decoders

@@ -20,10 +20,11 @@ import numpy as np
 from reference_families import FAMILIES
 from variant import Variant
 from variants_decoders import DECODERS
+from variants_dense import DENSE
 from variants_encoders import ENCODERS
 from variants_others import OTHERS
 
-VARIANTS: dict[str, list[Variant]] = {**ENCODERS, **DECODERS, **OTHERS}
+VARIANTS: dict[str, list[Variant]] = {**ENCODERS, **DECODERS, **DENSE, **OTHERS}
 
 
 def make_variant(folder: Path, family: str, variant: Variant, seed: int) -> tuple[float, float]:

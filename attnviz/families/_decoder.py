@@ -9,7 +9,7 @@ from typing import Any
 
 from attnviz.engine.spec import Norm, Rotary, Spec
 from attnviz.families._config import Config
-from attnviz.families._names import pairs
+from attnviz.families._names import Source, pairs
 
 NAMES = {
     "embed.tokens": "embed_tokens.weight",
@@ -30,6 +30,17 @@ NAMES = {
     ),
     **pairs({"final_norm": "norm"}),
 }
+# Gate and up in one matrix.
+GATE_UP: dict[str, Source] = {
+    "layers.{i}.gate.weight": ("layers.{i}.mlp.gate_up_proj.weight", "gate_of_gate_up"),
+    "layers.{i}.up.weight": ("layers.{i}.mlp.gate_up_proj.weight", "up_of_gate_up"),
+}
+# Norms of queries and keys.
+QK_NORMS = pairs({"q_norm": "self_attn.q_norm", "k_norm": "self_attn.k_norm"}, "layers.{i}.", "layers.{i}.")
+# Names of models with norms on the outputs of sublayers alone.
+NORMS_OUT = pairs(
+    {"norm1_out": "post_attention_layernorm", "norm2_out": "post_feedforward_layernorm"}, "layers.{i}.", "layers.{i}."
+)
 # Names of models with a norm before and a norm after each sublayer.
 NORMS_AROUND = pairs(
     {

@@ -20,8 +20,9 @@ class Unembedding:
     """stored: the matrix, where it is not the token embeddings. tied: whether it is these, where no key says so.
 
     bias: where a bias is stored. project: a map from d_model to the embeddings' width. softcap, scale: the key of
-    each, and what it left out means. by_width: tied to the embeddings, the output is scaled by 1 / sqrt(d_model).
-    stored_first: a stored matrix is taken even where a configuration ties it: it is written for either kind of file.
+    each, and what it left out means; divide: the key of what scores are divided by. by_width: tied to the embeddings,
+    the output is scaled by 1 / sqrt(d_model). stored_first: a stored matrix is taken even where a configuration ties
+    it: it is written for either kind of file.
     """
 
     stored: tuple[str, ...] = ("lm_head.weight",)
@@ -30,6 +31,7 @@ class Unembedding:
     project: str = ""
     softcap: tuple[str, float] | None = None
     scale: tuple[str, float] | None = None
+    divide: tuple[str, float] | None = None
     by_width: bool = False
     stored_first: bool = False
 
@@ -64,6 +66,8 @@ def _made(
     front = "decoder." if isinstance(spec, EncoderDecoder) else ""
     tied = config.bool("tie_word_embeddings", row.tied)
     scale = 1.0 if row.scale is None else config.float(*row.scale)
+    if row.divide is not None:
+        scale /= config.float(*row.divide, low=1e-9)
     if row.by_width and config.bool("scale_decoder_outputs", tied):
         scale = decoder.d_model**-0.5
     cap = 0.0 if row.softcap is None else config.cap(row.softcap[0], row.softcap[1] or None)

@@ -7,7 +7,6 @@ from attnviz.families import _decoder
 from attnviz.families._config import Config
 from attnviz.families._gguf import shared as gguf
 from attnviz.families._gguf.metadata import Made, Metadata
-from attnviz.families._names import pairs
 from attnviz.families._recipes import GEMMA
 from attnviz.families._rotary import by_layer_type
 from attnviz.families._unembed import Unembedding
@@ -16,7 +15,7 @@ from attnviz.families._windows import FULL, SLIDING, layer_types, reaches
 NAMES = {
     **_decoder.NAMES,
     **_decoder.NORMS_AROUND,
-    **pairs({"q_norm": "self_attn.q_norm", "k_norm": "self_attn.k_norm"}, "layers.{i}.", "layers.{i}."),
+    **_decoder.QK_NORMS,
 }
 UNEMBED = Unembedding(tied=True, softcap=("final_logit_softcapping", 0.0))
 TOKENIZERS = {"gemma3text": GEMMA}

@@ -6,23 +6,10 @@ from attnviz.engine.spec import Spec
 from attnviz.families import _decoder
 from attnviz.families._config import Config
 from attnviz.families._gguf import shared as gguf
-from attnviz.families._names import pairs
 from attnviz.families._rotary import rotary
 from attnviz.families._unembed import Unembedding
 
-NAMES = {
-    **_decoder.NAMES,
-    **pairs(
-        {
-            "norm1_out": "post_attention_layernorm",
-            "norm2_out": "post_feedforward_layernorm",
-            "q_norm": "self_attn.q_norm",
-            "k_norm": "self_attn.k_norm",
-        },
-        "layers.{i}.",
-        "layers.{i}.",
-    ),
-}
+NAMES = {**_decoder.NAMES, **_decoder.NORMS_OUT, **_decoder.QK_NORMS}
 UNEMBED = Unembedding()
 
 

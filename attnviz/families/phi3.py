@@ -14,8 +14,7 @@ from attnviz.families._unembed import Unembedding
 NAMES = {
     **_decoder.NAMES,
     **fused("layers.{i}.self_attn.qkv_proj"),
-    "layers.{i}.gate.weight": ("layers.{i}.mlp.gate_up_proj.weight", "gate_of_gate_up"),
-    "layers.{i}.up.weight": ("layers.{i}.mlp.gate_up_proj.weight", "up_of_gate_up"),
+    **_decoder.GATE_UP,
 }
 UNEMBED = Unembedding()
 

@@ -7,7 +7,6 @@ from attnviz.families import _decoder
 from attnviz.families._config import Config
 from attnviz.families._gguf import shared as gguf
 from attnviz.families._gguf.metadata import Made, Metadata
-from attnviz.families._names import pairs
 from attnviz.families._recipes import QWEN2
 from attnviz.families._rotary import rotary
 from attnviz.families._unembed import Unembedding
@@ -15,7 +14,7 @@ from attnviz.families._windows import upper_windows
 
 NAMES = {
     **_decoder.NAMES,
-    **pairs({"q_norm": "self_attn.q_norm", "k_norm": "self_attn.k_norm"}, "layers.{i}.", "layers.{i}."),
+    **_decoder.QK_NORMS,
 }
 UNEMBED = Unembedding()
 TOKENIZERS = {"qwen3": QWEN2}

@@ -1,0 +1,20 @@
+"""What the GLM family of decoders shares: neighbouring pairs turned in a part of each head."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attnviz.engine.spec import Spec
+from attnviz.families import _decoder
+from attnviz.families._config import Config
+from attnviz.families._rotary import rotary
+
+
+def half_turned(config: Config, **more: Any) -> Spec:
+    """A dense decoder of the family; `more` is what differs."""
+    sizes = {"n_layers": 40, "n_kv_heads": 2, "d_head": 128, "d_mlp": 13696, "vocab": 151552, "positions": 131072}
+    found = _decoder.sizes(config, **sizes)
+    bias = config.bool("attention_bias", True)
+    turns = rotary(config, found["d_head"], part=0.5, max_positions=131072, interleaved=True)
+    norm = _decoder.rms(config, 1.5625e-07)
+    return _decoder.decoder(config, norm, (turns,), **found, **_decoder.biases(bias, bias, bias, False), **more)

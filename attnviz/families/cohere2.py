@@ -1,0 +1,35 @@
+"""Command R7B (Cohere 2024): Command R with windows, and rotary positions in the layers that have a window alone."""
+
+from __future__ import annotations
+
+from attnviz.engine.spec import Norm, Spec
+from attnviz.families import _decoder
+from attnviz.families._config import Config
+from attnviz.families._rotary import rotary
+from attnviz.families._unembed import Unembedding
+from attnviz.families._windows import SLIDING, layer_types, reaches
+
+NAMES = _decoder.NAMES
+UNEMBED = Unembedding(tied=True, scale=("logit_scale", 0.0625))
+
+
+def spec(config: Config) -> Spec:
+    """Cohere2Config."""
+    found = _decoder.sizes(config, n_layers=40, n_heads=64, d_model=8192, d_mlp=22528, vocab=256000, positions=8192)
+    every = config.int("sliding_window_pattern", 4)
+    kinds = layer_types(config, found["n_layers"], lambda i: (i + 1) % every != 0)
+    reach = config.window("sliding_window", 4096)
+    if reach < 0 and SLIDING in kinds:
+        raise config.error("layer_types has sliding layers, but sliding_window is null")
+    turns = rotary(config, found["d_head"], max_positions=8192, interleaved=True)
+    bias = config.bool("attention_bias")
+    config.skip("logit_scale")
+    return _decoder.decoder(
+        config,
+        Norm(eps=config.float("layer_norm_eps", 1e-5, low=0), bias=False),
+        tuple(turns if kind == SLIDING else None for kind in kinds),
+        **found,
+        **_decoder.biases(bias, bias, bias, bias),
+        parallel="shared",
+        reach=reaches(kinds, reach),
+    )

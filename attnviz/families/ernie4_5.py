@@ -1,0 +1,27 @@
+"""ERNIE 4.5 (Baidu 2025), dense: Llama that turns neighbouring pairs, with one key for all biases."""
+
+from __future__ import annotations
+
+from attnviz.engine.spec import Spec
+from attnviz.families import _decoder
+from attnviz.families._config import Config
+from attnviz.families._rotary import rotary
+from attnviz.families._unembed import Unembedding
+
+NAMES = _decoder.NAMES
+UNEMBED = Unembedding(tied=True)
+
+
+def spec(config: Config) -> Spec:
+    """Ernie4_5Config."""
+    sizes = {"n_layers": 18, "n_heads": 16, "n_kv_heads": 2, "d_model": 1024, "d_head": 128, "d_mlp": 3072}
+    found = _decoder.sizes(config, **sizes, vocab=103424, positions=131072)
+    bias = config.bool("use_bias")
+    return _decoder.decoder(
+        config,
+        _decoder.rms(config, 1e-5),
+        (rotary(config, found["d_head"], theta=5e5, max_positions=131072, interleaved=True),),
+        **found,
+        **_decoder.biases(bias, bias, bias, bias),
+        mlp_bias=bias,
+    )

@@ -1,0 +1,47 @@
+"""EXAONE 4 (LG AI Research 2025): norms on outputs and on each head; beside windows, full layers have no positions."""
+
+from __future__ import annotations
+
+from attnviz.engine.spec import Spec
+from attnviz.families import _decoder
+from attnviz.families._config import Config
+from attnviz.families._rotary import rotary
+from attnviz.families._unembed import Unembedding
+from attnviz.families._windows import FULL, SLIDING, reaches
+
+NAMES = {**_decoder.NAMES, **_decoder.NORMS_OUT, **_decoder.QK_NORMS}
+UNEMBED = Unembedding()
+
+
+def spec(config: Config) -> Spec:
+    """Exaone4Config. Without a window every layer is full and has positions."""
+    found = _decoder.sizes(config, n_kv_heads=32, d_mlp=16384, vocab=102400)
+    norm, reach = _decoder.rms(config, 1e-5), config.window("sliding_window", 4096)
+    kinds = _kinds(config, found["n_layers"], reach)
+    turns = rotary(config, found["d_head"])
+    return _decoder.decoder(
+        config,
+        norm,
+        tuple(turns if reach < 0 or kind == SLIDING else None for kind in kinds),
+        **found,
+        norm_before=False,
+        norm_output=True,
+        qk_norm=norm,
+        reach=reaches(kinds, reach),
+    )
+
+
+def _kinds(config: Config, n_layers: int, reach: int) -> tuple[str, ...]:
+    """The kind of each layer. The pattern may be a word (LLLG), which counts for nothing beside `layer_types`."""
+    kinds = config.words("layer_types", (FULL, SLIDING), n_layers)
+    if kinds:
+        config.skip("sliding_window_pattern")
+    if reach < 0:
+        if SLIDING in kinds:
+            raise config.error("layer_types has sliding layers, but sliding_window is null")
+        config.skip("sliding_window_pattern")
+        return kinds or (FULL,) * n_layers
+    if kinds:
+        return kinds
+    every = config.int("sliding_window_pattern", 4)
+    return tuple(SLIDING if (i + 1) % every else FULL for i in range(n_layers))

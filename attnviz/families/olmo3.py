@@ -1,0 +1,53 @@
+"""OLMo 3 (Ai2 2025): OLMo 2 with windows in three layers of four, and rotary positions stretched in the others."""
+
+from __future__ import annotations
+
+from attnviz.engine.spec import Rotary, Spec
+from attnviz.families import _decoder
+from attnviz.families._config import Config
+from attnviz.families._rotary import by_layer_type
+from attnviz.families._unembed import Unembedding
+from attnviz.families._windows import FULL, SLIDING, layer_types, reaches
+
+NAMES = {**_decoder.NAMES, **_decoder.NORMS_OUT, **_decoder.QK_NORMS}
+UNEMBED = Unembedding()
+THETA = 5e5
+
+
+def spec(config: Config) -> Spec:
+    """Olmo3Config."""
+    found = _decoder.sizes(config, vocab=50304)
+    norm, bias = _decoder.rms(config, 1e-5), config.bool("attention_bias")
+    kinds = layer_types(config, found["n_layers"], lambda i: (i + 1) % 4 != 0)
+    return _decoder.decoder(
+        config,
+        norm,
+        _turns(config, kinds, found["d_head"]),
+        **found,
+        **_decoder.biases(bias, bias, bias, bias),
+        norm_before=False,
+        norm_output=True,
+        qk_norm=norm,
+        qk_norm_over="all",
+        reach=reaches(kinds, config.window("sliding_window", 4096)),
+    )
+
+
+def _turns(config: Config, kinds: tuple[str, ...], d_head: int) -> tuple[Rotary, ...]:
+    """Rotary positions layer by layer.
+
+    Of a rope_theta that stands outside rope_parameters, transformers 4.57 makes the base of all layers, transformers 5
+    that of full layers alone: only the value that both take for sliding layers is read.
+    """
+    new = config.data.get("rope_parameters")
+    if isinstance(new, dict):
+        config.off("rope_scaling")
+    own = new.get(SLIDING) if isinstance(new, dict) else None
+    theta = config.float("rope_theta", THETA, low=1e-3)
+    if theta != THETA and SLIDING in kinds and not (isinstance(own, dict) and "rope_theta" in own):
+        raise config.error(
+            f"rope_theta {theta:g} leaves open which base sliding layers have: it differs between releases",
+            "write rope_theta into rope_parameters, for full_attention and for sliding_attention",
+        )
+    thetas = {FULL: ("rope_theta", THETA), SLIDING: ("rope_theta", THETA)}
+    return by_layer_type(config, kinds, thetas, d_head, 2048, scaled=FULL)

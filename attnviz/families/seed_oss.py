@@ -1,0 +1,27 @@
+"""Seed-OSS (ByteDance Seed 2025): Llama with biases on queries, keys and values, for very long texts."""
+
+from __future__ import annotations
+
+from attnviz.engine.spec import Spec
+from attnviz.families import _decoder
+from attnviz.families._config import Config
+from attnviz.families._rotary import rotary
+from attnviz.families._unembed import Unembedding
+
+NAMES = _decoder.NAMES
+UNEMBED = Unembedding()
+
+
+def spec(config: Config) -> Spec:
+    """SeedOssConfig."""
+    sizes = {"n_layers": 64, "n_heads": 80, "n_kv_heads": 8, "d_head": 128, "d_mlp": 27648, "vocab": 155136}
+    found = _decoder.sizes(config, **sizes, positions=524288)
+    bias = config.bool("attention_bias", True)
+    return _decoder.decoder(
+        config,
+        _decoder.rms(config),
+        (rotary(config, found["d_head"], max_positions=524288),),
+        **found,
+        **_decoder.biases(bias, bias, bias, config.bool("attention_out_bias")),
+        mlp_bias=config.bool("mlp_bias"),
+    )
