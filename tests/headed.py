@@ -17,7 +17,10 @@ _TIED = (
     "biogpt bloom cohere falcon gemma gemma2 gemma3_text gpt2 gpt_bigcode gpt_neo m2m_100 mpt mt5 openai_gpt opt"
     " smollm3 starcoder2 t5 umt5 whisper xglm"
 )
-_UNTIED = "gpt_oss llama mistral mixtral nemotron olmo olmo2 phi3 qwen2 qwen3 stablelm"
+_UNTIED = (
+    "exaone4 glm glm4 gpt_oss granite helium hunyuan_v1_dense llama mistral mixtral nemotron olmo olmo2 olmo3 phi3"
+    " qwen2 qwen3 seed_oss stablelm"
+)
 # Which families, and what their heads store beyond the token embeddings: (name, seed, shape), V the vocabulary.
 FAMILIES: dict[str, tuple[Head, ...]] = {
     **dict.fromkeys(_TIED.split(), ()),
@@ -29,6 +32,7 @@ FAMILIES: dict[str, tuple[Head, ...]] = {
     "gpt_neox": (("embed_out.weight", 1, ("V", "d")),),
     "codegen": (_PLAIN, ("lm_head.bias", 2, ("V",))),
     "gptj": (_PLAIN, ("lm_head.bias", 2, ("V",))),
+    **dict.fromkeys(("cohere2", "ernie4_5"), ()),
     "phi": (_PLAIN, ("lm_head.bias", 2, ("V",))),
 }
 _BASE = {"gpt_neox": "gpt_neox.", "gptj": "transformer.", "codegen": "transformer.", "led": "led."}

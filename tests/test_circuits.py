@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 from pathlib import Path
 
 import headed
@@ -192,6 +193,14 @@ def test_what_weights_do_not_say() -> None:
     ).left_out  # fmt: skip
     assert {"biases", "norms"} <= set(circuits(attnviz.load(REFERENCE / "bert")).left_out)
     assert "scores by distance" in circuits(attnviz.load(REFERENCE / "t5")).left_out
+
+
+def test_a_scale_of_sublayers_scales_what_heads_write(tmp_path) -> None:
+    folder = shutil.copytree(REFERENCE / "granite", tmp_path / "granite")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"residual_multiplier": 1.0}))
+    once, scaled = circuits(attnviz.load(folder)), circuits(attnviz.load(REFERENCE / "granite"))
+    assert np.allclose(scaled.ov_norm, 0.4 * once.ov_norm)
 
 
 def test_every_family_has_circuits() -> None:

@@ -220,6 +220,8 @@ MORE = {
     "xlnet": ["content_bias", "relative"],
     "deberta_v2": ["relative"],
     "gpt_oss": ["grouped", "rotary", "sink"],
+    "hunyuan_v1_dense": ["grouped", "rotary", "qk_norm"],
+    "cohere2": ["grouped"],
 }
 
 
@@ -228,6 +230,17 @@ def test_a_model_has_the_steps_that_are_its_own(name):
     model, given = case(name)
     found = walk(model, **given, **({"stream": "encoder"} if name == "t5" else {}))
     assert sorted(step.name for step in found.steps) == sorted(SEVEN + MORE[name])
+
+
+def test_a_norm_after_rotary_positions_is_what_scores_are_made_of():
+    model, given = case("hunyuan_v1_dense")
+    found = walk(model, **given)
+    order = [step.name for step in found.steps]
+    assert order.index("rotary") < order.index("qk_norm")
+    turned, used = found.vector("q_turned").values, found.used("q")
+    weight = model.tensors.get(f"layers.{found.facts.layer}.q_norm.weight", (found.facts.d_head,))
+    normed = turned / np.sqrt((turned**2).mean(-1, keepdims=True) + 1e-5) * weight
+    np.testing.assert_allclose(used, normed, atol=1e-5)
 
 
 def test_alibi_is_its_slope_times_the_distance():
