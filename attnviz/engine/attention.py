@@ -18,7 +18,7 @@ import numpy as np
 
 from attnviz.engine.collect import Collector, Tile
 from attnviz.engine.masks import Mask
-from attnviz.engine.ops import SAFE, exponentials_, linear, norm_of, softmax_
+from attnviz.engine.ops import SAFE, exponentials_, finite, linear, norm_of, overflow, softmax_
 from attnviz.engine.positions import DistanceBias, RelativeScores, rotate
 from attnviz.engine.spec import Spec, Weigh
 from attnviz.engine.threads import by_rows, one_matrix_thread, share
@@ -39,6 +39,7 @@ TILE = 1 << 19
 SKIP_ROWS = 171
 # A tile's memory is kept for the next one up to this many numbers (8 MB a thread).
 KEPT_SCRATCH = 1 << 21
+FLOAT32_MAX = 3.4e38
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,6 +204,7 @@ def _run_weighed(layer: Layer, weigh: Weigh, heads: Heads, collectors: Sequence[
     if any({"scores", "stages"} & set(c.needs) for c in collectors):
         raise InputError("this mechanism has no scores before a softmax to look at", "leave out --mechanism")
     weights, allowed = weigh(layer.index, heads.q, heads.k.repeat(group, axis=0), layer.scale, layer.mask.causal)
+    finite(weights, f"weights of layer {layer.index}")
     made = None if heads.v is None else weights @ heads.v.repeat(group, axis=0)
     if made is not None and out is not None:
         out[...] = made.swapaxes(0, 1)
@@ -267,6 +269,8 @@ def _run_heads(
                 stages["counted"] = scores.copy()
         sinks = None if layer.sinks is None else layer.sinks[part.start : part.stop, None, None]
         total = exponentials_(scores, hidden, sinks, spans, bounded)
+        if not np.isfinite(total).all():
+            raise overflow(f"scores of layer {layer.index}")
         made = None
         if v is not None and out is not None:
             made = (_grouped(scores, group) @ v[:, cols.start : cols.stop]).reshape(len(part), len(rows), -1)
@@ -290,12 +294,17 @@ def _run_heads(
 
 
 def _bounded(layer: Layer, q: Array, k: Array) -> bool:
-    """Whether the lengths of queries and keys alone keep all scores within `SAFE`: |q . k| <= |q| |k|."""
+    """Whether the lengths of queries and keys alone keep all scores within `SAFE`: |q . k| <= |q| |k|.
+
+    Raises CheckpointError where that product is beyond float32: scores of -infinity would look like a mask.
+    """
+    longest = math.prod(float(np.sqrt(np.einsum("hnd,hnd->hn", x, x).max())) for x in (q, k))
+    if not longest * layer.scale < FLOAT32_MAX:
+        raise overflow(f"queries and keys of layer {layer.index}")
     if layer.relative is not None or layer.bias is not None or layer.first_block_times > 1:
         return False
     if layer.sinks is not None and np.abs(layer.sinks).max() > SAFE:
         return False
-    longest = math.prod(float(np.sqrt(np.einsum("hnd,hnd->hn", x, x).max())) for x in (q, k))
     return (min(layer.softcap, longest * layer.scale) if layer.softcap else longest * layer.scale) <= SAFE
 
 

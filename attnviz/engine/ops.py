@@ -12,6 +12,7 @@ import numpy as np
 
 from attnviz.engine.spec import Norm
 from attnviz.engine.threads import by_rows
+from attnviz.errors import CheckpointError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,6 +85,21 @@ def exponentials_(
     if hidden is not None:
         total[total == 0] = 1.0
     return total
+
+
+def finite(x: Array, what: str) -> Array:
+    """The array itself. Raises CheckpointError if it holds NaN or infinity; what: how the message calls it."""
+    if not (np.isfinite(x.sum()) or np.isfinite(x).all()):  # the sum alone may overflow
+        raise overflow(what)
+    return x
+
+
+def overflow(what: str) -> CheckpointError:
+    """The error for numbers that float32 cannot hold: no picture is better than one of NaN."""
+    return CheckpointError(
+        f"{what} are not finite: the weights drive them beyond what float32 holds",
+        "are the weights damaged, or scaled for another model? attnviz inspect shows the range of every tensor",
+    )
 
 
 def normalise(norm: Norm, x: Array, weight: Array | None, bias: Array | None = None) -> Array:

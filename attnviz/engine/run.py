@@ -20,7 +20,7 @@ from attnviz.engine.collect import Collector
 from attnviz.engine.embed import Inputs, convolve, embed
 from attnviz.engine.masks import Mask
 from attnviz.engine.mlp import mlp
-from attnviz.engine.ops import activate_, linear, norm_of
+from attnviz.engine.ops import activate_, finite, linear, norm_of
 from attnviz.engine.positions import DistanceBias, rotary_tables, stored_rotary_tables
 from attnviz.engine.relative import relative_scores
 from attnviz.engine.spec import Buckets, Rotary, Spec
@@ -68,7 +68,7 @@ def run(
     last = spec.n_layers - 1 if whole else _last_wanted(spec, collectors, (stream, "cross"))
     if last < 0:
         return None
-    x = embed(spec, tensors, inputs, _shown(collectors, (stream, "cross"), -1))
+    x = finite(embed(spec, tensors, inputs, _shown(collectors, (stream, "cross"), -1)), "the embeddings")
     stack = _Stack(spec, tensors, inputs, collectors, stream, memory, len(x), cache)
     shared = max(len(x), 0 if memory is None else len(memory)) >= SHARED_ROWS
     first = x
@@ -79,6 +79,7 @@ def run(
                 progress(1 / (last + 1))
             if y is None:
                 return None
+            y = finite(y, f"the outputs of layer {i}")
             x = stack.convolved(first, y) if i == 0 and spec.convolution_after_first else y
     if spec.final_norm is not None:
         x = norm_of(spec.final_norm, tensors, "final_norm", x)
