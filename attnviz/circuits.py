@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.analysis.circuits import KINDS, Circuits, Heads, composed, eigen, ends, positive, singular
-from attnviz.engine.spec import EncoderDecoder, Norm, Spec, Towers
+from attnviz.engine.spec import EncoderDecoder, Latent, Norm, Spec, Towers
 from attnviz.engine.threads import one_matrix_thread, share
 from attnviz.errors import SelectionError, one_of
 from attnviz.model import Model, _chosen
@@ -103,13 +103,19 @@ def _stack(model: Model, stream: str) -> tuple[Spec, Tensors]:
 def _heads(spec: Spec, tensors: Tensors, layer: int, cross: bool, norms: bool, at: list[int]) -> Heads:
     """The weights of a layer's heads as they act on the stream; shared keys and values once for each query head."""
     name, kind = spec.stored(layer), "cross_" if cross else ""
+    latent = None if cross else spec.latent
 
     def projected(part: str, n_heads: int) -> Floats:
         weight = tensors.get(f"{name}{kind}{part}.weight", (n_heads * spec.d_head, spec.d_model))
         found = np.asarray(weight, np.float64).reshape(n_heads, spec.d_head, spec.d_model)
         return found[[head * n_heads // spec.n_heads for head in at]]
 
-    q, k, v = (projected(part, n) for part, n in (("q", spec.n_heads), ("k", spec.n_kv_heads), ("v", spec.n_kv_heads)))
+    if latent is not None:
+        q, k, v = (part[at] for part in _through_compressed(spec, latent, tensors, name, norms))
+    else:
+        q, k, v = (
+            projected(part, n) for part, n in (("q", spec.n_heads), ("k", spec.n_kv_heads), ("v", spec.n_kv_heads))
+        )
     o = _output(spec, tensors, name, kind)[at]
     if norms and spec.norm_before and (layer > 0 or spec.first_norm):
         q = _behind_norm(spec.norm, tensors, name + ("norm_cross" if cross else "norm1"), q)
@@ -122,14 +128,38 @@ def _heads(spec: Spec, tensors: Tensors, layer: int, cross: bool, norms: bool, a
     return Heads(q, k, v, o if cross else o * spec.sublayer_scale)
 
 
+def _through_compressed(
+    spec: Spec, rule: Latent, tensors: Tensors, name: str, norms: bool
+) -> tuple[Floats, Floats, Floats]:
+    """W_Q, W_K and W_V [head, width, d_model] as products of the maps down and up, with the norm's weight between."""
+
+    def down(which: str, width: int) -> Floats:
+        return np.asarray(tensors.get(f"{name}{which}.weight", (width, spec.d_model)), np.float64)
+
+    def up(which: str, width: int, small: Floats, norm: str) -> Floats:
+        weight = tensors.get(f"{name}{which}.weight", (spec.n_heads * width, len(small)))
+        found = np.asarray(weight, np.float64).reshape(spec.n_heads, width, len(small))
+        if norm and norms:
+            found = _behind_norm(rule.norm, tensors, name + norm, found)
+        return found @ small
+
+    own = spec.d_head - rule.d_shared
+    both = down("kv_down", rule.d_kv + rule.d_shared)
+    kept, shared = both[: rule.d_kv], np.broadcast_to(both[rule.d_kv :], (spec.n_heads, rule.d_shared, spec.d_model))
+    q_from, q_norm = (down("q_down", rule.d_q), "q_down_norm") if rule.d_q else (np.eye(spec.d_model), "")
+    q = up("q", spec.d_head, q_from, q_norm)
+    k = np.concatenate([up("k", own, kept, "kv_norm"), shared], axis=1)
+    return q, k, up("v", spec.d_value, kept, "kv_norm")
+
+
 def _output(spec: Spec, tensors: Tensors, name: str, kind: str) -> Floats:
-    """W_O head by head, [head, d_model, d_head]; without one the heads stand side by side."""
-    width = spec.n_heads * spec.d_head
+    """W_O head by head, [head, d_model, d_value]; without one the heads stand side by side."""
+    width = spec.n_heads * spec.d_value
     if spec.output:
         weight = np.asarray(tensors.get(f"{name}{kind}o.weight", (spec.d_model, width)), np.float64)
     else:
         weight = np.eye(spec.d_model, width)
-    return weight.reshape(spec.d_model, spec.n_heads, spec.d_head).transpose(1, 0, 2)
+    return weight.reshape(spec.d_model, spec.n_heads, spec.d_value).transpose(1, 0, 2)
 
 
 def _gain(norm: Norm, tensors: Tensors, name: str, d_model: int) -> Floats:
@@ -223,6 +253,8 @@ def _left_out(spec: Spec, norms: bool, cross: bool) -> Iterable[str]:
         yield "norms"
     else:
         yield "the division of norms"
+    if spec.latent is not None:
+        yield "the division of the norms of compressed vectors" if norms else "the norms of compressed vectors"
     if spec.qk_norm is not None:
         yield "the norm of queries and keys"
     if spec.d_mlp:

@@ -339,7 +339,8 @@ class Model:
             stack = "encoder." if given.stream == "encoder" else "decoder."
         name = f"{stack}{spec.stored(layer)}{'cross_' if given.stream == 'cross' else ''}q.weight"
         if not self.tensors.has(name):
-            self.tensors.get(name, (spec.n_heads * spec.d_head, spec.d_model))  # its error gives both names
+            d_in = spec.latent.d_q if spec.latent is not None and spec.latent.d_q else spec.d_model
+            self.tensors.get(name, (spec.n_heads * spec.d_head, d_in))  # its error gives both names
 
     def observe(self, given: Given, collectors: Sequence[Collector], progress: Progress | None = None) -> None:
         """One pass over an input, its tiles going to all of these collectors."""

@@ -93,6 +93,12 @@ def steps(
             "scores behind a mask",
             "leave out --mechanism, or take one that hides keys or places tokens: causal, window:2, rotary, alibi, ...",
         )
+    if spec.latent is not None:
+        raise SelectionError(
+            f"the steps of {model.name} cannot be walked through: its keys and values come from a compressed vector, "
+            "not from one matrix each",
+            "attnviz qk and attnviz heatmap show its scores and weights",
+        )
     watch = _Watch(layer, head, head // (spec.n_heads // spec.n_kv_heads), query, len(given.queries), len(given.keys))
     model.observe(given, [watch], progress)
     return _assembled(model, given, watch)

@@ -17,12 +17,14 @@ from attnviz.engine.spec import (
     Convolutions,
     Disentangled,
     DistanceVectors,
+    Latent,
     Learned,
     Norm,
     Patches,
     PositionalConvolution,
     Rotary,
     RotaryScaling,
+    Routing,
     Segmental,
     Sinusoidal,
     Spec,
@@ -66,8 +68,15 @@ def scalings(draw: Any, n_pairs: int) -> RotaryScaling:
         tables = [tuple(draw(st.lists(factors, min_size=n_pairs, max_size=n_pairs))) for _ in range(2)]
         attention = draw(st.sampled_from([0.0, 1.2]))
         original = draw(st.integers(2, 20))
+        more = draw(st.sampled_from([0.0, 0.8]))
         return RotaryScaling(
-            kind, draw(factors), original, attention_factor=attention, short_factor=tables[0], long_factor=tables[1]
+            kind,
+            draw(factors),
+            original,
+            attention_factor=attention,
+            long_attention_factor=more,
+            short_factor=tables[0],
+            long_factor=tables[1],
         )
     return RotaryScaling(kind, draw(factors))
 
@@ -78,7 +87,8 @@ def rotaries(draw: Any, d_head: int) -> Rotary:
     odd = draw(st.booleans()) and pairs > 1
     scaling = draw(scalings(pairs)) if pairs > 1 and not odd and draw(st.booleans()) else None
     stored = 24 if scaling is None and not odd and draw(st.booleans()) else 0
-    return Rotary(2 * pairs - odd, draw(st.sampled_from([10000.0, 500.0, 10.0])), draw(st.booleans()), scaling, stored)
+    base, last = draw(st.sampled_from([10000.0, 500.0, 10.0])), draw(st.booleans())
+    return Rotary(2 * pairs - odd, base, draw(st.booleans()), scaling, stored, last)
 
 
 alibis = st.builds(
@@ -166,9 +176,38 @@ def mlps(draw: Any) -> dict[str, Any]:
     if found["gated"] and draw(st.booleans()):
         found |= {"clamp": draw(st.sampled_from([0.5, 7.0])), "alpha": draw(st.sampled_from([1.0, 1.702]))}
     if draw(st.integers(0, 2)) == 0:
-        n = draw(st.integers(2, 4))
-        found |= {"n_experts": n, "top_k": draw(st.integers(1, n)), "router_bias": draw(st.booleans())}
+        found |= draw(experts())
     return found
+
+
+@st.composite
+def experts(draw: Any) -> dict[str, Any]:
+    """Mixtures of every kind of routing."""
+    groups, size = draw(st.sampled_from([(1, 2), (1, 3), (1, 4), (2, 2), (2, 3), (3, 2)]))
+    by = draw(st.sampled_from(["chosen", "softmax", "sigmoid", "mixer"]))
+    top_groups = draw(st.integers(1, groups))
+    whole = by in ("softmax", "sigmoid")
+    routing = Routing(
+        by=by,
+        normalised=draw(st.booleans()),
+        times=draw(st.sampled_from([1.0, 2.5])),
+        corrected=draw(st.booleans()),
+        groups=groups,
+        top_groups=top_groups,
+        group_by=draw(st.integers(1, 2)),
+        near=draw(st.sampled_from([0.02, 0.5])),
+    )
+    return {
+        "n_experts": groups * size,
+        "top_k": draw(st.integers(1, top_groups * size if whole else groups * size)),
+        "router_bias": draw(st.booleans()),
+        "routing": routing,
+        "expert_layers": draw(st.sampled_from([(), (True,), (False,)])),
+        "d_expert": draw(st.sampled_from([0, 5])),
+        "expert_bias": draw(st.sampled_from([None, False, True])),
+        "d_shared": draw(st.sampled_from([0, 6])),
+        "weighed_shared": draw(st.booleans()),
+    }
 
 
 @st.composite
@@ -185,7 +224,19 @@ def scores(draw: Any, d_head: int, relative: bool = False) -> dict[str, Any]:
     found["qk_norm"] = draw(st.none() | norms)
     found["qk_norm_over"] = draw(st.sampled_from(["head", "heads", "all"]))
     found["qk_norm_turned"] = draw(st.booleans())
+    found["clip_after_norm"] = found["qk_norm"] is not None and draw(st.booleans())
     return found
+
+
+@st.composite
+def compressed(draw: Any, d_head: int) -> dict[str, Any]:
+    """Keys and values from a compressed vector, values of their own width, a part of the keys shared by all heads."""
+    d_shared = draw(st.sampled_from([0, 2, 4]))
+    norm = draw(norms)
+    latent = Latent(
+        draw(st.sampled_from([5, 8])), draw(st.sampled_from([0, 7])), d_shared % d_head, norm, draw(st.booleans())
+    )
+    return {"latent": latent, "d_value": draw(st.sampled_from([0, 3, 10])), "qk_norm": None, "clip_after_norm": False}
 
 
 @st.composite
@@ -245,9 +296,11 @@ def text_cases(draw: Any) -> Case:
     spec = own | draw(embeddings()) | draw(blocks(own["n_layers"]))
     spec |= draw(scores(own["d_head"], isinstance(relative, Disentangled)))
     spec["relative"] = relative
+    if relative is None and own["n_kv_heads"] == own["n_heads"] and draw(st.integers(0, 2)) == 0:
+        spec |= draw(compressed(own["d_head"])) | {"qkv_clip": 0.0}
     if relative is None and draw(st.booleans()):
         spec["rotary"] = once_or_each(draw, st.none() | rotaries(own["d_head"]), own["n_layers"])
-        spec["rotary_values"] = draw(st.booleans())
+        spec["rotary_values"] = "latent" not in spec and draw(st.booleans())
     spec["bias"] = draw(st.none() | alibis | buckets())
     spec["causal"] = draw(st.booleans())
     if draw(st.booleans()):
@@ -256,7 +309,7 @@ def text_cases(draw: Any) -> Case:
         spec["convolution_after_first"] = draw(st.sampled_from([1, 3, 5]))
         spec["convolution_groups"] = draw(st.sampled_from([1, 2]))
         spec["convolution_activation"] = draw(st.sampled_from(["tanh", "gelu"]))
-    if not spec["o_bias"] and own["n_heads"] * own["d_head"] == own["d_model"]:
+    if not spec["o_bias"] and own["n_heads"] * (spec.get("d_value") or own["d_head"]) == own["d_model"]:
         spec["output"] = draw(st.booleans())
     given = draw(token_inputs(spec))
     if not spec["types_are_tokens"] and draw(st.integers(0, 7)) == 0:

@@ -131,6 +131,8 @@ def rotary_angle(rotary: Rotary, position: int, pair: int, length: int) -> tuple
         if scaling.factor > 1:
             factor = math.sqrt(1 + math.log(scaling.factor) / math.log(scaling.original))
         factor = scaling.attention_factor or factor
+        if length > scaling.original:
+            factor = scaling.long_attention_factor or factor
     return position * plain, factor
 
 
@@ -167,9 +169,12 @@ def yarn(s: RotaryScaling, frequency: float, rotary: Rotary, pair: int) -> tuple
 
 
 def rotated(rotary: Rotary, x: Vector, position: int, length: int) -> Vector:
-    """Each pair of the first dimensions turned by its angle; the others as they are."""
-    y = list(x)
+    """Each pair of the first dimensions turned by its angle, or of the last; the others as they are."""
     n_pairs = (rotary.dim + 1) // 2
+    if rotary.last and 2 * n_pairs < len(x):
+        still = len(x) - 2 * n_pairs
+        return [*x[:still], *rotated(rotary, x[still:], position, length)]
+    y = list(x)
     for pair in range(n_pairs):
         a, b = (2 * pair, 2 * pair + 1) if rotary.interleaved else (pair, pair + n_pairs)
         angle, factor = rotary_angle(rotary, position, pair, length)

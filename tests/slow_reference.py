@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from slow_embedding import Embedding, Given
+from slow_experts import routed
 from slow_formulas import (
     ACTIVATIONS,
     Rows,
@@ -40,6 +41,7 @@ from attnviz.engine.spec import (
     Buckets,
     Disentangled,
     DistanceVectors,
+    Latent,
     Rotary,
     Segmental,
     Sinusoidal,
@@ -93,7 +95,7 @@ class Slow(Embedding):
         out = self.closed(name, 1, self.attention(i, name, read))
         if spec.parallel:
             other = read if spec.parallel == "shared" else [self.norm(spec.norm, name + "norm2", x) for x in xs]
-            mlp = self.closed(name, 2, self.mlp(name, other))
+            mlp = self.closed(name, 2, self.mlp(i, name, other))
             return [add(add(x, a), b) for x, a, b in zip(xs, out, mlp, strict=True)]
         xs = self.summed(name + "norm1", read if spec.residual_from_norm else xs, out)
         if spec.cross:
@@ -102,7 +104,7 @@ class Slow(Embedding):
         if not spec.d_mlp:
             return xs
         read = [self.norm(spec.norm, name + "norm2", x) for x in xs] if spec.norm_before else xs
-        out = self.closed(name, 2, self.mlp(name, read))
+        out = self.closed(name, 2, self.mlp(i, name, read))
         return self.summed(name + "norm2", read if spec.residual_from_norm else xs, out)
 
     def summed(self, name: str, xs: Rows, out: Rows) -> Rows:
@@ -135,14 +137,21 @@ class Slow(Embedding):
         """Projected, clipped and cut: [head][token] of d_head."""
         spec, d = self.spec, self.spec.d_head
         ys = self.linear(name, xs, n_heads * d, has_bias)
-        if spec.qkv_clip:
-            ys = [[clamp(v, -spec.qkv_clip, spec.qkv_clip) for v in y] for y in ys]
+        if not spec.clip_after_norm or name.endswith("v"):
+            ys = self.clipped(ys)
         return [[y[h * d : (h + 1) * d] for y in ys] for h in range(n_heads)]
 
+    def clipped(self, xs: Rows) -> Rows:
+        limit = self.spec.qkv_clip
+        return [[clamp(v, -limit, limit) for v in x] for x in xs] if limit else xs
+
     def normed_heads(self, name: str, heads: list[Rows]) -> list[Rows]:
+        heads = self.normed(name, heads) if self.spec.qk_norm is not None else heads
+        return [self.clipped(rows) for rows in heads] if self.spec.clip_after_norm and self.spec.qk_norm else heads
+
+    def normed(self, name: str, heads: list[Rows]) -> list[Rows]:
         spec, d = self.spec, self.spec.d_head
-        if spec.qk_norm is None:
-            return heads
+        assert spec.qk_norm is not None
         if spec.qk_norm_over == "all":
             side = [self.norm(spec.qk_norm, name, joined(parts)) for parts in zip(*heads, strict=True)]
             return [[y[h * d : (h + 1) * d] for y in side] for h in range(len(heads))]
@@ -151,11 +160,14 @@ class Slow(Embedding):
 
     def attention(self, i: int, name: str, xs: Rows) -> Rows:
         spec, n = self.spec, len(xs)
-        q = self.heads(name + "q", xs, spec.n_heads, spec.q_bias)
-        k = self.heads(name + "k", xs, spec.n_kv_heads, spec.k_bias)
-        if not spec.qk_norm_turned:
-            q, k = self.normed_heads(name + "q_norm", q), self.normed_heads(name + "k_norm", k)
-        v = self.heads(name + "v", xs, spec.n_kv_heads, spec.v_bias)
+        if spec.latent is not None:
+            q, k, v = self.from_compressed(spec.latent, name, xs)
+        else:
+            q = self.heads(name + "q", xs, spec.n_heads, spec.q_bias)
+            k = self.heads(name + "k", xs, spec.n_kv_heads, spec.k_bias)
+            v = self.heads(name + "v", xs, spec.n_kv_heads, spec.v_bias)
+            if not spec.qk_norm_turned:
+                q, k = self.normed_heads(name + "q_norm", q), self.normed_heads(name + "k_norm", k)
         rotary = (spec.rotary[i] if len(spec.rotary) > 1 else spec.rotary[0]) if spec.rotary else None
         if rotary is not None:
             q = [[self.turned(rotary, x, p, n) for p, x in enumerate(rows)] for rows in q]
@@ -212,12 +224,34 @@ class Slow(Embedding):
         if not rotary.stored or not self.tensors.has("rotary.table"):
             return rotated(rotary, x, position, n)
         row, pairs = self.get("rotary.table", rotary.stored, rotary.dim)[position], rotary.dim // 2
+        if rotary.last and rotary.dim < len(x):
+            still = len(x) - rotary.dim
+            return [*x[:still], *self.turned(rotary, x[still:], position, n)]
         y = list(x)
         for pair in range(pairs):
             a, b = (2 * pair, 2 * pair + 1) if rotary.interleaved else (pair, pair + pairs)
             y[a] = x[a] * row[pairs + pair] - x[b] * row[pair]
             y[b] = x[a] * row[pair] + x[b] * row[pairs + pair]
         return y
+
+    def from_compressed(self, rule: Latent, name: str, xs: Rows) -> tuple[list[Rows], list[Rows], list[Rows]]:
+        """DeepSeek-AI 2024 (DeepSeek-V2), eq. 9-17, a head at a time: k_h = [W_UK_h c ; the part shared by all]."""
+        spec = self.spec
+
+        def per_head(which: str, rows: Rows, width: int, has_bias: bool) -> list[Rows]:
+            ys = self.linear(name + which, rows, spec.n_heads * width, has_bias)
+            return [[y[h * width : (h + 1) * width] for y in ys] for h in range(spec.n_heads)]
+
+        asked = xs
+        if rule.d_q:
+            small = self.linear(name + "q_down", xs, rule.d_q, rule.bias)
+            asked = [self.norm(rule.norm, name + "q_down_norm", x) for x in small]
+        q = per_head("q", asked, spec.d_head, spec.q_bias)
+        both = self.linear(name + "kv_down", xs, rule.d_kv + rule.d_shared, rule.bias)
+        kept = [self.norm(rule.norm, name + "kv_norm", x[: rule.d_kv]) for x in both]
+        k = per_head("k", kept, spec.d_head - rule.d_shared, spec.k_bias)
+        k = [[own + x[rule.d_kv :] for own, x in zip(rows, both, strict=True)] for rows in k]
+        return q, k, per_head("v", kept, spec.d_value, spec.v_bias)
 
     def weighed(self, i: int, q: list[Rows], k: list[Rows], scale: float) -> list[Rows] | None:
         """Weights that the Spec makes in its own way: a query head with the keys of its group, no softmax after."""
@@ -230,7 +264,7 @@ class Slow(Embedding):
         return weights.tolist()
 
     def mixed(self, weights: Vector, v: Rows) -> Vector:
-        return [sum(w * x[c] for w, x in zip(weights, v, strict=True)) for c in range(self.spec.d_head)]
+        return [sum(w * x[c] for w, x in zip(weights, v, strict=True)) for c in range(len(v[0]))]
 
     def closing(self, name: str, outputs: list[Rows]) -> Rows:
         """The heads side by side, through W_O."""
@@ -371,41 +405,48 @@ class Slow(Embedding):
 
     # MLP
 
-    def mlp(self, name: str, xs: Rows) -> Rows:
+    def mlp(self, i: int, name: str, xs: Rows) -> Rows:
         spec = self.spec
-        if not spec.n_experts:
-            return self.dense(name, xs)
+        experts = spec.n_experts and (not spec.expert_layers or spec.expert_layers[i % len(spec.expert_layers)])
+        if not experts:
+            return self.dense(name, xs, spec.d_mlp, spec.mlp_bias)
         return [self.mixture(name, x) for x in xs]
 
     def mixture(self, name: str, x: Vector) -> Vector:
-        """Jiang 2024, eq. 2: the top_k experts by router score, weighed by a softmax over those scores."""
+        """The experts that a token is sent to, each times its share, and the one that every token is sent to."""
         spec = self.spec
         scores = self.linear(name + "router", [x], spec.n_experts, spec.router_bias)[0]
-        order = sorted(range(spec.n_experts), key=lambda e: -scores[e])
-        if spec.top_k < spec.n_experts:
-            gap = scores[order[spec.top_k - 1]] - scores[order[spec.top_k]]
-            self.found.nearest_tie = min(self.found.nearest_tie, gap)
-        shares = softmax({e: scores[e] for e in order[: spec.top_k]}, spec.n_experts)
+        shares, gap = routed(
+            spec.routing, scores, spec.top_k, lambda: self.get(name + "router.correction", len(scores))
+        )
+        self.found.nearest_tie = min(self.found.nearest_tie, gap)
         out = [0.0] * spec.d_model
-        for e in order[: spec.top_k]:
-            made = self.dense(f"{name}experts.{e}.", [x])[0]
-            out = [o + shares[e] * v for o, v in zip(out, made, strict=True)]
+        has_bias = spec.mlp_bias if spec.expert_bias is None else spec.expert_bias
+        for e, share in shares.items():
+            made = self.dense(f"{name}experts.{e}.", [x], spec.d_expert or spec.d_mlp, has_bias)[0]
+            out = [o + share * v for o, v in zip(out, made, strict=True)]
+        if spec.d_shared:
+            made = self.dense(f"{name}shared.", [x], spec.d_shared, spec.mlp_bias)[0]
+            if spec.weighed_shared:
+                weigh = sigmoid(dot(self.get(f"{name}shared.weigh.weight", 1, spec.d_model)[0], x))
+                made = [weigh * v for v in made]
+            out = add(out, made)
         return out
 
-    def dense(self, name: str, xs: Rows) -> Rows:
+    def dense(self, name: str, xs: Rows, width: int, has_bias: bool) -> Rows:
         """down(act(up x)); gated, Shazeer 2020: down(act(gate x) * up x)."""
         spec = self.spec
         act = ACTIVATIONS[spec.activation]
-        up = self.linear(name + "up", xs, spec.d_mlp, spec.mlp_bias)
+        up = self.linear(name + "up", xs, width, has_bias)
         if not spec.gated:
             inner = [[act(v) for v in y] for y in up]
         else:
-            gate = self.linear(name + "gate", xs, spec.d_mlp, spec.mlp_bias)
+            gate = self.linear(name + "gate", xs, width, has_bias)
             inner = [
                 [self.gated(g, u, act) for g, u in zip(gates, ups, strict=True)]
                 for gates, ups in zip(gate, up, strict=True)
             ]
-        return self.linear(name + "down", inner, spec.d_model, spec.mlp_bias)
+        return self.linear(name + "down", inner, spec.d_model, has_bias)
 
     def gated(self, gate: float, up: float, act: Callable[[float], float]) -> float:
         limit = self.spec.clamp

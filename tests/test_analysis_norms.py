@@ -18,7 +18,7 @@ from wide_tensors import Case
 import attnviz
 from attnviz.analysis.norms import MEASURES, Moved, alti, effective, lengths, moved, shares, summary, summed, unlike
 from attnviz.engine import run as run_module
-from attnviz.engine.attention import Heads
+from attnviz.engine.project import Heads
 from attnviz.engine.run import run as run_engine
 from attnviz.engine.spec import Spec
 from attnviz.errors import InputError, SelectionError

@@ -24,12 +24,14 @@ from attnviz.engine.spec import (
     Convolutions,
     Disentangled,
     DistanceVectors,
+    Latent,
     Learned,
     Norm,
     Patches,
     PositionalConvolution,
     Rotary,
     RotaryScaling,
+    Routing,
     Segmental,
     Sinusoidal,
     Spec,
@@ -43,6 +45,12 @@ RMS = Norm("rms", bias=False)
 HALF = {"scale": 0.3}  # Attention that is not one-hot, where a change is to move the largest scores only.
 GATED = {"gated": True, "activation": "silu"}
 EXPERTS = {"n_experts": 3, "top_k": 2}
+SHARED = EXPERTS | {"d_shared": 6, "weighed_shared": True}
+SIGMOID = Routing("sigmoid", normalised=True, times=2.5, corrected=True, groups=2, top_groups=1, group_by=2)
+GROUPS = {"n_experts": 6, "top_k": 2, "routing": SIGMOID}
+MIXER = EXPERTS | {"routing": Routing("mixer", near=0.6)}
+LATENT = Latent(5, 7, 2)
+COMPRESSED = {"latent": LATENT, "d_value": 5, "rotary": (Rotary(2, last=True),)}
 GLOBAL = Given(ids=IDS, global_tokens=(0, 9))
 ROTARY = Rotary(6, 100.0)
 
@@ -115,6 +123,14 @@ SPEC: dict[str, tuple[dict[str, Any], dict[str, Any]] | tuple[dict[str, Any], di
     "v_bias": ({"v_bias": True}, {"v_bias": False}),
     "o_bias": ({"o_bias": True}, {"o_bias": False}),
     "qkv_clip": ({"qkv_clip": 1.0}, {"qkv_clip": 0.0}),
+    "clip_after_norm": ({"qkv_clip": 1.0, "qk_norm": RMS, "clip_after_norm": True}, {"clip_after_norm": False}),
+    "latent": (COMPRESSED, {"latent": None}),
+    "d_value": (COMPRESSED, {"d_value": 4}),
+    "Latent.d_kv": (COMPRESSED, {"latent": None}),  # the widths are checked by shapes
+    "Latent.d_q": (COMPRESSED | {"d_model": 7}, {"latent": replace(LATENT, d_q=0)}),
+    "Latent.d_shared": (COMPRESSED, {"rotary": (Rotary(2),)}),
+    "Latent.norm": (COMPRESSED, {"latent": replace(LATENT, norm=Norm("layer"))}),
+    "Latent.bias": (COMPRESSED | {"latent": replace(LATENT, bias=True)}, {"latent": LATENT}),
     "qk_norm": ({"qk_norm": RMS}, {"qk_norm": None}),
     "qk_norm_over": ({"qk_norm": RMS, "qk_norm_over": "all"}, {"qk_norm_over": "heads"}),
     "qk_norm_turned": ({"qk_norm": RMS, "qk_norm_turned": True, "rotary": (ROTARY,)}, {"qk_norm_turned": False}),
@@ -140,6 +156,23 @@ SPEC: dict[str, tuple[dict[str, Any], dict[str, Any]] | tuple[dict[str, Any], di
     "n_experts": (EXPERTS, {"n_experts": 2}),
     "top_k": (EXPERTS, {"top_k": 1}),
     "router_bias": (EXPERTS | {"router_bias": True}, {"router_bias": False}),
+    "routing": (EXPERTS | {"routing": Routing("softmax")}, {"routing": Routing()}),
+    "expert_layers": (EXPERTS | {"expert_layers": (False, True)}, {"expert_layers": (True, False)}),
+    "d_expert": (EXPERTS | {"d_expert": 5}, {"expert_layers": (False,)}),  # its width is checked by shapes
+    "expert_bias": (EXPERTS | {"expert_bias": False}, {"expert_bias": True}),
+    "d_shared": (SHARED, {"d_shared": 0}),
+    "weighed_shared": (SHARED, {"weighed_shared": False}),
+    "Routing.by": (EXPERTS | {"routing": Routing("sigmoid")}, {"routing": Routing("softmax")}),
+    "Routing.normalised": (GROUPS, {"routing": replace(SIGMOID, normalised=False)}),
+    "Routing.times": (GROUPS, {"routing": replace(SIGMOID, times=1.0)}),
+    "Routing.corrected": (GROUPS, {"routing": replace(SIGMOID, corrected=False)}),
+    "Routing.groups": (GROUPS, {"routing": replace(SIGMOID, groups=3)}),
+    "Routing.top_groups": (GROUPS, {"routing": replace(SIGMOID, top_groups=2)}),
+    "Routing.group_by": (
+        GROUPS | {"routing": replace(SIGMOID, corrected=False)},
+        {"routing": replace(SIGMOID, corrected=False, group_by=1)},
+    ),
+    "Routing.near": (MIXER, {"routing": Routing("mixer", near=0.05)}),
     "clamp": (GATED | {"clamp": 1.0}, {"clamp": 0.0}),
     "alpha": (GATED | {"clamp": 1.0, "alpha": 1.7}, {"alpha": 1.0}),
     # Norm
@@ -163,6 +196,7 @@ SPEC: dict[str, tuple[dict[str, Any], dict[str, Any]] | tuple[dict[str, Any], di
     "Rotary.dim": ({"rotary": (Rotary(4),)}, {"rotary": (Rotary(6),)}),
     "Rotary.base": ({"rotary": (ROTARY,)}, {"rotary": (Rotary(6),)}),
     "Rotary.interleaved": ({"rotary": (Rotary(6, 100.0, True),)}, {"rotary": (ROTARY,)}),
+    "Rotary.last": ({"rotary": (Rotary(2, last=True),)}, {"rotary": (Rotary(2),)}),
     "Rotary.scaling": (scaled("linear", factor=2.0), {"rotary": (ROTARY,)}),
     "Rotary.stored": ({"rotary": (replace(ROTARY, stored=20),)}, {"rotary": (ROTARY,)}),
     "RotaryScaling.kind": (scaled("dynamic", **DYNAMIC), scaled("linear", factor=4.0)),
@@ -173,6 +207,10 @@ SPEC: dict[str, tuple[dict[str, Any], dict[str, Any]] | tuple[dict[str, Any], di
     "RotaryScaling.high": (scaled("wavelength", **WAVES), scaled("wavelength", **WAVES | {"high": 9.0})),
     "RotaryScaling.truncate": (scaled("yarn", **YARN), scaled("yarn", **YARN | {"truncate": False})),
     "RotaryScaling.attention_factor": (scaled("yarn", **YARN | {"attention_factor": 1.5}), scaled("yarn", **YARN)),
+    "RotaryScaling.long_attention_factor": (
+        scaled("longrope", **LONG | {"long_attention_factor": 0.4}),
+        scaled("longrope", **LONG),
+    ),
     "RotaryScaling.mscale": (scaled("yarn", **MSCALES), scaled("yarn", **YARN)),
     "RotaryScaling.mscale_all_dim": (scaled("yarn", **MSCALES), scaled("yarn", **MSCALES | {"mscale_all_dim": 2.0})),
     "RotaryScaling.long_factor": (scaled("longrope", **LONG), scaled("longrope", **LONG | {"original": 14})),

@@ -10,10 +10,11 @@ import pytest
 
 import attnviz
 from attnviz.engine import attention, run, threads
-from attnviz.engine.attention import Heads, Layer, attend
+from attnviz.engine.attention import Layer, attend
 from attnviz.engine.collect import Dense, Statistics
 from attnviz.engine.masks import Mask
 from attnviz.engine.ops import SAFE
+from attnviz.engine.project import Heads
 
 N_HEADS, N, D_HEAD = 3, 40, 8
 

@@ -48,6 +48,8 @@ class WideTensors:
             return np.float32(1) + np.float32(0.3) * values
         if name.endswith(".bias") or part[-1].endswith("_bias"):
             return np.float32(0.5) * values
+        if part[-1] == "correction":  # of shares between 0 and 1, which it must not drown
+            return np.float32(0.2) * values
         if part[-1].startswith("scale"):
             return np.float32(0.8) + np.float32(0.3) * values
         if len(shape) == 1 or part[0] in ("embed", "bias", "relative") or part[-1] in ("segments", "length"):

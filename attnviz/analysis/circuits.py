@@ -27,7 +27,8 @@ KINDS = ("q", "k", "v")
 class Heads:
     """The weights of one layer's heads, as they act on the residual stream.
 
-    q, k, v: [head, d_head, d_model], from what is read. o: [head, d_model, d_head], to what is written.
+    q, k: [head, d_head, d_model], v: [head, d_value, d_model], from what is read. o: [head, d_model, d_value], to what
+    is written.
     """
 
     q: Floats
@@ -128,15 +129,14 @@ def factor(rows: NDArray[Any]) -> Floats:
 class Ends:
     """What composition needs of one layer: W_OV, and what reads the stream, each as a product of two thin factors.
 
-    writes: [d_model, head * d_head], columns that span W_OV with its norms. reads: kind -> [head * d_head, d_model].
-    norms: of W_OV and, by kind, of what reads, [head].
+    writes: [d_model, head * d_value], columns that span W_OV with its norms. reads: kind -> [head * d, d_model], d the
+    width of its factors. norms: of W_OV and, by kind, of what reads, [head].
     """
 
     writes: NDArray[np.float32]
     reads: dict[str, NDArray[np.float32]]
     written: Floats
     read: dict[str, Floats]
-    d_head: int
 
 
 def ends(heads: Heads) -> Ends:
@@ -148,13 +148,12 @@ def ends(heads: Heads) -> Ends:
     r_o = factor(heads.o.swapaxes(-1, -2))
     reads = {"q": r_k @ heads.q, "k": r_q @ heads.k, "v": r_o @ heads.v}
     writes = heads.o @ r_v.swapaxes(-1, -2)
-    n_heads, d_head, d_model = heads.q.shape
+    d_model = heads.q.shape[-1]
     return Ends(
-        writes=np.ascontiguousarray(writes.transpose(1, 0, 2).reshape(d_model, n_heads * d_head), np.float32),
+        writes=np.ascontiguousarray(writes.transpose(1, 0, 2).reshape(d_model, -1), np.float32),
         reads={kind: rows.reshape(-1, d_model).astype(np.float32) for kind, rows in reads.items()},
         written=np.sqrt(np.square(writes).sum((-2, -1))),
         read={kind: np.sqrt(np.square(rows).sum((-2, -1))) for kind, rows in reads.items()},
-        d_head=d_head,
     )
 
 
@@ -164,10 +163,11 @@ def composed(reader: Ends, writer: Ends, kinds: Sequence[str] = KINDS) -> dict[s
     k: |W_QK W_OV| / (|W_QK| |W_OV|), q: the same of W_QK^T, v: |W_OV W_OV| / (|W_OV| |W_OV|), Frobenius norms; from 0
     to 1. Source: Elhage 2021, The Compositionality of attention heads.
     """
-    d, found = reader.d_head, {}
+    found = {}
     for kind in kinds:
         product = reader.reads[kind] @ writer.writes
-        blocks = np.square(product).reshape(len(product) // d, d, product.shape[1] // d, d)
+        n_reading, n_writing = len(reader.read[kind]), len(writer.written)
+        blocks = np.square(product).reshape(n_reading, len(product) // n_reading, n_writing, -1)
         norms = np.sqrt(blocks.sum((1, 3), dtype=np.float64))
         both = reader.read[kind][:, None] * writer.written[None]
         found[kind] = np.divide(norms, both, out=np.zeros_like(norms), where=both > 0).astype(np.float32)

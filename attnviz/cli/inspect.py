@@ -80,8 +80,13 @@ def facts(model: Model) -> Iterator[tuple[str, str]]:
         n_layers, n_heads = model.size(stream)
         spec = model.stack(stream)
         kv = f", {spec.n_kv_heads} of keys and values" if spec.n_kv_heads not in (0, n_heads) else ""
-        d_head = spec.d_head or spec.d_model // n_heads
-        yield f"{stream} attention", f"{n_layers} layers x {n_heads} heads of {d_head}{kv}; width {spec.d_model}"
+        value = f", values of {spec.d_value}" if spec.d_value != spec.d_head else ""
+        yield (
+            f"{stream} attention",
+            f"{n_layers} layers x {n_heads} heads of {spec.d_head}{value}{kv}; width {spec.d_model}",
+        )
+        if spec.latent is not None:
+            yield f"{stream} keys and values", f"from a vector of {spec.latent.d_kv} for each token"
     for row in sources.imitated(model):
         near = f"as {row['teacher_layer']}.{row['teacher_head']} of the teacher: js {row['js']}, top-1 {row['top1']}"
         yield f"head {row['layer']}.{row['head']}", f"{row['does']} ({near})"
@@ -102,11 +107,10 @@ def sizes(model: Model) -> Iterator[tuple[str, str]]:
     """The matrices of one head, a stream at a time."""
     for stream in model.streams:
         spec = model.stack(stream)
-        d_head = spec.d_head or spec.d_model // spec.n_heads
-        for name in ("W_Q", "W_K", "W_V"):
-            yield f"{name} of a {stream} head", f"{spec.d_model} x {d_head}"
+        for name, width in (("W_Q", spec.d_head), ("W_K", spec.d_head), ("W_V", spec.d_value)):
+            yield f"{name} of a {stream} head", f"{spec.d_model} x {width}"
         if spec.output:
-            yield f"W_O of a {stream} head", f"{d_head} x {spec.d_model}"
+            yield f"W_O of a {stream} head", f"{spec.d_value} x {spec.d_model}"
 
 
 def _rows(model: Model, headers: bool, talk: Talk) -> Iterator[TensorRow]:

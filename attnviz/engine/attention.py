@@ -1,4 +1,4 @@
-"""Attention of one layer: projections, scores, softmax, weighted sum, in tiles that collectors look at and forget.
+"""Attention of one layer: scores, softmax, weighted sum, in tiles that collectors look at and forget.
 
 For head h, query i and key j (Vaswani 2017, eq. 1, with the additions that a Spec names):
 
@@ -18,19 +18,17 @@ import numpy as np
 
 from attnviz.engine.collect import Collector, Tile
 from attnviz.engine.masks import Mask
-from attnviz.engine.ops import SAFE, exponentials_, finite, linear, norm_of, overflow, softmax_
-from attnviz.engine.positions import DistanceBias, RelativeScores, rotate
-from attnviz.engine.spec import Spec, Weigh
-from attnviz.engine.threads import by_rows, one_matrix_thread, share
+from attnviz.engine.ops import SAFE, exponentials_, finite, overflow, softmax_
+from attnviz.engine.positions import DistanceBias, RelativeScores
+from attnviz.engine.project import Heads
+from attnviz.engine.spec import Weigh
+from attnviz.engine.threads import one_matrix_thread, share
 from attnviz.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from attnviz.engine.run import Tensors
-
     Array = NDArray[np.float32]
-    See = Callable[[str, Array], None]
 
 # A whole layer up to this many scores is one tile; beyond, a tile is one key-value head's rows, sized for a cache.
 WHOLE_LAYER = 1 << 19
@@ -40,126 +38,6 @@ SKIP_ROWS = 171
 # A tile's memory is kept for the next one up to this many numbers (8 MB a thread).
 KEPT_SCRATCH = 1 << 21
 FLOAT32_MAX = 3.4e38
-
-
-@dataclass(frozen=True, eq=False)
-class Heads:
-    """Queries, keys and values by head: q [n_heads, query, d_head], k and v [n_kv_heads, key, d_head]."""
-
-    q: Array
-    k: Array
-    v: Array | None
-
-    def shared(self, part: range) -> slice:
-        """The key-value heads of a run of query heads, which are one of them or all of several groups."""
-        group = self.q.shape[0] // self.k.shape[0]
-        return slice(part.start // group, (part.stop - 1) // group + 1)
-
-
-def project(
-    spec: Spec,
-    tensors: Tensors,
-    prefix: str,
-    x: Array,
-    memory: Array | None,
-    wants_v: bool,
-    kind: str = "",
-    see: See | None = None,
-    held: Heads | None = None,
-) -> Heads:
-    """Q from x [query, d_model]; K and V from memory [key, d_model] or, without one, from x.
-
-    held: K and V of the same memory, made before.
-    """
-    source = x if memory is None else memory
-
-    def made(which: str, x: Array, n_heads: int, has_bias: bool) -> Array:
-        return by_head(_projected(spec, tensors, f"{prefix}{kind}", which, x, n_heads, has_bias, see), n_heads)
-
-    q = made("q", x, spec.n_heads, spec.q_bias)
-    if held is not None:
-        return Heads(q if spec.qk_norm is None else _norm_heads(spec, tensors, f"{prefix}q_norm", q), held.k, held.v)
-    k = made("k", source, spec.n_kv_heads, spec.k_bias)
-    v = made("v", source, spec.n_kv_heads, spec.v_bias) if wants_v else None
-    if see is not None:
-        _show(see, q=q, k=k, v=v)
-    if spec.qk_norm is not None and not spec.qk_norm_turned:
-        q, k = _norm_both(spec, tensors, prefix, q, k)
-        if see is not None:
-            _show(see, q_normed=q, k_normed=k)
-    return Heads(q, k, v)
-
-
-def _projected(
-    spec: Spec,
-    tensors: Tensors,
-    prefix: str,
-    which: str,
-    x: Array,
-    n_heads: int,
-    has_bias: bool,
-    see: See | None,
-) -> Array:
-    width, name = n_heads * spec.d_head, prefix + which
-    weight = tensors.get(f"{name}.weight", (width, x.shape[-1]))
-    bias = tensors.get(f"{name}.bias", (width,)) if has_bias else None
-    if see is not None:
-        _show(see, **{f"{which}.weight": weight, f"{which}.bias": bias})
-    y = linear(x, weight, bias)
-    if spec.qkv_clip:
-        np.clip(y, -spec.qkv_clip, spec.qkv_clip, out=y)
-    return y
-
-
-def _show(see: See, **arrays: Array | None) -> None:
-    for name, values in arrays.items():
-        if values is not None:
-            see(name, values)
-
-
-def by_head(x: Array, n_heads: int) -> Array:
-    """[n, n_heads * d_head] -> [n_heads, n, d_head], each head's rows together in memory."""
-    return np.ascontiguousarray(x.reshape(x.shape[0], n_heads, -1).swapaxes(0, 1))
-
-
-def norm_turned(spec: Spec, tensors: Tensors, prefix: str, heads: Heads, see: See | None = None) -> Heads:
-    """Queries and keys that rotary positions have turned, normalised where a model does so only then."""
-    if spec.qk_norm is None or not spec.qk_norm_turned:
-        return heads
-    if see is not None:
-        _show(see, q_turned=heads.q, k_turned=heads.k)
-    return Heads(*_norm_both(spec, tensors, prefix, heads.q, heads.k), heads.v)
-
-
-def _norm_both(spec: Spec, tensors: Tensors, prefix: str, q: Array, k: Array) -> tuple[Array, Array]:
-    return _norm_heads(spec, tensors, f"{prefix}q_norm", q), _norm_heads(spec, tensors, f"{prefix}k_norm", k)
-
-
-def _norm_heads(spec: Spec, tensors: Tensors, name: str, x: Array) -> Array:
-    """Normalise queries or keys [head, n, d_head]: within each head, or across all heads together."""
-    norm = spec.qk_norm
-    assert norm is not None
-    n_heads, n, _ = x.shape
-    if spec.qk_norm_over == "all":
-        flat = x.swapaxes(0, 1).reshape(n, -1)
-        return by_head(norm_of(norm, tensors, name, flat), n_heads)
-    if spec.qk_norm_over == "head":
-        return norm_of(norm, tensors, name, x)
-    return np.stack([norm_of(norm, tensors, f"{name}.{head}", x[head]) for head in range(n_heads)])
-
-
-def turn(heads: Heads, angles: tuple[Array, Array] | None, interleaved: bool, values: bool = False) -> Heads:
-    """Rotary positions on q and k, and on v where values turn too, in place."""
-    if angles is not None:
-        cos, sin = angles
-        turned = [heads.q, heads.k, heads.v] if values and heads.v is not None else [heads.q, heads.k]
-
-        def some(rows: slice) -> None:
-            for x in turned:
-                rotate(x[:, rows], cos[rows], sin[rows], interleaved)
-
-        by_rows(len(cos), some)
-    return heads
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,11 +60,11 @@ class Layer:
 def attend(layer: Layer, heads: Heads, collectors: Sequence[Collector]) -> Array | None:
     """Run the tiles of one layer through the collectors.
 
-    Returns the heads' outputs side by side, [query, n_heads * d_head], or None if there are no values.
+    Returns the heads' outputs side by side, [query, n_heads * d_value], or None if there are no values.
     """
-    n_heads, n_query, d_head = heads.q.shape
+    n_heads, n_query, _ = heads.q.shape
     n_key = heads.k.shape[1]
-    out = None if heads.v is None else np.empty((n_query, n_heads, d_head), np.float32)
+    out = None if heads.v is None else np.empty((n_query, n_heads, heads.v.shape[-1]), np.float32)
     wanted = [c for c in collectors if any(c.wants(layer.index, h) for h in range(n_heads))]
     if layer.weigh is not None:
         _run_weighed(layer, layer.weigh, heads, wanted, out)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.engine.attention import Heads
+from attnviz.engine.project import Heads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""The MLP of a block: dense, gated, or a mixture of experts. It works on each row by itself."""
+"""The MLP of a block: dense or gated, alone or as one of many experts. It works on each row by itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.engine.ops import activate_, linear, sigmoid, softmax_
+from attnviz.engine.experts import mixture
+from attnviz.engine.ops import activate_, linear, sigmoid
 from attnviz.engine.spec import Spec
 from attnviz.engine.threads import by_rows
 
@@ -22,11 +23,22 @@ if TYPE_CHECKING:
 MLP_ROWS = 256
 
 
-def mlp(spec: Spec, tensors: Tensors, name: str, x: Array) -> Array:
-    """The MLP of the layer whose tensors begin with `name`: [n, d_model] -> [n, d_model], a new array."""
-    if spec.n_experts:
-        return _mixture(spec, tensors, name, x)
-    maps, out = _maps(spec, tensors, name), np.empty((len(x), spec.d_model), np.float32)
+def mlp(spec: Spec, tensors: Tensors, name: str, x: Array, experts: bool = False) -> Array:
+    """The MLP of the layer whose tensors begin with `name`: [n, d_model] -> [n, d_model], a new array.
+
+    experts: whether it is a mixture of experts.
+    """
+
+    def dense(prefix: str, width: int, has_bias: bool, x: Array) -> Array:
+        return _by_rows(spec, _maps(spec, tensors, prefix, width, has_bias), x)
+
+    if experts:
+        return mixture(spec, tensors, name, x, dense)
+    return dense(name, spec.d_mlp, spec.mlp_bias, x)
+
+
+def _by_rows(spec: Spec, maps: Mapping[str, tuple[Array, Array | None]], x: Array) -> Array:
+    out = np.empty((len(x), spec.d_model), np.float32)
 
     def some(rows: slice) -> None:
         out[rows] = _dense(spec, maps, x[rows])
@@ -35,14 +47,14 @@ def mlp(spec: Spec, tensors: Tensors, name: str, x: Array) -> Array:
     return out
 
 
-def _maps(spec: Spec, tensors: Tensors, name: str) -> dict[str, tuple[Array, Array | None]]:
-    """The weights and biases of one MLP: up, down and, where it is gated, gate."""
-    inner, outer = (spec.d_mlp, spec.d_model), (spec.d_model, spec.d_mlp)
+def _maps(spec: Spec, tensors: Tensors, name: str, width: int, has_bias: bool) -> dict[str, tuple[Array, Array | None]]:
+    """The weights and biases of one MLP of this inner width: up, down and, where it is gated, gate."""
+    inner, outer = (width, spec.d_model), (spec.d_model, width)
     shapes = {"up": inner, "gate": inner, "down": outer} if spec.gated else {"up": inner, "down": outer}
     return {
         part: (
             tensors.get(f"{name}{part}.weight", shape),
-            tensors.get(f"{name}{part}.bias", shape[:1]) if spec.mlp_bias else None,
+            tensors.get(f"{name}{part}.bias", shape[:1]) if has_bias else None,
         )
         for part, shape in shapes.items()
     }
@@ -63,17 +75,3 @@ def _dense(spec: Spec, maps: Mapping[str, tuple[Array, Array | None]], x: Array)
         activate_(spec.activation, gate)
     gate *= up
     return linear(gate, *maps["down"])
-
-
-def _mixture(spec: Spec, tensors: Tensors, name: str, x: Array) -> Array:
-    """Each row through its top_k experts, weighed by a softmax over their router scores (Jiang 2024, eq. 2)."""
-    bias = tensors.get(name + "router.bias", (spec.n_experts,)) if spec.router_bias else None
-    scores = linear(x, tensors.get(name + "router.weight", (spec.n_experts, spec.d_model)), bias)
-    chosen = np.argsort(-scores, axis=-1, kind="stable")[:, : spec.top_k]
-    shares = softmax_(np.take_along_axis(scores, chosen, -1))
-    out = np.zeros((len(x), spec.d_model), np.float32)
-    for e in range(spec.n_experts):
-        rows, place = np.nonzero(chosen == e)
-        if len(rows):
-            out[rows] += shares[rows, place, None] * _dense(spec, _maps(spec, tensors, f"{name}experts.{e}."), x[rows])
-    return out

@@ -142,7 +142,9 @@ def _by_rotations(s: RotaryScaling, plain: Array, rotary: Rotary, length: int) -
 def _by_table(s: RotaryScaling, plain: Array, rotary: Rotary, length: int) -> tuple[NDArray[Any], float]:
     """A searched factor a dimension, one table for short texts and one for long. Source: Ding 2024 (LongRoPE)."""
     table = np.array(s.long_factor if length > s.original else s.short_factor, np.float32)
-    if s.attention_factor:
+    if s.long_attention_factor and length > s.original:
+        factor = s.long_attention_factor
+    elif s.attention_factor:
         factor = s.attention_factor
     else:
         factor = math.sqrt(1 + math.log(s.factor) / math.log(s.original)) if s.factor > 1 else 1.0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from attnviz.engine.attention import Heads, Layer, attend, norm_turned, project, turn
+from attnviz.engine.attention import Layer, attend
 from attnviz.engine.behind import Behind, Scaled
 from attnviz.engine.cache import Cache
 from attnviz.engine.collect import Collector
@@ -22,6 +22,7 @@ from attnviz.engine.masks import Mask
 from attnviz.engine.mlp import mlp
 from attnviz.engine.ops import activate_, finite, linear, norm_of
 from attnviz.engine.positions import DistanceBias, rotary_tables, stored_rotary_tables
+from attnviz.engine.project import Heads, norm_turned, project, turn
 from attnviz.engine.relative import relative_scores
 from attnviz.engine.spec import Buckets, Rotary, Spec
 from attnviz.engine.threads import SHARED_ROWS, one_matrix_thread
@@ -146,11 +147,11 @@ class _Stack:
         out = self._attention(i, name, read, finish or wants_cross or bool(asking))
         for collector in asking:
             assert out is not None
-            collector.behind(i, self._behind(name, x, read, out))  # type: ignore[attr-defined]
+            collector.behind(i, self._behind(i, name, x, read, out))  # type: ignore[attr-defined]
         if out is None or not (finish or wants_cross):
             return None
         if spec.parallel or not spec.cross:
-            return self._rest(name, x, read, out)
+            return self._rest(i, name, x, read, out)
         x = self._added(name, x, read, out)
         read = self._norm(name + "norm_cross", x) if spec.norm_before else x
         see = _shown(self.collectors, ("cross",), i)
@@ -162,27 +163,27 @@ class _Stack:
         x = x + out
         if spec.norm_after:
             x = self._norm(name + "norm_cross", x)
-        return self._fed(name, x)
+        return self._fed(i, name, x)
 
-    def _rest(self, name: str, x: Array, read: Array, out: Array) -> Array:
+    def _rest(self, i: int, name: str, x: Array, read: Array, out: Array) -> Array:
         """A block without cross-attention behind its heads: x, what it reads, and W_O's output -> its output."""
         if not self.spec.parallel:
-            return self._fed(name, self._added(name, x, read, out))
+            return self._fed(i, name, self._added(name, x, read, out))
         spec, out = self.spec, self._closed(name, 1, out)
-        fed = mlp(spec, self.tensors, name, read if spec.parallel == "shared" else self._norm(name + "norm2", x))
-        out += self._closed(name, 2, fed)
+        other = read if spec.parallel == "shared" else self._norm(name + "norm2", x)
+        out += self._closed(name, 2, mlp(spec, self.tensors, name, other, spec.has_experts(i)))
         return x + out
 
     def _added(self, name: str, x: Array, read: Array, out: Array) -> Array:
         x = (read if self.spec.residual_from_norm else x) + self._closed(name, 1, out)
         return self._norm(name + "norm1", x) if self.spec.norm_after else x
 
-    def _fed(self, name: str, x: Array) -> Array:
+    def _fed(self, i: int, name: str, x: Array) -> Array:
         spec = self.spec
         if not spec.d_mlp:
             return x
         read = self._norm(name + "norm2", x) if spec.norm_before else x
-        out = self._closed(name, 2, mlp(spec, self.tensors, name, read))
+        out = self._closed(name, 2, mlp(spec, self.tensors, name, read, spec.has_experts(i)))
         x = (read if spec.residual_from_norm else x) + out
         return self._norm(name + "norm2", x) if spec.norm_after else x
 
@@ -209,7 +210,7 @@ class _Stack:
             out *= np.float32(self.spec.sublayer_scale)
         return out
 
-    def _behind(self, name: str, x: Array, read: Array, out: Array) -> Behind:
+    def _behind(self, i: int, name: str, x: Array, read: Array, out: Array) -> Behind:
         """This block behind its heads; out: W_O's output, which is left as it is."""
         spec, tensors = self.spec, self.tensors
 
@@ -222,7 +223,7 @@ class _Stack:
         weight, bias = self._o(name, "o") if spec.output else (None, None)
 
         def finish(heads: Array, rows: NDArray[np.intp]) -> Array:
-            return self._rest(name, x[rows], read[rows], heads if weight is None else linear(heads, weight, bias))
+            return self._rest(i, name, x[rows], read[rows], heads if weight is None else linear(heads, weight, bias))
 
         return Behind(
             residual=residual,
@@ -251,7 +252,7 @@ class _Stack:
             see("read", x)
         heads = project(spec, self.tensors, name, x, None, wants_v, see=see)
         rotary = spec.rotary_of(i)
-        heads = turn(heads, self._rotary(rotary), rotary.interleaved if rotary else False, spec.rotary_values)
+        heads = turn(heads, self._rotary(rotary), rotary, spec.rotary_values)
         if see is not None and spec.rotary_values and heads.v is not None:
             see("v", heads.v)  # what weights multiply
         heads = norm_turned(spec, self.tensors, name, heads, see)
@@ -327,7 +328,7 @@ class _Stack:
 
     def _o(self, name: str, which: str) -> tuple[Array, Array | None]:
         spec = self.spec
-        weight = self.tensors.get(f"{name}{which}.weight", (spec.d_model, spec.n_heads * spec.d_head))
+        weight = self.tensors.get(f"{name}{which}.weight", (spec.d_model, spec.n_heads * spec.d_value))
         return weight, self.tensors.get(f"{name}{which}.bias", (spec.d_model,)) if spec.o_bias else None
 
     def _needs_values(self, stream: str) -> bool:

@@ -22,6 +22,14 @@ Tensors are asked for by canonical names. Matrices are [out, in], as `x @ W.T` w
     layers.{i}.q_norm|k_norm.weight|bias       layers.{i}.q_norm|k_norm.{e}.weight with a norm a head
     layers.{i}.up|gate|down.weight|bias
     layers.{i}.router.weight|bias              layers.{i}.experts.{e}.up|gate|down.weight|bias
+    layers.{i}.router.correction [n_experts]   layers.{i}.shared.up|gate|down.weight|bias
+    layers.{i}.shared.weigh.weight [1, d_model]
+    keys and values from a compressed vector (and perhaps queries)
+            layers.{i}.kv_down.weight|bias [d_kv + rotary dim, d_model]       layers.{i}.kv_norm.weight|bias
+            layers.{i}.q_down.weight|bias [d_q, d_model]                      layers.{i}.q_down_norm.weight|bias
+            layers.{i}.q.weight [n_heads * d_head, d_q]
+            layers.{i}.k.weight [n_heads * (d_head - rotary dim), d_kv]
+            layers.{i}.v.weight [n_heads * d_value, d_kv]
     layers.{i}.global_q|global_k|global_v.weight|bias                  of global tokens
     layers.{i}.cross_q|cross_k|cross_v|cross_o.weight|bias             layers.{i}.norm_cross.weight|bias
 
@@ -95,6 +103,7 @@ class RotaryScaling:
     """How rotary frequencies are stretched for long texts.
 
     kind: linear | dynamic | wavelength | yarn | longrope. What each reads stands in engine/positions.py.
+    long_attention_factor: takes the place of attention_factor beyond the original length (longrope); 0: it does not.
     """
 
     kind: str
@@ -103,6 +112,7 @@ class RotaryScaling:
     low: float = 1.0
     high: float = 4.0
     attention_factor: float = 0.0  # 0: by the rule of the kind
+    long_attention_factor: float = 0.0
     mscale: float = 0.0
     mscale_all_dim: float = 0.0
     truncate: bool = True
@@ -117,6 +127,7 @@ class Rotary:
 
     interleaved: pairs are neighbours, not halves. stored: rows of a table `rotary.table` that a checkpoint may hold
     instead: of each position the sines of its angles, then the cosines. 0: angles are always computed.
+    last: the last dimensions of a head turn instead of the first.
     """
 
     dim: int
@@ -124,6 +135,46 @@ class Rotary:
     interleaved: bool = False
     scaling: RotaryScaling | None = None
     stored: int = 0
+    last: bool = False
+
+
+@dataclass(frozen=True)
+class Latent:
+    """Keys and values projected up from one compressed vector, DeepSeek-AI 2024 (DeepSeek-V2), section 2.1.
+
+    d_kv: width of that vector, which `norm` normalises first. d_q: width of a compressed vector of queries, normalised
+    likewise; 0: queries are projected from the stream. d_shared: the last dimensions of every key, projected from the
+    stream itself and shared by all heads. bias: whether the projections down have one.
+    """
+
+    d_kv: int
+    d_q: int = 0
+    d_shared: int = 0
+    norm: Norm = field(default_factory=lambda: Norm("rms", bias=False))
+    bias: bool = False
+
+
+@dataclass(frozen=True)
+class Routing:
+    """How a router's scores [n_experts] for a token become the experts it is sent to, and their shares.
+
+    by: chosen (softmax over the scores of the chosen experts, Jiang 2024, eq. 2) | softmax (over all scores, Shazeer
+    2017) | sigmoid (of each score, DeepSeek-AI 2024 (DeepSeek-V3), eq. 13-16) | mixer (two experts, one after the
+    other, each with its share of a softmax over the scores left that are near the highest, Liu 2024 (GRIN)).
+    normalised: shares are divided by their sum. times: shares are multiplied by this.
+    corrected: a learned number for each expert is added to what experts are chosen by, and not to their shares.
+    groups, top_groups: experts stand in groups, and are chosen from the best groups only. group_by: how many of its
+    best experts a group is measured by. near: how far below the highest a score may lie in a mixer, relative to it.
+    """
+
+    by: str = "chosen"
+    normalised: bool = False
+    times: float = 1.0
+    corrected: bool = False
+    groups: int = 1
+    top_groups: int = 1
+    group_by: int = 1
+    near: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -263,8 +314,8 @@ class Weigh(Protocol):
 class Spec:
     """One stack of transformer blocks.
 
-    n_kv_heads 0: as many as n_heads. d_head 0: d_model // n_heads. d_mlp: inner width, 0 for no MLP.
-    vocab 0: no token embedding.
+    n_kv_heads 0: as many as n_heads. d_head 0: d_model // n_heads. d_value: width of a head's values, 0: d_head.
+    d_mlp: inner width, 0 for no MLP. vocab 0: no token embedding.
     """
 
     n_layers: int
@@ -274,6 +325,7 @@ class Spec:
     vocab: int = 0
     n_kv_heads: int = 0
     d_head: int = 0
+    d_value: int = 0
 
     # What goes in.
     patches: Patches | None = None
@@ -317,7 +369,9 @@ class Spec:
     k_bias: bool = True
     v_bias: bool = True
     o_bias: bool = True
+    latent: Latent | None = None
     qkv_clip: float = 0.0
+    clip_after_norm: bool = False  # queries and keys are clipped after qk_norm, not before
     qk_norm: Norm | None = None
     qk_norm_over: str = "head"  # head (one weight for all heads) | heads (one a head) | all (across heads)
     qk_norm_turned: bool = False  # after rotary positions instead of before them
@@ -348,12 +402,19 @@ class Spec:
     n_experts: int = 0
     top_k: int = 0
     router_bias: bool = False
+    routing: Routing = field(default_factory=Routing)
+    expert_layers: tuple[bool, ...] = ()  # which layers have experts, where not all have
+    d_expert: int = 0  # inner width of an expert, 0: d_mlp
+    expert_bias: bool | None = None  # None: as mlp_bias says
+    d_shared: int = 0  # inner width of an expert that every token is sent to beside the others, 0: there is none
+    weighed_shared: bool = False  # its output is multiplied by the sigmoid of a score
     clamp: float = 0.0  # gate and up are clamped, and up is used as 1 + up
     alpha: float = 1.0  # steepness of the clamped gate
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "n_kv_heads", self.n_kv_heads or self.n_heads)
         object.__setattr__(self, "d_head", self.d_head or self.d_model // self.n_heads)
+        object.__setattr__(self, "d_value", self.d_value or self.d_head)
         object.__setattr__(self, "d_embed", self.d_embed or self.d_model)
         object.__setattr__(self, "scale", self.scale or self.d_head**-0.5)
 
@@ -368,6 +429,10 @@ class Spec:
     def weigh_of(self, layer: int) -> Weigh | None:
         """What makes the weights of a layer in place of a softmax, None for nothing."""
         return _of(self.weigh, layer, None)
+
+    def has_experts(self, layer: int) -> bool:
+        """Whether the MLP of a layer is a mixture of experts."""
+        return self.n_experts > 0 and _of(self.expert_layers, layer, True)
 
     def stored(self, layer: int) -> str:
         """The canonical prefix of the layer whose tensors this layer reads."""
