@@ -210,7 +210,7 @@ def test_norms_equal_slow_loops(case):
     keep = Moved([0], ("weights", "norm"), n, spec.n_heads, range(spec.n_heads), case.inputs.global_tokens)
     ask = Ask()
     run_engine(spec, case.tensors(), case.inputs, {"self": [keep, ask]})
-    width, group = spec.d_head, spec.n_heads // spec.n_kv_heads
+    width, group = spec.d_value, spec.n_heads // spec.n_kv_heads
     output = ask.seen.get((0, "o.weight"), np.eye(spec.n_heads * width, dtype=np.float32))
     for i in range(n):
         v = ask.seen[0, "global_v" if i in case.inputs.global_tokens else "v"]

@@ -3,9 +3,9 @@
 Ours: a matrix is [out, in], as torch's Linear stores it (`y = x @ W.T`); heads lie one after the other on the first
 axis, [n_heads * d_head, d_model]; a gated MLP has two matrices.
 
-Every function takes (array, sizes, **indices) and gives an array. `sizes` has n_heads, n_kv_heads, d_head and d_model;
-the indices are those of the canonical name (`i` the layer, `e` the expert). Functions for rows work on biases too. They
-slice and reshape before anything is converted, so that a view of a file stays a view where NumPy allows it.
+Every function takes (array, sizes, **indices) and gives an array. `sizes` has what `Sizes` says; the indices
+are those of the canonical name (`i` the layer, `e` the expert). Functions for rows work on biases too. They slice and
+reshape before anything is converted, so that a view of a file stays a view where NumPy allows it.
 A shape that does not fit raises ValueError, which `Weights` turns into a message with both names.
 """
 
@@ -27,6 +27,8 @@ class Sizes(Protocol):
     def n_kv_heads(self) -> int: ...
     @property
     def d_head(self) -> int: ...
+    @property
+    def d_value(self) -> int: ...
     @property
     def d_model(self) -> int: ...
 
@@ -138,6 +140,27 @@ def _quarters(array: Array, sizes: Sizes, part: int) -> Array:
     return array.reshape(4, 3, rows // 4, *rest)[:, part].reshape(rows, *rest)
 
 
+# Keys and values fused head by head, each of its own width: each head holds its own k and v rows (DeepSeek).
+
+
+def k_of_kv_by_head(array: Array, sizes: Sizes, **_: int) -> Array:
+    """[n_heads * (d_key + d_value), ...] -> [n_heads * d_key, ...]."""
+    return _kv_by_head(array, sizes, slice(None, -sizes.d_value))
+
+
+def v_of_kv_by_head(array: Array, sizes: Sizes, **_: int) -> Array:
+    """[n_heads * (d_key + d_value), ...] -> [n_heads * d_value, ...]."""
+    return _kv_by_head(array, sizes, slice(-sizes.d_value, None))
+
+
+def _kv_by_head(array: Array, sizes: Sizes, part: slice) -> Array:
+    n = sizes.n_heads
+    if array.ndim < 1 or array.shape[0] % n or array.shape[0] < n * sizes.d_value:
+        raise ValueError(f"{n} times {sizes.d_value} rows or more are wanted, its shape is {array.shape}")
+    by_head = array.reshape(n, -1, *array.shape[1:])[:, part]
+    return by_head.reshape(n * by_head.shape[1], *array.shape[1:])
+
+
 # Gated MLPs whose two matrices share one tensor.
 
 
@@ -169,6 +192,16 @@ def expert(array: Array, sizes: Sizes, **indices: int) -> Array:
     if array.ndim < 2 or e >= len(array):
         raise ValueError(f"expert {e} is wanted, it has {len(array) if array.ndim > 1 else 0}")
     return array[e]
+
+
+def d_model_last(array: Array, sizes: Sizes, **_: int) -> Array:
+    """[d_model, d_inner] -> [d_inner, d_model]; what has d_model last already is given back as it is."""
+    return array.T if array.ndim == 2 and array.shape[1] != sizes.d_model == array.shape[0] else array
+
+
+def d_model_first(array: Array, sizes: Sizes, **_: int) -> Array:
+    """[d_inner, d_model] -> [d_model, d_inner]; what has d_model first already is given back as it is."""
+    return array.T if array.ndim == 2 and array.shape[0] != sizes.d_model == array.shape[1] else array
 
 
 # Shapes.

@@ -25,8 +25,8 @@ Tensors are asked for by canonical names. Matrices are [out, in], as `x @ W.T` w
     layers.{i}.router.correction [n_experts]   layers.{i}.shared.up|gate|down.weight|bias
     layers.{i}.shared.weigh.weight [1, d_model]
     keys and values from a compressed vector (and perhaps queries)
-            layers.{i}.kv_down.weight|bias [d_kv + rotary dim, d_model]       layers.{i}.kv_norm.weight|bias
-            layers.{i}.q_down.weight|bias [d_q, d_model]                      layers.{i}.q_down_norm.weight|bias
+            layers.{i}.kv_down.weight|bias [d_kv + rotary dim, d_model]       layers.{i}.kv_norm.weight
+            layers.{i}.q_down.weight|bias [d_q, d_model]                      layers.{i}.q_down_norm.weight
             layers.{i}.q.weight [n_heads * d_head, d_q]
             layers.{i}.k.weight [n_heads * (d_head - rotary dim), d_kv]
             layers.{i}.v.weight [n_heads * d_value, d_kv]

@@ -1,0 +1,47 @@
+"""GLM-4.5 (GLM-4.5 Team 2025): experts by corrected sigmoid scores, half of each head turned, perhaps normed."""
+
+from __future__ import annotations
+
+from attnviz.engine.spec import Spec
+from attnviz.families import _decoder, _experts
+from attnviz.families._config import Config
+from attnviz.families._names import Source, pairs
+from attnviz.families._rotary import rotary
+from attnviz.families._unembed import Unembedding
+
+NAMES: dict[str, Source] = {
+    **_decoder.NAMES,
+    **pairs({"q_norm": "self_attn.q_norm", "k_norm": "self_attn.k_norm"}, "layers.{i}.", "layers.{i}."),
+    "layers.{i}.router.weight": "layers.{i}.mlp.gate.weight",
+    "layers.{i}.router.correction": "layers.{i}.mlp.gate.e_score_correction_bias",
+    **_experts.stored(),
+    **_experts.shared("mlp.shared_experts"),
+}
+UNEMBED = Unembedding()
+
+
+def spec(config: Config) -> Spec:
+    """Glm4MoeConfig."""
+    config.rename(n_routed_experts="num_local_experts")
+    found = _decoder.sizes(
+        config, n_layers=46, n_heads=96, n_kv_heads=8, d_mlp=10944, vocab=151552, positions=131072, **_width(config)
+    )
+    bias, norm = config.bool("attention_bias"), _decoder.rms(config, 1e-5)
+    config.skip("num_nextn_predict_layers", "num_mtp_layers")
+    layers = _experts.after_first(config, found["n_layers"], 1)
+    return _decoder.decoder(
+        config,
+        norm,
+        (rotary(config, found["d_head"], part=0.5, max_positions=131072),),
+        **found,
+        **_decoder.biases(bias, bias, bias, False),
+        qk_norm=norm if config.bool("use_qk_norm") else None,
+        **_experts.sigmoid(config, layers, {"n_experts": 128, "groups": (1, 1), "d_expert": 1408, "times": 1.0}),
+    )
+
+
+def _width(config: Config) -> dict[str, int]:
+    """Heads are d_model / n_heads wide, rounded down, where no key says: so they are in the defaults of all keys."""
+    if config.has("head_dim"):
+        return {}
+    return {"d_head": config.int("hidden_size", 4096) // config.heads("num_attention_heads", 96)}

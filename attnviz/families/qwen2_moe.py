@@ -1,0 +1,61 @@
+"""Qwen2-MoE (Yang 2024): Qwen2 with many small experts, and one gated expert that every token is sent to."""
+
+from __future__ import annotations
+
+from attnviz.engine.spec import Routing, Spec
+from attnviz.families import _decoder, _experts
+from attnviz.families._config import Config
+from attnviz.families._names import Source
+from attnviz.families._recipes import QWEN2
+from attnviz.families._rotary import rotary
+from attnviz.families._unembed import Unembedding
+from attnviz.families._windows import SLIDING, layer_types, reaches
+
+NAMES: dict[str, Source] = {
+    **_decoder.NAMES,
+    "layers.{i}.router.weight": "layers.{i}.mlp.gate.weight",
+    **_experts.stored(),
+    **_experts.shared("mlp.shared_expert"),
+    "layers.{i}.shared.weigh.weight": "layers.{i}.mlp.shared_expert_gate.weight",
+}
+UNEMBED = Unembedding()
+TOKENIZERS = {"qwen2moe": QWEN2}
+
+
+def windows(config: Config, n_layers: int) -> tuple[int, ...]:
+    """Every other layer below `max_window_layers` slides, if windows are used at all.
+
+    So transformers has it since version 5; in version 4 all layers slid. Published models use no windows.
+    """
+    used, first = config.bool("use_sliding_window"), config.int("max_window_layers", 28, low=0)
+    kinds = layer_types(config, n_layers, lambda i: used and i % 2 == 0 and i < first)
+    if not used:
+        config.skip("sliding_window")
+        if SLIDING in kinds:
+            raise config.error("layer_types has sliding layers while use_sliding_window is false")
+        return (-1,)
+    return reaches(kinds, config.window("sliding_window", 4096))
+
+
+def spec(config: Config) -> Spec:
+    """Qwen2MoeConfig."""
+    found = _decoder.sizes(
+        config, n_layers=24, n_heads=16, n_kv_heads=16, d_model=2048, d_mlp=5632, vocab=151936, positions=32768
+    )
+    bias = config.bool("qkv_bias", True)
+    n_experts = config.int("num_experts", 60, low=0)
+    return _decoder.decoder(
+        config,
+        _decoder.rms(config),
+        (rotary(config, found["d_head"], max_positions=32768),),
+        **found,
+        **_decoder.biases(bias, bias, bias, False),
+        reach=windows(config, found["n_layers"]),
+        n_experts=n_experts,
+        top_k=_experts.chosen(config, n_experts, 4),
+        routing=Routing("softmax", normalised=config.bool("norm_topk_prob")),
+        expert_layers=_experts.by_step(config, found["n_layers"]),
+        d_expert=config.int("moe_intermediate_size", 1408),
+        d_shared=config.int("shared_expert_intermediate_size", 5632),
+        weighed_shared=True,
+    )
