@@ -289,7 +289,7 @@ def learned(draw: Any) -> Learned:
 @st.composite
 def text_cases(draw: Any) -> Case:
     """Stacks that read tokens, with every behaviour that goes with every other."""
-    kinds = [Segmental(), Segmental(3), "disentangled", DistanceVectors(24), DistanceVectors(20, True)]
+    kinds = [Segmental(), Segmental(3), "disentangled", DistanceVectors(24), DistanceVectors(20, True, scaled=False)]
     relative = draw(st.sampled_from([None] * 3 + kinds))
     own = draw(sizes(whole_heads=isinstance(relative, Segmental) or relative == "disentangled"))
     relative = draw(disentangled()) if relative == "disentangled" else relative

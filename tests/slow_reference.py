@@ -376,11 +376,12 @@ class Slow(Embedding):
     ) -> Callable[[int, int, int], float]:
         """Shaw 2018, eq. 4: q_i a(i - j); Huang 2020, method 4: q_i a(i - j) + k_j a(i - j)."""
         table = self.get(name + "distances", 2 * rule.size - 1, self.spec.d_head)
+        times = 1.0 if rule.scaled else 1 / self.spec.scale
         group = self.spec.n_heads // self.spec.n_kv_heads
 
         def score(h: int, a: int, b: int) -> float:
             row = table[a - b + rule.size - 1]
-            return dot(q[h][a], row) + (dot(k[h // group][b], row) if rule.by_key else 0.0)
+            return times * (dot(q[h][a], row) + (dot(k[h // group][b], row) if rule.by_key else 0.0))
 
         return score
 

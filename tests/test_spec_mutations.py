@@ -240,6 +240,7 @@ SPEC: dict[str, tuple[dict[str, Any], dict[str, Any]] | tuple[dict[str, Any], di
     "Disentangled.norm": ({"relative": replace(DEBERTA, norm=Norm())}, {"relative": DEBERTA}),
     "DistanceVectors.size": ({"relative": DistanceVectors(16)}, {"relative": None}),  # its length is checked by shapes
     "DistanceVectors.by_key": ({"relative": DistanceVectors(16, True)}, {"relative": DistanceVectors(16)}),
+    "DistanceVectors.scaled": ({"relative": DistanceVectors(16)}, {"relative": DistanceVectors(16, scaled=False)}),
     "Blocks.size": ({"blocks": Blocks(2, 0)}, {"blocks": Blocks(1, 0)}),
     "Blocks.n_random": ({"blocks": Blocks(1, 1)}, {"blocks": Blocks(1, 0)}),
     # Images and sound

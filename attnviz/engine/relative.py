@@ -101,6 +101,8 @@ def _by_distance(rule: DistanceVectors, spec: Spec, tensors: Tensors, name: str,
     # The rows of the distances that occur, query - key rising from 1 - n_key.
     rows = np.arange(rule.size - n_key, rule.size + n_key - 1)
     table = tensors.rows(name + "distances", rows, (2 * rule.size - 1, spec.d_head))[None]
+    if not rule.scaled:
+        table = table / np.float32(spec.scale)
     places = 2 * n_key - n_query - 1 - np.arange(-(n_query - 1), n_key)
 
     def relative(part: range) -> RelativeScores:

@@ -225,11 +225,12 @@ class DistanceVectors:
     """A learned vector for each distance, which queries are scored against (Shaw 2018, eq. 4, keys alone).
 
     size: how many tokens a text may have; query - key reads row query - key + size - 1. by_key: keys are scored
-    against it as well (Huang 2020, method 4).
+    against it as well (Huang 2020, method 4). scaled: with the other scores; False: added to the scaled ones.
     """
 
     size: int
     by_key: bool = False
+    scaled: bool = True
 
 
 @dataclass(frozen=True)

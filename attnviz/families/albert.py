@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from attnviz.engine.spec import Spec
+from attnviz.engine.spec import DistanceVectors, Spec
 from attnviz.families import _encoder
 from attnviz.families._config import Config
 from attnviz.families._names import Source, pairs
@@ -63,5 +63,7 @@ def spec(config: Config) -> Spec:
         d_embed=config.int("embedding_size", 128),
         embed_order=("add", "norm", "project"),
         project_square=True,
+        # Unlike its kin it adds the scores of distances to scores that have been scaled.
+        relative=replace(plain.relative, scaled=False) if isinstance(plain.relative, DistanceVectors) else None,
         layer_source=source,
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from attnviz.engine.spec import Spec
+from dataclasses import replace
+
+from attnviz.engine.spec import Learned, Spec
 from attnviz.families import _encoder
 from attnviz.families._config import Config
 
@@ -10,5 +12,6 @@ NAMES = _encoder.NAMES
 
 
 def spec(config: Config) -> Spec:
-    """BertGenerationConfig."""
-    return _encoder.encoder(config, n_layers=24, n_heads=16, d_model=1024, d_mlp=4096, vocab=50358, types=0)
+    """BertGenerationConfig. Learned positions are added also where distances are scored."""
+    plain = _encoder.encoder(config, n_layers=24, n_heads=16, d_model=1024, d_mlp=4096, vocab=50358, types=0)
+    return replace(plain, absolute=Learned(config.int("max_position_embeddings", 512)))

@@ -1,0 +1,153 @@
+"""Nomic BERT (Nussbaum 2024): BERT with rotary positions and a gated MLP, for texts of 2,048 tokens and more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from attnviz.engine.spec import Learned, Norm, Rotary, RotaryScaling, Spec
+from attnviz.errors import one_of
+from attnviz.families import _encoder
+from attnviz.families._config import Config
+from attnviz.families._decoder import biases
+from attnviz.families._names import Source
+from attnviz.families._recipes import WORDPIECE
+from attnviz.families._rotary import rotary
+
+# As published, and as the reference's own model calls them.
+_PARTS = {
+    "o": ("attn.out_proj", "self_attn.o_proj"),
+    "norm1": ("norm1", "post_attention_layernorm"),
+    "up": ("mlp.fc11", "mlp.fc1", "mlp.up_proj"),
+    "gate": ("mlp.fc12", "mlp.gate_proj"),
+    "down": ("mlp.fc2", "mlp.down_proj"),
+    "norm2": ("norm2", "post_mlp_layernorm"),
+}
+
+
+def _names() -> dict[str, Source]:
+    table: dict[str, Source] = {name: source for name, source in _encoder.NAMES.items() if name.startswith("embed.")}
+    for kind in ("weight", "bias"):
+        table[f"embed.norm.{kind}"] = [f"emb_ln.{kind}", f"embeddings.LayerNorm.{kind}"]
+        for part in "qkv":
+            fused = (f"encoder.layers.{{i}}.attn.Wqkv.{kind}", f"{part}_of_qkv")
+            table[f"layers.{{i}}.{part}.{kind}"] = [fused, f"layers.{{i}}.self_attn.{part}_proj.{kind}"]
+        for ours, (*published, own) in _PARTS.items():
+            table[f"layers.{{i}}.{ours}.{kind}"] = [
+                *(f"encoder.layers.{{i}}.{name}.{kind}" for name in published),
+                f"layers.{{i}}.{own}.{kind}",
+            ]
+    return table
+
+
+NAMES = _names()
+TOKENIZERS = {"nomicbert": WORDPIECE}
+TYPICAL = {"rope_parameters": {"rope_type": "default", "rope_theta": 1000.0}}
+
+# Keys of published files, whose code builds on GPT-2's configuration.
+_PUBLISHED = ("n_embd", "n_head", "n_layer", "n_inner", "rotary_emb_fraction", "qkv_proj_bias", "activation_function")
+_GATED = {"glu": "sigmoid", "swiglu": "silu", "geglu": "gelu"}
+_PLAIN = ("gelu", "gelu_new", "gelu_fast", "gelu_pytorch_tanh")  # one and the same in that code
+
+
+def spec(config: Config) -> Spec:
+    """NomicBertConfig, of the reference or of the published files' own code."""
+    if any(key in config.data for key in _PUBLISHED):
+        return _published(config)
+    d_head = config.int("head_dim", 0, low=0)
+    plain = _encoder.encoder(config, vocab=30528, activation="silu", positions=("absolute",), longest=2048)
+    d_head = d_head or plain.d_head
+    return replace(
+        plain,
+        d_head=d_head,
+        scale=d_head**-0.5,
+        absolute=None,
+        rotary=(rotary(config, d_head, theta=1000.0, max_positions=2048),),
+        trained_positions=config.int("max_position_embeddings", 2048),
+        causal=False,
+        **biases(False, False, False, False),
+        gated=True,
+        mlp_bias=False,
+    )
+
+
+def _published(config: Config) -> Spec:
+    config.rename(n_embd="hidden_size", n_head="num_attention_heads", n_layer="num_hidden_layers")
+    config.rename(n_positions="max_position_embeddings", n_inner="intermediate_size")
+    config.rename(layer_norm_epsilon="layer_norm_eps")
+    d_model, n_heads = config.int("n_embd", 768), config.heads("n_head", 12)
+    config.divides("n_head", n_heads, "n_embd", d_model)
+    for key in ("causal", "use_rms_norm", "parallel_block", "rotary_emb_scale_base", "rotary_head_dim", "norm_mlp"):
+        config.off(key)
+    for key in ("scale_attn_by_inverse_layer_idx", "moe_every_n_layers", "num_experts"):
+        config.off(key)
+    config.off("num_heads_kv", n_heads)
+    config.off("head_dim", d_model // n_heads)
+    if not config.bool("scale_attn_weights", True):
+        raise config.error("scale_attn_weights false is not handled")
+    config.skip("parallel_block_tied_norm", "fused_bias_fc", "fused_dropout_add_ln", "dense_seq_output", "use_xentropy")
+    config.skip("reorder_and_upcast_attn", "use_flash_attn", "last_layer_subset", "n_ctx", "vocab_size_multiple")
+    config.skip("expert_choice_router", "ffn_div", "moe_impl", "moe_normalize_expert_weights", "moe_resid_pdrop")
+    config.skip("moe_top_k", "num_shared_experts", "router_aux_loss_coef")
+    norm = Norm(eps=config.float("layer_norm_epsilon", 1e-5, low=0))
+    before, bias = config.bool("prenorm"), config.bool("qkv_proj_bias", True)
+    turns = _turns(config, d_model // n_heads)
+    longest = config.int("n_positions", 1024)
+    return Spec(
+        n_layers=config.layers("n_layer", 12),
+        n_heads=n_heads,
+        d_model=d_model,
+        vocab=_rounded(config.int("vocab_size", 50257), config.int("pad_vocab_size_multiple", 1)),
+        n_types=config.int("type_vocab_size", 2, low=0),
+        absolute=None if turns else Learned(longest),
+        rotary=turns,
+        trained_positions=longest if turns else 0,
+        embed_norm=norm,
+        norm=norm,
+        norm_before=before,
+        norm_after=not before,
+        **biases(bias, bias, bias, bias),
+        **_mlp(config, d_model),
+    )
+
+
+def _rounded(n: int, multiple: int) -> int:
+    return -(-n // multiple) * multiple
+
+
+def _turns(config: Config, d_head: int) -> tuple[Rotary, ...]:
+    dim = d_head * config.float("rotary_emb_fraction", 0.0, low=0, high=1)
+    base = config.float("rotary_emb_base", 10000.0, low=1e-3)
+    interleaved = config.bool("rotary_emb_interleaved")
+    factor, limit = config.float("rotary_scaling_factor", 0.0, low=0), config.int("max_trained_positions", 2048)
+    if config.has("rope_parameters"):
+        said = rotary(config, d_head, theta=base).base
+        if said != base:
+            raise config.error(f"rotary_emb_base {base:g} and the rope_theta {said:g} contradict each other")
+    if not dim:
+        return ()
+    if dim != int(dim) or dim + dim % 2 > d_head or (factor and dim < 3):
+        raise config.error(f"rotary_emb_fraction turns {dim:g} of a head's {d_head} dimensions, which is not handled")
+    scaling = RotaryScaling("dynamic", factor, limit=limit) if factor else None
+    return (Rotary(int(dim), base, interleaved, scaling),)
+
+
+def _mlp(config: Config, d_model: int) -> dict[str, Any]:
+    kind = config.raw("activation_function", "gelu_new")
+    if kind not in (*_GATED, *_PLAIN):
+        raise config.error(one_of("activation_function", kind, (*_GATED, *_PLAIN)))
+    bias = config.bool("mlp_fc1_bias", True)
+    if config.bool("mlp_fc2_bias", True) != bias:
+        raise config.error("mlp_fc1_bias and mlp_fc2_bias must be alike: one without the other is not handled")
+    activation = _GATED.get(kind, "gelu")
+    if config.has("hidden_act") and config.activation("hidden_act", activation) != activation:
+        raise config.error(
+            f"activation_function {kind} and hidden_act {config.raw('hidden_act')} contradict each other"
+        )
+    inner = config.int("n_inner", int(8 * d_model / 3) if kind in _GATED else 4 * d_model)
+    return {
+        "d_mlp": _rounded(inner, 256) if kind in _GATED else inner,
+        "activation": activation,
+        "gated": kind in _GATED,
+        "mlp_bias": bias,
+    }
