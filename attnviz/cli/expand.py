@@ -62,8 +62,8 @@ def _expanded(group: type) -> Iterator[inspect.Parameter]:
         )
 
 
-_PATHS = {"file", "saved", "labels", "key_labels", "model", "adapter", "font", "output"}
-_MAYBE = {"model", "font"}  # a path or a name
+_PATHS = {"PATH", "FILE", "DIR", "MODEL"}  # metavars of options that take a path
+_NAMES = {"NAME", "MODEL"}  # metavars of options that take a name, perhaps instead of a path
 _SILENT = {"quiet", "verbose", "json"}  # they change nothing in a file
 
 
@@ -75,8 +75,7 @@ def _line(function: Callable[..., None], parameters: list[inspect.Parameter], va
         if parameter.name in _SILENT or value in (parameter.default, None, []):
             continue
         info = parameter.annotation.__metadata__[0]
-        if parameter.name in _PATHS and (parameter.name not in _MAYBE or _is_path(value)):
-            value = value.rstrip("/").rpartition("/")[2] or value
+        value = _without_folders(info, value)
         if isinstance(info, type(typer.Argument())):
             first += ["--", value] if value.startswith("-") and value != "-" else [value]
         elif isinstance(value, bool):
@@ -92,6 +91,14 @@ def _quoted(word: str) -> str:
     """A word as a shell would take it; in double quotes where they are easier to read."""
     plain = shlex.quote(word)
     return f'"{word}"' if plain != word and not set(word) & set('"$`\\!\n') else plain
+
+
+def _without_folders(info: Any, value: Any) -> Any:
+    """A path's last component, because where a file lies is nobody else's business; any other value as it is."""
+    kinds = set((info.metavar or "").strip("[]").split("|"))
+    if not isinstance(value, str) or not kinds & _PATHS or (kinds & _NAMES and not _is_path(value)):
+        return value
+    return value.rstrip("/").rpartition("/")[2] or value
 
 
 def _is_path(value: str) -> bool:

@@ -81,7 +81,7 @@ class Page:
     )
     height: Annotated[float | None, option(PAGE, "--height", metavar="IN", help="Height in inches.")] = None
     dpi: Annotated[int | None, option(PAGE, "--dpi", metavar="N", help="Dots an inch, in PNG. Default: 200.")] = None
-    font: Annotated[str | None, option(PAGE, "--font", metavar="NAME", help="Font family or file.")] = None
+    font: Annotated[str | None, option(PAGE, "--font", metavar="NAME|PATH", help="Font family or file.")] = None
     font_size: Annotated[float | None, option(PAGE, "--font-size", metavar="PT", help="Size of labels in points.")] = (
         None
     )
