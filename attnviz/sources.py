@@ -122,9 +122,12 @@ def _alias(name: str) -> Place:
 
 def _check_family(folder: Path) -> None:
     """Raises ConfigError for a family that is not known, before its weights are fetched."""
+    from attnviz.checkpoints.quantised import understood
     from attnviz.families import family
 
-    model_type = read_config(folder).get("model_type")
+    data = read_config(folder)
+    model_type = data.get("model_type")
+    understood(data)
     if isinstance(model_type, str):
         family(model_type)
 
@@ -140,15 +143,18 @@ def _called(path: Path) -> str:
 def from_place(place: Place, ignore_keys: tuple[str, ...] = (), adapter: Adapter | None = None) -> Model:
     """The model in a folder or a file, as the adapter changes it."""
     from attnviz.checkpoints import open_checkpoint
+    from attnviz.checkpoints.quantised import understood
 
     path = place.path
     if path.is_dir():
-        data, checkpoint = read_config(path), open_checkpoint(path)
+        data = read_config(path)
+        quantised = understood(data, ignore_keys)
+        checkpoint = open_checkpoint(path, lambda: quantised)
         if checkpoint.config is not None:
             file = checkpoint.path.name
             raise CheckpointError(f"{file} is a GGUF file or an .npz, a model by itself", "name it, not the folder")
         return _assembled(place, path, data, checkpoint, ignore_keys, adapter)
-    checkpoint = open_checkpoint(path)
+    checkpoint = open_checkpoint(path, lambda: understood(read_config(path.parent), ignore_keys))
     if checkpoint.config is not None and adapter is not None:
         raise no_adapter(path.name)
     if checkpoint.config is not None and checkpoint.config.get("model_type") == "npz":
@@ -212,6 +218,7 @@ def _assembled(
     adapter: Adapter | None,
 ) -> Model:
     """A Model from a configuration, a checkpoint, and the tokenizer beside them."""
+    from attnviz.checkpoints.quantised import without
     from attnviz.checkpoints.weights import Weights
     from attnviz.families import family
     from attnviz.families._config import Config
@@ -222,7 +229,7 @@ def _assembled(
     if not isinstance(model_type, str):
         raise ConfigError("config.json has no model_type", "it says which family the model is of, such as bert")
     module = family(model_type)
-    config = Config(data)
+    config = Config(without(data, ignore_keys))
     spec = module.spec(config)
     ignored = passed_over(config.unread(), ignore_keys, config.error)
     names = module.names(config) if hasattr(module, "names") else module.NAMES

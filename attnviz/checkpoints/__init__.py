@@ -5,6 +5,7 @@ Every reader takes headers only when a file is opened, and memory-maps the rest.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from attnviz.errors import CheckpointError
 
 if TYPE_CHECKING:
     from attnviz.checkpoints.base import Checkpoint
+    from attnviz.checkpoints.quantised import Quantised
 
 # What a folder may hold, in the order in which it is looked for.
 FOLDER_FILES = (
@@ -39,8 +41,10 @@ def is_second_copy(file: str) -> bool:
     return file.startswith(("adapter_", "consolidated"))
 
 
-def open_checkpoint(path: Path) -> Checkpoint:
+def open_checkpoint(path: Path, quantised: Callable[[], Quantised | None] | None = None) -> Checkpoint:
     """A folder's weights, or a single file's, recognised by what it holds.
+
+    quantised: what the configuration beside it says of its weights; asked for unless the file has a configuration.
 
     Raises:
         CheckpointError: nothing there, no weights in the folder, or a file that is damaged or of an unknown kind.
@@ -52,7 +56,9 @@ def open_checkpoint(path: Path) -> Checkpoint:
         file = _in_folder(path) if path.is_dir() else path
     except OSError as error:  # a name that is too long, a folder that may not be looked into
         raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from None
-    return with_scales(_open_file(file))
+    checkpoint = _open_file(file)
+    said = quantised() if quantised is not None and checkpoint.config is None else None
+    return with_scales(checkpoint, said)
 
 
 def _in_folder(folder: Path) -> Path:

@@ -1,6 +1,6 @@
 """Tensors whose scales are stored beside them as further tensors.
 
-    X (8-bit float) with X_scale_inv or X_scale         X * scale, one scale for all, a row, or a block of 128 x 128
+    X (8-bit float) with X_scale_inv or X_scale         X * scale, one scale for all, a row, or a block of a matrix
     X_blocks, X_scales (bytes)                          MXFP4: 32 numbers of 4 bits to a scale, [expert, out, in]
 
 Without its scales such a tensor would be read as numbers that mean nothing. Here the pair is one tensor, float32.
@@ -11,7 +11,7 @@ transformers turns to [expert, in, out]).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,42 +22,79 @@ from attnviz.checkpoints.quants import dequantise_mxfp4
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_BLOCK = 128  # of scales for squares of a matrix
+    from attnviz.checkpoints.quantised import Quantised
+
+_BLOCKS = ((128, 128),)  # (rows, columns) of a matrix that share a scale, where no configuration says so
 _SUFFIXES = ("_scale_inv", "_scale")
+_NUMBERS = ("F8_E4", "F8_E5")  # F8_E8M0 has powers of two alone: it is a scale
+_FLOATS = ("F32", "BF16", "F16", "F64", "F8_E8M0")
 
 
-def with_scales(checkpoint: Checkpoint) -> Checkpoint:
+def with_scales(checkpoint: Checkpoint, quantised: Quantised | None = None) -> Checkpoint:
     """The checkpoint itself, or one in which tensors and their scales are joined.
 
+    quantised: what the configuration says of it, against which tensors are checked; None if it says nothing.
+
     Raises:
-        CheckpointError: scales that do not fit their tensor.
+        CheckpointError: scales that do not fit their tensor, or are missing or left over.
     """
     names = checkpoint.tensors
     scales = {
         name: scale
         for name, stored in names.items()
-        if stored.dtype.startswith("F8_E") and (scale := _scale_of(name, names)) is not None
+        if stored.dtype.startswith(_NUMBERS) and (scale := _scale_of(name, names)) is not None
     }
     packed = [name.removesuffix("_blocks") for name in names if name.endswith("_blocks")]
     packed = [name for name in packed if name + "_scales" in names and name not in names]
-    return Scaled(checkpoint, scales, packed) if scales or packed else checkpoint
+    if quantised is not None:
+        _check_pairs(checkpoint, scales, packed)
+    blocks = (quantised.blocks if quantised is not None else ()) or _BLOCKS
+    return Scaled(checkpoint, scales, packed, blocks) if scales or packed else checkpoint
 
 
-def _scale_of(name: str, names: object) -> str | None:
-    return next((name + suffix for suffix in _SUFFIXES if name + suffix in names), None)  # type: ignore[operator]
+def _scale_of(name: str, names: Mapping[str, Stored]) -> str | None:
+    return next((name + suffix for suffix in _SUFFIXES if name + suffix in names), None)
+
+
+def _check_pairs(checkpoint: Checkpoint, scales: Mapping[str, str], packed: Sequence[str]) -> None:
+    """Every quantised tensor has its scale, and every scale of a weight its quantised tensor."""
+    names, used = checkpoint.tensors, set(scales.values())
+    for name, stored in names.items():
+        base, _, part = name.rpartition("_")
+        if stored.dtype.startswith(_NUMBERS) and name not in scales:
+            damaged(checkpoint.path, f"tensor {shown(name)} is {stored.dtype}, and its scale {_lost(name)} is missing")
+        other = {"blocks": "scales", "scales": "blocks"}.get(part)
+        if other is not None and stored.dtype == "U8" and base not in packed:
+            damaged(checkpoint.path, f"tensor {shown(name)} has no {shown(base)}_{other} beside it")
+        of = next((name.removesuffix(suffix) for suffix in _SUFFIXES if name.endswith(f"weight{suffix}")), None)
+        if of is not None and name not in used:
+            what = f"is {names[of].dtype} instead of 8-bit floats" if of in names else "is missing"
+            damaged(checkpoint.path, f"{shown(name)} is the scale of tensor {shown(of)}, which {what}")
+
+
+def _lost(name: str) -> str:
+    return " or ".join(shown(name + suffix) for suffix in _SUFFIXES)
 
 
 class Scaled(Checkpoint):
     """A checkpoint seen through its scales: tensors that have some are given as float32."""
 
-    def __init__(self, inner: Checkpoint, scales: dict[str, str], packed: Sequence[str]) -> None:
+    def __init__(
+        self,
+        inner: Checkpoint,
+        scales: dict[str, str],
+        packed: Sequence[str],
+        blocks: Sequence[tuple[int, int]] = _BLOCKS,
+    ) -> None:
         self._inner, self._scales, self._packed = inner, scales, frozenset(packed)
         tensors = dict(inner.tensors)
-        for name, scale in scales.items():
-            _check_scale(inner, name, tensors[name].shape, tensors[scale].shape)
+        self._block = {
+            name: _checked_block(inner, name, tensors[name].shape, tensors[scale], blocks)
+            for name, scale in scales.items()
+        }
         for name in packed:
-            blocks, scale_of = tensors.pop(name + "_blocks"), tensors.pop(name + "_scales")
-            tensors[name] = _packed(inner, name, blocks, scale_of)
+            values, scale_of = tensors.pop(name + "_blocks"), tensors.pop(name + "_scales")
+            tensors[name] = _packed(inner, name, values, scale_of)
         super().__init__(inner.path, tensors, {}, inner.config)
 
     def read(self, name: str) -> NDArray[Any]:
@@ -66,12 +103,16 @@ class Scaled(Checkpoint):
         array = self._inner.read(name)
         if name not in self._scales:
             return array
-        return array.astype(np.float32) * _spread(self._inner.read(self._scales[name]), array.shape)
+        return _scaled(array, self._inner.read(self._scales[name]), self._block[name])
 
     def rows(self, name: str, ids: Sequence[int] | NDArray[Any]) -> NDArray[Any]:
         index = np.asarray(ids, dtype=np.int64)
+        if name in self._scales:
+            array, scale = self._inner.rows(name, index), self._inner.read(self._scales[name])
+            of_rows = _rows_of(scale, index, self.tensors[name].shape, self._block[name])
+            return _scaled(array, of_rows, (1, *self._block[name][1:]) if array.ndim == 2 else self._block[name])
         if name not in self._packed:
-            return self.read(name)[index] if name in self._scales else self._inner.rows(name, index)
+            return self._inner.rows(name, index)
         blocks, scales = self._inner.read(name + "_blocks")[index], self._inner.read(name + "_scales")[index]
         return dequantise_mxfp4(blocks, scales).reshape(*blocks.shape[:2], -1).swapaxes(1, 2)
 
@@ -82,28 +123,56 @@ class Scaled(Checkpoint):
         self._inner.close()
 
 
-def _check_scale(inner: Checkpoint, name: str, shape: tuple[int, ...], scale: tuple[int, ...]) -> None:
-    fits = scale in ((), (1,), (1, 1), shape[:1], (*shape[:1], 1)) or scale == _blocks(shape)
-    if not fits:
+def _checked_block(
+    inner: Checkpoint, name: str, shape: tuple[int, ...], scale: Stored, blocks: Sequence[tuple[int, int]]
+) -> tuple[int, int]:
+    """The block by which scales are spread over a tensor; (1, 1) for one scale, or one a row."""
+    plain = scale.shape in ((), (1,), shape[:1])
+    fitting = [(1, 1)] if plain or _fits(shape, scale.shape, (1, 1)) else []
+    fitting = fitting or [block for block in blocks if _fits(shape, scale.shape, block)]
+    # Blocks of several sizes may come to as many scales and yet differ in where they end.
+    ends = {tuple(min(n, size) for n, size in zip(shape[-2:], block, strict=False)) for block in fitting}
+    if len(ends) != 1 or scale.dtype not in _FLOATS:
+        kind = "" if scale.dtype in _FLOATS else f" of {scale.dtype}"
         damaged(
-            inner.path, f"the scales of tensor {shown(name)}, {times(shape)}, are {times(scale)}, which is not read"
+            inner.path,
+            f"the scales of tensor {shown(name)}, {times(shape)}, are {times(scale.shape)}{kind}, which is not read",
         )
+    return fitting[0]
 
 
-def _blocks(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(-(-n // _BLOCK) for n in shape)
+def _fits(shape: tuple[int, ...], scale: tuple[int, ...], block: tuple[int, int]) -> bool:
+    """Whether each axis has one scale, one a place, or (the last two axes) one a block."""
+    if len(scale) != len(shape) or len(shape) < 2:
+        return False
+    sizes = (*[1] * (len(shape) - 2), *block)
+    return all(s in (1, n, -(-n // size)) for s, n, size in zip(scale, shape, sizes, strict=True))
 
 
-def _spread(scale: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Scales in a form that multiplies a tensor of `shape`."""
+def _rows_of(
+    scale: NDArray[Any], index: NDArray[np.int64], shape: tuple[int, ...], block: tuple[int, int]
+) -> NDArray[Any]:
+    """The scales of some rows of the first axis."""
+    if scale.size == 1 or (scale.ndim == len(shape) and scale.shape[0] == 1):
+        return scale
+    if scale.shape[0] == shape[0]:
+        return scale[index]
+    return scale[index // block[0]]
+
+
+def _scaled(array: NDArray[Any], scale: NDArray[Any], block: tuple[int, int]) -> NDArray[np.float32]:
+    """array * scale, float32. scale: one number, one a row, or as `_fits` has it."""
     scale = scale.astype(np.float32)
     if scale.size == 1:
-        return scale.reshape(())
-    if scale.shape in (shape[:1], (*shape[:1], 1)):
-        return scale.reshape(-1, *[1] * (len(shape) - 1))
-    for axis in range(len(shape)):
-        scale = np.repeat(scale, _BLOCK, axis=axis)
-    return scale[tuple(slice(n) for n in shape)]
+        scale = scale.reshape(())
+    elif scale.ndim < array.ndim:
+        scale = scale.reshape(-1, *[1] * (array.ndim - 1))
+    for axis, size in zip((-2, -1), block, strict=True):
+        if scale.ndim and scale.shape[axis] not in (1, array.shape[axis]):
+            scale = np.repeat(scale, size, axis=axis)
+            scale = scale[..., : array.shape[-1]] if axis == -1 else scale[..., : array.shape[-2], :]
+    product: NDArray[np.float32] = array.astype(np.float32) * scale
+    return product
 
 
 def _packed(inner: Checkpoint, name: str, blocks: Stored, scales: Stored) -> Stored:

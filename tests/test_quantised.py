@@ -1,0 +1,367 @@
+"""Quantised checkpoints as they are published: which forms are read, against slow decoding from each form's definition.
+
+The definitions: OCP 8-bit floating point 1.0 (2023), section 5; OCP Microscaling Formats 1.0 (2023), section 5.
+"""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+import pytest
+from checkpoint_files import entry, safetensors_bytes
+from safetensors.numpy import load_file
+
+import attnviz
+from attnviz.checkpoints import open_checkpoint
+from attnviz.checkpoints.quantised import Quantised, understood, without
+from attnviz.errors import CheckpointError, ConfigError
+
+CASES = Path(__file__).parent / "reference"
+IDS = [5, 6, 7, 8, 3, 2, 9, 1]
+FP8 = {"quant_method": "fp8", "fmt": "e4m3", "activation_scheme": "dynamic", "weight_block_size": [128, 128]}
+
+
+def group(**weights):
+    """compressed-tensors with one group of weights, as it saves them today."""
+    weights = {"num_bits": 8, "type": "float", "strategy": "channel", "symmetric": True, "dynamic": False} | weights
+    activations = {"num_bits": 8, "type": "float", "strategy": "token", "symmetric": True, "dynamic": True}
+    return {
+        "quant_method": "compressed-tensors",
+        "format": "float-quantized",
+        "quantization_status": "compressed",
+        "global_compression_ratio": 1.5,
+        "kv_cache_scheme": None,
+        "ignore": ["lm_head"],
+        "sparsity_config": {},
+        "transform_config": {},
+        "version": "0.12.0",
+        "config_groups": {
+            "group_0": {
+                "targets": ["Linear"],
+                "weights": {"observer": "minmax", "observer_kwargs": {}, "actorder": None, **weights},
+                "input_activations": activations,
+                "output_activations": None,
+                "format": "float-quantized",
+            }
+        },
+    }
+
+
+def changed(form, **changes):
+    return {**form, **changes}
+
+
+# What is said
+
+
+@pytest.mark.parametrize(
+    ("said", "blocks"),
+    [
+        ({"quant_method": "mxfp4", "modules_to_not_convert": ["model.layers.*.self_attn", "lm_head"]}, ()),
+        (FP8, ((128, 128),)),
+        ({"quant_method": "fp8", "activation_scheme": "static", "ignored_layers": ["lm_head"]}, ()),
+        (changed(FP8, weight_block_size=[64, 32], scale_fmt="ue8m0", modules_to_not_convert=["lm_head"]), ((64, 32),)),
+        ({"quant_method": "fbgemm_fp8", "activation_scale_ub": 1200.0, "modules_to_not_convert": ["lm_head"]}, ()),
+        (group(), ()),
+        (group(strategy="tensor"), ()),
+        (group(strategy="block", block_structure=[128, 64]), ((128, 64),)),
+        (group(strategy="block", block_structure="32x16"), ((32, 16),)),
+        (group(strategy="group", group_size=128), ((1, 128),)),
+        (changed(group(), format="naive-quantized", quantization_status="frozen"), ()),
+    ],
+)
+def test_forms_that_are_read(said, blocks):
+    wanted = Quantised(said["quant_method"], blocks)
+    assert understood({"model_type": "llama", "quantization_config": said}) == wanted
+    assert understood({"text_config": {"quantization_config": said}}) == wanted
+    assert understood({"compression_config": said}) == wanted
+    assert understood({"quantization_config": said}, ["quantization_config"]) is None
+    config = {"a": 1, "quantization_config": said, "text_config": {"b": 2, "quantization_config": said}}
+    assert without(config) == {"a": 1, "text_config": {"b": 2}}
+
+
+def test_mixed_groups_are_read():
+    said = group()
+    other = group(strategy="block", block_structure=[64, 64])["config_groups"]["group_0"]
+    cache = {"targets": ["re:.*attn"], "weights": None}
+    said["config_groups"] |= {"group_1": other, "group_2": cache}
+    assert understood({"quantization_config": said}).blocks == ((64, 64),)
+
+
+@pytest.mark.parametrize("said", [None, {}, False])
+def test_nothing_said_is_nothing(said):
+    assert understood({"quantization_config": said}) is None
+    assert understood({}) is None
+
+
+SPARSE = {"format": "sparse-24-bitmask", "sparsity_structure": "2:4"}
+ROTATED = {"config_groups": {"R1": {"type": "hadamard"}}}
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"quant_method": "gptq", "bits": 4, "group_size": 128}, "weights quantised by gptq (4 bits) are not read"),
+        ({"quant_method": "awq", "bits": 4, "version": "gemm"}, "weights quantised by awq (4 bits) are not read"),
+        (
+            {"quant_method": "bitsandbytes", "load_in_4bit": True},
+            "weights quantised by bitsandbytes (4 bits) are not read",
+        ),
+        ({"load_in_8bit": True, "llm_int8_threshold": 6.0}, "weights quantised by bitsandbytes (8 bits) are not read"),
+        ({"quant_method": "modelopt", "quant_algo": "NVFP4"}, "weights quantised by modelopt are not read"),
+        ({"quant_method": "hqq"}, "weights quantised by hqq are not read"),
+        ({"quant_method": ["fp8"]}, "weights quantised by an unnamed method are not read"),
+        ({"bits": 4}, "weights quantised by an unnamed method (4 bits) are not read"),
+        ("int8", "quantization_config must be an object; got 'int8'"),
+        (changed(FP8, fmt="e3m4"), "fmt 'e3m4' of fp8 weights is not read"),
+        (changed(FP8, rotated=True), "quantization_config of fp8 has the setting 'rotated', which is not read"),
+        (changed(FP8, weight_block_size=[0, 128]), "weight_block_size must be two whole numbers of 1 or more; got [0"),
+        (changed(FP8, weight_block_size=128), "weight_block_size must be two whole numbers of 1 or more; got 128"),
+        (group(type="int"), "compressed-tensors of 8-bit int weights are not read"),
+        (group(num_bits=4), "compressed-tensors of 4-bit float weights are not read"),
+        (group(symmetric=False), "symmetric False of a config group is not read"),
+        (group(actorder="group"), "actorder 'group' of a config group is not read"),
+        (group(zero="x"), "zero 'x' of a config group is not read"),
+        (group(strategy="tensor_group"), "the strategy 'tensor_group' of a config group is not read"),
+        (group(strategy="block"), "block_structure must be two whole numbers of 1 or more; got None"),
+        (changed(group(), format="pack-quantized"), "compressed-tensors of the format 'pack-quantized' are not read"),
+        (changed(group(), format="nvfp4-pack-quantized"), "of the format 'nvfp4-pack-quantized' are not read"),
+        (changed(group(), sparsity_config=SPARSE), "of compressed-tensors is not read"),
+        (changed(group(), transform_config=ROTATED), "of compressed-tensors is not read"),
+        (changed(group(), config_groups=[1]), "config_groups must be objects; got [1]"),
+    ],
+)
+def test_forms_that_are_refused(said, message):
+    with pytest.raises(ConfigError) as caught:
+        understood({"quantization_config": said})
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+    assert str(caught.value).startswith("config.json: ")
+
+
+def test_a_refused_form_is_refused_before_the_weights_are_opened(tmp_path):
+    config = json.loads((CASES / "llama" / "config.json").read_bytes())
+    (tmp_path / "config.json").write_text(json.dumps({**config, "quantization_config": {"quant_method": "gptq"}}))
+    (tmp_path / "model.safetensors").write_bytes(b"not read")
+    with pytest.raises(ConfigError, match="weights quantised by gptq are not read") as caught:
+        attnviz.load(tmp_path)
+    assert caught.value.hint == "use the model as it was before, or a GGUF file of it"
+
+
+# Slow decoding, number by number
+
+
+def float8(code):
+    """E4M3 (1 sign, 4 exponent bits of bias 7, 3 of mantissa; no infinity) by its definition."""
+    code = int(code)
+    sign, exponent, mantissa = -1.0 if code & 128 else 1.0, code >> 3 & 15, code & 7
+    if exponent == 15 and mantissa == 7:
+        return float("nan")
+    return sign * (mantissa / 8 * 2.0**-6 if exponent == 0 else (1 + mantissa / 8) * 2.0 ** (exponent - 7))
+
+
+def float4(code):
+    """E2M1 (1 sign, 2 exponent bits of bias 1, 1 of mantissa) by its definition."""
+    code = int(code)
+    sign, exponent, mantissa = -1.0 if code & 8 else 1.0, code >> 1 & 3, code & 1
+    return sign * (mantissa / 2 if exponent == 0 else (1 + mantissa / 2) * 2.0 ** (exponent - 1))
+
+
+def slow_fp8(codes, scale, block):
+    """codes uint8 [..., out, in], scale [..., out / block, in / block] -> float64."""
+    found = np.empty(codes.shape)
+    for place in np.ndindex(codes.shape):
+        at = (*place[:-2], place[-2] // block[0], place[-1] // block[1])
+        found[place] = np.float32(float8(codes[place])) * np.float32(scale[at])
+    return found
+
+
+def slow_mxfp4(blocks, scales):
+    """[expert, out, group, 16], [expert, out, group] -> [expert, out, in], a scale being a power of 2 of bias 127."""
+    found = np.empty((*blocks.shape[:2], blocks.shape[2] * 32))
+    for e, o, g, b in np.ndindex(blocks.shape):
+        scale = 2.0 ** (int(scales[e, o, g]) - 127)
+        found[e, o, 32 * g + 2 * b] = float4(blocks[e, o, g, b] & 15) * scale
+        found[e, o, 32 * g + 2 * b + 1] = float4(blocks[e, o, g, b] >> 4) * scale
+    return found
+
+
+DTYPES = {"float8_e4m3fn": "F8_E4M3", "bfloat16": "BF16", "float32": "F32", "uint8": "U8", "float8_e8m0fnu": "F8_E8M0"}
+
+
+def save(path, arrays):
+    """A safetensors file, also of dtypes that NumPy lacks."""
+    ends = np.cumsum([0, *(array.nbytes for array in arrays.values())]).tolist()
+    header = {
+        name: entry(DTYPES[array.dtype.name], list(array.shape), *place)
+        for (name, array), place in zip(arrays.items(), pairwise(ends), strict=True)
+    }
+    path.write_bytes(safetensors_bytes(header, b"".join(array.tobytes() for array in arrays.values())))
+
+
+def codes_of(random, *shape):
+    """Bytes that are no NaN, most of them around 1."""
+    return (random.randint(0x28, 0x48, shape) | random.randint(0, 2, shape) << 7).astype(np.uint8)
+
+
+def read_whole_and_by_rows(path, quantised, name, rows):
+    found = open_checkpoint(path, lambda: quantised)
+    whole = found.read(name)
+    assert whole.dtype == np.float32 and np.array_equal(found.rows(name, rows), whole[rows])
+    return whole
+
+
+@pytest.mark.parametrize("shape", [(70, 50), (64, 32), (1, 33), (3, 70, 50)])
+@pytest.mark.parametrize("block", [(32, 16), (1, 25), (64, 64)])
+def test_blocks_of_any_size(shape, block, tmp_path):
+    random = np.random.RandomState(3)
+    codes = codes_of(random, *shape)
+    scale = random.rand(*shape[:-2], -(-shape[-2] // block[0]), -(-shape[-1] // block[1])).astype(np.float32)
+    arrays = {"x.weight": codes.view(ml_dtypes.float8_e4m3fn), "x.weight_scale_inv": scale}
+    save(tmp_path / "model.safetensors", arrays)
+    rows = [shape[0] - 1, 0, 0]
+    whole = read_whole_and_by_rows(tmp_path, Quantised("fp8", (block,)), "x.weight", rows)
+    assert np.array_equal(whole, slow_fp8(codes, scale, block))
+
+
+@pytest.mark.parametrize("form", [(), (1,), (1, 1), (20,), (20, 1)])
+@pytest.mark.parametrize("dtype", [np.float32, ml_dtypes.bfloat16, ml_dtypes.float8_e8m0fnu])
+def test_a_scale_for_the_tensor_or_for_each_row(form, dtype, tmp_path):
+    random = np.random.RandomState(4)
+    codes, scale = codes_of(random, 20, 30), (random.rand(*form) + 0.1) * np.ones(form)
+    scale = np.asarray(scale).astype(dtype)
+    arrays = {"x.weight": codes.view(ml_dtypes.float8_e4m3fn), "x.weight_scale": scale, "x.input_scale": scale}
+    save(tmp_path / "model.safetensors", arrays)
+    whole = read_whole_and_by_rows(tmp_path, Quantised("compressed-tensors"), "x.weight", [19, 3])
+    spread = np.broadcast_to(scale.astype(np.float32).reshape(-1, 1) if form else scale.astype(np.float32), (20, 30))
+    assert np.array_equal(whole, slow_fp8(codes, spread, (1, 1)))
+
+
+def test_every_number_of_mxfp4(tmp_path):
+    """All 256 bytes under scales from the least to the largest that float32 holds."""
+    blocks = np.arange(256, dtype=np.uint8).reshape(2, 8, 1, 16)
+    scales = np.array([1, 64, 120, 126, 127, 128, 190, 250, *range(100, 108)], np.uint8).reshape(2, 8, 1)
+    save(tmp_path / "model.safetensors", {"down_proj_blocks": blocks, "down_proj_scales": scales})
+    whole = read_whole_and_by_rows(tmp_path, Quantised("mxfp4"), "down_proj", [1])
+    assert np.array_equal(whole, slow_mxfp4(blocks, scales).swapaxes(1, 2))
+
+
+# Whole models
+
+
+def twins(folder, name, said, quantise):
+    """Two folders of one model: quantised as published, and plain with the numbers that this means."""
+    config = json.loads((CASES / name / "config.json").read_bytes())
+    plain, stored = {}, {}
+    for tensor, array in load_file(CASES / name / "model.safetensors").items():
+        plain[tensor] = array
+        parts = quantise(tensor, array)
+        if parts is None:
+            stored[tensor] = array
+        else:
+            plain[tensor], more = parts
+            stored |= more
+    for kind, tensors, extra in (("plain", plain, {}), ("stored", stored, {"quantization_config": said})):
+        (folder / kind).mkdir()
+        (folder / kind / "config.json").write_text(json.dumps({**config, **extra}))
+        save(folder / kind / "model.safetensors", {k: np.ascontiguousarray(v) for k, v in tensors.items()})
+    return [attnviz.load(folder / kind).attend(ids=IDS).weights for kind in ("plain", "stored")]
+
+
+def test_gpt_oss_as_published(tmp_path):
+    """Experts in mxfp4, everything else as it is: the same attention as from the decoded numbers."""
+    random = np.random.RandomState(5)
+
+    def quantise(name, array):
+        if not name.endswith(("gate_up_proj", "down_proj")):
+            return None
+        experts, into, out = array.shape
+        blocks = random.randint(0, 256, (experts, out, into // 32, 16)).astype(np.uint8)
+        scales = random.randint(123, 126, (experts, out, into // 32)).astype(np.uint8)
+        decoded = slow_mxfp4(blocks, scales).swapaxes(1, 2).astype(np.float32)
+        return decoded, {f"{name}_blocks": blocks, f"{name}_scales": scales}
+
+    said = {"modules_to_not_convert": ["model.layers.*.self_attn", "lm_head"], "quant_method": "mxfp4"}
+    plain, stored = twins(tmp_path, "gpt_oss", said, quantise)
+    assert np.array_equal(plain, stored)
+    own = attnviz.load(CASES / "gpt_oss").attend(ids=IDS).weights
+    assert np.abs(own[1] - stored[1]).max() > 0.01  # the experts that were replaced matter
+
+
+@pytest.mark.parametrize(
+    ("said", "scale_of", "suffix"),
+    [
+        (changed(FP8, weight_block_size=[16, 24]), (16, 24), "_scale_inv"),
+        (group(), (1, 1 << 20), "_scale"),
+        (group(strategy="tensor"), (1 << 20, 1 << 20), "_scale"),
+        (group(strategy="block", block_structure=[8, 16]), (8, 16), "_scale"),
+    ],
+)
+def test_llama_in_8_bits(said, scale_of, suffix, tmp_path):
+    random = np.random.RandomState(6)
+
+    def quantise(name, array):
+        if not name.endswith("proj.weight"):
+            return None
+        codes, shape = codes_of(random, *array.shape), array.shape
+        scale = random.rand(-(-shape[0] // scale_of[0]), -(-shape[1] // scale_of[1])).astype(np.float32)
+        stored = {name: codes.view(ml_dtypes.float8_e4m3fn), name + suffix: scale}
+        return slow_fp8(codes, scale, scale_of).astype(np.float32), stored
+
+    plain, stored = twins(tmp_path, "llama", said, quantise)
+    assert np.array_equal(plain, stored)
+
+
+# What does not fit
+
+
+NUMBERS = np.zeros((4, 4), ml_dtypes.float8_e4m3fn)
+ONE = np.ones((), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        (
+            {"x.weight": NUMBERS},
+            "tensor x.weight is F8_E4M3, and its scale x.weight_scale_inv or x.weight_scale is missing",
+        ),
+        (
+            {"x.weight": NUMBERS.astype(ml_dtypes.bfloat16), "x.weight_scale": ONE},
+            "x.weight_scale is the scale of tensor x.weight, which is BF16 instead of 8-bit floats",
+        ),
+        ({"x.weight_scale": ONE}, "x.weight_scale is the scale of tensor x.weight, which is missing"),
+        ({"a_blocks": np.zeros((1, 1, 1, 16), np.uint8)}, "tensor a_blocks has no a_scales beside it"),
+        ({"a_scales": np.zeros((1, 1, 1), np.uint8)}, "tensor a_scales has no a_blocks beside it"),
+        (
+            {"x.weight": NUMBERS, "x.weight_scale": np.ones((3, 2), np.float32)},
+            "the scales of tensor x.weight, 4 x 4, are 3 x 2, which is not read",
+        ),
+        (
+            {"x.weight": NUMBERS, "x.weight_scale": np.ones((4, 1), np.uint8)},
+            "the scales of tensor x.weight, 4 x 4, are 4 x 1 of U8, which is not read",
+        ),
+    ],
+)
+def test_a_tensor_and_its_scale_come_together(arrays, message, tmp_path):
+    save(tmp_path / "model.safetensors", arrays)
+    with pytest.raises(CheckpointError) as caught:
+        open_checkpoint(tmp_path, lambda: Quantised("fp8"))
+    assert str(caught.value) == f"model.safetensors: {message}"
+
+
+def test_two_sizes_of_blocks_that_could_both_be_meant_are_refused(tmp_path):
+    arrays = {"x.weight": np.zeros((100, 100), ml_dtypes.float8_e4m3fn), "x.weight_scale": np.ones((2, 2), np.float32)}
+    save(tmp_path / "model.safetensors", arrays)
+    with pytest.raises(CheckpointError, match=r"the scales of tensor x\.weight, 100 x 100, are 2 x 2, which is not"):
+        open_checkpoint(tmp_path, lambda: Quantised("compressed-tensors", ((60, 60), (80, 80))))
+    open_checkpoint(tmp_path, lambda: Quantised("compressed-tensors", ((60, 60), (30, 30))))
+
+
+def test_float8_without_a_word_is_plain(tmp_path):
+    """A checkpoint that was merely cast to 8 bits has no scales and says nothing."""
+    save(tmp_path / "model.safetensors", {"x.weight": np.full((2, 2), 0.5, ml_dtypes.float8_e4m3fn)})
+    assert (open_checkpoint(tmp_path).read("x.weight").astype(np.float32) == 0.5).all()
