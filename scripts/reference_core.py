@@ -91,9 +91,11 @@ def honest_float64() -> Iterator[None]:
     single, alias, cast = torch.float32, torch.float, torch.Tensor.float
     torch.float32 = torch.float = torch.float64
     torch.Tensor.float = torch.Tensor.double  # type: ignore[method-assign]
+    torch.set_default_dtype(torch.float64)  # numbers that a model makes itself are compared with its own
     try:
         yield
     finally:
+        torch.set_default_dtype(single)
         torch.float32, torch.float = single, alias
         torch.Tensor.float = cast  # type: ignore[method-assign]
 

@@ -13,7 +13,7 @@ UNEMBED = _seq2seq.UNEMBED
 
 
 def spec(config: Config) -> EncoderDecoder:
-    """BlenderbotSmallConfig. The decoder's embeddings are normalised before positions are added."""
+    """BlenderbotSmallConfig. The decoder's embeddings are normalised, never scaled, before positions are added."""
     config.rename(d_model="hidden_size")
     config.skip("extra_pos_embeddings", "layernorm_variant", "do_blenderbot_90_layernorm", "extra_layer_norm")
     both = _seq2seq.stacks(
@@ -29,4 +29,4 @@ def spec(config: Config) -> EncoderDecoder:
         norm=_seq2seq.PLAIN,
         norm_after=True,
     )
-    return replace(both, decoder=replace(both.decoder, embed_order=("norm", "add")))
+    return replace(both, decoder=replace(both.decoder, embed_order=("norm", "add"), embed_scale=1.0))
