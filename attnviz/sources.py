@@ -17,10 +17,14 @@ from attnviz.checkpoints.seeded import PATCHES, SeededWeights, seeded_spec
 from attnviz.errors import CheckpointError, ConfigError, ModelError, passed_over
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from attnviz.checkpoints.base import Checkpoint
     from attnviz.checkpoints.lora import Adapter
+    from attnviz.checkpoints.naming import Source
+    from attnviz.checkpoints.weights import Weights
     from attnviz.engine.spec import EncoderDecoder, Spec, Towers
     from attnviz.model import Model
 
@@ -229,7 +233,7 @@ def _assembled(
     if not isinstance(model_type, str):
         raise ConfigError("config.json has no model_type", "it says which family the model is of, such as bert")
     module = family(model_type)
-    config = Config(without(data, ignore_keys))
+    config = Config({**_start_token(folder), **without(data, ignore_keys)})
     spec = module.spec(config)
     ignored = passed_over(config.unread(), ignore_keys, config.error)
     names = module.names(config) if hasattr(module, "names") else module.NAMES
@@ -243,10 +247,11 @@ def _assembled(
         meta |= {"adapter": adapter.name, "adapter_digest": adapter.digest}
         ignored += adapter.settings.ignored
     weights = Weights(checkpoint, names, _sizes(spec))
+    spec, weights, alone = _without_decoder(data, spec, names, weights)
     if ignored:
         meta["ignored_keys"] = ignored
     tokenizer = load_tokenizer(folder, data)
-    return Model(name, spec, weights, tokenizer, data, meta, checkpoint, folder)
+    return Model(name, spec, weights, tokenizer, data, meta, checkpoint, folder, alone)
 
 
 def _from_gguf(place: Place, checkpoint: Checkpoint, ignore_keys: tuple[str, ...]) -> Model:
@@ -273,8 +278,41 @@ def _from_gguf(place: Place, checkpoint: Checkpoint, ignore_keys: tuple[str, ...
     if ignored:
         meta["ignored_keys"] = ignored
     weights = Weights(checkpoint, names, _sizes(spec), exact=True)
+    spec, weights, alone = _without_decoder(reading.config, spec, names, weights)
     tokenizer = load_gguf_tokenizer(metadata, where)
-    return Model(place.name, spec, weights, tokenizer, reading.config, meta, checkpoint)
+    return Model(place.name, spec, weights, tokenizer, reading.config, meta, checkpoint, alone=alone)
+
+
+def _without_decoder(
+    data: dict[str, Any], spec: Spec | EncoderDecoder | Towers, names: Mapping[str, Source], weights: Weights
+) -> tuple[Spec | EncoderDecoder | Towers, Weights, str]:
+    """An encoder that was saved without its decoder as one stack, its tensors, and what its attention is called.
+
+    That is a checkpoint without a decoder's tensors, or a configuration that speaks of an encoder alone.
+    """
+    from attnviz.engine.spec import EncoderDecoder
+
+    if not isinstance(spec, EncoderDecoder) or not weights.has("encoder.layers.0.q.weight"):
+        return spec, weights, "self"
+    classes = data.get("architectures")
+    named = isinstance(classes, list) and [c for c in classes if isinstance(c, str) and c.endswith("EncoderModel")]
+    if weights.has("decoder.layers.0.q.weight") and not named and data.get("is_encoder_decoder") is not False:
+        return spec, weights, "self"
+    own = {name.removeprefix("encoder."): stored for name, stored in names.items() if name.startswith("encoder.")}
+    return spec.encoder, weights.renamed(own, spec.encoder), "encoder"
+
+
+def _start_token(folder: Path) -> dict[str, Any]:
+    """The token that begins a decoder's text, where generation_config.json alone says so."""
+    file = folder / "generation_config.json"
+    if not file.is_file() or file.stat().st_size > MAX_CONFIG:
+        return {}
+    try:
+        found = json.loads(file.read_bytes())
+    except (ValueError, RecursionError):
+        return {}  # who asks for new text is told
+    start = found.get("decoder_start_token_id") if isinstance(found, dict) else None
+    return {"decoder_start_token_id": start} if type(start) is int else {}
 
 
 def _sizes(spec: Spec | EncoderDecoder | Towers) -> Spec:

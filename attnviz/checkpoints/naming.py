@@ -77,14 +77,15 @@ def old_spelling(name: str) -> str:
 
 
 def find_prefix(table: Mapping[str, Source], stored: Iterable[str]) -> Prefix:
-    """The difference under which most entries of `table` are found among the `stored` names; none, if none helps."""
+    """The difference under which `table` finds most of the `stored` names; none, if none helps."""
     entries = [[_general(pattern) for pattern, _ in alternatives(source)] for source in table.values()]
     present = {_general(name) for name in stored}
     candidates = [Prefix(), *_candidates({name for entry in entries for name in entry}, present)]
 
     def score(prefix: Prefix) -> tuple[int, int]:
-        found = sum(any(prefix.find(name, present) is not None for name in entry) for entry in entries)
-        return found, -len(prefix.table) - len(prefix.stored)
+        # Stored names count once: no prefix may serve one stack's tensors as another's that is not there.
+        found = {next(filter(None, (prefix.find(name, present) for name in entry)), None) for entry in entries}
+        return len(found - {None}), -len(prefix.table) - len(prefix.stored)
 
     return max(candidates, key=score)
 

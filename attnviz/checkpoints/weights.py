@@ -125,6 +125,14 @@ class Weights:
         more._found, more._cache, more._cached = {}, OrderedDict(), 0
         return more
 
+    def renamed(self, names: Mapping[str, Source], sizes: Sizes) -> Weights:
+        """The same file's tensors by these names alone."""
+        other = copy(self)
+        other._names, other._sizes = names, sizes
+        other._patterns = [(matcher(name), source) for name, source in names.items() if "{" in name]
+        other._found, other._cache, other._cached = {}, OrderedDict(), 0
+        return other
+
     def canonical(self) -> dict[str, str]:
         """Stored name -> ours, for every stored tensor that the table knows.
 
