@@ -7,6 +7,8 @@ from __future__ import annotations
 
 INDEX: dict[str, dict[str, str]] = {
     "model_types": {
+        "RefinedWeb": "falcon",
+        "RefinedWebModel": "falcon",
         "albert": "albert",
         "bart": "bart",
         "bert": "bert",
@@ -66,6 +68,7 @@ INDEX: dict[str, dict[str, str]] = {
         "mbart": "mbart",
         "megatron_bert": "megatron_bert",
         "mistral": "mistral",
+        "mixformer_sequential": "phi_msft",
         "mixtral": "mixtral",
         "modernbert": "modernbert",
         "mpnet": "mpnet",
@@ -83,6 +86,7 @@ INDEX: dict[str, dict[str, str]] = {
         "pegasus": "pegasus",
         "phi": "phi",
         "phi3": "phi3",
+        "phi_msft": "phi_msft",
         "phimoe": "phimoe",
         "qwen2": "qwen2",
         "qwen2_moe": "qwen2_moe",

@@ -77,7 +77,9 @@ def _made(
     found: dict[str, Source] = {"unembed.weight": embeddings if tied else list(row.stored)}
     if row.stored_first:
         found["unembed.weight"] = [*row.stored, *(embeddings if isinstance(embeddings, list) else [embeddings])]
-    if row.bias is not None:
+    if "unembed.weight" in names:
+        found = {name: stored for name, stored in names.items() if name.startswith("unembed.")}
+    elif row.bias is not None:
         found["unembed.bias"] = row.bias
     if row.project and decoder.d_embed != decoder.d_model:
         found["unembed.project.weight"] = row.project

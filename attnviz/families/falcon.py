@@ -11,6 +11,8 @@ from attnviz.families._names import Source, fused, pairs
 from attnviz.families._rotary import rotary
 from attnviz.families._unembed import Unembedding
 
+# Falcon's first files: RefinedWeb is the 40B model, RefinedWebModel the others.
+ALIASES = ("RefinedWeb", "RefinedWebModel")
 _FUSED = "h.{i}.self_attention.query_key_value"
 
 
@@ -39,7 +41,7 @@ UNEMBED = Unembedding(tied=True)
 
 
 def _new(config: Config) -> bool:
-    return config.bool("new_decoder_architecture")
+    return config.bool("new_decoder_architecture", config.data.get("model_type") == "RefinedWeb")
 
 
 def _one_kv(config: Config) -> bool:

@@ -44,7 +44,7 @@ def spec(config: Config) -> Spec:
     d_model, n_heads = config.int("hidden_size", 768), config.heads("num_attention_heads", 12)
     config.divides("num_attention_heads", n_heads, "hidden_size", d_model)
     before, bias = config.bool("do_layer_norm_before", True), config.bool("enable_bias", True)
-    has_final_norm = before and not config.bool("_remove_final_layer_norm")
+    has_final_norm = not config.bool("_remove_final_layer_norm") and before
     return Spec(
         n_layers=config.layers("num_hidden_layers", 12),
         n_heads=n_heads,
