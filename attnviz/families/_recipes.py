@@ -19,21 +19,31 @@ class Recipe:
     """How one family completes its vocabulary. Defaults mean "nothing added".
 
     single, pair: templates. special: default names of special tokens. vocab: what a bare vocab.txt or vocab.json
-    holds: wordpiece | bytes (byte-level BPE) | suffix (BPE with </w>) | clip | characters. clean: changes to a text
-    before SentencePiece sees it. front, skip, back: how a family renumbers a SentencePiece model: these pieces, then
-    the file's own but for the first `skip`, then these. split: a regular expression in place of GPT-2's.
+    holds: wordpiece | bytes (byte-level BPE) | suffix (BPE with </w>) | clip | characters. split: a regular expression
+    instead of GPT-2's. flags: kind of special token -> how it is found in a text: lstrip takes the space before it,
+    normalized looks for it after the normaliser.
+
+    Of a SentencePiece model: spaces: what happens to white space, a name of tokens/spaces.py. lower, accents: whether
+    case goes and accents stay, where the options do not say. commas: a piece such as "1," is not used. bytes: whether
+    an unknown character becomes its bytes. turns: pieces of the users' own that are special. front, skip, back: how the
+    family renumbers the model: these pieces, then the file's own but for the first `skip`, then these.
     """
 
     single: str = "$A:0"
     pair: str = "$A:0 $B:1"
     special: Mapping[str, str] = field(default_factory=dict)
     vocab: str = ""
-    clean: tuple[str, ...] = ()
+    split: str = ""
+    flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    spaces: str = ""
+    lower: bool = False
+    accents: bool = False
+    commas: bool = False
+    bytes: bool = False
+    turns: tuple[str, ...] = ()
     front: tuple[str, ...] = ()
     skip: int = 0
     back: tuple[str, ...] = ()
-    split: str = ""
-    lower: bool = False
 
     @property
     def is_decoder(self) -> bool:
@@ -58,17 +68,25 @@ WORDPIECE = Recipe(
 TWO_SEPS = ("{cls}:0 $A:0 {sep}:0", "{cls}:0 $A:0 {sep}:0 {sep}:0 $B:0 {sep}:0")
 CLS_SEP = ("{cls}:0 $A:0 {sep}:0", "{cls}:0 $A:0 {sep}:0 $B:1 {sep}:1")
 THEN_END = ("$A:0 {eos}:0", "$A:0 {eos}:0 $B:0 {eos}:0")
+MASK_STRIPS = {"mask": ("lstrip", "normalized")}
 FAIRSEQ = ("<s>", "<pad>", "</s>", "<unk>")
 END_OF_TEXT = "<|endoftext|>"
 BYTES = Recipe(special={"bos": END_OF_TEXT, "eos": END_OF_TEXT, "unk": END_OF_TEXT}, vocab="bytes")
-ROBERTA = Recipe(*TWO_SEPS, special=S_NAMES, vocab="bytes")
+ROBERTA = Recipe(*TWO_SEPS, special=S_NAMES, vocab="bytes", flags={"mask": ("lstrip",)})
 _QWEN2_SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 QWEN2 = Recipe(special={"eos": END_OF_TEXT, "unk": END_OF_TEXT}, vocab="bytes", split=_QWEN2_SPLIT)
-LLAMA = Recipe(*around(True, False), special={"bos": "<s>", "eos": "</s>", "unk": "<unk>"})
-GEMMA = Recipe(*around(True, False), special={"bos": "<bos>", "eos": "<eos>", "unk": "<unk>"})
-SPOKEN_CLEAN = ("quotes", "strip_accents", "lower", "number_comma")
+LLAMA = Recipe(
+    *around(True, False), special={"bos": "<s>", "eos": "</s>", "unk": "<unk>"}, spaces="kept", bytes=True
+)
+GEMMA = Recipe(
+    *around(True, False),
+    special={"bos": "<bos>", "eos": "<eos>", "unk": "<unk>", "pad": "<pad>"},
+    spaces="marked",
+    bytes=True,
+    turns=("<start_of_turn>", "<end_of_turn>"),
+)
 # Classes that say nothing about the family.
 _GENERIC = frozenset({"", "pretrained", "backend", "tokenizersbackend", "pretrainedtokenizer"})
 

@@ -8,7 +8,7 @@ from attnviz.engine.spec import DistanceVectors, Spec
 from attnviz.families import _encoder
 from attnviz.families._config import Config
 from attnviz.families._names import Source, pairs
-from attnviz.families._recipes import BERT_NAMES, CLS_SEP, SPOKEN_CLEAN, Recipe
+from attnviz.families._recipes import BERT_NAMES, CLS_SEP, Recipe
 
 
 def names(config: Config) -> dict[str, Source]:
@@ -42,8 +42,10 @@ TOKENIZERS = {
     "albert": Recipe(
         *CLS_SEP,
         special={**BERT_NAMES, "bos": "[CLS]", "eos": "[SEP]", "unk": "<unk>", "pad": "<pad>"},
-        clean=SPOKEN_CLEAN,
+        flags={"mask": ("lstrip",)},
+        spaces="plain",
         lower=True,
+        commas=True,
     )
 }
 

@@ -8,11 +8,15 @@ from attnviz.engine.spec import Blocks, Spec
 from attnviz.families import _encoder
 from attnviz.families._config import Config
 from attnviz.families._decoder import biases
-from attnviz.families._recipes import BERT_NAMES, CLS_SEP, Recipe
+from attnviz.families._recipes import BERT_NAMES, CLS_SEP, MASK_STRIPS, Recipe
 
 NAMES = _encoder.NAMES
 TOKENIZERS = {
-    "bigbird": Recipe(*CLS_SEP, special={**BERT_NAMES, "bos": "<s>", "eos": "</s>", "unk": "<unk>", "pad": "<pad>"})
+    "bigbird": Recipe(
+        *CLS_SEP,
+        special={**BERT_NAMES, "bos": "<s>", "eos": "</s>", "unk": "<unk>", "pad": "<pad>"},
+        flags={**MASK_STRIPS, "unk": ("normalized",)},
+    )
 }
 
 

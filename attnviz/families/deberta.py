@@ -9,7 +9,7 @@ from attnviz.errors import shown
 from attnviz.families import _encoder
 from attnviz.families._config import Config
 from attnviz.families._names import fused, pairs
-from attnviz.families._recipes import BERT_NAMES, CLS_SEP, Recipe
+from attnviz.families._recipes import BERT_NAMES, CLS_SEP, MASK_STRIPS, Recipe
 
 _SELF = "encoder.layer.{i}.attention.self."
 NAMES = {
@@ -22,7 +22,11 @@ NAMES = {
     **pairs({"position_k": "pos_proj", "position_q": "pos_q_proj"}, "layers.{i}.", _SELF),
 }
 TYPICAL = {"relative_attention": True, "position_biased_input": False, "pos_att_type": "c2p|p2c"}
-TOKENIZERS = {"deberta": Recipe(*CLS_SEP, special=BERT_NAMES, vocab="bytes")}
+TOKENIZERS = {
+    "deberta": Recipe(
+        *CLS_SEP, special={**BERT_NAMES, "bos": "[CLS]", "eos": "[SEP]"}, vocab="bytes", flags=MASK_STRIPS
+    )
+}
 
 
 def _kinds(config: Config) -> list[str]:

@@ -31,7 +31,9 @@ NAMES = {
 # Of what is published, unlike keys left out.
 TYPICAL = {"relative_attention": True, "position_biased_input": False, "pos_att_type": "p2c|c2p"}
 TOKENIZERS = {
-    "debertav2": Recipe(*CLS_SEP, special=BERT_NAMES, back=("[MASK]",), clean=("lower",)),
+    "debertav2": Recipe(
+        *CLS_SEP, special={**BERT_NAMES, "bos": "[CLS]", "eos": "[SEP]"}, back=("[MASK]",), spaces="ends"
+    ),
 }
 
 

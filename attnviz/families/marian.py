@@ -11,7 +11,7 @@ from attnviz.families._recipes import END, Recipe
 
 NAMES = _seq2seq.names()
 UNEMBED = _seq2seq.UNEMBED
-TOKENIZERS = {"marian": Recipe("$A:0 {eos}:0", "$A:0 $B:0 {eos}:0", END)}
+TOKENIZERS = {"marian": Recipe("$A:0 {eos}:0", "$A:0 $B:0 {eos}:0", END, spaces="own")}
 
 
 def spec(config: Config) -> EncoderDecoder:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attnviz.engine.spec import EncoderDecoder, Learned
 from attnviz.families import _seq2seq
 from attnviz.families._config import Config
-from attnviz.families._recipes import FAIRSEQ, S_NAMES, Recipe
+from attnviz.families._recipes import FAIRSEQ, MASK_STRIPS, S_NAMES, Recipe
 
 NAMES = _seq2seq.names()
 UNEMBED = _seq2seq.UNEMBED
@@ -22,6 +22,7 @@ TOKENIZERS = {
         "$A:0 {eos}:0 {src_lang}:0",
         "$A:0 $B:0 {eos}:0 {src_lang}:0",
         {**S_NAMES, "src_lang": "en_XX"},
+        flags=MASK_STRIPS,
         front=FAIRSEQ,
         skip=3,
         back=(*_MBART_LANGUAGES.split(), "<mask>"),
@@ -30,6 +31,7 @@ TOKENIZERS = {
         "{src_lang}:0 $A:0 {eos}:0",
         "{src_lang}:0 $A:0 $B:0 {eos}:0",
         {**S_NAMES, "src_lang": "en_XX"},
+        flags=MASK_STRIPS,
         front=FAIRSEQ,
         skip=3,
         back=(*_MBART50_LANGUAGES.split(), "<mask>"),

@@ -8,7 +8,7 @@ from attnviz.engine.spec import Buckets, Spec
 from attnviz.families import _encoder
 from attnviz.families._config import Config
 from attnviz.families._names import pairs
-from attnviz.families._recipes import S_NAMES, Recipe
+from attnviz.families._recipes import MASK_STRIPS, S_NAMES, Recipe
 
 NAMES = {
     **_encoder.NAMES,
@@ -31,6 +31,7 @@ TOKENIZERS = {
         "{cls}:0 $A:0 {sep}:0 {sep}:0 $B:1 {sep}:1",
         {**S_NAMES, "unk": "[UNK]"},
         vocab="wordpiece",
+        flags=MASK_STRIPS,
         lower=True,
     )
 }

@@ -15,6 +15,7 @@ TOKENIZERS = dict.fromkeys(
         "$A:0 {eos}:0",
         "$A:0 $B:0 {eos}:0",
         {**END, "mask": "<mask_2>"},
+        spaces="words",
         front=("<pad>", "</s>", "<mask_1>", "<mask_2>", *(f"<unk_{i}>" for i in range(2, 103))),
         skip=2,
     ),

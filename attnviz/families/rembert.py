@@ -8,10 +8,19 @@ from attnviz.engine.spec import Spec
 from attnviz.families import _encoder
 from attnviz.families._config import Config
 from attnviz.families._names import pairs
-from attnviz.families._recipes import BERT_NAMES, CLS_SEP, Recipe
+from attnviz.families._recipes import BERT_NAMES, CLS_SEP, MASK_STRIPS, Recipe
 
 NAMES = {**_encoder.NAMES, **pairs({"embed.project": "encoder.embedding_hidden_mapping_in"})}
-TOKENIZERS = {"rembert": Recipe(*CLS_SEP, special=BERT_NAMES)}
+TOKENIZERS = {
+    "rembert": Recipe(
+        *CLS_SEP,
+        special={**BERT_NAMES, "bos": "[CLS]", "eos": "[SEP]", "unk": "<unk>", "pad": "<pad>"},
+        flags=MASK_STRIPS,
+        spaces="plain_late",
+        lower=True,
+        accents=True,
+    )
+}
 
 
 def spec(config: Config) -> Spec:

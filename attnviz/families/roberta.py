@@ -5,12 +5,12 @@ from __future__ import annotations
 from attnviz.engine.spec import Spec
 from attnviz.families import _encoder
 from attnviz.families._config import Config
-from attnviz.families._recipes import FAIRSEQ, ROBERTA, S_NAMES, TWO_SEPS, Recipe
+from attnviz.families._recipes import FAIRSEQ, MASK_STRIPS, ROBERTA, S_NAMES, TWO_SEPS, Recipe
 
 ALIASES = ("camembert", "xlm_roberta")
 
 NAMES = _encoder.NAMES
-_XLM = Recipe(*TWO_SEPS, special=S_NAMES, front=FAIRSEQ, skip=3, back=("<mask>",))
+_XLM = Recipe(*TWO_SEPS, special=S_NAMES, flags=MASK_STRIPS, front=FAIRSEQ, skip=3, back=("<mask>",))
 TOKENIZERS = {
     "roberta": ROBERTA,
     "xlmroberta": _XLM,
@@ -18,6 +18,7 @@ TOKENIZERS = {
     "camembert": Recipe(
         *TWO_SEPS,
         special=S_NAMES,
+        flags=MASK_STRIPS,
         front=("<s>NOTUSED", "<pad>", "</s>NOTUSED", "<unk>", "<unk>NOTUSED"),
         skip=1,
         back=("<mask>",),

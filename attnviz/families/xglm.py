@@ -5,6 +5,7 @@ from __future__ import annotations
 from attnviz.engine.spec import Norm, Sinusoidal, Spec
 from attnviz.families._config import Config
 from attnviz.families._names import pairs
+from attnviz.families._recipes import FAIRSEQ, S_NAMES, Recipe
 from attnviz.families._seq2seq import LAYER
 from attnviz.families._unembed import Unembedding
 
@@ -12,6 +13,16 @@ NAMES = {
     "embed.tokens": "embed_tokens.weight",
     **pairs(LAYER, "layers.{i}.", "layers.{i}."),
     **pairs({"final_norm": "layer_norm"}),
+}
+TOKENIZERS = {
+    "xglm": Recipe(
+        "{eos}:0 $A:0",
+        "{eos}:0 $A:0 {eos}:0 {eos}:0 $B:0",
+        special={kind: name for kind, name in S_NAMES.items() if kind != "mask"},
+        front=FAIRSEQ,
+        skip=3,
+        back=tuple(f"<madeupword{i}>" for i in range(7)),
+    )
 }
 UNEMBED = Unembedding(tied=True)
 

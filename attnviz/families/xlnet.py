@@ -6,7 +6,7 @@ from attnviz.engine.spec import Norm, Segmental, Spec
 from attnviz.families._config import Config
 from attnviz.families._decoder import biases
 from attnviz.families._names import Source, pairs
-from attnviz.families._recipes import SPOKEN_CLEAN, Recipe
+from attnviz.families._recipes import MASK_STRIPS, Recipe
 
 _HEADS = "layer.{i}.rel_attn."
 NAMES: dict[str, Source] = {
@@ -28,7 +28,9 @@ TOKENIZERS = {
         "$A:0 {sep}:0 {cls}:2",
         "$A:0 {sep}:0 $B:1 {sep}:1 {cls}:2",
         {"bos": "<s>", "eos": "</s>", "unk": "<unk>", "sep": "<sep>", "pad": "<pad>", "cls": "<cls>", "mask": "<mask>"},
-        clean=SPOKEN_CLEAN,
+        flags=MASK_STRIPS,
+        spaces="plain",
+        commas=True,
     )
 }
 

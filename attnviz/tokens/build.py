@@ -84,23 +84,6 @@ def from_merges(
     return backend
 
 
-def add_special(backend: Backend, recipe: Recipe, names: Mapping[str, str], source: str) -> None:
-    """Tell the pipeline which of its tokens are special, and where they go.
-
-    Raises CheckpointError if the template wants a token that the vocabulary lacks.
-    """
-    from tokenizers import AddedToken
-
-    known = {kind: name for kind, name in names.items() if backend.token_to_id(name) is not None}
-    backend.add_special_tokens(
-        [
-            AddedToken(name, lstrip=kind == "mask" and name == "<mask>", normalized=False, special=True)
-            for kind, name in known.items()
-        ]
-    )
-    set_template(backend, recipe.single, recipe.pair, names, source)
-
-
 def set_template(backend: Backend, single: str, pair: str, names: Mapping[str, str], source: str) -> None:
     """Where special tokens go: `{cls}:0 $A:0 {sep}:0`, the names in braces taken from `names`."""
     from tokenizers import processors

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from attnviz.errors import CheckpointError, InputError
-from attnviz.tokens.files import file_text, read_json, special_names
+from attnviz.tokens.added import read_names
+from attnviz.tokens.reading import file_text, read_json
 from attnviz.tokens.tokenizer import short
 
 CHILD = Path(__file__).with_name("chat_child.py")
@@ -71,7 +72,8 @@ def template_in_folder(folder: Path, source: str) -> tuple[str, dict[str, str]]:
     Looked for in this order: chat_template.jinja; chat_template.json; tokenizer_config.json.
     """
     options = read_json(folder / "tokenizer_config.json", optional=True)
-    names = {f"{kind}_token": name for kind, name in special_names(folder, options).items()}
+    old = (read_json(folder / file, optional=True) for file in ("special_tokens_map.json", "added_tokens.json"))
+    names = {f"{kind}_token": name for kind, name in read_names(options, *old, None).plain().items()}
     if (folder / "chat_template.jinja").is_file():
         return file_text(folder / "chat_template.jinja"), names
     for found in (read_json(folder / "chat_template.json", optional=True), options):

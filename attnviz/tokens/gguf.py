@@ -149,7 +149,7 @@ class GgufTokenizer(Tokenizer):
             dummy_prefix=self._flag("add_space_prefix", joined),
             trim_spaces=not joined and self._flag("remove_extra_whitespaces", False),
         )
-        return spm.build(model, Recipe(), {}, self._source)
+        return spm.build(model, Recipe(), {}, self._source, own=True)
 
     def _wordpiece(self) -> Backend:
         from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers

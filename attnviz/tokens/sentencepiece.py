@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import CheckpointError
 from attnviz.families._recipes import Recipe
+from attnviz.tokens import spaces
+from attnviz.tokens.added import Added
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as Backend
@@ -116,9 +118,12 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
             return value, at
 
 
-def build(model: Model, recipe: Recipe, options: Mapping[str, Any], source: str) -> Backend:
-    """The pipeline of a model, its pieces numbered as the family numbers them; special tokens are not added yet."""
-    from tokenizers import AddedToken, Tokenizer, decoders, models
+def build(model: Model, recipe: Recipe, options: Mapping[str, Any], source: str, own: bool = False) -> Backend:
+    """The pipeline of a model, its pieces numbered as the family numbers them; no token is added to it yet.
+
+    own: texts are prepared and pieces joined as SentencePiece does it by itself, not as a family's fast tokenizer does.
+    """
+    from tokenizers import Tokenizer, decoders, models
 
     if model.kind not in (UNIGRAM, BPE):
         raise CheckpointError(f"{source} must be a unigram or BPE model; got kind {model.kind}")
@@ -126,33 +131,41 @@ def build(model: Model, recipe: Recipe, options: Mapping[str, Any], source: str)
     unknown = next((i for i, (_, _, kind) in enumerate(pieces) if kind == UNKNOWN), None)
     if unknown is None:
         raise CheckpointError(f"{source} has no unknown piece")
+    if all(kind in (CONTROL, UNKNOWN, UNUSED) for _, _, kind in model.pieces):
+        raise CheckpointError(f"{source} has no piece that a text may hold")
+    byte_fallback = model.byte_fallback and (own or recipe.bytes)
     if model.kind == UNIGRAM:
         scores = [(text, score) for text, score, _ in pieces]
-        backend = Tokenizer(models.Unigram(scores, unk_id=unknown, byte_fallback=model.byte_fallback))
+        backend = Tokenizer(models.Unigram(scores, unk_id=unknown, byte_fallback=byte_fallback))
     else:
         vocab = {text: i for i, (text, _, _) in enumerate(pieces)}
+        merges = _merges_by_score(pieces) if own else _merges(pieces)
         name = pieces[unknown][0]
-        backend = Tokenizer(
-            models.BPE(vocab, _merges(pieces), unk_token=name, fuse_unk=True, byte_fallback=model.byte_fallback)
-        )
-    backend.normalizer, split = _preparation(model, recipe, options)
+        backend = Tokenizer(models.BPE(vocab, merges, unk_token=name, fuse_unk=True, byte_fallback=byte_fallback))
+    backend.normalizer, split = spaces.own(model) if own else spaces.prepared(model, recipe, options)
     if split is not None:
         backend.pre_tokenizer = split
     backend.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
-    backend.add_tokens(
-        [
-            AddedToken(text, normalized=False, special=kind == CONTROL)
-            for text, _, kind in pieces
-            if kind in (CONTROL, USER) and text
-        ]
-    )
     return backend
+
+
+def added_pieces(model: Model, recipe: Recipe, options: Mapping[str, Any]) -> list[Added]:
+    """The pieces that are found in a text before it is split: control pieces, which are special, and the users' own."""
+    marked = [
+        Added(text, special=kind == CONTROL or text in recipe.turns)
+        for text, _, kind in model.pieces
+        if kind in (CONTROL, USER) and text
+    ]
+    family = [*recipe.front, *_back(recipe, options)]
+    return marked + [Added(text, special=True) for text in family if text != "<unk>" and not text.endswith("NOTUSED")]
 
 
 def _numbered(model: Model, recipe: Recipe, options: Mapping[str, Any]) -> list[tuple[str, float, int]]:
     """The pieces as the model's embedding table numbers them."""
     own = model.pieces[recipe.skip :]
-    if "number_comma" in recipe.clean:
+    if recipe.spaces == "marked":  # Gemma writes the byte of a tab as the tab itself
+        own = [("\t", score, NORMAL) if text == "<0x09>" else (text, score, kind) for text, score, kind in own]
+    if recipe.commas:
         # These families split "1," again after SentencePiece; a piece that costs 100 more is never chosen.
         own = [(text, score - 100 * _is_number_comma(text), kind) for text, score, kind in own]
     front = [(text, 0.0, UNKNOWN if text == "<unk>" else CONTROL) for text in recipe.front]
@@ -160,11 +173,15 @@ def _numbered(model: Model, recipe: Recipe, options: Mapping[str, Any]) -> list[
         # Pegasus numbers its own unknown piece after the reserved ones.
         front = [(text, -100.0 if text.startswith("<unk_") else 0.0, CONTROL) for text in recipe.front]
     have = {text for text, _, _ in (*front, *own)}
-    back: list[tuple[str, float, int]] = []
-    for text in recipe.back:
-        names = [f"<extra_id_{i}>" for i in reversed(range(_extra_ids(options)))] if text == "extra_ids" else [text]
-        back += [(name, 0.0, CONTROL) for name in names if name not in have]
+    back = [(name, 0.0, CONTROL) for name in _back(recipe, options) if name not in have]
     return front + own + back
+
+
+def _back(recipe: Recipe, options: Mapping[str, Any]) -> list[str]:
+    """The names of the pieces that the family puts behind the model's own."""
+    if recipe.back == ("extra_ids",):
+        return [f"<extra_id_{i}>" for i in reversed(range(_extra_ids(options)))]
+    return list(recipe.back)
 
 
 def _extra_ids(options: Mapping[str, Any]) -> int:
@@ -177,7 +194,19 @@ def _is_number_comma(text: str) -> bool:
 
 
 def _merges(pieces: list[tuple[str, float, int]]) -> list[tuple[str, str]]:
-    """BPE's merges: every way to join two pieces into a third, best score first."""
+    """BPE's merges: every way to join two pieces of any kind into a third; best score first, then the longer left."""
+    ids = {text: i for i, (text, _, _) in enumerate(pieces)}
+    found = []
+    for text, score, _ in pieces:
+        for cut in range(len(text) - 1, 0, -1):
+            if text[:cut] in ids and text[cut:] in ids:
+                found.append((score, cut, text))
+    found.sort(key=lambda one: (-one[0], -one[1], one[1] - len(one[2])))
+    return [(text[:cut], text[cut:]) for _, cut, text in found]
+
+
+def _merges_by_score(pieces: list[tuple[str, float, int]]) -> list[tuple[str, str]]:
+    """The same as SentencePiece joins them: a user's own piece is found before, not put together."""
     ids = {text: i for i, (text, _, kind) in enumerate(pieces) if kind in (NORMAL, USER, UNUSED)}
     found = []
     for text, score, kind in pieces:
@@ -188,27 +217,3 @@ def _merges(pieces: list[tuple[str, float, int]]) -> list[tuple[str, str]]:
             if left is not None and right is not None:
                 found.append((-score, left, right, text[:cut], text[cut:]))
     return [(left, right) for *_, left, right in sorted(found)]
-
-
-def _preparation(model: Model, recipe: Recipe, options: Mapping[str, Any]) -> tuple[Any, Any]:
-    """What happens to a text before it is split: the normaliser and the pre-tokenizer."""
-    from tokenizers import Regex, normalizers, pre_tokenizers
-
-    steps: list[Any] = []
-    if "quotes" in recipe.clean:
-        steps += [normalizers.Replace("``", '"'), normalizers.Replace("''", '"')]
-    if "strip_accents" in recipe.clean and options.get("keep_accents") is not True:
-        steps += [normalizers.NFKD(), normalizers.StripAccents()]
-    if "lower" in recipe.clean and options.get("do_lower_case", recipe.lower) is True:
-        steps.append(normalizers.Lowercase())
-    if model.charsmap:
-        steps.append(normalizers.Precompiled(model.charsmap))
-    if model.trim_spaces:
-        steps += [normalizers.Replace(Regex(r"\A +| +\z"), ""), normalizers.Replace(Regex(" {2,}"), " ")]
-    prefix = model.dummy_prefix and options.get("add_prefix_space") is not False
-    if model.trim_spaces:
-        scheme = "always" if prefix else "never"
-        return normalizers.Sequence(steps), pre_tokenizers.Metaspace(replacement="▁", prepend_scheme=scheme)
-    # Spaces are kept as they are: the prefix comes even before a space, and pieces may hold several words.
-    steps += [normalizers.Prepend("▁")] if prefix else []
-    return normalizers.Sequence([*steps, normalizers.Replace(" ", "▁")]), None

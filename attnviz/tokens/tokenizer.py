@@ -71,7 +71,9 @@ class Tokenizer:
         """
         texts = [checked_text(text)] + ([checked_text(pair, "the pair text")] if pair is not None else [])
         raw = self._run(texts[0], texts[1] if pair is not None else None)
-        names = [self._backend.id_to_token(i) or f"#{i}" for i in raw.ids]
+        # An unknown run of characters is spelled in `tokens`: Marian numbers some of them itself.
+        ids = raw.ids if self._rename is None else [self._renamed(name) for name in raw.tokens]
+        names = [self._name(i) or f"#{i}" for i in ids]
         pieces = [self._piece(name) for name in names]
         special = [bool(one) for one in raw.special_tokens_mask]
         if all(special):
@@ -88,7 +90,7 @@ class Tokenizer:
             counted += len(found)
         tokens = Tokens(
             text=tuple(readable(pieces)),
-            ids=tuple(raw.ids if self._rename is None else map(self._renamed, names)),
+            ids=tuple(ids),
             words=tuple(_led(words, pieces, own)),
             special=tuple(special),
             segments=tuple(segments),

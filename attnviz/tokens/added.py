@@ -1,0 +1,162 @@
+"""Tokens that stand outside of a vocabulary file: special ones by name, and those that were added after training.
+
+Which file is believed follows transformers: `added_tokens_decoder` of tokenizer_config.json, and special_tokens_map.json
+and added_tokens.json only where that key is missing (folders saved before autumn 2023).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from attnviz.errors import CheckpointError
+from attnviz.families._recipes import Recipe
+from attnviz.tokens.reading import content
+from attnviz.tokens.tokenizer import short
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer as Backend
+
+KINDS = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
+_FLAGS = ("lstrip", "rstrip", "single_word", "normalized", "special")
+MOST = 200_000  # tokens added after training; the largest published file has some 80,000
+
+
+@dataclass(frozen=True)
+class Added:
+    """A token found in a text before the text is split.
+
+    lstrip, rstrip: whether it takes the white space before or after it. single_word: only where no letter touches it.
+    normalized: whether it is looked for after the normaliser. special: whether it may be left out of labels.
+    """
+
+    name: str
+    lstrip: bool = False
+    rstrip: bool = False
+    single_word: bool = False
+    normalized: bool = False
+    special: bool = False
+
+    @classmethod
+    def of(cls, value: Mapping[str, Any]) -> Added:
+        """A token as tokenizer_config.json writes it; what it leaves out is off, `normalized` aside."""
+        flags = {flag: value.get(flag, False) is True for flag in _FLAGS}
+        flags["normalized"] = value.get("normalized", not flags["special"]) is True
+        return cls(content(value), **flags)
+
+    def backend(self) -> Any:
+        """The same for the `tokenizers` library."""
+        from tokenizers import AddedToken
+
+        return AddedToken(self.name, **{flag: getattr(self, flag) for flag in _FLAGS})
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a folder's small files say of special and added tokens.
+
+    special: kind -> token, None where a file says that there is none. extra: further special tokens, in order.
+    added: id -> token. src_lang: the language of the text, where the family has such.
+    """
+
+    special: Mapping[str, Added | None] = field(default_factory=dict)
+    extra: Sequence[Added] = ()
+    added: Mapping[int, Added] = field(default_factory=dict)
+    src_lang: str = ""
+
+    def plain(self) -> dict[str, str]:
+        """The names alone, for templates."""
+        found = {kind: token.name for kind, token in self.special.items() if token is not None}
+        return {**found, "src_lang": self.src_lang} if self.src_lang else found
+
+
+def read_names(
+    options: Mapping[str, Any], old_map: Mapping[str, Any], old_added: Mapping[str, Any], recipe: Recipe | None
+) -> Names:
+    """Special and added tokens as transformers' fast tokenizers read them.
+
+    options: tokenizer_config.json. old_map: special_tokens_map.json. old_added: added_tokens.json. recipe: names that
+    the class has where no file says another.
+    """
+    is_new = isinstance(options.get("added_tokens_decoder"), dict)
+    said = dict(options) if is_new else {**options, **{key: value for key, value in old_map.items() if value}}
+    special: dict[str, Added | None] = {}
+    for kind, name in (recipe.special if recipe is not None else {}).items():
+        special[kind] = _named(name, kind, recipe)
+    for kind in KINDS:
+        if f"{kind}_token" in said:
+            special[kind] = _special(said[f"{kind}_token"], kind, recipe)
+    more = said.get("additional_special_tokens") or said.get("extra_special_tokens")
+    extra = [token for one in more if (token := _special(one, "", None))] if isinstance(more, list) else []
+    found = _from_decoder(options["added_tokens_decoder"]) if is_new else _from_map(old_added, special, extra)
+    by_name = {token.name: token for token in found.values()}
+    for kind, token in special.items():
+        if token is not None and token.name in by_name:
+            special[kind] = replace(by_name[token.name], special=True)
+    return Names(special, extra, found, content(said.get("src_lang")))
+
+
+def _special(value: object, kind: str, recipe: Recipe | None) -> Added | None:
+    """A special token as a file gives it; a bare name of a mask has the flags that the class gives it."""
+    if isinstance(value, dict):
+        token = Added.of(value)
+        return replace(token, special=True) if token.name else None
+    name = content(value)
+    return _named(name, kind, recipe) if name else None
+
+
+def _named(name: str, kind: str, recipe: Recipe | None) -> Added:
+    """A special token of which only the name is said; the class may say its flags."""
+    flags = recipe.flags.get(kind, ()) if recipe is not None else ()
+    return Added(name, special=True, **dict.fromkeys(flags, True))
+
+
+def _from_decoder(decoder: Mapping[str, Any]) -> dict[int, Added]:
+    _few(decoder, "tokenizer_config.json")
+    found = {}
+    for key, value in decoder.items():
+        if str(key).isdecimal() and len(str(key)) < 10 and isinstance(value, dict) and content(value):
+            found[int(key)] = Added.of(value)
+    return found
+
+
+def _from_map(
+    old_added: Mapping[str, Any], special: Mapping[str, Added | None], extra: Sequence[Added]
+) -> dict[int, Added]:
+    _few(old_added, "added_tokens.json")
+    names = {token.name for token in (*special.values(), *extra) if token is not None}
+    return {
+        i: Added(name, normalized=name not in names, special=name in names)
+        for name, i in old_added.items()
+        if type(i) is int and name
+    }
+
+
+def _few(found: Mapping[str, Any], source: str) -> None:
+    if len(found) > MOST:
+        raise CheckpointError(f"{source} adds {len(found):,} tokens; at most {MOST:,} are read")
+
+
+def complete(backend: Backend, names: Names, pieces: Sequence[Added] = ()) -> None:
+    """Tell a pipeline of its added and special tokens; a special token that its vocabulary lacks gets the next id.
+
+    pieces: those that the vocabulary itself marks, as SentencePiece does.
+    """
+    have = {token.content: token for token in backend.get_added_tokens_decoder().values()}
+    special = {token.name for token in (*names.special.values(), *names.extra) if token is not None}
+    wanted = {token.name: token for token in pieces}
+    for _, token in sorted(names.added.items()):
+        old = have.get(token.name)
+        if old is None or any(getattr(old, flag) != getattr(token, flag) for flag in _FLAGS):
+            wanted[token.name] = replace(token, special=token.special or token.name in special)
+    ordered = [names.special.get(kind) for kind in KINDS]
+    for one in (*ordered, *names.extra):
+        if one is not None and one.name not in have and (one.name not in wanted or one.lstrip or one.rstrip):
+            wanted[one.name] = one
+    try:
+        backend.add_tokens([token.backend() for token in wanted.values()])
+    except BaseException as error:  # a panic of the library's derives from BaseException
+        if isinstance(error, (KeyboardInterrupt, SystemExit, MemoryError)):
+            raise
+        raise CheckpointError(f"the added tokens cannot be read: {short(error)}") from None

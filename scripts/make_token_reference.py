@@ -1,0 +1,85 @@
+"""Stores how transformers' fast tokenizers split texts, for folders of every layout.
+
+    python4 scripts/make_token_reference.py make WORK       train, lay the folders out, save them as tokenizer.json too
+    python4 scripts/make_token_reference.py expect WORK v4   the ids of every text by the transformers of this Python
+    python5 scripts/make_token_reference.py expect WORK v5
+    python4 scripts/make_token_reference.py store WORK      tests/reference_tokens, and docs/tokenizers.md's table
+
+Needs transformers, tokenizers, sentencepiece and protobuf.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+from token_folders import odd_folders, slow_folders
+from token_texts import PAIRS, TEXTS
+
+ROOT = Path(__file__).resolve().parents[1]
+OUTPUT = ROOT / "tests" / "reference_tokens"
+# These are saved by the library as a tokenizer.json: alone, and beside the older files.
+FAST = ["bert", "bert-cased", "gpt2-prefix", "roberta", "clip", "albert", "xlnet", "llama-legacy", "llama-new"]
+FAST += ["yi", "xlm_roberta", "deberta_v2", "gemma", "camembert", "mbart-de"]
+
+
+def lay_out(folder: Path, files: dict[str, Any], models: dict[str, bytes]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        if isinstance(content, str) and content.startswith("@"):
+            (folder / name).write_bytes(models[content[1:]])
+        else:
+            (folder / name).write_text(json.dumps(content))
+
+
+def make(work: Path) -> None:
+    from token_vocabularies import all_models
+    from transformers import AutoTokenizer
+
+    shutil.rmtree(work, ignore_errors=True)
+    models = all_models()
+    (work / "models").mkdir(parents=True)
+    for name, data in models.items():
+        (work / "models" / name).write_bytes(data)
+    for name, files in {**slow_folders(), **odd_folders()}.items():
+        lay_out(work / "folders" / name, files, models)
+    for name in FAST:
+        tokenizer = AutoTokenizer.from_pretrained(work / "folders" / name)
+        saved = work / "folders" / f"{name}-json"
+        tokenizer.save_pretrained(saved)
+        for file in saved.iterdir():
+            if file.name not in ("tokenizer.json", "tokenizer_config.json"):
+                file.unlink()
+        config = work / "folders" / name / "config.json"
+        shutil.copy(config, saved / "config.json")
+
+
+def ids(tokenizer: Any, *texts: str) -> list[int] | None:
+    return tokenizer(*texts)["input_ids"]
+
+
+def expect(work: Path, key: str) -> None:
+    from transformers import AutoTokenizer
+
+    found: dict[str, Any] = {}
+    for folder in sorted((work / "folders").iterdir()):
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(folder)
+            if not tokenizer.is_fast and "marian" not in folder.name:
+                raise ValueError("no fast tokenizer")
+            found[folder.name] = [tokenizer(text)["input_ids"] for text in TEXTS]
+            found[folder.name] += [tokenizer(*pair)["input_ids"] for pair in PAIRS]
+        except Exception as error:
+            print(folder.name, type(error).__name__, " ".join(str(error).split())[:150])
+            found[folder.name] = None
+    (work / f"{key}.json").write_text(json.dumps(found))
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    command, place, *rest = sys.argv[1:]
+    {"make": make, "expect": expect}[command](Path(place), *rest)

@@ -1,0 +1,159 @@
+"""Folders of tokenizer files as published models have them: which vocabulary, under which names, with which options.
+
+A folder is {file: "@VOCABULARY" or JSON}. A name ends in what is told apart: `bert-cased`, `llama-legacy`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Folder = dict[str, Any]
+
+
+def _spm(model: str, cls: str, kind: str, file: str = "spiece.model", **options: Any) -> Folder:
+    """A folder with a .model alone; kind: model_type of its config.json."""
+    return {
+        file: f"@{model}.model",
+        "config.json": {"model_type": kind},
+        "tokenizer_config.json": {"tokenizer_class": cls, **options},
+    }
+
+
+def _txt(vocab: str, cls: str, kind: str, **options: Any) -> Folder:
+    return {
+        "vocab.txt": f"@{vocab}.txt",
+        "config.json": {"model_type": kind},
+        "tokenizer_config.json": {"tokenizer_class": cls, **options},
+    }
+
+
+def _bpe(vocab: str, cls: str, kind: str, **options: Any) -> Folder:
+    return {
+        "vocab.json": f"@{vocab}.json",
+        "merges.txt": f"@{vocab}.merges",
+        "config.json": {"model_type": kind},
+        "tokenizer_config.json": {"tokenizer_class": cls, **options},
+    }
+
+
+def _token(content: str, **flags: bool) -> dict[str, Any]:
+    names = ("lstrip", "normalized", "rstrip", "single_word", "special")
+    return {"content": content, **dict.fromkeys(names, False), **flags}
+
+
+_YI = {
+    "bos_token": "<|startoftext|>",
+    "eos_token": "<|endoftext|>",
+    "unk_token": "<unk>",
+    "add_bos_token": False,
+    "add_eos_token": False,
+}
+_NAMES = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+
+
+def slow_folders() -> dict[str, Folder]:
+    """Folders without a tokenizer.json."""
+    xlmr = {"file": "sentencepiece.bpe.model"}
+    model = {"file": "tokenizer.model"}
+    return {
+        "bert": _txt("uncased", "BertTokenizer", "bert"),
+        "bert-cased": _txt("cased", "BertTokenizer", "bert", do_lower_case=False),
+        "bert-accents": _txt("cased", "BertTokenizer", "bert", do_lower_case=True, strip_accents=False),
+        "bert-chinese": _txt("cased", "BertTokenizer", "bert", do_lower_case=False, tokenize_chinese_chars=False),
+        "distilbert": _txt("uncased", "DistilBertTokenizer", "distilbert"),
+        "electra": _txt("uncased", "ElectraTokenizer", "electra"),
+        "mpnet": _txt("mpnet", "MPNetTokenizer", "mpnet"),
+        "gpt2": _bpe("gpt2", "GPT2Tokenizer", "gpt2"),
+        "gpt2-prefix": _bpe("gpt2", "GPT2Tokenizer", "gpt2", add_prefix_space=True),
+        "roberta": _bpe("roberta", "RobertaTokenizer", "roberta"),
+        "roberta-prefix": _bpe("roberta", "RobertaTokenizer", "roberta", add_prefix_space=True),
+        "bart": _bpe("roberta", "BartTokenizer", "bart"),
+        "deberta": _bpe("deberta", "DebertaTokenizer", "deberta"),
+        "clip": {
+            **_bpe("clip", "CLIPTokenizer", "clip"),
+            "special_tokens_map.json": {
+                "bos_token": "<|startoftext|>",
+                "eos_token": "<|endoftext|>",
+                "unk_token": "<|endoftext|>",
+                "pad_token": "!",
+            },
+        },
+        "clip-plain": _bpe("clip", "CLIPTokenizer", "clip"),
+        "albert": _spm("albert", "AlbertTokenizer", "albert"),
+        "albert-cased": _spm("albert", "AlbertTokenizer", "albert", do_lower_case=False, keep_accents=True),
+        "xlnet": _spm("xlnet", "XLNetTokenizer", "xlnet"),
+        "xlnet-lower": _spm("xlnet", "XLNetTokenizer", "xlnet", do_lower_case=True),
+        "t5": _spm("nfkc", "T5Tokenizer", "t5"),
+        "t5-legacy": _spm("nfkc", "T5Tokenizer", "t5", legacy=True),
+        "t5-new": _spm("nfkc", "T5Tokenizer", "t5", legacy=False, extra_ids=20),
+        "pegasus": _spm("nfkc", "PegasusTokenizer", "pegasus"),
+        "camembert": _spm("plain", "CamembertTokenizer", "camembert", **xlmr),
+        "xlm_roberta": _spm("plain", "XLMRobertaTokenizer", "xlm-roberta", **xlmr),
+        "mbart": _spm("plain", "MBartTokenizer", "mbart", **xlmr),
+        "mbart-de": _spm("plain", "MBartTokenizer", "mbart", **xlmr, src_lang="de_DE"),
+        "mbart50": _spm("plain", "MBart50Tokenizer", "mbart", **xlmr, src_lang="en_XX"),
+        "xglm": _spm("plain", "XGLMTokenizer", "xglm", **xlmr),
+        "rembert": _spm("rembert", "RemBertTokenizer", "rembert", file="sentencepiece.model"),
+        "deberta_v2": _spm("deberta", "DebertaV2Tokenizer", "deberta-v2", file="spm.model"),
+        "deberta_v2-lower": _spm(
+            "deberta", "DebertaV2Tokenizer", "deberta-v2", file="spm.model", do_lower_case=True, split_by_punct=True
+        ),
+        "big_bird": _spm("bigbird", "BigBirdTokenizer", "big_bird"),
+        "llama": _spm("llama", "LlamaTokenizer", "llama", **model, **_NAMES),
+        "llama-legacy": _spm("llama", "LlamaTokenizer", "llama", **model, **_NAMES, legacy=True),
+        "llama-new": _spm("llama", "LlamaTokenizer", "llama", **model, **_NAMES, legacy=False),
+        "llama-new-bare": _spm(
+            "llama", "LlamaTokenizer", "llama", **model, **_NAMES, legacy=False, add_prefix_space=False
+        ),
+        "llama-no-prefix": _spm("no_prefix", "LlamaTokenizer", "llama", **model, **_NAMES, legacy=False),
+        "llama-no-prefix-legacy": _spm("no_prefix", "LlamaTokenizer", "llama", **model, **_NAMES, legacy=True),
+        "llama-eos": _spm("llama", "LlamaTokenizer", "llama", **model, **_NAMES, add_eos_token=True, legacy=True),
+        "llama-added": {
+            **_spm(
+                "llama", "LlamaTokenizer", "llama", **model, **_NAMES, legacy=True,
+                added_tokens_decoder={
+                    "0": _token("<unk>", special=True), "1": _token("<s>", special=True),
+                    "2": _token("</s>", special=True),
+                },
+            ),
+            "added_tokens.json": {"<pad>": -1},
+        },
+        "yi": _spm("yi", "LlamaTokenizer", "llama", **model, **_YI),
+        "yi-new": _spm("yi", "LlamaTokenizer", "llama", **model, **_YI, legacy=False),
+        "gemma": _spm("gemma", "GemmaTokenizer", "gemma", **model),
+        "marian": {
+            "source.spm": "@marian.spm",
+            "target.spm": "@marian.spm",
+            "vocab.json": "@marian.json",
+            "config.json": {"model_type": "marian"},
+            "tokenizer_config.json": {"tokenizer_class": "MarianTokenizer", "source_lang": "en", "target_lang": "de"},
+        },
+    }  # fmt: skip
+
+
+def odd_folders() -> dict[str, Folder]:
+    """Folders whose other files decide: tokens added, classes that differ from the model type."""
+    later = {"430": _token("<tool>", special=True), "431": _token("[new]", normalized=True)}
+    return {
+        "gpt2-decoder-only": _bpe("gpt2", "GPT2Tokenizer", "gpt2", added_tokens_decoder=later),
+        "gpt2-added": {**_bpe("gpt2", "GPT2Tokenizer", "gpt2"), "added_tokens.json": {"<tool>": 430, "[new]": 431}},
+        "gpt2-outside": _bpe(
+            "gpt2", "GPT2Tokenizer", "gpt2", bos_token="<bos>", pad_token="<pad>",
+            additional_special_tokens=["<a>", "<b>"],
+        ),
+        "bert-outside": _txt("uncased", "BertTokenizer", "bert", additional_special_tokens=["[E1]", "[/E1]"]),
+        "class-in-config": {
+            "vocab.json": "@gpt2.json", "merges.txt": "@gpt2.merges",
+            "config.json": {"model_type": "opt", "tokenizer_class": "GPT2Tokenizer"},
+        },
+        "bert-with-roberta": {
+            **_bpe("roberta", "RobertaTokenizer", "bert"), "tokenizer_config.json": {},
+            "config.json": {"model_type": "bert", "tokenizer_class": "RobertaTokenizer"},
+        },
+        "electra-says-bert": _txt("cased", "BertTokenizer", "electra", do_lower_case=False),
+        "bert-is-xlmr": _spm("plain", "XLMRobertaTokenizer", "bert", file="sentencepiece.bpe.model"),
+        "bert-is-t5": {"spiece.model": "@nfkc.model", "config.json": {"model_type": "bert",
+                       "tokenizer_class": "T5Tokenizer"}},
+        "no-config": {"vocab.txt": "@cased.txt",
+                      "tokenizer_config.json": {"tokenizer_class": "BertTokenizer", "do_lower_case": False}},
+    }  # fmt: skip
