@@ -1,9 +1,11 @@
 """Stores how transformers' fast tokenizers split texts, for folders of every layout.
 
-    python4 scripts/make_token_reference.py make WORK       train, lay the folders out, save them as tokenizer.json too
+    python4 scripts/make_token_reference.py make WORK        trains, lays folders out, saves some as tokenizer.json too
     python4 scripts/make_token_reference.py expect WORK v4   the ids of every text by the transformers of this Python
     python5 scripts/make_token_reference.py expect WORK v5
-    python4 scripts/make_token_reference.py store WORK      tests/reference_tokens, and docs/tokenizers.md's table
+    python4 scripts/make_token_reference.py store WORK       tests/reference_tokens
+
+python4 has transformers 4.46.3, python5 5.23.0.
 
 Needs transformers, tokenizers, sentencepiece and protobuf.
 """
@@ -25,6 +27,8 @@ OUTPUT = ROOT / "tests" / "reference_tokens"
 # These are saved by the library as a tokenizer.json: alone, and beside the older files.
 FAST = ["bert", "bert-cased", "gpt2-prefix", "roberta", "clip", "albert", "xlnet", "llama-legacy", "llama-new"]
 FAST += ["yi", "xlm_roberta", "deberta_v2", "gemma", "camembert", "mbart-de"]
+# Published folders of these hold both: transformers 4 builds the tokenizer anew from the older file.
+KEPT = dict.fromkeys(("llama-legacy", "llama-new", "yi"), ("tokenizer.model",))
 
 
 def lay_out(folder: Path, files: dict[str, Any], models: dict[str, bytes]) -> None:
@@ -54,8 +58,9 @@ def make(work: Path) -> None:
         for file in saved.iterdir():
             if file.name not in ("tokenizer.json", "tokenizer_config.json"):
                 file.unlink()
-        config = work / "folders" / name / "config.json"
-        shutil.copy(config, saved / "config.json")
+        for file in (work / "folders" / name).iterdir():
+            if file.name == "config.json" or file.name in KEPT.get(name, ()):
+                shutil.copy(file, saved / file.name)
 
 
 def ids(tokenizer: Any, *texts: str) -> list[int] | None:
@@ -79,7 +84,47 @@ def expect(work: Path, key: str) -> None:
     (work / f"{key}.json").write_text(json.dumps(found))
 
 
+def store(work: Path) -> None:
+    """Vocabularies once, folders as what they hold of them, ids of version 4, and of version 5 where they differ."""
+    shutil.rmtree(OUTPUT, ignore_errors=True)
+    (OUTPUT / "files").mkdir(parents=True)
+    known = {path.read_bytes(): path.name for path in sorted((work / "models").iterdir())}
+    folders: dict[str, dict[str, Any]] = {}
+    used = set()
+    for folder in sorted((work / "folders").iterdir()):
+        folders[folder.name] = {}
+        for path in sorted(folder.iterdir()):
+            data = path.read_bytes()
+            if path.name == "tokenizer.json":
+                known.setdefault(data, f"{folder.name}.tokenizer")
+            if data in known:
+                used.add(data)
+                folders[folder.name][path.name] = f"@{known[data]}"
+            else:
+                folders[folder.name][path.name] = json.loads(data)
+    for data in used:
+        (OUTPUT / "files" / known[data]).write_bytes(_compact(known[data], data))
+    four, five = (json.loads((work / f"{key}.json").read_text()) for key in ("v4", "v5"))
+    apart = {name: _differing(four[name], five[name]) for name in folders}
+    _write("folders.json", folders)
+    _write("expected.json", {"texts": TEXTS, "pairs": PAIRS, "v4": four, "v5_where_it_differs": apart})
+
+
+def _compact(name: str, data: bytes) -> bytes:
+    is_json = name.endswith((".tokenizer", ".json"))
+    return json.dumps(json.loads(data), ensure_ascii=False, separators=(",", ":")).encode() if is_json else data
+
+
+def _differing(four: list[Any], five: list[Any]) -> dict[str, Any]:
+    return {str(i): b for i, (a, b) in enumerate(zip(four, five, strict=True)) if a != b}
+
+
+def _write(name: str, found: dict[str, Any]) -> None:
+    lines = [f"{json.dumps(key)}: {json.dumps(value, separators=(',', ':'))}" for key, value in found.items()]
+    (OUTPUT / name).write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     command, place, *rest = sys.argv[1:]
-    {"make": make, "expect": expect}[command](Path(place), *rest)
+    {"make": make, "expect": expect, "store": store}[command](Path(place), *rest)

@@ -154,6 +154,23 @@ def odd_folders() -> dict[str, Folder]:
         "bert-is-xlmr": _spm("plain", "XLMRobertaTokenizer", "bert", file="sentencepiece.bpe.model"),
         "bert-is-t5": {"spiece.model": "@nfkc.model", "config.json": {"model_type": "bert",
                        "tokenizer_class": "T5Tokenizer"}},
+        "clip-pad": {
+            **_bpe("clip", "CLIPTokenizer", "clip", pad_token="<|endoftext|>"),
+            "special_tokens_map.json": {"pad_token": "!"},
+        },
+        "clip-pad-new": {
+            **_bpe("clip", "CLIPTokenizer", "clip", pad_token="<|endoftext|>", added_tokens_decoder={}),
+            "special_tokens_map.json": {"pad_token": "!"},
+        },
+        "gpt2-gap": _bpe("gpt2", "GPT2Tokenizer", "gpt2", added_tokens_decoder={"435": _token("<far>", special=True)}),
+        "gpt2-flags": _bpe(
+            "gpt2", "GPT2Tokenizer", "gpt2",
+            added_tokens_decoder={
+                "430": _token("<l>", lstrip=True, special=True), "431": _token("<r>", rstrip=True),
+                "432": _token("the", single_word=True), "433": _token("Str", normalized=True),
+            },
+        ),
+        "gpt2-null-pad": _bpe("gpt2", "GPT2Tokenizer", "gpt2", pad_token=None, unk_token=None),
         "no-config": {"vocab.txt": "@cased.txt",
                       "tokenizer_config.json": {"tokenizer_class": "BertTokenizer", "do_lower_case": False}},
     }  # fmt: skip

@@ -1,11 +1,11 @@
-"""The texts that tokenizers are compared on, and those that their small vocabularies are trained on. All written here."""
+"""The texts that tokenizers are compared on, and those that their small vocabularies are trained on."""
 
 from __future__ import annotations
 
 TEXTS = [
     "The animal didn't cross the street because it was too tired",
     "hello (world) - yes",
-    'A "quoted" word, and ``old quotes\'\' - or (brackets).',
+    "A \"quoted\" word, and ``old quotes'' - or (brackets).",
     "Über die Brücke ging Größe und Maß; FUẞBALL, Straße, ÄÖÜ äöü",
     "天気がいいから、散歩しましょう。中文字符没有空格",
     "한국어 텍스트 مرحبا بالعالم Привет мир नमस्ते दुनिया สวัสดี",

@@ -120,7 +120,9 @@ def all_models() -> dict[str, bytes]:
     found["bigbird.model"] = sentence_piece(
         pad_id=0, eos_id=1, bos_id=2, unk_id=3, control_symbols=["[SEP]", "[MASK]", "[CLS]"]
     )
-    found["rembert.model"] = sentence_piece(pad_id=0, unk_id=1, bos_id=no, eos_id=no, control_symbols=albert)
+    found["rembert.model"] = sentence_piece(
+        pad_id=0, unk_id=1, bos_id=no, eos_id=no, control_symbols=albert, pad_piece="[PAD]", unk_piece="[UNK]"
+    )
     bpe = {
         "model_type": "bpe",
         "byte_fallback": True,

@@ -189,6 +189,7 @@ INDEX: dict[str, dict[str, str]] = {
         "squeezebert": "bert",
         "t5": "t5",
         "whisper": "whisper",
+        "xglm": "xglm",
         "xlmroberta": "roberta",
         "xlmrobertaxl": "roberta",
         "xlnet": "xlnet",

@@ -77,9 +77,7 @@ _QWEN2_SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 QWEN2 = Recipe(special={"eos": END_OF_TEXT, "unk": END_OF_TEXT}, vocab="bytes", split=_QWEN2_SPLIT)
-LLAMA = Recipe(
-    *around(True, False), special={"bos": "<s>", "eos": "</s>", "unk": "<unk>"}, spaces="kept", bytes=True
-)
+LLAMA = Recipe(*around(True, False), special={"bos": "<s>", "eos": "</s>", "unk": "<unk>"}, spaces="kept", bytes=True)
 GEMMA = Recipe(
     *around(True, False),
     special={"bos": "<bos>", "eos": "<eos>", "unk": "<unk>", "pad": "<pad>"},

@@ -14,10 +14,9 @@ NAMES = {**_encoder.NAMES, **pairs({"embed.project": "encoder.embedding_hidden_m
 TOKENIZERS = {
     "rembert": Recipe(
         *CLS_SEP,
-        special={**BERT_NAMES, "bos": "[CLS]", "eos": "[SEP]", "unk": "<unk>", "pad": "<pad>"},
+        special={**BERT_NAMES, "bos": "[CLS]", "eos": "[SEP]"},
         flags=MASK_STRIPS,
         spaces="plain_late",
-        lower=True,
         accents=True,
     )
 }

@@ -1,18 +1,19 @@
 """Tokens that stand outside of a vocabulary file: special ones by name, and those that were added after training.
 
-Which file is believed follows transformers: `added_tokens_decoder` of tokenizer_config.json, and special_tokens_map.json
-and added_tokens.json only where that key is missing (folders saved before autumn 2023).
+Which file is believed follows transformers: `added_tokens_decoder` of tokenizer_config.json, and
+special_tokens_map.json and added_tokens.json only where that key is missing (folders saved before autumn 2023).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import CheckpointError
 from attnviz.families._recipes import Recipe
-from attnviz.tokens.reading import content
+from attnviz.tokens.reading import content, read_json
 from attnviz.tokens.tokenizer import short
 
 if TYPE_CHECKING:
@@ -71,14 +72,13 @@ class Names:
         return {**found, "src_lang": self.src_lang} if self.src_lang else found
 
 
-def read_names(
-    options: Mapping[str, Any], old_map: Mapping[str, Any], old_added: Mapping[str, Any], recipe: Recipe | None
-) -> Names:
-    """Special and added tokens as transformers' fast tokenizers read them.
+def read_names(folder: Path, options: Mapping[str, Any], recipe: Recipe | None = None) -> Names:
+    """Special and added tokens of a folder as transformers' fast tokenizers read them.
 
-    options: tokenizer_config.json. old_map: special_tokens_map.json. old_added: added_tokens.json. recipe: names that
-    the class has where no file says another.
+    options: tokenizer_config.json. recipe: names that the tokenizer's class has where no file says another.
     """
+    old_map = read_json(folder / "special_tokens_map.json", optional=True)
+    old_added = read_json(folder / "added_tokens.json", optional=True)
     is_new = isinstance(options.get("added_tokens_decoder"), dict)
     said = dict(options) if is_new else {**options, **{key: value for key, value in old_map.items() if value}}
     special: dict[str, Added | None] = {}

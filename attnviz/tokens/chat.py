@@ -72,8 +72,7 @@ def template_in_folder(folder: Path, source: str) -> tuple[str, dict[str, str]]:
     Looked for in this order: chat_template.jinja; chat_template.json; tokenizer_config.json.
     """
     options = read_json(folder / "tokenizer_config.json", optional=True)
-    old = (read_json(folder / file, optional=True) for file in ("special_tokens_map.json", "added_tokens.json"))
-    names = {f"{kind}_token": name for kind, name in read_names(options, *old, None).plain().items()}
+    names = {f"{kind}_token": name for kind, name in read_names(folder, options).plain().items()}
     if (folder / "chat_template.jinja").is_file():
         return file_text(folder / "chat_template.jinja"), names
     for found in (read_json(folder / "chat_template.json", optional=True), options):

@@ -48,8 +48,7 @@ class Folder:
         stated = next((one for one in said if isinstance(one, str) and one), "")
         name = recipe_name(stated, str(config.get("model_type") or ""))
         recipe = recipe_of(name)
-        old = (read_json(path / file, optional=True) for file in ("special_tokens_map.json", "added_tokens.json"))
-        return cls(path, name, options, recipe, read_names(options, *old, recipe))
+        return cls(path, name, options, recipe, read_names(path, options, recipe))
 
     def has(self, *files: str) -> bool:
         return all((self.path / file).is_file() for file in files)
@@ -58,9 +57,9 @@ class Folder:
 def load_tokenizer(folder: Path, config: Mapping[str, Any]) -> Tokenizer | RefusedTokenizer | None:
     """The tokenizer of a checkpoint folder, or None if it has no tokenizer files (the model then takes only ids).
 
-    Looked for in this order: tokenizer.json; then the files that the tokenizer's class writes: source.spm + vocab.json,
-    vocab.txt, vocab.json + merges.txt, or a SentencePiece .model. config: the model's config.json, for `tokenizer_class`
-    and `model_type`.
+    Looked for in this order: tokenizer.json; then the files that the tokenizer's class writes, of source.spm +
+    vocab.json, vocab.txt, vocab.json + merges.txt, and a SentencePiece .model. config: the model's config.json, for
+    `tokenizer_class` and `model_type`.
 
     A folder made for a tokenizer that attnviz does not build gives one that refuses texts and takes ids.
     Raises CheckpointError: a file is damaged or too large.
@@ -180,9 +179,7 @@ def _sentencepiece(folder: Folder, file: str) -> Tokenizer:
         return _finished(backend, folder, recipe, file, spm.added_pieces(model, recipe, folder.options))
 
 
-def _finished(
-    backend: Backend, folder: Folder, recipe: Recipe, source: str, pieces: Sequence[Added] = ()
-) -> Tokenizer:
+def _finished(backend: Backend, folder: Folder, recipe: Recipe, source: str, pieces: Sequence[Added] = ()) -> Tokenizer:
     """Add the tokens that the other files name, and the template."""
     from attnviz.tokens.build import set_template
 

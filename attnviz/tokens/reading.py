@@ -1,4 +1,4 @@
-"""Small files from strangers: their size is checked before they are read, and each fault is one line with their name."""
+"""Small files from strangers: their size is checked before they are read, each fault is one line with their name."""
 
 from __future__ import annotations
 

@@ -195,12 +195,13 @@ def _is_number_comma(text: str) -> bool:
 
 def _merges(pieces: list[tuple[str, float, int]]) -> list[tuple[str, str]]:
     """BPE's merges: every way to join two pieces of any kind into a third; best score first, then the longer left."""
-    ids = {text: i for i, (text, _, _) in enumerate(pieces)}
-    found = []
-    for text, score, _ in pieces:
-        for cut in range(len(text) - 1, 0, -1):
-            if text[:cut] in ids and text[cut:] in ids:
-                found.append((score, cut, text))
+    known = {text for text, _, _ in pieces}
+    found = [
+        (score, cut, text)
+        for text, score, _ in pieces
+        for cut in range(len(text) - 1, 0, -1)
+        if text[:cut] in known and text[cut:] in known
+    ]
     found.sort(key=lambda one: (-one[0], -one[1], one[1] - len(one[2])))
     return [(text[:cut], text[cut:]) for _, cut, text in found]
 

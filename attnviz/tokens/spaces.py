@@ -59,7 +59,7 @@ def _deberta(model: Model, recipe: Recipe, options: Mapping[str, Any]) -> Steps:
     """DeBERTa v2: white space at both ends goes; punctuation may stand alone (split_by_punct)."""
     from tokenizers import normalizers, pre_tokenizers
 
-    steps = [normalizers.Lowercase()] if options.get("do_lower_case", recipe.lower) is True else []
+    steps: list[Any] = [normalizers.Lowercase()] if options.get("do_lower_case", recipe.lower) is True else []
     steps += [normalizers.Strip(), *_charsmap(model), _single_spaces()]
     cut = [pre_tokenizers.Punctuation(behavior="isolated")] if options.get("split_by_punct") is True else []
     return normalizers.Sequence(steps), pre_tokenizers.Sequence([*cut, _metaspace("always")])

@@ -71,9 +71,13 @@ class Tokenizer:
         """
         texts = [checked_text(text)] + ([checked_text(pair, "the pair text")] if pair is not None else [])
         raw = self._run(texts[0], texts[1] if pair is not None else None)
-        # An unknown run of characters is spelled in `tokens`: Marian numbers some of them itself.
-        ids = raw.ids if self._rename is None else [self._renamed(name) for name in raw.tokens]
-        names = [self._name(i) or f"#{i}" for i in ids]
+        if self._rename is None:
+            ids, names = raw.ids, [self._backend.id_to_token(i) or f"#{i}" for i in raw.ids]
+        else:
+            # A run of characters that the pipeline does not know stands in `tokens` as it is: some have a number.
+            ids = [self._renamed(name) for name in raw.tokens]
+            names = [name if name in self._rename or self._backend.token_to_id(name) is not None else "<unk>"
+                     for name in raw.tokens]  # fmt: skip
         pieces = [self._piece(name) for name in names]
         special = [bool(one) for one in raw.special_tokens_mask]
         if all(special):

@@ -1,0 +1,45 @@
+"""Ids as transformers' fast tokenizers give them, for folders of every layout (scripts/make_token_reference.py)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from attnviz.tokens import load_tokenizer
+
+STORED = Path(__file__).parent / "reference_tokens"
+FOLDERS = json.loads((STORED / "folders.json").read_text())
+EXPECTED = json.loads((STORED / "expected.json").read_text())
+GIVEN = [(text,) for text in EXPECTED["texts"]] + [tuple(pair) for pair in EXPECTED["pairs"]]
+# Texts whose ids are neither version's; docs/tokenizers.md says why.
+OWN = {("marian", ">>de<< translate this >>fr<<")}
+
+
+def laid_out(name: str, place: Path) -> Path:
+    """A folder as it was split by transformers."""
+    for file, content in FOLDERS[name].items():
+        if isinstance(content, str) and content.startswith("@"):
+            (place / file).write_bytes((STORED / "files" / content[1:]).read_bytes())
+        else:
+            (place / file).write_text(json.dumps(content))
+    return place
+
+
+def tokenizer_of(name: str, place: Path):
+    config = FOLDERS[name].get("config.json", {})
+    found = load_tokenizer(laid_out(name, place), config)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_ids_are_those_of_transformers(name: str, tmp_path: Path):
+    tokenizer = tokenizer_of(name, tmp_path)
+    wrong = [
+        (texts, list(tokenizer.encode(*texts).tokens.ids), want)
+        for texts, want in zip(GIVEN, EXPECTED["v4"][name], strict=True)
+        if (name, texts[0]) not in OWN and list(tokenizer.encode(*texts).tokens.ids) != want
+    ]
+    assert wrong == []
