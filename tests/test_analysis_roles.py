@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -198,3 +199,22 @@ def test_errors(run):
     ):
         found = run("roles", *words)
         assert found[0] == status and found[1] == "" and said in found[2], found
+
+
+def test_the_highest_score_without_a_role_looks_lower_than_the_threshold(run):
+    """A score of 0.399 under a threshold of 0.40 is printed as 0.39, not as 0.40."""
+    found = {}
+    for text in (
+        "The cat sat on the mat",
+        "The animal didn't cross the street because it was too tired",
+        "a b a b a b",
+    ):
+        for seed in range(6):
+            out = run("roles", text, "-m", "seeded", "--seed", seed, "--n-layers", 3)[1]
+            for line in out.splitlines():
+                words = line.split()
+                if "none; the highest is" in line and len(words) > 3:
+                    least = next(float(word) for word in words if re.fullmatch(r"\d\.\d\d", word))
+                    found[least, float(words[-1])] = line
+    assert len(found) > 20
+    assert [line for (least, highest), line in found.items() if highest >= least] == []

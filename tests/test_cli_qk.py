@@ -185,3 +185,12 @@ def test_everything_stands_on_the_page(width):
     for box in [panel.box for panel in found.panels] + [fill.box for fill in found.fills]:
         assert 0 <= box.x <= box.x + box.width <= found.width
         assert box.y + box.height <= found.height
+
+
+def test_a_pair_of_tokens_is_not_taken_for_a_second_text(run):
+    status, out, err = run("qk", TEXT, "-m", "tiny", "--pair", "it:animal")
+    assert (status, out) == (2, "")
+    assert err == (
+        "error: --pair it:animal would be a second text\nhint: for a query and a key write --pair-of it:animal\n"
+    )
+    assert run("qk", TEXT, "-m", "tiny", "--pair", "It slept", "--json")[0] == 0

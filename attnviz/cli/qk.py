@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -90,6 +91,8 @@ def run(
     from attnviz.render.progress import progress
     from attnviz.steps import steps
 
+    if one.pair_of is None and re.fullmatch(r"[^\s:]+:[^\s:]+", given.pair or ""):
+        usage(f"--pair {given.pair} would be a second text", f"for a query and a key write --pair-of {given.pair}")
     format = asked_format(output, listing, FORMATS)
     model, ready = work.prepared(given, source, one.stream, talk)
     found = _chosen(model, ready, one, talk)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -133,6 +134,12 @@ def _least(block: Block, role: Role) -> str:
     return f"{float(block.scores[role.name].threshold.min()):.2f}"
 
 
+def _below(block: Block, role: Role) -> float:
+    """The highest score of a role that no head has, cut to two places: rounded, 0.399 would look like a 0.40."""
+    score = block.scores[role.name].score
+    return math.floor(float(score[score == score].max()) * 100) / 100
+
+
 def _print(block: Block, top: int | None) -> None:
     import sys
 
@@ -151,9 +158,7 @@ def _print(block: Block, top: int | None) -> None:
         shown = [f"{layers[i]}.{heads[j]} {score[i, j]:.2f}" for i, j in found[:top]]
         shown += [f"and {len(found) - len(shown)} more"] if len(shown) < len(found) else []
         if not shown:
-            shown = [
-                role.without if (score != score).all() else f"none; the highest is {score[score == score].max():.2f}"
-            ]
+            shown = [role.without if (score != score).all() else f"none; the highest is {_below(block, role):.2f}"]
         queries = int(block.scores[role.name].queries.max())
         lines.append(((role.name, _least(block, role), str(queries), str(len(found))), ", ".join(shown)))
     n_layers, n_heads = block.passage.shape
