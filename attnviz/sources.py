@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +17,7 @@ from attnviz.checkpoints.seeded import PATCHES, SeededWeights, seeded_spec
 from attnviz.errors import CheckpointError, ConfigError, ModelError, passed_over
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from types import ModuleType
 
     from numpy.typing import NDArray
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from attnviz.checkpoints.naming import Source
     from attnviz.checkpoints.weights import Weights
     from attnviz.engine.spec import EncoderDecoder, Spec, Towers
+    from attnviz.families._config import Config
     from attnviz.model import Model
 
 WEIGHT_ENDINGS = (".safetensors", ".gguf", ".npz", ".bin", ".pt", ".pth")
@@ -213,6 +214,15 @@ def read_config(folder: Path) -> dict[str, Any]:
     return data
 
 
+def configuration(data: Mapping[str, Any], module: ModuleType) -> Config:
+    """A configuration file's values, with what the reference does with keys that the family does not read."""
+    from attnviz.families._config import Config
+    from attnviz.families._keys import reference
+
+    family = module.__name__.rpartition(".")[2]
+    return Config(data, reference=reference(data, family, getattr(module, "HARMLESS", ())))
+
+
 def _assembled(
     place: Place,
     folder: Path,
@@ -225,7 +235,6 @@ def _assembled(
     from attnviz.checkpoints.quantised import without
     from attnviz.checkpoints.weights import Weights
     from attnviz.families import family
-    from attnviz.families._config import Config
     from attnviz.model import Model
     from attnviz.tokens import load_tokenizer
 
@@ -233,11 +242,13 @@ def _assembled(
     if not isinstance(model_type, str):
         raise ConfigError("config.json has no model_type", "it says which family the model is of, such as bert")
     module = family(model_type)
-    config = Config({**_start_token(folder), **without(data, ignore_keys)})
+    config = configuration({**_start_token(folder), **without(data, ignore_keys)}, module)
     spec = module.spec(config)
     ignored = passed_over(config.unread(), ignore_keys, config.error)
     names = module.names(config) if hasattr(module, "names") else module.NAMES
     meta: dict[str, Any] = {"digest": digest(data, checkpoint)}
+    if config.ignored():
+        meta["unread_keys"] = config.ignored()
     if place.revision:
         meta["revision"] = place.revision
     name = place.name

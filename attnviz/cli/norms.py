@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from attnviz.mixing import Moves
 
 FORMATS = ("png", "svg", "pdf", "json", "csv")
-LAYERS = "all"  # without --layer
 MEASURES = ("weights", "norm", "residual", "alti", "zeroing", "effective")
 
 
@@ -103,7 +102,7 @@ def _measured(
     from attnviz.render.progress import progress
 
     model, ready = work.prepared(given, source, places.stream, talk)
-    layers = resolve_indices("layer", places.layer or LAYERS, range(ready.spec.n_layers))
+    layers = resolve_indices("layer", places.layer or "all", range(ready.spec.n_layers))
     at = tuple(resolve_indices("head", places.head, range(ready.spec.n_heads))) if heads else ()
     names = None if measure is None else list(dict.fromkeys(["weights", *measure]))
     if heads:

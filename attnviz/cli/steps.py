@@ -11,7 +11,6 @@ from attnviz.cli.options import Input, Json, Output, Selection, Talk, usage
 from attnviz.cli.source import Source
 
 FORMATS = ("png", "svg", "pdf", "npz", "json")
-LAYERS = "-1"  # without --layer
 PICTURES = FORMATS[:3]
 
 
@@ -48,7 +47,7 @@ class One:
 
     def at(self) -> tuple[int, int]:
         """Layer and head, as they were asked for."""
-        return self._index("--layer", self.layer or LAYERS), self._index("--head", self.head or "0")
+        return self._index("--layer", self.layer or "-1"), self._index("--head", self.head or "0")
 
 
 @dataclass(frozen=True)

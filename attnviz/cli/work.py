@@ -49,6 +49,8 @@ def load(source: Unchanged, talk: Talk, given: Input | None = None, stream: str 
     if source.model is None and model.meta.get("random"):
         talk.note("seeded: random weights, for what no learned model can do; -m names another model")
     talk.detail(f"{model.name}: {_sizes(model)}, opened in {time.perf_counter() - start:.2f} s")
+    if model.meta.get("unread_keys"):
+        talk.detail(f"configuration keys that are not read by the model: {', '.join(model.meta['unread_keys'])}")
     return model
 
 

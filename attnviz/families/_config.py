@@ -1,6 +1,6 @@
 """A configuration as families read it: every value checked, every key accounted for.
 
-A key that no family has read, and that is not known to leave attention alone, is an error: better no picture than a
+A key that the family has not read is an error if it may matter, which `_keys.py` decides: better no picture than a
 wrong one. The way past it is --ignore-key, which the picture then says.
 """
 
@@ -8,39 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
 from attnviz.errors import ConfigError, one_of, shown
-
-# Keys that are in many configurations and never change attention at inference: where the file came from, training
-# (dropout, initialisation, losses), heads for tasks, generation, and how a framework returns things.
-# A family that gives one of them a meaning reads it and is not touched by this list.
-NO_EFFECT = (
-    "_name_or_path _commit_hash _attn_implementation* attn_implementation architectures auto_map model_type "
-    "transformers_version adapter_transformers adapters model_card license language tokenizer_class "
-    "dtype torch_dtype use_cache use_bfloat16 torchscript gradient_checkpointing use_flash_attn* "
-    "tf_legacy_loss tie_word_embeddings tie_encoder_decoder chunk_size_feed_forward pretraining_tp "
-    "*dropout* *pdrop* *drop_path* layerdrop *_layerdrop initializer_range initializer_factor init_std init_method "
-    "initializer_cutoff_factor "
-    "id2label label2id num_labels _num_labels problem_type finetuning_task task_specific_params classifier_* "
-    "*pooler* "
-    "summary_* output_attentions output_hidden_states output_past return_dict return_dict_in_generate "
-    "is_encoder_decoder cross_attention_hidden_size "
-    "pad_token_id bos_token_id eos_token_id sep_token_id cls_token_id mask_token_id unk_token_id "
-    "bos_token eos_token pad_token prefix suffix eos_token_ids decoder_start_token_id forced_bos_token_id "
-    "forced_eos_token_id bad_words_ids suppress_tokens begin_suppress_tokens "
-    "max_length min_length do_sample early_stopping num_beams num_beam_groups diversity_penalty temperature top_k "
-    "top_p typical_p repetition_penalty length_penalty no_repeat_ngram_size encoder_no_repeat_ngram_size "
-    "num_return_sequences output_scores exponential_decay_length_penalty remove_invalid_values sequence_bias "
-    "forced_decoder_ids force_bos_token_to_be_generated normalize_before normalize_embedding add_bias_logits "
-    "add_final_layer_norm static_position_embeddings final_logits_bias "
-    "unsloth_* quantization_config_ tie_weights_ predict_special_tokens *softmax_in_fp32 weight_decay tokenizer_name "
-    "verbose init_device init_config cache_implementation "
-    "mask_channel_* *mask_time_* mask_feature_* tdnn_* summary_* "
-    "vocab_list *loss* router_aux_loss_coef output_router_logits"
-).split()
-
+from attnviz.families._keys import Reference
 
 # The names of the methods below hide these in the class.
 _Int: TypeAlias = int
@@ -54,11 +25,14 @@ class Config:
     Args:
         data: the parsed JSON.
         where: how messages call the file.
+        reference: what the reference does with keys that no family reads. Left out, nobody knows.
     """
 
-    def __init__(self, data: Mapping[str, Any], where: str = "config.json") -> None:
+    def __init__(self, data: Mapping[str, Any], where: str = "config.json", reference: Reference | None = None) -> None:
         self.data, self.where = dict(data), where
+        self.reference = Reference() if reference is None else reference
         self._read: set[str] = set()
+        self._nested: dict[str, Config] = {}
 
     def has(self, key: str) -> bool:
         """Whether the key is there with a value; it then counts as read."""
@@ -166,13 +140,17 @@ class Config:
             raise self.error(f"{key} {shown(value)} is not handled{wanted and ','}{wanted and ' nor any'}{wanted}")
 
     def sub(self, key: str) -> Config | None:
-        """A nested configuration, None where it is left out. Its keys are accounted for by `unread` too."""
+        """A nested configuration, None where it is left out. `inside` makes its keys count."""
         value = self.raw(key)
         if value is None:
             return None
         if not isinstance(value, dict):
             raise self.error(f"{key} must be an object; got {shown(value)}")
-        return Config(value, f"{self.where}: {key}")
+        return self.nested(key, value)
+
+    def nested(self, key: str, data: Mapping[str, Any]) -> Config:
+        """A configuration that stands under `key`."""
+        return Config(data, f"{self.where}: {key}", self.reference.within(data))
 
     def divides(self, small: str, by: _Int, large: str, whole: _Int) -> None:
         """`whole` must be a multiple of `by`."""
@@ -180,16 +158,24 @@ class Config:
             raise self.error(f"{large} {whole} must be a multiple of {small} {by}")
 
     def inside(self, other: Config) -> None:
-        """Keys of a nested configuration that nobody has accounted for count as this one's."""
-        self.data |= {f"{other.where.rpartition(': ')[2]}.{key}": other.data[key] for key in other.unread()}
+        """Keys of a nested configuration that nobody has accounted for count as this one's, as `text_config.key`."""
+        self._nested[other.where.removeprefix(f"{self.where}: ").replace(": ", ".")] = other
 
     def unread(self) -> list[str]:
-        """Keys that nobody has accounted for, null ones and private ones of a framework left out."""
-        return [
+        """Keys that nobody has accounted for and that may change attention."""
+        return self._placed("refused")
+
+    def ignored(self) -> list[str]:
+        """Keys that nobody reads, not even the reference."""
+        return self._placed("ignored")
+
+    def _placed(self, place: str) -> list[str]:
+        own = [
             key
             for key, value in self.data.items()
-            if key not in self._read and value is not None and not any(fnmatchcase(key, p) for p in NO_EFFECT)
+            if key not in self._read and value is not None and self.reference.place(key, value) == place
         ]
+        return own + [f"{name}.{key}" for name, other in self._nested.items() for key in other._placed(place)]
 
     def error(self, message: str, hint: str = "") -> ConfigError:
         """An error that names the file."""

@@ -13,6 +13,8 @@ from attnviz.engine.spec import Rotary, RotaryScaling
 from attnviz.families._config import Config
 
 KINDS = ("default", "linear", "dynamic", "llama3", "yarn", "longrope")
+# Older names. Multimodal positions are three for each token; a text's three are equal, which is plain rotation.
+OLD = {"su": "longrope", "mrope": "default"}
 
 
 def rotary(
@@ -31,7 +33,7 @@ def rotary(
     # Where both are there, the reference lets the older spelling win.
     new = config.sub("rope_scaling") or config.sub("rope_parameters") or Config({}, config.where)
     config.skip("rope_parameters")
-    filled = Config({**{k: v for k, v in old.items() if v is not None}, **new.data}, new.where)
+    filled = Config({**{k: v for k, v in old.items() if v is not None}, **new.data}, new.where, new.reference)
     return one_rotary(config, filled, d_head, theta, part, max_positions, interleaved)
 
 
@@ -45,8 +47,10 @@ def one_rotary(
     interleaved: bool = False,
 ) -> Rotary:
     """One set of rotary positions from its own keys; `config` is the model's."""
-    kind = rope.choice("rope_type", rope.choice("type", "default", (*KINDS, "su")), (*KINDS, "su"))
-    kind = "longrope" if kind == "su" else kind
+    kind = rope.choice("rope_type", rope.choice("type", "default", (*KINDS, *OLD)), (*KINDS, *OLD))
+    kind = OLD.get(kind, kind)
+    if kind == "default":
+        rope.skip("mrope_section")
     base = rope.float("rope_theta", theta, low=1e-3)
     share = rope.float("partial_rotary_factor", part or 1.0, low=0, high=1)
     if part is None and share != 1 and kind != "default":
@@ -56,7 +60,7 @@ def one_rotary(
         raise rope.error(f"rotary positions turn pairs of a head's {d_head} dimensions; got {dim}")
     limit = config.int("max_position_embeddings", max_positions)
     scaling = None if kind == "default" else _scaling(config, rope, kind, limit, dim)
-    _refuse_unread(rope)
+    config.inside(rope)
     return Rotary(dim, base, interleaved, scaling)
 
 
@@ -107,12 +111,6 @@ def _table(rope: Config, key: str, length: int) -> tuple[float, ...]:
     return tuple(map(float, values))
 
 
-def _refuse_unread(rope: Config) -> None:
-    rope.skip("mrope_section") if rope.data.get("rope_type") == "default" else None
-    for key in rope.unread():
-        raise rope.error(f"{key} is not known", "if it does not change attention, leave it out of the file")
-
-
 def by_layer_type(
     config: Config,
     kinds: tuple[str, ...],
@@ -135,8 +133,8 @@ def by_layer_type(
             data = new.raw(kind)
         elif kind == scaled and isinstance(old, dict):
             data = old
-        where = f"{config.where}: rope_parameters: {kind}"
-        made[kind] = one_rotary(config, Config(data, where), d_head, theta, max_positions=max_positions)
+        turns = config.nested(f"rope_parameters: {kind}", data)
+        made[kind] = one_rotary(config, turns, d_head, theta, max_positions=max_positions)
     if new is not None:
-        _refuse_unread(new)
+        config.inside(new)
     return tuple(made[kind] for kind in kinds)

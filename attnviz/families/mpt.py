@@ -27,6 +27,8 @@ NAMES = {
     **pairs({"final_norm": "norm_f"}),
 }
 UNEMBED = Unembedding(tied=True)
+# Of the published files, which bring code of their own: how weights are made and by which tokenizer.
+HARMLESS = ("init_config", "tokenizer_name")
 
 
 def spec(config: Config) -> Spec:
@@ -37,7 +39,7 @@ def spec(config: Config) -> Spec:
     d_model, n_heads = config.int("d_model", 2048), config.heads("n_heads", 16)
     config.divides("n_heads", n_heads, "d_model", d_model)
     config.skip("max_seq_len", "learned_pos_emb", "embedding_fraction", "expansion_ratio", "logit_scale", "no_bias")
-    config.skip("norm_type", "emb_pdrop", "resid_pdrop")
+    config.skip("norm_type", "emb_pdrop", "resid_pdrop", "init_device", "verbose")
     return Spec(
         n_layers=config.layers("n_layers", 24),
         n_heads=n_heads,

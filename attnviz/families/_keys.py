@@ -1,0 +1,123 @@
+"""Which keys of a configuration matter although a family does not read them.
+
+The reference decides. `_read_keys.json` lists, for every model_type, the keys that its model code reads in any release
+of transformers from 4.46 to 5.23, directly or through what its configuration class makes of them
+(scripts/make_key_table.py). A key that a family does not read is
+
+- refused, if the reference reads it,
+- refused, if nobody can know: the checkpoint brings code of its own (`auto_map`, or an architecture that is no class
+  of the family), or the reference has no such model_type,
+- ignored otherwise, and named in `meta["unread_keys"]` and with --verbose.
+
+Three kinds of keys are free of this: those of the reference's base configuration, unless the model reads them and the
+value is not the default; `NO_EFFECT`, which the reference reads for something other than attention; and the family's
+own `HARMLESS`, keys of checkpoints with code of their own, each looked up in that code.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+TABLE = Path(__file__).with_name("_read_keys.json")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the reference does with the keys of one configuration.
+
+    reads: keys that it reads; None where nobody knows. own: keys of the base configuration that mean something else
+    where they are left out of this one. foreign: the checkpoint has code of its own. harmless: keys that the family
+    has reviewed.
+    """
+
+    reads: frozenset[str] | None = None
+    own: frozenset[str] = frozenset()
+    foreign: bool = False
+    harmless: frozenset[str] = frozenset()
+
+    def place(self, key: str, value: Any) -> str:
+        """`refused`, `ignored` or `known` (to have no effect) for a key that the family has not read."""
+        read = self.reads is not None and key in self.reads
+        if any(fnmatchcase(key, pattern) for pattern in NO_EFFECT) or self._base(key, value, read):
+            return "known"
+        if key in self.harmless:
+            return "ignored"
+        return "refused" if self.reads is None or self.foreign or read else "ignored"
+
+    def within(self, data: Mapping[str, Any]) -> Reference:
+        """The same for a nested configuration, which may name a model_type of its own."""
+        model_type = data.get("model_type")
+        row = _row(model_type) if isinstance(model_type, str) else None
+        if row is None or self.reads is None:
+            return self
+        return replace(self, reads=self.reads | row["reads"], own=self.own | row["own"])
+
+    def _base(self, key: str, value: Any, read: bool) -> bool:
+        """Whether a key is one of every configuration and means nothing here, or has the value of one left out."""
+        if key not in _base():
+            return False
+        if not read and key not in MATTER:
+            return True
+        defaults = () if key in self.own else _base()[key]
+        return any(type(value) is type(default) and value == default for default in defaults)
+
+
+def reference(data: Mapping[str, Any], family: str = "", harmless: Iterable[str] = ()) -> Reference:
+    """What the reference does with a configuration. family: the file that serves it, for a model_type of its own."""
+    model_type = data.get("model_type")
+    row = (_row(model_type) if isinstance(model_type, str) else None) or _row(family)
+    if row is None:
+        return Reference(harmless=frozenset(harmless))
+    said = data.get("architectures")
+    architectures = said if isinstance(said, list) else []
+    classes = row["classes"] | (_row(family) or row)["classes"]
+    foreign = bool(data.get("auto_map")) or any(name not in classes for name in architectures if isinstance(name, str))
+    return Reference(row["reads"], row["own"], foreign, frozenset(harmless))
+
+
+@cache
+def _table() -> dict[str, Any]:
+    table: dict[str, Any] = json.loads(TABLE.read_text("utf-8"))
+    return table
+
+
+@cache
+def _base() -> Mapping[str, tuple[Any, ...]]:
+    """The keys that every configuration may have, and the values that they mean where they are left out."""
+    return {key: tuple(values) for key, values in _table()["base"].items()}
+
+
+@cache
+def _row(model_type: str) -> dict[str, frozenset[str]] | None:
+    """The sets of words about a model_type; None for one that the reference does not have."""
+    name, table = model_type.replace("-", "_"), _table()
+    for file, row in table["files"].items():
+        if name == file or name in row["types"].split():
+            found = {part: frozenset(row[part].split()) for part in ("reads", "classes", "own")}
+            return {**found, "reads": found["reads"] | frozenset(table["all"].split())}
+    return None
+
+
+# Keys that many modelling files read and that never change attention at inference: how a framework runs, training
+# (dropout, initialisation, losses), heads for tasks, generation; and where a file came from. A family that gives one
+# of them a meaning reads it and is not touched by this list.
+NO_EFFECT = (
+    "_name_or_path auto_map _attn_implementation* use_flash_attn* _num_labels adapter_transformers adapters model_card "
+    "license language unsloth_* "
+    "dtype torch_dtype torchscript use_cache gradient_checkpointing chunk_size_feed_forward pretraining_tp "
+    "tie_word_embeddings tie_encoder_decoder is_encoder_decoder *softmax_in_fp32 "
+    "*dropout* *pdrop* *drop_path* layerdrop *_layerdrop "
+    "initializer_range initializer_factor initializer_cutoff_factor init_std "
+    "mask_channel_* *mask_time_* mask_feature_* "
+    "id2label num_labels problem_type finetuning_task classifier_* *pooler* summary_* tdnn_* "
+    "*loss* output_router_logits output_attentions output_hidden_states return_dict "
+    "pad_token_id bos_token_id eos_token_id sep_token_id cls_token_id mask_token_id unk_token_id decoder_start_token_id"
+).split()
+# Keys of the reference's base configuration that do change attention where a model takes them up.
+MATTER = ("is_decoder", "add_cross_attention", "cross_attention_hidden_size", "pruned_heads", "per_layer_config")
