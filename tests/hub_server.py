@@ -40,13 +40,19 @@ class Hub:
 
     files: path -> bytes. log: (method, path) of every request. tokens: Authorization headers seen. refuse: path, or ""
     for the list of files -> (status, X-Error-Code). claims: path -> size in the list, where it is not the true one.
-    on_get: called with the path before a file is sent.
+    on_get: called with the path before a file is sent. faults: (method, end of the path) -> what happens instead:
+    "hangs", "resets" (nothing is sent), "breaks" (half of the file), or a status. headers: more of them for every file.
     """
 
     def __init__(self, files):
         self.files, self.log, self.tokens = dict(files), [], set()
         self.refuse, self.claims = {}, {}
         self.commit, self.on_get = COMMIT, lambda path: None
+        self.faults, self.headers, self.released = {}, {}, threading.Event()
+
+    def fault(self, method, path):
+        """What goes wrong with a request: a fault's word, a status, or ''."""
+        return next((what for (verb, end), what in self.faults.items() if verb == method and path.endswith(end)), "")
 
     def fetched(self):
         """The files that were sent, in order."""
@@ -86,7 +92,7 @@ class Hub:
         if file not in self.files:
             return 404, {**headers, "X-Error-Code": "EntryNotFound"}, b""
         data = self.files[file]
-        return 200, {**headers, "ETag": f'"{hashlib.sha1(data).hexdigest()}"'}, data
+        return 200, {**headers, "ETag": f'"{hashlib.sha1(data).hexdigest()}"', **self.headers}, data
 
 
 @contextmanager
@@ -98,6 +104,14 @@ def serving(hub):
 
         def do_GET(self):
             status, headers, body = hub.answer(self.command, self.path, self.headers.get("Authorization"))
+            fault = hub.fault(self.command, urlsplit(self.path).path)
+            if fault == "hangs":
+                hub.released.wait(30)
+            if fault in ("hangs", "resets"):
+                self.close_connection = True
+                return
+            if isinstance(fault, int):
+                status, body, headers = fault, b"", {**headers, "Retry-After": "3600"}
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
@@ -105,7 +119,8 @@ def serving(hub):
             self.end_headers()
             if self.command == "GET":
                 hub.on_get(self.path)
-                self.wfile.write(body)
+                self.wfile.write(body[: len(body) // 2] if fault == "breaks" else body)
+                self.close_connection = fault == "breaks"
 
         do_HEAD = do_GET
 
@@ -119,6 +134,7 @@ def serving(hub):
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}"
     finally:
+        hub.released.set()
         server.shutdown()
         server.server_close()
 

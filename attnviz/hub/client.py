@@ -151,6 +151,7 @@ def _manners(quiet: bool) -> Iterator[Any]:
     try:
         import huggingface_hub as client
         import huggingface_hub.errors
+        import huggingface_hub.file_download  # sets up the client's logger, which is quietened below
         from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
     except ImportError as error:
         raise ModelError(

@@ -43,7 +43,11 @@ def guarded(download: ModuleType, told: Callable[[Exception], Exception]) -> Ite
         download: the client's module that fetches files (`huggingface_hub.file_download`).
         told: what to raise for a failure of the client; the failure itself to leave the case to the client.
     """
-    wrappers = {"get_hf_file_metadata": _metadata(told), "http_stream_backoff": _one_try, "http_get": _no_data_no_retry}
+    wrappers = {
+        "get_hf_file_metadata": _metadata(told),
+        "http_stream_backoff": _one_try,
+        "http_get": _one_retry,
+    }
     before = {name: getattr(download, name) for name in wrappers if hasattr(download, name)}
     try:
         for name, function in before.items():
@@ -100,13 +104,24 @@ def _one_try(stream: Callable[..., Any]) -> Callable[..., Any]:
     return once
 
 
-def _no_data_no_retry(get: Callable[..., Any]) -> Callable[..., Any]:
-    """A download that breaks off continues, as often as the client likes, unless not one byte came."""
+def _one_retry(get: Callable[..., Any]) -> Callable[..., Any]:
+    """A download that breaks off continues as often as the client likes, once its first piece is on the disk.
+
+    Before that it begins anew once, unless it was silence that ended it.
+    """
 
     @wraps(get)
     def fetched(*args: Any, **options: Any) -> Any:
-        if not options.get("resume_size"):
-            options["_nb_retries"] = 0
+        if options.get("resume_size"):
+            return get(*args, **options)
+        options["_nb_retries"] = 0
+        file = options.get("temp_file") or args[1]
+        start = file.tell()
+        try:
+            return get(*args, **options)
+        except Exception as error:
+            if "Timeout" in type(error).__name__ or hasattr(error, "response") or file.tell() != start:
+                raise
         return get(*args, **options)
 
     return fetched

@@ -1,0 +1,135 @@
+"""A Hub that fails or lies: one line within seconds, and nothing written but in the cache."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+from hub_server import COMMIT, complaint
+
+import attnviz
+from attnviz import hub
+from attnviz.errors import ModelError
+
+pytestmark = pytest.mark.usefixtures("home")
+LIST, CONFIG, WEIGHTS = "main", "config.json", "model.safetensors"
+PATIENT = {"HF_HUB_ETAG_TIMEOUT": "1", "HF_HUB_DOWNLOAD_TIMEOUT": "1"}
+
+
+def ends(server, seconds, **variables):
+    """(message, hint) with which the command ends: two lines within so many seconds, beside what starting takes."""
+    call = [sys.executable, "-m", "attnviz", "export", "--ids", "5,6", "-m", "org/tiny", "-o", "x.npz"]
+    start = time.monotonic()
+    done = subprocess.run(call, capture_output=True, text=True, timeout=60, env={**os.environ, **variables})
+    assert time.monotonic() - start < seconds + 4, done.stderr
+    lines = done.stderr.splitlines()
+    assert (done.returncode, done.stdout, len(lines)) == (1, "", 2), done.stderr
+    return lines[0].removeprefix("error: "), lines[1].removeprefix("hint: ")
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 429, 408])
+@pytest.mark.parametrize(
+    "where", [("GET", LIST), ("HEAD", CONFIG), ("GET", CONFIG), ("HEAD", WEIGHTS), ("GET", WEIGHTS)]
+)
+def test_a_status_is_told_at_once(status, where, server):
+    server.faults[where] = status
+    start = time.monotonic()
+    assert complaint("org/tiny") == (f"the Hub answers {status} for org/tiny", "try again later")
+    assert time.monotonic() - start < 3
+    asked = [path for method, path in server.log if method == where[0] and path.endswith(where[1])]
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("where", [("GET", LIST), ("HEAD", CONFIG), ("GET", CONFIG), ("GET", WEIGHTS)])
+@pytest.mark.parametrize("fault", ["hangs", "resets"])
+def test_silence_is_told_within_seconds(fault, where, server):
+    server.faults[where] = fault
+    message, hint = ends(server, 3, **PATIENT)
+    assert message.startswith("cannot reach the Hub for org/tiny (") and "cache holds no model" in hint
+    asked = [path for method, path in server.log if method == where[0] and path.endswith(where[1])]
+    assert len(asked) == (2 if fault == "resets" and where in (("GET", CONFIG), ("GET", WEIGHTS)) else 1)
+
+
+def test_how_long_silence_is_waited_for(server):
+    server.faults["GET", LIST] = "hangs"
+    start = time.monotonic()
+    assert complaint("org/tiny")[0].startswith("cannot reach the Hub for org/tiny (")
+    assert 4 < time.monotonic() - start < 8
+
+
+def test_a_download_that_breaks_off_is_taken_up_again(server):
+    sent = []
+
+    def once(path):
+        if path.endswith(WEIGHTS):
+            sent.append(path)
+            server.faults.clear()  # of the next request
+
+    server.faults["GET", WEIGHTS], server.on_get = "breaks", once
+    assert attnviz.load("org/tiny").attend(ids=[5, 6]).weights.shape[-1] == 2
+    assert len(sent) == 2
+
+
+def test_nobody_listens(monkeypatch):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{unused.getsockname()[1]}")
+        message, _ = ends(None, 2)
+        assert message.startswith("cannot reach the Hub for org/tiny (")
+        with pytest.raises(ModelError, match="cannot reach the Hub"):
+            hub.config_of("org/tiny")
+
+
+# A Hub that lies
+
+
+def everything(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [
+        ("ETag", '"../../../../x"'),
+        ("ETag", '"/tmp/attnviz-x"'),
+        ("ETag", '".."'),
+        ("ETag", '"..\\\\..\\\\x"'),
+        ("ETag", '""'),
+        ("ETag", '"' + "a" * 300 + '"'),
+        ("X-Linked-ETag", '"../../../../x"'),
+        ("X-Repo-Commit", "../../../../x"),
+        ("X-Repo-Commit", "/tmp/attnviz-x"),
+    ],
+)
+def test_a_header_is_no_path(header, value, server, home, tmp_path):
+    server.headers = {header: value}
+    message, hint = complaint("org/tiny")
+    assert message.startswith(("the Hub sends the ETag ", "the Hub names the commit ")) and hint == "check HF_ENDPOINT"
+    with pytest.raises(ModelError):
+        hub.config_of("org/tiny")
+    assert everything(tmp_path) == [] and server.fetched() == []
+
+
+@pytest.mark.parametrize("sha", ["../../../../x", "main", "", None, 7])
+def test_the_commit_of_a_list_is_no_path(sha, server, tmp_path):
+    server.commit = sha
+    assert complaint("org/tiny")[0].startswith("the Hub names the commit ")
+    assert everything(tmp_path) == []
+
+
+def test_a_file_outside_the_folder_is_not_fetched(server, tmp_path):
+    index = b'{"weight_map": {"a": "../../../x.safetensors"}}'
+    server.files = {CONFIG: server.files[CONFIG], "../../../x.safetensors": b"x", f"{WEIGHTS}.index.json": index}
+    assert complaint("org/tiny")[0].endswith("its index names '../../../x.safetensors', which is not there")
+    assert not any("x.safetensors" in path for path in everything(tmp_path))
+
+
+def test_an_etag_of_the_hub_is_taken(server):
+    """As the Hub sends them: a digest of 40 or 64 digits, weak or not."""
+    for etag in (f'"{COMMIT}"', f'W/"{COMMIT}"', '"' + "ab" * 32 + '"'):
+        server.headers = {"ETag": etag}
+        assert hub.config_of("org/tiny").name == CONFIG
