@@ -251,6 +251,7 @@ def _patch_labels(patches: Patches, pixels: NDArray[np.float32]) -> Tokens:
         raise InputError(f"pixel_values must be [channel, row, column]; got {list(pixels.shape)}")
     rows, cols = patches.grid(*pixels.shape[1:])
     front = [f"[{name}]" for name in patches.prefix]
+    front += [f"[register {i}]" for i in range(patches.registers)]
     plain = Tokens.plain([*front, *(f"{r},{c}" for r in range(rows) for c in range(cols))])
     return replace(plain, special=(True,) * len(front) + (False,) * (rows * cols))
 

@@ -20,6 +20,7 @@ from attnviz.engine.spec import (
     Buckets,
     Disentangled,
     DistanceVectors,
+    ImageOffsets,
     Learned,
     Rotary,
     Segmental,
@@ -256,10 +257,14 @@ def _slope(rule: Alibi, spec: Spec, head: int) -> float:
     return float(alibi_slopes(rule, spec.n_heads)[head] * rule.times)
 
 
-def _bias(rule: Alibi | Buckets | None) -> str:
+def _bias(rule: Alibi | Buckets | ImageOffsets | None) -> str:
     if isinstance(rule, Alibi):
         return "alibi_by_key" if rule.bfloat16 else "alibi"
-    return "" if rule is None else "buckets"
+    if isinstance(rule, ImageOffsets):
+        return "the rows and columns between i and j (Liu 2021)"
+    if rule is None:
+        return ""
+    return "the bucket of j - i" + (", times a gate of i (Chen 2022)" if rule.gated else " (T5, Raffel 2020)")
 
 
 def _relative(rule: Segmental | Disentangled | DistanceVectors) -> str:
@@ -272,6 +277,8 @@ def _rotary(rule: Rotary) -> str:
     pairs = "neighbours" if rule.interleaved else "halves"
     stretched = f", stretched ({rule.scaling.kind})" if rule.scaling is not None else ""
     turned = "each turned by its place times an angle"
+    if rule.by_patch:
+        turned = "half turned by a patch's row and half by its column, from -1 to 1 over the image, times 2π"
     return f"{(rule.dim + 1) // 2} pairs ({pairs}), {turned}, base {rule.base:g}{stretched} (Su 2021)"
 
 

@@ -119,6 +119,8 @@ def run(model: torch.nn.Module, inputs: Arrays, dtype: torch.dtype = torch.float
     with torch.no_grad():
         if type(model).__name__ == "CLIPModel":
             return _run_clip(model, inputs, dtype)
+        if model.config.model_type == "wavlm":
+            return _run_wavlm(model, inputs, dtype)
         out = model(**batched(inputs, dtype), output_attentions=True, **_no_cache(model))
     if model.config.model_type == "led":
         both = {"decoder": out.decoder_attentions, "cross": out.cross_attentions}
@@ -173,6 +175,24 @@ def _no_cache(model: torch.nn.Module) -> dict[str, bool]:
 def _run_clip(model: torch.nn.Module, inputs: Arrays, dtype: torch.dtype) -> Arrays:
     tower = model.text_model if "input_ids" in inputs else model.vision_model
     return {"self": _stack(tower(**batched(inputs, dtype), output_attentions=True).attentions)}
+
+
+def _run_wavlm(model: torch.nn.Module, inputs: Arrays, dtype: torch.dtype) -> Arrays:
+    """WavLM's heads, whose weights transformers returns as their mean, once for each head: that is `raw`."""
+    functional, own = torch.nn.functional, []
+    attention = functional.multi_head_attention_forward
+
+    def kept(*arguments: Any, **named: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        output, weights = attention(*arguments, **named, average_attn_weights=False)
+        own.append(weights)
+        return output, weights.mean(1)
+
+    functional.multi_head_attention_forward = kept
+    try:
+        out = model(**batched(inputs, dtype), output_attentions=True)
+    finally:
+        functional.multi_head_attention_forward = attention
+    return {"self": _stack(own), "raw": _stack(out.attentions)}
 
 
 def _stack(layers: Any) -> np.ndarray:

@@ -17,6 +17,7 @@ from attnviz.engine.spec import (
     Convolutions,
     Disentangled,
     DistanceVectors,
+    ImageOffsets,
     Latent,
     Learned,
     Norm,
@@ -102,16 +103,12 @@ alibis = st.builds(
 
 
 @st.composite
-def buckets(draw: Any) -> Buckets:
+def buckets(draw: Any, gated: bool = False) -> Buckets:
+    """gated: wants as many numbers of a token as there are heads, or a multiple."""
     n = draw(st.sampled_from([4, 6, 8, 12]))
     # Half of the farthest distance is never a power of 2 times the exact ones: no distance lies on an edge.
-    return Buckets(
-        n,
-        draw(st.sampled_from([11, 13, 23])),
-        draw(st.booleans()),
-        draw(st.sampled_from([0, n + 2])),
-        draw(st.booleans()),
-    )
+    farthest, both_ways = draw(st.sampled_from([11, 13, 23])), draw(st.booleans())
+    return Buckets(n, farthest, both_ways, draw(st.sampled_from([0, n + 2])), draw(st.booleans()), gated)
 
 
 @st.composite
@@ -355,8 +352,10 @@ def image_cases(draw: Any) -> Case:
     grid = (draw(st.integers(1, 3)), draw(st.integers(1, 3)))
     image = (size[0] * grid[0], size[1] * grid[1])
     prefix = draw(st.sampled_from([(), ("class",), ("class", "distillation")]))
-    interpolate = draw(st.booleans())
-    patches = Patches(size, draw(st.integers(1, 3)), image, prefix, draw(st.booleans()), interpolate)
+    interpolate, registers = draw(st.booleans()), draw(st.sampled_from([0, 0, 2]))
+    patches = Patches(
+        size, draw(st.integers(1, 3)), image, prefix, draw(st.booleans()), interpolate, registers, draw(st.booleans())
+    )
     pixels_at = image
     if interpolate:
         pixels_at = (size[0] * draw(st.integers(1, 4)), size[1] * draw(st.integers(1, 4)))
@@ -366,6 +365,11 @@ def image_cases(draw: Any) -> Case:
     pixels = rng.standard_normal((patches.channels, *pixels_at)).astype(np.float32).tolist()
     places = Learned(grid[0] * grid[1] + len(prefix)) if draw(st.booleans()) else None
     spec = own | draw(blocks(own["n_layers"])) | {"patches": patches, "absolute": places, "embed_norm": draw(norms)}
+    if draw(st.booleans()):
+        shared, each = draw(st.sampled_from([(True, False), (False, True), (True, True)]))
+        spec["bias"] = ImageOffsets(grid, shared, each)
+    if own["d_head"] % 4 == 0 and draw(st.booleans()):
+        spec["rotary"] = (Rotary(own["d_head"], draw(st.sampled_from([100.0, 10.0])), by_patch=True),)
     return Case(Spec(**spec), Given(pixels=pixels), draw(st.integers(0, 1 << 16)))
 
 
@@ -386,16 +390,21 @@ def sound_cases(draw: Any) -> Case:
         activation=draw(st.sampled_from(["gelu", "relu"])),
         channels=channels,
         project=project,
+        project_norm=draw(st.booleans()),
     )
     places = None
     if draw(st.booleans()):
         groups = draw(st.sampled_from([1, 2, 4]))
-        places = PositionalConvolution(draw(st.integers(1, 6)), groups, draw(st.sampled_from(["gelu", "tanh"])))
+        stack, normed = draw(st.sampled_from([0, 0, 1, 2])), draw(st.booleans())
+        act = draw(st.sampled_from(["gelu", "tanh"]))
+        places = PositionalConvolution(draw(st.integers(1, 6)), groups, act, stack, normed)
     absolute = None if places else draw(st.none() | st.just(Learned(40)) | sinusoids)
     rng = np.random.default_rng(draw(st.integers(0, 99)))
     sound = rng.standard_normal((channels, draw(st.integers(12, 24)))).astype(np.float32).tolist()
     spec = own | draw(blocks(own["n_layers"])) | {"convolutions": rule, "positional_convolution": places}
     spec |= {"absolute": absolute, "embed_norm": draw(st.none() | norms)}
+    if own["d_model"] % own["n_heads"] == 0:
+        spec["bias"] = draw(st.none() | buckets(gated=True))
     absent = draw(st.sampled_from([frozenset(), frozenset({"embed.positions.weight"})]))
     return Case(Spec(**spec), Given(sound=sound), draw(st.integers(0, 1 << 16)), absent)
 

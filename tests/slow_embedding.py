@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from slow_formulas import ACTIVATIONS, Rows, Vector, add, convolve, cubic, dot, normal, sinusoid, turned
+from slow_formulas import ACTIVATIONS, Rows, Vector, add, convolve, dot, normal, sinusoid, turned
+from slow_images import squares
 
 from attnviz.engine.spec import Convolutions, Learned, Norm, Patches, PositionalConvolution, Sinusoidal, Spec
 
@@ -99,10 +100,11 @@ class Embedding:
             places = self.places(Learned(0), len(xs)) if rule is spec.absolute else range(len(xs))
             xs = [add(x, sinusoid(rule, place, width)) for x, place in zip(xs, places, strict=True)]
         elif isinstance(rule, Learned) and spec.patches is not None:
-            xs = [add(x, place) for x, place in zip(xs, self.squares(spec.patches, rule, width), strict=True)]
+            places = squares(spec.patches, self.get("embed.positions", rule.size, width), given.pixels)
+            xs = [add(x, place) for x, place in zip(xs, places, strict=True)]
         elif isinstance(rule, Learned):
-            places = self.places(rule, len(xs))
-            xs = [add(x, self.row("embed.positions", p, rule.size, width)) for x, p in zip(xs, places, strict=True)]
+            held = self.places(rule, len(xs))
+            xs = [add(x, self.row("embed.positions", p, rule.size, width)) for x, p in zip(xs, held, strict=True)]
         if spec.positional_convolution is not None:
             xs = self.with_convolution(spec.positional_convolution, xs)
         return xs
@@ -123,6 +125,7 @@ class Embedding:
         weight = self.get("embed.patches.weight", self.spec.d_model, rule.channels, high, wide)
         bias = self.get("embed.patches.bias", self.spec.d_model) if rule.bias else [0.0] * self.spec.d_model
         xs = [self.get(f"embed.{name}", self.spec.d_model) for name in rule.prefix]
+        xs += self.get("embed.registers", rule.registers, self.spec.d_model) if rule.registers else []
         for top in range(0, len(pixels[0]) - high + 1, high):
             for left in range(0, len(pixels[0][0]) - wide + 1, wide):
                 x = list(bias)
@@ -132,27 +135,6 @@ class Embedding:
                             x[out] += dot(weight[out][c][r], pixels[c][top + r][left : left + wide])
                 xs.append(x)
         return xs
-
-    def squares(self, rule: Patches, table: Learned, width: int) -> Rows:
-        """A place a patch, read between the stored ones where the image has another grid."""
-        stored = self.get("embed.positions", table.size, width)
-        old = [side // size for side, size in zip(rule.image, rule.size, strict=True)]
-        pixels = self.given.pixels
-        new = [len(pixels[0]) // rule.size[0], len(pixels[0][0]) // rule.size[1]]
-        if old == new:
-            return stored
-        front, found = len(rule.prefix), list(stored[: len(rule.prefix)])
-        for r in range(new[0]):
-            for c in range(new[1]):
-                y, x = ((at + 0.5) * old[a] / new[a] - 0.5 for a, at in enumerate((r, c)))
-                place = [0.0] * width
-                for s in range(math.floor(y) - 1, math.floor(y) + 3):
-                    for t in range(math.floor(x) - 1, math.floor(x) + 3):
-                        share = cubic(y - s) * cubic(x - t)
-                        at = min(max(s, 0), old[0] - 1) * old[1] + min(max(t, 0), old[1] - 1)
-                        place = [p + share * v for p, v in zip(place, stored[front + at], strict=True)]
-                found.append(place)
-        return found
 
     def frames(self, rule: Convolutions) -> Rows:
         xs = self.given.sound  # [channel][frame]
@@ -168,26 +150,36 @@ class Embedding:
             xs = [[ACTIVATIONS[rule.activation](v) for v in x] for x in xs]
         xs = turned(xs)
         if rule.project:
-            xs = [self.norm(Norm(eps=self.spec.norm.eps), "embed.project.norm", x) for x in xs]
+            if rule.project_norm:
+                xs = [self.norm(Norm(eps=self.spec.norm.eps), "embed.project.norm", x) for x in xs]
             xs = self.linear("embed.project", xs, self.spec.d_model, True)
         return xs
 
     def with_convolution(self, rule: PositionalConvolution, xs: Rows) -> Rows:
         """Baevski 2020, section 2. Salimans 2016, eq. 2: weight = length * direction / |direction|, each of a place."""
-        width = len(xs[0])
+        width, act, moved = len(xs[0]), ACTIVATIONS[rule.activation], xs
+        if rule.batch_norm:  # Ioffe 2015, algorithm 2
+            kinds = ("weight", "bias", "mean", "variance")
+            w, b, mean, var = (self.get(f"embed.positions.norm.{kind}", width) for kind in kinds)
+            moved = [[(v - mean[c]) / math.sqrt(var[c] + 1e-5) * w[c] + b[c] for c, v in enumerate(x)] for x in xs]
+        names = [f"embed.positions.{i}" for i in range(rule.stack)] or ["embed.positions"]
+        for name in names:
+            weight, bias = self.place_weight(rule, name, width), self.get(f"{name}.bias", width)
+            ys = turned(convolve(turned(moved), weight, bias, pad=rule.kernel // 2, groups=rule.groups))
+            ys = [normal(Norm(), y) for y in ys] if rule.stack else ys
+            moved = [[act(v) for v in y] for y in ys[: len(xs)]]
+        return [add(x, y) for x, y in zip(xs, moved, strict=True)]
+
+    def place_weight(self, rule: PositionalConvolution, name: str, width: int) -> Any:
+        """[out][channel of the group][kernel]."""
         shape = (width, width // rule.groups, rule.kernel)
-        if self.tensors.has("embed.positions.weight"):
-            weight = self.get("embed.positions.weight", *shape)
-        else:
-            direction = self.get("embed.positions.direction", *shape)
-            length = self.get("embed.positions.length", 1, 1, rule.kernel)[0][0]
-            for t in range(rule.kernel):
-                size = math.sqrt(sum(row[t] ** 2 for out in direction for row in out))
-                for out in direction:
-                    for row in out:
-                        row[t] *= length[t] / size
-            weight = direction
-        bias = self.get("embed.positions.bias", width)
-        moved = turned(convolve(turned(xs), weight, bias, pad=rule.kernel // 2, groups=rule.groups))
-        act = ACTIVATIONS[rule.activation]
-        return [add(x, [act(v) for v in y]) for x, y in zip(xs, moved, strict=False)]
+        if self.tensors.has(f"{name}.weight"):
+            return self.get(f"{name}.weight", *shape)
+        direction = self.get(f"{name}.direction", *shape)
+        length = self.get(f"{name}.length", 1, 1, rule.kernel)[0][0]
+        for t in range(rule.kernel):
+            size = math.sqrt(sum(row[t] ** 2 for out in direction for row in out))
+            for out in direction:
+                for row in out:
+                    row[t] *= length[t] / size
+        return direction

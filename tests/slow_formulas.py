@@ -183,6 +183,21 @@ def rotated(rotary: Rotary, x: Vector, position: int, length: int) -> Vector:
     return y
 
 
+def patch_rotated(rotary: Rotary, x: Vector, row: float, column: float) -> Vector:
+    """Siméoni 2025: of the d / 2 pairs (c, c + d / 2) the first half turns by 2 pi row, the second by 2 pi column.
+
+    row, column: of the patch's middle, from -1 to 1. Frequencies fall from 1 as base^(-4 p / d).
+    """
+    y, pairs = list(x), rotary.dim // 2
+    for pair in range(pairs):
+        place, p = (row, pair) if pair < pairs // 2 else (column, pair - pairs // 2)
+        angle = 2 * math.pi * place * rotary.base ** (-4 * p / rotary.dim)
+        a, b = pair, pair + pairs
+        y[a] = x[a] * math.cos(angle) - x[b] * math.sin(angle)
+        y[b] = x[a] * math.sin(angle) + x[b] * math.cos(angle)
+    return y
+
+
 def slopes(n_heads: int, max_bias: float = 8.0) -> Vector:
     """Press 2021, section 3: 2^(-8 h / n). For another count than a power of 2, every other slope of twice as many."""
     power = 1
@@ -223,6 +238,17 @@ def bucket(rule: Buckets, i: int, j: int) -> int:
     return start + exact + steps
 
 
+def bias_gates(xs: Rows, weight: Rows, bias: Vector, scale: Vector) -> Rows:
+    """Chen 2022, section III-A: of each token and head, g_a (s g_b - 1) + 2; each gate sums four outputs of a map."""
+    width, gates = len(weight[0]), []
+    for x in xs:
+        gates.append([0.0] * len(scale))
+        for h, s in enumerate(scale):
+            made = [dot(row, x[h * width : (h + 1) * width]) + b for row, b in zip(weight, bias, strict=True)]
+            gates[-1][h] = sigmoid(sum(made[:4])) * (s * sigmoid(sum(made[4:])) - 1) + 2
+    return gates
+
+
 def disentangled_row(rule: Disentangled, i: int, j: int) -> int:
     """He 2021, eq. 3: delta(i, j) = i - j + k within [0, 2k). Far distances share rows, by their logarithm (v2)."""
     back = i - j
@@ -235,12 +261,17 @@ def disentangled_row(rule: Disentangled, i: int, j: int) -> int:
     return min(max(back + rule.span, 0), 2 * rule.span - 1)
 
 
-def cubic(t: float) -> float:
-    """Keys 1981, eq. 15 with a = -0.75."""
-    t, a = abs(t), -0.75
+def cubic(t: float, a: float = -0.75) -> float:
+    """Keys 1981, eq. 4, with its free number a."""
+    t = abs(t)
     if t <= 1:
         return (a + 2) * t**3 - (a + 3) * t**2 + 1
     return a * t**3 - 5 * a * t**2 + 8 * a * t - 4 * a if t < 2 else 0.0
+
+
+def triangle(t: float) -> float:
+    """Linear interpolation."""
+    return max(0.0, 1 - abs(t))
 
 
 def convolve(xs: Rows, weight: Any, bias: Vector | None, stride: int = 1, pad: int = 0, groups: int = 1) -> Rows:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from slow_formulas import (
     Vector,
     add,
     alibi,
+    bias_gates,
     bucket,
     clamp,
     convolve,
@@ -35,12 +37,14 @@ from slow_formulas import (
     softmax,
     turned,
 )
+from slow_images import offsets, turned_patch
 
 from attnviz.engine.spec import (
     Alibi,
     Buckets,
     Disentangled,
     DistanceVectors,
+    ImageOffsets,
     Latent,
     Rotary,
     Segmental,
@@ -169,7 +173,10 @@ class Slow(Embedding):
             if not spec.qk_norm_turned:
                 q, k = self.normed_heads(name + "q_norm", q), self.normed_heads(name + "k_norm", k)
         rotary = (spec.rotary[i] if len(spec.rotary) > 1 else spec.rotary[0]) if spec.rotary else None
-        if rotary is not None:
+        if rotary is not None and rotary.by_patch:
+            turn = partial(turned_patch, rotary, spec.patches, self.given.pixels)
+            q, k = ([[turn(x, p) for p, x in enumerate(rows)] for rows in part] for part in (q, k))
+        elif rotary is not None:
             q = [[self.turned(rotary, x, p, n) for p, x in enumerate(rows)] for rows in q]
             k = [[self.turned(rotary, x, p, n) for p, x in enumerate(rows)] for rows in k]
             if spec.rotary_values:
@@ -179,10 +186,7 @@ class Slow(Embedding):
         relative = self.relative(name, q, k)
         scale = spec.scale / (i + 1) if spec.scale_by_layer else spec.scale
         sinks = self.get(name + "sinks", spec.n_heads) if spec.sinks else None
-        table = None
-        if isinstance(spec.bias, Buckets):
-            own = name if spec.bias.by_layer else ""
-            table = self.get(f"{own}bias.table", spec.bias.rows or spec.bias.n_buckets, spec.n_heads)
+        learned = self.learned_bias(name, xs)
         allowed = [[self.sees(i, a, b, n) for b in range(n)] for a in range(n)]
         weights: list[Rows] = []
         outputs: list[Rows] = []
@@ -203,8 +207,8 @@ class Slow(Embedding):
                     bias = 0.0
                     if isinstance(spec.bias, Alibi):
                         bias = alibi(spec.bias, h, spec.n_heads, a, b)
-                    elif isinstance(spec.bias, Buckets) and table is not None:
-                        bias = table[bucket(spec.bias, a, b)][h]
+                    elif learned is not None:
+                        bias = learned(h, a, b)
                     early = isinstance(spec.bias, Alibi) and spec.bias.before_scale
                     score = scale * (score + bias if early else score)
                     if spec.softcap:
@@ -252,6 +256,25 @@ class Slow(Embedding):
         k = per_head("k", kept, spec.d_head - rule.d_shared, spec.k_bias)
         k = [[own + x[rule.d_kv :] for own, x in zip(rows, both, strict=True)] for rows in k]
         return q, k, per_head("v", kept, spec.d_value, spec.v_bias)
+
+    def learned_bias(self, name: str, xs: Rows) -> Callable[[int, int, int], float] | None:
+        """What a table adds to the score of (head, query, key)."""
+        spec, rule = self.spec, self.spec.bias
+        if isinstance(rule, ImageOffsets):
+            names = rule.shared * ["bias.table"] + rule.own * [f"{name}bias.table"]
+            tables = [self.get(each, rule.rows, spec.n_heads) for each in names]
+            summed = [[sum(v) for v in zip(*rows, strict=True)] for rows in zip(*tables, strict=True)]
+            return offsets(rule, summed, spec.patches, self.given.pixels)
+        if not isinstance(rule, Buckets):
+            return None
+        own = name if rule.by_layer else ""
+        table = self.get(f"{own}bias.table", rule.rows or rule.n_buckets, spec.n_heads)
+        if not rule.gated:
+            return lambda h, a, b: table[bucket(rule, a, b)][h]
+        width = len(xs[0]) // spec.n_heads
+        weight, bias = self.get(f"{name}bias_gate.weight", 8, width), self.get(f"{name}bias_gate.bias", 8)
+        gate = bias_gates(xs, weight, bias, self.get(f"{name}bias_gate.scale", spec.n_heads))
+        return lambda h, a, b: gate[a][h] * table[bucket(rule, a, b)][h]
 
     def weighed(self, i: int, q: list[Rows], k: list[Rows], scale: float) -> list[Rows] | None:
         """Weights that the Spec makes in its own way: a query head with the keys of its group, no softmax after."""

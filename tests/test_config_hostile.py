@@ -233,7 +233,7 @@ def test_no_model_type(folder, value, capsys):
 @pytest.mark.parametrize(
     ("value", "hint"),
     [
-        ("berrt", "the nearest known: bert, albert"),
+        ("berrt", "the nearest known: bert, hubert, albert"),
         ("lama", "the nearest known: llama"),
         ("gpt-neo-x", "the nearest known: gpt_neox, gpt_neo"),
         *((value, f"known: {', '.join(sorted(known())[:3])}, ") for value in ("../../etc/passwd", "_config", "zzzz")),

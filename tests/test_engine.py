@@ -16,10 +16,11 @@ from attnviz.checkpoints.seeded import SeededWeights, seeded_spec
 from attnviz.engine import attention, ops
 from attnviz.engine.collect import Dense
 from attnviz.engine.embed import Inputs
+from attnviz.engine.images import patch_turns
 from attnviz.engine.masks import Mask
 from attnviz.engine.positions import skewed, toeplitz
 from attnviz.engine.run import run
-from attnviz.engine.spec import DistanceVectors, Norm, Rotary, Spec
+from attnviz.engine.spec import DistanceVectors, ImageOffsets, Norm, Patches, Rotary, Spec
 from attnviz.errors import InputError
 
 
@@ -199,3 +200,33 @@ def test_padding_that_would_hide_tokens_is_refused() -> None:
     dense = Dense([0], [0], range(3), range(3))
     with pytest.raises(InputError, match="the text holds 3, the id of padding"):
         run(spec, WideTensors(0), Inputs(np.array([1, 3, 2])), {"self": [dense]})
+
+
+def test_offsets_in_an_image_by_hand() -> None:
+    """Two patches side by side behind a class token; queries and keys are 0, so that the bias alone decides.
+
+    Entries for (query column - key column): -1 is ln 2, 0 is 0, 1 is ln 3; the class token as query ln 5, as key ln 7,
+    as both ln 4.
+    """
+    logs = np.log([2, 1, 3, 5, 7, 4])[:, None].astype(np.float32)
+
+    class Tensors(SeededWeights):
+        def get(self, name, shape):
+            return logs if name == "layers.0.bias.table" else np.zeros(shape, np.float32)
+
+    spec = Spec(1, 1, 4, 0, patches=Patches((1, 1), 1, (1, 2)), bias=ImageOffsets((1, 2)))
+    dense = Dense([0], [0], range(3), range(3))
+    run(spec, Tensors(0, spec), Inputs(pixels=np.zeros((1, 1, 2), np.float32)), {"self": [dense]})
+    rows = np.array([[4, 5, 5], [7, 1, 2], [7, 3, 1]])
+    np.testing.assert_allclose(dense.weights[0, 0], rows / rows.sum(1, keepdims=True), atol=1e-6)
+
+
+def test_turns_by_place_in_an_image_do_not_depend_on_its_size() -> None:
+    """The middle of an odd grid is not turned; half of the pairs turn by the row, half by the column."""
+    cos, sin = patch_turns(Rotary(8, 100.0, by_patch=True), 2, (3, 5))
+    assert cos.shape == (17, 4)
+    np.testing.assert_array_equal(sin[:2], 0)  # tokens in front
+    np.testing.assert_allclose(sin[2 + 7], 0, atol=1e-7)
+    angle = 2 * math.pi * np.array([-2 / 3, -2 / 30, 4 / 5, 4 / 50])  # the top right corner, base^(-1/2) = 1 / 10
+    np.testing.assert_allclose(sin[2 + 4], np.sin(angle), atol=1e-6)
+    np.testing.assert_allclose(cos[2 + 4], np.cos(angle), atol=1e-6)

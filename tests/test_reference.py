@@ -34,6 +34,13 @@ def test_agrees_with_the_reference(case: str) -> None:
         np.testing.assert_allclose(got, expected[stream], rtol=0, atol=tolerance, err_msg=f"{case} {stream}")
 
 
+def test_where_the_reference_gives_the_mean_over_heads_for_each_head() -> None:
+    """`raw` is what it returns, and `self` the weights of single heads, taken before it averages them."""
+    expected = np.load(REFERENCE / "wavlm" / "expected.npz")
+    got = attnviz.load(REFERENCE / "wavlm").attend(input_values=expected["input_values"]).weights
+    np.testing.assert_allclose(np.broadcast_to(got.mean(1, keepdims=True), got.shape), expected["raw"], atol=1e-5)
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_the_cases_are_peaked(case: str) -> None:
     """Weights drawn narrow would make attention uniform, and then nothing above could fail."""

@@ -24,6 +24,7 @@ from attnviz.engine.spec import (
     Convolutions,
     Disentangled,
     DistanceVectors,
+    ImageOffsets,
     Latent,
     Learned,
     Norm,
@@ -81,6 +82,11 @@ PIXELS = Given(pixels=rng.standard_normal((2, 7, 9)).astype(np.float32).tolist()
 PATCHES = Patches((2, 3), 2, (6, 9), ("class", "distillation"))
 IMAGE = {"patches": PATCHES, "absolute": Learned(11)}
 OTHER_GRID = {"patches": replace(PATCHES, image=(4, 6), interpolate=True), "absolute": Learned(6)}
+BOTH = ImageOffsets((3, 3), shared=True)
+OFFSETS = {"patches": PATCHES, "bias": ImageOffsets((3, 3))}
+REGISTERS = {"patches": replace(PATCHES, registers=2)}
+SMOOTH = {"patches": replace(OTHER_GRID["patches"], smooth=True)}
+BY_PATCH = {"rotary": (Rotary(8, 100.0, by_patch=True),)}
 SOUND = Given(sound=rng.standard_normal((2, 24)).astype(np.float32).tolist())
 EAR = Convolutions((8, 12), (3, 2), (1, 2), channels=2)
 HEARD = {"convolutions": EAR}
@@ -197,6 +203,7 @@ SPEC: dict[str, tuple[dict[str, Any], dict[str, Any]] | tuple[dict[str, Any], di
     "Rotary.base": ({"rotary": (ROTARY,)}, {"rotary": (Rotary(6),)}),
     "Rotary.interleaved": ({"rotary": (Rotary(6, 100.0, True),)}, {"rotary": (ROTARY,)}),
     "Rotary.last": ({"rotary": (Rotary(2, last=True),)}, {"rotary": (Rotary(2),)}),
+    "Rotary.by_patch": (IMAGE | {"d_head": 8} | BY_PATCH, {"rotary": (Rotary(8, 100.0),)}, PIXELS),
     "Rotary.scaling": (scaled("linear", factor=2.0), {"rotary": (ROTARY,)}),
     "Rotary.stored": ({"rotary": (replace(ROTARY, stored=20),)}, {"rotary": (ROTARY,)}),
     "RotaryScaling.kind": (scaled("dynamic", **DYNAMIC), scaled("linear", factor=4.0)),
@@ -225,6 +232,10 @@ SPEC: dict[str, tuple[dict[str, Any], dict[str, Any]] | tuple[dict[str, Any], di
     "Alibi.times": ({"bias": Alibi(times=0.5)}, {"bias": Alibi()}),
     "Buckets.n_buckets": ({"bias": Buckets(8, 13)}, {"bias": Buckets(6, 13, rows=8)}),
     "Buckets.max_distance": ({"bias": T5}, {"bias": Buckets(8, 40)}),
+    "Buckets.gated": ({"bias": replace(T5, gated=True)}, {"bias": T5}),
+    "ImageOffsets.grid": (OFFSETS, {"bias": ImageOffsets((2, 4))}, PIXELS),
+    "ImageOffsets.shared": (OFFSETS | {"bias": BOTH}, OFFSETS, PIXELS),
+    "ImageOffsets.own": (OFFSETS | {"bias": BOTH}, {"bias": replace(BOTH, own=False)}, PIXELS),
     "Buckets.bidirectional": ({"bias": T5}, {"bias": Buckets(8, 13, False)}),
     "Buckets.by_layer": ({"bias": replace(T5, by_layer=True)}, {"bias": T5}),
     "Segmental.clamp": ({"relative": Segmental(3)}, {"relative": Segmental()}),
@@ -246,6 +257,8 @@ SPEC: dict[str, tuple[dict[str, Any], dict[str, Any]] | tuple[dict[str, Any], di
     # Images and sound
     "Patches.prefix": (IMAGE, {"patches": replace(PATCHES, prefix=("class", "class"))}, PIXELS),
     "Patches.bias": (IMAGE, {"patches": replace(PATCHES, bias=False)}, PIXELS),
+    "Patches.registers": (IMAGE | REGISTERS, {"patches": replace(PATCHES, registers=1)}, PIXELS),
+    "Patches.smooth": (OTHER_GRID | SMOOTH, OTHER_GRID, PIXELS),
     "Patches.interpolate": (OTHER_GRID, {"absolute": None}, PIXELS),
     "Convolutions.strides": (HEARD, {"convolutions": replace(EAR, strides=(2, 1), pad=1)}, SOUND),
     "Convolutions.pad": (HEARD | {"convolutions": replace(EAR, kernels=(3, 3), pad=1)}, HEARD, SOUND),
@@ -260,6 +273,21 @@ SPEC: dict[str, tuple[dict[str, Any], dict[str, Any]] | tuple[dict[str, Any], di
     "Convolutions.project": (
         {"convolutions": replace(EAR, project=True)},
         {"convolutions": EAR},
+        SOUND,
+    ),
+    "Convolutions.project_norm": (
+        {"convolutions": replace(EAR, project=True)},
+        {"convolutions": replace(EAR, project=True, project_norm=False)},
+        SOUND,
+    ),
+    "PositionalConvolution.stack": (
+        HEARD | {"positional_convolution": replace(PLACED, stack=2)},
+        {"positional_convolution": replace(PLACED, stack=1)},
+        SOUND,
+    ),
+    "PositionalConvolution.batch_norm": (
+        HEARD | {"positional_convolution": replace(PLACED, batch_norm=True)},
+        {"positional_convolution": PLACED},
         SOUND,
     ),
     "PositionalConvolution.kernel": (

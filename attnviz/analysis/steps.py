@@ -27,10 +27,10 @@ class Facts:
     """What the model does in this layer, as far as a step of its own comes of it. Defaults mean "off".
 
     added: what is added to the token embeddings ("position", "token type"). read_norm: the norm between the stream and
-    the projections, in words. rotary: in words. bias: alibi | alibi_by_key | buckets; slope: of alibi in this head.
-    relative: segmental | disentangled | by_distance | by_distance_and_key. mask: in words, '' if all may see all.
-    global_query: the chosen query is a global token with projections of its own. counted: how often the keys of the
-    first block count.
+    the projections, in words. rotary: in words. bias: alibi | alibi_by_key, or what an entry of a learned one is for;
+    slope: of alibi in this head. relative: segmental | disentangled | by_distance | by_distance_and_key. mask: in
+    words, '' if all may see all. global_query: the chosen query is a global token with projections of its own. counted:
+    how often the keys of the first block count.
     """
 
     model: str
@@ -358,9 +358,8 @@ def _scaled(facts: Facts, names: set[str], n_query: int, n_key: int, sizes: Mapp
         capped = f"s_ij ← c tanh(s_ij / c) with c = {facts.softcap:g}"
         said.append(("capped", "Soft cap", [(capped, f"[{n_key}]")]))
     if "biased" in names:
-        what = _alibi(facts)
-        if facts.bias == "buckets":
-            what = f"b_ij is learned for head {facts.head} and the bucket of j - i (T5, Raffel 2020)"
+        learned = f"b_ij is learned for head {facts.head} and {facts.bias}"
+        what = _alibi(facts) if facts.bias.startswith("alibi") else learned
         said.append(("biased", "Bias by distance", [("s_ij ← s_ij + b_ij", f"[{n_key}]"), (what, "")]))
     if "counted" in names:
         line = f"s_ij ← s_ij + ln {facts.counted} for keys of the first block, which count {facts.counted} times"

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.engine.collect import Collector, Tile
+from attnviz.engine.images import OffsetBias
 from attnviz.engine.masks import Mask
 from attnviz.engine.ops import SAFE, exponentials_, finite, overflow, softmax_
 from attnviz.engine.positions import DistanceBias, RelativeScores
@@ -50,7 +51,7 @@ class Layer:
     mask: Mask
     softcap: float = 0.0
     sinks: Array | None = None  # [n_heads]
-    bias: DistanceBias | None = None
+    bias: DistanceBias | OffsetBias | None = None
     relative: Callable[[range], RelativeScores] | None = None  # for a range of heads
     everywhere: Heads | None = None  # q [head, global token, d_head], k and v [kv head, key, d_head] of mask.everywhere
     first_block_times: int = 1  # how often the keys of the first block count in rows of inner blocks

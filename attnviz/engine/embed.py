@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attnviz.engine.images import add_patch_places, embed_patches
 from attnviz.engine.ops import activate_, linear, norm_of, normalise
 from attnviz.engine.positions import sinusoidal
-from attnviz.engine.spec import Convolutions, Learned, Norm, Patches, PositionalConvolution, Sinusoidal, Spec
+from attnviz.engine.spec import Convolutions, Learned, Norm, PositionalConvolution, Sinusoidal, Spec
 from attnviz.errors import InputError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Inputs:
 def embed(spec: Spec, tensors: Tensors, inputs: Inputs, see: Callable[[str, Array], None] | None = None) -> Array:
     """The input of the first block, [n, d_model]. see: shown every stage of it by name."""
     if spec.patches is not None:
-        x = _patches(spec, spec.patches, tensors, inputs)
+        x = embed_patches(spec, spec.patches, tensors, inputs)
     elif spec.convolutions is not None:
         x = _frames(spec, spec.convolutions, tensors, inputs)
     else:
@@ -101,7 +102,7 @@ def _add_places(spec: Spec, tensors: Tensors, inputs: Inputs, x: Array) -> Array
     elif isinstance(spec.absolute, Learned) and spec.absolute.computed and not tensors.has("embed.positions"):
         x += sinusoidal(spec.absolute.computed, np.arange(first, first + n), x.shape[-1])
     elif isinstance(spec.absolute, Learned) and spec.patches is not None:
-        x += _patch_places(spec.patches, spec.absolute, tensors, inputs, x)
+        add_patch_places(spec.patches, spec.absolute, tensors, inputs, x)
     elif isinstance(spec.absolute, Learned):
         places = _places(spec, spec.absolute, inputs, n)
         x += tensors.rows("embed.positions", places, (spec.absolute.size, x.shape[-1]))
@@ -127,64 +128,6 @@ def _counted(spec: Spec, inputs: Inputs, n: int) -> Ints:
         return np.arange(inputs.first, inputs.first + n)
     real = inputs.ids != spec.pad_positions
     return np.where(real, inputs.first + np.cumsum(real) - 1, -1)
-
-
-# Images
-
-
-def _patch_places(patches: Patches, table: Learned, tensors: Tensors, inputs: Inputs, x: Array) -> Array:
-    """A place for each patch, stretched to the image's own grid where the model does so: [n, d_model]."""
-    assert inputs.pixels is not None
-    places = tensors.get("embed.positions", (table.size, x.shape[-1]))
-    own = patches.grid(*patches.image)
-    grid = patches.grid(*inputs.pixels.shape[1:])
-    if grid == own:
-        return places
-    if not patches.interpolate:
-        raise InputError(
-            f"this model reads images of {patches.image[0]} x {patches.image[1]} pixels; "
-            f"got {inputs.pixels.shape[1]} x {inputs.pixels.shape[2]}"
-        )
-    front = len(patches.prefix)
-    squares = places[front:].reshape(*own, -1)
-    rows, cols = _cubic(own[0], grid[0]), _cubic(own[1], grid[1])
-    stretched = np.einsum("rs,stc,ut->ruc", rows, squares, cols, optimize=True)
-    return np.concatenate([places[:front], stretched.reshape(-1, x.shape[-1]).astype(np.float32)])
-
-
-def _cubic(n_old: int, n_new: int) -> NDArray[np.float64]:
-    """Bicubic interpolation along one axis as a matrix [new, old]: Keys 1981 with a = -0.75, edges repeated."""
-    matrix = np.zeros((n_new, n_old))
-    for i in range(n_new):
-        centre = (i + 0.5) * n_old / n_new - 0.5
-        first = int(np.floor(centre)) - 1
-        for j in range(first, first + 4):
-            t = abs(centre - j)
-            near = 1.25 * t**3 - 2.25 * t**2 + 1
-            far = -0.75 * (t**3 - 5 * t**2 + 8 * t - 4)
-            matrix[i, min(max(j, 0), n_old - 1)] += near if t <= 1 else far
-    return matrix
-
-
-def _patches(spec: Spec, patches: Patches, tensors: Tensors, inputs: Inputs) -> Array:
-    """Rectangles of pixels, each through one linear map, behind the learned prefix tokens. Dosovitskiy 2021, eq. 1."""
-    pixels = inputs.pixels
-    if pixels is None:
-        raise InputError("this model reads images; no pixel_values were given", "name one with --image FILE")
-    high, wide = patches.size
-    if pixels.ndim != 3 or pixels.shape[0] != patches.channels or pixels.shape[1] < high or pixels.shape[2] < wide:
-        raise InputError(
-            f"pixel_values must be [{patches.channels}, height, width] of at least {high} x {wide} pixels; "
-            f"got {list(pixels.shape)}"
-        )
-    rows, cols = patches.grid(*pixels.shape[1:])
-    squares = pixels[:, : rows * high, : cols * wide].reshape(patches.channels, rows, high, cols, wide)
-    squares = squares.transpose(1, 3, 0, 2, 4).reshape(rows * cols, -1)
-    weight = tensors.get("embed.patches.weight", (spec.d_model, patches.channels, high, wide))
-    bias = tensors.get("embed.patches.bias", (spec.d_model,)) if patches.bias else None
-    x = linear(np.ascontiguousarray(squares), weight.reshape(spec.d_model, -1), bias)
-    prefix = [tensors.get(f"embed.{name}", (spec.d_model,))[None] for name in patches.prefix]
-    return np.concatenate([*prefix, x])
 
 
 # Sound
@@ -226,7 +169,8 @@ def _frames(spec: Spec, rule: Convolutions, tensors: Tensors, inputs: Inputs) ->
         x = activate_(rule.activation, np.ascontiguousarray(x))
     x = np.ascontiguousarray(x.T)
     if rule.project:
-        x = _affine(tensors, "embed.project.norm", spec.norm.eps, x)
+        if rule.project_norm:
+            x = _affine(tensors, "embed.project.norm", spec.norm.eps, x)
         weight = tensors.get("embed.project.weight", (spec.d_model, x.shape[-1]))
         x = linear(x, weight, tensors.get("embed.project.bias", (spec.d_model,)))
     return x
@@ -247,16 +191,30 @@ def _affine(tensors: Tensors, name: str, eps: float, x: Array) -> Array:
 
 
 def _positional_convolution(rule: PositionalConvolution, tensors: Tensors, x: Array) -> Array:
-    """A wide grouped convolution over the frames stands for positions. Source: Baevski 2020, section 2."""
+    """Wide grouped convolutions over the frames stand for positions. Source: Baevski 2020, section 2."""
     d_model = x.shape[-1]
+    if rule.batch_norm:
+        weight, bias, mean, variance = (
+            tensors.get(f"embed.positions.norm.{part}", (d_model,)) for part in ("weight", "bias", "mean", "variance")
+        )
+        x = (x - mean) / np.sqrt(variance + np.float32(1e-5)) * weight + bias
+    for i in range(max(rule.stack, 1)):
+        name = f"embed.positions.{i}" if rule.stack else "embed.positions"
+        weight = _positional_weight(rule, tensors, name, d_model)
+        bias = tensors.get(f"{name}.bias", (d_model,))
+        y = convolve(np.ascontiguousarray(x.T), weight, bias, pad=rule.kernel // 2, groups=rule.groups)
+        y = y[:, : x.shape[0]]  # an even kernel makes one frame too many
+        if rule.stack:
+            y = normalise(Norm(), np.ascontiguousarray(y.T), None).T
+        x = activate_(rule.activation, np.ascontiguousarray(y)).T
+    return x
+
+
+def _positional_weight(rule: PositionalConvolution, tensors: Tensors, name: str, d_model: int) -> Array:
+    """[d_model, d_model / groups, kernel]: as it is stored, or a length times a direction for each place."""
     shape = (d_model, d_model // rule.groups, rule.kernel)
-    if tensors.has("embed.positions.weight"):
-        weight = tensors.get("embed.positions.weight", shape)
-    else:
-        direction = tensors.get("embed.positions.direction", shape)
-        length = tensors.get("embed.positions.length", (1, 1, rule.kernel))
-        weight = direction * (length / np.sqrt(np.square(direction).sum((0, 1), keepdims=True)))
-    bias = tensors.get("embed.positions.bias", (d_model,))
-    y = convolve(np.ascontiguousarray(x.T), weight, bias, pad=rule.kernel // 2, groups=rule.groups)
-    y = y[:, : x.shape[0]]  # an even kernel makes one frame too many
-    return activate_(rule.activation, np.ascontiguousarray(y)).T
+    if tensors.has(f"{name}.weight"):
+        return tensors.get(f"{name}.weight", shape)
+    direction = tensors.get(f"{name}.direction", shape)
+    length = tensors.get(f"{name}.length", (1, 1, rule.kernel))
+    return direction * (length / np.sqrt(np.square(direction).sum((0, 1), keepdims=True)))

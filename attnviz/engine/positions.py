@@ -7,11 +7,13 @@ content) is computed once a distance and read through a skewed view, so that no 
 from __future__ import annotations
 
 import math
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from attnviz.engine.ops import linear, sigmoid
 from attnviz.engine.spec import Alibi, Buckets, Disentangled, Rotary, RotaryScaling, Segmental, Sinusoidal, Spec
 from attnviz.errors import InputError
 
@@ -224,6 +226,7 @@ class DistanceBias:
         distance = np.arange(-(n_query - 1), n_key) - first
         self._n_query = n_query
         self._per_key: Array | None = None
+        self._gate: Array | None = None
         self.before_scale = isinstance(rule, Alibi) and rule.before_scale
         if isinstance(rule, Buckets):
             assert table is not None
@@ -235,6 +238,12 @@ class DistanceBias:
             else:
                 self._values = (slopes[:, None] * distance * rule.times).astype(np.float32)
 
+    def gated(self, gate: Array) -> DistanceBias:
+        """This bias with every row of it multiplied by a layer's own gate [head, query]."""
+        other = copy(self)
+        other._gate = gate
+        return other
+
     def add_(self, scores: Array, heads: range, rows: range, cols: range) -> None:
         """Add to scores [head, row, col]."""
         if self._per_key is not None:
@@ -244,7 +253,25 @@ class DistanceBias:
             return
         first = cols.start - (rows.stop - 1) + self._n_query - 1
         values = self._values[heads.start : heads.stop, first : first + len(rows) + len(cols) - 1]
-        scores += toeplitz(values, len(rows), len(cols))
+        here = toeplitz(values, len(rows), len(cols))
+        if self._gate is not None:
+            here = here * self._gate[heads.start : heads.stop, rows.start : rows.stop, None]
+        scores += here
+
+
+def bias_gate(tensors: Tensors, name: str, x: Array, n_heads: int) -> Array:
+    """The gate of a layer's bias, [head, query], from what attention reads, x [query, d_model].
+
+    Each head's part of x goes through one linear map; of its 8 numbers the sums of the first four and of the last four
+    open two gates a and b, and the bias counts a (s b - 1) + 2 times, s being a learned number of the head.
+    Source: Chen 2022, section III-A.
+    """
+    parts = x.reshape(len(x) * n_heads, -1)  # [query * head, d_model / n_heads]
+    weight = tensors.get(f"{name}bias_gate.weight", (8, parts.shape[-1]))
+    opened = linear(parts, weight, tensors.get(f"{name}bias_gate.bias", (8,)))
+    a, b = sigmoid(opened.reshape(len(x), n_heads, 2, 4).sum(-1)).transpose(2, 1, 0)
+    scale = tensors.get(f"{name}bias_gate.scale", (n_heads,))[:, None]
+    return a * (b * scale - np.float32(1)) + np.float32(2)
 
 
 def _bfloat16_product(slopes: NDArray[np.float64], positions: Ints) -> Array:

@@ -21,10 +21,10 @@ from attnviz.engine.embed import Inputs, convolve, embed
 from attnviz.engine.masks import Mask
 from attnviz.engine.mlp import mlp
 from attnviz.engine.ops import activate_, finite, linear, norm_of
-from attnviz.engine.positions import DistanceBias, rotary_tables, stored_rotary_tables
+from attnviz.engine.places import Places
 from attnviz.engine.project import Heads, norm_turned, project, turn
 from attnviz.engine.relative import relative_scores
-from attnviz.engine.spec import Buckets, Rotary, Spec
+from attnviz.engine.spec import Spec
 from attnviz.engine.threads import SHARED_ROWS, one_matrix_thread
 
 if TYPE_CHECKING:
@@ -126,10 +126,7 @@ class _Stack:
         self.spec, self.tensors, self.inputs, self.collectors = spec, tensors, inputs, collectors
         self.stream, self.memory, self.n, self.cache = stream, memory, n, cache
         self.first = inputs.first
-        self._angles: dict[Rotary, tuple[Array, Array]] = {}
-        self._bias: DistanceBias | None = None
-        if spec.bias is not None and not (isinstance(spec.bias, Buckets) and spec.bias.by_layer):
-            self._bias = self._distance_bias("")
+        self._places = Places(spec, tensors, inputs, n)
 
     def block(self, i: int, x: Array, finish: bool) -> Array | None:
         """One block; None if nothing after this layer's last wanted attention was asked for."""
@@ -252,7 +249,7 @@ class _Stack:
             see("read", x)
         heads = project(spec, self.tensors, name, x, None, wants_v, see=see)
         rotary = spec.rotary_of(i)
-        heads = turn(heads, self._rotary(rotary), rotary, spec.rotary_values)
+        heads = turn(heads, self._places.turns(rotary), rotary, spec.rotary_values)
         if see is not None and spec.rotary_values and heads.v is not None:
             see("v", heads.v)  # what weights multiply
         heads = norm_turned(spec, self.tensors, name, heads, see)
@@ -275,7 +272,7 @@ class _Stack:
             else Mask(n, self.first + n, spec.causal, spec.reach_of(i), self.inputs.global_tokens, first=self.first),
             softcap=spec.softcap,
             sinks=self.tensors.get(name + "sinks", (spec.n_heads,)) if spec.sinks else None,
-            bias=self._distance_bias(name) if isinstance(spec.bias, Buckets) and spec.bias.by_layer else self._bias,
+            bias=self._places.bias(name, x),
             relative=relative,
             everywhere=everywhere,
             first_block_times=1 + blocks.n_random if blocks is not None else 1,
@@ -284,13 +281,6 @@ class _Stack:
         if see is not None and layer.sinks is not None:
             see("sinks", layer.sinks)
         return self._output(name, "o", heads, layer, finish)
-
-    def _distance_bias(self, name: str) -> DistanceBias:
-        """The bias of one layer, or of all layers where `name` is empty."""
-        rule, table = self.spec.bias, None
-        if isinstance(rule, Buckets):
-            table = self.tensors.get(f"{name}bias.table", (rule.rows or rule.n_buckets, self.spec.n_heads))
-        return DistanceBias(self.spec, table, self.n, self.first + self.n, self.first)
 
     def _cross(self, i: int, name: str, x: Array, finish: bool) -> Array | None:
         spec, memory = self.spec, self.memory
@@ -333,14 +323,3 @@ class _Stack:
 
     def _needs_values(self, stream: str) -> bool:
         return any({"v", "outputs"} & set(c.needs) for c in self.collectors.get(stream, ()))
-
-    def _rotary(self, rotary: Rotary | None) -> tuple[Array, Array] | None:
-        if rotary is None:
-            return None
-        if rotary not in self._angles:
-            positions = np.arange(self.first, self.first + self.n)
-            stored = rotary.stored > 0
-            self._angles[rotary] = (
-                stored_rotary_tables(rotary, positions, self.tensors) if stored else rotary_tables(rotary, positions)
-            )
-        return self._angles[rotary]

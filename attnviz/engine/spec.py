@@ -10,10 +10,12 @@ Tensors are asked for by canonical names. Matrices are [out, in], as `x @ W.T` w
     embed.norm.weight|bias            embed.project.weight|bias [d_model, d_embed]
 
     images  embed.patches.weight|bias [d_model, channel, row, column]     embed.class|distillation [d_model]
+            embed.registers [n_registers, d_model]
     sound   embed.conv.{i}.weight|bias [out, in, kernel]    embed.conv.{i}.norm.weight|bias
             embed.project.norm.weight|bias
             embed.positions.weight|bias [d_model, d_model / groups, kernel], or for the weight
             embed.positions.direction, of its shape, and embed.positions.length [1, 1, kernel]
+            embed.positions.{i}.weight|bias of a stack; embed.positions.norm.weight|bias|mean|variance [d_model]
 
     layers.{i}.q|k|v|o.weight|bias             q: [n_heads * d_head, d_model], k and v: [n_kv_heads * d_head, d_model]
     layers.{i}.norm1|norm2.weight|bias         before a sublayer (pre) or on the sum (post)
@@ -35,6 +37,7 @@ Tensors are asked for by canonical names. Matrices are [out, in], as `x @ W.T` w
 
     scores by place
             bias.table [n_buckets, n_heads]                       or layers.{i}.bias.table, a table for each layer
+            layers.{i}.bias_gate.weight|bias [8, d_head]          layers.{i}.bias_gate.scale [n_heads]
             layers.{i}.r.weight [n_heads * d_head, d_model]       layers.{i}.segments [2, n_heads, d_head]
             layers.{i}.content_bias|position_bias|segment_bias [n_heads, d_head]
             relative.table [2 * span, d_model]                    relative.norm.weight|bias
@@ -52,6 +55,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from attnviz.engine.senses import Convolutions as Convolutions
+from attnviz.engine.senses import Patches as Patches
+from attnviz.engine.senses import PositionalConvolution as PositionalConvolution
 
 if TYPE_CHECKING:
     import numpy as np
@@ -127,7 +134,8 @@ class Rotary:
 
     interleaved: pairs are neighbours, not halves. stored: rows of a table `rotary.table` that a checkpoint may hold
     instead: of each position the sines of its angles, then the cosines. 0: angles are always computed.
-    last: the last dimensions of a head turn instead of the first.
+    last: the last dimensions of a head turn instead of the first. by_patch: half the pairs turn by a patch's row and
+    half by its column (both from -1 to 1 over the image, times 2 pi), and tokens in front of the patches do not turn.
     """
 
     dim: int
@@ -136,6 +144,7 @@ class Rotary:
     scaling: RotaryScaling | None = None
     stored: int = 0
     last: bool = False
+    by_patch: bool = False
 
 
 @dataclass(frozen=True)
@@ -190,13 +199,37 @@ class Alibi:
 
 @dataclass(frozen=True)
 class Buckets:
-    """A learned bias by bucketed distance, Raffel 2020 section 2.1. by_layer: every layer has a table of its own."""
+    """A learned bias by bucketed distance, Raffel 2020 section 2.1. by_layer: every layer has a table of its own.
+
+    gated: each layer multiplies it by a gate of its own, which depends on what the query's token reads (Chen 2022,
+    section III-A).
+    """
 
     n_buckets: int = 32
     max_distance: int = 128
     bidirectional: bool = True
     rows: int = 0  # of the stored table, where it has more than are read
     by_layer: bool = False
+    gated: bool = False
+
+
+@dataclass(frozen=True)
+class ImageOffsets:
+    """A learned bias by how many rows and columns of patches lie between query and key, Liu 2021 (Swin) section 3.2.
+
+    grid: (rows, columns) of patches that the table was made for; it is stretched to other images. Three further entries
+    are for tokens in front of the patches: as queries, as keys, as both. shared: one table for all layers; own: a table
+    a layer; where both are on, they are added.
+    """
+
+    grid: tuple[int, int]
+    shared: bool = False
+    own: bool = True
+
+    @property
+    def rows(self) -> int:
+        """Entries of a table."""
+        return (2 * self.grid[0] - 1) * (2 * self.grid[1] - 1) + 3
 
 
 @dataclass(frozen=True)
@@ -243,62 +276,6 @@ class Blocks:
     def used(self, n: int) -> bool:
         """Whether a text of n tokens is long enough for blocks; shorter ones attend in full."""
         return n > (5 + 2 * self.n_random) * self.size
-
-
-@dataclass(frozen=True)
-class Patches:
-    """An image cut into rectangles, Dosovitskiy 2021. size, image: (rows, columns) of pixels.
-
-    prefix: learned tokens in front (class, distillation, ...). interpolate: the places are stretched to other images.
-    """
-
-    size: tuple[int, int]
-    channels: int
-    image: tuple[int, int]
-    prefix: tuple[str, ...] = ("class",)
-    bias: bool = True
-    interpolate: bool = False
-
-    def grid(self, height: int, width: int) -> tuple[int, int]:
-        """(rows, columns) of an image's patches; what is left over at the right and below is cut off."""
-        return height // self.size[0], width // self.size[1]
-
-
-@dataclass(frozen=True)
-class Convolutions:
-    """Sound into frames by 1-D convolutions.
-
-    norm: group (first layer only) | layer (each) | "" ; pad: zeros on both sides.
-    """
-
-    dims: tuple[int, ...]
-    kernels: tuple[int, ...]
-    strides: tuple[int, ...]
-    pad: int = 0
-    bias: bool = True
-    norm: str = ""
-    eps: float = 1e-5
-    activation: str = "gelu"
-    channels: int = 1
-    project: bool = False  # a norm and a projection to d_model behind them
-
-    def frames(self, n: int) -> int:
-        """How many frames come of n samples or spectra; 0 or less where it is too short."""
-        for kernel, stride in zip(self.kernels, self.strides, strict=True):
-            n = (n + 2 * self.pad - kernel) // stride + 1
-        return n
-
-
-@dataclass(frozen=True)
-class PositionalConvolution:
-    """A grouped convolution over the frames, added to them (Baevski 2020 section 2).
-
-    Its weight may be stored as lengths and directions (Salimans 2016): a length for each place of the kernel.
-    """
-
-    kernel: int
-    groups: int
-    activation: str = "gelu"
 
 
 class Weigh(Protocol):
@@ -349,7 +326,7 @@ class Spec:
     pad_positions: int = -1  # id of padding, whose tokens hold one place and do not count; -1: off
     positional_convolution: PositionalConvolution | None = None
     rotary: tuple[Rotary | None, ...] = ()  # one for all layers, or one a layer
-    bias: Alibi | Buckets | None = None
+    bias: Alibi | Buckets | ImageOffsets | None = None
     rotary_values: bool = False  # values turn as queries and keys do
     relative: Segmental | Disentangled | DistanceVectors | None = None
 

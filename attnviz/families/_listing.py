@@ -15,6 +15,7 @@ from attnviz.engine.spec import (
     Disentangled,
     DistanceVectors,
     EncoderDecoder,
+    ImageOffsets,
     Learned,
     Rotary,
     Segmental,
@@ -34,6 +35,7 @@ _PLACES = {
     Segmental: "transformer-xl",
     Disentangled: "disentangled",
     DistanceVectors: "relative keys",
+    ImageOffsets: "image-offsets",
 }
 
 

@@ -77,28 +77,46 @@ def patches(config: Config, prefix: tuple[str, ...], size: int = 16, **more: Any
         raise config.error(f"image_size {image} is smaller than patch_size {side}")
     cut = Patches(side, config.int("num_channels", 3, high=64), image, prefix, **more)
     rows, cols = cut.grid(*image)
+    if cut.interpolate and rows != cols:  # the reference stretches every table as if it were a square
+        raise config.error(f"image_size {image} of {rows} x {cols} patches: only places of a square can be stretched")
     return cut, Learned(rows * cols + len(prefix))
 
 
-def vision(config: Config, prefix: tuple[str, ...], eps: float = 1e-12, size: int = 16, **more: Any) -> Spec:
+def heads(config: Config, d_model: int = 768, n_heads: int = 12) -> tuple[int, int, int]:
+    """d_model, n_heads and d_head; the numbers are what keys left out mean."""
+    d_model, n_heads = config.int("hidden_size", d_model), config.heads("num_attention_heads", n_heads)
+    if not config.has("head_dim"):
+        config.divides("num_attention_heads", n_heads, "hidden_size", d_model)
+    return d_model, n_heads, config.int("head_dim", d_model // n_heads)
+
+
+# Of backbones: which layers' outputs are given to a head, and how.
+BACKBONE = (
+    "apply_layernorm reshape_hidden_states out_features out_indices stage_names _out_features _out_indices "
+    "return_class_token"
+).split()
+
+
+def vision(
+    config: Config, prefix: tuple[str, ...], eps: float = 1e-12, size: int = 16, act: str = "gelu", **more: Any
+) -> Spec:
     """A pre-norm encoder of patches; `more` is what differs."""
     norm = Norm(eps=config.float("layer_norm_eps", eps, low=0))
-    d_model, n_heads = config.int("hidden_size", 768), config.heads("num_attention_heads", 12)
-    config.divides("num_attention_heads", n_heads, "hidden_size", d_model)
-    bias = config.bool("qkv_bias", True)
-    cut, places = patches(config, prefix, size, interpolate=more.pop("interpolate", False))
+    d_model, n_heads, d_head = heads(config)
+    bias = config.bool("qkv_bias", True) if "q_bias" not in more else True
+    cut = {key: more.pop(key) for key in ("interpolate", "smooth", "registers") if key in more}
     config.skip("encoder_stride")
     plain: dict[str, Any] = {
-        "patches": cut,
-        "absolute": places,
+        "d_head": d_head,
         "norm": norm,
         "norm_before": True,
         "final_norm": norm,
         "q_bias": bias,
         "k_bias": bias,
         "v_bias": bias,
-        "activation": config.activation("hidden_act", "gelu"),
+        "activation": config.activation("hidden_act", act),
     }
+    plain["patches"], plain["absolute"] = patches(config, prefix, size, **cut)
     if "d_mlp" not in more:
         plain["d_mlp"] = config.int("intermediate_size", 3072)
     return Spec(n_layers=config.layers("num_hidden_layers", 12), n_heads=n_heads, d_model=d_model, **(plain | more))

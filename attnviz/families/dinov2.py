@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from attnviz.engine.spec import Spec
 from attnviz.families import _vision
 from attnviz.families._config import Config
@@ -35,15 +37,15 @@ NAMES: dict[str, Source] = {
 IMAGES = ImageHabit("Bit", *IMAGENET)
 
 
-def spec(config: Config) -> Spec:
-    """Dinov2Config."""
+def spec(config: Config, **more: Any) -> Spec:
+    """Dinov2Config; `more` is what a relative differs in."""
     gated = config.bool("use_swiglu_ffn")
     width = int(config.int("hidden_size", 768) * config.int("mlp_ratio", 4))
     if gated:  # two thirds, rounded up to a multiple of 8
         width = (int(width * 2 / 3) + 7) // 8 * 8
-    config.skip("layerscale_value", "use_mask_token", "apply_layernorm", "reshape_hidden_states")
-    config.skip("out_features", "out_indices", "stage_names", "_out_features", "_out_indices")
-    more = {"activation": "silu"} if gated else {}
+    config.skip("layerscale_value", "use_mask_token", *_vision.BACKBONE)
+    if gated:
+        more["activation"] = "silu"
     return _vision.vision(
         config,
         ("class",),

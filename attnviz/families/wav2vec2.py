@@ -2,87 +2,14 @@
 
 from __future__ import annotations
 
-from attnviz.engine.spec import Convolutions, Norm, PositionalConvolution, Spec
+from attnviz.engine.spec import Spec
+from attnviz.families import _sound
 from attnviz.families._config import Config
-from attnviz.families._names import Source, pairs
 
-_CONV = "encoder.pos_conv_embed.conv."
-NAMES: dict[str, Source] = {
-    **pairs({"embed.conv.{i}": "conv", "embed.conv.{i}.norm": "layer_norm"}, "", "feature_extractor.conv_layers.{i}."),
-    **pairs({"embed.project.norm": "layer_norm", "embed.project": "projection"}, "", "feature_projection."),
-    "embed.positions.weight": f"{_CONV}weight",
-    "embed.positions.length": [f"{_CONV}parametrizations.weight.original0", f"{_CONV}weight_g"],
-    "embed.positions.direction": [f"{_CONV}parametrizations.weight.original1", f"{_CONV}weight_v"],
-    "embed.positions.bias": f"{_CONV}bias",
-    **pairs({"embed.norm": "encoder.layer_norm", "final_norm": "encoder.layer_norm"}),
-    **pairs(
-        {
-            "q": "attention.q_proj",
-            "k": "attention.k_proj",
-            "v": "attention.v_proj",
-            "o": "attention.out_proj",
-            "norm1": "layer_norm",
-            "up": "feed_forward.intermediate_dense",
-            "down": "feed_forward.output_dense",
-            "norm2": "final_layer_norm",
-        },
-        "layers.{i}.",
-        "encoder.layers.{i}.",
-    ),
-}
+ALIASES = ("unispeech", "unispeech_sat")  # they differ in how they were trained
+NAMES = _sound.NAMES
 
 
 def spec(config: Config) -> Spec:
-    """Wav2Vec2Config."""
-    norm = Norm(eps=config.float("layer_norm_eps", 1e-5, low=0))
-    d_model, n_heads = config.int("hidden_size", 768), config.heads("num_attention_heads", 12)
-    config.divides("num_attention_heads", n_heads, "hidden_size", d_model)
-    dims = config.ints("conv_dim", (512,) * 7)
-    kernels = config.ints("conv_kernel", (10, 3, 3, 3, 3, 2, 2), len(dims))
-    strides = config.ints("conv_stride", (5, 2, 2, 2, 2, 2, 2), len(dims))
-    if min(dims + kernels + strides, default=0) < 1:
-        raise config.error("conv_dim, conv_kernel and conv_stride must be above 0")
-    groups = config.int("num_conv_pos_embedding_groups", 16)
-    config.divides("num_conv_pos_embedding_groups", groups, "hidden_size", d_model)
-    before = config.bool("do_stable_layer_norm")
-    config.off("adapter_attn_dim")
-    # Training, task heads, and an adapter that comes behind the last layer.
-    config.skip("add_adapter", "adapter_kernel_size", "adapter_stride", "num_adapter_layers", "output_hidden_size")
-    config.skip(
-        "apply_spec_augment", "use_weighted_layer_sum", "num_feat_extract_layers", "num_negatives", "vocab_size"
-    )
-    config.skip("codevector_dim", "proj_codevector_dim", "num_codevectors_per_group", "num_codevector_groups")
-    config.skip(
-        "ctc_zero_infinity",
-        "freeze_feat_extract_train",
-        "no_mask_channel_overlap",
-        "no_mask_time_overlap",
-        "contrastive_logits_temperature",
-        "xvector_output_dim",
-    )
-    return Spec(
-        n_layers=config.layers("num_hidden_layers", 12),
-        n_heads=n_heads,
-        d_model=d_model,
-        d_mlp=config.int("intermediate_size", 3072),
-        convolutions=Convolutions(
-            dims,
-            kernels,
-            strides,
-            bias=config.bool("conv_bias"),
-            norm=config.choice("feat_extract_norm", "group", ("group", "layer")),
-            activation=config.activation("feat_extract_activation", "gelu"),
-            project=True,
-        ),
-        positional_convolution=PositionalConvolution(
-            config.int("num_conv_pos_embeddings", 128, high=1 << 16),
-            groups,
-            config.activation("feat_extract_activation", "gelu"),
-        ),
-        embed_norm=None if before else norm,
-        norm=norm,
-        norm_before=before,
-        norm_after=not before,
-        final_norm=norm if before else None,
-        activation=config.activation("hidden_act", "gelu"),
-    )
+    """Wav2Vec2Config, UniSpeechConfig and UniSpeechSatConfig."""
+    return _sound.encoder(config)

@@ -90,7 +90,7 @@ def _learned(spec: Spec, asked: Asked) -> Spec:
     size = POSITIONS
     if spec.patches is not None:
         rows, cols = spec.patches.grid(*spec.patches.image)
-        size = rows * cols + len(spec.patches.prefix)
+        size = rows * cols + spec.patches.front
     return replace(spec, absolute=Learned(size))
 
 

@@ -1,0 +1,68 @@
+"""Where one input's tokens are, as the blocks of a stack ask for it: angles of rotary positions, and biases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from attnviz.engine.images import OffsetBias, offset_bias, patch_turns
+from attnviz.engine.positions import DistanceBias, bias_gate, rotary_tables, stored_rotary_tables
+from attnviz.engine.spec import Alibi, Buckets, ImageOffsets, Rotary, Spec
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from attnviz.engine.embed import Inputs
+    from attnviz.engine.run import Tensors
+
+    Array = NDArray[np.float32]
+
+
+class Places:
+    """Of n tokens, the first of which is `inputs.first`. What several layers share is worked out once."""
+
+    def __init__(self, spec: Spec, tensors: Tensors, inputs: Inputs, n: int) -> None:
+        self.spec, self.tensors, self.inputs, self.n = spec, tensors, inputs, n
+        self._angles: dict[Rotary, tuple[Array, Array]] = {}
+        by_layer = isinstance(spec.bias, Buckets) and spec.bias.by_layer
+        self._shared = None if by_layer else self._by_distance("")
+
+    def bias(self, name: str, x: Array) -> DistanceBias | OffsetBias | None:
+        """The bias of the layer whose tensors stand behind `name` and whose attention reads x [n, d_model]."""
+        rule, patches, pixels = self.spec.bias, self.spec.patches, self.inputs.pixels
+        if isinstance(rule, ImageOffsets):
+            assert patches is not None and pixels is not None
+            return offset_bias(rule, patches, self.tensors, name, self.spec.n_heads, pixels)
+        found = self._shared or self._by_distance(name)
+        if isinstance(rule, Buckets) and rule.gated and found is not None:
+            return found.gated(bias_gate(self.tensors, name, x, self.spec.n_heads))
+        return found
+
+    def _by_distance(self, name: str) -> DistanceBias | None:
+        """The bias by distance of one layer, or of all layers where `name` is empty; None where there is none."""
+        rule, table = self.spec.bias, None
+        if not isinstance(rule, (Alibi, Buckets)):
+            return None
+        if isinstance(rule, Buckets):
+            table = self.tensors.get(f"{name}bias.table", (rule.rows or rule.n_buckets, self.spec.n_heads))
+        first = self.inputs.first
+        return DistanceBias(self.spec, table, self.n, first + self.n, first)
+
+    def turns(self, rotary: Rotary | None) -> tuple[Array, Array] | None:
+        """cos and sin of the tokens' angles, two arrays [n, pairs]; None without rotary positions."""
+        if rotary is None:
+            return None
+        if rotary not in self._angles:
+            self._angles[rotary] = self._turned(rotary)
+        return self._angles[rotary]
+
+    def _turned(self, rotary: Rotary) -> tuple[Array, Array]:
+        if not rotary.by_patch:
+            positions = np.arange(self.inputs.first, self.inputs.first + self.n)
+            if rotary.stored:
+                return stored_rotary_tables(rotary, positions, self.tensors)
+            return rotary_tables(rotary, positions)
+        patches, pixels = self.spec.patches, self.inputs.pixels
+        assert patches is not None and pixels is not None
+        return patch_turns(rotary, patches.front, patches.grid(*pixels.shape[1:]))
