@@ -29,6 +29,9 @@ _SEQ2SEQ = {
 _T5 = {"vocab_size": VOCABULARY, "d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4}
 _IMAGE = {**_WIDE, "image_size": 32, "patch_size": 8, "num_channels": 3}
 
+_MROPE = {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [1, 1, 2]}}
+_QWEN_VISION = {"depth": 1, "embed_dim": 32, "hidden_size": 32, "num_heads": 2, "mlp_ratio": 2}
+
 
 @dataclass(frozen=True)
 class Family:
@@ -207,6 +210,39 @@ FAMILIES: dict[str, Family] = {
     "clip_vision": Family("clip_vision_model", "image", _IMAGE),
     "clip": Family(
         "clip", "ids", {"text_config": {**_BERT, "bos_token_id": 0, "eos_token_id": 66}, "vision_config": _IMAGE}
+    ),
+    # language models inside readers of images
+    "llava": _text(
+        "llava",
+        {},
+        text_config={"model_type": "llama", **_GROUPED},
+        vision_config={"model_type": "clip_vision_model", **_IMAGE},
+    ),
+    "gemma3": _text(
+        "gemma3",
+        {},
+        text_config={**_GROUPED, "head_dim": 16, "query_pre_attn_scalar": 16, "sliding_window": 5},
+        vision_config={"model_type": "siglip_vision_model", **_IMAGE},
+    ),
+    "mistral3": _text(
+        "mistral3",
+        {},
+        text_config={"model_type": "mistral", **_GROUPED, "head_dim": 8, "sliding_window": 5},
+        vision_config={"model_type": "pixtral", **_IMAGE},
+    ),
+    "qwen2_vl": _text("qwen2_vl", {}, text_config={**_GROUPED, **_MROPE}, vision_config=_QWEN_VISION),
+    "qwen2_5_vl": _text(
+        "qwen2_5_vl",
+        {},
+        text_config={**_GROUPED, **_MROPE},
+        vision_config={
+            "depth": 1,
+            "hidden_size": 32,
+            "num_heads": 2,
+            "intermediate_size": 32,
+            "out_hidden_size": 32,
+            "fullatt_block_indexes": [0],
+        },
     ),
     "wav2vec2": Family(
         "wav2vec2",

@@ -234,6 +234,27 @@ EDITS: list[tuple[str, str, str, Config]] = [
         "global_attn_every_n_layers 1, no layer_types",
         {"layer_types": ABSENT, "global_attn_every_n_layers": 1},
     ),
+    *(
+        (
+            family,
+            "flat",
+            "the language model's keys beside vision_config, positions by axis, as published",
+            {
+                "text_config": ABSENT,
+                "hidden_size": 32,
+                "num_hidden_layers": 2,
+                "num_attention_heads": 4,
+                "num_key_value_heads": 2,
+                "intermediate_size": 64,
+                "vocab_size": 67,
+                "max_position_embeddings": 64,
+                "rms_norm_eps": 1e-6,
+                "rope_theta": 500.0,
+                "rope_scaling": {"type": "mrope", "mrope_section": [1, 1, 2]},
+            },
+        )
+        for family in ("qwen2_vl", "qwen2_5_vl")
+    ),
     ("t5", "dense_act", "dense_act_fn goes before feed_forward_proj", {"dense_act_fn": "gelu"}),
     ("mt5", "dense_act", "dense_act_fn goes before feed_forward_proj", {"dense_act_fn": "gelu"}),
     ("umt5", "tied_no", "tie_word_embeddings false, as published", {"tie_word_embeddings": False}),

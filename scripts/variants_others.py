@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from reference_families import FAMILIES
 from variant import Variant, v
+
+# The language model inside a reader of images.
+_TEXT = FAMILIES["llama"].config
+
+
+def _mrope(*section: int) -> dict[str, Any]:
+    return {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": list(section)}}
+
 
 # fmt: off
 OTHERS: dict[str, list[Variant]] = {
@@ -170,6 +180,38 @@ OTHERS: dict[str, list[Variant]] = {
           text_config={**FAMILIES["clip_text"].config, "num_hidden_layers": 3, "hidden_size": 48,
             "num_attention_heads": 6}),
     ],
+    "llava": [
+        v("mistral", "a Mistral inside", text_config={"model_type": "mistral", **_TEXT, "sliding_window": 5}),
+        v("qwen2", "a Qwen2 inside", text_config={"model_type": "qwen2", **_TEXT}),
+        v("head", "LlavaForConditionalGeneration", architecture="LlavaForConditionalGeneration"),
+        v("tied", "LlavaForConditionalGeneration, tied", architecture="LlavaForConditionalGeneration",
+          tie_word_embeddings=True),
+    ],
+    "gemma3": [
+        v("layers7", "7 layers: the sixth is full", length=30,
+          text_config={**_TEXT, "num_hidden_layers": 7, "head_dim": 16, "sliding_window": 5}),
+        v("head", "Gemma3ForConditionalGeneration", architecture="Gemma3ForConditionalGeneration"),
+    ],
+    "mistral3": [
+        v("no_window", "sliding_window null", text_config={"model_type": "mistral", **_TEXT, "sliding_window": None}),
+        v("head", "Mistral3ForConditionalGeneration", architecture="Mistral3ForConditionalGeneration"),
+    ],
+    **{
+        family: [
+            v("big", "3 layers, 6 heads, 3 kv heads", length=40,
+              text_config={**_TEXT, "hidden_size": 48, "num_hidden_layers": 3, "num_attention_heads": 6,
+                "num_key_value_heads": 3, **_mrope(1, 2, 1)}),
+            v("window", "use_sliding_window, later layers slide", length=20,
+              text_config={**_TEXT, **_mrope(1, 1, 2), "use_sliding_window": True, "sliding_window": 4,
+                "max_window_layers": 1, "num_hidden_layers": 3}),
+            v("head", "saved with its head", architecture=title),
+            v("tied", "saved with its head, tied", architecture=title, tie_word_embeddings=True),
+        ]
+        for family, title in (
+            ("qwen2_vl", "Qwen2VLForConditionalGeneration"),
+            ("qwen2_5_vl", "Qwen2_5_VLForConditionalGeneration"),
+        )
+    },
     "wav2vec2": [
         v("big", "3 layers, 6 heads of 10", hidden_size=60, num_hidden_layers=3, num_attention_heads=6,
           intermediate_size=77, num_conv_pos_embedding_groups=6, length=600),

@@ -334,20 +334,22 @@ def test_any_value_of_any_key_ends_in_a_spec_or_one_line(case):
     module.spec(read)
     start = time.perf_counter()
     refused = 0
-    for key in sorted(read._read):
-        for value in HOSTILE:
-            config = Config({**data, key: value})
-            try:
-                spec = module.spec(config)
-                getattr(module, "names", lambda _: {})(config)
-            except ConfigError as error:
-                refused += 1
-                message = str(error)
-                assert message.startswith("config.json: ")
-                assert "\n" not in message
-                assert len(message) < 400, message
-            else:
-                assert isinstance(spec, (Spec, EncoderDecoder, Towers))
+    inner = data.get("text_config") or {}
+    changes = [{key: value} for key in sorted(read._read) for value in HOSTILE]
+    changes += [{"text_config": {**inner, key: value}} for key in sorted(inner) for value in HOSTILE]
+    for change in changes:
+        config = Config({**data, **change})
+        try:
+            spec = module.spec(config)
+            getattr(module, "names", lambda _: {})(config)
+        except ConfigError as error:
+            refused += 1
+            message = str(error)
+            assert message.startswith("config.json: ")
+            assert "\n" not in message
+            assert len(message) < 400, message
+        else:
+            assert isinstance(spec, (Spec, EncoderDecoder, Towers))
     assert refused > 50
     assert time.perf_counter() - start < 5
 

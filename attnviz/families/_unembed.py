@@ -25,7 +25,7 @@ class Unembedding:
     it: it is written for either kind of file.
     """
 
-    stored: tuple[str, ...] = ("lm_head.weight",)
+    stored: tuple[str, ...] = ("lm_head.weight", "language_model.lm_head.weight")
     tied: bool = False
     bias: Source | None = None
     project: str = ""
@@ -39,6 +39,9 @@ class Unembedding:
 def of_config(config: Config, spec: Spec | EncoderDecoder | Towers) -> tuple[Unembed | None, dict[str, Source]]:
     """How a model scores the next token, and where its tensors are; (None, {}) where it goes on with no text."""
     module = family(config.data["model_type"])
+    if hasattr(module, "language"):  # the language model inside a model that reads images too
+        config = module.language(config)
+        module = family(config.data["model_type"])
     names = module.names(config) if hasattr(module, "names") else module.NAMES
     return _made(getattr(module, "UNEMBED", None), config, spec, names)
 

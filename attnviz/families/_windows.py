@@ -20,12 +20,12 @@ def reaches(kinds: tuple[str, ...], reach: int) -> tuple[int, ...]:
     return tuple(reach if kind == SLIDING else -1 for kind in kinds)
 
 
-def upper_windows(config: Config, n_layers: int) -> tuple[int, ...]:
-    """Layers from `max_window_layers` on slide, if windows are used at all."""
+def upper_windows(config: Config, n_layers: int, first: int = 28) -> tuple[int, ...]:
+    """Layers from `max_window_layers` on slide, if windows are used at all. first: that key left out."""
     reach = config.window("sliding_window", 4096)
     if not config.bool("use_sliding_window"):
         reach = -1
-    first = config.int("max_window_layers", 28, low=0)
+    first = config.int("max_window_layers", first, low=0)
     return reaches(layer_types(config, n_layers, lambda i: reach >= 0 and i >= first), reach)
 
 

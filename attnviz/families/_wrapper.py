@@ -1,0 +1,75 @@
+"""Models that read images and text: the language model inside is one of the other families, and reads a text as alone.
+
+Every such file gives `language(config)`, the configuration of that language model; the rest follows from its family.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+
+from attnviz.engine.spec import Spec
+from attnviz.errors import ConfigError, shown
+from attnviz.families import family
+from attnviz.families._config import Config
+from attnviz.families._names import Source
+
+# What the whole model has beside its language model. None of it changes how a text without images is read.
+OUTER = (
+    "vision_config audio_config image_token_id image_token_index video_token_id video_token_index vision_token_id "
+    "vision_start_token_id vision_end_token_id boi_token_index eoi_token_index boi_token_id eoi_token_id "
+    "projector_hidden_act multimodal_projector_bias vision_feature_layer vision_feature_select_strategy "
+    "image_seq_length mm_tokens_per_image spatial_merge_size image_grid_pinpoints use_image_newline_parameter "
+    "text_config model_type architectures auto_map transformers_version dtype torch_dtype"
+).split()
+
+
+def language(config: Config, kind: str, tied: bool = False) -> Config:
+    """The configuration of the language model: `text_config`, or in older files the keys beside `vision_config`.
+
+    kind: its model_type where the file says none. tied: what the whole model's tie_word_embeddings left out means.
+    """
+    text = config.raw("text_config")
+    if text is None:
+        own = {key: value for key, value in config.data.items() if key not in OUTER}
+        config.skip(*own)
+        found = Config({**own, "model_type": kind}, config.where)
+    elif isinstance(text, dict):
+        found = Config({"model_type": kind, **text}, f"{config.where}: text_config")
+        found.data["tie_word_embeddings"] = bool(
+            config.bool("tie_word_embeddings", tied) or found.bool("tie_word_embeddings")
+        )
+    else:
+        config.sub("text_config")  # refuses what is no object
+        raise AssertionError
+    config.skip(*OUTER)
+    return found
+
+
+def spec(config: Config, own: Config) -> Spec:
+    """The Spec of the language model `own` inside `config`."""
+    found = _module(own).spec(own)
+    if not isinstance(found, Spec) or not found.causal:
+        raise own.error(f"model_type {shown(own.data['model_type'])} is no language model")
+    config.inside(own)
+    return found
+
+
+def names(own: Config) -> Mapping[str, Source]:
+    """Where the language model's tensors are; what stands in front of them is found by itself."""
+    module = _module(own)
+    found: Mapping[str, Source] = module.names(own) if hasattr(module, "names") else module.NAMES
+    return found
+
+
+def _module(own: Config) -> ModuleType:
+    kind = own.data["model_type"]
+    if not isinstance(kind, str):
+        raise own.error(f"model_type must be a name; got {shown(kind)}")
+    try:
+        module = family(kind)
+    except ConfigError as error:
+        raise own.error(str(error), error.hint) from None
+    if hasattr(module, "language"):
+        raise own.error(f"model_type {shown(kind)} is no language model")
+    return module
