@@ -26,6 +26,11 @@ def _position_ids(tensors: Tensors) -> Tensors:
     return {**tensors, f"{prefix}embeddings.position_ids": np.arange(64, dtype=np.int64)[None]}
 
 
+def _top_position_ids(tensors: Tensors) -> Tensors:
+    """A `position_ids` buffer."""
+    return {**tensors, "position_ids": np.arange(64, dtype=np.int64)[None]}
+
+
 def _causal_buffers(inner: str, block: str, masked: bool = True) -> Callable[[Tensors], Tensors]:
     """The causal mask as a buffer in every block."""
 
@@ -109,6 +114,18 @@ OLD: dict[str, list[tuple[str, Callable[[Tensors], Tensors]]]] = {
     "distilbert": [("prefixed", _prefixed("distilbert."))],
     "mpnet": [("old", _position_ids)],
     "deberta_v2": [("old", _position_ids), ("prefixed", _prefixed("deberta."))],
+    "deberta": [("old", _gamma_beta), ("prefixed", _prefixed("deberta."))],
+    "ernie": [("old", _gamma_beta), ("prefixed", _prefixed("ernie."))],
+    "megatron_bert": [("old", _position_ids), ("prefixed", _prefixed("bert."))],
+    "roformer": [("prefixed", _prefixed("roformer."))],
+    "rembert": [("old", _position_ids), ("prefixed", _prefixed("rembert."))],
+    "data2vec_text": [("old", _position_ids), ("prefixed", _prefixed("data2vec_text."))],
+    "xlm": [("old", _top_position_ids), ("prefixed", _prefixed("transformer."))],
+    "flaubert": [("old", _top_position_ids), ("prefixed", _prefixed("transformer."))],
+    "eurobert": [("prefixed", _prefixed("model."))],
+    "xlm_roberta_xl": [("old", _position_ids), ("prefixed", _prefixed("roberta."))],
+    "roberta_prelayernorm": [("old", _position_ids), ("prefixed", _prefixed("roberta_prelayernorm."))],
+    "bert_generation": [("prefixed", _prefixed("bert."))],
     "longformer": [("old", _position_ids), ("prefixed", _prefixed("longformer."))],
     "esm": [("old", _inverse_frequencies("attention.self.rotary_embeddings", "attention.self.query", 4))],
     "gpt2": [("old", _causal_buffers("attn", "attn.c_attn", masked=False)), ("prefixed", _prefixed("transformer."))],

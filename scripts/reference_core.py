@@ -116,6 +116,7 @@ def run(model: torch.nn.Module, inputs: Arrays, dtype: torch.dtype = torch.float
     """Attention by stream, [layer, head, query, key]."""
     model.eval()
     _settle_big_bird(model, inputs)
+    _settle_pre_norm(model)
     with torch.no_grad():
         if type(model).__name__ == "CLIPModel":
             return _run_clip(model, inputs, dtype)
@@ -153,6 +154,28 @@ def _settle_big_bird(model: torch.nn.Module, inputs: Arrays) -> None:
             getattr(model, "bert", model).set_attention_type("original_full")
 
 
+class _NoCache:
+    """A cache of nothing for every layer."""
+
+    def __getitem__(self, layer: int) -> None:
+        return None
+
+    def get_seq_length(self) -> int:
+        return 0
+
+
+def _has_pre_norm(model: torch.nn.Module) -> bool:
+    return model.config.model_type == "flaubert" and model.config.pre_norm
+
+
+def _settle_pre_norm(model: torch.nn.Module) -> None:
+    """FlauBERT with norms in front runs in no release: it asks its attention for no weights. The rest is its own."""
+    if _has_pre_norm(model):
+        for attention in getattr(model, "transformer", model).attentions:
+            own = type(attention).forward
+            attention.forward = lambda x, mask, cache, own=own, it=attention: own(it, x, mask, None, cache, True)
+
+
 def _big_bird_mass(config: Any, raw: np.ndarray, n: int) -> Arrays:
     """BigBird's block-sparse attention as the mass each key truly gets.
 
@@ -168,7 +191,9 @@ def _big_bird_mass(config: Any, raw: np.ndarray, n: int) -> Arrays:
     return {"self": true[:, :, :n, :n], "raw": raw[:, :, :n, :n]}
 
 
-def _no_cache(model: torch.nn.Module) -> dict[str, bool]:
+def _no_cache(model: torch.nn.Module) -> dict[str, Any]:
+    if _has_pre_norm(model):
+        return {"cache": _NoCache()}
     return {"use_cache": False} if getattr(model.config, "use_cache", None) else {}
 
 

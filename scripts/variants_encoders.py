@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from variant import Variant, v
+from variant import Variant, rope, v
 
 # fmt: off
 _BERT_LIKE = [
@@ -18,6 +18,47 @@ _ACTIVATIONS = (
       "quick_gelu",
     "tanh", "mish", "gelu_10", "gelu_accurate", "leaky_relu", "linear", "sigmoid", "hardswish",
 )
+
+# Options of every encoder that begins as BERT; the architectures are named after the family's classes.
+def _kin(name: str, *more: Variant, decoder: bool = True) -> list[Variant]:
+    """The variants of an encoder that begins as BERT; name: how its classes begin."""
+    found = [
+        *_BERT_LIKE,
+        v("relu", "hidden_act relu", hidden_act="relu"),
+        v("gelu_new", "hidden_act gelu_new", hidden_act="gelu_new"),
+        v("masked_lm", f"{name}ForMaskedLM: prefix and head", architecture=f"{name}ForMaskedLM"),
+        v("classifier", f"{name}ForSequenceClassification", architecture=f"{name}ForSequenceClassification"),
+        v("question", f"{name}ForQuestionAnswering", architecture=f"{name}ForQuestionAnswering"),
+        v("pads", "pad ids inside the text", inputs={"pads": [3, 7]}),
+        v("gain4", "very peaked weights", gain=4.0),
+        *more,
+    ]
+    if decoder:
+        found.append(v("decoder", "is_decoder: causal", is_decoder=True))
+        found.append(v("lm_head", f"{name}ForCausalLM", architecture=f"{name}ForCausalLM", is_decoder=True))
+    return found
+
+
+_TYPES = (
+    v("no_types", "no token types given: all 0", inputs={"types": False}),
+    v("types3", "three token types", type_vocab_size=3, inputs={"cycle": 3}),
+)
+_CROSS = v("cross", "add_cross_attention: nothing to attend to", is_decoder=True, add_cross_attention=True)
+_XLM = [
+    v("big", "3 layers, 6 heads of 10, 40 tokens", emb_dim=60, n_layers=3, n_heads=6, length=40),
+    v("one_head", "1 layer, 1 head", n_layers=1, n_heads=1),
+    v("one_token", "a text of one token", length=1),
+    v("full_table", "64 tokens: the whole position table", length=64),
+    v("eps", "layer_norm_eps 1e-3", layer_norm_eps=0.001),
+    v("relu", "gelu_activation False: relu", gelu_activation=False),
+    v("causal", "causal", causal=True),
+    v("sinusoidal", "sinusoidal_embeddings: in the same table", sinusoidal_embeddings=True),
+    v("langs", "four languages, none told", n_langs=4),
+    v("langs_off", "four languages without embeddings", n_langs=4, use_lang_emb=False),
+    v("asm", "asm: an adaptive softmax in the head", asm=True),
+    v("word_types", "token types given: they are tokens", inputs={"word_types": True}),
+    v("pad5", "pad_token_id 5", pad_token_id=5),
+]
 
 ENCODERS: dict[str, list[Variant]] = {
     "bert": [
@@ -197,4 +238,107 @@ ENCODERS: dict[str, list[Variant]] = {
         v("gelu", "hidden_act gelu", hidden_act="gelu"),
         v("projection", "CLIPTextModelWithProjection", architecture="CLIPTextModelWithProjection"),
     ],
+    "deberta": [
+        *_BERT_LIKE,
+        v("c2p", "pos_att_type c2p alone", pos_att_type=["c2p"]),
+        v("p2c", "pos_att_type p2c alone", pos_att_type=["p2c"]),
+        v("none", "relative_attention without scores by place", pos_att_type=None),
+        v("empty", "pos_att_type []", pos_att_type=[]),
+        v("bar", "pos_att_type written 'C2P | p2c'", pos_att_type="C2P | p2c"),
+        v("blank", "pos_att_type '': a word that counts in the scale", pos_att_type=""),
+        v("p2p", "pos_att_type with p2p, which only counts in the scale", pos_att_type=["c2p", "p2c", "p2p"]),
+        v("twice", "pos_att_type c2p twice: counted twice in the scale", pos_att_type=["c2p", "c2p"]),
+        v("max_relative", "max_relative_positions 10, 30 tokens", max_relative_positions=10, length=30),
+        v("max_relative_long", "max_relative_positions 100, beyond the text", max_relative_positions=100, length=30),
+        v("no_absolute", "position_biased_input False, as published", position_biased_input=False, length=30),
+        v("types", "type_vocab_size 2", type_vocab_size=2, reads="types"),
+        v("embedding", "embedding_size 16: embed_proj", embedding_size=16),
+        v("absolute", "relative_attention False: the scores by place still count in the scale",
+          relative_attention=False),
+        v("gelu_new", "hidden_act gelu_new", hidden_act="gelu_new"),
+        v("published", "as deberta-base", position_biased_input=False, type_vocab_size=0, pos_att_type="c2p|p2c",
+          max_relative_positions=-1, length=40),
+        v("masked_lm", "DebertaForMaskedLM", architecture="DebertaForMaskedLM"),
+        v("masked_lm_new", "DebertaForMaskedLM, legacy False", architecture="DebertaForMaskedLM", legacy=False),
+        v("classifier", "DebertaForSequenceClassification", architecture="DebertaForSequenceClassification"),
+        v("pads", "pad ids inside the text", inputs={"pads": [3, 7]}),
+    ],
+    "ernie": _kin(
+        "Ernie",
+        *_TYPES,
+        _CROSS,
+        v("tasks", "use_task_id: task 0 is added", use_task_id=True),
+        v("tasks5", "use_task_id, five tasks", use_task_id=True, task_type_vocab_size=5, length=30),
+        v("pretraining", "ErnieForPreTraining", architecture="ErnieForPreTraining"),
+    ),
+    "megatron_bert": _kin("MegatronBert", *_TYPES),
+    "roformer": _kin(
+        "RoFormer",
+        *_TYPES,
+        v("values", "rotary_value: values turn too", rotary_value=True),
+        v("embedding", "embedding_size 16: projected", embedding_size=16),
+        v("wide", "embedding_size 40, values turn too, 30 tokens", embedding_size=40, rotary_value=True, length=30),
+    ),
+    "rembert": _kin("RemBert", *_TYPES, v("same", "input_embedding_size = hidden_size", input_embedding_size=32)),
+    "data2vec_text": _kin(
+        "Data2VecText",
+        _CROSS,
+        v("types", "token types given", reads="types"),
+        v("one_type", "type_vocab_size 1", type_vocab_size=1),
+        v("pad3", "pad_token_id 3: positions begin at 4", pad_token_id=3, length=30),
+    ),
+    "xlm": [
+        *_XLM,
+        v("lm_head", "XLMWithLMHeadModel", architecture="XLMWithLMHeadModel"),
+        v("classifier", "XLMForSequenceClassification", architecture="XLMForSequenceClassification"),
+    ],
+    "flaubert": [
+        *_XLM,
+        v("layerdrop", "layerdrop: in training alone", layerdrop=0.3),
+        v("pre_norm", "pre_norm, as flaubert_large", pre_norm=True),
+        v("pre_norm_causal", "pre_norm and causal, 3 layers", pre_norm=True, causal=True, n_layers=3),
+        v("lm_head", "FlaubertWithLMHeadModel", architecture="FlaubertWithLMHeadModel"),
+        v("classifier", "FlaubertForSequenceClassification", architecture="FlaubertForSequenceClassification"),
+    ],
+    "nomic_bert": [
+        v("big", "3 layers, 6 heads of 10, odd MLP", hidden_size=60, num_hidden_layers=3, num_attention_heads=6,
+          intermediate_size=77, length=40),
+        v("one_token", "a text of one token", length=1),
+        v("long", "150 tokens, beyond max_position_embeddings", length=150),
+        v("no_types", "no token types given", inputs={"types": False}),
+        v("eps", "layer_norm_eps 1e-3", layer_norm_eps=0.001),
+        v("head_dim", "head_dim 16, wider than the model", head_dim=16),
+        v("gelu", "hidden_act gelu", hidden_act="gelu"),
+        v("theta", "own rope_theta", **rope("default", 50.0)),
+        v("linear", "linear scaling", **rope("linear", factor=3.0), length=30),
+        v("dynamic", "dynamic scaling, longer than trained", **rope("dynamic", factor=3.0), length=90),
+        v("yarn", "yarn scaling", **rope("yarn", factor=4.0), length=40),
+        v("masked_lm", "NomicBertForMaskedLM", architecture="NomicBertForMaskedLM"),
+        v("classifier", "NomicBertForSequenceClassification", architecture="NomicBertForSequenceClassification"),
+    ],
+    "eurobert": [
+        v("big", "3 layers, 6 heads of 10 sharing 3", hidden_size=60, num_hidden_layers=3, num_attention_heads=6,
+          num_key_value_heads=3, intermediate_size=77, length=40),
+        v("whole_heads", "every head with keys of its own", num_key_value_heads=4),
+        v("one_key", "one key-value head", num_key_value_heads=1),
+        v("one_token", "a text of one token", length=1),
+        v("long", "150 tokens, beyond max_position_embeddings", length=150),
+        v("biases", "attention_bias, mlp_bias", attention_bias=True, mlp_bias=True),
+        v("head_dim", "head_dim 16", head_dim=16),
+        v("gelu", "hidden_act gelu", hidden_act="gelu"),
+        v("eps", "rms_norm_eps 1e-3", rms_norm_eps=0.001),
+        v("theta", "rope_theta 250000, as published", **rope("default", 250000.0)),
+        v("llama3", "llama3 scaling", **rope("llama3", factor=4.0, low_freq_factor=1.0, high_freq_factor=4.0,
+          original_max_position_embeddings=16), length=40),
+        v("masked_lm", "EuroBertForMaskedLM", architecture="EuroBertForMaskedLM"),
+        v("classifier", "EuroBertForSequenceClassification", architecture="EuroBertForSequenceClassification"),
+    ],
+    "bert_generation": [
+        *_BERT_LIKE,
+        v("relu", "hidden_act relu", hidden_act="relu"),
+        v("decoder", "BertGenerationDecoder", architecture="BertGenerationDecoder", is_decoder=True),
+        v("pads", "pad ids inside the text", inputs={"pads": [3, 7]}),
+    ],
+    "xlm_roberta_xl": _kin("XLMRobertaXL", _CROSS, v("pad3", "pad_token_id 3", pad_token_id=3)),
+    "roberta_prelayernorm": _kin("RobertaPreLayerNorm", _CROSS, v("pad3", "pad_token_id 3", pad_token_id=3)),
 }

@@ -25,6 +25,12 @@ NAMES = {
     ),
 }
 
+# What published files say of how the model was trained.
+_TRAINING = (
+    "amp bptt clip_grad_norm fp16 group_by_size langs lg_sampling_factor lgs max_batch_size mlm_steps sample_alpha "
+    "tokens_per_batch word_blank word_dropout word_keep word_mask word_mask_keep_rand word_pred word_rand word_shuffle"
+).split()
+
 
 def encoder(config: Config) -> Spec:
     """XLMConfig and FlaubertConfig: learned positions, a norm on the embeddings, an MLP four times as wide.
@@ -35,13 +41,13 @@ def encoder(config: Config) -> Spec:
     config.rename(
         emb_dim="hidden_size", n_heads="num_attention_heads", n_layers="num_hidden_layers", vocab_size="n_words"
     )
-    config.rename(pad_token_id="pad_index")
     norm = Norm(eps=config.float("layer_norm_eps", 1e-12, low=0))
     d_model, n_heads = config.int("emb_dim", 2048), config.heads("n_heads", 16)
     config.divides("n_heads", n_heads, "emb_dim", d_model)
     if not config.bool("is_encoder", True):
         raise config.error("is_encoder false is not handled: the reference cannot run such a decoder")
     config.skip("asm", "asm_cutoffs", "asm_div_value", "n_langs", "use_lang_emb", "lang_id", "lang2id", "id2lang")
+    config.skip(*_TRAINING)
     config.skip("sinusoidal_embeddings", "embed_init_std", "unk_index", "mask_index", "bos_index", "eos_index")
     config.skip("start_n_top", "end_n_top", "max_vocab", "min_count", "same_enc_dec", "share_inout_emb", "encoder_only")
     return Spec(
@@ -51,7 +57,7 @@ def encoder(config: Config) -> Spec:
         d_mlp=4 * d_model,
         vocab=config.int("vocab_size", 30145),
         types_are_tokens=True,
-        no_padding=config.int("pad_token_id", 2, low=-1),
+        no_padding=config.int("pad_index", config.int("pad_token_id", 2, low=-1), low=-1),
         absolute=Learned(config.int("max_position_embeddings", 512)),
         embed_norm=norm,
         norm=norm,

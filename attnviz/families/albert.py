@@ -65,6 +65,7 @@ def spec(config: Config) -> Spec:
         d_embed=config.int("embedding_size", 128),
         embed_order=("add", "norm", "project"),
         project_square=True,
+        causal=False,  # is_decoder changes nothing in the reference
         # Unlike its kin it adds the scores of distances to scores that have been scaled.
         relative=replace(plain.relative, scaled=False) if isinstance(plain.relative, DistanceVectors) else None,
         layer_source=source,

@@ -60,6 +60,7 @@ def spec(config: Config) -> Spec:
     return replace(
         plain,
         d_head=d_head,
+        d_value=d_head,
         scale=d_head**-0.5,
         absolute=None,
         rotary=(rotary(config, d_head, theta=1000.0, max_positions=2048),),

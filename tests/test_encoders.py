@@ -1,0 +1,95 @@
+"""Encoders as older releases and published code run them, which today's reference does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import attnviz
+from attnviz.engine.spec import Spec
+from attnviz.errors import ConfigError
+from attnviz.families import family
+from attnviz.families._config import Config
+
+CASES = Path(__file__).parent / "reference_encoders"
+# The reference's own difference between float32 and float64, where four times that is more than 1e-5.
+OWN = {"albert_relative_key_query": 2.6e-6}
+# As published for nomic-embed-text-v1.5, without what every configuration has.
+NOMIC = {
+    "activation_function": "swiglu",
+    "layer_norm_epsilon": 1e-12,
+    "max_trained_positions": 2048,
+    "mlp_fc1_bias": False,
+    "mlp_fc2_bias": False,
+    "n_embd": 768,
+    "n_head": 12,
+    "n_inner": 3072,
+    "n_layer": 12,
+    "n_positions": 8192,
+    "pad_vocab_size_multiple": 64,
+    "qkv_proj_bias": False,
+    "rotary_emb_base": 1000,
+    "rotary_emb_fraction": 1.0,
+    "type_vocab_size": 2,
+    "vocab_size": 30528,
+}
+
+
+def spec(model_type: str, **keys: Any) -> Spec:
+    config = Config(keys)
+    found = family(model_type).spec(config)
+    assert not config.unread()
+    assert isinstance(found, Spec)
+    return found
+
+
+@pytest.mark.parametrize("case", sorted(p.name for p in CASES.iterdir()))
+def test_agrees_with_what_ran_it(case: str) -> None:
+    """Distances: transformers 4.46, which version 5 reads no more. Nomic: the code published beside the weights."""
+    expected = np.load(CASES / case / "expected.npz")
+    given = {"token_types": expected["token_type_ids"]} if "token_type_ids" in expected else {}
+    got = attnviz.load(CASES / case).attend(ids=expected["input_ids"], **given).weights
+    np.testing.assert_allclose(got, expected["self"], rtol=0, atol=max(1e-5, 4 * OWN.get(case, 0)))
+    assert expected["self"].max(-1).mean() > 2 / expected["self"].shape[-1]
+
+
+def test_both_spellings_of_nomic_bert_are_one_model() -> None:
+    own = {"hidden_size": 768, "rope_parameters": {"rope_type": "default", "rope_theta": 1000.0}}
+    assert spec("nomic_bert", **NOMIC) == spec("nomic_bert", **own, max_position_embeddings=8192)
+    both = {"hidden_size": 768, "num_hidden_layers": 12, "intermediate_size": 3072, "layer_norm_eps": 1e-12}
+    assert spec("nomic_bert", **NOMIC, **both, hidden_act="silu", head_dim=64) == spec("nomic_bert", **NOMIC)
+
+
+@pytest.mark.parametrize(
+    ("model_type", "keys", "said"),
+    [
+        ("nomic_bert", NOMIC | {"hidden_size": 512}, "contradict each other"),
+        ("nomic_bert", NOMIC | {"hidden_act": "gelu"}, "contradict each other"),
+        ("nomic_bert", NOMIC | {"rope_parameters": {"rope_theta": 5.0}}, "contradict each other"),
+        ("nomic_bert", NOMIC | {"mlp_fc1_bias": True}, "must be alike"),
+        ("nomic_bert", NOMIC | {"rotary_emb_scale_base": 512}, "rotary_emb_scale_base 512 is not handled"),
+        ("nomic_bert", NOMIC | {"moe_every_n_layers": 2}, "moe_every_n_layers 2 is not handled"),
+        ("nomic_bert", NOMIC | {"use_rms_norm": True}, "use_rms_norm True is not handled"),
+        ("nomic_bert", NOMIC | {"rotary_emb_fraction": 0.3}, "turns 19.2 of a head's 64 dimensions"),
+        ("deberta", {"talking_head": True}, "talking_head True is not handled"),
+        ("deberta", {"pos_att_type": ["c2p", 3]}, "pos_att_type must be a list of words"),
+        ("xlm", {"is_encoder": False}, "is_encoder false is not handled"),
+        ("roformer", {"hidden_size": 12, "num_attention_heads": 4}, "even number of dimensions; got 3"),
+        ("mpnet", {"position_embedding_type": "relative_key"}, "position_embedding_type must be one of absolute"),
+    ],
+)
+def test_what_is_refused_is_refused_in_a_line(model_type: str, keys: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        spec(model_type, **keys)
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_words_that_name_no_score_count_in_the_scale_of_deberta() -> None:
+    """As in the reference: 1 / sqrt(d_head (1 + the number of words))."""
+    for words, count in ((["c2p"], 2), ("c2p|p2c", 3), (["c2p", "p2c", "p2p"], 4), ("", 2), (None, 1)):
+        found = spec("deberta", pos_att_type=words, relative_attention=True)
+        assert found.scale == pytest.approx((64 * count) ** -0.5)
