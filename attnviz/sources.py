@@ -93,9 +93,28 @@ def find(
         else:
             snapshot = fetch(*on_hub, offline, quiet)
         return Place(snapshot, on_hub[0], snapshot.name)
-    if path.exists():
-        raise ModelError(f"unknown model {text!r}", f"for the {'folder' if path.is_dir() else 'file'}, write ./{text}")
-    raise ModelError(f"unknown model {text!r}", f"wanted {DEFAULT}, seeded, {', '.join(ALIASES)}, a path, or org/name")
+    return _short_name(text)
+
+
+def _short_name(text: str) -> Place:
+    """A model in the Hub's cache under the name that it had before it had an organisation, such as gpt2.
+
+    Raises ModelError, with the full name where one is known, if the cache does not have it.
+    """
+    short = hub.short(text)
+    snapshot = hub.cached(*short) if short else None
+    if short and snapshot is not None:
+        return Place(snapshot, short[0], snapshot.name)
+    path = Path(text).expanduser()
+    hint = f"wanted {DEFAULT}, seeded, {', '.join(ALIASES)}, a path, or org/name"
+    if short and hub.full(short[0]):
+        at = text[len(short[0]) :]
+        hint = f"on the Hub it is called {hub.full(short[0])}: --model {hub.full(short[0])}{at}"
+    elif text and path.exists():
+        hint = f"for the {'folder' if path.is_dir() else 'file'}, write ./{text}"
+    elif short and (near := hub.near(short[0], hub.in_cache(), (DEFAULT, "seeded", *ALIASES))):
+        hint = f"nearest: {', '.join(near)}"
+    raise ModelError(f"unknown model {text!r}", hint)
 
 
 def imitated(model: Model) -> list[dict[str, Any]]:

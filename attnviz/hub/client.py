@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attnviz.errors import ModelError
 from attnviz.hub import files, guard
-from attnviz.hub.cache import cache_folder, says_cache
+from attnviz.hub.cache import cache_folder, in_cache, says_cache
+from attnviz.hub.names import near
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -201,9 +202,10 @@ def _told(error: BaseException, name: str, revision: str) -> ModelError | None:
         )
     # Without a token the Hub does not say which of the two it is.
     if isinstance(error, errors.RepositoryNotFoundError) or (status == 401 and not get_token()):
+        found = near(name, in_cache())
+        check = f"nearest: {', '.join(found)}" if found else "check the name (there is no such folder here either)"
         return ModelError(
-            f"the Hub has no model {name}, or it is private",
-            "check the name (there is no such folder here either); for a private model set HF_TOKEN",
+            f"the Hub has no model {name}, or it is private", f"{check}; for a private model set HF_TOKEN"
         )
     if isinstance(error, errors.RevisionNotFoundError):
         return ModelError(f"{name} has no revision {revision!r}", "a revision is a branch, a tag or a commit")

@@ -13,7 +13,10 @@ _SHORT = re.compile(r"[\w.-]+")
 
 # Organisation -> its models that once had names without one. The Hub still forwards the old names.
 _MOVED = {
-    "albert": "albert-base-v1 albert-base-v2 albert-large-v1 albert-large-v2 albert-xlarge-v2 albert-xxlarge-v2",
+    "albert": (
+        "albert-base-v1 albert-base-v2 albert-large-v1 albert-large-v2 albert-xlarge-v1 albert-xlarge-v2 "
+        "albert-xxlarge-v1 albert-xxlarge-v2"
+    ),
     "almanach": "camembert-base",
     "distilbert": (
         "distilbert-base-cased distilbert-base-cased-distilled-squad distilbert-base-german-cased "
@@ -21,7 +24,7 @@ _MOVED = {
         "distilbert-base-uncased-finetuned-sst-2-english distilgpt2 distilroberta-base"
     ),
     "FacebookAI": (
-        "roberta-base roberta-large roberta-base-openai-detector roberta-large-openai-detector roberta-large-mnli "
+        "roberta-base roberta-large roberta-large-mnli "
         "xlm-clm-ende-1024 xlm-clm-enfr-1024 xlm-mlm-100-1280 xlm-mlm-17-1280 xlm-mlm-en-2048 xlm-mlm-ende-1024 "
         "xlm-mlm-enfr-1024 xlm-mlm-enro-1024 xlm-mlm-tlm-xnli15-1024 xlm-mlm-xnli15-1024 xlm-roberta-base "
         "xlm-roberta-large xlm-roberta-large-finetuned-conll03-english"
@@ -34,7 +37,10 @@ _MOVED = {
         "bert-large-uncased-whole-word-masking-finetuned-squad"
     ),
     "google-t5": "t5-small t5-base t5-large t5-3b t5-11b",
-    "openai-community": "gpt2 gpt2-medium gpt2-large gpt2-xl openai-gpt",
+    "openai-community": (
+        "gpt2 gpt2-medium gpt2-large gpt2-xl openai-gpt roberta-base-openai-detector roberta-large-openai-detector"
+    ),
+    "Salesforce": "ctrl",
     "transfo-xl": "transfo-xl-wt103",
     "xlnet": "xlnet-base-cased xlnet-large-cased",
 }
@@ -81,11 +87,15 @@ def full(name: str) -> str:
     return _FULL.get(name) or next((found for known, found in _FULL.items() if known.lower() == name.lower()), "")
 
 
-def near(name: str, others: Iterable[str] = ()) -> list[str]:
-    """Full names whose short one is spelled nearly so, the likeliest first, at most three.
+def near(name: str, on_hub: Iterable[str] = (), here: Iterable[str] = ()) -> list[str]:
+    """Names that are spelled nearly so, the likeliest first, at most three.
 
-    others: more full names to look among, such as those in the cache.
+    Args:
+        name: with or without an organisation, which is not looked at.
+        on_hub: more full names to look among than the known ones, such as those in the cache.
+        here: names of models that are not on the Hub.
     """
     known = {short.lower(): found for short, found in _FULL.items()}
-    known |= {found.rpartition("/")[2].lower(): found for found in others}
-    return [known[match] for match in get_close_matches(name.lower(), known, n=3, cutoff=0.7)]
+    known |= {found.rpartition("/")[2].lower(): found for found in on_hub} | {found: found for found in here}
+    word = name.rpartition("/")[2].lower()
+    return [known[match] for match in get_close_matches(word, known, n=3, cutoff=0.75) if known[match] != name]
