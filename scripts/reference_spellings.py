@@ -72,6 +72,8 @@ def _respell_rope(old: Config, kind: str) -> None:
             else ("rope_theta", "rope_local_base_freq")
         )
         old[names[0]], old[names[1]] = full["rope_theta"], sliding["rope_theta"]
+        if kind == "olmo3":
+            del old[names[1]]
         scaling = {key: value for key, value in full.items() if key != "rope_theta"}
     else:
         scaling = dict(parameters)
@@ -110,7 +112,7 @@ def _derived(old: Config, kind: str) -> list[str]:
         keys.append("num_kv_heads")
     if kind == "falcon" and old.get("ffn_hidden_size") != 4 * old.get("hidden_size", 0):
         keys.remove("ffn_hidden_size")
-    if kind in ("qwen2", "qwen3", "gemma2", "gpt_oss", "smollm3", "modernbert"):
+    if kind in ("qwen2", "qwen3", "gemma2", "gpt_oss", "smollm3", "modernbert", "cohere2", "olmo3", "exaone4"):
         keys.append("layer_types")  # put back by `respell` where the default pattern is another
     if kind == "gemma3_text":
         keys.append("layer_types")
@@ -227,6 +229,72 @@ EDITS: list[tuple[str, str, str, Config]] = [
     ),
     ("stablelm", "no_rope", "no rotary keys at all: factor 0.25", {"rope_parameters": ABSENT}),
     ("phi", "no_rope", "no rotary keys at all: factor 0.5", {"rope_parameters": ABSENT}),
+    ("glm", "no_rope", "no rotary keys at all: half of each head turns", {"rope_parameters": ABSENT}),
+    (
+        "glm4",
+        "part_beside",
+        "partial_rotary_factor beside, no rope_parameters",
+        {"rope_parameters": ABSENT, "partial_rotary_factor": 0.25, "rope_theta": 300.0},
+    ),
+    (
+        "cohere2",
+        "pattern",
+        "sliding_window_pattern, as transformers 4.48 wrote",
+        {"layer_types": ABSENT, "sliding_window_pattern": 2, "cache_implementation": "hybrid"},
+    ),
+    ("olmo3", "no_rope", "no rotary keys at all", {"rope_parameters": ABSENT}),
+    ("olmo3", "no_types", "layer_types left out: every fourth layer is full", {"layer_types": ABSENT}),
+    (
+        "olmo3",
+        "yarn_v4",
+        "rope_scaling, as published: full layers alone",
+        {
+            "rope_parameters": ABSENT,
+            "rope_theta": 500000.0,
+            "rope_scaling": {
+                "rope_type": "yarn",
+                "factor": 8.0,
+                "attention_factor": 1.2079441541679836,
+                "beta_fast": 32,
+                "beta_slow": 1,
+                "original_max_position_embeddings": 16,
+            },
+        },
+    ),
+    ("exaone4", "no_window_key", "sliding_window left out: 4096", {"sliding_window": ABSENT}),
+    ("exaone4", "no_types", "layer_types left out: every fourth layer is full", {"layer_types": ABSENT}),
+    (
+        "hunyuan_v1_dense",
+        "alpha_v4",
+        "dynamic rope with alpha, as published",
+        {
+            "rope_parameters": ABSENT,
+            "rope_theta": 10000.0,
+            "rope_scaling": {
+                "type": "dynamic",
+                "alpha": 1000.0,
+                "factor": 1.0,
+                "beta_fast": 32,
+                "beta_slow": 1,
+                "mscale": 1.0,
+                "mscale_all_dim": 1.0,
+            },
+        },
+    ),
+    (
+        "granite",
+        "no_multipliers",
+        "all multipliers left out: 1",
+        dict.fromkeys(("embedding_multiplier", "attention_multiplier", "residual_multiplier"), ABSENT),
+    ),
+    (
+        "seed_oss",
+        "default_scaling",
+        "rope_scaling of the default kind, as published",
+        {"rope_parameters": ABSENT, "rope_theta": 10000000.0, "rope_scaling": {"rope_type": "default"}},
+    ),
+    ("ernie4_5", "no_rope", "no rotary keys at all: 500000", {"rope_parameters": ABSENT}),
+    ("helium", "no_rope", "no rotary keys at all: 100000", {"rope_parameters": ABSENT}),
     ("xlnet", "clamp", "clamp_len 3", {"clamp_len": 3}),
     (
         "modernbert",

@@ -184,12 +184,6 @@ DENSE: dict[str, list[Variant]] = {
             num_hidden_layers=4,
             length=20,
         ),
-        v(
-            "no_window",
-            "full layers only, sliding_window null: no positions",
-            sliding_window=None,
-            layer_types=["full_attention"] * 2,
-        ),
     ],
     "ernie4_5": [
         *_LLAMA_LIKE,
