@@ -32,6 +32,8 @@ LLAMA3 = {
     "high_freq_factor": 4.0,
     "original_max_position_embeddings": 32,
 }
+HALF = {**PLAIN, "partial_rotary_factor": 0.5}
+ALPHA = {"rope_type": "dynamic", "rope_theta": 1e4, "alpha": 1000.0, "factor": 1.0}
 YARN = {"rope_type": "yarn", "rope_theta": 1e3, "factor": 4.0, "original_max_position_embeddings": 16}
 LONGROPE = {
     "rope_type": "longrope",
@@ -142,6 +144,68 @@ CASES = {
     "stablelm": Case("stablelm", {**DECODER, "use_qkv_bias": True}, "StableLmForCausalLM"),
     "stablelm-parallel": Case("stablelm", {**DECODER, "use_parallel_residual": True}, "StableLmForCausalLM"),
     "olmo2": Case("olmo2", DECODER, "Olmo2ForCausalLM"),
+    "olmo3": Case(
+        "olmo3",
+        {
+            **DECODER,
+            "num_key_value_heads": 2,
+            "num_hidden_layers": 5,
+            "sliding_window": 5,
+            "rope_parameters": {
+                "full_attention": {**YARN, "attention_factor": 1.3, "beta_fast": 16.0, "beta_slow": 2.0},
+                "sliding_attention": {"rope_type": "default", "rope_theta": 1e3},
+            },
+        },
+        "Olmo3ForCausalLM",
+        n=24,
+    ),
+    "granite": Case(
+        "granite",
+        {
+            **DECODER,
+            "embedding_multiplier": 3.0,
+            "attention_multiplier": 0.2,
+            "residual_multiplier": 0.4,
+            "logits_scaling": 2.0,
+            "rope_parameters": YARN,
+        },
+        "GraniteForCausalLM",
+        n=20,
+    ),
+    "granite-biases": Case(
+        "granite",
+        {**DECODER, "attention_bias": True, "mlp_bias": True, "attention_multiplier": 0.5},
+        "GraniteForCausalLM",
+    ),
+    "exaone4": Case(
+        "exaone4",
+        {**DECODER, "num_hidden_layers": 5, "sliding_window": 5, "rope_parameters": LLAMA3},
+        "Exaone4ForCausalLM",
+        n=40,
+    ),
+    "exaone4-full": Case(
+        "exaone4",
+        {**DECODER, "sliding_window": None, "sliding_window_pattern": None, "layer_types": ["full_attention"] * 2},
+        "Exaone4ForCausalLM",
+    ),
+    "cohere2": Case(
+        "cohere2",
+        {**DECODER, "num_hidden_layers": 5, "sliding_window": 5},
+        "Cohere2ForCausalLM",
+        late={"rotary_pct": 1.0},
+    ),
+    "glm4": Case("glm4", {**DECODER, "head_dim": 8, "rope_parameters": HALF}, "Glm4ForCausalLM"),
+    # What the converter cannot take from the configuration: a head's width and the epsilon.
+    "chatglm": Case("glm", {**DECODER, "head_dim": 8, "rms_norm_eps": 1e-5}, "GlmForCausalLM"),
+    "ernie4_5": Case("ernie4_5", {**DECODER, "head_dim": 12}, "Ernie4_5ForCausalLM"),
+    "seed_oss": Case("seed_oss", {**DECODER, "head_dim": 12}, "SeedOssForCausalLM"),
+    "hunyuan-dense": Case("hunyuan_v1_dense", {**DECODER, "head_dim": 8}, "HunYuanDenseV1ForCausalLM"),
+    "hunyuan-dense-alpha": Case(
+        "hunyuan_v1_dense",
+        {**DECODER, "head_dim": 8, "max_position_embeddings": 32768, "rope_parameters": ALPHA},
+        "HunYuanDenseV1ForCausalLM",
+        n=24,
+    ),
     "smollm3": Case("smollm3", {**DECODER, "num_hidden_layers": 5}, "SmolLM3ForCausalLM"),
     "command-r": Case("cohere", DECODER, "CohereForCausalLM"),
     "command-r-norms": Case("cohere", {**DECODER, "use_qk_norm": True}, "CohereForCausalLM"),

@@ -22,6 +22,7 @@ from attnviz.checkpoints import open_checkpoint
 from attnviz.errors import AttnvizWarning, CheckpointError, ConfigError
 from attnviz.families import INDEX, family
 from attnviz.families._config import Config
+from attnviz.generation import vocabulary_of
 from attnviz.tokens.gguf import load_gguf_tokenizer
 from attnviz.tokens.gguf_splits import SPLITS
 
@@ -148,7 +149,7 @@ def test_an_unknown_architecture_is_named_with_its_neighbours(tmp_path):
     )
     with pytest.raises(ConfigError) as caught:
         attnviz.load(changed(CASES / "llama.gguf", tmp_path, {"general.architecture": "zzz"}))
-    assert caught.value.hint.startswith("known: bert, bloom, command-r, falcon, gemma, gemma2")
+    assert caught.value.hint == "known: " + ", ".join(sorted(INDEX["gguf"]))
 
 
 def test_a_key_that_nobody_has_accounted_for_is_refused_unless_passed_over(tmp_path):
@@ -373,3 +374,10 @@ def test_a_file_without_a_tokenizer_takes_ids(tmp_path):
     model = attnviz.load(CASES / "llama.gguf")
     assert model.tokenizer is None
     assert model.attend(ids=[3, 4]).query_tokens == ("3", "4")
+
+
+def test_scores_of_the_vocabulary_are_divided_or_multiplied_as_the_architecture_says():
+    assert (
+        vocabulary_of(attnviz.load(CASES / "granite.gguf")).how.scale == 0.5
+    )  # its key holds what they are divided by
+    assert vocabulary_of(attnviz.load(CASES / "cohere2.gguf")).how.scale == 0.0625

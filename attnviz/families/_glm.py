@@ -7,6 +7,8 @@ from typing import Any
 from attnviz.engine.spec import Spec
 from attnviz.families import _decoder
 from attnviz.families._config import Config
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._rotary import rotary
 
 
@@ -18,3 +20,11 @@ def half_turned(config: Config, **more: Any) -> Spec:
     turns = rotary(config, found["d_head"], part=0.5, max_positions=131072, interleaved=True)
     norm = _decoder.rms(config, 1.5625e-07)
     return _decoder.decoder(config, norm, (turns,), **found, **_decoder.biases(bias, bias, bias, False), **more)
+
+
+def from_gguf(m: Metadata, model_type: str) -> Made:
+    """The configuration in a file. Sections of positions (of models that read images) would be another model."""
+    m.only("nextn_predict_layers", 0)
+    m.only("rope.dimension_sections", [0, 0, 0, 0])
+    found = {**gguf.grouped(m), **gguf.inner(m, parts=2), **gguf.rms(m), "model_type": model_type}
+    return {**found, "attention_bias": m.has_bias("attn_q"), "rope_parameters": gguf.rope(m, partial=True)}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from attnviz.engine.spec import Norm, Spec
 from attnviz.families import _decoder
 from attnviz.families._config import Config
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._rotary import rotary
 from attnviz.families._unembed import Unembedding
 from attnviz.families._windows import SLIDING, layer_types, reaches
@@ -33,3 +35,17 @@ def spec(config: Config) -> Spec:
         parallel="shared",
         reach=reaches(kinds, reach),
     )
+
+
+def _from_gguf(m: Metadata) -> Made:
+    found = {**gguf.grouped(m), **gguf.inner(m), **gguf.layer_norm(m), "model_type": "cohere2"}
+    return {
+        **found,
+        "attention_bias": m.has_bias("attn_q"),
+        "rope_parameters": gguf.rope(m),
+        "sliding_window": m.int("attention.sliding_window"),
+        "layer_types": gguf.layer_kinds(m, 4),
+    }
+
+
+GGUF = {"cohere2": gguf.Architecture(_from_gguf)}

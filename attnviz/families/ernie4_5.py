@@ -5,6 +5,8 @@ from __future__ import annotations
 from attnviz.engine.spec import Spec
 from attnviz.families import _decoder
 from attnviz.families._config import Config
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._rotary import rotary
 from attnviz.families._unembed import Unembedding
 
@@ -25,3 +27,10 @@ def spec(config: Config) -> Spec:
         **_decoder.biases(bias, bias, bias, bias),
         mlp_bias=bias,
     )
+
+
+def _from_gguf(m: Metadata) -> Made:
+    return {**gguf.plain("ernie4_5")(m), "use_bias": m.has_bias("attn_q")}
+
+
+GGUF = {"ernie4_5": gguf.Architecture(_from_gguf)}

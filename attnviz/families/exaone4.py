@@ -5,6 +5,8 @@ from __future__ import annotations
 from attnviz.engine.spec import Spec
 from attnviz.families import _decoder
 from attnviz.families._config import Config
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._rotary import rotary
 from attnviz.families._unembed import Unembedding
 from attnviz.families._windows import FULL, SLIDING, reaches
@@ -45,3 +47,14 @@ def _kinds(config: Config, n_layers: int, reach: int) -> tuple[str, ...]:
         return kinds
     every = config.int("sliding_window_pattern", 4)
     return tuple(SLIDING if (i + 1) % every else FULL for i in range(n_layers))
+
+
+def _from_gguf(m: Metadata) -> Made:
+    m.only("nextn_predict_layers", 0)
+    window = m.int("attention.sliding_window", 0, low=0)
+    kinds = gguf.layer_kinds(m, 4) if window else [FULL] * m.layers()
+    m.skip("rope.freq_base_swa")  # one base for all layers
+    return {**gguf.plain("exaone4")(m), "sliding_window": window or None, "layer_types": kinds}
+
+
+GGUF = {"exaone4": gguf.Architecture(_from_gguf, gguf.AROUND)}

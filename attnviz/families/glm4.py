@@ -5,7 +5,8 @@ from __future__ import annotations
 from attnviz.engine.spec import Spec
 from attnviz.families import _decoder
 from attnviz.families._config import Config
-from attnviz.families._glm import half_turned
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._glm import from_gguf, half_turned
 from attnviz.families._names import pairs
 from attnviz.families._unembed import Unembedding
 
@@ -20,3 +21,6 @@ UNEMBED = Unembedding()
 def spec(config: Config) -> Spec:
     """Glm4Config."""
     return half_turned(config, norm_output=True)
+
+
+GGUF = {"glm4": gguf.Architecture(lambda m: from_gguf(m, "glm4"), gguf.AROUND, gate_up=True)}

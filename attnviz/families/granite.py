@@ -5,6 +5,8 @@ from __future__ import annotations
 from attnviz.engine.spec import Spec
 from attnviz.families import _decoder
 from attnviz.families._config import Config
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._rotary import rotary
 from attnviz.families._unembed import Unembedding
 
@@ -28,3 +30,20 @@ def spec(config: Config) -> Spec:
         scale=config.float("attention_multiplier", 1.0, low=1e-9),
         sublayer_scale=config.float("residual_multiplier", 1.0),
     )
+
+
+def _from_gguf(m: Metadata) -> Made:
+    """A multiplier that is left out multiplies nothing; that of scores is then the usual one."""
+    m.only("rope.scaling.finetuned", True)  # here it says whether there are positions at all
+    return {
+        **gguf.plain("granite")(m),
+        "attention_bias": m.has_bias("attn_q"),
+        "mlp_bias": m.has_bias("ffn_up"),
+        "embedding_multiplier": m.float("embedding_scale", 0.0) or 1.0,
+        "attention_multiplier": m.float("attention.scale", 0.0) or gguf.head_width(m) ** -0.5,
+        "residual_multiplier": m.float("residual_scale", 0.0) or 1.0,
+        "logits_scaling": m.float("logit_scale", 0.0) or 1.0,
+    }
+
+
+GGUF = {"granite": gguf.Architecture(_from_gguf, turned=True)}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from attnviz.engine.spec import Rotary, Spec
 from attnviz.families import _decoder
 from attnviz.families._config import Config
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._names import pairs
 from attnviz.families._rotary import rotary
 from attnviz.families._unembed import Unembedding
@@ -44,3 +46,10 @@ def _turns(config: Config, d_head: int) -> Rotary:
         raise rope.error("dynamic scaling needs heads of more than 2 dimensions")
     base = theta * alpha ** (d_head / (d_head - 2))
     return Rotary(d_head, base)
+
+
+def _from_gguf(m: Metadata) -> Made:
+    return {**gguf.plain("hunyuan_v1_dense")(m), "attention_bias": m.has_bias("attn_q")}
+
+
+GGUF = {"hunyuan-dense": gguf.Architecture(_from_gguf)}

@@ -6,8 +6,10 @@ from attnviz.engine.spec import Spec
 from attnviz.families import _decoder
 from attnviz.families._config import Config
 from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._rotary import rotary
 from attnviz.families._unembed import Unembedding
+from attnviz.families._windows import FULL, SLIDING
 
 NAMES = {**_decoder.NAMES, **_decoder.NORMS_OUT, **_decoder.QK_NORMS}
 UNEMBED = Unembedding()
@@ -30,4 +32,18 @@ def spec(config: Config) -> Spec:
     )
 
 
-GGUF = {"olmo2": gguf.Architecture(gguf.plain("olmo2"), gguf.AROUND)}
+def _from_gguf(m: Metadata) -> Made:
+    """With a window it is OLMo 3, whose rotary positions are stretched in full layers alone."""
+    window = m.int("attention.sliding_window", 0, low=0)
+    if not window:
+        return gguf.plain("olmo2")(m)
+    local = m.float("rope.freq_base_swa", m.float("rope.freq_base", 10000.0, low=1e-3), low=1e-3)
+    return {
+        **gguf.plain("olmo3")(m),
+        "rope_parameters": {FULL: gguf.rope(m), SLIDING: {"rope_theta": local}},
+        "sliding_window": window,
+        "layer_types": gguf.layer_kinds(m, 4),
+    }
+
+
+GGUF = {"olmo2": gguf.Architecture(_from_gguf, gguf.AROUND)}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from attnviz.engine.spec import Spec
 from attnviz.families import _decoder
 from attnviz.families._config import Config
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._rotary import rotary
 from attnviz.families._unembed import Unembedding
 
@@ -25,3 +27,15 @@ def spec(config: Config) -> Spec:
         **_decoder.biases(bias, bias, bias, config.bool("attention_out_bias")),
         mlp_bias=config.bool("mlp_bias"),
     )
+
+
+def _from_gguf(m: Metadata) -> Made:
+    return {
+        **gguf.plain("seed_oss")(m),
+        "attention_bias": m.has_bias("attn_q"),
+        "attention_out_bias": m.has_bias("attn_output"),
+        "mlp_bias": m.has_bias("ffn_up"),
+    }
+
+
+GGUF = {"seed_oss": gguf.Architecture(_from_gguf, {"norm2": "post_attention_norm"})}
