@@ -19,7 +19,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from token_folders import odd_folders, slow_folders
+from token_folders import fast_folders, odd_folders, slow_folders
 from token_texts import PAIRS, TEXTS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -51,6 +51,11 @@ def make(work: Path) -> None:
         (work / "models" / name).write_bytes(data)
     for name, files in {**slow_folders(), **odd_folders()}.items():
         lay_out(work / "folders" / name, files, models)
+    for name, (base, files) in fast_folders().items():
+        folder = work / "folders" / name
+        lay_out(folder, {"config.json": slow_folders()[base]["config.json"], **files}, models)
+        tokenizer = AutoTokenizer.from_pretrained(work / "folders" / base)
+        tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
     for name in FAST:
         tokenizer = AutoTokenizer.from_pretrained(work / "folders" / name)
         saved = work / "folders" / f"{name}-json"
@@ -61,10 +66,6 @@ def make(work: Path) -> None:
         for file in (work / "folders" / name).iterdir():
             if file.name == "config.json" or file.name in KEPT.get(name, ()):
                 shutil.copy(file, saved / file.name)
-
-
-def ids(tokenizer: Any, *texts: str) -> list[int] | None:
-    return tokenizer(*texts)["input_ids"]
 
 
 def expect(work: Path, key: str) -> None:

@@ -174,3 +174,52 @@ def odd_folders() -> dict[str, Folder]:
         "no-config": {"vocab.txt": "@cased.txt",
                       "tokenizer_config.json": {"tokenizer_class": "BertTokenizer", "do_lower_case": False}},
     }  # fmt: skip
+
+
+def fast_folders() -> dict[str, tuple[str, Folder]]:
+    """Folders around the tokenizer.json of another one, whose small files say something else than it does."""
+    later = {"430": _token("<tool>", special=True), "431": _token("[new]", normalized=True)}
+    gpt2 = {"model_type": "gpt2"}
+    return {
+        "bert-json-cased": ("bert", {"tokenizer_config.json": {"tokenizer_class": "BertTokenizer",
+                                                               "do_lower_case": False}}),
+        "bert-json-accents": ("bert", {"tokenizer_config.json": {"strip_accents": False}}),
+        "bert-cased-json-bare": ("bert-cased", {}),
+        "bert-json-plain": ("bert-cased", {"tokenizer_config.json": {"tokenizer_class": "PreTrainedTokenizerFast"}}),
+        "electra-json": ("bert-cased", {"config.json": {"model_type": "electra"}}),
+        "gpt2-json-bare": ("gpt2-prefix", {"config.json": gpt2}),
+        "gpt2-json-prefix": ("gpt2", {"tokenizer_config.json": {"add_prefix_space": True}}),
+        "gpt2-json-bos": ("gpt2", {"tokenizer_config.json": {"add_bos_token": True, "bos_token": "<|endoftext|>"}}),
+        "gpt2-json-plain": ("gpt2-prefix", {"config.json": {"model_type": "starcoder2"}, "tokenizer_config.json": {
+            "tokenizer_class": "PreTrainedTokenizerFast"}}),
+        "gpt2-json-added": ("gpt2", {"added_tokens.json": {"<tool>": 430, "[new]": 431}}),
+        "gpt2-json-decoder": ("gpt2", {"tokenizer_config.json": {"added_tokens_decoder": later}}),
+        "gpt2-json-outside": ("gpt2", {"tokenizer_config.json": {"pad_token": "<pad>",
+                                       "additional_special_tokens": ["<a>", "<b>"]}}),
+        "gpt2-json-map": ("gpt2", {"special_tokens_map.json": {"pad_token": "[P]",
+                                                               "cls_token": _token("[C]", lstrip=True)}}),
+        "neox-json-bos": ("gpt2", {"config.json": {"model_type": "gpt_neox"}, "tokenizer_config.json": {
+            "tokenizer_class": "GPTNeoXTokenizer", "add_bos_token": True, "add_eos_token": True}}),
+        "roberta-json-prefix": ("roberta", {"tokenizer_config.json": {"add_prefix_space": True}}),
+        "roberta-json-names": ("roberta", {"tokenizer_config.json": {"mask_token": "<mask>", "cls_token": "<s>"}}),
+        "clip-json-pad": ("clip-plain", {"special_tokens_map.json": {"pad_token": "!"}}),
+        "mbart-json-de": ("mbart", {"tokenizer_config.json": {"tokenizer_class": "MBartTokenizer",
+                                                              "src_lang": "de_DE"}}),
+        "llama-json": ("llama-legacy", {"tokenizer_config.json": {"tokenizer_class": "LlamaTokenizer"}}),
+        "llama-json-eos": ("llama-legacy", {"tokenizer_config.json": {"tokenizer_class": "LlamaTokenizer",
+                           "add_bos_token": False, "add_eos_token": True}}),
+        "llama-json-plain": ("llama-new", {"tokenizer_config.json": {"tokenizer_class": "PreTrainedTokenizerFast"}}),
+        "llama-json-plain-bos": ("llama-new", {"tokenizer_config.json": {"tokenizer_class": "PreTrainedTokenizerFast",
+                                 "add_bos_token": False, "bos_token": "<s>"}}),
+        "qwen2-json": ("gpt2", {"config.json": {"model_type": "qwen2"}, "tokenizer_config.json": {
+            "tokenizer_class": "Qwen2Tokenizer", "added_tokens_decoder": later, "add_bos_token": False}}),
+        "cohere-json": ("gpt2", {"config.json": {"model_type": "cohere"}, "tokenizer_config.json": {
+            "tokenizer_class": "CohereTokenizer", "bos_token": "<|endoftext|>", "add_bos_token": True}}),
+        "gemma-json-bare": ("gemma", {"tokenizer_config.json": {"tokenizer_class": "GemmaTokenizer",
+                            "add_bos_token": False}}),
+        "t5-json": ("t5-new", {"tokenizer_config.json": {"tokenizer_class": "T5Tokenizer", "extra_ids": 20}}),
+        "albert-json-cased": ("albert", {"tokenizer_config.json": {"tokenizer_class": "AlbertTokenizer",
+                              "do_lower_case": False}}),
+        "xlm_roberta-json-bert": ("xlm_roberta", {"config.json": {"model_type": "bert", "tokenizer_class":
+                                  "XLMRobertaTokenizer"}, "tokenizer_config.json": {}}),
+    }  # fmt: skip

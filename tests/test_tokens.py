@@ -453,11 +453,31 @@ def test_vocab_json_and_merges(tmp_path: Path, model_type: str, special: list[st
 
 
 def test_bos_as_the_config_says(tmp_path: Path):
+    """Of some classes the config decides (GPT-NeoX); of others the template of the file (GPT-2)."""
     write(tmp_path, tokenizer__json=byte_level().to_str())
     write(tmp_path, tokenizer_config__json={"add_bos_token": True, "bos_token": GPT2_END})
-    tokenizer = load_tokenizer(tmp_path, {"model_type": "gpt2"})
+    tokenizer = load_tokenizer(tmp_path, {"model_type": "gpt_neox"})
     assert tokenizer is not None
     assert tokenizer.encode("the cat").tokens.text == (GPT2_END, "the", "cat")
+    tokenizer = load_tokenizer(tmp_path, {"model_type": "gpt2"})
+    assert tokenizer is not None
+    assert tokenizer.encode("the cat").tokens.text == ("the", "cat")
+    write(tmp_path, tokenizer_config__json={"add_bos_token": True, "bos_token": ""})
+    with pytest.raises(CheckpointError, match="asks for add_bos_token, but there is no bos_token"):
+        load_tokenizer(write(tmp_path, tokenizer_config__json={"bos_token": None}), {"model_type": "llama"})
+
+
+def test_dropout_is_for_training(tmp_path: Path):
+    data = json.loads(byte_level().to_str())
+    plain = load_tokenizer(write(tmp_path, tokenizer__json=data), {})
+    data["model"]["dropout"] = 0.5
+    random = load_tokenizer(write(tmp_path, tokenizer__json=data), {})
+    assert plain is not None and random is not None
+    want = plain.encode(CORPUS[1] * 20).tokens.ids
+    assert all(random.encode(CORPUS[1] * 20).tokens.ids == want for _ in range(5))
+
+
+def test_bert_files_as_bert_reads_them(tmp_path: Path):
     write(tmp_path, tokenizer__json=word_piece().to_str())
     write(tmp_path, tokenizer_config__json={"add_bos_token": False, "bos_token": "[PAD]"})
     tokenizer = load_tokenizer(tmp_path, {"model_type": "bert"})

@@ -18,10 +18,11 @@ from dataclasses import dataclass, field
 class Recipe:
     """How one family completes its vocabulary. Defaults mean "nothing added".
 
-    single, pair: templates. special: default names of special tokens. vocab: what a bare vocab.txt or vocab.json
-    holds: wordpiece | bytes (byte-level BPE) | suffix (BPE with </w>) | clip | characters. split: a regular expression
-    instead of GPT-2's. flags: kind of special token -> how it is found in a text: lstrip takes the space before it,
-    normalized looks for it after the normaliser.
+    single, pair: templates. ends: whether add_bos_token and add_eos_token decide over the template of a tokenizer.json
+    too. special: default names of special tokens. vocab: what a bare vocab.txt or vocab.json holds: wordpiece | bytes
+    (byte-level BPE) | suffix (BPE with </w>) | clip | characters; json: there is always a tokenizer.json. split: a
+    regular expression instead of GPT-2's. flags: kind of special token -> how it is found in a text: lstrip takes the
+    space before it, normalized looks for it after the normaliser.
 
     Of a SentencePiece model: spaces: what happens to white space, a name of tokens/spaces.py. lower, accents: whether
     case goes and accents stay, where the options do not say. commas: a piece such as "1," is not used. bytes: whether
@@ -32,6 +33,7 @@ class Recipe:
     single: str = "$A:0"
     pair: str = "$A:0 $B:1"
     special: Mapping[str, str] = field(default_factory=dict)
+    ends: bool = False
     vocab: str = ""
     split: str = ""
     flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -77,9 +79,12 @@ _QWEN2_SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 QWEN2 = Recipe(special={"eos": END_OF_TEXT, "unk": END_OF_TEXT}, vocab="bytes", split=_QWEN2_SPLIT)
-LLAMA = Recipe(*around(True, False), special={"bos": "<s>", "eos": "</s>", "unk": "<unk>"}, spaces="kept", bytes=True)
+LLAMA = Recipe(
+    *around(True, False), special={"bos": "<s>", "eos": "</s>", "unk": "<unk>"}, ends=True, spaces="kept", bytes=True
+)
 GEMMA = Recipe(
     *around(True, False),
+    ends=True,
     special={"bos": "<bos>", "eos": "<eos>", "unk": "<unk>", "pad": "<pad>"},
     spaces="marked",
     bytes=True,

@@ -7,6 +7,7 @@ from attnviz.families import _decoder
 from attnviz.families._config import Config
 from attnviz.families._gguf import shared as gguf
 from attnviz.families._gguf.metadata import Made, Metadata
+from attnviz.families._recipes import Recipe, around
 from attnviz.families._rotary import rotary
 from attnviz.families._unembed import Unembedding
 
@@ -14,6 +15,14 @@ NAMES = {
     **_decoder.NAMES,
     "layers.{i}.q_norm.{e}.weight": ("layers.{i}.self_attn.q_norm.weight", "expert"),
     "layers.{i}.k_norm.{e}.weight": ("layers.{i}.self_attn.k_norm.weight", "expert"),
+}
+TOKENIZERS = {
+    "cohere": Recipe(
+        *around(True, False),
+        ends=True,
+        special={"bos": "<BOS_TOKEN>", "eos": "<|END_OF_TURN_TOKEN|>", "unk": "<UNK>", "pad": "<PAD>"},
+        vocab="json",
+    )
 }
 UNEMBED = Unembedding(tied=True, scale=("logit_scale", 0.0625))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from attnviz.engine.spec import Norm, Spec
 from attnviz.families import _decoder
 from attnviz.families._config import Config
@@ -29,7 +31,7 @@ NAMES = {
     **pairs({"final_norm": "final_layer_norm"}),
 }
 UNEMBED = Unembedding(("embed_out.weight", "lm_head.weight"))
-TOKENIZERS = {"gptneox": BYTES}
+TOKENIZERS = {"gptneox": replace(BYTES, ends=True)}
 
 
 def spec(config: Config) -> Spec:

@@ -5,9 +5,19 @@ from __future__ import annotations
 from attnviz.engine.spec import EncoderDecoder, Sinusoidal
 from attnviz.families import _seq2seq
 from attnviz.families._config import Config
+from attnviz.families._recipes import MASK_STRIPS, S_NAMES, Recipe
 from attnviz.families._unembed import Unembedding
 
 NAMES = _seq2seq.names()
+TOKENIZERS = {
+    "nllb": Recipe(
+        "{src_lang}:0 $A:0 {eos}:0",
+        "{src_lang}:0 $A:0 $B:0 {eos}:0",
+        special={**S_NAMES, "src_lang": "eng_Latn"},
+        vocab="json",
+        flags=MASK_STRIPS,
+    )
+}
 UNEMBED = Unembedding(tied=True)
 
 

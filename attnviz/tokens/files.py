@@ -15,7 +15,8 @@ from attnviz.errors import CheckpointError
 from attnviz.families import recipe as recipe_of
 from attnviz.families._recipes import Recipe, around, recipe_name
 from attnviz.tokens.added import Added, Names, complete, read_names
-from attnviz.tokens.reading import Guard, content, file_bytes, file_text, read_json, vocab_json
+from attnviz.tokens.classes import apply
+from attnviz.tokens.reading import Guard, file_bytes, file_text, read_json, vocab_json
 from attnviz.tokens.tokenizer import RefusedTokenizer, Tokenizer, short
 
 if TYPE_CHECKING:
@@ -46,8 +47,9 @@ class Folder:
         options = read_json(path / "tokenizer_config.json", optional=True)
         said = (options.get("tokenizer_class"), config.get("tokenizer_class"))
         stated = next((one for one in said if isinstance(one, str) and one), "")
-        name = recipe_name(stated, str(config.get("model_type") or ""))
-        recipe = recipe_of(name)
+        is_generic = bool(stated) and not recipe_name(stated, "") and (path / "tokenizer.json").is_file()
+        name = recipe_name(stated, "" if is_generic else str(config.get("model_type") or ""))
+        recipe = recipe_of(name) if name else None
         return cls(path, name, options, recipe, read_names(path, options, recipe))
 
     def has(self, *files: str) -> bool:
@@ -110,30 +112,9 @@ def _tokenizer_json(folder: Folder) -> Tokenizer:
         if getattr(backend.model, "dropout", None) is not None:
             backend.model.dropout = None  # for training: ids would differ from run to run
         complete(backend, folder.names)
-        if folder.recipe is None or folder.recipe.is_decoder:
-            _apply_bos_eos(backend, folder.options)
+        if folder.recipe is not None:
+            apply(backend, folder.recipe, folder.options, {**folder.recipe.special, **folder.names.plain()})
         return Tokenizer(backend, source)
-
-
-def _apply_bos_eos(backend: Backend, options: Mapping[str, Any]) -> None:
-    """add_bos_token and add_eos_token of tokenizer_config.json, where they differ from the file's own template.
-
-    They are a decoder's options: a tokenizer that puts anything else around a text is left as it is.
-    """
-    from attnviz.tokens.build import set_template
-
-    asked = {kind: options.get(f"add_{kind}_token") for kind in ("bos", "eos")}
-    if not any(isinstance(value, bool) for value in asked.values()):
-        return
-    names = {kind: name for kind in asked if (name := content(options.get(f"{kind}_token")))}
-    ids = {kind: backend.token_to_id(name) for kind, name in names.items()}
-    present = backend.encode("").ids
-    if any(i not in ids.values() for i in present) or len(present) > 2:
-        return
-    add = {kind: asked[kind] is True and ids.get(kind) is not None for kind in asked}
-    if present != [i for kind, i in ids.items() if add[kind]]:
-        backend.post_processor = None
-        set_template(backend, *around(add["bos"], add["eos"]), names, "tokenizer.json")
 
 
 def _vocab_txt(folder: Folder) -> Tokenizer:
