@@ -105,6 +105,19 @@ def _position_tables(tensors: Tensors) -> Tensors:
     return _repeated_embeddings(tensors)
 
 
+def _predicted_ahead(tensors: Tensors) -> Tensors:
+    """A layer behind the last that predicts one token more, with embeddings and a head of its own."""
+    out = dict(tensors)
+    front = "model." if "model.norm.weight" in tensors else ""
+    top = max(int(name.removeprefix(front).split(".")[1]) for name in tensors if name.startswith(f"{front}layers."))
+    last, new = f"{front}layers.{top}.", f"{front}layers.{top + 1}."
+    out.update({new + name.removeprefix(last): t.copy() for name, t in tensors.items() if name.startswith(last)})
+    embeddings, norm = tensors[f"{front}embed_tokens.weight"], tensors[f"{front}norm.weight"]
+    out.update({f"{new}embed_tokens.weight": embeddings + 1, f"{new}shared_head.head.weight": embeddings - 1})
+    out.update({f"{new}{name}.weight": norm + 1 for name in ("enorm", "hnorm", "shared_head.norm")})
+    return {**out, f"{new}eh_proj.weight": np.ones((len(norm), 2 * len(norm)), np.float32)}
+
+
 OLD: dict[str, list[tuple[str, Callable[[Tensors], Tensors]]]] = {
     "bert": [("old", _gamma_beta), ("bare_ids", _position_ids)],
     "bert__masked_lm": [("old", _gamma_beta)],
@@ -145,6 +158,13 @@ OLD: dict[str, list[tuple[str, Callable[[Tensors], Tensors]]]] = {
         ("old", _inverse_frequencies("self_attn.rotary_emb", "self_attn.q_proj", 4)),
         ("prefixed", _prefixed("model.")),
     ],
+    **dict.fromkeys(("qwen2_moe", "qwen3_moe", "granitemoe", "olmoe", "phimoe"), [("prefixed", _prefixed("model."))]),
+    "deepseek_v2": [
+        ("old", _inverse_frequencies("self_attn.rotary_emb", "self_attn.kv_b_proj", 2)),
+        ("prefixed", _prefixed("model.")),
+    ],
+    "deepseek_v3": [("old", _predicted_ahead), ("prefixed", _prefixed("model."))],
+    "glm4_moe": [("old", _predicted_ahead), ("prefixed", _prefixed("model."))],
     "falcon": [("prefixed", _prefixed("transformer."))],
     "bloom": [("prefixed", _prefixed("transformer."))],
     "opt": [("prefixed", _prefixed("model."))],

@@ -60,6 +60,11 @@ def draw_weights(model: torch.nn.Module, seed: int, gain: float = 1.6) -> None:
         mean, std = _shape_of_draw(name, parameter, owner, gain)
         with torch.no_grad():
             parameter.copy_(mean + std * torch.from_numpy(normal).to(parameter.dtype))
+    for name, buffer in model.named_buffers():
+        if name.endswith("e_score_correction_bias"):  # learned, though it is no parameter
+            digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
+            random = np.random.RandomState(np.frombuffer(digest[:16], np.uint32))
+            buffer.copy_(0.2 * torch.from_numpy(random.standard_normal(tuple(buffer.shape))).to(buffer.dtype))
 
 
 def _shape_of_draw(

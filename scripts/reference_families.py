@@ -16,6 +16,19 @@ _WIDE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "i
 _BERT = {**_WIDE, **_GRID}
 _GROUPED = {**_BERT, "num_key_value_heads": 2}
 _WINDOW_THEN_FULL = {"sliding_window": 5, "layer_types": ["sliding_attention", "full_attention"]}
+_LATENT = {
+    **_BERT,
+    "num_key_value_heads": 4,
+    "q_lora_rank": 20,
+    "kv_lora_rank": 16,
+    "qk_nope_head_dim": 8,
+    "qk_rope_head_dim": 4,
+    "v_head_dim": 8,
+    "moe_intermediate_size": 24,
+    "num_experts_per_tok": 2,
+    "n_shared_experts": 1,
+    "first_k_dense_replace": 1,
+}
 _GPT = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64, "vocab_size": VOCABULARY}
 _SEQ2SEQ = {
     **_GRID,
@@ -162,6 +175,46 @@ FAMILIES: dict[str, Family] = {
     "hunyuan_v1_dense": _text("hunyuan_v1_dense", _GROUPED, head_dim=16),
     "helium": _text("helium", _GROUPED, head_dim=8),
     "mixtral": _text("mixtral", _GROUPED, num_local_experts=4),
+    "qwen2_moe": _text(
+        "qwen2_moe",
+        _GROUPED,
+        num_experts=4,
+        num_experts_per_tok=2,
+        moe_intermediate_size=24,
+        shared_expert_intermediate_size=40,
+    ),
+    "qwen3_moe": _text(
+        "qwen3_moe", _GROUPED, head_dim=16, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=24
+    ),
+    "olmoe": _text("olmoe", _GROUPED, num_experts=4, num_experts_per_tok=2),
+    "granitemoe": _text(
+        "granitemoe",
+        _GROUPED,
+        num_local_experts=4,
+        num_experts_per_tok=2,
+        attention_multiplier=0.25,
+        embedding_multiplier=2.0,
+        residual_multiplier=0.5,
+    ),
+    "phimoe": _text("phimoe", _GROUPED, num_local_experts=4, attention_bias=True, lm_head_bias=True),
+    "glm4_moe": _text(
+        "glm4_moe",
+        _GROUPED,
+        head_dim=16,
+        n_routed_experts=4,
+        num_experts_per_tok=2,
+        moe_intermediate_size=24,
+        pad_token_id=0,
+    ),
+    "deepseek_v2": _text(
+        "deepseek_v2",
+        _LATENT,
+        n_routed_experts=4,
+        n_group=1,
+        topk_group=1,
+        topk_method="greedy",
+    ),
+    "deepseek_v3": _text("deepseek_v3", _LATENT, n_routed_experts=8, n_group=2, topk_group=1),
     "gpt_oss": _text("gpt_oss", _GROUPED, head_dim=16, num_local_experts=4, num_experts_per_tok=2, sliding_window=5),
     # encoder-decoders
     "t5": Family("t5", "pair", _T5),

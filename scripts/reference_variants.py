@@ -22,9 +22,10 @@ from variant import Variant
 from variants_decoders import DECODERS
 from variants_dense import DENSE
 from variants_encoders import ENCODERS
+from variants_experts import EXPERTS
 from variants_others import OTHERS
 
-VARIANTS: dict[str, list[Variant]] = {**ENCODERS, **DECODERS, **DENSE, **OTHERS}
+VARIANTS: dict[str, list[Variant]] = {**ENCODERS, **DECODERS, **DENSE, **EXPERTS, **OTHERS}
 
 
 def make_variant(folder: Path, family: str, variant: Variant, seed: int) -> tuple[float, float]:

@@ -55,8 +55,8 @@ def by_step(config: Config, n_layers: int) -> tuple[bool, ...]:
 
 
 def chosen(config: Config, n_experts: int, default: int | None) -> int:
-    """How many experts a token is sent to."""
-    return config.int("num_experts_per_tok", default, high=max(n_experts, 1))
+    """How many experts a token is sent to; of none, any number is taken."""
+    return config.int("num_experts_per_tok", default, high=n_experts or 1 << 24)
 
 
 def grouped(config: Config, n_experts: int, top_k: int, groups: int, top_groups: int) -> dict[str, Any]:
