@@ -158,7 +158,10 @@ OLD: dict[str, list[tuple[str, Callable[[Tensors], Tensors]]]] = {
         ("old", _inverse_frequencies("self_attn.rotary_emb", "self_attn.q_proj", 4)),
         ("prefixed", _prefixed("model.")),
     ],
-    **dict.fromkeys(("qwen2_moe", "qwen3_moe", "granitemoe", "olmoe", "phimoe"), [("prefixed", _prefixed("model."))]),
+    **{
+        family: [("prefixed", _prefixed("model."))]
+        for family in ("qwen2_moe", "qwen3_moe", "granitemoe", "olmoe", "phimoe")
+    },
     "deepseek_v2": [
         ("old", _inverse_frequencies("self_attn.rotary_emb", "self_attn.kv_b_proj", 2)),
         ("prefixed", _prefixed("model.")),

@@ -18,8 +18,8 @@ _TIED = (
     " smollm3 starcoder2 t5 umt5 whisper xglm"
 )
 _UNTIED = (
-    "exaone4 glm glm4 gpt_oss granite helium hunyuan_v1_dense llama mistral mixtral nemotron olmo olmo2 olmo3 phi3"
-    " qwen2 qwen3 seed_oss stablelm"
+    "deepseek_v2 deepseek_v3 exaone4 glm glm4 glm4_moe gpt_oss granite granitemoe helium hunyuan_v1_dense llama mistral"
+    " mixtral nemotron olmo olmo2 olmo3 olmoe phi3 qwen2 qwen2_moe qwen3 qwen3_moe seed_oss stablelm"
 )
 # Which families, and what their heads store beyond the token embeddings: (name, seed, shape), V the vocabulary.
 FAMILIES: dict[str, tuple[Head, ...]] = {
@@ -33,6 +33,7 @@ FAMILIES: dict[str, tuple[Head, ...]] = {
     "codegen": (_PLAIN, ("lm_head.bias", 2, ("V",))),
     "gptj": (_PLAIN, ("lm_head.bias", 2, ("V",))),
     **dict.fromkeys(("cohere2", "ernie4_5"), ()),
+    "phimoe": (_PLAIN, ("lm_head.bias", 2, ("V",))),
     "phi": (_PLAIN, ("lm_head.bias", 2, ("V",))),
 }
 _BASE = {"gpt_neox": "gpt_neox.", "gptj": "transformer.", "codegen": "transformer.", "led": "led."}

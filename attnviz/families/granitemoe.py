@@ -20,7 +20,7 @@ NAMES: dict[str, Source] = {
     "layers.{i}.router.weight": [f"{_BLOCK}router.layer.weight", f"{_BLOCK}router.weight"],
     **_experts.stored("block_sparse_moe", fused=_FUSED),
 }
-UNEMBED = Unembedding()
+UNEMBED = Unembedding(divide=("logits_scaling", 1.0))
 
 
 def spec(config: Config) -> Spec:

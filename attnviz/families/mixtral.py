@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 from attnviz.engine.spec import Spec
-from attnviz.families import _decoder
+from attnviz.families import _decoder, _experts
 from attnviz.families._config import Config
 from attnviz.families._names import Source
 from attnviz.families._recipes import LLAMA
 from attnviz.families._rotary import rotary
 from attnviz.families._unembed import Unembedding
 
-_OLD, _NEW = "layers.{i}.block_sparse_moe.", "layers.{i}.mlp."
 UNEMBED = Unembedding()
 TOKENIZERS = {"mixtral": LLAMA}
 
 
-def _expert(old: str, stacked: str, *layouts: str) -> Source:
-    return [f"{_OLD}experts.{{e}}.{old}.weight", (f"{_NEW}experts.{stacked}", "expert", *layouts)]
-
-
 NAMES: dict[str, Source] = {
     **_decoder.NAMES,
-    "layers.{i}.router.weight": [f"{_OLD}gate.weight", f"{_NEW}gate.weight"],
-    "layers.{i}.experts.{e}.gate.weight": _expert("w1", "gate_up_proj", "gate_of_gate_up"),
-    "layers.{i}.experts.{e}.up.weight": _expert("w3", "gate_up_proj", "up_of_gate_up"),
-    "layers.{i}.experts.{e}.down.weight": _expert("w2", "down_proj"),
+    "layers.{i}.router.weight": ["layers.{i}.block_sparse_moe.gate.weight", "layers.{i}.mlp.gate.weight"],
+    **_experts.stored("block_sparse_moe", ("w1", "w3", "w2")),
 }
 
 
