@@ -65,6 +65,17 @@ def draw_weights(model: torch.nn.Module, seed: int, gain: float = 1.6) -> None:
             digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
             random = np.random.RandomState(np.frombuffer(digest[:16], np.uint32))
             buffer.copy_(0.2 * torch.from_numpy(random.standard_normal(tuple(buffer.shape))).to(buffer.dtype))
+    _draw_statistics(model, seed)
+
+
+def _draw_statistics(model: torch.nn.Module, seed: int) -> None:
+    """Means of batch norms as wide as 0.5, variances between 0.5 and 2."""
+    random = np.random.RandomState(seed % (1 << 32))
+    for name, buffer in model.named_buffers():
+        if name.endswith("running_mean"):
+            buffer.copy_(torch.from_numpy(0.5 * random.standard_normal(tuple(buffer.shape))))
+        elif name.endswith("running_var"):
+            buffer.copy_(torch.from_numpy(random.uniform(0.5, 2, tuple(buffer.shape))))
 
 
 def _shape_of_draw(
@@ -123,7 +134,7 @@ def run(model: torch.nn.Module, inputs: Arrays, dtype: torch.dtype = torch.float
     _settle_big_bird(model, inputs)
     _settle_pre_norm(model)
     with torch.no_grad():
-        if type(model).__name__ == "CLIPModel":
+        if type(model).__name__ in ("CLIPModel", "SiglipModel"):
             return _run_clip(model, inputs, dtype)
         if model.config.model_type == "wavlm":
             return _run_wavlm(model, inputs, dtype)
@@ -364,7 +375,9 @@ def build(family: Family, seed: int, architecture: str = "", gain: float = 1.6, 
     """A tiny model of the family with drawn weights, eager attention, in float32."""
     config = transformers.AutoConfig.for_model(family.model_type, **{**family.config, **changes})
     config._attn_implementation = "eager"
-    kind = getattr(transformers, architecture) if architecture else transformers.MODEL_MAPPING[type(config)]
+    # A tower of two has no auto class.
+    plain = architecture or ("" if type(config) in transformers.MODEL_MAPPING else f"{type(config).__name__[:-6]}Model")
+    kind = getattr(transformers, plain) if plain else transformers.MODEL_MAPPING[type(config)]
     model = kind(config).eval()
     draw_weights(model, seed, gain)
     return model

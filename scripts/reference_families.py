@@ -40,6 +40,14 @@ _SEQ2SEQ = {
     },
 }
 _T5 = {"vocab_size": VOCABULARY, "d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4}
+_SOUND = {
+    **_WIDE,
+    "conv_dim": [16, 16],
+    "conv_kernel": [10, 3],
+    "conv_stride": [5, 2],
+    "num_conv_pos_embeddings": 16,
+    "num_conv_pos_embedding_groups": 4,
+}
 _IMAGE = {**_WIDE, "image_size": 32, "patch_size": 8, "num_channels": 3}
 
 _MROPE = {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [1, 1, 2]}}
@@ -297,17 +305,23 @@ FAMILIES: dict[str, Family] = {
             "fullatt_block_indexes": [0],
         },
     ),
-    "wav2vec2": Family(
-        "wav2vec2",
-        "audio",
-        {
-            **_WIDE,
-            "vocab_size": VOCABULARY,
-            "conv_dim": [16, 16],
-            "conv_kernel": [10, 3],
-            "conv_stride": [5, 2],
-            "num_conv_pos_embeddings": 16,
-            "num_conv_pos_embedding_groups": 4,
-        },
+    "siglip_text_model": _text("siglip_text_model", _BERT),
+    "siglip_vision_model": Family("siglip_vision_model", "image", _IMAGE),
+    "siglip": Family("siglip", "ids", {"text_config": _BERT, "vision_config": _IMAGE}),
+    "dinov2_with_registers": Family(
+        "dinov2_with_registers",
+        "image",
+        {key: value for key, value in _IMAGE.items() if key != "intermediate_size"} | {"mlp_ratio": 2},
+    ),
+    "dinov3_vit": Family("dinov3_vit", "image", {**_IMAGE, "hidden_size": 64, "num_register_tokens": 4}),
+    "beit": Family("beit", "image", {**_IMAGE, "vocab_size": VOCABULARY, "use_relative_position_bias": True}),
+    "data2vec_vision": Family("data2vec-vision", "image", {**_IMAGE, "use_relative_position_bias": True}),
+    "wav2vec2": Family("wav2vec2", "audio", {**_SOUND, "vocab_size": VOCABULARY}),
+    "unispeech": Family("unispeech", "audio", _SOUND),
+    "unispeech_sat": Family("unispeech-sat", "audio", _SOUND),
+    "hubert": Family("hubert", "audio", _SOUND),
+    "wavlm": Family("wavlm", "audio", {**_SOUND, "num_buckets": 16, "max_bucket_distance": 20}),
+    "data2vec_audio": Family(
+        "data2vec-audio", "audio", {**_SOUND, "num_conv_pos_embeddings": 3, "conv_pos_kernel_size": 5}
     ),
 }

@@ -6,7 +6,6 @@ from attnviz.engine.spec import Learned, Norm, Spec
 from attnviz.families import clip_text
 from attnviz.families._config import Config
 
-ALIASES = ("siglip_text",)
 table = clip_text.table
 NAMES = table()
 

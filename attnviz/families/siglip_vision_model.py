@@ -9,7 +9,6 @@ from attnviz.families._config import Config
 from attnviz.families._names import Source, pairs
 from attnviz.families._vision import HALF, ImageHabit
 
-ALIASES = ("siglip_vision",)
 IMAGES = ImageHabit("Siglip", HALF, HALF)
 
 
