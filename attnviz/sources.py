@@ -105,16 +105,11 @@ def _short_name(text: str) -> Place:
     snapshot = hub.cached(*short) if short else None
     if short and snapshot is not None:
         return Place(snapshot, short[0], snapshot.name)
-    path = Path(text).expanduser()
-    hint = f"wanted {DEFAULT}, seeded, {', '.join(ALIASES)}, a path, or org/name"
-    if short and hub.full(short[0]):
-        at = text[len(short[0]) :]
-        hint = f"on the Hub it is called {hub.full(short[0])}: --model {hub.full(short[0])}{at}"
-    elif text and path.exists():
+    path, hint = Path(text).expanduser(), hub.offered(text, (DEFAULT, "seeded", *ALIASES))
+    if text and path.exists() and not hub.full(text):
         hint = f"for the {'folder' if path.is_dir() else 'file'}, write ./{text}"
-    elif short and (near := hub.near(short[0], hub.in_cache(), (DEFAULT, "seeded", *ALIASES))):
-        hint = f"nearest: {', '.join(near)}"
-    raise ModelError(f"unknown model {text!r}", hint)
+    wanted = f"wanted {DEFAULT}, seeded, {', '.join(ALIASES)}, a path, or org/name"
+    raise ModelError(f"unknown model {text!r}", hint or wanted)
 
 
 def imitated(model: Model) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ configuration, tokenizer, preprocessor and one form of the weights, safetensors 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,6 +28,7 @@ __all__ = [
     "in_cache",
     "is_offline",
     "near",
+    "offered",
     "parse",
     "short",
     "tokenizer_folder",
@@ -100,6 +101,20 @@ def tokenizer_folder(name: str, revision: str = MAIN, offline: bool = False, qui
     if is_offline(offline):
         raise cache.not_cached(name, revision)
     return client.fetch_tokenizer(name, revision, quiet)
+
+
+def offered(text: str, here: Iterable[str] = ()) -> str:
+    """A hint for a name that is no model: the Hub's full name of it, or names spelled nearly so; '' for neither.
+
+    here: names of models that are not on the Hub.
+    """
+    found = short(text)
+    if found is None:
+        return ""
+    if name := full(found[0]):
+        return f"on the Hub it is called {name}: --model {name}{text[len(found[0]) :]}"
+    nearest = near(found[0], in_cache(), here)
+    return f"nearest: {', '.join(nearest)}" if nearest else ""
 
 
 def is_offline(asked: bool = False) -> bool:
