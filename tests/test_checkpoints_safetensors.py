@@ -134,6 +134,8 @@ INDEX = "model.safetensors.index.json"
         ({"weight_map": {"a": "C:\\x"}}, "names 'C:\\\\x', which is not a file in its folder"),
         ({"weight_map": {"a": ""}}, "names '', which is not a file in its folder"),
         ({"weight_map": {"z": "one.safetensors"}}, "places tensor z in one.safetensors, which does not hold it"),
+        ({"weight_map": {"a": INDEX}}, f"names {INDEX}, an index, as a file of weights"),
+        ({"weight_map": {"a": "x" * 5000}}, f"names {'x' * 97}..., which is too long a name"),
         ({"weight_map": {"a": 3}}, "has no weight_map from tensors to files"),
         ({"weight_map": {}}, "has no weight_map from tensors to files"),
         ({"tensors": 1}, "has no weight_map from tensors to files"),

@@ -83,6 +83,9 @@ def _in_folder(folder: Path) -> Path:
 def _hint(folder: Path) -> str:
     """What to do about a folder without weights that can be read."""
     files = sorted(p for p in folder.iterdir() if p.is_file())
+    copies = [p for p in files if p.name.startswith("consolidated")]
+    if copies:
+        return f"{copies[0].name} has the weights under other names: get the model's own model.safetensors files"
     single = [p for p in files if p.suffix in (".gguf", ".npz", ".pt", ".pth", ".bin")]
     if single:
         return f"it has {single[0].name}: name that file instead of the folder"

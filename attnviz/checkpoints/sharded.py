@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,9 @@ from attnviz.checkpoints.base import MAX_HEADER, Checkpoint, damaged, map_file, 
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+_MOST_NAMED = 4  # missing files, in one line
+_LONGEST_NAME = 255  # characters, on every system's disk
 
 
 class Sharded(Checkpoint):
@@ -26,10 +29,9 @@ class Sharded(Checkpoint):
     """
 
     def __init__(self, path: Path, open_shard: Callable[[Path], Checkpoint]) -> None:
-        self._map = _weight_map(path)
-        self._shards: dict[str, Checkpoint] = {}
-        for file in sorted(set(self._map.values())):
-            self._shards[file] = open_shard(_inside(path, file))
+        listed = _weight_map(path)
+        self._shards = {file: open_shard(shard) for file, shard in _files(path, set(listed.values())).items()}
+        self._map = listed | self._unlisted(path, listed)
         tensors = {}
         for name, file in self._map.items():
             if name not in self._shards[file].tensors:
@@ -37,6 +39,17 @@ class Sharded(Checkpoint):
             tensors[name] = self._shards[file].tensors[name]
         places = {name: (file, self._shards[file].place(name)) for name, file in self._map.items()}
         super().__init__(path, tensors, places, None)
+
+    def _unlisted(self, path: Path, listed: Mapping[str, str]) -> dict[str, str]:
+        """Tensors of the files that the index does not list; they are part of the model all the same."""
+        found: dict[str, str] = {}
+        for file, shard in self._shards.items():
+            for name in shard.tensors.keys() - listed.keys():
+                if name in found:
+                    both = f"{shown(found[name])} and in {shown(file)}"
+                    damaged(path, f"does not say whether tensor {shown(name)} is the one in {both}")
+                found[name] = file
+        return found
 
     def read(self, name: str) -> NDArray[Any]:
         self.stored(name)
@@ -61,12 +74,26 @@ def _weight_map(path: Path) -> dict[str, str]:
     return found
 
 
+def _files(path: Path, listed: set[str]) -> dict[str, Path]:
+    """The path of each file that the index lists, all of which must be there."""
+    found = {file: _inside(path, file) for file in sorted(listed)}
+    missing = [file for file, shard in found.items() if not shard.is_file()]
+    if missing:
+        named = ", ".join(shown(file) for file in missing[:_MOST_NAMED])
+        more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
+        number = f" ({len(missing)} of {len(found)} files)" if len(found) > 1 else ""
+        fault = f"names {named}{more}, which {'is' if len(missing) == 1 else 'are'} missing{number}"
+        damaged(path, fault, "every file of the checkpoint is needed")
+    return found
+
+
 def _inside(path: Path, file: str) -> Path:
     """The path of a shard, which must lie in the folder of the index. Links are followed: the Hub's cache has them."""
     parts = PurePosixPath(file).parts
     if not parts or ".." in parts or file.startswith("/") or any(c in file for c in "\\:\0"):
         damaged(path, f"names {shown(file)!r}, which is not a file in its folder")
-    shard = path.parent.joinpath(*parts)
-    if not shard.is_file():
-        damaged(path, f"names {shown(file)}, which is missing", "every file of the checkpoint is needed")
-    return shard
+    if file.endswith(".index.json"):
+        damaged(path, f"names {shown(file)}, an index, as a file of weights")
+    if max(map(len, parts)) > _LONGEST_NAME:
+        damaged(path, f"names {shown(file)}, which is too long a name")
+    return path.parent.joinpath(*parts)
