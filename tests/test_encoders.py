@@ -10,9 +10,10 @@ import pytest
 
 import attnviz
 from attnviz.engine.spec import Spec
-from attnviz.errors import ConfigError
+from attnviz.errors import CheckpointError, ConfigError
 from attnviz.families import family
 from attnviz.families._config import Config
+from attnviz.tokens import load_tokenizer
 
 CASES = Path(__file__).parent / "reference_encoders"
 # The reference's own difference between float32 and float64, where four times that is more than 1e-5.
@@ -93,3 +94,36 @@ def test_words_that_name_no_score_count_in_the_scale_of_deberta() -> None:
     for words, count in ((["c2p"], 2), ("c2p|p2c", 3), (["c2p", "p2c", "p2p"], 4), ("", 2), (None, 1)):
         found = spec("deberta", pos_att_type=words, relative_attention=True)
         assert found.scale == pytest.approx((64 * count) ** -0.5)
+
+
+@pytest.mark.parametrize(
+    ("model_type", "files", "said"),
+    [
+        ("deberta", {"bpe_encoder.bin": b"PK"}, "bpe_encoder.bin is a pickled vocabulary, which is not read"),
+        ("roformer", {"vocab.txt": b"[UNK]\n"}, "words are cut with jieba's dictionary"),
+        ("roformer", {"tokenizer.json": b"{}"}, "words are cut with jieba's dictionary"),
+        ("xlm", {"vocab.json": b"{}", "merges.txt": b""}, "how xlm splits a text cannot be told"),
+        ("flaubert", {"vocab.json": b"{}", "merges.txt": b""}, "how flaubert splits a text cannot be told"),
+    ],
+)
+def test_texts_that_no_file_says_how_to_split_are_refused(tmp_path, model_type, files, said) -> None:
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    tokenizer = load_tokenizer(tmp_path, {"model_type": model_type})
+    assert tokenizer is not None
+    with pytest.raises(CheckpointError, match=said):
+        tokenizer.encode("a text")
+
+
+def test_bert_generation_is_split_as_sentencepiece_does_it(tmp_path) -> None:
+    """Without any special token around a text; ids by transformers 4.46 and 5.23."""
+    model = Path(__file__).parent / "reference_tokens" / "files" / "plain.model"
+    (tmp_path / "spiece.model").write_bytes(model.read_bytes())
+    tokenizer = load_tokenizer(tmp_path, {"model_type": "bert-generation"})
+    assert tokenizer is not None
+    for text, ids in {
+        "hello (world) - yes": (5, 129, 30, 59, 5, 169, 123, 30, 11, 147, 5, 148, 106, 54),
+        "  leading and trailing  ": (5, 35, 17, 11, 94, 58, 11, 5, 52, 17, 18, 30, 94),
+        "a<s>b</s>c <unk> <pad> d": (36, 1, 100, 2, 5, 117, 0, 205, 67),
+    }.items():
+        assert tokenizer.encode(text).tokens.ids == ids

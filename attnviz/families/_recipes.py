@@ -36,6 +36,7 @@ class Recipe:
     ends: bool = False
     vocab: str = ""
     split: str = ""
+    beyond: str = ""
     flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     spaces: str = ""
     lower: bool = False

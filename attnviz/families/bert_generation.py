@@ -7,8 +7,10 @@ from dataclasses import replace
 from attnviz.engine.spec import Learned, Spec
 from attnviz.families import _encoder
 from attnviz.families._config import Config
+from attnviz.families._recipes import END, Recipe
 
 NAMES = _encoder.NAMES
+TOKENIZERS = {"bertgeneration": Recipe(special={**END, "bos": "<s>", "sep": "<::::>"}, spaces="own", bytes=True)}
 
 
 def spec(config: Config) -> Spec:

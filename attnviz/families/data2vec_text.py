@@ -5,8 +5,10 @@ from __future__ import annotations
 from attnviz.engine.spec import Spec
 from attnviz.families import _encoder
 from attnviz.families._config import Config
+from attnviz.families._recipes import ROBERTA
 
 NAMES = _encoder.NAMES
+TOKENIZERS = {"data2vectext": ROBERTA}
 
 
 def spec(config: Config) -> Spec:

@@ -8,12 +8,15 @@ from attnviz.engine.spec import Rotary, Spec
 from attnviz.families import _encoder
 from attnviz.families._config import Config
 from attnviz.families._names import pairs
+from attnviz.families._recipes import Recipe
 
 NAMES = {
     **_encoder.NAMES,
     **pairs({"embed.project": "embeddings_project"}),
     "rotary.table": "encoder.embed_positions.weight",
 }
+# A tokenizer.json that the reference saved names another splitter than the one that it then uses.
+TOKENIZERS = {"roformer": Recipe(beyond="words are cut with jieba's dictionary")}
 
 
 def spec(config: Config) -> Spec:

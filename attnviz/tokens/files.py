@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 SPM_FILES = ("spiece.model", "sentencepiece.bpe.model", "tokenizer.model", "spm.model", "sentencepiece.model")
 
+_GIVE_IDS = "give token ids (--ids)"
+_SAVE_OR_GIVE_IDS = f"save its tokenizer as tokenizer.json, or {_GIVE_IDS}"
+
 
 class _Unknown(CheckpointError):
     """The files are sound, but do not say how a text is split."""
@@ -73,6 +76,8 @@ def load_tokenizer(folder: Path, config: Mapping[str, Any]) -> Tokenizer | Refus
 
 
 def _load(folder: Folder) -> Tokenizer | None:
+    if folder.recipe is not None and folder.recipe.beyond:
+        raise _Unknown(f"how {folder.name} splits a text is not in its files: {folder.recipe.beyond}", _GIVE_IDS)
     if folder.has("tokenizer.json"):
         return _tokenizer_json(folder)
     model = next((file for file in SPM_FILES if folder.has(file)), None)
@@ -85,6 +90,8 @@ def _load(folder: Folder) -> Tokenizer | None:
     kind = _FILES_OF.get(folder.recipe.vocab, "") if folder.recipe is not None else ""
     ways = [kind] * found.get(kind, False) + [way for way in found if found[way]]
     if not ways:
+        if folder.has("bpe_encoder.bin"):
+            raise _Unknown("bpe_encoder.bin is a pickled vocabulary, which is not read", _SAVE_OR_GIVE_IDS)
         return None
     if ways[0] == "marian":
         return _marian(folder)
@@ -210,6 +217,6 @@ def _recipe(folder: Folder, default: str, kinds: tuple[str, ...], source: str) -
     if recipe is None or recipe.vocab not in kinds:
         raise _Unknown(
             f"how {folder.name or 'this model'} splits a text cannot be told from {source} alone",
-            "save its tokenizer as tokenizer.json, or give token ids (--ids)",
+            _SAVE_OR_GIVE_IDS,
         )
     return recipe
