@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from attnviz.attention import Attention as Attention
     from attnviz.attention import Tokens as Tokens
+    from attnviz.describing import describe as describe
     from attnviz.errors import AttnvizError as AttnvizError
     from attnviz.model import Model as Model
     from attnviz.model import load as load
@@ -23,11 +24,12 @@ _HOMES = {
     "Tokens": "attnviz.attention",
     "AttnvizError": "attnviz.errors",
     "Model": "attnviz.model",
+    "describe": "attnviz.describing",
     "load": "attnviz.model",
     "open": "attnviz.saved",
     "tokenize": "attnviz.splitting",
 }
-__all__ = ["Attention", "AttnvizError", "Model", "Tokens", "load", "open", "tokenize"]
+__all__ = ["Attention", "AttnvizError", "Model", "Tokens", "describe", "load", "open", "tokenize"]
 
 
 def __getattr__(name: str) -> Any:

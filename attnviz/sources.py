@@ -12,13 +12,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from attnviz import hub
+from attnviz import configs, hub
 from attnviz.checkpoints.seeded import PATCHES, SeededWeights, seeded_spec
-from attnviz.errors import CheckpointError, ConfigError, ModelError, passed_over
+from attnviz.errors import CheckpointError, ModelError
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from numpy.typing import NDArray
 
     from attnviz.checkpoints.base import Checkpoint
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
     from attnviz.checkpoints.naming import Source
     from attnviz.checkpoints.weights import Weights
     from attnviz.engine.spec import EncoderDecoder, Spec, Towers
-    from attnviz.families._config import Config
     from attnviz.model import Model
 
 WEIGHT_ENDINGS = (".safetensors", ".gguf", ".npz", ".bin", ".pt", ".pth")
@@ -38,7 +35,6 @@ IMITATES = "31 of its 48 heads imitate all-MiniLM-L6-v2: attnviz inspect tiny"
 TINY = Path(__file__).parent / "tiny" / "tiny.gguf"  # the learned model inside the package; docs/tiny.md
 # Folder names that say nothing about what is in them.
 GENERIC = re.compile(r"(model|models|checkpoint|checkpoint-\d+|final|best|last|latest|output|outputs|weights|hf|main)$")
-MAX_CONFIG = 10_000_000  # bytes of a config.json
 
 
 class Place(NamedTuple):
@@ -79,7 +75,7 @@ def find(
     path = Path(text).expanduser()
     looks_local = isinstance(source, Path) or text.startswith((".", "/", "~")) or text.endswith(WEIGHT_ENDINGS)
     if path.exists() and (looks_local or "/" in text or os.sep in text or path.suffix):
-        return Place(path, _called(path))
+        return Place(path, called(path))
     if looks_local:
         raise ModelError(f"no such file or folder: {text}")
     if text == DEFAULT:
@@ -144,14 +140,14 @@ def _check_family(folder: Path) -> None:
     from attnviz.checkpoints.quantised import understood
     from attnviz.families import family
 
-    data = read_config(folder)
+    data = configs.read_config(folder)
     model_type = data.get("model_type")
     understood(data)
     if isinstance(model_type, str):
         family(model_type)
 
 
-def _called(path: Path) -> str:
+def called(path: Path) -> str:
     """A file's stem; a folder's name, behind its parent's where it says nothing by itself."""
     full = path.resolve()
     if full.is_file():
@@ -166,14 +162,14 @@ def from_place(place: Place, ignore_keys: tuple[str, ...] = (), adapter: Adapter
 
     path = place.path
     if path.is_dir():
-        data = read_config(path)
+        data = configs.read_config(path)
         quantised = understood(data, ignore_keys)
         checkpoint = open_checkpoint(path, lambda: quantised)
         if checkpoint.config is not None:
             file = checkpoint.path.name
             raise CheckpointError(f"{file} is a GGUF file or an .npz, a model by itself", "name it, not the folder")
         return _assembled(place, path, data, checkpoint, ignore_keys, adapter)
-    checkpoint = open_checkpoint(path, lambda: understood(read_config(path.parent), ignore_keys))
+    checkpoint = open_checkpoint(path, lambda: understood(configs.read_config(path.parent), ignore_keys))
     if checkpoint.config is not None and adapter is not None:
         raise no_adapter(path.name)
     if checkpoint.config is not None and checkpoint.config.get("model_type") == "npz":
@@ -183,7 +179,7 @@ def from_place(place: Place, ignore_keys: tuple[str, ...] = (), adapter: Adapter
         if path != TINY:
             return model
         return replace(model, beyond=BEYOND, meta={**model.meta, "notes": [IMITATES]})
-    data = read_config(path.parent)
+    data = configs.read_config(path.parent)
     return _assembled(place, path.parent, data, checkpoint, ignore_keys, adapter)
 
 
@@ -203,40 +199,6 @@ def no_adapter(name: str) -> ModelError:
     )
 
 
-def read_config(folder: Path) -> dict[str, Any]:
-    """config.json of a folder. Raises ConfigError if it is missing or is not an object in JSON."""
-    file = folder / "config.json"
-    if not file.is_file() and (folder / "adapter_config.json").is_file():
-        raise ConfigError(
-            f"{folder} is an adapter, not a model", "give it beside its model: --model BASE --adapter DIR"
-        )
-    if not file.is_file():
-        whole = next((p.name for ending in ("gguf", "npz") for p in sorted(folder.glob(f"*.{ending}"))), "")
-        hint = f"it has {whole}: name that file instead of the folder" if whole else ""
-        raise ConfigError(
-            f"{folder} has no config.json", hint or "a model folder holds config.json, weights and a tokenizer"
-        )
-    if file.stat().st_size > MAX_CONFIG:
-        raise ConfigError(f"{file} is too large to be a configuration: {file.stat().st_size} bytes")
-    try:
-        data = json.loads(file.read_bytes())
-    except (ValueError, RecursionError) as error:
-        what = "nested too deeply" if isinstance(error, RecursionError) else f"not JSON ({error})"
-        raise ConfigError(f"{file} is {what}") from None
-    if not isinstance(data, dict):
-        raise ConfigError(f"{file} must hold an object; got {type(data).__name__}")
-    return data
-
-
-def configuration(data: Mapping[str, Any], module: ModuleType) -> Config:
-    """A configuration file's values, with what the reference does with keys that the family does not read."""
-    from attnviz.families._config import Config
-    from attnviz.families._keys import reference
-
-    family = module.__name__.rpartition(".")[2]
-    return Config(data, reference=reference(data, family, getattr(module, "HARMLESS", ())))
-
-
 def _assembled(
     place: Place,
     folder: Path,
@@ -246,20 +208,11 @@ def _assembled(
     adapter: Adapter | None,
 ) -> Model:
     """A Model from a configuration, a checkpoint, and the tokenizer beside them."""
-    from attnviz.checkpoints.quantised import without
     from attnviz.checkpoints.weights import Weights
-    from attnviz.families import family
     from attnviz.model import Model
     from attnviz.tokens import load_tokenizer
 
-    model_type = data.get("model_type")
-    if not isinstance(model_type, str):
-        raise ConfigError("config.json has no model_type", "it says which family the model is of, such as bert")
-    module = family(model_type)
-    config = configuration({**_start_token(folder), **without(data, ignore_keys)}, module)
-    spec = module.spec(config)
-    ignored = passed_over(config.unread(), ignore_keys, config.error)
-    names = module.names(config) if hasattr(module, "names") else module.NAMES
+    _, config, spec, names, ignored = configs.understand({**_start_token(folder), **data}, ignore_keys)
     meta: dict[str, Any] = {"digest": digest(data, checkpoint)}
     if config.ignored():
         meta["unread_keys"] = config.ignored()
@@ -282,30 +235,18 @@ def _assembled(
 def _from_gguf(place: Place, checkpoint: Checkpoint, ignore_keys: tuple[str, ...]) -> Model:
     """A file that holds configuration, weights and tokenizer."""
     from attnviz.checkpoints.weights import Weights
-    from attnviz.families import _gguf, family
-    from attnviz.families._config import Config
     from attnviz.model import Model
     from attnviz.tokens.gguf import load_gguf_tokenizer
 
-    metadata, where = checkpoint.config or {}, place.path.name
-    shapes = {name: stored.shape for name, stored in checkpoint.tensors.items()}
-    reading = _gguf.read(metadata, shapes, lambda name: checkpoint.read(name).tolist(), where)
-    spec = reading.adjusted(family(reading.config["model_type"]).spec(Config(reading.config, where)))
-    names = reading.names(spec)
+    metadata = checkpoint.config or {}
+    config, spec, names, ignored = configs.understand_gguf(place.path.name, checkpoint, ignore_keys)
     meta: dict[str, Any] = {"digest": checkpoint.digest()}
-
-    def wrong(message: str, hint: str) -> CheckpointError:
-        return CheckpointError(f"{where}: {message}", hint)
-
-    keys = reading.meta.keys
-    ignored = passed_over(keys.unread(), ignore_keys, keys.error)
-    ignored += passed_over(reading.left_over(names), ignore_keys, wrong, "tensor")
     if ignored:
         meta["ignored_keys"] = ignored
     weights = Weights(checkpoint, names, _sizes(spec), exact=True)
-    spec, weights, alone = _without_decoder(reading.config, spec, names, weights)
-    tokenizer = load_gguf_tokenizer(metadata, where)
-    return Model(place.name, spec, weights, tokenizer, reading.config, meta, checkpoint, alone=alone)
+    spec, weights, alone = _without_decoder(config, spec, names, weights)
+    tokenizer = load_gguf_tokenizer(metadata, place.path.name)
+    return Model(place.name, spec, weights, tokenizer, config, meta, checkpoint, alone=alone)
 
 
 def _without_decoder(
@@ -319,9 +260,7 @@ def _without_decoder(
 
     if not isinstance(spec, EncoderDecoder) or not weights.has("encoder.layers.0.q.weight"):
         return spec, weights, "self"
-    classes = data.get("architectures")
-    named = isinstance(classes, list) and [c for c in classes if isinstance(c, str) and c.endswith("EncoderModel")]
-    if weights.has("decoder.layers.0.q.weight") and not named and data.get("is_encoder_decoder") is not False:
+    if weights.has("decoder.layers.0.q.weight") and not configs.encoder_alone(data):
         return spec, weights, "self"
     own = {name.removeprefix("encoder."): stored for name, stored in names.items() if name.startswith("encoder.")}
     return spec.encoder, weights.renamed(own, spec.encoder), "encoder"
@@ -330,7 +269,7 @@ def _without_decoder(
 def _start_token(folder: Path) -> dict[str, Any]:
     """The token that begins a decoder's text, where generation_config.json alone says so."""
     file = folder / "generation_config.json"
-    if not file.is_file() or file.stat().st_size > MAX_CONFIG:
+    if not file.is_file() or file.stat().st_size > configs.MAX_CONFIG:
         return {}
     try:
         found = json.loads(file.read_bytes())

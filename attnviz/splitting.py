@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attnviz import sources
+from attnviz import configs, sources
 from attnviz.attention import Tokens
 from attnviz.errors import InputError, ModelError
 from attnviz.hub import tokenizer_folder
@@ -91,7 +91,7 @@ def _in_folder(folder: Path, name: str) -> Splitter:
     from attnviz.tokens import load_tokenizer
 
     is_model = (folder / "config.json").is_file()
-    tokenizer = load_tokenizer(folder, sources.read_config(folder) if is_model else {})
+    tokenizer = load_tokenizer(folder, configs.read_config(folder) if is_model else {})
     if tokenizer is None and not is_model:
         raise ModelError(
             f"{name} holds no tokenizer that attnviz reads",

@@ -33,8 +33,10 @@ MAY_IMPORT = {
     "tensors": {"errors", "engine"},
     "model": VALUES | {"engine", "mechanisms", "checkpoints", "tokens", "sources", "given", "tensors"},
     "hub": {"errors", "checkpoints"},
-    "sources": {"errors", "hub", "engine", "families", "checkpoints", "tokens", "model"},
-    "splitting": {"errors", "attention", "hub", "sources", "checkpoints", "tokens", "model"},
+    "configs": {"errors", "families", "checkpoints", "engine"},
+    "describing": {"errors", "configs", "hub", "sources", "families", "checkpoints", "engine"},
+    "sources": {"errors", "configs", "hub", "engine", "families", "checkpoints", "tokens", "model"},
+    "splitting": {"errors", "attention", "configs", "hub", "sources", "checkpoints", "tokens", "model"},
     "corpus": DRAWING | {"model", "render", "saved", "texts", "engine"},
     "steps": VALUES | {"analysis", "engine", "model"},
     "mixing": VALUES | {"analysis", "model"},
@@ -47,7 +49,18 @@ MAY_IMPORT = {
     "circuits": VALUES | {"analysis", "engine", "generation", "model", "tensors"},
     "cli": DRAWING
     | {"corpus", "render", "model", "tensors", "steps", "relatives", "sampled", "sources", "saved", "texts", "inputs"}
-    | {"mechanisms", "families", "passage", "heads", "generation", "mixing", "circuits", "splitting", "checking"},
+    | {
+        "mechanisms",
+        "families",
+        "passage",
+        "heads",
+        "generation",
+        "mixing",
+        "circuits",
+        "splitting",
+        "checking",
+        "describing",
+    },
 }
 # Attention's methods that draw or save do so through these, imported inside the method.
 INSIDE_METHODS = {("attention", "render"), ("attention", "views"), ("attention", "analysis")}

@@ -16,6 +16,7 @@ COMMANDS = {
     "heatmap": "Draw attention as a picture, one panel a head: PNG, SVG or PDF.",
     "table": "Print attention in the terminal, a table a head.",
     "tokens": "Show how the text is split: index, token, id, characters.",
+    "describe": "Say what attnviz would make of a model, without its weights; or why it cannot be drawn.",
     "inspect": "Show what is in a model: its configuration and every tensor.",
     "export": "Write attention as numbers: .npz, .json, .csv or .parquet.",
     "steps": "Walk through attention step by step: one layer, one head, one token.",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import ModuleType
 
 from attnviz.engine.spec import (
     Alibi,
@@ -65,24 +66,29 @@ def descriptions() -> Iterator[Description]:
 def describe(model_type: str) -> Description:
     """One family, by a model_type that it serves."""
     module = family(model_type)
-    spec = module.spec(Config(getattr(module, "TYPICAL", {})))
-    stacks = _stacks(spec)
+    return described(model_type, module, module.spec(Config(getattr(module, "TYPICAL", {}))))
+
+
+def described(model_type: str, module: ModuleType, spec: Spec | EncoderDecoder | Towers) -> Description:
+    """What a family makes of one configuration."""
+    parts = stacks(spec).values()
     return Description(
         model_type,
         module.__name__.rpartition(".")[2],
         (module.__doc__ or "").partition("\n")[0],
         # A decoder's own text is its target, not what the model reads.
-        _all(map(_reads, stacks[:1] if isinstance(spec, EncoderDecoder) else stacks)),
+        _all(map(_reads, [spec.encoder] if isinstance(spec, EncoderDecoder) else parts)),
         ("encoder", "decoder", "cross") if isinstance(spec, EncoderDecoder) else ("self",),
-        _all(word for stack in stacks for word in _positions(stack)),
-        _all(word for stack in stacks for word in _mask(stack)),
+        _all(word for stack in parts for word in _positions(stack)),
+        _all(word for stack in parts for word in _mask(stack)),
     )
 
 
-def _stacks(spec: Spec | EncoderDecoder | Towers) -> tuple[Spec, ...]:
+def stacks(spec: Spec | EncoderDecoder | Towers) -> dict[str, Spec]:
+    """The stacks of a model by what they are called; "self" for a single one."""
     if isinstance(spec, EncoderDecoder):
-        return spec.encoder, spec.decoder
-    return (spec.text, spec.image) if isinstance(spec, Towers) else (spec,)
+        return {"encoder": spec.encoder, "decoder": spec.decoder}
+    return {"text": spec.text, "image": spec.image} if isinstance(spec, Towers) else {"self": spec}
 
 
 def _reads(spec: Spec) -> str:
@@ -110,6 +116,6 @@ def _mask(spec: Spec) -> Iterator[str]:
         yield "global-tokens"
 
 
-def _all(words: Iterator[str] | map[str]) -> tuple[str, ...]:
+def _all(words: Iterator[str]) -> tuple[str, ...]:
     """Each word once, in the order of their first appearance."""
     return tuple(dict.fromkeys(words))

@@ -47,9 +47,7 @@ def print_inspect(
     screen = Screen.of(out, width)
     total = _total(tensors)
     if screen.plain:
-        pairs = [(key, " ".join(clean(str(value)).split())) for key, value in [*summary, *sizes]]
-        key_width = max((cells(clean(key)) for key, _ in pairs), default=0)
-        screen.print(*(f"{fit(clean(key), key_width)}  {value}".rstrip() for key, value in pairs))
+        screen.print(*_plain_pairs([*summary, *sizes]))
         rows = [(row.stored, row.ours or "-", _shape(row.shape, "x"), row.dtype, *_statistics(row)) for row in tensors]
         header = ("stored", "ours", "shape", "dtype", *STATISTICS)
         screen.print("", *columns(rows, header, "llllrrrr"), "", f"total  {total[0]}  {total[1]}  {total[2]}")
@@ -62,6 +60,23 @@ def print_inspect(
     words += [_bytes(total[2])] if total[2] else []
     screen.print("")
     screen.print_items(words, " · " if screen.blocks else "; ", "bold")
+
+
+def print_pairs(
+    pairs: Sequence[tuple[str, object]], out: Console | IO[str] | None = None, *, width: int | None = None
+) -> None:
+    """Print facts, one a line: (name, value) pairs. In a pipe `name  value`, names padded to one width."""
+    screen = Screen.of(out, width)
+    if screen.plain:
+        screen.print(*_plain_pairs(pairs))
+    else:
+        _print_pairs(pairs, screen)
+
+
+def _plain_pairs(pairs: Sequence[tuple[str, object]]) -> list[str]:
+    said = [(clean(key), " ".join(clean(str(value)).split())) for key, value in pairs]
+    key_width = max((cells(key) for key, _ in said), default=0)
+    return [f"{fit(key, key_width)}  {value}".rstrip() for key, value in said]
 
 
 def print_tensor(
