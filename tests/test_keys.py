@@ -18,7 +18,11 @@ from attnviz.families import _keys, family
 
 ROOT = Path(__file__).parent.parent
 TABLE = json.loads(_keys.TABLE.read_text())
-CASES = sorted(path.name for path in REFERENCE.iterdir() if path.is_dir())
+CASES = sorted(
+    path.parent.name
+    for path in REFERENCE.glob("*/config.json")
+    if _keys.reference({"model_type": json.loads(path.read_text())["model_type"]}).reads is not None
+)
 # A value that nothing means where it is left out, and that no reader of text, numbers or lists could take for one.
 PLANTED = {"twist": True}
 
