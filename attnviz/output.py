@@ -1,18 +1,47 @@
-"""Files that are whole or absent: written beside their place, then renamed into it."""
+"""Files that are whole or absent: written beside their place, then renamed into it.
+
+What a stranger's file says goes into JSON and CSV as text that steers neither a terminal nor a spreadsheet.
+"""
 
 from __future__ import annotations
 
 import itertools
+import json
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from attnviz.errors import OutputError
 
 _PARTS = itertools.count()
+# Within JSON's strings: DEL, C1 controls, line separators, marks that turn the reading order, lone surrogates.
+_STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_FORMULA = re.compile(r"[=+\-@\t\r].")  # the start of a cell that a spreadsheet would work out
+
+
+def json_text(value: Any, **how: Any) -> str:
+    """JSON on one line, readable in any script; characters that steer a terminal are escaped, so that none is lost."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, **how)
+    return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def csv_cell(value: Any) -> Any:
+    """A cell; text that a spreadsheet would take for a formula gets an apostrophe in front, numbers none."""
+    if not isinstance(value, str) or not _FORMULA.match(value) or _is_number(value):
+        return value
+    return f"'{value}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def check_place(path: str | os.PathLike[str]) -> Path:

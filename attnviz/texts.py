@@ -1,4 +1,4 @@
-"""Text files as people have them: UTF-8, perhaps with a byte order mark, a last line break that means nothing."""
+"""Texts of strangers: files in UTF-8, perhaps with a byte order mark; labels that may hold control characters."""
 
 from __future__ import annotations
 
@@ -19,3 +19,24 @@ def decoded(data: bytes, where: str) -> str:
     except UnicodeDecodeError as error:
         raise InputError(f"{where}: not UTF-8 text (byte {error.start})", "convert it, as in iconv -t UTF-8") from error
     return text.removesuffix("\n").removesuffix("\r")
+
+
+VISIBLE: dict[int, int | str] = {
+    **{code: 0x2400 + code for code in range(32)},  # control pictures
+    ord("\n"): "↵",
+    ord("\t"): "⇥",
+    127: "␡",
+    **{code: f"\\x{code:02x}" for code in range(0x80, 0xA0)},
+    # marks that turn the reading order of what follows
+    **dict.fromkeys([0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)], "�"),
+}
+
+
+def visible(text: str) -> str:
+    """A label without control characters, so that a token can neither break a line, steer a terminal nor break XML.
+
+    Characters that no encoding holds (lone surrogates) become question marks.
+    """
+    if text.isprintable():
+        return text
+    return text.translate(VISIBLE).encode("utf-8", "replace").decode("utf-8")

@@ -10,7 +10,7 @@ import attnviz
 
 HOUSE = Path(attnviz.__file__).parent
 VALUES = {"errors", "attention", "pick"}
-DRAWING = VALUES | {"analysis", "views", "output"}
+DRAWING = VALUES | {"analysis", "views", "output", "texts"}
 
 # Each room, and the other rooms that it may import. A name with a dot is one module of a room.
 MAY_IMPORT = {
@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "checkpoints": {"errors", "engine.spec"},
     "inputs": {"errors", "families"},
     "analysis": VALUES,
-    "views": VALUES | {"analysis"},
+    "views": VALUES | {"analysis", "texts"},
     "render": DRAWING,
     "given": VALUES | {"engine", "mechanisms"},
     "tensors": {"errors", "engine"},

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 INTERRUPTED = 130
 
@@ -32,9 +33,28 @@ def _run(words: list[str]) -> int:
 
     _readable(sys.stdout)
     _readable(sys.stderr)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _safe_streams(words):
         _plain_warnings()
         return _guarded(words)
+
+
+@contextmanager
+def _safe_streams(words: list[str]) -> Iterator[None]:
+    """While a command runs, nothing that it prints can steer the terminal, wherever the text is from.
+
+    Help is our own text, which typer colours itself.
+    """
+    if not words or {"-h", "--help"} & set(words):
+        yield
+        return
+    from attnviz.render.terminal_screen import SafeStream
+
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (SafeStream(stream) for stream in before)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
 
 
 def _guarded(words: list[str]) -> int:

@@ -217,12 +217,12 @@ def write(output: Output, format: str, writer: Callable[[IO[bytes]], object], st
 
 def print_json(rows: Any) -> None:
     """A flat list of objects, one a line; not-a-number is null."""
-    import json
+    from attnviz.output import json_text
 
     separator = "["
     for row in rows:
         clean = {key: None if isinstance(value, float) and value != value else value for key, value in row.items()}
-        sys.stdout.write(separator + json.dumps(clean, ensure_ascii=False, allow_nan=False))
+        sys.stdout.write(separator + json_text(clean))
         separator = ",\n"
     sys.stdout.write("[]\n" if separator == "[" else "]\n")
 

@@ -19,7 +19,7 @@ import numpy as np
 
 import attnviz
 from attnviz.errors import OutputError, one_of
-from attnviz.output import writing
+from attnviz.output import csv_cell, json_text, writing
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -90,7 +90,7 @@ def write_json(attention: Attention, file: IO[bytes], *, made: Mapping[str, Any]
         if tokens.spans:
             head[f"{axis}_spans"] = [list(span) for span in tokens.spans]
     head["mask"] = None if attention.mask is None else attention.mask.tolist()
-    text = json.dumps(head, ensure_ascii=False, allow_nan=False)
+    text = json_text(head)
     file.write(_utf8(text[:-1] + ', "weights": ['))
     for i, layer in enumerate(attention.weights):
         file.write(b", [" if i else b"[")
@@ -107,10 +107,11 @@ def write_csv(attention: Attention, file: IO[bytes], *, made: Mapping[str, Any] 
     lines = csv.writer(text, lineterminator="\n")
     lines.writerow(COLUMNS)
     top, left = _origin(attention)
+    queries, keys = ([csv_cell(token) for token in tokens] for tokens in (attention.query_tokens, attention.key_tokens))
     for layer, head, allowed, matrix in _matrices(attention):
-        for query, (token, row) in enumerate(zip(attention.query_tokens, _digits(matrix), strict=True)):
+        for query, (token, row) in enumerate(zip(queries, _digits(matrix), strict=True)):
             lines.writerows(
-                (layer, head, query + top, token, key + left, attention.key_tokens[key], weight)
+                (layer, head, query + top, token, key + left, keys[key], weight)
                 for key, weight in enumerate(row)
                 if allowed is None or allowed[query, key]
             )

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import SelectionError, one_of
+from attnviz.texts import visible
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -84,7 +85,7 @@ def _svg(figure: Figure) -> bytes:
         "Title": said.get("Title"),
         "Description": said.get("Description"),
         "Creator": said["Software"],
-        "Keywords": [f"{key}: {value}" for key, value in figure.meta.items()],
+        "Keywords": [visible(f"{key}: {value}") for key, value in figure.meta.items()],
         "Date": None,
         "Type": None,
     }
@@ -103,7 +104,7 @@ def _pdf(figure: Figure) -> bytes:
         "Title": said.get("Title", ""),
         "Subject": said.get("Description", ""),
         "Creator": said["Software"],
-        "Keywords": "; ".join(f"{key}: {value}" for key, value in figure.meta.items()),
+        "Keywords": "; ".join(visible(f"{key}: {value}") for key, value in figure.meta.items()),
         "CreationDate": None,
     }
     FigureCanvasPdf(draw(figure)).print_pdf(file, metadata=metadata)
@@ -115,4 +116,4 @@ def _described(figure: Figure) -> dict[str, str]:
     from attnviz import __version__
 
     said = {"Title": figure.title, "Description": figure.caption, "Software": f"attnviz {__version__}"}
-    return {key: value for key, value in {**said, **figure.meta}.items() if value}
+    return {key: visible(str(value)) for key, value in {**said, **figure.meta}.items() if value}

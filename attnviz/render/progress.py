@@ -59,10 +59,11 @@ class _Bar:
                 bar.update(task, completed=self.done)
 
     def _show(self) -> tuple[Progress, TaskID]:
-        from rich.console import Console
         from rich.progress import Progress
 
-        bar = Progress(console=Console(file=sys.stderr), transient=True)
+        from attnviz.render.terminal_screen import safe_console
+
+        bar = Progress(console=safe_console(sys.stderr), transient=True)
         bar.start()
         return bar, bar.add_task(self.label, total=self.total)
 

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz.analysis.steps import Steps, head_share, norm_share, output_share, scaling
+from attnviz.output import json_text
 from attnviz.render.data import write_arrays
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def write_npz(steps: Steps, file: IO[bytes], *, made: Mapping[str, Any] | None =
 def write_json(steps: Steps, file: IO[bytes], *, made: Mapping[str, Any] | None = None) -> None:
     """One object: meta, and the arrays as nested lists; null for what is masked or was never computed."""
     found = {name: _nested(values) for name, values in arrays(steps).items()}
-    text = json.dumps({**_meta(steps, made), **found}, ensure_ascii=False, allow_nan=False)
+    text = json_text({**_meta(steps, made), **found})
     file.write(text.encode("utf-8", "replace") + b"\n")
 
 

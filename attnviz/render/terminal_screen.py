@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
+
+from attnviz.texts import VISIBLE, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from rich.console import Console
     from rich.text import Text
@@ -39,7 +41,7 @@ class Screen:
         if isinstance(out, Console):
             console = out
         else:
-            console = Console(file=out or sys.stdout, width=width, highlight=False, markup=False, emoji=False)
+            console = safe_console(out or sys.stdout, width=width, highlight=False, markup=False, emoji=False)
         colour = console.is_terminal and not console.no_color and console.color_system in ("256", "truecolor")
         blocks = "utf" in console.encoding.lower()
         return cls(console, max(width or console.width, 20), not console.is_terminal, colour, blocks)
@@ -75,21 +77,48 @@ class Screen:
         self.print_wrapped(clean((" · " if self.blocks else "; ").join(notes)), "dim")
 
 
-_VISIBLE: dict[int, int | str] = {
-    **{code: 0x2400 + code for code in range(32)},  # control pictures
-    ord("\n"): "↵",
-    ord("\t"): "⇥",
-    127: "␡",
-    **{code: f"\\x{code:02x}" for code in range(0x80, 0xA0)},
-    # marks that turn the reading order of what follows
-    **dict.fromkeys([0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)], "�"),
-}
+# Of whole texts, where lines and tabs mean what they mean.
+_STEERING = {code: shown for code, shown in VISIBLE.items() if chr(code) not in "\n\t"}
 
 
 def clean(text: str) -> str:
     """A label without control characters, so that a token can neither break a line nor steer the terminal."""
-    text = text.translate(_VISIBLE)
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return visible(text)
+
+
+def safe_console(file: IO[str], **how: Any) -> Console:
+    """A console that writes colours of its own, and from texts nothing that steers a terminal."""
+    from rich.console import Console
+    from rich.segment import Segment
+
+    class Safe(Console):
+        def render(self, *what: Any, **more: Any) -> Iterator[Segment]:
+            for segment in super().render(*what, **more):
+                unsafe = segment.control is None and not segment.text.isprintable()
+                yield Segment(segment.text.translate(_STEERING), segment.style) if unsafe else segment
+
+    return Safe(file=getattr(file, "behind", file), **how)
+
+
+class SafeStream:
+    """A text stream for what is printed without a console: what steers a terminal becomes visible.
+
+    behind: the stream itself, for a console that writes colours.
+    """
+
+    def __init__(self, behind: IO[str]) -> None:
+        self.behind = behind
+
+    def write(self, text: str) -> int:
+        self.behind.write(text if text.isprintable() else text.translate(_STEERING))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.behind, name)
 
 
 def cells(text: str) -> int:

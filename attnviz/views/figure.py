@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attnviz.texts import visible
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -72,6 +74,10 @@ class Label:
     weight: str = "normal"  # normal | bold
     tone: str = "ink"  # ink | soft | faint: names in render.theme
     role: str = "note"
+
+    def __post_init__(self) -> None:
+        """Whatever a stranger's file says, the text can be drawn, and written into XML."""
+        object.__setattr__(self, "text", visible(self.text))
 
 
 @dataclass(frozen=True)
