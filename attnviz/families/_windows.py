@@ -15,6 +15,14 @@ def layer_types(config: Config, n_layers: int, left_out: Callable[[int], bool]) 
     return kinds or tuple(SLIDING if left_out(i) else FULL for i in range(n_layers))
 
 
+def sliding_window(config: Config, default: int | None, kinds: tuple[str, ...]) -> int:
+    """How many tokens back sliding layers reach, -1 where there are none. Raises ConfigError for layers without one."""
+    reach = config.window("sliding_window", default)
+    if reach < 0 and SLIDING in kinds:
+        raise config.error("layer_types has sliding layers, but sliding_window is null")
+    return reach
+
+
 def reaches(kinds: tuple[str, ...], reach: int) -> tuple[int, ...]:
     """The reach of each layer."""
     return tuple(reach if kind == SLIDING else -1 for kind in kinds)

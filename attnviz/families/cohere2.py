@@ -9,7 +9,7 @@ from attnviz.families._gguf import shared as gguf
 from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._rotary import rotary
 from attnviz.families._unembed import Unembedding
-from attnviz.families._windows import SLIDING, layer_types, reaches
+from attnviz.families._windows import SLIDING, layer_types, reaches, sliding_window
 
 NAMES = _decoder.NAMES
 UNEMBED = Unembedding(tied=True, scale=("logit_scale", 0.0625))
@@ -20,9 +20,7 @@ def spec(config: Config) -> Spec:
     found = _decoder.sizes(config, n_layers=40, n_heads=64, d_model=8192, d_mlp=22528, vocab=256000, positions=8192)
     every = config.int("sliding_window_pattern", 4)
     kinds = layer_types(config, found["n_layers"], lambda i: (i + 1) % every != 0)
-    reach = config.window("sliding_window", 4096)
-    if reach < 0 and SLIDING in kinds:
-        raise config.error("layer_types has sliding layers, but sliding_window is null")
+    reach = sliding_window(config, 4096, kinds)
     turns = rotary(config, found["d_head"], max_positions=8192, interleaved=True)
     bias = config.bool("attention_bias")
     config.skip("logit_scale")

@@ -9,7 +9,7 @@ from attnviz.families._gguf import shared as gguf
 from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._rotary import rotary
 from attnviz.families._unembed import Unembedding
-from attnviz.families._windows import FULL, SLIDING, reaches
+from attnviz.families._windows import FULL, SLIDING, reaches, sliding_window
 
 NAMES = {**_decoder.NAMES, **_decoder.NORMS_OUT, **_decoder.QK_NORMS}
 UNEMBED = Unembedding()
@@ -18,8 +18,8 @@ UNEMBED = Unembedding()
 def spec(config: Config) -> Spec:
     """Exaone4Config. Without a window every layer is full and has positions."""
     found = _decoder.sizes(config, n_kv_heads=32, d_mlp=16384, vocab=102400)
-    norm, reach = _decoder.rms(config, 1e-5), config.window("sliding_window", 4096)
-    kinds = _kinds(config, found["n_layers"], reach)
+    norm, kinds = _decoder.rms(config, 1e-5), _kinds(config, found["n_layers"])
+    reach = sliding_window(config, 4096, kinds)
     turns = rotary(config, found["d_head"])
     return _decoder.decoder(
         config,
@@ -33,18 +33,16 @@ def spec(config: Config) -> Spec:
     )
 
 
-def _kinds(config: Config, n_layers: int, reach: int) -> tuple[str, ...]:
-    """The kind of each layer. The pattern may be a word (LLLG), which counts for nothing beside `layer_types`."""
+def _kinds(config: Config, n_layers: int) -> tuple[str, ...]:
+    """The kind of each layer. The pattern is a number, or a word (LLLG: three sliding layers, then a full one)."""
+    pattern = config.raw("sliding_window_pattern", 4)
     kinds = config.words("layer_types", (FULL, SLIDING), n_layers)
     if kinds:
-        config.skip("sliding_window_pattern")
-    if reach < 0:
-        if SLIDING in kinds:
-            raise config.error("layer_types has sliding layers, but sliding_window is null")
-        config.skip("sliding_window_pattern")
-        return kinds or (FULL,) * n_layers
-    if kinds:
         return kinds
+    if config.window("sliding_window", 4096) < 0:
+        return (FULL,) * n_layers
+    if isinstance(pattern, str) and pattern and set(pattern) <= {"L", "G"}:
+        return tuple(SLIDING if pattern[i % len(pattern)] == "L" else FULL for i in range(n_layers))
     every = config.int("sliding_window_pattern", 4)
     return tuple(SLIDING if (i + 1) % every else FULL for i in range(n_layers))
 

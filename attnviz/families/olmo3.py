@@ -7,7 +7,7 @@ from attnviz.families import _decoder
 from attnviz.families._config import Config
 from attnviz.families._rotary import by_layer_type
 from attnviz.families._unembed import Unembedding
-from attnviz.families._windows import FULL, SLIDING, layer_types, reaches
+from attnviz.families._windows import FULL, SLIDING, layer_types, reaches, sliding_window
 
 NAMES = {**_decoder.NAMES, **_decoder.NORMS_OUT, **_decoder.QK_NORMS}
 UNEMBED = Unembedding()
@@ -29,7 +29,7 @@ def spec(config: Config) -> Spec:
         norm_output=True,
         qk_norm=norm,
         qk_norm_over="all",
-        reach=reaches(kinds, config.window("sliding_window", 4096)),
+        reach=reaches(kinds, sliding_window(config, 4096, kinds)),
     )
 
 

@@ -1,0 +1,102 @@
+"""What configurations of dense decoders mean beyond their tiny cases: patterns of layers, rotary bases, refusals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from attnviz.engine.spec import RotaryScaling, Spec
+from attnviz.errors import ConfigError
+from attnviz.families import family
+from attnviz.families._config import Config
+from attnviz.families._unembed import of_config
+
+REFERENCE = Path(__file__).parent / "reference"
+
+
+def made(name: str, *without: str, **changes: object) -> Spec:
+    """The Spec of a tiny case whose configuration is changed."""
+    data = json.loads((REFERENCE / name / "config.json").read_text())
+    data = {key: value for key, value in data.items() if key not in without} | changes
+    config = Config(data)
+    spec: Spec = family(name).spec(config)
+    return spec
+
+
+def reach_and_turns(spec: Spec) -> list[tuple[int, bool]]:
+    """How far each layer sees, and whether it has rotary positions."""
+    return [(spec.reach_of(i), spec.rotary_of(i) is not None) for i in range(spec.n_layers)]
+
+
+SLIDES, FULL = (4, True), (-1, False)
+
+
+@pytest.mark.parametrize("pattern", ["LLG", 3])
+def test_a_pattern_of_layers_is_a_word_or_a_number(pattern: object) -> None:
+    spec = made("exaone4", "layer_types", num_hidden_layers=5, sliding_window_pattern=pattern)
+    assert reach_and_turns(spec) == [SLIDES, SLIDES, FULL, SLIDES, SLIDES]
+
+
+def test_a_pattern_of_other_letters_is_refused() -> None:
+    with pytest.raises(ConfigError, match="sliding_window_pattern"):
+        made("exaone4", "layer_types", sliding_window_pattern="LLX")
+
+
+def test_without_a_window_every_layer_has_positions() -> None:
+    spec = made("exaone4", "layer_types", sliding_window=None, sliding_window_pattern=4)
+    assert reach_and_turns(spec) == [(-1, True)] * 2
+
+
+@pytest.mark.parametrize("name", ["exaone4", "cohere2", "olmo3"])
+def test_sliding_layers_without_a_window_are_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match="sliding_window is null"):
+        made(name, sliding_window=None)
+
+
+def test_a_fourth_layer_is_full_where_nothing_is_said() -> None:
+    for name in ("cohere2", "exaone4"):
+        spec = made(name, "layer_types", "sliding_window_pattern", num_hidden_layers=4)
+        assert reach_and_turns(spec) == [SLIDES] * 3 + [FULL]
+    spec = made("olmo3", "layer_types", num_hidden_layers=4)
+    assert reach_and_turns(spec) == [SLIDES] * 3 + [(-1, True)]
+
+
+def test_scaling_beside_a_plain_base_is_for_full_layers_alone() -> None:
+    """As published: rope_theta and rope_scaling, no rope_parameters."""
+    yarn = {"rope_type": "yarn", "factor": 8.0, "original_max_position_embeddings": 8192}
+    spec = made("olmo3", "rope_parameters", rope_theta=500000.0, rope_scaling=yarn)
+    sliding, full = spec.rotary
+    assert sliding is not None and full is not None
+    assert (sliding.base, full.base) == (500000.0, 500000.0)
+    assert sliding.scaling is None
+    assert isinstance(full.scaling, RotaryScaling) and full.scaling.kind == "yarn"
+
+
+def test_a_base_that_releases_understand_differently_is_refused() -> None:
+    with pytest.raises(ConfigError, match="rope_theta 10000 leaves open"):
+        made("olmo3", "rope_parameters", rope_theta=10000.0)
+    full_only = made("olmo3", "rope_parameters", rope_theta=10000.0, layer_types=["full_attention"] * 2)
+    assert [turn.base for turn in full_only.rotary if turn is not None] == [10000.0] * 2
+
+
+def test_alpha_makes_a_larger_base_whatever_the_length() -> None:
+    """NTK-aware scaling of 2023: base * alpha ** (d / (d - 2)), here 16 dimensions."""
+    rope = {"type": "dynamic", "alpha": 1000.0, "factor": 1.0, "beta_fast": 32, "mscale": 1.0}
+    spec = made("hunyuan_v1_dense", "rope_parameters", rope_theta=10000.0, rope_scaling=rope)
+    turn = spec.rotary_of(0)
+    assert turn is not None
+    assert turn.base == pytest.approx(10000 * 1000 ** (16 / 14))
+    assert turn.scaling is None
+    plain = made("hunyuan_v1_dense", "rope_parameters", rope_scaling={"type": "dynamic", "factor": 2.0}).rotary_of(0)
+    assert plain is not None and plain.scaling is not None
+    assert (plain.base, plain.scaling.kind) == (10000.0, "dynamic")
+
+
+def test_multipliers_of_nothing_are_refused() -> None:
+    with pytest.raises(ConfigError, match="attention_multiplier"):
+        made("granite", attention_multiplier=0.0)
+    data = json.loads((REFERENCE / "granite" / "config.json").read_text()) | {"logits_scaling": 0}
+    with pytest.raises(ConfigError, match="logits_scaling"):
+        of_config(Config(data), made("granite"))
