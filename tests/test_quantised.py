@@ -13,6 +13,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from checkpoint_files import entry, safetensors_bytes
+from safetensors import safe_open
 from safetensors.numpy import load_file
 
 import attnviz
@@ -189,7 +190,14 @@ def slow_mxfp4(blocks, scales):
     return found
 
 
-DTYPES = {"float8_e4m3fn": "F8_E4M3", "bfloat16": "BF16", "float32": "F32", "uint8": "U8", "float8_e8m0fnu": "F8_E8M0"}
+DTYPES = {
+    "float8_e4m3fn": "F8_E4M3",
+    "float8_e8m0fnu": "F8_E8M0",
+    "bfloat16": "BF16",
+    "float32": "F32",
+    "uint8": "U8",
+    "int8": "I8",
+}
 
 
 def save(path, arrays):
@@ -240,6 +248,31 @@ def test_a_scale_for_the_tensor_or_for_each_row(form, dtype, tmp_path):
     assert np.array_equal(whole, slow_fp8(codes, spread, (1, 1)))
 
 
+def test_scales_in_bytes_are_powers_of_two(tmp_path):
+    random = np.random.RandomState(7)
+    codes, powers = codes_of(random, 8, 12), random.randint(120, 132, (2, 3)).astype(np.uint8)
+    arrays = {"x.weight": codes.view(ml_dtypes.float8_e4m3fn), "x.weight_scale_inv": powers}
+    save(tmp_path / "model.safetensors", arrays)
+    whole = read_whole_and_by_rows(tmp_path, Quantised("fp8", ((4, 4),)), "x.weight", [7, 1])
+    assert np.array_equal(whole, slow_fp8(codes, 2.0 ** (powers.astype(int) - 127), (4, 4)))
+
+
+@pytest.mark.parametrize(("zero", "read"), [(0, True), (1, False)])
+def test_zero_points_are_zero(zero, read, tmp_path):
+    """Older files store them, as 8-bit floats, also where the form is symmetric."""
+    point = np.full((2, 1), zero, ml_dtypes.float8_e4m3fn)
+    codes = codes_of(np.random.RandomState(8), 2, 4)
+    arrays = {"x.weight": codes.view(ml_dtypes.float8_e4m3fn), "x.weight_scale": ONE, "x.weight_zero_point": point}
+    save(tmp_path / "model.safetensors", arrays)
+    found = open_checkpoint(tmp_path, lambda: Quantised("compressed-tensors"))
+    if read:
+        assert np.array_equal(found.read("x.weight"), slow_fp8(codes, np.ones((1, 1)), (99, 99)))
+    else:
+        for ask in (found.read, lambda name: found.rows(name, [0])):
+            with pytest.raises(CheckpointError, match=r"tensor x\.weight has zero points that are not zero"):
+                ask("x.weight")
+
+
 def test_every_number_of_mxfp4(tmp_path):
     """All 256 bytes under scales from the least to the largest that float32 holds."""
     blocks = np.arange(256, dtype=np.uint8).reshape(2, 8, 1, 16)
@@ -247,6 +280,20 @@ def test_every_number_of_mxfp4(tmp_path):
     save(tmp_path / "model.safetensors", {"down_proj_blocks": blocks, "down_proj_scales": scales})
     whole = read_whole_and_by_rows(tmp_path, Quantised("mxfp4"), "down_proj", [1])
     assert np.array_equal(whole, slow_mxfp4(blocks, scales).swapaxes(1, 2))
+
+
+@pytest.mark.parametrize("form", ["mxfp4", "fp8", "tensor", "channel", "block", "group"])
+def test_against_the_libraries_that_make_these_files(form):
+    """Files and numbers by scripts/make_quantised_reference.py. The libraries multiply in float32 too."""
+    path = Path(__file__).parent / "data" / "quantised" / f"{form}.safetensors"
+    with safe_open(path, "np") as file:
+        said = json.loads(file.metadata()["quantization_config"])
+    found = open_checkpoint(path, lambda: understood({"quantization_config": said}))
+    with np.load(path.with_name("expected.npz")) as expected:
+        wanted = {name.partition("/")[2]: expected[name] for name in expected.files if name.startswith(form + "/")}
+    assert wanted
+    for name, array in wanted.items():
+        assert np.array_equal(found.read(name), array) and np.abs(array).max() > 0
 
 
 # Whole models
@@ -341,8 +388,8 @@ ONE = np.ones((), np.float32)
             "the scales of tensor x.weight, 4 x 4, are 3 x 2, which is not read",
         ),
         (
-            {"x.weight": NUMBERS, "x.weight_scale": np.ones((4, 1), np.uint8)},
-            "the scales of tensor x.weight, 4 x 4, are 4 x 1 of U8, which is not read",
+            {"x.weight": NUMBERS, "x.weight_scale": np.ones((4, 1), np.int8)},
+            "the scales of tensor x.weight, 4 x 4, are 4 x 1 of I8, which is not read",
         ),
     ],
 )

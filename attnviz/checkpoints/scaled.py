@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 _BLOCKS = ((128, 128),)  # (rows, columns) of a matrix that share a scale, where no configuration says so
 _SUFFIXES = ("_scale_inv", "_scale")
 _NUMBERS = ("F8_E4", "F8_E5")  # F8_E8M0 has powers of two alone: it is a scale
-_FLOATS = ("F32", "BF16", "F16", "F64", "F8_E8M0")
+_FLOATS = ("F32", "BF16", "F16", "F64", "F8_E8M0", "U8")  # U8 is F8_E8M0 by its bytes
+_ZERO = "_zero_point"  # beside a tensor of a symmetric form, where it is zero
 
 
 def with_scales(checkpoint: Checkpoint, quantised: Quantised | None = None) -> Checkpoint:
@@ -61,7 +62,7 @@ def _check_pairs(checkpoint: Checkpoint, scales: Mapping[str, str], packed: Sequ
     names, used = checkpoint.tensors, set(scales.values())
     for name, stored in names.items():
         base, _, part = name.rpartition("_")
-        if stored.dtype.startswith(_NUMBERS) and name not in scales:
+        if stored.dtype.startswith(_NUMBERS) and name not in scales and not name.endswith(_ZERO):
             damaged(checkpoint.path, f"tensor {shown(name)} is {stored.dtype}, and its scale {_lost(name)} is missing")
         other = {"blocks": "scales", "scales": "blocks"}.get(part)
         if other is not None and stored.dtype == "U8" and base not in packed:
@@ -103,11 +104,13 @@ class Scaled(Checkpoint):
         array = self._inner.read(name)
         if name not in self._scales:
             return array
+        self._check_zero(name)
         return _scaled(array, self._inner.read(self._scales[name]), self._block[name])
 
     def rows(self, name: str, ids: Sequence[int] | NDArray[Any]) -> NDArray[Any]:
         index = np.asarray(ids, dtype=np.int64)
         if name in self._scales:
+            self._check_zero(name)
             array, scale = self._inner.rows(name, index), self._inner.read(self._scales[name])
             of_rows = _rows_of(scale, index, self.tensors[name].shape, self._block[name])
             return _scaled(array, of_rows, (1, *self._block[name][1:]) if array.ndim == 2 else self._block[name])
@@ -115,6 +118,11 @@ class Scaled(Checkpoint):
             return self._inner.rows(name, index)
         blocks, scales = self._inner.read(name + "_blocks")[index], self._inner.read(name + "_scales")[index]
         return dequantise_mxfp4(blocks, scales).reshape(*blocks.shape[:2], -1).swapaxes(1, 2)
+
+    def _check_zero(self, name: str) -> None:
+        """Zero points that are not zero would shift the numbers, which no form that is read does."""
+        if name + _ZERO in self.tensors and self._inner.read(name + _ZERO).astype(np.float32).any():
+            damaged(self.path, f"tensor {shown(name)} has zero points that are not zero, which is not read")
 
     def digest(self) -> str:
         return self._inner.digest()
@@ -162,6 +170,8 @@ def _rows_of(
 
 def _scaled(array: NDArray[Any], scale: NDArray[Any], block: tuple[int, int]) -> NDArray[np.float32]:
     """array * scale, float32. scale: one number, one a row, or as `_fits` has it."""
+    if scale.dtype == np.uint8:  # a power of two of bias 127 (OCP Microscaling Formats 1.0, section 5.4.1)
+        scale = np.ldexp(np.float32(1), scale.astype(np.int32) - 127)
     scale = scale.astype(np.float32)
     if scale.size == 1:
         scale = scale.reshape(())

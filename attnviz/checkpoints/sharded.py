@@ -44,7 +44,7 @@ class Sharded(Checkpoint):
         """Tensors of the files that the index does not list; they are part of the model all the same."""
         found: dict[str, str] = {}
         for file, shard in self._shards.items():
-            for name in shard.tensors.keys() - listed.keys():
+            for name in (name for name in shard.tensors if name not in listed):
                 if name in found:
                     both = f"{shown(found[name])} and in {shown(file)}"
                     damaged(path, f"does not say whether tensor {shown(name)} is the one in {both}")
