@@ -47,6 +47,17 @@ GEMMA3_ROPE = {
 }
 FALCON = {**SIZES, "num_hidden_layers": 2, "alibi": False, "bias": False, "ffn_hidden_size": 64}
 
+# In the words of the published files, which the converter reads.
+_OFF = ("causal", "qkv_proj_bias", "mlp_fc1_bias", "mlp_fc2_bias", "prenorm", "rotary_emb_interleaved")
+NOMIC = {
+    "n_positions": 8192,
+    "max_trained_positions": 2048,
+    "activation_function": "swiglu",
+    **dict.fromkeys(_OFF, False),
+}
+NOMIC |= {"rotary_emb_fraction": 1.0, "rotary_emb_base": 50.0, "rotary_emb_scale_base": None}
+EUROBERT = {"head_dim": 8, "classifier_pooling": "mean", "rope_parameters": {**PLAIN, "rope_theta": 2.5e5}}
+
 
 @dataclass(frozen=True)
 class Case:
@@ -235,6 +246,14 @@ CASES = {
         "ModernBertModel",
         "",
     ),
+    "nomic-bert": Case(
+        "nomic_bert",
+        {**SIZES, "num_hidden_layers": 2, "rope_parameters": {**PLAIN, "rope_theta": 50.0}},
+        "NomicBertModel",
+        "",
+        late=NOMIC,
+    ),
+    "eurobert": Case("eurobert", {**DECODER, **EUROBERT}, "EuroBertModel", ""),
     "t5": Case(
         "t5",
         {"vocab_size": 40, "d_model": 16, "d_kv": 8, "d_ff": 16, "num_heads": 2, "num_layers": 2},
@@ -316,7 +335,8 @@ def with_head(case: Case, folder: Path) -> None:
     save_file(tensors, folder / "model.safetensors")
     # Some converters count its tokens.
     vocabulary = {f"t{i}": i for i in range(40)}
-    (folder / "tokenizer.json").write_text(json.dumps({"model": {"vocab": vocabulary}, "added_tokens": []}))
+    model = {"type": "WordPiece", "vocab": vocabulary}
+    (folder / "tokenizer.json").write_text(json.dumps({"model": model, "added_tokens": []}))
 
 
 def _apart(tensors: dict[str, Any]) -> dict[str, Any]:

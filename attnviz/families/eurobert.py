@@ -7,6 +7,8 @@ from dataclasses import replace
 from attnviz.engine.spec import Spec
 from attnviz.families import _decoder
 from attnviz.families._config import Config
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._rotary import rotary
 
 NAMES = _decoder.NAMES
@@ -28,3 +30,13 @@ def spec(config: Config) -> Spec:
         mlp_bias=config.bool("mlp_bias"),
     )
     return replace(plain, causal=False)
+
+
+def _from_gguf(m: Metadata) -> Made:
+    m.only("attention.causal", False)
+    found = {**gguf.grouped(m), **gguf.inner(m), **gguf.rms(m), "rope_parameters": gguf.rope(m)}
+    bias = {"attention_bias": m.has_bias("attn_q"), "mlp_bias": m.has_bias("ffn_up")}
+    return {**found, **bias, "model_type": "eurobert"}
+
+
+GGUF = {"eurobert": gguf.Architecture(_from_gguf)}

@@ -10,6 +10,8 @@ from attnviz.errors import one_of
 from attnviz.families import _encoder
 from attnviz.families._config import Config
 from attnviz.families._decoder import biases
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._names import Source
 from attnviz.families._recipes import WORDPIECE
 from attnviz.families._rotary import rotary
@@ -152,3 +154,20 @@ def _mlp(config: Config, d_model: int) -> dict[str, Any]:
         "gated": kind in _GATED,
         "mlp_bias": bias,
     }
+
+
+def _from_gguf(m: Metadata) -> Made:
+    m.only("attention.causal", False)
+    gguf.one_kind_of_heads(m)
+    types = m.shape("token_types.weight")[0] if "token_types.weight" in m.shapes else 0
+    return {
+        **gguf.sizes(m, "max_position_embeddings"),
+        **gguf.inner(m),
+        **gguf.layer_norm(m),
+        "model_type": "nomic_bert",
+        "type_vocab_size": types,
+        "rope_parameters": gguf.rope(m, theta=1000.0),
+    }
+
+
+GGUF = {"nomic-bert": gguf.Architecture(_from_gguf, {"norm1": "attn_output_norm", "norm2": "layer_output_norm"})}
