@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import torch
 import transformers
 from PIL import Image
 from transformers import Wav2Vec2FeatureExtractor, WhisperFeatureExtractor
@@ -28,6 +29,30 @@ IMAGES = {  # the processor, and what it is given
     "deit_pad": ("deit", "DeiT", {"size": 10, "crop_size": {"height": 13, "width": 12}, "resample": 1}),
     "bit": ("bit", "Bit", {"size": {"shortest_edge": 14}, "crop_size": {"height": 12, "width": 12}}),
     "clip": ("clip", "CLIP", {"size": 13, "crop_size": [11, 9], "rescale_factor": 0.01}),
+    "siglip": ("siglip", "Siglip", {"size": {"height": 12, "width": 14}}),
+    "beit": ("beit", "Beit", {"size": {"height": 12, "width": 12}, "do_center_crop": False}),
+    "beit_crop": (
+        "beit",
+        "Beit",
+        {"size": {"height": 16, "width": 17}, "crop_size": {"height": 12, "width": 11}, "do_center_crop": True},
+    ),
+}
+# A processor of torchvision alone: its steps in torch, as its file describes them.
+DINOV3 = {
+    "do_convert_rgb": None,
+    "do_center_crop": None,
+    "crop_size": None,
+    "do_normalize": True,
+    "do_rescale": True,
+    "do_resize": True,
+    "data_format": "channels_first",
+    "default_to_square": True,
+    "image_mean": [0.485, 0.456, 0.406],
+    "image_std": [0.229, 0.224, 0.225],
+    "image_processor_type": "DINOv3ViTImageProcessorFast",
+    "resample": 2,
+    "rescale_factor": 1 / 255,
+    "size": {"height": 16, "width": 12},
 }
 SOUNDS = {
     "whisper": (WhisperFeatureExtractor, {"chunk_length": 1}),
@@ -68,6 +93,15 @@ def processor(module: str, name: str, options: dict) -> object:
     return getattr(found, f"{name}ImageProcessorPil")(**options)
 
 
+def dinov3(image: Image.Image) -> np.ndarray:
+    """What DINOv3ViTImageProcessorFast does: rescaled, resized with antialiasing, normalised, all in float32."""
+    pixels = torch.from_numpy(np.asarray(image).transpose(2, 0, 1).copy()).float() * DINOV3["rescale_factor"]
+    size = tuple(DINOV3["size"].values())
+    found = torch.nn.functional.interpolate(pixels[None], size, mode="bilinear", align_corners=False, antialias=True)[0]
+    mean, std = (torch.tensor(DINOV3[f"image_{what}"])[:, None, None] for what in ("mean", "std"))
+    return ((found - mean) / std).numpy()
+
+
 def main() -> None:
     """Computes, compares with what the other release stored, and writes."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "tests/reference_inputs")
@@ -82,6 +116,9 @@ def main() -> None:
         (folder / f"{case}.v{MAJOR}.json").write_text(json.dumps(described, indent=1, sort_keys=True) + "\n")
         for source, image in sources.items():
             arrays[f"{case}/{source}"] = made(image, return_tensors="np")["pixel_values"][0]
+    for release in ("v4", "v5"):
+        (folder / f"dinov3.{release}.json").write_text(json.dumps(DINOV3, indent=1, sort_keys=True) + "\n")
+    arrays |= {f"dinov3/{source}": dinov3(image) for source, image in sources.items()}
     feature_extraction_whisper.is_torch_available = lambda: False  # its NumPy path, which computes in float64
     for n in (4800, 17000):
         arrays[f"wave/{n}"] = wave(n)
@@ -95,7 +132,7 @@ def main() -> None:
     place = folder / "expected.npz"
     if place.exists():
         stored = np.load(place)
-        worst = max(float(np.abs(stored[key] - value).max()) for key, value in arrays.items())
+        worst = max(float(np.abs(stored[key] - value).max()) for key, value in arrays.items() if key in stored)
         print(f"largest difference to what is stored: {worst:.1e}")
         assert worst < 1e-6
     np.savez_compressed(place, **arrays)

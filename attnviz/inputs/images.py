@@ -2,7 +2,7 @@
 
 The steps and their order are those of the reference: upright by EXIF, RGB, resized with Pillow, cropped about the
 middle, rescaled, normalised. Its torchvision variant resizes a little differently (by 1/255 here and there); these are
-the numbers of its Pillow variant, which is the older one.
+the numbers of its Pillow variant, which is the older one. A processor that has none rescales before it resizes.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ class Steps:
     """What is done to a picture, None for what is not done.
 
     resample: Pillow's number of the filter. mean, std: one a channel. square: a size of one number means a square.
+    rescale_first: pixels become floating-point numbers before they are resized, and are not rounded after it.
     """
 
     resize: Size | None
@@ -69,6 +70,7 @@ class Steps:
     factor: float | None = 1 / 255
     square: bool = True
     channels: int = 3
+    rescale_first: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +92,9 @@ PROCESSORS = {
     "DeiT": Steps(Size(256, 256), _BICUBIC, (224, 224), HALF, HALF),
     "Bit": Steps(Size(shortest=224), _BICUBIC, (224, 224), *CLIP, square=False),
     "CLIP": Steps(Size(shortest=224), _BICUBIC, (224, 224), *CLIP, square=False),
+    "Siglip": Steps(Size(224, 224), _BICUBIC, None, HALF, HALF),
+    "Beit": Steps(Size(224, 224), _BICUBIC, None, HALF, HALF),
+    "DINOv3ViT": Steps(Size(224, 224), _BILINEAR, None, *IMAGENET, rescale_first=True),
 }
 
 
@@ -116,33 +121,44 @@ def prepared(image: Image, steps: Steps, patch: tuple[int, int] = (1, 1), name: 
     """An RGB image through all steps. patch: (rows, columns) of a patch in pixels."""
     if steps.channels == 1:
         image = image.convert("L")
-    if steps.resize is not None:
-        rows, cols = steps.resize.of(image.height, image.width)
-        if not 0 < rows * cols <= MAX_PIXELS:
-            raise InputError(f"{name}: {image.width} x {image.height} pixels would be resized to {cols} x {rows}")
-        image = image.resize((cols, rows), resample=steps.resample)
-    pixels: NDArray[np.uint8] = np.asarray(image, np.uint8)
+    size = None if steps.resize is None else steps.resize.of(image.height, image.width)
+    if size is not None and not 0 < size[0] * size[1] <= MAX_PIXELS:
+        raise InputError(f"{name}: {image.width} x {image.height} pixels would be resized to {size[1]} x {size[0]}")
+    if size is not None and not steps.rescale_first:
+        image = image.resize(size[::-1], resample=steps.resample)
+    pixels: NDArray[Any] = np.asarray(image, np.uint8)
     pixels = pixels.reshape(*pixels.shape[:2], steps.channels)  # [row, column, channel]
+    factor = 1.0 if steps.factor is None else steps.factor
+    if size is not None and steps.rescale_first:
+        pixels, factor = _resized(pixels * np.float32(factor), size, steps.resample), 1.0
     if steps.crop is not None:
         pixels = _cropped(pixels, *steps.crop)
-    rows, cols = (side // size * size for side, size in zip(pixels.shape, patch, strict=False))
-    shown = np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3))[:rows, :cols])
     # The roundings of the reference: rescaled in float64, normalised in float32.
-    factor = 1.0 if steps.factor is None else steps.factor
     values: NDArray[np.float32] = np.multiply(pixels, factor, dtype=np.float64).astype(np.float32)
+    seen = pixels if pixels.dtype == np.uint8 else np.clip(np.rint(pixels / (steps.factor or 1)), 0, 255)
+    rows, cols = (side // size * size for side, size in zip(pixels.shape, patch, strict=False))
+    shown = np.broadcast_to(seen.astype(np.uint8), (*pixels.shape[:2], 3))[:rows, :cols]
     if steps.mean is not None and steps.std is not None:
         values -= np.array(steps.mean, np.float32)
         values /= np.array(steps.std, np.float32)
-    return Picture(np.ascontiguousarray(values.transpose(2, 0, 1)), shown, name)
+    return Picture(np.ascontiguousarray(values.transpose(2, 0, 1)), np.ascontiguousarray(shown), name)
 
 
-def _cropped(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+def _resized(values: NDArray[np.float32], size: tuple[int, int], resample: int) -> NDArray[np.float32]:
+    """float32 [row, column, channel] resized to (rows, columns) without rounding, channel by channel."""
+    from PIL import Image as Images
+
+    planes = (Images.fromarray(values[..., c]).resize(size[::-1], resample=resample) for c in range(values.shape[2]))
+    return np.stack([np.asarray(plane, np.float32) for plane in planes], axis=-1)
+
+
+def _cropped(pixels: NDArray[Any], height: int, width: int) -> NDArray[Any]:
     """The middle [height, width] of [row, column, channel]; black where the picture is smaller than that."""
     rows, cols = pixels.shape[:2]
     high, wide = max(height, rows), max(width, cols)
     top, left = math.ceil((high - rows) / 2), math.ceil((wide - cols) / 2)
     if (high, wide) != (rows, cols):
-        canvas = np.zeros((high, wide, pixels.shape[2]), np.uint8)
+        canvas = np.zeros((high, wide, pixels.shape[2]), pixels.dtype)
         canvas[top : top + rows, left : left + cols] = pixels
         pixels = canvas
     y, x = max(0, (rows - height) // 2 + top), max(0, (cols - width) // 2 + left)
@@ -235,6 +251,7 @@ def _read(config: Config, family: str) -> Steps:
         mean=mean if normalise else None,
         std=std if normalise else None,
         factor=factor if config.bool("do_rescale", True) else None,
+        rescale_first=usual.rescale_first,
     )
 
 

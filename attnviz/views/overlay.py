@@ -171,9 +171,10 @@ def _query(attention: Attention, patches: int, query: int | None) -> int:
     if query is not None:
         return query
     if len(attention.queries) == patches:
+        away = "leave --no-special away, or " if "left out" in attention.reduced else ""
         raise SelectionError(
             "there is no class token to look from",
-            "leave --no-special away, or name a patch by its row and column, as in --query 2,3",
+            f"{away}name a patch by its row and column, as in --query 2,3; or draw all queries with --map",
         )
     return 0
 
