@@ -33,9 +33,10 @@ def language(config: Config, kind: str, tied: bool = False) -> Config:
     if text is None:
         own = {key: value for key, value in config.data.items() if key not in OUTER}
         config.skip(*own)
-        found = Config({**own, "model_type": kind}, config.where)
+        data = {**own, "model_type": kind}
+        found = Config(data, config.where, config.reference.within(data))
     elif isinstance(text, dict):
-        found = Config({"model_type": kind, **text}, f"{config.where}: text_config")
+        found = config.nested("text_config", {"model_type": kind, **text})
         found.data["tie_word_embeddings"] = bool(
             config.bool("tie_word_embeddings", tied) or found.bool("tie_word_embeddings")
         )
@@ -43,13 +44,14 @@ def language(config: Config, kind: str, tied: bool = False) -> Config:
         config.sub("text_config")  # refuses what is no object
         raise AssertionError
     config.skip(*OUTER)
+    found.skip("model_type")
     return found
 
 
 def spec(config: Config, own: Config) -> Spec:
     """The Spec of the language model `own` inside `config`."""
     found = _module(own).spec(own)
-    if not isinstance(found, Spec) or not found.causal:
+    if not isinstance(found, Spec) or not found.vocab:
         raise own.error(f"model_type {shown(own.data['model_type'])} is no language model")
     config.inside(own)
     return found
