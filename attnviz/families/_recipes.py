@@ -20,7 +20,8 @@ class Recipe:
 
     single, pair: templates. ends: whether add_bos_token and add_eos_token decide over the template of a tokenizer.json
     too. special: default names of special tokens. vocab: what a bare vocab.txt or vocab.json holds: wordpiece | bytes
-    (byte-level BPE) | suffix (BPE with </w>) | clip | characters; json: there is always a tokenizer.json. split: a
+    (byte-level BPE) | suffix (BPE with </w>) | clip | characters | numbered (which number each piece of a SentencePiece
+    model has; those of the languages in `back` come after); json: there is always a tokenizer.json. split: a
     regular expression instead of GPT-2's. flags: kind of special token -> how it is found in a text: lstrip takes the
     space before it, normalized looks for it after the normaliser.
 

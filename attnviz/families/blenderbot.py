@@ -5,9 +5,11 @@ from __future__ import annotations
 from attnviz.engine.spec import EncoderDecoder, Learned
 from attnviz.families import _seq2seq
 from attnviz.families._config import Config
+from attnviz.families._recipes import MASK_STRIPS, S_NAMES, Recipe
 
 NAMES = _seq2seq.names()
 UNEMBED = _seq2seq.UNEMBED
+TOKENIZERS = {"blenderbot": Recipe("$A:0 {eos}:0", "$A:0 $B:1", S_NAMES, vocab="bytes", flags=MASK_STRIPS)}
 
 
 def spec(config: Config) -> EncoderDecoder:

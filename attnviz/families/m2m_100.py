@@ -9,14 +9,27 @@ from attnviz.families._recipes import MASK_STRIPS, S_NAMES, Recipe
 from attnviz.families._unembed import Unembedding
 
 NAMES = _seq2seq.names()
+_LANGUAGES = (
+    "af am ar ast az ba be bg bn br bs ca ceb cs cy da de el en es et fa ff fi fr fy ga gd gl gu ha he hi hr ht hu hy"
+    " id ig ilo is it ja jv ka kk km kn ko lb lg ln lo lt lv mg mk ml mn mr ms my ne nl no ns oc or pa pl ps pt ro ru"
+    " sd si sk sl so sq sr ss su sv sw ta th tl tn tr uk ur uz vi wo xh yi yo zh zu"
+)
 TOKENIZERS = {
+    "m2m100": Recipe(
+        "{src_lang}:0 $A:0 {eos}:0",
+        "{src_lang}:0 $A:0 $B:0 {eos}:0",
+        special={**S_NAMES, "src_lang": "en"},
+        vocab="numbered",
+        spaces="own",
+        back=tuple(_LANGUAGES.split()),
+    ),
     "nllb": Recipe(
         "{src_lang}:0 $A:0 {eos}:0",
         "{src_lang}:0 $A:0 $B:0 {eos}:0",
         special={**S_NAMES, "src_lang": "eng_Latn"},
         vocab="json",
         flags=MASK_STRIPS,
-    )
+    ),
 }
 UNEMBED = Unembedding(tied=True)
 

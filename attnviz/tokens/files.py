@@ -22,6 +22,8 @@ from attnviz.tokens.tokenizer import RefusedTokenizer, Tokenizer, short
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as Backend
 
+    from attnviz.tokens.sentencepiece import Model
+
 SPM_FILES = ("spiece.model", "sentencepiece.bpe.model", "tokenizer.model", "spm.model", "sentencepiece.model")
 
 _GIVE_IDS = "give token ids (--ids)"
@@ -83,11 +85,13 @@ def _load(folder: Folder) -> Tokenizer | None:
     model = next((file for file in SPM_FILES if folder.has(file)), None)
     found = {
         "marian": folder.has("source.spm", "vocab.json"),
+        "numbered": model is not None and folder.has("vocab.json"),
         "vocab.txt": folder.has("vocab.txt"),
         "merges": folder.has("vocab.json", "merges.txt"),
         "pieces": model is not None,
     }
     kind = _FILES_OF.get(folder.recipe.vocab, "") if folder.recipe is not None else ""
+    found["numbered"] &= kind == "numbered"  # other classes have merges beside such a vocabulary, or none
     ways = [kind] * found.get(kind, False) + [way for way in found if found[way]]
     if not ways:
         if folder.has("bpe_encoder.bin"):
@@ -95,6 +99,8 @@ def _load(folder: Folder) -> Tokenizer | None:
         return None
     if ways[0] == "marian":
         return _marian(folder)
+    if ways[0] == "numbered":
+        return _numbered(folder, str(model))
     if ways[0] == "vocab.txt":
         return _vocab_txt(folder)
     if ways[0] == "merges":
@@ -104,7 +110,7 @@ def _load(folder: Folder) -> Tokenizer | None:
 
 
 # The files of each kind of vocabulary that a recipe may name.
-_FILES_OF = {"wordpiece": "vocab.txt", "characters": "vocab.txt", "": "pieces"} | dict.fromkeys(
+_FILES_OF = {"wordpiece": "vocab.txt", "characters": "vocab.txt", "numbered": "numbered", "": "pieces"} | dict.fromkeys(
     ("bytes", "suffix", "clip"), "merges"
 )
 
@@ -192,11 +198,8 @@ def _marian(folder: Folder) -> Tokenizer:
     names = {**recipe.special, **folder.names.plain()}
 
     def one(file: str, numbers: dict[str, int], target: Tokenizer | None = None) -> Tokenizer:
-        model = spm.parse(file_bytes(path / file), file)
-        # No text holds a control piece: written out, <s> is three characters.
-        pieces = [("\0" + text if kind == spm.CONTROL else text, score, kind) for text, score, kind in model.pieces]
         with Guard(file):
-            backend = spm.build(replace(model, pieces=pieces), recipe, {}, file, own=True)
+            backend = spm.build(_without_control(folder, file), recipe, {}, file, own=True)
             languages = sorted(token for token in numbers if token.startswith(">>") and token.endswith("<<"))
             special = [*(names[kind] for kind in ("eos", "unk", "pad")), *languages]
             complete(backend, Names(), [Added(token, special=True) for token in special])
@@ -206,6 +209,39 @@ def _marian(folder: Folder) -> Tokenizer:
     numbers = vocab_json(path / "target_vocab.json") if folder.has("target_vocab.json") else vocab
     target = one("target.spm", numbers) if folder.has("target.spm") else None
     return one("source.spm", vocab, target)
+
+
+def _without_control(folder: Folder, file: str) -> Model:
+    """A SentencePiece model whose control pieces no text holds: written out, <s> is three characters."""
+    from attnviz.tokens import sentencepiece as spm
+
+    model = spm.parse(file_bytes(folder.path / file), file)
+    pieces = [("\0" + text if kind == spm.CONTROL else text, score, kind) for text, score, kind in model.pieces]
+    return replace(model, pieces=pieces)
+
+
+def _numbered(folder: Folder, file: str) -> Tokenizer:
+    """A SentencePiece model whose pieces vocab.json numbers; a token for each language comes after them."""
+    from attnviz.tokens import sentencepiece as spm
+    from attnviz.tokens.build import set_template
+
+    recipe = _recipe(folder, "", ("numbered",), file)
+    if folder.options.get("language_codes", "m2m100") != "m2m100":
+        raise _Unknown(
+            f"the languages {short(folder.options['language_codes'], 40)} of this tokenizer are not known",
+            "save its tokenizer as tokenizer.json, or give token ids (--ids)",
+        )
+    vocab = vocab_json(folder.path / "vocab.json")
+    languages = {f"__{code}__": len(vocab) + i for i, code in enumerate(recipe.back)}
+    names = {**recipe.special, **folder.names.plain()}
+    names["src_lang"] = f"__{names['src_lang']}__"
+    plain = replace(recipe, back=())
+    with Guard(file):
+        backend = spm.build(_without_control(folder, file), plain, {}, file, own=True)
+        special = [*(names[kind] for kind in ("bos", "eos", "unk", "pad")), *languages]
+        complete(backend, Names(), [Added(token, special=True) for token in special])
+        set_template(backend, recipe.single, recipe.pair, names, file)
+        return Tokenizer(backend, file, None, {**vocab, **languages})
 
 
 def _recipe(folder: Folder, default: str, kinds: tuple[str, ...], source: str) -> Recipe:
