@@ -80,7 +80,8 @@ def load(
             raise SelectionError(f"{sizes[0]} is for the seeded model; {source} has its own", "leave it out")
         ignored = tuple(ignore_keys)
         change = sources.adapter(adapter, ignored)
-        model = sources.from_place(sources.find(source, offline, quiet), ignored, change)
+        place = sources.find(source, offline, quiet, ignore_keys=ignored)
+        model = sources.from_place(place, ignored, change)
     if mechanism is not None:
         model = model.with_mechanism(mechanism)
     return replace(model, name=name) if name else model

@@ -7,7 +7,9 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -63,6 +65,7 @@ def find(
     offline: bool = False,
     quiet: bool = False,
     fetch: Callable[[str, str, bool, bool], Path] | None = None,
+    ignore_keys: tuple[str, ...] | None = None,
 ) -> Place:
     """The place that a name, alias or path stands for.
 
@@ -70,6 +73,7 @@ def find(
     `offline`, with progress bars unless `quiet`. Raises ModelError if nothing is there.
 
     fetch: brings (name, revision, offline, quiet) from the Hub instead of the whole model.
+    ignore_keys: of a configuration that must be understood before its weights are fetched; None: its family suffices.
     """
     text = str(source)
     path = Path(text).expanduser()
@@ -85,20 +89,23 @@ def find(
     on_hub = hub.parse(text)
     if on_hub is not None:
         if fetch is None:
-            snapshot = hub.find(*on_hub, offline, quiet, _check_family)
+            snapshot = hub.find(*on_hub, offline, quiet, partial(_check_config, ignore_keys=ignore_keys))
         else:
             snapshot = fetch(*on_hub, offline, quiet)
         return Place(snapshot, on_hub[0], snapshot.name)
-    return _short_name(text)
+    return _short_name(text, fetch)
 
 
-def _short_name(text: str) -> Place:
+def _short_name(text: str, fetch: Callable[[str, str, bool, bool], Path] | None) -> Place:
     """A model in the Hub's cache under the name that it had before it had an organisation, such as gpt2.
 
     Raises ModelError, with the full name where one is known, if the cache does not have it.
     """
     short = hub.short(text)
     snapshot = hub.cached(*short) if short else None
+    if short and snapshot is None and fetch is not None:
+        with suppress(ModelError):
+            snapshot = fetch(*short, True, True)
     if short and snapshot is not None:
         return Place(snapshot, short[0], snapshot.name)
     path, hint = Path(text).expanduser(), hub.offered(text, (DEFAULT, "seeded", *ALIASES))
@@ -135,16 +142,17 @@ def _alias(name: str) -> Place:
     )
 
 
-def _check_family(folder: Path) -> None:
-    """Raises ConfigError for a family that is not known, before its weights are fetched."""
+def _check_config(folder: Path, ignore_keys: tuple[str, ...] | None) -> None:
+    """Raises ConfigError for a model that cannot be drawn, before its weights are fetched."""
     from attnviz.checkpoints.quantised import understood
     from attnviz.families import family
 
     data = configs.read_config(folder)
-    model_type = data.get("model_type")
-    understood(data)
-    if isinstance(model_type, str):
-        family(model_type)
+    understood(data, ignore_keys or ())
+    if ignore_keys is not None:
+        configs.understand(data, ignore_keys)
+    elif isinstance(data.get("model_type"), str):
+        family(data["model_type"])
 
 
 def called(path: Path) -> str:

@@ -226,6 +226,30 @@ def test_a_family_that_is_not_known_is_not_fetched(server):
     assert server.fetched() == ["config.json"]
 
 
+def test_a_configuration_that_cannot_be_drawn_is_not_fetched(server):
+    """Nor a key that matters, nor weights in a form that is not read."""
+    config = json.loads(server.files["config.json"])
+    server.files["config.json"] = json.dumps({**config, "position_embedding_type": "astral"}).encode()
+    assert "position_embedding_type" in complaint("org/tiny", ConfigError)[0]
+    assert server.fetched() == ["config.json"]
+
+
+def test_weights_in_a_form_that_is_not_read_are_not_fetched(server):
+    config = json.loads(server.files["config.json"])
+    said = {"quant_method": "awq", "bits": 4}
+    server.files["config.json"] = json.dumps({**config, "quantization_config": said}).encode()
+    assert complaint("org/tiny", ConfigError)[0] == "config.json: weights quantised by awq (4 bits) are not read"
+    assert server.fetched() == ["config.json"]
+
+
+def test_a_key_that_the_user_ignores_is_ignored_before_the_weights_too(server):
+    config = json.loads(server.files["config.json"])
+    server.files["config.json"] = json.dumps({**config, "auto_map": {"AutoModel": "x.Y"}, "astral": 1}).encode()
+    assert "astral" in complaint("org/tiny", ConfigError)[0]
+    model = attnviz.load("org/tiny", ignore_keys=["astral"])
+    assert "astral" in model.meta["ignored_keys"]
+
+
 def test_a_token_goes_along(server, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_tiny")
     attnviz.load("org/tiny")

@@ -57,6 +57,21 @@ def test_a_configuration_offline(server, files, home):
     assert hub.config_of("org/tiny", offline=True) == snapshot / "config.json"
 
 
+def test_describing_costs_one_small_file(server):
+    found = attnviz.describe("org/tiny")
+    assert (found["model"], found["family"], found["heads"]) == ("org/tiny", "bert", 4)
+    assert server.fetched() == ["config.json"]
+    server.log.clear()
+    assert attnviz.describe("org/tiny@v2", quiet=True)["layers"] == 2
+    assert server.fetched() == []  # it is the same commit
+
+
+def test_describing_a_repository_of_gguf_files(server):
+    server.files = {"a.gguf": b"GGUF"}
+    with pytest.raises(ModelError, match=r"org/tiny on the Hub has no config\.json and holds 1 GGUF file"):
+        attnviz.describe("org/tiny")
+
+
 LARGE = [f"model-{i:05}-of-00002.safetensors" for i in (1, 2)]
 TORCH = [f"pytorch_model-{i:05}-of-00002.bin" for i in (1, 2)]
 INDEX = "model.safetensors.index.json"

@@ -87,6 +87,13 @@ def test_a_cache_that_holds_the_old_name_is_used(server, files, home):
     assert server.log == []
 
 
+def test_a_configuration_alone_under_the_old_name(server, files, home):
+    lay_out(home / "hub", {"config.json": files["config.json"]}, name="bert-base-uncased")
+    found = attnviz.describe("bert-base-uncased")
+    assert (found["model"], found["family"], found["layers"]) == ("bert-base-uncased", "bert", 2)
+    assert server.log == []
+
+
 def test_half_a_model_under_the_old_name_is_none(files, home):
     lay_out(home / "hub", {"config.json": files["config.json"]}, name="gpt2")
     assert complaint("gpt2")[1].startswith("on the Hub it is called openai-community/gpt2")
