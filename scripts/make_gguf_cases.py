@@ -45,6 +45,20 @@ GEMMA3_ROPE = {
     "full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 1e6},
     "sliding_attention": {"rope_type": "default", "rope_theta": 1e4},
 }
+EXPERTS = {"num_experts_per_tok": 2, "moe_intermediate_size": 12}
+LATENT = {
+    **DECODER,
+    **EXPERTS,
+    "num_key_value_heads": 2,
+    "num_hidden_layers": 3,
+    "kv_lora_rank": 8,
+    "q_lora_rank": 10,
+    "qk_nope_head_dim": 6,
+    "qk_rope_head_dim": 4,
+    "v_head_dim": 5,
+    "n_shared_experts": 2,
+    "first_k_dense_replace": 1,
+}
 FALCON = {**SIZES, "num_hidden_layers": 2, "alibi": False, "bias": False, "ffn_hidden_size": 64}
 
 # In the words of the published files, which the converter reads.
@@ -231,6 +245,81 @@ CASES = {
             "sliding_window": 5,
         },
         "GptOssForCausalLM",
+    ),
+    "qwen2moe": Case(
+        "qwen2_moe",
+        {**DECODER, **EXPERTS, "num_experts": 3, "shared_expert_intermediate_size": 10},
+        "Qwen2MoeForCausalLM",
+    ),
+    "qwen3moe": Case(
+        "qwen3_moe",
+        {**DECODER, **EXPERTS, "num_experts": 4, "head_dim": 12, "norm_topk_prob": True},
+        "Qwen3MoeForCausalLM",
+    ),
+    "olmoe": Case("olmoe", {**DECODER, "num_experts": 3, "num_experts_per_tok": 2}, "OlmoeForCausalLM"),
+    "granitemoe": Case(
+        "granitemoe",
+        {
+            **DECODER,
+            "num_local_experts": 3,
+            "embedding_multiplier": 3.0,
+            "attention_multiplier": 0.2,
+            "residual_multiplier": 0.4,
+            "logits_scaling": 2.0,
+        },
+        "GraniteMoeForCausalLM",
+    ),
+    "phimoe": Case(
+        "phimoe",
+        {**DECODER, "num_local_experts": 3, "attention_bias": True},
+        "PhiMoEForCausalLM",
+        late={"original_max_position_embeddings": 64},
+    ),
+    "glm4moe": Case(
+        "glm4_moe",
+        {
+            **DECODER,
+            **EXPERTS,
+            "num_hidden_layers": 3,
+            "head_dim": 12,
+            "n_routed_experts": 4,
+            "n_group": 2,
+            "topk_group": 1,
+            "routed_scaling_factor": 1.5,
+            "attention_bias": True,
+            "use_qk_norm": True,
+            "rope_parameters": {**PLAIN, "partial_rotary_factor": 0.5},
+        },
+        "Glm4MoeForCausalLM",
+    ),
+    "deepseek2": Case("deepseek_v2", {**LATENT, "q_lora_rank": None, "n_routed_experts": 3}, "DeepseekV2ForCausalLM"),
+    "deepseek2-groups": Case(
+        "deepseek_v2",
+        {
+            **LATENT,
+            "n_routed_experts": 6,
+            "n_group": 3,
+            "topk_group": 2,
+            "topk_method": "group_limited_greedy",
+            "routed_scaling_factor": 3.0,
+            "rope_parameters": {**YARN, "mscale": 0.707, "mscale_all_dim": 0.707},
+        },
+        "DeepseekV2ForCausalLM",
+        n=20,
+        late={"scoring_func": "softmax"},
+    ),
+    "deepseek2-sigmoid": Case(
+        "deepseek_v3",
+        {
+            **LATENT,
+            "n_routed_experts": 6,
+            "n_group": 3,
+            "topk_group": 2,
+            "rope_parameters": {**YARN, "mscale": 1.0, "mscale_all_dim": 1.0},
+        },
+        "DeepseekV3ForCausalLM",
+        n=20,
+        late={"scoring_func": "sigmoid"},
     ),
     "bert": Case("bert", {**SIZES, "num_hidden_layers": 2, "max_position_embeddings": 24}, "BertModel", ""),
     "roberta": Case("roberta", {**SIZES, "num_hidden_layers": 2, "max_position_embeddings": 24}, "RobertaModel", ""),

@@ -153,6 +153,18 @@ def v_of_kv_by_head(array: Array, sizes: Sizes, **_: int) -> Array:
     return _kv_by_head(array, sizes, slice(-sizes.d_value, None))
 
 
+def k_by_head_turned(array: Array, sizes: Sizes, **_: int) -> Array:
+    """[n_heads, d_kv, d_key] -> [n_heads * d_key, d_kv] (DeepSeek in GGUF, where the map is used from the left)."""
+    return join_heads(array.swapaxes(1, 2) if array.ndim == 3 else array, sizes)
+
+
+def join_heads(array: Array, sizes: Sizes, **_: int) -> Array:
+    """[n_heads, d, d_in] -> [n_heads * d, d_in]."""
+    if array.ndim != 3 or array.shape[0] != sizes.n_heads:
+        raise ValueError(f"3 axes are wanted, the first of {sizes.n_heads}; its shape is {array.shape}")
+    return array.reshape(array.shape[0] * array.shape[1], array.shape[2])
+
+
 def _kv_by_head(array: Array, sizes: Sizes, part: slice) -> Array:
     n = sizes.n_heads
     if array.ndim < 1 or array.shape[0] % n or array.shape[0] < n * sizes.d_value:
@@ -222,6 +234,11 @@ def flatten_tail(array: Array, sizes: Sizes, **_: int) -> Array:
 def flatten(array: Array, sizes: Sizes, **_: int) -> Array:
     """[n_heads, d_head] or [1, 1, d] -> one axis."""
     return array.reshape(array.size)
+
+
+def row(array: Array, sizes: Sizes, **_: int) -> Array:
+    """[n] -> [1, n]; what has two axes already is given back as it is."""
+    return array[None] if array.ndim == 1 else array
 
 
 def squeeze(array: Array, sizes: Sizes, **_: int) -> Array:

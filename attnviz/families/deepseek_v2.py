@@ -7,6 +7,8 @@ from dataclasses import replace
 from attnviz.engine.spec import Routing, Spec
 from attnviz.families import _decoder, _experts, _latent
 from attnviz.families._config import Config
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._unembed import Unembedding
 
 NAMES = _latent.NAMES
@@ -51,3 +53,50 @@ def spec(config: Config) -> Spec:
         expert_bias=False,
         d_shared=d_expert * config.int("n_shared_experts", 2, low=0, high=1024),
     )
+
+
+def _from_gguf(m: Metadata) -> Made:
+    """DeepSeek-V2 and V3 alike: how scores become shares says which. Files without groups have been made of models that
+    have some: what is not there cannot be read, and a choice among all experts is made.
+
+    Older files have the sizes of heads where newer ones have those of compressed keys.
+    """
+    sigmoid = m.int("expert_gating_func", 1, low=0) == 2
+    m.only("expert_gating_func", 0, 1, 2)
+    d_turned, n_heads = m.int("rope.dimension_count"), m.int("attention.head_count")
+    d_head, d_value = m.int("attention.key_length", d_turned + 128), m.int("attention.value_length", 128)
+    d_head, d_value = m.int("attention.key_length_mla", d_head), m.int("attention.value_length_mla", d_value)
+    groups = m.int("expert_group_count", 1)
+    m.only("attention.head_count_kv", 1, n_heads)
+    found = {
+        **gguf.sizes(m, "max_position_embeddings"),
+        **gguf.rms(m),
+        **gguf.many_experts(m),
+        **gguf.dense_width(m),
+        "model_type": "deepseek_v3" if sigmoid else "deepseek_v2",
+        "num_hidden_layers": m.layers() - m.int("nextn_predict_layers", 0, low=0),
+        "q_lora_rank": m.int("attention.q_lora_rank") if m.has("attention.q_lora_rank") else None,
+        "kv_lora_rank": m.int("attention.kv_lora_rank"),
+        "qk_rope_head_dim": d_turned,
+        "qk_nope_head_dim": d_head - d_turned,
+        "v_head_dim": d_value,
+        "n_routed_experts": m.int("expert_count"),
+        "n_shared_experts": m.int("expert_shared_count", 0, low=0),
+        "n_group": groups,
+        "topk_group": m.int("expert_group_used_count", 1),
+        "routed_scaling_factor": m.float("expert_weights_scale", 1.0),
+        "norm_topk_prob": m.bool("expert_weights_norm"),
+        "first_k_dense_replace": m.int("leading_dense_block_count", 0, low=0),
+        "attention_bias": m.has_bias("attn_kv_a_mqa"),
+        "rope_parameters": {
+            "rope_type": "default",
+            "rope_theta": m.float("rope.freq_base", 10000.0, low=1e-3),
+            **gguf.scaling(m, magnified=True),
+        },
+    }
+    if sigmoid:
+        return found
+    return {**found, "topk_method": "group_limited_greedy" if groups > 1 else "greedy"}
+
+
+GGUF = {"deepseek2": gguf.Architecture(_from_gguf)}

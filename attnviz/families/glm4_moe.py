@@ -5,6 +5,8 @@ from __future__ import annotations
 from attnviz.engine.spec import Spec
 from attnviz.families import _decoder, _experts
 from attnviz.families._config import Config
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._names import Source, pairs
 from attnviz.families._rotary import rotary
 from attnviz.families._unembed import Unembedding
@@ -45,3 +47,30 @@ def _width(config: Config) -> dict[str, int]:
     if config.has("head_dim"):
         return {}
     return {"d_head": config.int("hidden_size", 4096) // config.heads("num_attention_heads", 96)}
+
+
+def _from_gguf(m: Metadata) -> Made:
+    """A layer that predicts a token further ahead counts among a file's blocks and is no part of the stack."""
+    n_layers = m.layers() - m.int("nextn_predict_layers", 0, low=0)
+    m.only("expert_gating_func", 2)
+    return {
+        **gguf.grouped(m),
+        **gguf.rms(m),
+        **gguf.many_experts(m),
+        **gguf.dense_width(m),
+        "model_type": "glm4_moe",
+        "num_hidden_layers": n_layers,
+        "n_routed_experts": m.int("expert_count"),
+        "n_shared_experts": m.int("expert_shared_count", 1, low=0),
+        "n_group": m.int("expert_group_count", 1),
+        "topk_group": m.int("expert_group_used_count", 1),
+        "norm_topk_prob": m.bool("expert_weights_norm", True),
+        "routed_scaling_factor": m.float("expert_weights_scale", 1.0),
+        "first_k_dense_replace": m.int("leading_dense_block_count", 0, low=0),
+        "attention_bias": m.has_bias("attn_q"),
+        "use_qk_norm": "blk.0.attn_q_norm.weight" in m.shapes,
+        "rope_parameters": gguf.rope(m, partial=True),
+    }
+
+
+GGUF = {"glm4moe": gguf.Architecture(_from_gguf, {"norm2": "post_attention_norm"})}

@@ -33,16 +33,11 @@ def spec(config: Config) -> Spec:
 
 
 def _from_gguf(m: Metadata) -> Made:
-    """A multiplier that is left out multiplies nothing; that of scores is then the usual one."""
-    m.only("rope.scaling.finetuned", True)  # here it says whether there are positions at all
     return {
         **gguf.plain("granite")(m),
         "attention_bias": m.has_bias("attn_q"),
         "mlp_bias": m.has_bias("ffn_up"),
-        "embedding_multiplier": m.float("embedding_scale", 0.0) or 1.0,
-        "attention_multiplier": m.float("attention.scale", 0.0) or gguf.head_width(m) ** -0.5,
-        "residual_multiplier": m.float("residual_scale", 0.0) or 1.0,
-        "logits_scaling": m.float("logit_scale", 0.0) or 1.0,
+        **gguf.multipliers(m),
     }
 
 

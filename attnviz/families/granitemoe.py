@@ -5,6 +5,8 @@ from __future__ import annotations
 from attnviz.engine.spec import Spec
 from attnviz.families import _decoder, _experts
 from attnviz.families._config import Config
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._names import Source
 from attnviz.families._rotary import rotary
 from attnviz.families._unembed import Unembedding
@@ -40,3 +42,18 @@ def spec(config: Config) -> Spec:
         n_experts=n_experts,
         top_k=_experts.chosen(config, n_experts, 2),
     )
+
+
+def _from_gguf(m: Metadata) -> Made:
+    return {
+        **gguf.grouped(m),
+        **gguf.rms(m),
+        **gguf.experts(m),
+        **gguf.multipliers(m),
+        "model_type": "granitemoe",
+        "attention_bias": m.has_bias("attn_q"),
+        "rope_parameters": gguf.rope(m),
+    }
+
+
+GGUF = {"granitemoe": gguf.Architecture(_from_gguf, turned=True)}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from attnviz.engine.spec import Routing, Spec
 from attnviz.families import _decoder, _experts
 from attnviz.families._config import Config
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._names import Source, pairs
 from attnviz.families._rotary import rotary
 from attnviz.families._unembed import Unembedding
@@ -38,3 +40,22 @@ def spec(config: Config) -> Spec:
         top_k=_experts.chosen(config, n_experts, 8),
         routing=Routing("softmax", normalised=config.bool("norm_topk_prob")),
     )
+
+
+def _from_gguf(m: Metadata) -> Made:
+    """Shares are not normalised: no key says so, and no published model is another. `clip_qkv` is not in the file."""
+    found = gguf.experts(m)
+    return {
+        **gguf.grouped(m),
+        **gguf.rms(m),
+        "model_type": "olmoe",
+        "num_experts": found["num_local_experts"],
+        "num_experts_per_tok": found["num_experts_per_tok"],
+        "intermediate_size": found["intermediate_size"],
+        "norm_topk_prob": m.bool("expert_weights_norm"),
+        "attention_bias": m.has_bias("attn_q"),
+        "rope_parameters": gguf.rope(m),
+    }
+
+
+GGUF = {"olmoe": gguf.Architecture(_from_gguf)}

@@ -8,6 +8,8 @@ from typing import Any
 from attnviz.engine.spec import Norm, Rotary, Routing, Spec
 from attnviz.families import _decoder, _experts
 from attnviz.families._config import Config
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._names import Source
 from attnviz.families._rotary import rotary
 from attnviz.families._unembed import Unembedding
@@ -65,3 +67,25 @@ def spec(config: Config) -> Spec:
         top_k=2,
         routing=Routing("mixer", near=2 * config.float("router_jitter_noise", 0.01, low=0)),
     )
+
+
+def _from_gguf(m: Metadata) -> Made:
+    """The mixer's tolerance is not in these files: it is that of the published model. Nor is a factor on cos and sin of
+    its own, so that both are the file's."""
+    turned = gguf.rope(m)
+    if turned["rope_type"] == "longrope":
+        factor = turned.pop("attention_factor", 1.0)
+        turned |= {"short_mscale": factor, "long_mscale": factor}
+    window = m.int("attention.sliding_window", 0, low=0)
+    return {
+        **gguf.grouped(m),
+        **gguf.rms(m),
+        **gguf.experts(m),
+        "model_type": "phimoe",
+        "attention_bias": m.has_bias("attn_q"),
+        "rope_parameters": turned,
+        "sliding_window": window or None,
+    }
+
+
+GGUF = {"phimoe": gguf.Architecture(_from_gguf)}

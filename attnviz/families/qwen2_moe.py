@@ -5,6 +5,8 @@ from __future__ import annotations
 from attnviz.engine.spec import Routing, Spec
 from attnviz.families import _decoder, _experts
 from attnviz.families._config import Config
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._names import Source
 from attnviz.families._recipes import QWEN2
 from attnviz.families._rotary import rotary
@@ -59,3 +61,24 @@ def spec(config: Config) -> Spec:
         d_shared=config.int("shared_expert_intermediate_size", 5632),
         weighed_shared=True,
     )
+
+
+def _from_gguf(m: Metadata) -> Made:
+    """Shares are not normalised: no key says so, and no published model is another."""
+    m.skip("expert_shared_feed_forward_length")
+    return {
+        **gguf.grouped(m),
+        **gguf.rms(m),
+        **gguf.many_experts(m),
+        **gguf.dense_width(m),
+        "model_type": "qwen2_moe",
+        "num_experts": m.int("expert_count"),
+        "norm_topk_prob": m.bool("expert_weights_norm"),
+        "mlp_only_layers": gguf.plain_layers(m),
+        "shared_expert_intermediate_size": m.shape("blk.0.ffn_up_shexp.weight")[0],
+        "qkv_bias": m.has_bias("attn_q"),
+        "rope_parameters": gguf.rope(m),
+    }
+
+
+GGUF = {"qwen2moe": gguf.Architecture(_from_gguf)}

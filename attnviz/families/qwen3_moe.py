@@ -5,6 +5,8 @@ from __future__ import annotations
 from attnviz.engine.spec import Routing, Spec
 from attnviz.families import _decoder, _experts
 from attnviz.families._config import Config
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._names import Source, pairs
 from attnviz.families._recipes import QWEN2
 from attnviz.families._rotary import rotary
@@ -43,3 +45,22 @@ def spec(config: Config) -> Spec:
         expert_layers=_experts.by_step(config, found["n_layers"]),
         d_expert=config.int("moe_intermediate_size", 768),
     )
+
+
+def _from_gguf(m: Metadata) -> Made:
+    """Shares are normalised: no key says so, and every published model does."""
+    return {
+        **gguf.grouped(m),
+        **gguf.rms(m),
+        **gguf.many_experts(m),
+        **gguf.dense_width(m),
+        "model_type": "qwen3_moe",
+        "num_local_experts": m.int("expert_count"),
+        "norm_topk_prob": m.bool("expert_weights_norm", True),
+        "mlp_only_layers": gguf.plain_layers(m),
+        "attention_bias": m.has_bias("attn_q"),
+        "rope_parameters": gguf.rope(m),
+    }
+
+
+GGUF = {"qwen3moe": gguf.Architecture(_from_gguf)}

@@ -9,9 +9,9 @@ Source: the tensor names of llama.cpp's gguf-py (constants.py).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from attnviz.engine.spec import Buckets, Spec
+from attnviz.engine.spec import Buckets, Latent, Spec
 from attnviz.families._names import Source
 
 _USUAL = {
@@ -28,7 +28,7 @@ _USUAL = {
 # Heads for tasks, tables that the configuration was made from, towers for images, and what old converters left in.
 _NO_EFFECT = re.compile(
     r"(output|cls|cls\.output|cls\.norm|rope_\w+)\.(weight|bias)|(v|mm)\..*"
-    r"|blk\.#\.attn_rot_embd|dec\.blk\.#\.cross_attn_rel_b\.weight"
+    r"|blk\.#\.nextn\..*|blk\.#\.attn_rot_embd|dec\.blk\.#\.cross_attn_rel_b\.weight"
 )
 
 
@@ -65,6 +65,8 @@ def _entries(name: str, stored: str, weight: bool, bias: bool) -> dict[str, Sour
 def _projections(spec: Spec, words: Mapping[str, str], turned: bool) -> dict[str, Source]:
     """Queries, keys, values, apart or in one tensor, and what is done with heads' outputs."""
     found = _entries("o", words["o"], True, spec.o_bias)
+    if spec.latent is not None:
+        return found | _compressed(spec.latent)
     for part, bias in (("q", spec.q_bias), ("k", spec.k_bias), ("v", spec.v_bias)):
         turn = ("unpermute_rope",) if turned and part != "v" else ()
         for kind in ("weight", "bias") if bias else ("weight",):
@@ -74,6 +76,21 @@ def _projections(spec: Spec, words: Mapping[str, str], turned: bool) -> dict[str
             found |= _entries(f"cross_{part}", f"cross_attn_{part}", True, False)
     if spec.sinks:
         found["sinks"] = "attn_sinks.weight"
+    return found
+
+
+def _compressed(rule: Latent) -> dict[str, Source]:
+    """Queries, keys and values through a compressed vector; older files have keys and values in one tensor."""
+    found: dict[str, Source] = {
+        **_entries("kv_down", "attn_kv_a_mqa", True, rule.bias),
+        **_entries("kv_norm", "attn_kv_a_norm", rule.norm.weight, rule.norm.bias),
+        "q.weight": "attn_q_b.weight" if rule.d_q else "attn_q.weight",
+        "k.weight": [("attn_k_b.weight", "k_by_head_turned"), ("attn_kv_b.weight", "k_of_kv_by_head")],
+        "v.weight": [("attn_v_b.weight", "join_heads"), ("attn_kv_b.weight", "v_of_kv_by_head")],
+    }
+    if rule.d_q:
+        found |= _entries("q_down", "attn_q_a", True, rule.bias)
+        found |= _entries("q_down_norm", "attn_q_a_norm", rule.norm.weight, rule.norm.bias)
     return found
 
 
@@ -100,22 +117,34 @@ def _norms(spec: Spec, words: Mapping[str, str]) -> dict[str, Source]:
 
 
 def _mlp(spec: Spec, words: Mapping[str, str], gate_up: bool) -> dict[str, Source]:
-    """The MLP of a block, or its experts."""
+    """The MLPs of the layers that have one, and the experts of the others."""
     parts = ("gate", "up", "down") if spec.gated else ("up", "down")
+    mixed = [spec.has_experts(i) for i in range(spec.n_layers)]
     found: dict[str, Source] = {}
-    if not spec.n_experts:
+    if not all(mixed):
         for part in parts:
             found |= _entries(part, words[part], True, spec.mlp_bias)
             if gate_up and part != "down":
                 found[f"{part}.weight"] = ("ffn_up.weight", f"{part}_of_gate_up")
-        return found
-    found |= _entries("router", words["router"], True, spec.router_bias)
+    return found | (_experts(spec, words, parts) if any(mixed) else {})
+
+
+def _experts(spec: Spec, words: Mapping[str, str], parts: Sequence[str]) -> dict[str, Source]:
+    """A router, the experts that it chooses from, and the one that every token is sent to."""
+    found = _entries("router", words["router"], True, spec.router_bias)
+    if spec.routing.corrected:
+        found["router.correction"] = ["exp_probs_b.bias", "exp_probs_b"]
+    has_bias = spec.mlp_bias if spec.expert_bias is None else spec.expert_bias
     for part in parts:
-        for kind in ("weight", "bias") if spec.mlp_bias else ("weight",):
+        for kind in ("weight", "bias") if has_bias else ("weight",):
             found[f"experts.{{e}}.{part}.{kind}"] = [
                 (f"ffn_{part}_exps.{kind}", "expert"),
                 f"ffn_{part}.{{e}}.{kind}",
             ]
+        if spec.d_shared:
+            found |= _entries(f"shared.{part}", f"ffn_{part}_shexp", True, spec.mlp_bias)
+    if spec.d_shared and spec.weighed_shared:
+        found["shared.weigh.weight"] = ("ffn_gate_inp_shexp.weight", "row")
     return found
 
 

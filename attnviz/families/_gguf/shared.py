@@ -97,11 +97,13 @@ def rope(m: Metadata, partial: bool = False, base: str = "rope.freq_base", theta
         raise m.keys.error(f"{m.name('rope.dimension_count')} must be a head's {d_head}; got {dim}")
     if partial:
         found["partial_rotary_factor"] = min((dim + 0.25) / d_head, 1.0)  # between two whole numbers of dimensions
-    return found | _scaling(m)
+    return found | scaling(m)
 
 
-def _scaling(m: Metadata) -> Made:
+def scaling(m: Metadata, magnified: bool = False) -> Made:
     """What stretches the frequencies; {} where nothing does.
+
+    magnified: with them, what queries and keys are multiplied by grows in scores (`mscale_all_dim`).
 
     Llama 3's rule is worked out by the converter into one table, LongRoPE has two, for short and long texts: a factor
     a frequency. One table is two that are alike.
@@ -120,17 +122,21 @@ def _scaling(m: Metadata) -> Made:
         magnitude = 1.0 if one else magnitude
         return found | ({"attention_factor": magnitude} if magnitude else {})
     if kind == "yarn":
-        return found | {"rope_type": "yarn", "factor": factor, **_yarn(m)}
+        return found | {"rope_type": "yarn", "factor": factor, **_yarn(m, magnified)}
     return {"rope_type": "linear", "factor": factor} if kind == "linear" and factor != 1 else {}
 
 
-def _yarn(m: Metadata) -> Made:
-    m.only("rope.scaling.yarn_log_multiplier", 0)
+def _yarn(m: Metadata, magnified: bool) -> Made:
+    if not magnified:
+        m.only("rope.scaling.yarn_log_multiplier", 0)
     m.only("rope.scaling.yarn_ext_factor", 1)
     found = {
         "beta_fast": m.float("rope.scaling.yarn_beta_fast", 32.0, low=1e-6),
         "beta_slow": m.float("rope.scaling.yarn_beta_slow", 1.0, low=1e-6),
     }
+    if magnified and m.has("rope.scaling.yarn_log_multiplier"):
+        # Converters write a tenth of it.
+        found["mscale"] = found["mscale_all_dim"] = round(10 * m.float("rope.scaling.yarn_log_multiplier"), 7)
     if m.has("rope.scaling.yarn_attn_factor"):
         found["attention_factor"] = m.float("rope.scaling.yarn_attn_factor", low=0)
     return found
@@ -161,6 +167,36 @@ def experts(m: Metadata) -> Made:
     width = m.shape("blk.0.ffn_up_exps.weight", 3)[1] if stacked else m.shape("blk.0.ffn_up.0.weight")[0]
     counts = {"num_local_experts": m.int("expert_count"), "num_experts_per_tok": m.int("expert_used_count")}
     return {**counts, "intermediate_size": width}
+
+
+def many_experts(m: Metadata) -> Made:
+    """Small experts, of a width of their own, in some layers or in all."""
+    m.skip("feed_forward_length", "expert_feed_forward_length")
+    first = next((name for name in m.shapes if name.endswith(".ffn_up_exps.weight")), "blk.0.ffn_up_exps.weight")
+    width = m.shape(first, 3)[1]
+    return {"num_experts_per_tok": m.int("expert_used_count"), "moe_intermediate_size": width}
+
+
+def dense_width(m: Metadata) -> Made:
+    """The inner width of MLPs that are no mixtures, in any layer; {} where there is none."""
+    first = next((name for name in m.shapes if name.endswith(".ffn_up.weight")), "")
+    return {"intermediate_size": m.shape(first)[0]} if first else {}
+
+
+def plain_layers(m: Metadata) -> list[int]:
+    """Layers without a router."""
+    return [i for i in range(m.layers()) if f"blk.{i}.ffn_gate_inp.weight" not in m.shapes]
+
+
+def multipliers(m: Metadata) -> Made:
+    """Constants that embeddings, scores, sublayers and logits are multiplied with; one left out changes nothing."""
+    m.only("rope.scaling.finetuned", True)  # here it says whether there are positions at all
+    return {
+        "embedding_multiplier": m.float("embedding_scale", 0.0) or 1.0,
+        "attention_multiplier": m.float("attention.scale", 0.0) or head_width(m) ** -0.5,
+        "residual_multiplier": m.float("residual_scale", 0.0) or 1.0,
+        "logits_scaling": m.float("logit_scale", 0.0) or 1.0,
+    }
 
 
 def scale_width(m: Metadata, n_layers: int) -> int:
