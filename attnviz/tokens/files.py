@@ -28,6 +28,7 @@ SPM_FILES = ("spiece.model", "sentencepiece.bpe.model", "tokenizer.model", "spm.
 
 _GIVE_IDS = "give token ids (--ids)"
 _SAVE_OR_GIVE_IDS = f"save its tokenizer as tokenizer.json, or {_GIVE_IDS}"
+_NAME_THE_CLASS = "tokenizer_config.json should name the tokenizer_class, or config.json the model_type"
 
 
 class _Unknown(CheckpointError):
@@ -132,7 +133,7 @@ def _tokenizer_json(folder: Folder) -> Tokenizer:
 
 def _vocab_txt(folder: Folder) -> Tokenizer:
     source = "vocab.txt"
-    recipe = _recipe(folder, "bert", ("wordpiece", "characters"), source)
+    recipe = _recipe(folder, ("wordpiece", "characters"), source)
     lines = file_text(folder.path / source).replace("\r\n", "\n").removesuffix("\n").split("\n")
     vocab = {line: i for i, line in enumerate(lines)}
     names = {**recipe.special, **folder.names.plain()}
@@ -147,7 +148,7 @@ def _vocab_txt(folder: Folder) -> Tokenizer:
 
 def _vocab_and_merges(folder: Folder) -> Tokenizer:
     source = "vocab.json with merges.txt"
-    recipe = _recipe(folder, "gpt2", ("bytes", "suffix", "clip"), "vocab.json and merges.txt")
+    recipe = _recipe(folder, ("bytes", "suffix", "clip"), "vocab.json and merges.txt")
     vocab = vocab_json(folder.path / "vocab.json")
     lines = file_text(folder.path / "merges.txt").replace("\r\n", "\n").split("\n")
     pairs = [line.split(" ") for line in lines if line and not line.startswith("#version")]
@@ -166,7 +167,7 @@ def _vocab_and_merges(folder: Folder) -> Tokenizer:
 def _sentencepiece(folder: Folder, file: str) -> Tokenizer:
     from attnviz.tokens import sentencepiece as spm
 
-    recipe = _recipe(folder, "", ("",), file)
+    recipe = _recipe(folder, ("",), file)
     model = spm.parse(file_bytes(folder.path / file), file)
     with Guard(file):
         backend = spm.build(model, recipe, folder.options, file)
@@ -225,11 +226,11 @@ def _numbered(folder: Folder, file: str) -> Tokenizer:
     from attnviz.tokens import sentencepiece as spm
     from attnviz.tokens.build import set_template
 
-    recipe = _recipe(folder, "", ("numbered",), file)
+    recipe = _recipe(folder, ("numbered",), file)
     if folder.options.get("language_codes", "m2m100") != "m2m100":
         raise _Unknown(
             f"the languages {short(folder.options['language_codes'], 40)} of this tokenizer are not known",
-            "save its tokenizer as tokenizer.json, or give token ids (--ids)",
+            _SAVE_OR_GIVE_IDS,
         )
     vocab = vocab_json(folder.path / "vocab.json")
     languages = {f"__{code}__": len(vocab) + i for i, code in enumerate(recipe.back)}
@@ -244,15 +245,13 @@ def _numbered(folder: Folder, file: str) -> Tokenizer:
         return Tokenizer(backend, file, None, {**vocab, **languages})
 
 
-def _recipe(folder: Folder, default: str, kinds: tuple[str, ...], source: str) -> Recipe:
+def _recipe(folder: Folder, kinds: tuple[str, ...], source: str) -> Recipe:
     """What the tokenizer's class adds. A class that no family knows, or that has other files, is refused.
 
     Splitting its text by another family's rules would give a wrong picture without a word.
     """
-    recipe = folder.recipe if folder.name else recipe_of(default)
+    recipe = folder.recipe
     if recipe is None or recipe.vocab not in kinds:
-        raise _Unknown(
-            f"how {folder.name or 'this model'} splits a text cannot be told from {source} alone",
-            _SAVE_OR_GIVE_IDS,
-        )
+        hint = _SAVE_OR_GIVE_IDS if folder.name else _NAME_THE_CLASS
+        raise _Unknown(f"how {folder.name or 'this model'} splits a text cannot be told from {source} alone", hint)
     return recipe
