@@ -193,16 +193,17 @@ class Model:
             meta={**self.meta, "mechanism": found.name, "notes": notes},
         )
 
-    def chat(self, text: str) -> list[int]:
+    def chat(self, text: str, date: str | None = None) -> list[int]:
         """The ids of a text as a user's turn in the model's own chat template, the opening of the answer behind it.
 
         They are for `ids=`: the template writes special tokens where they belong, so that none is to be added.
+        date: the day that the template may write, as 2026-01-31; a template that insists on one fails without.
         Raises InputError: the model has no chat template, or jinja2 is not installed.
         """
         from attnviz.tokens.chat import chat_ids
 
         metadata = self.checkpoint.config if self.checkpoint is not None else None  # of a GGUF file
-        return chat_ids(text, self.tokenizer, metadata, self.folder, self.name)
+        return chat_ids(text, self.tokenizer, metadata, self.folder, self.name, date)
 
     def attend(
         self,

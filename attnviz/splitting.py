@@ -69,11 +69,11 @@ class Splitter:
             )
         return self.tokenizer.encode(text, pair).tokens
 
-    def chat(self, text: str) -> list[int]:
+    def chat(self, text: str, date: str | None = None) -> list[int]:
         """The ids of a text as a user's turn, as `Model.chat` gives them."""
         from attnviz.tokens.chat import chat_ids
 
-        return chat_ids(text, self.tokenizer, self.metadata or None, self.folder, self.name)
+        return chat_ids(text, self.tokenizer, self.metadata or None, self.folder, self.name, date)
 
 
 def splitter(source: str | Path | None = None, offline: bool = False, quiet: bool = False) -> Splitter | Model:

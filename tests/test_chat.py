@@ -103,8 +103,35 @@ def test_text_is_not_escaped_and_json_is_json():
 
 def test_there_is_no_clock():
     assert chat_text("x", "{% if strftime_now is defined %}now{% else %}26 Jul 2024{% endif %}", {}) == "26 Jul 2024"
-    with pytest.raises(CheckpointError, match="'strftime_now' is undefined"):
+    with pytest.raises(InputError, match="the chat template writes the date") as caught:
         chat_text("x", "{{ strftime_now('%Y') }}", {})
+    assert "--chat-date 2026-01-31" in caught.value.hint
+
+
+DATED = "{{ strftime_now('%d %b %Y, %H:%M') }}"
+
+
+def test_the_date_is_the_one_that_is_named():
+    assert chat_text("x", DATED, {}, "2024-07-26") == "26 Jul 2024, 00:00"
+    assert chat_text("x", "{% if strftime_now is defined %}now{% endif %}", {}, "2024-07-26") == "now"
+
+
+@pytest.mark.parametrize("date", ["today", "2024-13-01", "2024-7-1", "20240701", "", "2024-07-26T10", "2024-W30-5"])
+def test_what_is_no_date(date):
+    with pytest.raises(InputError, match="a date is written as in 2026-01-31; got"):
+        chat_text("x", DATED, {}, date)
+
+
+def test_the_command_takes_a_date(folder, capsys):
+    config = {"bos_token": "<s>", "chat_template": "{{ 'the cat' if strftime_now('%Y') == '2024' else 'the' }}"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    command = ["tokens", "--chat", "x", "-m", str(folder), "--json"]
+    assert main(command) == 1
+    assert capsys.readouterr().err.startswith("error: the chat template writes the date\nhint: name one: --chat-date")
+    assert main([*command, "--chat-date", "2024-02-29"]) == 0
+    assert [row["id"] for row in json.loads(capsys.readouterr().out)] == [6, 7]
+    assert attnviz.load(folder).chat("x", "2023-01-01") == [6]
+    assert main(["tokens", "x", "--chat-date", "2024-02-29"]) == 2
 
 
 @pytest.mark.parametrize(

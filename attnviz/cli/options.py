@@ -60,6 +60,10 @@ class Input:
     chat: Annotated[
         bool, option(IN, "--chat", help="Read the text as a user's turn, in the model's own chat template.")
     ] = False
+    chat_date: Annotated[
+        str | None,
+        option(IN, "--chat-date", metavar="YYYY-MM-DD", help="With --chat: the day that the template may write."),
+    ] = None
     global_tokens: Annotated[
         str | None,
         option(
@@ -89,6 +93,8 @@ class Input:
                 usage(f"--pair needs a text, not {name}")
             if value is not None and self.chat:
                 usage(f"--chat needs a text, not {name}")
+        if self.chat_date is not None and not self.chat:
+            usage("--chat-date needs --chat")
         if self.chat and self.pair is not None:
             usage("--chat and --pair exclude each other: a turn is one text")
         self.numbers()

@@ -266,7 +266,7 @@ def _computed(
 def turn(given: Input, model: Model | Splitter, text: str | None) -> tuple[str | None, list[int] | None]:
     """(text, ids) as the model is to read them: with --chat the ids that its template makes of the text."""
     if given.chat and text is not None:
-        return None, model.chat(text)
+        return None, model.chat(text, given.chat_date)
     return text, given.numbers()
 
 

@@ -2,12 +2,15 @@
 
 A template is a program in Jinja that came with the model. It needs jinja2, which is not required otherwise, and runs in
 its sandbox and in a process of its own (chat_child.py). It is given no clock, so that a command gives the same text
-every day: templates that ask whether there is one go without, and one that insists is an error.
+every day: a template that writes the date gets the one that the user names (--chat-date). Without one, templates that
+ask whether there is a clock go without, and one that insists is an error.
 """
 
 from __future__ import annotations
 
+import datetime
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -26,12 +29,18 @@ _GGUF = "tokenizer.ggml."
 
 
 def chat_ids(
-    text: str, tokenizer: object, metadata: Mapping[str, Any] | None, folder: Path | None, source: str
+    text: str,
+    tokenizer: object,
+    metadata: Mapping[str, Any] | None,
+    folder: Path | None,
+    source: str,
+    date: str | None = None,
 ) -> list[int]:
     """The ids of a text as a user's turn, by the template in a GGUF file's metadata or in a folder.
 
-    tokenizer: one that has `ids_as_written`; another knows no template. source: what messages call the model.
-    Raises InputError if there is no template.
+    tokenizer: one that has `ids_as_written`; another knows no template. source: what messages call the model. date: the
+    day that the template may write, as 2026-11-21.
+    Raises InputError if there is no template, or no such day.
     """
     written = getattr(tokenizer, "ids_as_written", None)
     if written is None or (metadata is None and folder is None):
@@ -41,18 +50,26 @@ def chat_ids(
     else:
         assert folder is not None
         template, names = template_in_folder(folder, source)
-    return list(written(chat_text(text, template, names)))
+    return list(written(chat_text(text, template, names, date)))
 
 
-def chat_text(text: str, template: str, names: Mapping[str, str]) -> str:
+def chat_text(text: str, template: str, names: Mapping[str, str], date: str | None = None) -> str:
     """What the template makes of one message of the user's, with the opening of the answer behind it.
 
-    names: bos_token, eos_token, ...: what the template may call special tokens.
-    Raises InputError: jinja2 is not installed, or the template does not take the message.
+    names: bos_token, eos_token, ...: what the template may call special tokens. date: the day that `strftime_now`
+    writes, at midnight.
+    Raises InputError: jinja2 is not installed, or there is no such day; CheckpointError: the template fails.
     """
+    if date is not None:
+        checked_date(date)
     if find_spec("jinja2") is None:
         raise InputError("a chat template needs jinja2, which is not installed", "pip install jinja2")
-    asked = {"template": template, "messages": [{"role": "user", "content": text}], "names": dict(names)}
+    asked = {
+        "template": template,
+        "messages": [{"role": "user", "content": text}],
+        "names": dict(names),
+        "date": date,
+    }
     try:
         done = subprocess.run(
             [sys.executable, "-P", str(CHILD)], input=json.dumps(asked).encode(), capture_output=True, timeout=SECONDS
@@ -62,8 +79,20 @@ def chat_text(text: str, template: str, names: Mapping[str, str]) -> str:
         raise CheckpointError("the chat template did not come to an end") from None
     if "error" in answer:
         hint = "write the whole prompt as TEXT instead, its special tokens included"
+        if date is None and "strftime_now" in answer["error"]:
+            raise InputError("the chat template writes the date", "name one: --chat-date 2026-01-31 (date=...)")
         raise CheckpointError(f"the chat template failed: {answer['error']}", hint)
     return str(answer["text"])
+
+
+def checked_date(text: str) -> datetime.date:
+    """A day written as 2026-01-31. Raises InputError for anything else."""
+    try:
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+            return datetime.date.fromisoformat(text)
+    except (ValueError, TypeError):
+        pass
+    raise InputError(f"a date is written as in 2026-01-31; got {short(repr(text), 40)}")
 
 
 def template_in_folder(folder: Path, source: str) -> tuple[str, dict[str, str]]:

@@ -1,7 +1,7 @@
 """Renders one chat template in a process of its own: it may be anybody's program, and may want all time and memory.
 
-Read by path, not imported. Standard input: {"template", "messages", "names"} as JSON; standard output: {"text"} or
-{"error"}. The environment is jinja2's sandbox, and the process may take SECONDS and BYTES, no more.
+Read by path, not imported. Standard input: {"template", "messages", "names", "date"} as JSON; standard output: {"text"}
+or {"error"}. The environment is jinja2's sandbox, and the process may take SECONDS and BYTES, no more.
 """
 
 import contextlib
@@ -22,8 +22,8 @@ def limit():
             resource.setrlimit(what, (most, most))
 
 
-def render(template, messages, names):
-    """The text that a template makes of messages, the answer's opening included."""
+def render(template, messages, names, date):
+    """The text that a template makes of messages, the answer's opening included. date: as 2026-01-31, or None."""
     from jinja2 import TemplateError
     from jinja2.ext import Extension
     from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -48,6 +48,10 @@ def render(template, messages, names):
     )
     environment.filters["tojson"] = tojson
     environment.globals["raise_exception"] = fail
+    if date is not None:
+        from datetime import datetime
+
+        environment.globals["strftime_now"] = datetime.fromisoformat(date).strftime
     made = environment.from_string(template)
     pieces, length = [], 0
     for piece in made.generate(messages=messages, tools=None, documents=None, add_generation_prompt=True, **names):
@@ -62,7 +66,7 @@ def main():
     asked = json.load(sys.stdin)
     limit()
     try:
-        answer = {"text": render(asked["template"], asked["messages"], asked["names"])}
+        answer = {"text": render(asked["template"], asked["messages"], asked["names"], asked["date"])}
     except MemoryError:
         answer = {"error": "it wants too much memory"}
     except Exception as error:
