@@ -202,6 +202,23 @@ CASES = {
         {**DECODER, "attention_bias": True, "mlp_bias": True, "attention_multiplier": 0.5},
         "GraniteForCausalLM",
     ),
+    "granite-4": Case(
+        "granitemoehybrid",
+        {
+            **DECODER,
+            "layer_types": ["full_attention"] * 2,
+            "num_local_experts": 0,
+            "num_experts_per_tok": 0,
+            "shared_intermediate_size": 24,
+            "position_embedding_type": "rope",
+            "mamba_n_heads": 4,
+            "mamba_d_state": 8,
+            "attention_multiplier": 0.2,
+            "residual_multiplier": 0.4,
+        },
+        "GraniteMoeHybridForCausalLM",
+        late={"layer_types": ["attention"] * 2, "d_head": 8},
+    ),
     "exaone4": Case(
         "exaone4",
         {**DECODER, "num_hidden_layers": 5, "sliding_window": 5, "rope_parameters": LLAMA3},

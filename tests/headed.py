@@ -18,8 +18,9 @@ _TIED = (
     " smollm3 starcoder2 t5 umt5 whisper xglm"
 )
 _UNTIED = (
-    "deepseek_v2 deepseek_v3 exaone4 glm glm4 glm4_moe gpt_oss granite granitemoe helium hunyuan_v1_dense llama mistral"
-    " mixtral nemotron olmo olmo2 olmo3 olmoe phi3 qwen2 qwen2_moe qwen3 qwen3_moe seed_oss stablelm"
+    "deepseek_v2 deepseek_v3 exaone4 glm glm4 glm4_moe gpt_oss granite granitemoe granitemoehybrid helium"
+    " hunyuan_v1_dense llama mistral mixtral nemotron olmo olmo2 olmo3 olmoe phi3 qwen2 qwen2_moe qwen3 qwen3_moe"
+    " seed_oss stablelm"
 )
 # Which families, and what their heads store beyond the token embeddings: (name, seed, shape), V the vocabulary.
 FAMILIES: dict[str, tuple[Head, ...]] = {

@@ -100,3 +100,15 @@ def test_multipliers_of_nothing_are_refused() -> None:
     data = json.loads((REFERENCE / "granite" / "config.json").read_text()) | {"logits_scaling": 0}
     with pytest.raises(ConfigError, match="logits_scaling"):
         of_config(Config(data), made("granite"))
+
+
+@pytest.mark.parametrize("kinds", [["attention", "mamba"], ["full_attention", "linear_attention"], None])
+def test_layers_without_attention_are_refused(kinds: object) -> None:
+    with pytest.raises(ConfigError, match="Mamba"):
+        made("granitemoehybrid", layer_types=kinds)
+
+
+def test_a_granite_of_attention_alone_may_have_no_positions_and_no_experts() -> None:
+    assert made("granitemoehybrid", "position_embedding_type").rotary_of(0) is None
+    with pytest.raises(ConfigError, match="num_local_experts"):
+        made("granitemoehybrid", num_local_experts=4)

@@ -63,6 +63,7 @@ INDEX: dict[str, dict[str, str]] = {
         "gptj": "gptj",
         "granite": "granite",
         "granitemoe": "granitemoe",
+        "granitemoehybrid": "granitemoehybrid",
         "helium": "helium",
         "hubert": "hubert",
         "hunyuan_v1_dense": "hunyuan_v1_dense",

@@ -7,6 +7,7 @@ from attnviz.families import _decoder
 from attnviz.families._config import Config
 from attnviz.families._gguf import shared as gguf
 from attnviz.families._gguf.metadata import Made, Metadata
+from attnviz.families._granite import multipliers
 from attnviz.families._rotary import rotary
 from attnviz.families._unembed import Unembedding
 
@@ -17,7 +18,6 @@ UNEMBED = Unembedding(divide=("logits_scaling", 1.0))
 def spec(config: Config) -> Spec:
     """GraniteConfig."""
     found = _decoder.sizes(config)
-    config.skip("logits_scaling")
     bias = config.bool("attention_bias")
     return _decoder.decoder(
         config,
@@ -26,13 +26,18 @@ def spec(config: Config) -> Spec:
         **found,
         **_decoder.biases(bias, bias, bias, bias),
         mlp_bias=config.bool("mlp_bias"),
-        embed_scale=config.float("embedding_multiplier", 1.0),
-        scale=config.float("attention_multiplier", 1.0, low=1e-9),
-        sublayer_scale=config.float("residual_multiplier", 1.0),
+        **multipliers(config),
     )
 
 
+_OF_MAMBA = "conv_kernel state_size group_count inner_size time_step_rank"
+
+
 def _from_gguf(m: Metadata) -> Made:
+    """Files of Granite 4 hold sizes of Mamba layers and experts too, which its models of attention alone lack."""
+    m.only("expert_count", 0)
+    m.only("expert_used_count", 0)
+    m.skip("expert_shared_feed_forward_length", *(f"ssm.{name}" for name in _OF_MAMBA.split()))
     return {
         **gguf.plain("granite")(m),
         "attention_bias": m.has_bias("attn_q"),

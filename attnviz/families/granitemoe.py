@@ -7,6 +7,7 @@ from attnviz.families import _decoder, _experts
 from attnviz.families._config import Config
 from attnviz.families._gguf import shared as gguf
 from attnviz.families._gguf.metadata import Made, Metadata
+from attnviz.families._granite import multipliers
 from attnviz.families._names import Source
 from attnviz.families._rotary import rotary
 from attnviz.families._unembed import Unembedding
@@ -29,16 +30,13 @@ def spec(config: Config) -> Spec:
     """GraniteMoeConfig."""
     found = _decoder.sizes(config)
     bias, n_experts = config.bool("attention_bias"), config.int("num_local_experts", 8)
-    config.skip("logits_scaling")
     return _decoder.decoder(
         config,
         _decoder.rms(config),
         (rotary(config, found["d_head"], max_positions=2048),),
         **found,
         **_decoder.biases(bias, bias, bias, bias),
-        embed_scale=config.float("embedding_multiplier", 1.0),
-        scale=config.float("attention_multiplier", 1.0, low=1e-9),
-        sublayer_scale=config.float("residual_multiplier", 1.0),
+        **multipliers(config),
         n_experts=n_experts,
         top_k=_experts.chosen(config, n_experts, 2),
     )
