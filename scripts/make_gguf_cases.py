@@ -72,6 +72,8 @@ NOMIC = {
 NOMIC |= {"rotary_emb_fraction": 1.0, "rotary_emb_base": 50.0, "rotary_emb_scale_base": None}
 EUROBERT = {"head_dim": 8, "classifier_pooling": "mean", "rope_parameters": {**PLAIN, "rope_theta": 2.5e5}}
 
+T5 = {"vocab_size": 40, "d_model": 16, "d_kv": 8, "d_ff": 16, "num_heads": 2, "num_layers": 2}
+
 
 @dataclass(frozen=True)
 class Case:
@@ -88,6 +90,7 @@ class Case:
     late: Mapping[str, Any] = field(default_factory=dict)
     outtype: str = "ALL_F32"
     fuse_qkv: bool = False
+    model: str = ""  # the class that makes it, where it is not the family's own
 
 
 CASES = {
@@ -382,6 +385,16 @@ CASES = {
         "",
         late={"decoder_start_token_id": 0},
     ),
+    "t5-by-layer": Case("umt5", T5, "UMT5ForConditionalGeneration", "", late={"decoder_start_token_id": 0}),
+    "t5-mt5": Case("mt5", T5, "MT5ForConditionalGeneration", "", late={"decoder_start_token_id": 0}),
+    "t5encoder": Case("t5", T5, "T5EncoderModel", "", model="T5EncoderModel"),
+    "t5encoder-by-layer": Case("umt5", T5, "T5EncoderModel", "", model="UMT5EncoderModel"),
+    "starcoder": Case(
+        "gpt_bigcode",
+        {"vocab_size": 40, "n_embd": 16, "n_head": 2, "n_layer": 2, "n_positions": 24},
+        "GPTBigCodeForCausalLM",
+        "transformer.",
+    ),
     "qwen3-q8_0": Case(
         "qwen3",
         {**DECODER, "hidden_size": 32, "intermediate_size": 32, "head_dim": 16},
@@ -398,17 +411,18 @@ def made(case: Case, folder: Path) -> dict[str, Any]:
     import numpy as np
     import reference_core as core
     import torch
+    import transformers
     from transformers import AutoConfig, AutoModel
 
     config = AutoConfig.for_model(case.model_type, **{**SPECIAL, **case.config})
     config._attn_implementation = config._experts_implementation = "eager"
-    model = AutoModel.from_config(config).eval()
+    model = (getattr(transformers, case.model)(config) if case.model else AutoModel.from_config(config)).eval()
     core.draw_weights(model, seed=7)
     if case.outtype != "ALL_F32":
         _round_to_q8_0(model)
     model.save_pretrained(folder)
     inputs = {"input_ids": np.random.RandomState(3).randint(3, 40, case.n)}
-    if case.model_type == "t5":
+    if case.model_type in ("t5", "mt5", "umt5") and not case.model:
         inputs["decoder_input_ids"] = np.array([0, 9, 30, 4, 17])
     single = core.run(model, inputs)
     double = core.run(model.double(), inputs, torch.float64)

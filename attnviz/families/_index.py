@@ -169,8 +169,10 @@ INDEX: dict[str, dict[str, str]] = {
         "seed_oss": "seed_oss",
         "smollm3": "smollm3",
         "stablelm": "stablelm",
+        "starcoder": "gpt_bigcode",
         "starcoder2": "starcoder2",
         "t5": "t5",
+        "t5encoder": "t5",
     },
     "tokenizers": {
         "albert": "albert",

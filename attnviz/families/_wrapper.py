@@ -19,7 +19,7 @@ OUTER = (
     "vision_config audio_config image_token_id image_token_index video_token_id video_token_index vision_token_id "
     "vision_start_token_id vision_end_token_id boi_token_index eoi_token_index boi_token_id eoi_token_id "
     "projector_hidden_act multimodal_projector_bias vision_feature_layer vision_feature_select_strategy "
-    "image_seq_length mm_tokens_per_image spatial_merge_size image_grid_pinpoints use_image_newline_parameter "
+    "ignore_index image_seq_length mm_tokens_per_image spatial_merge_size image_grid_pinpoints "
     "text_config model_type architectures auto_map transformers_version dtype torch_dtype"
 ).split()
 
@@ -43,7 +43,7 @@ def language(config: Config, kind: str, tied: bool = False) -> Config:
     else:
         config.sub("text_config")  # refuses what is no object
         raise AssertionError
-    config.skip(*OUTER)
+    config.skip(*OUTER, "vocab_size")
     found.skip("model_type")
     return found
 

@@ -17,6 +17,7 @@ def spec(config: Config) -> EncoderDecoder:
     config.rename(d_model="hidden_size")
     # What earlier files say of their norms, the reference ignores.
     config.skip("extra_pos_embeddings", "layernorm_variant", "do_blenderbot_90_layernorm", "extra_layer_norm")
+    config.skip("normalize_before", "normalize_embedding", "add_bias_logits", "add_final_layer_norm")
     return _seq2seq.stacks(
         config,
         start=1,

@@ -16,6 +16,7 @@ def spec(config: Config) -> EncoderDecoder:
     """BlenderbotSmallConfig. The decoder's embeddings are normalised, never scaled, before positions are added."""
     config.rename(d_model="hidden_size")
     config.skip("extra_pos_embeddings", "layernorm_variant", "do_blenderbot_90_layernorm", "extra_layer_norm")
+    config.skip("normalize_before", "normalize_embedding", "add_bias_logits", "add_final_layer_norm")
     both = _seq2seq.stacks(
         config,
         start=1,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from attnviz.engine.spec import Learned, Norm, Spec
 from attnviz.families._config import Config
+from attnviz.families._gguf import shared as gguf
+from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._names import Source, fused, pairs
 from attnviz.families._recipes import BYTES
 from attnviz.families._unembed import Unembedding
@@ -55,3 +57,12 @@ def spec(config: Config) -> Spec:
         scale=0.0 if config.bool("scale_attn_weights", True) else 1.0,
         activation=config.activation("activation_function", "gelu_pytorch_tanh"),
     )
+
+
+def _from_gguf(m: Metadata) -> Made:
+    m.only("attention.head_count_kv", 1)
+    found = {**gguf.sizes(m), **gguf.inner(m, "n_inner"), **gguf.layer_norm(m, "layer_norm_epsilon")}
+    return {**found, "model_type": "gpt_bigcode", "n_positions": m.shape("position_embd.weight")[0]}
+
+
+GGUF = {"starcoder": gguf.Architecture(_from_gguf)}

@@ -21,18 +21,28 @@ def spec(config: Config) -> EncoderDecoder:
 
 
 def _from_gguf(m: Metadata) -> Made:
-    m.skip("attention.layer_norm_epsilon", "feed_forward_length")
     return {
-        **gguf.sizes(m),
-        "model_type": "t5",
-        "d_kv": gguf.head_width(m),
-        "d_ff": m.shape("enc.blk.0.ffn_up.weight")[0],
+        **_encoder_from_gguf(m),
         "num_decoder_layers": m.keys.layers(m.name("decoder_block_count"), m.layers()),
-        "layer_norm_epsilon": m.float("attention.layer_norm_rms_epsilon", low=0),
-        "relative_attention_num_buckets": m.int("attention.relative_buckets_count"),
-        "feed_forward_proj": "gated-gelu" if "enc.blk.0.ffn_gate.weight" in m.shapes else "relu",
         "decoder_start_token_id": m.int("decoder_start_token_id", 0, low=0),
+        "architectures": None,
     }
 
 
-GGUF = {"t5": gguf.Architecture(_from_gguf, {"o": "attn_o", "norm_cross": "cross_attn_norm"})}
+def _encoder_from_gguf(m: Metadata) -> Made:
+    m.skip("attention.layer_norm_epsilon", "feed_forward_length")
+    return {
+        **gguf.sizes(m),
+        # UMT5 has the same name there; a table of distances in the second layer tells it.
+        "model_type": "umt5" if "enc.blk.1.attn_rel_b.weight" in m.shapes else "t5",
+        "architectures": ["T5EncoderModel"],
+        "d_kv": gguf.head_width(m),
+        "d_ff": m.shape("enc.blk.0.ffn_up.weight")[0],
+        "layer_norm_epsilon": m.float("attention.layer_norm_rms_epsilon", low=0),
+        "relative_attention_num_buckets": m.int("attention.relative_buckets_count"),
+        "feed_forward_proj": "gated-gelu" if "enc.blk.0.ffn_gate.weight" in m.shapes else "relu",
+    }
+
+
+_STORED = {"o": "attn_o", "norm_cross": "cross_attn_norm"}
+GGUF = {"t5": gguf.Architecture(_from_gguf, _STORED), "t5encoder": gguf.Architecture(_encoder_from_gguf, _STORED)}

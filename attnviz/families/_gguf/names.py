@@ -74,6 +74,8 @@ def _projections(spec: Spec, words: Mapping[str, str], turned: bool) -> dict[str
     if spec.cross:
         for part in "qkvo":
             found |= _entries(f"cross_{part}", f"cross_attn_{part}", True, False)
+    if isinstance(spec.bias, Buckets) and spec.bias.by_layer:
+        found["bias.table"] = "attn_rel_b.weight"
     if spec.sinks:
         found["sinks"] = "attn_sinks.weight"
     return found
@@ -155,7 +157,7 @@ def _around(spec: Spec) -> dict[str, str]:
         found["embed.types"] = "token_types.weight"
     if spec.absolute is not None:
         found["embed.positions"] = "position_embd.weight"
-    if isinstance(spec.bias, Buckets):
+    if isinstance(spec.bias, Buckets) and not spec.bias.by_layer:
         found["bias.table"] = "blk.0.attn_rel_b.weight"
     for name, stored, norm in (
         ("embed.norm", "token_embd_norm", spec.embed_norm),
