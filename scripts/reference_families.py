@@ -273,6 +273,14 @@ FAMILIES: dict[str, Family] = {
             "decoder_start_token_id": 1,
         },
     ),
+    "encoder_decoder": Family(
+        "encoder-decoder",
+        "pair",
+        {
+            "encoder": {**_BERT, "model_type": "bert"},
+            "decoder": {**_BERT, "model_type": "bert", "is_decoder": True, "add_cross_attention": True},
+        },
+    ),
     # images and sound
     "vit": Family("vit", "image", _IMAGE),
     "deit": Family("deit", "image", _IMAGE),

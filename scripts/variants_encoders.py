@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from reference_families import VOCABULARY
 from variant import Variant, rope, v
 
 # fmt: off
@@ -59,6 +62,18 @@ _XLM = [
     v("word_types", "token types given: they are tokens", inputs={"word_types": True}),
     v("pad5", "pad_token_id 5", pad_token_id=5),
 ]
+
+
+
+def _pair(encoder: str, decoder: str = "", target: int = 7, **more: Any) -> Variant:
+    """An encoder of one model type and a decoder of another, or of the same."""
+    sizes = {"vocab_size": VOCABULARY, "max_position_embeddings": 64, "hidden_size": 32, "num_hidden_layers": 2}
+    sizes |= {"num_attention_heads": 4, "intermediate_size": 64, **more}
+    reads = {**sizes, "model_type": decoder or encoder, "is_decoder": True, "add_cross_attention": True}
+    name = f"{encoder}_{decoder}".rstrip("_").replace("-", "_")
+    return v(name, f"{encoder} read by {decoder or encoder}", target=target,
+             encoder={**sizes, "model_type": encoder}, decoder=reads)
+
 
 ENCODERS: dict[str, list[Variant]] = {
     "bert": [
@@ -341,4 +356,11 @@ ENCODERS: dict[str, list[Variant]] = {
     ],
     "xlm_roberta_xl": _kin("XLMRobertaXL", _CROSS, v("pad3", "pad_token_id 3", pad_token_id=3)),
     "roberta_prelayernorm": _kin("RobertaPreLayerNorm", _CROSS, v("pad3", "pad_token_id 3", pad_token_id=3)),
+    "encoder_decoder": [
+        _pair("roberta"), _pair("camembert"), _pair("xlm-roberta"), _pair("bert-generation"), _pair("roformer"),
+        _pair("electra", embedding_size=16), _pair("ernie", use_task_id=True), _pair("data2vec-text"),
+        _pair("rembert", input_embedding_size=16), _pair("roberta-prelayernorm"), _pair("xlm-roberta-xl"),
+        _pair("bert", "roberta"), _pair("roberta", "bert", num_hidden_layers=3),
+        _pair("megatron-bert", target=13),  # the reference cannot run it with texts of two lengths
+    ],
 }

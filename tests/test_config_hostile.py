@@ -334,9 +334,10 @@ def test_any_value_of_any_key_ends_in_a_spec_or_one_line(case):
     module.spec(read)
     start = time.perf_counter()
     refused = 0
-    inner = data.get("text_config") or {}
     changes = [{key: value} for key in sorted(read._read) for value in HOSTILE]
-    changes += [{"text_config": {**inner, key: value}} for key in sorted(inner) for value in HOSTILE]
+    for part in ("text_config", "encoder", "decoder"):
+        inner = data.get(part) or {}
+        changes += [{part: {**inner, key: value}} for key in sorted(inner) for value in HOSTILE]
     for change in changes:
         config = Config({**data, **change})
         try:

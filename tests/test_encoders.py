@@ -18,6 +18,7 @@ from attnviz.tokens import load_tokenizer
 CASES = Path(__file__).parent / "reference_encoders"
 # The reference's own difference between float32 and float64, where four times that is more than 1e-5.
 OWN = {"albert_relative_key_query": 2.6e-6}
+READS = {"is_decoder": True, "add_cross_attention": True}
 # As published for nomic-embed-text-v1.5, without what every configuration has.
 NOMIC = {
     "activation_function": "swiglu",
@@ -75,6 +76,10 @@ def test_both_spellings_of_nomic_bert_are_one_model() -> None:
         ("nomic_bert", NOMIC | {"moe_every_n_layers": 2}, "moe_every_n_layers 2 is not handled"),
         ("nomic_bert", NOMIC | {"use_rms_norm": True}, "use_rms_norm True is not handled"),
         ("nomic_bert", NOMIC | {"rotary_emb_fraction": 0.3}, "turns 19.2 of a head's 64 dimensions"),
+        ("encoder_decoder", {}, "encoder is missing"),
+        ("encoder_decoder", {"encoder": {}, "decoder": {}}, "this decoder does not read the encoder"),
+        ("encoder_decoder", {"encoder": {}, "decoder": {"model_type": "gpt2"}}, "model_type must be one of bert"),
+        ("encoder_decoder", {"encoder": {"hidden_size": 96}, "decoder": READS}, "96 wide with a decoder 768 wide"),
         ("deberta", {"talking_head": True}, "talking_head True is not handled"),
         ("deberta", {"pos_att_type": ["c2p", 3]}, "pos_att_type must be a list of words"),
         ("xlm", {"is_encoder": False}, "is_encoder false is not handled"),

@@ -41,6 +41,7 @@ INDEX: dict[str, dict[str, str]] = {
         "dinov3_vit": "dinov3_vit",
         "distilbert": "distilbert",
         "electra": "electra",
+        "encoder_decoder": "encoder_decoder",
         "ernie": "ernie",
         "ernie4_5": "ernie4_5",
         "esm": "esm",
