@@ -98,7 +98,7 @@ def steps(
         raise SelectionError(
             f"the steps of {model.name} cannot be walked through: its keys and values come from a compressed vector, "
             "not from one matrix each",
-            "attnviz qk and attnviz heatmap show its scores and weights",
+            "attnviz table, heatmap and stats show its weights",
         )
     watch = _Watch(layer, head, head // (spec.n_heads // spec.n_kv_heads), query, len(given.queries), len(given.keys))
     model.observe(given, [watch], progress)
@@ -279,6 +279,8 @@ def _rotary(rule: Rotary) -> str:
     turned = "each turned by its place times an angle"
     if rule.by_patch:
         turned = "half turned by a patch's row and half by its column, from -1 to 1 over the image, times 2π"
+    if rule.stored:
+        turned = "each turned by the sines and cosines that the checkpoint stores for its place, or else by an angle"
     return f"{(rule.dim + 1) // 2} pairs ({pairs}), {turned}, base {rule.base:g}{stretched} (Su 2021)"
 
 
