@@ -81,6 +81,18 @@ def test_a_base_that_releases_understand_differently_is_refused() -> None:
     assert [turn.base for turn in full_only.rotary if turn is not None] == [10000.0] * 2
 
 
+def test_one_set_of_rotary_positions_for_two_kinds_of_layers_is_refused() -> None:
+    """Releases from 5.0 to 5.12 wrote one set; those from 5.13 read none of it."""
+    yarn = {"rope_type": "yarn", "rope_theta": 500000.0, "factor": 8.0, "original_max_position_embeddings": 8192}
+    for rope in (yarn, {"rope_type": "default", "rope_theta": 10000.0}):
+        with pytest.raises(ConfigError, match="one set of rotary positions"):
+            made("olmo3", rope_parameters=rope)
+    data = json.loads((REFERENCE / "olmo3" / "config.json").read_text())
+    config = Config(data | {"rope_parameters": {"rope_type": "default", "rope_theta": 500000.0}})
+    assert family("olmo3").spec(config).rotary == made("olmo3").rotary
+    assert config.unread() == []
+
+
 def test_alpha_makes_a_larger_base_whatever_the_length() -> None:
     """NTK-aware scaling of 2023: base * alpha ** (d / (d - 2)), here 16 dimensions."""
     rope = {"type": "dynamic", "alpha": 1000.0, "factor": 1.0, "beta_fast": 32, "mscale": 1.0}

@@ -5,13 +5,14 @@ from __future__ import annotations
 from attnviz.engine.spec import Rotary, Spec
 from attnviz.families import _decoder
 from attnviz.families._config import Config
-from attnviz.families._rotary import by_layer_type
+from attnviz.families._rotary import KINDS, by_layer_type
 from attnviz.families._unembed import Unembedding
 from attnviz.families._windows import FULL, SLIDING, layer_types, reaches, sliding_window
 
 NAMES = {**_decoder.NAMES, **_decoder.NORMS_OUT, **_decoder.QK_NORMS}
 UNEMBED = Unembedding()
 THETA = 5e5
+HINT = "write rope_parameters for full_attention and for sliding_attention"
 
 
 def spec(config: Config) -> Spec:
@@ -34,20 +35,25 @@ def spec(config: Config) -> Spec:
 
 
 def _turns(config: Config, kinds: tuple[str, ...], d_head: int) -> tuple[Rotary, ...]:
-    """Rotary positions layer by layer.
+    """Rotary positions layer by layer, where the releases of the reference agree about them.
 
-    Of a rope_theta that stands outside rope_parameters, transformers 4.57 makes the base of all layers, transformers 5
-    that of full layers alone: only the value that both take for sliding layers is read.
+    One set of parameters: transformers 5.0 to 5.12 uses it in all layers, 5.13 and later in none. A rope_theta that
+    stands outside: 4.57 makes it the base of all layers, 5.13 and later of full layers alone.
     """
-    new = config.data.get("rope_parameters")
-    if isinstance(new, dict):
+    rope = config.sub("rope_parameters")
+    if rope is not None:
         config.off("rope_scaling")
-    own = new.get(SLIDING) if isinstance(new, dict) else None
+        one, theta = rope.choice("rope_type", "default", KINDS), rope.float("rope_theta", THETA, low=1e-3)
+        if one != "default" or theta != THETA:
+            raise rope.error(
+                "one set of rotary positions leaves open in which layers it counts: it differs between releases", HINT
+            )
+        config.data["rope_parameters"] = {k: v for k, v in rope.data.items() if k not in ("rope_type", "rope_theta")}
+    own = None if rope is None else rope.raw(SLIDING)
     theta = config.float("rope_theta", THETA, low=1e-3)
     if theta != THETA and SLIDING in kinds and not (isinstance(own, dict) and "rope_theta" in own):
         raise config.error(
-            f"rope_theta {theta:g} leaves open which base sliding layers have: it differs between releases",
-            "write rope_theta into rope_parameters, for full_attention and for sliding_attention",
+            f"rope_theta {theta:g} leaves open which base sliding layers have: it differs between releases", HINT
         )
     thetas = {FULL: ("rope_theta", THETA), SLIDING: ("rope_theta", THETA)}
     return by_layer_type(config, kinds, thetas, d_head, 2048, scaled=FULL)
