@@ -59,6 +59,12 @@ def chosen(config: Config, n_experts: int, default: int | None) -> int:
     return config.int("num_experts_per_tok", default, high=n_experts or 1 << 24)
 
 
+def n_shared(config: Config, default: int) -> int:
+    """How many experts every token is sent to; null means none, as in the authors' own code."""
+    left_out = 0 if "n_shared_experts" in config.data else default
+    return config.int("n_shared_experts", left_out, low=0, high=1024)
+
+
 def grouped(config: Config, n_experts: int, top_k: int, groups: int, top_groups: int) -> dict[str, Any]:
     """Experts in groups, of which only the best are chosen from; groups, top_groups: what keys left out mean."""
     n_group = config.int("n_group", groups, high=n_experts)
@@ -83,7 +89,7 @@ def sigmoid(config: Config, layers: tuple[bool, ...], defaults: dict[str, Any]) 
         "n_experts": n_experts,
         "top_k": top_k,
         "d_expert": d_expert,
-        "d_shared": d_expert * config.int("n_shared_experts", 1, low=0, high=1024),
+        "d_shared": d_expert * n_shared(config, 1),
         "expert_layers": layers,
         "routing": Routing(
             by="sigmoid",

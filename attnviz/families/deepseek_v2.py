@@ -19,7 +19,7 @@ TYPICAL = {"num_experts_per_tok": 6}
 def spec(config: Config) -> Spec:
     """DeepseekV2Config. `norm_topk_prob` is not read, as in the reference; published models have it off.
 
-    Since transformers 5.11 `mscale_all_dim` changes the scale of scores, as in the authors' own code; the releases
+    Since transformers 5.15 `mscale_all_dim` changes the scale of scores, as in the authors' own code; the releases
     before left it out.
     """
     config.rename(n_routed_experts="num_experts")
@@ -51,7 +51,7 @@ def spec(config: Config) -> Spec:
         expert_layers=_experts.after_first(config, n_layers, 0),
         d_expert=d_expert,
         expert_bias=False,
-        d_shared=d_expert * config.int("n_shared_experts", 2, low=0, high=1024),
+        d_shared=d_expert * _experts.n_shared(config, 2),
     )
 
 

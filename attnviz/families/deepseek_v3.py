@@ -13,7 +13,7 @@ UNEMBED = Unembedding()
 
 
 def spec(config: Config) -> Spec:
-    """DeepseekV3Config. Experts outside the best groups are never chosen, as since transformers 5.1; before, an expert
+    """DeepseekV3Config. Experts outside the best groups are never chosen, as since transformers 5.6; before, an expert
     outside them stood at 0, which a correction below 0 could put first."""
     config.rename(n_routed_experts="num_local_experts")
     config.choice("scoring_func", "sigmoid", ("sigmoid",))

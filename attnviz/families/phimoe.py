@@ -28,7 +28,7 @@ UNEMBED = Unembedding(bias="lm_head.bias")
 def turns(config: Config, d_head: int) -> Rotary:
     """Rotary positions. Scaled ones are longrope with a factor of their own on cos and sin, short and long.
 
-    Beyond the original length the reference turns by the short table from version 5.11 on, and by the long one before;
+    Beyond the original length the reference turns by the short table from version 5.15 on, and by the long one before;
     today's is followed.
     """
     key = "rope_scaling" if config.has("rope_scaling") else "rope_parameters"
