@@ -1,6 +1,11 @@
-"""What the towers of CLIP and of its relatives share: the names of a layer's tensors."""
+"""What CLIP and its relatives share: the names of a layer's tensors, and two towers in one configuration."""
 
 from __future__ import annotations
+
+from types import ModuleType
+
+from attnviz.engine.spec import Spec, Towers
+from attnviz.families._config import Config
 
 LAYER = {
     "q": "self_attn.q_proj",
@@ -12,3 +17,19 @@ LAYER = {
     "down": "mlp.fc2",
     "norm2": "layer_norm2",
 }
+
+
+def towers(config: Config, text: ModuleType, image: ModuleType) -> Towers:
+    """Both towers, each from its own part of the configuration by the family file of that tower."""
+    return Towers(_tower(config, "text_config", text), _tower(config, "vision_config", image))
+
+
+def _tower(config: Config, key: str, family: ModuleType) -> Spec:
+    """One tower. Files of 2022 may hold its part twice: the reference then takes `KEY_dict`, its defaults included."""
+    old, own = config.sub(f"{key}_dict"), config.sub(key)
+    if old is not None and own is not None:
+        own.skip(*own.data)
+    own = old or own or Config({}, f"{config.where}: {key}")
+    found: Spec = family.spec(own)
+    config.inside(own)
+    return found
