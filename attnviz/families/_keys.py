@@ -108,8 +108,8 @@ def _row(model_type: str) -> dict[str, frozenset[str]] | None:
 # (dropout, initialisation, losses), heads for tasks, generation; and where a file came from. A family that gives one
 # of them a meaning reads it and is not touched by this list.
 NO_EFFECT = (
-    "_name_or_path auto_map _attn_implementation* use_flash_attn* _num_labels adapter_transformers adapters model_card "
-    "license language unsloth_* "
+    "_name_or_path auto_map model_type _attn_implementation* use_flash_attn* _num_labels adapter_transformers adapters "
+    "model_card license language unsloth_* "
     "dtype torch_dtype torchscript use_cache gradient_checkpointing chunk_size_feed_forward pretraining_tp "
     "tie_word_embeddings tie_encoder_decoder is_encoder_decoder *softmax_in_fp32 "
     "*dropout* *pdrop* *drop_path* layerdrop *_layerdrop "

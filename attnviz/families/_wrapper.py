@@ -44,7 +44,6 @@ def language(config: Config, kind: str, tied: bool = False) -> Config:
         config.sub("text_config")  # refuses what is no object
         raise AssertionError
     config.skip(*OUTER, "vocab_size")
-    found.skip("model_type")
     return found
 
 
