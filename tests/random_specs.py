@@ -204,6 +204,7 @@ def experts(draw: Any) -> dict[str, Any]:
         "expert_bias": draw(st.sampled_from([None, False, True])),
         "d_shared": draw(st.sampled_from([0, 6])),
         "weighed_shared": draw(st.booleans()),
+        "mixture_bias": draw(st.booleans()),
     }
 
 

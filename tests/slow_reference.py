@@ -449,6 +449,8 @@ class Slow(Embedding):
         for e, share in shares.items():
             made = self.dense(f"{name}experts.{e}.", [x], spec.d_expert or spec.d_mlp, has_bias)[0]
             out = [o + share * v for o, v in zip(out, made, strict=True)]
+        if spec.mixture_bias:
+            out = add(out, self.get(f"{name}experts.bias", spec.d_model))
         if spec.d_shared:
             made = self.dense(f"{name}shared.", [x], spec.d_shared, spec.mlp_bias)[0]
             if spec.weighed_shared:

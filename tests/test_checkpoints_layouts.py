@@ -117,3 +117,12 @@ def test_shapes_that_do_not_fit_are_refused(layout, shape, message):
     with pytest.raises(ValueError) as caught:
         getattr(layouts, layout)(np.zeros(shape), sizes(), i=0, e=5)
     assert str(caught.value) == message
+
+
+def test_experts_one_under_the_other():
+    size = SimpleNamespace(n_experts=3)
+    each = np.arange(24.0).reshape(3, 4, 2)
+    for e in range(3):
+        np.testing.assert_array_equal(layouts.expert_rows(each.reshape(12, 2), size, e=e), each[e])
+    with pytest.raises(ValueError, match="rows of 3 experts are wanted, it has 11"):
+        layouts.expert_rows(each.reshape(12, 2)[:11], size, e=0)

@@ -73,7 +73,7 @@ def test_both_spellings_of_nomic_bert_are_one_model() -> None:
         ("nomic_bert", NOMIC | {"rope_parameters": {"rope_theta": 5.0}}, "contradict each other"),
         ("nomic_bert", NOMIC | {"mlp_fc1_bias": True}, "must be alike"),
         ("nomic_bert", NOMIC | {"rotary_emb_scale_base": 512}, "rotary_emb_scale_base 512 is not handled"),
-        ("nomic_bert", NOMIC | {"moe_every_n_layers": 2}, "moe_every_n_layers 2 is not handled"),
+        ("nomic_bert", NOMIC | {"moe_every_n_layers": 2, "num_experts": 8}, "experts with a gated MLP"),
         ("nomic_bert", NOMIC | {"use_rms_norm": True}, "use_rms_norm True is not handled"),
         ("nomic_bert", NOMIC | {"rotary_emb_fraction": 0.3}, "turns 19.2 of a head's 64 dimensions"),
         ("encoder_decoder", {}, "encoder is missing"),

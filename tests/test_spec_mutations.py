@@ -167,6 +167,7 @@ SPEC: dict[str, tuple[dict[str, Any], dict[str, Any]] | tuple[dict[str, Any], di
     "d_expert": (EXPERTS | {"d_expert": 5}, {"expert_layers": (False,)}),  # its width is checked by shapes
     "expert_bias": (EXPERTS | {"expert_bias": False}, {"expert_bias": True}),
     "d_shared": (SHARED, {"d_shared": 0}),
+    "mixture_bias": (EXPERTS | {"mixture_bias": True}, {"mixture_bias": False}),
     "weighed_shared": (SHARED, {"weighed_shared": False}),
     "Routing.by": (EXPERTS | {"routing": Routing("sigmoid")}, {"routing": Routing("softmax")}),
     "Routing.normalised": (GROUPS, {"routing": replace(SIGMOID, normalised=False)}),

@@ -31,6 +31,8 @@ class Sizes(Protocol):
     def d_value(self) -> int: ...
     @property
     def d_model(self) -> int: ...
+    @property
+    def n_experts(self) -> int: ...
 
 
 def transpose(array: Array, sizes: Sizes, **_: int) -> Array:
@@ -204,6 +206,13 @@ def expert(array: Array, sizes: Sizes, **indices: int) -> Array:
     if array.ndim < 2 or e >= len(array):
         raise ValueError(f"expert {e} is wanted, it has {len(array) if array.ndim > 1 else 0}")
     return array[e]
+
+
+def expert_rows(array: Array, sizes: Sizes, **indices: int) -> Array:
+    """[n_experts * d_inner, ...], experts one under the other -> [d_inner, ...] of expert `e`."""
+    if not sizes.n_experts or len(array) % sizes.n_experts:
+        raise ValueError(f"rows of {sizes.n_experts} experts are wanted, it has {len(array)}")
+    return expert(array.reshape(sizes.n_experts, -1, *array.shape[1:]), sizes, **indices)
 
 
 def d_model_last(array: Array, sizes: Sizes, **_: int) -> Array:

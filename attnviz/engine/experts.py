@@ -34,6 +34,8 @@ def mixture(spec: Spec, tensors: Tensors, name: str, x: Array, dense: Work) -> A
     for e in np.unique(chosen):
         rows, place = np.nonzero(chosen == e)
         out[rows] += shares[rows, place, None] * dense(f"{name}experts.{e}.", width, has_bias, x[rows])
+    if spec.mixture_bias:
+        out += tensors.get(f"{name}experts.bias", (spec.d_model,))
     if spec.d_shared:
         shared = dense(f"{name}shared.", spec.d_shared, spec.mlp_bias, x)
         if spec.weighed_shared:

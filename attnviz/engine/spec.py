@@ -24,6 +24,7 @@ Tensors are asked for by canonical names. Matrices are [out, in], as `x @ W.T` w
     layers.{i}.q_norm|k_norm.weight|bias       layers.{i}.q_norm|k_norm.{e}.weight with a norm a head
     layers.{i}.up|gate|down.weight|bias
     layers.{i}.router.weight|bias              layers.{i}.experts.{e}.up|gate|down.weight|bias
+    layers.{i}.experts.bias [d_model]
     layers.{i}.router.correction [n_experts]   layers.{i}.shared.up|gate|down.weight|bias
     layers.{i}.shared.weigh.weight [1, d_model]
     keys and values from a compressed vector (and perhaps queries)
@@ -384,6 +385,7 @@ class Spec:
     expert_layers: tuple[bool, ...] = ()  # which layers have experts, where not all have
     d_expert: int = 0  # inner width of an expert, 0: d_mlp
     expert_bias: bool | None = None  # None: as mlp_bias says
+    mixture_bias: bool = False  # added to what a token's experts give together
     d_shared: int = 0  # inner width of an expert that every token is sent to beside the others, 0: there is none
     weighed_shared: bool = False  # its output is multiplied by the sigmoid of a score
     clamp: float = 0.0  # gate and up are clamped, and up is used as 1 + up

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from attnviz.engine.spec import Learned, Norm, Rotary, RotaryScaling, Spec
+from attnviz.engine.spec import Learned, Norm, Rotary, RotaryScaling, Routing, Spec
 from attnviz.errors import one_of
 from attnviz.families import _encoder
 from attnviz.families._config import Config
@@ -25,6 +25,7 @@ _PARTS = {
     "down": ("mlp.fc2", "mlp.down_proj"),
     "norm2": ("norm2", "post_mlp_layernorm"),
 }
+_MIXTURE = "encoder.layers.{i}.mlp."
 
 
 def _names() -> dict[str, Source]:
@@ -39,6 +40,12 @@ def _names() -> dict[str, Source]:
                 *(f"encoder.layers.{{i}}.{name}.{kind}" for name in published),
                 f"layers.{{i}}.{own}.{kind}",
             ]
+    table |= {
+        "layers.{i}.router.weight": f"{_MIXTURE}router.layer.weight",
+        "layers.{i}.experts.bias": f"{_MIXTURE}experts.bias",
+        "layers.{i}.experts.{e}.up.weight": (f"{_MIXTURE}experts.mlp.w1", "expert_rows"),
+        "layers.{i}.experts.{e}.down.weight": (f"{_MIXTURE}experts.mlp.w2", "expert_rows", "transpose"),
+    }
     return table
 
 
@@ -82,22 +89,19 @@ def _published(config: Config) -> Spec:
     config.divides("n_head", n_heads, "n_embd", d_model)
     for key in ("causal", "use_rms_norm", "parallel_block", "rotary_emb_scale_base", "rotary_head_dim", "norm_mlp"):
         config.off(key)
-    for key in ("scale_attn_by_inverse_layer_idx", "moe_every_n_layers", "num_experts"):
-        config.off(key)
+    config.off("scale_attn_by_inverse_layer_idx")
     config.off("num_heads_kv", n_heads)
     config.off("head_dim", d_model // n_heads)
     if not config.bool("scale_attn_weights", True):
         raise config.error("scale_attn_weights false is not handled")
     config.skip("parallel_block_tied_norm", "fused_bias_fc", "fused_dropout_add_ln", "dense_seq_output", "use_xentropy")
     config.skip("reorder_and_upcast_attn", "use_flash_attn", "last_layer_subset", "n_ctx", "vocab_size_multiple")
-    config.skip("expert_choice_router", "ffn_div", "moe_impl", "moe_normalize_expert_weights", "moe_resid_pdrop")
-    config.skip("moe_top_k", "num_shared_experts", "router_aux_loss_coef")
     norm = Norm(eps=config.float("layer_norm_epsilon", 1e-5, low=0))
     before, bias = config.bool("prenorm"), config.bool("qkv_proj_bias", True)
     turns = _turns(config, d_model // n_heads)
-    longest = config.int("n_positions", 1024)
+    longest, n_layers = config.int("n_positions", 1024), config.layers("n_layer", 12)
     return Spec(
-        n_layers=config.layers("n_layer", 12),
+        n_layers=n_layers,
         n_heads=n_heads,
         d_model=d_model,
         vocab=_rounded(config.int("vocab_size", 50257), config.int("pad_vocab_size_multiple", 1)),
@@ -111,6 +115,7 @@ def _published(config: Config) -> Spec:
         norm_after=not before,
         **biases(bias, bias, bias, bias),
         **_mlp(config, d_model),
+        **_mixture(config, n_layers),
     )
 
 
@@ -153,6 +158,27 @@ def _mlp(config: Config, d_model: int) -> dict[str, Any]:
         "activation": activation,
         "gated": kind in _GATED,
         "mlp_bias": bias,
+    }
+
+
+def _mixture(config: Config, n_layers: int) -> dict[str, Any]:
+    """Experts in every so many layers, the second of them (nomic-embed-text-v2-moe); shares are not normalised."""
+    every, n_experts = config.int("moe_every_n_layers", 0, low=0), config.int("num_experts", 0, low=0, high=10_000)
+    for key in ("expert_choice_router", "num_shared_experts", "moe_normalize_expert_weights"):
+        config.off(key)
+    config.skip("ffn_div", "moe_impl")
+    top_k = config.int("moe_top_k", 1, high=n_experts or 1 << 24)
+    if not every or not n_experts:
+        return {}
+    if config.raw("activation_function") in _GATED or not config.bool("mlp_fc1_bias", True):
+        raise config.error("experts with a gated MLP, or without the biases of the others, are not handled")
+    return {
+        "n_experts": n_experts,
+        "top_k": top_k,
+        "routing": Routing("softmax"),
+        "expert_layers": tuple(i % every == 1 for i in range(n_layers)),
+        "expert_bias": False,
+        "mixture_bias": True,
     }
 
 
