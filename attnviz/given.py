@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from attnviz.attention import Tokens
 from attnviz.engine.embed import Inputs
 from attnviz.engine.spec import EncoderDecoder, Patches, Segmental, Spec
 from attnviz.errors import AttnvizWarning, InputError, SelectionError, one_of
+from attnviz.tokens.unknown import WHAT_TO_DO, unknown_note, warn_of_unknown
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -79,7 +80,7 @@ def prepare(
     keys, source = _source(model, text, pair, ids, token_types, arrays)
     source = replace(source, global_tokens=_global(model, global_tokens, len(keys), text is not None and ids is None))
     inputs = {model.streams[0]: source}
-    queries = keys
+    read_tokens = queries = keys
     if stream in ("decoder", "cross"):
         queries, inputs["decoder"] = _target(model, target, target_ids)
         keys = keys if stream == "cross" else queries
@@ -92,7 +93,7 @@ def prepare(
         inputs,
         image,
         grid=None if patches is None or source.pixels is None else patches.grid(*source.pixels.shape[1:]),
-        meta={**model.meta, **_notes(model, spec, source, len(keys)), "version": __version__},
+        meta={**model.meta, **_notes(model, spec, source, read_tokens), "version": __version__},
     )
 
 
@@ -103,14 +104,17 @@ def _between(model: Model, text: str | None, pair: str | None) -> Given:
     keys, memory = _source(model, pair, None, None, None, Arrays())
     queries, source = _source(model, text, None, None, None, Arrays())
     spec = model.stack("cross")
-    meta = {**model.meta, **_notes(model, spec, source, len(keys)), "version": __version__}
+    meta = {**model.meta, **_notes(model, spec, source, queries), "version": __version__}
     inputs = {"encoder": memory, "decoder": source}
     return Given("cross", spec, queries, keys, inputs, image=False, grid=None, meta=meta)
 
 
-def _notes(model: Model, spec: Spec, source: Inputs, n: int) -> dict[str, Any]:
-    """What a picture should say about these numbers beside the model."""
-    notes = list(model.meta.get("notes", ()))
+def _notes(model: Model, spec: Spec, source: Inputs, tokens: Tokens) -> dict[str, Any]:
+    """What a picture should say about these numbers beside the model. tokens: those that the source was read as."""
+    notes, n = list(model.meta.get("notes", ())), len(tokens)
+    lost = unknown_note(tokens, _unknown(model), model.name)
+    if lost:
+        notes.append(f"{lost}; {WHAT_TO_DO}")
     if spec.blocks is not None and spec.blocks.used(n) and spec.blocks.n_random:
         notes.append(f"keys of the first block count {1 + spec.blocks.n_random} times, as in the reference")
     if spec.sinks:
@@ -119,6 +123,12 @@ def _notes(model: Model, spec: Spec, source: Inputs, n: int) -> dict[str, Any]:
         notes.append("global tokens: " + ", ".join(map(str, source.global_tokens)))
     said: dict[str, Any] = {"notes": notes} if notes else {}
     return {**said, "sinks": True} if spec.sinks else said
+
+
+def _unknown(model: Model) -> Collection[int]:
+    """The ids by which a model's tokenizer stands for what it does not know."""
+    found: Collection[int] = getattr(model.tokenizer, "unknown_ids", ())
+    return found
 
 
 def _stream(model: Model, stream: str | None, has_target: bool) -> str:
@@ -154,6 +164,7 @@ def read(
             "give token ids instead: --ids 101,2054,102 (ids=[...] in Python)",
         )
     encoding = model.tokenizer.encode(text, pair)
+    warn_of_unknown(encoding.tokens, _unknown(model), model.name)
     first = model.stack("encoder")
     # Scores by segment are those of trained models; words drawn at random know none.
     typed = first.n_types or (isinstance(first.relative, Segmental) and not first.by_word)

@@ -12,6 +12,7 @@ from attnviz.attention import Tokens
 from attnviz.errors import InputError, ModelError
 from attnviz.hub import tokenizer_folder
 from attnviz.model import Model
+from attnviz.tokens.unknown import warn_of_unknown
 
 if TYPE_CHECKING:
     from attnviz.checkpoints.base import Checkpoint
@@ -67,7 +68,9 @@ class Splitter:
                 f"{self.name} has no tokenizer, so it cannot read a text",
                 "give token ids instead: --ids 101,2054,102 (ids=[...] in Python)",
             )
-        return self.tokenizer.encode(text, pair).tokens
+        tokens = self.tokenizer.encode(text, pair).tokens
+        warn_of_unknown(tokens, getattr(self.tokenizer, "unknown_ids", ()), self.name)
+        return tokens
 
     def chat(self, text: str, date: str | None = None) -> list[int]:
         """The ids of a text as a user's turn, as `Model.chat` gives them."""

@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "analysis": VALUES,
     "views": VALUES | {"analysis", "texts"},
     "render": DRAWING,
-    "given": VALUES | {"engine", "mechanisms"},
+    "given": VALUES | {"engine", "mechanisms", "tokens"},
     "tensors": {"errors", "engine"},
     "model": VALUES | {"engine", "mechanisms", "checkpoints", "tokens", "sources", "given", "tensors"},
     "hub": {"errors", "checkpoints"},

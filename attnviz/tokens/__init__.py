@@ -1,6 +1,7 @@
 """Text -> token ids, and labels a person can read.
 
 labels.py         what a token looks like, whatever the script
+unknown.py        a text that the vocabulary does not hold
 words.py          where the words are; which word a token belongs to
 tokenizer.py      Tokenizer: a `tokenizers` pipeline -> Tokens
 seeded.py         SeededTokenizer: words and punctuation, no file

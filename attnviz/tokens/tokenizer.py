@@ -62,6 +62,11 @@ class Tokenizer:
         """How many ids the tokenizer knows; a model's embedding table may have more rows."""
         return len(self._rename) if self._rename is not None else int(self._backend.get_vocab_size())
 
+    @property
+    def unknown_ids(self) -> frozenset[int]:
+        """The ids of tokens that stand for what the vocabulary does not hold."""
+        return frozenset(i for name in self._unknown if (i := self.token_id(name)) is not None)
+
     def encode(self, text: str, pair: str | None = None) -> Encoding:
         """The text (and its pair), with the special tokens that the tokenizer file adds.
 

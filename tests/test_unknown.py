@@ -1,0 +1,83 @@
+"""A text that the vocabulary does not hold: said on standard error and on the picture, with what to do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import attnviz
+from attnviz.attention import Tokens
+from attnviz.cli import main
+from attnviz.errors import AttnvizWarning
+from attnviz.tokens.unknown import unknown_note
+
+ARABIC = "مرحبا بالعالم كيف حالك"
+
+
+def tokens(*pieces: tuple[str, int, int, int]) -> Tokens:
+    """(label, id, first character, last plus one); label [S] is special."""
+    labels, ids, starts, ends = zip(*pieces, strict=True)
+    n = len(labels)
+    special = tuple(label == "[S]" for label in labels)
+    return Tokens(labels, ids, (0,) * n, special, (0,) * n, tuple(zip(starts, ends, strict=True)))
+
+
+@pytest.mark.parametrize(
+    ("pieces", "said"),
+    [
+        ([("[S]", 2, 0, 0), ("the", 5, 0, 3), ("[S]", 3, 0, 0)], ""),
+        ([("[S]", 2, 0, 0), ("[UNK]", 1, 0, 3), ("[S]", 3, 0, 0)], "1 of the text's 1 tokens are unknown to m ([UNK])"),
+        ([("the", 5, 0, 3), ("[UNK]", 1, 4, 7)], ""),  # half is not most
+        ([("the", 5, 0, 3), ("[UNK]", 1, 4, 8)], "1 of the text's 2 tokens are unknown to m ([UNK])"),
+        ([("a", 5, 0, 1), ("b", 6, 2, 3), ("[UNK]", 1, 4, 9)], "1 of the text's 3 tokens are unknown to m ([UNK])"),
+        # A lone word boundary before each unknown word is no known token.
+        ([("␣", 4, 0, 1), ("<unk>", 1, 1, 4), ("␣", 4, 4, 5), ("<unk>", 1, 5, 6)], "2 of the text's 4 tokens"),
+    ],
+)
+def test_most_means_more_than_half_of_the_characters(pieces, said):
+    note = unknown_note(tokens(*pieces), {1}, "m")
+    assert note.startswith(said) if said else note == ""
+
+
+def test_ids_alone_are_counted():
+    assert unknown_note(Tokens.plain(["[UNK]", "a", "[UNK]"], [1, 5, 1]), {1}, "m").startswith("2 of the text's 3")
+    assert unknown_note(Tokens.plain(["[UNK]", "a"], [1, 5]), {1}, "m") == ""
+
+
+def test_the_commands_say_so_and_what_to_do(tmp_path: Path, capsys):
+    wanted = "warning: 4 of the text's 4 tokens are unknown to attnviz tiny ([UNK])"
+    assert main(["tokens", ARABIC]) == 0
+    said = capsys.readouterr().err
+    assert said.startswith(wanted) and said.count("\n") == 1 and "-m NAME" in said
+    picture = tmp_path / "x.svg"
+    assert main(["heatmap", ARABIC, "-o", str(picture)]) == 0
+    assert capsys.readouterr().err.startswith(wanted)
+    assert "unknown to attnviz tiny" in picture.read_text()
+    assert main(["tokens", ARABIC, "-q"]) == 0
+    assert capsys.readouterr().err == ""
+    assert main(["tokens", "the cat sat on the mat 😀"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_the_numbers_carry_the_note(tmp_path: Path):
+    with pytest.warns(AttnvizWarning, match="name a model that knows its script"):
+        found = attnviz.load("tiny").attend(ARABIC)
+    assert any("unknown to attnviz tiny" in note for note in found.meta["notes"])
+    with pytest.warns(AttnvizWarning, match="unknown"):
+        attnviz.tokenize(ARABIC)
+
+
+def test_pieces_of_a_unigram_model(tmp_path: Path):
+    """Where every unknown word stands behind a word boundary of its own."""
+    model = {
+        "type": "Unigram",
+        "unk_id": 0,
+        "vocab": [["<unk>", 0.0], ["▁", -1.0], ["▁the", -2.0], ["s", -3.0]],
+    }
+    metaspace = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True}
+    data = {"version": "1.0", "added_tokens": [], "pre_tokenizer": metaspace, "decoder": metaspace, "model": model}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(data))
+    with pytest.warns(AttnvizWarning, match="4 of the text's 8 tokens are unknown"):
+        attnviz.tokenize(ARABIC, tmp_path)
