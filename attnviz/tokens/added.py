@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 KINDS = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
 _FLAGS = ("lstrip", "rstrip", "single_word", "normalized", "special")
-MOST = 200_000  # tokens added after training; the largest published file has some 80,000
+MOST, LONGEST = 200_000, 4_000_000  # added tokens, and their characters together: several times what models have
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,7 @@ def read_names(folder: Path, options: Mapping[str, Any], recipe: Recipe | None =
             special[kind] = _special(said[f"{kind}_token"], kind, recipe)
     more = said.get("additional_special_tokens") or said.get("extra_special_tokens")
     extra = [token for one in more if (token := _special(one, "", None))] if isinstance(more, list) else []
+    _few([token.name for token in extra], "additional_special_tokens")
     found = _from_decoder(options["added_tokens_decoder"]) if is_new else _from_map(old_added, special, extra)
     by_name = {token.name: token for token in found.values()}
     for kind, token in special.items():
@@ -113,7 +114,7 @@ def _named(name: str, kind: str, recipe: Recipe | None) -> Added:
 
 
 def _from_decoder(decoder: Mapping[str, Any]) -> dict[int, Added]:
-    _few(decoder, "tokenizer_config.json")
+    _few([content(value) for value in decoder.values()], "tokenizer_config.json")
     found = {}
     for key, value in decoder.items():
         if str(key).isdecimal() and len(str(key)) < 10 and isinstance(value, dict) and content(value):
@@ -124,7 +125,7 @@ def _from_decoder(decoder: Mapping[str, Any]) -> dict[int, Added]:
 def _from_map(
     old_added: Mapping[str, Any], special: Mapping[str, Added | None], extra: Sequence[Added]
 ) -> dict[int, Added]:
-    _few(old_added, "added_tokens.json")
+    _few(list(old_added), "added_tokens.json")
     names = {token.name for token in (*special.values(), *extra) if token is not None}
     return {
         i: Added(name, normalized=name not in names, special=name in names)
@@ -133,9 +134,13 @@ def _from_map(
     }
 
 
-def _few(found: Mapping[str, Any], source: str) -> None:
-    if len(found) > MOST:
-        raise CheckpointError(f"{source} adds {len(found):,} tokens; at most {MOST:,} are read")
+def _few(names: Sequence[str], source: str) -> None:
+    """Raises CheckpointError where reading the tokens would take long, or much memory."""
+    if len(names) > MOST:
+        raise CheckpointError(f"{source} adds {len(names):,} tokens; at most {MOST:,} are read")
+    length = sum(map(len, names))
+    if length > LONGEST:
+        raise CheckpointError(f"{source} adds tokens of {length:,} characters; at most {LONGEST:,} are read")
 
 
 def complete(backend: Backend, names: Names, pieces: Sequence[Added] = ()) -> None:

@@ -125,10 +125,20 @@ def _tokenizer_json(folder: Folder) -> Tokenizer:
         backend = Backend.from_str(text)
         if getattr(backend.model, "dropout", None) is not None:
             backend.model.dropout = None  # for training: ids would differ from run to run
-        complete(backend, folder.names)
+        complete(backend, _with_family(folder))
         if folder.recipe is not None:
             apply(backend, folder.recipe, folder.options, {**folder.recipe.special, **folder.names.plain()})
         return Tokenizer(backend, source)
+
+
+def _with_family(folder: Folder) -> Names:
+    """The folder's names, and the special pieces that its tokenizer's class knows without being told."""
+    recipe, names = folder.recipe, folder.names
+    if recipe is None or recipe.vocab == "numbered" or not (recipe.front or recipe.back):
+        return names
+    from attnviz.tokens.sentencepiece import family_pieces
+
+    return replace(names, extra=[*names.extra, *family_pieces(recipe, folder.options)])
 
 
 def _vocab_txt(folder: Folder) -> Tokenizer:
@@ -156,6 +166,10 @@ def _vocab_and_merges(folder: Folder) -> Tokenizer:
     if wrong is not None:
         raise CheckpointError(f"merges.txt must have two pieces a line; got {short(' '.join(wrong), 60)!r}")
     merges = [(left, right) for left, right in pairs]
+    lost = next((pair for pair in merges if any(one not in vocab for one in (*pair, "".join(pair)))), None)
+    if lost is not None:
+        joined = short(" and ".join(lost), 60)
+        raise CheckpointError(f"merges.txt joins {joined}, but vocab.json lacks one of them, or what they make")
     with Guard(source):
         from attnviz.tokens import build
 

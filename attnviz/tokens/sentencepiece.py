@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 NORMAL, UNKNOWN, CONTROL, USER, UNUSED, BYTE = range(1, 7)
 UNIGRAM, BPE = 1, 2
-_LONGEST_PIECE = 512
+_LONGEST_PIECE, _LONGEST = 512, 8_000_000  # characters of one piece, and of all
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,9 @@ def _parse(data: bytes) -> Model:
             normaliser = dict(_fields(_message(value)))
     if not pieces:
         raise ValueError("it has no pieces")
+    length = sum(len(text) for text, _, _ in pieces)
+    if length > _LONGEST:
+        raise ValueError(f"its pieces have {length:,} characters; at most {_LONGEST:,} are read")
     return Model(
         pieces,
         kind=int(trainer.get(3, UNIGRAM)),
@@ -156,8 +159,13 @@ def added_pieces(model: Model, recipe: Recipe, options: Mapping[str, Any]) -> li
         for text, _, kind in model.pieces
         if kind in (CONTROL, USER) and text
     ]
-    family = [*recipe.front, *_back(recipe, options)]
-    return marked + [Added(text, special=True) for text in family if text != "<unk>" and not text.endswith("NOTUSED")]
+    return marked + family_pieces(recipe, options)
+
+
+def family_pieces(recipe: Recipe, options: Mapping[str, Any]) -> list[Added]:
+    """The pieces that a family puts before and behind a model's own: languages, places to fill."""
+    names = (*recipe.front, *_back(recipe, options))
+    return [Added(text, special=True) for text in names if text != "<unk>" and not text.endswith("NOTUSED")]
 
 
 def _numbered(model: Model, recipe: Recipe, options: Mapping[str, Any]) -> list[tuple[str, float, int]]:
