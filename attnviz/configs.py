@@ -36,7 +36,8 @@ def configuration(data: Mapping[str, Any], module: ModuleType) -> Config:
     from attnviz.families._keys import reference
 
     family = module.__name__.rpartition(".")[2]
-    return Config(data, reference=reference(data, family, getattr(module, "HARMLESS", ())))
+    harmless, older = getattr(module, "HARMLESS", ()), getattr(module, "CLASSES", ())
+    return Config(data, reference=reference(data, family, harmless, older))
 
 
 def understand(data: Mapping[str, Any], ignore_keys: tuple[str, ...] = ()) -> Understood:

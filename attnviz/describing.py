@@ -67,8 +67,8 @@ def _configuration_of(name: str, revision: str, offline: bool, quiet: bool) -> P
 def _of_config(name: str, data: Mapping[str, Any], ignore_keys: tuple[str, ...]) -> dict[str, Any]:
     from attnviz.checkpoints.quantised import understood
 
-    quantised = understood(data, ignore_keys)
     found = configs.understand(data, ignore_keys)
+    quantised = understood(data, ignore_keys)
     ignored = [*found.config.ignored(), *found.ignored]
     said = _said(name, data["model_type"], found.spec, ignored, configs.encoder_alone(data))
     return said if quantised is None else {**said, "quantised": quantised.method}

@@ -229,3 +229,21 @@ def test_what_a_configuration_class_derives_is_seen(maker, tmp_path):
     assert one.depends["computed"] == {"d_model", "property"}
     assert {"d_model", "legacy", "never", "older_name", "field"} <= one.keys
     assert one.defaults == {"field": 3, "d_model": 8, "legacy": None, "never": 0}
+
+
+@pytest.mark.parametrize(
+    ("case", "name"), [("t5", "T5WithLMHeadModel"), ("llama", "LLaMAForCausalLM"), ("falcon", "RWForCausalLM")]
+)
+def test_older_names_of_a_familys_architecture_are_its_own(case, name):
+    found = config(case, architectures=[name], attention_twist=0.5)
+    assert (found.unread(), found.ignored()) == ([], ["attention_twist"])
+
+
+def test_clips_older_spelling_wins_with_its_own_defaults():
+    new = {"hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4}
+    both = {"model_type": "clip", "text_config": new, "text_config_dict": {"num_hidden_layers": 5}}
+    spec = family("clip").spec(configuration(both, family("clip")))
+    assert (spec.text.n_layers, spec.text.d_model, spec.text.n_heads) == (5, 512, 8)
+    alone = {"model_type": "clip", "text_config": new, "text_config_dict": None}
+    spec = family("clip").spec(configuration(alone, family("clip")))
+    assert (spec.text.n_layers, spec.text.d_model, spec.text.n_heads) == (3, 64, 4)

@@ -11,7 +11,8 @@ of transformers from 4.46 to 5.23, directly or through what its configuration cl
 
 Three kinds of keys are free of this: those of the reference's base configuration, unless the model reads them and the
 value is not the default; `NO_EFFECT`, which the reference reads for something other than attention; and the family's
-own `HARMLESS`, keys of checkpoints with code of their own, each looked up in that code.
+own `HARMLESS`, keys of checkpoints with code of their own, each looked up in that code. A family's `CLASSES` are older
+names of its own architectures.
 """
 
 from __future__ import annotations
@@ -68,15 +69,20 @@ class Reference:
         return any(type(value) is type(default) and value == default for default in defaults)
 
 
-def reference(data: Mapping[str, Any], family: str = "", harmless: Iterable[str] = ()) -> Reference:
-    """What the reference does with a configuration. family: the file that serves it, for a model_type of its own."""
+def reference(
+    data: Mapping[str, Any], family: str = "", harmless: Iterable[str] = (), older: Iterable[str] = ()
+) -> Reference:
+    """What the reference does with a configuration.
+
+    family: the file that serves it, for a model_type of its own. older: architectures that are of the family too.
+    """
     model_type = data.get("model_type")
     row = (_row(model_type) if isinstance(model_type, str) else None) or _row(family)
     if row is None:
         return Reference(harmless=frozenset(harmless))
     said = data.get("architectures")
     architectures = said if isinstance(said, list) else []
-    classes = row["classes"] | (_row(family) or row)["classes"]
+    classes = row["classes"].union((_row(family) or row)["classes"], older)
     foreign = bool(data.get("auto_map")) or any(name not in classes for name in architectures if isinstance(name, str))
     return Reference(row["reads"], row["own"], foreign, frozenset(harmless))
 

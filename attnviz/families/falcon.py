@@ -12,6 +12,7 @@ from attnviz.families._rotary import rotary
 from attnviz.families._unembed import Unembedding
 
 # Falcon's first files: RefinedWeb is the 40B model, RefinedWebModel the others.
+CLASSES = ("RWForCausalLM", "RWModel")  # as older files call the architecture
 ALIASES = ("RefinedWeb", "RefinedWebModel")
 _FUSED = "h.{i}.self_attention.query_key_value"
 

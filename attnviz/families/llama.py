@@ -11,6 +11,7 @@ from attnviz.families._recipes import LLAMA
 from attnviz.families._rotary import rotary
 from attnviz.families._unembed import Unembedding
 
+CLASSES = ("LLaMAForCausalLM", "LlaMAForCausalLM")  # as older files call the architecture
 NAMES = _decoder.NAMES
 UNEMBED = Unembedding()
 TOKENIZERS = dict.fromkeys(("llama", "codellama"), LLAMA)

@@ -10,6 +10,7 @@ from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._names import fused, pairs
 from attnviz.families._unembed import Unembedding
 
+CLASSES = ("MPTForCausalLM",)  # as older files call the architecture
 NAMES = {
     "embed.tokens": "wte.weight",
     **fused("blocks.{i}.attn.Wqkv"),

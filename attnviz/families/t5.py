@@ -10,6 +10,7 @@ from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._recipes import END, THEN_END, Recipe
 from attnviz.families._unembed import Unembedding
 
+CLASSES = ("T5WithLMHeadModel",)  # as older files call the architecture
 NAMES = _t5.names()
 UNEMBED = Unembedding(tied=True, by_width=True, stored_first=True)
 TOKENIZERS = {"t5": Recipe(*THEN_END, special=END, back=("extra_ids",))}
