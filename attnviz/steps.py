@@ -241,6 +241,7 @@ def _facts(model: Model, given: Given, watch: _Watch, is_global: bool) -> Facts:
         added=_added(spec, given),
         read_norm={"rms": "RMS norm", "layer": "layer norm"}[spec.norm.kind],
         clip=spec.qkv_clip,
+        clip_late=spec.clip_after_norm,
         rotary="" if rotary is None else _rotary(rotary) + (", values too" if spec.rotary_values else ""),
         bias=_bias(bias),
         slope=_slope(bias, spec, watch.head) if isinstance(bias, Alibi) else 0.0,

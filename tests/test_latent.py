@@ -104,6 +104,18 @@ def test_steps_are_refused_in_one_line() -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_queries_and_keys_that_are_clipped_behind_their_norms(tmp_path) -> None:
+    shutil.copytree(REFERENCE / "olmoe", tmp_path / "olmoe")
+    config = json.loads((tmp_path / "olmoe" / "config.json").read_text())
+    (tmp_path / "olmoe" / "config.json").write_text(json.dumps({**config, "clip_qkv": 0.5}))
+    found = walk(attnviz.load(tmp_path / "olmoe"), ids=IDS, layer=0)
+    said = {step.name: [line for line, _ in step.lines] for step in found.steps}
+    assert "v_j clipped to ±0.5" in said["inputs"] and "each clipped to ±0.5" in said["qk_norm"]
+    vectors = {v.name: v.values for v in found.vectors}
+    assert np.abs(vectors["q"]).max() > 0.5 and np.abs(vectors["q_normed"]).max() == 0.5
+    assert np.abs(vectors["v"]).max() == 0.5
+
+
 def test_sizes_of_a_head() -> None:
     model = attnviz.load(REFERENCE / "deepseek_v2")
     assert dict(sizes(model))["W_K of a self head"] == "32 x 12"

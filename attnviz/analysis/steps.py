@@ -27,10 +27,10 @@ class Facts:
     """What the model does in this layer, as far as a step of its own comes of it. Defaults mean "off".
 
     added: what is added to the token embeddings ("position", "token type"). read_norm: the norm between the stream and
-    the projections, in words. rotary: in words. bias: alibi | alibi_by_key, or what an entry of a learned one is for;
-    slope: of alibi in this head. relative: segmental | disentangled | by_distance | by_distance_and_key. mask: in
-    words, '' if all may see all. global_query: the chosen query is a global token with projections of its own. counted:
-    how often the keys of the first block count.
+    the projections, in words. clip_late: queries and keys are clipped after their norm. rotary, mask: in words, ''
+    for none. bias: alibi | alibi_by_key, or what an entry of a learned one is for; slope: of alibi in this head.
+    relative: segmental | disentangled | by_distance | by_distance_and_key. global_query: the chosen query is a global
+    token with projections of its own. counted: how often the keys of the first block count.
     """
 
     model: str
@@ -46,6 +46,7 @@ class Facts:
     added: tuple[str, ...] = ()
     read_norm: str = ""
     clip: float = 0.0
+    clip_late: bool = False
     rotary: str = ""
     bias: str = ""
     slope: float = 0.0
@@ -294,7 +295,7 @@ def _inputs(facts: Facts, names: set[str], n_query: int, n_key: int, sizes: Mapp
         shape = f"[{width}] [{width} x {d}] → [{d}]"
         lines.append((f"{q} = {x} W_{letter}{bias}", shape))
     if facts.clip:
-        lines.append((f"each clipped to ±{facts.clip:g}", ""))
+        lines.append((f"{'v_j' if facts.clip_late else 'each'} clipped to ±{facts.clip:g}", ""))
     said: list[_Said] = [("inputs", "Embeddings, queries, keys and values", lines)]
     if facts.global_query:
         text = "a global token: W_Q, W_K and W_V are those kept for global tokens (Beltagy 2020)"
@@ -311,8 +312,9 @@ def _inputs(facts: Facts, names: set[str], n_query: int, n_key: int, sizes: Mapp
     changes: list[_Said] = []
     late = "q_turned" in names
     if late or "q_normed" in names:
-        line = ("q_i ← norm(q_i), k_j ← norm(k_j)", f"[{d}] → [{d}]")
-        changes.append(("qk_norm", "Norm of queries and keys", [line]))
+        clipped = [(f"each clipped to ±{facts.clip:g}", "")] if facts.clip and facts.clip_late else []
+        norm = [("q_i ← norm(q_i), k_j ← norm(k_j)", f"[{d}] → [{d}]"), *clipped]
+        changes.append(("qk_norm", "Norm of queries and keys", norm))
     if facts.rotary:
         lines = [("q_i ← R(i) q_i, k_j ← R(j) k_j", f"[{d}] → [{d}]"), (facts.rotary, "")]
         changes.append(("rotary", "Rotary positions", lines))
