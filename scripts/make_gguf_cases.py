@@ -3,7 +3,8 @@
     python scripts/make_gguf_cases.py LLAMA_CPP [NAME ...]      LLAMA_CPP: a checkout of ggml-org/llama.cpp
 
 Writes tests/reference_gguf/NAME.gguf and NAME.npz (ids, attention by stream, and `float32_difference`, how far
-transformers' float32 is from its float64). The files hold no tokenizer. Needs torch, transformers and safetensors.
+transformers' float32 is from its float64). The files hold no tokenizer. nomic-bert-moe is not made here: its
+attention is that of the published model's own code. Needs torch, transformers and safetensors.
 """
 
 from __future__ import annotations

@@ -158,6 +158,7 @@ INDEX: dict[str, dict[str, str]] = {
         "modern-bert": "modernbert",
         "mpt": "mpt",
         "nomic-bert": "nomic_bert",
+        "nomic-bert-moe": "nomic_bert",
         "olmo2": "olmo2",
         "olmoe": "olmoe",
         "phi2": "phi",

@@ -178,7 +178,7 @@ def _mixture(config: Config, n_layers: int) -> dict[str, Any]:
         "routing": Routing("softmax"),
         "expert_layers": tuple(i % every == 1 for i in range(n_layers)),
         "expert_bias": False,
-        "mixture_bias": True,
+        "mixture_bias": config.bool("mixture_bias", True),  # false in a GGUF file
     }
 
 
@@ -188,12 +188,32 @@ def _from_gguf(m: Metadata) -> Made:
     types = m.shape("token_types.weight")[0] if "token_types.weight" in m.shapes else 0
     return {
         **gguf.sizes(m, "max_position_embeddings"),
-        **gguf.inner(m),
         **gguf.layer_norm(m),
         "model_type": "nomic_bert",
         "type_vocab_size": types,
         "rope_parameters": gguf.rope(m, theta=1000.0),
+        **gguf.inner(m),
     }
 
 
-GGUF = {"nomic-bert": gguf.Architecture(_from_gguf, {"norm1": "attn_output_norm", "norm2": "layer_output_norm"})}
+def _with_experts(m: Metadata) -> Made:
+    """In the words of the published files. Converters leave out the bias of the mixtures: the model runs without it."""
+    found = _from_gguf(m)
+    found["rotary_emb_base"] = found.pop("rope_parameters")["rope_theta"]
+    m.only("expert_feed_forward_length", found["intermediate_size"])
+    return {
+        **found,
+        "rotary_emb_fraction": 1.0,
+        "activation_function": "gelu",
+        "num_experts": m.int("expert_count"),
+        "moe_top_k": m.int("expert_used_count"),
+        "moe_every_n_layers": m.int("moe_every_n_layers"),
+        "mixture_bias": False,
+    }
+
+
+_NORMS = {"norm1": "attn_output_norm", "norm2": "layer_output_norm"}
+GGUF = {
+    "nomic-bert": gguf.Architecture(_from_gguf, _NORMS),
+    "nomic-bert-moe": gguf.Architecture(_with_experts, _NORMS),
+}
