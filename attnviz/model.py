@@ -11,6 +11,7 @@ import numpy as np
 
 from attnviz.attention import STREAMS, Attention, Tokens
 from attnviz.engine.collect import Collector, Dense, Pooled
+from attnviz.engine.mean import MeanOfHeads
 from attnviz.engine.run import Tensors, run
 from attnviz.engine.spec import EncoderDecoder, Spec, Towers
 from attnviz.errors import InputError, SelectionError, one_of
@@ -85,6 +86,10 @@ def load(
     if mechanism is not None:
         model = model.with_mechanism(mechanism)
     return replace(model, name=name) if name else model
+
+
+# Of models whose reference keeps no weights of single heads.
+OF_ALL_HEADS = "every head shows the mean over all heads, as the reference gives it (own heads: --own-heads)"
 
 
 class Tokenizer(Protocol):
@@ -225,6 +230,7 @@ class Model:
         rows: tuple[int, int] | None = None,
         cols: tuple[int, int] | None = None,
         global_tokens: Iterable[int] | None = None,
+        own_heads: bool = False,
         progress: Progress | None = None,
     ) -> Attention:
         """The attention of this model on one input.
@@ -242,6 +248,8 @@ class Model:
             rows, cols: keep only queries or keys from the first to before the second of these indices.
             global_tokens: places that see all and are seen by all, where the model knows such (Longformer, LED). By
                 default the first token of a text; none for ids.
+            own_heads: each head's own weights also where the reference gives the mean over heads for each (WavLM);
+                analyses take these always.
             progress: called with shares of the work as they are done; they sum to 1.
 
         Raises:
@@ -278,7 +286,8 @@ class Model:
             keep = Pooled(at_layers, at_heads, len(given.queries), len(given.keys), cell, pool)
         else:
             raise SelectionError("a window (rows, cols) is kept at full resolution: it cannot be pooled to cells too")
-        self.observe(given, [keep], progress)
+        mean = given.spec.mean_of_heads and given.stream != "cross" and not own_heads
+        self.observe(given, [MeanOfHeads(keep, given.spec.n_heads) if mean else keep], progress)
         cropped = rows is not None or cols is not None
         return Attention(
             weights=keep.result(),
@@ -295,6 +304,7 @@ class Model:
             meta={
                 **given.meta,
                 **({"window": [[w.start, w.stop] for w in window]} if cropped else {}),
+                **({"notes": [*given.meta.get("notes", ()), OF_ALL_HEADS]} if mean else {}),
             },
         )
 

@@ -27,7 +27,7 @@ ARGUMENTS = {
     "input_values": "input_values",
     "input_features": "input_features",
 }
-STREAMS = ("self", "encoder", "decoder", "cross")
+STREAMS = ("self", "encoder", "decoder", "cross", "own")  # own: of each head, where `self` is the mean over heads
 
 
 def given(stored: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -45,7 +45,8 @@ def differences(folder: Path) -> dict[str, float]:
     model = attnviz.load(folder)
     found = {}
     for stream in (name for name in STREAMS if name in stored):
-        got = model.attend(**given(stored), stream=stream).weights
+        own = {"own_heads": True} if stream == "own" else {"stream": stream}
+        got = model.attend(**given(stored), **own).weights
         same = got.shape == stored[stream].shape
         found[stream] = float(np.abs(got.astype(np.float64) - stored[stream]).max()) if same else float("inf")
     return found

@@ -43,7 +43,7 @@ INPUTS = (
     "position_ids",
     "interpolate_pos_encoding",
 )
-STREAMS = ("self", "encoder", "decoder", "cross", "raw")
+STREAMS = ("self", "encoder", "decoder", "cross", "raw", "own")
 
 
 def draw_weights(model: torch.nn.Module, seed: int, gain: float = 1.6) -> None:
@@ -219,7 +219,7 @@ def _run_clip(model: torch.nn.Module, inputs: Arrays, dtype: torch.dtype) -> Arr
 
 
 def _run_wavlm(model: torch.nn.Module, inputs: Arrays, dtype: torch.dtype) -> Arrays:
-    """WavLM's heads, whose weights transformers returns as their mean, once for each head: that is `raw`."""
+    """What WavLM returns, which is the mean over heads, once for each head; `own` is the weights of each head."""
     functional, own = torch.nn.functional, []
     attention = functional.multi_head_attention_forward
 
@@ -233,7 +233,7 @@ def _run_wavlm(model: torch.nn.Module, inputs: Arrays, dtype: torch.dtype) -> Ar
         out = model(**batched(inputs, dtype), output_attentions=True)
     finally:
         functional.multi_head_attention_forward = attention
-    return {"self": _stack(own), "raw": _stack(out.attentions)}
+    return {"self": _stack(out.attentions), "own": _stack(own)}
 
 
 def _stack(layers: Any) -> np.ndarray:

@@ -13,7 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import attnviz
+from attnviz.engine import attention
 from attnviz.engine.collect import Dense, Links, Pooled, Statistics, Tile
+from attnviz.engine.mean import MeanOfHeads
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,3 +258,30 @@ def test_a_part_of_a_tile_is_cut_by_head() -> None:
         np.testing.assert_array_equal(part.allowed, cut)
     bare = Tile("self", 0, range(0, 4), range(2, 5), range(1, 6), weights, None).part(slice(0, 2))
     assert bare.scores is bare.q is bare.k is bare.v is bare.outputs is None
+
+
+@pytest.mark.parametrize("pool", [None, "max", "mean"])
+def test_the_mean_over_heads_in_the_place_of_each(monkeypatch, pool) -> None:
+    """However the heads come, in one tile or one by one from threads; pooling then looks at the mean."""
+    model = attnviz.load("seeded", n_heads=4, causal=True)
+    ready = model.prepare(" ".join(f"w{i % 5}" for i in range(23)))
+    every = range(23)
+
+    def keeper(some: list[int]) -> Dense | Pooled:
+        return Dense([0, 1], some, every, every) if pool is None else Pooled([0, 1], some, 23, 23, 4, pool)
+
+    def found(some: list[int]) -> Any:
+        kept = keeper(some)
+        model.observe(ready, [MeanOfHeads(kept, 4)])
+        return kept.result()
+
+    heads = Dense([0, 1], [0, 1, 2, 3], every, every)
+    model.observe(ready, [heads])
+    mean = keeper([0])
+    for layer in (0, 1):
+        weights = heads.result()[layer].mean(0, keepdims=True)
+        mean.take(Tile("self", layer, range(1), every, every, weights, heads.mask[0]))
+    np.testing.assert_allclose(found([3, 1]), np.repeat(mean.result(), 2, axis=1), atol=2e-6)
+    monkeypatch.setattr(attention, "WHOLE_LAYER", 0)
+    monkeypatch.setattr(attention, "TILE", 23 * 9)
+    np.testing.assert_allclose(found([0, 1, 2, 3]), np.repeat(mean.result(), 4, axis=1), atol=2e-6)

@@ -34,11 +34,17 @@ def test_agrees_with_the_reference(case: str) -> None:
         np.testing.assert_allclose(got, expected[stream], rtol=0, atol=tolerance, err_msg=f"{case} {stream}")
 
 
-def test_where_the_reference_gives_the_mean_over_heads_for_each_head() -> None:
-    """`raw` is what it returns, and `self` the weights of single heads, taken before it averages them."""
+def test_each_head_where_the_reference_gives_the_mean_over_heads() -> None:
+    """`self` is what it returns, and `own` the weights of single heads, taken before it averages them."""
     expected = np.load(REFERENCE / "wavlm" / "expected.npz")
-    got = attnviz.load(REFERENCE / "wavlm").attend(input_values=expected["input_values"]).weights
-    np.testing.assert_allclose(np.broadcast_to(got.mean(1, keepdims=True), got.shape), expected["raw"], atol=1e-5)
+    model = attnviz.load(REFERENCE / "wavlm")
+    given = {"input_values": expected["input_values"]}
+    got = model.attend(**given, own_heads=True)
+    np.testing.assert_allclose(got.weights, expected["own"], rtol=0, atol=1e-5)
+    assert not got.meta.get("notes")
+    assert "the mean over all heads" in model.attend(**given).meta["notes"][0]
+    some = model.attend(**given, layers=1, heads=[2, 0]).weights
+    np.testing.assert_allclose(some, expected["self"][1:, [2, 0]], rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("case", CASES)

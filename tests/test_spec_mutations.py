@@ -316,6 +316,7 @@ UNTOUCHED = {
     "Disentangled.key_bias",  # it moves all scores of a row alike
     "Alibi.odd_first",  # chooses the same slopes in another way
     *("Spec.cross", "EncoderDecoder", "Towers"),  # tests of their own: test_an_encoder_and_its_decoder
+    "Spec.mean_of_heads",  # what is shown of the weights: tests/test_collectors.py
     "Unembed",  # what comes after attention: tests/test_generate.py
 }
 

@@ -164,7 +164,7 @@ def test_every_step_follows_from_the_one_before(name):
     for stream in model.streams:
         if stream in ("decoder", "cross") and "target_ids" not in given:
             continue
-        whole = model.attend(**given, stream=stream).weights
+        whole = model.attend(**given, stream=stream, own_heads=True).weights
         n_layers, n_heads, n_query, _ = whole.shape
         for layer in range(n_layers):
             for head, query in ((0, n_query - 1), (n_heads - 1, n_query // 2)):

@@ -208,6 +208,11 @@ class Selection(Joined):
         ),
     ] = None
 
+    own_heads: Annotated[
+        bool,
+        option(PICK, "--own-heads", help="Each head's own weights where the reference gives their mean (WavLM)."),
+    ] = False
+
     def window(self, which: str) -> tuple[int, int] | None:
         """`--rows 40-60` -> (40, 61), or None."""
         from attnviz.pick import parse_range

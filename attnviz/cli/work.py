@@ -256,6 +256,7 @@ def _computed(
             pool=chosen.pool,
             rows=chosen.window("rows"),
             cols=chosen.window("cols"),
+            own_heads=chosen.own_heads,
             progress=advance,
             **arrays,
         )

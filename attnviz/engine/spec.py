@@ -161,6 +161,7 @@ class Spec:
     qk_norm_turned: bool = False  # after rotary positions instead of before them
     output: bool = True  # False: no W_O, the heads side by side are the output
     sinks: bool = False
+    mean_of_heads: bool = False  # the reference gives the mean over heads as every head's self-attention
     cross: bool = False  # attends to a second stack's output after itself
 
     # The block.

@@ -17,9 +17,9 @@ NAMES: dict[str, Source] = {
 
 
 def spec(config: Config) -> Spec:
-    """WavLMConfig. Each head has its own weights here; the reference gives their mean in the place of each."""
+    """WavLMConfig. The reference gives the mean over heads for each head, and notes that it should not."""
     n = config.int("num_buckets", 320, low=4)
     farthest = config.int("max_bucket_distance", 800)
     if farthest <= n // 4:
         raise config.error(f"max_bucket_distance {farthest} must be above a quarter of num_buckets {n}")
-    return _sound.encoder(config, bias=Buckets(n, farthest, gated=True))
+    return _sound.encoder(config, bias=Buckets(n, farthest, gated=True), mean_of_heads=True)
