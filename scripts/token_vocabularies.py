@@ -146,7 +146,16 @@ def all_models() -> dict[str, bytes]:
     found["bytes.model"] = sentence_piece(byte_fallback=True, pad_id=3, size=SIZE + 256)
     found["marian.spm"] = sentence_piece()
     found["marian.json"] = _marian_numbers(found["marian.spm"])
+    found["m2m.json"] = _m2m_numbers(found["plain.model"])
     return found
+
+
+def _m2m_numbers(model: bytes) -> bytes:
+    """vocab.json of M2M-100: special tokens, then the model's own pieces."""
+    pieces = spm.SentencePieceProcessor(model_proto=model)
+    names = [pieces.id_to_piece(i) for i in range(pieces.get_piece_size())]
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    return _vocab_json([*special, *(name for name in names if name not in special)])
 
 
 def _marian_numbers(model: bytes) -> bytes:

@@ -197,7 +197,6 @@ INDEX: dict[str, dict[str, str]] = {
         "electra": "electra",
         "ernie": "ernie",
         "esm": "esm",
-        "funnel": "bert",
         "gemma": "gemma",
         "gemma2": "gemma2",
         "gemma3text": "gemma3_text",

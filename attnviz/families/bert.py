@@ -10,7 +10,7 @@ from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._recipes import WORDPIECE
 
 NAMES = _encoder.NAMES
-TOKENIZERS = dict.fromkeys(("bert", "mobilebert", "funnel", "lxmert", "convbert", "squeezebert"), WORDPIECE)
+TOKENIZERS = dict.fromkeys(("bert", "mobilebert", "lxmert", "convbert", "squeezebert"), WORDPIECE)
 
 
 def spec(config: Config) -> Spec:
