@@ -28,13 +28,7 @@ _TOKENIZER_SETTINGS = (
 _TOKENIZER_PARTS = (
     "vocab.txt",
     "vocab.json",
-    "vocab-src.json",
-    "vocab-tgt.json",
-    "vocab.bpe",
     "merges.txt",
-    "bpe.codes",
-    "encoder.json",
-    "entity_vocab.json",
     "source.spm",
     "target.spm",
     "target_vocab.json",

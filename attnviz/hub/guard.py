@@ -120,7 +120,8 @@ def _one_retry(get: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return get(*args, **options)
         except Exception as error:
-            if "Timeout" in type(error).__name__ or hasattr(error, "response") or file.tell() != start:
+            refused = getattr(error, "response", None) is not None
+            if refused or "Timeout" in type(error).__name__ or file.tell() != start:
                 raise
         return get(*args, **options)
 
