@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from attnviz.families._config import Config
 from attnviz.tokens import load_tokenizer
 
 CASES = Path(__file__).parent / "reference_encoders"
+PUBLISHED = json.loads((Path(__file__).parent / "data" / "encoder_configs.json").read_text())
 # The reference's own difference between float32 and float64, where four times that is more than 1e-5.
 OWN = {"albert_relative_key_query": 2.6e-6}
 READS = {"is_decoder": True, "add_cross_attention": True}
@@ -46,6 +48,14 @@ def spec(model_type: str, **keys: Any) -> Spec:
     assert not config.unread()
     assert isinstance(found, Spec)
     return found
+
+
+@pytest.mark.parametrize("row", PUBLISHED, ids=lambda row: row["name"])
+def test_published_configurations_are_read_as_they_are(row: dict[str, Any]) -> None:
+    said = attnviz.describe(row["config"])
+    assert {key: said[key] for key in ("family", "positions", "masks", "ignored")} == {
+        key: row[key] for key in ("family", "positions", "masks", "ignored")
+    }
 
 
 @pytest.mark.parametrize("case", sorted(p.name for p in CASES.iterdir()))

@@ -55,7 +55,7 @@ def names(config: Config) -> dict[str, Source]:
 
 def spec(config: Config) -> EncoderDecoder:
     """EncoderDecoderConfig."""
-    config.skip("tie_encoder_decoder")
+    config.skip("tie_encoder_decoder", "vocab_size")  # the sides have vocabularies of their own
     stacks: list[Spec] = []
     for side in _SIDES:
         module, own = _side(config, side)

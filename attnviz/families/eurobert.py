@@ -20,7 +20,7 @@ def spec(config: Config) -> Spec:
     if found["n_heads"] * found["d_head"] != found["d_model"]:
         config.divides("num_attention_heads", found["n_heads"], "hidden_size", found["d_model"])
     bias = config.bool("attention_bias")
-    config.skip("clf_pooling", "classifier_pooling", "mask_token")
+    config.skip("clf_pooling", "classifier_pooling", "mask_token", "bos_token", "eos_token", "pad_token")
     plain = _decoder.decoder(
         config,
         _decoder.rms(config, 1e-5),

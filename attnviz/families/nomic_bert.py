@@ -90,12 +90,13 @@ def _published(config: Config) -> Spec:
     for key in ("causal", "use_rms_norm", "parallel_block", "rotary_emb_scale_base", "rotary_head_dim", "norm_mlp"):
         config.off(key)
     config.off("scale_attn_by_inverse_layer_idx")
+    config.off("position_embedding_type", "absolute")
     config.off("num_heads_kv", n_heads)
     config.off("head_dim", d_model // n_heads)
     if not config.bool("scale_attn_weights", True):
         raise config.error("scale_attn_weights false is not handled")
     config.skip("parallel_block_tied_norm", "fused_bias_fc", "fused_dropout_add_ln", "dense_seq_output", "use_xentropy")
-    config.skip("reorder_and_upcast_attn", "use_flash_attn", "last_layer_subset", "n_ctx", "vocab_size_multiple")
+    config.skip("reorder_and_upcast_attn", "use_flash_attn", "last_layer_subset", "n_ctx", "add_pooling_layer")
     norm = Norm(eps=config.float("layer_norm_epsilon", 1e-5, low=0))
     before, bias = config.bool("prenorm"), config.bool("qkv_proj_bias", True)
     turns = _turns(config, d_model // n_heads)
