@@ -145,7 +145,10 @@ def run(model: torch.nn.Module, inputs: Arrays, dtype: torch.dtype = torch.float
         return {"encoder": square, **{name: _stack(layers) for name, layers in both.items()}}
     if getattr(out, "encoder_attentions", None) is not None:
         named = {"encoder": out.encoder_attentions, "decoder": out.decoder_attentions, "cross": out.cross_attentions}
-        return {name: _stack(layers) for name, layers in named.items()}
+        found = {name: _stack(layers) for name, layers in named.items()}
+        if _is_sparse(model):
+            found["encoder"] = _big_bird_mass(model.config, found["encoder"], len(inputs["input_ids"]))["self"]
+        return found
     if model.config.model_type == "longformer":
         return {"self": longformer_square(model.config, inputs, out.attentions, out.global_attentions)}
     if model.config.model_type in ("t5", "mt5", "umt5"):
@@ -157,9 +160,16 @@ def run(model: torch.nn.Module, inputs: Arrays, dtype: torch.dtype = torch.float
     return {"self": _stack(out.attentions)}
 
 
+def _in_blocks(model: torch.nn.Module) -> Any:
+    """The part of BigBird, or of BigBird-Pegasus, that attends in blocks; None of any other model."""
+    if model.config.model_type == "big_bird":
+        return getattr(model, "bert", model)
+    return getattr(model, "model", model).encoder if model.config.model_type == "bigbird_pegasus" else None
+
+
 def _is_sparse(model: torch.nn.Module) -> bool:
-    base = getattr(model, "bert", model)
-    return model.config.model_type == "big_bird" and base.attention_type == "block_sparse"
+    part = _in_blocks(model)
+    return part is not None and part.attention_type == "block_sparse"
 
 
 def _settle_big_bird(model: torch.nn.Module, inputs: Arrays) -> None:
@@ -167,7 +177,7 @@ def _settle_big_bird(model: torch.nn.Module, inputs: Arrays) -> None:
     if _is_sparse(model):
         config = model.config
         if len(inputs["input_ids"]) <= (5 + 2 * config.num_random_blocks) * config.block_size:
-            getattr(model, "bert", model).set_attention_type("original_full")
+            _in_blocks(model).set_attention_type("original_full")
 
 
 class _NoCache:

@@ -255,6 +255,7 @@ FAMILIES: dict[str, Family] = {
             "max_decoder_position_embeddings": 64,
         },
     ),
+    "bigbird_pegasus": Family("bigbird_pegasus", "pair", {**_SEQ2SEQ, "block_size": 4, "num_random_blocks": 1}),
     "m2m_100": Family("m2m_100", "pair", _SEQ2SEQ),
     "pegasus": Family("pegasus", "pair", _SEQ2SEQ),
     "marian": Family("marian", "pair", {**_SEQ2SEQ, "pad_token_id": 0, "decoder_start_token_id": 0}),

@@ -105,6 +105,23 @@ OTHERS: dict[str, list[Variant]] = {
         ]
         for family, title in (("mt5", "MT5"), ("umt5", "UMT5"))
     },
+    "bigbird_pegasus": [
+        v("big", "3 layers, 6 heads of 10", d_model=60, encoder_layers=3, decoder_layers=3, encoder_attention_heads=6,
+          decoder_attention_heads=6, encoder_ffn_dim=77, decoder_ffn_dim=50, length=40, target=20),
+        v("one_token", "one token each", length=1, target=1),
+        v("uneven", "1 encoder layer of 2 heads, 3 decoder layers of 8", encoder_layers=1, decoder_layers=3,
+          encoder_attention_heads=2, decoder_attention_heads=8),
+        v("sparse", "40 tokens in blocks of 4, one random block", length=40),
+        v("sparse_ragged", "39 tokens in blocks of 4: padded by one", length=39),
+        v("sparse_three", "48 tokens in blocks of 4, three random blocks", num_random_blocks=3, length=48),
+        v("threshold", "28 tokens: as many as are attended to in full", length=28),
+        v("full", "attention_type original_full, 40 tokens", attention_type="original_full", length=40),
+        v("bias", "use_bias", use_bias=True, length=40),
+        v("no_scale", "scale_embedding False", scale_embedding=False),
+        v("relu", "activation relu", activation_function="relu"),
+        v("full_table", "64 tokens each", length=64, target=64),
+        v("lm_head", "BigBirdPegasusForConditionalGeneration", architecture="BigBirdPegasusForConditionalGeneration"),
+    ],
     "led": [
         v("big", "3 layers, 6 heads of 10, windows of 4, 8 and 12", d_model=60, encoder_layers=3, decoder_layers=3,
           encoder_attention_heads=6, decoder_attention_heads=6, encoder_ffn_dim=77, decoder_ffn_dim=50,

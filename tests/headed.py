@@ -26,7 +26,7 @@ _UNTIED = (
 FAMILIES: dict[str, tuple[Head, ...]] = {
     **dict.fromkeys(_TIED.split(), ()),
     **dict.fromkeys(
-        ("bart", "blenderbot", "blenderbot_small", "led", "marian", "mbart", "pegasus"),
+        ("bart", "bigbird_pegasus", "blenderbot", "blenderbot_small", "led", "marian", "mbart", "pegasus"),
         (("final_logits_bias", 2, (1, "V")),),
     ),
     **dict.fromkeys(_UNTIED.split(), (_PLAIN,)),

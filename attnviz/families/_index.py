@@ -15,6 +15,7 @@ INDEX: dict[str, dict[str, str]] = {
         "bert": "bert",
         "bert_generation": "bert_generation",
         "big_bird": "big_bird",
+        "bigbird_pegasus": "bigbird_pegasus",
         "biogpt": "biogpt",
         "blenderbot": "blenderbot",
         "blenderbot_small": "blenderbot_small",
