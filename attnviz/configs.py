@@ -56,11 +56,18 @@ def understand(data: Mapping[str, Any], ignore_keys: tuple[str, ...] = ()) -> Un
     return Understood(module, config, spec, names, ignored)
 
 
+def decoder_alone(data: Mapping[str, Any]) -> bool:
+    """Whether the configuration of an encoder-decoder speaks of its decoder alone, as a language model."""
+    classes = data.get("architectures")
+    names = [name for name in classes if isinstance(name, str)] if isinstance(classes, list) else []
+    return bool(names) and all(name.endswith("ForCausalLM") for name in names)
+
+
 def encoder_alone(data: Mapping[str, Any]) -> bool:
     """Whether the configuration of an encoder-decoder speaks of its encoder alone."""
     classes = data.get("architectures")
     named = isinstance(classes, list) and any(isinstance(c, str) and c.endswith("EncoderModel") for c in classes)
-    return named or data.get("is_encoder_decoder") is False
+    return named or (data.get("is_encoder_decoder") is False and not decoder_alone(data))
 
 
 def understand_gguf(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,11 +67,15 @@ def _configuration_of(name: str, revision: str, offline: bool, quiet: bool) -> P
 
 def _of_config(name: str, data: Mapping[str, Any], ignore_keys: tuple[str, ...]) -> dict[str, Any]:
     from attnviz.checkpoints.quantised import understood
+    from attnviz.engine.spec import EncoderDecoder
 
     found = configs.understand(data, ignore_keys)
     quantised = understood(data, ignore_keys)
     ignored = [*found.config.ignored(), *found.ignored]
-    said = _said(name, data["model_type"], found.spec, ignored, configs.encoder_alone(data))
+    spec = found.spec
+    if isinstance(spec, EncoderDecoder) and configs.decoder_alone(data):
+        spec = replace(spec.decoder, cross=False)
+    said = _said(name, data["model_type"], spec, ignored, configs.encoder_alone(data))
     return said if quantised is None else {**said, "quantised": quantised.method}
 
 
@@ -79,7 +84,7 @@ def _of_gguf(place: sources.Place, ignore_keys: tuple[str, ...]) -> dict[str, An
 
     checkpoint = open_checkpoint(place.path)
     config, spec, _, ignored = configs.understand_gguf(place.path.name, checkpoint, ignore_keys)
-    return _said(place.name, config["model_type"], spec, ignored)
+    return _said(place.name, config["model_type"], spec, ignored, configs.encoder_alone(config))
 
 
 def _said(

@@ -233,7 +233,7 @@ def _assembled(
         meta |= {"adapter": adapter.name, "adapter_digest": adapter.digest}
         ignored += adapter.settings.ignored
     weights = Weights(checkpoint, names, _sizes(spec))
-    spec, weights, alone = _without_decoder(data, spec, names, weights)
+    spec, weights, alone = _one_of_two(data, spec, names, weights)
     if ignored:
         meta["ignored_keys"] = ignored
     tokenizer = load_tokenizer(folder, data)
@@ -252,26 +252,35 @@ def _from_gguf(place: Place, checkpoint: Checkpoint, ignore_keys: tuple[str, ...
     if ignored:
         meta["ignored_keys"] = ignored
     weights = Weights(checkpoint, names, _sizes(spec), exact=True)
-    spec, weights, alone = _without_decoder(config, spec, names, weights)
+    spec, weights, alone = _one_of_two(config, spec, names, weights)
     tokenizer = load_gguf_tokenizer(metadata, place.path.name)
     return Model(place.name, spec, weights, tokenizer, config, meta, checkpoint, alone=alone)
 
 
-def _without_decoder(
+def _one_of_two(
     data: dict[str, Any], spec: Spec | EncoderDecoder | Towers, names: Mapping[str, Source], weights: Weights
 ) -> tuple[Spec | EncoderDecoder | Towers, Weights, str]:
-    """An encoder that was saved without its decoder as one stack, its tensors, and what its attention is called.
+    """One of two stacks that was saved without the other: what it does, its tensors, what its attention is called.
 
-    That is a checkpoint without a decoder's tensors, or a configuration that speaks of an encoder alone.
+    An encoder alone is a checkpoint without a decoder's tensors, or a configuration that says so; a decoder alone has
+    no encoder's tensors and a configuration that says so.
     """
     from attnviz.engine.spec import EncoderDecoder
 
-    if not isinstance(spec, EncoderDecoder) or not weights.has("encoder.layers.0.q.weight"):
+    if not isinstance(spec, EncoderDecoder):
         return spec, weights, "self"
-    if weights.has("decoder.layers.0.q.weight") and not configs.encoder_alone(data):
-        return spec, weights, "self"
-    own = {name.removeprefix("encoder."): stored for name, stored in names.items() if name.startswith("encoder.")}
-    return spec.encoder, weights.renamed(own, spec.encoder), "encoder"
+    has = {stack: weights.has(f"{stack}.layers.0.q.weight") for stack in ("encoder", "decoder")}
+
+    def alone(stack: str, own: Spec) -> Weights:
+        front = f"{stack}."
+        return weights.renamed({n.removeprefix(front): s for n, s in names.items() if n.startswith(front)}, own)
+
+    if has["encoder"] and (not has["decoder"] or configs.encoder_alone(data)):
+        return spec.encoder, alone("encoder", spec.encoder), "encoder"
+    if has["decoder"] and not has["encoder"] and configs.decoder_alone(data):
+        found = replace(spec.decoder, cross=False)
+        return found, alone("decoder", found), "self"
+    return spec, weights, "self"
 
 
 def _start_token(folder: Path) -> dict[str, Any]:

@@ -164,7 +164,7 @@ def _in_blocks(model: torch.nn.Module) -> Any:
     """The part of BigBird, or of BigBird-Pegasus, that attends in blocks; None of any other model."""
     if model.config.model_type == "big_bird":
         return getattr(model, "bert", model)
-    return getattr(model, "model", model).encoder if model.config.model_type == "bigbird_pegasus" else None
+    return getattr(getattr(model, "model", model), "encoder", None) if "bigbird" in model.config.model_type else None
 
 
 def _is_sparse(model: torch.nn.Module) -> bool:

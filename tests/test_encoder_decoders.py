@@ -42,6 +42,19 @@ def test_a_configuration_may_speak_of_the_encoder_alone(more, tmp_path) -> None:
     assert attnviz.load(rewritten("t5", tmp_path, **more)).streams == ("encoder",)
 
 
+@pytest.mark.parametrize("case", ["bart", "marian"])
+def test_a_decoder_saved_as_a_language_model(case, tmp_path) -> None:
+    """Without an encoder nothing is attended to across: its first layer sees the text as the whole model's does."""
+    folder = rewritten(case, tmp_path, architectures=["AnyForCausalLM"], is_encoder_decoder=False)
+    tensors = load_file(folder / "model.safetensors")
+    save_file({n: t for n, t in tensors.items() if "encoder." not in n}, folder / "model.safetensors", {"format": "pt"})
+    model = attnviz.load(folder)
+    whole = attnviz.load(REFERENCE / case).attend(ids=IDS, target_ids=IDS, stream="decoder", layers=0)
+    np.testing.assert_array_equal(model.attend(ids=IDS, layers=0).weights, whole.weights)
+    assert model.streams == ("self",) == tuple(attnviz.describe(folder)["streams"])
+    assert len(generate(model, ids=IDS, max_new=2).new) == 2
+
+
 def test_what_an_encoder_alone_cannot_do(tmp_path) -> None:
     model = attnviz.load(rewritten("t5", tmp_path, encoder_only=True))
     for stream in ("decoder", "cross", "self"):

@@ -70,7 +70,7 @@ class Input:
             IN,
             "--global-tokens",
             metavar="0,5",
-            help="Tokens that see all and are seen by all, by index (Longformer). Default: the first of a text.",
+            help="Tokens that see all and are seen by all, by index (Longformer, LED). Default: the first of a text.",
         ),
     ] = None
 

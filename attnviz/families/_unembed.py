@@ -67,8 +67,10 @@ def _made(
         return None, {}
     decoder = spec.decoder if isinstance(spec, EncoderDecoder) else spec
     front = "decoder." if isinstance(spec, EncoderDecoder) else ""
-    if f"{front}embed.tokens" not in names:  # an encoder whose decoder was not saved
-        return None, {}
+    if f"{front}embed.tokens" not in names:  # one of two stacks, saved without the other
+        front = "decoder."
+        if not decoder.causal:
+            return None, {}
     tied = config.bool("tie_word_embeddings", row.tied)
     scale = 1.0 if row.scale is None else config.float(*row.scale)
     if row.divide is not None:
