@@ -72,6 +72,26 @@ def _weight_norm(tensors: Tensors) -> Tensors:
     }
 
 
+def _offset_indices(tensors: Tensors) -> Tensors:
+    """BEiT's index of offsets as a buffer beside every table."""
+    out = dict(tensors)
+    for name in tensors:
+        if name.endswith("relative_position_bias_table"):
+            out[name.replace("_bias_table", "_index")] = np.zeros((17, 17), np.int64)
+    return out
+
+
+def _siglip_ids(prefix: str) -> Callable[[Tensors], Tensors]:
+    """A tower's prefix, and position ids as a buffer."""
+
+    def respell(tensors: Tensors) -> Tensors:
+        n = len(tensors["embeddings.position_embedding.weight"])
+        out = _prefixed(prefix)(tensors)
+        return {**out, f"{prefix}embeddings.position_ids": np.arange(n, dtype=np.int64)[None]}
+
+    return respell
+
+
 def _repeated_embeddings(tensors: Tensors) -> Tensors:
     """Shared embeddings stored once more for each side."""
     prefix = "model." if "model.shared.weight" in tensors else ""
@@ -177,6 +197,14 @@ OLD: dict[str, list[tuple[str, Callable[[Tensors], Tensors]]]] = {
     "pegasus": [("old", _repeated_embeddings)],
     "marian": [("old", _repeated_embeddings)],
     "wav2vec2": [("old", _weight_norm), ("prefixed", _prefixed("wav2vec2."))],
+    "hubert": [("old", _weight_norm), ("prefixed", _prefixed("hubert."))],
+    "wavlm": [("old", _weight_norm), ("prefixed", _prefixed("wavlm."))],
+    "data2vec_audio": [("prefixed", _prefixed("data2vec_audio."))],
+    "beit": [("old", _offset_indices), ("prefixed", _prefixed("beit."))],
+    "dinov2_with_registers": [("prefixed", _prefixed("dinov2_with_registers."))],
+    "vit_msn": [("prefixed", _prefixed("vit."))],
+    "siglip_text_model": [("old", _prefixed("text_model.")), ("old_ids", _siglip_ids("text_model."))],
+    "siglip_vision_model": [("old", _prefixed("vision_model.")), ("old_ids", _siglip_ids("vision_model."))],
     "vit": [("prefixed", _prefixed("vit."))],
     "deit": [("prefixed", _prefixed("deit."))],
     "dinov2": [("prefixed", _prefixed("dinov2."))],

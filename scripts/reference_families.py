@@ -285,6 +285,7 @@ FAMILIES: dict[str, Family] = {
     # images and sound
     "vit": Family("vit", "image", _IMAGE),
     "deit": Family("deit", "image", _IMAGE),
+    "vit_msn": Family("vit_msn", "image", _IMAGE),
     "dinov2": Family(
         "dinov2",
         "image",

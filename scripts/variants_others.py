@@ -173,6 +173,10 @@ OTHERS: dict[str, list[Variant]] = {
                 v("oblong", "image_size [32, 48]", image_size=[32, 48]),
                 v("oblong_patch", "patch_size [8, 4]", patch_size=[8, 4]),
             ]),
+            ("vit_msn", [
+                v("no_bias", "qkv_bias False", qkv_bias=False),
+                v("classifier", "ViTMSNForImageClassification", architecture="ViTMSNForImageClassification"),
+            ]),
             ("deit", [
                 v("no_bias", "qkv_bias False", qkv_bias=False),
                 v("classifier", "DeiTForImageClassification", architecture="DeiTForImageClassification"),

@@ -124,6 +124,7 @@ INDEX: dict[str, dict[str, str]] = {
         "unispeech": "wav2vec2",
         "unispeech_sat": "wav2vec2",
         "vit": "vit",
+        "vit_msn": "vit_msn",
         "wav2vec2": "wav2vec2",
         "wavlm": "wavlm",
         "whisper": "whisper",
