@@ -51,7 +51,8 @@ def understand(data: Mapping[str, Any], ignore_keys: tuple[str, ...] = ()) -> Un
     module = family(model_type)
     config = configuration(without(data, ignore_keys), module)
     spec = module.spec(config)
-    ignored = passed_over(config.unread(), ignore_keys, config.error)
+    said = "only the checkpoint's own code says" if config.reference.foreign else "nobody has said"
+    ignored = passed_over(config.unread(), ignore_keys, config.error, said=said)
     names = module.names(config) if hasattr(module, "names") else module.NAMES
     return Understood(module, config, spec, names, ignored)
 

@@ -73,10 +73,11 @@ def passed_over(
     error: Callable[[str, str], Exception],
     what: str = "key",
     does: str = "attention",
+    said: str = "nobody has said",
 ) -> list[str]:
     """Of `found`, which nobody has accounted for, what the user asked to pass over; any other is refused, all at once.
 
-    error: makes the error of a message and a hint. what, does: "nobody has said what the `what` does to `does`".
+    error: makes the error of a message and a hint. said, what, does: "`said` what the `what` does to `does`".
     """
     found, ignored = list(found), set(ignored)
     unknown = [shown(name) for name in found if name not in ignored]
@@ -86,12 +87,12 @@ def passed_over(
     options = " ".join(f"--ignore-key {name[1:-1]}" for name in named)
     if len(unknown) == 1:
         raise error(
-            f"nobody has said what the {what} {named[0]} does to {does}",
+            f"{said} what the {what} {named[0]} does to {does}",
             f"if it does nothing, pass over it with {options}",
         )
     more = f" and {len(unknown) - MOST_NAMED} more" if len(unknown) > MOST_NAMED else ""
     raise error(
-        f"nobody has said what the {what}s {', '.join(named)}{more} do to {does}",
+        f"{said} what the {what}s {', '.join(named)}{more} do to {does}",
         f"if they do nothing, pass over them with {options}{' ...' if more else ''}",
     )
 
