@@ -78,7 +78,7 @@ def main() -> int:
         try:
             read = traced(file.parent)
         except (ValueError, KeyError, ImportError) as error:
-            print(f"{file.parent.name}: not traced ({error})")
+            print(f"{file.parent.name}: not traced ({str(error)[:80]})")
             continue
         n_cases += 1
         # None is nobody's default, so that a key of the base configuration is judged by its name.
