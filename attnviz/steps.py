@@ -21,6 +21,7 @@ from attnviz.engine.spec import (
     Disentangled,
     DistanceVectors,
     ImageOffsets,
+    Latent,
     Learned,
     Rotary,
     Segmental,
@@ -93,12 +94,6 @@ def steps(
             f"{model.mechanism.mechanism.name} has no steps to walk through: its weights are not a softmax over scaled "
             "scores behind a mask",
             "leave out --mechanism, or take one that hides keys or places tokens: causal, window:2, rotary, alibi, ...",
-        )
-    if spec.latent is not None:
-        raise SelectionError(
-            f"the steps of {model.name} cannot be walked through: its keys and values come from a compressed vector, "
-            "not from one matrix each",
-            "attnviz table, heatmap and stats show its weights",
         )
     watch = _Watch(layer, head, head // (spec.n_heads // spec.n_kv_heads), query, len(given.queries), len(given.keys))
     model.observe(given, [watch], progress)
@@ -197,7 +192,7 @@ def _assembled(model: Model, given: Given, watch: _Watch) -> Steps:
     }
     said = described(facts, [*names, *(["sink"] if sink is not None else [])], *watch.shape, sizes)
     label = {step.name: step.label for step in said}
-    heads = seen["heads"].reshape(spec.n_heads, spec.d_head)
+    heads = seen["heads"].reshape(spec.n_heads, spec.d_value)
     whole_map = len(watch.rows) > 1 or watch.shape[0] == 1
     row = watch.query - watch.rows.start
     assert watch.output is not None
@@ -237,6 +232,8 @@ def _facts(model: Model, given: Given, watch: _Watch, is_global: bool) -> Facts:
         n_kv_heads=spec.n_kv_heads,
         d_model=spec.d_model,
         d_head=spec.d_head,
+        d_value=spec.d_value,
+        d_shared=spec.latent.d_shared if spec.latent is not None else 0,
         scale=spec.scale / (layer + 1) if spec.scale_by_layer and not cross else spec.scale,
         added=_added(spec, given),
         read_norm={"rms": "RMS norm", "layer": "layer norm"}[spec.norm.kind],
@@ -275,7 +272,7 @@ def _relative(rule: Segmental | Disentangled | DistanceVectors) -> str:
 
 
 def _rotary(rule: Rotary) -> str:
-    pairs = "neighbours" if rule.interleaved else "halves"
+    pairs = ("neighbours" if rule.interleaved else "halves") + (" of the last dimensions" if rule.last else "")
     stretched = f", stretched ({rule.scaling.kind})" if rule.scaling is not None else ""
     turned = "each turned by its place times an angle"
     if rule.by_patch:
@@ -310,18 +307,34 @@ def _mask(spec: Spec, given: Given, layer: int, blocks: bool) -> str:
 
 def _matrices(spec: Spec, seen: Mapping[str, Array], watch: _Watch) -> dict[str, Array]:
     """This head's parts of the weights, as x @ W wants them: [in, d_head], W_O [d_head, out]."""
-    found: dict[str, Array] = {}
-    width = spec.d_head
-    for name, head in (("q", watch.head), ("k", watch.kv_head), ("v", watch.kv_head)):
+    found = {} if spec.latent is None else _downward(spec.latent, seen)
+    d_key = spec.d_head - (0 if spec.latent is None else spec.latent.d_shared)
+    parts = (("q", watch.head, spec.d_head), ("k", watch.kv_head, d_key), ("v", watch.kv_head, spec.d_value))
+    for name, head, width in parts:
         at = slice(head * width, (head + 1) * width)
         found[f"W_{name.upper()}"] = seen[f"{name}.weight"][at].T.copy()
         if f"{name}.bias" in seen:
             found[f"b_{name.upper()}"] = seen[f"{name}.bias"][at].copy()
     if "o.weight" in seen:
-        at = slice(watch.head * width, (watch.head + 1) * width)
+        at = slice(watch.head * spec.d_value, (watch.head + 1) * spec.d_value)
         found["W_O"] = seen["o.weight"][:, at].T.copy()
         if "o.bias" in seen:
             found["b_O"] = seen["o.bias"].copy()
+    return found
+
+
+def _downward(rule: Latent, seen: Mapping[str, Array]) -> dict[str, Array]:
+    """What makes the compressed vectors, W_C and W_B, and the part of the keys that all heads share, W_S."""
+    found: dict[str, Array] = {}
+    for name, letter, part in (
+        ("kv_down", "C", slice(rule.d_kv)),
+        ("kv_down", "S", slice(rule.d_kv, None)),
+        ("q_down", "B", slice(None)),
+    ):
+        if f"{name}.weight" in seen:
+            found[f"W_{letter}"] = seen[f"{name}.weight"][part].T.copy()
+        if f"{name}.bias" in seen:
+            found[f"b_{letter}"] = seen[f"{name}.bias"][part].copy()
     return found
 
 
@@ -368,6 +381,8 @@ def _vectors(facts: Facts, watch: _Watch) -> list[Vectors]:
     keep("x", "x_i", seen.get("input"))
     keep("read", "x_i", seen.get("read"))
     keep("memory", "m_j", seen.get("memory"), "key")
+    keep("compressed_q", "b_i", seen.get("compressed_q"))
+    keep("compressed", "c_j", seen.get("compressed"), "key")
     keep("q", "q_i", seen["q"])
     keep("k", "k_j", seen["k"], "key")
     keep("v", "v_j", seen["v"], "key")

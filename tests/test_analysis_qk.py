@@ -16,8 +16,7 @@ from attnviz.steps import walk
 
 HOME = Path(__file__).parent.parent
 REFERENCE = Path(__file__).parent / "reference"
-LATENT = {"deepseek_v2", "deepseek_v3"}  # refused: see test_steps.py
-CASES = sorted(path.name for path in REFERENCE.iterdir() if path.is_dir() and path.name not in LATENT)
+CASES = sorted(path.name for path in REFERENCE.iterdir() if path.is_dir())
 INPUTS = {"input_ids": "ids", "token_type_ids": "token_types", "decoder_input_ids": "target_ids"}
 ARRAYS = ("pixel_values", "input_values", "input_features")
 BIASED = {"relative", "before_scale", "capped", "biased", "counted"}

@@ -15,6 +15,7 @@ from attnviz.circuits import circuits
 from attnviz.cli.inspect import facts, sizes
 from attnviz.mixing import norms
 from attnviz.steps import walk
+from attnviz.views.steps import figure
 
 D, H, NOPE, ROPE, V, KV = 32, 4, 8, 4, 8, 16
 CASE = REFERENCE / "deepseek_v3"
@@ -98,10 +99,26 @@ def test_queries_from_the_stream(tmp_path) -> None:
     assert found.qk_norm[0, 0] == pytest.approx(expected, rel=1e-5)
 
 
-def test_steps_are_refused_in_one_line() -> None:
-    with pytest.raises(attnviz.AttnvizError, match="compressed vector") as caught:
-        walk(attnviz.load(CASE), ids=IDS)
-    assert "\n" not in str(caught.value)
+def test_steps_go_through_the_compressed_vectors() -> None:
+    """Their numbers are checked in test_steps.py; here what is said of them."""
+    found = walk(attnviz.load(CASE), ids=IDS, layer=0)
+    said = dict(found.steps[0].lines)
+    assert said["b_i = norm(x_i W_B)"] == "[32] [32 x 20] → [20]"
+    assert said["c_j = norm(x_j W_C)"] == "[32] [32 x 16] → [16]"
+    assert said["q_i = b_i W_Q"] == "[20] [20 x 12] → [12]"
+    assert said["k_j = c_j W_K"] == "[16] [16 x 8] → [8]"
+    assert said["v_j = c_j W_V"] == "[16] [16 x 8] → [8]"
+    assert said["k_j ← [k_j, x_j W_S], alike in all heads"] == "[8] [4] → [12]"
+    other = walk(attnviz.load(CASE), ids=IDS, layer=0, head=1)
+    keys = [one.vector("k").values for one in (found, other)]
+    assert np.array_equal(keys[0][:, NOPE:], keys[1][:, NOPE:]) and not np.allclose(keys[0], keys[1])
+
+
+def test_steps_have_a_picture() -> None:
+    """Two formulas stand over the keys, one over queries and one over values."""
+    page = figure(walk(attnviz.load(CASE), ids=IDS))
+    said = [label.text for label in page.labels]
+    assert any("W_S" in line for line in said) and any("b_i = norm" in line for line in said)
 
 
 def test_queries_and_keys_that_are_clipped_behind_their_norms(tmp_path) -> None:

@@ -27,10 +27,11 @@ class Facts:
     """What the model does in this layer, as far as a step of its own comes of it. Defaults mean "off".
 
     added: what is added to the token embeddings ("position", "token type"). read_norm: the norm between the stream and
-    the projections, in words. clip_late: queries and keys are clipped after their norm. rotary, mask: in words, ''
-    for none. bias: alibi | alibi_by_key, or what an entry of a learned one is for; slope: of alibi in this head.
-    relative: segmental | disentangled | by_distance | by_distance_and_key. global_query: the chosen query is a global
-    token with projections of its own. counted: how often the keys of the first block count.
+    the projections, in words. d_value: width of a value, 0: d_head. d_shared: of the part of a key that all heads
+    share, where keys are made of a compressed vector. clip_late: queries and keys are clipped after their norm. rotary,
+    mask: in words, '' for none. bias: alibi | alibi_by_key, or what an entry of a learned one is for; slope: of alibi
+    in this head. relative: segmental | disentangled | by_distance | by_distance_and_key. global_query: the chosen query
+    is a global token with projections of its own. counted: how often the keys of the first block count.
     """
 
     model: str
@@ -43,6 +44,8 @@ class Facts:
     d_model: int
     d_head: int
     scale: float
+    d_value: int = 0
+    d_shared: int = 0
     added: tuple[str, ...] = ()
     read_norm: str = ""
     clip: float = 0.0
@@ -289,11 +292,19 @@ def _inputs(facts: Facts, names: set[str], n_query: int, n_key: int, sizes: Mapp
         made = "the pair after all layers" if facts.meta.get("random") else "the encoder's output"
         lines.append((f"m_j = {made}", f"[{n_key} x {d_key}]"))
     other = "m_j" if facts.stream == "cross" else "x_j"
-    for q, x, width in (("q_i", "x_i", d_in), ("k_j", other, d_key), ("v_j", other, d_key)):
+    if "compressed" in names:
+        lines += _compressed(facts, names, d_in, d_key)
+        other = "c_j"
+    asks, own = "b_i" if "compressed_q" in names else "x_i", d - facts.d_shared
+    parts = (("q_i", asks, d_in, d), ("k_j", other, d_key, own), ("v_j", other, d_key, facts.d_value or d))
+    for q, x, width, out in parts:
         letter = q[0].upper()
         bias = f" + b_{letter}" if f"b_{letter}" in names else ""
-        shape = f"[{width}] [{width} x {d}] → [{d}]"
-        lines.append((f"{q} = {x} W_{letter}{bias}", shape))
+        lines.append((f"{q} = {x} W_{letter}{bias}", f"[{width}] [{width} x {out}] → [{out}]"))
+    if facts.d_shared:
+        bias = " + b_S" if "b_S" in names else ""
+        line = f"k_j ← [k_j, x_j W_S{bias}], alike in all heads"
+        lines.append((line, f"[{own}] [{facts.d_shared}] → [{d}]"))
     if facts.clip:
         lines.append((f"{'v_j' if facts.clip_late else 'each'} clipped to ±{facts.clip:g}", ""))
     said: list[_Said] = [("inputs", "Embeddings, queries, keys and values", lines)]
@@ -322,6 +333,19 @@ def _inputs(facts: Facts, names: set[str], n_query: int, n_key: int, sizes: Mapp
     if facts.relative == "segmental":
         said.append(("content_bias", "Content bias", [("q_i ← q_i + u (Dai 2019)", f"[{d}] → [{d}]")]))
     return said
+
+
+def _compressed(facts: Facts, names: set[str], d_q: int, d_kv: int) -> list[tuple[str, str]]:
+    """The vectors that keys, values and perhaps queries are made of, DeepSeek-AI 2024 (DeepSeek-V2), section 2.1."""
+    made = [("c_j", "x_j", "C", d_kv)]
+    if "compressed_q" in names:
+        made.insert(0, ("b_i", "x_i", "B", d_q))
+    found = []
+    for small, x, letter, width in made:
+        bias = f" + b_{letter}" if f"b_{letter}" in names else ""
+        shape = f"[{facts.d_model}] [{facts.d_model} x {width}] → [{width}]"
+        found.append((f"{small} = norm({x} W_{letter}{bias})", shape))
+    return found
 
 
 def _raw(facts: Facts, names: set[str], n_query: int, n_key: int, sizes: Mapping[str, int]) -> list[_Said]:
@@ -385,12 +409,12 @@ def _softmax(facts: Facts, names: set[str], n_query: int, n_key: int, sizes: Map
 
 
 def _summed(facts: Facts, names: set[str], n_query: int, n_key: int, sizes: Mapping[str, int]) -> list[_Said]:
-    d = facts.d_head
+    d = facts.d_value or facts.d_head
     return [("summed", "Weighted sum of the values", [("o_i = Σ_j a_ij v_j", f"[{n_key}] [{n_key} x {d}] → [{d}]")])]
 
 
 def _joined(facts: Facts, names: set[str], n_query: int, n_key: int, sizes: Mapping[str, int]) -> list[_Said]:
-    width, out = facts.n_heads * facts.d_head, sizes["o"]
+    width, out = facts.n_heads * (facts.d_value or facts.d_head), sizes["o"]
     heads = "o_i^0" if facts.n_heads == 1 else f"o_i^0 … o_i^{facts.n_heads - 1}"
     if facts.n_heads == 2:
         heads = "o_i^0 o_i^1"

@@ -97,7 +97,8 @@ class Watcher(Collector, Protocol):
         K and V are made from in cross-attention. q|k|v.weight|bias: what made q, k, v [head, n, d_head]; then q_normed
         and k_normed, or q_turned and k_turned where the norm follows rotary positions, sinks [n_heads]. All of these
         once more with `global_` in front for global tokens. heads [n, n_heads * d_head]: the outputs side by side.
-        o.weight|bias: what made output [n, d_model].
+        o.weight|bias: what made output [n, d_model]. Where keys and values are made of a compressed vector also
+        kv_down|q_down.weight|bias, and what they made, normalised: compressed [n, d_kv], compressed_q [n, d_q].
         """
 
 

@@ -80,14 +80,21 @@ def _compressed(
     Source: DeepSeek-AI 2024 (DeepSeek-V2), section 2.1, eq. 9-19.
     """
 
+    def shown(**arrays: Array | None) -> None:
+        if see is not None:
+            _show(see, **arrays)
+
     def down(which: str, width: int) -> Array:
         bias = tensors.get(f"{prefix}{which}.bias", (width,)) if rule.bias else None
-        return linear(x, tensors.get(f"{prefix}{which}.weight", (width, spec.d_model)), bias)
+        weight = tensors.get(f"{prefix}{which}.weight", (width, spec.d_model))
+        shown(**{f"{which}.weight": weight, f"{which}.bias": bias})
+        return linear(x, weight, bias)
 
     def up(which: str, small: Array, width: int, has_bias: bool) -> Array:
         size = spec.n_heads * width
         bias = tensors.get(f"{prefix}{which}.bias", (size,)) if has_bias else None
         weight = tensors.get(f"{prefix}{which}.weight", (size, small.shape[-1]))
+        shown(**{f"{which}.weight": weight, f"{which}.bias": bias})
         return by_head(linear(small, weight, bias), spec.n_heads)
 
     q_from = norm_of(rule.norm, tensors, f"{prefix}q_down_norm", down("q_down", rule.d_q)) if rule.d_q else x
@@ -99,8 +106,7 @@ def _compressed(
     k[..., :own] = up("k", kv_from, own, spec.k_bias)
     k[..., own:] = small[:, rule.d_kv :]
     v = up("v", kv_from, spec.d_value, spec.v_bias) if wants_v else None
-    if see is not None:
-        _show(see, q=q, k=k, v=v)
+    shown(compressed=kv_from, compressed_q=q_from if rule.d_q else None, q=q, k=k, v=v)
     return Heads(q, k, v)
 
 

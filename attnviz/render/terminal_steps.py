@@ -344,8 +344,8 @@ def _joined(paper: Paper) -> None:
     if "W_O" in steps.matrices and steps.matrices["W_O"].size <= 64:
         rows = steps.matrices["W_O"]
         paper.screen.print("")
-        first = steps.facts.head * steps.facts.d_head
-        name = f"W_O, rows {first} to {first + steps.facts.d_head - 1} (head {steps.facts.head})"
+        first = steps.facts.head * len(rows)
+        name = f"W_O, rows {first} to {first + len(rows) - 1} (head {steps.facts.head})"
         paper.table(lambda _: [Column(name, paper.vectors(rows, 8), False)])
     if "b_O" in steps.matrices:
         paper.say(f"b_O = {paper.vectors(steps.matrices['b_O'][None], 8)[0]}", indent=INDENT)

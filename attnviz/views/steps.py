@@ -177,8 +177,8 @@ def _inputs_row(page: Page) -> None:
     step = steps.steps[0]
     cross = steps.facts.stream == "cross"
     x = steps.read
-    made = [line for line in step.lines if line[0][:3] in ("q_i", "k_j", "v_j")]
-    own = [line for line in step.lines if line not in made]
+    made = [[line for line in step.lines if line[0].startswith(name)] for name in ("q_i", "k_j", "v_j")]
+    own = [line for line in step.lines if line[0][:3] not in ("q_i", "k_j", "v_j")]
     top = page.header(step, MARGIN, WIDE - 2 * MARGIN, page.y, ())
     left = MARGIN + ROW_ROOM
     second = ROW_ROOM if cross else 0.0
@@ -198,7 +198,7 @@ def _inputs_row(page: Page) -> None:
         places.append((at, wide))
         at += wide + _GAP
     bottoms = [page.formulas(own, left, widths[0], top)]
-    bottoms += [page.formulas([line], p[0], p[1], top) for line, p in zip(made, places[1:], strict=True)]
+    bottoms += [page.formulas(lines, p[0], p[1], top) for lines, p in zip(made, places[1:], strict=True)]
     y = max(bottoms) + 5.0
     shared = signed(q, k, v)
     for i, (values, scale) in enumerate(((x, signed(x)), (q, shared), (k, shared), (v, shared))):
