@@ -46,6 +46,7 @@ def guarded(download: ModuleType, told: Callable[[Exception], Exception]) -> Ite
     wrappers = {
         "get_hf_file_metadata": _metadata(told),
         "http_stream_backoff": _one_try,
+        "http_backoff": _one_try,
         "http_get": _one_retry,
     }
     before = {name: getattr(download, name) for name in wrappers if hasattr(download, name)}
