@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 ASCENT, DESCENT = 0.77, 0.24  # ink of letters without accents above and below the baseline, in ems
 TALL_ASCENT, TALL_DESCENT = 1.02, 0.36  # room for scripts that stack marks, and for Chinese characters
+STACKED_ASCENT, STACKED_DESCENT = 1.10, 0.50  # room for Tibetan and Burmese, which stack whole letters
 MIDDLE = 0.30  # the height, in ems, at which a line of text looks centred: between half an x and half a capital
 LOST = "\N{WHITE SQUARE}"  # stands for a character that no font here has; a note on the picture says which
 
@@ -149,6 +150,8 @@ def _ink(text: str) -> tuple[float, float]:
     if text.isascii():
         return ASCENT, DESCENT
     text = unicodedata.normalize("NFC", text)
+    if any(0x0F00 <= ord(char) < 0x10A0 for char in text):
+        return STACKED_ASCENT, STACKED_DESCENT
     if any(ord(char) > 0x52F and not 0x1E00 <= ord(char) <= 0x25FF for char in text):
         return TALL_ASCENT, TALL_DESCENT
     found = [default_font().ink(char) or (TALL_ASCENT, TALL_DESCENT) for char in text]
