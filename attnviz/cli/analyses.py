@@ -23,10 +23,7 @@ TOP = typer.Option(
 BY = typer.Option(
     "--by",
     metavar="WHAT",
-    help="What a list is ordered by and a picture shows. stats: entropy, span, distance, confidence, previous, next, "
-    "self, first or special. links, focus, lines: lift or weight. generate: head (retrieval and lookback of each), "
-    "token (each new one and what it looked at), map or text. circuits: head, pair (which reads what which wrote) or "
-    "spectrum.",
+    help="{by}",
     rich_help_panel="What to show",
     show_default=False,
 )

@@ -37,6 +37,7 @@ COMMANDS = {
     "check": "Say whether attention is sane: a model's on a text, or that in a file.",
     "models": "List the families that attnviz knows, with their streams and positions.",
 }
+LAYERS_SAY = {"all": "all", "-1": "the last", "0": "the first"}
 SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 
 
@@ -51,13 +52,27 @@ class Commands(TyperGroup):
 
 def build(name: str) -> Any:
     """One command with all its options."""
-    one = typer.Typer(add_completion=False)
-    one.command(name, context_settings=SETTINGS)(import_module(f"attnviz.cli.{name}").run)
+    one, module = typer.Typer(add_completion=False), import_module(f"attnviz.cli.{name}")
+    one.command(name, context_settings=SETTINGS)(module.run)
     built = get_command(one)
+    _say_what_is_its_own(built, module)
     built.help = _flowing(built.help or "")
     _without_types_of_flags(built)
     _spare_pydantic(built)
     return built
+
+
+def _say_what_is_its_own(built: Any, module: Any) -> None:
+    """Fill in what an option that many commands share means in this one, from the constants that its code uses.
+
+    LAYERS: which layers are used without --layer: all, last or first. BY_MEANS: what --by orders by and shows.
+    """
+    own = {"{layers}": LAYERS_SAY.get(getattr(module, "LAYERS", ""), ""), "{by}": getattr(module, "BY_MEANS", "")}
+    for param in built.params:
+        for mark, text in own.items():
+            if mark in (getattr(param, "help", None) or ""):
+                assert text, f"{module.__name__} says nothing for {mark} of {param.opts[-1]}"
+                param.help = param.help.replace(mark, text)
 
 
 def _flowing(text: str) -> str:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from attnviz.analysis.circuits import Circuits
 
 FORMATS = ("png", "svg", "pdf", "json", "csv")
+LAYERS = "all"  # without --layer
+BY_MEANS = "What is shown: head, pair (which reads what which wrote) or spectrum."
 SHOWS = ("head", "pair", "spectrum")
 
 
@@ -113,7 +115,7 @@ def _found(source: Unchanged, chosen: Which, by: str, vocabulary: bool, norms: b
         return circuits(
             model,
             stream=chosen.stream,
-            layers=resolve_indices("layer", chosen.layer or "all", range(n_layers)),
+            layers=resolve_indices("layer", chosen.layer or LAYERS, range(n_layers)),
             heads=resolve_indices("head", chosen.head, range(n_heads)),
             composition=by != "spectrum",
             vocabulary=vocabulary,

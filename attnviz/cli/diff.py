@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from attnviz.model import Given, Model
 
 FORMATS = ("png", "svg", "pdf", "json", "csv")
+LAYERS = "all"  # without --layer
 ROOM = 4  # times `sampled.MOST`: 67 MB on either side
 
 
@@ -182,7 +183,7 @@ def _both(
     if any((s.n_layers, s.n_heads) != (n_layers, n_heads) for s in specs):
         sizes = " and ".join(f"{s.n_layers} x {s.n_heads} heads" for s in specs)
         talk.note(f"the models have {sizes}: the first {n_layers} layers and {n_heads} heads of both are compared")
-    layers = resolve_indices("layer", heads.layer or "all", range(n_layers))
+    layers = resolve_indices("layer", heads.layer or LAYERS, range(n_layers))
     at_heads = resolve_indices("head", heads.head, range(n_heads))
     most = room(len(layers), len(at_heads), max(len(ready.keys), len(ready_b.keys)), ROOM)
     rows: tuple[Sequence[int], Sequence[int]] = range(len(ready.queries)), range(len(ready_b.queries))
@@ -242,11 +243,11 @@ def _from_files(
         usage("wanted two files, --from A --from-b B, or two layers of one with --layer-b")
     if other.layer_b is not None:
         every = replace(heads, layer="all").selection()
-        found = work.attention(given, saved, source, every, talk, layers="all")
+        found = work.attention(given, saved, source, every, talk, layers=LAYERS)
         layers, layers_b = _layers(heads, other.layer_b, found.layers)
         return found.select(layers), found.select(layers_b)
     first, second = (
-        work.attention(given, replace(saved, saved=place), source, heads.selection(), talk, layers="all")
+        work.attention(given, replace(saved, saved=place), source, heads.selection(), talk, layers=LAYERS)
         for place in (saved.saved, other.from_b)
     )
     return first, second

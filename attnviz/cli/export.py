@@ -11,6 +11,7 @@ from attnviz.cli.options import Input, Output, Saved, Selection, Talk, usage
 from attnviz.cli.source import Source
 
 FORMATS = ("npz", "json", "csv", "parquet")
+LAYERS = "all"  # without --layer
 
 
 @command
@@ -42,7 +43,7 @@ def run(
     if half and format != "npz":
         usage(f"--half is for .npz, not for .{format}")
     work.check_output(output, format)
-    found = work.attention(given, saved, source, chosen, talk, layers="all")
+    found = work.attention(given, saved, source, chosen, talk, layers=LAYERS)
     found, row, _ = work.narrowed(found, chosen)
     found = work.only(found, row)
 

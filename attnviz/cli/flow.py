@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from attnviz.attention import Attention
 
 
+LAYERS = "-1"  # without --layer
+
+
 @command
 def run(
     *,
@@ -59,10 +62,10 @@ def _found(given: Input, saved: Saved, source: Source, places: Places, residual:
         everything = replace(places.selection(), layer="all", words=False, no_special=False)
         found = work.attention(given, saved, source, everything, talk, layers="all")
         check(found)
-        wanted = resolve_indices("layer", places.layer or "-1", found.layers)
+        wanted = resolve_indices("layer", places.layer or LAYERS, found.layers)
     else:
         model, ready = work.prepared(given, source, places.stream, talk)
-        wanted = resolve_indices("layer", places.layer or "-1", range(ready.spec.n_layers))
+        wanted = resolve_indices("layer", places.layer or LAYERS, range(ready.spec.n_layers))
         heads = resolve_indices("head", places.head, range(ready.spec.n_heads))
         if not places.words:
             check_size(len(ready.keys))

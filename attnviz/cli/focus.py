@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from attnviz.views.ranked import Entry
 
 FORMATS = ("png", "svg", "pdf", "json", "csv")
+LAYERS = "all"  # without --layer
+BY_MEANS = "Links are ordered and drawn by lift or by weight."
 COUNT = 20  # words that are listed
 
 

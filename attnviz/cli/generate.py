@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from attnviz.generation import Generated
 
 FORMATS = ("png", "svg", "pdf", "npz", "json", "csv")
+LAYERS = "all"  # without --layer
+BY_MEANS = (
+    "What is shown: head (retrieval and lookback of each), token (each new one and what it looked at), map or text."
+)
 PICTURES = FORMATS[:3]
 SHOWS = ("head", "token", "map", "text")
 
@@ -110,7 +114,7 @@ def _generated(given: Input, source: Writer, max_new: int, heads: Heads, talk: T
             target=given.target,
             ids=ids,
             stream=stream,
-            layers=resolve_indices("layer", heads.layer or "all", range(n_layers)),
+            layers=resolve_indices("layer", heads.layer or LAYERS, range(n_layers)),
             heads=resolve_indices("head", heads.head, range(n_heads)),
             progress=advance,
             **arrays,

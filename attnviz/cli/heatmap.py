@@ -12,6 +12,7 @@ from attnviz.cli.options import Input, Output, Saved, Selection, Talk, usage
 from attnviz.cli.source import Source
 
 FORMATS = ("png", "svg", "pdf")
+LAYERS = "-1"  # without --layer
 
 
 @command
@@ -55,7 +56,7 @@ def run(
         if getattr(page if name == "mark" else chosen, name) is not None:
             usage(f"--{name} needs the map of queries and keys", "add --map")
     cells = None if page.mark or over else 512  # marks and patches name single tokens
-    found, picture = work.attention_and_picture(given, saved, source, chosen, talk, layers="-1", cells=cells)
+    found, picture = work.attention_and_picture(given, saved, source, chosen, talk, layers=LAYERS, cells=cells)
     found, row, marks = work.narrowed(found, chosen, page.mark)
 
     from attnviz.render.image import to_bytes

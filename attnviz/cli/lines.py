@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from attnviz.views.figure import Figure
 
 FORMATS = ("png", "svg", "pdf", "json", "csv")
+LAYERS = "all"  # without --layer
+BY_MEANS = "Lines are drawn for weight or for lift."
 CELLS = 100  # tokens that stand one below the other; a longer text is pooled
 MOST = 500_000_000  # weights that are held at once, two gigabytes of them
 
@@ -77,7 +79,7 @@ def run(
     single = shape == "text"
     if single:
         _check_size(given, saved, source, chosen, talk)
-    found = work.attention(given, saved, source, chosen, talk, layers="all", cells=None if single else CELLS)
+    found = work.attention(given, saved, source, chosen, talk, layers=LAYERS, cells=None if single else CELLS)
     found, row, _ = work.narrowed(found, chosen)
     found, row = _one_head(found, row, chosen, overlay, single, talk)
     if listing.json or format in ("json", "csv"):
@@ -110,7 +112,7 @@ def _check_size(given: Input, saved: Saved, source: Source, chosen: Selection, t
         return
     model, ready = work.prepared(given, source, chosen.stream, talk)
     n_layers, n_heads = model.size(ready.stream, ready.image)
-    layers = resolve_indices("layer", chosen.layer or "all", range(n_layers))
+    layers = resolve_indices("layer", chosen.layer or LAYERS, range(n_layers))
     heads = resolve_indices("head", chosen.head, range(n_heads))
     if len(layers) * len(heads) * len(ready.queries) * len(ready.keys) > MOST:
         raise InputError(

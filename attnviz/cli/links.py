@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from attnviz.passage import Passage
 
 FORMATS = ("png", "svg", "pdf", "json", "csv")
+LAYERS = "all"  # without --layer
+BY_MEANS = "The list is ordered by lift or by weight."
 COUNT, WITHIN = 20, 3  # pairs that are shown, over heads and of each
 
 

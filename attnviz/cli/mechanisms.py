@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from attnviz.views.mechanisms import Card
 
 FORMATS = ("png", "svg", "pdf")
+LAYERS = "0"  # without --layer
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Place:
 
     def at(self) -> tuple[int, int]:
         """Layer and head, the first of each unless asked for."""
-        return self._index("--layer", self.layer or "0"), self._index("--head", self.head or "0")
+        return self._index("--layer", self.layer or LAYERS), self._index("--head", self.head or "0")
 
     @staticmethod
     def _index(name: str, text: str) -> int:

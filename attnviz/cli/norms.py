@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from attnviz.mixing import Moves
 
 FORMATS = ("png", "svg", "pdf", "json", "csv")
+LAYERS = "all"  # without --layer
 MEASURES = ("weights", "norm", "residual", "alti", "zeroing", "effective")
 
 
@@ -102,7 +103,7 @@ def _measured(
     from attnviz.render.progress import progress
 
     model, ready = work.prepared(given, source, places.stream, talk)
-    layers = resolve_indices("layer", places.layer or "all", range(ready.spec.n_layers))
+    layers = resolve_indices("layer", places.layer or LAYERS, range(ready.spec.n_layers))
     at = tuple(resolve_indices("head", places.head, range(ready.spec.n_heads))) if heads else ()
     names = None if measure is None else list(dict.fromkeys(["weights", *measure]))
     if heads:

@@ -164,7 +164,7 @@ class Selection(Joined):
             "-l",
             "--layer",
             metavar="LAYERS",
-            help=f"{_COMMA} Default: all for export, the first for mechanisms, otherwise the last.",
+            help=f"{_COMMA} Default: {{layers}}.",
         ),
     ] = None
     head: Annotated[str, option(PICK, "-H", "--head", metavar="HEADS", help=f"{_COMMA}", show_default=True)] = "all"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from attnviz.model import Given, Model
 
 FORMATS = ("png", "svg", "pdf", "json", "npz")
+LAYERS = "-1"  # without --layer
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def _chosen(model: Model, ready: Given, one: One, talk: Talk) -> Pair:
     from attnviz.pick import find_mark, resolve_indices
     from attnviz.sampled import attend_rows, room
 
-    (layer,) = resolve_indices("layer", one.layer or "-1", range(ready.spec.n_layers))
+    (layer,) = resolve_indices("layer", one.layer or LAYERS, range(ready.spec.n_layers))
     heads = resolve_indices("head", one.head or "all", range(ready.spec.n_heads))
     named = None if one.pair_of is None else find_mark(ready.queries, ready.keys, one.pair_of)
     if named is not None and len(heads) == 1:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from attnviz.passage import Passage
 
 FORMATS = ("png", "svg", "pdf", "json", "csv")
+LAYERS = "all"  # without --layer
 
 
 @dataclass(frozen=True, eq=False)

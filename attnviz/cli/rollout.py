@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from attnviz.attention import Attention
 
 
+LAYERS = "all"  # without --layer
+
+
 @command
 def run(
     *,
@@ -87,10 +90,10 @@ def _found(
     if saved.saved is not None:
         everything = replace(places.selection(), layer="all", words=False, no_special=False)
         found = rollout(work.attention(given, saved, source, everything, talk, layers="all"), residual)
-        found = found.select(layers=resolve_indices("layer", places.layer or "all", found.layers))
+        found = found.select(layers=resolve_indices("layer", places.layer or LAYERS, found.layers))
     else:
         model, ready = work.prepared(given, source, places.stream, talk)
-        layers = resolve_indices("layer", places.layer or "all", range(ready.spec.n_layers))
+        layers = resolve_indices("layer", places.layer or LAYERS, range(ready.spec.n_layers))
         heads = resolve_indices("head", places.head, range(ready.spec.n_heads))
         with progress("rollout", total=1, quiet=talk.quiet) as advance:
             if measure == "weights":

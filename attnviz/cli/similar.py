@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from attnviz.attention import Attention
 
 FORMATS = ("png", "svg", "pdf", "json", "csv", "npz")
+LAYERS = "all"  # without --layer
 
 
 @command
@@ -89,9 +90,9 @@ def _attention(given: Input, saved: Saved, source: Source, heads: Heads, talk: T
     from attnviz.sampled import attend_rows, room
 
     if saved.saved is not None:
-        return work.attention(given, saved, source, heads.selection(), talk, layers="all")
+        return work.attention(given, saved, source, heads.selection(), talk, layers=LAYERS)
     model, ready = work.prepared(given, source, heads.stream, talk)
-    layers = resolve_indices("layer", heads.layer or "all", range(ready.spec.n_layers))
+    layers = resolve_indices("layer", heads.layer or LAYERS, range(ready.spec.n_layers))
     at_heads = resolve_indices("head", heads.head, range(ready.spec.n_heads))
     most = room(len(layers), len(at_heads), len(ready.keys))
     places = evenly(ready.queries, most, heads.words, not heads.no_special)

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from attnviz.passage import Passage
 
 FORMATS = ("png", "svg", "pdf", "json", "csv")
+LAYERS = "all"  # without --layer
+BY_MEANS = (
+    "The number that the list is ordered by and the picture shows: entropy, span, distance, confidence, "
+    "previous, next, self, first or special."
+)
 NAMES = ("entropy", "span", "distance", "confidence", "previous", "next", "self", "first", "special")
 
 

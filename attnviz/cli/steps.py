@@ -11,6 +11,7 @@ from attnviz.cli.options import Input, Json, Output, Selection, Talk, usage
 from attnviz.cli.source import Source
 
 FORMATS = ("png", "svg", "pdf", "npz", "json")
+LAYERS = "-1"  # without --layer
 PICTURES = FORMATS[:3]
 
 
@@ -47,7 +48,7 @@ class One:
 
     def at(self) -> tuple[int, int]:
         """Layer and head, as they were asked for."""
-        return self._index("--layer", self.layer or "-1"), self._index("--head", self.head or "0")
+        return self._index("--layer", self.layer or LAYERS), self._index("--head", self.head or "0")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from attnviz.cli.looks import Shade
 from attnviz.cli.options import Input, Json, Saved, Selection, Talk
 from attnviz.cli.source import Source
 
+LAYERS = "-1"  # without --layer
+
 
 @command
 def run(
@@ -42,7 +44,7 @@ def run(
     """
     from attnviz.cli import work
 
-    found = work.attention(given, saved, source, chosen, talk, layers="-1", cells=256)
+    found = work.attention(given, saved, source, chosen, talk, layers=LAYERS, cells=256)
     found, row, _ = work.narrowed(found, chosen)
     if output.json:
         from attnviz.render.data import rows
