@@ -287,6 +287,8 @@ def _added(spec: Spec, given: Given) -> tuple[str, ...]:
     found = []
     if spec.n_types or (spec.types_are_tokens and any(i.types is not None for i in given.inputs.values())):
         found.append("type")
+    if spec.n_tasks:
+        found.append("task")
     if isinstance(spec.absolute, (Learned, Sinusoidal)) or spec.positional_convolution is not None:
         found.append("position")
     return tuple(found)

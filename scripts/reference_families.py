@@ -116,6 +116,7 @@ FAMILIES: dict[str, Family] = {
     "flaubert": _text("flaubert", _GRID, emb_dim=32, n_layers=2, n_heads=4),
     "nomic_bert": Family("nomic_bert", "types", _BERT),
     "eurobert": _text("eurobert", _GROUPED, pad_token_id=0),
+    "splinter": _text("splinter", _BERT),
     "bert_generation": _text("bert-generation", _BERT),
     "xlm_roberta_xl": _text("xlm-roberta-xl", _BERT),
     "roberta_prelayernorm": _text("roberta-prelayernorm", _BERT),

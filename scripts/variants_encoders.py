@@ -348,6 +348,11 @@ ENCODERS: dict[str, list[Variant]] = {
         v("masked_lm", "EuroBertForMaskedLM", architecture="EuroBertForMaskedLM"),
         v("classifier", "EuroBertForSequenceClassification", architecture="EuroBertForSequenceClassification"),
     ],
+    "splinter": [
+        *_BERT_LIKE, *_TYPES,
+        v("relu", "hidden_act relu", hidden_act="relu"),
+        v("pads", "pad ids inside the text", inputs={"pads": [3, 7]}),
+    ],
     "bert_generation": [
         *_BERT_LIKE,
         v("relu", "hidden_act relu", hidden_act="relu"),

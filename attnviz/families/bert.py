@@ -9,6 +9,8 @@ from attnviz.families._gguf import shared as gguf
 from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._recipes import WORDPIECE
 
+ALIASES = ("align_text_model", "chinese_clip_text_model")
+
 NAMES = _encoder.NAMES
 TOKENIZERS = dict.fromkeys(("bert", "mobilebert", "lxmert", "convbert", "squeezebert"), WORDPIECE)
 

@@ -7,7 +7,7 @@ from attnviz.families import _encoder
 from attnviz.families._config import Config
 from attnviz.families._recipes import FAIRSEQ, MASK_STRIPS, ROBERTA, S_NAMES, TWO_SEPS, Recipe
 
-ALIASES = ("camembert", "xlm_roberta")
+ALIASES = ("camembert", "xlm_roberta", "clap_text_model")
 
 NAMES = _encoder.NAMES
 _XLM = Recipe(*TWO_SEPS, special=S_NAMES, flags=MASK_STRIPS, front=FAIRSEQ, skip=3, back=("<mask>",))
@@ -28,4 +28,5 @@ TOKENIZERS = {
 
 def spec(config: Config) -> Spec:
     """RobertaConfig."""
+    config.skip("projection_dim", "projection_hidden_act")  # behind the text tower of CLAP
     return _encoder.after_padding(config, _encoder.encoder(config, vocab=50265))
