@@ -40,6 +40,13 @@ def tokenizer_of(name: str, place: Path):
     return found
 
 
+@pytest.mark.parametrize("name", ["yi", "yi-json", "gemma", "gemma-json"])
+def test_runs_of_spaces_have_readable_labels(name: str, tmp_path: Path):
+    tokens = tokenizer_of(name, tmp_path).encode("a  b    c").tokens
+    assert "▁" not in "".join(tokens.text)
+    assert "␣␣" in tokens.text and tokens.words[-1] == 2
+
+
 @pytest.mark.parametrize("name", FOLDERS)
 def test_ids_are_those_of_transformers(name: str, tmp_path: Path):
     tokenizer = tokenizer_of(name, tmp_path)

@@ -189,7 +189,8 @@ class Tokenizer:
         """What a token spells, as bytes; the name of a special or unknown one, as str."""
         if name in self._special or name in self._unknown:
             return name
-        return name.encode() if name in self._added else self._style.spelled(name)
+        # An added token is found in a text as it is written; only runs of spaces are pieces with a mark (Yi, Gemma).
+        return name.encode() if name in self._added and name.strip("▁") else self._style.spelled(name)
 
     def _name(self, i: int) -> str | None:
         if self._names is not None:
