@@ -52,6 +52,7 @@ TEXTS = [
     "café naïve ÉCOLE Ærø",
     "ꙮ ᚠᛇᚻ 𝔘𝔫𝔦 𐍈 §¶†‡ £ € –",
     "\ufffd\ue000 private \U0010ffff",
+    "señor, ñ und 👍 天気図 £5",
     "soft\u00adhyphen zero\u200cwidth\u200djoin \u202eright\u202c",
 ]
 PAIRS = [("hello (world)", "yes - no"), ("The animal  ", " didn't <mask> cross [MASK]")]
