@@ -216,12 +216,15 @@ def _assembled(
     adapter: Adapter | None,
 ) -> Model:
     """A Model from a configuration, a checkpoint, and the tokenizer beside them."""
+    from attnviz.checkpoints.quantised import understood
     from attnviz.checkpoints.weights import Weights
     from attnviz.model import Model
     from attnviz.tokens import load_tokenizer
 
     _, config, spec, names, ignored = configs.understand({**_start_token(folder), **data}, ignore_keys)
     meta: dict[str, Any] = {"digest": digest(data, checkpoint)}
+    if (quantised := understood(data, ignore_keys)) is not None:
+        meta["quantised"] = quantised.method
     if config.ignored():
         meta["unread_keys"] = config.ignored()
     if place.revision:

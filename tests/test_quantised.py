@@ -1,4 +1,4 @@
-"""Quantised checkpoints as they are published: which forms are read, against slow decoding from each form's definition.
+"""Quantised checkpoints as they are published, against slow decoding from each form's definition.
 
 The definitions: OCP 8-bit floating point 1.0 (2023), section 5; OCP Microscaling Formats 1.0 (2023), section 5.
 """
@@ -13,145 +13,17 @@ import ml_dtypes
 import numpy as np
 import pytest
 from checkpoint_files import entry, safetensors_bytes
+from quantised_forms import FP8, changed, group
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
 import attnviz
 from attnviz.checkpoints import open_checkpoint
-from attnviz.checkpoints.quantised import Quantised, understood, without
-from attnviz.errors import CheckpointError, ConfigError
+from attnviz.checkpoints.quantised import Quantised, understood
+from attnviz.errors import CheckpointError
 
 CASES = Path(__file__).parent / "reference"
 IDS = [5, 6, 7, 8, 3, 2, 9, 1]
-FP8 = {"quant_method": "fp8", "fmt": "e4m3", "activation_scheme": "dynamic", "weight_block_size": [128, 128]}
-
-
-def group(**weights):
-    """compressed-tensors with one group of weights, as it saves them today."""
-    weights = {"num_bits": 8, "type": "float", "strategy": "channel", "symmetric": True, "dynamic": False} | weights
-    activations = {"num_bits": 8, "type": "float", "strategy": "token", "symmetric": True, "dynamic": True}
-    return {
-        "quant_method": "compressed-tensors",
-        "format": "float-quantized",
-        "quantization_status": "compressed",
-        "global_compression_ratio": 1.5,
-        "kv_cache_scheme": None,
-        "ignore": ["lm_head"],
-        "sparsity_config": {},
-        "transform_config": {},
-        "version": "0.12.0",
-        "config_groups": {
-            "group_0": {
-                "targets": ["Linear"],
-                "weights": {"observer": "minmax", "observer_kwargs": {}, "actorder": None, **weights},
-                "input_activations": activations,
-                "output_activations": None,
-                "format": "float-quantized",
-            }
-        },
-    }
-
-
-def changed(form, **changes):
-    return {**form, **changes}
-
-
-# What is said
-
-
-@pytest.mark.parametrize(
-    ("said", "blocks"),
-    [
-        ({"quant_method": "mxfp4", "modules_to_not_convert": ["model.layers.*.self_attn", "lm_head"]}, ()),
-        (FP8, ((128, 128),)),
-        ({"quant_method": "fp8", "activation_scheme": "static", "ignored_layers": ["lm_head"]}, ()),
-        (changed(FP8, weight_block_size=[64, 32], scale_fmt="ue8m0", modules_to_not_convert=["lm_head"]), ((64, 32),)),
-        ({"quant_method": "fbgemm_fp8", "activation_scale_ub": 1200.0, "modules_to_not_convert": ["lm_head"]}, ()),
-        (group(), ()),
-        (group(strategy="tensor"), ()),
-        (group(strategy="block", block_structure=[128, 64]), ((128, 64),)),
-        (group(strategy="block", block_structure="32x16"), ((32, 16),)),
-        (group(strategy="group", group_size=128), ((1, 128),)),
-        (changed(group(), format="naive-quantized", quantization_status="frozen"), ()),
-    ],
-)
-def test_forms_that_are_read(said, blocks):
-    wanted = Quantised(said["quant_method"], blocks)
-    assert understood({"model_type": "llama", "quantization_config": said}) == wanted
-    assert understood({"text_config": {"quantization_config": said}}) == wanted
-    assert understood({"compression_config": said}) == wanted
-    assert understood({"quantization_config": said}, ["quantization_config"]) is None
-    config = {"a": 1, "quantization_config": said, "text_config": {"b": 2, "quantization_config": said}}
-    assert without(config) == {"a": 1, "text_config": {"b": 2}}
-
-
-def test_mixed_groups_are_read():
-    said = group()
-    other = group(strategy="block", block_structure=[64, 64])["config_groups"]["group_0"]
-    cache = {"targets": ["re:.*attn"], "weights": None}
-    said["config_groups"] |= {"group_1": other, "group_2": cache}
-    assert understood({"quantization_config": said}).blocks == ((64, 64),)
-
-
-@pytest.mark.parametrize("said", [None, {}, False])
-def test_nothing_said_is_nothing(said):
-    assert understood({"quantization_config": said}) is None
-    assert understood({}) is None
-
-
-SPARSE = {"format": "sparse-24-bitmask", "sparsity_structure": "2:4"}
-ROTATED = {"config_groups": {"R1": {"type": "hadamard"}}}
-
-
-@pytest.mark.parametrize(
-    ("said", "message"),
-    [
-        ({"quant_method": "gptq", "bits": 4, "group_size": 128}, "weights quantised by gptq (4 bits) are not read"),
-        ({"quant_method": "awq", "bits": 4, "version": "gemm"}, "weights quantised by awq (4 bits) are not read"),
-        (
-            {"quant_method": "bitsandbytes", "load_in_4bit": True},
-            "weights quantised by bitsandbytes (4 bits) are not read",
-        ),
-        ({"load_in_8bit": True, "llm_int8_threshold": 6.0}, "weights quantised by bitsandbytes (8 bits) are not read"),
-        ({"quant_method": "modelopt", "quant_algo": "NVFP4"}, "weights quantised by modelopt are not read"),
-        ({"quant_method": "hqq"}, "weights quantised by hqq are not read"),
-        ({"quant_method": ["fp8"]}, "weights quantised by an unnamed method are not read"),
-        ({"bits": 4}, "weights quantised by an unnamed method (4 bits) are not read"),
-        ("int8", "quantization_config must be an object; got 'int8'"),
-        (changed(FP8, fmt="e3m4"), "fmt 'e3m4' of fp8 weights is not read"),
-        (changed(FP8, rotated=True), "quantization_config of fp8 has the setting 'rotated', which is not read"),
-        (changed(FP8, weight_block_size=[0, 128]), "weight_block_size must be two whole numbers of 1 or more; got [0"),
-        (changed(FP8, weight_block_size=128), "weight_block_size must be two whole numbers of 1 or more; got 128"),
-        (group(type="int"), "compressed-tensors of 8-bit int weights are not read"),
-        (group(num_bits=4), "compressed-tensors of 4-bit float weights are not read"),
-        (group(symmetric=False), "symmetric False of a config group is not read"),
-        (group(actorder="group"), "actorder 'group' of a config group is not read"),
-        (group(zero="x"), "zero 'x' of a config group is not read"),
-        (group(strategy="tensor_group"), "the strategy 'tensor_group' of a config group is not read"),
-        (group(strategy="block"), "block_structure must be two whole numbers of 1 or more; got None"),
-        (changed(group(), format="pack-quantized"), "compressed-tensors of the format 'pack-quantized' are not read"),
-        (changed(group(), format="nvfp4-pack-quantized"), "of the format 'nvfp4-pack-quantized' are not read"),
-        (changed(group(), sparsity_config=SPARSE), "of compressed-tensors is not read"),
-        (changed(group(), transform_config=ROTATED), "of compressed-tensors is not read"),
-        (changed(group(), config_groups=[1]), "config_groups must be objects; got [1]"),
-    ],
-)
-def test_forms_that_are_refused(said, message):
-    with pytest.raises(ConfigError) as caught:
-        understood({"quantization_config": said})
-    assert message in str(caught.value) and "\n" not in str(caught.value)
-    assert str(caught.value).startswith("config.json: ")
-
-
-def test_a_refused_form_is_refused_before_the_weights_are_opened(tmp_path):
-    config = json.loads((CASES / "llama" / "config.json").read_bytes())
-    (tmp_path / "config.json").write_text(json.dumps({**config, "quantization_config": {"quant_method": "gptq"}}))
-    (tmp_path / "model.safetensors").write_bytes(b"not read")
-    with pytest.raises(ConfigError, match="weights quantised by gptq are not read") as caught:
-        attnviz.load(tmp_path)
-    assert caught.value.hint == "use the model as it was before, or a GGUF file of it"
-
-
 # Slow decoding, number by number
 
 
@@ -315,7 +187,9 @@ def twins(folder, name, said, quantise):
         (folder / kind).mkdir()
         (folder / kind / "config.json").write_text(json.dumps({**config, **extra}))
         save(folder / kind / "model.safetensors", {k: np.ascontiguousarray(v) for k, v in tensors.items()})
-    return [attnviz.load(folder / kind).attend(ids=IDS).weights for kind in ("plain", "stored")]
+    models = [attnviz.load(folder / kind) for kind in ("plain", "stored")]
+    assert [model.meta.get("quantised") for model in models] == [None, said["quant_method"]]
+    return [model.attend(ids=IDS).weights for model in models]
 
 
 def test_gpt_oss_as_published(tmp_path):
