@@ -43,10 +43,8 @@ from attnviz import families
 TABLE = Path(families.__file__).with_name("_read_keys.json")
 # Families on their way into attnviz.
 COMING = (
-    "qwen2_moe qwen3_moe deepseek_v2 deepseek_v3 kimi_k2 glm glm4 glm4_moe granite granitemoe olmoe olmo3 exaone4 "
-    "cohere2 ernie4_5 seed_oss hunyuan_v1_dense helium phimoe gpt_bigcode codegen xglm biogpt deberta ernie "
-    "megatron_bert roformer rembert data2vec_text xlm flaubert nomic_bert eurobert mt5 umt5 m2m_100 blenderbot led "
-    "siglip siglip_text_model siglip_vision_model dinov2_with_registers dinov3_vit beit hubert wavlm data2vec_audio"
+    "bigbird_pegasus splinter vit_msn align_text_model chinese_clip_text_model clap_text_model data2vec_vision "
+    "unispeech unispeech_sat qwen2_5_vl_text"
 ).split()
 SHARED = ("modeling_rope_utils", "masking_utils", "modeling_attn_mask_utils", "modeling_layers", "pytorch_utils")
 SHARED += ("activations", "integrations")

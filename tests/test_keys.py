@@ -135,6 +135,8 @@ def test_nested_configurations_follow_the_same_rule(tower):
     found = config("clip", **{tower: {"slip": 1, "pruned_heads": {}, "is_decoder": False, "max_length": 20}})
     assert (found.unread(), found.ignored()) == ([], [f"{tower}.slip"])
     assert config("clip", **{tower: {"pruned_heads": {"0": [1]}}}).unread() == [f"{tower}.pruned_heads"]
+    inner = {"slip": 1, "auto_map": {"AutoModel": "modeling_x.XModel"}}
+    assert config("clip", **{tower: inner}).unread() == [f"{tower}.slip"]
     found = config("clip", architectures=["SlipModel"], **{tower: {"slip": 1}})
     assert (found.unread(), found.ignored()) == ([f"{tower}.slip"], [])
 

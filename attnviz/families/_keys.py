@@ -55,9 +55,10 @@ class Reference:
         """The same for a nested configuration, which may name a model_type of its own."""
         model_type = data.get("model_type")
         row = _row(model_type) if isinstance(model_type, str) else None
+        own = replace(self, foreign=self.foreign or bool(data.get("auto_map")))
         if row is None or self.reads is None:
-            return self
-        return replace(self, reads=self.reads | row["reads"], own=self.own | row["own"])
+            return own
+        return replace(own, reads=self.reads | row["reads"], own=self.own | row["own"])
 
     def _base(self, key: str, value: Any, read: bool) -> bool:
         """Whether a key is one of every configuration and means nothing here, or has the value of one left out."""
