@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from attnviz import strangers
 from attnviz.errors import CheckpointError, ConfigError, passed_over
 
 if TYPE_CHECKING:
@@ -110,13 +110,4 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 def read_json(file: Path) -> dict[str, Any]:
     """A configuration file. Raises ConfigError if it is too large or is not an object in JSON."""
-    if file.stat().st_size > MAX_CONFIG:
-        raise ConfigError(f"{file} is too large to be a configuration: {file.stat().st_size} bytes")
-    try:
-        data = json.loads(file.read_bytes())
-    except (ValueError, RecursionError) as error:
-        what = "nested too deeply" if isinstance(error, RecursionError) else f"not JSON ({error})"
-        raise ConfigError(f"{file} is {what}") from None
-    if not isinstance(data, dict):
-        raise ConfigError(f"{file} must hold an object; got {type(data).__name__}")
-    return data
+    return strangers.read_object(file, MAX_CONFIG, ConfigError)

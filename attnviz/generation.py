@@ -6,7 +6,6 @@ found.text, found.attention, found.retrieval, found.lookback
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from attnviz.engine.run import run
 from attnviz.engine.spec import EncoderDecoder, Spec, Unembed
 from attnviz.errors import InputError, ModelError, SelectionError, one_of
 from attnviz.model import Model, _chosen
+from attnviz.strangers import read_object
 from attnviz.tensors import Scoped
 
 if TYPE_CHECKING:
@@ -343,10 +343,6 @@ def _ids(value: Any) -> list[int]:
 
 def _generation_config(model: Model) -> dict[str, Any]:
     file = None if model.folder is None else model.folder / "generation_config.json"
-    if file is None or not file.is_file() or file.stat().st_size > MAX_SETTINGS:
+    if file is None or not file.is_file():
         return {}
-    try:
-        data = json.loads(file.read_bytes())
-    except (ValueError, RecursionError):
-        raise ModelError(f"{file.name} of {model.name} is not JSON") from None
-    return data if isinstance(data, dict) else {}
+    return read_object(file, MAX_SETTINGS, ModelError)

@@ -5,22 +5,19 @@ Nothing in a file is run (no pickle), and no header is believed before it has be
 
 from __future__ import annotations
 
-import json
 import math
 import os
-import struct
 import zipfile
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from attnviz.arrays import Member, archive, existing, npy
 from attnviz.attention import STREAMS, Attention, Tokens
-from attnviz.errors import AttnvizError, InputError
+from attnviz.errors import InputError, shown
+from attnviz.strangers import parse
 from attnviz.texts import read_text
 
 if TYPE_CHECKING:
@@ -29,7 +26,11 @@ if TYPE_CHECKING:
     Shape = tuple[int, ...]
 
 FORMAT = 1
-_DEFLATE_LIMIT = 1040  # deflate cannot shrink further than about 1032 to 1: a member that claims more is lying
+MAX_LAYERS, MAX_HEADS = 10_000, 4096  # as in a configuration
+MAX_ID = 1 << 62  # of an id, a word, a segment or a place in the text
+MAX_NUMBER = 1 << 31  # of a whole number in its meta
+MAX_META = 4 << 20  # characters
+MAX_LABEL = 4096  # characters of a label; a longer one is cut
 
 
 def open(path: str | os.PathLike[str]) -> Attention:
@@ -37,8 +38,8 @@ def open(path: str | os.PathLike[str]) -> Attention:
 
     Raises InputError: no such file, not such a file, a newer format, or arrays that do not fit each other.
     """
-    place = _existing(path)
-    with _archive(place) as members:
+    place = existing(path)
+    with archive(place) as members:
         if "meta" not in members or "weights" not in members:
             raise InputError(
                 f"{place.name}: not attention saved by attnviz (no meta and weights in it)",
@@ -59,9 +60,9 @@ def any_attention(
 
     as_is: numbers that cannot be attention (NaN, negative) are taken all the same, for a check to judge.
     """
-    place = _existing(path)
+    place = existing(path)
     if key is None and zipfile.is_zipfile(place):
-        with _archive(place) as members:
+        with archive(place) as members:
             ours = _ours(place.name, members, as_is) if _is_ours(members) else None
         if ours is not None:
             if labels is None and key_labels is None:
@@ -89,15 +90,15 @@ def foreign(
     Raises InputError: not such a file; another shape; several arrays and no `key`; NaN, infinite or negative
     weights; labels that do not fit.
     """
-    place = _existing(path)
+    place = existing(path)
     if zipfile.is_zipfile(place):
-        with _archive(place) as members:
+        with archive(place) as members:
             name = _chosen(place.name, members, key)
             array = members[name].read()
     elif key is not None:
         raise InputError(f"{place.name} holds one array without a name; --key {key} asks for one by name")
     else:
-        array = _npy(place)
+        array = npy(place)
     weights = _four(place.name, array)
     n_layers, n_heads, n_query, n_key = weights.shape
     notes = [] if as_is else _checked(place.name, weights)
@@ -117,94 +118,22 @@ def foreign(
     return attention, notes
 
 
-# ---- the two kinds of file, and what each array in them claims
-
-
-class _Member:
-    """One array in a file: name, shape and type are known from its header; the numbers are read when asked for."""
-
-    def __init__(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str) -> None:
-        self._archive, self._info = archive, info
-        self.where = f"{where}, array {info.filename.removesuffix('.npy')!r}"
-        if info.file_size > info.compress_size * _DEFLATE_LIMIT + 1024:
-            raise InputError(f"{self.where}: claims more bytes than the file can hold")
-        with archive.open(info) as file:
-            self.shape, self.fortran, self.dtype, start = _header(file, self.where)
-        if start + _n_bytes(self.shape, self.dtype) != info.file_size:
-            raise InputError(f"{self.where}: {list(self.shape)} {self.dtype} does not fit its {info.file_size} bytes")
-
-    def read(self) -> NDArray[Any]:
-        with self._archive.open(self._info) as file:
-            _header(file, self.where)
-            data = file.read()
-        wanted = _n_bytes(self.shape, self.dtype)
-        if len(data) != wanted:
-            raise InputError(f"{self.where}: wanted {wanted} bytes, got {len(data)}")
-        flat = np.frombuffer(data, self.dtype)
-        return flat.reshape(self.shape, order="F" if self.fortran else "C")
-
-
-@contextmanager
-def _archive(place: Path) -> Iterator[dict[str, _Member]]:
-    """The arrays of an .npz by name; whatever is wrong with the zip file becomes one InputError."""
-    try:
-        with zipfile.ZipFile(place) as archive:
-            found = [info for info in archive.infolist() if info.filename.endswith(".npy")]
-            yield {info.filename.removesuffix(".npy"): _Member(archive, info, place.name) for info in found}
-    except AttnvizError:
-        raise
-    except (zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, RuntimeError, ValueError) as error:
-        raise InputError(f"{place.name}: not a whole .npz file ({error})") from error
-
-
-def _npy(place: Path) -> NDArray[Any]:
-    """The array of an .npy file, mapped rather than read: only what is used is brought into memory."""
-    with place.open("rb") as file:
-        shape, fortran, dtype, start = _header(file, place.name)
-    have = place.stat().st_size - start
-    if have != _n_bytes(shape, dtype):
-        raise InputError(f"{place.name}: {list(shape)} {dtype} wants {_n_bytes(shape, dtype)} bytes, it holds {have}")
-    if not have:
-        return np.zeros(shape, dtype)
-    return np.memmap(place, dtype, "r", start, shape, "F" if fortran else "C")
-
-
-def _header(file: IO[bytes], where: str) -> tuple[Shape, bool, np.dtype[Any], int]:
-    """Shape, column order, type and length of the header of an array that holds plain numbers or text."""
-    try:
-        version = np.lib.format.read_magic(file)
-        reader = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }[version]
-        shape, fortran, dtype = reader(file)
-    except (ValueError, KeyError, SyntaxError, EOFError, RecursionError, MemoryError, TypeError) as error:
-        raise InputError(f"{where}: not a NumPy array (.npy or .npz)") from error
-    if dtype.hasobject or dtype.names is not None or dtype.subdtype is not None:
-        raise InputError(f"{where}: holds Python objects or records, wanted plain numbers", "they are never unpickled")
-    if any(size < 0 for size in shape):
-        raise InputError(f"{where}: a negative size in {list(shape)}")
-    return shape, fortran, dtype, file.tell()
-
-
-def _n_bytes(shape: Shape, dtype: np.dtype[Any]) -> int:
-    return math.prod(shape) * dtype.itemsize
-
-
 # ---- our own files
 
 
-def _is_ours(members: dict[str, _Member]) -> bool:
+def _is_ours(members: dict[str, Member]) -> bool:
     return {"meta", "weights", "query_tokens", "key_tokens"} <= members.keys() and members["meta"].dtype.kind == "U"
 
 
-def _ours(where: str, members: dict[str, _Member], as_is: bool = False) -> Attention:
+def _ours(where: str, members: dict[str, Member], as_is: bool = False) -> Attention:
     meta = _read_meta(where, members["meta"])
     axes = [_axis(where, members, axis) for axis in ("query", "key")]
     weights = _array(where, members, "weights", "f", 4)
     if not as_is and not np.isfinite(weights).all():
         raise InputError(f"{where}: weights hold NaN or infinite numbers")
-    layers, heads = (tuple(_array(where, members, name, "iu", 1).tolist()) for name in ("layers", "heads"))
+    layers, heads = (
+        _whole(where, members, name, 0, most) for name, most in (("layers", MAX_LAYERS), ("heads", MAX_HEADS))
+    )
     for name, found, length in (("layers", layers, weights.shape[0]), ("heads", heads, weights.shape[1])):
         if len(found) != length and not (length == 1 and found):  # an average keeps the names of all that went in
             raise InputError(f"{where}: {len(found)} {name} named for {length}")
@@ -216,11 +145,11 @@ def _ours(where: str, members: dict[str, _Member], as_is: bool = False) -> Atten
             keys=axes[1],
             layers=layers,
             heads=heads,
-            stream=str(meta.pop("stream", "self")),
-            model=str(meta.pop("model", "")),
+            stream=meta.pop("stream", "self"),
+            model=meta.pop("model", ""),
             grid=_grid(where, meta.pop("grid", None)),
-            cell=int(meta.pop("cell", 1)),
-            reduced=str(meta.pop("reduced", "")),
+            cell=meta.pop("cell", 1),
+            reduced=meta.pop("reduced", ""),
             meta=meta,
         )
     except InputError as error:
@@ -229,64 +158,122 @@ def _ours(where: str, members: dict[str, _Member], as_is: bool = False) -> Atten
         raise InputError(f"{where}: its meta cannot be understood ({error})") from error
 
 
-def _read_meta(where: str, member: _Member) -> dict[str, Any]:
+def _read_meta(where: str, member: Member) -> dict[str, Any]:
     if member.dtype.kind != "U" or member.shape != ():
         raise InputError(f"{where}: its meta is not a text")
-    try:
-        meta = json.loads(str(member.read()))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{where}: its meta is not JSON") from error
+    if member.takes() > 4 * MAX_META:
+        raise InputError(f"{where}: its meta has more than {MAX_META:,} characters")
+    text = str(member.read()).encode("utf-8", "surrogatepass")
+    meta = parse(text, f"{where}: its meta", InputError, finite=True)
     number = meta.pop("format", None) if isinstance(meta, dict) else None
     if type(number) is not int:
         raise InputError(f"{where}: its meta names no format, wanted {FORMAT}")
     if number > FORMAT or number < 1:
         raise InputError(f"{where}: saved in format {number}, wanted {FORMAT}", "a newer attnviz reads it")
-    origin = meta.get("origin", [0, 0])
-    if not (isinstance(origin, list) and len(origin) == 2 and all(type(n) is int and n >= 0 for n in origin)):
-        raise InputError(f"{where}: origin must be [query, key]; got {origin!r}")
+    for name, (is_right, wanted) in _META.items():
+        if meta.get(name) is not None and not is_right(meta[name]):
+            raise InputError(f"{where}: {name} in its meta must be {wanted}; got {shown(meta[name])}")
+        if meta.get(name, "") is None and name not in _MAY_BE_NULL:
+            del meta[name]
     return meta
 
 
-def _axis(where: str, members: dict[str, _Member], axis: str) -> Tokens:
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= MAX_LABEL
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is int and 0 <= value < MAX_NUMBER
+
+
+def _is_plain(value: object) -> bool:
+    return _is_text(value) or isinstance(value, (bool, int, float))
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and len(value) <= 100 and all(map(_is_text, value))
+
+
+def _is_two(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))
+
+
+def _is_numbers(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_number, value))
+
+
+# Entries that are read again, and what each must be; others are kept as they are.
+_META: dict[str, tuple[Callable[[Any], bool], str]] = {
+    **dict.fromkeys(("stream", "model", "reduced", "measure", "mechanism", "digest"), (_is_text, "a text")),
+    **dict.fromkeys(("notes", "ignored_keys", "unread_keys"), (_is_texts, "a list of texts")),
+    "origin": (_is_two, "[query, key]"),
+    "cell": (lambda value: _is_number(value) and value > 0, "a whole number of 1 or more"),
+    **dict.fromkeys(("seed", "random"), (_is_plain, "one value")),
+    "together": (lambda value: isinstance(value, bool), "true or false"),
+    "sampled": (_is_numbers, "a list of indices"),
+}
+_MAY_BE_NULL = ("grid",)
+
+
+def _axis(where: str, members: dict[str, Member], axis: str) -> Tokens:
     def values(name: str, kinds: str, ndim: int = 1) -> tuple[Any, ...]:
         return tuple(_array(where, members, f"{axis}_{name}", kinds, ndim).tolist())
 
-    text = values("tokens", "U")
+    text = tuple(map(_label, values("tokens", "U")))
     plain = Tokens.plain(text)
-    parts = {
-        name: values(name, kinds) if f"{axis}_{name}" in members else getattr(plain, name)
-        for name, kinds in (("ids", "iu"), ("words", "iu"), ("special", "b"), ("segments", "iu"))
+
+    def numbers(name: str, ndim: int = 1) -> tuple[Any, ...]:
+        return _whole(where, members, f"{axis}_{name}", -1, MAX_ID, ndim)
+
+    parts: dict[str, tuple[Any, ...]] = {
+        name: numbers(name) if f"{axis}_{name}" in members else getattr(plain, name)
+        for name in ("ids", "words", "segments")
     }
-    spans = tuple((a, b) for a, b in values("spans", "iu", 2)) if f"{axis}_spans" in members else ()
+    parts["special"] = values("special", "b") if f"{axis}_special" in members else plain.special
+    spans = tuple((a, b) for a, b in numbers("spans", 2)) if f"{axis}_spans" in members else ()
     for name, found in (*parts.items(), ("spans", spans or text)):
         if len(found) != len(text):
             raise InputError(f"{where}: {axis}_{name} has {len(found)} entries, {axis}_tokens has {len(text)}")
     return Tokens(text=text, spans=spans, **parts)
 
 
-def _array(where: str, members: dict[str, _Member], name: str, kinds: str, ndim: int) -> NDArray[Any]:
+def _whole(where: str, members: dict[str, Member], name: str, low: int, high: int, ndim: int = 1) -> tuple[Any, ...]:
+    """An array of whole numbers from `low` to below `high`: lists are made of some of them."""
+    array = _array(where, members, name, "iu", ndim)
+    if array.size and (array.min() < low or array.max() >= high):
+        raise InputError(f"{where}: {name} must be from {low} to {high - 1}; got {array.min()} to {array.max()}")
+    return tuple(array.tolist())
+
+
+def _label(text: str) -> str:
+    return text if len(text) <= MAX_LABEL else text[: MAX_LABEL - 1] + "…"
+
+
+def _array(where: str, members: dict[str, Member], name: str, kinds: str, ndim: int) -> NDArray[Any]:
     if name not in members:
         raise InputError(f"{where}: no array {name!r} in it")
     member = members[name]
     two_wide = name.endswith("_spans") and member.shape[1:] != (2,)
     if member.dtype.kind not in kinds or len(member.shape) != ndim or two_wide:
-        raise InputError(f"{where}: {name} cannot be {list(member.shape)} {member.dtype}")
+        raise InputError(f"{where}: {name} cannot be {shown(list(member.shape))} {member.dtype}")
     return member.read()
 
 
 def _grid(where: str, grid: Any) -> tuple[int, int] | None:
     if grid is None:
         return None
-    if not (isinstance(grid, list) and len(grid) == 2 and all(type(n) is int and n > 0 for n in grid)):
-        raise InputError(f"{where}: grid must be [rows, columns] or null; got {grid!r}")
+    if not _is_two(grid) or 0 in grid:
+        raise InputError(f"{where}: grid must be [rows, columns] or null; got {shown(grid)}")
     return grid[0], grid[1]
 
 
 # ---- foreign arrays
 
 
-def _chosen(where: str, members: dict[str, _Member], key: str | None) -> str:
-    listed = ", ".join(f"{name} {list(m.shape)}" for name, m in list(members.items())[:12]) or "none"
+def _chosen(where: str, members: dict[str, Member], key: str | None) -> str:
+    listed = (
+        ", ".join(f"{shown(name)[1:-1]} {shown(list(m.shape))}" for name, m in list(members.items())[:12]) or "none"
+    )
     if key is not None:
         if key not in members:
             raise InputError(f"{where}: no array {key!r} in it", f"there are: {listed}")
@@ -371,14 +358,5 @@ def _labels(
 
 
 def _lines(path: str | os.PathLike[str]) -> list[str]:
-    place = _existing(path)
-    return read_text(place).replace("\r\n", "\n").split("\n")
-
-
-def _existing(path: str | os.PathLike[str]) -> Path:
-    place = Path(path)
-    if place.is_dir():
-        raise InputError(f"{place.name}: a folder, wanted a file")
-    if not place.exists():
-        raise InputError(f"no such file: {str(place)!r}")
-    return place
+    place = existing(path)
+    return list(map(_label, read_text(place).replace("\r\n", "\n").split("\n")))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from attnviz import configs, hub
 from attnviz.checkpoints.seeded import PATCHES, SeededWeights, seeded_spec
 from attnviz.errors import CheckpointError, ModelError
+from attnviz.strangers import read_object
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -289,13 +290,13 @@ def _one_of_two(
 def _start_token(folder: Path) -> dict[str, Any]:
     """The token that begins a decoder's text, where generation_config.json alone says so."""
     file = folder / "generation_config.json"
-    if not file.is_file() or file.stat().st_size > configs.MAX_CONFIG:
+    if not file.is_file():
         return {}
     try:
-        found = json.loads(file.read_bytes())
-    except (ValueError, RecursionError):
+        found = read_object(file, configs.MAX_CONFIG, ModelError)
+    except ModelError:
         return {}  # who asks for new text is told
-    start = found.get("decoder_start_token_id") if isinstance(found, dict) else None
+    start = found.get("decoder_start_token_id")
     return {"decoder_start_token_id": start} if type(start) is int else {}
 
 

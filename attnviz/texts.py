@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from attnviz.errors import InputError
+from attnviz.strangers import MAX_TEXT, read_file
 
 
 def read_text(place: Path) -> str:
     """The text of a UTF-8 file, without a byte order mark and without its last line break."""
-    return decoded(place.read_bytes(), place.name)
+    return decoded(read_file(place, MAX_TEXT), place.name)
 
 
 def decoded(data: bytes, where: str) -> str:

@@ -141,8 +141,8 @@ INDEX = "model.safetensors.index.json"
         ({"tensors": 1}, "has no weight_map from tensors to files"),
         ("[" * 100_000, "it is nested too deeply"),
         ('{"weight_map": {"a": "one.safetensors", "a": "two.safetensors"}}', "it has the key a twice"),
-        ("no json", "it is not valid JSON (Expecting value: line 1 column 1 (char 0))"),
-        ("", "it is not valid JSON (Expecting value: line 1 column 1 (char 0))"),
+        ("no json", "it is not JSON (Expecting value: line 1 column 1 (char 0))"),
+        ("", "it is not JSON (Expecting value: line 1 column 1 (char 0))"),
     ],
 )
 def test_an_index_that_lies_is_refused(tmp_path, content, message):
@@ -189,7 +189,7 @@ LONG = "n" * 300
         ({LONG: 1}, b"", f"the header of tensor {LONG[:97]}... lacks dtype, shape or data_offsets"),
         ('{"a": {}, "a": {}}', b"", "its header has the key a twice"),
         ('{"a": ' + "[" * 200_000, b"", "its header is nested too deeply"),
-        ('{"a": 1', b"", "its header is not valid JSON (Expecting ',' delimiter: line 1 column 8 (char 7))"),
+        ('{"a": 1', b"", "its header is not JSON (Expecting ',' delimiter: line 1 column 8 (char 7))"),
         ("[1]", b"", "its header is not a JSON object"),
     ],
 )
@@ -211,7 +211,7 @@ def test_a_header_that_lies_is_refused(tmp_path, header, data, message):
         ),
         (
             (2).to_bytes(8, "little") + b"{\xff",
-            ": its header is not valid JSON ('utf-8' codec can't decode byte 0xff in position 1: invalid start byte)",
+            ": its header is not JSON ('utf-8' codec can't decode byte 0xff in position 1: invalid start byte)",
         ),
         (b"<html><body>404 Not Found", ": is not a safetensors file"),
         (b"version https://git-lfs.github.com/spec/v1\n", " is a Git LFS pointer, not the weights themselves"),

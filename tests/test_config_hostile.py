@@ -186,7 +186,7 @@ def test_another_familys_weights(folder):
         ("[" * 100_000 + "]" * 100_000, "is nested too deeply"),
         ('{"model_type": "bert", "x": ' + "[" * 100_000 + "]" * 100_000 + "}", "is nested too deeply"),
         ('{"a":' * 100_000 + "1" + "}" * 100_000, "is nested too deeply"),
-        ('{"hidden_size": ' + "9" * 5000 + "}", "is not JSON (Exceeds the limit"),
+        ('{"hidden_size": ' + "9" * 5000 + "}", "is not JSON (a number of 5,000 digits"),
         (b'{"model_type": "\xff\xfe"}', "is not JSON"),
         ('{"model_type": "bert"} trailing', "is not JSON (Extra data"),
     ],
@@ -201,7 +201,7 @@ def test_a_file_that_is_too_long_is_not_read(folder):
     place = folder()
     with (place / "config.json").open("r+b") as file:
         file.truncate(1 << 34)  # no bytes on the disk, were they read they would fill the memory
-    assert "is too large to be a configuration: 17179869184 bytes" in fault(place)
+    assert "is too large to be a configuration: 17,179,869,184 bytes" in fault(place)
 
 
 def test_numbers_beyond_floats_are_infinite(folder):
@@ -214,7 +214,7 @@ def test_numbers_beyond_floats_are_infinite(folder):
 def test_what_is_quoted_is_cut(folder):
     assert len(fault(folder(hidden_act="x" * 1_000_000))) < 400
     assert len(fault(folder(hidden_size=list(range(100_000))))) < 400
-    deep = json.loads("[" * 500 + "]" * 500)
+    deep = json.loads("[" * 300 + "]" * 300)
     assert "hidden_size must be a whole number" in fault(folder(hidden_size=deep))
     assert len(fault(folder(model_type="b" * 1_000_000))) < 400
 

@@ -7,7 +7,6 @@ nothing is allocated because a header claims it.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import mmap
 import os
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, Self
 
 import numpy as np
 
+from attnviz import strangers
 from attnviz.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MAX_HEADER = 100_000_000  # bytes; the safetensors format sets the same limit
 MAX_DIMS = 8
 MAX_SIZE = 1 << 40  # of one axis
+MAX_NUMBERS = 1 << 60  # in a tensor, axes of 0 aside
 
 # Names of dtypes as safetensors writes them -> NumPy's; those that only ml_dtypes knows follow in `numpy_dtype`.
 _NUMPY = {
@@ -181,13 +182,7 @@ def map_file(path: Path) -> NDArray[np.uint8]:
 
 def opened(path: Path) -> BinaryIO:
     """A regular file, open for reading; a pipe or a device would block or never end."""
-    try:
-        if path.is_file():
-            return path.open("rb")
-        what = "is neither a file nor a folder" if path.exists() else "no such file or folder"
-    except (OSError, ValueError) as error:
-        what = getattr(error, "strerror", None) or str(error)
-    raise CheckpointError(f"cannot read {path}: {what}")
+    return strangers.open_file(path, CheckpointError)
 
 
 def shown(text: object, limit: int = 100) -> str:
@@ -216,6 +211,8 @@ def checked_shape(path: Path, name: str, shape: object) -> tuple[int, ...]:
         damaged(path, f"tensor {shown(name)} has {len(shape)} axes; at most {MAX_DIMS} are read")
     if max(shape, default=0) > MAX_SIZE:
         damaged(path, f"tensor {shown(name)} has an axis of {shown(max(shape), 30)}")
+    if 0 in shape and math.prod(n for n in shape if n) > MAX_NUMBERS:  # with an axis of 0 it takes no byte of the file
+        damaged(path, f"tensor {shown(name)} has the shape {shown(times(shape), 80)}, which no array can have")
     return tuple(shape)
 
 
@@ -237,14 +234,10 @@ def parse_json(path: Path, text: bytes, what: str) -> dict[str, Any]:
             damaged(path, f"{what} has the key {shown(double)} twice")
         return found
 
-    try:
-        value = json.loads(text.decode("utf-8"), object_pairs_hook=unique)
-    except CheckpointError:
-        raise
-    except RecursionError:
-        damaged(path, f"{what} is nested too deeply")
-    except ValueError as error:
-        damaged(path, f"{what} is not valid JSON ({shown(error, 80)})")
+    def fault(message: str) -> CheckpointError:
+        return CheckpointError(f"{path.name}: {message}")
+
+    value = strangers.parse(text, what, fault, unique)
     if not isinstance(value, dict):
         damaged(path, f"{what} is not a JSON object")
     return value

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from attnviz.checkpoints.base import opened, parse_json, shown
+from attnviz.checkpoints.base import parse_json, shown
 from attnviz.errors import ConfigError, passed_over
+from attnviz.strangers import read_file
 
 T = TypeVar("T")
 NAME = "adapter_config.json"
@@ -128,10 +129,7 @@ def read_settings(folder: Path, ignore_keys: Iterable[str] = ()) -> tuple[Settin
     path = folder / NAME
     if not path.is_file():
         raise ConfigError(f"{folder} has no {NAME}", "an adapter folder holds it beside adapter_model.safetensors")
-    if path.stat().st_size > MAX_BYTES:
-        raise ConfigError(f"{path} is too large to be a configuration: {path.stat().st_size} bytes")
-    with opened(path) as file:
-        data = parse_json(path, file.read(), "it")
+    data = parse_json(path, read_file(path, MAX_BYTES, ConfigError, "a configuration"), "it")
     if data.get("peft_type") != "LORA":
         raise _error(f"peft_type must be LORA; got {shown(data.get('peft_type'), 40)}", MERGE)
     ignored = _check_keys(data, set(ignore_keys))

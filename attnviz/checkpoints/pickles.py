@@ -19,6 +19,9 @@ from attnviz.checkpoints.base import damaged, shown
 
 MAX_PICKLE = 32 << 20  # bytes: a tensor takes about 150
 _MAX_STEPS = 4_000_000  # opcodes: a tensor takes about 45
+# Lists, dictionaries and places in the memo, each some hundred bytes for one of the file: a tensor takes about 15.
+_MAX_MADE, _BYTES_EACH, _ALWAYS_MADE = 1_000_000, 4, 10_000
+_MAX_KEY = 1 << 24  # of a dictionary: larger ones could be chosen so that all fall into one place
 STORAGES = {
     "FloatStorage": "F32",
     "DoubleStorage": "F64",
@@ -116,6 +119,7 @@ class _Machine:
         self.end = min(len(data), at + MAX_PICKLE)
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
+        self.may_make = min(_MAX_MADE, _ALWAYS_MADE + (self.end - at) // _BYTES_EACH)
 
     def run(self) -> Any:
         for _ in range(_MAX_STEPS):
@@ -180,7 +184,20 @@ class _Machine:
             damaged(self.path, f"its pickle holds a number of {nbytes:,} bytes")
         self.push(int.from_bytes(self.take(nbytes), "little", signed=True))
 
+    def make(self) -> None:
+        """Count one more thing that takes far more memory than its bytes in the file."""
+        self.may_make -= 1
+        if self.may_make < 0:
+            damaged(self.path, f"its pickle builds more than its size allows, at byte {self.at:,}")
+
+    def container(self, value: list[Any] | dict[Any, Any]) -> None:
+        self.make()
+        self.push(value)
+
     def put(self, index: int) -> None:
+        self.make()
+        if index > _MAX_KEY:
+            damaged(self.path, f"its pickle numbers a value {index:,}")
         self.memo[index] = self.stack[-1]
 
     def get(self, index: int) -> None:
@@ -199,6 +216,8 @@ class _Machine:
         for key, value in zip(pairs[::2], pairs[1::2], strict=True):
             if type(key) not in (str, int):  # hashing what a stranger nested may exhaust the stack
                 damaged(self.path, f"its pickle uses a {type(key).__name__} as a key")
+            if type(key) is int and not 0 <= key < _MAX_KEY:
+                damaged(self.path, f"its pickle uses the number {shown(key, 40)} as a key")
             target[key] = value
 
     def extend(self, values: list[Any]) -> None:
@@ -222,6 +241,7 @@ class _Machine:
             raise TypeError("a call of what cannot be called")
         if len(arguments) > 16:
             raise TypeError("too many arguments")
+        self.make()
         self.push(_CALLS[function.text](*arguments))
 
     def inst(self) -> None:
@@ -338,10 +358,10 @@ def _steps() -> dict[int, Callable[[_Machine], object]]:
         b"\x85": lambda m: m.tuple(1),
         b"\x86": lambda m: m.tuple(2),
         b"\x87": lambda m: m.tuple(3),
-        b"]": lambda m: m.push([]),
+        b"]": lambda m: m.container([]),
         b"a": lambda m: m.extend([m.pop()]),  # APPEND
         b"e": lambda m: m.extend(m.items()),  # APPENDS
-        b"}": lambda m: m.push({}),
+        b"}": lambda m: m.container({}),
         b"s": lambda m: m.fill([m.pop(), m.pop()][::-1]),  # SETITEM
         b"u": lambda m: m.fill(m.items()),  # SETITEMS
         b"q": lambda m: m.put(m.number("<B")),  # BINPUT

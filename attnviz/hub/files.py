@@ -6,14 +6,14 @@ weights (`consolidated.*`, PyTorch's beside safetensors), code, pictures.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from attnviz.checkpoints import FOLDER_FILES, is_second_copy
 from attnviz.errors import ModelError
+from attnviz.strangers import read_object
 
-MAX_INDEX = 100_000_000  # bytes of an index of shards
+MAX_INDEX = 64 << 20  # bytes of an index of shards
 
 TOKENIZER_JSON = "tokenizer.json"
 # What is read beside a tokenizer.json, and beside the parts of one.
@@ -82,11 +82,9 @@ def small_files(listed: Iterable[str]) -> list[str]:
 def shards(index: Path) -> list[str]:
     """The files that an index names; none if it is damaged, which opening it will say better."""
     try:
-        if index.stat().st_size > MAX_INDEX:
-            return []
-        places = json.loads(index.read_bytes())["weight_map"]
+        places = read_object(index, MAX_INDEX, ModelError)["weight_map"]
         return sorted({file for file in places.values() if isinstance(file, str)})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ModelError, KeyError, AttributeError):
         return []
 
 

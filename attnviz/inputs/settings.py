@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from attnviz.errors import ConfigError, passed_over
 from attnviz.families._config import Config
+from attnviz.strangers import read_object
 
 FILE, WHOLE = "preprocessor_config.json", "processor_config.json"
 MAX_BYTES = 10_000_000
@@ -64,13 +64,4 @@ def _read(file: Path) -> dict[str, Any] | None:
     """The object in a JSON file; None if there is no file."""
     if not file.is_file():
         return None
-    if file.stat().st_size > MAX_BYTES:
-        raise ConfigError(f"{file.name} is too large to be a configuration: {file.stat().st_size} bytes")
-    try:
-        found = json.loads(file.read_bytes())
-    except (ValueError, RecursionError) as error:
-        what = "nested too deeply" if isinstance(error, RecursionError) else f"not JSON ({error})"
-        raise ConfigError(f"{file.name} is {what}") from None
-    if not isinstance(found, dict):
-        raise ConfigError(f"{file.name} must hold an object; got {type(found).__name__}")
-    return found
+    return read_object(file, MAX_BYTES, ConfigError)

@@ -7,6 +7,7 @@ chunks that matter are read here. Sizes are checked against the file before anyt
 from __future__ import annotations
 
 import math
+import os
 import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 import numpy as np
 
 from attnviz.errors import InputError
+from attnviz.strangers import open_file
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,9 +52,9 @@ def read_wav(path: str | Path, seconds: float | None = None) -> tuple[NDArray[np
         InputError: it is no such file, it is cut off, or it holds no samples.
     """
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"no such sound file: {str(path)!r}")
-    with path.open("rb") as file:
+    with open_file(path) as file:
         format, size = _header(file, path)
         frame = format.width * format.channels
         count = size // frame
@@ -72,7 +74,7 @@ def read_wav(path: str | Path, seconds: float | None = None) -> tuple[NDArray[np
 
 def _header(file: BinaryIO, path: Path) -> tuple[Format, int]:
     """The format, and the size in bytes of the sound, which the file then stands at."""
-    whole = path.stat().st_size
+    whole = os.fstat(file.fileno()).st_size
     start = file.read(12)
     if start[:4] != b"RIFF" or start[8:12] != b"WAVE":
         other = next((name for mark, name in _OTHERS.items() if start.startswith(mark)), "")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from attnviz.errors import CheckpointError
+from attnviz.strangers import read_file, read_object
 from attnviz.tokens.tokenizer import short
 
 # Several times the largest published file of each sort.
-_LIMITS = {"tokenizer.json": 256 << 20, ".json": 64 << 20, ".txt": 64 << 20, ".model": 32 << 20, ".spm": 32 << 20}
+_LIMITS = {"tokenizer.json": 64 << 20, ".json": 64 << 20, ".txt": 64 << 20, ".model": 32 << 20, ".spm": 32 << 20}
 
 
 def content(token: object) -> str:
@@ -33,15 +33,7 @@ def read_json(path: Path, optional: bool = False) -> dict[str, Any]:
     """A JSON object from a file; {} if it is optional and missing."""
     if optional and not path.is_file():
         return {}
-    try:
-        found = json.loads(file_text(path))
-    except RecursionError:
-        raise CheckpointError(f"{path.name} is nested too deeply") from None
-    except ValueError as error:
-        raise CheckpointError(f"{path.name} is not JSON: {short(error)}") from None
-    if not isinstance(found, dict):
-        raise CheckpointError(f"{path.name} must hold a JSON object; got {type(found).__name__}")
-    return found
+    return read_object(path, _limit(path), CheckpointError, "what it is called")
 
 
 def file_text(path: Path) -> str:
@@ -53,14 +45,12 @@ def file_text(path: Path) -> str:
 
 
 def file_bytes(path: Path) -> bytes:
-    limit = _LIMITS.get(path.name) or _LIMITS.get(path.suffix, 64 << 20)
-    try:
-        size = path.stat().st_size
-        if size > limit:
-            raise CheckpointError(f"{path.name} has {size:,} bytes; at most {limit:,} are read")
-        return path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path.name} cannot be read: {error.strerror or error}") from None
+    """A small file's bytes. Raises CheckpointError if it is too large, no regular file, or unreadable."""
+    return read_file(path, _limit(path), CheckpointError)
+
+
+def _limit(path: Path) -> int:
+    return _LIMITS.get(path.name) or _LIMITS.get(path.suffix, 64 << 20)
 
 
 class Guard:

@@ -1,0 +1,142 @@
+"""Files of strangers: opened only where they are files, read up to a limit, JSON held to a budget before it is parsed.
+
+A pipe would block, a device would never end, and a few bytes of JSON become hundreds in memory: all three are refused
+before anything is read or built.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import stat
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from attnviz.errors import AttnvizError, InputError
+
+MAX_TEXT = 64 << 20  # bytes of a text, or of a list of labels
+MAX_JSON = 64 << 20  # bytes
+MAX_CONTAINERS = 1_000_000  # lists and objects in one file: a tensor of safetensors takes three
+MAX_VALUES = 4_000_000
+MAX_DEPTH = 400
+MAX_DIGITS = 300  # of a whole number, which is then within what a float holds
+
+Error = Callable[[str], AttnvizError]
+
+
+def open_file(path: str | os.PathLike[str], error: Error = InputError) -> BinaryIO:
+    """A regular file, open for reading. A folder, a pipe or a device is refused, and never waited for."""
+    place = Path(path)
+    try:
+        handle = os.open(place, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        if stat.S_ISREG(os.fstat(handle).st_mode):
+            return os.fdopen(handle, "rb")
+        folder = stat.S_ISDIR(os.fstat(handle).st_mode)
+        os.close(handle)
+    except (OSError, ValueError) as fault:
+        missing = isinstance(fault, FileNotFoundError)
+        why = "no such file or folder" if missing else getattr(fault, "strerror", None) or fault
+        raise error(f"cannot read {_cut(path)}: {why}") from None
+    raise error(
+        f"cannot read {_cut(path)}: {'is a folder, wanted a file' if folder else 'is neither a file nor a folder'}"
+    )
+
+
+def read_file(path: str | os.PathLike[str], limit: int, error: Error = InputError, what: str = "") -> bytes:
+    """The bytes of a regular file of at most `limit` bytes. what: for the message, such as "a configuration"."""
+    with open_file(path, error) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size <= limit:
+            data = file.read(limit + 1)
+            if len(data) <= limit:
+                return data
+            size = len(data)
+    kind = f"is too large to be {what}: " if what else "has "
+    raise error(f"{_cut(Path(path).name)} {kind}{size:,} bytes; at most {limit:,} are read")
+
+
+def read_object(path: Path, limit: int, error: Error, what: str = "a configuration") -> dict[str, Any]:
+    """The object in a JSON file. Raises `error` for anything else."""
+    found = parse(read_file(path, limit, error, what), path.name, error)
+    if not isinstance(found, dict):
+        raise error(f"{path.name} must hold an object; got {type(found).__name__}")
+    return found
+
+
+def parse(
+    data: bytes,
+    where: str,
+    error: Error,
+    pairs: Callable[[list[tuple[str, Any]]], Any] | None = None,
+    finite: bool = False,
+) -> Any:
+    """The value of a JSON text of UTF-8, held to the budgets above before it is built.
+
+    Args:
+        where: what messages call it.
+        pairs: makes an object of its keys and values; default: a dict, in which the last of equal keys counts.
+        finite: whether Infinity and NaN are refused.
+    """
+    containers = data.count(b"{") + data.count(b"[")
+    if len(data) > MAX_JSON or containers > MAX_CONTAINERS or data.count(b",") > MAX_VALUES:
+        raise error(
+            f"{where} holds more than is read: {len(data):,} bytes, {containers:,} lists and objects "
+            f"(at most {MAX_JSON:,} and {MAX_CONTAINERS:,})"
+        )
+    try:
+        text = data.decode("utf-8-sig")
+        value = json.loads(
+            text,
+            object_pairs_hook=pairs,
+            parse_int=_whole,
+            parse_float=_finite if finite else None,
+            parse_constant=_refused if finite else None,
+        )
+    except AttnvizError:
+        raise
+    except RecursionError:
+        raise error(f"{where} is nested too deeply") from None
+    except ValueError as fault:
+        raise error(f"{where} is not JSON ({_short(fault)})") from None
+    if containers > MAX_DEPTH and _is_deep(value):
+        raise error(f"{where} is nested too deeply")
+    return value
+
+
+def _whole(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f"a number of {len(text):,} digits")
+    return int(text)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"the number {text[:20]}")
+    return value
+
+
+def _refused(text: str) -> float:
+    raise ValueError(f"the number {text}")
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether a value is nested beyond MAX_DEPTH, level by level: no stack is needed."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        inner = [one for one in level if isinstance(one, (dict, list))]
+        if not inner:
+            return False
+        level = [v for one in inner for v in (one.values() if isinstance(one, Mapping) else one)]
+    return True
+
+
+def _cut(name: str | os.PathLike[str]) -> str:
+    text = str(name)
+    return text if len(text) <= 200 else f"{text[:100]}...{text[-97:]}"
+
+
+def _short(fault: Exception) -> str:
+    return " ".join(str(fault).split())[:80]

@@ -1,0 +1,32 @@
+"""A few lines of Python run in a process of their own, with an upper limit on memory and on time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+
+_BEFORE = """
+import resource, time
+resource.setrlimit(resource.RLIMIT_AS, ({limit}, {limit}))
+from attnviz.errors import AttnvizError
+start = time.process_time()
+def outcome():
+{body}
+try:
+    print("done:", outcome())
+except AttnvizError as error:
+    print(f"{{type(error).__name__}}: {{error}}")
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+print(peak, time.process_time() - start)
+"""
+
+
+def bounded(body, megabytes=2048, seconds=20.0):
+    """(what the body returns or the error that it raises, as one line; peak MiB of memory; seconds of CPU)."""
+    program = _BEFORE.format(limit=megabytes << 20, body=textwrap.indent(textwrap.dedent(body), "    "))
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=seconds)
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    line, numbers = ran.stdout.splitlines()
+    peak, took = numbers.split()
+    return line, int(peak), float(took)
