@@ -226,30 +226,6 @@ def test_a_family_that_is_not_known_is_not_fetched(server):
     assert server.fetched() == ["config.json"]
 
 
-def test_a_configuration_that_cannot_be_drawn_is_not_fetched(server):
-    """Nor a key that matters, nor weights in a form that is not read."""
-    config = json.loads(server.files["config.json"])
-    server.files["config.json"] = json.dumps({**config, "position_embedding_type": "astral"}).encode()
-    assert "position_embedding_type" in complaint("org/tiny", ConfigError)[0]
-    assert server.fetched() == ["config.json"]
-
-
-def test_weights_in_a_form_that_is_not_read_are_not_fetched(server):
-    config = json.loads(server.files["config.json"])
-    said = {"quant_method": "awq", "bits": 4}
-    server.files["config.json"] = json.dumps({**config, "quantization_config": said}).encode()
-    assert complaint("org/tiny", ConfigError)[0] == "config.json: weights quantised by awq (4 bits) are not read"
-    assert server.fetched() == ["config.json"]
-
-
-def test_a_key_that_the_user_ignores_is_ignored_before_the_weights_too(server):
-    config = json.loads(server.files["config.json"])
-    server.files["config.json"] = json.dumps({**config, "auto_map": {"AutoModel": "x.Y"}, "astral": 1}).encode()
-    assert "astral" in complaint("org/tiny", ConfigError)[0]
-    model = attnviz.load("org/tiny", ignore_keys=["astral"])
-    assert "astral" in model.meta["ignored_keys"]
-
-
 def test_a_token_goes_along(server, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_tiny")
     attnviz.load("org/tiny")
@@ -347,32 +323,6 @@ def test_an_alias_is_not_fetched_behind_the_users_back(server, files, home, monk
     model = attnviz.load("minilm")
     assert model.name == "minilm" and model.meta["revision"] == COMMIT
     assert server.log == []
-
-
-# A text is split without weights
-
-
-def test_only_tokenizer_files_are_fetched_to_split_a_text(server, files, home):
-    want = attnviz.tokenize("w5 w6", "org/tiny").ids
-    assert want == (5, 6)
-    assert server.fetched() == ["config.json", "tokenizer.json", "tokenizer_config.json"]
-    seen = len(server.log)
-    assert attnviz.tokenize("w5 w6", "org/tiny").ids == want
-    assert len(server.log) == seen  # the second time nobody asks
-    np.testing.assert_array_equal(attention(attnviz.load("org/tiny")), WANTED)  # what is missing comes with the model
-
-
-def test_a_tokenizer_alone_on_the_hub(server):
-    for name in ("config.json", "model.safetensors", "pytorch_model.bin"):
-        del server.files[name]
-    assert attnviz.tokenize("w5", "org/tiny@v2").ids == (5,)
-    for name in ("tokenizer.json", "vocab.txt"):
-        del server.files[name]
-    assert complaint("org/tiny")[0] == "org/tiny on the Hub has no config.json"
-    with pytest.raises(ModelError, match="org/tiny on the Hub has no tokenizer"):
-        attnviz.tokenize("w5", "org/tiny")
-    with pytest.raises(ModelError, match="is not in the Hub's cache"):
-        attnviz.tokenize("w5", "org/other", offline=True)
 
 
 # The command line

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from hub_server import BERT, COMMIT, Hub, complaint, lay_out, serving
 
 import attnviz
 from attnviz import hub
-from attnviz.errors import ModelError
+from attnviz.errors import ConfigError, ModelError
 from attnviz.hub.files import check_listed, check_shards, small_files, weights
 
 
@@ -137,3 +138,57 @@ def test_files_of_a_large_repository(home, monkeypatch):
         monkeypatch.setenv("HF_ENDPOINT", address)
         attnviz.load("org/tiny").attend(ids=[5, 6])
     assert sorted(found.fetched()) == sorted(set(listed) - {"pytorch_model.bin.index.json"})
+
+
+# What cannot be drawn is not fetched
+
+
+def test_a_configuration_that_cannot_be_drawn_is_not_fetched(server):
+    """Nor a key that matters, nor weights in a form that is not read."""
+    config = json.loads(server.files["config.json"])
+    server.files["config.json"] = json.dumps({**config, "position_embedding_type": "astral"}).encode()
+    assert "position_embedding_type" in complaint("org/tiny", ConfigError)[0]
+    assert server.fetched() == ["config.json"]
+
+
+def test_weights_in_a_form_that_is_not_read_are_not_fetched(server):
+    config = json.loads(server.files["config.json"])
+    said = {"quant_method": "awq", "bits": 4}
+    server.files["config.json"] = json.dumps({**config, "quantization_config": said}).encode()
+    assert complaint("org/tiny", ConfigError)[0] == "config.json: weights quantised by awq (4 bits) are not read"
+    assert server.fetched() == ["config.json"]
+
+
+def test_a_key_that_the_user_ignores_is_ignored_before_the_weights_too(server):
+    config = json.loads(server.files["config.json"])
+    server.files["config.json"] = json.dumps({**config, "auto_map": {"AutoModel": "x.Y"}, "astral": 1}).encode()
+    assert "astral" in complaint("org/tiny", ConfigError)[0]
+    model = attnviz.load("org/tiny", ignore_keys=["astral"])
+    assert "astral" in model.meta["ignored_keys"]
+
+
+# A text is split without weights
+
+
+def test_only_tokenizer_files_are_fetched_to_split_a_text(server, files, home):
+    want = attnviz.tokenize("w5 w6", "org/tiny").ids
+    assert want == (5, 6)
+    assert server.fetched() == ["config.json", "tokenizer.json", "tokenizer_config.json"]
+    seen = len(server.log)
+    assert attnviz.tokenize("w5 w6", "org/tiny").ids == want
+    assert len(server.log) == seen  # the second time nobody asks
+    model = attnviz.load("org/tiny")  # what is missing comes with the model
+    np.testing.assert_array_equal(model.attend(ids=[5, 6]).weights, attnviz.load(BERT).attend(ids=[5, 6]).weights)
+
+
+def test_a_tokenizer_alone_on_the_hub(server):
+    for name in ("config.json", "model.safetensors", "pytorch_model.bin"):
+        del server.files[name]
+    assert attnviz.tokenize("w5", "org/tiny@v2").ids == (5,)
+    for name in ("tokenizer.json", "vocab.txt"):
+        del server.files[name]
+    assert complaint("org/tiny")[0] == "org/tiny on the Hub has no config.json"
+    with pytest.raises(ModelError, match="org/tiny on the Hub has no tokenizer"):
+        attnviz.tokenize("w5", "org/tiny")
+    with pytest.raises(ModelError, match="is not in the Hub's cache"):
+        attnviz.tokenize("w5", "org/other", offline=True)
