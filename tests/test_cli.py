@@ -481,6 +481,7 @@ def test_a_closed_pipe_ends_quietly(words):
     assert (done.returncode, err) == (0, b"")
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_with_130_and_no_words(tmp_path):
     """While it reads its text from a pipe that stays open."""
     os.mkfifo(tmp_path / "text")
@@ -490,6 +491,21 @@ def test_ctrl_c_ends_with_130_and_no_words(tmp_path):
         out, err = done.communicate(timeout=60)
     assert (done.returncode, out, err) == (130, b"", b"")
     assert files(tmp_path) == ["text"]
+
+
+def test_who_is_started_without_ctrl_c_does_not_end_by_it(tmp_path):
+    """A shell starts what follows `nohup`, or stands before `&`, so that Ctrl-C is not meant for it."""
+    os.mkfifo(tmp_path / "text")
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        done = process("tokens", "--file", "text", "-m", "seeded", cwd=tmp_path)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with (tmp_path / "text").open("wb") as text:
+        done.send_signal(signal.SIGINT)
+        text.write(b"tea")
+    out, err = done.communicate(timeout=60)
+    assert (done.returncode, err) == (0, b"") and b"tea" in out
 
 
 def test_a_terminal_of_few_letters_is_no_crash(tmp_path):

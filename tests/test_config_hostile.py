@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import math
 import re
-import time
 import tracemalloc
 import warnings
 
 import numpy as np
 import pytest
 from conftest import REFERENCE
+from effort import spent, units
 
 import attnviz
 from attnviz.cli import main
@@ -49,15 +49,15 @@ IDS = list(range(10, 23))
 def fault(place):
     """The message of the error in which this folder ends; it must come at once and without much memory."""
     tracemalloc.start()
-    start = time.perf_counter()
+    start = spent()
     try:
         with pytest.raises(AttnvizError) as caught:
             attnviz.load(place).attend(ids=IDS)
-        took, peak = time.perf_counter() - start, tracemalloc.get_traced_memory()[1]
+        took, peak = spent() - start, tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     message = str(caught.value)
-    assert took < 1
+    assert units(took) < 200
     assert peak < 16 * MIB
     assert "\n" not in message
     assert len(message) < 400
@@ -333,7 +333,7 @@ def test_any_value_of_any_key_ends_in_a_spec_or_one_line(case):
     module = family(data["model_type"])
     read = Config(data)
     module.spec(read)
-    start = time.perf_counter()
+    start = spent()
     refused = 0
     changes = [{key: value} for key in sorted(read._read) for value in HOSTILE]
     for part in ("text_config", "encoder", "decoder"):
@@ -353,7 +353,7 @@ def test_any_value_of_any_key_ends_in_a_spec_or_one_line(case):
         else:
             assert isinstance(spec, (Spec, EncoderDecoder, Towers))
     assert refused > 50
-    assert time.perf_counter() - start < 5
+    assert units(spent() - start) < 1000
 
 
 @pytest.mark.parametrize("case", ["deberta_v2", "falcon", "gemma3_text", "gpt_oss", "longformer", "xlnet"])

@@ -373,6 +373,7 @@ def test_a_bar_on_a_terminal(flags, shown, server, tmp_path):
     assert (b"model.safetensors" in b"".join(seen)) is shown
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_at_once_and_leaves_no_half_a_file(server, tmp_path, home):
     call = [sys.executable, "-m", "attnviz", "export", "--ids", "5,6", "-m", "org/tiny", "-o", "x.npz"]
     process = subprocess.Popen(call, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -381,10 +382,10 @@ def test_ctrl_c_ends_at_once_and_leaves_no_half_a_file(server, tmp_path, home):
     def interrupt(path):
         if path.endswith("model.safetensors"):
             process.send_signal(signal.SIGINT)
-            released.wait(20)
+            released.wait(60)  # longer than the process is waited for: it does not end by the answer
 
     server.on_get = interrupt
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=50)
     released.set()
     assert (process.returncode, out, err) == (130, b"", b"")
     assert not (home / "hub/models--org--tiny/refs/main").exists()

@@ -133,7 +133,10 @@ def fallback_fonts(missing: Iterable[str]) -> list[FontFile]:
 
 
 def folders() -> list[Path]:
-    """Where fonts are installed on this system, and matplotlib's own."""
+    """Where fonts are installed on this system, and last matplotlib's own.
+
+    Source: XDG Base Directory Specification 0.8, for systems that are neither macOS nor Windows.
+    """
     home = Path.home() if os.environ.get("HOME") or os.name == "nt" else Path("/")
     if sys.platform == "darwin":
         places = [Path("/System/Library/Fonts"), Path("/Library/Fonts"), home / "Library/Fonts"]
@@ -143,8 +146,9 @@ def folders() -> list[Path]:
             Path(os.environ.get("LOCALAPPDATA", home)) / r"Microsoft\Windows\Fonts",
         ]
     else:
-        data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local/share")
-        places = [Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), data / "fonts", home / ".fonts"]
+        shared = os.environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share"
+        data = [*shared.split(":"), os.environ.get("XDG_DATA_HOME") or str(home / ".local/share")]
+        places = [*(Path(place) / "fonts" for place in data if place.startswith("/")), home / ".fonts"]
     return [place for place in (*places, _shipped()) if place.is_dir()]
 
 
