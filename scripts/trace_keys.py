@@ -77,7 +77,7 @@ def main() -> int:
             continue
         try:
             read = traced(file.parent)
-        except (ValueError, KeyError, ImportError) as error:
+        except (ValueError, KeyError, AttributeError, ImportError, RuntimeError, TypeError) as error:
             print(f"{file.parent.name}: not traced ({str(error)[:80]})")
             continue
         n_cases += 1
