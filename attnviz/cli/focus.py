@@ -56,7 +56,7 @@ def run(
 
     attnviz focus "The animal didn't cross the street because it was too tired" -m minilm --token it
     attnviz focus "The cat sat on the mat" -m minilm --token sat --words --no-special -o sat.pdf
-    attnviz focus --file chapter.txt -m minilm --token "whale#3" --by weight --json
+    attnviz focus --file sample_inputs/paragraph.txt -m minilm --token "boat#3" --by weight --json
     """
     from attnviz.cli import passages, work
 

@@ -45,7 +45,7 @@ def run(
     attnviz heatmap "The animal didn't cross the street because it was too tired"
     attnviz heatmap "It is a bank" -m minilm -l 3 -H 1 --mark it:bank -o bank.pdf
     attnviz heatmap --from attention.npy --labels tokens.txt --words -o map.svg
-    attnviz heatmap --image cat.jpg -m path/to/vit --query 3,4
+    attnviz heatmap --image cat.jpg -m path/to/vit --query 2,3
     """
     from attnviz.cli import work
 

@@ -64,7 +64,7 @@ def run(
     attnviz links "The animal didn't cross the street because it was too tired" -m minilm
     attnviz links "The animal was too tired; it slept" -m minilm --from-token it --to-token animal
     attnviz links "The cat sat on the mat" -m minilm --within --by weight -l 3
-    attnviz links --file chapter.txt -m minilm --to-token whale --json
+    attnviz links --file sample_inputs/paragraph.txt -m minilm --to-token harbour --json
     """
     from attnviz.cli import passages, work
 

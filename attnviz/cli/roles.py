@@ -65,7 +65,7 @@ def run(
 
     attnviz roles "The animal didn't cross the street because it was too tired" -m minilm
     attnviz roles --random -m path/to/model.gguf
-    attnviz roles --file chapter.txt --random -m minilm -o roles.pdf
+    attnviz roles --file sample_inputs/repeated.txt --random -m minilm -o roles.pdf
     attnviz roles "The cat sat on the mat" --json
     """
     from attnviz.cli import work

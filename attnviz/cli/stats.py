@@ -47,7 +47,7 @@ def run(
     attnviz stats "The animal didn't cross the street because it was too tired" -m minilm
     attnviz stats "The cat sat on the mat" -m minilm --by special --top 10
     attnviz stats "The cat sat on the mat" -m minilm --by distance -o distance.pdf
-    attnviz stats --file chapter.txt -m minilm --json
+    attnviz stats --file sample_inputs/paragraph.txt -m minilm --json
     """
     from attnviz.cli import passages, work
 
