@@ -131,3 +131,11 @@ def test_a_refused_form_is_refused_before_the_weights_are_opened(tmp_path):
     with pytest.raises(ConfigError, match="weights quantised by gptq are not read") as caught:
         attnviz.load(tmp_path)
     assert caught.value.hint == "use the model as it was before, or a GGUF file of it"
+
+
+def test_what_mlx_writes_is_refused_by_its_name(tmp_path):
+    """MLX writes the same object under two keys; older files have only `quantization`."""
+    said = {"group_size": 64, "bits": 4}
+    for config in ({"quantization": said}, {"quantization": said, "quantization_config": said}):
+        with pytest.raises(ConfigError, match=r"weights quantised by MLX \(4 bits\) are not read"):
+            understood(config)

@@ -19,7 +19,8 @@ from typing import Any
 
 from attnviz.errors import ConfigError, shown
 
-KEYS = ("quantization_config", "compression_config")  # the second is what compressed-tensors wrote before
+# The second is what compressed-tensors wrote before, the third what MLX writes.
+KEYS = ("quantization_config", "compression_config", "quantization")
 _HINT = "use the model as it was before, or a GGUF file of it"
 _MAX_BLOCK = 1 << 20
 
@@ -107,6 +108,8 @@ def _method(value: Mapping[str, Any]) -> object:
         return value["quant_method"]
     if any("load_in_" in key for key in value):
         return "bitsandbytes"
+    if "bits" in value and "group_size" in value:
+        return "MLX"
     return "compressed-tensors" if "config_groups" in value else None
 
 
