@@ -9,6 +9,7 @@ import lzma
 import math
 import os
 import struct
+import sys
 import tokenize
 import zipfile
 import zlib
@@ -59,8 +60,17 @@ class Member:
         wanted = _n_bytes(self.shape, self.dtype)
         if len(data) != wanted:
             raise InputError(f"{self.where}: wanted {wanted} bytes, got {len(data)}")
+        if self.dtype.kind == "U":
+            data = _characters(data, self.dtype)
         flat = np.frombuffer(data, self.dtype)
         return flat.reshape(self.shape, order="F" if self.fortran else "C")
+
+
+def _characters(data: bytes, dtype: np.dtype[Any]) -> bytes:
+    """Text of four bytes a character, of which not every number is one: those that are none become marks."""
+    codes = np.frombuffer(data, dtype.str[0] + "u4")
+    odd = codes > sys.maxunicode
+    return np.where(odd, 0xFFFD, codes).astype(codes.dtype).tobytes() if odd.any() else data
 
 
 @contextmanager

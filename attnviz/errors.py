@@ -8,8 +8,8 @@
     │   └── CheckpointError   its weight or tokenizer files
     └── OutputError       a file that cannot be written
 
-A message is one line and says what was wanted and what was got; `hint` says what to do next. The command line
-prints both and ends with exit status 1.
+A message is one line, however long the names in it, and says what was wanted and what was got; `hint` says what to do
+next. The command line prints both and ends with exit status 1.
 """
 
 from __future__ import annotations
@@ -17,13 +17,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from reprlib import Repr
 
+MOST_CHARACTERS = 1000  # of a message
+
+
+def one_line(text: str) -> str:
+    """A message on one line, cut in the middle where it is endless: names out of files may hold anything."""
+    if len(text) > MOST_CHARACTERS:
+        text = f"{text[: MOST_CHARACTERS - 300]} ... {text[-290:]}"
+    return text if text.isprintable() else " ".join(text.split())
+
 
 class AttnvizError(ValueError):
     """Something the user can mend. `hint` is one line on how, or empty."""
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
+        super().__init__(one_line(message))
+        self.hint = one_line(hint)
 
 
 class InputError(AttnvizError):

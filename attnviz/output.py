@@ -18,6 +18,7 @@ from typing import IO, Any
 from attnviz.errors import OutputError
 
 _PARTS = itertools.count()
+_UNFINISHED: set[Path] = set()
 # Within JSON's strings: DEL, C1 controls, line separators, marks that turn the reading order, lone surrogates.
 _STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _FORMULA = re.compile(r"[=+\-@\t\r].")  # the start of a cell that a spreadsheet would work out
@@ -107,12 +108,21 @@ def write_free(folder: str | os.PathLike[str], stem: str, ending: str, write: Ca
 def _part(folder: Path, name: str) -> Iterator[tuple[Path, IO[bytes]]]:
     """An unfinished file in `folder`; gone afterwards unless it was renamed."""
     part = folder / f".attnviz-{os.getpid()}-{next(_PARTS)}.part"
+    _UNFINISHED.add(part)
     try:
         with part.open("xb") as file:
             yield part, file
     except OSError as error:
         raise _refused(name, error) from error
     finally:
+        with suppress(OSError):
+            part.unlink()
+        _UNFINISHED.discard(part)
+
+
+def drop_unfinished() -> None:
+    """Remove files that were begun, for who is about to end the process without unwinding it."""
+    for part in tuple(_UNFINISHED):
         with suppress(OSError):
             part.unlink()
 

@@ -22,7 +22,7 @@ print(peak, time.process_time() - start)
 """
 
 
-def bounded(body, megabytes=2048, seconds=20.0):
+def bounded(body, megabytes=2048, seconds=120.0):
     """(what the body returns or the error that it raises, as one line; peak MiB of memory; seconds of CPU)."""
     program = _BEFORE.format(limit=megabytes << 20, body=textwrap.indent(textwrap.dedent(body), "    "))
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=seconds)

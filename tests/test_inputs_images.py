@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from attnviz.errors import AttnvizWarning, ConfigError, InputError
-from attnviz.inputs.images import MAX_PIXELS, Size, open_image, read_image, steps_of
+from attnviz.inputs.images import Size, read_image, steps_of
+from attnviz.inputs.pictures import MAX_PIXELS, open_image
 
 STORED = Path(__file__).parent / "reference_inputs"
 CASES = ["vit", "vit_int", "vit_plain", "deit", "deit_pad", "bit", "clip", "siglip", "beit", "beit_crop", "dinov3"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 INTERRUPTED = 130
 
@@ -16,6 +16,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv: the words after `attnviz`; default: those of the process.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    _open_streams()
+    _end_when_told()
     try:
         try:
             status = _run(words)
@@ -26,6 +28,39 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _closed_pipe()
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _open_streams() -> None:
+    """Streams that were closed before we began (`>&-`) are opened on nothing: what is written is lost, as was asked.
+
+    Without this a file that is opened next would take their number, and be written into by mistake.
+    """
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            reads = name == "stdin"
+            handle = os.open(os.devnull, os.O_RDONLY if reads else os.O_WRONLY)  # the lowest number that is free
+            stream = os.fdopen(handle, "r" if reads else "w", encoding="utf-8", closefd=False)
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
+
+
+def _end_when_told() -> None:
+    """SIGTERM and SIGHUP end the process at once, with nothing half written left behind.
+
+    A signal that is ignored (nohup) stays ignored, and one that a program around us handles stays its own.
+    """
+    import signal
+
+    def end(number: int, frame: object) -> None:
+        if "attnviz.output" in sys.modules:
+            sys.modules["attnviz.output"].drop_unfinished()
+        os._exit(128 + number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        with suppress(ValueError):  # not in the main thread
+            if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+                signal.signal(number, end)
 
 
 def _run(words: list[str]) -> int:

@@ -21,13 +21,14 @@ from attnviz.families import family as family_file
 from attnviz.families import model_types
 from attnviz.families._config import Config
 from attnviz.families._vision import CLIP, HALF, IMAGENET, ImageHabit
+from attnviz.inputs.pictures import MAX_PIXELS, open_image
 from attnviz.inputs.settings import FILE, check_keys, kind_of, settings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-MAX_PIXELS = 100_000_000  # of a picture as it is stored, and of one as the model would see it
+MAX_SEEN = 1 << 22  # of a picture as the model would see it: each becomes floating-point numbers
 _NEAREST, _LANCZOS, _BILINEAR, _BICUBIC, _BOX, _HAMMING = range(6)  # Pillow's numbers
 
 
@@ -122,8 +123,7 @@ def prepared(image: Image, steps: Steps, patch: tuple[int, int] = (1, 1), name: 
     if steps.channels == 1:
         image = image.convert("L")
     size = None if steps.resize is None else steps.resize.of(image.height, image.width)
-    if size is not None and not 0 < size[0] * size[1] <= MAX_PIXELS:
-        raise InputError(f"{name}: {image.width} x {image.height} pixels would be resized to {size[1]} x {size[0]}")
+    _check_seen(image, steps, size, name)
     if size is not None and not steps.rescale_first:
         image = image.resize(size[::-1], resample=steps.resample)
     pixels: NDArray[Any] = np.asarray(image, np.uint8)
@@ -142,6 +142,17 @@ def prepared(image: Image, steps: Steps, patch: tuple[int, int] = (1, 1), name: 
         values -= np.array(steps.mean, np.float32)
         values /= np.array(steps.std, np.float32)
     return Picture(np.ascontiguousarray(values.transpose(2, 0, 1)), np.ascontiguousarray(shown), name)
+
+
+def _check_seen(image: Image, steps: Steps, size: tuple[int, int] | None, name: str) -> None:
+    """Raises InputError for a picture that the steps make too large, or nothing of."""
+    rows, cols = (image.height, image.width) if size is None else size
+    if not 0 < rows * cols <= (MAX_PIXELS if steps.crop is not None and not steps.rescale_first else MAX_SEEN):
+        raise InputError(f"{name}: {image.width} x {image.height} pixels would be resized to {cols} x {rows}")
+    if steps.crop is not None:
+        high, wide = steps.crop
+        if high * wide > MAX_SEEN or max(high, rows) * max(wide, cols) > MAX_PIXELS:
+            raise InputError(f"{name}: {cols} x {rows} pixels would be cropped to {wide} x {high}")
 
 
 def _resized(values: NDArray[np.float32], size: tuple[int, int], resample: int) -> NDArray[np.float32]:
@@ -305,78 +316,3 @@ def _patch(config: Mapping[str, Any]) -> tuple[int, int]:
     """(rows, columns) of a patch in pixels; 1 x 1 where the configuration does not say."""
     inner = config.get("vision_config")
     return _pair(Config(inner if isinstance(inner, Mapping) else config), "patch_size", 1)
-
-
-# --- files ---------------------------------------------------------------------------------------------------------
-
-
-def open_image(path: str | Path) -> Image:
-    """A picture in 8-bit RGB, upright. Raises InputError; warns of what could not be kept."""
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"no such picture: {str(path)!r}")
-    said: list[str] = []
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's: ours say what matters
-            image = _opened(path, said)
-    except InputError:
-        raise
-    except Exception as error:  # Pillow's readers raise almost anything over a damaged file
-        raise InputError(f"{path.name}: cannot be read as a picture: {_reason(error)}") from None
-    for note in said:
-        warnings.warn(f"{path.name}: {note}", AttnvizWarning, stacklevel=3)
-    return image
-
-
-def _opened(path: Path, said: list[str]) -> Image:
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    try:
-        opened = Image.open(path)
-    except UnidentifiedImageError:
-        raise InputError(f"{path.name} is not a picture that Pillow reads", "save it as PNG or JPEG") from None
-    except Image.DecompressionBombError:
-        raise InputError(f"{path.name}: more pixels than can be read", _SMALLER) from None
-    with opened as image:
-        if image.format in ("EPS", "WMF"):
-            raise InputError(f"{path.name}: {image.format} is a program that draws, not pixels", "save it as PNG")
-        if image.width * image.height > MAX_PIXELS:
-            raise InputError(f"{path.name}: {image.width} x {image.height} pixels are too many to read", _SMALLER)
-        if image.format != "MPO" and getattr(image, "is_animated", False):  # an MPO's second image is a preview
-            said.append("it holds several pictures; the first is used")
-        image.load()
-        upright = ImageOps.exif_transpose(image)
-        return _rgb(upright if upright is not None else image, path.name, said)
-
-
-_SMALLER = f"scale it down first: at most {MAX_PIXELS // 1_000_000} million pixels"
-
-
-def _rgb(image: Image, name: str, said: list[str]) -> Image:
-    """Any mode as 8-bit RGB: transparency on white, 16-bit grey scaled to 8."""
-    from PIL import Image as Images
-
-    if image.mode == "F":
-        raise InputError(f"{name}: pixels are floating-point numbers of unknown range", "save it with 8 or 16 bits")
-    if image.mode.startswith("I"):
-        values = np.asarray(image).astype(np.int64)
-        if values.min() < 0 or values.max() > 65535:
-            raise InputError(f"{name}: grey values from {values.min()} to {values.max()}; wanted 0 to 65535")
-        said.append("16-bit grey, scaled to 8 bits")
-        image = Images.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
-    if ("a" in image.mode.lower() and image.mode != "LAB") or image.info.get("transparency") is not None:
-        clear = image.convert("RGBA")
-        if np.asarray(clear.getchannel("A")).min() < 255:
-            said.append("transparent parts are laid on white")
-        ground = Images.new("RGBA", clear.size, (255, 255, 255, 255))
-        return Images.alpha_composite(ground, clear).convert("RGB")
-    if image.mode == "CMYK":
-        said.append("CMYK, converted to RGB without its colour profile")
-    return image.convert("RGB")
-
-
-def _reason(error: Exception) -> str:
-    """An exception of Pillow's in a few words on one line."""
-    text = " ".join(str(error).split())
-    return f"{text:.120}" if text else type(error).__name__

@@ -18,6 +18,8 @@ from attnviz.inputs.wav import RATES, read_wav, resample
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+MAX_BANDS = 512  # of mel filters: published models have 80 or 128
+MAX_RATE = 96_000  # samples a second that a model may want: published models have 16,000
 _KINDS = {"Wav2Vec2": "raw", "Whisper": "mel"}
 
 
@@ -146,7 +148,7 @@ def mel_filters(bands: int, window: int, rate: int, high: float = 8000.0) -> NDA
 def steps_of(config: Mapping[str, Any], folder: Path | None = None, ignore_keys: Iterable[str] = ()) -> Waves | Mels:
     """The steps for a model, from its preprocessor_config.json or by the habit of its family. Raises ConfigError."""
     own = Config(config)
-    bands = own.int("num_mel_bins", 80) if own.has("num_mel_bins") else 0
+    bands = own.int("num_mel_bins", 80, high=MAX_BANDS) if own.has("num_mel_bins") else 0
     frames = 2 * own.int("max_source_positions", 1500, high=1 << 16) if bands else 0
     said = settings(folder, "feature_extractor")
     steps: Waves | Mels
@@ -169,12 +171,12 @@ def _waves(config: Config) -> Waves:
     if config.int("feature_size", 1) != 1:
         raise config.error("feature_size must be 1: samples, one by one")
     config.skip("padding_value", "padding_side")  # a sound alone is not filled up
-    rate = config.int("sampling_rate", Waves.rate, *RATES)
+    rate = config.int("sampling_rate", Waves.rate, RATES[0], MAX_RATE)
     return Waves(rate, config.bool("do_normalize", True))
 
 
 def _mels(config: Config, bands: int, frames: int) -> Mels:
-    rate = config.int("sampling_rate", Mels.rate, RATES[0], 192_000)
+    rate = config.int("sampling_rate", Mels.rate, RATES[0], MAX_RATE)
     hop, window = config.int("hop_length", 160, high=1 << 14), config.int("n_fft", 400, low=2, high=1 << 14)
     samples = rate * config.int("chunk_length", 30, high=60)
     if config.float("dither", 0.0):

@@ -171,6 +171,8 @@ def resample(x: NDArray[np.floating], rate: int, wanted: int) -> NDArray[np.floa
     cut = _PASS * min(1.0, up / down)
     reach = math.ceil(_ZEROS / cut)
     count = -(-len(x) * up // down)
+    if count > MAX_VALUES:
+        raise InputError(f"{len(x):,} samples at {rate} a second would become {count:,} at {wanted}", "cut a part out")
     padded = np.pad(np.asarray(x, np.float64), (reach, reach + down + 1))
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
     steps = np.arange(-reach, reach + 1)

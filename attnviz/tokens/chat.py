@@ -128,8 +128,8 @@ def template_in_gguf(metadata: Mapping[str, Any], source: str) -> tuple[str, dic
 def _named(template: object) -> str | None:
     """A template, or of several the one called default."""
     if isinstance(template, list):
-        by_name = {one.get("name"): one.get("template") for one in template if isinstance(one, dict)}
-        template = by_name.get("default")
+        defaults = [one.get("template") for one in template if isinstance(one, dict) and one.get("name") == "default"]
+        template = defaults[-1] if defaults else None
     if template is None:
         return None
     if not isinstance(template, str):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from attnviz.errors import CheckpointError
 from attnviz.families import recipe as recipe_of
 from attnviz.families._recipes import Recipe, around, recipe_name
+from attnviz.tokens import budget
 from attnviz.tokens.added import Added, Names, complete, read_names
 from attnviz.tokens.classes import apply
 from attnviz.tokens.reading import Guard, file_bytes, file_text, read_json, vocab_json
@@ -119,10 +120,12 @@ _FILES_OF = {"wordpiece": "vocab.txt", "characters": "vocab.txt", "numbered": "n
 def _tokenizer_json(folder: Folder) -> Tokenizer:
     source = "tokenizer.json"
     text = file_text(folder.path / source)
+    budget.check_file(text, source)
     with Guard(source):
         from tokenizers import Tokenizer as Backend
 
         backend = Backend.from_str(text)
+        budget.check_parts(backend, source)
         if getattr(backend.model, "dropout", None) is not None:
             backend.model.dropout = None  # for training: ids would differ from run to run
         complete(backend, _with_family(folder))

@@ -16,6 +16,7 @@ from attnviz.errors import CheckpointError
 from attnviz.families._recipes import Recipe
 from attnviz.tokens import spaces
 from attnviz.tokens.added import Added
+from attnviz.tokens.budget import check_charsmap
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as Backend
@@ -130,6 +131,7 @@ def build(model: Model, recipe: Recipe, options: Mapping[str, Any], source: str,
 
     if model.kind not in (UNIGRAM, BPE):
         raise CheckpointError(f"{source} must be a unigram or BPE model; got kind {model.kind}")
+    check_charsmap(model.charsmap, source)
     pieces = _numbered(model, recipe, options)
     unknown = next((i for i, (_, _, kind) in enumerate(pieces) if kind == UNKNOWN), None)
     if unknown is None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from attnviz.attention import Tokens
 from attnviz.errors import CheckpointError, InputError
+from attnviz.tokens.budget import check_growth, normalisers
 from attnviz.tokens.labels import decode_together, readable
 from attnviz.tokens.words import Span, find_words, trimmed, word_of
 
@@ -165,9 +167,10 @@ class Tokenizer:
     def ids_as_written(self, text: str) -> list[int]:
         """The ids of a text in which the special tokens are written out; none is added. As for a chat template."""
         try:
+            check_growth(text, self._steps, self._source)
             raw = self._backend.encode(text, add_special_tokens=False)
         except BaseException as error:  # a panic of the library's derives from BaseException
-            if isinstance(error, (KeyboardInterrupt, SystemExit, MemoryError)):
+            if isinstance(error, (CheckpointError, KeyboardInterrupt, SystemExit, MemoryError)):
                 raise
             raise CheckpointError(f"{self._source} cannot split the text: {short(error)}") from None
         return list(raw.ids) if self._rename is None else [self._renamed(name) for name in raw.tokens]
@@ -176,12 +179,19 @@ class Tokenizer:
         """The id of a token by its name in the file, or None."""
         return self._rename.get(name) if self._rename is not None else self._backend.token_to_id(name)
 
+    @cached_property
+    def _steps(self) -> list[Any]:
+        return normalisers(self._backend)
+
     def _run(self, text: str, pair: str | None) -> Any:
         backend = self._backend
         try:
+            check_growth(text, self._steps, self._source)
+            if pair is not None:
+                check_growth(pair, self._steps, self._source)
             return backend.encode(text, pair)
         except BaseException as error:  # a panic of the library's derives from BaseException
-            if isinstance(error, (KeyboardInterrupt, SystemExit, MemoryError)):
+            if isinstance(error, (CheckpointError, KeyboardInterrupt, SystemExit, MemoryError)):
                 raise
             raise CheckpointError(f"{self._source} cannot split the text: {short(error)}") from None
 

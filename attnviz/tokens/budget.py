@@ -1,0 +1,176 @@
+"""What a stranger's tokenizer may do with a text: no part of it may multiply what it is given.
+
+The `tokenizers` library trusts its files. A normaliser that replaces each character by a thousand, twice, makes a
+million of one; a SentencePiece charsmap whose first number lies ends the process. Both are seen here before the library
+gets the file, or the text.
+
+    normaliser       what it replaces with is short; of each piece of a text it makes at most GROWTH times as much
+    pre-tokenizer    few steps, of which few write characters
+    post-processor   a text, and its pair, appear a few times
+    charsmap         its table lies within its bytes, and no character becomes more than MAX_RUN bytes
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from attnviz.errors import CheckpointError
+from attnviz.strangers import parse
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer as Backend
+
+MAX_CONTENT = 256  # characters of what a normaliser writes at a time; published files have one or two
+MAX_STEPS = 64  # of a normaliser, a pre-tokenizer or a post-processor, nested ones counted
+MAX_WRITING = 4  # steps of a pre-tokenizer that write characters: published files have one
+MAX_TEMPLATE = 256  # parts of a template, and ids of one special token
+MAX_COPIES = 8  # how often a text may stand in what the post-processors make of it; published files: once
+MAX_RUN = 255  # bytes that a charsmap writes for a character; Unicode's longest compatibility form takes 33
+MAX_WORD = 10_000  # characters of a word that WordPiece looks up, in quadratic time; published files have 100
+GROWTH, ALWAYS, PIECE = 24, 4096, 4096  # times, characters, characters
+_ESCAPED = re.compile(r"\\u00[2-7]")  # a key could be written so
+_NORMALIZER = re.compile(r'"normalizer"\s*:\s*')
+
+
+def check_file(text: str, source: str) -> None:
+    """Raises CheckpointError for a tokenizer.json whose normaliser the library must not be given."""
+    for value in _normalisers(text, source):
+        steps = list(_flat(value, "normalizers"))
+        _few(len(steps), "normaliser", source)
+        for step in steps:
+            for key in ("content", "prepend"):
+                written = step.get(key)
+                if isinstance(written, str) and len(written) > MAX_CONTENT:
+                    raise CheckpointError(
+                        f"{source}: its normaliser writes {len(written):,} characters at a time; "
+                        f"at most {MAX_CONTENT} are allowed"
+                    )
+            if "precompiled_charsmap" in step:
+                check_charsmap(_decoded(step["precompiled_charsmap"], source), source)
+
+
+def check_charsmap(data: bytes, source: str) -> None:
+    """Raises CheckpointError for a charsmap of SentencePiece that claims more than it holds.
+
+    Its bytes: the size of a table, the table, then what characters become, each ended by a zero.
+    Source: SentencePiece, normalizer.cc (DecodePrecompiledCharsMap).
+    """
+    if not data:
+        return
+    size = int.from_bytes(data[:4], "little")
+    if len(data) < 4 or size % 4 or size > len(data) - 4:
+        raise CheckpointError(f"{source}: its charsmap claims a table of {size:,} bytes and has {len(data):,} in all")
+    longest = max(map(len, data[4 + size :].split(b"\0")))
+    if longest > MAX_RUN:
+        raise CheckpointError(f"{source}: its charsmap makes up to {longest:,} bytes of a character")
+
+
+def check_parts(backend: Backend, source: str) -> None:
+    """Raises CheckpointError for a pipeline whose steps after the normaliser could multiply a text."""
+    cuts = list(_flat(_state(backend.pre_tokenizer), "pretokenizers"))
+    _few(len(cuts), "pre-tokenizer", source)
+    writing = sum(step.get("type") in ("ByteLevel", "Metaspace") for step in cuts)
+    if writing > MAX_WRITING:
+        raise CheckpointError(f"{source}: its pre-tokenizer writes into the text {writing} times over")
+    ends = list(_flat(_state(backend.post_processor), "processors"))
+    _few(len(ends), "post-processor", source)
+    copies = 1
+    for step in ends:
+        copies *= max([1, *(_copies(step.get(key), source) for key in ("single", "pair"))])
+        for token in (step.get("special_tokens") or {}).values() if step.get("type") == "TemplateProcessing" else ():
+            if len(token.get("ids", ())) > MAX_TEMPLATE:
+                raise CheckpointError(f"{source}: a special token of its template has {len(token['ids']):,} ids")
+    if copies > MAX_COPIES:
+        raise CheckpointError(f"{source}: its template repeats a text {copies:,} times")
+    longest = getattr(backend.model, "max_input_chars_per_word", 0)
+    if longest > MAX_WORD:
+        raise CheckpointError(f"{source}: max_input_chars_per_word is {longest:,}; at most {MAX_WORD:,} are allowed")
+
+
+def normalisers(backend: Backend) -> list[Any]:
+    """The steps of a pipeline's normaliser, one by one, so that each can be tried on a piece of text."""
+    from tokenizers import normalizers
+
+    found = []
+    for step in _flat(_state(backend.normalizer), "normalizers"):
+        one = normalizers.Lowercase()
+        one.__setstate__(json.dumps(step).encode())
+        found.append(one)
+    return found
+
+
+def check_growth(text: str, steps: list[Any], source: str) -> None:
+    """Raises CheckpointError if the steps of a normaliser make far more of a text than it has."""
+    for start in range(0, len(text), PIECE):
+        piece = text[start : start + PIECE]
+        for step in steps:
+            piece = step.normalize_str(piece)
+            if len(piece) > GROWTH * PIECE + ALWAYS:
+                break
+        if len(piece) > GROWTH * min(PIECE, len(text) - start) + ALWAYS:
+            raise CheckpointError(f"{source}: its normaliser makes far more characters of a text than it has")
+
+
+def _normalisers(text: str, source: str) -> Iterator[Any]:
+    """Every value under a key "normalizer", wherever it stands: the library's own is among them."""
+    if _ESCAPED.search(text):
+        found: list[Any] = []
+
+        def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+            found.extend(value for key, value in pairs if key == "normalizer")
+            return dict(pairs)
+
+        parse(text.encode(), source, CheckpointError, collect)
+        yield from found
+        return
+    decoder = json.JSONDecoder()
+    for place in _NORMALIZER.finditer(text):
+        if text[place.end() : place.end() + 1] in "{[":
+            try:
+                yield decoder.raw_decode(text, place.end())[0]
+            except (ValueError, RecursionError):
+                raise CheckpointError(f"{source} is not a tokenizer: its normaliser is not JSON") from None
+
+
+def _flat(value: Any, inner: str) -> Iterator[Mapping[str, Any]]:
+    """The steps of a sequence, those of sequences in it included."""
+    stack = [value]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, list):
+            stack.extend(reversed(one))
+        elif isinstance(one, dict) and isinstance(one.get(inner), list):
+            stack.append(one[inner])
+        elif isinstance(one, dict):
+            yield one
+
+
+def _state(part: Any) -> Any:
+    return None if part is None else json.loads(part.__getstate__())
+
+
+def _few(count: int, what: str, source: str) -> None:
+    if count > MAX_STEPS:
+        raise CheckpointError(f"{source}: its {what} has {count:,} steps; at most {MAX_STEPS} are allowed")
+
+
+def _copies(template: Any, source: str) -> int:
+    """How often the text that stands most often in a template stands there."""
+    if not isinstance(template, list):
+        return 1
+    if len(template) > MAX_TEMPLATE:
+        raise CheckpointError(f"{source}: its template has {len(template):,} parts")
+    named = [part["Sequence"].get("id") for part in template if isinstance(part, dict) and "Sequence" in part]
+    return max((named.count(one) for one in set(named)), default=1)
+
+
+def _decoded(value: Any, source: str) -> bytes:
+    try:
+        return base64.b64decode(value or "")
+    except (TypeError, ValueError, binascii.Error):
+        raise CheckpointError(f"{source}: its precompiled_charsmap is not base64") from None

@@ -1,0 +1,1 @@
+"""Mutants of real files, read in watched processes: see scripts/fuzz.py."""
