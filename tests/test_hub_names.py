@@ -33,8 +33,11 @@ pytestmark = pytest.mark.usefixtures("home")
     ],
 )
 def test_a_short_name_leads_to_the_full_one(short, full, server):
-    assert complaint(short) == (f"unknown model '{short}'", f"on the Hub it is called {full}: --model {full}")
-    assert complaint(f"{short}@v2")[1] == f"on the Hub it is called {full}: --model {full}@v2"
+    assert complaint(short) == (
+        f"unknown model '{short}'",
+        f"on the Hub it is called {full}: give the whole name, {full}",
+    )
+    assert complaint(f"{short}@v2")[1] == f"on the Hub it is called {full}: give the whole name, {full}@v2"
     assert hub.parse(hub.full(short)) and server.log == []
 
 
@@ -107,8 +110,10 @@ def test_a_folder_of_that_name(tmp_path, monkeypatch):
     assert complaint("gpt2")[1].startswith("on the Hub it is called openai-community/gpt2")
 
 
-def test_on_the_command_line(capsys):
-    assert main(["table", "a", "-m", "gpt2"]) == 1
+@pytest.mark.parametrize("command", [["table", "a", "-m"], ["describe"], ["inspect"], ["check"]], ids=lambda c: c[0])
+def test_on_the_command_line(capsys, command):
+    """Some commands take the model as their argument and have no option --model."""
+    assert main([*command, "gpt2"]) == 1
     full = "openai-community/gpt2"
-    wanted = f"error: unknown model 'gpt2'\nhint: on the Hub it is called {full}: --model {full}\n"
+    wanted = f"error: unknown model 'gpt2'\nhint: on the Hub it is called {full}: give the whole name, {full}\n"
     assert capsys.readouterr() == ("", wanted)

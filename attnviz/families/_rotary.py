@@ -81,6 +81,7 @@ def _scaling(config: Config, rope: Config, kind: str, limit: int, dim: int) -> R
     factor = rope.float("factor", limit / own, low=1e-6)
     attention = rope.float("attention_factor", 0.0)
     if kind == "yarn":
+        rope.skip("finetuned")  # the authors' code asks for it in dynamic scaling alone
         if dim % 2:
             raise rope.error(f"yarn scaling needs an even number of rotary dimensions; got {dim}")
         return RotaryScaling(

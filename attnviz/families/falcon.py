@@ -66,6 +66,7 @@ def spec(config: Config) -> Spec:
     parallel, bias = config.bool("parallel_attn", True) or _new(config), config.bool("bias")
     alibi = config.bool("alibi")
     turns = rotary(config, d_model // n_heads)
+    config.off("ff_factor", 4)  # Falcon 2's files have it beside `ffn_hidden_size`
     config.skip("num_ln_in_parallel_attn", "multi_query", "apply_residual_connection_post_layernorm")
     return Spec(
         n_layers=config.layers("num_hidden_layers", 32),

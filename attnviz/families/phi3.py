@@ -24,6 +24,9 @@ def spec(config: Config) -> Spec:
     found = _decoder.sizes(config, d_model=3072, d_mlp=8192, vocab=32064, positions=4096)
     turns = rotary(config, found["d_head"], part=1.0, max_positions=4096)
     config.skip("attention_bias", "original_max_position_embeddings")
+    # Phi-4-mini's files have these four beside code of their own, with values that change nothing.
+    for key, values in {"full_attn_mod": (1,), "interpolate_factor": (1,), "lm_head_bias": (), "mlp_bias": ()}.items():
+        config.off(key, *values)
     reach = config.window("sliding_window", None)
     return _decoder.decoder(config, _decoder.rms(config, 1e-5), (turns,), **found, reach=(reach,))
 

@@ -112,7 +112,7 @@ def offered(text: str, here: Iterable[str] = ()) -> str:
     if found is None:
         return ""
     if name := full(found[0]):
-        return f"on the Hub it is called {name}: --model {name}{text[len(found[0]) :]}"
+        return f"on the Hub it is called {name}: give the whole name, {name}{text[len(found[0]) :]}"
     nearest = near(found[0], in_cache(), here)
     return f"nearest: {', '.join(nearest)}" if nearest else ""
 
