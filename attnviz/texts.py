@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from io import BufferedReader
 from pathlib import Path
+from typing import BinaryIO
 
 from attnviz.errors import InputError
 from attnviz.strangers import MAX_TEXT, read_file
@@ -11,6 +13,19 @@ from attnviz.strangers import MAX_TEXT, read_file
 def read_text(place: Path) -> str:
     """The text of a UTF-8 file, without a byte order mark and without its last line break."""
     return decoded(read_file(place, MAX_TEXT), place.name)
+
+
+def read_stream(stream: BinaryIO, where: str) -> str:
+    """The text of a pipe. Raises InputError if it is longer than a text file may be, or not UTF-8.
+
+    It is read in pieces: within one long read Python can miss a Ctrl-C.
+    """
+    data = bytearray()
+    while piece := stream.read1(1 << 16) if isinstance(stream, BufferedReader) else stream.read(1 << 16):
+        data += piece
+        if len(data) > MAX_TEXT:
+            raise InputError(f"{where} holds more than {MAX_TEXT:,} bytes, which is no text")
+    return decoded(bytes(data), where)
 
 
 def decoded(data: bytes, where: str) -> str:

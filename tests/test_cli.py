@@ -461,6 +461,14 @@ def process(*words, **more):
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
 
 
+def reading(*words, **more):
+    """A process that has begun to read its text from standard input, which stays open."""
+    done = process(*words, stdin=subprocess.PIPE, **more)
+    done.stdin.write(b" " * (1 << 20))  # more than a pipe holds: some of it has been read by now
+    done.stdin.flush()
+    return done
+
+
 @pytest.mark.parametrize(("words", "status"), [(["--version"], 0), (["tokens", ""], 1), (["tokens"], 2)])
 def test_exit_status_of_the_process(words, status):
     done = process(*words)
@@ -484,28 +492,30 @@ def test_a_closed_pipe_ends_quietly(words):
 @pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_with_130_and_no_words(tmp_path):
     """While it reads its text from a pipe that stays open."""
-    os.mkfifo(tmp_path / "text")
-    done = process("export", "--file", "text", "-o", "x.npz", cwd=tmp_path)
-    with (tmp_path / "text").open("wb"):  # opens when the other side does: by then it is at work
-        done.send_signal(signal.SIGINT)
-        out, err = done.communicate(timeout=60)
-    assert (done.returncode, out, err) == (130, b"", b"")
-    assert files(tmp_path) == ["text"]
+    done = reading("export", "-", "-o", "x.npz", cwd=tmp_path)
+    done.send_signal(signal.SIGINT)
+    assert done.wait(timeout=60) == 130
+    assert (*done.communicate(), files(tmp_path)) == (b"", b"", [])
 
 
 def test_who_is_started_without_ctrl_c_does_not_end_by_it(tmp_path):
     """A shell starts what follows `nohup`, or stands before `&`, so that Ctrl-C is not meant for it."""
-    os.mkfifo(tmp_path / "text")
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        done = process("tokens", "--file", "text", "-m", "seeded", cwd=tmp_path)
+        done = reading("tokens", "-", "-m", "seeded", cwd=tmp_path)
     finally:
         signal.signal(signal.SIGINT, before)
-    with (tmp_path / "text").open("wb") as text:
-        done.send_signal(signal.SIGINT)
-        text.write(b"tea")
-    out, err = done.communicate(timeout=60)
+    done.send_signal(signal.SIGINT)
+    out, err = done.communicate(b"tea", timeout=60)
     assert (done.returncode, err) == (0, b"") and b"tea" in out
+
+
+def test_standard_input_without_an_end_is_no_text(tmp_path):
+    with Path("/dev/zero").open("rb") as zeros:
+        done = process("tokens", "-", "-m", "seeded", stdin=zeros, cwd=tmp_path)
+        out, err = done.communicate(timeout=60)
+    assert (done.returncode, out) == (1, b"")
+    assert err.startswith(b"error: standard input holds more than ") and err.count(b"\n") == 1
 
 
 def test_a_terminal_of_few_letters_is_no_crash(tmp_path):

@@ -5,6 +5,7 @@ A group checks its own values when it is made: what is wrong on its face ends wi
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,7 +112,7 @@ class Input:
     def read(self) -> str | None:
         """The text, wherever it stands. Raises InputError if it is not UTF-8 or cannot be read."""
         from attnviz.errors import InputError
-        from attnviz.texts import decoded, read_text
+        from attnviz.texts import read_stream, read_text
 
         if self.file not in (None, "-"):
             place = Path(str(self.file))
@@ -119,7 +120,7 @@ class Input:
                 raise InputError(f"no such text file: {str(place)!r}")
             return read_text(place)
         if "-" in (self.text, self.file):
-            return decoded(sys.stdin.buffer.read(), "standard input")
+            return read_stream(sys.stdin.buffer, "standard input")
         return None if self.text is None else _sound(self.text)
 
 
@@ -337,11 +338,18 @@ def _numbers(name: str, value: str | None, example: str) -> list[int] | None:
 
 
 def _sound(text: str) -> str:
-    """Text from the command line; bytes that are no UTF-8 arrive there as lone surrogates."""
+    """Text from the command line. Bytes that the locale's encoding lacks arrive as lone surrogates.
+
+    In the locale C that is every byte of UTF-8 beyond ASCII. Raises InputError for bytes that are not UTF-8.
+    """
     from attnviz.errors import InputError
 
     try:
         text.encode("utf-8")
-    except UnicodeEncodeError as error:
+        return text
+    except UnicodeEncodeError:
+        pass
+    try:
+        return os.fsencode(text).decode("utf-8")
+    except UnicodeError as error:
         raise InputError("the text is not UTF-8") from error
-    return text
