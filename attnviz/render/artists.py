@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+from matplotlib import rcParams
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure as Canvas
 from matplotlib.font_manager import FontProperties
@@ -19,6 +20,7 @@ from matplotlib.path import Path as Outline
 from matplotlib.text import Text
 from matplotlib.transforms import Affine2D
 
+from attnviz.render.emoji import ABOVE, BELOW, stamp
 from attnviz.render.scene import Patch, numbers, outlines, patches
 from attnviz.render.theme import PAPER, TONES
 from attnviz.views.figure import Figure, Label
@@ -27,7 +29,7 @@ from attnviz.views.measure import Typeface, is_shaped, typeface
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.backend_bases import RendererBase
+    from matplotlib.backend_bases import GraphicsContextBase, RendererBase
 
 _LAP = 0.4  # points by which a shape runs under its right and lower neighbours, so that no seam shows between them
 
@@ -151,14 +153,56 @@ class Words(Text):
         gc.restore()
 
 
+class Emoji(Artist):
+    """Characters of a font of coloured bitmaps, from x and a baseline y on in points of the picture.
+
+    Text in an SVG whose text is kept; an image elsewhere, since matplotlib has no such fonts.
+    """
+
+    def __init__(self, text: str, font: FontFile, label: Label, x: float, y: float) -> None:
+        super().__init__()
+        self.text, self.font, self.label, self.place = text, font, label, (x, y)
+
+    def draw(self, renderer: RendererBase) -> None:
+        gc = renderer.new_gc()
+        x, y = self.get_transform().transform(self.place)
+        if hasattr(renderer, "_draw_text_as_text") and rcParams["svg.fonttype"] == "none":
+            height = renderer.get_canvas_width_height()[1]
+            properties = _properties(self.font, self.label)
+            renderer.draw_text(gc, x, height - y, self.text, properties, self.label.rotation)
+        else:
+            self._draw_image(renderer, gc, x, y)
+        gc.restore()
+
+    def _draw_image(self, renderer: RendererBase, gc: GraphicsContextBase, x: float, y: float) -> None:
+        size = cast(float, renderer.points_to_pixels(self.label.size))
+        whole = not renderer.option_scale_image()  # pixels of the canvas, Agg's; a page's image is as fine as the font
+        picture = stamp(self.text, self.font, size if whole else self.font.strike)
+        wide, high = len(picture[0]) * size / self.font.strike, (ABOVE + BELOW) * size
+        if self.label.rotation:
+            picture, wide, high, x = np.rot90(picture), high, wide, x - ABOVE * size
+        else:
+            y -= BELOW * size
+        image = np.ascontiguousarray(picture[::-1])  # canvases take the lowest row first
+        if whole:
+            renderer.draw_image(gc, round(x), round(y), image)
+        else:
+            renderer.draw_image(gc, x, y, image, Affine2D().scale(wide, high))
+
+
 def _text(axes: Axes, label: Label, face: Typeface, order: float) -> None:
     """One Text for each piece of the label that one font can draw, its baseline through the label's point."""
     runs = face.runs(label.text, label.weight)
     x, y, align = label.x, label.y, label.align
-    if len(runs) > 1:  # pieces follow each other from where the first begins
+    if len(runs) > 1 or runs[0][1].strike:  # pieces follow each other from where the first begins
         start = {"left": 0.0, "center": 0.5, "right": 1.0}[align] * face.width(label.text, label.size, label.weight)
         x, y, align = (x - start, y, "left") if label.rotation == 0 else (x, y + start, "left")
     for piece, font in runs:
+        step = face.width(piece, label.size, label.weight)
+        if font.strike:
+            _add(axes, Emoji(piece, font, label, x, y), order)
+            x, y = (x + step, y) if label.rotation == 0 else (x, y - step)
+            continue
         text = Words(
             x,
             y,
@@ -172,7 +216,7 @@ def _text(axes: Axes, label: Label, face: Typeface, order: float) -> None:
             parse_math=False,
             usetex=False,
         )
-        text.width = step = face.width(piece, label.size, label.weight)
+        text.width = step
         _add(axes, text, order)
         x, y = (x + step, y) if label.rotation == 0 else (x, y - step)
 

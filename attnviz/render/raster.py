@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from attnviz.render.emoji import ABOVE, stamp
 from attnviz.render.scene import numbers, outlines, patches
 from attnviz.render.theme import TONES
 from attnviz.views.figure import Box, Dot, Figure, Label, Line
+from attnviz.views.fonts import FontFile
 from attnviz.views.measure import Typeface, is_shaped, typeface
 
 if TYPE_CHECKING:
@@ -143,7 +145,7 @@ class _Paper:
         self.pixels[at] = (old + share * (ink - old) + 0.5).astype(np.uint8)
 
     def blend(self, left: int, top: int, cover: NDArray[np.float32], ink: Ink) -> None:
-        """Ink where `cover` [y, x], 0 to 1, says how much of a pixel it takes."""
+        """Ink where `cover` [y, x], 0 to 1, says how much of a pixel it takes. ink: [3] or [y, x, 3]."""
         high, wide = self.pixels.shape[:2]
         rows, cols = cover.shape
         x0, x1, y0, y1 = max(left, 0), min(left + cols, wide), max(top, 0), min(top + rows, high)
@@ -151,7 +153,8 @@ class _Paper:
             return
         part = self.pixels[y0:y1, x0:x1]
         share = cover[y0 - top : y1 - top, x0 - left : x1 - left, None]
-        part[:] = part + share * (ink - part) + 0.5
+        colour = ink if ink.ndim == 1 else ink[y0 - top : y1 - top, x0 - left : x1 - left]
+        part[:] = part + share * (colour - part) + 0.5
 
 
 class _Pen:
@@ -173,9 +176,24 @@ class _Pen:
         back = {"left": 0.0, "center": 0.5, "right": 1.0}[label.align] * width
         x, y = (label.x - back, label.y) if label.rotation == 0 else (label.x, label.y + back)
         for piece, font in runs:
-            self._piece(piece, font.path, label, x, y)
+            if font.strike:
+                self._stamp(piece, font, label, x, y)
+            else:
+                self._piece(piece, font.path, label, x, y)
             step = self.face.width(piece, label.size, label.weight)
             x, y = (x + step, y) if label.rotation == 0 else (x, y - step)
+
+    def _stamp(self, text: str, font: FontFile, label: Label, x: float, y: float) -> None:
+        """Emoji, on whole pixels."""
+        size = label.size * self.paper.scale
+        found, above = stamp(text, font, size), round(ABOVE * size)
+        left, top = round(x * self.paper.scale), round(self.paper.down(y))
+        if label.rotation:
+            found, left, top = np.rot90(found), left - above, top - found.shape[1]
+        else:
+            top -= above
+        ink: Ink = np.asarray(found, np.float32)
+        self.paper.blend(left, top, ink[..., 3] / np.float32(255), ink[..., :3])
 
     def _piece(self, text: str, path: str, label: Label, x: float, y: float) -> None:
         across = round(x * self.paper.scale * _FINE)

@@ -5,7 +5,7 @@ boxes. Three tables of a TrueType or OpenType file say both (cmap, hmtx, head), 
 system's fonts is needed for text that DejaVu Sans has. Two more (loca, glyf) say how high and how deep a glyph's ink
 is.
 
-Source: OpenType 1.9, chapters "cmap", "hmtx", "hhea", "head", "name", "loca", "glyf".
+Source: OpenType 1.9, chapters "cmap", "hmtx", "hhea", "head", "name", "loca", "glyf", "CBLC", "COLR".
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class FontFile:
 
     family, style: as the file names itself. starts, ends, glyphs: the character ranges and the first glyph of each
     (consecutive from there). advances: widths of glyphs in ems. ascent, descent: in ems, both positive.
-    outlines: False for a font of bitmaps, which cannot be drawn at any size.
+    outlines: False for a font of bitmaps, which cannot be drawn at any size, and for one of layered colours (COLR 1).
+    strike: the size in pixels at which a font keeps coloured bitmaps (CBDT), 0 for other fonts.
     """
 
     path: str
@@ -53,6 +54,12 @@ class FontFile:
     codes: NDArray[np.int64] = field(repr=False)
     glyphs: NDArray[np.int64] = field(repr=False)
     advances: NDArray[np.float64] = field(repr=False)
+    strike: int = 0
+
+    @property
+    def drawable(self) -> bool:
+        """Whether a picture can hold its characters, as outlines or as coloured bitmaps."""
+        return len(self.codes) > 0 and (self.outlines or self.strike > 0)
 
     def has(self, char: str) -> bool:
         """Whether the font has a glyph for this character."""
@@ -125,7 +132,7 @@ def fallback_fonts(missing: Iterable[str]) -> list[FontFile]:
             font = read_font(path)
         except InputError:
             continue
-        here = {char for char in left if font.has(char)} if font.outlines else set()
+        here = {char for char in left if font.has(char)} if font.drawable else set()
         if here:
             found.append(font)
             left -= here
@@ -209,17 +216,27 @@ def _read(path: str, file: BinaryIO) -> FontFile:
         raise ValueError("no glyph widths")
     codes, glyphs = _characters(_table(file, tables, b"cmap"))
     names = _names(_table(file, tables, b"name"))
+    layered = b"COLR" in tables and _table(file, tables, b"COLR")[:2] == b"\0\1"  # its plain outlines are empty
     return FontFile(
         path=path,
         family=names.get(16) or names.get(1) or Path(path).stem,
         style=names.get(17) or names.get(2) or "Regular",
         ascent=ascent,
         descent=-descent,
-        outlines=any(kind in tables for kind in (b"glyf", b"CFF ", b"CFF2")),
+        outlines=any(kind in tables for kind in (b"glyf", b"CFF ", b"CFF2")) and not layered,
         codes=codes,
         glyphs=glyphs,
         advances=metrics / em,
+        strike=_strike(file, tables),
     )
+
+
+def _strike(file: BinaryIO, tables: dict[bytes, tuple[int, int]]) -> int:
+    """The size of the first coloured bitmaps in pixels to the em, 0 where there are none."""
+    if b"CBDT" not in tables or b"CBLC" not in tables:
+        return 0
+    sizes = _table(file, tables, b"CBLC")[8:56]  # a header, then a record for each size
+    return sizes[45] if len(sizes) == 48 else 0
 
 
 @cache

@@ -173,7 +173,8 @@ def _runs(text: str, fonts: tuple[FontFile, ...]) -> tuple[tuple[str, FontFile],
     found: list[tuple[str, FontFile]] = []
     for char in text:
         last = found[-1][1] if found else None
-        follows = last is not None and unicodedata.category(char)[0] in "MZ" and _advance(last, char) is not None
+        marks = unicodedata.category(char)[0] in "MZ" or char in _JOINERS
+        follows = last is not None and marks and _advance(last, char) is not None
         able = last if follows else next((f for f in fonts if _advance(f, char) is not None), None)
         if able is None and char in _JOINERS:
             continue

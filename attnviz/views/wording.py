@@ -26,7 +26,7 @@ _INSTALL = (  # where to find a font, by the first character of a range
     (0x2E80, "Noto Sans CJK", 0xD7FF),
     (0xF900, "Noto Sans CJK", 0xFAFF),
     (0xFF00, "Noto Sans CJK", 0xFFEF),
-    (0x1F000, "Noto Emoji", 0x1FAFF),
+    (0x1F000, "Noto Color Emoji or Noto Emoji", 0x1FAFF),
     (0x20000, "Noto Sans CJK", 0x3FFFF),
 )
 
