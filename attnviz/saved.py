@@ -30,7 +30,8 @@ MAX_LAYERS, MAX_HEADS = 10_000, 4096  # as in a configuration
 MAX_ID = 1 << 62  # of an id, a word, a segment or a place in the text
 MAX_NUMBER = 1 << 31  # of a whole number in its meta
 MAX_META = 4 << 20  # characters
-MAX_LABEL = 4096  # characters of a label; a longer one is cut
+MAX_LABEL = 512  # characters of a label; a longer one is cut, since every view measures it
+MAX_SAID = 4096  # characters of a text in its meta
 
 
 def open(path: str | os.PathLike[str]) -> Attention:
@@ -179,7 +180,7 @@ def _read_meta(where: str, member: Member) -> dict[str, Any]:
 
 
 def _is_text(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= MAX_LABEL
+    return isinstance(value, str) and len(value) <= MAX_SAID
 
 
 def _is_number(value: object) -> bool:

@@ -7,6 +7,7 @@ import json
 import os
 import struct
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -140,3 +141,110 @@ def test_the_pickle_around_these_floods_is_otherwise_read(tmp_path):
     (tmp_path / "a.pt").write_bytes(_zip(b"\x80\x02}(K\x01NK\x02Nu."))
     with pytest.raises(errors.CheckpointError, match="holds no dictionary of named tensors"):
         open_checkpoint(tmp_path / "a.pt")
+
+
+def test_labels_of_many_characters_cost_no_time(tmp_path):
+    np.save(tmp_path / "a.npy", np.full((60, 60), 1 / 60, np.float32))
+    (tmp_path / "labels.txt").write_text("\n".join(["ab é漢" * 4000] * 60), encoding="utf-8")
+    words = ["--from", str(tmp_path / "a.npy"), "--labels", str(tmp_path / "labels.txt")]
+    line, _, seconds = bounded(
+        f"import contextlib, io\nfrom attnviz.cli import main\n"
+        f"with contextlib.redirect_stdout(io.StringIO()):\n"
+        f"    return main(['table', *{words!r}]), main(['heatmap', *{words!r}, '-o', {str(tmp_path / 'o.png')!r}])"
+    )
+    assert line == "done: (0, 0)"
+    assert seconds < 12, seconds
+
+
+def test_ends_of_tensor_names_are_not_tried_with_every_beginning():
+    """100,000 empty tensors whose names differ only in front."""
+    body = """
+        from attnviz.checkpoints.naming import find_prefix
+        from attnviz.families import llama
+        return find_prefix(llama.NAMES, [f"n{i}x.layers.0.self_attn.q_proj.weight" for i in range(100_000)])
+    """
+    line, _, seconds = bounded(body)
+    assert line.startswith("done"), line
+    assert seconds < 8, seconds
+
+
+@pytest.mark.parametrize(("file", "said"), [
+    ("./a.safetensors", "written in another way"),
+    ("a//b.safetensors", "written in another way"),
+    ("x" * 5000, "too long a name"),
+    ("x/" * 2500 + "y", "too long a name"),
+    ("model.safetensors.index.json", "an index, as a file of weights"),
+])  # fmt: skip
+def test_an_index_names_each_file_once_and_no_index(tmp_path, file, said):
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": file}}))
+    with pytest.raises(errors.CheckpointError, match=said) as caught:
+        open_checkpoint(tmp_path)
+    assert len(str(caught.value)) < 500
+
+
+def test_a_mapped_file_that_shrank_is_refused_before_it_is_read(tmp_path):
+    """Reading what is gone would end the process without a word (SIGBUS)."""
+    source = Path(__file__).parent / "reference/gpt2/model.safetensors"
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(source.read_bytes())
+    body = f"""
+        from pathlib import Path
+        from attnviz.checkpoints import open_checkpoint
+        found = open_checkpoint(Path({str(path)!r}))
+        name = max(found.tensors, key=lambda name: found.place(name))
+        Path({str(path)!r}).write_bytes(b"")
+        return found.read(name).sum()
+    """
+    line, _, _ = bounded(body)
+    assert "has shrunk from" in line, line
+
+
+def test_a_gguf_tensor_without_axes_is_refused(tmp_path):
+    head = b"GGUF" + struct.pack("<IQQ", 3, 1, 0) + struct.pack("<Q", 1) + b"a" + struct.pack("<IIQ", 0, 2, 0)
+    (tmp_path / "a.gguf").write_bytes(head + bytes(64))
+    with pytest.raises(errors.CheckpointError, match="has rows of 1, no multiple of Q4_0's 32"):
+        open_checkpoint(tmp_path / "a.gguf")
+
+
+@pytest.mark.parametrize("changes", [
+    {"cell": 1e999}, {"cell": 10**400}, {"cell": 0}, {"cell": True}, {"cell": None, "grid": [0, 1]}, {"grid": "x"},
+    {"notes": 7}, {"notes": ["x", 1]}, {"stream": 5}, {"model": ["a"]}, {"origin": [2**40, 0]}, {"sampled": "all"},
+    {"together": "x"}, {"format": 1e999}, {"x": float("nan")}, {"reduced": "x" * 5000},
+])  # fmt: skip
+def test_odd_meta_is_refused_by_name(ours, changes, capsys):
+    with np.load(ours()) as found:
+        meta = json.loads(str(found["meta"])) | changes
+    path = ours(meta=np.array(json.dumps(meta)))
+    for words in (["table", "--from"], ["export", "--format", "json", "-o", "-", "--from"], ["check"]):
+        assert main([*words, str(path)]) == 1
+        said = capsys.readouterr().err
+        assert said.startswith("error: ours.npz") and "itself failed" not in said and len(said) < 400
+
+
+@pytest.mark.parametrize("shape", [(0, 2**40, 2**40), (0, 2**62), (2**61, 0, 2**61)])
+@pytest.mark.parametrize("ending", ["npy", "npz"])
+def test_shapes_of_nothing_and_of_everything(tmp_path, shape, ending, capsys):
+    head = io.BytesIO()
+    np.lib.format.write_array_header_1_0(head, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    path = tmp_path / f"a.{ending}"
+    path.write_bytes(head.getvalue())
+    if ending == "npz":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a.npy", head.getvalue())
+    assert main(["table", "--from", str(path)]) == 1
+    assert "no array can have the shape" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "head", [b"{'descr': '<f4', \\", b"{'a': (", b"\x00" * 50, b"'" * 50, b"9" * 5000, b"(" * 9000]
+)
+def test_headers_that_are_no_python(tmp_path, head, capsys):
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head)
+    assert main(["table", "--from", str(tmp_path / "a.npy")]) == 1
+    assert "not a NumPy array" in capsys.readouterr().err
+
+
+def test_messages_are_one_line_of_a_sane_length():
+    error = errors.InputError("a\nb" + "x" * 100_000, "h\n" * 5000)
+    assert "\n" not in str(error) + error.hint
+    assert len(str(error)) <= 1000 and len(error.hint) <= 1000

@@ -166,6 +166,7 @@ class Mapped(Checkpoint):
         """The file's bytes."""
         if self._data is None:
             raise CheckpointError(f"{self.path.name} was closed")
+        check_whole(self.path, self._data)
         return self._data
 
     def close(self) -> None:
@@ -178,6 +179,15 @@ def map_file(path: Path) -> NDArray[np.uint8]:
         if os.fstat(file.fileno()).st_size == 0:
             return np.empty(0, np.uint8)
         return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), np.uint8)
+
+
+def check_whole(path: Path, data: NDArray[np.uint8]) -> None:
+    """Raises CheckpointError if a mapped file has shrunk: to read what is gone would end the process (SIGBUS)."""
+    base: object = data
+    while isinstance(base, (np.ndarray, memoryview)):
+        base = base.obj if isinstance(base, memoryview) else base.base
+    if isinstance(base, mmap.mmap) and base.size() < len(base):
+        damaged(path, f"has shrunk from {len(base):,} to {base.size():,} bytes while it was read")
 
 
 def opened(path: Path) -> BinaryIO:

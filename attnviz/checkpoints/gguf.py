@@ -235,8 +235,9 @@ class _Header:
             damaged(self.path, f"tensor {shown(name)} has the unknown type {kind}")
         dtype = TYPES[kind]
         numbers, nbytes = BLOCKS.get(dtype) or (1, DTYPE_BYTES[dtype])
-        if (shape[-1] if shape else 1) % numbers:
-            damaged(self.path, f"tensor {shown(name)} has rows of {shape[-1]:,}, no multiple of {dtype}'s {numbers}")
+        row = shape[-1] if shape else 1
+        if row % numbers:
+            damaged(self.path, f"tensor {shown(name)} has rows of {row:,}, no multiple of {dtype}'s {numbers}")
         return Stored(name, shape, dtype, math.prod(shape) // numbers * nbytes, self.path.name), self.u64()
 
 

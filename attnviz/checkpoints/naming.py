@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 Source = str | tuple[str, ...] | list["str | tuple[str, ...]"]
 
+_MOST_HEADS = 256  # beginnings that are tried for one ending: a published file has a handful
 _PLACE = re.compile(r"\{(\w+)\}")
 _OLD_SPELLING = {"weight": "gamma", "bias": "beta"}  # of a layer norm, in checkpoints of TensorFlow's descent
 
@@ -100,7 +101,9 @@ def _candidates(wanted: set[str], present: set[str], at_most: int = 24) -> list[
     endings: dict[str, set[str]] = {}
     for name in present:
         for head, rest in _splits(name, 4):
-            endings.setdefault(rest, set()).add(head)
+            heads = endings.setdefault(rest, set())
+            if len(heads) < _MOST_HEADS:
+                heads.add(head)
     votes: Counter[Prefix] = Counter()
     for name in wanted:
         for cut, rest in _splits(name, 2):

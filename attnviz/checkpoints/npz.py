@@ -16,7 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.checkpoints.base import DTYPE_OF_NUMPY, Checkpoint, Stored, checked_shape, damaged, map_file, shown, times
+from attnviz.checkpoints.base import (
+    DTYPE_OF_NUMPY,
+    Checkpoint,
+    Stored,
+    check_whole,
+    checked_shape,
+    damaged,
+    map_file,
+    shown,
+    times,
+)
 from attnviz.checkpoints.zips import Member, members
 
 if TYPE_CHECKING:
@@ -69,6 +79,7 @@ class NpzCheckpoint(Checkpoint):
     def _raw(self, array: _Array) -> NDArray[np.uint8]:
         if self._data is None:
             damaged(self.path, "was closed")
+        check_whole(self._file, self._data)
         return _bytes(self._file, self._data, array.member, array.member.size)[array.start :]
 
     def _decode(self, array: _Array) -> NDArray[Any]:

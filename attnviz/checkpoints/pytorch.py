@@ -19,6 +19,7 @@ from attnviz.checkpoints.base import (
     DTYPE_BYTES,
     Checkpoint,
     Stored,
+    check_whole,
     checked_shape,
     damaged,
     map_file,
@@ -64,6 +65,7 @@ class Pytorch(Checkpoint):
         stored, tensor = self.stored(name), self._tensors[name]
         if self._data is None:
             raise CheckpointError(f"{self.path.name} was closed")
+        check_whole(self.path, self._data)
         dtype = numpy_dtype(stored.dtype)
         offset = self._starts[tensor.storage.key][0] + tensor.offset * dtype.itemsize
         strides = [stride * dtype.itemsize for stride in tensor.strides]

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _MOST_NAMED = 4  # missing files, in one line
 _LONGEST_NAME = 255  # characters, on every system's disk
+_LONGEST_PATH = 1024
+_MOST_FILES = 10_000  # published models have up to some 200
 
 
 class Sharded(Checkpoint):
@@ -76,6 +78,8 @@ def _weight_map(path: Path) -> dict[str, str]:
 
 def _files(path: Path, listed: set[str]) -> dict[str, Path]:
     """The path of each file that the index lists, all of which must be there."""
+    if len(listed) > _MOST_FILES:
+        damaged(path, f"names {len(listed):,} files; at most {_MOST_FILES:,} are read")
     found = {file: _inside(path, file) for file in sorted(listed)}
     missing = [file for file, shard in found.items() if not shard.is_file()]
     if missing:
@@ -94,6 +98,8 @@ def _inside(path: Path, file: str) -> Path:
         damaged(path, f"names {shown(file)!r}, which is not a file in its folder")
     if file.endswith(".index.json"):
         damaged(path, f"names {shown(file)}, an index, as a file of weights")
-    if max(map(len, parts)) > _LONGEST_NAME:
+    if file != "/".join(parts):  # one file by many names would be opened as often
+        damaged(path, f"names {shown(file)!r}, which is {shown('/'.join(parts))!r} written in another way")
+    if max(map(len, parts)) > _LONGEST_NAME or len(file) > _LONGEST_PATH:
         damaged(path, f"names {shown(file)}, which is too long a name")
     return path.parent.joinpath(*parts)

@@ -16,7 +16,7 @@ from fuzzing.worker import of_message
 LINES: dict[str, list[str]] = {
     "saved": [
         "table --from {file}", "heatmap --from {file} -o out.png", "heatmap --from {file} -o out.svg --words",
-        "stats --from {file} --json", "check --from {file}", "export --from {file} -o out.csv", "lines --from {file}",
+        "stats --from {file} --json", "check {file}", "export --from {file} -o out.csv", "lines --from {file}",
         "rollout --from {file}", "links --from {file}", "focus --from {file} --query 1",
         "export --from {file} -o o.json", "diff --from {file} --from-b {file}", "similar --from {file}",
         "roles --from {file}",

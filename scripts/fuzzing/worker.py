@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import io
 import json
 import os
@@ -82,6 +83,7 @@ def _one_process(trial: Trial, name: str, first: int, end: int, seed: int, secon
 def _work(trial: Trial, name: str, first: int, end: int, seed: int, place: Path, out: int) -> None:
     """In the child: every mutant, its outcome written to `out`. Never returns."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    faulthandler.disable()  # a crash is told by the parent
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.dup2(null, 2)

@@ -1,0 +1,77 @@
+"""Pictures and sounds of strangers: what they claim, and what a preprocessor's file asks for, is held to a budget."""
+
+from __future__ import annotations
+
+import json
+import struct
+import wave
+import zlib
+
+import numpy as np
+import pytest
+from bounded import bounded
+from PIL import Image
+
+from attnviz.errors import AttnvizError, InputError
+from attnviz.inputs.images import read_image
+from attnviz.inputs.pictures import open_image
+from attnviz.inputs.sound import read_sound
+
+
+def flat_png(path, width, height):
+    """A picture of one grey, as small as a PNG can be."""
+    row = zlib.compressobj(9)
+    body = b"".join(row.compress(bytes(width + 1)) for _ in range(height)) + row.flush()
+    chunks = ((b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)), (b"IDAT", body), (b"IEND", b""))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(
+        len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big") for kind, data in chunks
+    ))  # fmt: skip
+    return path
+
+
+def test_a_small_file_is_no_large_picture(tmp_path):
+    path = flat_png(tmp_path / "a.png", 10_000, 10_000)
+    assert path.stat().st_size < 200_000
+    body = f"from attnviz.inputs.images import read_image\nreturn read_image({str(path)!r}, {{'model_type': 'vit'}})"
+    line, peak, _ = bounded(body)
+    assert "10000 x 10000 pixels are too many for a file of" in line, line
+    assert peak < 200
+
+
+def test_a_flat_picture_of_a_screen_is_read(tmp_path):
+    assert open_image(flat_png(tmp_path / "a.png", 3840, 2160)).size == (3840, 2160)
+
+
+ASKED = {
+    "crop": {"do_resize": False, "do_center_crop": True, "crop_size": {"height": 65_536, "width": 65_536}},
+    "long crop": {"do_resize": False, "do_center_crop": True, "crop_size": {"height": 1, "width": 65_536}},
+    "size": {"size": {"height": 65_536, "width": 1_000}, "do_center_crop": False},
+    "shortest": {"size": {"shortest_edge": 60_000}},
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_sizes_have_a_product(tmp_path, name):
+    said = {"image_processor_type": "CLIPImageProcessor", **ASKED[name]}
+    if name == "long crop":
+        Image.fromarray(np.zeros((2000, 4), np.uint8)).save(tmp_path / "a.png")
+    else:
+        Image.fromarray(np.zeros((20, 20), np.uint8)).save(tmp_path / "a.png")
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(said))
+    with pytest.raises(InputError, match=r"would be (resized|cropped) to"):
+        read_image(tmp_path / "a.png", {"model_type": "clip"}, tmp_path)
+
+
+@pytest.mark.parametrize(("config", "said"), [
+    ({"model_type": "whisper", "num_mel_bins": 1 << 20}, {}),
+    ({"model_type": "wav2vec2"}, {"feature_extractor_type": "Wav2Vec2FeatureExtractor", "sampling_rate": 767_999}),
+    ({"model_type": "whisper", "num_mel_bins": 80}, {"feature_extractor_type": "WhisperFeatureExtractor",
+                                                     "hop_length": 1, "sampling_rate": 96_000}),
+])  # fmt: skip
+def test_what_a_model_asks_of_a_sound_has_an_end(tmp_path, config, said):
+    with wave.open(str(tmp_path / "a.wav"), "wb") as file:
+        file.setparams((1, 2, 1009, 0, "NONE", ""))
+        file.writeframes(bytes(20_000))
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(said))
+    with pytest.raises(AttnvizError, match=r"must be a whole number from|do not fit"):
+        read_sound(tmp_path / "a.wav", config, tmp_path)

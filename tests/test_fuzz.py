@@ -1,0 +1,75 @@
+"""A short run of scripts/fuzz.py: mutants of real files are read, or refused in one line; nothing else happens.
+
+The numbers are counts, not seconds, so that the same mutants are read everywhere.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+import fuzz
+from fuzzing import worker
+
+SEED = 12
+COUNTS = {"npz": 200, "commands": 300, "labels": 400, "saved": 600, "gguf": 600}
+OTHERS = 1000
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="mutants are read in forked processes")
+
+
+@pytest.mark.parametrize("name", fuzz.NAMES)
+def test_mutants_are_read_or_refused_in_one_line(name):
+    assert fuzz.campaign(name, 0, COUNTS.get(name, OTHERS), SEED) == []
+
+
+def test_the_same_number_and_seed_make_the_same_mutant(tmp_path):
+    for name in fuzz.READERS:
+        made = []
+        for place in ("a", "b"):
+            fuzz.kept(name, 7, SEED, tmp_path / name / place)
+            made.append({path.name: path.read_bytes() for path in (tmp_path / name / place).iterdir()})
+        assert made[0] == made[1], name
+
+
+# --- what must be seen, is -----------------------------------------------------------------------------------------
+
+MISDEEDS = {
+    "written": (lambda rng, folder: (folder.parent.parent / "elsewhere").write_text(""), "written /"),
+    "read": (lambda rng, folder: Path("/etc/hostname").read_text(), "read /etc/hostname"),
+    "network": (lambda rng, folder: socket.create_connection(("127.0.0.1", 9), 1), "Connection"),
+    "program": (lambda rng, folder: subprocess.run(["true"], check=True), "subprocess.Popen"),
+    "memory": (lambda rng, folder: bytearray(2 << 30), "MemoryError"),
+    "time": (lambda rng, folder: time.sleep(30), "takes more than 1 seconds"),
+    "end": (lambda rng, folder: os.abort(), "ended with status -6"),
+    "crash": (lambda rng, folder: ctypes.string_at(0), "ended with status -11"),
+    "raw": (lambda rng, folder: 1 // 0, "ZeroDivisionError"),
+}
+
+
+@pytest.mark.parametrize("name", MISDEEDS)
+def test_a_misdeed_is_seen(name):
+    act, said = MISDEEDS[name]
+
+    def trial(rng, folder):
+        if rng.random() < 2 and folder.name == "1":  # of three mutants the second one
+            act(rng, folder)
+        return ""
+
+    found = list(worker.findings(trial, name, 0, 3, SEED, seconds=1.0))
+    assert [number for number, _ in found] == [1]
+    assert said in found[0][1]
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a" * 2000])
+def test_a_message_that_is_not_one_short_line_is_seen(text):
+    assert worker.of_message(text)
+    assert not worker.of_message("wanted this, got that")
