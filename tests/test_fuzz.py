@@ -48,7 +48,8 @@ MISDEEDS = {
     "network": (lambda rng, folder: socket.create_connection(("127.0.0.1", 9), 1), "Connection"),
     "program": (lambda rng, folder: subprocess.run(["true"], check=True), "subprocess.Popen"),
     "memory": (lambda rng, folder: bytearray(2 << 30), "MemoryError"),
-    "time": (lambda rng, folder: time.sleep(30), "takes more than 1 seconds"),
+    "waiting": (lambda rng, folder: time.sleep(60), "takes more than 1 seconds"),
+    "time": (lambda rng, folder: sum(i for i in range(10**12)), "takes more than 1 seconds"),
     "end": (lambda rng, folder: os.abort(), "ended with status -6"),
     "crash": (lambda rng, folder: ctypes.string_at(0), "ended with status -11"),
     "raw": (lambda rng, folder: 1 // 0, "ZeroDivisionError"),
@@ -60,7 +61,7 @@ def test_a_misdeed_is_seen(name):
     act, said = MISDEEDS[name]
 
     def trial(rng, folder):
-        if rng.random() < 2 and folder.name == "1":  # of three mutants the second one
+        if folder.name == "1":  # of three mutants the second one
             act(rng, folder)
         return ""
 
