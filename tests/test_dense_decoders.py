@@ -124,3 +124,28 @@ def test_a_granite_of_attention_alone_may_have_no_positions_and_no_experts() -> 
     assert made("granitemoehybrid", "position_embedding_type").rotary_of(0) is None
     with pytest.raises(ConfigError, match="num_local_experts"):
         made("granitemoehybrid", num_local_experts=4)
+
+
+@pytest.mark.parametrize(("said", "factor"), [({}, 4.0), ({"factor": 9.0}, 9.0)])
+def test_the_factor_of_long_texts_is_what_is_said_before_what_follows_from_the_lengths(
+    said: dict[str, float], factor: float
+) -> None:
+    tables = {"short_factor": [1.0] * 4, "long_factor": [2.0] * 4}
+    lengths = {"original_max_position_embeddings": 16, "max_position_embeddings": 64}
+    spec = made("phi3", "rope_parameters", rope_scaling={"type": "longrope", **tables, **said}, **lengths)
+    (turns,) = set(spec.rotary)
+    assert turns.scaling is not None
+    assert (turns.scaling.factor, turns.scaling.original) == (factor, 16)
+
+
+def test_the_older_of_two_spellings_of_rotary_positions_wins() -> None:
+    two = {"rope_scaling": {"type": "linear", "factor": 4.0}, "rope_parameters": {"rope_type": "linear", "factor": 2.0}}
+    (turns,) = set(made("llama", **two).rotary)
+    assert turns.scaling == RotaryScaling("linear", 4.0)
+
+
+def test_yarns_bounds_left_out_are_1_and_32_turns() -> None:
+    said = {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16}
+    (turns,) = set(made("llama", "rope_parameters", rope_scaling=said).rotary)
+    assert turns.scaling is not None
+    assert (turns.scaling.low, turns.scaling.high) == (1.0, 32.0)

@@ -255,3 +255,10 @@ def test_every_model_type_has_a_row_of_the_table():
     """Without one every unknown key would be refused. What is missing is nowhere in the reference."""
     rows = {name for name, file in INDEX["model_types"].items() if _keys._row(name) or _keys._row(file)}
     assert INDEX["model_types"].keys() - rows == {"clip_text", "clip_vision", "mixformer_sequential", "npz", "phi_msft"}
+
+
+@pytest.mark.parametrize(("value", "place"), [(False, "known"), (0, "refused"), (True, "refused")])
+def test_code_of_its_own_may_take_up_what_the_reference_leaves_alone(value, place):
+    """Llama's code in the reference does not ask whether it is a decoder; a checkpoint's own may."""
+    found = config("llama", is_decoder=value, auto_map={"AutoModel": "modeling.Own"})
+    assert found.reference.place("is_decoder", value) == place

@@ -21,6 +21,7 @@ from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 from attnviz.attention import Attention, Tokens
 from attnviz.errors import CheckpointError, InputError
 from attnviz.tokens import SeededTokenizer, Tokenizer, load_tokenizer
+from attnviz.tokens.added import Added, read_names
 from attnviz.tokens.labels import decode_together, readable, visible
 from attnviz.tokens.words import find_words, word_of
 
@@ -718,3 +719,15 @@ def test_tokens_take_and_groups_agree_with_words():
     tokens = PIPELINES["word_piece"].encode("unbelievable tokenization").tokens
     assert tokens.groups() == [[0], [1, 2, 3, 4], [5, 6], [7]]
     assert isinstance(tokens.take([1, 2]), Tokens)
+
+
+def test_what_an_added_token_leaves_out():
+    """It is looked for in the normalised text, unless it is special or says otherwise."""
+    assert [Added.of(flags | {"content": "<x>"}).normalized for flags in ({}, {"special": True})] == [True, False]
+    assert Added.of({"content": "<x>", "special": True, "normalized": True}).normalized
+
+
+@pytest.mark.parametrize("key", ["additional_special_tokens", "extra_special_tokens"])
+def test_further_special_tokens_under_both_of_their_names(tmp_path, key):
+    found = read_names(tmp_path, {key: ["<a>", {"content": "<b>"}], "added_tokens_decoder": {}})
+    assert [(token.name, token.special) for token in found.extra] == [("<a>", True), ("<b>", True)]

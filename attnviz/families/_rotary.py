@@ -96,8 +96,8 @@ def _scaling(config: Config, rope: Config, kind: str, limit: int, dim: int) -> R
             truncate=rope.bool("truncate", True),
         )
     tables = [_table(rope, key, (dim + 1) // 2) for key in ("short_factor", "long_factor")]
-    if config.has("original_max_position_embeddings"):
-        factor = limit / own
+    # A stated factor counts, as since transformers 5.0; before, the ratio of the lengths won where the configuration
+    # itself, not its rope_scaling, had the original one.
     return RotaryScaling(kind, factor, own, attention_factor=attention, short_factor=tables[0], long_factor=tables[1])
 
 
