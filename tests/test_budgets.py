@@ -76,8 +76,9 @@ def test_an_integer_key_cannot_be_chosen_to_collide(tmp_path):
     assert seconds < 2
 
 
-@pytest.mark.parametrize("flood", [b"N" + b"\x94" * 3_900_000, b"}" * 3_900_000, b"]" * 3_900_000, b"})" * 1_900_000])
-def test_a_pickle_cannot_build_more_than_its_size_allows(tmp_path, flood):
+@pytest.mark.parametrize(("first", "again"), [(b"N", b"\x94"), (b"", b"}"), (b"", b"]"), (b"", b"})")])
+def test_a_pickle_cannot_build_more_than_its_size_allows(tmp_path, first, again):
+    flood = first + again * (3_900_000 // len(again))
     (tmp_path / "a.pt").write_bytes(_zip(b"\x80\x04" + flood + b"."))
     line, peak, _ = bounded(_opening(tmp_path / "a.pt"))
     assert "builds more than its size allows" in line, line
