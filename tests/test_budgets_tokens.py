@@ -9,6 +9,7 @@ import struct
 import pytest
 from bounded import bounded
 
+from attnviz.cli import main
 from attnviz.errors import CheckpointError
 from attnviz.tokens import budget, load_tokenizer
 
@@ -127,3 +128,11 @@ def test_words_that_are_looked_up_in_quadratic_time_are_refused(tmp_path):
     folder = written(tmp_path, model={**model, "max_input_chars_per_word": 10**9})
     with pytest.raises(CheckpointError, match="max_input_chars_per_word is 1,000,000,000"):
         load_tokenizer(folder, {})
+
+
+def test_a_panic_of_the_library_is_one_line(tmp_path, capfd):
+    """An expression that gives up ends in a panic, of which the library writes a page to standard error itself."""
+    cut = {"type": "Split", "pattern": {"Regex": r"(a|aa|aaa)*[^a]{2}"}, "behavior": "Isolated", "invert": False}
+    assert main(["tokens", "a" * 40 + "!", "-m", str(written(tmp_path, pre_tokenizer=cut))]) == 1
+    said = capfd.readouterr().err
+    assert said.startswith("error: tokenizer.json cannot split the text: ") and said.count("\n") == 1, said

@@ -15,8 +15,11 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import os
 import re
+import threading
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import CheckpointError
@@ -35,6 +38,28 @@ MAX_WORD = 10_000  # characters of a word that WordPiece looks up, in quadratic 
 GROWTH, ALWAYS, PIECE = 24, 4096, 4096  # times, characters, characters
 _ESCAPED = re.compile(r"\\u00[2-7]")  # a key could be written so
 _NORMALIZER = re.compile(r'"normalizer"\s*:\s*')
+
+
+_QUIET = threading.RLock()
+
+
+@contextmanager
+def without_panics() -> Iterator[None]:
+    """While the library works: a panic in it, which becomes an error here, writes pages to standard error by itself."""
+    with _QUIET:
+        try:
+            before = os.dup(2)
+        except OSError:  # closed
+            yield
+            return
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 2)
+        os.close(null)
+        try:
+            yield
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
 
 
 def check_file(text: str, source: str) -> None:

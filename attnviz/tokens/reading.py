@@ -7,6 +7,7 @@ from typing import Any
 
 from attnviz.errors import CheckpointError
 from attnviz.strangers import read_file, read_object
+from attnviz.tokens.budget import without_panics
 from attnviz.tokens.tokenizer import short
 
 # Several times the largest published file of each sort.
@@ -58,11 +59,13 @@ class Guard:
 
     def __init__(self, source: str) -> None:
         self.source = source
+        self._quiet = without_panics()
 
     def __enter__(self) -> None:
-        return None
+        self._quiet.__enter__()
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._quiet.__exit__(None, None, None)
         stop = (CheckpointError, KeyboardInterrupt, SystemExit, MemoryError, GeneratorExit)
         if error is not None and not isinstance(error, stop):
             raise CheckpointError(f"{self.source} is not a tokenizer: {short(error)}") from None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from attnviz.attention import Tokens
 from attnviz.errors import CheckpointError, InputError
-from attnviz.tokens.budget import check_growth, normalisers
+from attnviz.tokens.budget import check_growth, normalisers, without_panics
 from attnviz.tokens.labels import decode_together, readable
 from attnviz.tokens.words import Span, find_words, trimmed, word_of
 
@@ -167,8 +167,9 @@ class Tokenizer:
     def ids_as_written(self, text: str) -> list[int]:
         """The ids of a text in which the special tokens are written out; none is added. As for a chat template."""
         try:
-            check_growth(text, self._steps, self._source)
-            raw = self._backend.encode(text, add_special_tokens=False)
+            with without_panics():
+                check_growth(text, self._steps, self._source)
+                raw = self._backend.encode(text, add_special_tokens=False)
         except BaseException as error:  # a panic of the library's derives from BaseException
             if isinstance(error, (CheckpointError, KeyboardInterrupt, SystemExit, MemoryError)):
                 raise
@@ -186,10 +187,10 @@ class Tokenizer:
     def _run(self, text: str, pair: str | None) -> Any:
         backend = self._backend
         try:
-            check_growth(text, self._steps, self._source)
-            if pair is not None:
-                check_growth(pair, self._steps, self._source)
-            return backend.encode(text, pair)
+            with without_panics():
+                for one in (text, pair or ""):
+                    check_growth(one, self._steps, self._source)
+                return backend.encode(text, pair)
         except BaseException as error:  # a panic of the library's derives from BaseException
             if isinstance(error, (CheckpointError, KeyboardInterrupt, SystemExit, MemoryError)):
                 raise
