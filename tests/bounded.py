@@ -6,6 +6,8 @@ import subprocess
 import sys
 import textwrap
 
+from effort import usual
+
 _BEFORE = """
 import resource, time
 resource.setrlimit(resource.RLIMIT_AS, ({limit}, {limit}))
@@ -24,10 +26,10 @@ print(peak, time.process_time() - start)
 
 
 def bounded(body, megabytes=2048, seconds=120.0):
-    """(what the body returns or the error that it raises, as one line; peak MiB of memory; seconds of CPU)."""
+    """(what the body returns or the error that it raises, as one line; peak MiB of memory; CPU as in `usual`)."""
     program = _BEFORE.format(limit=megabytes << 20, body=textwrap.indent(textwrap.dedent(body), "    "))
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=seconds)
     assert ran.returncode == 0, ran.stderr[-2000:]
     line, numbers = ran.stdout.splitlines()
     peak, took = numbers.split()
-    return line, int(peak), float(took)
+    return line, int(peak), usual(float(took))

@@ -23,6 +23,11 @@ def units(seconds: float) -> float:
     return seconds / max(cost(_loop) for _ in range(3))
 
 
+def usual(seconds: float) -> float:
+    """CPU seconds as they would be on a machine of today with nothing else to do."""
+    return units(seconds) * 0.004
+
+
 def cost(work: Callable[[], object]) -> float:
     """CPU seconds that the work takes."""
     start = spent()
