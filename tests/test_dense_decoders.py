@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from attnviz.engine.spec import RotaryScaling, Spec
+from attnviz.engine.spec import Alibi, RotaryScaling, Spec
 from attnviz.errors import ConfigError
 from attnviz.families import family
 from attnviz.families._config import Config
@@ -149,3 +149,13 @@ def test_yarns_bounds_left_out_are_1_and_32_turns() -> None:
     (turns,) = set(made("llama", "rope_parameters", rope_scaling=said).rotary)
     assert turns.scaling is not None
     assert (turns.scaling.low, turns.scaling.high) == (1.0, 32.0)
+
+
+def test_windows_begin_with_the_layer_that_max_window_layers_counts_to() -> None:
+    said = {"use_sliding_window": True, "sliding_window": 5, "max_window_layers": 1, "num_hidden_layers": 3}
+    spec = made("qwen2", "layer_types", **said)
+    assert [spec.reach_of(i) for i in range(3)] == [-1, 4, 4]
+
+
+def test_falcons_alibi_counts_twice_before_scores_are_scaled() -> None:
+    assert made("falcon", alibi=True).bias == Alibi(bfloat16=True, before_scale=True, times=2)
