@@ -262,3 +262,9 @@ def test_code_of_its_own_may_take_up_what_the_reference_leaves_alone(value, plac
     """Llama's code in the reference does not ask whether it is a decoder; a checkpoint's own may."""
     found = config("llama", is_decoder=value, auto_map={"AutoModel": "modeling.Own"})
     assert found.reference.place("is_decoder", value) == place
+
+
+def test_a_nested_configuration_of_another_type_is_read_by_that_types_rule():
+    whole = _keys.reference({"model_type": "llava"})
+    nested = whole.within({"model_type": "deepseek_v2"})
+    assert [one.place("qk_rope_head_dim", 4) for one in (whole, nested)] == ["ignored", "refused"]
