@@ -7,6 +7,7 @@ or the analyses inside the method, so that holding an Attention costs NumPy and 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ STREAMS = ("self", "encoder", "decoder", "cross")
 
 # A character of several bytes (so never an ASCII one), and which of its pieces this is.
 _GOES_ON = re.compile(r"◌?(\\[xuU][0-9a-f]+|[^\x00-\x7f])[₂₃₄]")
+_BETWEEN_EMOJI = {"\\u200d": "\u200d", "\\ufe0f": "\ufe0f"}
 
 
 @dataclass(frozen=True)
@@ -317,12 +319,15 @@ def _piece(word: str, label: str) -> str:
     """The word so far and the next piece of it, without the marks that only tell pieces apart (see tokens/labels.py).
 
     WordPiece's `##` says that a piece follows, `日₂` that it goes on with the character before it, `◌` that a mark has
-    lost its letter; a first piece `␣` is the word's own leading space.
+    lost its letter; a first piece `␣` is the word's own leading space. What makes several emoji one, or one of a sign,
+    is shown by its number where it stands alone.
     """
     if label.startswith("##") and len(label) > 2:
         return word + label[2:]
-    if (more := _GOES_ON.match(label)) and word.endswith(more[1]):
+    if (more := _GOES_ON.match(label)) and word.endswith((more[1], _BETWEEN_EMOJI.get(more[1], more[1]))):
         return word + label[more.end() :]
+    if label[:6] in _BETWEEN_EMOJI and word and unicodedata.category(word[-1]) in ("So", "Sk", "Mn", "Cf"):
+        return word + _BETWEEN_EMOJI[label[:6]] + label[6:]
     return ("" if word == "␣" else word) + label.removeprefix("◌")
 
 

@@ -142,3 +142,10 @@ def test_a_font_of_layered_colours_draws_nothing_here(tmp_path, monkeypatch):
     assert font.has(CAT) and not font.drawable
     monkeypatch.setattr(fonts, "folders", lambda: [tmp_path, fonts._shipped()])
     assert picture("cat", CAT).face.missing == (CAT,)
+
+
+def test_a_word_of_several_emoji_is_whole():
+    """Pieces of a text as their labels stand alone -> the words of the text."""
+    pieces = ("a", "👩", "\\u200d", "\\u200d₂👩", "\\u200d👧", "❤", "\\ufe0f", "x", "\\u200d")
+    words = Tokens(pieces, tuple(range(9)), (0, 1, 1, 1, 1, 2, 2, 3, 3), (False,) * 9, (0,) * 9)
+    assert words.merged().text == ("a", "👩\u200d👩\u200d👧", "❤\ufe0f", "x\\u200d")
