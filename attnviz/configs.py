@@ -51,7 +51,11 @@ def understand(data: Mapping[str, Any], ignore_keys: tuple[str, ...] = ()) -> Un
     module = family(model_type)
     config = configuration(without(data, ignore_keys), module)
     spec = module.spec(config)
-    said = "only the checkpoint's own code says" if config.reference.foreign else "nobody has said"
+    if data.get("pruned_heads") and "pruned_heads" not in ignore_keys:
+        raise config.error(
+            "pruned_heads names heads that were cut out, which is not read", "use the model before pruning"
+        )
+    said = "only the checkpoint's own code says" if config.reference.foreign else "attnviz does not know"
     ignored = passed_over(config.unread(), ignore_keys, config.error, said=said)
     names = module.names(config) if hasattr(module, "names") else module.NAMES
     return Understood(module, config, spec, names, ignored)

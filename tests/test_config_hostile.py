@@ -109,7 +109,7 @@ def test_values_that_cannot_be(folder, changes, message):
         (
             "llama",
             {"rope_parameters": {"rope_type": "default", "dynamic": 1}},
-            "nobody has said what the key 'rope_parameters.dynamic' does to attention",
+            "attnviz does not know what the key 'rope_parameters.dynamic' does to attention",
         ),
         (
             "stablelm",

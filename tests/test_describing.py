@@ -100,7 +100,7 @@ def test_a_gguf_file():
     [
         ({}, "config.json has no model_type"),
         ({"model_type": "owl"}, "model_type 'owl' is not a family that attnviz knows"),
-        (BERT_KEYS | {"pruned_heads": {"0": [1]}}, "config.json: nobody has said what the key 'pruned_heads' does"),
+        (BERT_KEYS | {"pruned_heads": {"0": [1]}}, "config.json: pruned_heads names heads that were cut out"),
         (BERT_KEYS | {"hidden_size": 9}, "config.json: hidden_size 9 must be a multiple of num_attention_heads 2"),
         (BERT_KEYS | {"quantization_config": {"quant_method": "gptq"}}, "config.json: weights quantised by gptq"),
         ({"model_type": "phi3", "mlp_bias": True}, "config.json: mlp_bias True is not handled"),
@@ -158,8 +158,8 @@ def test_the_command_says_in_one_line_why_not(tmp_path, capsys):
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err == (
-        "error: config.json: nobody has said what the key 'pruned_heads' does to attention\n"
-        "hint: if it does nothing, pass over it with --ignore-key pruned_heads\n"
+        "error: config.json: pruned_heads names heads that were cut out, which is not read\n"
+        "hint: use the model before pruning\n"
     )
     assert main(["describe", str(tmp_path), "--ignore-key", "pruned_heads"]) == 0
     assert capsys.readouterr().out.endswith("ignored keys  pruned_heads\n")
