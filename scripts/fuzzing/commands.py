@@ -73,6 +73,8 @@ def run(words: list[str]) -> str:
     if status not in (0, 1, 2):
         return f"{' '.join(words)}: exit status {status}"
     errors = [line for line in lines if not line.startswith(("note:", "warning:"))]
+    if words[0] == "check" and status == 1 and not lines:  # its verdict: attention that is broken
+        return ""
     if status and (not errors or not errors[0].startswith("error: ") or len(errors) > 2):
         return f"{' '.join(words)}: exit status {status} with {text[:300]!r}"
     return next((found for found in map(of_message, lines) if found), "")
