@@ -43,7 +43,7 @@ def configuration(data: Mapping[str, Any], module: ModuleType) -> Config:
 def understand(data: Mapping[str, Any], ignore_keys: tuple[str, ...] = ()) -> Understood:
     """What a family makes of a configuration. Raises ConfigError for what cannot be drawn."""
     from attnviz.checkpoints.quantised import without
-    from attnviz.families import family
+    from attnviz.families import family, names_of
 
     model_type = data.get("model_type")
     if not isinstance(model_type, str):
@@ -57,8 +57,7 @@ def understand(data: Mapping[str, Any], ignore_keys: tuple[str, ...] = ()) -> Un
         )
     said = "only the checkpoint's own code says" if config.reference.foreign else "attnviz does not know"
     ignored = passed_over(config.unread(), ignore_keys, config.error, said=said)
-    names = module.names(config) if hasattr(module, "names") else module.NAMES
-    return Understood(module, config, spec, names, ignored)
+    return Understood(module, config, spec, names_of(module, config), ignored)
 
 
 def decoder_alone(data: Mapping[str, Any]) -> bool:

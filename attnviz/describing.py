@@ -95,9 +95,10 @@ def _said(
     from attnviz.families import family
     from attnviz.families._listing import described, stacks
 
-    alone = alone and isinstance(spec, EncoderDecoder)
-    if alone and isinstance(spec, EncoderDecoder):
+    if isinstance(spec, EncoderDecoder) and alone:
         spec = spec.encoder
+    else:
+        alone = False
     about = described(model_type, family(model_type), spec)
     parts = {name: _numbers(stack) for name, stack in stacks(spec).items()}
     whole = {key: [part[key] for part in parts.values()] for key in ("layers", "heads", "d_model")}

@@ -59,6 +59,14 @@ class OutputError(AttnvizError):
     """A file that cannot be written."""
 
 
+def no_tokenizer(name: str) -> InputError:
+    """A text for a model that has nothing to split it with."""
+    return InputError(
+        f"{name} has no tokenizer, so it cannot read a text",
+        "give token ids instead: --ids 101,2054,102 (ids=[...] in Python)",
+    )
+
+
 class AttnvizWarning(UserWarning):
     """Something that does not stop the work but should be known; the command line shows it as `warning: ...`."""
 

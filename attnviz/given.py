@@ -13,7 +13,7 @@ from attnviz import __version__
 from attnviz.attention import Tokens
 from attnviz.engine.embed import Inputs
 from attnviz.engine.spec import EncoderDecoder, Patches, Segmental, Spec
-from attnviz.errors import AttnvizWarning, InputError, SelectionError, one_of
+from attnviz.errors import AttnvizWarning, InputError, SelectionError, no_tokenizer, one_of
 from attnviz.tokens.unknown import WHAT_TO_DO, unknown_note, warn_of_unknown
 
 if TYPE_CHECKING:
@@ -159,10 +159,7 @@ def read(
     if text is None:
         raise InputError("nothing to read: neither a text nor ids were given")
     if model.tokenizer is None:
-        raise InputError(
-            f"{model.name} has no tokenizer, so it cannot read a text",
-            "give token ids instead: --ids 101,2054,102 (ids=[...] in Python)",
-        )
+        raise no_tokenizer(model.name)
     encoding = model.tokenizer.encode(text, pair)
     warn_of_unknown(encoding.tokens, _unknown(model), model.name)
     first = model.stack("encoder")

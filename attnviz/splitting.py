@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from attnviz import configs, sources
 from attnviz.attention import Tokens
-from attnviz.errors import InputError, ModelError
+from attnviz.errors import InputError, ModelError, no_tokenizer
 from attnviz.hub import tokenizer_folder
 from attnviz.model import Model
 from attnviz.tokens.unknown import warn_of_unknown
@@ -64,10 +64,7 @@ class Splitter:
         if text is None:
             raise InputError("nothing to read: neither a text nor ids were given")
         if self.tokenizer is None:
-            raise InputError(
-                f"{self.name} has no tokenizer, so it cannot read a text",
-                "give token ids instead: --ids 101,2054,102 (ids=[...] in Python)",
-            )
+            raise no_tokenizer(self.name)
         tokens = self.tokenizer.encode(text, pair).tokens
         warn_of_unknown(tokens, getattr(self.tokenizer, "unknown_ids", ()), self.name)
         return tokens

@@ -9,7 +9,7 @@ from itertools import product
 from conftest import REFERENCE
 
 from attnviz.engine import spec
-from attnviz.families import family
+from attnviz.families import family, names_of
 from attnviz.families._config import Config
 
 
@@ -28,7 +28,7 @@ def used() -> set[str]:
         config = Config(json.loads((folder / "config.json").read_text()))
         module = family(config.data["model_type"])
         module.spec(config)
-        names = module.names(config) if hasattr(module, "names") else module.NAMES
+        names = names_of(module, config)
         found |= {re.sub(r"^(encoder|decoder|text|image)\.", "", name) for name in names}
     return {re.sub(r"\.\d+\.", ".{i}.", name) for name in found}
 

@@ -20,7 +20,9 @@ from attnviz.errors import ConfigError, shown
 from attnviz.families import _index
 
 if TYPE_CHECKING:
+    from attnviz.families._config import Config
     from attnviz.families._gguf.shared import Architecture
+    from attnviz.families._names import Source
     from attnviz.families._recipes import Recipe
 
 Index = Mapping[str, Mapping[str, str]]
@@ -47,6 +49,12 @@ def family(model_type: str) -> ModuleType:
             f"model_type {shown(model_type)} is not a family that attnviz knows", _nearest(name, model_types(), known())
         )
     return _file(file)
+
+
+def names_of(module: ModuleType, config: Config) -> Mapping[str, Source]:
+    """Where a family's checkpoints keep our tensors, which may depend on the configuration."""
+    found: Mapping[str, Source] = module.names(config) if hasattr(module, "names") else module.NAMES
+    return found
 
 
 def architecture(name: str, where: str) -> Architecture:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from attnviz.engine.spec import EncoderDecoder, Spec, Towers, Unembed
-from attnviz.families import family
+from attnviz.families import family, names_of
 from attnviz.families._config import Config
 from attnviz.families._names import Source
 
@@ -42,7 +42,7 @@ def of_config(config: Config, spec: Spec | EncoderDecoder | Towers) -> tuple[Une
     if hasattr(module, "language"):  # the language model inside a model that reads images too
         config = module.language(config)
         module = family(config.data["model_type"])
-    names = module.names(config) if hasattr(module, "names") else module.NAMES
+    names = names_of(module, config)
     return _made(getattr(module, "UNEMBED", None), config, spec, names)
 
 

@@ -1,16 +1,16 @@
 """Models that read images and text: the language model inside is one of the other families, and reads a text as alone.
 
-Every such file gives `language(config)`, the configuration of that language model; the rest follows from its family.
+Such a family's file is one line: `language, names, spec = _wrapper.reading("llama")`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import ModuleType
 
 from attnviz.engine.spec import Spec
 from attnviz.errors import ConfigError, shown
-from attnviz.families import family
+from attnviz.families import family, names_of
 from attnviz.families._config import Config
 from attnviz.families._names import Source
 
@@ -24,7 +24,21 @@ OUTER = (
 ).split()
 
 
-def language(config: Config, kind: str, tied: bool = False) -> Config:
+def reading(
+    kind: str, tied: bool = False
+) -> tuple[Callable[[Config], Config], Callable[[Config], Mapping[str, Source]], Callable[[Config], Spec]]:
+    """What a family's file gives: the language model's configuration, its tensors' names, and its Spec.
+
+    kind, tied: as for `_language`. Texts alone are read, no images.
+    """
+
+    def language(config: Config) -> Config:
+        return _language(config, kind, tied)
+
+    return language, lambda config: _names(language(config)), lambda config: _spec(config, language(config))
+
+
+def _language(config: Config, kind: str, tied: bool = False) -> Config:
     """The configuration of the language model: `text_config`, or in older files the keys beside `vision_config`.
 
     kind: its model_type where the file says none. tied: what the whole model's tie_word_embeddings left out means.
@@ -47,7 +61,7 @@ def language(config: Config, kind: str, tied: bool = False) -> Config:
     return found
 
 
-def spec(config: Config, own: Config) -> Spec:
+def _spec(config: Config, own: Config) -> Spec:
     """The Spec of the language model `own` inside `config`."""
     found = _module(own).spec(own)
     if not isinstance(found, Spec) or not found.vocab:
@@ -56,11 +70,9 @@ def spec(config: Config, own: Config) -> Spec:
     return found
 
 
-def names(own: Config) -> Mapping[str, Source]:
-    """Where the language model's tensors are; what stands in front of them is found by itself."""
-    module = _module(own)
-    found: Mapping[str, Source] = module.names(own) if hasattr(module, "names") else module.NAMES
-    return found
+def _names(own: Config) -> Mapping[str, Source]:
+    """Where the language model's tensors are; a prefix in front of them is found by itself."""
+    return names_of(_module(own), own)
 
 
 def _module(own: Config) -> ModuleType:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from attnviz.engine.spec import Learned, Norm, Spec
+from attnviz.engine.spec import Spec
 from attnviz.families._config import Config
 from attnviz.families._gguf import shared as gguf
 from attnviz.families._gguf.metadata import Made, Metadata
+from attnviz.families._gpt import learned
 from attnviz.families._names import Source, fused, pairs
 from attnviz.families._recipes import BYTES
 from attnviz.families._unembed import Unembedding
@@ -32,31 +33,11 @@ def names(config: Config) -> dict[str, Source]:
 
 def spec(config: Config) -> Spec:
     """GPTBigCodeConfig. Its matrices are stored [out, in], unlike GPT-2's."""
-    config.rename(n_embd="hidden_size", n_head="num_attention_heads", n_layer="num_hidden_layers")
-    config.rename(n_positions="max_position_embeddings")
-    norm = Norm(eps=config.float("layer_norm_epsilon", 1e-5, low=0))
-    d_model, n_heads = config.int("n_embd", 768), config.heads("n_head", 12)
-    config.divides("n_head", n_heads, "n_embd", d_model)
     # `num_key_value_heads` follows from multi_query; the other keys say how the softmax is computed, or for which
     # inputs memory is set aside.
-    config.skip("num_key_value_heads", "add_cross_attention", "n_ctx", "inference_runner", "validate_runner_input")
+    config.skip("num_key_value_heads", "inference_runner", "validate_runner_input")
     config.skip("pre_allocate_kv_cache", "max_sequence_length", "max_batch_size", "pad_key_length")
-    return Spec(
-        n_layers=config.layers("n_layer", 12),
-        n_heads=n_heads,
-        n_kv_heads=1 if config.bool("multi_query", True) else n_heads,
-        d_model=d_model,
-        d_mlp=config.int("n_inner", 4 * d_model),
-        vocab=config.int("vocab_size", 50257),
-        types_are_tokens=True,
-        absolute=Learned(config.int("n_positions", 1024)),
-        norm=norm,
-        norm_before=True,
-        final_norm=norm,
-        causal=True,
-        scale=0.0 if config.bool("scale_attn_weights", True) else 1.0,
-        activation=config.activation("activation_function", "gelu_pytorch_tanh"),
-    )
+    return learned(config, "gelu_pytorch_tanh", n_kv_heads=1 if config.bool("multi_query", True) else 0)
 
 
 def _from_gguf(m: Metadata) -> Made:

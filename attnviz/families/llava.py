@@ -2,24 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from attnviz.engine.spec import Spec
 from attnviz.families import _wrapper
-from attnviz.families._config import Config
-from attnviz.families._names import Source
 
-
-def language(config: Config) -> Config:
-    """The configuration of the language model."""
-    return _wrapper.language(config, "llama")
-
-
-def names(config: Config) -> Mapping[str, Source]:
-    """Where the language model's tensors are."""
-    return _wrapper.names(language(config))
-
-
-def spec(config: Config) -> Spec:
-    """LlavaConfig. Texts alone: images are not read."""
-    return _wrapper.spec(config, language(config))
+language, names, spec = _wrapper.reading("llama")

@@ -97,12 +97,12 @@ def check_charsmap(data: bytes, source: str) -> None:
 
 def check_parts(backend: Backend, source: str) -> None:
     """Raises CheckpointError for a pipeline whose steps after the normaliser could multiply a text."""
-    cuts = list(_flat(_state(backend.pre_tokenizer), "pretokenizers"))
+    cuts = list(_flat(state(backend.pre_tokenizer), "pretokenizers"))
     _few(len(cuts), "pre-tokenizer", source)
     writing = sum(step.get("type") in ("ByteLevel", "Metaspace") for step in cuts)
     if writing > MAX_WRITING:
         raise CheckpointError(f"{source}: its pre-tokenizer writes into the text {writing} times over")
-    ends = list(_flat(_state(backend.post_processor), "processors"))
+    ends = list(_flat(state(backend.post_processor), "processors"))
     _few(len(ends), "post-processor", source)
     copies = 1
     for step in ends:
@@ -122,7 +122,7 @@ def normalisers(backend: Backend) -> list[Any]:
     from tokenizers import normalizers
 
     found = []
-    for step in _flat(_state(backend.normalizer), "normalizers"):
+    for step in _flat(state(backend.normalizer), "normalizers"):
         one = normalizers.Lowercase()
         one.__setstate__(json.dumps(step).encode())
         found.append(one)
@@ -175,7 +175,8 @@ def _flat(value: Any, inner: str) -> Iterator[Mapping[str, Any]]:
             yield one
 
 
-def _state(part: Any) -> Any:
+def state(part: Any) -> Any:
+    """The settings of one part of the library's pipeline, None where there is none."""
     return None if part is None else json.loads(part.__getstate__())
 
 

@@ -6,12 +6,12 @@ whatever the file says, unless `do_lower_case` is false. A class that no family 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import CheckpointError
 from attnviz.families._recipes import Recipe, around
+from attnviz.tokens import budget
 from attnviz.tokens.build import set_template
 
 if TYPE_CHECKING:
@@ -68,5 +68,5 @@ def _ends(backend: Backend, recipe: Recipe, options: Mapping[str, Any], names: M
 
 def _state(part: Any) -> dict[str, Any]:
     """The settings of one part of a pipeline; {} where there is none."""
-    found = {} if part is None else json.loads(part.__getstate__())
+    found = budget.state(part)
     return found if isinstance(found, dict) else {}
