@@ -55,7 +55,7 @@ def load(
         offline: never touch the network.
         quiet: no progress bars while a model is fetched from the Hub.
         adapter: a folder with a PEFT LoRA adapter, merged into the weights as they are read.
-        ignore_keys: configuration keys to pass over although nobody knows what they do to attention.
+        ignore_keys: configuration keys to ignore although nobody knows what they do to attention.
         mechanism: another kind of attention in place of the model's own, as in "window:3"; see `with_mechanism`.
 
     Raises:

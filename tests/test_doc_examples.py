@@ -91,7 +91,7 @@ def folder(tmp_path_factory, minilm):
 def words_of(command):
     """The words of a command line, with what stands for something replaced."""
     words = [STAND_FOR.get(word, word) for word in shlex.split(command.text)[1:]]
-    if words[0] == "generate":  # the published encoder goes on with no text
+    if words[0] == "generate":  # the published encoder cannot continue a text
         words = ["SmolLM2-135M-Instruct.Q4_1.gguf" if word == "minilm" else word for word in words]
         if "--max-new" not in words:
             words += ["--max-new", "3"]

@@ -70,7 +70,7 @@ def test_the_numbers_carry_the_note(tmp_path: Path):
 
 
 def test_pieces_of_a_unigram_model(tmp_path: Path):
-    """Where every unknown word stands behind a word boundary of its own."""
+    """Every unknown word follows a word boundary of its own."""
     model = {
         "type": "Unigram",
         "unk_id": 0,

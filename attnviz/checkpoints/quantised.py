@@ -59,7 +59,7 @@ class Quantised:
 def understood(config: Mapping[str, Any], ignored: Collection[str] = ()) -> Quantised | None:
     """What a configuration, or the part of it for a text model, says of its weights; None if they are plain.
 
-    ignored: keys to pass over.
+    ignored: keys to ignore.
 
     Raises:
         ConfigError: weights in a form that is not read, or with a setting that nobody has accounted for.

@@ -176,7 +176,7 @@ class OffsetBias:
 def offset_bias(
     rule: ImageOffsets, patches: Patches, tensors: Tensors, name: str, n_heads: int, pixels: Array
 ) -> OffsetBias:
-    """The bias of the layer whose tensors stand behind `name`, for an image [channel, row, column]."""
+    """The bias of the layer whose tensors' names begin with `name`, for an image [channel, row, column]."""
     wanted = [prefix for prefix, on in (("", rule.shared), (name, rule.own)) if on]
     tables = [tensors.get(f"{prefix}bias.table", (rule.rows, n_heads)) for prefix in wanted]
     table = tables[0] if len(tables) == 1 else tables[0] + tables[1]

@@ -1,4 +1,4 @@
-"""The mean over all heads, shown to a collector in the place of each head's weights."""
+"""The mean over all heads, shown to a collector instead of each head's weights."""
 
 from __future__ import annotations
 

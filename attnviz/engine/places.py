@@ -29,7 +29,7 @@ class Places:
         self._shared = None if by_layer else self._by_distance("")
 
     def bias(self, name: str, x: Array) -> DistanceBias | OffsetBias | None:
-        """The bias of the layer whose tensors stand behind `name` and whose attention reads x [n, d_model]."""
+        """The bias of the layer whose tensors' names begin with `name` and whose attention reads x [n, d_model]."""
         rule, patches, pixels = self.spec.bias, self.spec.patches, self.inputs.pixels
         if isinstance(rule, ImageOffsets):
             assert patches is not None and pixels is not None

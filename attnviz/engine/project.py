@@ -75,7 +75,7 @@ def project(
 def _compressed(
     spec: Spec, rule: Latent, tensors: Tensors, prefix: str, x: Array, wants_v: bool, see: See | None
 ) -> Heads:
-    """Q, K and V through compressed vectors. The shared part of the keys stands behind each head's own.
+    """Q, K and V through compressed vectors. The shared part of the keys follows each head's own.
 
     Source: DeepSeek-AI 2024 (DeepSeek-V2), section 2.1, eq. 9-19.
     """

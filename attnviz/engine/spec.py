@@ -48,8 +48,8 @@ Tensors are asked for by canonical names. Matrices are [out, in], as `x @ W.T` w
     convolution.weight|bias [d_model, d_model / groups, kernel]     convolution.norm.weight|bias
     final_norm.weight|bias
 
-Biases have the first length of their weight. In an encoder-decoder every name stands behind `encoder.` or `decoder.`,
-in two towers behind `text.` or `image.`.
+Biases have the first length of their weight. In an encoder-decoder every name begins with `encoder.` or `decoder.`,
+in two towers with `text.` or `image.`.
 """
 
 from __future__ import annotations

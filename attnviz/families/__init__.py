@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from importlib import import_module
+from itertools import takewhile
 from pkgutil import iter_modules
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -103,6 +104,34 @@ def _file(name: str) -> ModuleType:
 
 
 def _nearest(name: str, names: Sequence[str], listed: Sequence[str] = ()) -> str:
-    """A hint: the nearest of the names, or else the list of them."""
-    near = get_close_matches(name, names, n=3, cutoff=0.5)
+    """A hint: names that begin with the same word, else those that `name` may be a misspelling of, else the list."""
+    near = [known for known in names if _stem(known) and _stem(known) == _stem(name)]
+    near = near or [known for known in names if _misspelt(name, known)]
+    near = get_close_matches(name, near, n=3, cutoff=0)
     return f"the nearest known: {', '.join(near)}" if near else f"known: {', '.join(listed or names)}"
+
+
+def _stem(name: str) -> str:
+    """The letters that a name begins with, without number and variant; "" where they are too few to mean anything."""
+    letters = "".join(takewhile(str.isalpha, name))
+    return letters if len(letters) > 2 else ""
+
+
+def _misspelt(name: str, known: str) -> bool:
+    """Whether one or two slips lead from a known name to `name`: a letter too few, too many, another, or two swapped.
+
+    One slip for four letters, two at most, and the first letter is right: other models are as near to each other.
+    """
+    most = min(2, len(name) // 4)
+    if name[:1] != known[:1] or abs(len(name) - len(known)) > most:
+        return False
+    before: list[int] = []
+    row = list(range(len(known) + 1))  # [letters of known]: slips between the letters of name so far and these
+    for i, x in enumerate(name):
+        older, before, row = before, row, [i + 1]
+        for j, y in enumerate(known):
+            slips = [before[j] + (x != y), before[j + 1] + 1, row[j] + 1]
+            if i and j and (x, name[i - 1]) == (known[j - 1], y):
+                slips.append(older[j - 1] + 1)
+            row.append(min(slips))
+    return row[-1] <= most

@@ -61,7 +61,7 @@ def spec(config: Config) -> Spec:
 
 
 def _from_gguf(m: Metadata) -> Made:
-    """Some files hold an image tower as well, whose keys and tensors are passed over."""
+    """Some files hold an image tower as well, whose keys and tensors are ignored."""
     front = m.name("")
     m.skip(*(key.removeprefix(front) for key in m.keys.data if key.startswith((f"{front}vision.", f"{front}mm."))))
     window = m.int("attention.sliding_window", 0, low=0)

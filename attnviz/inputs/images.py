@@ -108,7 +108,7 @@ def read_image(
         path: any file that Pillow reads, PostScript aside (reading it would run it).
         config: the model's config.json.
         folder: where its preprocessor_config.json lies. Without one the family's usual steps are taken, with a warning.
-        ignore_keys: keys of that file to pass over.
+        ignore_keys: keys of that file to ignore.
 
     Raises:
         InputError: the file is missing, damaged, too large, or holds no picture of 8 or 16 bits.

@@ -74,7 +74,7 @@ def read_sound(
         path: PCM of 8 to 32 bits, or floating point.
         config: the model's config.json.
         folder: where its preprocessor_config.json lies. Without one the usual steps are taken, with a warning.
-        ignore_keys: keys of that file to pass over.
+        ignore_keys: keys of that file to ignore.
 
     Raises:
         InputError: the file is missing, damaged, no WAV, or too long.
