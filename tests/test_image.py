@@ -32,6 +32,7 @@ from attnviz.render.artists import Cells
 from attnviz.render.image import _RC, FORMATS, draw, to_bytes
 from attnviz.render.raster import paint
 from attnviz.render.theme import HIDDEN, MAPS, TONES, table
+from attnviz.views import fonts
 from attnviz.views.figure import Box, Dot, Figure, Fill, Label, Line
 from attnviz.views.heatmap import heatmap
 from attnviz.views.measure import bounds, typeface
@@ -362,6 +363,24 @@ def test_ink_stays_within_the_height_it_was_given(text):
         top, left, bottom, right = (*(dark.min(0) / 2), *((dark.max(0) + 1) / 2))
         box = bounds(label, face)
         assert left > box[0] - 1 and top > box[1] - 1 and right < box[2] + 1 and bottom < box[3] + 1
+
+
+@pytest.mark.parametrize("align", ["left", "center", "right"])
+@pytest.mark.parametrize("rotation", [0, 90])
+def test_boxes_for_what_no_font_has_stand_where_they_were_measured(monkeypatch, align, rotation):
+    """Also of a script whose letters join, which is measured as it is drawn: the boxes do not join."""
+    monkeypatch.setattr(fonts, "folders", lambda: [fonts._shipped()])
+    label = Label("தமிழ்", 60, 60, 12, align, rotation)
+    face = typeface(None, [label.text])
+    figure = Figure(120, 120, (), heatmap(attention(3)).scale, labels=(label,), face=face, dpi=144)
+    dark = np.argwhere(paint(figure)[..., 0] < 160)
+    left, right = sorted((60, 60 + (1 if align == "left" else -1) * (1 if rotation == 0 else -1) * 12 * 5 * 0.945))
+    if align == "center":
+        left, right = 60 - 12 * 5 * 0.945 / 2, 60 + 12 * 5 * 0.945 / 2
+    axis = 1 - rotation // 90
+    assert len(face.missing) == 5
+    assert dark[:, axis].min() / 2 == pytest.approx(left, abs=1.5)
+    assert (dark[:, axis].max() + 1) / 2 == pytest.approx(right, abs=1.5)
 
 
 def page_of(label, **more):

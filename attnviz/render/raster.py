@@ -170,8 +170,8 @@ class _Pen:
         """The label, its baseline through its point, piece by piece of one font each."""
         runs = self.face.runs(label.text, label.weight)
         width = self.face.width(label.text, label.size, label.weight)
-        if len(runs) == 1 and is_shaped(label.text):  # joined letters are narrower than those they are made of
-            shape, origin, _ = self._shape(label.text, runs[0][1].path, label.size)
+        if len(runs) == 1 and is_shaped(runs[0][0]):  # joined letters are narrower than those they are made of
+            shape, origin, _ = self._shape(runs[0][0], runs[0][1].path, label.size)
             width = (shape.shape[1] - origin) / (_FINE * self.paper.scale)
         back = {"left": 0.0, "center": 0.5, "right": 1.0}[label.align] * width
         x, y = (label.x - back, label.y) if label.rotation == 0 else (label.x, label.y + back)
