@@ -130,7 +130,7 @@ def test_one_after_the_other(installed):
 
 def test_what_no_font_here_draws_is_said(installed):
     figure = picture("cat", DOOR)
-    note = "no font here has U+1F6AA (drawn □); install e.g. Noto Color Emoji or Noto Emoji"
+    note = "no font here has U+1F6AA (drawn □); install e.g. Noto Color Emoji (Debian: fonts-noto-color-emoji)"
     assert figure.face.missing == (DOOR,) and note in figure.notes
 
 

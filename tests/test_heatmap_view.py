@@ -524,7 +524,8 @@ def test_characters_without_a_font_are_named(monkeypatch):
     figure = heatmap(attention(tokens=("猫", "ok", "说话")))
     runs = [figure.face.runs(label.text) for label in figure.labels if label.role == "row"]
     assert [text for run in runs for text, _ in run] == ["□", "ok", "□□"]
-    assert "no font here has U+732B U+8BDD U+8BF4 (drawn □); install e.g. Noto Sans CJK" in figure.notes
+    advice = "install e.g. Noto Sans CJK (Debian: fonts-noto-cjk)"
+    assert f"no font here has U+732B U+8BDD U+8BF4 (drawn □); {advice}" in figure.notes
     assert "no font" not in " ".join(heatmap(attention(tokens=("Ünï", "Ω", "Ж"))).notes)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attnviz.views.advice import install
 from attnviz.views.measure import is_shaped, one_line
 from attnviz.views.scale import number
 
@@ -17,18 +18,6 @@ if TYPE_CHECKING:
 
 _CELLS = " over cells of "  # as a pooled Attention words it
 _JOINING = (3, 11)  # the first matplotlib that shapes Arabic, Hindi and their like
-_INSTALL = (  # where to find a font, by the first character of a range
-    (0x0590, "Noto Sans Hebrew", 0x05FF),
-    (0x0600, "Noto Sans Arabic", 0x06FF),
-    (0x0900, "Noto Sans Devanagari", 0x097F),
-    (0x0E00, "Noto Sans Thai", 0x0E7F),
-    (0x1100, "Noto Sans CJK", 0x11FF),
-    (0x2E80, "Noto Sans CJK", 0xD7FF),
-    (0xF900, "Noto Sans CJK", 0xFAFF),
-    (0xFF00, "Noto Sans CJK", 0xFFEF),
-    (0x1F000, "Noto Color Emoji or Noto Emoji", 0x1FAFF),
-    (0x20000, "Noto Sans CJK", 0x3FFFF),
-)
 
 
 def listed(what: str, indices: Sequence[int]) -> str:
@@ -167,16 +156,14 @@ def over_note(count: int, high: float, chosen: bool) -> str:
 
 
 def font_note(face: Typeface) -> str:
-    """`no font here has: 日 本; install e.g. Noto Sans CJK`, or ''."""
+    """`no font here has: 日 本; install e.g. Noto Sans CJK (Debian: fonts-noto-cjk)`, or ''."""
     if not face.missing:
         return ""
     shown = [char if char.isprintable() else f"U+{ord(char):04X}" for char in face.missing[:8]]
-    names = dict.fromkeys(
-        next((name for low, name, high in _INSTALL if low <= ord(char) <= high), "Noto Sans") for char in face.missing
-    )
     more = f" and {len(face.missing) - 8} more" if len(face.missing) > 8 else ""
     codes = " ".join(f"U+{ord(char):04X}" for char in shown if len(char) == 1) or " ".join(shown)
-    return f"no font here has {codes}{more} (drawn □); install e.g. {', '.join(list(names)[:2])}"
+    said = f"no font here has {codes}{more} (drawn □)"
+    return "; ".join(filter(None, (said, install(face.missing))))
 
 
 def joining_note(texts: Iterable[str]) -> str:
