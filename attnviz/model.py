@@ -249,7 +249,7 @@ class Model:
             global_tokens: places that see all and are seen by all, where the model knows such (Longformer, LED). By
                 default the first token of a text; none for ids.
             own_heads: each head's own weights also where the reference gives the mean over heads for each (WavLM);
-                analyses take these always.
+                analyses take these always, and other models give nothing else.
             progress: called with shares of the work as they are done; they sum to 1.
 
         Raises:

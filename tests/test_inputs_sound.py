@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import attnviz
 from attnviz.errors import AttnvizWarning, ConfigError, InputError
 from attnviz.inputs.sound import Mels, Waves, log_mel, mel_filters, read_sound, steps_of
 from attnviz.inputs.wav import read_wav, resample
@@ -292,3 +293,16 @@ def test_filters_stored_in_an_old_file_are_made_anew(tmp_path):
     keys = {"mel_filters": [[0.0]], "n_samples": 480000, "nb_max_frames": 3000, "processor_class": "WhisperProcessor"}
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(keys))
     assert steps_of({"model_type": "whisper", "num_mel_bins": 80}, tmp_path) == Mels()
+
+
+@pytest.mark.parametrize("words", [(), ("--own-heads",)])
+def test_wavlm_at_the_command_line(stored, run, words):
+    """--own-heads gives what Python gives, and no other model takes it (tests/test_cli.py)."""
+    samples = np.random.default_rng(0).normal(0, 3000, 4000).astype("<i2")
+    folder = Path(__file__).parent / "reference" / "wavlm"
+    assert run("export", "--audio", stored(wav(samples.tobytes())), "-m", folder, *words, "-o", "x.npz", "-q")[0] == 0
+    found = attnviz.open("x.npz")
+    heard = (samples - samples.mean()) / samples.std()
+    want = attnviz.load(folder).attend(input_values=heard.astype(np.float32), own_heads=bool(words))
+    np.testing.assert_allclose(found.weights, want.weights, atol=1e-5)
+    assert bool(words) == (np.ptp(found.weights, axis=1).max() > 0.1)

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 from attnviz.cli.expand import Line
 from attnviz.cli.options import Input, Joined, Output, Saved, Selection, Talk, usage
 from attnviz.cli.source import Source, Unchanged
-from attnviz.errors import AttnvizWarning, InputError, OutputError
+from attnviz.errors import AttnvizWarning, InputError, OutputError, SelectionError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -236,6 +236,12 @@ def _computed(
     text = text_of(given)
     model = load(source, talk, given, chosen.stream)
     stream = _known_stream(model, chosen.stream or _stream(model, given))
+    if chosen.own_heads and not (stream != "cross" and model.stack(stream, given.image is not None).mean_of_heads):
+        raise SelectionError(
+            f"--own-heads is for a model whose reference gives the mean over heads (WavLM): {model.name} has each "
+            "head's own weights in any case",
+            "leave it out",
+        )
     n_layers, n_heads = model.size(stream, given.image is not None)
     at_layers = resolve_indices("layer", chosen.layer or layers, range(n_layers))
     at_heads = resolve_indices("head", chosen.head, range(n_heads))
@@ -319,6 +325,8 @@ def _from_file(given: Input, saved: Saved, source: Source, chosen: Selection, ta
         usage(f"--from and {given.given()[0]}: wanted one of them")
     if source.mechanism is not None:
         usage("--from and --mechanism exclude each other: what is in a file has been computed")
+    if chosen.own_heads:
+        usage("--from and --own-heads exclude each other: what is in a file has been computed")
     assert saved.saved is not None
     found, notes = any_attention(saved.saved, key=saved.key, labels=saved.labels, key_labels=saved.key_labels)
     for note in notes:
