@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from attnviz.errors import InputError, SelectionError, one_of
+from attnviz.pick import asked_heads, listed_pairs, occurring, pairs_among, pairs_named, places_of
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -119,6 +121,8 @@ class Attention:
     cell: tokens to a cell, 1 unless pooled.
     reduced: '' or what was averaged or pooled, in words fit for a picture.
     meta: what made it (JSON values only): digest, seed, version, notes, ...
+    pairs: () for all heads of all layers above. Else (layer, head) of each map, for heads of different layers: weights
+    are then [1, pair, query, key], mask is [pair, query, key], and layers and heads hold the indices that occur.
     """
 
     weights: NDArray[np.float32]
@@ -133,6 +137,7 @@ class Attention:
     cell: int = 1
     reduced: str = ""
     meta: dict[str, Any] = field(default_factory=dict)
+    pairs: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
         wanted = (len(self.queries), len(self.keys))
@@ -140,12 +145,19 @@ class Attention:
             raise InputError(
                 f"weights must be [layer, head, {wanted[0]} queries, {wanted[1]} keys]; got {list(self.weights.shape)}"
             )
-        if self.mask is not None and (
-            self.mask.shape[1:] != wanted or self.mask.shape[0] not in (1, self.weights.shape[0])
-        ):
+        n_layers, n_maps = self.weights.shape[:2]
+        if self.pairs and (n_layers != 1 or n_maps not in (1, len(self.pairs))):
+            raise InputError(f"weights must be [1, {len(self.pairs)} pairs, ...]; got {list(self.weights.shape)}")
+        named = occurring(self.pairs)
+        if self.pairs and ((self.layers, self.heads) != named or len(set(self.pairs)) < len(self.pairs)):
             raise InputError(
-                f"mask must be [{self.weights.shape[0]} or 1, {wanted[0]}, {wanted[1]}]; got {list(self.mask.shape)}"
+                f"layers {list(self.layers)} and heads {list(self.heads)} are not those of {listed_pairs(self.pairs)}, "
+                "each named once"
             )
+        counts = (n_maps,) if self.pairs else (1, n_layers)
+        if self.mask is not None and (self.mask.shape[1:] != wanted or self.mask.shape[0] not in counts):
+            some = f"{n_maps}" if self.pairs else f"{n_layers} or 1"
+            raise InputError(f"mask must be [{some}, {wanted[0]}, {wanted[1]}]; got {list(self.mask.shape)}")
         if self.stream not in STREAMS:
             raise InputError(one_of("stream", self.stream, STREAMS))
 
@@ -164,18 +176,58 @@ class Attention:
     def __repr__(self) -> str:
         n_layers, n_heads, n_query, n_key = self.weights.shape
         note = f", {self.reduced}" if self.reduced else ""
-        return (
-            f"<Attention {self.model} {self.stream}: {n_layers} layers x {n_heads} heads x "
-            f"{n_query} queries x {n_key} keys{note}>"
-        )
+        which = f"heads {listed_pairs(self.pairs)}" if self.pairs else f"{n_layers} layers x {n_heads} heads"
+        return f"<Attention {self.model} {self.stream}: {which} x {n_query} queries x {n_key} keys{note}>"
 
-    def select(self, layers: Iterable[int] | int | None = None, heads: Iterable[int] | int | None = None) -> Attention:
+    @property
+    def places(self) -> tuple[tuple[int | None, int | None], ...]:
+        """(layer, head) of each map in order, layer after layer; None for an axis that was averaged."""
+        n_layers, n_heads = self.weights.shape[:2]
+        if self.pairs:
+            return self.pairs if len(self.pairs) == n_heads else ((None, None),)
+        layers = self.layers if len(self.layers) == n_layers else (None,) * n_layers
+        heads = self.heads if len(self.heads) == n_heads else (None,) * n_heads
+        return tuple(product(layers, heads))
+
+    @property
+    def allowed(self) -> NDArray[np.bool_] | None:
+        """The mask with as many axes as the weights, to which it broadcasts; None where unknown."""
+        if self.mask is None:
+            return None
+        return self.mask[None] if self.pairs else self.mask[:, None]
+
+    def blocks(self, masks: NDArray[np.bool_] | None) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_] | None]]:
+        """Maps that share a mask, [head, query, key], and that mask: all heads of a layer, or one of several pairs.
+
+        masks: as `allowed` has them.
+        """
+        flat = None if masks is None else masks.reshape(-1, *masks.shape[2:])
+        for i, block in enumerate(self.weights.swapaxes(0, 1) if self.pairs else self.weights):
+            yield block, None if flat is None else flat[i % len(flat)]
+
+    def maps(self) -> list[tuple[NDArray[np.float32], NDArray[np.bool_] | None]]:
+        """The weights [query, key] of each map and its mask, in the order of `places`."""
+        return [(one, mask) for block, mask in self.blocks(self.allowed) for one in block]
+
+    def select(
+        self,
+        layers: Iterable[int] | int | None = None,
+        heads: Iterable[int | str | tuple[int, int]] | int | str | None = None,
+    ) -> Attention:
         """Only these layers and heads, by their true indices in the model (a negative one counts from the end).
+
+        heads: also "3.1" for head 1 of layer 3, as in ["3.1", "5.11"]: heads of different layers, in that order (see
+        `pairs`). Of an Attention of pairs, plain indices keep the pairs whose layer or head is named.
 
         Raises SelectionError if one of them is not held, or if an averaged axis is to be taken apart.
         """
-        at_layers = _places("layer", layers, self.layers, self.weights.shape[0])
-        at_heads = _places("head", heads, self.heads, self.weights.shape[1])
+        asked = asked_heads(heads, layers)
+        if isinstance(asked, str):
+            return pairs_named(self, asked)
+        if self.pairs and (layers is not None or asked is not None):
+            return pairs_among(self, layers, asked)
+        at_layers = places_of("layer", layers, self.layers, self.weights.shape[0])
+        at_heads = places_of("head", asked, self.heads, self.weights.shape[1])
         mask = self.mask
         if mask is not None and mask.shape[0] > 1 and at_layers is not None:
             mask = mask[at_layers]
@@ -242,12 +294,19 @@ class Attention:
         )
 
     def mean(self, over: str) -> Attention:
-        """The mean over "heads" or over "layers". The axis stays, with length 1."""
+        """The mean over "heads" or over "layers". The axis stays, with length 1.
+
+        Heads of different layers have a mean over heads alone: over all of them, whatever their layers.
+        """
         if over not in ("heads", "layers"):
             raise SelectionError(one_of("mean", over, ("heads", "layers")))
+        if self.pairs and over == "layers":
+            raise SelectionError(
+                f"heads {listed_pairs(self.pairs)} make up no whole layers to average", "take the mean over heads"
+            )
         axis = 1 if over == "heads" else 0
         mask = self.mask
-        if over == "layers" and mask is not None and mask.shape[0] > 1:
+        if (over == "layers" or self.pairs) and mask is not None and mask.shape[0] > 1:
             mask = np.logical_or.reduce(mask, axis=0, keepdims=True)
         count = self.weights.shape[axis]
         return replace(
@@ -282,25 +341,6 @@ class Attention:
 
         picture = base64.b64encode(self._repr_png_()).decode("ascii")
         return f'<img alt="{escape(repr(self), quote=True)}" src="data:image/png;base64,{picture}">'
-
-
-def _places(what: str, wanted: Iterable[int] | int | None, have: tuple[int, ...], length: int) -> list[int] | None:
-    """Positions along an axis of the true indices `wanted`; None for all of them."""
-    if wanted is None:
-        return None
-    asked = [wanted] if isinstance(wanted, (int, np.integer)) else [int(i) for i in wanted]
-    if length != len(have):
-        raise SelectionError(f"{what}s were averaged: {what} {asked[0] if asked else ''} cannot be taken out again")
-    if not asked:
-        raise SelectionError(f"no {what} was named")
-    places = []
-    for index in asked:
-        true = have[index] if -len(have) <= index < 0 else index
-        if true not in have:
-            shown = f"{have[0]}-{have[-1]}" if len(have) > 1 else str(have[0])
-            raise SelectionError(f"{what} {index} is not there; {what}s {shown} are")
-        places.append(have.index(true))
-    return places
 
 
 def _merged(tokens: Tokens, groups: list[list[int]]) -> Tokens:

@@ -12,10 +12,12 @@ import numpy as np
 from attnviz.attention import STREAMS, Attention, Tokens
 from attnviz.engine.collect import Collector, Dense, Pooled
 from attnviz.engine.mean import MeanOfHeads
+from attnviz.engine.pairs import OfPairs
 from attnviz.engine.run import Tensors, run
 from attnviz.engine.spec import EncoderDecoder, Spec, Towers
 from attnviz.errors import InputError, SelectionError, one_of
 from attnviz.given import Given, prepare, read
+from attnviz.pick import Chosen, asked_heads, resolve_heads
 from attnviz.tensors import Scoped
 
 if TYPE_CHECKING:
@@ -224,7 +226,7 @@ class Model:
         input_features: ArrayLike | None = None,
         stream: str | None = None,
         layers: Iterable[int] | int | None = None,
-        heads: Iterable[int] | int | None = None,
+        heads: Iterable[int | str | tuple[int, int]] | int | str | None = None,
         cells: int | None = None,
         pool: str = "max",
         rows: tuple[int, int] | None = None,
@@ -242,7 +244,8 @@ class Model:
             pixel_values [channel, row, column], input_values [sample], input_features [mel, frame]: image or sound.
             stream: self | encoder | decoder | cross. Default: self; for an encoder-decoder cross with a target,
                 else encoder.
-            layers, heads: which to keep; all by default. A negative index counts from the end.
+            layers, heads: which to keep; all by default. A negative index counts from the end. heads=["3.1", "5.11"]:
+                heads of different layers, in that order (`Attention.pairs`).
             cells, pool: where the text has more tokens than `cells`, pool each head to at most cells x cells as it is
                 computed, keeping the largest or the mean weight of each cell: "max" | "mean".
             rows, cols: keep only queries or keys from the first to before the second of these indices.
@@ -270,32 +273,35 @@ class Model:
             stream=stream,
             global_tokens=global_tokens,
         )
-        at_layers = _chosen("layer", layers, given.spec.n_layers)
-        at_heads = _chosen("head", heads, given.spec.n_heads)
-        self._check_layer(given, max(at_layers))
+        at = chosen_heads(layers, heads, given.spec)
+        self._check_layer(given, max(at.layers))
         window = (_window("rows", rows, len(given.queries)), _window("cols", cols, len(given.keys)))
         cell = _cell(cells, pool, *map(len, window))
         if cell > 1 and pool == "max" and self.mechanism is not None and self.mechanism.signed:
             raise SelectionError(
                 f"weights of {self.mechanism.name} have signs: the largest says little", "pool by mean"
             )
-        keep: Dense | Pooled
-        if cell == 1:
-            keep = Dense(at_layers, at_heads, *window)
-        elif rows is None and cols is None:
-            keep = Pooled(at_layers, at_heads, len(given.queries), len(given.keys), cell, pool)
-        else:
-            raise SelectionError("a window (rows, cols) is kept at full resolution: it cannot be pooled to cells too")
-        mean = given.spec.mean_of_heads and given.stream != "cross" and not own_heads
-        self.observe(given, [MeanOfHeads(keep, given.spec.n_heads) if mean else keep], progress)
         cropped = rows is not None or cols is not None
+        if cell > 1 and cropped:
+            raise SelectionError("a window (rows, cols) is kept at full resolution: it cannot be pooled to cells too")
+
+        def kept(layers: list[int], heads: list[int]) -> Dense | Pooled:
+            if cell == 1:
+                return Dense(layers, heads, *window)
+            return Pooled(layers, heads, len(given.queries), len(given.keys), cell, pool)
+
+        keep = OfPairs(at.pairs, kept) if at.pairs else kept(at.layers, at.heads)
+        mean = given.spec.mean_of_heads and given.stream != "cross" and not own_heads
+        each = keep.each if isinstance(keep, OfPairs) else [keep]
+        self.observe(given, [MeanOfHeads(one, given.spec.n_heads) for one in each] if mean else each, progress)
         return Attention(
             weights=keep.result(),
             mask=keep.mask,
             queries=(given.queries.take(window[0]) if cropped else given.queries).cells(cell),
             keys=(given.keys.take(window[1]) if cropped else given.keys).cells(cell),
-            layers=tuple(at_layers),
-            heads=tuple(at_heads),
+            layers=tuple(at.layers),
+            heads=tuple(at.heads),
+            pairs=at.pairs,
             stream=given.stream,
             model=self.name,
             grid=given.grid if cell == 1 and not cropped else None,
@@ -376,6 +382,14 @@ class Model:
         half: Progress | None = None if progress is None else lambda share: progress(share / 2)
         memory = run(self.spec.encoder, encoder, read, {}, stream="encoder", whole=True, progress=half)
         run(self.spec.decoder, decoder, given.inputs["decoder"], wanted, stream="decoder", memory=memory, progress=half)
+
+
+def chosen_heads(layers: Iterable[int] | int | None, heads: Any, spec: Spec) -> Chosen:
+    """The layers and heads that somebody names in Python (see `Model.attend`), of a stack of this size."""
+    asked = asked_heads(heads, layers)
+    if isinstance(asked, str):
+        return resolve_heads("all", asked, spec.n_layers, spec.n_heads)
+    return Chosen(_chosen("layer", layers, spec.n_layers), _chosen("head", asked, spec.n_heads))
 
 
 def _chosen(what: str, wanted: Iterable[int] | int | None, count: int) -> list[int]:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import SelectionError
 
 if TYPE_CHECKING:
     from attnviz.attention import Attention, Tokens
 
+Pairs = tuple[tuple[int, int], ...]
+
 _PART = re.compile(r"(-?\d+)(?:-(-?\d+))?")
+_PAIR = re.compile(r"(-?\d{1,18})\.(-?\d{1,18})(?:-(-?\d{1,18}))?")
 
 
 def parse_indices(text: str) -> tuple[tuple[int, int], ...] | None:
@@ -29,27 +32,170 @@ def parse_indices(text: str) -> tuple[tuple[int, int], ...] | None:
     return tuple((int(part[1]), int(part[2] or part[1])) for part in found if part)
 
 
+def parse_heads(text: str) -> None:
+    """Whether `text` names heads: of all chosen layers, as `parse_indices` reads them, or of layers of their own.
+
+    Raises SelectionError if it reads as neither, or mixes both.
+    """
+    if of_pairs(text):
+        _pairs(text)
+    else:
+        parse_indices(text)
+
+
+def of_pairs(text: str) -> bool:
+    """Whether heads are named with their layers, as in 3.1,5.11."""
+    return "." in text
+
+
 def resolve_indices(what: str, text: str, have: Sequence[int]) -> list[int]:
     """The true indices that `text` names among those there are, in the order asked, each once.
 
     Raises SelectionError if one of them is not there.
     """
     ranges = parse_indices(text)
-    if ranges is None:
-        return list(have)
-    chosen: dict[int, None] = {}
-    for ends in ranges:
-        first, last = (have[i] if -len(have) <= i < 0 else i for i in ends)
-        for end in (first, last):
-            if end not in have:
-                raise SelectionError(f"{what} {end} is not there; {_shown(what, have)}")
-        if first > last:
-            raise SelectionError(f"{what}s {ends[0]}-{ends[1]}: the first lies after the last")
-        for index in range(first, last + 1):
-            if index not in have:
-                raise SelectionError(f"{what} {index} is not there; {_shown(what, have)}")
-            chosen[index] = None
-    return list(chosen)
+    return list(have) if ranges is None else _indices(what, ranges, have)
+
+
+def resolve_pairs(text: str, have: Mapping[int, Sequence[int]]) -> Pairs:
+    """The (layer, head) pairs that `3.1,5.11`, `-1.0` or `3.0-3` name, in the order asked, each once.
+
+    have: the heads of each layer there is. Raises SelectionError if one of them is not there.
+    """
+    chosen: dict[tuple[int, int], None] = {}
+    for layer, heads in _pairs(text):
+        (true,) = _indices("layer", ((layer, layer),), list(have))
+        for head in _indices("head", (heads,), have[true], f" of layer {true}"):
+            chosen[true, head] = None
+    return tuple(chosen)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Which layers and heads: all these heads of all these layers, or `pairs` of them alone, unless that is ()."""
+
+    layers: list[int]
+    heads: list[int]
+    pairs: Pairs = ()
+
+    @property
+    def asked(self) -> list[int] | str:
+        """The heads as `Attention.select` and `Model.attend` take them: beside `layers`, pairs alone."""
+        return named_pairs(self.pairs) if self.pairs else self.heads
+
+    @property
+    def count(self) -> int:
+        """How many maps they are."""
+        return len(self.pairs) or len(self.layers) * len(self.heads)
+
+
+def resolve_heads(layers: str, heads: str, n_layers: int, n_heads: int) -> Chosen:
+    """What --layer and --head name in a model of that size; pairs name their layers themselves.
+
+    Raises SelectionError if something is not there.
+    """
+    if of_pairs(heads):
+        pairs = resolve_pairs(heads, dict.fromkeys(range(n_layers), range(n_heads)))
+        found = occurring(pairs)
+        return Chosen(list(found[0]), list(found[1]), pairs)
+    return Chosen(resolve_indices("layer", layers, range(n_layers)), resolve_indices("head", heads, range(n_heads)))
+
+
+def asked_heads(heads: Iterable[Any] | int | str | None, layers: object = None) -> Iterable[int] | int | str | None:
+    """Heads as somebody names them in Python: plain indices as they are, pairs such as "3.1" or (3, 1) as one text.
+
+    Raises SelectionError for pairs beside `layers`, and for numbers such as 3.1, which are no text.
+    """
+    if heads is None or isinstance(heads, int):
+        return heads
+    items = [heads] if isinstance(heads, (str, float)) or not isinstance(heads, Iterable) else list(heads)
+    if any(isinstance(item, float) for item in items):
+        raise SelectionError("heads are whole numbers, or text with their layers", 'as in heads=["3.1", "5.11"]')
+    if not any(isinstance(item, (str, tuple)) for item in items):
+        return [int(item) for item in items]
+    text = ",".join(".".join(map(str, item)) if isinstance(item, tuple) else str(item) for item in items)
+    _pairs(text)
+    if layers is not None:
+        raise SelectionError(f"heads {text} name their layers: leave out layers")
+    return text
+
+
+def named_pairs(pairs: Pairs) -> str:
+    """`3.1,5.11`, as `resolve_pairs` reads them."""
+    return ",".join(f"{layer}.{head}" for layer, head in pairs)
+
+
+def listed_pairs(pairs: Pairs) -> str:
+    """The same for a message, cut where it would be long."""
+    return _cut(named_pairs(pairs[:100]))
+
+
+def occurring(pairs: Pairs) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The layers and the heads that occur in pairs, in rising order."""
+    return tuple(sorted({layer for layer, _ in pairs})), tuple(sorted({head for _, head in pairs}))
+
+
+def places_of(what: str, wanted: Iterable[int] | int | None, have: Sequence[int], length: int) -> list[int] | None:
+    """Positions along an axis of `length` of the true indices `wanted`; None for all of them."""
+    if wanted is None:
+        return None
+    asked = [int(i) for i in wanted] if isinstance(wanted, Iterable) else [int(wanted)]
+    if length != len(have):
+        raise SelectionError(f"{what}s were averaged: {what} {asked[0] if asked else ''} cannot be taken out again")
+    if not asked:
+        raise SelectionError(f"no {what} was named")
+    places = []
+    for index in asked:
+        true = have[index] if -len(have) <= index < 0 else index
+        if true not in have:
+            shown = f"{have[0]}-{have[-1]}" if len(have) > 1 else str(have[0])
+            raise SelectionError(f"{what} {index} is not there; {what}s {shown} are")
+        places.append(have.index(true))
+    return places
+
+
+def pairs_named(attention: Attention, text: str) -> Attention:
+    """The maps of the pairs that `text` names, as heads of different layers, in the order asked."""
+    have: dict[int, list[int]] = {}
+    for layer, head in attention.places:
+        if layer is None or head is None:
+            what = " and ".join(["layers"] * (layer is None) + ["heads"] * (head is None))
+            raise SelectionError(f"{what} were averaged: {text} cannot be taken out again")
+        have.setdefault(layer, []).append(head)
+    return _taken(attention, resolve_pairs(text, {layer: sorted(have[layer]) for layer in sorted(have)}))
+
+
+def pairs_among(
+    attention: Attention, layers: Iterable[int] | int | None, heads: Iterable[int] | int | None
+) -> Attention:
+    """Of an Attention of pairs those whose layer and head are among these; None for any."""
+    held = listed_pairs(attention.pairs)
+    if len(attention.pairs) != attention.weights.shape[1]:
+        raise SelectionError(f"heads {held} were averaged: none of them can be taken out again")
+    kept = attention.pairs
+    for axis, (what, wanted, have) in enumerate(
+        (("layer", layers, attention.layers), ("head", heads, attention.heads))
+    ):
+        places = places_of(what, wanted, have, len(have))
+        if places is not None:
+            named = [have[place] for place in places]
+            kept = tuple(pair for pair in kept if pair[axis] in named)
+    if not kept:
+        raise SelectionError(f"none of {held} has this layer and this head")
+    return _taken(attention, kept)
+
+
+def _taken(attention: Attention, pairs: Pairs) -> Attention:
+    """The maps of these pairs, all of which are held."""
+    places = {place: i for i, place in enumerate(attention.places)}
+    n_heads = attention.weights.shape[1]
+    rows, columns = zip(*(divmod(places[pair], n_heads) for pair in pairs), strict=True)
+    masks = attention.allowed
+    if masks is not None:
+        masks = masks[[i % masks.shape[0] for i in rows], [i % masks.shape[1] for i in columns]]
+    layers, heads = occurring(pairs)
+    weights = attention.weights[list(rows), list(columns)][None]
+    return replace(attention, weights=weights, mask=masks, layers=layers, heads=heads, pairs=pairs)
 
 
 def parse_range(text: str) -> tuple[int, int]:
@@ -137,6 +283,37 @@ def crop(attention: Attention, rows: tuple[int, int] | None, cols: tuple[int, in
         reduced="; ".join(filter(None, (attention.reduced, note))),
         meta={**attention.meta, "origin": [before[0] + top, before[1] + left]},
     )
+
+
+def _indices(what: str, ranges: Iterable[tuple[int, int]], have: Sequence[int], where: str = "") -> list[int]:
+    """The true indices in these ranges, each once. where: words behind an index that is not there."""
+    chosen: dict[int, None] = {}
+    for ends in ranges:
+        first, last = (have[i] if -len(have) <= i < 0 else i for i in ends)
+        for end in (first, last):
+            if end not in have:
+                raise SelectionError(f"{what} {end}{where} is not there; {_shown(what, have)}")
+        if first > last:
+            raise SelectionError(f"{what}s {ends[0]}-{ends[1]}{where}: the first lies after the last")
+        for index in range(first, last + 1):
+            if index not in have:
+                raise SelectionError(f"{what} {index}{where} is not there; {_shown(what, have)}")
+            chosen[index] = None
+    return list(chosen)
+
+
+def _pairs(text: str) -> list[tuple[int, tuple[int, int]]]:
+    """`3.1,5.0-2` -> [(layer, (first head, last head)), ...]."""
+    parts = [part.strip() for part in text.split(",")]
+    found = [_PAIR.fullmatch(part) for part in parts]
+    plain = next((part for part in parts if _PART.fullmatch(part) or part == "all"), None)
+    if plain is not None and any(found):
+        raise SelectionError(
+            f"{_cut(text)}: {plain} names no layer, other heads do", "write each with its layer, as in 3.1,5.11"
+        )
+    if not all(found):
+        raise SelectionError(f"wanted heads with their layers, as in 3.1, 3.1,5.11 or 3.0-3; got {_cut(text)!r}")
+    return [(int(one[1]), (int(one[2]), int(one[3] or one[2]))) for one in found if one]
 
 
 def _shown(what: str, have: Sequence[int]) -> str:

@@ -135,8 +135,10 @@ def _ours(where: str, members: dict[str, Member], as_is: bool = False) -> Attent
     layers, heads = (
         _whole(where, members, name, 0, most) for name, most in (("layers", MAX_LAYERS), ("heads", MAX_HEADS))
     )
+    pairs = _whole(where, members, "pairs", 0, MAX_LAYERS, 2) if "pairs" in members else ()
     for name, found, length in (("layers", layers, weights.shape[0]), ("heads", heads, weights.shape[1])):
-        if len(found) != length and not (length == 1 and found):  # an average keeps the names of all that went in
+        # An average keeps the names of all that went in; those of pairs are compared with them.
+        if len(found) != length and not (length == 1 and found) and not pairs:
             raise InputError(f"{where}: {len(found)} {name} named for {length}")
     try:
         return Attention(
@@ -152,6 +154,7 @@ def _ours(where: str, members: dict[str, Member], as_is: bool = False) -> Attent
             cell=meta.pop("cell", 1),
             reduced=meta.pop("reduced", ""),
             meta=meta,
+            pairs=tuple((layer, head) for layer, head in pairs),
         )
     except InputError as error:
         raise InputError(f"{where}: {error}", error.hint) from None
@@ -254,7 +257,7 @@ def _array(where: str, members: dict[str, Member], name: str, kinds: str, ndim: 
     if name not in members:
         raise InputError(f"{where}: no array {name!r} in it")
     member = members[name]
-    two_wide = name.endswith("_spans") and member.shape[1:] != (2,)
+    two_wide = name.endswith(("_spans", "pairs")) and member.shape[1:] != (2,)
     if member.dtype.kind not in kinds or len(member.shape) != ndim or two_wide:
         raise InputError(f"{where}: {name} cannot be {shown(list(member.shape))} {member.dtype}")
     return member.read()

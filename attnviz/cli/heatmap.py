@@ -43,6 +43,7 @@ def run(
     picture.
 
     attnviz heatmap "The animal didn't cross the street because it was too tired"
+    attnviz heatmap "The cat sat on the mat" -H 0.1,2.0,5.3 -o heads.png
     attnviz heatmap "It is a bank" -m minilm -l 3 -H 1 --mark it:bank -o bank.pdf
     attnviz heatmap --from attention.npy --labels tokens.txt --words -o map.svg
     attnviz heatmap --image cat.jpg -m path/to/vit --query 2,3

@@ -35,6 +35,7 @@ IN, MODEL, PICK, SHADE, PAGE, OUT, TALK = (
 )
 _TEXT_HELP = "The text; '-' reads standard input. A text that begins with '-' goes after '--'."
 _COMMA = "all, 3, -1, 0-3 or 0,2,5, counted from 0."
+_HEADS = f"{_COMMA} 3.1,5.11 are heads of different layers, in that order: head 1 of layer 3, ..."
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ class Selection(Joined):
             help=f"{_COMMA} Default: {{layers}}.",
         ),
     ] = None
-    head: Annotated[str, option(PICK, "-H", "--head", metavar="HEADS", help=f"{_COMMA}", show_default=True)] = "all"
+    head: Annotated[str, option(PICK, "-H", "--head", metavar="HEADS", help=_HEADS, show_default=True)] = "all"
     stream: Annotated[
         str | None,
         option(
@@ -231,14 +232,14 @@ class Selection(Joined):
 
     def __post_init__(self) -> None:
         from attnviz.errors import one_of
-        from attnviz.pick import parse_indices, parse_range
+        from attnviz.pick import of_pairs, parse_heads, parse_indices, parse_range
 
         if self.pool not in ("max", "mean"):
             usage(one_of("--pool", self.pool, ("max", "mean")))
 
         for name, value, parse in (
             ("--layer", self.layer, parse_indices),
-            ("--head", self.head, parse_indices),
+            ("--head", self.head, parse_heads),
             ("--tokens", self.tokens, parse_range),
             ("--rows", self.rows, parse_range),
             ("--cols", self.cols, parse_range),
@@ -247,7 +248,9 @@ class Selection(Joined):
                 try:
                     parse(value)
                 except AttnvizError as error:
-                    usage(f"{name}: {error}")
+                    usage(f"{name}: {error}", error.hint)
+        if self.layer is not None and of_pairs(self.head):
+            usage(f"--head {self.head} names the layers of its heads: leave out --layer {self.layer}")
         streams = ("self", "encoder", "decoder", "cross")
         if self.stream is not None and self.stream not in streams:
             usage(one_of("--stream", self.stream, streams))

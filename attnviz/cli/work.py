@@ -230,7 +230,7 @@ def print_json(rows: Any) -> None:
 def _computed(
     given: Input, source: Source, chosen: Selection, talk: Talk, layers: str, cells: int | None
 ) -> tuple[Attention, NDArray[np.uint8] | None]:
-    from attnviz.pick import resolve_indices
+    from attnviz.pick import resolve_heads
     from attnviz.render.progress import progress
 
     text = text_of(given)
@@ -243,8 +243,7 @@ def _computed(
             "leave it out",
         )
     n_layers, n_heads = model.size(stream, given.image is not None)
-    at_layers = resolve_indices("layer", chosen.layer or layers, range(n_layers))
-    at_heads = resolve_indices("head", chosen.head, range(n_heads))
+    at = resolve_heads(chosen.layer or layers, chosen.head, n_layers, n_heads)
     arrays, picture = image_and_sound(given, model, source)
     text, ids = turn(given, model, text)
     start = time.perf_counter()
@@ -256,8 +255,8 @@ def _computed(
             ids=ids,
             global_tokens=given.everywhere(),
             stream=stream,
-            layers=at_layers,
-            heads=at_heads,
+            layers=None if at.pairs else at.layers,
+            heads=at.asked,
             cells=chosen.pooled(cells),
             pool=chosen.pool,
             rows=chosen.window("rows"),
@@ -318,7 +317,7 @@ def _stream(model: Model, given: Input) -> str:
 
 
 def _from_file(given: Input, saved: Saved, source: Source, chosen: Selection, talk: Talk, layers: str) -> Attention:
-    from attnviz.pick import resolve_indices
+    from attnviz.pick import of_pairs, resolve_indices
     from attnviz.saved import any_attention
 
     if given.given():
@@ -336,6 +335,10 @@ def _from_file(given: Input, saved: Saved, source: Source, chosen: Selection, ta
     if source.name is not None:
         found = replace(found, model=source.name)
     at_layers = at_heads = None
+    if of_pairs(chosen.head):
+        return found.select(heads=chosen.head)
+    if found.pairs:
+        return _of_pairs(found, chosen)
     if len(found.layers) == found.weights.shape[0]:
         at_layers = resolve_indices("layer", chosen.layer or layers, found.layers)
     elif chosen.layer not in (None, "all"):
@@ -345,6 +348,17 @@ def _from_file(given: Input, saved: Saved, source: Source, chosen: Selection, ta
     elif chosen.head != "all":
         raise InputError("its heads were averaged: --head cannot choose among them")
     return found.select(layers=at_layers, heads=at_heads)
+
+
+def _of_pairs(found: Attention, chosen: Selection) -> Attention:
+    """Of pairs in a file those whose layer and head the options name, all of them by default."""
+    from attnviz.pick import resolve_indices
+
+    layers, heads = (
+        None if text in (None, "all") else resolve_indices(what, text, have)
+        for what, text, have in (("layer", chosen.layer, found.layers), ("head", chosen.head, found.heads))
+    )
+    return found.select(layers=layers, heads=heads)
 
 
 def _sizes(model: Model) -> str:

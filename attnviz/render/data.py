@@ -49,7 +49,10 @@ def save_npz(
 def write_npz(
     attention: Attention, file: IO[bytes], *, dtype: str = "float32", made: Mapping[str, Any] | None = None
 ) -> None:
-    """weights [layer, head, query, key] as float32 or float16, the mask, both axes' tokens, and meta as JSON text."""
+    """weights [layer, head, query, key] as float32 or float16, the mask, both axes' tokens, and meta as JSON text.
+
+    Heads of different layers have their `pairs` too, int [pair, 2] (see `Attention`).
+    """
     if dtype not in ("float32", "float16"):
         raise OutputError(one_of("dtype", dtype, ("float32", "float16")))
     arrays: dict[str, NDArray[Any]] = {"weights": attention.weights.astype(dtype, copy=False)}
@@ -63,6 +66,8 @@ def write_npz(
             arrays[f"{axis}_spans"] = np.array(tokens.spans, np.int64).reshape(len(tokens), 2)
     arrays["layers"] = np.array(attention.layers, np.int64)
     arrays["heads"] = np.array(attention.heads, np.int64)
+    if attention.pairs:
+        arrays["pairs"] = np.array(attention.pairs, np.int64)
     arrays["meta"] = np.array(json.dumps(_meta(attention, made), sort_keys=True, ensure_ascii=False))
     write_arrays(file, arrays, plain=("weights",))  # weights hardly shrink; everything else does
 
@@ -81,10 +86,12 @@ def write_arrays(file: IO[bytes], arrays: Mapping[str, NDArray[Any]], plain: Col
 def write_json(attention: Attention, file: IO[bytes], *, made: Mapping[str, Any] | None = None) -> None:
     """One object that describes itself: meta, tokens, and weights as nested lists [layer][head][query][key].
 
-    `mask` is nested like the weights' last two axes, one entry a layer or one for all; null where unknown.
+    `mask` is nested like the weights' last two axes, one entry a layer or one for all; null where unknown. Heads of
+    different layers are one layer's in `weights`; `pairs` has the [layer, head] and `mask` an entry of each.
     """
     head: dict[str, Any] = _meta(attention, made)
     head |= {"layers": list(attention.layers), "heads": list(attention.heads)}
+    head |= {"pairs": [list(pair) for pair in attention.pairs]} if attention.pairs else {}
     for axis, tokens in (("query", attention.queries), ("key", attention.keys)):
         head |= {f"{axis}_{'tokens' if name == 'text' else name}": list(getattr(tokens, name)) for name in _AXIS}
         if tokens.spans:
@@ -168,13 +175,8 @@ def _matrices(
     attention: Attention,
 ) -> Iterator[tuple[int | None, int | None, NDArray[np.bool_] | None, NDArray[np.float32]]]:
     """(layer, head, allowed, matrix) of every map. An averaged axis has no index: None."""
-    n_layers, n_heads = attention.weights.shape[:2]
-    layers = attention.layers if len(attention.layers) == n_layers else (None,) * n_layers
-    heads = attention.heads if len(attention.heads) == n_heads else (None,) * n_heads
-    for i, layer in enumerate(layers):
-        allowed = None if attention.mask is None else attention.mask[i if len(attention.mask) > 1 else 0]
-        for j, head in enumerate(heads):
-            yield layer, head, allowed, np.asarray(attention.weights[i, j], np.float32)
+    for (layer, head), (matrix, allowed) in zip(attention.places, attention.maps(), strict=True):
+        yield layer, head, allowed, np.asarray(matrix, np.float32)
 
 
 def _origin(attention: Attention) -> tuple[int, int]:

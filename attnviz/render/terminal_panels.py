@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,14 +21,9 @@ def panel_name(panel: MapPanel) -> str:
 
 def bands(panels: Sequence[MapPanel], across: int) -> Iterator[Sequence[MapPanel]]:
     """Panels in bands of nearly equal length; a layer of several heads begins a band."""
-    groups: list[list[MapPanel]] = []
-    layers = [panel.layer for panel in panels]
-    apart = len(set(layers)) < len(layers)
-    for panel in panels:
-        if groups and (not apart or groups[-1][-1].layer == panel.layer):
-            groups[-1].append(panel)
-        else:
-            groups.append([panel])
+    layers = [list(same) for _, same in groupby(panels, lambda panel: panel.layer)]
+    apart = len({len(same) for same in layers}) == 1 and len(layers[0]) > 1  # else one head each, or heads by hand
+    groups: list[Sequence[MapPanel]] = [*layers] if apart else [panels]
     for group in groups:
         n_bands = -(-len(group) // across)
         each = -(-len(group) // n_bands)

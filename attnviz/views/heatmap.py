@@ -189,65 +189,48 @@ def heatmap(
 
 def _all_queries(attention: Attention, marks: Sequence[tuple[int, int]]) -> _Maps:
     n_layers, n_heads = attention.weights.shape[:2]
-    layered = n_layers > 1 and n_heads > 1
-    layers = attention.layers if n_layers == len(attention.layers) else (None,) * n_layers
-    heads = attention.heads if n_heads == len(attention.heads) else (None,) * n_heads
-    headings, places = [], []
-    for layer in layers:
-        for head in heads:
-            places.append((layer, head))
-            one = f"layer {layer}" if n_layers > 1 and n_heads == 1 else f"head {head}"
-            headings.append(one if n_layers * n_heads > 1 else "")
+    maps = attention.maps()
     return _Maps(
-        values=[attention.weights[i, j] for i in range(n_layers) for j in range(n_heads)],
-        hidden=[_hidden(attention, i) for i in range(n_layers) for _ in range(n_heads)],
-        headings=headings,
-        places=places,
+        values=[values for values, _ in maps],
+        hidden=[_hidden(mask) for _, mask in maps],
+        headings=wording.headings(attention) if len(maps) > 1 else [""],
+        places=list(attention.places),
         row_labels=[printable(text) for text in attention.query_tokens],
         col_labels=[printable(text) for text in attention.key_tokens],
         row_axis="query",
         one_row="one query's",
         marks=tuple(marks),
         splits=(_splits(attention.query_segments), _splits(attention.key_segments)),
-        layers=tuple(f"layer {layer}" for layer in layers) if layered else (),
+        layers=wording.layer_names(attention) if n_layers > 1 and n_heads > 1 else (),
     )
 
 
 def _one_query(attention: Attention, query: int, marks: Sequence[tuple[int, int]]) -> _Maps:
     """One query's rows: a panel a layer, a row a head; with one head, one panel with a row a layer."""
     n_layers, n_heads = attention.weights.shape[:2]
-    rows = attention.weights[:, :, query]
-    layers = attention.layers if n_layers == len(attention.layers) else (None,) * n_layers
-    heads = attention.heads if n_heads == len(attention.heads) else (None,) * n_heads
     by_layer = n_heads == 1 and n_layers > 1
-    hidden: list[NDArray[np.bool_] | None] = []
-    for i in range(n_layers):
-        grey = _hidden(attention, i)
-        hidden.append(None if grey is None else np.repeat(grey[query : query + 1], n_heads, 0))
-    if by_layer:
-        known = [grey for grey in hidden if grey is not None]
-        hidden = [np.concatenate(known) if known else None]
-    names = [f"layer {i}" for i in layers] if by_layer else [f"head {i}" if i is not None else "mean" for i in heads]
-    count = len(names)
+    per_panel = n_layers if by_layer else n_heads
+    rows = attention.weights[:, :, query].reshape(-1, per_panel, len(attention.keys))
+    greys = [np.zeros(rows.shape[-1], bool) if mask is None else ~mask[query] for _, mask in attention.maps()]
+    hidden = [_hidden(~grey) for grey in np.reshape(greys, rows.shape)]
+    first = [(None, None)] if attention.pairs else attention.places[::per_panel]
     return _Maps(
-        values=[rows[:, 0]] if by_layer else list(rows),
+        values=list(rows),
         hidden=hidden,
-        headings=[""] if n_layers == 1 or by_layer else [f"layer {i}" for i in layers],
-        places=[(None, heads[0])] if by_layer else [(layer, None) for layer in layers],
-        row_labels=names,
+        headings=[""] if len(rows) == 1 else list(wording.layer_names(attention)),
+        places=[(None, head) if by_layer else (layer, None) for layer, head in first],
+        row_labels=wording.headings(attention)[:per_panel],
         col_labels=[printable(text) for text in attention.key_tokens],
         row_axis="",
         one_row="one layer's" if by_layer else "one head's",
-        marks=tuple((i, key) for asked, key in marks if asked == query for i in range(count)),
+        marks=tuple((i, key) for asked, key in marks if asked == query for i in range(per_panel)),
         splits=((), _splits(attention.key_segments)),
     )
 
 
-def _hidden(attention: Attention, layer: int) -> NDArray[np.bool_] | None:
-    if attention.mask is None:
-        return None
-    allowed = attention.mask[layer if attention.mask.shape[0] > 1 else 0]
-    return None if allowed.all() else ~allowed
+def _hidden(allowed: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+    """Cells to be grey; None where all are allowed or nobody knows."""
+    return None if allowed is None or allowed.all() else ~allowed
 
 
 def _splits(segments: Sequence[int]) -> tuple[int, ...]:

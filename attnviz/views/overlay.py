@@ -182,25 +182,19 @@ def _query(attention: Attention, patches: int, query: int | None) -> int:
 def _views(attention: Attention, query: int, rows: int, cols: int) -> _Views:
     n_layers, n_heads, _, n_key = attention.weights.shape
     first = n_key - rows * cols
-    layers = attention.layers if n_layers == len(attention.layers) else (None,) * n_layers
-    heads = attention.heads if n_heads == len(attention.heads) else (None,) * n_heads
     hidden: list[NDArray[np.bool_] | None] = []
-    values, headings, places = [], [], []
-    for i, layer in enumerate(layers):
-        mask = None if attention.mask is None else attention.mask[min(i, len(attention.mask) - 1), query, first:]
-        for j, head in enumerate(heads):
-            hidden.append(None if mask is None or mask.all() else ~mask.reshape(rows, cols))
-            values.append(attention.weights[i, j, query, first:].reshape(rows, cols))
-            named = f"layer {layer}" if n_layers > 1 and n_heads == 1 else f"head {head}"
-            headings.append("mean" if head is None and n_heads == 1 and n_layers == 1 else named)
-            places.append((layer, head))
+    values = []
+    for weights, mask in attention.maps():
+        grey = None if mask is None else ~mask[query, first:].reshape(rows, cols)
+        hidden.append(None if grey is None or not grey.any() else grey)
+        values.append(weights[query, first:].reshape(rows, cols))
     rest = attention.weights[:, :, query, :first].sum(-1)
     return _Views(
         values,
         hidden,
-        headings,
-        places,
-        tuple(f"layer {layer}" for layer in layers) if n_layers > 1 and n_heads > 1 else (),
+        wording.headings(attention),
+        list(attention.places),
+        wording.layer_names(attention) if n_layers > 1 and n_heads > 1 else (),
         tuple(map(printable, attention.key_tokens[:first])),
         (float(rest.min()), float(rest.max())),
     )

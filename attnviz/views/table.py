@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from attnviz.errors import InputError
+from attnviz.pick import listed_pairs
 from attnviz.views import wording
 from attnviz.views.figure import Box, Figure, MapPanel
 from attnviz.views.limits import limits as find_limits
@@ -15,8 +14,6 @@ from attnviz.views.measure import one_line, printable
 from attnviz.views.scale import check_cmap, check_scale
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from attnviz.attention import Attention
 
 NO_BOX = Box(0.0, 0.0, 0.0, 0.0)
@@ -42,20 +39,18 @@ def table(
         SelectionError: an option's value is not there or not possible. InputError: there are no weights.
     """
     check_scale(scale)
-    n_layers, n_heads, n_query, _ = attention.weights.shape
     if not attention.weights.size:
         raise InputError(f"nothing to print: weights are {list(attention.weights.shape)}")
     limits, chosen = find_limits(attention, scale, vmax, check_cmap(cmap))
-    layers = attention.layers if n_layers == len(attention.layers) else (None,)
-    heads = attention.heads if n_heads == len(attention.heads) else (None,)
     row_labels = tuple(printable(text) for text in attention.query_tokens)
     col_labels = tuple(printable(text) for text in attention.key_tokens)
     how = "together" if attention.meta.get("together") else "mean"
+    named = _titles(attention, how)
     panels = [
         MapPanel(
-            title=f"{_named('layer', attention.layers, layer)}  {_named('head', attention.heads, head, how)}",
-            values=attention.weights[i, j],
-            hidden=_hidden(attention, i),
+            title=name,
+            values=values,
+            hidden=None if mask is None or mask.all() else ~mask,
             row_labels=row_labels,
             col_labels=col_labels,
             box=NO_BOX,
@@ -63,10 +58,9 @@ def table(
             layer=layer,
             head=head,
         )
-        for i, layer in enumerate(layers)
-        for j, head in enumerate(heads)
+        for name, (values, mask), (layer, head) in zip(named, attention.maps(), attention.places, strict=True)
     ]
-    asked = attention.query_tokens[0] if n_query == 1 else ""
+    asked = attention.query_tokens[0] if len(attention.queries) == 1 else ""
     heading = one_line(title) if title is not None else wording.title(attention, "", asked)
     sums = wording.row_sums(attention)
     below = wording.subtitles(attention, sums, len(panels), marks, "one query's")[0]
@@ -85,11 +79,14 @@ def table(
     )
 
 
-def _hidden(attention: Attention, layer: int) -> NDArray[np.bool_] | None:
-    if attention.mask is None:
-        return None
-    allowed = attention.mask[layer if attention.mask.shape[0] > 1 else 0]
-    return None if allowed.all() else ~allowed
+def _titles(attention: Attention, how: str) -> list[str]:
+    """A panel each: `layer 3  head 1`, and what was averaged."""
+    if attention.pairs and attention.places == ((None, None),):
+        return [f"heads {listed_pairs(attention.pairs)} ({how})"]
+    return [
+        f"{_named('layer', attention.layers, layer)}  {_named('head', attention.heads, head, how)}"
+        for layer, head in attention.places
+    ]
 
 
 def _named(what: str, indices: Sequence[int], index: int | None, how: str = "mean") -> str:

@@ -34,10 +34,19 @@ def listed(what: str, indices: Sequence[int]) -> str:
 
 def title(attention: Attention, name: str, query: str) -> str:
     """`all-MiniLM-L6-v2 · layer 3 · 12 heads`: model, stream, layers, heads, the one query if there is one."""
-    n_layers, n_heads = attention.weights.shape[:2]
     parts = [name or attention.model, str(attention.meta.get("measure", ""))]
     if attention.stream != "self":
         parts.append({"cross": "cross-attention"}.get(attention.stream, f"{attention.stream} self-attention"))
+    parts += _of_pairs(attention) if attention.pairs else _of_axes(attention)
+    if query:
+        parts.append(f"query “{query}”")
+    return one_line(" · ".join(part for part in parts if part))
+
+
+def _of_axes(attention: Attention) -> list[str]:
+    """`layer 3`, `12 heads`, or what was averaged."""
+    parts = []
+    n_layers, n_heads = attention.weights.shape[:2]
     for what, shown, indices in (("layer", n_layers, attention.layers), ("head", n_heads, attention.heads)):
         if shown < len(indices) and what == "head" and attention.meta.get("together"):
             parts.append(f"{len(indices)} heads together")
@@ -47,9 +56,35 @@ def title(attention: Attention, name: str, query: str) -> str:
             parts.append(f"{shown} heads")
         else:
             parts.append(listed(what, indices))
-    if query:
-        parts.append(f"query “{query}”")
-    return one_line(" · ".join(part for part in parts if part))
+    return parts
+
+
+def _of_pairs(attention: Attention) -> list[str]:
+    """What heads of different layers are called: `heads 3.1, 5.11 (layer.head)`; a count if a list would be long."""
+    if len(attention.pairs) == 1:
+        return [f"layer {attention.pairs[0][0]}", f"head {attention.pairs[0][1]}"]
+    names = ", ".join(f"{layer}.{head}" for layer, head in attention.pairs)
+    some = f"heads {names}" if len(attention.pairs) <= 6 else f"{len(attention.pairs)} heads of {_layers(attention)}"
+    return [f"{'mean over ' if len(attention.places) == 1 else ''}{some} (layer.head)"]
+
+
+def _layers(attention: Attention) -> str:
+    return f"{len(attention.layers)} layers" if len(attention.layers) > 1 else f"layer {attention.layers[0]}"
+
+
+def headings(attention: Attention) -> list[str]:
+    """What each panel is called beside the title: `head 1`, `layer 3` where each has one head, `3.1` of pairs."""
+    n_layers, n_heads = attention.weights.shape[:2]
+    if attention.pairs:
+        return ["mean" if head is None else f"{layer}.{head}" for layer, head in attention.places]
+    if n_layers > 1 and n_heads == 1:
+        return list(layer_names(attention))
+    return ["mean" if head is None else f"head {head}" for _, head in attention.places]
+
+
+def layer_names(attention: Attention) -> tuple[str, ...]:
+    """`layer 3` for each layer."""
+    return tuple(f"layer {layer}" for layer, _ in attention.places[:: attention.weights.shape[1]])
 
 
 def subtitles(
@@ -94,9 +129,10 @@ def _cell(attention: Attention) -> str:
 def row_sums(attention: Attention) -> tuple[float, float]:
     """The smallest and the largest sum of a row that was allowed to attend to anything."""
     sums = attention.weights.sum(-1, dtype=np.float32)
-    if attention.mask is not None:
-        anything = np.logical_or.reduce(attention.mask, -1)
-        sums = sums[np.broadcast_to(anything[:, None], sums.shape)]
+    allowed = attention.allowed
+    if allowed is not None:
+        anything = np.logical_or.reduce(allowed, -1)
+        sums = sums[np.broadcast_to(anything, sums.shape)]
     return (float(sums.min()), float(sums.max())) if sums.size else (1.0, 1.0)
 
 
@@ -188,7 +224,7 @@ def hidden_reason(attention: Attention) -> str:
         return "later tokens, not allowed"
     # What a mechanism hides may differ from head to head; the mask holds what is hidden from all of them.
     differ = attention.weights.shape[1] > 1 and attention.meta.get("mechanism") is not None
-    apart = differ and bool(((attention.weights == 0) & mask[:, None]).any())
+    apart = differ and bool(((attention.weights == 0) & attention.allowed).any())
     return "not allowed in any of these heads" if apart else "not allowed"
 
 
