@@ -45,6 +45,8 @@ def cards():
 
 
 PICTURES = {
+    "few_keys": (attention(8, n_heads=2), {}),
+    "many_keys": (attention(30, n_heads=2, causal=True), {}),
     "causal": (attention(7, causal=True), {"marks": [(4, 2)]}),
     "two_heads_log": (attention(5, n_heads=2), {"scale": "log", "cmap": "cividis"}),
     "rows_greys": (attention(6), {"scale": "row", "cmap": "Greys"}),

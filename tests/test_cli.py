@@ -345,7 +345,11 @@ def test_inspect_shows_a_model_and_a_tensor(run):
             "error: --query it: token 7 lies outside of --tokens 0-3",
         ),
         (["heatmap", TEXT, "--mark", "it"], 1, "error: a mark is QUERY:KEY, as in it:animal; got 'it'"),
-        (["heatmap", TEXT, "--scale", "cube"], 2, "error: --scale must be one of linear, sqrt, log, row; got 'cube'"),
+        (
+            ["heatmap", TEXT, "--scale", "cube"],
+            2,
+            "error: --scale must be one of auto, linear, sqrt, log, row; got 'cube'",
+        ),
         (["heatmap", TEXT, "--cmap", "jet"], 2, "error: --cmap jet is a rainbow"),
         (["heatmap", TEXT, "--vmax", "-1"], 2, "error: --vmax wants a number above 0, or auto; got '-1'"),
         (["heatmap", TEXT, "--vmax", "nan"], 2, "error: --vmax wants a number above 0, or auto; got 'nan'"),

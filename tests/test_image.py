@@ -30,8 +30,9 @@ from attnviz.attention import Tokens
 from attnviz.errors import SelectionError
 from attnviz.render.artists import Cells
 from attnviz.render.image import _RC, FORMATS, draw, to_bytes
+from attnviz.render.maps import PACKED
 from attnviz.render.raster import paint
-from attnviz.render.theme import HIDDEN, MAPS, TONES, table
+from attnviz.render.theme import HIDDEN, TONES, table
 from attnviz.views import fonts
 from attnviz.views.figure import Box, Dot, Figure, Fill, Label, Line
 from attnviz.views.heatmap import heatmap
@@ -55,7 +56,7 @@ def colour(tone):
 # --- colours -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", MAPS)
+@pytest.mark.parametrize("name", PACKED)
 def test_colour_maps_are_those_of_matplotlib(name):
     """All 256 colours to the last bit of a byte, and the map turned round."""
     want = matplotlib.colormaps[name](np.linspace(0, 1, 256))[:, :3] * 255
@@ -66,7 +67,7 @@ def test_colour_maps_are_those_of_matplotlib(name):
 def test_a_cell_has_the_colour_of_its_weight():
     """The middle of every cell of a PNG, against matplotlib's own map and norm."""
     found = attention(6, n_heads=3)
-    figure = heatmap(found, decimals=0)
+    figure = heatmap(found, decimals=0, cmap="viridis")
     page, scale = pixels(to_bytes(figure, "png")), figure.dpi / 72
     norm = matplotlib.colors.Normalize(0, figure.scale.high)
     for panel in figure.panels:
@@ -83,7 +84,8 @@ def test_a_cell_that_is_not_allowed_is_grey():
     page = pixels(to_bytes(figure, "png"))
     at = [int((box.x + 5.5 * box.width / 6) * scale), int((box.y + box.height / 12) * scale)]
     assert tuple(page[at[1], at[0]]) == HIDDEN and len(set(HIDDEN)) == 1
-    assert tuple(HIDDEN) not in {tuple(row) for name in ("viridis", "cividis", "magma") for row in table(name).tolist()}
+    maps = ("ink", "viridis", "cividis", "magma")
+    assert tuple(HIDDEN) not in {tuple(row) for name in maps for row in table(name).tolist()}
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -113,7 +115,7 @@ def test_artists_of_a_picture():
     places = [text.get_position() for text in axes.texts[len(numbers) :]]
     assert places == [(label.x, label.y) for label in figure.labels]
     frames = [patch for patch in axes.patches if isinstance(patch, Rectangle)]
-    assert len(frames) == 6 and axes.get_ylim() == (figure.height, 0)
+    assert len(frames) == 10 and axes.get_ylim() == (figure.height, 0)
 
 
 def test_the_figure_has_its_size_in_inches():
@@ -272,7 +274,7 @@ def test_an_image_of_cells_is_sharp_and_exact():
     page = page[::-1] if float(image.get("transform").split()[3]) < 0 else page
     cells = page.reshape(80, k, 80, k, 3)
     assert (cells == cells[:, :1, :, :1]).all()
-    want = table("viridis")[np.clip(figure.scale.unit(figure.panels[0].values) * 256, 0, 255).astype(int)]
+    want = table("ink")[np.clip(figure.scale.unit(figure.panels[0].values) * 256, 0, 255).astype(int)]
     np.testing.assert_array_equal(cells[:, 0, :, 0], want)
 
 

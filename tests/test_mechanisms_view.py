@@ -164,8 +164,8 @@ def test_what_is_not_allowed_is_hidden() -> None:
 
 def test_numbers_stand_in_cells_that_are_large_enough() -> None:
     own = card("own")
-    own.attention.weights[0, 0, :2] = ((0.5, 0.451, 0.049, 0), (0.999, 0, 0, 0))
-    assert mechanisms.figure([own]).panels[0].cell_text[:2] == ((".50", ".45", "", ""), ("1", "", "", ""))
+    own.attention.weights[0, 0, :2] = ((0.5, 0.451, 0.039, 0), (0, 0.999, 0, 0))
+    assert mechanisms.figure([own]).panels[0].cell_text[:2] == ((".50", ".45", "", ""), ("", "1", "", ""))
     assert "numbers near 0 left out" in mechanisms.figure([own]).notes
     assert mechanisms.figure([own], decimals=1).panels[0].cell_text[0] == (".5", ".5", "", "")
     assert mechanisms.figure([own], decimals=0).panels[0].cell_text == ()
@@ -235,7 +235,7 @@ def test_a_long_text_is_thinned_pooled_and_says_so() -> None:
     assert figure.panels[0].values.max() == cards[0].values.max()
     assert f"drawn as the largest of {k} x {k} weights a cell" in figure.notes
     assert any(re.fullmatch(r"every \d+(st|nd|rd|th) token labelled", note) for note in figure.notes)
-    assert any("a limit chosen from the weights" in note for note in figure.notes)
+    assert any("a limit that about a quarter of the rows reach" in note for note in figure.notes)
     assert any(text.startswith("≥") for text in texts(figure, "tick"))
 
 

@@ -172,7 +172,7 @@ def test_what_is_drawn():
     figure = overlay(found, pixels, dpi=100)
     image = drawn(figure)
     panel = figure.panels[0]
-    want = over(pixels, colour(figure.scale.unit(panel.values), "viridis"))
+    want = over(pixels, colour(figure.scale.unit(panel.values), "ink"))
     for i in range(2):
         for j in range(3):
             x = (panel.box.x + (j + 0.5) * panel.box.width / 3) * 100 / 72

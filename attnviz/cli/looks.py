@@ -19,23 +19,31 @@ class Shade:
             SHADE,
             "--scale",
             metavar="KIND",
-            help="linear, sqrt, log or row (each row by its own largest).",
+            help="linear, sqrt, log, row (each row by its own largest) or auto: linear up to 16 keys to a row, sqrt "
+            "beyond.",
             show_default=True,
         ),
-    ] = "linear"
+    ] = "auto"
     vmax: Annotated[
         str | None,
         option(
             SHADE,
             "--vmax",
             metavar="X|auto",
-            help="The weight at the end of the colours, or auto: one that about half of the rows reach. "
-            "By default above all weights; auto for long texts.",
+            help="The weight at the end of the colours, or auto: one that about a quarter of the rows reach. "
+            "Default: above all weights but those to special tokens and the first key; auto beyond 64 keys.",
         ),
     ] = None
     cmap: Annotated[
-        str, option(SHADE, "--cmap", metavar="NAME", help="viridis, cividis, magma, Greys, ...", show_default=True)
-    ] = "viridis"
+        str,
+        option(
+            SHADE,
+            "--cmap",
+            metavar="NAME",
+            help="ink (white at 0), Greys, viridis, cividis, magma, ...",
+            show_default=True,
+        ),
+    ] = "ink"
     decimals: Annotated[
         int,
         option(

@@ -21,9 +21,9 @@ from matplotlib.text import Text
 from matplotlib.transforms import Affine2D
 
 from attnviz.render.emoji import ABOVE, BELOW, stamp
-from attnviz.render.scene import Patch, numbers, outlines, patches
+from attnviz.render.scene import Patch, frames, numbers, outlines, patches
 from attnviz.render.theme import PAPER, TONES
-from attnviz.views.figure import Figure, Label
+from attnviz.views.figure import Box, Figure, Label
 from attnviz.views.fonts import FontFile
 from attnviz.views.measure import Typeface, is_shaped, typeface
 
@@ -43,6 +43,8 @@ def draw(figure: Figure) -> Canvas:
     face = figure.face or typeface(figure.font or None, [label.text for label in figure.labels])
     for patch in patches(figure):
         axes.add_image(Cells(axes, patch))
+    for box, width, tone in frames(figure):
+        _frame(axes, box, width, tone, 2.0)
     for fill in figure.fills:
         box = fill.box
         _add(axes, Rectangle((box.x, box.y), box.width, box.height, linewidth=0, facecolor=_code(fill.rgb)), 2.5)
@@ -56,10 +58,7 @@ def draw(figure: Figure) -> Canvas:
     for label in numbers(figure):
         _text(axes, label, face, 4.0)
     for box, width, tone in outlines(figure):
-        edge = TONES[tone]
-        frame = Rectangle((box.x, box.y), box.width, box.height, fill=False, linewidth=width, edgecolor=edge)
-        frame.set_joinstyle("miter")
-        _add(axes, frame, 5.0)
+        _frame(axes, box, width, tone, 5.0)
     for label in figure.labels:
         _text(axes, label, face, 6.0)
     return canvas
@@ -224,6 +223,13 @@ def _text(axes: Axes, label: Label, face: Typeface, order: float) -> None:
 def _properties(font: FontFile, label: Label) -> FontProperties:
     """The font by its file, so that nothing is searched for; the family's name is for an SVG's reader."""
     return FontProperties(family=font.family, size=label.size, weight=label.weight, fname=font.path)
+
+
+def _frame(axes: Axes, box: Box, width: float, tone: str, order: float) -> None:
+    """A line around a box, its middle on the edge."""
+    frame = Rectangle((box.x, box.y), box.width, box.height, fill=False, linewidth=width, edgecolor=TONES[tone])
+    frame.set_joinstyle("miter")
+    _add(axes, frame, order)
 
 
 def _code(rgb: tuple[int, int, int]) -> str:

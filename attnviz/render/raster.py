@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz.render.emoji import ABOVE, stamp
-from attnviz.render.scene import numbers, outlines, patches
+from attnviz.render.scene import frames, numbers, outlines, patches
 from attnviz.render.theme import TONES
 from attnviz.views.figure import Box, Dot, Figure, Label, Line
 from attnviz.views.fonts import FontFile
@@ -40,6 +40,8 @@ def paint(figure: Figure) -> NDArray[np.uint8]:
         box = patch.box
         left, top, colours = patch.pixels(box.x * scale, paper.down(box.y), box.width * scale, box.height * scale)
         paper.put(left, top, colours)
+    for box, width, tone in frames(figure):
+        paper.frame(box, width, tone)
     for fill in figure.fills:
         paper.area(fill.box, np.array(fill.rgb, np.float32))
     for line in figure.lines:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 VECTOR_SIDE = 64  # cells a side up to which a panel is drawn as shapes in SVG and PDF
 VECTOR_CELLS = 50_000  # and cells of all panels together: twelve heads of 64 tokens
+EDGE = 0.4  # points, the width of the line around a panel
 PRINTER = 300.0  # dots an inch of a printer, for which pictures are made
 _SQUARES = 8.0  # such dots to a pixel of a picture, from which on it is drawn as a square
 
@@ -85,6 +86,15 @@ def patches(figure: Figure) -> Iterator[Patch]:
         yield Patch(steps, figure.bar, "bar", shapes=True)
 
 
+def frames(figure: Figure) -> Iterator[tuple[Box, float, str]]:
+    """The edges of panels and of the colour bar, where their colours begin with the white of the paper."""
+    for panel in figure.panels:
+        if panel.picture is None:
+            yield panel.box, EDGE, "edge"
+    if figure.bar is not None:
+        yield figure.bar, EDGE, "edge"
+
+
 def outlines(figure: Figure) -> Iterator[tuple[Box, float, str]]:
     """The marked cells: box, width of the line around it, tone; a light line under each shows it on any colour."""
     for panel in figure.panels:
@@ -108,7 +118,7 @@ def numbers(figure: Figure) -> Iterator[Label]:
             for j, text in enumerate(row):
                 if text:
                     x = panel.box.x + (j + 0.5) * wide
-                    yield Label(text, x, y, panel.cell_size, "center", tone="paper" if dark[i, j] else "ink")
+                    yield Label(text, x, y, panel.cell_size, "center", tone="paper" if dark[i, j] else "black")
 
 
 def _panel(panel: MapPanel, scale: Scale, few: bool) -> Patch:

@@ -167,7 +167,7 @@ class Paper:
         room = self.screen.width - self._wide(widths) - len(GAP)
         ground = None
         if shades is not None and self.screen.colour:
-            ground = paint(np.asarray(shades, np.float32)[None], None, "viridis")[0]
+            ground = paint(np.asarray(shades, np.float32)[None], None, "ink")[0]
         for i, row in enumerate(rows):
             line = Text(INDENT, "bold" if i == 0 or (bold is not None and i == bold + 1) else "")
             for place, (text, width, column) in enumerate(zip(row, widths, columns, strict=True)):

@@ -84,7 +84,8 @@ def print_query(
     screen.print_wrapped(clean(figure.subtitle), "dim")
     if n_rows > 1:
         screen.print_wrapped(f"query {query}: {clean(figure.panels[0].row_labels[query])}", "bold")
-    blocks = [_block(panel, query, screen, decimals, figure.scale, bool(ranked), top) for panel in figure.panels]
+    most = max(float(abs(panel.values[query]).max(initial=0.0)) for panel in figure.panels) or 1.0
+    blocks = [_block(panel, query, screen, decimals, figure.scale, most, bool(ranked), top) for panel in figure.panels]
     _print_blocks(blocks, screen)
     hidden = any(entry.hidden for block in blocks for entry in block.entries)
     notes = [*([f"{_mask(screen)} {mask_reason(figure.panels)}"] if hidden else []), *figure.notes]
@@ -117,12 +118,19 @@ def _print_plain(figure: Figure, query: int, screen: Screen, decimals: int, rank
 
 
 def _block(
-    panel: MapPanel, query: int, screen: Screen, decimals: int, scale: Scale, ranked: bool, top: int | None
+    panel: MapPanel,
+    query: int,
+    screen: Screen,
+    decimals: int,
+    scale: Scale,
+    most: float,
+    ranked: bool,
+    top: int | None,
 ) -> _Block:
-    """A panel's list, with all that a line needs beside its room."""
+    """A panel's list, with all that a line needs beside its room. most: the weight of the longest bar."""
     entries = _entries(panel, query, ranked)
     unit = scale.unit(panel.values[query : query + 1])[0]
-    lengths = abs(panel.values[query]) / max(abs(scale.low), abs(scale.high)) if scale.low < 0 else unit
+    lengths = abs(panel.values[query]) / most
     ground = paint(unit[None], None, scale.cmap)[0] if screen.colour else None
     rest = [e for e in entries[top:] if not e.hidden] if top is not None else []
     return _Block(

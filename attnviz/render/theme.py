@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.errors import SelectionError, one_of
+from attnviz.render import ink
 from attnviz.render.maps import PACKED
 
 if TYPE_CHECKING:
@@ -20,9 +21,9 @@ TONES = {"ink": "#1a1a1a", "soft": "#555555", "faint": "#8a8a8a", "paper": PAPER
 # Of curves, far apart in brightness and told apart by most colour-blind readers (Okabe and Ito 2008, darkened).
 TONES |= dict(zip((f"curve{i}" for i in range(8)), (
     "#0072b2", "#c44e00", "#00805c", "#b04a86", "#7a5c00", "#3a3fa3", "#2a9fd6", "#8c1c13",
-), strict=True)) | {"grid": "#e4e4e4"}  # fmt: skip
-HIDDEN = (217, 217, 217)  # a cell where attending was not allowed
-MAPS = tuple(PACKED)
+), strict=True)) | {"grid": "#e4e4e4", "black": "#000000", "edge": "#c4c4c4"}  # fmt: skip
+HIDDEN = (230, 230, 230)  # a cell where attending was not allowed
+MAPS = ("ink", *PACKED)
 FAMILY = "DejaVu Sans"
 COVER = 0.65  # how much of a cell's colour hides the picture under it
 
@@ -31,13 +32,18 @@ COVER = 0.65  # how much of a cell's colour hides the picture under it
 def table(cmap: str) -> NDArray[np.uint8]:
     """A colour map as uint8 [256, 3]; `_r` at the end of its name turns it round. Raises SelectionError."""
     name = cmap.removesuffix("_r")
-    if name not in PACKED:
+    if name not in MAPS:
         raise SelectionError(one_of("cmap", cmap, MAPS))
-    steps = np.frombuffer(zlib.decompress(base64.b85decode(PACKED[name])), np.uint8).reshape(3, 256)
-    colours = np.ascontiguousarray(np.cumsum(steps, axis=1, dtype=np.uint8).T)
+    colours = ink.colours() if name == "ink" else _unpacked(PACKED[name])
     colours = colours[::-1].copy() if cmap != name else colours
     colours.flags.writeable = False
     return colours
+
+
+def _unpacked(text: str) -> NDArray[np.uint8]:
+    """A table of render.maps as uint8 [256, 3]."""
+    steps = np.frombuffer(zlib.decompress(base64.b85decode(text)), np.uint8).reshape(3, 256)
+    return np.ascontiguousarray(np.cumsum(steps, axis=1, dtype=np.uint8).T)
 
 
 def colour(unit: NDArray[np.floating], cmap: str) -> NDArray[np.uint8]:
@@ -61,8 +67,9 @@ def over(picture: NDArray[np.uint8], cells: NDArray[np.uint8]) -> NDArray[np.uin
 def is_dark(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Colours [..., 3] -> bool [...]: whether white text reads better on them than black.
 
-    By WCAG 2 relative luminance; its break-even point of 0.18 is moved up, as thin black letters drown in teal.
+    By the relative luminance of WCAG 2.1: at 0.18 black and white have a contrast of 4.6:1 each, and elsewhere the one
+    chosen here has more.
     """
     part = np.asarray(rgb, np.float32) / 255
     linear = np.where(part <= 0.04045, part / 12.92, ((part + 0.055) / 1.055) ** 2.4)
-    return linear @ np.array([0.2126, 0.7152, 0.0722], np.float32) < 0.24
+    return linear @ np.array([0.2126, 0.7152, 0.0722], np.float32) < 0.18

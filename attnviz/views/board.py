@@ -14,7 +14,7 @@ from attnviz.views.figure import Box, Figure, Label, Line, MapPanel, Scale
 from attnviz.views.layout import LINE, SMALLEST
 from attnviz.views.measure import MIDDLE, Typeface, one_line, typeface
 from attnviz.views.options import PIXELS
-from attnviz.views.scale import check_cmap, number, round_up, short, ticks
+from attnviz.views.scale import WHITE, check_cmap, number, round_up, short, ticks
 from attnviz.views.tensor import SIGNED
 from attnviz.views.wording import font_note
 
@@ -80,7 +80,7 @@ def boards(
     notes: Sequence[str] = (),
     axes: tuple[str, str] = ("layer", "head"),
     abreast: int | None = None,
-    cmap: str = "viridis",
+    cmap: str = WHITE,
     width: float | None = None,
     dpi: float | None = None,
     font: str | None = None,

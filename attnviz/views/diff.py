@@ -13,7 +13,7 @@ from attnviz.errors import SelectionError
 from attnviz.views.figure import Box, Figure, Scale
 from attnviz.views.layout import LINE
 from attnviz.views.measure import one_line, printable, typeface
-from attnviz.views.scale import round_up, short
+from attnviz.views.scale import WHITE, round_up, short
 from attnviz.views.sheet import BASE, BESIDE, MARGIN, SMALL, Sheet, below, beside
 from attnviz.views.tensor import SIGNED
 from attnviz.views.wording import font_note, from_model, listed
@@ -156,7 +156,7 @@ def _board(sheet: Sheet, found: Difference, ranked: Sequence[Change]) -> None:
     cell = min(22.0, (room - left - BESIDE) / n_heads)
     high = min(cell, max(240.0 / n_layers, 4.0), 22.0)
     box = Box(left, sheet.y + 14.0, cell * n_heads, high * n_layers)
-    scale = Scale("linear", 0.0, round_up(float(found.distance.max())), "viridis", "distance")
+    scale = Scale("linear", 0.0, round_up(float(found.distance.max())), WHITE, "distance")
     printed = [[short(value, 2) if value else "0" for value in row] for row in found.distance.tolist()]
     marks = [(change.layer, change.head) for change in ranked]
     sheet.map(

@@ -34,14 +34,16 @@ class Box:
 class Scale:
     """How a value becomes a colour: kind is linear | sqrt | log | row; cmap names a map in render.theme.
 
-    `row` divides each row by its own largest value. `log` runs from `low` (> 0) to `high`.
+    `row` divides each row by its own largest value. `log` runs from `low` (> 0) to `high`. auto: the kind was chosen by
+    the number of keys.
     """
 
     kind: str = "linear"
     low: float = 0.0
     high: float = 1.0
-    cmap: str = "viridis"
+    cmap: str = "ink"
     label: str = "attention weight"
+    auto: bool = False
 
     def unit(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Values [row, column] as positions 0 to 1 on the colour map; values beyond the limits are clipped."""

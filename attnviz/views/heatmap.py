@@ -16,7 +16,7 @@ from attnviz.views.limits import limits as find_limits
 from attnviz.views.measure import LOST, Typeface, one_line, printable, typeface
 from attnviz.views.options import PIXELS, SIDE, check_options, check_pixels, made_by
 from attnviz.views.placing import Placed, arrange
-from attnviz.views.scale import check_cmap, check_scale, round_up, short
+from attnviz.views.scale import WHITE, check_cmap, check_scale, round_up, short
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,9 +48,9 @@ class _Maps:
 def heatmap(
     attention: Attention,
     *,
-    scale: str = "linear",
+    scale: str = "auto",
     vmax: float | str | None = None,
-    cmap: str = "viridis",
+    cmap: str = WHITE,
     width: float | None = None,
     height: float | None = None,
     font: str | None = None,
@@ -68,10 +68,12 @@ def heatmap(
     """Attention as a Figure: a panel a head; rows of panels are layers if there are several.
 
     Args:
-        scale: linear | sqrt | log | row (each row by its own largest weight).
-        vmax: the weight that has the last colour; None: a round number above all, or over a long text one chosen from
-            the weights; "auto": chosen from the weights in any case (`attnviz.views.limits`).
-        cmap: viridis, cividis, magma, inferno, plasma, Greys or Blues; `_r` at its end turns it round.
+        scale: auto | linear | sqrt | log | row (each row by its own largest weight); auto is linear up to 16 keys to a
+            row, sqrt beyond.
+        vmax: the weight that has the last colour; None: a round number above all weights to keys that are neither
+            special nor the first, or over a long text one that about a quarter of the rows reach; "auto": the latter in
+            any case (`attnviz.views.limits`).
+        cmap: ink (white at 0), viridis, cividis, magma, inferno, plasma, Greys or Blues; `_r` turns it round.
         width, height: inches; what is not given is chosen.
         font: an installed family or a font file; font_size: points, the largest size of a token label.
         title: instead of model, layer and head.
@@ -91,9 +93,9 @@ def heatmap(
     check_options(attention, width, height, font_size, decimals, dpi, svg_text, marks, query)
     maps = _one_query(attention, query, marks) if query is not None else _all_queries(attention, marks)
     maps = _thin(maps, width, height, dpi)
-    limits, chosen = find_limits(attention, scale, vmax, cmap, query)
+    limits, why = find_limits(attention, scale, vmax, cmap, query)
     above = 0 if scale == "row" else int(sum((values > limits.high * (1 + 1e-6)).sum() for values in maps.values))
-    over = wording.over_note(above, limits.high, chosen)
+    over = wording.over_note(above, limits.high, why, any(attention.key_special))
 
     sums = wording.row_sums(attention)
     asked = attention.query_tokens[query] if query is not None else ""

@@ -1,20 +1,23 @@
-"""Where the colours end: the scale that a picture and a terminal's table share.
+"""How weights become colours where nobody says: the kind of scale and its end, shared by pictures and terminal.
 
-Unless it is given, the limit is a round number above all weights. Over a long text that shows nothing: most rows give
-half of their weight to the first token or to a special one, and what patterns are made of is a tenth of that. There
-the limit is a round number that about half of the rows reach, such columns aside.
+Kind. In a row of few keys each has a weight that can be seen; in a row of many most weights are near zero, and there
+colour grows with the square root of the weight, so that a hundredth can be told from nothing.
+
+End. Special tokens and the first key take half of many rows and say nothing of what a head looks at (Xiao et al. 2024,
+"Efficient streaming language models with attention sinks", section 3.1), so the limit is a round number above all
+other weights; what lies above it has the last colour. Over a long text even that shows nothing: there the limit is a
+round number that about a quarter of the rows reach.
 """
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from attnviz.errors import SelectionError
 from attnviz.views.figure import Scale
-from attnviz.views.scale import LOG_SPAN, round_up
+from attnviz.views.scale import FEW, LOG_SPAN, check_vmax, round_up
 from attnviz.views.tensor import SIGNED
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
     from attnviz.attention import Attention
 
-LONG = 64  # keys beyond which a limit above all weights shows nothing
+LONG = 64  # keys beyond which a limit above all other weights shows nothing
 _SINK = 0.2  # a column that takes so much of all rows of a head says where the head rests, not what it looks at
 _NOISE = -1e-6  # no weight is negative but by rounding, or because it has a sign
 _MANY = 32  # rows from which on that can be told
@@ -30,41 +33,62 @@ _MANY = 32  # rows from which on that can be told
 
 def limits(
     attention: Attention, kind: str, vmax: float | str | None, cmap: str, query: int | None = None
-) -> tuple[Scale, bool]:
-    """The scale, and whether its end was chosen from the weights, so that some of them may lie above.
+) -> tuple[Scale, str]:
+    """The scale, and why some weights may lie above its end: "" (it was asked for, or none does), "sinks" or "rows".
 
-    vmax: a number; "auto": chosen from the weights; None: chosen so on a linear scale for more than `LONG` keys and
-    for pooled attention, else a round number above all. query: only this query's weights are shown.
+    kind: auto | linear | sqrt | log | row; auto is sqrt if more than `FEW` keys share a row, else linear.
+    vmax: a number; None: above all weights to keys that are neither special nor the first ("sinks"), and over more
+    than `LONG` keys and for pooled attention what about a quarter of the rows reach ("rows"); "auto": always "rows".
+    query: only this query's weights are shown.
 
     Raises SelectionError if vmax is neither, or if the scale is `row`, whose rows end where they end.
     """
     if attention.weights.min(initial=0.0) < _NOISE:
-        return _signed(attention, kind, vmax), False
+        return _signed(attention, kind, vmax), ""
     if kind == "row":
         if vmax is not None:
             raise SelectionError("vmax has no meaning with scale row: each row has a largest weight of its own")
-        return Scale("row", 0.0, 1.0, cmap, "share of the row's largest"), False
-    chosen = False
-    if isinstance(vmax, (int, float)):
-        high = float(vmax)
-        if not (math.isfinite(high) and high > 0):
-            raise SelectionError(f"vmax must be a number above 0, or auto; got {vmax!r}")
-    elif vmax in (None, "auto"):
-        weights = attention.weights if query is None else attention.weights[:, :, query : query + 1]
-        high = round_up(float(weights.max(initial=0.0, where=np.isfinite(weights))))
-        long = weights.shape[-1] > LONG or attention.cell > 1
-        if vmax == "auto" or (kind == "linear" and long):
-            found = _end(weights, attention.key_special)
-            high, chosen = (found, True) if 0 < found < high else (high, False)
-    else:
-        raise SelectionError(f"vmax must be a number above 0, or auto; got {vmax!r}")
+        return Scale("row", 0.0, 1.0, cmap, "share of the row's largest"), ""
+    weights = attention.weights if query is None else attention.weights[:, :, query : query + 1]
+    high, why = check_vmax(vmax), ""
+    if high is None:
+        many = weights.shape[-1] > LONG or attention.cell > 1
+        high, why = _chosen(weights, attention.key_special, vmax == "auto" or (many and kind != "log"))
+    shown = weights.shape[-1] * attention.cell
     label = str(attention.meta.get("measure", "attention weight"))  # of other numbers than weights
-    return Scale(kind, high / LOG_SPAN if kind == "log" else 0.0, high, cmap, label), chosen
+    return scaled(kind, high, cmap, shown, label), why
+
+
+def scaled(kind: str, high: float, cmap: str, keys: int, label: str = "attention weight") -> Scale:
+    """A scale from 0 to `high`; with kind auto, sqrt if more than `FEW` keys share a row, else linear."""
+    auto = kind == "auto"
+    if auto:
+        kind = "sqrt" if keys > FEW else "linear"
+    return Scale(kind, high / LOG_SPAN if kind == "log" else 0.0, high, cmap, label, auto)
+
+
+def _chosen(weights: NDArray[np.float32], special: tuple[bool, ...], by_rows: bool) -> tuple[float, str]:
+    """The limit and why weights may lie above it."""
+    finite = np.where(np.isfinite(weights), weights, 0)
+    most = round_up(float(finite.max(initial=0.0)))
+    found = _end(finite, special) if by_rows else 0.0
+    if 0 < found < most:
+        return found, "rows"
+    rest = finite[..., ~_sinks(special)]
+    found = round_up(float(rest.max())) if rest.size and rest.max() > 0 else most
+    return (found, "sinks") if found < most else (most, "")
+
+
+def _sinks(special: tuple[bool, ...]) -> NDArray[np.bool_]:
+    """Keys that set no limit: the special ones and the first; none of them if there is no other."""
+    named = np.array(special, bool)
+    named[:1] = True
+    return named if not named.all() else np.zeros_like(named)
 
 
 def _signed(attention: Attention, kind: str, vmax: float | str | None) -> Scale:
     """Weights with signs, as some mechanisms imply: diverging colours, symmetric about 0."""
-    if kind != "linear":
+    if kind not in ("auto", "linear"):
         raise SelectionError(
             f"{attention.model or 'this attention'} has negative weights: wanted scale linear; got {kind}"
         )
@@ -73,20 +97,17 @@ def _signed(attention: Attention, kind: str, vmax: float | str | None) -> Scale:
 
 
 def _end(weights: NDArray[np.float32], special: tuple[bool, ...]) -> float:
-    """Weights [layer, head, query, key] -> a round number near what half of the rows reach, 0 if there is nothing.
+    """Weights [layer, head, query, key] -> a round number near what a quarter of the rows reach, 0 if there is nothing.
 
     Of fewer than `LONG` keys, fewer rows may reach further. The first column, those of special tokens and those in
     which a head rests do not count, nor rows that hold nothing else.
     """
-    named = np.array(special, bool)
-    named[:1] = True
-    if named.all():
-        named[:] = False
+    named = _sinks(special)
     peaks = []
     for panel in weights.reshape(-1, *weights.shape[2:]):
         aside = named | (panel.mean(0) > _SINK) if len(panel) >= _MANY else named
         peaks.append(panel[:, ~(named if aside.all() else aside)].max(-1))
     reached = np.concatenate(peaks)
     reached = reached[reached > 0]
-    beyond = min(0.5, weights.shape[-1] / (2 * LONG))
+    beyond = min(0.25, weights.shape[-1] / (4 * LONG))
     return round_up(0.9 * float(np.quantile(reached, 1 - beyond))) if reached.size else 0.0

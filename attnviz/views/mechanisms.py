@@ -17,8 +17,8 @@ from attnviz.views.limits import limits
 from attnviz.views.measure import LOST, one_line, printable, typeface
 from attnviz.views.mechanisms_page import BASE, MARGIN, SMALL, Card, bar, page, place_rows, rows_of
 from attnviz.views.options import check_options
-from attnviz.views.scale import check_cmap, check_scale
-from attnviz.views.wording import caption, font_note, from_model, over_note
+from attnviz.views.scale import WHITE, check_cmap, check_scale
+from attnviz.views.wording import caption, colour_note, font_note, from_model, over_note
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,9 +39,9 @@ def figure(
     cards: Sequence[Card],
     *,
     title: str | None = None,
-    scale: str = "linear",
+    scale: str = "auto",
     vmax: float | str | None = None,
-    cmap: str = "viridis",
+    cmap: str = WHITE,
     decimals: int = 2,
     width: float | None = None,
     dpi: float | None = None,
@@ -71,10 +71,10 @@ def figure(
         raise SelectionError("there is no mechanism to draw")
     first = cards[0].attention
     check_options(first, width, None, None, min(decimals, 6), dpi, svg_text, (), None)
-    shared, chosen = _shared(cards, scale, vmax, check_cmap(cmap))
+    shared, why = _shared(cards, scale, vmax, check_cmap(cmap))
     said, below = one_line(title) if title is not None else heading(first), subtitle(first)
     above = 0 if scale == "row" else sum(int((c.values > shared.high * (1 + 1e-6)).sum()) for c in _plain(cards))
-    over = over_note(above, shared.high, chosen)
+    over = over_note(above, shared.high, why, any(cards[0].attention.key_special))
     remarks = [*_remarks(cards, shared, over, left_out), *notes]
     words = [text for card in cards for text in (card.name, card.formula, card.cost, card.detail)]
     tokens = [printable(text) for text in (*first.query_tokens, *first.key_tokens)]
@@ -145,13 +145,7 @@ def _remarks(cards: Sequence[Card], shared: Scale, over: str, left_out: Sequence
         said.append("grey: not allowed")
     if signed:
         said.append("red above 0, blue below" + (", on a scale of its own" if shared.low >= 0 else ""))
-    if shared.kind == "sqrt":
-        said.append("colour grows with the square root of the weight")
-    elif shared.kind == "row":
-        said.append("each row coloured by its own largest weight")
-    elif shared.kind == "log":
-        said.append("logarithmic colour")
-    said += [over] if over else []
+    said += [note for note in (colour_note(shared), over) if note]
     if left_out:
         said.append(f"left out, as this model or text cannot have them: {', '.join(left_out)}")
     return said + _common(cards)
@@ -169,8 +163,8 @@ def _plain(cards: Sequence[Card]) -> list[Card]:
     return [card for card in cards if not card.signed]
 
 
-def _shared(cards: Sequence[Card], kind: str, vmax: float | str | None, cmap: str) -> tuple[Scale, bool]:
-    """One scale for all panels without signs (of all, if each has some), and whether its end was chosen."""
+def _shared(cards: Sequence[Card], kind: str, vmax: float | str | None, cmap: str) -> tuple[Scale, str]:
+    """One scale for all panels without signs (of all, if each has some), and why weights may lie above its end."""
     these = [card.attention for card in _plain(cards) or cards]
     weights = np.concatenate([attention.weights for attention in these], axis=1)
     return limits(replace(these[0], weights=weights), kind, vmax, cmap)

@@ -10,11 +10,12 @@ import numpy as np
 
 from attnviz.errors import SelectionError
 from attnviz.views.figure import Box, Figure, Scale
+from attnviz.views.limits import scaled
 from attnviz.views.measure import LOST, one_line, printable, typeface
-from attnviz.views.scale import check_cmap, check_scale, number, round_up, short
+from attnviz.views.scale import WHITE, check_cmap, check_scale, number, round_up, short
 from attnviz.views.sheet import BASE, BESIDE, MARGIN, SMALL, Sheet, below, beside
 from attnviz.views.tensor import SIGNED
-from attnviz.views.wording import font_note, from_model, hidden_reason
+from attnviz.views.wording import colour_note, font_note, from_model, hidden_reason
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,9 +56,9 @@ def figure(
     measures: Mapping[str, Attention],
     *,
     heads: bool = False,
-    scale: str = "linear",
+    scale: str = "auto",
     vmax: float | None = None,
-    cmap: str = "viridis",
+    cmap: str = WHITE,
     decimals: int = 2,
     title: str = "",
     subtitle: str = "",
@@ -86,9 +87,10 @@ def figure(
     rows = _rows(first, heads)
     plain = [one.weights for one in measures.values() if one.weights.min(initial=0.0) >= -1e-6]
     high = vmax or round_up(max((float(one.max(initial=0.0)) for one in plain), default=1.0)) or 1.0
-    shared = Scale(scale, 0.0, 1.0 if scale == "row" else high, check_cmap(cmap), "share of the row")
+    shared = scaled(scale, 1.0 if scale == "row" else high, check_cmap(cmap), len(first.keys), "share of the row")
     queries, keys = ([printable(text) for text in texts] for texts in (first.query_tokens, first.key_tokens))
     said = [*(SAYS[name] for name in measures), *_remarks(first), *notes]
+    said += [note for note in (colour_note(shared),) if note]
     signed = any(one.weights.min(initial=0.0) < -1e-6 for one in measures.values())
     said += ["red above 0, blue below, on a scale of its own"] if signed else []
     face = typeface(font, [title, subtitle, *said, *queries, *keys, *TITLES.values(), _SIGNS])

@@ -14,9 +14,10 @@ from attnviz.views import wording
 from attnviz.views.figure import Figure, ImagePanel, MapPanel, Scale
 from attnviz.views.heatmap import check_options, check_pixels, made_by
 from attnviz.views.layout import Request
+from attnviz.views.limits import scaled
 from attnviz.views.measure import LOST, one_line, printable, typeface
 from attnviz.views.placing import arrange
-from attnviz.views.scale import LOG_SPAN, check_cmap, check_scale, number, round_up
+from attnviz.views.scale import WHITE, check_cmap, check_scale, check_vmax, round_up
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,9 +46,9 @@ def overlay(
     picture: NDArray[np.uint8],
     *,
     query: int | None = None,
-    scale: str = "linear",
+    scale: str = "auto",
     vmax: float | str | None = None,
-    cmap: str = "viridis",
+    cmap: str = WHITE,
     width: float | None = None,
     height: float | None = None,
     font: str | None = None,
@@ -65,7 +66,7 @@ def overlay(
         attention: of an image: its `grid` says how the patches lie; they are the last keys.
         picture: uint8 [row, column, 3] as the model saw it, whole patches (`attnviz.inputs.images.Picture.shown`).
         query: index of the query; by default the first, which is the class token, if some query is not a patch.
-        scale: linear | sqrt | log | row (each panel by its own largest weight).
+        scale: auto (sqrt for more than 16 patches) | linear | sqrt | log | row (each panel by its own largest weight).
         vmax: the weight that has the last colour; None or "auto": a round number above all that are shown.
         The rest as for `attnviz.views.heatmap.heatmap`.
 
@@ -208,15 +209,8 @@ def _scale(views: _Views, kind: str, vmax: float | str | None, cmap: str) -> tup
         peaks = [float(values.max(initial=0.0)) or 1.0 for values in views.values]
         shares = [values / np.float32(peak) for values, peak in zip(views.values, peaks, strict=True)]
         return Scale("linear", 0.0, 1.0, cmap, "share of the panel's largest"), shares
-    if isinstance(vmax, str) and vmax != "auto":
-        raise SelectionError(f"vmax must be a number above 0, or auto; got {vmax!r}")
-    if isinstance(vmax, (int, float)):
-        high = float(vmax)
-        if not (math.isfinite(high) and high > 0):
-            raise SelectionError(f"vmax must be a number above 0, or auto; got {vmax!r}")
-    else:
-        high = round_up(max(float(values.max(initial=0.0)) for values in views.values))
-    return Scale(kind, high / LOG_SPAN if kind == "log" else 0.0, high, cmap), views.values
+    high = check_vmax(vmax) or round_up(max(float(values.max(initial=0.0)) for values in views.values))
+    return scaled(kind, high, cmap, views.values[0].size), views.values
 
 
 def _subtitles(attention: Attention, token: str, rows: int, cols: int) -> tuple[str, ...]:
@@ -238,15 +232,9 @@ def _notes(attention: Attention, scale: Scale, kind: str, views: _Views, picture
     said.append(f"the picture as the model sees it, {picture.shape[1]} x {picture.shape[0]} pixels")
     if any(grey is not None for grey in views.hidden):
         said.append("grey: not allowed")
-    if scale.kind == "sqrt":
-        said.append("colour grows with the square root of the weight")
-    elif scale.kind == "log":
-        said.append(f"logarithmic colour, from {number(scale.low)}")
-    elif kind == "row":
-        said.append("each panel coloured by its own largest weight")
-    else:
-        above = int(sum((values > scale.high * (1 + 1e-6)).sum() for values in views.values))
-        said += [note for note in (wording.over_note(above, scale.high, False),) if note]
+    above = int(sum((values > scale.high * (1 + 1e-6)).sum() for values in views.values))
+    said += ["each panel coloured by its own largest weight"] if kind == "row" else []
+    said += [note for note in (wording.colour_note(scale), wording.over_note(above, scale.high, "")) if note]
     return [*map(one_line, said), *wording.from_model(attention)]
 
 

@@ -7,12 +7,14 @@ from difflib import get_close_matches
 
 from attnviz.errors import SelectionError, one_of
 
-SCALES = ("linear", "sqrt", "log", "row")
-SEQUENTIAL = ("viridis", "cividis", "magma", "inferno", "plasma", "Greys", "Blues")
+SCALES = ("auto", "linear", "sqrt", "log", "row")
+WHITE = "ink"  # the map of whoever names none: white at 0
+SEQUENTIAL = (WHITE, "viridis", "cividis", "magma", "inferno", "plasma", "Greys", "Blues")
 DIVERGING = ("RdBu", "PuOr", "BrBG", "coolwarm")
 RAINBOWS = frozenset(
     "jet rainbow hsv gist_rainbow turbo nipy_spectral spectral gist_ncar prism flag brg gnuplot gnuplot2 cmrmap".split()
 )
+FEW = 16  # keys to a row up to which colour grows evenly with the weight, if nobody says otherwise
 LOG_SPAN = 1000.0  # a log scale runs over three decades: below a thousandth of the largest weight nothing is to be read
 
 _TICKS = 6
@@ -24,6 +26,15 @@ def check_scale(kind: str) -> str:
     if kind not in SCALES:
         raise SelectionError(one_of("scale", kind, SCALES))
     return kind
+
+
+def check_vmax(vmax: float | str | None) -> float | None:
+    """A limit that was asked for, None if it is to be chosen. Raises SelectionError for what is no limit."""
+    if vmax in (None, "auto"):
+        return None
+    if isinstance(vmax, (int, float)) and math.isfinite(vmax) and vmax > 0:
+        return float(vmax)
+    raise SelectionError(f"vmax must be a number above 0, or auto; got {vmax!r}")
 
 
 def check_cmap(name: str, signed: bool = False) -> str:
@@ -80,6 +91,8 @@ def ticks(kind: str, low: float, high: float, room: int = 6) -> list[tuple[float
     most = max(2, min(room, _TICKS))
     if kind == "log":
         return _log_ticks(low, high, most)
+    if kind == "sqrt":
+        return _apart(_squares(high, most), 0.75 / max(room - 1, 1))
     span = high - low
     count = _even(span, most)
     values = [low + i * span / count for i in range(count + 1)]
@@ -87,8 +100,6 @@ def ticks(kind: str, low: float, high: float, room: int = 6) -> list[tuple[float
         step = round_up(span / (most - 1))
         values = [low + i * step for i in range(math.floor(span / step - 0.4) + 1)] + [high]
     found = [(float(f"{value:.6g}"), (value - low) / span) for value in values]
-    if kind == "sqrt":
-        found = [(value, math.sqrt(place)) for value, place in found]
     return _apart(found, 0.75 / max(room - 1, 1))
 
 
@@ -99,6 +110,18 @@ def _apart(found: list[tuple[float, float]], least: float) -> list[tuple[float, 
         if kept[-1][1] - tick[1] >= least and tick[1] - found[0][1] >= least:
             kept.append(tick)
     return [found[0], *reversed(kept)]
+
+
+def _squares(high: float, most: int) -> list[tuple[float, float]]:
+    """Round numbers from 0 to `high` whose square roots are about as far from each other, with their places."""
+    decade = math.floor(math.log10(high))
+    rounds = [float(f"{step * 10.0**e:.6g}") for e in range(decade - 3, decade + 1) for step in (1.0, 2.0, 5.0)]
+    nearest = set()
+    for i in range(1, most - 1):
+        apart = {abs(math.sqrt(value / high) - i / (most - 1)): value for value in rounds}
+        nearest.add(apart[min(apart)])
+    between = sorted(value for value in nearest if value < high)
+    return [(value, math.sqrt(value / high)) for value in (0.0, *between, high)]
 
 
 def _even(span: float, most: int) -> int:

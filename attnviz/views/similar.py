@@ -11,7 +11,7 @@ from attnviz.errors import SelectionError
 from attnviz.views.figure import Box, Dot, Figure, Line, Scale
 from attnviz.views.measure import one_line, typeface
 from attnviz.views.points import RGB, ramp, scatter
-from attnviz.views.scale import round_up
+from attnviz.views.scale import WHITE, round_up
 from attnviz.views.sheet import BASE, BESIDE, MARGIN, SMALL, Sheet, beside
 from attnviz.views.wording import font_note, from_model, listed
 
@@ -114,7 +114,7 @@ def _distances(sheet: Sheet, found: Similarity, names: Sequence[str], box: Box) 
     """The matrix in the order of the dendrogram, which stands above it."""
     order = list(found.order)
     values = found.distances[np.ix_(order, order)]
-    scale = Scale("linear", 0.0, round_up(float(values.max())), "viridis_r", "distance")
+    scale = Scale("linear", 0.0, round_up(float(values.max())), WHITE, "distance")
     ordered = [names[head] for head in order]
     sheet.map(values, box, scale, title="distances", rows=ordered, cols=ordered, upright=True)
     sheet.bar(scale, box.x + box.width + 7.0, box.y, min(box.height, 150.0))

@@ -11,7 +11,7 @@ from attnviz.views import wording
 from attnviz.views.figure import Box, Figure, MapPanel
 from attnviz.views.limits import limits as find_limits
 from attnviz.views.measure import one_line, printable
-from attnviz.views.scale import check_cmap, check_scale
+from attnviz.views.scale import WHITE, check_cmap, check_scale
 
 if TYPE_CHECKING:
     from attnviz.attention import Attention
@@ -22,9 +22,9 @@ NO_BOX = Box(0.0, 0.0, 0.0, 0.0)
 def table(
     attention: Attention,
     *,
-    scale: str = "linear",
+    scale: str = "auto",
     vmax: float | str | None = None,
-    cmap: str = "viridis",
+    cmap: str = WHITE,
     title: str | None = None,
     marks: Sequence[tuple[int, int]] = (),
 ) -> Figure:
@@ -41,7 +41,7 @@ def table(
     check_scale(scale)
     if not attention.weights.size:
         raise InputError(f"nothing to print: weights are {list(attention.weights.shape)}")
-    limits, chosen = find_limits(attention, scale, vmax, check_cmap(cmap))
+    limits, why = find_limits(attention, scale, vmax, check_cmap(cmap))
     row_labels = tuple(printable(text) for text in attention.query_tokens)
     col_labels = tuple(printable(text) for text in attention.key_tokens)
     how = "together" if attention.meta.get("together") else "mean"
@@ -65,7 +65,7 @@ def table(
     sums = wording.row_sums(attention)
     below = wording.subtitles(attention, sums, len(panels), marks, "one query's")[0]
     above = 0 if scale == "row" else int((attention.weights > limits.high * (1 + 1e-6)).sum())
-    over = wording.over_note(above, limits.high, chosen)
+    over = wording.over_note(above, limits.high, why, any(attention.key_special))
     said = wording.notes(attention, limits, sums, "", over, 0, 0)
     return Figure(
         width=0.0,

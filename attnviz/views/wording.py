@@ -9,7 +9,7 @@ import numpy as np
 
 from attnviz.views.advice import install
 from attnviz.views.measure import is_shaped, one_line
-from attnviz.views.scale import number
+from attnviz.views.scale import FEW, number
 
 if TYPE_CHECKING:
     from attnviz.attention import Attention
@@ -154,12 +154,8 @@ def notes(
     partial = attention.cell > 1 or pooled > 1 or any("left out" in note for note in said)
     if (low < 0.995 or high > 1.005) and not partial:
         said.append("rows sum to " + (f"{number(low)}–{number(high)}" if high - low >= 5e-3 else number(high)))
-    if scale.kind == "sqrt":
-        said.append("colour grows with the square root of the weight")
-    elif scale.kind == "log":
-        said.append(f"logarithmic colour, from {number(scale.low)}")
-    elif scale.kind == "row":
-        said.append("each row coloured by its own largest weight")
+    if colour := colour_note(scale):
+        said.append(colour)
     if over:
         said.append(over)
     if least:
@@ -181,14 +177,29 @@ def _strings(value: object) -> list[str]:
     return [text for text in (one_line(str(item)) for item in values if item is not None) if text]
 
 
-def over_note(count: int, high: float, chosen: bool) -> str:
-    """`56 weights above 0.3 drawn as 0.3`, or ''. chosen: the limit was not asked for."""
+def colour_note(scale: Scale, row: str = "row") -> str:
+    """How colour grows where it does not grow evenly, or ''. row: what the scale `row` divides."""
+    if scale.kind == "sqrt":
+        why = f", as more than {FEW} keys share a row" if scale.auto else ""
+        return f"colour grows with the square root of the weight{why}"
+    if scale.kind == "log":
+        return f"logarithmic colour, from {number(scale.low)}"
+    return f"each {row} coloured by its own largest weight" if scale.kind == "row" else ""
+
+
+def over_note(count: int, high: float, why: str, special: bool = True) -> str:
+    """`56 weights above 0.3 drawn as 0.3`, or ''.
+
+    why: as `attnviz.views.limits.limits` gives it. special: whether some keys are special tokens.
+    """
     if not count:
         return ""
     top = number(high)
     some = "weight" if count == 1 else "weights"
-    why = ", a limit chosen from the weights," if chosen else ""
-    return f"{count:,} {some} above {top}{why} drawn as {top}"
+    if why == "sinks":
+        some += " to special tokens or the first key" if special else " to the first key"
+    chosen = ", a limit that about a quarter of the rows reach," if why == "rows" else ""
+    return f"{count:,} {some} above {top}{chosen} drawn as {top}"
 
 
 def font_note(face: Typeface) -> str:
