@@ -22,7 +22,6 @@ from safetensors.numpy import load_file, save_file
 
 import attnviz
 from attnviz import hub
-from attnviz.cli import main
 from attnviz.errors import ConfigError, ModelError
 
 IDS = [5, 6, 7, 8]
@@ -345,10 +344,10 @@ def test_the_command_line_fetches_and_stays_quiet_where_nobody_looks(server, tmp
     assert found.model == "org/tiny" and found.meta["revision"] == COMMIT
 
 
-def test_errors_are_two_lines(server, capsys):
-    assert main(["export", "--ids", "5,6", "-m", "org/other", "-o", "x.npz"]) == 1
-    out, err = capsys.readouterr()
-    assert out == "" and err.startswith("error: the Hub has no model org/other") and err.count("\n") == 2
+def test_errors_are_two_lines(server, run):
+    status, out, err = run("export", "--ids", "5,6", "-m", "org/other", "-o", "x.npz")
+    assert (status, out) == (1, "")
+    assert err.startswith("error: the Hub has no model org/other") and err.count("\n") == 2
 
 
 @pytest.mark.parametrize(("flags", "shown"), [([], True), (["--quiet"], False)])

@@ -43,10 +43,11 @@ def waits(monkeypatch):
     return found
 
 
-def ends(**variables):
-    """(message, hint) with which the command ends: two lines."""
+def ends(folder, **variables):
+    """(message, hint) with which the command ends, run in a folder: two lines."""
     call = [sys.executable, "-m", "attnviz", "export", "--ids", "5,6", "-m", "org/tiny", "-o", "x.npz"]
-    done = subprocess.run(call, capture_output=True, text=True, timeout=60, env={**os.environ, **variables})
+    given = {**os.environ, **variables}
+    done = subprocess.run(call, cwd=folder, capture_output=True, text=True, timeout=60, env=given)
     lines = done.stderr.splitlines()
     assert (done.returncode, done.stdout, len(lines)) == (1, "", 2), done.stderr
     return lines[0].removeprefix("error: "), lines[1].removeprefix("hint: ")
@@ -86,10 +87,10 @@ def test_silence_is_told_within_seconds(fault, method, path, times, server, wait
 
 
 @pytest.mark.parametrize("fault", ["hangs", "resets", 503])
-def test_two_lines_on_the_command_line(fault, server):
+def test_two_lines_on_the_command_line(fault, server, tmp_path):
     """Without the client's own words; it reads how long to wait for a file when it is imported."""
     server.faults["GET", WEIGHTS] = fault
-    message, _ = ends(HF_HUB_DOWNLOAD_TIMEOUT="1")
+    message, _ = ends(tmp_path, HF_HUB_DOWNLOAD_TIMEOUT="1")
     assert message.startswith(("cannot reach the Hub for org/tiny (", "the Hub answers 503 for org/tiny"))
     assert asked(server, "GET", WEIGHTS) == (2 if fault == "resets" else 1)
 
@@ -125,8 +126,8 @@ def silence(monkeypatch):
 
 
 @pytest.mark.usefixtures("silence")
-def test_nobody_listens():
-    message, _ = ends()
+def test_nobody_listens(tmp_path):
+    message, _ = ends(tmp_path)
     assert message.startswith("cannot reach the Hub for org/tiny (")
 
 
