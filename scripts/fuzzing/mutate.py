@@ -149,7 +149,7 @@ def zipped(data: bytes, rng: Random, change: Callable[[str, bytes, Random], byte
                 else:
                     body = (change or _member)(name, body, rng)
             how = rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA))
-            new.writestr(name, body, how)
+            new.writestr(zipfile.ZipInfo(name), body, how)  # a name alone would be dated today
     return made.getvalue()
 
 
