@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from attnviz.checkpoints import open_checkpoint
-from attnviz.checkpoints.naming import Prefix, find_prefix
+from attnviz.checkpoints.naming import Prefix, any_of, fill, find_prefix, matcher, new_spelling
 from attnviz.checkpoints.weights import Weights
 from attnviz.errors import CheckpointError, InputError
 
@@ -288,3 +288,21 @@ def test_resolving_names_of_a_large_file_is_quick():
     start = spent()
     assert find_prefix(table, stored) == Prefix("", "model.")
     assert usual(spent() - start) < 2
+
+
+@pytest.mark.parametrize(
+    "pattern", ["a.{i}.b", "a.{i}.x{i}.b", "{e}", "a.weight", "layers.{i}.experts.{e}.w(3).weight"]
+)
+def test_one_expression_for_all_patterns_misses_no_name(pattern):
+    """It is tried first: a name that it does not match is none of ours."""
+    known = any_of([matcher("other.{i}"), matcher(pattern)])
+    for indices in ({"i": 0, "e": 7}, {"i": 123456, "e": 99}):
+        assert known.fullmatch(fill(pattern, indices))
+    assert not known.fullmatch("a.weigh")
+    assert not any_of([]).fullmatch("")
+
+
+def test_only_the_last_part_of_a_name_has_an_old_spelling():
+    assert [new_spelling(name) for name in ("a.gamma", "a.beta", "gamma", "gamma.x", "a.xgamma")] == [
+        "a.weight", "a.bias", "gamma", "gamma.x", "a.xgamma"
+    ]  # fmt: skip

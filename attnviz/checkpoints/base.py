@@ -215,7 +215,7 @@ def damaged(path: Path, fault: str, hint: str = "") -> NoReturn:
 
 def checked_shape(path: Path, name: str, shape: object) -> tuple[int, ...]:
     """A shape from a stranger's header: a list of at most MAX_DIMS whole numbers, none negative."""
-    if not isinstance(shape, Sequence) or isinstance(shape, str) or not all(type(n) is int and n >= 0 for n in shape):
+    if not isinstance(shape, (list, tuple)) or not all(type(n) is int and n >= 0 for n in shape):
         damaged(path, f"the shape of tensor {shown(name)} is not a list of sizes")
     if len(shape) > MAX_DIMS:
         damaged(path, f"tensor {shown(name)} has {len(shape)} axes; at most {MAX_DIMS} are read")

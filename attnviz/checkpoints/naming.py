@@ -18,6 +18,7 @@ Source = str | tuple[str, ...] | list["str | tuple[str, ...]"]
 _MOST_HEADS = 256  # beginnings that are tried for one ending: a published file has a handful
 _PLACE = re.compile(r"\{(\w+)\}")
 _OLD_SPELLING = {"weight": "gamma", "bias": "beta"}  # of a layer norm, in checkpoints of TensorFlow's descent
+_NEW_SPELLING = {old: new for new, old in _OLD_SPELLING.items()}
 
 
 def alternatives(source: Source) -> list[tuple[str, tuple[str, ...]]]:
@@ -42,6 +43,12 @@ def matcher(pattern: str) -> re.Pattern[str]:
             parts.append(f"(?P={part})" if part in seen else rf"(?P<{part}>\d{{1,6}})")
             seen.add(part)
     return re.compile("".join(parts))
+
+
+def any_of(patterns: Iterable[re.Pattern[str]]) -> re.Pattern[str]:
+    """One expression that matches what one of the matchers does, and perhaps more: its placeholders may differ."""
+    loose = (re.sub(r"\(\?P=\w+\)|\(\?P<\w+>(.*?)\)", r"\\d{1,6}", pattern.pattern) for pattern in patterns)
+    return re.compile("|".join(dict.fromkeys(loose)) or r"(?!)")
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,12 @@ def old_spelling(name: str) -> str:
     return head + dot + _OLD_SPELLING[last] if last in _OLD_SPELLING and "norm" in head.lower() else name
 
 
+def new_spelling(name: str) -> str:
+    """`x.gamma` -> `x.weight`, `x.beta` -> `x.bias`; other names as they are."""
+    head, dot, last = name.rpartition(".")
+    return head + dot + _NEW_SPELLING[last] if dot and last in _NEW_SPELLING else name
+
+
 def find_prefix(table: Mapping[str, Source], stored: Iterable[str]) -> Prefix:
     """The difference under which `table` finds most of the `stored` names; none, if none helps."""
     entries = [[_general(pattern) for pattern, _ in alternatives(source)] for source in table.values()]
@@ -93,7 +106,7 @@ def find_prefix(table: Mapping[str, Source], stored: Iterable[str]) -> Prefix:
 
 def _general(name: str) -> str:
     """A name with every index, or placeholder for one, as '#'."""
-    return ".".join("#" if part.isdigit() or part.startswith("{") else part for part in name.split("."))
+    return ".".join(["#" if part.isdigit() or part[:1] == "{" else part for part in name.split(".")])
 
 
 def _candidates(wanted: set[str], present: set[str], at_most: int = 24) -> list[Prefix]:

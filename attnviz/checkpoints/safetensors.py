@@ -24,6 +24,7 @@ from attnviz.checkpoints.base import (
     parse_json,
     shown,
 )
+from attnviz.strangers import uncollected
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,9 +41,11 @@ def open_safetensors(path: Path) -> Mapped:
     header.pop("__metadata__", None)
     tensors: dict[str, Stored] = {}
     places: dict[str, int] = {}
-    for name, entry in header.items():
-        tensors[name], begin = _entry(path, name, entry)
-        places[name] = start + begin
+    file = path.name  # for a path a computation, and there may be 100,000 tensors
+    with uncollected():
+        for name, entry in header.items():
+            tensors[name], begin = _entry(path, file, name, entry)
+            places[name] = start + begin
     _check_layout(path, tensors, places, start, data.size)
     return Mapped(path, data, tensors, places)
 
@@ -61,20 +64,20 @@ def _header(path: Path, data: NDArray[np.uint8]) -> tuple[dict[str, Any], int]:
     return parse_json(path, data[8 : 8 + length].tobytes(), "its header"), 8 + length
 
 
-def _entry(path: Path, name: str, entry: object) -> tuple[Stored, int]:
+def _entry(path: Path, file: str, name: str, entry: object) -> tuple[Stored, int]:
     """One tensor of the header, and where it begins in the numbers."""
-    if not isinstance(entry, dict) or not {"dtype", "shape", "data_offsets"} <= entry.keys():
+    if not isinstance(entry, dict) or "dtype" not in entry or "shape" not in entry or "data_offsets" not in entry:
         damaged(path, f"the header of tensor {shown(name)} lacks dtype, shape or data_offsets")
     shape = checked_shape(path, name, entry["shape"])
     dtype = str(entry["dtype"])
     nbytes = checked_bytes(path, name, shape, dtype)
     offsets = entry["data_offsets"]
-    if not isinstance(offsets, list) or len(offsets) != 2 or not all(type(n) is int and n >= 0 for n in offsets):
+    if not isinstance(offsets, list) or list(map(type, offsets)) != [int, int] or min(offsets) < 0:
         damaged(path, f"the data_offsets of tensor {shown(name)} are not two sizes")
     begin, end = offsets
     if end - begin != nbytes:
         damaged(path, f"tensor {shown(name)} needs {nbytes:,} bytes by its shape, its offsets give {end - begin:,}")
-    return Stored(name, shape, dtype, nbytes, path.name), begin
+    return Stored(name, shape, dtype, nbytes, file), begin
 
 
 def _check_layout(path: Path, tensors: dict[str, Stored], places: dict[str, int], start: int, size: int) -> None:

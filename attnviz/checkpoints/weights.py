@@ -17,7 +17,16 @@ import numpy as np
 
 from attnviz.checkpoints import layouts
 from attnviz.checkpoints.base import Checkpoint, shown, times
-from attnviz.checkpoints.naming import Prefix, Source, alternatives, fill, find_prefix, matcher
+from attnviz.checkpoints.naming import (
+    Prefix,
+    Source,
+    alternatives,
+    any_of,
+    fill,
+    find_prefix,
+    matcher,
+    new_spelling,
+)
 from attnviz.errors import CheckpointError, InputError
 
 if TYPE_CHECKING:
@@ -145,8 +154,11 @@ class Weights:
             for pattern, _ in alternatives(source)
             for form in dict.fromkeys(self._prefix.forms(pattern))
         ]
+        known = any_of(pattern for pattern, _ in inverse)  # most names of a file of 100,000 are none of ours
         for stored in self.checkpoint.tensors:
-            spelled = re.sub(r"\.(gamma|beta)$", lambda m: ".weight" if m[1] == "gamma" else ".bias", stored)
+            spelled = new_spelling(stored)
+            if not known.fullmatch(stored) and (spelled == stored or not known.fullmatch(spelled)):
+                continue
             for pattern, name in inverse:
                 match = pattern.fullmatch(stored) or pattern.fullmatch(spelled)
                 if match and self._is_source(stored, name, match.groupdict()):

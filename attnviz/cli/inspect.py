@@ -59,8 +59,10 @@ def run(
         work.print_json(map(_object, _rows(model, headers, talk)))
     else:
         from attnviz.render.terminal_inspect import print_inspect
+        from attnviz.strangers import uncollected
 
-        print_inspect(list(facts(model)), list(_rows(model, headers, talk)), list(sizes(model)))
+        with uncollected():
+            print_inspect(list(facts(model)), list(_rows(model, headers, talk)), list(sizes(model)))
 
 
 def facts(model: Model) -> Iterator[tuple[str, str]]:
@@ -123,7 +125,7 @@ def _rows(model: Model, headers: bool, talk: Talk) -> Iterator[TensorRow]:
     with progress("tensors", total=len(tensors), quiet=talk.quiet) as advance:
         for stored, ours, shape, dtype in tensors:
             n_bytes = model.checkpoint.tensors[stored].nbytes if model.checkpoint is not None else 0
-            if headers:
+            if headers or 0 in shape:  # nothing to read
                 yield TensorRow(stored, ours, shape, dtype, nbytes=n_bytes)
             else:
                 yield TensorRow.of(stored, ours, dtype, _values(model, stored, shape), nbytes=n_bytes)

@@ -6,6 +6,7 @@ Every field is one word, so that `awk '{print $3}'` finds it: spaces inside a la
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 
 from attnviz.render.terminal_screen import cells, clean
@@ -31,16 +32,22 @@ def columns(
     Returns:
         Lines without a line break and without spaces at their end.
     """
-    table = [[field(value) for value in row] for row in ([header] if header else []) + list(rows)]
-    if not table:
-        return []
-    widths = [max(cells(text) for text in column) for column in zip(*table, strict=True)]
-    align = align[: len(widths)].ljust(len(widths), "l")
-    lines = []
-    for row in table:
-        parts = []
-        for text, width, side in zip(row, widths, align, strict=True):
-            fill = " " * (width - cells(text))
-            parts.append(fill + text if side == "r" else text + fill)
-        lines.append((" " * gap).join(parts).rstrip())
-    return lines
+    table = [*([header] if header else []), *rows]
+    sides = itertools.chain(align, itertools.repeat("l"))
+    filled = [_filled(column, side) for column, side in zip(zip(*table, strict=True), sides, strict=False)]
+    between = " " * gap
+    return [between.join(row).rstrip() for row in zip(*filled, strict=True)]
+
+
+def _filled(column: Iterable[object], side: str) -> list[str]:
+    """The fields of one column, filled with spaces to the width of the widest."""
+    texts = list(map(str, column))
+    together = "".join(texts)
+    measure = len if together.isascii() else cells
+    if not together.isprintable() or " " in together or "" in texts:  # most columns are words already
+        texts, measure = list(map(field, texts)), cells
+    taken = list(map(measure, texts))
+    width = max(taken)
+    if side == "r":
+        return [" " * (width - own) + text for text, own in zip(texts, taken, strict=True)]
+    return [text + " " * (width - own) for text, own in zip(texts, taken, strict=True)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from itertools import groupby
 from typing import IO, TYPE_CHECKING, Any
 
 from attnviz.texts import VISIBLE, visible
@@ -11,7 +12,8 @@ from attnviz.texts import VISIBLE, visible
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from rich.console import Console
+    from rich.console import Console, ConsoleOptions
+    from rich.segment import Segment
     from rich.text import Text
 
 
@@ -48,8 +50,10 @@ class Screen:
 
     def print(self, *lines: Text | str) -> None:
         """Lines that already fit; nothing is wrapped, cut or highlighted."""
-        for line in lines:
-            self.console.print(line, soft_wrap=True, highlight=False, markup=False, emoji=False)
+        for is_str, some in groupby(lines, lambda line: isinstance(line, str)):
+            # Lines without a style are written at once: rich would take 50 microseconds for each.
+            for one in [_Unstyled("".join(f"{line}\n" for line in some))] if is_str else some:
+                self.console.print(one, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
     def print_wrapped(self, text: Text | str, style: str = "") -> None:
         """A sentence, broken between words where the window ends; nothing at all if it is empty."""
@@ -77,6 +81,18 @@ class Screen:
         self.print_wrapped(clean((" · " if self.blocks else "; ").join(notes)), "dim")
 
 
+@dataclass(frozen=True)
+class _Unstyled:
+    """Text as it is, for a console of rich's."""
+
+    text: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        from rich.segment import Segment
+
+        yield Segment(self.text.expandtabs(console.tab_size))
+
+
 # Of whole texts, where lines and tabs mean what they mean.
 _STEERING = {code: shown for code, shown in VISIBLE.items() if chr(code) not in "\n\t"}
 
@@ -84,6 +100,17 @@ _STEERING = {code: shown for code, shown in VISIBLE.items() if chr(code) not in 
 def clean(text: str) -> str:
     """A label without control characters, so that a token can neither break a line nor steer the terminal."""
     return visible(text)
+
+
+def _harmless(text: str) -> str:
+    """A whole text without what steers a terminal; the text itself if it has nothing of the kind."""
+    if text.isprintable():
+        return text
+    lines = text.split("\n")  # looked at one by one: to translate a line costs fifty times as much as to look at it
+    odd = [at for at, line in enumerate(lines) if not line.isprintable()]
+    for at in odd:
+        lines[at] = lines[at].translate(_STEERING)
+    return "\n".join(lines) if odd else text
 
 
 def safe_console(file: IO[str], **how: Any) -> Console:
@@ -94,8 +121,8 @@ def safe_console(file: IO[str], **how: Any) -> Console:
     class Safe(Console):
         def render(self, *what: Any, **more: Any) -> Iterator[Segment]:
             for segment in super().render(*what, **more):
-                unsafe = segment.control is None and not segment.text.isprintable()
-                yield Segment(segment.text.translate(_STEERING), segment.style) if unsafe else segment
+                text = segment.text if segment.control is not None else _harmless(segment.text)
+                yield segment if text is segment.text else Segment(text, segment.style)
 
     return Safe(file=getattr(file, "behind", file), **how)
 
@@ -110,7 +137,7 @@ class SafeStream:
         self.behind = behind
 
     def write(self, text: str) -> int:
-        self.behind.write(text if text.isprintable() else text.translate(_STEERING))
+        self.behind.write(_harmless(text))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
