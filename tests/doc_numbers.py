@@ -32,7 +32,7 @@ def prose(page: str) -> str:
         if not indented:
             kept.append(line)
         before = line
-    joined = " ".join(" ".join(re.sub(r"^(?:\d+\.|#+|-) ", "", line) for line in kept).split())
+    joined = " ".join(" ".join(re.sub(r"^(?:\*{0,2}\d+\.\*{0,2}|#+|-) ", "", line) for line in kept).split())
     return joined.replace("**", "")
 
 
