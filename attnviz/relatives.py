@@ -34,12 +34,17 @@ class Relative:
 def chosen(asked: Sequence[str]) -> list[str]:
     """Names, `lsh:8` and whole groups (`keys`) as single mechanisms; all that a text alone can have, for none.
 
-    Raises SelectionError for what is neither.
+    Raises SelectionError for a group of which a text alone has none.
     """
     found: list[str] = []
     for name in asked or GROUPS:
         if name in GROUPS:
-            found += [one.name for one in MECHANISMS.values() if one.group == name and one.needs in ("any", "seeded")]
+            group = [one for one in MECHANISMS.values() if one.group == name]
+            fit = [one.name for one in group if one.needs in ("any", "seeded")]
+            if asked and not fit:
+                each = ", ".join(f"{one.name} (with --{one.needs})" for one in group)
+                raise SelectionError(f"--mechanism {name}: a text alone has none of this group", f"name one: {each}")
+            found += fit
         else:
             found.append(name)
     return found

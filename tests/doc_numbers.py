@@ -17,6 +17,7 @@ NAMES = (
     r"\b(?:Llama|Qwen|Gemma|OLMo|Granite|StarCoder|SigLIP|Mistral|DeepSeek|EXAONE|Run|run|Python|WordNet) \d[\d.]*",
     r"\b[Ll]ayers? \d+(?:(?:,| and| to) \d+)*(?:, heads? \d+)?",
     r"[a-z]_\d,\d",
+    r"\[1, (?:pair|query)[^\]]*\]",
 )
 
 

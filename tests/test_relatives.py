@@ -84,6 +84,12 @@ def test_what_was_asked_for_by_name_is_an_error() -> None:
         compare(attnviz.load("seeded"), TEXT, mechanisms=["windw"])
 
 
+def test_a_group_that_needs_more_than_a_text_is_asked_for_by_name() -> None:
+    with pytest.raises(SelectionError, match="--mechanism input: a text alone has none") as caught:
+        compare(attnviz.load("seeded"), TEXT, mechanisms=["input"])
+    assert caught.value.hint == "name one: cross (with --pair), patches (with --image)"
+
+
 def test_between_two_texts() -> None:
     found, left_out = compare(attnviz.load("seeded"), TEXT, mechanisms=["cross", "scoring"], pair="ein zwei drei")
     assert names(found) == ["cross", "scaled-dot", "dot", "general", "concat", "additive"] and not left_out

@@ -31,7 +31,7 @@ def run(
     """Write attention as numbers: .npz, .json, .csv or .parquet.
 
     .npz is read again by --from, by attnviz.open and by NumPy. JSON is one object with nested lists.
-    CSV and Parquet have a line for every pair of tokens that the mask allows.
+    CSV and Parquet have a line for every pair of tokens that the mask allows; Parquet needs pyarrow.
 
     attnviz export "The cat sat on the mat" -o cat.npz
     attnviz export "The cat sat on the mat" -m minilm -l 3 -o cat.csv

@@ -13,7 +13,9 @@ def run(*, output: Json) -> None:
     """List the families that attnviz knows, with their streams and positions.
 
     A configuration names its family as `model_type`, with - or _. What stands here is what a configuration means where
-    it leaves its keys out: mask `all` sees both ways, `causal` what came before, `window` only what is near.
+    it leaves its keys out: mask `all` sees both ways, `causal` what came before, `window` only what is near and
+    `some-windows` that in some layers, `blocks` only some blocks of a long text, `global-tokens` lets some tokens see
+    all and be seen by all.
 
     attnviz models
     attnviz models --json
