@@ -11,11 +11,13 @@ import numpy as np
 
 from attnviz.views import wording
 from attnviz.views.figure import Figure, MapPanel, Scale
-from attnviz.views.layout import SMALLEST, Request
+from attnviz.views.layout import SMALLEST
 from attnviz.views.limits import limits as find_limits
 from attnviz.views.measure import LOST, Typeface, one_line, printable, typeface
 from attnviz.views.options import PIXELS, SIDE, check_options, check_pixels, made_by
+from attnviz.views.page import panel_room
 from attnviz.views.placing import Placed, arrange
+from attnviz.views.request import Request
 from attnviz.views.scale import WHITE, check_cmap, check_scale, round_up, short
 
 if TYPE_CHECKING:
@@ -250,6 +252,8 @@ def _thin(maps: _Maps, width: float | None, height: float | None, dpi: float | N
         if inches is not None:
             room = min(room, inches / count * min(dpi or 600.0, 1200.0) * 0.8)
     room = min(room, math.sqrt(PIXELS * 0.6 / (across * down)))
+    if width is None and height is None and len(maps.values) > 1:
+        room = min(room, panel_room(across, down, bool(maps.layers)) * (dpi or 200.0) / 72)
     k = math.ceil(longest / max(room, 1.0))
     if k <= 1:
         return maps

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from attnviz.errors import SelectionError
-from attnviz.views.figure import Scale
+from attnviz.views import page
+from attnviz.views.bar import bar_ticks, bar_width, tick_texts
 from attnviz.views.measure import MIDDLE, Typeface, tallness
-from attnviz.views.scale import number, ticks
+from attnviz.views.request import Request
 
 SMALLEST = 5.0  # points: below this a label is not read but guessed
 TALLEST = 648.0  # points: a picture whose width was asked for is no higher than a page
@@ -24,55 +25,12 @@ _STEPS = (1, 2, 3, 4, 5, 8, 10, 15, 20, 25, 30, 40, 50, 80, 100, 150, 200, 250, 
 _ROOMY = (372.0, 250.0, 200.0, 172.0, 150.0, 132.0, 120.0, 108.0, 100.0, 94.0, 90.0, 86.0)  # of 1, 2, ... abreast
 
 
-@dataclass(frozen=True)
-class Request:
-    """What is to be laid out.
-
-    rows, cols: cells of one panel. headings: one a panel, in reading order; per_row: panels abreast. layers: names of
-    the rows of panels if they are layers, else (). bold_rows, bold_cols: labels to stress. splits: the rows and the
-    columns before which another text begins. bar_over: some values lie above the scale. unit: what a label names; of
-    every so many (`every`) there is one. width, height: points, or None to be chosen; dpi: or None to be chosen.
-    """
-
-    rows: int
-    cols: int
-    headings: tuple[str, ...]
-    per_row: int
-    row_labels: tuple[str, ...]
-    col_labels: tuple[str, ...]
-    face: Typeface
-    layers: tuple[str, ...] = ()
-    row_axis: str = "query"
-    col_axis: str = "key"
-    title: str = ""
-    subtitles: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    scale: Scale = field(default_factory=Scale)
-    bar_over: bool = False
-    bare: bool = False
-    width: float | None = None
-    height: float | None = None
-    font_size: float | None = None
-    dpi: float | None = None
-    bold_rows: frozenset[int] = frozenset()
-    bold_cols: frozenset[int] = frozenset()
-    splits: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
-    unit: str = "token"
-    every: int = 1
-
-    @property
-    def panel_rows(self) -> int:
-        return math.ceil(len(self.headings) / self.per_row)
-
-    def bold(self, axis: str, index: int) -> str:
-        return "bold" if index in (self.bold_rows if axis == "row" else self.bold_cols) else "normal"
-
-
 @dataclass
 class Sizes:
     """What is settled. Lengths in points; a step of k labels every kth row or column, 0 none of them.
 
-    upright: column labels stand on end. left, right, top, under: room beside all panels; `under` ends with the name of
+    upright: column labels stand on end. aside: room for the names of a further column of layers. reduced: the page, not
+    the labels, settles the cells. left, right, top, under: room beside all panels; `under` ends with the name of
     the columns, notes come below it. ticks: room for the numbers of the colour bar. layer_names, headings: as they
     fit, shortened to their numbers if they must be. said: the subtitle chosen; title, subtitle, notes: their lines;
     remarks: the notes one by one.
@@ -97,6 +55,8 @@ class Sizes:
     layer_size: float = 0.0
     gap_x: float = 0.0
     gap_y: float = 0.0
+    aside: float = 0.0
+    reduced: bool = False
     left: float = 0.0
     right: float = 0.0
     ticks: float = 0.0
@@ -113,6 +73,10 @@ class Sizes:
     @property
     def note_size(self) -> float:
         return max(SMALLEST, 0.84 * self.base)
+
+    @property
+    def tick_size(self) -> float:
+        return max(SMALLEST, 0.89 * self.base)
 
     @property
     def foot(self) -> float:
@@ -143,11 +107,23 @@ def settle(request: Request) -> Sizes:
         _words(request, sizes)
         _cells(request, sizes)
         labels = (sizes.row_size, sizes.col_size, sizes.row_step, sizes.col_step)
-        now = (*labels, sizes.upright, round(sizes.cell_width, 3))
+        now = (*labels, sizes.upright, sizes.reduced, round(sizes.cell_width, 3))
         if now == before:
             break
         before = now
     return sizes
+
+
+def paged(request: Request) -> Request:
+    """The request with its layers in as many columns as serve it, and the page if no size is asked for."""
+    if request.width is None and request.height is not None:
+        return request  # as high as asked for, and as wide as that takes
+    asked = None if request.width is None else (request.width, request.height or TALLEST)
+    panels, cells = (request.per_row, request.panel_rows), (request.rows, request.cols)
+    most = _roomy_cell(request) if asked is None else math.inf
+    found = page.fit(panels, cells, bool(request.layers), most, page.PAGES if asked is None else (asked,))
+    size = found.page if asked is None else None
+    return replace(request, columns=found.columns, per_row=request.per_row * found.columns, page=size)
 
 
 def _base_size(width: float | None) -> float:
@@ -180,6 +156,7 @@ def _headings(request: Request, sizes: Sizes) -> None:
     room = wide + sizes.gap_x - max(beside, 2.0)
     sizes.headings, sizes.heading_size = _shrunk(request.face, request.headings, base, room)
     sizes.layer_names, sizes.layer_size = _shrunk(request.face, request.layers, base, high + sizes.gap_x - 2.0)
+    sizes.aside = 1.45 * sizes.layer_size if request.columns > 1 else 0.0
     room_for_heading = 1.5 * sizes.heading_size if any(sizes.headings) else 0.0
     sizes.gap_y = sizes.gap_x if layered else 0.6 * sizes.gap_x + room_for_heading
 
@@ -246,7 +223,7 @@ def _sides(request: Request, sizes: Sizes) -> None:
     sizes.right = max(sizes.margin, 0.6 * sizes.col_size)
     if not request.bare:
         texts = tick_texts(request, bar_ticks(request, sizes))
-        sizes.ticks = max(sizes.ticks, *(face.width(text, tick_size(sizes)) for text in texts))
+        sizes.ticks = max(sizes.ticks, *(face.width(text, sizes.tick_size) for text in texts))
         sizes.right = sizes.margin + 0.9 * base + bar_width(sizes) + 4.0 + sizes.ticks + 1.5 * base
 
 
@@ -261,38 +238,9 @@ def _cut(request: Request, axis: str, step: int, size: float, most: float) -> tu
     return cut, max((face.width(text, size, request.bold(axis, i)) for i, text in enumerate(cut)), default=0.0)
 
 
-def bar_width(sizes: Sizes) -> float:
-    return min(9.0, 0.95 * sizes.base)
-
-
-def tick_size(sizes: Sizes) -> float:
-    return max(SMALLEST, 0.89 * sizes.base)
-
-
-def bar_height(request: Request, sizes: Sizes) -> float:
-    """As high as a panel, or higher where a panel is too low for the numbers beside it."""
-    panel = sizes.cell_height * request.rows
-    down = request.panel_rows * (panel + sizes.gap_y) - sizes.gap_y
-    return max(min(down, max(panel, 18.0 * sizes.base)), min(8.0 * sizes.base, down + sizes.under - sizes.base))
-
-
-def bar_ticks(request: Request, sizes: Sizes) -> list[tuple[float, float]]:
-    """(value, place from 0 to 1) of the numbers beside the colour bar."""
-    room = int(bar_height(request, sizes) / (1.7 * tick_size(sizes))) + 1
-    return ticks(request.scale.kind, request.scale.low, request.scale.high, room)
-
-
-def tick_texts(request: Request, values: list[tuple[float, float]]) -> list[str]:
-    """The colour bar's numbers; the highest says so if there are weights above it."""
-    texts = [number(value) for value, _ in values]
-    if request.bar_over and texts:
-        texts[-1] = "≥" + texts[-1]
-    return texts
-
-
 def _words(request: Request, sizes: Sizes) -> None:
     """Title, subtitle and notes in lines, and the height above the panels."""
-    grid = request.per_row * request.cols * sizes.cell_width + (request.per_row - 1) * sizes.gap_x
+    grid = request.per_row * request.cols * sizes.cell_width + _between(request, sizes)
     face, base, margin = request.face, sizes.base, sizes.margin
     needed = sizes.left + grid + sizes.right
     sizes.title_size = 1.33 * base
@@ -319,9 +267,15 @@ def _words(request: Request, sizes: Sizes) -> None:
     sizes.top = margin + (above + 0.6 * base if above else 0.0) + max(headed, overhang)
 
 
+def _between(request: Request, sizes: Sizes) -> float:
+    """The room between panels that stand side by side."""
+    return (request.per_row - 1) * sizes.gap_x + (request.columns - 1) * sizes.aside
+
+
 def _thinning(request: Request, sizes: Sizes) -> list[str]:
-    """What the picture says about labels that are not there."""
-    said = []
+    """What the picture says about its panels' size and order, and about labels that are not there."""
+    said = ["panels made small enough for one page: a width or height makes them larger"] if sizes.reduced else []
+    said += [f"layers in {request.columns} columns, each from top to bottom"] if request.columns > 1 else []
     rows, cols = (request.row_axis, request.col_axis)
     row_step, col_step = sizes.row_step * request.every, sizes.col_step * request.every
     if row_step == col_step and row_step != 1 and len(request.row_labels) == len(request.col_labels):
@@ -354,8 +308,11 @@ def _cells(request: Request, sizes: Sizes) -> None:
     rows, cols, abreast, stacked = request.rows, request.cols, request.per_row, request.panel_rows
     cell = _roomy_cell(request)
     if request.width is not None:
-        across = request.width - sizes.left - sizes.right - (abreast - 1) * sizes.gap_x
+        across = request.width - sizes.left - sizes.right - _between(request, sizes)
         cell = _some(across / abreast, "width", request.width, abreast) / cols
+    if request.page is not None:
+        cell = min(cell, _on_page(request, sizes))
+        sizes.reduced = cell < _roomy_cell(request)
     limit = request.height or (TALLEST if request.width is not None else None)
     most = math.inf
     if limit is not None:
@@ -373,6 +330,15 @@ def _cells(request: Request, sizes: Sizes) -> None:
         wide, high = (wide, most) if high > wide and most >= wide else (wide * most / high, most)
     sizes.cell_width, sizes.cell_height = wide, high
     _snap(request, sizes)
+
+
+def _on_page(request: Request, sizes: Sizes) -> float:
+    """The cell that the page leaves room for."""
+    wide, high = request.page or (math.inf, math.inf)
+    across = wide - sizes.left - sizes.right - _between(request, sizes)
+    down = high - sizes.top - sizes.under - sizes.foot - (request.panel_rows - 1) * sizes.gap_y
+    cell = min(across / (request.per_row * request.cols), down / (request.panel_rows * request.rows))
+    return max(cell, 0.0)
 
 
 def _some(side: float, what: str, asked: float, panels: int) -> float:
@@ -397,7 +363,7 @@ def _snap(request: Request, sizes: Sizes) -> None:
         if fixed and count >= 6:
             setattr(sizes, side, math.floor(count + 1e-6) * pixel)
         elif not fixed:
-            setattr(sizes, side, max(round(count), 1) * pixel)
+            setattr(sizes, side, max(math.floor(count + 1e-6) if sizes.reduced else round(count), 1) * pixel)
 
 
 def _usual_dpi(request: Request) -> float:

@@ -13,10 +13,10 @@ from attnviz.errors import InputError, SelectionError
 from attnviz.views import wording
 from attnviz.views.figure import Figure, ImagePanel, MapPanel, Scale
 from attnviz.views.heatmap import check_options, check_pixels, made_by
-from attnviz.views.layout import Request
 from attnviz.views.limits import scaled
 from attnviz.views.measure import LOST, one_line, printable, typeface
 from attnviz.views.placing import arrange
+from attnviz.views.request import Request
 from attnviz.views.scale import WHITE, check_cmap, check_scale, check_vmax, round_up
 
 if TYPE_CHECKING:

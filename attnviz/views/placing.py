@@ -6,20 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from attnviz.views.bar import bar_height, bar_ticks, bar_width, tick_texts
 from attnviz.views.figure import Box, Label, Line
-from attnviz.views.layout import (
-    PITCH,
-    Request,
-    Sizes,
-    bar_height,
-    bar_ticks,
-    bar_width,
-    leading,
-    settle,
-    tick_size,
-    tick_texts,
-)
+from attnviz.views.layout import PITCH, Sizes, leading, paged, settle
 from attnviz.views.measure import ASCENT, DESCENT, MIDDLE, tallness
+from attnviz.views.request import Request
 
 
 @dataclass
@@ -38,10 +29,11 @@ class Placed:
 
 def arrange(request: Request) -> Placed:
     """Places everything. Raises SelectionError if the width or height asked for leaves no room for the cells."""
+    request = paged(request)
     sizes = settle(request)
     wide, high = sizes.cell_width * request.cols, sizes.cell_height * request.rows
     stacked = request.panel_rows
-    across = request.per_row * wide + (request.per_row - 1) * sizes.gap_x
+    across = request.per_row * wide + (request.per_row - 1) * sizes.gap_x + (request.columns - 1) * sizes.aside
     down = stacked * high + (stacked - 1) * sizes.gap_y
     pixel = 72.0 / sizes.dpi
     height = request.height or math.ceil((sizes.top + down + sizes.under + sizes.foot) / pixel - 1e-6) * pixel
@@ -49,8 +41,9 @@ def arrange(request: Request) -> Placed:
     gap_x = sizes.gap_x + (min(spare / (request.per_row - 1), sizes.gap_x) if request.per_row > 1 else 0.0)
     placed = Placed(sizes.width, height, sizes)
     for i in range(len(request.headings)):
-        row, col = divmod(i, request.per_row)
-        x, y = sizes.left + col * (wide + gap_x), sizes.top + row * (high + sizes.gap_y)
+        row, col = request.place(i)
+        x = sizes.left + col * (wide + gap_x) + (col // request.per_layer) * sizes.aside
+        y = sizes.top + row * (high + sizes.gap_y)
         # edges on whole pixels, counted from the bottom left as a canvas counts them
         placed.boxes.append(Box(round(x / pixel) * pixel, height - round((height - y) / pixel) * pixel, wide, high))
     _titles(request, placed)
@@ -88,7 +81,7 @@ def _deeper(texts: Sequence[str]) -> float:
 def _headings(request: Request, placed: Placed) -> None:
     sizes = placed.sizes
     for i, (text, box) in enumerate(zip(sizes.headings, placed.boxes, strict=True)):
-        if not text or (request.layers and i >= request.per_row):
+        if not text or (request.layers and request.place(i)[0]):
             continue
         y = box.y - 0.48 * sizes.heading_size
         if request.layers:
@@ -96,26 +89,31 @@ def _headings(request: Request, placed: Placed) -> None:
             placed.labels.append(Label(text, middle, y, sizes.heading_size, "center", tone="soft", role="heading"))
         else:
             placed.labels.append(Label(text, box.x, y, sizes.heading_size, tone="soft", role="heading"))
-    for text, box in zip(sizes.layer_names, placed.boxes[:: request.per_row], strict=bool(request.layers)):
+    for i, text in enumerate(sizes.layer_names):
+        panel = i * request.per_layer
+        box = placed.boxes[panel]
         if text:
             x = sizes.margin + 1.35 * sizes.base + ASCENT * sizes.layer_size
+            x = box.x - 0.4 * sizes.layer_size if request.place(panel)[1] else x
             y = box.y + box.height / 2
             placed.labels.append(Label(text, x, y, sizes.layer_size, "center", 90, tone="soft", role="heading"))
 
 
 def _tokens(request: Request, placed: Placed) -> None:
     """Token labels of the outer panels: rows beside the first column, columns below the lowest panel of each."""
-    sizes, per_row, count = placed.sizes, request.per_row, len(placed.boxes)
-    for panel in range(0, count, per_row):
-        box = placed.boxes[panel]
-        for i in _kept(request, sizes, "row", panel + per_row < count):
+    sizes, places = placed.sizes, [request.place(panel) for panel in range(len(placed.boxes))]
+    for (row, col), box in zip(places, placed.boxes, strict=True):
+        if col:
+            continue
+        for i in _kept(request, sizes, "row", row + 1 < request.panel_rows):
             y = box.y + (i + 0.5) * sizes.cell_height + MIDDLE * sizes.row_size
             place = (box.x - 0.5 * sizes.base, y, sizes.row_size)
             placed.labels.append(Label(sizes.row_text[i], *place, "right", 0, request.bold("row", i), role="row"))
-    for panel in range(max(0, count - per_row), count):
-        box = placed.boxes[panel]
+    for (row, col), box in zip(places, placed.boxes, strict=True):
+        if (row + 1, col) in places:
+            continue
         top = box.y + box.height + 0.5 * sizes.base
-        for i in _kept(request, sizes, "col", panel + 1 < count):
+        for i in _kept(request, sizes, "col", (row, col + 1) in places):
             x = box.x + (i + 0.5) * sizes.cell_width
             weight = request.bold("col", i)
             if sizes.upright:
@@ -170,7 +168,7 @@ def _bar(request: Request, placed: Placed) -> None:
     sizes, base, face = placed.sizes, placed.sizes.base, request.face
     right = max(box.x + box.width for box in placed.boxes)
     bar = Box(right + 0.9 * base, placed.boxes[0].y, bar_width(sizes), bar_height(request, sizes))
-    size, edge = tick_size(sizes), bar.x + bar.width
+    size, edge = sizes.tick_size, bar.x + bar.width
     placed.bar, placed.bar_ticks = bar, bar_ticks(request, sizes)
     texts = tick_texts(request, placed.bar_ticks)
     for text, (_, place) in zip(texts, placed.bar_ticks, strict=True):

@@ -1,0 +1,62 @@
+"""What a picture of many panels has to fit when nobody asks for a size: one page, upright or across.
+
+Layers run down the page. Where a model has many more layers than heads, they run down several columns side by side,
+so that the panels use the page and stay as large as they can.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+Size = tuple[float, float]  # width and height in points
+
+PAGES: tuple[Size, ...] = ((900.0, 1280.0), (1080.0, 1080.0), (1280.0, 900.0))  # 2,500 x 3,556 pixels at 200 dpi
+_WORDS, _SHARE = 130.0, 0.2  # labels and colour bar beside the panels, words above: points, and share of a page
+_GAPS = 1.06  # a panel with the gap after it
+_COLUMN = 18.0  # points from one column of layers to the next, for the layers' names
+_WORTH = 0.87  # another column of layers is worth its trouble if it makes the panels larger than this allows
+
+
+class Fit(NamedTuple):
+    """page: width and height in points. columns: columns of layers. cell: points a cell can have at most."""
+
+    page: Size
+    columns: int
+    cell: float
+
+
+def fit(panels: Size, cells: Size, layered: bool, most: float, pages: Sequence[Size] = PAGES) -> Fit:
+    """The page on which cells are largest, and the fewest columns of layers that come near it.
+
+    panels: abreast and stacked; if `layered`, those stacked are layers, which may be parted into columns. cells: down
+    and across in a panel. most: points beyond which a cell need not grow.
+    """
+    found = [
+        Fit(page, columns, min(_cell(panels, cells, columns, page), most))
+        for columns in (_columns(int(panels[1])) if layered else (1,))
+        for page in pages
+    ]
+    best = max(one.cell for one in found)
+    columns = min(one.columns for one in found if one.cell >= _WORTH * best)
+    return max((one for one in found if one.columns == columns), key=lambda one: one.cell)
+
+
+def panel_room(abreast: int, stacked: int, layered: bool) -> float:
+    """Points that the side of a square panel can have on a page."""
+    return fit((abreast, stacked), (1, 1), layered, math.inf).cell
+
+
+def _columns(layers: int) -> Iterator[int]:
+    """Numbers of columns that leave no column empty."""
+    return (k for k in range(1, layers + 1) if math.ceil(layers / math.ceil(layers / k)) == k)
+
+
+def _cell(panels: Size, cells: Size, columns: int, page: Size) -> float:
+    wide, high = (side - min(_WORDS, _SHARE * side) for side in page)
+    across = (wide - (columns - 1) * _COLUMN) / (columns * panels[0] * _GAPS * cells[1])
+    down = high / (math.ceil(panels[1] / columns) * _GAPS * cells[0])
+    return max(min(across, down), 0.01)
