@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import lzma
 import math
+import mmap
 import os
 import struct
 import sys
@@ -21,7 +22,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz.errors import AttnvizError, InputError, shown
-from attnviz.strangers import open_file
+from attnviz.strangers import open_file, shrunk
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -117,17 +118,57 @@ def _check_budget(place: Path, arrays: Mapping[str, Member]) -> None:
         )
 
 
+class Mapped(np.ndarray[Any, Any]):
+    """An array in a mapped file, which is measured again before numbers of it are read.
+
+    A part with fewer axes, such as `weights[layer]`, is read into memory, as is all of it by `astype` and by whatever
+    computes; what asks for no measuring, such as `numpy.asarray`, gets a view without.
+    """
+
+    name = "the file"
+
+    def __array_finalize__(self, made_from: object) -> None:
+        self.name = getattr(made_from, "name", self.name)
+
+    def whole(self) -> NDArray[Any]:
+        """The same array without further measuring. Raises InputError if the file has shrunk."""
+        if fault := shrunk(self):
+            raise InputError(f"{self.name}: {fault}", "wait until it is written, then read it again")
+        return self.view(np.ndarray)
+
+    def __getitem__(self, index: Any) -> Any:
+        found = self.whole()[index]
+        if not isinstance(found, np.ndarray) or not np.may_share_memory(found, self):
+            return found
+        return found.view(Mapped) if found.ndim == self.ndim else found.copy()
+
+    def astype(self, dtype: Any, **how: Any) -> Any:  # type: ignore[override]
+        """All of it in memory, as this type, also where it has the type already."""
+        return self.whole().astype(dtype, **{**how, "copy": True})
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        plain = [one.whole() if isinstance(one, Mapped) else one for one in inputs]
+        return getattr(ufunc, method)(*plain, **options)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        self.whole()
+        return super().__array_function__(function, types, args, options)
+
+
 def npy(place: Path) -> NDArray[Any]:
     """The array of an .npy file, mapped rather than read: only what is used is brought into memory."""
     with open_file(place) as file:
         shape, fortran, dtype, start = _header(file, place.name)
-    have = place.stat().st_size - start
-    if have != _n_bytes(shape, dtype):
-        wants = shown(_n_bytes(shape, dtype))
-        raise InputError(f"{place.name}: {shown(list(shape))} {dtype} wants {wants} bytes, it holds {have}")
-    if not have:
-        return np.zeros(shape, dtype)
-    return np.memmap(place, dtype, "r", start, shape, "F" if fortran else "C")
+        have = os.fstat(file.fileno()).st_size - start
+        if have != _n_bytes(shape, dtype):
+            wants = shown(_n_bytes(shape, dtype))
+            raise InputError(f"{place.name}: {shown(list(shape))} {dtype} wants {wants} bytes, it holds {have}")
+        if not have:
+            return np.zeros(shape, dtype)
+        data = mmap.mmap(file.fileno(), start + have, access=mmap.ACCESS_READ)
+    found = Mapped(shape, dtype, data, start, order="F" if fortran else "C")
+    found.name = place.name
+    return found
 
 
 def _header(file: IO[bytes], where: str) -> tuple[Shape, bool, np.dtype[Any], int]:

@@ -306,8 +306,9 @@ def _four(where: str, array: NDArray[Any]) -> NDArray[np.float32]:
         )
     if 0 in array.shape:
         raise InputError(f"{where}: nothing in it, its shape is {list(array.shape)}")
-    four = array[:, 0] if array.ndim == 5 else array.reshape((1,) * (4 - array.ndim) + array.shape)
-    return four.astype(np.float32, copy=False)
+    shape = (array.shape[0], *array.shape[2:]) if array.ndim == 5 else (1,) * (4 - array.ndim) + array.shape
+    four = array.reshape(shape)
+    return four if four.dtype == np.float32 else four.astype(np.float32)
 
 
 def _checked(where: str, weights: NDArray[np.float32]) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import json
 import math
+import mmap
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -60,6 +61,18 @@ def read_file(path: str | os.PathLike[str], limit: int, error: Error = InputErro
     raise error(f"{_cut(Path(path).name)} {kind}{size:,} bytes; at most {limit:,} are read")
 
 
+def shrunk(data: Any) -> str:
+    """How a mapped file has shrunk since it was mapped, '' if it has not: to read what is gone ends the process.
+
+    data: the mapping, or an array or memoryview of it. What lies in memory has not shrunk.
+    """
+    while data is not None and not isinstance(data, mmap.mmap):
+        data = data.obj if isinstance(data, memoryview) else getattr(data, "base", None)
+    if data is None or data.size() >= len(data):
+        return ""
+    return f"has shrunk from {len(data):,} to {data.size():,} bytes while it was read"
+
+
 def read_object(path: Path, limit: int, error: Error, what: str = "a configuration") -> dict[str, Any]:
     """The object in a JSON file. Raises `error` for anything else."""
     found = parse(read_file(path, limit, error, what), path.name, error)
@@ -89,7 +102,7 @@ def parse(
             f"(at most {MAX_JSON:,} and {MAX_CONTAINERS:,})"
         )
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode("utf-8-sig", "surrogatepass")  # \ud800 means the same, and our own files may hold one
         is_long = b"0" * (MAX_DIGITS + 1) in data.translate(_AS_ZERO)
         with uncollected():
             value = json.loads(

@@ -9,6 +9,7 @@ import os
 import struct
 import sys
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,10 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import attnviz
+from attnviz import arrays
 from attnviz.attention import Attention, Tokens
+from attnviz.checking import check
 from attnviz.errors import InputError, OutputError
 from attnviz.render import data
 from attnviz.saved import any_attention, foreign
+from attnviz.views.lines import lines
 
 
 def example(n_layers=2, n_heads=3, n=4, causal=True, seed=0, **more):
@@ -92,6 +96,13 @@ def test_any_tokens_survive(tmp_path_factory, text, ids, layers):
     path = tmp_path_factory.mktemp("s") / "a.npz"
     a.save(path)
     same(a, attnviz.open(path))
+
+
+@pytest.mark.parametrize("name", ["\ud800", "x\udcff", "\ud83d\ude00"])
+def test_a_name_that_no_encoding_holds_survives(tmp_path, name):
+    """A file's name may be bytes that are no UTF-8: Python makes lone surrogates of them."""
+    example(model=name).save(tmp_path / "a.npz")
+    assert attnviz.open(tmp_path / "a.npz").model == name
 
 
 def test_numpy_alone_reads_the_file(tmp_path):
@@ -332,6 +343,46 @@ def test_lying_and_damaged_arrays(tmp_path, content, says):
     (tmp_path / "f.npy").write_bytes(content)
     with pytest.raises(InputError, match=says):
         foreign(tmp_path / "f.npy")
+
+
+USES = {
+    "a layer": lambda a: a.weights[0].sum(),
+    "a row": lambda a: a.weights[0, 1, 2],
+    "layers": lambda a: a.select(layers=[1]),
+    "heads": lambda a: a.select(heads=[1]),
+    "all": lambda a: a.weights.sum(),
+    "mean": lambda a: a.mean("heads"),
+    "words": lambda a: replace(a, keys=replace(a.keys, words=(0, 0, *range(1, 39)))).words(),
+    "picture": lambda a: a.heatmap(),
+    "saved": lambda a: a.save("again.npz"),
+    "function": lambda a: np.swapaxes(np.concatenate([a.weights, a.weights]), 2, 3),
+    "lines": lambda a: (lines(a), lines(a, by="lift")),
+    "check": lambda a: check(a),
+    "loop": lambda a: [maps.max() for maps in a.weights],
+}
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("left", [0, 200])
+def test_a_mapped_array_whose_file_shrinks_is_refused_wherever_it_is_read(tmp_path, monkeypatch, use, left):
+    """Reading what is gone would end the process without a word (SIGBUS)."""
+    monkeypatch.chdir(tmp_path)
+    values = rows_of(2, 4, 40, 40).astype("f4")  # of several pages
+    np.save("f.npy", values)
+    a, _ = foreign("f.npy")
+    USES[use](a)  # as long as it is whole
+    first = a.weights[1]
+    os.truncate("f.npy", left)
+    with pytest.raises(InputError, match=rf"f\.npy: has shrunk from 51,328 to {left} bytes"):
+        USES[use](a)
+    np.testing.assert_array_equal(first, values[1])  # what was read before lies in memory
+
+
+def test_an_archive_that_shrinks_while_it_is_read_is_refused(tmp_path):
+    np.savez(tmp_path / "f.npz", weights=rows_of(2, 100, 100))
+    with pytest.raises(InputError, match=r"f\.npz"), arrays.archive(tmp_path / "f.npz") as members:
+        os.truncate(tmp_path / "f.npz", 1000)
+        members["weights"].read()
 
 
 def test_a_member_that_claims_more_than_it_holds(tmp_path):

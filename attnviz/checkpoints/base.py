@@ -183,11 +183,8 @@ def map_file(path: Path) -> NDArray[np.uint8]:
 
 def check_whole(path: Path, data: NDArray[np.uint8]) -> None:
     """Raises CheckpointError if a mapped file has shrunk: to read what is gone would end the process (SIGBUS)."""
-    base: object = data
-    while isinstance(base, (np.ndarray, memoryview)):
-        base = base.obj if isinstance(base, memoryview) else base.base
-    if isinstance(base, mmap.mmap) and base.size() < len(base):
-        damaged(path, f"has shrunk from {len(base):,} to {base.size():,} bytes while it was read")
+    if fault := strangers.shrunk(data):
+        damaged(path, fault)
 
 
 def opened(path: Path) -> BinaryIO:

@@ -90,7 +90,7 @@ def lines(
         SelectionError: too many heads for one panel, or no room. InputError: weights that are not finite.
     """
     check_options(attention, width, None, None, 0, None if dpi is None else int(dpi), svg_text, (), query)
-    values = np.asarray(attention.weights if by == "weight" else lifts(attention), np.float64)
+    values = (attention.weights if by == "weight" else lifts(attention)).astype(np.float64)
     rows, cols = (tuple(map(printable, tokens)) for tokens in (attention.query_tokens, attention.key_tokens))
     named = _panels(attention, overlay)
     shown = values if query is None else values[:, :, query : query + 1]

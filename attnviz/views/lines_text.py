@@ -89,7 +89,7 @@ def text(
 
 def running(attention: Attention, query: int, by: str = "weight") -> list[TextPanel]:
     """The panels, a head each, of one scale."""
-    weights = np.asarray(attention.weights if by == "weight" else lifts(attention), np.float64)[:, :, query]
+    weights = (attention.weights if by == "weight" else lifts(attention)).astype(np.float64)[:, :, query]
     high = round_up(max(float(weights.max(initial=0.0)), 1e-9))
     words, spaced = pieces(attention.keys)
     same = attention.stream != "cross" and len(attention.queries) == len(attention.keys)
