@@ -75,3 +75,48 @@ def test_what_a_model_asks_of_a_sound_has_an_end(tmp_path, config, said):
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(said))
     with pytest.raises(AttnvizError, match=r"must be a whole number from|do not fit"):
         read_sound(tmp_path / "a.wav", config, tmp_path)
+
+
+def long_wav(path, samples, bits=16, channels=1):
+    """Silence that takes no place on the disk."""
+    width = bits // 8 * channels
+    sizes = struct.pack("<I", 36 + samples * width), struct.pack("<I", samples * width)
+    form = struct.pack("<IHHIIHH", 16, 1, channels, 16_000, 16_000 * width, width, bits)
+    with path.open("wb") as file:
+        file.write(b"RIFF" + sizes[0] + b"WAVEfmt " + form + b"data" + sizes[1])
+        file.truncate(44 + samples * width)
+    return path
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_sound_of_hours_is_refused_before_it_is_read(tmp_path, bits):
+    """It took 2.3 GiB, and the model's first convolution would have made 82 GB of it."""
+    path = long_wav(tmp_path / "a.wav", 200_000_000, bits)
+    body = (
+        f"from attnviz.inputs.sound import read_sound\nreturn read_sound({str(path)!r}, {{'model_type': 'wav2vec2'}})"
+    )
+    line, peak, _ = bounded(body)
+    assert line == "InputError: a.wav: 208 minutes of sound; at most 5 minutes are read at once", line
+    assert peak < 100
+
+
+@pytest.mark.parametrize(("bits", "channels", "samples"), [(8, 1, 20_000_000), (16, 12, 6_000_000)])
+def test_a_sound_takes_four_bytes_a_sample(tmp_path, bits, channels, samples):
+    """Whatever the file's own format, since it is unpacked in pieces: it took up to twelve times the file."""
+    path = long_wav(tmp_path / "a.wav", samples, bits, channels)
+    line, peak, _ = bounded(f"from attnviz.inputs.wav import read_wav\nreturn read_wav({str(path)!r})[0].shape")
+    assert line == f"done: ({samples},)", line
+    assert peak < samples * 4 / (1 << 20) + 100  # the second part for Python, NumPy and a piece
+
+
+@pytest.mark.parametrize(("config", "most"), [
+    ({"conv_dim": [1 << 20], "conv_stride": [1], "conv_kernel": [1]}, 512),
+    ({"conv_dim": [8, 1 << 20], "conv_stride": [2, 4], "conv_kernel": [2, 4]}, 4096),
+])  # fmt: skip
+def test_a_model_of_raw_sound_reads_what_its_convolutions_can_hold(tmp_path, config, most):
+    config = {"model_type": "wav2vec2", **config}
+    (tmp_path / "preprocessor_config.json").write_text('{"do_normalize": false}')
+    assert len(read_sound(long_wav(tmp_path / "a.wav", most), config, tmp_path).wave) == most
+    with pytest.raises(InputError, match="are read at once") as caught:
+        read_sound(long_wav(tmp_path / "a.wav", most + 1), config, tmp_path)
+    assert caught.value.hint == "cut a part out, as in: ffmpeg -i a.wav -t 1 part.wav"

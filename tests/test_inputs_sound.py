@@ -81,6 +81,13 @@ def test_channels_are_averaged(stored):
     assert read_wav(stored(wav(data, channels=3)))[0].tolist() == pytest.approx([1 / 3, 1 / 6])
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_long_sound_is_read_in_pieces(channels, stored):
+    values = np.random.default_rng(0).integers(-(1 << 15), 1 << 15, ((1 << 20) + 5, channels), np.int16)
+    found, _ = read_wav(stored(wav(values.tobytes(), channels=channels)))
+    np.testing.assert_allclose(found, values.mean(1) / (1 << 15), rtol=0, atol=1e-7)
+
+
 def test_the_standard_librarys_files_are_read(tmp_path):
     values = np.random.default_rng(0).integers(-(1 << 15), 1 << 15, 1000, dtype=np.int16)
     path = tmp_path / "x.wav"
@@ -263,7 +270,7 @@ def test_a_long_sound_is_cut_and_said(stored, tmp_path):
 
 def test_without_a_file_the_configuration_says(tmp_path):
     with pytest.warns(AttnvizWarning, match=r"no preprocessor_config\.json: the sound is taken at 16000"):
-        assert steps_of({"model_type": "wav2vec2"}, tmp_path) == Waves(16000, True)
+        assert steps_of({"model_type": "wav2vec2"}, tmp_path) == Waves(16000, True, 5 << 20)
     with pytest.warns(AttnvizWarning, match="a log-mel spectrogram of 128 bands"):
         steps = steps_of({"model_type": "whisper", "num_mel_bins": 128}, None)
     assert steps == Mels(bands=128, samples=480_000)

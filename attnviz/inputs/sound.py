@@ -13,22 +13,24 @@ import numpy as np
 from attnviz.errors import AttnvizWarning
 from attnviz.families._config import Config
 from attnviz.inputs.settings import FILE, check_keys, kind_of, settings
-from attnviz.inputs.wav import RATES, read_wav, resample
+from attnviz.inputs.wav import MAX_SAMPLES, RATES, read_wav, resample
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_BANDS = 512  # of mel filters: published models have 80 or 128
+MAX_NUMBERS = 1 << 29  # that a convolution of a model of raw sound makes: 2 GiB, 5.5 minutes for published models
 MAX_RATE = 96_000  # samples a second that a model may want: published models have 16,000
 _KINDS = {"Wav2Vec2": "raw", "Whisper": "mel"}
 
 
 @dataclass(frozen=True)
 class Waves:
-    """Raw samples for the model. normalise: to mean 0 and variance 1."""
+    """Raw samples for the model. normalise: to mean 0 and variance 1. samples: more than these are refused."""
 
     rate: int = 16_000
     normalise: bool = True
+    samples: int = MAX_SAMPLES
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,8 @@ def read_sound(
     steps = steps_of(config, folder, ignore_keys)
     name = Path(path).name
     most = steps.samples / steps.rate if isinstance(steps, Mels) else None
-    wave, rate = read_wav(path, None if most is None else most + 1)
+    longest = steps.samples / steps.rate if isinstance(steps, Waves) else None
+    wave, rate = read_wav(path, None if most is None else most + 1, longest)
     if rate != steps.rate:
         message = f"{name}: resampled from {rate} to {steps.rate} samples a second, the model's rate"
         warnings.warn(message, AttnvizWarning, stacklevel=2)
@@ -153,7 +156,7 @@ def steps_of(config: Mapping[str, Any], folder: Path | None = None, ignore_keys:
     said = settings(folder, "feature_extractor")
     steps: Waves | Mels
     if said is None:
-        steps = Mels(bands=bands, samples=160 * frames) if bands else Waves()
+        steps = Mels(bands=bands, samples=160 * frames) if bands else Waves(samples=_most_samples(own))
         what = f"a log-mel spectrogram of {bands} bands" if bands else "normalised"
         message = f"no {FILE}: the sound is taken at 16000 samples a second, {what}, as is usual"
         warnings.warn(message, AttnvizWarning, stacklevel=3)
@@ -162,17 +165,28 @@ def steps_of(config: Mapping[str, Any], folder: Path | None = None, ignore_keys:
     kind = kind_of(said, ("feature_extractor_type",), "FeatureExtractor", _KINDS, family)
     if (_KINDS[kind] == "mel") != bool(bands):
         raise said.error(f"a {kind} feature extractor does not fit a model of type {config.get('model_type')}")
-    steps = _mels(said, bands, frames) if bands else _waves(said)
+    steps = _mels(said, bands, frames) if bands else _waves(said, _most_samples(own))
     check_keys(said, ignore_keys)
     return steps
 
 
-def _waves(config: Config) -> Waves:
+def _most_samples(model: Config) -> int:
+    """How many samples a model of raw sound reads at once: no convolution makes more than MAX_NUMBERS of them."""
+    dims = model.ints("conv_dim", (512,) * 7)
+    strides = model.ints("conv_stride", (5, 2, 2, 2, 2, 2, 2), len(dims))
+    most, frames = 1.0, 1.0  # numbers, and frames, that come of one sample
+    for width, stride in zip(dims, strides, strict=True):
+        frames /= max(stride, 1)
+        most = max(most, width * frames)
+    return max(1, int(min(MAX_SAMPLES, MAX_NUMBERS / most)))
+
+
+def _waves(config: Config, samples: int) -> Waves:
     if config.int("feature_size", 1) != 1:
         raise config.error("feature_size must be 1: samples, one by one")
     config.skip("padding_value", "padding_side")  # a sound alone is not filled up
     rate = config.int("sampling_rate", Waves.rate, RATES[0], MAX_RATE)
-    return Waves(rate, config.bool("do_normalize", True))
+    return Waves(rate, config.bool("do_normalize", True), samples)
 
 
 def _mels(config: Config, bands: int, frames: int) -> Mels:

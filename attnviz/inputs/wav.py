@@ -20,7 +20,8 @@ from attnviz.strangers import open_file
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MAX_VALUES = 200_000_000  # samples times channels: three and a half hours of mono at 16 kHz
+MAX_SAMPLES = 1 << 26  # of one channel, at the file's rate or the model's: 70 minutes at 16 kHz, 256 MiB
+_AT_ONCE = 1 << 20  # values that are unpacked together
 MAX_CHANNELS = 64
 RATES = (1_000, 768_000)  # samples a second: what recordings have
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
@@ -41,15 +42,18 @@ class Format(NamedTuple):
     rate: int
 
 
-def read_wav(path: str | Path, seconds: float | None = None) -> tuple[NDArray[np.float32], int]:
+def read_wav(
+    path: str | Path, seconds: float | None = None, longest: float | None = None
+) -> tuple[NDArray[np.float32], int]:
     """The samples of a WAV file: float32 [sample], -1 to 1, channels averaged; and samples a second.
 
     Args:
         path: PCM of 8, 16, 24 or 32 bits, or floating point of 32 or 64.
         seconds: read no more than this from the start.
+        longest: seconds beyond which it is refused, before memory is taken.
 
     Raises:
-        InputError: it is no such file, it is cut off, or it holds no samples.
+        InputError: it is no such file, it is cut off, it holds no samples, or more than are read.
     """
     path = Path(path)
     if not path.exists():
@@ -62,14 +66,27 @@ def read_wav(path: str | Path, seconds: float | None = None) -> tuple[NDArray[np
             count = min(count, math.ceil(seconds * format.rate))
         if count == 0:
             raise InputError(f"{path.name}: it holds no samples")
-        if count * format.channels > MAX_VALUES:
+        longest = min(MAX_SAMPLES / format.rate, math.inf if longest is None else longest)
+        if count > longest * format.rate:
             raise InputError(
-                f"{path.name}: {count / format.rate / 60:.0f} minutes are too long", "cut a part out of it"
+                f"{path.name}: {_time(count / format.rate)} of sound; at most {_time(longest)} are read at once",
+                f"cut a part out, as in: ffmpeg -i {path.name} -t {min(30, int(longest) or 1)} part.wav",
             )
-        data = file.read(count * frame)
-    if len(data) < count * frame:
-        raise InputError(f"{path.name}: cut off: {len(data)} of {count * frame} bytes of sound are there")
-    return _samples(data, format, path.name), format.rate
+        wave = np.empty(count, np.float32)
+        step = max(1, _AT_ONCE // format.channels)
+        for start in range(0, count, step):
+            stop = min(start + step, count)
+            data = file.read((stop - start) * frame)
+            if len(data) < (stop - start) * frame:
+                have = start * frame + len(data)
+                raise InputError(f"{path.name}: cut off: {have} of {count * frame} bytes of sound are there")
+            wave[start:stop] = _samples(data, format, path.name)
+    return wave, format.rate
+
+
+def _time(seconds: float) -> str:
+    """Seconds up to two minutes, then minutes."""
+    return f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
 
 
 def _header(file: BinaryIO, path: Path) -> tuple[Format, int]:
@@ -171,7 +188,7 @@ def resample(x: NDArray[np.floating], rate: int, wanted: int) -> NDArray[np.floa
     cut = _PASS * min(1.0, up / down)
     reach = math.ceil(_ZEROS / cut)
     count = -(-len(x) * up // down)
-    if count > MAX_VALUES:
+    if count > MAX_SAMPLES:
         raise InputError(f"{len(x):,} samples at {rate} a second would become {count:,} at {wanted}", "cut a part out")
     padded = np.pad(np.asarray(x, np.float64), (reach, reach + down + 1))
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
