@@ -313,7 +313,7 @@ def _four(where: str, array: NDArray[Any]) -> NDArray[np.float32]:
 
 def _checked(where: str, weights: NDArray[np.float32]) -> list[str]:
     """Refuse what cannot be attention; remarks about what can, but is odd. One layer at a time, to spare memory."""
-    odd, lowest, highest, columns = 0, 1.0, 1.0, True
+    odd, lowest, highest, columns = 0, math.inf, -math.inf, True
     for layer, maps in enumerate(weights):
         rows = maps.sum(-1, dtype=np.float64)
         if not np.isfinite(rows).all():

@@ -286,6 +286,8 @@ def test_rows_that_do_not_sum_to_one_are_remarked(tmp_path):
     a, notes = foreign(tmp_path / "f.npy")
     np.testing.assert_array_equal(a.weights[0, 0], values)
     assert notes == ["1 of 2 rows do not sum to 1 (from 0.7 to 1); they are drawn as they are"]
+    np.save(tmp_path / "g.npy", np.array([[0.3, 0.3], [0.4, 0.3]], "f4"))
+    assert "2 of 2 rows do not sum to 1 (from 0.6 to 0.7)" in foreign(tmp_path / "g.npy")[1][0]
     np.save(tmp_path / "t.npy", rows_of(3, 4, 4).swapaxes(-1, -2))
     assert foreign(tmp_path / "t.npy")[1][0].endswith("the columns do: are queries and keys swapped?")
 
