@@ -426,6 +426,14 @@ def test_failures_inside_are_one_line(run, monkeypatch, error, status, says):
     assert files() == []
 
 
+@pytest.mark.parametrize("words", [("tokens", TEXT), ("describe", "tiny"), ("inspect", "tiny", "--headers")])
+def test_verbose_says_what_was_read_and_how_long_it_took(run, words):
+    status, _, err = run(*words, "-v")
+    assert status == 0
+    assert re.search(r"^(seeded|attnviz tiny): .* in \d+\.\d\d s$", err, re.M)
+    assert run(*words)[2] == ""
+
+
 def test_verbose_shows_where_a_fault_is(run, monkeypatch):
     monkeypatch.setattr(attnviz, "load", lambda *a, **k: 1 / 0)
     with pytest.raises(ZeroDivisionError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -39,7 +40,9 @@ def run(
     """
     import attnviz
 
+    start = time.perf_counter()
     found = attnviz.describe(which, ignore_keys=tuple(ignore_key or ()), offline=offline, quiet=talk.quiet)
+    talk.detail(f"{found['model']}: its configuration, read in {time.perf_counter() - start:.2f} s")
     if output.json:
         from attnviz.cli import work
 

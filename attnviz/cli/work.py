@@ -61,7 +61,9 @@ def splitter(source: Unchanged, talk: Talk, given: Input) -> Model | Splitter:
     sizes = (source.seed, source.n_layers, source.n_heads, source.d_model, source.causal, source.adapter)
     if given.image is not None or any(value is not None for value in sizes):
         return load(source, talk, given)
+    start = time.perf_counter()
     found = splitting.splitter(source.model, source.offline, talk.quiet)
+    talk.detail(f"{found.name}: its tokenizer, opened in {time.perf_counter() - start:.2f} s")
     return found if source.name is None else replace(found, name=source.name)
 
 
