@@ -119,12 +119,18 @@ def _short_name(text: str, fetch: Callable[[str, str, bool, bool], Path] | None)
 def imitated(model: Model) -> list[dict[str, Any]]:
     """Of the learned model: which head imitates which of its teacher's, and how near it comes; [] of any other.
 
-    The rows of tiny/heads.json: layer, head, teacher_layer, teacher_head, does, js, top1; docs/tiny.md explains them.
+    The rows of tiny/heads.json: layer, head, teacher_layer, teacher_head, does, js, top1, and title for what pictures
+    show by name; docs/tiny.md explains them.
     """
     if model.checkpoint is None or model.checkpoint.path != TINY:
         return []
     rows: list[dict[str, Any]] = json.loads(TINY.with_name("heads.json").read_text("utf-8"))
     return rows
+
+
+def titles(model: Model) -> dict[str, str]:
+    """Of the learned model: what some of its heads do, `3.1` -> `pronoun to noun`; {} of any other."""
+    return {f"{row['layer']}.{row['head']}": row["title"] for row in imitated(model) if "title" in row}
 
 
 def _alias(name: str) -> Place:

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
+from attnviz.cli import first
 from attnviz.cli.expand import Line, command
 from attnviz.cli.looks import Page, Shade
-from attnviz.cli.options import Input, Output, Saved, Selection, Talk, usage
+from attnviz.cli.options import Input, Output, Saved, Talk, usage
 from attnviz.cli.source import Source
 
 FORMATS = ("png", "svg", "pdf")
@@ -21,7 +22,7 @@ def run(
     given: Input,
     saved: Saved,
     source: Source,
-    chosen: Selection,
+    chosen: first.Shown,
     map: Annotated[
         bool,
         typer.Option(
@@ -38,6 +39,8 @@ def run(
 ) -> None:
     """Draw attention as a picture, one panel a head: PNG, SVG or PDF.
 
+    Of tiny, the model that needs no -m, eight heads that do something with a name are drawn in whole words without
+    special tokens, unless -l or -H names others; of other models the last layer.
     Without -o the picture is attention.png, or attention-2.png and so on where that is taken.
     The path is printed on standard output. With --image the class token's weights, or those of --query, lie over the
     picture.
@@ -49,6 +52,7 @@ def run(
     attnviz heatmap --image cat.jpg -m path/to/vit --query 2,3
     """
     from attnviz.cli import work
+    from attnviz.sources import titles
 
     format = output.chosen(FORMATS, "png")
     work.check_output(output, format)
@@ -57,7 +61,12 @@ def run(
         if getattr(page if name == "mark" else chosen, name) is not None:
             usage(f"--{name} needs the map of queries and keys", "add --map")
     cells = None if page.mark or over else 512  # marks and patches name single tokens
-    found, picture = work.attention_and_picture(given, saved, source, chosen, talk, layers=LAYERS, cells=cells)
+    model = None if saved.saved is not None else work.opened(source, talk, given, chosen.stream)
+    does = {} if model is None else titles(model)
+    opening = bool(does) and chosen.free()
+    chosen = chosen.completed(opening)
+    found, picture = work.attention_and_picture(given, saved, source, chosen, talk, LAYERS, cells, model)
+    found = first.eight(found) if opening else found
     found, row, marks = work.narrowed(found, chosen, page.mark)
 
     from attnviz.render.image import to_bytes
@@ -72,7 +81,7 @@ def run(
         "height": page.height,
         "font": page.font,
         "font_size": page.font_size,
-        "title": page.title,
+        "title": first.heading(found) if opening and page.title is None else page.title,
         "bare": page.bare,
         "dpi": page.dpi,
         "svg_text": page.svg_text,
@@ -82,7 +91,7 @@ def run(
     if over and picture is not None:
         figure = overlay(found, picture, **how)
     else:
-        figure = heatmap(found, marks=marks, decimals=shade.decimals, **how)
+        figure = heatmap(found, marks=marks, decimals=shade.decimals, does=does, **how)
     drawn = to_bytes(figure, format)
     work.write(output, format, lambda file: file.write(drawn))
     if page.bare:

@@ -35,7 +35,7 @@ IN, MODEL, PICK, SHADE, PAGE, OUT, TALK = (
 )
 _TEXT_HELP = "The text; '-' reads standard input. A text that begins with '-' goes after '--'."
 _COMMA = "all, 3, -1, 0-3 or 0,2,5, counted from 0."
-_HEADS = f"{_COMMA} 3.1,5.11 are heads of different layers, in that order: head 1 of layer 3, ..."
+HEADS = f"{_COMMA} 3.1,5.11 are heads of different layers, in that order: head 1 of layer 3, ..."
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ class Selection(Joined):
             help=f"{_COMMA} Default: {{layers}}.",
         ),
     ] = None
-    head: Annotated[str, option(PICK, "-H", "--head", metavar="HEADS", help=_HEADS, show_default=True)] = "all"
+    head: Annotated[str, option(PICK, "-H", "--head", metavar="HEADS", help=HEADS, show_default=True)] = "all"
     stream: Annotated[
         str | None,
         option(

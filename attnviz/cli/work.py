@@ -54,6 +54,12 @@ def load(source: Unchanged, talk: Talk, given: Input | None = None, stream: str 
     return model
 
 
+def opened(source: Source, talk: Talk, given: Input, stream: str | None) -> Model:
+    """The model that the options name, for what was given. UsageError, before any work, if nothing was."""
+    _check_given(given)
+    return load(source, talk, given, stream)
+
+
 def splitter(source: Unchanged, talk: Talk, given: Input) -> Model | Splitter:
     """What splits the texts of the model that the options name; no weights are opened where they say nothing of it."""
     from attnviz import splitting
@@ -91,14 +97,18 @@ def attention_and_picture(
     talk: Talk,
     layers: str,
     cells: int | None = None,
+    model: Model | None = None,
 ) -> tuple[Attention, NDArray[np.uint8] | None]:
-    """The same, and the picture as the model saw it, uint8 [row, column, 3], if --image was given."""
+    """The same, and the picture as the model saw it, uint8 [row, column, 3], if --image was given.
+
+    model: one that has been opened already, from the same options.
+    """
     if chosen.mean not in (None, "heads", "layers"):
         usage(f"--mean wants heads or layers; got {chosen.mean!r}")
     if saved.saved is not None:
         found, picture = _from_file(given, saved, source, chosen, talk, layers), None
     else:
-        found, picture = _computed(given, source, chosen, talk, layers, cells)
+        found, picture = _computed(given, source, chosen, talk, layers, cells, model)
     found = joined(found, chosen)
     return found if chosen.mean is None else found.mean(chosen.mean), picture
 
@@ -160,10 +170,14 @@ def only(found: Attention, row: int | None) -> Attention:
     return found if row is None else crop(found, (row, row), None)
 
 
-def text_of(given: Input, what: str = "a text") -> str | None:
-    """The text; None if the input is ids. UsageError if nothing was given."""
+def _check_given(given: Input, what: str = "a text") -> None:
     if not given.given():
         usage(f"wanted {what}: TEXT or --file PATH", 'as in attnviz heatmap "The cat sat on the mat"')
+
+
+def text_of(given: Input, what: str = "a text") -> str | None:
+    """The text; None if the input is ids. UsageError if nothing was given."""
+    _check_given(given, what)
     text = given.read()
     if text is not None and not text.strip():
         raise InputError("the text is empty")
@@ -230,13 +244,19 @@ def print_json(rows: Any) -> None:
 
 
 def _computed(
-    given: Input, source: Source, chosen: Selection, talk: Talk, layers: str, cells: int | None
+    given: Input,
+    source: Source,
+    chosen: Selection,
+    talk: Talk,
+    layers: str,
+    cells: int | None,
+    model: Model | None,
 ) -> tuple[Attention, NDArray[np.uint8] | None]:
     from attnviz.pick import resolve_heads
     from attnviz.render.progress import progress
 
     text = text_of(given)
-    model = load(source, talk, given, chosen.stream)
+    model = model or load(source, talk, given, chosen.stream)
     stream = _known_stream(model, chosen.stream or _stream(model, given))
     if chosen.own_heads and not (stream != "cross" and model.stack(stream, given.image is not None).mean_of_heads):
         raise SelectionError(

@@ -64,6 +64,7 @@ def heatmap(
     dpi: float | None = None,
     svg_text: str = "keep",
     query: int | None = None,
+    does: Mapping[str, str] | None = None,
     name: str | None = None,
     meta: Mapping[str, str] | None = None,
 ) -> Figure:
@@ -85,6 +86,7 @@ def heatmap(
         dpi: pixels to the inch of a PNG.
         svg_text: keep | paths.
         query: show this query alone: one panel a layer, one row a head.
+        does: what heads do, by `layer.head`; said beside the names of heads of different layers.
         name: what to call the model. meta: what made the picture, kept in the file.
 
     Raises:
@@ -93,7 +95,7 @@ def heatmap(
     check_scale(scale)
     cmap = check_cmap(cmap)
     check_options(attention, width, height, font_size, decimals, dpi, svg_text, marks, query)
-    maps = _one_query(attention, query, marks) if query is not None else _all_queries(attention, marks)
+    maps = _one_query(attention, query, marks, does) if query is not None else _all_queries(attention, marks, does)
     maps = _thin(maps, width, height, dpi)
     limits, why = find_limits(attention, scale, vmax, cmap, query)
     above = 0 if scale == "row" else int(sum((values > limits.high * (1 + 1e-6)).sum() for values in maps.values))
@@ -191,13 +193,13 @@ def heatmap(
 # --- what is drawn -------------------------------------------------------------------------------------------------
 
 
-def _all_queries(attention: Attention, marks: Sequence[tuple[int, int]]) -> _Maps:
+def _all_queries(attention: Attention, marks: Sequence[tuple[int, int]], does: Mapping[str, str] | None) -> _Maps:
     n_layers, n_heads = attention.weights.shape[:2]
     maps = attention.maps()
     return _Maps(
         values=[values for values, _ in maps],
         hidden=[_hidden(mask) for _, mask in maps],
-        headings=wording.headings(attention) if len(maps) > 1 else [""],
+        headings=wording.headings(attention, does) if len(maps) > 1 else [""],
         places=list(attention.places),
         row_labels=[printable(text) for text in attention.query_tokens],
         col_labels=[printable(text) for text in attention.key_tokens],
@@ -209,7 +211,9 @@ def _all_queries(attention: Attention, marks: Sequence[tuple[int, int]]) -> _Map
     )
 
 
-def _one_query(attention: Attention, query: int, marks: Sequence[tuple[int, int]]) -> _Maps:
+def _one_query(
+    attention: Attention, query: int, marks: Sequence[tuple[int, int]], does: Mapping[str, str] | None
+) -> _Maps:
     """One query's rows: a panel a layer, a row a head; with one head, one panel with a row a layer."""
     n_layers, n_heads = attention.weights.shape[:2]
     by_layer = n_heads == 1 and n_layers > 1
@@ -223,7 +227,7 @@ def _one_query(attention: Attention, query: int, marks: Sequence[tuple[int, int]
         hidden=hidden,
         headings=[""] if len(rows) == 1 else list(wording.layer_names(attention)),
         places=[(None, head) if by_layer else (layer, None) for layer, head in first],
-        row_labels=wording.headings(attention)[:per_panel],
+        row_labels=wording.headings(attention, does)[:per_panel],
         col_labels=[printable(text) for text in attention.key_tokens],
         row_axis="",
         one_row="one layer's" if by_layer else "one head's",

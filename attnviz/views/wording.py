@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -72,11 +72,15 @@ def _layers(attention: Attention) -> str:
     return f"{len(attention.layers)} layers" if len(attention.layers) > 1 else f"layer {attention.layers[0]}"
 
 
-def headings(attention: Attention) -> list[str]:
-    """What each panel is called beside the title: `head 1`, `layer 3` where each has one head, `3.1` of pairs."""
+def headings(attention: Attention, does: Mapping[str, str] | None = None) -> list[str]:
+    """What each panel is called beside the title: `head 1`, `layer 3` where each has one head, `3.1` of pairs.
+
+    does: what a head does, by `3.1`, to be said of pairs.
+    """
     n_layers, n_heads = attention.weights.shape[:2]
     if attention.pairs:
-        return ["mean" if head is None else f"{layer}.{head}" for layer, head in attention.places]
+        names = ["mean" if head is None else f"{layer}.{head}" for layer, head in attention.places]
+        return [f"{name}  {does[name]}" if does and name in does else name for name in names]
     if n_layers > 1 and n_heads == 1:
         return list(layer_names(attention))
     return ["mean" if head is None else f"head {head}" for _, head in attention.places]

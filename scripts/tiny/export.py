@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from nets import Bert
 from numpy.typing import NDArray
-from pairs import D_MLP, D_MODEL, DOES, N_HEADS, N_LAYERS, PAIRS
+from pairs import D_MLP, D_MODEL, DOES, N_HEADS, N_LAYERS, PAIRS, TITLES
 from pieces import LONGEST, SPECIAL, tokenizer
 
 ALIGN = 32
@@ -96,6 +96,7 @@ def heads(file: Path, numbers: Mapping[tuple[int, int], Mapping[str, float]]) ->
             "does": DOES[layer, teacher],
             "js": round(float(numbers[layer, teacher]["js"]), 4),
             "top1": round(float(numbers[layer, teacher]["top1"]), 3),
+            **({"title": TITLES[layer, head]} if (layer, head) in TITLES else {}),
         }
         for layer, teachers in PAIRS.items()
         for head, teacher in enumerate(teachers)

@@ -277,9 +277,9 @@ class Score(NamedTuple):
     offsets: NDArray[np.float64]
 
 
-def sentences() -> Iterator[tuple[str, dict[tuple[str, Span], list[Span]]]]:
+def sentences(gold: str = GOLD) -> Iterator[tuple[str, dict[tuple[str, Span], list[Span]]]]:
     """Each sentence with its wanted keys: (relation, query's characters) -> the keys' characters."""
-    for block in re.split(r"\n(?=\S)", GOLD.strip()):
+    for block in re.split(r"\n(?=\S)", gold.strip()):
         text, *lines = block.split("\n")
         found: dict[tuple[str, Span], list[Span]] = {}
         for part in " ".join(lines).split(";"):

@@ -1,0 +1,67 @@
+"""The first picture: what `attnviz heatmap TEXT` draws of tiny where no layer and no head is named.
+
+Its last layer, which is what other models show, is stripes; so eight of its heads are drawn that do something with a
+name, in whole words and without special tokens. docs/tiny.md says how often each does what its title says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated
+
+from attnviz.cli.options import HEADS, PICK, Selection, option, usage
+
+if TYPE_CHECKING:
+    from attnviz.attention import Attention
+
+NINE = ("0.0", "1.0", "2.0", "2.2", "1.2", "2.3", "3.2", "3.1", "5.1")
+ENDS = ("2.3", "3.2")  # a content word nearby, and end marks: the latter where the text has an end mark
+END_MARKS = frozenset(".!?")
+
+
+@dataclass(frozen=True)
+class Shown(Selection):
+    """Which layers, heads and tokens a picture shows; of tiny, where neither -l nor -H is given, the first picture."""
+
+    head: Annotated[
+        str,
+        option(PICK, "-H", "--head", metavar="HEADS", help=f"{HEADS} Default: all; of tiny, without -l, eight."),
+    ] = ""
+    pieces: Annotated[
+        bool, option(PICK, "--pieces", help="Word pieces where the first picture of tiny would have whole words.")
+    ] = False
+    special: Annotated[
+        bool, option(PICK, "--special", help="Special tokens where the first picture of tiny would leave them out.")
+    ] = False
+
+    def __post_init__(self) -> None:
+        if self.words and self.pieces:
+            usage("--words and --pieces exclude each other")
+        if self.no_special and self.special:
+            usage("--no-special and --special exclude each other")
+        if self.head:
+            super().__post_init__()
+        else:
+            replace(self, head="all")  # raises what is wrong with the rest
+
+    def free(self) -> bool:
+        """Whether nothing names what is to be seen, or asks for what the first picture cannot be."""
+        named = (self.layer, self.head or None, self.mean, self.rows, self.cols, self.cells)
+        return all(value is None for value in named)
+
+    def completed(self, opening: bool) -> Shown:
+        """With the heads that are computed: of the first picture, or all."""
+        if not opening:
+            return replace(self, head=self.head or "all")
+        return replace(self, head=",".join(NINE), words=not self.pieces, no_special=not self.special)
+
+
+def eight(found: Attention) -> Attention:
+    """Of the nine heads computed the eight that are drawn: end marks where there are any, else the other of `ENDS`."""
+    marks = any(set(text) <= END_MARKS for text in found.key_tokens)
+    return found.select(heads=[head for head in NINE if head != ENDS[not marks]])
+
+
+def heading(found: Attention) -> str:
+    """The title of the first picture."""
+    return f"{found.model} · eight heads and what they do"
