@@ -28,10 +28,10 @@ class Shown(Selection):
         option(PICK, "-H", "--head", metavar="HEADS", help=f"{HEADS} Default: all; of tiny, without -l, eight."),
     ] = ""
     pieces: Annotated[
-        bool, option(PICK, "--pieces", help="Word pieces where the first picture of tiny would have whole words.")
+        bool, option(PICK, "--pieces", help="Word pieces. Default: yes, but in the first picture of tiny whole words.")
     ] = False
     special: Annotated[
-        bool, option(PICK, "--special", help="Special tokens where the first picture of tiny would leave them out.")
+        bool, option(PICK, "--special", help="Special tokens too. Default: yes, but not in the first picture of tiny.")
     ] = False
 
     def __post_init__(self) -> None:
