@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from attnviz.checkpoints.base import Checkpoint
     from attnviz.checkpoints.lora import Adapter
     from attnviz.checkpoints.naming import Source
+    from attnviz.checkpoints.quantised import Quantised
     from attnviz.checkpoints.weights import Weights
     from attnviz.engine.spec import EncoderDecoder, Spec, Towers
     from attnviz.model import Model
@@ -176,26 +177,29 @@ def from_place(place: Place, ignore_keys: tuple[str, ...] = (), adapter: Adapter
     from attnviz.checkpoints.quantised import understood
 
     path = place.path
+    folder = path if path.is_dir() else path.parent
+
+    @cache
+    def beside() -> tuple[dict[str, Any], Quantised | None]:
+        data = configs.read_config(folder)
+        return data, understood(data, ignore_keys)
+
     if path.is_dir():
-        data = configs.read_config(path)
-        quantised = understood(data, ignore_keys)
-        checkpoint = open_checkpoint(path, lambda: quantised)
-        if checkpoint.config is not None:
-            file = checkpoint.path.name
-            raise CheckpointError(f"{file} is a GGUF file or an .npz, a model by itself", "name it, not the folder")
-        return _assembled(place, path, data, checkpoint, ignore_keys, adapter)
-    checkpoint = open_checkpoint(path, lambda: understood(configs.read_config(path.parent), ignore_keys))
-    if checkpoint.config is not None and adapter is not None:
+        beside()  # what is wrong with a configuration is said before anything about weights
+    checkpoint = open_checkpoint(path, lambda: beside()[1])
+    if checkpoint.config is None:
+        return _assembled(place, folder, *beside(), checkpoint, ignore_keys, adapter)
+    if path.is_dir():
+        file = checkpoint.path.name
+        raise CheckpointError(f"{file} is a GGUF file or an .npz, a model by itself", "name it, not the folder")
+    if adapter is not None:
         raise no_adapter(path.name)
-    if checkpoint.config is not None and checkpoint.config.get("model_type") == "npz":
+    if checkpoint.config.get("model_type") == "npz":
         return _from_npz(place, checkpoint)
-    if checkpoint.config is not None:
-        model = _from_gguf(place, checkpoint, ignore_keys)
-        if path != TINY:
-            return model
-        return replace(model, beyond=BEYOND, meta={**model.meta, "notes": [IMITATES]})
-    data = configs.read_config(path.parent)
-    return _assembled(place, path.parent, data, checkpoint, ignore_keys, adapter)
+    model = _from_gguf(place, checkpoint, ignore_keys)
+    if path != TINY:
+        return model
+    return replace(model, beyond=BEYOND, meta={**model.meta, "notes": [IMITATES]})
 
 
 def adapter(folder: str | Path | None, ignore_keys: tuple[str, ...] = ()) -> Adapter | None:
@@ -218,19 +222,19 @@ def _assembled(
     place: Place,
     folder: Path,
     data: dict[str, Any],
+    quantised: Quantised | None,
     checkpoint: Checkpoint,
     ignore_keys: tuple[str, ...],
     adapter: Adapter | None,
 ) -> Model:
-    """A Model from a configuration, a checkpoint, and the tokenizer beside them."""
-    from attnviz.checkpoints.quantised import understood
+    """A Model from a configuration, what that says of quantised weights, a checkpoint, and the tokenizer beside."""
     from attnviz.checkpoints.weights import Weights
     from attnviz.model import Model
     from attnviz.tokens import load_tokenizer
 
     _, config, spec, names, ignored = configs.understand({**_start_token(folder), **data}, ignore_keys)
     meta: dict[str, Any] = {"digest": digest(data, checkpoint)}
-    if (quantised := understood(data, ignore_keys)) is not None:
+    if quantised is not None:
         meta["quantised"] = quantised.method
     if config.ignored():
         meta["unread_keys"] = config.ignored()

@@ -21,8 +21,9 @@ key that does something. What the analysis cannot see, and what is done about it
   base classes read in ways that this analysis does not see.
 - TensorFlow's and Flax's files are asked for the names of their classes only.
 
-Two further facts are stored: the defaults of the base configuration class, and for each file the keys that have another
-default there; and the names of the model classes, by which a checkpoint with code of its own is known.
+Two further facts are stored: the defaults of the base configuration class, which a key of it means where it is left out
+(the script stops at one that a model reads with another default, unless it has no effect); and the names of the model
+classes, by which a checkpoint with code of its own is known.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ import ast
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import key_sources as sources
 
 from attnviz import families
+from attnviz.families._keys import NO_EFFECT
 
 TABLE = Path(families.__file__).with_name("_read_keys.json")
 # Families on their way into attnviz.
@@ -262,7 +265,16 @@ def make(folder: Path) -> dict[str, Any]:
         raise SystemExit(
             "cannot see which key is read, say why it does not matter in REVIEWED:\n" + "\n".join(sorted(unseen))
         )
+    _check_defaults(base, rows)
     return _written([p.name for p in releases], base, rows)
+
+
+def _check_defaults(base: dict[str, list[Any]], rows: dict[str, Row]) -> None:
+    """Stop at a key of the base configuration that matters and means something else where a file leaves it out."""
+    for name, row in sorted(rows.items()):
+        for key in sorted(_own(row, base)):
+            if not any(fnmatchcase(key, pattern) for pattern in NO_EFFECT):
+                raise SystemExit(f"{key} has another default in {name}: _keys.Reference must learn of it")
 
 
 def _written(releases: list[str], base: dict[str, list[Any]], rows: dict[str, Row]) -> dict[str, Any]:
@@ -277,7 +289,6 @@ def _written(releases: list[str], base: dict[str, list[Any]], rows: dict[str, Ro
                 "types": " ".join(sorted(row.types)),
                 "reads": " ".join(sorted(row.reads - common)),
                 "classes": " ".join(sorted(row.classes)),
-                "own": " ".join(sorted(_own(row, base))),
             }
             for name, row in sorted(rows.items())
         },

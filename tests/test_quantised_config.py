@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from bounded import bounded
 from quantised_forms import FP8, changed, group
 
 import attnviz
@@ -139,3 +140,26 @@ def test_what_mlx_writes_is_refused_by_its_name(tmp_path):
     for config in ({"quantization": said}, {"quantization": said, "quantization_config": said}):
         with pytest.raises(ConfigError, match=r"weights quantised by MLX \(4 bits\) are not read"):
             understood(config)
+
+
+@pytest.mark.parametrize("named", ["", "model.safetensors"])
+def test_a_configuration_is_read_and_understood_once(tmp_path, named):
+    """Of a folder and of a file in it. Counted as calls and as files opened."""
+    for file in ("config.json", "model.safetensors"):
+        (tmp_path / file).write_bytes((CASES / "gpt2" / file).read_bytes())
+    program = f"""
+        import sys
+        import attnviz, attnviz.model
+        from attnviz.checkpoints import quantised
+        counted = {{"read": 0, "understood": 0}}
+        def called(frame, event, argument):
+            counted["understood"] += event == "call" and frame.f_code is quantised.understood.__code__
+        def audited(event, arguments):
+            counted["read"] += event == "open" and str(arguments[0]).endswith("config.json")
+        sys.addaudithook(audited)
+        sys.setprofile(called)
+        attnviz.load({str(tmp_path / named)!r})
+        sys.setprofile(None)
+        return counted
+    """
+    assert bounded(program)[0] == "done: {'read': 1, 'understood': 1}"

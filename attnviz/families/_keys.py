@@ -32,13 +32,11 @@ TABLE = Path(__file__).with_name("_read_keys.json")
 class Reference:
     """What the reference does with the keys of one configuration.
 
-    reads: keys that it reads; None where nobody knows. own: keys of the base configuration that mean something else
-    where they are left out of this one. foreign: the checkpoint has code of its own. harmless: keys that the family
-    has reviewed.
+    reads: keys that it reads; None where nobody knows. foreign: the checkpoint has code of its own. harmless: keys that
+    the family has reviewed.
     """
 
     reads: frozenset[str] | None = None
-    own: frozenset[str] = frozenset()
     foreign: bool = False
     harmless: frozenset[str] = frozenset()
 
@@ -55,10 +53,8 @@ class Reference:
         """The same for a nested configuration, which may name a model_type of its own."""
         model_type = data.get("model_type")
         row = _row(model_type) if isinstance(model_type, str) else None
-        own = replace(self, foreign=self.foreign or bool(data.get("auto_map")))
-        if row is None or self.reads is None:
-            return own
-        return replace(own, reads=self.reads | row["reads"], own=self.own | row["own"])
+        inner = replace(self, foreign=self.foreign or bool(data.get("auto_map")))
+        return inner if row is None or self.reads is None else replace(inner, reads=self.reads | row["reads"])
 
     def _base(self, key: str, value: Any, read: bool) -> bool:
         """Whether a key is one of every configuration and means nothing here, or has the value of one left out."""
@@ -66,8 +62,7 @@ class Reference:
             return False
         if not read and key not in MATTER:
             return True
-        defaults = () if key in self.own else _base()[key]
-        return any(type(value) is type(default) and value == default for default in defaults)
+        return any(type(value) is type(default) and value == default for default in _base()[key])
 
 
 def reference(
@@ -85,7 +80,7 @@ def reference(
     architectures = said if isinstance(said, list) else []
     classes = row["classes"].union((_row(family) or row)["classes"], older)
     foreign = bool(data.get("auto_map")) or any(name not in classes for name in architectures if isinstance(name, str))
-    return Reference(row["reads"], row["own"], foreign, frozenset(harmless))
+    return Reference(row["reads"], foreign, frozenset(harmless))
 
 
 @cache
@@ -106,7 +101,7 @@ def _row(model_type: str) -> dict[str, frozenset[str]] | None:
     name, table = model_type.replace("-", "_"), _table()
     for file, row in table["files"].items():
         if name == file or name in row["types"].split():
-            found = {part: frozenset(row[part].split()) for part in ("reads", "classes", "own")}
+            found = {part: frozenset(row[part].split()) for part in ("reads", "classes")}
             return {**found, "reads": found["reads"] | frozenset(table["all"].split())}
     return None
 
