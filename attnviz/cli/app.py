@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
+from functools import cache
 from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 import attnviz
@@ -50,8 +51,9 @@ class Commands(TyperGroup):
         return super().resolve_command(ctx, args)
 
 
+@cache
 def build(name: str) -> Any:
-    """One command with all its options."""
+    """One command with all its options. Reading them from the signature takes 10 ms, so it is done once in a process."""
     one, module = typer.Typer(add_completion=False), import_module(f"attnviz.cli.{name}")
     one.command(name, context_settings=SETTINGS)(module.run)
     built = get_command(one)
@@ -111,16 +113,12 @@ def application() -> Any:
     """The command `attnviz`, with the other commands by name only."""
     app = typer.Typer(cls=Commands, context_settings=SETTINGS, pretty_exceptions_enable=False)
     app.callback()(_top)
-    for name, line in COMMANDS.items():
-        app.command(name, help=line)(_nothing)
-    built = get_command(app)
+    built: Any = get_command(app)
+    # Not app.command(): typer would read the signature of each.
+    built.commands = {name: TyperCommand(name, help=line) for name, line in COMMANDS.items()}
     _without_types_of_flags(built)
     _spare_pydantic(built)
     return built
-
-
-def _nothing() -> None:
-    """Stands in for a command that has not been called for."""
 
 
 def _spare_pydantic(built: Any) -> None:
