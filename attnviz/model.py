@@ -11,8 +11,6 @@ import numpy as np
 
 from attnviz.attention import STREAMS, Attention, Tokens
 from attnviz.engine.collect import Collector, Dense, Pooled
-from attnviz.engine.mean import MeanOfHeads
-from attnviz.engine.pairs import OfPairs
 from attnviz.engine.run import Tensors, run
 from attnviz.engine.spec import EncoderDecoder, Spec, Towers
 from attnviz.errors import InputError, SelectionError, one_of
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from attnviz.checkpoints.base import Checkpoint
+    from attnviz.engine.pairs import OfPairs
     from attnviz.mechanisms import Asked
     from attnviz.tokens import Encoding
 
@@ -290,10 +289,22 @@ class Model:
                 return Dense(layers, heads, *window)
             return Pooled(layers, heads, len(given.queries), len(given.keys), cell, pool)
 
-        keep = OfPairs(at.pairs, kept) if at.pairs else kept(at.layers, at.heads)
+        keep: Dense | Pooled | OfPairs
+        if at.pairs:
+            from attnviz.engine.pairs import OfPairs
+
+            keep = OfPairs(at.pairs, kept)
+            each = keep.each
+        else:
+            keep = kept(at.layers, at.heads)
+            each = [keep]
+        collectors: list[Collector] = [*each]
         mean = given.spec.mean_of_heads and given.stream != "cross" and not own_heads
-        each = keep.each if isinstance(keep, OfPairs) else [keep]
-        self.observe(given, [MeanOfHeads(one, given.spec.n_heads) for one in each] if mean else each, progress)
+        if mean:
+            from attnviz.engine.mean import MeanOfHeads
+
+            collectors = [MeanOfHeads(one, given.spec.n_heads) for one in each]
+        self.observe(given, collectors, progress)
         return Attention(
             weights=keep.result(),
             mask=keep.mask,

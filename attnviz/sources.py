@@ -14,8 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from attnviz import configs, hub
-from attnviz.checkpoints.seeded import PATCHES, SeededWeights, seeded_spec
+from attnviz import configs
 from attnviz.errors import CheckpointError, ModelError
 from attnviz.strangers import read_object
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from attnviz.checkpoints.lora import Adapter
     from attnviz.checkpoints.naming import Source
     from attnviz.checkpoints.quantised import Quantised
+    from attnviz.checkpoints.seeded import SeededWeights
     from attnviz.checkpoints.weights import Weights
     from attnviz.engine.spec import EncoderDecoder, Spec, Towers
     from attnviz.model import Model
@@ -51,6 +51,7 @@ class Place(NamedTuple):
 
 def seeded(seed: int = 0, n_layers: int = 2, n_heads: int = 4, d_model: int = 64, causal: bool = False) -> Model:
     """The model of random weights."""
+    from attnviz.checkpoints.seeded import PATCHES, SeededWeights, seeded_spec
     from attnviz.model import Model
     from attnviz.tokens import SeededTokenizer
 
@@ -88,6 +89,8 @@ def find(
         return Place(TINY, "attnviz tiny")
     if text in ALIASES:
         return _alias(text)
+    from attnviz import hub
+
     on_hub = hub.parse(text)
     if on_hub is not None:
         if fetch is None:
@@ -103,6 +106,8 @@ def _short_name(text: str, fetch: Callable[[str, str, bool, bool], Path] | None)
 
     Raises ModelError, with the full name where one is known, if the cache does not have it.
     """
+    from attnviz import hub
+
     short = hub.short(text)
     snapshot = hub.cached(*short) if short else None
     if short and snapshot is None and fetch is not None:
@@ -141,6 +146,8 @@ def _alias(name: str) -> Place:
         path = Path(found.submodule_search_locations[0]) / folder
         if (path / "config.json").is_file():
             return Place(path, name)
+    from attnviz import hub
+
     snapshot = hub.cached(on_hub)
     if snapshot is not None:
         return Place(snapshot, name, snapshot.name)
@@ -343,6 +350,7 @@ class _Lesson:
 
 def _from_npz(place: Place, checkpoint: Checkpoint) -> Model:
     """Weights made by hand or elsewhere, as docs/models.md lays them out."""
+    from attnviz.checkpoints.seeded import SeededWeights
     from attnviz.checkpoints.weights import Weights
     from attnviz.families import npz
     from attnviz.families._config import Config

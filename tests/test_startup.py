@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -67,3 +68,38 @@ def test_import_of_the_package_loads_nothing():
     code = "import attnviz, sys; print(sorted(m for m in sys.modules if m.split('.')[0] in {'attnviz', 'numpy'}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['attnviz']"
+
+
+# What a plain heatmap has no use for: the Hub, other forms of checkpoints, images, sound, other commands' numbers.
+UNUSED = {
+    "attnviz.hub", "attnviz.inputs", "attnviz.mechanisms", "attnviz.analysis", "attnviz.generation", "attnviz.saved",
+    "attnviz.checkpoints.lora", "attnviz.checkpoints.npz", "attnviz.checkpoints.pickles", "attnviz.checkpoints.pytorch",
+    "attnviz.checkpoints.seeded", "attnviz.checkpoints.sharded", "attnviz.checkpoints.zips", "attnviz.engine.behind",
+    "attnviz.engine.cache", "attnviz.engine.experts", "attnviz.engine.generate", "attnviz.engine.images",
+    "attnviz.engine.mean", "attnviz.engine.relative", "attnviz.render.artists", "attnviz.tokens.chat",
+    "attnviz.tokens.seeded", "attnviz.tokens.vocabulary",
+    "concurrent.futures", "huggingface_hub", "jinja2", "matplotlib", "ml_dtypes", "PIL", "pydantic", "rich",
+}  # fmt: skip
+OF_FOLDERS = {
+    "attnviz.tokens.files",
+    "attnviz.tokens.added",
+    "attnviz.tokens.classes",
+    "attnviz.checkpoints.safetensors",
+}
+OF_GGUF = {"attnviz.tokens.gguf", "attnviz.tokens.gguf_splits", "attnviz.checkpoints.gguf"}
+
+
+@pytest.mark.parametrize(("model", "more"), [("tiny", OF_FOLDERS), ("minilm", OF_GGUF)])
+def test_a_heatmap_loads_only_what_it_uses(tmp_path, model, more):
+    picture = tmp_path / "a.png"
+    status, _, modules = loaded("heatmap", "The cat sat", "-m", model, "-o", str(picture))
+    assert status == 0 and picture.stat().st_size
+    assert sorted(modules & (UNUSED | more)) == []
+    families = {name.rpartition(".")[2] for name in modules if name.startswith("attnviz.families.")}
+    assert {name for name in families if name[0] != "_"} == {"bert", "shared", "metadata", "names"}
+
+
+def test_the_modules_that_a_heatmap_must_not_load_are_there():
+    """A module that was renamed must not pass for one that is not loaded."""
+    ours = [name for name in UNUSED | OF_FOLDERS | OF_GGUF if name.startswith("attnviz.")]
+    assert [name for name in ours if find_spec(name) is None] == []

@@ -53,7 +53,7 @@ class Commands(TyperGroup):
 
 @cache
 def build(name: str) -> Any:
-    """One command with all its options. Reading them from the signature takes 10 ms, so it is done once in a process."""
+    """One command with all its options, which are read once in a process: it takes 10 ms."""
     one, module = typer.Typer(add_completion=False), import_module(f"attnviz.cli.{name}")
     one.command(name, context_settings=SETTINGS)(module.run)
     built = get_command(one)

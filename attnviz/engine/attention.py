@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.engine.collect import Collector, Tile
-from attnviz.engine.images import OffsetBias
 from attnviz.engine.masks import Mask
 from attnviz.engine.ops import SAFE, exponentials_, finite, overflow, softmax_
 from attnviz.engine.positions import DistanceBias, RelativeScores
@@ -28,6 +27,8 @@ from attnviz.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from attnviz.engine.images import OffsetBias
 
     Array = NDArray[np.float32]
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.engine.images import add_patch_places, embed_patches
 from attnviz.engine.ops import activate_, linear, norm_of, normalise
 from attnviz.engine.positions import sinusoidal
 from attnviz.engine.spec import Convolutions, Learned, Norm, PositionalConvolution, Sinusoidal, Spec
@@ -43,6 +42,8 @@ class Inputs:
 def embed(spec: Spec, tensors: Tensors, inputs: Inputs, see: Callable[[str, Array], None] | None = None) -> Array:
     """The input of the first block, [n, d_model]. see: shown every stage of it by name."""
     if spec.patches is not None:
+        from attnviz.engine.images import embed_patches
+
         x = embed_patches(spec, spec.patches, tensors, inputs)
     elif spec.convolutions is not None:
         x = _frames(spec, spec.convolutions, tensors, inputs)
@@ -102,6 +103,8 @@ def _add_places(spec: Spec, tensors: Tensors, inputs: Inputs, x: Array) -> Array
     elif isinstance(spec.absolute, Learned) and spec.absolute.computed and not tensors.has("embed.positions"):
         x += sinusoidal(spec.absolute.computed, np.arange(first, first + n), x.shape[-1])
     elif isinstance(spec.absolute, Learned) and spec.patches is not None:
+        from attnviz.engine.images import add_patch_places
+
         add_patch_places(spec.patches, spec.absolute, tensors, inputs, x)
     elif isinstance(spec.absolute, Learned):
         places = _places(spec, spec.absolute, inputs, n)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.engine.experts import mixture
 from attnviz.engine.ops import activate_, linear, sigmoid
 from attnviz.engine.spec import Spec
 from attnviz.engine.threads import by_rows
@@ -33,6 +32,8 @@ def mlp(spec: Spec, tensors: Tensors, name: str, x: Array, experts: bool = False
         return _by_rows(spec, _maps(spec, tensors, prefix, width, has_bias), x)
 
     if experts:
+        from attnviz.engine.experts import mixture
+
         return mixture(spec, tensors, name, x, dense)
     return dense(name, spec.d_mlp, spec.mlp_bias, x)
 

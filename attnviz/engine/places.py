@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.engine.images import OffsetBias, offset_bias, patch_turns
 from attnviz.engine.positions import DistanceBias, bias_gate, rotary_tables, stored_rotary_tables
 from attnviz.engine.spec import Alibi, Buckets, ImageOffsets, Rotary, Spec
 
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attnviz.engine.embed import Inputs
+    from attnviz.engine.images import OffsetBias
     from attnviz.engine.run import Tensors
 
     Array = NDArray[np.float32]
@@ -32,6 +32,8 @@ class Places:
         """The bias of the layer whose tensors' names begin with `name` and whose attention reads x [n, d_model]."""
         rule, patches, pixels = self.spec.bias, self.spec.patches, self.inputs.pixels
         if isinstance(rule, ImageOffsets):
+            from attnviz.engine.images import offset_bias
+
             assert patches is not None and pixels is not None
             return offset_bias(rule, patches, self.tensors, name, self.spec.n_heads, pixels)
         found = self._shared or self._by_distance(name)
@@ -63,6 +65,8 @@ class Places:
             if rotary.stored:
                 return stored_rotary_tables(rotary, positions, self.tensors)
             return rotary_tables(rotary, positions)
+        from attnviz.engine.images import patch_turns
+
         patches, pixels = self.spec.patches, self.inputs.pixels
         assert patches is not None and pixels is not None
         return patch_turns(rotary, patches.front, patches.grid(*pixels.shape[1:]))

@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from attnviz.engine.attention import Layer, attend
-from attnviz.engine.behind import Behind, Scaled
-from attnviz.engine.cache import Cache
 from attnviz.engine.collect import Collector
 from attnviz.engine.embed import Inputs, convolve, embed
 from attnviz.engine.masks import Mask
@@ -23,12 +21,15 @@ from attnviz.engine.mlp import mlp
 from attnviz.engine.ops import activate_, finite, linear, norm_of
 from attnviz.engine.places import Places
 from attnviz.engine.project import Heads, norm_turned, project, turn
-from attnviz.engine.relative import relative_scores
 from attnviz.engine.spec import Spec
 from attnviz.engine.threads import SHARED_ROWS, one_matrix_thread
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from attnviz.engine.behind import Behind, Scaled
+    from attnviz.engine.cache import Cache
+    from attnviz.engine.positions import RelativeScores
 
     Array = NDArray[np.float32]
 
@@ -209,6 +210,8 @@ class _Stack:
 
     def _behind(self, i: int, name: str, x: Array, read: Array, out: Array) -> Behind:
         """This block behind its heads; out: W_O's output, which is left as it is."""
+        from attnviz.engine.behind import Behind, Scaled
+
         spec, tensors = self.spec, self.tensors
 
         def scaled(norm: str, whole: Array) -> Scaled:
@@ -242,6 +245,13 @@ class _Stack:
 
     # Attention
 
+    def _relative(self, name: str, heads: Heads) -> tuple[Heads, Callable[[range], RelativeScores] | None]:
+        if self.spec.relative is None:
+            return heads, None
+        from attnviz.engine.relative import relative_scores
+
+        return relative_scores(self.spec, self.tensors, name, heads, self.inputs)
+
     def _attention(self, i: int, name: str, x: Array, finish: bool) -> Array | None:
         spec, n, see = self.spec, self.n, _shown(self.collectors, (self.stream,), i)
         wants_v = finish or self._needs_values(self.stream)
@@ -255,7 +265,7 @@ class _Stack:
         heads = norm_turned(spec, self.tensors, name, heads, see)
         if self.cache is not None:
             heads = self.cache.grown(i, heads)
-        heads, relative = relative_scores(spec, self.tensors, name, heads, self.inputs)
+        heads, relative = self._relative(name, heads)
         everywhere = None
         if spec.global_tokens and self.inputs.global_tokens:
             see_global = None if see is None else lambda which, values: see(f"global_{which}", values)

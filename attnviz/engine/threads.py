@@ -8,7 +8,6 @@ milliseconds after each product, and would take the cores from ours.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cache
 from itertools import pairwise
@@ -17,6 +16,8 @@ from threading import Event, local
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
     from threadpoolctl import ThreadpoolController
 
 T = TypeVar("T")
@@ -80,7 +81,10 @@ def share(parts: Iterable[T], work: Callable[[T, Event], None]) -> None:
             other.result()
     except BaseException:  # Ctrl-C too: the threads end with what they are at
         stop.set()
-        wait([other for other in others if not other.cancel()])
+        if others:
+            from concurrent.futures import wait
+
+            wait([other for other in others if not other.cancel()])
         raise
 
 
@@ -100,4 +104,6 @@ def _matrix_library() -> ThreadpoolController:
 
 @cache
 def _pool() -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor
+
     return ThreadPoolExecutor(max(cores() - 1, 1), "attention")

@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from itertools import takewhile
-from pkgutil import iter_modules
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -84,6 +83,8 @@ def make_index() -> Index:
 
     scripts/make_family_index.py writes it to `_index.py`.
     """
+    from pkgutil import iter_modules
+
     found: dict[str, dict[str, str]] = {"model_types": {}, "gguf": {}, "tokenizers": {}}
     for file in sorted(module.name for module in iter_modules(__path__) if not module.name.startswith("_")):
         module = _file(file)

@@ -12,8 +12,6 @@ gets the file, or the text.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import os
 import re
@@ -196,7 +194,9 @@ def _copies(template: Any, source: str) -> int:
 
 
 def _decoded(value: Any, source: str) -> bytes:
+    import base64
+
     try:
         return base64.b64decode(value or "")
-    except (TypeError, ValueError, binascii.Error):
+    except (TypeError, ValueError):
         raise CheckpointError(f"{source}: its precompiled_charsmap is not base64") from None

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 from attnviz.errors import CheckpointError
 from attnviz.families._recipes import Recipe
 from attnviz.tokens import spaces
-from attnviz.tokens.added import Added
 from attnviz.tokens.budget import check_charsmap
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as Backend
+
+    from attnviz.tokens.added import Added
 
 NORMAL, UNKNOWN, CONTROL, USER, UNUSED, BYTE = range(1, 7)
 UNIGRAM, BPE = 1, 2
@@ -156,6 +157,8 @@ def build(model: Model, recipe: Recipe, options: Mapping[str, Any], source: str,
 
 def added_pieces(model: Model, recipe: Recipe, options: Mapping[str, Any]) -> list[Added]:
     """The pieces that are found in a text before it is split: control pieces, which are special, and the users' own."""
+    from attnviz.tokens.added import Added
+
     marked = [
         Added(text, special=kind == CONTROL or text in recipe.turns)
         for text, _, kind in model.pieces
@@ -166,6 +169,8 @@ def added_pieces(model: Model, recipe: Recipe, options: Mapping[str, Any]) -> li
 
 def family_pieces(recipe: Recipe, options: Mapping[str, Any]) -> list[Added]:
     """The pieces that a family puts before and behind a model's own: languages, places to fill."""
+    from attnviz.tokens.added import Added
+
     names = (*recipe.front, *_back(recipe, options))
     return [Added(text, special=True) for text in names if text != "<unk>" and not text.endswith("NOTUSED")]
 
