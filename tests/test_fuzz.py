@@ -50,8 +50,8 @@ MISDEEDS = {
     "network": (lambda rng, folder: socket.create_connection(("127.0.0.1", 9), 1), "Connection"),
     "program": (lambda rng, folder: subprocess.run(["true"], check=True), "subprocess.Popen"),
     "memory": (lambda rng, folder: bytearray(2 << 30), "MemoryError"),
-    "waiting": (lambda rng, folder: time.sleep(60), "takes more than 1 seconds"),
-    "time": (lambda rng, folder: sum(i for i in range(10**12)), "takes more than 1 seconds"),
+    "waiting": (lambda rng, folder: time.sleep(60), "takes more than 0.25 seconds"),
+    "time": (lambda rng, folder: sum(i for i in range(10**12)), "takes more than 0.25 seconds"),
     "end": (lambda rng, folder: os.abort(), "ended with status -6"),
     "crash": (lambda rng, folder: ctypes.string_at(0), "ended with status -11"),
     "raw": (lambda rng, folder: 1 // 0, "ZeroDivisionError"),
@@ -67,7 +67,7 @@ def test_a_misdeed_is_seen(name):
             act(rng, folder)
         return ""
 
-    found = list(worker.findings(trial, name, 0, 3, SEED, seconds=1.0))
+    found = list(worker.findings(trial, name, 0, 3, SEED, seconds=0.25))
     assert [number for number, _ in found] == [1]
     assert said in found[0][1]
 
