@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,6 +16,20 @@ from attnviz.cli import main
 REFERENCE = Path(__file__).parent / "reference"
 TIRED = "The animal didn't cross the street because it was too tired"
 WIDE = "The animal didn't cross the street because it was too wide"
+
+
+def pytest_configure(config):
+    """What the tests' process and those that it starts have in common; numpy is not loaded yet.
+
+    The matrix library keeps to one thread unless told otherwise: on a busy machine its threads spend more time waiting
+    for each other than computing. Compiled modules are shared, also where none may be written beside the sources.
+    """
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    compiled = tempfile.TemporaryDirectory(prefix="compiled-")
+    config.add_cleanup(compiled.cleanup)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = compiled.name
 
 
 def pytest_make_parametrize_id(val):

@@ -93,7 +93,7 @@ def words_of(command):
     words = [STAND_FOR.get(word, word) for word in shlex.split(command.text)[1:]]
     if words[0] == "generate":  # the published encoder cannot continue a text
         words = ["SmolLM2-135M-Instruct.Q4_1.gguf" if word == "minilm" else word for word in words]
-        if "--max-new" not in words:
+        if not command.shown:  # of a text that the page does not show, three tokens are enough
             words += ["--max-new", "3"]
     return words
 
