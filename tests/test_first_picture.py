@@ -144,6 +144,17 @@ def test_what_is_named_is_drawn_as_it_is(drawn, options, titled, tokens):
     assert names(figure) == titled and len(figure.panels[0].row_labels) == tokens
 
 
+def test_in_a_narrow_picture_titles_are_shortened_from_their_end(drawn):
+    """First smaller, then cut, then the heads' names alone; what is left out is said."""
+    for width, shown in (("5.5", "2.0  article to noun"), ("3.25", "1.2  function wo"), ("1.6", "0.0")):
+        figure = drawn(TIRED, "--width", width)
+        texts = [label.text for label in figure.labels if label.role == "heading"]
+        assert any(text.startswith(shown) for text in texts)
+        whole = all(name in texts for name in names(figure))
+        assert ("no room for all that the heads do" in figure.notes) != whole
+    assert texts == [name for name in NINE if name != "3.2"]
+
+
 def test_one_query_has_a_row_a_head(drawn):
     figure = drawn(TIRED, "--query", "it", "--dpi", "60")
     (panel,) = figure.panels

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from attnviz.attention import Attention
 
 NINE = ("0.0", "1.0", "2.0", "2.2", "1.2", "2.3", "3.2", "3.1", "5.1")
-ENDS = ("2.3", "3.2")  # a content word nearby, and end marks: the latter where the text has an end mark
+ENDS = ("2.3", "3.2")  # nearest content words, and end marks: the latter where the text has an end mark
 END_MARKS = frozenset(".!?")
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from attnviz.errors import SelectionError
 from attnviz.views import page
 from attnviz.views.bar import bar_ticks, bar_width, tick_texts
-from attnviz.views.measure import MIDDLE, Typeface, tallness
+from attnviz.views.measure import MIDDLE, SAYS, Typeface, tallness
 from attnviz.views.request import Request
 
 SMALLEST = 5.0  # points: below this a label is not read but guessed
@@ -164,6 +164,8 @@ def _headings(request: Request, sizes: Sizes) -> None:
 def _shrunk(face: Typeface, texts: tuple[str, ...], base: float, room: float) -> tuple[tuple[str, ...], float]:
     if not any(texts):
         return texts, base
+    if any(SAYS in text for text in texts):
+        return _saying(face, texts, base, room)
     numbers = tuple(text.rpartition(" ")[2] for text in texts)
     for choice, least in ((texts, 0.75 * base), (texts, SMALLEST), (numbers, SMALLEST)):
         size = min(base, room / max(face.width(text, 1.0) for text in choice))
@@ -171,6 +173,17 @@ def _shrunk(face: Typeface, texts: tuple[str, ...], base: float, room: float) ->
             return choice, size
     step = math.ceil(max(face.width(text, SMALLEST) for text in numbers) / max(room, 0.1))
     return tuple(text if i % step == 0 else "" for i, text in enumerate(numbers)), SMALLEST
+
+
+def _saying(face: Typeface, texts: tuple[str, ...], base: float, room: float) -> tuple[tuple[str, ...], float]:
+    """Headings that say what a head does: whole, or shortened, or the names of the heads alone."""
+    size = min(base, room / max(face.width(text, 1.0) for text in texts))
+    if size >= SMALLEST:
+        return texts, size
+    names = tuple(text.partition(SAYS)[0] for text in texts)
+    if room >= 4 * max(face.width(name, SMALLEST) for name in names):
+        return tuple(face.cut(text, SMALLEST, room) for text in texts), SMALLEST
+    return _shrunk(face, names, base, room)
 
 
 def _fit_labels(request: Request, sizes: Sizes) -> None:
@@ -287,6 +300,8 @@ def _thinning(request: Request, sizes: Sizes) -> list[str]:
         said += [f"no room for {name} labels" for step, name in both if step == 0]
     if sizes.layer_names != request.layers:
         said.append("numbers: layers down, heads across" if sizes.headings != request.headings else "numbers: layers")
+    elif sizes.headings != request.headings and any(SAYS in text for text in request.headings):
+        said.append("no room for all that the heads do")
     elif sizes.headings != request.headings:
         said.append("numbers: heads" if "head" in request.headings[0] else "numbers: layers")
     return said

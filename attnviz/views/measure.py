@@ -18,6 +18,7 @@ TALL_ASCENT, TALL_DESCENT = 1.02, 0.36  # room for scripts that stack marks, and
 STACKED_ASCENT, STACKED_DESCENT = 1.10, 0.50  # room for Tibetan and Burmese, which stack whole letters
 MIDDLE = 0.30  # the height, in ems, at which a line of text looks centred: between half an x and half a capital
 LOST = "\N{WHITE SQUARE}"  # stands for a character that no font here has; a note on the picture says which
+SAYS = "  "  # between the name of a head and what it does
 
 _MARKS = {
     "\n": "\N{DOWNWARDS ARROW WITH CORNER LEFTWARDS}",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.views.advice import install
-from attnviz.views.measure import is_shaped, one_line
+from attnviz.views.measure import SAYS, is_shaped, one_line
 from attnviz.views.scale import FEW, number
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def headings(attention: Attention, does: Mapping[str, str] | None = None) -> lis
     n_layers, n_heads = attention.weights.shape[:2]
     if attention.pairs:
         names = ["mean" if head is None else f"{layer}.{head}" for layer, head in attention.places]
-        return [f"{name}  {does[name]}" if does and name in does else name for name in names]
+        return [f"{name}{SAYS}{does[name]}" if does and name in does else name for name in names]
     if n_layers > 1 and n_heads == 1:
         return list(layer_names(attention))
     return ["mean" if head is None else f"head {head}" for _, head in attention.places]

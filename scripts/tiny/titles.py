@@ -94,15 +94,13 @@ def asked(title: str, words: tuple[str, ...], wanted: dict[str, list[tuple[int, 
         "function word to content word": lambda: (
             (i, content) for i, word in enumerate(words) if word in FUNCTION and content
         ),
-        "itself or a content word nearby": lambda: (
-            (i, {j for j in content | {i} if abs(i - j) <= 3}) for i in range(n)
-        ),
+        "nearest content words": lambda: ((i, set(sorted(content, key=lambda j: abs(i - j))[:2])) for i in range(n)),
         "end marks": lambda: ((i, {j for j, word in enumerate(words) if word in END_MARKS}) for i in range(n)),
     }
     if title in rules:
         yield from rules[title]()
     relations = {
-        "article to noun, auxiliary to verb": ("article -> noun", "auxiliary -> verb"),
+        "article to noun": ("article -> noun",),
         "object to its verb": ("object -> verb",),
         "pronoun to noun": ("pronoun -> its referent",),
     }
