@@ -13,6 +13,9 @@ from hub_server import files, home, server  # noqa: F401  fixtures of every test
 
 from attnviz.cli import main
 
+for _name in ("ATTNVIZ_BACKGROUND", "COLORFGBG", "ATTNVIZ_PAGER", "PAGER"):  # whoever tests may have set them
+    os.environ.pop(_name, None)
+
 REFERENCE = Path(__file__).parent / "reference"
 TIRED = "The animal didn't cross the street because it was too tired"
 WIDE = "The animal didn't cross the street because it was too wide"

@@ -17,10 +17,10 @@ from rich.console import Console
 
 from attnviz.attention import Attention, Tokens
 from attnviz.errors import SelectionError
-from attnviz.render import theme
+from attnviz.render import ink, theme
 from attnviz.render.progress import progress
 from attnviz.render.terminal import print_attention, print_maps, print_tokens
-from attnviz.render.terminal_cells import GREY, bar, half_lines, pooled
+from attnviz.render.terminal_cells import bar, half_lines, pooled
 from attnviz.render.terminal_columns import columns
 from attnviz.render.terminal_inspect import print_inspect, print_tensor
 from attnviz.render.terminal_query import print_query
@@ -49,7 +49,17 @@ ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch):
-    for name in ("NO_COLOR", "FORCE_COLOR", "COLORTERM", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLUMNS", "LINES"):
+    for name in (
+        "NO_COLOR",
+        "FORCE_COLOR",
+        "COLORTERM",
+        "TTY_COMPATIBLE",
+        "TTY_INTERACTIVE",
+        "COLUMNS",
+        "LINES",
+        "ATTNVIZ_BACKGROUND",
+        "COLORFGBG",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -58,9 +68,9 @@ def attention(heads=2, causal=True, tokens=TOKENS):
     return Attention(WEIGHTS[None, np.arange(heads) % 2], mask, tokens, tokens, (3,), tuple(range(heads)), model="toy")
 
 
-def figure(heads=2, causal=True, tokens=TOKENS) -> Figure:
+def figure(heads=2, causal=True, tokens=TOKENS, cmap="viridis") -> Figure:
     """The panels, without the words that stand on every picture."""
-    return replace(table(attention(heads, causal, tokens), vmax=1, cmap="viridis"), title="toy", subtitle="", notes=())
+    return replace(table(attention(heads, causal, tokens), vmax=1, cmap=cmap), title="toy", subtitle="", notes=())
 
 
 def terminal(width, colour=None):
@@ -211,7 +221,7 @@ def test_one_panel_needs_no_name_beside_a_title_that_has_it():
 
 def test_table_in_colour():
     text = shown(print_maps, figure(1), width=40, colour="truecolor")
-    purple, green, grey = "48;2;58;82;139", "48;2;94;201;97", "48;2;98;98;98"  # 0.25 and 0.75 of viridis; masked
+    purple, green, grey = "48;2;58;82;139", "48;2;94;201;97", "48;2;57;57;57"  # 0.25 and 0.75 of viridis; masked
     row = text.splitlines()[5]
     assert row == (
         f"   the \x1b[38;2;255;255;255;{purple}m 0.25 \x1b[0m\x1b[38;2;0;0;0;{green}m 0.75\x1b[0m"
@@ -221,6 +231,42 @@ def test_table_in_colour():
     legend = text.splitlines()[-2]
     assert legend.startswith("0 \x1b[38;2;{};{};{}".format(*ends[0]))
     assert "38;2;{};{};{};".format(*ends[1]) in legend and legend.endswith(" 1  attention weight")
+
+
+def code(colours, place):
+    return "{};{};{}".format(*colours[place])
+
+
+@pytest.mark.parametrize("ground", ["dark", "light"])
+def test_the_default_grows_from_the_background(monkeypatch, ground):
+    """Zero has no colour at all; 0.25 and 0.75 are a quarter and three quarters of the way to light or dark blue."""
+    monkeypatch.setenv("ATTNVIZ_BACKGROUND", ground)
+    night = ground == "dark"
+    map_ = ink.colours(ink.NIGHT, 12.0) if night else theme.table("ink")
+    text = shown(print_maps, figure(1, causal=False, cmap="ink"), width=40, colour="truecolor")
+    first, last = ("255;255;255", "0;0;0") if night else ("0;0;0", "255;255;255")
+    assert text.splitlines()[4:6] == [
+        f" [CLS] \x1b[38;2;{last};48;2;{code(map_, 255)}m 1.00 \x1b[0m 0.00  0.00  0.00",
+        f"   the \x1b[38;2;{first};48;2;{code(map_, 64)}m 0.25 \x1b[0m"
+        f"\x1b[38;2;{last};48;2;{code(map_, 192)}m 0.75\x1b[0m  0.00  0.00",
+    ]
+    assert text.splitlines()[-1].startswith("0  \x1b[") and f"38;2;{code(map_, 255)};" in text.splitlines()[-1]
+    masked = shown(print_maps, figure(1, cmap="ink"), width=40, colour="truecolor")
+    assert f"48;2;{'57;57;57' if night else '229;229;229'}m   ·   " in masked
+
+
+def test_what_is_written_as_zero_is_the_background():
+    small = replace(attention(1, causal=False), weights=np.full((1, 1, 4, 4), 0.0049, np.float32))
+    for printer, more in ((print_attention, {}), (print_attention, {"query": 2})):
+        text = shown(printer, small, width=60, colour="truecolor", scale="sqrt", vmax=0.01, **more)
+        assert "0.00" in text and "48;2;" not in text.rsplit("attention weight", 1)[0].rsplit("\n", 1)[0]
+    finer = shown(print_attention, small, width=60, colour="truecolor", scale="sqrt", vmax=0.01, decimals=3)
+    assert "48;2;" in finer.splitlines()[4]
+
+
+def test_few_colours_of_the_default():
+    row = shown(print_maps, figure(1, causal=False, cmap="ink"), width=40, colour="256").splitlines()[5]
+    assert row == "   the \x1b[38;5;231;48;5;25m 0.25 \x1b[0m\x1b[38;5;16;48;5;110m 0.75\x1b[0m  0.00  0.00"
 
 
 def test_marks_are_underlined():
@@ -301,13 +347,30 @@ def test_half_blocks_have_the_colours_of_their_two_cells():
 def test_maps_in_colour():
     text = shown(print_maps, figure(3), width=40, colour="truecolor", compact=True)
     row = text.splitlines()[9]
-    yellow, purple, green, grey = "253;231;36", "58;82;139", "94;201;97", ";".join(map(str, GREY))
+    yellow, purple, green, grey = "253;231;36", "58;82;139", "94;201;97", "57;57;57"
     assert row.startswith(
         f" [CLS] the \x1b[38;2;{yellow};48;2;{purple}m▀\x1b[0m\x1b[38;2;{grey};48;2;{green}m▀\x1b[0m"
         f"\x1b[38;2;{grey};48;2;{grey}m▀\x1b[0m\x1b[38;2;{grey};48;2;{grey}m▀\x1b[0m    \x1b["
     )
     assert row.count("▀") == 12
     assert "each line holds two rows of cells" in text
+
+
+def test_half_blocks_leave_the_background_alone():
+    """A cell of zero is drawn by nobody: an upper one leaves the lower half block, two of them a space."""
+    row = shown(print_maps, figure(3, causal=False, cmap="ink"), width=40, colour="truecolor", compact=True)
+    night = ink.colours(ink.NIGHT, 12.0)
+    first, second = f"{code(night, 255)};48;2;{code(night, 64)}m▀", f"{code(night, 192)}m▄"
+    assert row.splitlines()[9].startswith(f" [CLS] the \x1b[38;2;{first}\x1b[0m\x1b[38;2;{second}\x1b[0m  ")
+
+
+def test_signed_numbers_leave_zero_to_the_background():
+    values = np.array([[-1.0, 0.0, 0.001], [0.5, 1.0, 0.25]])
+    rows = shown(print_tensor, "w", values, width=60, colour="truecolor").splitlines()
+    zero, small = rows[5].split("-1.00")[1].split("0.00")[:2]
+    assert "48;2;" not in zero + small  # the cell before it ends, and nothing begins
+    red, blue = ink.colours(ink.EMBER, 12.0, 128), ink.colours(ink.NIGHT, 12.0, 128)
+    assert f"48;2;{code(blue, 127)}m -1.00" in rows[5] and f"48;2;{code(red, 127)}m  1.00" in rows[6]
 
 
 def test_a_long_text_is_pooled_and_says_so():

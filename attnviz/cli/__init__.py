@@ -54,6 +54,8 @@ def _end_when_told() -> None:
     def end(number: int, frame: object) -> None:
         if "attnviz.output" in sys.modules:
             sys.modules["attnviz.output"].drop_unfinished()
+        if "attnviz.render.background" in sys.modules:
+            sys.modules["attnviz.render.background"].restore()
         os._exit(128 + number)
 
     for name in ("SIGTERM", "SIGHUP"):

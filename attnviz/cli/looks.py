@@ -40,7 +40,7 @@ class Shade:
             SHADE,
             "--cmap",
             metavar="NAME",
-            help="ink (white at 0), Greys, viridis, cividis, magma, ...",
+            help="ink (white at 0, in a terminal its background), Greys, viridis, cividis, magma, ...",
             show_default=True,
         ),
     ] = "ink"

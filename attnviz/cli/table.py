@@ -36,7 +36,9 @@ def run(
 ) -> None:
     """Print attention in the terminal, a table a head.
 
-    Where tables do not fit the window, cells of colour stand for numbers. In a pipe: plain aligned columns, whole.
+    Where tables do not fit the window, cells of colour stand for numbers. Zero is the terminal's own background, light
+    or dark; ATTNVIZ_BACKGROUND=light or dark says which where that is not found out. In a pipe: plain aligned
+    columns, whole.
 
     attnviz table "The cat sat on the mat" -H 0
     attnviz table "The cat sat on the mat" -m minilm -l all

@@ -4,10 +4,14 @@ It is a curve through CIELAB (CIE 15:2004, D65): lightness L* falls in equal ste
 grey shows the same order and equal steps stay equal; hue turns a little, from sky to indigo, and chroma grows fast at
 first, so that small weights leave the white of the paper at once. People who see no red or green see the same steps,
 because the hues are blue throughout; a test measures this.
+
+A dark terminal has the counterpart `NIGHT`, from its ground to light blue, and numbers with signs a second curve of
+warm hues beside the first.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,24 +19,47 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_DARKEST = 18.0  # L* of the last colour: white numbers on it have a contrast of 14:1
-_CHROMA = 42.0
-_HUES = (240.0, 290.0)  # degrees
+
+@dataclass(frozen=True)
+class Curve:
+    """A way through CIELAB from a ground without colour.
+
+    last: L* of its end; chroma: how colourful it is; fall: the share of that which the end lacks; hues: degrees.
+    """
+
+    last: float
+    chroma: float
+    fall: float
+    hues: tuple[float, float]
+
+
+INK = Curve(18.0, 42.0, 0.0, (240.0, 290.0))  # white numbers on its last colour have a contrast of 14:1
+NIGHT = Curve(88.0, 38.0, 0.45, (290.0, 240.0))  # on a dark terminal: the lighter, the more
+BRICK = Curve(18.0, 42.0, 0.4, (50.0, 30.0))  # the other sign, on paper
+EMBER = Curve(88.0, 46.0, 0.45, (30.0, 65.0))  # the other sign, on a dark terminal
 
 # Linear sRGB of XYZ relative to D65 white, each row summing to 1 (IEC 61966-2-1).
 _TO_RGB = np.array(
     [[3.0799551, -1.5371390, -0.5428161], [-0.9212586, 1.8760111, 0.0452475], [0.0528874, -0.2040259, 1.1511385]]
 )
+_WEIGHTS = np.array([0.2126729, 0.7151522, 0.0721750])  # of linear red, green and blue in relative luminance Y
 
 
-def colours() -> NDArray[np.uint8]:
-    """The map as uint8 [256, 3], red, green and blue of sRGB."""
-    share = np.linspace(0.0, 1.0, 256)
-    lightness = 100.0 + (_DARKEST - 100.0) * share
-    chroma = _CHROMA * (1.0 - (1.0 - share) ** 1.8)
-    hue = np.radians(_HUES[0] + (_HUES[1] - _HUES[0]) * share)
+def colours(curve: Curve = INK, first: float = 100.0, count: int = 256) -> NDArray[np.uint8]:
+    """The map as uint8 [count, 3], red, green and blue of sRGB. first: L* of the ground that it begins at."""
+    share = np.linspace(0.0, 1.0, count)
+    lightness = first + (curve.last - first) * share
+    chroma = curve.chroma * (1.0 - (1.0 - share) ** 1.8) * (1.0 - curve.fall * share**3)
+    hue = np.radians(curve.hues[0] + (curve.hues[1] - curve.hues[0]) * share)
     lab = np.stack([lightness, chroma * np.cos(hue), chroma * np.sin(hue)], axis=-1)
     return (_encoded(_linear(lab)) * 255).round().astype(np.uint8)
+
+
+def lightness(red: float, green: float, blue: float) -> float:
+    """L*, 0 to 100, of an sRGB colour whose parts are 0 to 1."""
+    part = np.array([red, green, blue])
+    y = float(np.where(part <= 0.04045, part / 12.92, ((part + 0.055) / 1.055) ** 2.4) @ _WEIGHTS)
+    return 116 * y ** (1 / 3) - 16 if y > (6 / 29) ** 3 else y * (29 / 3) ** 3
 
 
 def _linear(lab: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.render import theme
+from attnviz.render.background import RGB, Ground
 from attnviz.render.terminal_screen import Screen
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from attnviz.views.figure import Scale
 
-GREY = (98, 98, 98)  # a masked cell: darker than on paper, so that a causal map does not glare on a dark screen
 RAMP = " .:-=+*#%@"
 HATCH = "/"  # a cell where no attending was allowed, in a ramp of glyphs
 DOT = "·"  # the same in a table of numbers
@@ -35,7 +35,7 @@ EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
 @lru_cache(maxsize=4096)
-def colours(ink: tuple[int, int, int] | None, ground: tuple[int, int, int] | None) -> Style:
+def colours(ink: RGB | None, ground: RGB | None) -> Style:
     """The rich style of these red, green, blue triples."""
     from rich.color import Color
     from rich.style import Style
@@ -47,21 +47,36 @@ def colours(ink: tuple[int, int, int] | None, ground: tuple[int, int, int] | Non
 
 
 @lru_cache(maxsize=4096)
-def ink_on(ground: tuple[int, int, int]) -> tuple[int, int, int]:
+def ink_on(ground: RGB) -> RGB:
     """Black or white, whichever reads better on a colour."""
     return (255, 255, 255) if theme.is_dark(np.array(ground, np.uint8)) else (0, 0, 0)
 
 
-def paint(unit: NDArray[np.float32], hidden: NDArray[np.bool_] | None, cmap: str) -> list[list[tuple[int, int, int]]]:
-    """Positions on a colour map [row, column] as colours [row][column]; a hidden or not-a-number cell is grey."""
+def paint(
+    unit: NDArray[np.float32],
+    hidden: NDArray[np.bool_] | None,
+    cmap: str,
+    ground: Ground,
+    zero: NDArray[np.bool_] | None = None,
+) -> list[list[RGB | None]]:
+    """Positions on a colour map [row, column] as colours [row][column], None where the background shows.
+
+    A hidden or not-a-number cell is grey. zero: see `Ground.colours`.
+    """
     gone = np.isnan(unit) if hidden is None else hidden | np.isnan(unit)
-    rgb = np.asarray(theme.colour(np.where(gone, 0, unit), cmap)).copy()
-    rgb[gone] = GREY
-    return [[(int(r), int(g), int(b)) for r, g, b in row] for row in rgb]
+    rgb, bare = ground.colours(np.where(gone, 0, unit), cmap, zero)
+    rgb[gone] = ground.grey
+    return [
+        [None if nothing else (r, g, b) for (r, g, b), nothing in zip(row, none, strict=True)]
+        for row, none in zip(rgb.tolist(), (bare & ~gone).tolist(), strict=True)
+    ]
 
 
-def half_lines(colour: Sequence[Sequence[tuple[int, int, int]]]) -> list[Text]:
-    """Rows of cells in lines of half height: the upper row is the glyph's colour, the lower its ground."""
+def half_lines(colour: Sequence[Sequence[RGB | None]]) -> list[Text]:
+    """Rows of cells in lines of half height: the upper row is the glyph's colour, the lower its ground.
+
+    Where the upper cell is the background, the glyph is a lower half.
+    """
     from rich.text import Text
 
     lines = []
@@ -69,12 +84,15 @@ def half_lines(colour: Sequence[Sequence[tuple[int, int, int]]]) -> list[Text]:
         line = Text()
         lower = colour[top + 1] if top + 1 < len(colour) else [None] * len(colour[top])
         for upper_rgb, lower_rgb in zip(colour[top], lower, strict=True):
-            line.append("▀", colours(upper_rgb, lower_rgb))
+            if upper_rgb is not None:
+                line.append("▀", colours(upper_rgb, lower_rgb))
+            else:
+                line.append("▄" if lower_rgb is not None else " ", colours(lower_rgb, None))
         lines.append(line)
     return lines
 
 
-def tall_lines(colour: Sequence[Sequence[tuple[int, int, int]]], width: int = 2) -> list[Text]:
+def tall_lines(colour: Sequence[Sequence[RGB | None]], width: int = 2) -> list[Text]:
     """One line a row of cells, each cell `width` spaces on its colour."""
     from rich.text import Text
 
@@ -123,7 +141,7 @@ def legend(scale: Scale, screen: Screen, masked: str, numbers: bool) -> list[Tex
         dot = DOT if screen.blocks else "."
         note = Text()
         if screen.colour:
-            note.append(f" {dot} " if numbers else "   ", colours(ink_on(GREY), GREY))
+            note.append(f" {dot} " if numbers else "   ", colours(ink_on(screen.ground.grey), screen.ground.grey))
         else:
             note.append(dot if numbers else HATCH)
         parts.append(note.append(f" {masked}"))
@@ -145,8 +163,8 @@ def _ends(scale: Scale, screen: Screen) -> Text:
     if not screen.colour:
         return line.append(f"|{SIGNED_RAMP if scale.low < 0 else RAMP}| {high}")
     steps = min(32, max(8, screen.width // 4))
-    for rgb in paint(np.linspace(0, 1, steps, dtype=np.float32)[None], None, scale.cmap)[0]:
-        line.append("█" if screen.blocks else " ", colours(rgb, rgb))
+    for rgb in paint(np.linspace(0, 1, steps, dtype=np.float32)[None], None, scale.cmap, screen.ground)[0]:
+        line.append("█" if screen.blocks and rgb is not None else " ", colours(rgb, rgb))
     return line.append(f" {high}")
 
 

@@ -9,25 +9,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING
 
-from attnviz.render.terminal_cells import colours, ink_on
+import numpy as np
+
+from attnviz.render.background import RGB
+from attnviz.render.terminal_cells import colours, ink_on, paint
 from attnviz.render.terminal_columns import columns
 from attnviz.render.terminal_screen import Screen, cells, clean, fit
 from attnviz.views.figure import LinksPanel, TextPanel
+from attnviz.views.scale import WHITE
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.style import Style
     from rich.text import Text
 
     from attnviz.views.figure import Figure, Link
 
-RGB = tuple[int, int, int]
 LABEL, SPAN, NARROW = 18, 46, 12  # columns: a label at most, between the texts at most and at least
 FAINTEST, PALE = 0.12, 0.3  # of the strongest: lines drawn in colours; and without, or where heads lie over each other
 LISTED = 6  # lines whose numbers are printed
 TOLD = 0.05  # weights from which on a word has its number beside it, where there are no colours
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # of a Braille letter, by row and column
-_DIM: RGB = (105, 105, 105)
-_NIGHT: RGB = (28, 32, 40)
 
 
 def print_lines(figure: Figure, out: Console | IO[str] | None = None, *, width: int | None = None) -> None:
@@ -107,7 +109,8 @@ def _drawing(panel: LinksPanel, screen: Screen, left: int, right: int, span: int
     for link in panel.links:
         unit = min(link.value / panel.high, 1.0)
         if unit >= (FAINTEST if screen.colour and len(panel.strands) == 1 else PALE):
-            canvas.line(4 * link.row + 1.5, 4 * link.col + 1.5, _ink(panel.strands[link.strand][1], unit))
+            rgb = _ink(panel.strands[link.strand][1], unit, screen) if screen.colour else None
+            canvas.line(4 * link.row + 1.5, 4 * link.col + 1.5, rgb)
     best = {link.col: link for link in panel.links} if panel.row is not None else {}
     found = []
     for i in range(n):
@@ -122,8 +125,7 @@ def _drawing(panel: LinksPanel, screen: Screen, left: int, right: int, span: int
             key = fit(clean(panel.col_labels[i]), right).rstrip()
             link_in = best.get(i)
             if link_in is not None and screen.colour:
-                ground = mixed(_NIGHT, (40, 130, 215), min(link_in.value / panel.high, 1.0))
-                line.append(key, colours(ink_on(ground), ground))
+                line.append(key, _shade(min(link_in.value / panel.high, 1.0), screen))
             elif link_in is not None:
                 line.append(f"{key} {link_in.value:.2f}"[: right + 5])
             else:
@@ -139,15 +141,22 @@ def _print_strands(panel: LinksPanel, screen: Screen) -> None:
 
     line = Text()
     for name, rgb in panel.strands:
-        line.append("━━ ", colours(_ink(rgb, 1.0), None) if screen.colour else "")
+        line.append("━━ ", colours(_ink(rgb, 1.0, screen), None) if screen.colour else "")
         line.append(f"{name}  ")
     screen.print_wrapped(line)
 
 
-def _ink(rgb: RGB, unit: float) -> RGB:
-    """A line's colour, bright enough for a dark screen: dim where it is weak."""
-    bright = mixed(rgb, (255, 255, 255), 0.35)
-    return mixed(_DIM, bright, unit)
+def _ink(rgb: RGB, unit: float, screen: Screen) -> RGB:
+    """A line's colour, bright enough for a dark screen and dark enough for a light one: near the ground if weak."""
+    if screen.ground.dark:
+        return mixed((105, 105, 105), mixed(rgb, (255, 255, 255), 0.35), unit)
+    return mixed((190, 190, 190), rgb, unit)
+
+
+def _shade(unit: float, screen: Screen) -> Style | str:
+    """The style of a word on the colour of its weight."""
+    ground = paint(np.array([[unit]], np.float32), None, WHITE, screen.ground)[0][0]
+    return colours(ink_on(ground), ground) if ground is not None else ""
 
 
 def mixed(first: RGB, second: RGB, share: float) -> RGB:
@@ -164,7 +173,7 @@ class _Canvas:
         self._dots = [[0] * width for _ in range(height)]
         self._inks: list[list[RGB | None]] = [[None] * width for _ in range(height)]
 
-    def line(self, start: float, stop: float, ink: RGB) -> None:
+    def line(self, start: float, stop: float, ink: RGB | None) -> None:
         """From the left edge to the right one, heights in dots from the top."""
         across = 2 * self.width
         before = round(start)
@@ -174,7 +183,7 @@ class _Canvas:
                 self._dot(x, at, ink)
             before = y
 
-    def _dot(self, x: int, y: int, ink: RGB) -> None:
+    def _dot(self, x: int, y: int, ink: RGB | None) -> None:
         row, col = y // 4, x // 2
         if 0 <= row < self.height:
             self._dots[row][col] |= _DOTS[y % 4][x % 2]
@@ -204,12 +213,7 @@ def _print_text(panel: TextPanel, screen: Screen) -> None:
             lines.append(line)
             line, used, gap = Text(), 0, 0
         line.append(" " * gap)
-        style = ""
-        if screen.colour and unit >= 0.04:
-            ground = mixed(_NIGHT, (40, 130, 215), unit)
-            line.append(shown, colours(ink_on(ground), ground))
-        else:
-            line.append(shown, style)
+        line.append(shown, _shade(unit, screen) if screen.colour else "")
         if i == panel.chosen:
             line.stylize("bold underline", len(line) - len(shown), len(line))
         used += gap + cells(shown)

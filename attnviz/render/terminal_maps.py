@@ -157,7 +157,7 @@ def _map_lines(panel: MapPanel, scale: Scale, screen: Screen, layout: Layout) ->
     unit = scale.unit(values)
     if not screen.colour:
         return glyph_lines(unit, hidden, layout.cell_width, SIGNED_RAMP if scale.low < 0 else RAMP)
-    colour = paint(unit, hidden, scale.cmap)
+    colour = paint(unit, hidden, scale.cmap, screen.ground)
     return half_lines(colour) if layout.per_line == 2 else tall_lines(colour, layout.cell_width)
 
 

@@ -12,6 +12,8 @@ from attnviz.analysis.steps import Step, Steps
 from attnviz.render.terminal_cells import bar, colours, ink_on, paint
 from attnviz.render.terminal_columns import field
 from attnviz.render.terminal_screen import Screen, cells, clean, fit
+from attnviz.render.terminal_table import is_zero
+from attnviz.views.scale import WHITE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -167,7 +169,8 @@ class Paper:
         room = self.screen.width - self._wide(widths) - len(GAP)
         ground = None
         if shades is not None and self.screen.colour:
-            ground = paint(np.asarray(shades, np.float32)[None], None, "ink")[0]
+            zero = np.array([[is_zero(text) for text in columns[-1].texts]])
+            ground = paint(np.asarray(shades, np.float32)[None], None, WHITE, self.screen.ground, zero)[0]
         for i, row in enumerate(rows):
             line = Text(INDENT, "bold" if i == 0 or (bold is not None and i == bold + 1) else "")
             for place, (text, width, column) in enumerate(zip(row, widths, columns, strict=True)):

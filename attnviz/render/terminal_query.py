@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
+import numpy as np
+
 from attnviz.errors import SelectionError
+from attnviz.render.background import RGB
 from attnviz.render.terminal_cells import DOT, bar, colours, ink_on, paint
 from attnviz.render.terminal_columns import columns, field
 from attnviz.render.terminal_panels import mask_reason, panel_name
 from attnviz.render.terminal_screen import Screen, cells, clean, fit
-from attnviz.render.terminal_table import number
+from attnviz.render.terminal_table import is_zero, number
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,7 +45,7 @@ class _Block:
     entries: tuple[_Entry, ...]
     numbers: tuple[str, ...]
     lengths: tuple[float, ...]
-    ground: tuple[tuple[int, int, int], ...]
+    ground: tuple[RGB | None, ...]
     rest: str
 
 
@@ -131,7 +134,10 @@ def _block(
     entries = _entries(panel, query, ranked)
     unit = scale.unit(panel.values[query : query + 1])[0]
     lengths = abs(panel.values[query]) / most
-    ground = paint(unit[None], None, scale.cmap)[0] if screen.colour else None
+    ground = None
+    if screen.colour:
+        zero = np.array([is_zero(number(value, decimals)) for value in panel.values[query].tolist()], bool)
+        ground = paint(unit[None], None, scale.cmap, screen.ground, zero[None])[0]
     rest = [e for e in entries[top:] if not e.hidden] if top is not None else []
     return _Block(
         title=clean(panel_name(panel)),

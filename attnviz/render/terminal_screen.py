@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import groupby
 from typing import IO, TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
     from rich.segment import Segment
     from rich.text import Text
+
+    from attnviz.render.background import Ground
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,13 @@ class Screen:
         colour = console.is_terminal and not console.no_color and console.color_system in ("256", "truecolor")
         blocks = "utf" in console.encoding.lower()
         return cls(console, max(width or console.width, 20), not console.is_terminal, colour, blocks)
+
+    @cached_property
+    def ground(self) -> Ground:
+        """The background that weights are painted on; for whoever paints, because the terminal may be asked."""
+        from attnviz.render.background import ground
+
+        return replace(ground(self.console.file), few=self.console.color_system == "256")
 
     def print(self, *lines: Text | str) -> None:
         """Lines that already fit; nothing is wrapped, cut or highlighted."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attnviz.render.background import RGB
 from attnviz.render.terminal_cells import DOT, colours, ink_on, paint
 from attnviz.render.terminal_panels import bands, panel_name
 from attnviz.render.terminal_screen import Screen, cells, clean, fit
@@ -41,7 +42,12 @@ class Plan:
 def number(value: float, decimals: int) -> str:
     """A value with fixed decimals; never '-0.00'."""
     text = f"{value:.{decimals}f}"
-    return text.lstrip("-") if text.startswith("-") and not text.strip("-0.") else text
+    return text.lstrip("-") if text.startswith("-") and is_zero(text) else text
+
+
+def is_zero(text: str) -> bool:
+    """Whether a number is written as 0: such a cell is the terminal's background."""
+    return not text.strip("-0.")
 
 
 def texts(panel: MapPanel, decimals: int) -> tuple[tuple[str, ...], ...]:
@@ -133,7 +139,10 @@ def _parts(panel: MapPanel, how: Plan, scale: Scale, screen: Screen, named: bool
     """The panel's tables with their titles; more than one if its columns go on below."""
     from rich.text import Text
 
-    ground = paint(scale.unit(panel.values), panel.hidden, scale.cmap) if screen.colour else None
+    ground = None
+    if screen.colour:
+        zero = np.array([[is_zero(text) for text in row] for row in how.texts], bool).reshape(panel.values.shape)
+        ground = paint(scale.unit(panel.values), panel.hidden, scale.cmap, screen.ground, zero)
     name = clean(panel_name(panel)) if named else ""
     made = []
     for first, stop in pairwise(how.bounds):
@@ -151,9 +160,7 @@ def _across(plans: Sequence[Plan], screen: Screen) -> int:
     return max(1, (screen.width + GAP) // (widest + GAP))
 
 
-def _table(
-    panel: MapPanel, ground: list[list[tuple[int, int, int]]] | None, screen: Screen, how: Plan, cols: range
-) -> Table:
+def _table(panel: MapPanel, ground: list[list[RGB | None]] | None, screen: Screen, how: Plan, cols: range) -> Table:
     """Two columns, the labels and the numbers: a column for each number would take rich many times as long."""
     from rich.table import Table
     from rich.text import Text
@@ -184,7 +191,7 @@ def _table(
     return table
 
 
-def _append(line: Text, shown: str, width: int, ground: tuple[int, int, int] | None, marked: bool) -> None:
+def _append(line: Text, shown: str, width: int, ground: RGB | None, marked: bool) -> None:
     start = len(line)
     line.append(" " + fit(shown, width - 1, "center"), colours(ink_on(ground), ground) if ground is not None else None)
     if marked:

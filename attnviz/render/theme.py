@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import zlib
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from attnviz.render.maps import PACKED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    Kind = TypeVar("Kind", bound=np.generic)
 
 PAPER = "#ffffff"
 TONES = {"ink": "#1a1a1a", "soft": "#555555", "faint": "#8a8a8a", "paper": PAPER, "mark": "#ff5a36"}
@@ -48,8 +50,12 @@ def _unpacked(text: str) -> NDArray[np.uint8]:
 
 def colour(unit: NDArray[np.floating], cmap: str) -> NDArray[np.uint8]:
     """Positions 0 to 1 on a colour map [...] -> colours uint8 [..., 3], as matplotlib takes them; ends are clipped."""
-    index = np.clip(np.asarray(unit, np.float32) * 256, 0, 255).astype(np.uint8)
-    return table(cmap)[index]
+    return picked(table(cmap), unit)
+
+
+def picked(table: NDArray[Kind], unit: NDArray[np.floating]) -> NDArray[Kind]:
+    """Positions 0 to 1 [...] -> the rows of a table of 256; ends are clipped."""
+    return table[np.clip(np.asarray(unit, np.float32) * 256, 0, 255).astype(np.uint8)]
 
 
 def over(picture: NDArray[np.uint8], cells: NDArray[np.uint8]) -> NDArray[np.uint8]:
