@@ -1,10 +1,12 @@
-"""Which font a picture tells its reader to install."""
+"""Which installed font a picture takes for what DejaVu Sans lacks, and which it tells its reader to install."""
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
-from attnviz.views import advice
+from attnviz.views import advice, fonts
 
 # A character of each script, and the family in Debian 12's packages that has it.
 FAMILIES = {
@@ -41,3 +43,24 @@ def test_advice_names_one_family_of_each_package():
         "(Debian: fonts-noto-color-emoji fonts-noto-core fonts-noto-cjk)"
     )
     assert advice.install("\ue000") == ""  # nobody knows what it is
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("NotoSansTibetan-Regular.ttf", "NotoSerifTibetan-Regular.ttf"),
+        ("NotoSerifTibetan-Regular.ttf", "NotoSerifTibetan-Bold.ttf"),
+        ("NotoSerifTibetan-Bold.ttf", "unifont.otf"),  # it has every character, its marks beside their letters
+        ("NotoSansSymbols-Regular.ttf", "Lohit-Tamil.ttf"),
+    ],
+)
+def test_the_plainest_font_is_taken(first, second, tmp_path, monkeypatch):
+    """Of two that have a character, whichever folder each lies in."""
+    monkeypatch.setattr(fonts, "folders", lambda: [tmp_path])
+    for places in (("a", "b"), ("b", "a")):
+        for name, place in zip((first, second), places, strict=True):
+            (tmp_path / place).mkdir(exist_ok=True)
+            shutil.copy(fonts._shipped() / "DejaVuSans.ttf", tmp_path / place / name)
+        assert [font.path for font in fonts.fallback_fonts("Ж")] == [str(tmp_path / places[0] / first)]
+        for name, place in zip((first, second), places, strict=True):
+            (tmp_path / place / name).unlink()

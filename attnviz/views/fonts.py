@@ -183,6 +183,7 @@ def _oddness(stem: str) -> tuple[bool, ...]:
     name = stem.lower()
     odd = ("bold", "italic", "oblique", "thin", "light", "black", "condensed", "medium", "mono", "serif", "display")
     return (
+        "unifont" in name,  # has every character, drawn in 16 x 16 squares, and its marks beside their letters
         any(word in name for word in odd[:4]),
         any(word in name for word in odd[4:]),
         "regular" not in name,
