@@ -7,6 +7,7 @@ check.word, check.why       # "healthy", "rows sum to what they should, the mask
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,8 +84,7 @@ def _of_model(model: Model, given: Given, progress: Progress | None) -> list[Fin
     model.observe(given, [maps, measure], progress)
     about = About(
         given.stream,
-        tuple(range(spec.n_layers)),
-        tuple(range(spec.n_heads)),
+        tuple(product(range(spec.n_layers), range(spec.n_heads))),
         less=SINK_OUTSIDE if spec.sinks else "",
         random=bool(given.meta.get("random")),
     )

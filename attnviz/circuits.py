@@ -16,7 +16,8 @@ from attnviz.analysis.circuits import KINDS, Circuits, Heads, composed, eigen, e
 from attnviz.engine.spec import EncoderDecoder, Latent, Norm, Spec, Towers
 from attnviz.engine.threads import one_matrix_thread, share
 from attnviz.errors import SelectionError, one_of
-from attnviz.model import Model, _chosen
+from attnviz.model import Model
+from attnviz.pick import chosen_heads
 from attnviz.tensors import Scoped
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def circuits(
     *,
     stream: str | None = None,
     layers: Iterable[int] | int | None = None,
-    heads: Iterable[int] | int | None = None,
+    heads: Iterable[int | str] | int | str | None = None,
     composition: bool = True,
     vocabulary: bool = False,
     norms: bool = True,
@@ -45,7 +46,7 @@ def circuits(
 
     Args:
         stream: self; of an encoder-decoder encoder (default), decoder or cross. Of two towers it is that of text.
-        layers, heads: which; all by default.
+        layers, heads: which, as for `Model.attend`; all by default.
         composition: whether to compare heads of different layers.
         vocabulary: also the copying score through embeddings and unembedding.
         norms: fold the weight of the norm in front, and its centring, into what reads the stream.
@@ -59,7 +60,8 @@ def circuits(
     if not model.has(name) or (name == "cross" and not isinstance(model.spec, EncoderDecoder)):
         raise SelectionError(one_of(f"stream of {model.name}", name, model.streams))
     spec, tensors = _stack(model, name)
-    at_layers, at_heads = _chosen("layer", layers, spec.n_layers), _chosen("head", heads, spec.n_heads)
+    at = chosen_heads(layers, heads, spec.n_layers, spec.n_heads)
+    at_layers, at_heads = at.layers, at.heads
     with one_matrix_thread():  # many small products: threads would wait for each other
         read = [_heads(spec, tensors, i, name == "cross", norms, at_heads) for i in at_layers]
         scale = [spec.scale / (i + 1 if spec.scale_by_layer else 1) for i in at_layers]
@@ -70,7 +72,7 @@ def circuits(
         kinds = () if not composition else ("q",) if name == "cross" else KINDS
         between = _composition(read, at_layers, kinds, progress)
     through = _through(model, spec, tensors, norms) if vocabulary else None
-    return Circuits(
+    found = Circuits(
         model=model.name,
         stream=name,
         layers=tuple(at_layers),
@@ -88,6 +90,7 @@ def circuits(
         left_out=tuple(_left_out(spec, norms, name == "cross")),
         meta=dict(model.meta),
     )
+    return found.only(at.pairs) if at.pairs else found
 
 
 def _stack(model: Model, stream: str) -> tuple[Spec, Tensors]:

@@ -19,7 +19,8 @@ from attnviz.engine.generate import Choice, Step, Vocabulary, greedy, why_not
 from attnviz.engine.run import run
 from attnviz.engine.spec import EncoderDecoder, Spec, Unembed
 from attnviz.errors import InputError, ModelError, SelectionError, one_of
-from attnviz.model import Model, _chosen
+from attnviz.model import Model
+from attnviz.pick import chosen_heads
 from attnviz.strangers import read_object
 from attnviz.tensors import Scoped
 
@@ -52,7 +53,7 @@ def generate(
     target_ids: ArrayLike | None = None,
     stream: str | None = None,
     layers: Iterable[int] | int | None = None,
-    heads: Iterable[int] | int | None = None,
+    heads: Iterable[int | str] | int | str | None = None,
     progress: Progress | None = None,
     **inputs: Any,
 ) -> Generated:
@@ -64,7 +65,7 @@ def generate(
         target, target_ids: how the decoder's text begins, for an encoder-decoder; its start token by default.
         ids: token ids instead of a text, used as they are.
         stream: whose attention is kept: self; for an encoder-decoder cross (default) or decoder.
-        layers, heads: which of it; all by default.
+        layers, heads: which of it, as for `Model.attend`; all by default.
         progress: called with shares of the work.
         inputs: image or sound, as for `Model.attend`.
 
@@ -171,11 +172,12 @@ class _Keeper:
         spec: Spec,
         stream: str,
         layers: Iterable[int] | int | None,
-        heads: Iterable[int] | int | None,
+        heads: Iterable[int | str] | int | str | None,
         most: int,
     ) -> None:
         self.model, self.given, self.stream = model, given, stream
-        self.layers, self.heads = _chosen("layer", layers, spec.n_layers), _chosen("head", heads, spec.n_heads)
+        at = chosen_heads(layers, heads, spec.n_layers, spec.n_heads)
+        self.layers, self.heads, self.pairs = at.layers, at.heads, at.pairs
         self.ids: list[int] = []
         self.most = most
         self._probabilities: list[float] = []
@@ -209,6 +211,7 @@ class _Keeper:
         attention = Attention(
             weights, mask, new, keys, tuple(self.layers), tuple(self.heads), self.stream, self.model.name, meta=meta
         )
+        attention = attention.select(heads=self.pairs) if self.pairs else attention
         return Generated(
             prompt=self.prompt,
             new=new,

@@ -130,14 +130,13 @@ def _taking_part(special: Sequence[bool], named: int | None, with_special: bool)
 
 def _pairs(source: Passage, found: Strongest) -> list[Pair]:
     pairs = []
-    for layer, name in zip(source.at[0], source.layer_names, strict=True):
-        for head, called in zip(source.at[1], source.head_names, strict=True):
-            best = found.best[layer][head]
-            at = (-1 if name is None else name, -1 if called is None else called)
-            pairs += [
-                Pair(*at, int(query), int(key), float(weight), float(lift))
-                for weight, lift, query, key in zip(*best, strict=True)
-            ]
+    for (layer, head), (name, called) in zip(source.positions, source.places, strict=True):
+        best = found.best[layer][head]
+        at = (-1 if name is None else name, -1 if called is None else called)
+        pairs += [
+            Pair(*at, int(query), int(key), float(weight), float(lift))
+            for weight, lift, query, key in zip(*best, strict=True)
+        ]
     return pairs
 
 
@@ -205,7 +204,7 @@ def repeated_tokens(
     seed: int = 0,
     stream: str | None = None,
     layers: Sequence[int] | None = None,
-    heads: Sequence[int] | None = None,
+    heads: Sequence[int | str] | str | None = None,
 ) -> list[Passage]:
     """Random tokens, drawn evenly from the vocabulary, that come twice in the same order (Olsson et al. 2022).
 
@@ -215,7 +214,7 @@ def repeated_tokens(
     Args:
         length: how many are drawn, fewer where a model has no places for twice as many. draws: how many such texts.
         seed: of the draws.
-        stream, layers, heads: as for `Passage`.
+        stream, layers, heads: as for `Model.attend`.
 
     Raises:
         InputError: the model has no tokenizer, or the stream is not one of a single text.

@@ -15,7 +15,7 @@ from attnviz.analysis.norms import MEASURES, OF_HEADS, Moved, shares
 from attnviz.analysis.rollout import Rollout, chained, check_kind, check_residual, named
 from attnviz.attention import Attention
 from attnviz.errors import InputError, SelectionError, one_of
-from attnviz.model import _chosen
+from attnviz.pick import chosen, chosen_heads
 
 if TYPE_CHECKING:
     from attnviz.given import Given
@@ -65,8 +65,8 @@ def rollout_of(
     """The same for a prepared input."""
     check_kind(given.stream)
     check_residual(residual)
-    at_layers = _chosen("layer", layers, given.spec.n_layers)
-    at_heads = _chosen("head", heads, given.spec.n_heads)
+    at_layers = chosen("layer", layers, given.spec.n_layers)
+    at_heads = chosen("head", heads, given.spec.n_heads)
     keep = _kept(model, given, at_layers, at_heads, residual, progress)
     share = "" if residual == 0.5 else f", residual {residual:g}"
     return _attention(model, given, keep, at_layers, at_heads, f"rollout{share}")
@@ -77,7 +77,7 @@ def means(
 ) -> Attention:
     """The mean over heads of layers 0 to `last`, of a prepared input; no head's map is kept."""
     check_kind(given.stream)
-    at_heads = _chosen("head", heads, given.spec.n_heads)
+    at_heads = chosen("head", heads, given.spec.n_heads)
     at_layers = list(range(last + 1))
     keep = _kept(model, given, at_layers, at_heads, None, progress)
     return _attention(model, given, keep, at_layers, at_heads, "")
@@ -150,7 +150,7 @@ def norms(
     *,
     measures: Sequence[str] | None = None,
     layers: Iterable[int] | int | None = None,
-    heads: Iterable[int] | int | None = (),
+    heads: Iterable[int | str] | int | str | None = (),
     progress: Progress | None = None,
     **inputs: Any,
 ) -> Moves:
@@ -159,8 +159,8 @@ def norms(
     Args:
         text, pair, inputs: as for `Model.attend`.
         measures: of `analysis.norms.MEASURES`; by default all that this model and text can have.
-        layers: all by default. heads: single ones; then only measures that single heads have are found. By default
-            none, and all measures of all heads together.
+        layers: all by default. heads: single ones, also of different layers as for `Model.attend`; then only measures
+            that single heads have are found. By default none, and all measures of all heads together.
 
     Raises:
         As `Model.attend`; SelectionError: no such measure. InputError: cross-attention, too many tokens, or a measure
@@ -174,7 +174,7 @@ def norms_of(
     given: Given,
     measures: Sequence[str] | None = None,
     layers: Iterable[int] | int | None = None,
-    heads: Iterable[int] | int | None = (),
+    heads: Iterable[int | str] | int | str | None = (),
     progress: Progress | None = None,
 ) -> Moves:
     """The same for a prepared input."""
@@ -186,9 +186,9 @@ def norms_of(
     for name in measures or ():
         if name in reasons and not (name == "zeroing" and n <= MOST_TOKENS and not given.spec.cross):
             raise InputError(reasons[name])
-    at_layers = _chosen("layer", layers, given.spec.n_layers)
     some = not isinstance(heads, tuple) or bool(heads)
-    at_heads = _chosen("head", heads, given.spec.n_heads) if some else []
+    at = chosen_heads(layers, heads if some else None, given.spec.n_layers, given.spec.n_heads)
+    at_layers, at_heads = at.layers, at.heads if some else []
     wanted = [name for name in MEASURES if name in (measures if measures is not None else MEASURES)]
     if measures is None:
         wanted = [name for name in wanted if name not in reasons]
@@ -222,6 +222,8 @@ def norms_of(
     every = range(given.spec.n_heads)
     maps = {name: made(found, name, every) for name, found in keep.found.items()}
     by_head = {name: made(found, name, at_heads) for name, found in keep.by_head.items()}
+    if at.pairs:
+        by_head = {name: one.select(heads=at.pairs) for name, one in by_head.items()}
     found = Moves(maps, by_head, {} if measures is not None else reasons)
     return found if measures is not None else _without_doubles(found)
 
@@ -241,7 +243,7 @@ def rollout_by(
     """
     if measure not in WITH_RESIDUAL:
         raise SelectionError(one_of("measure", measure, WITH_RESIDUAL))
-    at_layers = _chosen("layer", layers, given.spec.n_layers)
+    at_layers = chosen("layer", layers, given.spec.n_layers)
     one = norms_of(model, given, [measure], range(max(at_layers) + 1), (), progress).shares().maps[measure]
     mixed = np.stack(chained(list(one.weights[:, 0])))[:, None].astype(np.float32)
     return named(one, mixed, f"rollout of {measure}", 0.5).select(layers=at_layers)

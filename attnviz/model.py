@@ -15,7 +15,7 @@ from attnviz.engine.run import Tensors, run
 from attnviz.engine.spec import EncoderDecoder, Spec, Towers
 from attnviz.errors import InputError, SelectionError, one_of
 from attnviz.given import Given, prepare, read
-from attnviz.pick import Chosen, asked_heads, resolve_heads
+from attnviz.pick import chosen, chosen_heads
 from attnviz.tensors import Scoped
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ class Model:
         found = parse(asked)
         spec = check_fits(self.spec, found, self.name, self.two_texts, self.mechanism)
         if layer is not None:
-            layer = _chosen("layer", layer, spec.n_layers)[0]
+            layer = chosen("layer", layer, spec.n_layers)[0]
         draw = SeededWeights(int(self.meta.get("seed", 0)), spec).normal
         says = f"{found.mechanism.name}: {found.described}" if found.values else found.mechanism.name
         notes = [*self.meta.get("notes", ()), f"{says} ({found.mechanism.source})"]
@@ -272,7 +272,7 @@ class Model:
             stream=stream,
             global_tokens=global_tokens,
         )
-        at = chosen_heads(layers, heads, given.spec)
+        at = chosen_heads(layers, heads, given.spec.n_layers, given.spec.n_heads)
         self._check_layer(given, max(at.layers))
         window = (_window("rows", rows, len(given.queries)), _window("cols", cols, len(given.keys)))
         cell = _cell(cells, pool, *map(len, window))
@@ -393,30 +393,6 @@ class Model:
         half: Progress | None = None if progress is None else lambda share: progress(share / 2)
         memory = run(self.spec.encoder, encoder, read, {}, stream="encoder", whole=True, progress=half)
         run(self.spec.decoder, decoder, given.inputs["decoder"], wanted, stream="decoder", memory=memory, progress=half)
-
-
-def chosen_heads(layers: Iterable[int] | int | None, heads: Any, spec: Spec) -> Chosen:
-    """The layers and heads that somebody names in Python (see `Model.attend`), of a stack of this size."""
-    asked = asked_heads(heads, layers)
-    if isinstance(asked, str):
-        return resolve_heads("all", asked, spec.n_layers, spec.n_heads)
-    return Chosen(_chosen("layer", layers, spec.n_layers), _chosen("head", asked, spec.n_heads))
-
-
-def _chosen(what: str, wanted: Iterable[int] | int | None, count: int) -> list[int]:
-    """True indices, in the order asked for, from None (all), one index or several."""
-    if wanted is None:
-        return list(range(count))
-    asked = [int(wanted)] if isinstance(wanted, (int, np.integer)) else [int(i) for i in wanted]
-    if not asked:
-        raise SelectionError(f"no {what} was named")
-    found: dict[int, None] = {}
-    for index in asked:
-        if not -count <= index < count:
-            shown = f"{what}s 0-{count - 1}" if count > 1 else f"only {what} 0"
-            raise SelectionError(f"{what} {index} is not there; the model has {shown}")
-        found[index % count] = None
-    return list(found)
 
 
 def _window(what: str, asked: tuple[int, int] | None, n: int) -> range:

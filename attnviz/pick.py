@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -84,6 +85,11 @@ class Chosen:
         return named_pairs(self.pairs) if self.pairs else self.heads
 
     @property
+    def beside(self) -> list[int] | None:
+        """The layers to be given with `asked`."""
+        return None if self.pairs else self.layers
+
+    @property
     def count(self) -> int:
         """How many maps they are."""
         return len(self.pairs) or len(self.layers) * len(self.heads)
@@ -101,6 +107,30 @@ def resolve_heads(layers: str, heads: str, n_layers: int, n_heads: int) -> Chose
     return Chosen(resolve_indices("layer", layers, range(n_layers)), resolve_indices("head", heads, range(n_heads)))
 
 
+def chosen_heads(layers: Iterable[int] | int | None, heads: Any, n_layers: int, n_heads: int) -> Chosen:
+    """What somebody names in Python, as for `Model.attend`, in a stack of that size. Raises SelectionError."""
+    asked = asked_heads(heads, layers)
+    if isinstance(asked, str):
+        return resolve_heads("all", asked, n_layers, n_heads)
+    return Chosen(chosen("layer", layers, n_layers), chosen("head", asked, n_heads))
+
+
+def chosen(what: str, wanted: Iterable[int] | int | None, count: int) -> list[int]:
+    """True indices, in the order asked for, from None (all), one index or several."""
+    if wanted is None:
+        return list(range(count))
+    asked = _whole(what, wanted)
+    if not asked:
+        raise SelectionError(f"no {what} was named")
+    found: dict[int, None] = {}
+    for index in asked:
+        if not -count <= index < count:
+            shown = f"{what}s 0-{count - 1}" if count > 1 else f"only {what} 0"
+            raise SelectionError(f"{what} {index} is not there; the model has {shown}")
+        found[index % count] = None
+    return list(found)
+
+
 def asked_heads(heads: Iterable[Any] | int | str | None, layers: object = None) -> Iterable[int] | int | str | None:
     """Heads as somebody names them in Python: plain indices as they are, pairs such as "3.1" or (3, 1) as one text.
 
@@ -112,7 +142,7 @@ def asked_heads(heads: Iterable[Any] | int | str | None, layers: object = None) 
     if any(isinstance(item, float) for item in items):
         raise SelectionError("heads are whole numbers, or text with their layers", 'as in heads=["3.1", "5.11"]')
     if not any(isinstance(item, (str, tuple)) for item in items):
-        return [int(item) for item in items]
+        return _whole("head", items)
     text = ",".join(".".join(map(str, item)) if isinstance(item, tuple) else str(item) for item in items)
     _pairs(text)
     if layers is not None:
@@ -139,7 +169,7 @@ def places_of(what: str, wanted: Iterable[int] | int | None, have: Sequence[int]
     """Positions along an axis of `length` of the true indices `wanted`; None for all of them."""
     if wanted is None:
         return None
-    asked = [int(i) for i in wanted] if isinstance(wanted, Iterable) else [int(wanted)]
+    asked = _whole(what, wanted)
     if length != len(have):
         raise SelectionError(f"{what}s were averaged: {what} {asked[0] if asked else ''} cannot be taken out again")
     if not asked:
@@ -183,6 +213,16 @@ def pairs_among(
     if not kept:
         raise SelectionError(f"none of {held} has this layer and this head")
     return _taken(attention, kept)
+
+
+def _whole(what: str, wanted: Iterable[Any] | int) -> list[int]:
+    """One index or several as a list. Raises SelectionError for what is no whole number."""
+    several = isinstance(wanted, Iterable) and not isinstance(wanted, str)
+    items: list[Any] = list(wanted) if several else [wanted]  # type: ignore[arg-type]
+    try:
+        return [operator.index(item) for item in items]
+    except TypeError:
+        raise SelectionError(f"{what}s are whole numbers here; got {_cut(repr(items)[1:-1])}") from None
 
 
 def _taken(attention: Attention, pairs: Pairs) -> Attention:

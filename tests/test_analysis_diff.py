@@ -134,7 +134,7 @@ def test_a_token_that_went_out_loses_its_weight():
 def test_hidden_where_neither_may_attend():
     causal = np.tri(2, dtype=bool)[None]
     weights = [[1.0, 0.0], [0.5, 0.5]]
-    assert diff(attention("a b", weights, causal), attention("a b", weights, causal)).hidden[0].tolist() == [
+    assert diff(attention("a b", weights, causal), attention("a b", weights, causal)).hidden[0, 0].tolist() == [
         [False, True], [False, False],
     ]  # fmt: skip
     everything = np.ones((1, 2, 2), bool)

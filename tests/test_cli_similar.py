@@ -12,6 +12,7 @@ import attnviz
 from attnviz.analysis.rows import Rows, evenly
 from attnviz.analysis.similar import similar
 from attnviz.attention import Tokens
+from attnviz.pick import Chosen
 from attnviz.sampled import attend_rows, room
 from attnviz.views.similar import figure
 
@@ -124,7 +125,7 @@ def test_some_rows_are_those_of_the_whole_map(causal):
     model = attnviz.load("seeded", causal=causal)
     text = " ".join(f"w{i % 37}" for i in range(700))
     rows = [0, 3, 350, 351, 699]
-    found = attend_rows(model, model.prepare(text), [1], [3, 0], rows)
+    found = attend_rows(model, model.prepare(text), Chosen([1], [3, 0]), rows)
     whole = model.attend(text, layers=1, heads=[3, 0])
     np.testing.assert_array_equal(found.weights, whole.weights[:, :, rows])
     np.testing.assert_array_equal(found.mask[0], whole.mask[0][rows])
@@ -133,10 +134,10 @@ def test_some_rows_are_those_of_the_whole_map(causal):
 
 
 def test_room_for_rows():
-    assert room(6, 12, 15) > 15
-    assert room(12, 12, 512) == (1 << 22) // (144 * 512)
-    assert room(30, 9, 8192) == 16
-    assert room(12, 12, 512, times=8) == 8 * (1 << 22) // (144 * 512)
+    assert room(72, 15) > 15
+    assert room(144, 512) == (1 << 22) // (144 * 512)
+    assert room(270, 8192) == 16
+    assert room(144, 512, times=8) == 8 * (1 << 22) // (144 * 512)
 
 
 def test_a_long_text_is_compared_by_some_rows(run, monkeypatch):

@@ -72,7 +72,8 @@ def test_an_option_means_the_same_everywhere():
     for name in COMMANDS:
         for param in build(name).params:
             if param.param_type_name == "option":
-                text = "" if "--by" in param.opts else re.sub(r" ?Default: .*", "", param.help)  # each command's own
+                own = r" ?(Default|In this command): .*"  # what each command has of its own
+                text = "" if "--by" in param.opts else re.sub(own, "", param.help)
                 for opt in param.opts:
                     assert said.setdefault(opt, (param.name, text)) == (param.name, text)
 

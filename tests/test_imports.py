@@ -43,7 +43,7 @@ MAY_IMPORT = {
     "steps": VALUES | {"analysis", "engine", "model"},
     "mixing": VALUES | {"analysis", "model"},
     "relatives": VALUES | {"analysis", "mechanisms", "model"},
-    "sampled": {"attention", "analysis", "model"},
+    "sampled": VALUES | {"analysis", "engine", "model"},
     "passage": VALUES | {"analysis", "engine", "given", "model"},
     "heads": VALUES | {"analysis", "engine", "passage", "model"},
     "checking": {"attention", "analysis", "engine", "given", "model"},

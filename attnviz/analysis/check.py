@@ -55,13 +55,12 @@ class Finding:
 class About:
     """What is known of maps beside their weights.
 
-    layers, heads: true indices, fewer than the maps where they were averaged. known: whether the mask is. cell: tokens
+    places: (layer, head) of each map, as `Attention.places`. known: whether the mask is. cell: tokens
     to a cell of pooled maps. less: why rows may sum to less than 1, "" if they may not. random: nobody trained it.
     """
 
     stream: str = "self"
-    layers: tuple[int, ...] = ()
-    heads: tuple[int, ...] = ()
+    places: tuple[tuple[int | None, int | None], ...] = ()
     known: bool = True
     cell: int = 1
     less: str = ""
@@ -83,19 +82,19 @@ class _Part:
 def maps_of(attention: Attention) -> Maps:
     """The maps of an Attention, looked at part by part."""
     n_layers, n_heads, n_query, n_key = attention.weights.shape
+    n_layers, n_heads = (n_heads, 1) if attention.pairs else (n_layers, n_heads)  # as `blocks` come
     maps = Maps(n_layers, n_heads, n_query, n_key, np.array(attention.keys.special, bool))
-    masks = attention.mask
+    masks = attention.allowed
     each = (one for layer in attention.weights for one in layer)
     if masks is None and n_query == n_key and not any(np.triu(one, 1).any() for one in each):
-        masks = np.tri(n_query, n_key, dtype=bool)[None]
+        masks = np.tri(n_query, n_key, dtype=bool)[None, None]
     step = max(1, PART // n_key)
-    for layer in range(n_layers):
+    for layer, (block, mask) in enumerate(attention.blocks(masks)):
         for start in range(0, n_query, step):
             rows = range(start, min(start + step, n_query))
             here = slice(rows.start, rows.stop)
-            allowed = None if masks is None else masks[layer % len(masks), here]
-            weights = attention.weights[layer, :, here]
-            maps.take(_Part(layer, range(n_heads), rows, range(n_key), weights, allowed))
+            allowed = None if mask is None else mask[here]
+            maps.take(_Part(layer, range(len(block)), rows, range(n_key), block[:, here], allowed))
     return maps
 
 
@@ -107,8 +106,7 @@ def examine(attention: Attention, below_one: bool = False) -> list[Finding]:
     cut = "left out" in attention.reduced or "tokens" in attention.reduced or "window" in attention.meta
     about = About(
         attention.stream,
-        attention.layers,
-        attention.heads,
+        attention.places,
         attention.mask is not None,
         attention.cell,
         SINK_OUTSIDE if below_one else "some keys were left out" if cut else "",
@@ -160,10 +158,8 @@ def _numbers(maps: Maps, about: About) -> Finding:
 
 def _where(maps: Maps, about: About) -> str:
     """`, the first in layer 3, head 1`."""
-    if maps.odd.shape != (len(about.layers), len(about.heads)):
-        return ""
-    layer, head = np.argwhere(maps.odd)[0].tolist()
-    return f", the first in layer {about.layers[layer]}, head {about.heads[head]}"
+    layer, head = about.places[int(np.flatnonzero(maps.odd)[0])]
+    return "" if layer is None or head is None else f", the first in layer {layer}, head {head}"
 
 
 def _rows(maps: Maps, about: About) -> Finding:
@@ -269,10 +265,8 @@ def _collapsed(few: NDArray[np.bool_], one: NDArray[np.bool_], about: About) -> 
 
 def _first(which: NDArray[np.bool_], about: About) -> str:
     """`, the first is 3.1`, layer and head; "" where the maps are means."""
-    if which.shape != (len(about.layers), len(about.heads)):
-        return ""
-    layer, head = np.argwhere(which)[0].tolist()
-    return f", the first is {about.layers[layer]}.{about.heads[head]}"
+    layer, head = about.places[int(np.flatnonzero(which)[0])]
+    return "" if layer is None or head is None else f", the first is {layer}.{head}"
 
 
 def _share(name: str, which: NDArray[np.bool_], what: str, why: str) -> Finding:

@@ -10,7 +10,8 @@ Source: Elhage 2021, A Mathematical Framework for Transformer Circuits: circuits
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,7 +46,9 @@ class Circuits:
     complex [layer, head, d_head], largest modulus first. copying, matching: [layer, head], -1 to 1; see `positive`.
     vocabulary: copying through embeddings and unembedding, or None. composition: q | k | v -> [layer, head, layer,
     head] of the reading and the writing head; NaN unless the reader's layer is the later one, and where nothing flows.
-    chance: what composition is on average if directions are random. left_out: what these numbers do not see.
+    chance: what composition is on average if directions are random. left_out: what these numbers do not see. pairs: ()
+    for all heads of all layers above; else the (layer, head) of heads of different layers: arrays are then
+    [1, pair, ...], and those of composition [1, pair, 1, pair].
     """
 
     model: str
@@ -64,6 +67,23 @@ class Circuits:
     folded: str
     left_out: tuple[str, ...]
     meta: dict[str, Any]
+    pairs: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def places(self) -> tuple[tuple[int, int], ...]:
+        """(layer, head) of each head in order, layer after layer."""
+        return self.pairs or tuple(product(self.layers, self.heads))
+
+    def only(self, pairs: tuple[tuple[int, int], ...]) -> Circuits:
+        """These heads of different layers, in this order; all of them must be there."""
+        i, j = (list(axis) for axis in zip(*(self._at(*pair) for pair in pairs), strict=True))
+        arrays = ("qk_singular", "ov_singular", "qk_eigen", "ov_eigen", "copying", "matching", "vocabulary")
+        picked = {name: getattr(self, name)[i, j][None] for name in arrays if getattr(self, name) is not None}
+        between = {kind: values[i, j][:, i, j][None, :, None] for kind, values in self.composition.items()}
+        return replace(self, **picked, composition=between, pairs=pairs)
+
+    def _at(self, layer: int, head: int) -> tuple[int, int]:
+        return self.layers.index(layer), self.heads.index(head)
 
     @property
     def qk_norm(self) -> Floats:

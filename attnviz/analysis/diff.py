@@ -36,11 +36,12 @@ class Change:
 
 @dataclass(frozen=True, eq=False)
 class Difference:
-    """Two Attentions on common axes. Layers and heads stand at positions; `first` and `second` have their indices.
+    """Two Attentions on common axes. Layers and heads stand at positions; `places` has their indices.
 
     rows: the queries that both have, as (place in the first, place in the second). columns: all keys, `NONE` on the
     side that lacks one. before, after: float32 [layer, head, row, column], 0 for a key that is not there.
-    hidden: bool [layer or 1, row, column], True where neither may attend; None where all may, or nobody knows.
+    hidden: bool [layer or 1, 1 or head, row, column], True where neither may attend; None where all may, or nobody
+    knows.
     distance: float64 [layer, head], Jensen-Shannon distance over the rows (`analysis.distance`), 0 to 0.83.
     gone, come: queries that only the first, only the second has: they have no row.
     """
@@ -69,15 +70,11 @@ class Difference:
     def column_labels(self) -> tuple[str, ...]:
         return labels(self.columns, self.first.keys, self.second.keys)
 
-    @property
-    def layers(self) -> tuple[tuple[int, int], ...]:
-        """True indices of the layers, (of the first, of the second); a mean counts as layer 0."""
-        return _both(self.first.layers, self.second.layers, self.distance.shape[0])
-
-    @property
-    def heads(self) -> tuple[tuple[int, int], ...]:
-        """True indices of the heads, in the same way."""
-        return _both(self.first.heads, self.second.heads, self.distance.shape[1])
+    def place(self, layer: int, head: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """True indices at these positions: ((layer, head) of the first, of the second); a mean counts as 0."""
+        at = layer * self.distance.shape[1] + head
+        first, second = self.first.places[at], self.second.places[at]
+        return (first[0] or 0, first[1] or 0), (second[0] or 0, second[1] or 0)
 
     def ranked(self) -> list[Change]:
         """Every head with the weight that changed most in it, positions as in `distance`: the largest distance first.
@@ -131,11 +128,6 @@ def diff(first: Attention, second: Attention) -> Difference:
     )
 
 
-def _both(first: tuple[int, ...], second: tuple[int, ...], count: int) -> tuple[tuple[int, int], ...]:
-    sides = [held if len(held) == count else tuple(range(count)) for held in (first, second)]
-    return tuple(zip(*sides, strict=True))
-
-
 def _on(values: NDArray[Any], rows: tuple[Place, ...], columns: tuple[Place, ...], side: int) -> NDArray[Any]:
     """[..., query, key] of one side on the common axes; 0 for keys that this side does not have."""
     keys = np.array([place[side] for place in columns])
@@ -152,7 +144,8 @@ def _distances(before: NDArray[np.float32], after: NDArray[np.float32]) -> NDArr
 def _hidden(
     first: Attention, second: Attention, rows: tuple[Place, ...], columns: tuple[Place, ...]
 ) -> NDArray[np.bool_] | None:
-    if first.mask is None or second.mask is None:
+    masks = first.allowed, second.allowed
+    if masks[0] is None or masks[1] is None:
         return None
-    seen = _on(first.mask, rows, columns, 0) | _on(second.mask, rows, columns, 1)
+    seen = _on(masks[0], rows, columns, 0) | _on(masks[1], rows, columns, 1)
     return None if seen.all() else ~seen

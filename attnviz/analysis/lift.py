@@ -38,7 +38,7 @@ def lift(weights: NDArray[Any], mask: NDArray[np.bool_] | None = None) -> NDArra
     Args:
         weights: [..., query, key], 0 where attending was not allowed.
         mask: bool, True where attending was allowed; [query, key] or what broadcasts to the weights, as
-            `Attention.mask[:, None]` does. None: all may see all.
+            `Attention.allowed` does. None: all may see all.
 
     Returns:
         float64 [..., query, key], from -1 to 1; 0 where attending was not allowed, and where no other row may see
@@ -57,19 +57,18 @@ def lifts(attention: Attention) -> NDArray[np.float64]:
 
     An unknown mask is taken from the weights: a square map without a weight above the diagonal is causal.
     """
-    found = seen(attention)
-    return lift(attention.weights, None if found is None else found[:, None])
+    return lift(attention.weights, seen(attention))
 
 
 def seen(attention: Attention) -> NDArray[np.bool_] | None:
-    """Who may see whom, bool [layer or 1, query, key]; None where all may see all."""
+    """Who may see whom, bool, with the axes of the weights (see `Attention.allowed`); None where all may see all."""
     if attention.mask is not None:
-        return attention.mask
+        return attention.allowed
     n_query, n_key = attention.weights.shape[-2:]
     if n_query == n_key > 1 and attention.stream != "cross" and attention.cell == 1:
         each = (one for layer in attention.weights for one in layer)
         if not any(np.triu(one, 1).any() for one in each):
-            return np.tri(n_query, dtype=bool)[None]
+            return np.tri(n_query, dtype=bool)[None, None]
     return None
 
 
@@ -90,18 +89,15 @@ def strongest(
     mask = seen(attention)
     rows = [query] if query is not None else _choosing(attention, mask, special)
     cols = [key] if key is not None else _plain(attention.keys.special, special)
-    n_layers, n_heads = attention.weights.shape[:2]
     found: tuple[float, Pair] | None = None
-    for layer in range(n_layers):
-        allowed = None if mask is None else mask[layer % len(mask)]
-        for head in range(n_heads):
-            weights = attention.weights[layer, head]
-            lifted = lift(weights, allowed)
-            rank = (lifted if by == "lift" else weights)[np.ix_(rows, cols)]
-            i, j = divmod(int(rank.argmax()), len(cols))
-            if found is None or rank[i, j] > found[0]:
-                at = (_true(attention.layers, layer, n_layers), _true(attention.heads, head, n_heads), rows[i], cols[j])
-                found = float(rank[i, j]), Pair(*at, float(weights[at[2:]]), float(lifted[at[2:]]))
+    maps = [(weights, allowed) for block, allowed in attention.blocks(mask) for weights in block]
+    for (layer, head), (weights, allowed) in zip(attention.places, maps, strict=True):
+        lifted = lift(weights, allowed)
+        rank = (lifted if by == "lift" else weights)[np.ix_(rows, cols)]
+        i, j = divmod(int(rank.argmax()), len(cols))
+        if found is None or rank[i, j] > found[0]:
+            at = (layer or 0, head or 0, rows[i], cols[j])  # an averaged axis has one position
+            found = float(rank[i, j]), Pair(*at, float(weights[at[2:]]), float(lifted[at[2:]]))
     assert found is not None
     return found[1]
 
@@ -111,15 +107,10 @@ def _choosing(attention: Attention, mask: NDArray[np.bool_] | None, special: boo
     rows = _plain(attention.queries.special, special)
     if mask is None:
         return rows
-    choice = (mask.sum(-1) > 1).any(0)
+    choice = (mask.sum(-1) > 1).any((0, 1))
     return [row for row in rows if choice[row]] or rows
 
 
 def _plain(marked: Sequence[bool], special: bool) -> list[int]:
     """The places of tokens that are not special; all of them where there are no others."""
     return [i for i, one in enumerate(marked) if special or not one] or list(range(len(marked)))
-
-
-def _true(indices: Sequence[int], place: int, length: int) -> int:
-    """The true index at a position; the position itself where the axis was averaged."""
-    return indices[place] if len(indices) == length else place

@@ -32,16 +32,18 @@ class Part:
 
 
 def parts(attention: Attention) -> Iterator[Part]:
-    """All of an Attention; layers and heads are positions in it. An unknown mask is told from the weights."""
-    n_layers, n_heads, n_query, n_key = attention.weights.shape
-    masks = seen(attention)
+    """All of an Attention; layers and heads are positions in it. An unknown mask is told from the weights.
+
+    Each of several pairs passes like a layer of one head.
+    """
+    n_query, n_key = attention.weights.shape[2:]
     step = max(1, SIZE // max(n_key, 1))
-    for layer in range(n_layers):
+    for layer, (maps, mask) in enumerate(attention.blocks(seen(attention))):
         for start in range(0, n_query, step):
             rows = range(start, min(start + step, n_query))
             here = slice(rows.start, rows.stop)
-            allowed = None if masks is None else masks[layer % len(masks), here]
-            yield Part(layer, range(n_heads), rows, range(n_key), attention.weights[layer, :, here], allowed)
+            allowed = None if mask is None else mask[here]
+            yield Part(layer, range(len(maps)), rows, range(n_key), maps[:, here], allowed)
 
 
 class Only:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz.errors import InputError, SelectionError
+from attnviz.pick import listed_pairs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -91,6 +92,10 @@ def check(attention: Attention) -> None:
     """Raises SelectionError for missing layers, InputError for what is no text's attention to itself."""
     check_kind(attention.stream, attention.cell)
     layers = attention.layers
+    if attention.pairs:
+        raise SelectionError(
+            f"heads {listed_pairs(attention.pairs)} were chosen one by one: rollout and flow want every layer whole"
+        )
     if attention.weights.shape[0] != len(layers):
         raise SelectionError("its layers were averaged: rollout and flow go from layer to layer")
     if tuple(layers) != tuple(range(len(layers))):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from attnviz.attention import Tokens
 
 
@@ -46,6 +48,10 @@ class Rows:
             if allowed.ndim == 3:
                 allowed = np.logical_or.reduce(allowed, axis=0)
             self.mask[layer, here, cols] |= allowed[there]
+
+    def result(self) -> NDArray[np.float32]:
+        """The weights, as the other collectors of maps give them."""
+        return self.weights
 
 
 def evenly(tokens: Tokens, most: int, words: bool = False, special: bool = True) -> list[int]:

@@ -64,17 +64,13 @@ def similar(attention: Attention, progress: Callable[[float], None] | None = Non
 
     Source: Clark 2019, section 6, whose distance is the sum of divergences, without the root.
     """
-    n_layers, n_heads = attention.weights.shape[:2]
-    if n_layers * n_heads < 2:
+    if len(attention.places) < 2:
         raise InputError("one head has nothing to be compared with", "choose more with -l and -H")
-    layers = attention.layers if len(attention.layers) == n_layers else tuple(range(n_layers))
-    heads = attention.heads if len(attention.heads) == n_heads else tuple(range(n_heads))
-    maps = attention.weights.reshape(n_layers * n_heads, *attention.weights.shape[2:])
-    distances = between_heads(maps, progress)
+    distances = between_heads(attention.weights.reshape(-1, *attention.weights.shape[2:]), progress)
     places, shares = classical_scaling(distances)
     tree = joins(distances)
     return Similarity(
-        names=tuple((layer, head) for layer in layers for head in heads),
+        names=tuple((layer or 0, head or 0) for layer, head in attention.places),  # a mean counts as the first
         distances=distances,
         places=places,
         shares=(shares[0], shares[1]),

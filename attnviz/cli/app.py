@@ -68,12 +68,17 @@ def _say_what_is_its_own(built: Any, module: Any) -> None:
     """Fill in what an option that many commands share means in this one, from the constants that its code uses.
 
     LAYERS: which layers are used without --layer: all, last or first. BY_MEANS: what --by orders by and shows.
+    HEADS_MEAN: what --head takes, where it is less than elsewhere.
     """
-    own = {"{layers}": LAYERS_SAY.get(getattr(module, "LAYERS", ""), ""), "{by}": getattr(module, "BY_MEANS", "")}
+    own = {
+        "{layers}": LAYERS_SAY.get(getattr(module, "LAYERS", ""), ""),
+        "{by}": getattr(module, "BY_MEANS", ""),
+        "{heads}": getattr(module, "HEADS_MEAN", ""),
+    }
     for param in built.params:
         for mark, text in own.items():
             if mark in (getattr(param, "help", None) or ""):
-                assert text, f"{module.__name__} says nothing for {mark} of {param.opts[-1]}"
+                assert text or mark == "{heads}", f"{module.__name__} says nothing for {mark} of {param.opts[-1]}"
                 param.help = param.help.replace(mark, text)
 
 

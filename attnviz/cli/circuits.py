@@ -106,17 +106,17 @@ def run(
 def _found(source: Unchanged, chosen: Which, by: str, vocabulary: bool, norms: bool, talk: Talk) -> Circuits:
     from attnviz.circuits import circuits
     from attnviz.cli import work
-    from attnviz.pick import resolve_indices
+    from attnviz.pick import resolve_heads
     from attnviz.render.progress import progress
 
     model = work.load(source, talk)
-    n_layers, n_heads = model.size(chosen.stream)
+    at = resolve_heads(chosen.layer or LAYERS, chosen.head, *model.size(chosen.stream))
     with progress("circuits", total=1, quiet=talk.quiet) as advance:
         return circuits(
             model,
             stream=chosen.stream,
-            layers=resolve_indices("layer", chosen.layer or LAYERS, range(n_layers)),
-            heads=resolve_indices("head", chosen.head, range(n_heads)),
+            layers=at.beside,
+            heads=at.asked,
             composition=by != "spectrum",
             vocabulary=vocabulary,
             norms=norms,
@@ -127,19 +127,19 @@ def _found(source: Unchanged, chosen: Which, by: str, vocabulary: bool, norms: b
 def _heads(found: Circuits) -> list[dict[str, Any]]:
     """A head each, those that copy most first."""
     rows = []
-    for i, layer in enumerate(found.layers):
-        for j, head in enumerate(found.heads):
-            row: dict[str, Any] = {
-                "layer": layer,
-                "head": head,
-                "copying": float(found.copying[i, j]),
-                "matching": float(found.matching[i, j]),
-                "ov_norm": float(found.ov_norm[i, j]),
-                "qk_norm": float(found.qk_norm[i, j]),
-            }
-            if found.vocabulary is not None:
-                row["vocabulary"] = float(found.vocabulary[i, j])
-            rows.append(row | _reads(found, i, j))
+    for at, (layer, head) in enumerate(found.places):
+        i, j = divmod(at, found.copying.shape[1])
+        row: dict[str, Any] = {
+            "layer": layer,
+            "head": head,
+            "copying": float(found.copying[i, j]),
+            "matching": float(found.matching[i, j]),
+            "ov_norm": float(found.ov_norm[i, j]),
+            "qk_norm": float(found.qk_norm[i, j]),
+        }
+        if found.vocabulary is not None:
+            row["vocabulary"] = float(found.vocabulary[i, j])
+        rows.append(row | _reads(found, i, j))
     return sorted(rows, key=lambda row: -row["copying"])
 
 
@@ -149,11 +149,11 @@ def _reads(found: Circuits, i: int, j: int) -> dict[str, Any]:
 
     best: dict[str, Any] = {"reads": None, "from_layer": None, "from_head": None, "composition": float("nan")}
     for kind, values in found.composition.items():
-        own = np.nan_to_num(values[i, j], nan=-1.0)
-        a, b = np.unravel_index(int(own.argmax()), own.shape)
-        if own[a, b] >= 0 and not own[a, b] <= best["composition"]:
-            place = {"from_layer": found.layers[int(a)], "from_head": found.heads[int(b)]}
-            best = {"reads": kind, **place, "composition": float(own[a, b])}
+        own = np.nan_to_num(values[i, j], nan=-1.0).reshape(-1)
+        most = int(own.argmax())
+        if own[most] >= 0 and not own[most] <= best["composition"]:
+            place = dict(zip(("from_layer", "from_head"), found.places[most], strict=True))
+            best = {"reads": kind, **place, "composition": float(own[most])}
     return best
 
 
@@ -163,16 +163,18 @@ def _pairs(found: Circuits) -> list[dict[str, Any]]:
 
     rows = []
     for kind, values in found.composition.items():
-        for i, j, a, b in np.argwhere(~np.isnan(values)).tolist():
-            ends = {"layer": found.layers[i], "head": found.heads[j]}
-            source = {"from_layer": found.layers[a], "from_head": found.heads[b]}
-            value = float(values[i, j, a, b])
+        square = values.reshape(len(found.places), len(found.places))  # reading head, writing head
+        for reader, writer in np.argwhere(~np.isnan(square)).tolist():
+            ends = dict(zip(("layer", "head"), found.places[reader], strict=True))
+            source = dict(zip(("from_layer", "from_head"), found.places[writer], strict=True))
+            value = float(square[reader, writer])
             rows.append({"reads": kind, **ends, **source, "composition": value, "over_chance": value / found.chance})
     return sorted(rows, key=lambda row: -row["composition"])
 
 
 def _spectrum(found: Circuits) -> list[dict[str, Any]]:
     """A singular value and an eigenvalue each, largest first within a head."""
+    n_heads = found.copying.shape[1]
     sides = (("QK", found.qk_singular, found.qk_eigen), ("OV", found.ov_singular, found.ov_eigen))
     return [
         {
@@ -180,12 +182,11 @@ def _spectrum(found: Circuits) -> list[dict[str, Any]]:
             "head": head,
             "circuit": circuit,
             "index": k,
-            "singular": float(singular[i, j, k]),
-            "real": float(eigen[i, j, k].real),
-            "imaginary": float(eigen[i, j, k].imag),
+            "singular": float(singular[at // n_heads, at % n_heads, k]),
+            "real": float(eigen[at // n_heads, at % n_heads, k].real),
+            "imaginary": float(eigen[at // n_heads, at % n_heads, k].imag),
         }
-        for i, layer in enumerate(found.layers)
-        for j, head in enumerate(found.heads)
+        for at, (layer, head) in enumerate(found.places)
         for circuit, singular, eigen in sides
         for k in range(singular.shape[-1])
     ]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from attnviz.analysis.diff import Difference
     from attnviz.attention import Attention
     from attnviz.model import Given, Model
+    from attnviz.pick import Chosen
 
 FORMATS = ("png", "svg", "pdf", "json", "csv")
 LAYERS = "all"  # without --layer
@@ -125,8 +126,7 @@ def rows(found: Difference) -> list[dict[str, Any]]:
     queries, keys = found.row_labels, found.column_labels
     listed = []
     for change in found.ranked():
-        layer, layer_b = found.layers[change.layer]
-        head, head_b = found.heads[change.head]
+        (layer, head), (layer_b, head_b) = found.place(change.layer, change.head)
         listed.append(
             {
                 "layer": layer,
@@ -175,7 +175,7 @@ def _both(
     """Two passes, the same layers and heads of both; of long texts some rows, the same in both."""
     from attnviz.analysis.align import NONE, align
     from attnviz.analysis.rows import evenly
-    from attnviz.pick import resolve_indices
+    from attnviz.pick import resolve_heads
     from attnviz.sampled import room
 
     specs = (ready.spec, ready_b.spec)
@@ -183,39 +183,36 @@ def _both(
     if any((s.n_layers, s.n_heads) != (n_layers, n_heads) for s in specs):
         sizes = " and ".join(f"{s.n_layers} x {s.n_heads} heads" for s in specs)
         talk.note(f"the models have {sizes}: the first {n_layers} layers and {n_heads} heads of both are compared")
-    layers = resolve_indices("layer", heads.layer or LAYERS, range(n_layers))
-    at_heads = resolve_indices("head", heads.head, range(n_heads))
-    most = room(len(layers), len(at_heads), max(len(ready.keys), len(ready_b.keys)), ROOM)
+    at = resolve_heads(heads.layer or LAYERS, heads.head, n_layers, n_heads)
+    most = room(at.count, max(len(ready.keys), len(ready_b.keys)), ROOM)
     rows: tuple[Sequence[int], Sequence[int]] = range(len(ready.queries)), range(len(ready_b.queries))
     if max(map(len, rows)) > most:
         pairs = [pair for pair in align(ready.queries, ready_b.queries) if NONE not in pair]
         common = ready.queries.take(i for i, _ in pairs)
         chosen = [pairs[place] for place in evenly(common, most, heads.words, not heads.no_special)]
         rows = [i for i, _ in chosen], [j for _, j in chosen]
-    first, second = (
-        _attended(*one, layers, at_heads, talk) for one in ((model, ready, rows[0]), (model_b, ready_b, rows[1]))
-    )
+    first, second = (_attended(*one, at, talk) for one in ((model, ready, rows[0]), (model_b, ready_b, rows[1])))
     return first, second
 
 
 def _two_layers(model: Model, ready: Given, layer_b: str, heads: Heads, talk: Talk) -> tuple[Attention, Attention]:
     from attnviz.analysis.rows import evenly
-    from attnviz.pick import resolve_indices
+    from attnviz.pick import Chosen, resolve_indices
     from attnviz.sampled import room
 
     layers, layers_b = _layers(heads, layer_b, range(ready.spec.n_layers))
     at_heads = resolve_indices("head", heads.head, range(ready.spec.n_heads))
-    every = sorted({*layers, *layers_b})
-    rows = evenly(
-        ready.queries, room(len(every), len(at_heads), len(ready.keys), ROOM), heads.words, not heads.no_special
-    )
-    found = _attended(model, ready, rows, every, at_heads, talk)
+    every = Chosen(sorted({*layers, *layers_b}), at_heads)
+    rows = evenly(ready.queries, room(every.count, len(ready.keys), ROOM), heads.words, not heads.no_special)
+    found = _attended(model, ready, rows, every, talk)
     return found.select(layers), found.select(layers_b)
 
 
 def _layers(heads: Heads, layer_b: str, have: Sequence[int]) -> tuple[list[int], list[int]]:
-    from attnviz.pick import resolve_indices
+    from attnviz.pick import of_pairs, resolve_indices
 
+    if of_pairs(heads.head):
+        usage(f"--head {heads.head} names the layers of its heads: leave out --layer-b")
     if heads.layer is None:
         usage("--layer-b needs --layer, whose heads its own are compared with")
     layers, layers_b = resolve_indices("layer", heads.layer, have), resolve_indices("layer", layer_b, have)
@@ -224,14 +221,12 @@ def _layers(heads: Heads, layer_b: str, have: Sequence[int]) -> tuple[list[int],
     return layers, layers_b
 
 
-def _attended(
-    model: Model, ready: Given, rows: Sequence[int], layers: list[int], heads: list[int], talk: Talk
-) -> Attention:
+def _attended(model: Model, ready: Given, rows: Sequence[int], at: Chosen, talk: Talk) -> Attention:
     from attnviz.render.progress import progress
     from attnviz.sampled import attend_rows
 
     with progress("attention", total=1, quiet=talk.quiet) as advance:
-        return attend_rows(model, ready, layers, heads, rows, advance)
+        return attend_rows(model, ready, at, rows, advance)
 
 
 def _from_files(

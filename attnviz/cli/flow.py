@@ -8,7 +8,7 @@ from attnviz.cli.analyses import asked_format
 from attnviz.cli.expand import Line, command
 from attnviz.cli.looks import Page, Shade
 from attnviz.cli.mixed import FORMATS, Places, give, residual_option
-from attnviz.cli.options import Input, Json, Output, Saved, Talk
+from attnviz.cli.options import HEADS_OF_ALL, Input, Json, Output, Saved, Talk
 from attnviz.cli.source import Source
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 LAYERS = "-1"  # without --layer
+HEADS_MEAN = HEADS_OF_ALL
 
 
 @command
@@ -43,6 +44,7 @@ def run(
     attnviz flow "The cat sat on the mat" -m minilm -l all -o flow.png
     attnviz flow --from attention.npz --query sat --json
     """
+    places.of_layers("flow")
     format = asked_format(output, listing, FORMATS)
     found = _found(given, saved, source, places, residual, talk)
     give(found, "flow", places, shade, page, output, listing, format, talk, line)

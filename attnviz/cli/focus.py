@@ -99,34 +99,33 @@ def _query(passage: Passage, token: str | None, by: str, talk: Talk) -> int:
 def _rows(passage: Passage, view: View, by: str, top: int | None) -> list[dict[str, Any]]:
     """Every key that the query sees, head by head, the strongest first."""
     rows = []
-    for i, layer in enumerate(passage.layer_names):
-        for j, head in enumerate(passage.head_names):
-            ranked = (view.lifts if by == "lift" else view.weights)[i, j]
-            order = [key for key in (-ranked).argsort(kind="stable").tolist() if view.seen[i, j, key]]
-            rows += [
-                {
-                    "layer": layer,
-                    "head": head,
-                    "query": view.query,
-                    "query_token": passage.queries.text[view.query],
-                    "key": key,
-                    "key_token": passage.keys.text[key],
-                    "weight": float(view.weights[i, j, key]),
-                    "lift": float(view.lifts[i, j, key]),
-                }
-                for key in order[:top]
-            ]
+    for (i, j), (layer, head) in passage.named:
+        ranked = (view.lifts if by == "lift" else view.weights)[i, j]
+        order = [key for key in (-ranked).argsort(kind="stable").tolist() if view.seen[i, j, key]]
+        rows += [
+            {
+                "layer": layer,
+                "head": head,
+                "query": view.query,
+                "query_token": passage.queries.text[view.query],
+                "key": key,
+                "key_token": passage.keys.text[key],
+                "weight": float(view.weights[i, j, key]),
+                "lift": float(view.lifts[i, j, key]),
+            }
+            for key in order[:top]
+        ]
     return rows
 
 
 def _entries(passage: Passage, view: View, by: str, count: int) -> list[tuple[int, Entry]]:
     """(key, line) of the words that stand out most."""
+    from attnviz.cli import passages
     from attnviz.views.ranked import Entry
-    from attnviz.views.stats import names
 
-    layers, heads = names(passage.layer_names), names(passage.head_names)
+    heads = passages.names(passage)
     return [
-        (key, Entry(passage.keys.text[key], f"{layers[i]}.{heads[j]}", *_numbers(view, i, j, key)))
+        (key, Entry(passage.keys.text[key], heads[i * passage.shape[1] + j], *_numbers(view, i, j, key)))
         for key, i, j in view.ranked(by)[:count]
     ]
 
@@ -148,7 +147,6 @@ def _print(passage: Passage, view: View, by: str, count: int) -> None:
 
     from attnviz.cli import passages
     from attnviz.render.terminal_rows import print_board, print_rows
-    from attnviz.views.stats import names
 
     title, subtitle = _words(passage, view)
     best = view.best(by)
@@ -167,12 +165,14 @@ def _print(passage: Passage, view: View, by: str, count: int) -> None:
         f"{passages.LIFT}; at layer.head a word's {by} is largest; mean: its weight over all of them",
         *passages.remarks(passage),
     ]
+    axes = passages.axes(passage)
     print_rows(rows, header, "lrlrrr", title=title, subtitle=subtitle, bold=(0,))
     print_board(
         [[passage.keys.text[key] for key in row] for row in best.tolist()],
         values,
-        names(passage.layer_names),
-        names(passage.head_names),
+        axes["layers"],
+        axes["heads"],
+        axes=axes["axes"],
         heading=f"the word with the largest {by} in every head",
         notes=notes,
     )
@@ -194,8 +194,7 @@ def _drawn(passage: Passage, view: View, by: str, count: int, sheet: Sheet, form
         [entry for _, entry in _entries(passage, view, by, count)],
         passage.keys.text,
         by=by,
-        layers=passage.layer_names,
-        heads=passage.head_names,
+        **passages.axes(passage),
         title=sheet.title if sheet.title is not None else title,
         subtitle=subtitle,
         notes=[passages.LIFT, *passages.remarks(passage)],

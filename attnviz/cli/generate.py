@@ -94,7 +94,7 @@ def run(
 def _generated(given: Input, source: Writer, max_new: int, heads: Heads, talk: Talk) -> Generated:
     from attnviz.cli import work
     from attnviz.generation import generate
-    from attnviz.pick import resolve_indices
+    from attnviz.pick import resolve_heads
     from attnviz.render.progress import progress
 
     text = work.text_of(given)
@@ -103,7 +103,7 @@ def _generated(given: Input, source: Writer, max_new: int, heads: Heads, talk: T
         talk.note("seeded: a model that goes on with a text sees only what came before (--causal)")
     model = work.load(source, talk, given, heads.stream)
     stream = heads.stream or ("cross" if "cross" in model.streams else None)
-    n_layers, n_heads = model.size(stream)
+    at = resolve_heads(heads.layer or LAYERS, heads.head, *model.size(stream))
     arrays, _ = work.image_and_sound(given, model, source)
     text, ids = work.turn(given, model, text)
     with progress("new tokens", total=1, quiet=talk.quiet) as advance:
@@ -114,8 +114,8 @@ def _generated(given: Input, source: Writer, max_new: int, heads: Heads, talk: T
             target=given.target,
             ids=ids,
             stream=stream,
-            layers=resolve_indices("layer", heads.layer or LAYERS, range(n_layers)),
-            heads=resolve_indices("head", heads.head, range(n_heads)),
+            layers=at.beside,
+            heads=at.asked,
             progress=advance,
             **arrays,
         )
@@ -128,11 +128,9 @@ def _generated(given: Input, source: Writer, max_new: int, heads: Heads, talk: T
 
 def _heads(found: Generated) -> list[dict[str, Any]]:
     """A head each, those that fetch most first."""
-    at = found.attention
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"layer": i, "head": j, "retrieval": float(found.retrieval[i, j]), "lookback": float(found.lookback[i, j])}
-        for i in at.layers
-        for j in at.heads
+        for i, j in found.attention.places
     ]
 
     def rank(row: dict[str, Any]) -> tuple[float, float, int, int]:

@@ -106,17 +106,16 @@ def _check_size(given: Input, saved: Saved, source: Source, chosen: Selection, t
     """A text's tokens are shaded one by one: too many weights are refused before they are made."""
     from attnviz.cli import work
     from attnviz.errors import InputError
-    from attnviz.pick import resolve_indices
+    from attnviz.pick import resolve_heads
 
     if saved.saved is not None or (given.given() == ["TEXT"] and len(given.text or "") < 2000):
         return
     model, ready = work.prepared(given, source, chosen.stream, talk)
-    n_layers, n_heads = model.size(ready.stream, ready.image)
-    layers = resolve_indices("layer", chosen.layer or LAYERS, range(n_layers))
-    heads = resolve_indices("head", chosen.head, range(n_heads))
-    if len(layers) * len(heads) * len(ready.queries) * len(ready.keys) > MOST:
+    at = resolve_heads(chosen.layer or LAYERS, chosen.head, *model.size(ready.stream, ready.image))
+    if at.count * len(ready.queries) * len(ready.keys) > MOST:
+        some = f"{len(at.layers)} x {len(at.heads)}" if not at.pairs else f"{at.count}"
         raise InputError(
-            f"{len(layers)} x {len(heads)} heads of {len(ready.keys)} tokens are too much to hold",
+            f"{some} heads of {len(ready.keys)} tokens are too much to hold",
             "choose a head: -l LAYER -H HEAD",
         )
 
@@ -125,8 +124,8 @@ def _one_head(
     found: Attention, row: int | None, chosen: Selection, overlay: bool, text: bool, talk: Talk
 ) -> tuple[Attention, int | None]:
     """The head with the highest lift where none was asked for, and for a text its query; both are said."""
-    n_layers, n_heads = found.weights.shape[:2]
-    free = chosen.layer is None and chosen.head == "all" and n_layers * n_heads > 1
+    free = chosen.layer is None and chosen.head == "all" and len(found.places) > 1
+    free = free and not (found.pairs and overlay)
     if not free and not (text and row is None):
         return found, row
     from attnviz.analysis.lift import strongest
@@ -134,8 +133,8 @@ def _one_head(
     best = strongest(found, query=row)
     pair = f"{found.query_tokens[best.query]} -> {found.key_tokens[best.key]}"
     if free:
-        layers = best.layer if len(found.layers) == n_layers else None
-        heads = best.head if len(found.heads) == n_heads and not overlay else None
+        layers = best.layer if found.places[0][0] is not None else None
+        heads = best.head if found.places[0][1] is not None and not overlay else None
         found = found.select(layers=layers, heads=heads)
         named = [f"layer {best.layer}"] * (layers is not None) + [f"head {best.head}"] * (heads is not None)
         talk.note(f"{', '.join(named)}: the highest lift, {best.lift:.2f} ({pair}); -l and -H choose others")
@@ -172,20 +171,17 @@ def _rows(found: Attention, row: int | None, by: str) -> list[dict[str, Any]]:
     from attnviz.analysis.lift import lifts
 
     lifted, weights = lifts(found), found.weights
-    n_layers, n_heads = weights.shape[:2]
     listed = []
-    for i in range(n_layers):
-        for j in range(n_heads):
-            layer = found.layers[i] if len(found.layers) == n_layers else None
-            head = found.heads[j] if len(found.heads) == n_heads else None
-            for q in range(weights.shape[2]) if row is None else (row,):
-                for k in weights[i, j, q].nonzero()[0].tolist():
-                    ends = {
-                        "query_index": q,
-                        "query": found.query_tokens[q],
-                        "key_index": k,
-                        "key": found.key_tokens[k],
-                    }
-                    numbers = {"weight": float(weights[i, j, q, k]), "lift": float(lifted[i, j, q, k])}
-                    listed.append({"layer": layer, "head": head, **ends, **numbers})
+    for at, (layer, head) in enumerate(found.places):
+        i, j = divmod(at, weights.shape[1])
+        for q in range(weights.shape[2]) if row is None else (row,):
+            for k in weights[i, j, q].nonzero()[0].tolist():
+                ends = {
+                    "query_index": q,
+                    "query": found.query_tokens[q],
+                    "key_index": k,
+                    "key": found.key_tokens[k],
+                }
+                numbers = {"weight": float(weights[i, j, q, k]), "lift": float(lifted[i, j, q, k])}
+                listed.append({"layer": layer, "head": head, **ends, **numbers})
     return sorted(listed, key=lambda one: -one[by])

@@ -10,7 +10,7 @@ import typer
 
 from attnviz.cli.expand import Line, command
 from attnviz.cli.looks import Page, Shade
-from attnviz.cli.options import Input, Joined, Json, Output, Selection, Talk, usage
+from attnviz.cli.options import ONE_HEAD, Input, Joined, Json, Output, Selection, Talk, one_head, usage
 from attnviz.cli.source import MECHANISM, Drawn, known_mechanisms
 from attnviz.cli.steps import Sheet, same
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("png", "svg", "pdf")
 LAYERS = "0"  # without --layer
+HEADS_MEAN = ONE_HEAD
 
 
 @dataclass(frozen=True)
@@ -42,15 +43,8 @@ class Place:
 
     def at(self) -> tuple[int, int]:
         """Layer and head, the first of each unless asked for."""
-        return self._index("--layer", self.layer or LAYERS), self._index("--head", self.head or "0")
-
-    @staticmethod
-    def _index(name: str, text: str) -> int:
-        if not text.removeprefix("-").isdecimal() or len(text) > 9:
-            usage(
-                f"{name} wants one index, as in {name} 0: mechanisms stand side by side in one {name[2:]}; got {text!r}"
-            )
-        return int(text)
+        layer, head = one_head(self.layer, self.head, "mechanisms stand side by side in one {}")
+        return int(layer or LAYERS), int(head or "0")
 
 
 @command

@@ -10,7 +10,7 @@ import typer
 from attnviz.cli.analyses import Heads
 from attnviz.cli.expand import Line
 from attnviz.cli.looks import Page, Shade
-from attnviz.cli.options import Json, Output, Selection, Talk
+from attnviz.cli.options import Json, Output, Selection, Talk, usage
 from attnviz.cli.steps import same
 
 if TYPE_CHECKING:
@@ -32,6 +32,16 @@ class Places(Heads):
 
     query: Annotated[str | None, same(Selection, "query")] = None
     tokens: Annotated[str | None, same(Selection, "tokens")] = None
+
+    def of_layers(self, name: str) -> None:
+        """UsageError for heads of different layers: `name` follows a text through every layer, by its heads' mean."""
+        from attnviz.pick import of_pairs
+
+        if of_pairs(self.head):
+            usage(
+                f"{name} follows the mean over heads through every layer: --head {self.head} leaves some out",
+                "name heads of all layers, as in -H 0-3",
+            )
 
     def selection(self) -> Selection:
         """The same, as the commands of maps have it."""

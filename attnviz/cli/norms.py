@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -99,12 +100,11 @@ def _measured(
     from attnviz.cli import work
     from attnviz.errors import SelectionError
     from attnviz.mixing import norms_of
-    from attnviz.pick import resolve_indices
+    from attnviz.pick import resolve_heads
     from attnviz.render.progress import progress
 
     model, ready = work.prepared(given, source, places.stream, talk)
-    layers = resolve_indices("layer", places.layer or LAYERS, range(ready.spec.n_layers))
-    at = tuple(resolve_indices("head", places.head, range(ready.spec.n_heads))) if heads else ()
+    at = resolve_heads(places.layer or LAYERS, places.head, ready.spec.n_layers, ready.spec.n_heads)
     names = None if measure is None else list(dict.fromkeys(["weights", *measure]))
     if heads:
         of_heads = ("weights", "norm", "effective")
@@ -112,7 +112,7 @@ def _measured(
         if others:
             raise SelectionError(f"{others[0]} is of all heads together", f"leave out --head {places.head}")
     with progress("norms", total=1, quiet=talk.quiet) as advance:
-        return norms_of(model, ready, names, layers, at, advance)
+        return norms_of(model, ready, names, at.beside, at.asked if heads else (), advance)
 
 
 def _joined(found: dict[str, Attention], places: Places) -> dict[str, Attention]:
@@ -133,29 +133,35 @@ def _rows(absolute: dict[str, Attention], shares: dict[str, Attention], heads: b
     first = next(iter(shares.values()))
     top, left = first.meta.get("origin", (0, 0))
     asked = range(len(first.queries)) if query is None else [find_token(first.queries, query, "queries")]
-    for i, layer in enumerate(first.layers):
-        allowed = None if first.mask is None else first.mask[i % len(first.mask)]
-        for j in range(first.weights.shape[1]):
-            for q in asked:
-                for k in range(len(first.keys)) if allowed is None else np.flatnonzero(allowed[q]).tolist():
-                    row: dict[str, Any] = {"layer": layer}
-                    row |= {"head": first.heads[j]} if heads else {}
-                    row |= {"query": q + top, "query_token": first.query_tokens[q]}
-                    row |= {"key": k + left, "key_token": first.key_tokens[k]}
-                    for name, one in absolute.items():
-                        row["weight" if name == "weights" else name] = float(one.weights[i, j, q, k])
-                        if name in ("norm", "residual"):
-                            row[f"{name}_share"] = float(shares[name].weights[i, j, q, k])
-                    yield row
+    for (i, j), (layer, head), (_, allowed) in _maps(first):
+        for q in asked:
+            for k in range(len(first.keys)) if allowed is None else np.flatnonzero(allowed[q]).tolist():
+                row: dict[str, Any] = {"layer": layer}
+                row |= {"head": head} if heads else {}
+                row |= {"query": q + top, "query_token": first.query_tokens[q]}
+                row |= {"key": k + left, "key_token": first.key_tokens[k]}
+                for name, one in absolute.items():
+                    row["weight" if name == "weights" else name] = float(one.weights[i, j, q, k])
+                    if name in ("norm", "residual"):
+                        row[f"{name}_share"] = float(shares[name].weights[i, j, q, k])
+                yield row
+
+
+def _maps(first: Attention) -> Iterator[tuple[tuple[int, ...], tuple[int | None, int | None], tuple[Any, Any]]]:
+    """Each map's position, its layer and head, and its weights and mask."""
+    import numpy as np
+
+    return zip(np.ndindex(first.weights.shape[:2]), first.places, first.maps(), strict=True)
 
 
 def _words(first: Attention, heads: bool) -> tuple[str, str]:
     """Title and subtitle."""
-    from attnviz.views.wording import listed
+    from attnviz.views.wording import listed, of_pairs
 
     stream = "" if first.stream == "self" else f"{first.stream} self-attention"
     which = listed("head", first.heads) if heads else f"{len(first.heads)} heads together"
-    parts = [first.model, stream, "what attention moves", listed("layer", first.layers), which]
+    at = of_pairs(first.pairs, first.places) if first.pairs else [listed("layer", first.layers), which]
+    parts = [first.model, stream, "what attention moves", *at]
     seed = f"random weights, seed {first.meta.get('seed')} · " if first.meta.get("random") else ""
     rest = "norms as shares of their row" if heads else "norms as shares of their row, weights as the mean over heads"
     return " · ".join(part for part in parts if part), f"{seed}{len(first.queries)} tokens · {rest}"
@@ -219,12 +225,10 @@ def _summary(shares: dict[str, Attention], heads: bool, decimals: int) -> tuple[
     special = first.key_special
     header = ["layer", *(["head"] if heads else []), "measure", "special", "self", "unlike"]
     rows = []
-    for i, layer in enumerate(first.layers):
-        for j in range(first.weights.shape[1]):
-            for name, one in shares.items():
-                numbers = summary(one.weights[i, j], first.weights[i, j], special)
-                shown = [f"{value:.{decimals}f}" for value in numbers]
-                rows.append([str(layer), *([str(first.heads[j])] if heads else []), name, *shown])
+    for at, (layer, head), (weights, _) in _maps(first):
+        for name, one in shares.items():
+            shown = [f"{value:.{decimals}f}" for value in summary(one.weights[at], weights, special)]
+            rows.append([str(layer), *([str(head)] if heads else []), name, *shown])
     return header, rows
 
 
@@ -235,12 +239,10 @@ def _one_query(
     first = next(iter(shares.values()))
     header = ["layer", *(["head"] if heads else []), "key", "token", *shares]
     rows = []
-    for i, layer in enumerate(first.layers):
-        allowed = None if first.mask is None else first.mask[i % len(first.mask)][query]
-        for j in range(first.weights.shape[1]):
-            for key, token in enumerate(first.key_tokens):
-                if allowed is not None and not allowed[key]:
-                    continue
-                shown = [f"{float(one.weights[i, j, query, key]):.{decimals}f}" for one in shares.values()]
-                rows.append([str(layer), *([str(first.heads[j])] if heads else []), str(key), token, *shown])
+    for (i, j), (layer, head), (_, allowed) in _maps(first):
+        for key, token in enumerate(first.key_tokens):
+            if allowed is not None and not allowed[query, key]:
+                continue
+            shown = [f"{float(one.weights[i, j, query, key]):.{decimals}f}" for one in shares.values()]
+            rows.append([str(layer), *([str(head)] if heads else []), str(key), token, *shown])
     return header, rows

@@ -6,6 +6,7 @@ A group checks its own values when it is made: what is wrong on its face ends wi
 from __future__ import annotations
 
 import os
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,10 @@ IN, MODEL, PICK, SHADE, PAGE, OUT, TALK = (
 )
 _TEXT_HELP = "The text; '-' reads standard input. A text that begins with '-' goes after '--'."
 _COMMA = "all, 3, -1, 0-3 or 0,2,5, counted from 0."
-HEADS = f"{_COMMA} 3.1,5.11 are heads of different layers, in that order: head 1 of layer 3, ..."
+# What --head takes, and where it means less.
+HEADS = f"{_COMMA} 3.1,5.11: heads of different layers, head 1 of layer 3, then head 11 of layer 5."
+HEADS_OF_ALL = " In this command: heads of all layers, whose mean is followed."
+ONE_HEAD = " In this command: one head, 1 or 3.1."
 
 
 @dataclass(frozen=True)
@@ -169,7 +173,9 @@ class Selection(Joined):
             help=f"{_COMMA} Default: {{layers}}.",
         ),
     ] = None
-    head: Annotated[str, option(PICK, "-H", "--head", metavar="HEADS", help=HEADS, show_default=True)] = "all"
+    head: Annotated[str, option(PICK, "-H", "--head", metavar="HEADS", help=f"{HEADS}{{heads}}", show_default=True)] = (
+        "all"
+    )
     stream: Annotated[
         str | None,
         option(
@@ -323,6 +329,21 @@ class Talk:
         """Say something that only --verbose shows."""
         if self.verbose:
             print(text, file=sys.stderr)
+
+
+def one_head(layer: str | None, head: str | None, why: str) -> tuple[str | None, str | None]:
+    """--layer and --head of a command that shows one of each: single indices, or -H 3.1 for -l 3 -H 1.
+
+    why: what the command shows of one, as in "qk shows one {}".
+    """
+    both = re.fullmatch(r"(-?\d{1,8})\.(-?\d{1,8})", head or "")
+    if both and layer is not None:
+        usage(f"--head {head} names the layer of its head: leave out --layer {layer}")
+    layer, head = both.groups() if both else (layer, head)
+    for name, value in (("--layer", layer), ("--head", head)):
+        if value is not None and (not value.removeprefix("-").isdecimal() or len(value) > 9):
+            usage(f"{name} wants one index, as in {name} 0: {why.format(name[2:])}; got {value!r}")
+    return layer, head
 
 
 def usage(message: str, hint: str = "") -> NoReturn:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from attnviz.cli.analyses import Heads
 from attnviz.cli.options import Input, Saved, Selection, Talk, usage
@@ -22,7 +22,7 @@ def passage(given: Input, saved: Saved, source: Source, heads: Heads, talk: Talk
     """What the options ask for: a model's attention, which is not held, unless words are to be made of it."""
     from attnviz import passage
     from attnviz.cli import work
-    from attnviz.pick import resolve_indices
+    from attnviz.pick import resolve_heads
     from attnviz.render.progress import progress
 
     asked = Selection(
@@ -31,34 +31,31 @@ def passage(given: Input, saved: Saved, source: Source, heads: Heads, talk: Talk
     if saved.saved is not None:
         return passage.of_attention(work.attention(given, saved, source, asked, talk, layers="all"))
     model, ready = work.prepared(given, source, heads.stream, talk)
-    layers = resolve_indices("layer", heads.layer or "all", range(ready.spec.n_layers))
-    chosen = resolve_indices("head", heads.head, range(ready.spec.n_heads))
+    at = resolve_heads(heads.layer or "all", heads.head, ready.spec.n_layers, ready.spec.n_heads)
     if not heads.words:
-        return passage.of_model(model, ready, layers, chosen, special=not heads.no_special)
-    size = len(layers) * len(chosen) * len(ready.queries) * len(ready.keys)
+        return passage.of_model(model, ready, at.beside, at.asked, special=not heads.no_special)
+    size = at.count * len(ready.queries) * len(ready.keys)
     if size > MOST:
         raise InputError(
             f"words are made of whole maps, which are {size * 4 / 1e9:.1f} GB for this text",
             "leave out --words, or choose fewer layers and heads",
         )
     with progress("attention", total=1, quiet=talk.quiet) as advance:
-        return passage.of_attention(work.joined(passage.held(model, ready, layers, chosen, advance), heads))
+        return passage.of_attention(work.joined(passage.held(model, ready, at, advance), heads))
 
 
 def repeated(source: Source, heads: Heads, talk: Talk) -> Passage:
     """Random tokens that come twice, for the model that the options name."""
     from attnviz.cli import work
     from attnviz.heads import repeated_tokens
-    from attnviz.pick import resolve_indices
+    from attnviz.pick import resolve_heads
 
     model = work.load(source, talk)
     if heads.stream not in (None, *model.streams):
         raise InputError(f"{model.name} has no {heads.stream} attention; it has {', '.join(model.streams)}")
     stream = heads.stream or model.streams[0]
-    n_layers, n_heads = model.size(stream)
-    layers = resolve_indices("layer", heads.layer or "all", range(n_layers))
-    chosen = resolve_indices("head", heads.head, range(n_heads))
-    return repeated_tokens(model, stream=stream, layers=layers, heads=chosen)[0]
+    at = resolve_heads(heads.layer or "all", heads.head, *model.size(stream))
+    return repeated_tokens(model, stream=stream, layers=at.beside, heads=at.asked)[0]
 
 
 def observed(passage: Passage, talk: Talk, look: Callable[..., T], passes: int = 1) -> T:
@@ -79,12 +76,29 @@ def lift_or_weight(by: str | None) -> str:
 
 
 def title(passage: Passage) -> str:
-    """`minilm · 6 layers x 12 heads`."""
+    """`minilm · 6 layers x 12 heads`, `minilm · heads 3.1, 5.11 (layer.head)`."""
+    from attnviz.views import wording
+
     n_layers, n_heads = passage.shape
     stream = {"self": "", "cross": "cross-attention"}.get(passage.stream, f"{passage.stream} self-attention")
-    sizes = (_count("layer", passage.layers, n_layers), _count("head", passage.heads, n_heads))
-    parts = [passage.model, stream, " x ".join(sizes)]
+    if passage.pairs:
+        said = ", ".join(wording.of_pairs(passage.pairs, passage.places))
+    else:
+        said = " x ".join((_count("layer", passage.layers, n_layers), _count("head", passage.heads, n_heads)))
+    parts = [passage.model, stream, said]
     return " · ".join(part for part in parts if part)
+
+
+def axes(passage: Passage) -> dict[str, Any]:
+    """What the rows and columns of a board are called, and what they are."""
+    from attnviz.views.wording import board_axes
+
+    return board_axes(passage.pairs, passage.places, passage.shape[1])
+
+
+def names(passage: Passage) -> list[str]:
+    """`3.1` of each map, in order."""
+    return [".".join("mean" if at is None else str(at) for at in place) for place in passage.places]
 
 
 def subtitle(passage: Passage) -> str:

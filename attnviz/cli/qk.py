@@ -11,7 +11,7 @@ import typer
 
 from attnviz.cli.analyses import TOP, asked_format, write_rows
 from attnviz.cli.expand import Line, command
-from attnviz.cli.options import Input, Json, Output, Selection, Talk, usage
+from attnviz.cli.options import ONE_HEAD, Input, Json, Output, Selection, Talk, one_head, usage
 from attnviz.cli.source import Source
 from attnviz.cli.steps import Sheet, same
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("png", "svg", "pdf", "json", "npz")
 LAYERS = "-1"  # without --layer
+HEADS_MEAN = ONE_HEAD
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,14 @@ class One:
     def __post_init__(self) -> None:
         from attnviz.errors import one_of
 
-        for name, value in (("--layer", self.layer), ("--head", self.head)):
-            if value is not None and (not value.removeprefix("-").isdecimal() or len(value) > 9):
-                usage(f"{name} wants one index, as in {name} 0: qk shows one {name[2:]}; got {value!r}")
+        self.at()
         Selection(stream=self.stream)
         if self.method not in ("pca", "tsne", "umap"):
             usage(one_of("--method", self.method, ("pca", "tsne", "umap")))
+
+    def at(self) -> tuple[str | None, str | None]:
+        """Layer and head, as they were asked for."""
+        return one_head(self.layer, self.head, "qk shows one {}")
 
 
 @command
@@ -139,18 +142,19 @@ def _chosen(model: Model, ready: Given, one: One, talk: Talk) -> Pair:
     """Layer, head and pair: those that are named, and of the others the highest lift, said on standard error."""
     from attnviz.analysis.lift import Pair, strongest
     from attnviz.analysis.rows import evenly
-    from attnviz.pick import find_mark, resolve_indices
+    from attnviz.pick import Chosen, find_mark, resolve_indices
     from attnviz.sampled import attend_rows, room
 
-    (layer,) = resolve_indices("layer", one.layer or LAYERS, range(ready.spec.n_layers))
-    heads = resolve_indices("head", one.head or "all", range(ready.spec.n_heads))
+    asked = one.at()
+    (layer,) = resolve_indices("layer", asked[0] or LAYERS, range(ready.spec.n_layers))
+    heads = resolve_indices("head", asked[1] or "all", range(ready.spec.n_heads))
     named = None if one.pair_of is None else find_mark(ready.queries, ready.keys, one.pair_of)
     if named is not None and len(heads) == 1:
         return Pair(layer, heads[0], *named, 0.0, 0.0)
-    rows = evenly(ready.queries, room(1, len(heads), len(ready.keys)))
+    rows = evenly(ready.queries, room(len(heads), len(ready.keys)))
     if named is not None and named[0] not in rows:
         rows = sorted([*rows, named[0]])
-    attention = attend_rows(model, ready, [layer], heads, rows)
+    attention = attend_rows(model, ready, Chosen([layer], heads), rows)
     query, key = (None, None) if named is None else (rows.index(named[0]), named[1])
     found = strongest(attention, query=query, key=key)
     found = Pair(layer, found.head, rows[found.query], found.key, found.weight, found.lift)

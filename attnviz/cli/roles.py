@@ -108,18 +108,17 @@ def _blocks(given: Input, saved: Saved, source: Source, heads: Heads, random: bo
 def _rows(block: Block) -> Iterator[dict[str, Any]]:
     for role in block.roles:
         score, threshold, queries = block.scores[role.name]
-        for i, layer in enumerate(block.passage.layer_names):
-            for j, head in enumerate(block.passage.head_names):
-                yield {
-                    "on": block.on,
-                    "role": role.name,
-                    "layer": layer,
-                    "head": head,
-                    "score": float(score[i, j]),
-                    "threshold": float(threshold[i, j]),
-                    "queries": int(queries[i, j]),
-                    "holds": bool(score[i, j] >= threshold[i, j]),
-                }
+        for at, (layer, head) in block.passage.named:
+            yield {
+                "on": block.on,
+                "role": role.name,
+                "layer": layer,
+                "head": head,
+                "score": float(score[at]),
+                "threshold": float(threshold[at]),
+                "queries": int(queries[at]),
+                "holds": bool(score[at] >= threshold[at]),
+            }
 
 
 def _with_role(block: Block, role: Role) -> list[tuple[int, int]]:
@@ -146,23 +145,21 @@ def _print(block: Block, top: int | None) -> None:
     from attnviz.cli import passages
     from attnviz.render.terminal_listing import print_listing
     from attnviz.render.terminal_rows import print_heading
-    from attnviz.views.stats import names
 
-    layers, heads = names(block.passage.layer_names), names(block.passage.head_names)
+    names = dict(zip((at for at, _ in block.passage.named), passages.names(block.passage), strict=True))
     lines = []
     named: set[tuple[int, int]] = set()
     for role in block.roles:
         found = _with_role(block, role)
         named |= set(found)
         score = block.scores[role.name].score
-        shown = [f"{layers[i]}.{heads[j]} {score[i, j]:.2f}" for i, j in found[:top]]
+        shown = [f"{names[at]} {score[at]:.2f}" for at in found[:top]]
         shown += [f"and {len(found) - len(shown)} more"] if len(shown) < len(found) else []
         if not shown:
             shown = [role.without if (score != score).all() else f"none; the highest is {_below(block, role):.2f}"]
         queries = int(block.scores[role.name].queries.max())
         lines.append(((role.name, _least(block, role), str(queries), str(len(found))), ", ".join(shown)))
-    n_layers, n_heads = block.passage.shape
-    total = n_layers * n_heads
+    total = len(block.passage.places)
     lines.append((("none", "", "", str(total - len(named))), f"of {total} heads"))
     on = "repeated random tokens" if block.on == "random" else ""
     subtitle = " · ".join(part for part in (passages.subtitle(block.passage), on) if part)
@@ -176,7 +173,6 @@ def _drawn(blocks: Sequence[Block], sheet: Sheet, format: str, made: dict[str, s
     from attnviz.cli import passages
     from attnviz.render.image import to_bytes
     from attnviz.views.board import Board, boards
-    from attnviz.views.stats import names
 
     shown, left_out = [], []
     for block in blocks:
@@ -198,8 +194,7 @@ def _drawn(blocks: Sequence[Block], sheet: Sheet, format: str, made: dict[str, s
     said += ["random: on random tokens that come twice"] if len(blocks) > 1 else []
     drawn = boards(
         shown,
-        layers=names(passage.layer_names),
-        heads=names(passage.head_names),
+        **passages.axes(passage),
         title=sheet.title if sheet.title is not None else title,
         subtitle=" · ".join(part for part in (passages.subtitle(passage), on) if part),
         notes=[*said, *left_out, *passages.remarks(passage)],

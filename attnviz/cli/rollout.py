@@ -10,7 +10,7 @@ from attnviz.cli.analyses import asked_format
 from attnviz.cli.expand import Line, command
 from attnviz.cli.looks import Page, Shade
 from attnviz.cli.mixed import FORMATS, Places, give, residual_option
-from attnviz.cli.options import Input, Json, Output, Saved, Talk, usage
+from attnviz.cli.options import HEADS_OF_ALL, Input, Json, Output, Saved, Talk, usage
 from attnviz.cli.source import Source
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 LAYERS = "all"  # without --layer
+HEADS_MEAN = HEADS_OF_ALL
 
 
 @command
@@ -57,6 +58,7 @@ def run(
     attnviz rollout "The cat sat on the mat" -m minilm --of alti
     attnviz rollout --from attention.npz -o rollout.pdf
     """
+    places.of_layers("rollout")
     if measure != "weights":
         _check(measure, saved, places, residual)
     format = asked_format(output, listing, FORMATS)

@@ -85,19 +85,18 @@ def rows(found: Similarity) -> Iterator[dict[str, Any]]:
 def _attention(given: Input, saved: Saved, source: Source, heads: Heads, talk: Talk) -> Attention:
     from attnviz.analysis.rows import evenly
     from attnviz.cli import work
-    from attnviz.pick import resolve_indices
+    from attnviz.pick import resolve_heads
     from attnviz.render.progress import progress
     from attnviz.sampled import attend_rows, room
 
     if saved.saved is not None:
         return work.attention(given, saved, source, heads.selection(), talk, layers=LAYERS)
     model, ready = work.prepared(given, source, heads.stream, talk)
-    layers = resolve_indices("layer", heads.layer or LAYERS, range(ready.spec.n_layers))
-    at_heads = resolve_indices("head", heads.head, range(ready.spec.n_heads))
-    most = room(len(layers), len(at_heads), len(ready.keys))
+    at = resolve_heads(heads.layer or LAYERS, heads.head, ready.spec.n_layers, ready.spec.n_heads)
+    most = room(at.count, len(ready.keys))
     places = evenly(ready.queries, most, heads.words, not heads.no_special)
     with progress("attention", total=1, quiet=talk.quiet) as advance:
-        found = attend_rows(model, ready, layers, at_heads, places, advance)
+        found = attend_rows(model, ready, at, places, advance)
     if "sampled" in found.meta:
         talk.note(f"a long text: {found.reduced} are compared")
     return found

@@ -74,9 +74,8 @@ def run(
 
 def _rows(passage: Passage, found: dict[str, Any], by: str | None) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = [
-        {"layer": layer, "head": head} | {name: float(found[name][i, j]) for name in NAMES}
-        for i, layer in enumerate(passage.layer_names)
-        for j, head in enumerate(passage.head_names)
+        {"layer": layer, "head": head} | {name: float(found[name][at]) for name in NAMES}
+        for at, (layer, head) in passage.named
     ]
     if by is not None:
         rows.sort(key=lambda row: -row[by] if row[by] == row[by] else 1.0)
@@ -119,8 +118,7 @@ def _drawn(passage: Passage, found: dict[str, Any], by: str, sheet: Sheet, forma
     drawn = figure(
         found,
         by,
-        layers=passage.layer_names,
-        heads=passage.head_names,
+        **passages.axes(passage),
         title=sheet.title if sheet.title is not None else f"{passages.title(passage)} · {by}",
         subtitle=f"{passages.subtitle(passage)} · means over all queries{special}",
         notes=passages.remarks(passage),

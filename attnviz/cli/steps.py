@@ -7,11 +7,12 @@ from typing import Annotated, Any, get_type_hints
 
 from attnviz.cli.expand import Line, command
 from attnviz.cli.looks import Page, Shade
-from attnviz.cli.options import Input, Json, Output, Selection, Talk, usage
+from attnviz.cli.options import ONE_HEAD, Input, Json, Output, Selection, Talk, one_head, usage
 from attnviz.cli.source import Source
 
 FORMATS = ("png", "svg", "pdf", "npz", "json")
 LAYERS = "-1"  # without --layer
+HEADS_MEAN = ONE_HEAD
 PICTURES = FORMATS[:3]
 
 
@@ -40,15 +41,10 @@ class One:
         if not 0 <= self.decimals <= 7:
             usage(f"--decimals wants 0 to 7; got {self.decimals}")
 
-    @staticmethod
-    def _index(name: str, text: str) -> int:
-        if not text.removeprefix("-").isdecimal() or len(text) > 9:
-            usage(f"{name} wants one index, as in {name} 0: steps shows one {name[2:]}; got {text!r}")
-        return int(text)
-
     def at(self) -> tuple[int, int]:
         """Layer and head, as they were asked for."""
-        return self._index("--layer", self.layer or LAYERS), self._index("--head", self.head or "0")
+        layer, head = one_head(self.layer, self.head, "steps shows one {}")
+        return int(layer or LAYERS), int(head or "0")
 
 
 @dataclass(frozen=True)

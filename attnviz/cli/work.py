@@ -277,7 +277,7 @@ def _computed(
             ids=ids,
             global_tokens=given.everywhere(),
             stream=stream,
-            layers=None if at.pairs else at.layers,
+            layers=at.beside,
             heads=at.asked,
             cells=chosen.pooled(cells),
             pool=chosen.pool,

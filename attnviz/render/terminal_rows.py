@@ -76,7 +76,7 @@ def print_board(
 
     Args:
         words, values: [row][column]; at a terminal words are shortened to fit, and the larger numbers are bold.
-        rows, cols: their names; axes: what these are.
+        rows, cols: their names; axes: what these are. A board of one row may leave its name and axis empty.
         out, width: as for `attnviz.render.terminal.print_maps`.
         heading, notes: above and below, at a terminal.
     """
@@ -85,11 +85,12 @@ def print_board(
     screen = Screen.of(out, width)
     if screen.plain:
         lines = [
-            [row, col, words[i][j], f"{float(values[i, j]):.2f}"]
+            [*([row] if axes[0] else []), col, words[i][j], f"{float(values[i, j]):.2f}"]
             for i, row in enumerate(rows)
             for j, col in enumerate(cols)
         ]
-        screen.print("", *columns(lines, [*axes, "word", "value"], "rrlr"))
+        header = [*filter(None, axes), "word", "value"]
+        screen.print("", *columns(lines, header, "rrlr"[-len(header) :]))
         return
     first = max(map(cells, rows)) + 2
     longest = max(cells(clean(word)) for row in words for word in row)
@@ -99,7 +100,7 @@ def print_board(
     wide = min((screen.width - first) // min(fitting, len(cols)) - 1, max(longest, LEAST))
     most = max(float(abs(values).max()), 1e-9)
     screen.print("")
-    screen.print_wrapped(f"{heading}, down {axes[0]}s, along {axes[1]}s", "dim")
+    screen.print_wrapped(f"{heading}, down {axes[0]}s, along {axes[1]}s" if axes[0] else heading, "dim")
     for start in range(0, len(cols), fitting):
         part = range(start, min(start + fitting, len(cols)))
         line = fit("", first) + " ".join(fit(cols[j], wide) for j in part)

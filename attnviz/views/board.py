@@ -354,7 +354,7 @@ class _Page:
 
     def _bar(self, scale: Scale, beside: Box) -> MapPanel:
         """A colour bar to the right of a box: the Figure's own where it is shared, else a panel that looks like it."""
-        high = min(max(beside.height, 60.0), 160.0)
+        high = min(max(beside.height, min(60.0, beside.height + BELOW)), 160.0)  # it ends above what stands below
         bar = Box(beside.x + beside.width + 7.0, beside.y, BAR, high)
         found = ticks("linear", scale.low, scale.high, int(high / (1.7 * SMALL)) + 1)
         edge = bar.x + bar.width

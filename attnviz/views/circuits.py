@@ -14,6 +14,7 @@ from attnviz.views.figure import Box, Figure, Fill, Line
 from attnviz.views.measure import one_line, typeface
 from attnviz.views.scale import number, round_up
 from attnviz.views.sheet import MARGIN, Sheet
+from attnviz.views.wording import board_axes
 
 if TYPE_CHECKING:
     from attnviz.analysis.circuits import Circuits
@@ -38,8 +39,7 @@ def heads_of(found: Circuits, *, title: str | None = None, meta: Mapping[str, st
     ]
     return boards(
         all,
-        layers=found.layers,
-        heads=found.heads,
+        **board_axes(found.pairs, found.places, found.copying.shape[1]),
         title=heading(found, "circuits") if title is None else title,
         subtitle=below(found),
         notes=said(found),
@@ -54,7 +54,7 @@ def pairs_of(found: Circuits, *, title: str | None = None, meta: Mapping[str, st
 
     Raises SelectionError for more heads than a map can show, or for a stack of one layer.
     """
-    names = [f"{layer}.{head}" for layer in found.layers for head in found.heads]
+    names = [f"{layer}.{head}" for layer, head in found.places]
     if len(names) > MOST:
         raise SelectionError(f"{len(names)} heads a side are too many for a map", f"choose at most {MOST}: -l, -H")
     known = [values for values in found.composition.values() if not np.isnan(values).all()]
@@ -101,7 +101,7 @@ def spectrum_of(
 
     Raises SelectionError for too many heads.
     """
-    count = len(found.layers) * len(found.heads)
+    count = len(found.places)
     if count > PLOTS:
         raise SelectionError(f"{count} heads are too many plots: at most {PLOTS}", "choose some: -l, -H")
     text = heading(found, "singular values") if title is None else one_line(title)
@@ -116,8 +116,7 @@ def spectrum_of(
     for first in range(0, count, abreast):
         sheet.y += 14.0
         for place in range(first, min(first + abreast, count)):
-            i, j = divmod(place, len(found.heads))
-            _plot(sheet, found, i, j, MARGIN + (place - first) * (PLOT + GAP))
+            _plot(sheet, found, place, MARGIN + (place - first) * (PLOT + GAP))
         sheet.y += HIGH + 26.0
     sheet.text(" · ".join(notes), tone="soft", role="note")
     figure = sheet.figure(title=text, subtitle=below(found), notes=notes, dpi=dpi, svg_text=svg_text, meta=meta)
@@ -154,10 +153,11 @@ def _key(sheet: Sheet) -> list[Fill]:
     return fills
 
 
-def _plot(sheet: Sheet, found: Circuits, i: int, j: int, x: float) -> None:
+def _plot(sheet: Sheet, found: Circuits, place: int, x: float) -> None:
     """One head: a frame, two curves from 1 down, and how far along they go."""
     top, bottom = sheet.y + 6.0, sheet.y + 6.0 + HIGH
-    name = f"layer {found.layers[i]} · head {found.heads[j]}"
+    i, j = divmod(place, found.copying.shape[1])
+    name = "layer {} · head {}".format(*found.places[place])
     sheet.word(sheet.face.cut(name, 7.4, PLOT + GAP - 4, "bold"), x, sheet.y + 1.0, 7.4, weight="bold", tone="soft")
     for y in (top, top + HIGH / 2, bottom):
         sheet.lines.append(Line(x, y, x + PLOT, y, 0.5, "grid"))

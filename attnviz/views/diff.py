@@ -16,7 +16,7 @@ from attnviz.views.measure import one_line, printable, typeface
 from attnviz.views.scale import WHITE, round_up, short
 from attnviz.views.sheet import BASE, BESIDE, MARGIN, SMALL, Sheet, below, beside
 from attnviz.views.tensor import SIGNED
-from attnviz.views.wording import font_note, from_model, listed
+from attnviz.views.wording import font_note, from_model, listed, of_pairs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,7 +85,10 @@ def heading(found: Difference) -> str:
     model = first.model if first.model == second.model else f"{first.model} → {second.model}"
     stream = "" if first.stream == "self" else f"{first.stream} attention"
     what = "two texts" if found.row_labels != first.query_tokens or found.gone or found.come else ""
-    if first.layers != second.layers:
+    if first.pairs or second.pairs:
+        sides = [", ".join(of_pairs(one.pairs, one.places)) for one in (first, second) if one.pairs]
+        what = ", ".join(part for part in (what, " → ".join(dict.fromkeys(sides))) if part)
+    elif first.layers != second.layers:
         what = f"{listed('layer', first.layers)} → {listed('layer', second.layers)}"
     return one_line(" · ".join(part for part in ("Changes in attention", model, stream, what) if part))
 
@@ -108,7 +111,7 @@ def subtitle(found: Difference) -> str:
 
 def names(found: Difference, layer: int, head: int) -> tuple[str, str]:
     """Layer and head at these positions, `2→4` where they differ between the two."""
-    pairs = (found.layers[layer], found.heads[head])
+    pairs = zip(*found.place(layer, head), strict=True)
     return tuple(str(a) if a == b else f"{a}→{b}" for a, b in pairs)  # type: ignore[return-value]
 
 
@@ -149,8 +152,9 @@ def _legend(found: Difference, step: int) -> list[str]:
 def _board(sheet: Sheet, found: Difference, ranked: Sequence[Change]) -> None:
     """Distances of all heads, and beside them the ranking."""
     n_layers, n_heads = found.distance.shape
-    layers = [names(found, i, 0)[0] for i in range(n_layers)]
-    heads = [names(found, 0, j)[1] for j in range(n_heads)]
+    of_layers = not (found.first.pairs or found.second.pairs)
+    layers = [names(found, i, 0)[0] if of_layers else "" for i in range(n_layers)]
+    heads = [names(found, 0, j)[1] if of_layers else ".".join(names(found, 0, j)) for j in range(n_heads)]
     left = MARGIN + 14.0 + beside(sheet.face, layers, 12.0)
     room = 0.52 * sheet.wide if sheet.wide >= 420.0 else sheet.wide - MARGIN  # beside the ranking, or alone
     cell = min(22.0, (room - left - BESIDE) / n_heads)
@@ -164,9 +168,11 @@ def _board(sheet: Sheet, found: Difference, ranked: Sequence[Change]) -> None:
         marks=marks,
     )  # fmt: skip
     how = {"tone": "soft", "role": "axis"}
-    sheet.word("layer", MARGIN + 8.0, box.y + box.height / 2, BASE, "center", rotation=90, **how)
+    if of_layers:
+        sheet.word("layer", MARGIN + 8.0, box.y + box.height / 2, BASE, "center", rotation=90, **how)
     under = below(sheet.face, heads, cell)
-    sheet.word("head", box.x + box.width / 2, box.y + box.height + under + BASE, BASE, "center", **how)
+    along, y = "head" if of_layers else "layer.head", box.y + box.height + under + BASE
+    sheet.word(along, box.x + box.width / 2, y, BASE, "center", **how)
     tall = max(box.height, 60.0)
     sheet.bar(scale, box.x + box.width + 7.0, box.y, tall)
     right = box.x + box.width + BESIDE + 14.0
@@ -197,7 +203,7 @@ def _maps(
 ) -> None:
     """The changes of some heads, side by side, on one scale."""
     changes = [_pooled(found.change[one.layer, one.head], step) for one in ranked]
-    hidden = [_grey(found, one.layer, step) for one in ranked]
+    hidden = [_grey(found, one, step) for one in ranked]
     rows, cols = rows[::step], cols[::step]
     high = round_up(max(float(np.abs(values).max()) for values in changes))
     scale = Scale("linear", -high, high, SIGNED, "change of weight")
@@ -249,8 +255,9 @@ def _pooled(values: NDArray[np.float32], step: int) -> NDArray[np.float32]:
     return np.take_along_axis(cells, np.abs(cells).argmax(-1, keepdims=True), -1)[..., 0]
 
 
-def _grey(found: Difference, layer: int, step: int) -> NDArray[np.bool_] | None:
+def _grey(found: Difference, one: Change, step: int) -> NDArray[np.bool_] | None:
     if found.hidden is None:
         return None
-    hidden = found.hidden[layer if len(found.hidden) > 1 else 0]
+    n_layers, n_heads = found.hidden.shape[:2]
+    hidden = found.hidden[one.layer % n_layers, one.head % n_heads]
     return _pooled((~hidden).astype(np.float32), step) == 0

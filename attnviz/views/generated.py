@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from attnviz.views.board import Board, boards
 from attnviz.views.figure import Figure
+from attnviz.views.wording import board_axes
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from attnviz.analysis.generated import Generated
 
 
@@ -19,18 +21,21 @@ def boards_of(
 ) -> Figure:
     """Both numbers of the chosen layers and heads. how: width, dpi, font, svg_text as for `boards`."""
     at = found.attention
-    chosen = np.ix_(at.layers, at.heads)
-    all = [Board(found.retrieval[chosen], "share of copied tokens", "retrieval", high=1.0)]
+    layers, heads = zip(*at.places, strict=True)
+
+    def chosen(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return values[list(layers), list(heads)].reshape(at.weights.shape[:2])
+
+    all = [Board(chosen(found.retrieval), "share of copied tokens", "retrieval", high=1.0)]
     if (found.lookback == found.lookback).any():
-        all.append(Board(found.lookback[chosen], "prompt against new tokens", "lookback", high=1.0))
+        all.append(Board(chosen(found.lookback), "prompt against new tokens", "lookback", high=1.0))
     said = [f"{len(found.new)} new tokens, {found.copied} of them in the prompt"]
     said += ["retrieval: the share of these that a head's strongest weight lay on (Wu 2024)"]
     said += ["lookback: mean weight on the prompt against that on new tokens (Chuang 2024)"] if len(all) > 1 else []
     random = f"random weights, seed {at.meta.get('seed')}" if at.meta.get("random") else ""
     return boards(
         all,
-        layers=at.layers,
-        heads=at.heads,
+        **board_axes(at.pairs, at.places, at.weights.shape[1]),
         title=at.model if title is None else title,
         subtitle=random,
         notes=said,

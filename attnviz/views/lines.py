@@ -128,37 +128,42 @@ def lines(
 
 def _panels(attention: Attention, overlay: bool) -> list[_Named]:
     """Which heads go into which panel."""
-    layers, heads = ([name for name, _ in axis] for axis in named_axes(attention))
-    titles = [said for _, said in named_axes(attention)[0]]
-    whose = [said for _, said in named_axes(attention)[1]]
+    maps = named_maps(attention)
     if not overlay:
-        return [
-            _Named(f"{titles[i]} · {whose[j]}", ((i, j),), ((whose[j], INK),), ((layers[i], heads[j]),))
-            for i in range(len(layers))
-            for j in range(len(heads))
-        ]
-    if len(heads) > len(HEADS):
+        return [_Named(" · ".join(said), (at,), ((said[-1], INK),), (names,)) for at, names, said in maps]
+    n_heads = attention.weights.shape[1]
+    if n_heads > len(HEADS):
         raise SelectionError(
-            f"{len(heads)} heads are too many to tell apart in one panel: at most {len(HEADS)}",
+            f"{n_heads} heads are too many to tell apart in one panel: at most {len(HEADS)}",
             "choose some with --head",
         )
-    strands = tuple(zip(whose, HEADS, strict=False))
-    return [
-        _Named(titles[i], tuple((i, j) for j in range(len(heads))), strands, tuple((layers[i], head) for head in heads))
-        for i in range(len(layers))
-    ]
+    panels = []
+    for first in range(0, len(maps), n_heads):
+        part = maps[first : first + n_heads]
+        title = "layer.head" if attention.pairs else part[0][2][0]
+        strands = [".".join(names) if attention.pairs else said[-1] for _, names, said in part]
+        places, at = tuple(place for place, _, _ in part), tuple(names for _, names, _ in part)
+        panels.append(_Named(title, places, tuple(zip(strands, HEADS, strict=False)), at))
+    return panels
 
 
-def named_axes(attention: Attention) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """Each layer and each head by index and in words; an averaged axis is a mean."""
+def named_maps(attention: Attention) -> list[tuple[tuple[int, int], tuple[str, str], tuple[str, ...]]]:
+    """Each map's position [layer, head] in the weights, its layer and head by index, and both in words.
 
-    def named(what: str, indices: Sequence[int], count: int) -> list[tuple[str, str]]:
-        if len(indices) == count:
-            return [(str(index), f"{what} {index}") for index in indices]
-        return [("mean", f"mean over {len(indices)} {what}s")] * count
+    An averaged axis is a mean.
+    """
 
-    n_layers, n_heads = attention.weights.shape[:2]
-    return named("layer", attention.layers, n_layers), named("head", attention.heads, n_heads)
+    def said(what: str, index: int | None, indices: Sequence[int]) -> str:
+        return f"mean over {len(indices)} {what}s" if index is None else f"{what} {index}"
+
+    found = []
+    for i, (layer, head) in enumerate(attention.places):
+        words: tuple[str, ...] = (said("layer", layer, attention.layers), said("head", head, attention.heads))
+        if attention.pairs and head is None:
+            words = (said("head", None, attention.pairs),)  # type: ignore[arg-type]
+        names = tuple("mean" if index is None else str(index) for index in (layer, head))
+        found.append((divmod(i, attention.weights.shape[1]), (names[0], names[1]), words))
+    return found
 
 
 def _panel(

@@ -13,7 +13,7 @@ from attnviz.attention import Tokens
 from attnviz.errors import SelectionError
 from attnviz.views import wording
 from attnviz.views.figure import Box, Figure, Fill, Line, TextPanel
-from attnviz.views.lines import INK, is_dark, named_axes, tint
+from attnviz.views.lines import INK, is_dark, named_maps, tint
 from attnviz.views.measure import DESCENT, one_line, printable, tallness, typeface
 from attnviz.views.options import check_options, made_by
 from attnviz.views.scale import number, round_up
@@ -93,21 +93,19 @@ def running(attention: Attention, query: int, by: str = "weight") -> list[TextPa
     high = round_up(max(float(weights.max(initial=0.0)), 1e-9))
     words, spaced = pieces(attention.keys)
     same = attention.stream != "cross" and len(attention.queries) == len(attention.keys)
-    layers, heads = named_axes(attention)
     return [
         TextPanel(
-            title=f"{layer[1]} · {head[1]}",
+            title=" · ".join(said),
             words=words,
-            values=tuple(weights[i, j].tolist()),
+            values=tuple(weights[at].tolist()),
             spaced=spaced,
-            at=(layer[0], head[0]),
+            at=names,
             high=high,
             label=by,
             asked=attention.query_tokens[query],
             chosen=query if same else None,
         )
-        for i, layer in enumerate(layers)
-        for j, head in enumerate(heads)
+        for at, names, said in named_maps(attention)
     ]
 
 

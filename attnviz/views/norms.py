@@ -45,10 +45,11 @@ _SIGNS = "0123456789.−" + LOST
 
 @dataclass(frozen=True)
 class Place:
-    """One row of maps: the position of its layer and of its head, and what it is called."""
+    """One row of maps: its position [layer, head] in the weights, its layer and head, its mask, what it is called."""
 
-    layer: int
-    head: int
+    position: tuple[int, ...]
+    at: tuple[int | None, int | None]
+    allowed: NDArray[np.bool_] | None
     name: str
 
 
@@ -112,7 +113,7 @@ def figure(
     for index, row in enumerate(rows):
         last = index == len(rows) - 1
         for col, (name, one) in enumerate(measures.items()):
-            values = one.weights[row.layer, row.head if heads else 0]
+            values = one.weights[row.position]
             own = shared
             if values.min(initial=0.0) < -1e-6:
                 end = round_up(float(np.abs(one.weights).max()))
@@ -123,12 +124,12 @@ def figure(
                 own,
                 title=f"{row.name}  {TITLES[name]}",
                 heading=TITLES[name] if index == 0 else "",
-                hidden=_hidden(one, row.layer),
+                hidden=None if row.allowed is None or row.allowed.all() else ~row.allowed,
                 rows=queries,
                 cols=keys,
                 shown=(col == 0, last),
                 printed=_printed(values, decimals, own) if count <= 5 * _PRINTED and side / len(keys) > 9.0 else (),
-                at=(first.layers[row.layer], first.heads[row.head] if heads else None),
+                at=row.at,
             )
         sheet.word(row.name, MARGIN + 0.6 * BASE, sheet.y + down / 2, BASE, "center", rotation=90, tone="soft")
         sheet.y += down + _GAP
@@ -140,10 +141,10 @@ def figure(
 
 
 def _rows(first: Attention, heads: bool) -> list[Place]:
+    found = zip(np.ndindex(first.weights.shape[:2]), first.places, first.maps(), strict=True)
     return [
-        Place(i, j, f"layer {layer}" + (f" · head {first.heads[j]}" if heads else ""))
-        for i, layer in enumerate(first.layers)
-        for j in range(first.weights.shape[1] if heads else 1)
+        Place(position, (layer, head), allowed, f"layer {layer}" + (f" · head {head}" if heads else ""))
+        for position, (layer, head), (_, allowed) in found
     ]
 
 
@@ -151,12 +152,6 @@ def _remarks(first: Attention) -> list[str]:
     grey = hidden_reason(first)
     reduced = [note for note in first.reduced.split("; ") if note and not note.startswith("mean over")]
     return [*reduced, *([f"grey: {grey}"] if grey else []), *from_model(first)]
-
-
-def _hidden(one: Attention, layer: int) -> NDArray[np.bool_] | None:
-    if one.mask is None or one.mask.all():
-        return None
-    return ~one.mask[layer if len(one.mask) > 1 else 0]
 
 
 def _printed(values: NDArray[Any], decimals: int, scale: Scale) -> list[list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -117,8 +118,9 @@ def links(
     *,
     by: str = "lift",
     asked: tuple[int | None, int | None] = (None, None),
-    layers: Sequence[int | None],
-    heads: Sequence[int | None],
+    layers: Sequence[int | str | None],
+    heads: Sequence[int | str | None],
+    places: Sequence[tuple[Any, Any]] | None = None,
     **how: Any,
 ) -> Figure:
     """The strongest link of every head as a board with the tokens in its cells, and a list.
@@ -127,21 +129,21 @@ def links(
         found: pairs of every head, as `attnviz.heads.links(within=True)` gives them. shown: those listed.
         queries, keys: the tokens. by: lift | weight.
         asked: the query and the key that were asked for: what all pairs share is not said in every cell.
-        layers, heads: true indices, None where they were averaged. Others: as for `figure`.
+        layers, heads: true indices, None where they were averaged. places: (layer, head) of the cells in reading order,
+            where they are not all of these. Others: as for `figure`.
     """
     values = np.full((len(layers), len(heads)), np.nan)
     texts = [["" for _ in heads] for _ in layers]
     marks = []
     best = max(found, key=lambda pair: pair.lift if by == "lift" else pair.weight, default=None)
-    for i, layer in enumerate(layers):
-        for j, head in enumerate(heads):
-            at = (-1 if layer is None else layer, -1 if head is None else head)
-            own = [pair for pair in found if (pair.layer, pair.head) == at]
-            if own:
-                pair = max(own, key=lambda pair: pair.lift if by == "lift" else pair.weight)
-                values[i, j] = pair.lift if by == "lift" else pair.weight
-                texts[i][j] = _link(pair, queries, keys, asked)
-                marks += [(i, j)] if pair is best else []
+    for (i, j), place in zip(np.ndindex(values.shape), places or product(layers, heads), strict=True):
+        at = tuple(-1 if index is None else index for index in place)
+        own = [pair for pair in found if (pair.layer, pair.head) == at]
+        if own:
+            pair = max(own, key=lambda pair: pair.lift if by == "lift" else pair.weight)
+            values[i, j] = pair.lift if by == "lift" else pair.weight
+            texts[i][j] = _link(pair, queries, keys, asked)
+            marks += [(i, j)] if pair is best else []
     both = None not in asked
     signed = bool(np.nanmin(values, initial=0.0) < 0)
     one = Board(values, by if both else f"strongest {by}", signed=signed, marks=tuple(marks))
@@ -170,8 +172,8 @@ def focus(
     keys: Sequence[str],
     *,
     by: str = "lift",
-    layers: Sequence[int | None],
-    heads: Sequence[int | None],
+    layers: Sequence[int | str | None],
+    heads: Sequence[int | str | None],
     **how: Any,
 ) -> Figure:
     """One query's view: a board with the word that each head lifts (or weighs) most, and all words ranked.

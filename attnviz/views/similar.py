@@ -13,7 +13,7 @@ from attnviz.views.measure import one_line, typeface
 from attnviz.views.points import RGB, ramp, scatter
 from attnviz.views.scale import WHITE, round_up
 from attnviz.views.sheet import BASE, BESIDE, MARGIN, SMALL, Sheet, beside
-from attnviz.views.wording import font_note, from_model, listed
+from attnviz.views.wording import font_note, from_model, listed, of_pairs
 
 if TYPE_CHECKING:
     from attnviz.analysis.similar import Similarity
@@ -81,7 +81,8 @@ def heading(found: Similarity) -> str:
     one = found.attention
     stream = "" if one.stream == "self" else f"{one.stream} attention"
     layers, heads = (list(dict.fromkeys(indices)) for indices in zip(*found.names, strict=True))
-    parts = ["Heads that attend alike", one.model, stream, listed("layer", layers), listed("head", heads)]
+    which = of_pairs(one.pairs, one.places) if one.pairs else [listed("layer", layers), listed("head", heads)]
+    parts = ["Heads that attend alike", one.model, stream, *which]
     return one_line(" · ".join(part for part in parts if part))
 
 

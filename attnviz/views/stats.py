@@ -39,8 +39,8 @@ def figure(
     found: Mapping[str, NDArray[Any]],
     by: str = "entropy",
     *,
-    layers: Sequence[int | None],
-    heads: Sequence[int | None],
+    layers: Sequence[int | str | None],
+    heads: Sequence[int | str | None],
     title: str = "",
     subtitle: str = "",
     bare: bool = False,
@@ -75,7 +75,7 @@ def figure(
     return _with_depth(drawn, values, names(layers), LABELS.get(by, by)) if deep else drawn
 
 
-def names(indices: Sequence[int | None]) -> list[str]:
+def names(indices: Sequence[int | str | None]) -> list[str]:
     """What rows and columns of a board are called."""
     return ["mean" if index is None else str(index) for index in indices]
 

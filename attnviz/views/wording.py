@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,7 +37,7 @@ def title(attention: Attention, name: str, query: str) -> str:
     parts = [name or attention.model, str(attention.meta.get("measure", ""))]
     if attention.stream != "self":
         parts.append({"cross": "cross-attention"}.get(attention.stream, f"{attention.stream} self-attention"))
-    parts += _of_pairs(attention) if attention.pairs else _of_axes(attention)
+    parts += of_pairs(attention.pairs, attention.places) if attention.pairs else _of_axes(attention)
     if query:
         parts.append(f"query “{query}”")
     return one_line(" · ".join(part for part in parts if part))
@@ -59,17 +59,36 @@ def _of_axes(attention: Attention) -> list[str]:
     return parts
 
 
-def _of_pairs(attention: Attention) -> list[str]:
-    """What heads of different layers are called: `heads 3.1, 5.11 (layer.head)`; a count if a list would be long."""
-    if len(attention.pairs) == 1:
-        return [f"layer {attention.pairs[0][0]}", f"head {attention.pairs[0][1]}"]
-    names = ", ".join(f"{layer}.{head}" for layer, head in attention.pairs)
-    some = f"heads {names}" if len(attention.pairs) <= 6 else f"{len(attention.pairs)} heads of {_layers(attention)}"
-    return [f"{'mean over ' if len(attention.places) == 1 else ''}{some} (layer.head)"]
+def of_pairs(pairs: Sequence[tuple[int, int]], places: Sequence[object]) -> list[str]:
+    """What heads of different layers are called: `heads 3.1, 5.11 (layer.head)`; a count if a list would be long.
+
+    places: as of an Attention; fewer than the pairs where they were averaged.
+    """
+    if len(pairs) == 1:
+        return [f"layer {pairs[0][0]}", f"head {pairs[0][1]}"]
+    some = "heads " + ", ".join(f"{layer}.{head}" for layer, head in pairs[:7])
+    if len(pairs) > 6:
+        layers = sorted({layer for layer, _ in pairs})
+        some = f"{len(pairs)} heads of {f'{len(layers)} layers' if len(layers) > 1 else f'layer {layers[0]}'}"
+    return [f"{'mean over ' if len(places) < len(pairs) else ''}{some} (layer.head)"]
 
 
-def _layers(attention: Attention) -> str:
-    return f"{len(attention.layers)} layers" if len(attention.layers) > 1 else f"layer {attention.layers[0]}"
+def board_axes(
+    pairs: Sequence[tuple[int, int]], places: Sequence[tuple[int | None, int | None]], n_heads: int
+) -> dict[str, Any]:
+    """Names of a board's rows and columns, and what both are, as `boards` takes them: heads by hand are one row.
+
+    pairs, places: as of an Attention. n_heads: how many maps a layer has.
+    """
+
+    def name(index: int | None) -> str:
+        return "mean" if index is None else str(index)
+
+    if pairs:
+        named = [".".join(map(name, place)) for place in places]
+        return {"layers": [""], "heads": named, "axes": ("", "layer.head")}
+    layers, heads = [name(layer) for layer, _ in places[::n_heads]], [name(head) for _, head in places[:n_heads]]
+    return {"layers": layers, "heads": heads, "axes": ("layer", "head")}
 
 
 def headings(attention: Attention, does: Mapping[str, str] | None = None) -> list[str]:
