@@ -52,7 +52,6 @@ def run(
     attnviz heatmap --image cat.jpg -m path/to/vit --query 2,3
     """
     from attnviz.cli import work
-    from attnviz.sources import titles
 
     format = output.chosen(FORMATS, "png")
     work.check_output(output, format)
@@ -60,6 +59,8 @@ def run(
     for name in ("mark", "tokens", "rows", "cols", "cells") if over else ():
         if getattr(page if name == "mark" else chosen, name) is not None:
             usage(f"--{name} needs the map of queries and keys", "add --map")
+    from attnviz.sources import titles  # what is wrong on its face is said without NumPy
+
     cells = None if page.mark or over else 512  # marks and patches name single tokens
     model = None if saved.saved is not None else work.opened(source, talk, given, chosen.stream)
     does = {} if model is None else titles(model)
