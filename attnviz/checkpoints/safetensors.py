@@ -24,7 +24,6 @@ from attnviz.checkpoints.base import (
     parse_json,
     shown,
 )
-from attnviz.strangers import uncollected
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,10 +41,9 @@ def open_safetensors(path: Path) -> Mapped:
     tensors: dict[str, Stored] = {}
     places: dict[str, int] = {}
     file = path.name  # for a path a computation, and there may be 100,000 tensors
-    with uncollected():
-        for name, entry in header.items():
-            tensors[name], begin = _entry(path, file, name, entry)
-            places[name] = start + begin
+    for name, entry in header.items():
+        tensors[name], begin = _entry(path, file, name, entry)
+        places[name] = start + begin
     _check_layout(path, tensors, places, start, data.size)
     return Mapped(path, data, tensors, places)
 

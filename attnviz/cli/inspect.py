@@ -51,17 +51,17 @@ def run(
     attnviz inspect seeded --tensor layers.0.q.weight
     """
     from attnviz.cli import work
+    from attnviz.strangers import uncollected
 
-    model = work.load(source.named(which), talk)
-    if tensor is not None:
-        _one(model, tensor, output.json)
-    elif output.json:
-        work.print_json(map(_object, _rows(model, headers, talk)))
-    else:
-        from attnviz.render.terminal_inspect import print_inspect
-        from attnviz.strangers import uncollected
+    with uncollected():  # a file may hold 100,000 tensors
+        model = work.load(source.named(which), talk)
+        if tensor is not None:
+            _one(model, tensor, output.json)
+        elif output.json:
+            work.print_json(map(_object, _rows(model, headers, talk)))
+        else:
+            from attnviz.render.terminal_inspect import print_inspect
 
-        with uncollected():
             print_inspect(list(facts(model)), list(_rows(model, headers, talk)), list(sizes(model)))
 
 

@@ -43,10 +43,11 @@ def _filled(column: Iterable[object], side: str) -> list[str]:
     """The fields of one column, filled with spaces to the width of the widest."""
     texts = list(map(str, column))
     together = "".join(texts)
-    measure = len if together.isascii() else cells
-    if not together.isprintable() or " " in together or "" in texts:  # most columns are words already
-        texts, measure = list(map(field, texts)), cells
-    taken = list(map(measure, texts))
+    if together.isascii() and together.isprintable() and " " not in together and "" not in texts:  # most columns
+        width = max(map(len, texts))
+        return [text.rjust(width) if side == "r" else text.ljust(width) for text in texts]
+    texts = list(map(field, texts))
+    taken = list(map(cells, texts))
     width = max(taken)
     if side == "r":
         return [" " * (width - own) + text for text, own in zip(texts, taken, strict=True)]
