@@ -13,6 +13,8 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+from generated_files import main
+
 from attnviz.cli.app import COMMANDS, build
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "commands.md"
@@ -66,17 +68,5 @@ def row(option: Any) -> str:
     return f"| `{names.replace('|', bar)}` | {said} |"
 
 
-def main() -> int:
-    text = page()
-    if "--check" in sys.argv:
-        if PAGE.exists() and PAGE.read_text(encoding="utf-8") == text:
-            return 0
-        print(f"{PAGE.name} is not what the help says; run python scripts/{Path(__file__).name}", file=sys.stderr)
-        return 1
-    PAGE.write_text(text, encoding="utf-8")
-    print(PAGE.name)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(PAGE, lambda text: page()))

@@ -13,6 +13,8 @@ import sys
 import types
 from pathlib import Path
 
+from generated_files import main
+
 FILE = Path(__file__).parent.parent / "attnviz" / "families" / "_index.py"
 HEAD = '''"""Which family file serves which model_type, GGUF architecture and tokenizer class.
 
@@ -38,17 +40,5 @@ def text() -> str:
     return HEAD + "".join(parts) + "}\n"
 
 
-def main() -> int:
-    """Write the file, or with --check compare it."""
-    wanted = text()
-    if "--check" in sys.argv[1:]:
-        same = FILE.exists() and FILE.read_text() == wanted
-        print("up to date" if same else f"{FILE.name} is out of date: run scripts/make_family_index.py")
-        return 0 if same else 1
-    FILE.write_text(wanted)
-    print(FILE)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(FILE, lambda before: text()))

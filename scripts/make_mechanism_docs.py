@@ -12,6 +12,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from generated_files import between, main
+
 from attnviz.mechanisms import GROUPS, MECHANISMS, Mechanism
 from attnviz.views.groups import long_title
 
@@ -41,22 +43,8 @@ def row(one: Mechanism) -> str:
 
 def page(text: str) -> str:
     """The page with the tables that the code says."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{tables()}\n{END}{after}"
-
-
-def main() -> int:
-    text = PAGE.read_text(encoding="utf-8")
-    if "--check" in sys.argv:
-        if page(text) == text:
-            return 0
-        print(f"{PAGE.name} is not what the code says; run python scripts/{Path(__file__).name}", file=sys.stderr)
-        return 1
-    PAGE.write_text(page(text), encoding="utf-8")
-    print(PAGE.name)
-    return 0
+    return between(text, BEGIN, END, tables())
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(PAGE, page))

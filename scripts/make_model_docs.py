@@ -12,6 +12,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from generated_files import between, main
+
 from attnviz.families import INDEX, family, known
 from attnviz.families._listing import Description, describe
 
@@ -47,24 +49,9 @@ def _part(name: str, rows: list[Description]) -> Iterator[str]:
 
 
 def page(text: str) -> str:
-    """The page with the table that the files say."""
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{table()}\n{END}{after}"
-
-
-def main() -> int:
-    """Write the page, or with --check compare it."""
-    text = PAGE.read_text(encoding="utf-8")
-    if "--check" in sys.argv:
-        if page(text) == text:
-            return 0
-        print(f"{PAGE.name} is not what the code says; run python scripts/{Path(__file__).name}", file=sys.stderr)
-        return 1
-    PAGE.write_text(page(text), encoding="utf-8")
-    print(PAGE.name)
-    return 0
+    """The page with the table that the code says."""
+    return between(text, BEGIN, END, table())
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(PAGE, page))

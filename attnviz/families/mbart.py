@@ -17,25 +17,17 @@ _MBART50_LANGUAGES = (
     _MBART_LANGUAGES + " af_ZA az_AZ bn_IN fa_IR he_IL hr_HR id_ID ka_GE km_KH mk_MK ml_IN mn_MN mr_IN pl_PL ps_AF"
     " pt_XX sv_SE sw_KE ta_IN te_IN th_TH tl_XX uk_UA ur_PK xh_ZA gl_ES sl_SI"
 )
+
+
+def _recipe(single: str, pair: str, languages: str) -> Recipe:
+    """A SentencePiece vocabulary with languages behind it, of which the template names one."""
+    special, back = {**S_NAMES, "src_lang": "en_XX"}, (*languages.split(), "<mask>")
+    return Recipe(single, pair, special, flags=MASK_STRIPS, front=FAIRSEQ, skip=3, back=back)
+
+
 TOKENIZERS = {
-    "mbart": Recipe(
-        "$A:0 {eos}:0 {src_lang}:0",
-        "$A:0 $B:0 {eos}:0 {src_lang}:0",
-        {**S_NAMES, "src_lang": "en_XX"},
-        flags=MASK_STRIPS,
-        front=FAIRSEQ,
-        skip=3,
-        back=(*_MBART_LANGUAGES.split(), "<mask>"),
-    ),
-    "mbart50": Recipe(
-        "{src_lang}:0 $A:0 {eos}:0",
-        "{src_lang}:0 $A:0 $B:0 {eos}:0",
-        {**S_NAMES, "src_lang": "en_XX"},
-        flags=MASK_STRIPS,
-        front=FAIRSEQ,
-        skip=3,
-        back=(*_MBART50_LANGUAGES.split(), "<mask>"),
-    ),
+    "mbart": _recipe("$A:0 {eos}:0 {src_lang}:0", "$A:0 $B:0 {eos}:0 {src_lang}:0", _MBART_LANGUAGES),
+    "mbart50": _recipe("{src_lang}:0 $A:0 {eos}:0", "{src_lang}:0 $A:0 $B:0 {eos}:0", _MBART50_LANGUAGES),
 }
 
 
