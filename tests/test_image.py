@@ -37,6 +37,7 @@ from attnviz.views import fonts
 from attnviz.views.figure import Box, Dot, Figure, Fill, Label, Line
 from attnviz.views.heatmap import heatmap
 from attnviz.views.measure import bounds, typeface
+from attnviz.views.wording import joining_note
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -350,8 +351,10 @@ def test_widths_are_those_that_matplotlib_measures(text, weight):
     assert drawn.get_window_extent(canvas.get_renderer()).width == pytest.approx(width, rel=0.1, abs=10)
 
 
-# Drawn where a font here has them.
-ELSEWHERE = [text for text in ("日本", "བོད་ཡིག", "မြန်မာ", "ไทยที่ปู่", "हिन्दी") if not typeface(None, text).missing]
+# Drawn where a font here has them, and a matplotlib that sets their marks: an older one, which says so on the picture,
+# leaves marks on the right of the letters that a font tells it to set them over.
+SCRIPTS = ("日本", "བོད་ཡིག", "မြန်မာ", "ไทยที่ปู่", "हिन्दी")
+ELSEWHERE = [text for text in SCRIPTS if not typeface(None, text).missing and not joining_note([text])]
 
 
 @pytest.mark.parametrize("text", ["gy|", "[CLS]", "Åg", "Ệ", "é", "Ǜ", "│", "E\u0301", "Йц", *ELSEWHERE])
