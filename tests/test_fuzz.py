@@ -17,7 +17,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 import fuzz
-from fuzzing import worker
+from fuzzing import commands, worker
 
 SEED = 12
 COUNTS = {"npz": 200, "commands": 300, "labels": 400, "saved": 600, "gguf": 600}
@@ -70,6 +70,26 @@ def test_a_misdeed_is_seen(name):
     found = list(worker.findings(trial, name, 0, 3, SEED, seconds=0.25))
     assert [number for number, _ in found] == [1]
     assert said in found[0][1]
+
+
+@pytest.mark.parametrize("text", ["\x1b", "\r", "\x7f", "\x9b", "\u202e", "\u2066"])
+def test_a_character_that_steers_a_terminal_is_seen(text, monkeypatch):
+    assert commands.steers(text)
+    monkeypatch.setattr("attnviz.cli.main", lambda words: print(f"a{text}b") or 0)
+    assert commands.run(["table"]) == f"table: printed {ord(text):#x}"
+
+
+FILES = {
+    "out.svg": b"<svg>\x01</svg>", "o.json": b'{"a": NaN}', "out.png": b"\x89PNG\r\n\x1a\n", "out.png.1.part": b"",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_is_not_whole_is_seen(tmp_path, name):
+    (tmp_path / "out.csv").write_bytes(b"a,b\n")
+    assert commands.written(tmp_path) == ""
+    (tmp_path / name).write_bytes(FILES[name])
+    assert commands.written(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["a\nb", "a" * 2000])

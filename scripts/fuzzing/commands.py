@@ -1,10 +1,14 @@
-"""Whole commands over mutants: an exit status of 0 to 2, and of errors one line with a hint."""
+"""Whole commands over mutants: an exit status of 0 to 2, of errors one line with a hint, nothing printed that steers a
+terminal, and files that are whole."""
 
 from __future__ import annotations
 
 import contextlib
 import io
+import json
 import sys
+import unicodedata
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -47,7 +51,8 @@ def trial(folders: dict[str, list[Files]]) -> Callable[[Random, Path], str]:
         for file, data in files.items():
             (folder / file).write_bytes(data)
         line = rng.choice(LINES[name])
-        return run([word.format(file=changed, folder="./") for word in line.split()] + ["--offline"] * ("-m" in line))
+        words = [word.format(file=changed, folder="./") for word in line.split()] + ["--offline"] * ("-m" in line)
+        return run(words) or written(Path())
 
     return one
 
@@ -68,6 +73,9 @@ def run(words: list[str]) -> str:
         said.flush()
     text = said.buffer.getvalue().decode("utf-8", "replace")  # type: ignore[attr-defined]
     lines = text.splitlines()
+    printed = out.buffer.getvalue().decode("utf-8", "replace")  # type: ignore[attr-defined]
+    if steering := [f"{ord(c):#x}" for c in sorted(set(text + printed)) if steers(c)]:
+        return f"{' '.join(words)}: printed {', '.join(steering)}"
     if "itself failed" in text:
         return f"{' '.join(words)}: {text[:400]}"
     if status not in (0, 1, 2):
@@ -78,3 +86,37 @@ def run(words: list[str]) -> str:
     if status and (not errors or not errors[0].startswith("error: ") or len(errors) > 2):
         return f"{' '.join(words)}: exit status {status} with {text[:300]!r}"
     return next((found for found in map(of_message, lines) if found), "")
+
+
+def steers(character: str) -> bool:
+    """Whether a character does something to a terminal other than stand there."""
+    if character in "\n\t":
+        return False
+    return unicodedata.category(character) == "Cc" or unicodedata.bidirectional(character) in _TURNS
+
+
+_TURNS = ("LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI")
+
+
+def written(folder: Path) -> str:
+    """What is wrong with the files that a command wrote, by their endings; '' if they are whole."""
+    for path in sorted(folder.iterdir()):
+        if ".part" in path.name:
+            return f"left behind {path.name}"
+        if path.stem not in ("out", "o"):
+            continue
+        try:
+            data = path.read_bytes()
+            if path.suffix == ".svg":
+                ElementTree.fromstring(data)
+            elif path.suffix == ".json":
+                json.loads(data, parse_constant=_refused)
+            elif path.suffix == ".png" and not data.endswith(b"IEND\xaeB`\x82"):
+                return "a picture that is cut off"
+        except (ValueError, ElementTree.ParseError) as error:
+            return f"{path.name} cannot be read: {error}"
+    return ""
+
+
+def _refused(text: str) -> None:
+    raise ValueError(f"the number {text}")
