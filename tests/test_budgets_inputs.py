@@ -12,6 +12,7 @@ import pytest
 from bounded import bounded
 from PIL import Image
 
+from attnviz.engine.embed import convolve
 from attnviz.errors import AttnvizError, InputError
 from attnviz.inputs.images import read_image
 from attnviz.inputs.pictures import open_image
@@ -120,3 +121,26 @@ def test_a_model_of_raw_sound_reads_what_its_convolutions_can_hold(tmp_path, con
     with pytest.raises(InputError, match="are read at once") as caught:
         read_sound(long_wav(tmp_path / "a.wav", most + 1), config, tmp_path)
     assert caught.value.hint == "cut a part out, as in: ffmpeg -i a.wav -t 1 part.wav"
+
+
+@pytest.mark.parametrize(("channels", "groups"), [(4096, 1), (8192, 2)])
+def test_a_convolution_in_pieces_is_the_same(channels, groups):
+    """Windows of a few hundred frames at once."""
+    rng = np.random.default_rng(0)
+    x, bias = rng.normal(size=(channels, 1500)).astype("f4"), rng.normal(size=4).astype("f4")
+    weight = rng.normal(size=(4, channels // groups, 8)).astype("f4")
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(x, ((0, 0), (3, 3))), 8, axis=1)[:, ::2]
+    parts = zip(np.split(windows, groups), np.split(weight, groups), strict=True)
+    wanted = np.concatenate([np.einsum("cnk,ock->on", part, own, optimize=True) for part, own in parts]) + bias[:, None]
+    np.testing.assert_allclose(convolve(x, weight, bias, 2, 3, groups), wanted, rtol=1e-4, atol=1e-3)
+
+
+def test_a_convolution_takes_little_beside_what_it_reads_and_makes():
+    """Windows of 3 places hold each number more than once: they were laid out for a whole sound together."""
+    line, peak, _ = bounded("""
+        import numpy as np
+        from attnviz.engine.embed import convolve
+        return convolve(np.ones((64, 600_000), np.float32), np.ones((64, 64, 3), np.float32), None, 2).shape
+    """)
+    assert line == "done: (64, 299999)"
+    assert peak < 146 + 73 + 110, peak  # read, made, and the rest; it was 544

@@ -135,6 +135,8 @@ def _counted(spec: Spec, inputs: Inputs, n: int) -> Ints:
 
 # Sound
 
+COPIED = 1 << 22  # numbers of a convolution's overlapping windows that are laid out at once: 16 MiB
+
 
 def convolve(x: Array, weight: Array, bias: Array | None, stride: int = 1, pad: int = 0, groups: int = 1) -> Array:
     """A 1-D convolution: x [channel, n], weight [out, channel / groups, kernel] -> [out, n']."""
@@ -142,11 +144,17 @@ def convolve(x: Array, weight: Array, bias: Array | None, stride: int = 1, pad: 
         x = np.pad(x, ((0, 0), (pad, pad)))
     n_out, per_group, kernel = weight.shape
     windows = np.lib.stride_tricks.sliding_window_view(x, kernel, axis=1)[:, ::stride]  # [channel, n', kernel]
-    out = np.empty((n_out, windows.shape[1]), np.float32)
+    n = windows.shape[1]
+    out = np.empty((n_out, n), np.float32)
     step = n_out // groups
+    at_once = max(1, COPIED // (per_group * kernel))
     for g in range(groups):
-        part = windows[g * per_group : (g + 1) * per_group].transpose(1, 0, 2).reshape(windows.shape[1], -1)
-        out[g * step : (g + 1) * step] = weight[g * step : (g + 1) * step].reshape(step, -1) @ part.T
+        rows = slice(g * step, (g + 1) * step)
+        flat = weight[rows].reshape(step, -1)
+        for start in range(0, n, at_once):
+            some = windows[g * per_group : (g + 1) * per_group, start : start + at_once]
+            part = some.transpose(1, 0, 2).reshape(some.shape[1], -1)
+            np.matmul(flat, part.T, out=out[rows, start : start + at_once])
     if bias is not None:
         out += bias[:, None]
     return out
@@ -162,13 +170,14 @@ def _frames(spec: Spec, rule: Convolutions, tensors: Tensors, inputs: Inputs) ->
             raise InputError("the sound is too short for this model: not one frame comes of it")
         x = convolve(x, weight, bias, stride, rule.pad)
         if rule.norm == "layer":
-            x = np.ascontiguousarray(_affine(tensors, f"embed.conv.{i}.norm", rule.eps, x.T).T)
+            for at in range(0, x.shape[1], 1 << 14):  # some frames at once, to spare memory
+                frames = x[:, at : at + (1 << 14)]
+                frames[:] = _affine(tensors, f"embed.conv.{i}.norm", rule.eps, frames.T).T
         elif rule.norm == "group" and i == 0:
-            # One channel a group: normalised over time.
-            plain = normalise(Norm(eps=rule.eps), x, None)
-            shape = (width,)
-            x = plain * tensors.get("embed.conv.0.norm.weight", shape)[:, None]
-            x += tensors.get("embed.conv.0.norm.bias", shape)[:, None]
+            scale, shift = (tensors.get(f"embed.conv.0.norm.{name}", (width,))[:, None] for name in ("weight", "bias"))
+            for at in range(0, width, 16):  # a channel is a group, normalised over time; some at once
+                part = slice(at, at + 16)
+                x[part] = normalise(Norm(eps=rule.eps), x[part], None) * scale[part] + shift[part]
         x = activate_(rule.activation, np.ascontiguousarray(x))
     x = np.ascontiguousarray(x.T)
     if rule.project:
