@@ -30,7 +30,7 @@ from attnviz.analysis.qk import neurons, plane
 from attnviz.analysis.similar import similar
 from attnviz.cli.lines import CELLS
 from attnviz.steps import walk
-from attnviz.views.lines import LEAST, LEAST_OVER
+from attnviz.views.lines_choice import LEAST, LEAST_OVER, STRONGEST, STRONGEST_OVER
 
 OURS = "a definition or a bound of the formula beside it, which that function's own test holds"
 TIMED = "a time of one run; the page names the machine"
@@ -151,7 +151,8 @@ def of_lines(place):
     page = [line.split() for line in (text[1] + text[2]).splitlines() if line.strip()]
     assert shown == page[: len(shown)]
     return [
-        f"What is below {100 * LEAST:.0f} % of the scale is no line ({100 * LEAST_OVER:.0f} % where heads lie over",
+        f"Each query has its {STRONGEST} strongest lines (where heads lie over each other {STRONGEST_OVER} in each), and "
+        f"what is below {100 * LEAST:.0f} % of the scale ({100 * LEAST_OVER:.0f} % there) is no line",
         f"A text of more than {CELLS} tokens is pooled to {CELLS} cells for lines",
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,8 @@ from attnviz.attention import Attention, Tokens
 from attnviz.errors import InputError, SelectionError
 from attnviz.render.image import to_bytes
 from attnviz.render.terminal_lines import print_lines
-from attnviz.views.lines import FAINT, HEADS, INK, THICK, THIN, lines, stroke
+from attnviz.views.lines import FAINT, REST, THICK, THIN, lines, stroke
+from attnviz.views.lines_choice import HEADS, INK, resting
 from attnviz.views.lines_text import pieces, running, text
 
 WEIGHTS = np.array([[[0.9, 0.1, 0.0], [0.25, 0.25, 0.5], [0.005, 0.195, 0.8]], np.eye(3)], np.float32)[None]
@@ -49,7 +51,7 @@ def test_a_line_for_every_weight_that_is_strong_enough_the_strongest_last() -> N
     assert [line.width for line in drawn] == sorted(line.width for line in drawn)
     assert [line.share for line in drawn] == sorted(line.share for line in drawn)
     assert {line.rgb for line in drawn} == {INK}
-    assert "weights below 0.02 are not drawn" in figure.notes
+    assert "weights below 0.05 are not drawn" in figure.notes
 
 
 def test_lines_run_from_the_query_to_the_key() -> None:
@@ -97,6 +99,93 @@ def test_heads_over_each_other_have_colours_of_their_own_and_do_not_hide_each_ot
         lines(many, overlay=True)
 
 
+def resting_heads(n=6, n_heads=2, specials=True):
+    """Head 0 looks at the token before, head 1 at all alike; both give half of each row to the first token."""
+    before = np.eye(n, k=-1) + np.eye(n) * (np.arange(n) == 0)
+    even = np.full((n, n), 1 / n)
+    weights = 0.5 * np.stack([before, even][:n_heads])
+    weights[..., 0] += 0.5
+    tokens = Tokens.plain(["[CLS]", *(f"w{i}" for i in range(1, n))])
+    tokens = replace(tokens, special=(specials, *(False,) * (n - 1)))
+    return Attention(weights[None].astype(np.float32), None, tokens, tokens, (0,), tuple(range(n_heads)), meta={})
+
+
+@pytest.mark.parametrize("specials", [True, False])
+def test_lines_to_where_heads_rest_are_grey_and_set_no_scale(specials) -> None:
+    """The first token counts as a resting place without being special, as most of the weight goes there."""
+    found = resting_heads(n=16, specials=specials)
+    figure = lines(found)
+    what = "special tokens" if specials else "the first token"
+    assert f"grey: lines to {what}, where heads rest" in figure.notes
+    for panel in figure.drawn:
+        assert panel.rests == {0} and panel.high == 0.5
+        grey = [link.col == 0 for link in panel.links]
+        assert grey == sorted(grey, reverse=True) and any(grey)  # under all others
+    drawn = strokes(figure)
+    assert {line.rgb for line in drawn} == {INK, REST}
+    assert max(line.share for line in drawn if line.rgb == REST) < max(line.share for line in drawn if line.rgb == INK)
+
+
+def test_a_first_token_that_few_look_at_is_no_resting_place() -> None:
+    even = np.full((1, 2, 9, 9), 1 / 9, np.float32)
+    tokens = Tokens.plain([f"w{i}" for i in range(9)])
+    assert not resting(Attention(even, None, tokens, tokens, (0,), (0, 1), meta={})).any()
+    assert not resting(small(2)).any()  # 0.39 of three keys' weight is little more than a third
+
+
+def test_a_query_keeps_its_strongest_lines() -> None:
+    """Head 0 has one word to each query; head 1, alike to all, keeps three, and says so."""
+    figure = lines(resting_heads(n=8))
+    first, second = ([link for link in panel.links if link.col] for panel in figure.drawn)
+    assert [(link.row, link.col) for link in sorted(first, key=lambda one: one.row)] == [
+        (i, i - 1) for i in range(2, 8)
+    ]
+    assert [sum(link.row == i for link in second) for i in range(8)] == [3] * 8
+    assert "the 3 strongest lines of each query" in figure.notes
+    alone = lines(resting_heads(n=8), query=5)
+    assert sum(link.row == 5 for link in alone.drawn[1].links) == 8  # a single query shows all its lines
+    assert not any("strongest" in note for note in alone.notes)
+
+
+def test_heads_over_each_other_show_one_line_of_each_query_and_no_resting_place() -> None:
+    figure = lines(resting_heads(n=8), overlay=True)
+    (panel,) = figure.drawn
+    assert not any(link.col == 0 for link in panel.links)
+    assert (
+        max(sum((link.row, link.strand) == (i, head) for link in panel.links) for i in range(8) for head in (0, 1)) == 1
+    )
+    assert {"the strongest line of each query", "lines to special tokens are left out"} <= set(figure.notes)
+
+
+def test_one_panel_has_no_second_title() -> None:
+    assert not [label for label in lines(small()).labels if label.role == "heading"]
+    assert not [label for label in lines(small(2), overlay=True).labels if label.role == "heading"]
+    assert [label.text for label in lines(small(2)).labels if label.role == "heading"] == ["head 7", "head 8"]
+
+
+def test_heads_of_different_layers_are_named(minilm) -> None:
+    found = attnviz.load(minilm).attend(TIRED).select(heads=["3.1", "5.11"])
+    assert [(panel.title, panel.at) for panel in lines(found).drawn] == [
+        ("layer 3 · head 1", (("3", "1"),)),
+        ("layer 5 · head 11", (("5", "11"),)),
+    ]
+    assert [name for name, _ in lines(found, overlay=True).drawn[0].strands] == [
+        "layer 3 · head 1",
+        "layer 5 · head 11",
+    ]
+    assert [panel.at for panel in text(found, 3).drawn] == [("3", "1"), ("5", "11")]
+
+
+@pytest.mark.parametrize(("n_layers", "n_heads", "n"), [(1, 12, 16), (1, 12, 40), (3, 12, 16)])
+def test_many_panels_fit_a_page(n_layers, n_heads, n) -> None:
+    tokens = Tokens.plain([f"w{i}" for i in range(n)])
+    even = np.full((n_layers, n_heads, n, n), 1 / n, np.float32)
+    figure = lines(Attention(even, None, tokens, tokens, tuple(range(n_layers)), tuple(range(n_heads)), meta={}))
+    assert max(figure.width, figure.height) <= 1300
+    assert figure.width * figure.height <= 1.05 * 900 * 1280
+    assert min(label.size for label in figure.labels) >= 5
+
+
 def test_lift_instead_of_weight() -> None:
     """The diagonal head: lift of each is 1; what others give it is 0. By hand: 0.9 - (0.25 + 0.005) / 2."""
     figure = lines(small(), by="lift")
@@ -111,7 +200,7 @@ def test_a_panel_a_head_side_by_side(minilm) -> None:
     assert [panel.title for panel in figure.drawn][:2] == ["layer 2 · head 0", "layer 2 · head 1"]
     assert len(figure.drawn) == 24
     heads = [label for label in figure.labels if label.role == "heading"]
-    assert len(heads) == 24 and len({label.x for label in heads}) == 4  # a divisor of the layer's 12 heads
+    assert len(heads) == 24 and len({label.x for label in heads}) == 6  # a divisor of the layer's 12 heads
     assert all(line.x1 <= figure.width for line in figure.lines)
     narrow = lines(found.select(3, 1), width=3.25)
     assert narrow.width == pytest.approx(3.25 * 72)
@@ -201,7 +290,7 @@ def test_lines_in_a_terminal_without_colours() -> None:
         "cat > sat 0.50   cat > The 0.25",
         "cat > cat 0.25   sat > cat 0.19",
         "",
-        "weights below 0.02 are not drawn",
+        "weights below 0.05 are not drawn",
     ]
 
 

@@ -56,10 +56,10 @@ def run(
 ) -> None:
     """Draw a text twice with lines of weight between, or once, shaded by what one token attends to.
 
-    Queries stand at the left, keys at the right; weak lines are thin and faint, strong ones lie on top. Without -l and
-    -H it is the head with the highest lift, which standard error names; with one of them all that it leaves, a panel a
-    head. --query shows one token's lines alone. With -o a picture, else the terminal; --json, .json and .csv list the
-    lines, strongest first.
+    Queries stand at the left, keys at the right. Each query has its three strongest lines, with --overlay one line per
+    head; lines to special tokens, where heads rest, are grey. Without -l and -H it is the head with the highest lift,
+    which standard error names; with one of them all that it leaves, one panel per head. --query shows one token's lines
+    alone. With -o a picture, else the terminal; --json, .json and .csv list all lines, strongest first.
 
     attnviz lines "The animal didn't cross the street because it was too tired" -m minilm
     attnviz lines "The animal didn't cross the street because it was too tired" -m minilm -l 3 --overlay -o heads.png

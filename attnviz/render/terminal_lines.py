@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from attnviz.views.figure import Figure, Link
 
+_REST: RGB = (150, 150, 150)  # lines to where heads rest
 LABEL, SPAN, NARROW = 18, 46, 12  # columns: a label at most, between the texts at most and at least
 FAINTEST, PALE = 0.12, 0.3  # of the strongest: lines drawn in colours; and without, or where heads lie over each other
 LISTED = 6  # lines whose numbers are printed
@@ -109,7 +110,8 @@ def _drawing(panel: LinksPanel, screen: Screen, left: int, right: int, span: int
     for link in panel.links:
         unit = min(link.value / panel.high, 1.0)
         if unit >= (FAINTEST if screen.colour and len(panel.strands) == 1 else PALE):
-            rgb = _ink(panel.strands[link.strand][1], unit, screen) if screen.colour else None
+            own = _REST if link.col in panel.rests else panel.strands[link.strand][1]
+            rgb = _ink(own, unit, screen) if screen.colour else None
             canvas.line(4 * link.row + 1.5, 4 * link.col + 1.5, rgb)
     best = {link.col: link for link in panel.links} if panel.row is not None else {}
     found = []

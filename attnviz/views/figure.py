@@ -168,7 +168,8 @@ class LinksPanel:
 
     links: the weakest first, so that the strongest lie on top. strands: (name, colour) of what the lines belong to,
     at: (layer, head) of each by name. row: the one query whose lines are shown. high: the weight of the thickest line.
-    label: what it is. What a picture shows stands among the Figure's lines, fills and labels.
+    label: what it is. rests: keys to which lines are grey. What a picture shows stands among the Figure's lines, fills
+    and labels.
     """
 
     title: str
@@ -180,6 +181,7 @@ class LinksPanel:
     high: float
     label: str = "weight"
     row: int | None = None
+    rests: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)

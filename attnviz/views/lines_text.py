@@ -13,7 +13,8 @@ from attnviz.attention import Tokens
 from attnviz.errors import SelectionError
 from attnviz.views import wording
 from attnviz.views.figure import Box, Figure, Fill, Line, TextPanel
-from attnviz.views.lines import INK, is_dark, named_maps, tint
+from attnviz.views.lines import is_dark, tint
+from attnviz.views.lines_choice import INK, named_maps
 from attnviz.views.measure import DESCENT, one_line, printable, tallness, typeface
 from attnviz.views.options import check_options, made_by
 from attnviz.views.scale import number, round_up
@@ -89,23 +90,23 @@ def text(
 
 def running(attention: Attention, query: int, by: str = "weight") -> list[TextPanel]:
     """The panels, a head each, of one scale."""
-    weights = (attention.weights if by == "weight" else lifts(attention)).astype(np.float64)[:, :, query]
+    weights = np.asarray(attention.weights if by == "weight" else lifts(attention), np.float64)[:, :, query]
     high = round_up(max(float(weights.max(initial=0.0)), 1e-9))
     words, spaced = pieces(attention.keys)
     same = attention.stream != "cross" and len(attention.queries) == len(attention.keys)
     return [
         TextPanel(
-            title=" · ".join(said),
+            title=title,
             words=words,
-            values=tuple(weights[at].tolist()),
+            values=tuple(values.tolist()),
             spaced=spaced,
-            at=names,
+            at=at,
             high=high,
             label=by,
             asked=attention.query_tokens[query],
             chosen=query if same else None,
         )
-        for at, names, said in named_maps(attention)
+        for (at, title, _), values in zip(named_maps(attention), weights.reshape(-1, weights.shape[-1]), strict=True)
     ]
 
 

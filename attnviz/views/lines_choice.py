@@ -1,0 +1,194 @@
+"""Which lines a picture of lines shows: the strongest of each query, and those to where a head rests in grey or not.
+
+All lines of twelve heads are a tangle in which the thickest run to [CLS]. So a query keeps its strongest lines, width
+and colour are measured by what is not a resting place, and lines to resting places lie under the others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from attnviz.analysis.lift import lifts
+from attnviz.errors import SelectionError
+from attnviz.views.figure import Link, LinksPanel
+from attnviz.views.measure import printable
+from attnviz.views.scale import number, round_up
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from attnviz.attention import Attention
+
+RGB = tuple[int, int, int]
+LEAST, LEAST_OVER = 0.05, 0.1  # of the strongest weight: what is weaker is no line; where heads lie over each other
+STRONGEST, STRONGEST_OVER = 3, 1  # lines of a query in a head; where heads lie over each other
+MOST = 4000  # lines of a panel
+INK: RGB = (0, 94, 162)
+# Of heads laid over each other: far apart for most colour-blind readers (Okabe and Ito 2008, darkened), then others.
+HEADS: tuple[RGB, ...] = (
+    (0, 114, 178),
+    (196, 78, 0),
+    (0, 128, 92),
+    (176, 74, 134),
+    (122, 92, 0),
+    (58, 63, 163),
+    (42, 159, 214),
+    (140, 28, 19),
+    (110, 110, 110),
+    (90, 150, 30),
+    (220, 150, 20),
+    (20, 70, 60),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """What is drawn. high: the weight of the thickest line. said: what is not drawn, or in another way."""
+
+    panels: list[LinksPanel]
+    high: float
+    said: list[str]
+
+
+def chosen(attention: Attention, query: int | None, overlay: bool, by: str) -> Choice:
+    """The panels with their lines. Arguments as for `attnviz.views.lines.lines`.
+
+    Raises SelectionError for more heads than there are colours.
+    """
+    values = np.asarray(attention.weights if by == "weight" else lifts(attention), np.float64)
+    maps = values.reshape(-1, *values.shape[2:])
+    shown = maps if query is None else maps[:, query : query + 1]
+    rests = resting(attention) if by == "weight" else np.zeros(maps.shape[-1], bool)
+    high = round_up(max(float(shown[..., ~rests].max(initial=0.0)), 1e-9))
+    named = _panels(attention, overlay)
+    over = len(named[0].maps) > 1
+    least = high * (LEAST_OVER if over else LEAST)
+    most = None if query is not None else STRONGEST_OVER if over else STRONGEST
+    left_out = rests if over else np.zeros_like(rests)
+    panels = []
+    for one in named:
+        links = _links(one, maps, query, np.where(left_out, 0.0, least), ~rests, most)
+        panels.append(_panel(one, links, attention, high, query, by, rests))
+    said = [f"the {_strongest(most)} of each query"] if most and most < (~rests).sum() else []
+    said += [f"{by}s below {number(least)} are not drawn"]
+    said += _resting(attention, rests, over)
+    said += [f"only the {MOST:,} strongest lines of a panel are drawn"] if _full(panels) else []
+    return Choice(panels, high, said)
+
+
+def resting(attention: Attention) -> NDArray[np.bool_]:
+    """Keys where heads rest: special tokens, or where there are none the first key, if most heads rest there.
+
+    That is if it takes a fifth of all weight and three times its even share (Xiao et al. 2024, section 3.1).
+    """
+    special = np.array(attention.key_special, bool)
+    n = len(special)
+    if special.all():
+        return np.zeros(n, bool)
+    if not special.any() and n > 1:
+        special[0] = float(attention.weights[..., 0].mean()) > max(0.2, 3.0 / n)
+    return special
+
+
+@dataclass(frozen=True)
+class _Named:
+    """One panel's maps, by their place among all, with names and colours."""
+
+    title: str
+    maps: tuple[int, ...]
+    strands: tuple[tuple[str, RGB], ...]
+    at: tuple[tuple[str, str], ...]
+
+
+def named_maps(attention: Attention) -> list[tuple[tuple[str, str], str, str]]:
+    """(layer and head by index, the same in words, the head in words) of each map; an averaged axis is a mean."""
+    found = []
+    for layer, head in attention.places:
+        first = f"mean over {len(attention.layers)} layers" if layer is None else f"layer {layer}"
+        second = f"mean over {len(attention.heads)} heads" if head is None else f"head {head}"
+        at = ("mean" if layer is None else str(layer), "mean" if head is None else str(head))
+        found.append((at, f"{first} · {second}", second))
+    return found
+
+
+def _panels(attention: Attention, overlay: bool) -> list[_Named]:
+    """Which heads go into which panel."""
+    maps = named_maps(attention)
+    one_layer = len({at[0] for at, _, _ in maps}) == 1
+    if not overlay:
+        return [
+            _Named(head if one_layer else whole, (i,), ((head, INK),), (at,))
+            for i, (at, whole, head) in enumerate(maps)
+        ]
+    abreast = attention.weights.shape[1]
+    if abreast > len(HEADS):
+        raise SelectionError(
+            f"{abreast} heads are too many to tell apart in one panel: at most {len(HEADS)}",
+            "choose some with --head",
+        )
+    found = []
+    for first in range(0, len(maps), abreast):
+        some = maps[first : first + abreast]
+        names = [whole if attention.pairs else head for _, whole, head in some]
+        title = "" if attention.pairs else some[0][1].rpartition(" · ")[0]
+        strands = tuple(zip(names, HEADS, strict=False))
+        found.append(_Named(title, tuple(range(first, first + abreast)), strands, tuple(at for at, _, _ in some)))
+    return found
+
+
+def _links(
+    named: _Named,
+    maps: NDArray[np.float64],
+    query: int | None,
+    least: NDArray[np.float64],
+    counted: NDArray[np.bool_],
+    most: int | None,
+) -> list[Link]:
+    """The lines that are strong enough, `least` [key] (0: none), and of each query the `most` strongest that count."""
+    found = []
+    for strand, place in enumerate(named.maps):
+        weights = maps[place]
+        wanted = (weights >= least) & (least > 0)
+        if most is not None:
+            rank = np.argsort(np.argsort(-np.where(counted, weights, -np.inf), axis=-1, kind="stable"), axis=-1)
+            wanted &= (rank < most) | ~counted
+        for i, j in np.argwhere(wanted).tolist():
+            if query is None or i == query:
+                found.append(Link(i, j, float(weights[i, j]), strand))
+    return found
+
+
+def _panel(
+    named: _Named,
+    links: list[Link],
+    attention: Attention,
+    high: float,
+    query: int | None,
+    by: str,
+    rests: NDArray[np.bool_],
+) -> LinksPanel:
+    """The weakest first, those to resting places under all others; of equals the later pair lies below."""
+    links.sort(key=lambda link: (not rests[link.col], link.value, -link.strand, -link.row, -link.col))
+    rows, cols = (tuple(map(printable, tokens)) for tokens in (attention.query_tokens, attention.key_tokens))
+    grey = frozenset(np.flatnonzero(rests).tolist())
+    return LinksPanel(
+        named.title, rows, cols, tuple(links[-MOST:]), named.strands, named.at, high, by, query, rests=grey
+    )
+
+
+def _strongest(most: int) -> str:
+    return "strongest line" if most == 1 else f"{most} strongest lines"
+
+
+def _resting(attention: Attention, rests: NDArray[np.bool_], left_out: bool) -> list[str]:
+    if not rests.any():
+        return []
+    what = "special tokens" if any(attention.key_special) else "the first token"
+    return [f"lines to {what} are left out" if left_out else f"grey: lines to {what}, where heads rest"]
+
+
+def _full(panels: list[LinksPanel]) -> bool:
+    return any(len(one.links) == MOST for one in panels)
