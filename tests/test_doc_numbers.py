@@ -151,8 +151,8 @@ def of_lines(place):
     page = [line.split() for line in (text[1] + text[2]).splitlines() if line.strip()]
     assert shown == page[: len(shown)]
     return [
-        f"Each query has its {STRONGEST} strongest lines (where heads lie over each other {STRONGEST_OVER} in each), and "
-        f"what is below {100 * LEAST:.0f} % of the scale ({100 * LEAST_OVER:.0f} % there) is no line",
+        f"Each query has its {STRONGEST} strongest lines (where heads lie over each other {STRONGEST_OVER} in each), "
+        f"and what is below {100 * LEAST:.0f} % of the scale ({100 * LEAST_OVER:.0f} % there) is no line",
         f"A text of more than {CELLS} tokens is pooled to {CELLS} cells for lines",
     ]
 
