@@ -78,6 +78,39 @@ def test_files(run, tmp_path, monkeypatch) -> None:  # noqa: F811
     assert "retrieval" in shown and "lookback" in shown and "random weights, seed 0" in shown
 
 
+def test_a_picture_shows_the_leading_heads_unless_some_are_chosen(run, tmp_path, monkeypatch) -> None:  # noqa: F811
+    monkeypatch.chdir(tmp_path)
+    size = ("--n-layers", "6", "--n-heads", "5", "--d-model", "40", "-q", "--max-new", "5", "--causal")
+
+    def shown(*words):
+        assert run("generate", PROMPT, *size, *words, "-o", "a.svg")[0] == 0
+        text = re.sub(r"<[^>]+>", "\n", Path("a.svg").read_text())
+        return re.findall(r"^\d\.\d$", text, re.MULTILINE), " ".join(text.split())
+
+    rows = json.loads(run("generate", PROMPT, *size, "--json")[1])
+    names = [f"{row['layer']}.{row['head']}" for row in rows]
+    assert rows[11]["retrieval"] > 0
+    heads, text = shown()
+    assert heads[:12] == names[:12]  # what follows are the colour bar's numbers
+    assert "12 of 30 heads, those with the highest retrieval; -l all draws all" in text
+    heads, text = shown("--top", "3")
+    assert heads[:3] == names[:3] and "3 of 30 heads" in text
+    for words in (("-l", "all"), ("-l", "2"), ("-H", "1")):
+        assert "of 30 heads" not in shown(*words)[1]
+    run("generate", PROMPT, *size, "-o", "a.npz")
+    assert attnviz.open("a.npz").weights.shape[:2] == (6, 5)  # numbers are those of all heads
+
+
+def test_heads_that_fetched_nothing_are_not_drawn_beside_one_that_did(run, tmp_path, monkeypatch) -> None:  # noqa: F811
+    monkeypatch.chdir(tmp_path)
+    size = ("--n-layers", "6", "--n-heads", "5", "--d-model", "40", "-q", "--max-new", "1", "--causal")
+    rows = json.loads(run("generate", PROMPT, *size, "--json")[1])
+    fetched = sum((row["retrieval"] or 0) > 0 for row in rows)
+    assert 0 < fetched < 12
+    run("generate", PROMPT, *size, "-o", "a.svg")
+    assert f"{fetched} of 30 heads" in " ".join(re.sub(r"<[^>]+>", "\n", Path("a.svg").read_text()).split())
+
+
 def test_pictures_are_the_same_every_time(run, tmp_path) -> None:  # noqa: F811
     for name in ("a.png", "b.png"):
         run("generate", PROMPT, "--by", "head", "-o", str(tmp_path / name), "-q")

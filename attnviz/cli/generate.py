@@ -23,6 +23,7 @@ BY_MEANS = (
     "What is shown: head (retrieval and lookback of each), token (each new one and what it looked at), map or text."
 )
 PICTURES = FORMATS[:3]
+MOST = 12  # heads in a picture when nobody chooses any
 SHOWS = ("head", "token", "map", "text")
 
 
@@ -55,8 +56,8 @@ def run(
     The likeliest token is taken each time. Decoders go on with TEXT; encoder-decoders answer it, and --target begins
     their answer. retrieval: the share of copied tokens that a head's strongest weight lay on (Wu 2024); lookback: how
     much it attends to the prompt rather than to new tokens (Chuang 2024). -o draws the attention of new tokens to all
-    before them, or with --by head boards of both numbers; .npz holds that attention for --from. The seeded model
-    chooses among the words of its prompt.
+    before them, of the 12 leading heads unless -l, -H or --top choose others, or with --by head boards of both numbers;
+    .npz holds that attention for --from. The seeded model chooses among the words of its prompt.
 
     attnviz generate "The capital of France is" -m model.gguf --max-new 12
     attnviz generate "The capital of France is" -m model.gguf -l 12 -H 3 -o new.png
@@ -85,6 +86,8 @@ def run(
             write_rows(output, format, rows, "generated")
     elif format:
         made = work.facts(line, found.attention.model, found.attention.meta)
+        if format in PICTURES and (by or "map") == "map":
+            found = _leading(found, heads, top or MOST)
         drawn = _bytes(found, format, by or "map", heads, sheet, made)
         work.write(output, format, lambda file: file.write(drawn), "generated")
     else:
@@ -138,6 +141,23 @@ def _heads(found: Generated) -> list[dict[str, Any]]:
         return first, second, row["layer"], row["head"]
 
     return sorted(rows, key=rank)
+
+
+def _leading(found: Generated, heads: Heads, most: int) -> Generated:
+    """The heads that lead the table, if nobody chose any; the picture says so."""
+    at = found.attention
+    if heads.layer is not None or heads.head != "all" or len(at.places) <= most:
+        return found
+    ranked = _heads(found)
+    fetching = [row for row in ranked if row["retrieval"] > 0]
+    by = "retrieval" if fetching else "lookback" if (found.lookback == found.lookback).any() else ""
+    best = [f"{row['layer']}.{row['head']}" for row in (fetching or ranked)[:most]]
+    which = f"those with the highest {by}" if by else "the first"
+    said = f"{len(best)} of {len(at.places)} heads, {which}; -l all draws all"
+    kept = at.meta.get("notes") or []
+    notes = [*([kept] if isinstance(kept, str) else kept), said]
+    chosen = at.select(heads=best)
+    return replace(found, attention=replace(chosen, meta={**chosen.meta, "notes": notes}))
 
 
 def _tokens(found: Generated) -> list[dict[str, Any]]:
