@@ -163,19 +163,6 @@ def test_one_panel_has_no_second_title() -> None:
     assert [label.text for label in lines(small(2)).labels if label.role == "heading"] == ["head 7", "head 8"]
 
 
-def test_heads_of_different_layers_are_named(minilm) -> None:
-    found = attnviz.load(minilm).attend(TIRED).select(heads=["3.1", "5.11"])
-    assert [(panel.title, panel.at) for panel in lines(found).drawn] == [
-        ("layer 3 · head 1", (("3", "1"),)),
-        ("layer 5 · head 11", (("5", "11"),)),
-    ]
-    assert [name for name, _ in lines(found, overlay=True).drawn[0].strands] == [
-        "layer 3 · head 1",
-        "layer 5 · head 11",
-    ]
-    assert [panel.at for panel in text(found, 3).drawn] == [("3", "1"), ("5", "11")]
-
-
 @pytest.mark.parametrize(("n_layers", "n_heads", "n"), [(1, 12, 16), (1, 12, 40), (3, 12, 16)])
 def test_many_panels_fit_a_page(n_layers, n_heads, n) -> None:
     tokens = Tokens.plain([f"w{i}" for i in range(n)])

@@ -59,9 +59,8 @@ def chosen(attention: Attention, query: int | None, overlay: bool, by: str) -> C
     Raises SelectionError for more heads than there are colours.
     """
     values = np.asarray(attention.weights if by == "weight" else lifts(attention), np.float64)
-    maps = values.reshape(-1, *values.shape[2:])
-    shown = maps if query is None else maps[:, query : query + 1]
-    rests = resting(attention) if by == "weight" else np.zeros(maps.shape[-1], bool)
+    shown = values if query is None else values[:, :, query : query + 1]
+    rests = resting(attention) if by == "weight" else np.zeros(values.shape[-1], bool)
     high = round_up(max(float(shown[..., ~rests].max(initial=0.0)), 1e-9))
     named = _panels(attention, overlay)
     over = len(named[0].maps) > 1
@@ -70,7 +69,7 @@ def chosen(attention: Attention, query: int | None, overlay: bool, by: str) -> C
     left_out = rests if over else np.zeros_like(rests)
     panels = []
     for one in named:
-        links = _links(one, maps, query, np.where(left_out, 0.0, least), ~rests, most)
+        links = _links(one, values, query, np.where(left_out, 0.0, least), ~rests, most)
         panels.append(_panel(one, links, attention, high, query, by, rests))
     said = [f"the {_strongest(most)} of each query"] if most and most < (~rests).sum() else []
     said += [f"{by}s below {number(least)} are not drawn"]
@@ -95,33 +94,41 @@ def resting(attention: Attention) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class _Named:
-    """One panel's maps, by their place among all, with names and colours."""
+    """One panel's maps, by their positions in the weights, with names and colours."""
 
     title: str
-    maps: tuple[int, ...]
+    maps: tuple[tuple[int, int], ...]
     strands: tuple[tuple[str, RGB], ...]
     at: tuple[tuple[str, str], ...]
 
 
-def named_maps(attention: Attention) -> list[tuple[tuple[str, str], str, str]]:
-    """(layer and head by index, the same in words, the head in words) of each map; an averaged axis is a mean."""
+def named_maps(attention: Attention) -> list[tuple[tuple[int, int], tuple[str, str], tuple[str, ...]]]:
+    """Each map's position [layer, head] in the weights, its layer and head by index, and both in words.
+
+    An averaged axis is a mean.
+    """
+
+    def said(what: str, index: int | None, count: int) -> str:
+        return f"mean over {count} {what}s" if index is None else f"{what} {index}"
+
     found = []
-    for layer, head in attention.places:
-        first = f"mean over {len(attention.layers)} layers" if layer is None else f"layer {layer}"
-        second = f"mean over {len(attention.heads)} heads" if head is None else f"head {head}"
-        at = ("mean" if layer is None else str(layer), "mean" if head is None else str(head))
-        found.append((at, f"{first} · {second}", second))
+    for i, (layer, head) in enumerate(attention.places):
+        words: tuple[str, ...] = (said("layer", layer, len(attention.layers)), said("head", head, len(attention.heads)))
+        if attention.pairs and head is None:
+            words = (said("head", None, len(attention.pairs)),)
+        names = tuple("mean" if index is None else str(index) for index in (layer, head))
+        found.append((divmod(i, attention.weights.shape[1]), (names[0], names[1]), words))
     return found
 
 
 def _panels(attention: Attention, overlay: bool) -> list[_Named]:
     """Which heads go into which panel."""
     maps = named_maps(attention)
-    one_layer = len({at[0] for at, _, _ in maps}) == 1
+    one_layer = len({names[0] for _, names, _ in maps}) == 1
     if not overlay:
         return [
-            _Named(head if one_layer else whole, (i,), ((head, INK),), (at,))
-            for i, (at, whole, head) in enumerate(maps)
+            _Named(said[-1] if one_layer else " · ".join(said), (at,), ((said[-1], INK),), (names,))
+            for at, names, said in maps
         ]
     abreast = attention.weights.shape[1]
     if abreast > len(HEADS):
@@ -129,19 +136,19 @@ def _panels(attention: Attention, overlay: bool) -> list[_Named]:
             f"{abreast} heads are too many to tell apart in one panel: at most {len(HEADS)}",
             "choose some with --head",
         )
-    found = []
+    panels = []
     for first in range(0, len(maps), abreast):
-        some = maps[first : first + abreast]
-        names = [whole if attention.pairs else head for _, whole, head in some]
-        title = "" if attention.pairs else some[0][1].rpartition(" · ")[0]
-        strands = tuple(zip(names, HEADS, strict=False))
-        found.append(_Named(title, tuple(range(first, first + abreast)), strands, tuple(at for at, _, _ in some)))
-    return found
+        part = maps[first : first + abreast]
+        title = "layer.head" if attention.pairs else part[0][2][0]
+        strands = [".".join(names) if attention.pairs else said[-1] for _, names, said in part]
+        places, at = tuple(place for place, _, _ in part), tuple(names for _, names, _ in part)
+        panels.append(_Named(title, places, tuple(zip(strands, HEADS, strict=False)), at))
+    return panels
 
 
 def _links(
     named: _Named,
-    maps: NDArray[np.float64],
+    values: NDArray[np.float64],
     query: int | None,
     least: NDArray[np.float64],
     counted: NDArray[np.bool_],
@@ -150,7 +157,7 @@ def _links(
     """The lines that are strong enough, `least` [key] (0: none), and of each query the `most` strongest that count."""
     found = []
     for strand, place in enumerate(named.maps):
-        weights = maps[place]
+        weights = values[place]
         wanted = (weights >= least) & (least > 0)
         if most is not None:
             rank = np.argsort(np.argsort(-np.where(counted, weights, -np.inf), axis=-1, kind="stable"), axis=-1)

@@ -96,17 +96,17 @@ def running(attention: Attention, query: int, by: str = "weight") -> list[TextPa
     same = attention.stream != "cross" and len(attention.queries) == len(attention.keys)
     return [
         TextPanel(
-            title=title,
+            title=" · ".join(said),
             words=words,
-            values=tuple(values.tolist()),
+            values=tuple(weights[at].tolist()),
             spaced=spaced,
-            at=at,
+            at=names,
             high=high,
             label=by,
             asked=attention.query_tokens[query],
             chosen=query if same else None,
         )
-        for (at, title, _), values in zip(named_maps(attention), weights.reshape(-1, weights.shape[-1]), strict=True)
+        for at, names, said in named_maps(attention)
     ]
 
 
