@@ -29,8 +29,12 @@ def bar_ticks(request: Request, sizes: Sizes) -> list[tuple[float, float]]:
 
 
 def tick_texts(request: Request, values: list[tuple[float, float]]) -> list[str]:
-    """The colour bar's numbers; the highest says so if there are weights above it."""
+    """The colour bar's numbers; the lowest and the highest say so if there are weights beyond them."""
+    if request.scale.kind == "panel":
+        return ["low", "high"]
     texts = [number(value) for value, _ in values]
+    if request.scale.kind == "linear" and request.scale.low > 0 and texts:
+        texts[0] = "≤" + texts[0]
     if request.bar_over and texts:
         texts[-1] = "≥" + texts[-1]
     return texts

@@ -32,10 +32,10 @@ class Box:
 
 @dataclass(frozen=True)
 class Scale:
-    """How a value becomes a colour: kind is linear | sqrt | log | row; cmap names a map in render.theme.
+    """How a value becomes a colour: kind is linear | sqrt | log | row | panel; cmap names a map in render.theme.
 
-    `row` divides each row by its own largest value. `log` runs from `low` (> 0) to `high`. auto: the kind was chosen by
-    the number of keys.
+    `row` divides each row by its own largest value. `log` runs from `low` (> 0) to `high`. `panel`: each panel has a
+    scale of its own. auto: the kind was chosen by the number of keys.
     """
 
     kind: str = "linear"

@@ -12,13 +12,14 @@ import numpy as np
 from attnviz.views import wording
 from attnviz.views.figure import Figure, MapPanel, Scale
 from attnviz.views.layout import SMALLEST
+from attnviz.views.limits import fills_up, flowing
 from attnviz.views.limits import limits as find_limits
 from attnviz.views.measure import LOST, Typeface, one_line, printable, typeface
 from attnviz.views.options import PIXELS, SIDE, check_options, check_pixels, made_by
 from attnviz.views.page import panel_room
 from attnviz.views.placing import Placed, arrange
 from attnviz.views.request import Request
-from attnviz.views.scale import WHITE, check_cmap, check_scale, round_up, short
+from attnviz.views.scale import WHITE, check_cmap, check_scale, number, round_up, short
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -98,10 +99,13 @@ def heatmap(
     maps = _one_query(attention, query, marks, does) if query is not None else _all_queries(attention, marks, does)
     maps = _thin(maps, width, height, dpi)
     limits, why = find_limits(attention, scale, vmax, cmap, query)
+    own = _own_scales(maps, attention, scale, vmax, cmap)
+    if own:
+        limits, maps = Scale("panel", 0.0, 1.0, cmap, f"{limits.label}, layer by layer"), _ranged(maps, own)
     above = 0 if scale == "row" else int(sum((values > limits.high * (1 + 1e-6)).sum() for values in maps.values))
     over = wording.over_note(above, limits.high, why, any(attention.key_special))
 
-    sums = wording.row_sums(attention)
+    sums = wording.row_sums(attention, query)
     asked = attention.query_tokens[query] if query is not None else ""
     heading = one_line(title) if title is not None else wording.title(attention, name or "", asked)
     marked = [] if query is not None else list(marks)
@@ -164,6 +168,7 @@ def heatmap(
             marks=maps.marks,
             layer=maps.places[i][0],
             head=maps.places[i][1],
+            scale=own[i] if own else None,
         )
         for i in range(len(maps.values))
     )
@@ -279,6 +284,24 @@ def _thin(maps: _Maps, width: float | None, height: float | None, dpi: float | N
         splits=(tuple(i // k for i in maps.splits[0]), tuple(i // k for i in maps.splits[1])),
         pooled=k,
     )
+
+
+def _own_scales(
+    maps: _Maps, attention: Attention, kind: str, vmax: float | str | None, cmap: str
+) -> list[Scale] | None:
+    """A scale for each panel, where one for all would hide what each shows: flows after several layers."""
+    if len(maps.values) == 1 or not fills_up(attention, kind, vmax):
+        return None
+    return [flowing(values, cmap) for values in maps.values]
+
+
+def _ranged(maps: _Maps, scales: Sequence[Scale]) -> _Maps:
+    """The maps, their headings with the ends of their scales."""
+    ends = (
+        f"{heading}: {number(one.low)} to {number(one.high)}"
+        for heading, one in zip(maps.headings, scales, strict=True)
+    )
+    return replace(maps, headings=list(ends))
 
 
 def _grid(maps: _Maps, width: float | None) -> tuple[int, int]:

@@ -7,6 +7,9 @@ End. Special tokens and the first key take half of many rows and say nothing of 
 "Efficient streaming language models with attention sinks", section 3.1), so the limit is a round number above all
 other weights; what lies above it has the last colour. Over a long text even that shows nothing: there the limit is a
 round number that about a quarter of the rows reach.
+
+Flow fills up: after some layers everything reaches nearly everything, so that colours from 0 show one dark square
+(Abnar and Zuidema 2020, section 4). There white is a round number that nine tenths of the flows exceed.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import numpy as np
 
 from attnviz.errors import SelectionError
 from attnviz.views.figure import Scale
-from attnviz.views.scale import FEW, LOG_SPAN, check_vmax, round_up
+from attnviz.views.scale import FEW, LOG_SPAN, check_vmax, round_down, round_up
 from attnviz.views.tensor import SIGNED
 
 if TYPE_CHECKING:
@@ -45,6 +48,8 @@ def limits(
     """
     if attention.weights.min(initial=0.0) < _NOISE:
         return _signed(attention, kind, vmax), ""
+    if fills_up(attention, kind, vmax):
+        return flowing(attention.weights if query is None else attention.weights[:, :, query], cmap), ""
     if kind == "row":
         if vmax is not None:
             raise SelectionError("vmax has no meaning with scale row: each row has a largest weight of its own")
@@ -57,6 +62,19 @@ def limits(
     shown = weights.shape[-1] * attention.cell
     label = str(attention.meta.get("measure", "attention weight"))  # of other numbers than weights
     return scaled(kind, high, cmap, shown, label), why
+
+
+def fills_up(attention: Attention, kind: str, vmax: float | str | None) -> bool:
+    """Whether these are flows, and nobody asked for another scale."""
+    return attention.meta.get("measure") == "flow" and kind == "auto" and vmax is None
+
+
+def flowing(flows: NDArray[np.float32], cmap: str) -> Scale:
+    """The scale of flows: from 0 where some are small, else from a round number that nine tenths of them exceed."""
+    found = flows[flows > 0]  # 0: not allowed, or not asked for
+    high = round_up(float(found.max(initial=0.0)))
+    low = round_down(float(np.quantile(found, 0.1))) if found.size else 0.0
+    return Scale("linear", low if 0.2 * high < low < high else 0.0, high, cmap, "flow")
 
 
 def scaled(kind: str, high: float, cmap: str, keys: int, label: str = "attention weight") -> Scale:

@@ -70,6 +70,14 @@ def round_up(value: float) -> float:
     return 10.0 * decade
 
 
+def round_down(value: float) -> float:
+    """The next round number that is not above `value`; 0 for what is not above 0."""
+    if value <= 0 or not math.isfinite(value):
+        return 0.0
+    decade = 10.0 ** math.floor(math.log10(value) + 1e-9)
+    return float(f"{max(step for step in (*_ROUND, 7.0, 9.0) if step * decade <= value * (1 + 1e-6)) * decade:.6g}")
+
+
 def number(value: float) -> str:
     """A short number for a scale: 0, 0.25, 0.001, 1."""
     return f"{value:.3g}" if abs(value) >= 1e-4 or value == 0 else f"{value:.0e}".replace("e-0", "e-")
@@ -86,6 +94,8 @@ def ticks(kind: str, low: float, high: float, room: int = 6) -> list[tuple[float
 
     room: how many labels the bar has room for, one above the other.
     """
+    if kind == "panel":
+        return [(0.0, 0.0), (1.0, 1.0)]
     if kind == "row":
         low, high = 0.0, 1.0
     most = max(2, min(room, _TICKS))

@@ -149,13 +149,16 @@ def _cell(attention: Attention) -> str:
     return f"{which}{attention.cell} x {attention.cell} tokens"
 
 
-def row_sums(attention: Attention) -> tuple[float, float]:
-    """The smallest and the largest sum of a row that was allowed to attend to anything."""
+def row_sums(attention: Attention, query: int | None = None) -> tuple[float, float]:
+    """The smallest and the largest sum of a row that was allowed to attend to anything. query: only its rows."""
     sums = attention.weights.sum(-1, dtype=np.float32)
     allowed = attention.allowed
     if allowed is not None:
         anything = np.logical_or.reduce(allowed, -1)
-        sums = sums[np.broadcast_to(anything, sums.shape)]
+        anything = np.broadcast_to(anything, sums.shape)
+        sums = sums[anything] if query is None else sums[..., query][anything[..., query]]
+    elif query is not None:
+        sums = sums[..., query]
     return (float(sums.min()), float(sums.max())) if sums.size else (1.0, 1.0)
 
 
@@ -207,6 +210,10 @@ def colour_note(scale: Scale, row: str = "row") -> str:
         return f"colour grows with the square root of the weight{why}"
     if scale.kind == "log":
         return f"logarithmic colour, from {number(scale.low)}"
+    if scale.kind == "panel":
+        return "each layer has a scale of its own, as its heading says: white is its lower end, and less"
+    if scale.low > 0:
+        return f"white: {number(scale.low)} and less"
     return f"each {row} coloured by its own largest weight" if scale.kind == "row" else ""
 
 
@@ -265,6 +272,7 @@ def hidden_reason(attention: Attention) -> str:
 def caption(title_: str, subtitle_: str, scale: Scale, remarks: Sequence[str]) -> str:
     """All of it in one line, for a picture that carries no words."""
     top = "its largest weight" if scale.kind == "row" else number(scale.high)
-    colour = f"Colour: {scale.label}, {scale.kind} from {number(scale.low)} to {top}"
+    ends = "" if scale.kind == "panel" else f", {scale.kind} from {number(scale.low)} to {top}"
+    colour = f"Colour: {scale.label}{ends}"
     parts = [title_, subtitle_[:1].upper() + subtitle_[1:], f"{colour} ({scale.cmap})", *remarks]
     return one_line(". ".join(part.rstrip(".") for part in parts if part) + ".")
