@@ -14,7 +14,9 @@ from attnviz.analysis.similar import similar
 from attnviz.attention import Tokens
 from attnviz.pick import Chosen
 from attnviz.sampled import attend_rows, room
-from attnviz.views.similar import figure
+from attnviz.views.layout import ordinal
+from attnviz.views.scale import number
+from attnviz.views.similar import figure, limit
 
 TEXT = "The animal didn't cross the street because it was too tired"
 
@@ -188,6 +190,56 @@ def test_the_distances_are_in_the_order_of_the_dendrogram():
     order = list(found.order)
     np.testing.assert_allclose(panel.values, found.distances[np.ix_(order, order)], atol=1e-6)
     assert panel.row_labels == tuple(f"{found.names[i][0]}.{found.names[i][1]}" for i in order)
+
+
+def heads_apart(n, far=()):
+    """n heads of one layer, alike but for those in `far`."""
+    weights = np.full((1, n, 4, 4), 0.25, np.float32)
+    for head in range(n):
+        weights[0, head, :, 0] += 0.002 * head
+    for head in far:
+        weights[0, head] = np.eye(4)
+    weights /= weights.sum(-1, keepdims=True)
+    tokens = Tokens.plain("abcd")
+    return similar(attnviz.attention.Attention(weights, None, tokens, tokens, (0,), tuple(range(n)), meta={}))
+
+
+def test_dark_is_alike_and_the_bar_says_so():
+    """A head is darkest beside itself, in grey too; the bar's numbers fall from light to dark."""
+    found = drawn()
+    panel = found.panels[0]
+    lightness = patch_of(found, panel).astype(float).mean(-1)
+    nearness = -panel.values
+    order = np.argsort(nearness.ravel())
+    assert lightness.ravel()[order[0]] > 200 and lightness.diagonal().max() < 70
+    assert (np.diff(lightness.ravel()[order]) <= 1e-9).all()
+    assert any(label.text == "distance (dark: alike)" for label in found.labels if label.role == "bar")
+
+
+def patch_of(found, panel):
+    from attnviz.render.scene import patches
+
+    return next(patch.colours for patch in patches(found) if patch.box == panel.box)
+
+
+def test_one_odd_head_does_not_set_the_scale():
+    found = heads_apart(30, far=[7])
+    high = limit(found)
+    assert high < found.distances[7].max() / 2
+    picture = figure(found)
+    assert any(label.text == f"≥{number(high)}" for label in picture.labels if label.role == "tick")
+
+
+@pytest.mark.parametrize(("n", "every"), [(72, 1), (90, 1), (144, 2), (270, 4)])
+def test_every_head_is_named_or_it_is_said(n, every):
+    found = figure(heads_apart(n))
+    for role in ("row", "column"):
+        named = [label for label in found.labels if label.role == role]
+        assert len(named) == -(-n // every)
+        places = sorted(label.y if role == "row" else label.x for label in named)
+        assert min(np.diff(places)) > 5.0  # points: none touches another
+    said = [note for note in found.notes if "is named beside the map" in note]
+    assert said == ([f"every {ordinal(every)} head is named beside the map"] if every > 1 else [])
 
 
 @pytest.mark.parametrize("width", [None, 3.25, 12.0])

@@ -146,18 +146,32 @@ def test_cells_over_a_picture():
     cells = np.array([[[200, 0, 0], [0, 100, 0]]], np.uint8)
     pixels = np.zeros((2, 4, 3), np.uint8)
     pixels[1] = 255
-    got = over(pixels, cells)
+    got = over(pixels, cells, "viridis")
     for x, cell in ((0, cells[0, 0]), (3, cells[0, 1])):
         for y, grey in ((0, 60.0), (1, 60 + 0.55 * 255)):
             np.testing.assert_allclose(got[y, x], COVER * cell + (1 - COVER) * grey, atol=1)
 
 
-def test_the_colours_stay_in_order():
-    """A larger weight is never darker than a smaller one by the picture alone, over half of the scale."""
-    steps = table("viridis")[None, ::128]
-    light = over(np.full((1, 2, 3), 255, np.uint8), steps).sum(-1).astype(int)
-    dark = over(np.zeros((1, 2, 3), np.uint8), steps).sum(-1).astype(int)
-    assert light[0, 0] < light[0, 1] and dark[0, 0] < dark[0, 1]
+@pytest.mark.parametrize("cmap", ["ink", "Greys", "Blues"])
+def test_no_weight_leaves_the_picture_and_much_is_dark_on_any_part_of_it(cmap):
+    """By a map that is white at 0 the picture is a pale print; under the darkest colour it is as good as gone."""
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 40, 3)).astype(np.uint8)
+    grey = pixels @ np.array([0.2126, 0.7152, 0.0722], np.float32)
+    nothing, much = (over(pixels, table(cmap)[None, [i]], cmap).astype(float) for i in (0, 255))
+    assert np.corrcoef(nothing.mean(-1).ravel(), grey.ravel())[0, 1] > 0.999
+    assert nothing.max() > 240 and np.ptp(nothing.mean(-1)) > 50  # it can be seen
+    assert np.ptp(much.mean(-1)) < 25 and much.mean() < 0.5 * nothing.min()
+
+
+@pytest.mark.parametrize(("cmap", "sign"), [("viridis", 1), ("ink", -1), ("Greys", -1)])
+def test_the_colours_stay_in_order(cmap, sign):
+    """The picture alone never makes a larger weight look smaller, over half of the scale."""
+    steps = table(cmap)[None, ::128]
+    light = over(np.full((1, 2, 3), 255, np.uint8), steps, cmap).sum(-1).astype(int)
+    dark = over(np.zeros((1, 2, 3), np.uint8), steps, cmap).sum(-1).astype(int)
+    assert sign * (light[0, 1] - light[0, 0]) > 0 and sign * (dark[0, 1] - dark[0, 0]) > 0
+    if sign < 0:
+        assert light[0, 1] < dark[0, 0]  # half the weight on white is darker than none on black
 
 
 def drawn(figure):
@@ -172,7 +186,7 @@ def test_what_is_drawn():
     figure = overlay(found, pixels, dpi=100)
     image = drawn(figure)
     panel = figure.panels[0]
-    want = over(pixels, colour(figure.scale.unit(panel.values), "ink"))
+    want = over(pixels, colour(figure.scale.unit(panel.values), "ink"), "ink")
     for i in range(2):
         for j in range(3):
             x = (panel.box.x + (j + 0.5) * panel.box.width / 3) * 100 / 72

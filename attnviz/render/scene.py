@@ -82,15 +82,14 @@ def patches(figure: Figure) -> Iterator[Patch]:
     if figure.bar is not None:
         steps = table(figure.scale.cmap)[::-1, None]  # highest at the top
         if any(panel.picture is not None for panel in figure.panels):
-            steps = over(np.full_like(steps, 128), steps)
+            steps = over(np.full_like(steps, 128), steps, figure.scale.cmap)
         yield Patch(steps, figure.bar, "bar", shapes=True)
 
 
 def frames(figure: Figure) -> Iterator[tuple[Box, float, str]]:
     """The edges of panels and of the colour bar, where their colours begin with the white of the paper."""
     for panel in figure.panels:
-        if panel.picture is None:
-            yield panel.box, EDGE, "edge"
+        yield panel.box, EDGE, "edge"
     if figure.bar is not None:
         yield figure.bar, EDGE, "edge"
 
@@ -125,7 +124,7 @@ def _panel(panel: MapPanel, scale: Scale, few: bool) -> Patch:
     colours = _colours(panel, scale)
     shapes = few and max(panel.values.shape) <= VECTOR_SIDE
     if panel.picture is not None:
-        colours, shapes = over(panel.picture, colours), False
+        colours, shapes = over(panel.picture, colours, scale.cmap), False
     named = (("layer", panel.layer), ("head", panel.head))
     name = "-".join(f"{what}-{i}" for what, i in named if i is not None)
     name = name or re.sub(r"[^a-z0-9]+", "-", panel.title.lower()).strip("-") or "map"

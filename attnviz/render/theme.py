@@ -27,7 +27,8 @@ TONES |= dict(zip((f"curve{i}" for i in range(8)), (
 HIDDEN = (230, 230, 230)  # a cell where attending was not allowed
 MAPS = ("ink", *PACKED)
 FAMILY = "DejaVu Sans"
-COVER = 0.65  # how much of a cell's colour hides the picture under it
+COVER = 0.65  # how much of a cell's colour hides the picture under it, of a map that does not begin at white
+_PALEST, _NEARLY_WHITE = 170, 240  # the black of a picture under ink; a map's first colour, if it is paper
 
 
 @cache
@@ -58,16 +59,22 @@ def picked(table: NDArray[Kind], unit: NDArray[np.floating]) -> NDArray[Kind]:
     return table[np.clip(np.asarray(unit, np.float32) * 256, 0, 255).astype(np.uint8)]
 
 
-def over(picture: NDArray[np.uint8], cells: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Colours of cells [row, column, 3] over a picture [y, x, 3], which shows through in soft greys -> [y, x, 3].
+def over(picture: NDArray[np.uint8], cells: NDArray[np.uint8], cmap: str) -> NDArray[np.uint8]:
+    """Colours of cells [row, column, 3] over a picture [y, x, 3], which shows in soft greys -> [y, x, 3].
 
-    The share of a colour is the same everywhere and the greys keep to the middle, so that the colours stay in order.
+    A map that begins at white is printed over the picture as ink is over paper: a pale grey print is multiplied by the
+    colours, so that no weight leaves the picture as it is and much weight is dark wherever it lies. Laid over it, white
+    would hide the picture most where there is nothing to show. Any other map lies over greys that keep to the middle,
+    with the same share everywhere. Either way the colours stay in order.
     """
     high, wide = picture.shape[:2]
     rows = np.arange(high) * cells.shape[0] // high
     cols = np.arange(wide) * cells.shape[1] // wide
-    grey = 60 + 0.55 * (picture @ np.array([0.2126, 0.7152, 0.0722], np.float32))
-    return (COVER * cells[rows][:, cols] + (1 - COVER) * grey[..., None]).round().astype(np.uint8)
+    grey = (picture @ np.array([0.2126, 0.7152, 0.0722], np.float32))[..., None]
+    spread = cells[rows][:, cols].astype(np.float32)
+    if table(cmap)[0].min() > _NEARLY_WHITE:
+        return (spread * (_PALEST + (255 - _PALEST) * grey / 255) / 255).round().astype(np.uint8)
+    return (COVER * spread + (1 - COVER) * (60 + 0.55 * grey)).round().astype(np.uint8)
 
 
 def is_dark(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:

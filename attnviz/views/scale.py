@@ -85,7 +85,8 @@ def number(value: float) -> str:
 
 def short(value: float, decimals: int) -> str:
     """.64 for 0.64; 1 for 1.00: a cell has no room for what everyone knows."""
-    text, sign = f"{abs(value):.{decimals}f}", "−" if value < 0 else ""
+    text = f"{abs(value):.{decimals}f}"
+    sign = "−" if value < 0 and text.strip("0.") else ""  # nothing has no sign
     return sign + ("1" if text == f"{1:.{decimals}f}" else text.removeprefix("0"))
 
 

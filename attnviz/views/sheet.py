@@ -11,7 +11,7 @@ import numpy as np
 
 from attnviz.errors import SelectionError
 from attnviz.views.figure import Box, Dot, Figure, Fill, Label, Line, MapPanel, Scale
-from attnviz.views.layout import LINE, SMALLEST
+from attnviz.views.layout import LINE, SMALLEST, ordinal
 from attnviz.views.measure import MIDDLE, Typeface, one_line
 from attnviz.views.options import PIXELS
 from attnviz.views.scale import number, ticks
@@ -37,6 +37,11 @@ class Sheet:
     lines: list[Line] = field(default_factory=list)
     fills: list[Fill] = field(default_factory=list)
     dots: list[Dot] = field(default_factory=list)
+    step: int = 1  # of how many rows or columns one is named, at most
+
+    def thinning(self, unit: str) -> list[str]:
+        """A remark that not every row and column has its name, if that is so."""
+        return [f"every {ordinal(self.step)} {unit} is named beside the map"] if self.step > 1 else []
 
     def text(self, text: str, size: float = SMALL, room: float | None = None, x: float = MARGIN, **how: Any) -> None:
         """A paragraph of its own, as wide as the page or as `room`."""
@@ -119,6 +124,7 @@ class Sheet:
     def row_names(self, names: Sequence[str], box: Box, stressed: frozenset[int] = frozenset()) -> None:
         """Names at the left of a box, thinned where there is no room."""
         size, step = fitting(box.height / len(names))
+        self.step = max(self.step, step)
         for i in range(0, len(names), step):
             y = box.y + (i + 0.5) * box.height / len(names) + MIDDLE * size
             weight = "bold" if i in stressed else "normal"
@@ -136,6 +142,7 @@ class Sheet:
         if not upright:
             size = SMALL
             step = next((k for k in _STEPS if k * cell >= widest + 2.0), _STEPS[-1])
+        self.step = max(self.step, step)
         for i in range(0, len(names), step):
             x = box.x + (i + 0.5) * cell
             weight = "bold" if i in stressed else "normal"
@@ -146,11 +153,12 @@ class Sheet:
             self.labels.append(Label(names[i], *place, weight=weight, role="column"))
         return below(self.face, names, cell, upright)
 
-    def bar(self, scale: Scale, x: float, y: float, high: float) -> None:
-        """A colour bar with its numbers and its name."""
+    def bar(self, scale: Scale, x: float, y: float, high: float, above: bool = False) -> None:
+        """A colour bar with its numbers and its name. above: some values lie above the scale."""
         box = Box(x, y, BAR, high)
         found = ticks(scale.kind, scale.low, scale.high, int(high / (1.8 * SMALL)) + 1)
         texts = [number(value).replace("-", "−") for value, _ in found]
+        texts[-1] = f"{'≥' if above else ''}{texts[-1]}"
         for (_, place), text in zip(found, texts, strict=True):
             at = box.y + high * (1 - place)
             self.lines.append(Line(x + BAR, at, x + BAR + 2.0, at, 0.6))

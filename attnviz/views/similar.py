@@ -18,7 +18,8 @@ from attnviz.views.wording import font_note, from_model, listed, of_pairs
 if TYPE_CHECKING:
     from attnviz.analysis.similar import Similarity
 
-WIDE, SIDE = 760.0, 330.0  # points of a page, of the map and of the plane at most
+SIDE, MOST = 330.0, 520.0  # points: the side of map and plane, and what it grows to if that names every head
+NAMED = 5.6  # points of a cell with a name beside it
 TREE, GAP = 46.0, 18.0  # height of the dendrogram; between map and plane
 DISTANCE = "distance of two heads: root of the mean Jensen-Shannon divergence of their rows, 0 to 0.83"
 
@@ -49,16 +50,17 @@ def figure(
     below = [*remarks(found), *notes]
     names = labels(found)
     axis = "distance"
-    face = typeface(font, [said, under, *below, *names, axis, "0123456789.−%"])
+    face = typeface(font, [said, under, *below, *names, axis, "0123456789.−%≥"])
     below += [note for note in [font_note(face)] if note]
-    sheet = Sheet(face, WIDE if width is None else width * 72.0)
+    side = min(max(SIDE, NAMED * len(names)), MOST)
+    left = MARGIN + beside(face, names, side / len(names))
+    sheet = Sheet(face, left + 2 * side + GAP + BESIDE + MARGIN if width is None else width * 72.0)
     if sheet.wide < 200.0:
         raise SelectionError(f"a width of {sheet.wide / 72:g} in leaves no room", "ask for 3 or more")
     sheet.head(said, under)
-    left = MARGIN + beside(face, names, SIDE / len(names))
     room = sheet.wide - left - BESIDE - MARGIN
     abreast = room >= 420.0
-    side = min((room - GAP) / 2 if abreast else room, SIDE)
+    side = min((room - GAP) / 2 if abreast else room, side)
     top = sheet.y
     _distances(sheet, found, names, Box(left, top + TREE + 4.0, side, side))
     plane = Box(left + side + BESIDE + GAP, top + 14.0, side, side + TREE - 10.0)
@@ -67,8 +69,9 @@ def figure(
         plane = Box(left, sheet.y, side, side)
     left_out = _plane(sheet, found, names, plane)
     sheet.y = plane.y + plane.height + 26.0
+    below += sheet.thinning("head")
     if left_out:
-        below.append(f"no room for the names of {left_out} points")
+        below.append(f"no room for the {'name of 1 point' if left_out == 1 else f'names of {left_out} points'}")
     sheet.text(" · ".join(below), tone="soft")
     return sheet.figure(title=said, subtitle=under, notes=below, dpi=dpi, svg_text=svg_text, meta=meta)
 
@@ -103,6 +106,12 @@ def remarks(found: Similarity) -> list[str]:
     return [*map(one_line, said), *from_model(found.attention)]
 
 
+def limit(found: Similarity) -> float:
+    """The distance that is white: a round number above nine tenths of all, so that one odd head does not set it."""
+    apart = found.distances[np.triu_indices(len(found.names), 1)]
+    return round_up(float(np.quantile(apart, 0.9)))
+
+
 def labels(found: Similarity) -> list[str]:
     """`3.1` for layer 3, head 1, in the order of `found.names`."""
     return [f"{layer}.{head}" for layer, head in found.names]
@@ -115,10 +124,12 @@ def _distances(sheet: Sheet, found: Similarity, names: Sequence[str], box: Box) 
     """The matrix in the order of the dendrogram, which stands above it."""
     order = list(found.order)
     values = found.distances[np.ix_(order, order)]
-    scale = Scale("linear", 0.0, round_up(float(values.max())), WHITE, "distance")
+    # Dark are heads that attend alike, as dark is much everywhere else; the bar says so, for its numbers fall.
+    scale = Scale("linear", 0.0, limit(found), f"{WHITE}_r", "distance (dark: alike)")
     ordered = [names[head] for head in order]
     sheet.map(values, box, scale, title="distances", rows=ordered, cols=ordered, upright=True)
-    sheet.bar(scale, box.x + box.width + 7.0, box.y, min(box.height, 150.0))
+    above = bool((values > scale.high).any())
+    sheet.bar(scale, box.x + box.width + 7.0, box.y, min(box.height, 150.0), above)
     _tree(sheet, found, box)
 
 
