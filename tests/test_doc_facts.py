@@ -28,6 +28,7 @@ HEADS = json.loads(TINY.with_name("heads.json").read_text())
 DEFINED = "a formula or a setting, not a result"
 RECORD = "measured once: needs torch, training, other machines or hours; the page says of what and how"
 RELEASE = "a release of a program that the page speaks of"
+PICTURE = "tests/test_first_picture.py reads what is right and the bound; rows and chance nobody reads"
 THEIRS = "what another program does, checked against it when the line was written"
 # What no test here reads: page -> (pattern, what it is).
 UNREAD: dict[str, list[tuple[str, str]]] = {
@@ -37,6 +38,7 @@ UNREAD: dict[str, list[tuple[str, str]]] = {
         (r"it takes the last layer, head 0,", "a default, held by tests/test_steps.py"),
     ],
     "docs/tiny.md": [
+        (r"on 24 sentences by which|\| \d\.\d \| [a-z, ]+ \| \d+ (?:\| \d\.\d\d ){2}\| \d\.\d \|", PICTURE),
         (r"(?<=\| )\d+,\d{3}(?= \|)|\d\.\d\dM|1790 to 2021", RECORD),
         (r"\d\.\d{3} \| \d\.\d\d \|(?! \d)|(?:\| \d\.\d{4} \| \d\.\d{3} )+\|", RECORD),  # of run 2; by text
         (r"88 passages of all the texts below \(3,392 rows|38 minutes|every distance up to 12", RECORD),
@@ -70,6 +72,7 @@ UNREAD: dict[str, list[tuple[str, str]]] = {
         (r"Some 5,000 checkpoints", "tiny checkpoints of every variant, made and compared by scripts/, not kept"),
         (r"agree to 1e-5", "the tolerance of tests/test_reference.py"),
         (r"144 panels cost what", DEFINED),
+        (r"a contrast of 4\.5:1 at least", "held by tests/test_ink.py"),
         (r"median of 15 pairs: 1\.01 times|0\.96 with libraqm|of 5 points is 3\.7 % wider|1\.9 % narrower", RECORD),
     ],
     "docs/adding-a-family.md": [(r"1e-1 in|1e-1 from|1e-4 everywhere|(?<= )[2-6]\. ", "rules of thumb; list numbers")],
@@ -244,7 +247,14 @@ def of_tokenizers():
 
 
 def of_architecture():
+    from attnviz.render.ink import INK
+    from attnviz.views.limits import LONG
+    from attnviz.views.scale import FEW
+
     return [
+        f"falls in equal steps from 100 to {INK.last:.0f}, measured",
+        f"linear up to {FEW} keys to a row, square root beyond",
+        f"beyond {LONG} keys what a quarter of the rows reach",
         f"of {sum(path.is_dir() for path in REFERENCE.iterdir())} families, made with",
         "in every release from 4.46 on",
     ]
@@ -271,6 +281,7 @@ def of_security():
 
     sys.path.remove(str(ROOT / "scripts"))
     mega, mebi = 10**6, 1 << 20
+    minutes = sound.MAX_NUMBERS / (512 * 16_000 / 5) / 60  # wav2vec 2.0's first layer: 512 channels, a stride of 5
     return [
         f"with {chat_child.SECONDS} seconds and {chat_child.BYTES >> 30} GiB",
         f"one line of at most {errors.MOST_CHARACTERS:,} characters",
@@ -291,7 +302,9 @@ def of_security():
         f"words of {budget.MAX_WORD:,} characters",
         f"{pictures.MAX_PIXELS // mega} million pixels; beyond {pictures.ALWAYS_ALLOWED // mebi} million, "
         f"{pictures.PIXELS_A_BYTE} for each byte of the file; the model sees {images.MAX_SEEN // mebi} million",
-        f"{wav.MAX_VALUES // mega} million samples; {sound.MAX_BANDS} mel filters; {sound.MAX_RATE:,} samples a second",
+        f"{wav.MAX_SAMPLES / mega:.0f} million samples, and for a model of raw sound what makes "
+        f"2^{sound.MAX_NUMBERS.bit_length() - 1} numbers of them ({minutes:.1f} minutes for published models)",
+        f"{sound.MAX_BANDS} mel filters; {sound.MAX_RATE:,} samples a second",
         f"| texts and lists of labels | {strangers.MAX_TEXT // mebi} MiB |",
         f"may take {worker.MEGABYTES // 1024} GiB more than it begins with and {worker.SECONDS:.0f} seconds",
     ]
@@ -343,11 +356,11 @@ def test_sizes_and_counts_of_the_readme_and_the_benchmarks(minilm):
     from attnviz.mechanisms import MECHANISMS
 
     readme, records = prose("README.md"), prose("benchmarks/README.md")
-    size, heads = TINY.stat().st_size, TINY.with_name("heads.json").stat().st_size
-    assert f"`tiny.gguf` {size:,} bytes, `heads.json` {heads:,};" in records
-    assert f"Left: tiny, {size / 1e6:.0f} MB" in readme
+    size = TINY.stat().st_size
+    assert f"`tiny.gguf` has {size:,} bytes," in records
+    assert f"`tiny` is {size / 1e6:.0f} MB" in readme
     package = sum(file.stat().st_size for file in minilm.rglob("*") if file.is_file())
-    assert f"all-MiniLM-L6-v2, {round(package / 1e6, -1):.0f} MB" in readme
+    assert f"as published, {round(package / 1e6, -1):.0f} MB" in (ROOT / "README.md").read_text(encoding="utf-8")
     assert f"{len(MECHANISMS)} of them as their papers have them" in readme
     assert f"torch eager needs {30 * 9 * 8192**2 * 4 / 1e9:.0f} GB" in records
     quoted = {
