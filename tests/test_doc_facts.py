@@ -75,6 +75,9 @@ UNREAD: dict[str, list[tuple[str, str]]] = {
         (r"a contrast of 4\.5:1 at least", "held by tests/test_ink.py"),
         (r"median of 15 pairs: 1\.01 times|0\.96 with libraqm|of 5 points is 3\.7 % wider|1\.9 % narrower", RECORD),
     ],
+    "docs/terminal.md": [
+        (r"256 colours|written as 0\.00|OSC 11, then DA1", "of terminals, held by tests/test_background.py"),
+    ],
     "docs/adding-a-family.md": [(r"1e-1 in|1e-1 from|1e-4 everywhere|(?<= )[2-6]\. ", "rules of thumb; list numbers")],
     "SECURITY.md": [
         (r"exit 143\) and SIGHUP \(129\)", "held by tests/test_signals.py"),
@@ -260,6 +263,12 @@ def of_architecture():
     ]
 
 
+def of_terminal():
+    from attnviz.render.background import FAR, WAIT
+
+    return [f"for {WAIT} seconds at most, over ssh {FAR}"]
+
+
 def of_adding():
     files = [path.read_text() for path in (ROOT / "attnviz" / "families").glob("[a-z]*.py")]
     lines = [text.count("\n") for text in files if "_decoder" in text]
@@ -318,6 +327,7 @@ OF = {
     "docs/models.md": of_models,
     "docs/tokenizers.md": of_tokenizers,
     "docs/architecture.md": of_architecture,
+    "docs/terminal.md": of_terminal,
     "docs/adding-a-family.md": of_adding,
     "SECURITY.md": of_security,
 }
