@@ -147,14 +147,16 @@ def convolve(x: Array, weight: Array, bias: Array | None, stride: int = 1, pad: 
     n = windows.shape[1]
     out = np.empty((n_out, n), np.float32)
     step = n_out // groups
-    at_once = max(1, COPIED // (per_group * kernel))
+    at_once = max(1, min(n, COPIED // (per_group * kernel)))
+    laid_out = np.empty((at_once, per_group, kernel), np.float32)
     for g in range(groups):
         rows = slice(g * step, (g + 1) * step)
         flat = weight[rows].reshape(step, -1)
         for start in range(0, n, at_once):
-            some = windows[g * per_group : (g + 1) * per_group, start : start + at_once]
-            part = some.transpose(1, 0, 2).reshape(some.shape[1], -1)
-            np.matmul(flat, part.T, out=out[rows, start : start + at_once])
+            some = windows[g * per_group : (g + 1) * per_group, start : start + at_once].transpose(1, 0, 2)
+            part = laid_out[: len(some)]
+            part[:] = some
+            np.matmul(flat, part.reshape(len(some), -1).T, out=out[rows, start : start + at_once])
     if bias is not None:
         out += bias[:, None]
     return out
