@@ -151,7 +151,7 @@ def test_steps_of_colour_are_even_too(curve):
 @pytest.mark.parametrize("few", [False, True])
 @pytest.mark.parametrize("way", WAYS)
 def test_numbers_can_be_read_on_every_colour(way, few):
-    for cmap in ("ink", "RdBu_r"):
+    for cmap in ("ink", "inks"):
         colours, _ = Ground(way.dark, way.start, few).colours(PLACES, cmap)
         for colour, dark in zip(colours, is_dark(colours), strict=True):
             assert contrast(colour, [255] * 3 if dark else [0] * 3) >= 4.5
@@ -160,7 +160,7 @@ def test_numbers_can_be_read_on_every_colour(way, few):
 @pytest.mark.parametrize("few", [False, True])
 @pytest.mark.parametrize("way", WAYS)
 def test_signs_grow_both_ways_from_the_background(way, few):
-    colours, bare = Ground(way.dark, way.start, few).colours(PLACES, "RdBu_r")
+    colours, bare = Ground(way.dark, way.start, few).colours(PLACES, "inks")
     assert bare[127:129].all() and not bare[[0, 64, 192, 255]].any() and (few or bare.sum() == 2)
     assert (colours[:64, 2] > colours[:64, 0]).all() and (colours[192:, 0] > colours[192:, 2]).all()  # red is plus
     lightness = lab(linear(colours))[:, 0]

@@ -33,7 +33,7 @@ def test_a_cell_a_head_with_its_number():
 
 def test_signed_values_diverge_from_0():
     found = board(np.array([[0.31, -0.1]]), layers=[0], heads=range(2), label="lift", signed=True)
-    assert (found.scale.low, found.scale.high, found.scale.cmap) == (-0.4, 0.4, "RdBu_r")
+    assert (found.scale.low, found.scale.high, found.scale.cmap) == (-0.4, 0.4, "inks")
     assert found.panels[0].cell_text == ((".31", "−.10"),)
 
 

@@ -193,7 +193,7 @@ def test_signed_colours_are_symmetric_and_the_board_is_not():
     maps = [panel for panel in drawn.panels if panel.title.startswith("layer")]
     assert (board.scale.low, board.scale.cmap) == (0, "ink")
     assert {(panel.scale.low, panel.scale.high) for panel in maps} == {(-maps[0].scale.high, maps[0].scale.high)}
-    assert maps[0].scale.cmap == "RdBu_r"
+    assert maps[0].scale.cmap == "inks"
     assert max(abs(panel.values).max() for panel in maps) <= maps[0].scale.high
     assert len(board.marks) == len(maps)
 

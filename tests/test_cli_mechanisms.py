@@ -269,7 +269,7 @@ def test_signed_weights_are_printed_with_their_sign(run) -> None:  # noqa: F811
     assert weights.min() < -0.1 and low in words
     assert "weight (signed)" in shown("a.svg")
     _, _, err = run("heatmap", TEXT, "--mechanism", "mamba", "-l", "0", "-H", "0", "-o", "a.svg", "--bare")
-    low, high = re.search(r"Colour: weight \(signed\), linear from (\S+) to (\S+) \(RdBu_r\)", err).groups()
+    low, high = re.search(r"Colour: weight \(signed\), linear from (\S+) to (\S+) \(inks\)", err).groups()
     assert float(low) == -float(high) and float(high) >= np.abs(weights).max()
 
 

@@ -65,3 +65,25 @@ def contrast(one, other):
 def test_numbers_can_be_read_on_every_colour(name):
     for colour, dark in zip(table(name), is_dark(table(name)), strict=True):
         assert contrast(colour, [255] * 3 if dark else [0] * 3) >= 4.5
+
+
+def test_signs_grow_both_ways_from_white():
+    """Blue and red are equally light at equal distance from 0, and steps are as even as those of `ink`."""
+    colours = table("inks")
+    assert colours[127:129].tolist() == [[255, 255, 255]] * 2
+    light = lab(linear(colours))
+    np.testing.assert_allclose(light[:, 0], light[::-1, 0], atol=0.6)
+    np.testing.assert_allclose(np.diff(light[128::8, 0]), -82 * 8 / 127, atol=0.35)
+    np.testing.assert_allclose(light[[0, 255], 0], 18, atol=0.5)
+    assert (light[:64, 2] < -20).all() and (light[192:, 1] > 20).all()  # blue; red
+    for side in (light[:128], light[128:]):
+        steps = np.linalg.norm(np.diff(side[::8], axis=0), axis=-1)
+        assert steps.max() / steps.min() < 1.6
+
+
+@pytest.mark.parametrize("eye", [DEUTERANOPE, PROTANOPE])
+def test_signs_are_told_apart_by_whoever_sees_no_green_or_no_red(eye):
+    """At a tenth of the scale and beyond: a distance of 10 in CIELAB is a plain difference."""
+    seen = lab(np.clip(linear(table("inks")) @ eye.T, 0, 1))
+    apart = np.linalg.norm(seen[:128] - seen[:127:-1], axis=-1)[::-1]
+    assert apart[13:].min() > 10

@@ -139,7 +139,7 @@ def test_weights_with_signs_have_a_scale_of_their_own() -> None:
     figure = mechanisms.figure([card(), signed])
     plain, own = figure.panels
     assert plain.scale is None
-    assert own.scale.low == -own.scale.high and own.scale.cmap == "RdBu_r"
+    assert own.scale.low == -own.scale.high and own.scale.cmap == "inks"
     assert np.abs(signed.values).max() <= own.scale.high
     assert f"−{own.scale.high:g} to {own.scale.high:g}" in texts(figure, "note")
     assert "red above 0, blue below, on a scale of its own" in figure.notes
@@ -150,7 +150,7 @@ def test_where_all_have_signs_they_share_one() -> None:
     assert figure.scale.low == -figure.scale.high < 0
     assert [panel.scale for panel in figure.panels] == [None, None]
     assert figure.bar is not None and "red above 0, blue below" in figure.notes
-    assert f"linear from {figure.scale.low:g} to {figure.scale.high:g} (RdBu_r)" in figure.caption
+    assert f"linear from {figure.scale.low:g} to {figure.scale.high:g} (inks)" in figure.caption
 
 
 def test_what_is_not_allowed_is_hidden() -> None:

@@ -5,8 +5,9 @@ grey shows the same order and equal steps stay equal; hue turns a little, from s
 first, so that small weights leave the white of the paper at once. People who see no red or green see the same steps,
 because the hues are blue throughout; a test measures this.
 
-A dark terminal has the counterpart `NIGHT`, from its ground to light blue, and numbers with signs a second curve of
-warm hues beside the first.
+Numbers with signs have the map `inks`: two such curves that meet at white, blue for minus and brick for plus, equally
+light at equal distance from 0. A dark terminal has the counterparts `NIGHT` and `EMBER`, from its ground to light
+colours.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Curve:
 
 INK = Curve(18.0, 42.0, 0.0, (240.0, 290.0))  # white numbers on its last colour have a contrast of 14:1
 NIGHT = Curve(88.0, 38.0, 0.45, (290.0, 240.0))  # on a dark terminal: the lighter, the more
-BRICK = Curve(18.0, 42.0, 0.4, (50.0, 30.0))  # the other sign, on paper
+BRICK = Curve(18.0, 50.0, 0.15, (48.0, 28.0))  # the other sign, on paper
 EMBER = Curve(88.0, 46.0, 0.45, (30.0, 65.0))  # the other sign, on a dark terminal
 
 # Linear sRGB of XYZ relative to D65 white, each row summing to 1 (IEC 61966-2-1).
@@ -53,6 +54,11 @@ def colours(curve: Curve = INK, first: float = 100.0, count: int = 256) -> NDArr
     hue = np.radians(curve.hues[0] + (curve.hues[1] - curve.hues[0]) * share)
     lab = np.stack([lightness, chroma * np.cos(hue), chroma * np.sin(hue)], axis=-1)
     return (_encoded(_linear(lab)) * 255).round().astype(np.uint8)
+
+
+def signed() -> NDArray[np.uint8]:
+    """The map `inks` as uint8 [256, 3], from the most negative to the most positive; the middle two are white."""
+    return np.concatenate([colours(INK, count=128)[::-1], colours(BRICK, count=128)])
 
 
 def lightness(red: float, green: float, blue: float) -> float:

@@ -25,7 +25,8 @@ TONES |= dict(zip((f"curve{i}" for i in range(8)), (
     "#0072b2", "#c44e00", "#00805c", "#b04a86", "#7a5c00", "#3a3fa3", "#2a9fd6", "#8c1c13",
 ), strict=True)) | {"grid": "#e4e4e4", "black": "#000000", "edge": "#c4c4c4"}  # fmt: skip
 HIDDEN = (230, 230, 230)  # a cell where attending was not allowed
-MAPS = ("ink", *PACKED)
+_OWN = {"ink": ink.colours, "inks": ink.signed}
+MAPS = (*_OWN, *PACKED)
 FAMILY = "DejaVu Sans"
 COVER = 0.65  # how much of a cell's colour hides the picture under it, of a map that does not begin at white
 _PALEST, _NEARLY_WHITE = 170, 240  # the black of a picture under ink; a map's first colour, if it is paper
@@ -37,7 +38,7 @@ def table(cmap: str) -> NDArray[np.uint8]:
     name = cmap.removesuffix("_r")
     if name not in MAPS:
         raise SelectionError(one_of("cmap", cmap, MAPS))
-    colours = ink.colours() if name == "ink" else _unpacked(PACKED[name])
+    colours = _OWN[name]() if name in _OWN else _unpacked(PACKED[name])
     colours = colours[::-1].copy() if cmap != name else colours
     colours.flags.writeable = False
     return colours

@@ -10,7 +10,8 @@ from attnviz.errors import SelectionError, one_of
 SCALES = ("auto", "linear", "sqrt", "log", "row")
 WHITE = "ink"  # the map of whoever names none: white at 0
 SEQUENTIAL = (WHITE, "viridis", "cividis", "magma", "inferno", "plasma", "Greys", "Blues")
-DIVERGING = ("RdBu", "PuOr", "BrBG", "coolwarm")
+INKS = "inks"  # the map of numbers with signs: white at 0, red is plus
+DIVERGING = (INKS, "RdBu", "PuOr", "BrBG", "coolwarm")
 RAINBOWS = frozenset(
     "jet rainbow hsv gist_rainbow turbo nipy_spectral spectral gist_ncar prism flag brg gnuplot gnuplot2 cmrmap".split()
 )

@@ -12,7 +12,7 @@ from attnviz.analysis.steps import Step, Steps
 from attnviz.views.figure import Box, Label, Line, MapPanel, Scale
 from attnviz.views.layout import LINE, ordinal
 from attnviz.views.measure import MIDDLE, Typeface, printable
-from attnviz.views.scale import WHITE, round_up
+from attnviz.views.scale import INKS, WHITE, round_up
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 WIDE, MARGIN = 780.0, 30.0  # points
 BASE, SMALL, LEAST = 8.5, 7.0, 4.6  # titles, formulas and labels, the smallest number in a cell
 ROW_ROOM = 66.0  # for the names of rows
-SIGNED, WEIGHTS = "RdBu_r", WHITE
+SIGNED, WEIGHTS = INKS, WHITE
 SIGNS = "0123456789-−+.,…→←√Σ‖∞·^²|≥“”"
 
 

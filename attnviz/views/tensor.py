@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz.views.figure import Box, Figure, MapPanel, Scale
-from attnviz.views.scale import round_up
+from attnviz.views.scale import INKS, round_up
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CHUNK = 1 << 20  # numbers looked at in one go, so that a large tensor is not copied as a whole
-SIGNED = "RdBu_r"  # red is plus
+SIGNED = INKS
 
 
 @dataclass(frozen=True)
