@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from test_heatmap_view import attention, texts, words
 
+from attnviz.views import norms
+from attnviz.views.board import Board, boards
 from attnviz.views.heatmap import heatmap
 from attnviz.views.measure import bounds
 
@@ -104,3 +106,44 @@ def test_more_tokens_than_pixels_are_drawn_as_the_largest_of_a_block():
     panel = next(panel for panel in figure.panels if (panel.layer, panel.head) == (7, 3))
     assert panel.values.shape == (math.ceil(150 / k),) * 2 and k > 1
     assert panel.values[100 // k, 70 // k] == 0.5 and np.count_nonzero(panel.values[:, 1:]) == 1
+
+
+# --- other pictures --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("n_layers", "n", "columns"), [(30, 12, 2), (30, 40, 2), (6, 12, 1), (12, 120, 2)])
+def test_what_moves_in_every_layer_fits_a_page(n_layers, n, columns):
+    found = attention(n_layers, 1, words(n))
+    measures = dict.fromkeys(("weights", "norm", "residual", "alti", "zeroing"), found)
+    figure = norms.figure(measures, title="norms")
+    assert figure.width * figure.height <= 1.05 * ROOM and max(figure.width, figure.height) <= 1320
+    maps = [panel for panel in figure.panels if not panel.title.startswith("bar")]
+    assert len(maps) == 5 * n_layers
+    tops = [panel.box.y for panel in maps[::5]]
+    assert tops.index(max(tops)) == math.ceil(n_layers / columns) - 1
+    assert any("columns, each from top to bottom" in note for note in figure.notes) == (columns > 1)
+    assert any("token is named beside the map" in note for note in figure.notes) == (n != 12 or n_layers == 30)
+    sides = np.array([bounds(label, figure.face) for label in figure.labels])
+    assert (sides[:, :2] > 0).all() and (sides[:, 2:] < [figure.width, figure.height]).all()
+
+
+@pytest.mark.parametrize(("n", "abreast"), [(8, 2), (72, 2), (270, 2)])
+def test_boards_of_every_pair_of_heads_fit_a_page_and_say_how_many_are_named(n, abreast):
+    values = np.linspace(0, 1, n * n).reshape(n, n)
+    names = [f"{i // 9}.{i % 9}" for i in range(n)]
+    all = [Board(values, "composition", kind, cell_text=()) for kind in ("queries", "keys", "values")]
+    figure = boards(all, layers=names, heads=names, axes=("reading head", "writing head"))
+    assert figure.width * figure.height <= 1.05 * ROOM and max(figure.width, figure.height) <= 1282
+    assert len({panel.box.x for panel in figure.panels if panel.title in ("queries", "keys", "values")}) == abreast
+    first = figure.panels[0].box
+    assert first.width == pytest.approx(first.height, rel=0.5)
+    said = [note for note in figure.notes if note.endswith(" is named")]
+    named = [len(set(texts(figure, role))) for role in ("row", "column")]
+    for axis, count in zip(("reading", "writing"), named, strict=True):
+        assert any(f"{axis} head is named" in note for note in said) == (count < n)
+
+
+def test_indices_one_after_another_need_no_remark():
+    values = np.linspace(0, 1, 4000).reshape(4, 1000)
+    figure = boards([Board(values)], layers=range(4), heads=range(1000))
+    assert len(texts(figure, "column")) < 1000 and not any("is named" in note for note in figure.notes)

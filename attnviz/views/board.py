@@ -11,7 +11,7 @@ import numpy as np
 
 from attnviz.errors import InputError, SelectionError
 from attnviz.views.figure import Box, Figure, Label, Line, MapPanel, Scale
-from attnviz.views.layout import LINE, SMALLEST
+from attnviz.views.layout import LINE, SMALLEST, ordinal
 from attnviz.views.measure import MIDDLE, Typeface, one_line, typeface
 from attnviz.views.options import PIXELS
 from attnviz.views.scale import WHITE, check_cmap, number, round_up, short, ticks
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 MARGIN, GAP, BASE, SMALL = 12.0, 26.0, 9.0, 7.0  # points: round the page, between boards, sizes of text
 BAR = 8.0  # the width of a colour bar
 SIDE, WIDEST, FINEST = 300.0, 27.0, 5.0  # a board's side, and the side of a cell at most and at least
-PAGE = 760.0  # how wide a page becomes by itself
+LARGEST = 420.0  # the side of a board of more cells than there is room for at their finest
+PAGE, WIDE = 760.0, 1060.0  # how wide a page becomes by itself, and one of such boards
 WORD = 46.0  # the width of a cell with a word in it, at most
 BELOW = 4.0 + SMALL + 3.0 + BASE + 4.0  # names of the columns, and what they are
 _STEPS = (1, 2, 4, 5, 8, 10, 16, 20, 32, 50, 100)
@@ -124,6 +125,7 @@ def boards(
     longest = max((face.width(text, SMALL) for one in all for row in one.cell_text or () for text in row), default=0.0)
     headed = max(face.width(one.heading, BASE, "bold") for one in all)
     page.settle(len(all), abreast, None if width is None else width * 72.0, headed, longest)
+    said += page.thinning()
     placed = page.place(all, scales, one_line(title), one_line(subtitle), said)
     dots = dpi or 200.0
     if page.width * page.height * (dots / 72) ** 2 > PIXELS:
@@ -219,9 +221,10 @@ class _Page:
         """
         n_rows, n_cols = len(self.rows), len(self.cols)
         self.above = (1.6 * BASE if headed else 0.0) + 2.0
-        roomy = min(WIDEST, max(SIDE / max(n_rows, n_cols), FINEST))
+        finest = min(FINEST, LARGEST / max(n_rows, n_cols))
+        roomy = min(WIDEST, max(SIDE / max(n_rows, n_cols), finest))
         if count > 1:
-            roomy = min(roomy, max(0.62 * SIDE / max(n_rows, n_cols), FINEST, 9.0 if n_cols <= 32 else 0.0))
+            roomy = min(roomy, max(0.62 * SIDE / max(n_rows, n_cols), finest, 9.0 if n_cols <= 32 else 0.0))
 
         beside = self.left - BASE + (0.0 if self.shared else self.beside)  # where a heading may run on
         if width is None:
@@ -233,12 +236,14 @@ class _Page:
             return 2 * MARGIN + boards * (self.left + n_cols * cell) + (boards - 1) * self.gap + bars * self.beside
 
         if abreast is None:
-            room, least = (PAGE, roomy) if width is None else (width, min(roomy, SMALL))
+            page = WIDE if max(n_rows, n_cols) * finest > SIDE else PAGE
+            room, least = (page, roomy) if width is None else (width, min(roomy, SMALL))
             abreast = max((k for k in range(1, count + 1) if across(k, least) <= room), default=1)
             stacked = math.ceil(count / abreast)
             abreast = math.ceil(count / stacked)  # no last row of one where two rows can be equal
         self.abreast = max(1, min(abreast, count))
-        self.cell = max(roomy, min(longest + 5.0, WORD, (PAGE - across(self.abreast, 0.0)) / n_cols))
+        words = min(longest + 5.0, WORD, (PAGE - across(self.abreast, 0.0)) / n_cols) if longest else 0.0
+        self.cell = max(roomy, words)
         self.high = min(roomy, 0.7 * self.cell) if longest else roomy
         if width is not None:
             spare = width - across(self.abreast, 0.0)
@@ -332,25 +337,41 @@ class _Page:
             return (), 0.0
         return tuple(map(tuple, texts)), size
 
+    def _row_size(self) -> float:
+        return max(SMALLEST, min(SMALL, 0.9 * self.high))
+
+    def _steps(self) -> tuple[int, int]:
+        """Of how many rows and of how many columns one is named."""
+        widest = max(self.face.width(name, SMALL) for name in self.cols)
+        return _step(1.25 * self._row_size() / self.high), _step((widest + 2.5) / self.cell)
+
+    def thinning(self) -> list[str]:
+        """Remarks that not every row or column has its name; numbers one after another need none."""
+        named = zip(self._steps(), self.axes, (self.rows, self.cols), strict=True)
+        return [
+            f"every {ordinal(step)} {axis} is named"
+            for step, axis, names in named
+            if step > 1 and not all(name.isdecimal() for name in names)
+        ]
+
     def _names(self, box: Box, first: bool) -> None:
         """Names of rows and columns, thinned where there is no room, and of both axes; of rows by the first board."""
         n_rows, n_cols = len(self.rows), len(self.cols)
-        size = max(SMALLEST, min(SMALL, 0.9 * self.high))
-        widest = max(self.face.width(name, SMALL) for name in self.cols)
-        for i in range(0, n_rows, _step(1.25 * size / self.high)):
+        size = self._row_size()
+        down, along = self._steps()
+        for i in range(0, n_rows, down):
             y = box.y + (i + 0.5) * self.high + MIDDLE * size
             self.labels.append(Label(self.rows[i], box.x - 4.0, y, size, "right", role="row"))
-        for j in range(0, n_cols, _step((widest + 2.5) / self.cell)):
+        for j in range(0, n_cols, along):
             x = box.x + (j + 0.5) * self.cell
             y = box.y + box.height + 4.0 + 0.75 * SMALL
             self.labels.append(Label(self.cols[j], x, y, SMALL, "center", role="column"))
-        down, along = self.axes
         x = box.x - self.left + 0.8 * BASE
         how: dict[str, Any] = {"tone": "soft", "role": "axis"}
         if first:
-            self.labels.append(Label(down, x, box.y + box.height / 2, BASE, "center", 90, **how))
+            self.labels.append(Label(self.axes[0], x, box.y + box.height / 2, BASE, "center", 90, **how))
         y = box.y + box.height + 4.0 + SMALL + 3.0 + 0.8 * BASE
-        self.labels.append(Label(along, box.x + box.width / 2, y, BASE, "center", **how))
+        self.labels.append(Label(self.axes[1], box.x + box.width / 2, y, BASE, "center", **how))
 
     def _bar(self, scale: Scale, beside: Box) -> MapPanel:
         """A colour bar to the right of a box: the Figure's own where it is shared, else a panel that looks like it."""

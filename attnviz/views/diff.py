@@ -68,7 +68,9 @@ def figure(
     sheet.head(said, under)
     if found.distance.size > 1:
         _board(sheet, found, ranked)
+    remarks += sheet.thinning("layer and head")
     _maps(sheet, found, ranked, rows, cols, step)
+    remarks += sheet.thinning("token" if step == 1 else "cell")
     sheet.text(" · ".join(remarks), tone="soft")
     distances = f"{DISTANCE} {found.distance.min():.3f} to {found.distance.max():.3f}"
     return sheet.figure(

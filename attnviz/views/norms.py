@@ -12,6 +12,7 @@ from attnviz.errors import SelectionError
 from attnviz.views.figure import Box, Figure, Scale
 from attnviz.views.limits import scaled
 from attnviz.views.measure import LOST, one_line, printable, typeface
+from attnviz.views.page import fit
 from attnviz.views.scale import WHITE, check_cmap, check_scale, number, round_up, short
 from attnviz.views.sheet import BASE, BESIDE, MARGIN, SMALL, Sheet, below, beside
 from attnviz.views.tensor import SIGNED
@@ -38,19 +39,24 @@ SAYS = {
     "zeroing": "value zeroing: how the layer's output turns without a token's value (Mohebbi 2023)",
     "effective": "effective: weights without what the values cannot tell apart (Brunner 2020)",
 }
-_GAP, _SIDES = 13.0, (250.0, 200.0, 165.0, 140.0, 124.0, 112.0)
+_GAP, _BLOCK, _LONGEST = 13.0, 14.0, 90.0  # points: between maps, before a column of layers; a name at most
+_SIDES = (250.0, 200.0, 165.0, 140.0, 124.0, 112.0)  # of maps abreast
 _PRINTED = 3000  # numbers in cells, over all maps
 _SIGNS = "0123456789.−" + LOST
 
 
 @dataclass(frozen=True)
 class Place:
-    """One row of maps: its position [layer, head] in the weights, its layer and head, its mask, what it is called."""
+    """One row of maps: its position [layer, head] in the weights, its layer and head, its mask, what it is called.
+
+    short: the same where there is little room.
+    """
 
     position: tuple[int, ...]
     at: tuple[int | None, int | None]
     allowed: NDArray[np.bool_] | None
     name: str
+    short: str
 
 
 def figure(
@@ -96,22 +102,22 @@ def figure(
     said += ["red above 0, blue below, on a scale of its own"] if signed else []
     face = typeface(font, [title, subtitle, *said, *queries, *keys, *TITLES.values(), _SIGNS])
     said += [note for note in [font_note(face)] if note]
-    side = _SIDES[min(len(measures), len(_SIDES)) - 1]
-    side = max(side, min(6.0 * len(keys), 1.7 * side))
-    left = MARGIN + BASE * 1.6 + beside(face, queries, side * len(queries) / len(keys) / len(queries))
+    side, columns = _side(len(measures), len(rows), (len(queries), len(keys)))
+    names = [face.cut(text, 7.4, _LONGEST) for text in queries]
+    left = MARGIN + BASE * 1.6 + beside(face, names, side / len(keys))
     if width is not None:
-        side = (width * 72.0 - left - BESIDE - MARGIN + _GAP) / len(measures) - _GAP
+        side, columns = (width * 72.0 - left - BESIDE - MARGIN + _GAP) / len(measures) - _GAP, 1
         if side < 40.0:
             raise SelectionError(f"a width of {width:g} in leaves no room for {len(measures)} maps abreast")
-    wide = left + len(measures) * (side + _GAP) - _GAP + BESIDE + MARGIN
-    sheet = Sheet(face, wide)
+    block = len(measures) * (side + _GAP) + _BLOCK
+    sheet = Sheet(face, left + columns * block - _BLOCK - _GAP + BESIDE + MARGIN)
     sheet.head(one_line(title), one_line(subtitle))
-    down = side * len(queries) / len(keys)
+    down, stacked = side * len(queries) / len(keys), -(-len(rows) // columns)
     count = len(measures) * len(rows) * len(queries) * len(keys)
-    sheet.y += 12.0
-    top = sheet.y
+    top = sheet.y + 12.0
     for index, row in enumerate(rows):
-        last = index == len(rows) - 1
+        column, line = divmod(index, stacked)
+        x, y = left + column * block, top + line * (down + _GAP)
         for col, (name, one) in enumerate(measures.items()):
             values = one.weights[row.position]
             own = shared
@@ -120,30 +126,50 @@ def figure(
                 own = Scale("linear", -end, end, SIGNED, "signed")
             sheet.map(
                 values,
-                Box(left + col * (side + _GAP), sheet.y, side, down),
+                Box(x + col * (side + _GAP), y, side, down),
                 own,
                 title=f"{row.name}  {TITLES[name]}",
-                heading=TITLES[name] if index == 0 else "",
+                heading=TITLES[name] if line == 0 else "",
+                room=side + _GAP - 3.0,
                 hidden=None if row.allowed is None or row.allowed.all() else ~row.allowed,
-                rows=queries,
+                rows=names,
                 cols=keys,
-                shown=(col == 0, last),
+                shown=(column == 0 and col == 0, line == stacked - 1 or index == len(rows) - 1),
                 printed=_printed(values, decimals, own) if count <= 5 * _PRINTED and side / len(keys) > 9.0 else (),
                 at=row.at,
             )
-        sheet.word(row.name, MARGIN + 0.6 * BASE, sheet.y + down / 2, BASE, "center", rotation=90, tone="soft")
-        sheet.y += down + _GAP
-    sheet.bar(shared, left + len(measures) * (side + _GAP), top, down)
+        middle = x - 0.7 * BASE if column else MARGIN + 0.6 * BASE
+        name = row.name if face.width(row.name, BASE) <= down + _GAP else row.short
+        sheet.word(name, middle, y + down / 2, BASE, "center", rotation=90, tone="soft")
+    sheet.y = top + stacked * (down + _GAP)
+    sheet.bar(shared, left + columns * block - _BLOCK, top, max(down, 60.0))
     sheet.y += below(face, keys, side / len(keys)) - _GAP + 9.0
+    said += [f"{'heads' if heads else 'layers'} in {columns} columns, each from top to bottom"] if columns > 1 else []
+    said += sheet.thinning("token")
     sheet.text(" · ".join(said), SMALL, tone="soft")
     spoken = f"Colour: {shared.label}, {shared.kind} from 0 to {number(shared.high)} ({shared.cmap})"
     return sheet.figure(title=title, subtitle=subtitle, notes=said, dpi=dpi, svg_text=svg_text, meta=meta, said=spoken)
 
 
+def _side(measures: int, rows: int, cells: tuple[int, int]) -> tuple[float, int]:
+    """The side of a map, and in how many columns its rows stand, so that all of them fit a page."""
+    queries, keys = cells
+    roomy = _SIDES[min(measures, len(_SIDES)) - 1]
+    roomy = max(roomy, min(6.0 * keys, 1.7 * roomy))
+    found = fit((measures, rows), (queries, keys), rows > 1, roomy / keys, gap=_GAP)
+    return found.cell * keys, found.columns
+
+
 def _rows(first: Attention, heads: bool) -> list[Place]:
     found = zip(np.ndindex(first.weights.shape[:2]), first.places, first.maps(), strict=True)
     return [
-        Place(position, (layer, head), allowed, f"layer {layer}" + (f" · head {head}" if heads else ""))
+        Place(
+            position,
+            (layer, head),
+            allowed,
+            f"layer {layer}" + (f" · head {head}" if heads else ""),
+            f"{layer}.{head}" if heads else f"{layer}",
+        )
         for position, (layer, head), (_, allowed) in found
     ]
 

@@ -29,14 +29,17 @@ class Fit(NamedTuple):
     cell: float
 
 
-def fit(panels: Size, cells: Size, layered: bool, most: float, pages: Sequence[Size] = PAGES) -> Fit:
+def fit(
+    panels: Size, cells: Size, layered: bool, most: float, pages: Sequence[Size] = PAGES, gap: float | None = None
+) -> Fit:
     """The page on which cells are largest, and the fewest columns of layers that come near it.
 
     panels: abreast and stacked; if `layered`, those stacked are layers, which may be parted into columns. cells: down
-    and across in a panel. most: points beyond which a cell need not grow.
+    and across in a panel. most: points beyond which a cell need not grow. gap: points between panels; a share of the
+    panels by default.
     """
     found = [
-        Fit(page, columns, min(_cell(panels, cells, columns, page), most))
+        Fit(page, columns, min(_cell(panels, cells, columns, page, gap), most))
         for columns in (_columns(int(panels[1])) if layered else (1,))
         for page in pages
     ]
@@ -55,8 +58,9 @@ def _columns(layers: int) -> Iterator[int]:
     return (k for k in range(1, layers + 1) if math.ceil(layers / math.ceil(layers / k)) == k)
 
 
-def _cell(panels: Size, cells: Size, columns: int, page: Size) -> float:
+def _cell(panels: Size, cells: Size, columns: int, page: Size, gap: float | None) -> float:
     wide, high = (side - min(_WORDS, _SHARE * side) for side in page)
-    across = (wide - (columns - 1) * _COLUMN) / (columns * panels[0] * _GAPS * cells[1])
-    down = high / (math.ceil(panels[1] / columns) * _GAPS * cells[0])
-    return max(min(across, down), 0.01)
+    share, between = (_GAPS, 0.0) if gap is None else (1.0, gap)
+    across = (wide - (columns - 1) * _COLUMN) / (columns * panels[0]) - between
+    down = high / math.ceil(panels[1] / columns) - between
+    return max(min(across / (share * cells[1]), down / (share * cells[0])), 0.01)

@@ -40,8 +40,9 @@ class Sheet:
     step: int = 1  # of how many rows or columns one is named, at most
 
     def thinning(self, unit: str) -> list[str]:
-        """A remark that not every row and column has its name, if that is so."""
-        return [f"every {ordinal(self.step)} {unit} is named beside the map"] if self.step > 1 else []
+        """A remark that not every row and column drawn since the last call has its name, if that is so."""
+        step, self.step = self.step, 1
+        return [f"every {ordinal(step)} {unit} is named beside the map"] if step > 1 else []
 
     def text(self, text: str, size: float = SMALL, room: float | None = None, x: float = MARGIN, **how: Any) -> None:
         """A paragraph of its own, as wide as the page or as `room`."""
@@ -68,6 +69,7 @@ class Sheet:
         *,
         title: str,
         heading: str = "",
+        room: float | None = None,
         hidden: NDArray[np.bool_] | None = None,
         rows: Sequence[str] = (),
         cols: Sequence[str] = (),
@@ -81,7 +83,7 @@ class Sheet:
         """A matrix in a box.
 
         Args:
-            title: what a terminal and an SVG call it. heading: above it.
+            title: what a terminal and an SVG call it. heading: above it; room: points that it has, if few.
             rows, cols: names of rows and columns; shown: whether they are drawn at the left and below.
             printed: texts for the cells, drawn where they fit.
             upright: whether the columns' names stand on end; None: where they do not fit lying.
@@ -90,8 +92,11 @@ class Sheet:
         """
         high, wide = box.height / values.shape[0], box.width / values.shape[1]
         if heading:
-            text = self.face.cut(heading, BASE, max(box.width + 8.0, 130.0), "bold")
-            self.word(text, box.x, box.y - 4.0, BASE, weight="bold", tone="soft", role="heading")
+            size, most = BASE, max(box.width + 8.0, 130.0)
+            if room is not None:
+                size, most = max(SMALLEST, min(BASE, BASE * room / self.face.width(heading, BASE, "bold"))), room
+            text = self.face.cut(heading, size, most + 0.1, "bold")
+            self.word(text, box.x, box.y - 4.0, size, weight="bold", tone="soft", role="heading")
         if shown[0] and rows:
             self.row_names(rows, box, stressed[0])
         if shown[1] and cols:
