@@ -115,6 +115,7 @@ def figure(
     down, stacked = side * len(queries) / len(keys), -(-len(rows) // columns)
     count = len(measures) * len(rows) * len(queries) * len(keys)
     top = sheet.y + 12.0
+    tight = max(face.width(row.name, BASE) for row in rows) > down + _GAP
     for index, row in enumerate(rows):
         column, line = divmod(index, stacked)
         x, y = left + column * block, top + line * (down + _GAP)
@@ -139,12 +140,12 @@ def figure(
                 at=row.at,
             )
         middle = x - 0.7 * BASE if column else MARGIN + 0.6 * BASE
-        name = row.name if face.width(row.name, BASE) <= down + _GAP else row.short
-        sheet.word(name, middle, y + down / 2, BASE, "center", rotation=90, tone="soft")
+        sheet.word(row.short if tight else row.name, middle, y + down / 2, BASE, "center", rotation=90, tone="soft")
     sheet.y = top + stacked * (down + _GAP)
-    sheet.bar(shared, left + columns * block - _BLOCK, top, max(down, 60.0))
+    sheet.bar(shared, left + columns * block - _BLOCK, top, max(down, 90.0))
     sheet.y += below(face, keys, side / len(keys)) - _GAP + 9.0
     said += [f"{'heads' if heads else 'layers'} in {columns} columns, each from top to bottom"] if columns > 1 else []
+    said += [f"beside the maps: {'layer.head' if heads else 'layer'}"] if tight else []
     said += sheet.thinning("token")
     sheet.text(" · ".join(said), SMALL, tone="soft")
     spoken = f"Colour: {shared.label}, {shared.kind} from 0 to {number(shared.high)} ({shared.cmap})"
