@@ -42,3 +42,11 @@ attnviz rollout --file sample_inputs/animal_tired.txt -m minilm -l 0,2,5 --of al
     -o docs/pictures/rollout_alti.png
 attnviz flow --file sample_inputs/animal_tired.txt -m minilm -l 1,2,5 --dpi 110 -o docs/pictures/flow.png
 attnviz norms --file sample_inputs/animal_tired.txt -m minilm -l 1,3,5 --dpi 110 -o docs/pictures/norms.png
+
+# similar.md, qk.md and diff.md.
+attnviz similar --file sample_inputs/animal_tired.txt -m minilm --name all-MiniLM-L6-v2 --dpi 90 \
+    -o docs/pictures/similar.png
+attnviz qk --file sample_inputs/animal_tired.txt -m minilm --name all-MiniLM-L6-v2 -l 3 --pair-of it:animal --dpi 110 \
+    -o docs/pictures/qk.png
+attnviz diff --file sample_inputs/animal_tired.txt --file-b sample_inputs/animal_wide.txt -m minilm \
+    --name all-MiniLM-L6-v2 --dpi 110 -o docs/pictures/diff_words.png

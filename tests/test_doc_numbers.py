@@ -182,8 +182,11 @@ def of_qk(place):
 
 def of_generate(place):
     """Its table is compared in tests/test_doc_examples.py; 18.6 leads it with 1.00, five times out of five."""
+    from attnviz.cli.generate import MOST as LEADING
+
     heads = smollm().n_layers * smollm().n_heads
     return [
+        f"the picture holds the {LEADING} heads that lead the table",
         f"One head of {heads} has its strongest weight on the token that comes next, five times out of five: 18.6.",
         "a stripe runs down over 2, 8, 4, 6 of Ben's code",
         f"at once to 1e-5, which a test holds for {len(headed.FAMILIES)} families",
