@@ -81,7 +81,7 @@ def _safe_streams(words: list[str]) -> Iterator[None]:
 
     Help is our own text, which typer colours itself.
     """
-    if not words or {"-h", "--help"} & set(words):
+    if _only_help(words):
         yield
         return
     from attnviz.render.terminal_screen import SafeStream
@@ -94,12 +94,21 @@ def _safe_streams(words: list[str]) -> Iterator[None]:
         sys.stdout, sys.stderr = before
 
 
+def _only_help(words: list[str]) -> bool:
+    return not words or bool({"-h", "--help"} & set(words))
+
+
 def _guarded(words: list[str]) -> int:
     """Every failure that a user can bring about becomes one line, with one more where a hint helps."""
     from attnviz.errors import AttnvizError
 
     try:
-        return _typer(words or ["--help"])
+        if _only_help(words):
+            return _typer(words or ["--help"])
+        from attnviz.cli.pager import paged
+
+        with paged(words):
+            return _typer(words)
     except AttnvizError as error:
         from attnviz.cli.options import UsageError
 

@@ -111,6 +111,7 @@ def _top(
     attnviz heatmap "The animal didn't cross the street because it was too tired"
 
     Results go to standard output, words about them to standard error.
+    What is higher than the terminal goes through ATTNVIZ_PAGER, PAGER or less.
     """
 
 
