@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -13,6 +14,13 @@ import time
 
 CLEAN = ("NO_COLOR", "FORCE_COLOR", "COLORFGBG", "ATTNVIZ_BACKGROUND", "ATTNVIZ_PAGER", "PAGER", "LESS", "COLUMNS",
          "LINES", "SSH_CONNECTION", "TTY_COMPATIBLE")  # fmt: skip
+
+
+def _lead() -> None:
+    """Of the new process: the terminal is its own, and signals reach it, also where the tests ignore them (nohup)."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 class PseudoTerminal:
@@ -29,7 +37,7 @@ class PseudoTerminal:
         self.seen = b""
         self.process = subprocess.Popen(
             [sys.executable, *words], stdin=self.follower, stdout=self.follower, stderr=self.follower, env=env,
-            start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            start_new_session=True, preexec_fn=_lead,
         )  # fmt: skip
 
     def settings(self):
