@@ -74,7 +74,7 @@ def test_on_a_terminal_there_are_colours_and_nothing_else(hostile, name):
     """In a pseudo-terminal the only escapes are colours, and none of them is the file's own (31 is used nowhere)."""
     words = (str(hostile),) if name == "check" else ("--from", str(hostile))
     leader, follower = pty.openpty()
-    env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"}
+    env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "ATTNVIZ_PAGER": "cat"}
     process = subprocess.Popen(
         [sys.executable, "-m", "attnviz", name, *words], stdout=follower, stderr=follower, env=env
     )

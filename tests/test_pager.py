@@ -63,6 +63,12 @@ def test_where_none_is_wanted_there_is_none(tmp_path, more):
     assert status == 0 and "pager" not in text and text.count("\n") > 40
 
 
+def test_a_terminal_of_unknown_height_is_not_paged(tmp_path):
+    with PseudoTerminal(*LONG, rows=0, cols=0, PAGER=pager(tmp_path)) as shown:
+        status, text = end(shown)
+    assert status == 0 and "pager" not in text and text.count("\n") > 40
+
+
 def test_json_is_not_paged(tmp_path):
     with PseudoTerminal(*LONG, "--json", PAGER=pager(tmp_path)) as shown:
         assert len(json.loads(end(shown)[1])) > 40

@@ -79,13 +79,15 @@ def _pager() -> str:
 
 
 def _is_higher(text: str) -> bool:
-    """Whether a text and the prompt after it take more lines than the terminal has."""
+    """Whether a text and the prompt after it take more lines than the terminal has; a height of 0 is an unknown one."""
     import re
     from shutil import get_terminal_size
 
     from attnviz.render.terminal_screen import cells
 
-    width, height = get_terminal_size()
+    width, height = get_terminal_size((80, 0))
+    if height <= 0:
+        return False
     lines = re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
     return len(lines) >= height or sum(max(1, -(-cells(line) // max(width, 1))) for line in lines) >= height
 
