@@ -136,3 +136,15 @@ def test_a_panic_of_the_library_is_one_line(tmp_path, capfd):
     assert main(["tokens", "a" * 40 + "!", "-m", str(written(tmp_path, pre_tokenizer=cut))]) == 1
     said = capfd.readouterr().err
     assert said.startswith("error: tokenizer.json cannot split the text: ") and said.count("\n") == 1, said
+
+
+@pytest.mark.parametrize("null", ["/nowhere/null", "/"])
+def test_a_machine_without_a_null_device_splits_texts_all_the_same(null):
+    """As in a sandbox that has no /dev, or one of its own making."""
+    body = f"""
+        import os
+        os.devnull = {null!r}
+        import attnviz
+        return len(attnviz.load("tiny").tokenizer.encode("The cat sat").tokens)
+    """
+    assert bounded(body)[0] == "done: 5"

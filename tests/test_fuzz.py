@@ -72,6 +72,16 @@ def test_a_misdeed_is_seen(name):
     assert said in found[0][1]
 
 
+def test_a_process_that_cannot_begin_is_seen_and_ends(monkeypatch, capfd):
+    """It must not go on as if it were the one that began it."""
+    monkeypatch.setattr(os, "devnull", "/nowhere/null")
+    here = os.getpid()
+    found = list(worker.findings(lambda rng, folder: "", "name", 0, 2, SEED))
+    assert found == [(0, "the process ended with status 1"), (1, "the process ended with status 1")]
+    assert os.getpid() == here
+    assert capfd.readouterr().err.count("FileNotFoundError") == 2
+
+
 @pytest.mark.parametrize("text", ["\x1b", "\r", "\x7f", "\x9b", "\u202e", "\u2066"])
 def test_a_character_that_steers_a_terminal_is_seen(text, monkeypatch):
     assert commands.steers(text)

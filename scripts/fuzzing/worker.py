@@ -14,6 +14,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,8 +53,13 @@ def _one_process(trial: Trial, name: str, first: int, end: int, seed: int, secon
     place = Path(tempfile.mkdtemp(prefix="fuzz-"))
     child = os.fork()
     if child == 0:
-        os.close(reading)
-        _work(trial, name, first, end, seed, place, writing)
+        try:
+            os.close(reading)
+            _work(trial, name, first, end, seed, place, writing)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(1)  # whatever went wrong: the child must not do what the parent has yet to do
     os.close(writing)
     at, last, used, buffer = first, time.monotonic(), 0.0, b""
     try:
