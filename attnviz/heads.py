@@ -121,6 +121,47 @@ def over_heads(pairs: Sequence[Pair], count: int | None = None, by: str = "lift"
     return list(kept.values())[:count]
 
 
+@dataclass(frozen=True)
+class Spread:
+    """A list in which several heads stand.
+
+    pairs: strongest first. left: how many pairs of a (layer, head) were left out though they are as strong as those
+    listed. sure: False if a longer look at the heads could change this.
+    """
+
+    pairs: list[Pair]
+    left: dict[tuple[int, int], int]
+    sure: bool
+
+
+def spread(found: Sequence[Pair], count: int, each: int, looked: int, by: str = "lift") -> Spread:
+    """The `count` strongest of all heads' pairs, each with the head where it is strongest, at most `each` of a head.
+
+    Args:
+        found: the pairs of every head, strongest first, as `links(within=True)` gives them.
+        looked: how many of each head were asked for.
+    """
+    listed: list[Pair] = []
+    left: dict[tuple[int, int], int] = {}
+    taken: dict[tuple[int, int], int] = {}
+    for pair in over_heads(found, None, by):
+        if len(listed) == count:
+            break
+        at = (pair.layer, pair.head)
+        if taken.get(at, 0) < each:
+            listed.append(pair)
+            taken[at] = taken.get(at, 0) + 1
+        else:
+            left[at] = left.get(at, 0) + 1
+    least = getattr(listed[-1], by) if len(listed) == count else -np.inf
+    own: dict[tuple[int, int], list[Pair]] = {}
+    for pair in found:
+        own.setdefault((pair.layer, pair.head), []).append(pair)
+    # A head with more pairs than were asked for may be the stronger one at a pair that is listed with another.
+    sure = all(len(pairs) < looked or getattr(pairs[-1], by) <= least for pairs in own.values())
+    return Spread(listed, left, sure)
+
+
 def _taking_part(special: Sequence[bool], named: int | None, with_special: bool) -> NDArray[np.bool_]:
     if named is not None:
         return np.arange(len(special)) == named

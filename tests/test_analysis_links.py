@@ -14,7 +14,7 @@ import attnviz
 from attnviz import passage
 from attnviz.analysis.lift import lift, lifts, strongest
 from attnviz.errors import SelectionError
-from attnviz.heads import focus, links
+from attnviz.heads import focus, links, over_heads, spread
 from attnviz.views.board import Board
 from attnviz.views.ranked import LIFT, WEIGHT, Entry, figure
 
@@ -80,6 +80,56 @@ def test_is_the_sorted_list_of_all_pairs(seed, n, causal, by):
         assert (pair.weight, pair.lift) == pytest.approx(
             (one.weights[0, pair.head, pair.query, pair.key], lifted[pair.head, pair.query, pair.key]), abs=1e-6
         )
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 6), st.integers(1, 3), st.integers(1, 9), st.integers(1, 9))
+def test_a_list_of_several_heads_is_the_sorted_one_without_what_is_too_much(seed, n, each, count, looked):
+    """Where it is sure of itself, however few pairs of each head it was given; and it is sure of all of them."""
+    random = np.random.default_rng(seed)
+    one = made([random_map(random, n, False) for _ in range(4)])
+    wanted, left = [], {}
+    for pair in over_heads(links(one, n * n, within=True)):
+        at_head = [other for other in wanted if other.head == pair.head]
+        if len(wanted) == count:
+            break
+        if len(at_head) < each:
+            wanted.append(pair)
+        else:
+            left[0, pair.head] = left.get((0, pair.head), 0) + 1
+    found = spread(links(one, looked, within=True), count, each, looked)
+    if found.sure:
+        assert [at(pair) for pair in found.pairs] == [at(pair) for pair in wanted]
+        assert found.left == left
+    assert spread(links(one, n * n + 1, within=True), count, each, n * n + 1).sure
+
+
+def test_a_head_that_looks_at_every_neighbour_does_not_fill_the_list(run, tmp_path):
+    """Of two such heads the second is stronger at one pair only, and that is found by looking past its 699 others."""
+    n = 700
+    before = np.eye(n, k=-1) + 1e-5
+    before[0, 0] = 1
+    second = 0.9 * before + 0.1 / n
+    second[250, 7] = 0.8
+    third = np.full((n, n), 1 / n)
+    third[40, 20] = 0.5
+    one = made([before / before.sum(-1, keepdims=True), second / second.sum(-1, keepdims=True), third])
+    one.save(tmp_path / "one.npz")
+    words = ("links", "--from", tmp_path / "one.npz", "--top", "5")
+    rows = json.loads(run(*words, "--json")[1])
+    assert [(row["head"], row["query"], row["key"]) for row in rows][3:] == [(2, 40, 20), (1, 250, 7)]
+    assert {row["head"] for row in rows[:3]} == {0}
+    assert "at most 3 pairs of a head: 697 more of 0.0 are as strong; --each all lists them" in run(*words)[2]
+    every = json.loads(run(*words, "--each", "all", "--json")[1])
+    assert {row["head"] for row in every} == {0}
+    alone = json.loads(run(*words[:3], "-H", "0", "--json")[1])
+    assert len(alone) == 20  # of one head there is nothing else to show
+
+
+def test_each_is_a_number_or_all(run):
+    status, _, said = run("links", TEXT, "--each", "0")
+    assert status == 2 and "wants a whole number" in said
+    status, _, said = run("links", TEXT, "--within", "--each", "2")
+    assert status == 2 and "exclude each other" in said
 
 
 @pytest.mark.parametrize("causal", [False, True])

@@ -298,6 +298,16 @@ animal +-./    :-+/    +-./    :-+/
 """)
 
 
+def test_every_row_of_maps_has_its_key_names():
+    """In a narrow window they stand below each other, and the names above the first would be out of sight."""
+    text = shown(print_maps, figure(6), width=24, compact=True).splitlines()
+    titles = [i for i, line in enumerate(text) if "head" in line and "toy" not in line]
+    assert len(titles) == 3
+    for i in titles:
+        assert text[i + 1].split() == ["a"] * 2 and text[i + 6].split() == ["]ele"] * 2
+        assert text[i + 7].startswith(" [CLS] @")
+
+
 def test_one_head_has_cells_of_two_columns():
     assert shown(print_maps, figure(1, causal=False), width=80, compact=True) == lines("""
 toy

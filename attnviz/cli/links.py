@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,7 +10,7 @@ import typer
 
 from attnviz.cli.analyses import BY, TOP, Heads, asked_format, write_rows
 from attnviz.cli.expand import Line, command
-from attnviz.cli.options import Input, Json, Output, Saved, Talk
+from attnviz.cli.options import Input, Json, Output, Saved, Talk, usage
 from attnviz.cli.source import Source
 from attnviz.cli.steps import Sheet
 
@@ -21,6 +22,10 @@ FORMATS = ("png", "svg", "pdf", "json", "csv")
 LAYERS = "all"  # without --layer
 BY_MEANS = "The list is ordered by lift or by weight."
 COUNT, WITHIN = 20, 3  # pairs that are shown, over heads and of each
+EACH = 3  # of a head in a list over heads, where there are enough of them
+AHEAD, FURTHER = 5, 10  # times as many of each head are looked at as are shown, and then times as many again
+LONG = 8192  # pairs of a head that are looked at first in a long text; in a shorter one two for each of its tokens
+NAMED = 4  # heads whose pairs are counted one by one
 
 
 def _token(name: str, help: str) -> Any:
@@ -42,6 +47,16 @@ def run(
         bool,
         typer.Option("--within", help="The strongest of each head, instead of all.", rich_help_panel="What to show"),
     ] = False,
+    each: Annotated[
+        str | None,
+        typer.Option(
+            "--each",
+            metavar="N|all",
+            help=f"At most so many pairs of a head. Default: {EACH}, or more where few heads have to fill the list.",
+            rich_help_panel="What to show",
+            show_default=False,
+        ),
+    ] = None,
     special: Annotated[
         bool, typer.Option("--special", help="Special tokens too.", rich_help_panel="What to show")
     ] = False,
@@ -57,9 +72,10 @@ def run(
 
     They are ranked by lift: the weight less the mean of its column over the other rows, because a head that sends
     every token to one says nothing about any of them. Over heads a pair stands once, with the head where it is
-    strongest; with both tokens given, every head says how it links them. A token that may see one key only has no
-    choice and is passed over; so are special tokens, unless named or asked for. With -o a picture: the strongest link
-    of every head, and the list.
+    strongest, and at most three pairs of a head are listed, or one that looks at every neighbour would fill the list:
+    the others are counted below it, and --each all lists them. With both tokens given, every head says how it links
+    them. A token that may see one key only has no choice and is ignored; so are special tokens, unless named or asked
+    for. With -o a picture: the strongest link of every head, and the list.
 
     attnviz links "The animal didn't cross the street because it was too tired" -m minilm
     attnviz links "The animal was too tired; it slept" -m minilm --from-token it --to-token animal
@@ -75,25 +91,78 @@ def run(
 
     query = None if from_token is None else find_token(passage.queries, from_token, "queries")
     key = None if to_token is None else find_token(passage.keys, to_token, "keys")
-    from attnviz.heads import links, over_heads
-
+    if within and each is not None:
+        usage("--within and --each exclude each other: one lists every head by itself, the other all of them together")
     count = top or (WITHIN if within else COUNT)
-
-    def look(passage: Passage, progress: Any) -> list[Pair]:
-        return links(passage, count, by=by, query=query, key=key, within=True, special=special, progress=progress)
-
-    found = passages.observed(passage, talk, look, passes=2)
-    shown = found if within else over_heads(found, count, by)[:top]
+    most = None if within or (query is not None and key is not None) else _most(each, count, len(passage.places))
+    found, shown, left = _found(
+        passage, talk, count, most, within, {"by": by, "query": query, "key": key, "special": special}
+    )
+    shown = shown if within else shown[:top]
+    if left and (listing.json or format or not sys.stdout.isatty()):
+        talk.note(left)
     if listing.json:
         work.print_json(_rows(passage, shown))
     elif format in ("json", "csv"):
         write_rows(output, format, _rows(passage, shown), "links")
     elif format:
         made = work.facts(line, passage.model, passage.meta)
-        drawn = _drawn(passage, found, shown[:COUNT], by, (query, key), sheet, format, made)
+        drawn = _drawn(passage, found, shown[:COUNT], by, (query, key), left, sheet, format, made)
         work.write(output, format, lambda file: file.write(drawn), "links")
     else:
-        _print(passage, shown, by)
+        _print(passage, shown, by, left)
+
+
+def _most(each: str | None, count: int, heads: int) -> int | None:
+    """--each as a number; None for all."""
+    if each is None:
+        return max(EACH, -(-count // heads))
+    if each == "all":
+        return None
+    if not each.isascii() or not each.isdigit() or int(each) < 1:
+        usage(f"--each wants a whole number from 1 on, or all; got {each!r}")
+    return int(each)
+
+
+def _found(
+    passage: Passage, talk: Talk, count: int, most: int | None, within: bool, how: dict[str, Any]
+) -> tuple[list[Pair], list[Pair], str]:
+    """The pairs of every head, those that are listed, and what is said of those that are not."""
+    from attnviz.cli import passages
+    from attnviz.heads import links, over_heads, spread
+
+    looked = count if most is None else max(count * AHEAD, min(2 * len(passage.queries), LONG))
+
+    def look(passage: Passage, progress: Any) -> list[Pair]:
+        return links(passage, looked, within=True, progress=progress, **how)
+
+    while True:
+        found = passages.observed(passage, talk, look, passes=2)
+        if most is None:
+            return found, found if within else over_heads(found, count, how["by"]), ""
+        made = spread(found, count, most, looked, how["by"])
+        if made.sure:
+            return found, made.pairs, _left(made.left, most)
+        looked *= FURTHER  # a head has more than so many pairs, all stronger than some that are listed
+
+
+def _left(left: dict[tuple[int, int], int], most: int) -> str:
+    """`at most 3 pairs of a head: 9 more of 0.0 and 2 of 1.0 are as strong; --each all lists them`."""
+    if not left:
+        return ""
+    ranked = sorted(left.items(), key=lambda item: (-item[1], item[0]))
+    said = [f"{number} of {'.'.join(map(_index, at))}" for at, number in ranked[:NAMED]]
+    if len(ranked) > NAMED:
+        rest = ranked[NAMED:]
+        said.append(f"{sum(number for _, number in rest)} of {len(rest)} other head{'s' if len(rest) > 1 else ''}")
+    said[0] = said[0].replace(" of ", " more of ", 1)
+    listed = said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
+    pairs = f"{most} pair{'s' if most > 1 else ''} of a head"
+    return f"at most {pairs}: {listed} are as strong; --each all lists them"
+
+
+def _index(place: int) -> str:
+    return "mean" if place < 0 else str(place)
 
 
 def _rows(passage: Passage, pairs: Sequence[Pair]) -> list[dict[str, Any]]:
@@ -113,7 +182,7 @@ def _rows(passage: Passage, pairs: Sequence[Pair]) -> list[dict[str, Any]]:
     ]
 
 
-def _print(passage: Passage, pairs: Sequence[Pair], by: str) -> None:
+def _print(passage: Passage, pairs: Sequence[Pair], by: str, left: str) -> None:
     from attnviz.cli import passages
     from attnviz.render.terminal_rows import print_rows
 
@@ -128,7 +197,7 @@ def _print(passage: Passage, pairs: Sequence[Pair], by: str) -> None:
         "rrlrlrrr",
         title=passages.title(passage),
         subtitle=f"{passages.subtitle(passage)} · the strongest links by {by}",
-        notes=[passages.LIFT, *passages.remarks(passage)],
+        notes=[*([left] if left else []), passages.LIFT, *passages.remarks(passage)],
         bold=(2, 4),
     )
 
@@ -139,6 +208,7 @@ def _drawn(
     shown: Sequence[Pair],
     by: str,
     asked: tuple[int | None, int | None],
+    left: str,
     sheet: Sheet,
     format: str,
     made: dict[str, str],
@@ -160,7 +230,7 @@ def _drawn(
         places=passage.places,
         title=sheet.title if sheet.title is not None else f"{passages.title(passage)} · links{what}",
         subtitle=passages.subtitle(passage),
-        notes=[passages.LIFT, *passages.remarks(passage)],
+        notes=[*([left] if left else []), passages.LIFT, *passages.remarks(passage)],
         width=sheet.width,
         dpi=sheet.dpi,
         font=sheet.font,

@@ -1,7 +1,7 @@
 """Panels as maps of cells, several side by side, as many as the window holds.
 
-Labels stand at the left of each band of panels and, where they fit, written downwards above the first band; else
-places are counted along the top. A map wider than its share of the window is pooled: a cell shows the largest of its
+Labels stand at the left of each band of panels and, where they fit, written downwards above each panel; else places
+are counted along the top. A map wider than its share of the window is pooled: a cell shows the largest of its
 neighbours, and the print says so.
 """
 
@@ -54,12 +54,12 @@ class Layout:
 
 
 def print_compact(figure: Figure, screen: Screen) -> None:
-    """Print all panels of a figure as maps; the panels of a band share the labels of its first."""
+    """Print all panels of a figure as maps; the panels of a band share the row labels of its first."""
     if not figure.panels:
         return
     layout = _layout(figure.panels, screen)
-    for i, band in enumerate(bands(figure.panels, layout.across)):
-        screen.print("", *_band_lines(band, figure, screen, layout, first=i == 0))
+    for band in bands(figure.panels, layout.across):
+        screen.print("", *_band_lines(band, figure, screen, layout))
 
 
 def remarks(figure: Figure, screen: Screen) -> list[str]:
@@ -106,9 +106,7 @@ def _fitted(panels: Sequence[MapPanel], width: int, cell_width: int, per_line: i
     return Layout(label_width, cell_width, per_line, pool, pitch, across)
 
 
-def _band_lines(
-    band: Sequence[MapPanel], figure: Figure, screen: Screen, layout: Layout, first: bool
-) -> Iterator[Text]:
+def _band_lines(band: Sequence[MapPanel], figure: Figure, screen: Screen, layout: Layout) -> Iterator[Text]:
     """The lines of one band: titles, the labels above, then the maps with their labels at the left."""
     from rich.text import Text
 
@@ -116,12 +114,11 @@ def _band_lines(
     titles = [(Text(fit(_title(panel, layout.pitch, one_layer), layout.pitch), "bold")) for panel in band]
     if len(figure.panels) > 1:
         yield _beside("", titles, layout)
-    if first:
-        above = [_above(panel, layout) for panel in band]
-        tallest = max(map(len, above))
-        above = [[""] * (tallest - len(lines)) + lines for lines in above]
-        for parts in zip(*above, strict=True):
-            yield _beside("", [Text(part) for part in parts], layout)
+    above = [_above(panel, layout) for panel in band]
+    tallest = max(map(len, above))
+    above = [[""] * (tallest - len(lines)) + lines for lines in above]
+    for parts in zip(*above, strict=True):
+        yield _beside("", [Text(part) for part in parts], layout)
     maps = [_map_lines(panel, figure.scale, screen, layout) for panel in band]
     longest = max(band, key=lambda panel: panel.values.shape[0])
     labels = _row_labels(longest, layout.pool, layout.per_line, layout.label_width)
