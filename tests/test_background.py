@@ -186,6 +186,13 @@ def test_named_maps_stay_as_they_are():
         assert not bare.any()
 
 
+@pytest.mark.parametrize("few", [False, True])
+@pytest.mark.parametrize("way", WAYS)
+def test_a_line_that_stands_out_can_be_read(way, few):
+    ground = ink.colours(ink.INK, way.start)[0]
+    assert contrast(Ground(way.dark, way.start, few).stress, ground) >= 4.5
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_a_masked_cell_is_a_grey_that_neither_glares_nor_hides(way):
     grey = np.array(way.grey, np.uint8)

@@ -23,7 +23,9 @@ from attnviz.render.terminal import print_attention, print_maps, print_tokens
 from attnviz.render.terminal_cells import bar, half_lines, pooled
 from attnviz.render.terminal_columns import columns
 from attnviz.render.terminal_inspect import print_inspect, print_tensor
+from attnviz.render.terminal_listing import print_listing
 from attnviz.render.terminal_query import print_query
+from attnviz.render.terminal_rows import print_rows
 from attnviz.render.terminal_screen import clean, fit
 from attnviz.views.figure import Figure
 from attnviz.views.table import table
@@ -574,6 +576,40 @@ def test_nothing_is_wider_than_the_window(width, n_query, n_key, n_heads, data):
     text = console.file.getvalue()
     assert "\x1b[2J" not in text
     assert max(cell_len(line) for line in ESCAPE.sub("", text).splitlines()) <= width
+
+
+# --- rows ----------------------------------------------------------------------------------------------------------
+
+
+def test_items_of_a_sentence_stay_whole():
+    rows = [(("sink", "3"), "2.4 0.84, 3.4 0.77, 1.4 0.66"), (("broad", "0"), "none")]
+    assert shown(print_listing, rows, ("role", "heads", "layer.head"), width=44, between=", ") == lines("""
+role   heads  layer.head
+sink   3      2.4 0.84, 3.4 0.77, 1.4 0.66
+broad  0      none
+""")
+    long = [(("sink", "5"), "2.4 0.84, 3.4 0.77, 1.4 0.66, 4.3 0.61, 2.1 0.5")]
+    assert shown(print_listing, long, width=44, between=", ") == lines("""
+sink  5  2.4 0.84, 3.4 0.77, 1.4 0.66,
+         4.3 0.61, 2.1 0.5
+""")
+    assert shown(print_listing, long, between=", ").startswith("sink  5  2.4 0.84, 3.4 0.77, 1.4 0.66, 4.3")
+
+
+def test_rows_stand_below_their_title():
+    assert shown(
+        print_rows, [("a", "1")], ("name", "n"), "lr", width=40, title="toy", subtitle="b", notes=["c"]
+    ) == lines(
+        """
+toy
+b
+
+name   n
+a      1
+
+c
+"""
+    )
 
 
 # --- tokens --------------------------------------------------------------------------------------------------------

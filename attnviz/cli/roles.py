@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("png", "svg", "pdf", "json", "csv")
 LAYERS = "all"  # without --layer
+NAMED = 12  # heads of a role that a terminal names, without --top
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,8 +145,9 @@ def _print(block: Block, top: int | None) -> None:
 
     from attnviz.cli import passages
     from attnviz.render.terminal_listing import print_listing
-    from attnviz.render.terminal_rows import print_heading
+    from attnviz.render.terminal_rows import print_footing, print_heading
 
+    top = NAMED if top is None and sys.stdout.isatty() else top
     names = dict(zip((at for at, _ in block.passage.named), passages.names(block.passage), strict=True))
     lines = []
     named: set[tuple[int, int]] = set()
@@ -164,9 +166,9 @@ def _print(block: Block, top: int | None) -> None:
     on = "repeated random tokens" if block.on == "random" else ""
     subtitle = " · ".join(part for part in (passages.subtitle(block.passage), on) if part)
     print_heading(passages.title(block.passage), subtitle)
-    print_listing(lines, ("role", "from", "queries", "heads", "layer.head and score, the highest first"))
-    for note in passages.remarks(block.passage) if sys.stdout.isatty() else []:
-        print(note)
+    header = ("role", "from", "queries", "heads", "layer.head and score, the highest first")
+    print_listing(lines, header, between=", ")
+    print_footing(passages.remarks(block.passage))
 
 
 def _drawn(blocks: Sequence[Block], sheet: Sheet, format: str, made: dict[str, str]) -> bytes:

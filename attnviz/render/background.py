@@ -70,6 +70,11 @@ class Ground:
         """A masked cell: neutral, and not far from the background, so that a causal map does not glare."""
         return _rgb(ink.colours(ink.Curve(self.start, 0.0, 0.0, (0.0, 0.0)), self.start + (12 if self.dark else -9))[0])
 
+    @property
+    def stress(self) -> RGB:
+        """The colour of a line that stands out: blue, and easily read on the background."""
+        return _rgb(_table(False, self)[0][205])
+
     def colours(
         self, unit: NDArray[np.floating], cmap: str, zero: NDArray[np.bool_] | None = None
     ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:

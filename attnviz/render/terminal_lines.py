@@ -222,4 +222,4 @@ def _print_text(panel: TextPanel, screen: Screen) -> None:
     for one in [*lines, line]:
         screen.print(one)
     ranked = sorted(_numbered(panel), key=lambda item: (-item[1][1], item[0]))[:LISTED]
-    screen.print_items([f"{clean(word)} {value:.2f}" for _, (word, value) in ranked if value > 0], "   ", "dim")
+    screen.print_items([f"{clean(word)} {value:.2f}" for _, (word, value) in ranked if value >= 0.005], "   ", "dim")

@@ -25,6 +25,7 @@ def print_listing(
     *,
     width: int | None = None,
     styles: Sequence[str] = (),
+    between: str = "",
 ) -> None:
     """Print rows of (words, sentence).
 
@@ -33,6 +34,7 @@ def print_listing(
         header: of the columns, the sentence's last; () for none.
         out, width: as for `attnviz.render.terminal.print_maps`.
         styles: a rich style a row for its first word, or none.
+        between: what separates the items of a sentence that is a list; no item is broken over two lines.
     """
     screen = Screen.of(out, width)
     if screen.plain:
@@ -54,12 +56,26 @@ def print_listing(
         table.add_column(header[-1] if header else "", overflow="fold")
     for place, (parts, sentence) in enumerate(zip(words, sentences, strict=True)):
         style = styles[place] if styles else ""
+        sentence = _whole(sentence, between, screen.width - taken) if between else sentence
         shown = [Text(parts[0], style), *map(Text, parts[1:])]
         table.add_row(*shown, *([Text(sentence)] if beside else []))
     if beside:
         screen.console.print(table, width=screen.width)
         return
     _print_below(words, sentences, styles, screen)
+
+
+def _whole(sentence: str, between: str, width: int) -> str:
+    """A list in lines of whole items."""
+    lines: list[str] = []
+    for item in sentence.split(between):
+        joined = f"{lines[-1]}{between}{item}" if lines else item
+        if lines and cells(joined + between) > width:
+            lines[-1] += between.rstrip()
+            lines.append(item)
+        else:
+            lines[-1:] = [joined]
+    return "\n".join(lines)
 
 
 def print_verdict(

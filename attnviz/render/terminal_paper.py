@@ -17,6 +17,7 @@ from attnviz.views.scale import WHITE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from rich.style import Style
 
 MANY = 40  # rows beyond which, at a terminal, the strongest come first and the rest is left out
 TOP = 20
@@ -63,7 +64,7 @@ class Paper:
         """The text with the signs that this terminal has."""
         return text if self.screen.blocks else text.translate(_PLAIN)
 
-    def say(self, text: str, style: str = "", indent: str = "") -> None:
+    def say(self, text: str, style: str | Style = "", indent: str = "") -> None:
         """A line, broken between words where a terminal's window ends."""
         from rich.text import Text
 
@@ -96,7 +97,7 @@ class Paper:
 
     def worked(self, text: str) -> None:
         """One number worked out."""
-        self.say(text, "cyan" if self.screen.colour else "", INDENT)
+        self.say(text, colours(self.screen.ground.stress, None) if self.screen.colour else "", INDENT)
 
     # Numbers
 

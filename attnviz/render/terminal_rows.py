@@ -43,8 +43,7 @@ def print_rows(
     from rich.table import Table
     from rich.text import Text
 
-    screen.print_wrapped(clean(title), "bold")
-    screen.print_wrapped(clean(subtitle), "dim")
+    print_heading(title, subtitle, screen.console, width=screen.width)
     shown = [[clean(text) for text in row] for row in rows]
     needed = sum(max(map(cells, column)) for column in zip(header, *shown, strict=True))
     gap = next((gap for gap in (3, 2) if needed + gap * (len(header) - 1) <= screen.width), 1)
@@ -55,9 +54,7 @@ def print_rows(
     for row in shown:
         table.add_row(*map(Text, row))
     screen.console.print(table, width=screen.width)
-    if notes:
-        screen.print("")
-        screen.print_notes(notes)
+    print_footing(notes, screen.console, width=screen.width)
 
 
 def print_board(
@@ -113,14 +110,21 @@ def print_board(
                 shown.append(fit(clean(words[i][j]), wide) + " ", style=style)
             shown.rstrip()
             screen.print(shown)
-    if notes:
-        screen.print("")
-        screen.print_notes(notes)
+    print_footing(notes, screen.console, width=screen.width)
 
 
 def print_heading(title: str, subtitle: str, out: Console | IO[str] | None = None, *, width: int | None = None) -> None:
-    """Print a title and what stands under it; nothing in a pipe."""
+    """Print a title and what stands under it, and an empty line; nothing in a pipe."""
     screen = Screen.of(out, width)
     if not screen.plain:
         screen.print_wrapped(clean(title), "bold")
         screen.print_wrapped(clean(subtitle), "dim")
+        screen.print(*([""] if title or subtitle else []))
+
+
+def print_footing(notes: Sequence[str], out: Console | IO[str] | None = None, *, width: int | None = None) -> None:
+    """Print remarks below a result; nothing in a pipe."""
+    screen = Screen.of(out, width)
+    if notes and not screen.plain:
+        screen.print("")
+        screen.print_notes(notes)
