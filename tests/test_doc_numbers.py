@@ -297,7 +297,9 @@ def of_norms(place):
     assert found["effective"].weights.min() < -0.01
     longest = norms(minilm(), TIRED, measures=["residual"]).maps["residual"].weights[:, 0]
     stored = np.load(ROOT / "tests" / "data" / "norms_minilm.npz")["residual"]
-    assert np.abs(longest - stored).max() < 8e-6
+    # Measured: the model in float32 and these sums in float64 are up to 3.8e-6 away (scores reach 30), the model in
+    # float64 and these sums in float32 up to 5.5e-6 by the order of sums, all in float64 0.9e-6.
+    assert np.abs(longest - stored).max() < 4 * np.spacing(stored.max()) < 8e-6
     return [
         f"norms within 8e-6 of lengths up to {longest.max():.0f}",
         f"up to {MOST_ZEROED} tokens it is done unasked",
