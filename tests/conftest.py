@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import tempfile
@@ -33,6 +34,12 @@ def pytest_configure(config):
     config.add_cleanup(compiled.cleanup)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["PYTHONPYCACHEPREFIX"] = compiled.name
+
+
+def pytest_collection_finish(session):
+    """What has been imported and collected stays to the end: it need not be searched for cycles again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_make_parametrize_id(val):

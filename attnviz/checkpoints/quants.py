@@ -82,7 +82,7 @@ def dequantise_mxfp4(blocks: Raw, scales: Raw) -> Floats:
 
 def _half(raw: Raw, at: int) -> Floats:
     """The float16 at byte `at` of every block: [block, 1]."""
-    return np.ascontiguousarray(raw[:, at : at + 2]).view("<f2").astype(np.float32)
+    return raw[:, at : at + 2].view("<f2").astype(np.float32)
 
 
 def _split(packed: Raw, out: Floats) -> None:

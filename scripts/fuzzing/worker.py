@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import gc
 import io
 import json
 import os
@@ -100,6 +101,7 @@ def _used(child: int) -> float:
 
 def _work(trial: Trial, name: str, first: int, end: int, seed: int, place: Path, out: int) -> None:
     """In the child: every mutant, its outcome written to `out`. Never returns."""
+    gc.freeze()  # what is the parent's is not searched for cycles, which would copy it page by page
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.disable()  # a crash is told by the parent
     null = os.open(os.devnull, os.O_WRONLY)
