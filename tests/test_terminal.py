@@ -17,7 +17,7 @@ from rich.console import Console
 
 from attnviz.attention import Attention, Tokens
 from attnviz.errors import SelectionError
-from attnviz.render import ink, theme
+from attnviz.render import ink, terminal_table, theme
 from attnviz.render.progress import progress
 from attnviz.render.terminal import print_attention, print_maps, print_tokens
 from attnviz.render.terminal_cells import bar, half_lines, pooled
@@ -111,6 +111,24 @@ the      0.90  0.10       -     -
 animal   0.20  0.30    0.50     -
 the      0.00  0.01    0.99  0.00
 """)
+
+
+def test_large_numbers_are_written_with_a_power_of_ten():
+    """A file may hold what is no weight: 1e38 in four characters, not in 41; what is exact stays as it was."""
+    weights = np.array([[[[1e38, 0.5], [-1.25e38, 9_999_999]]]], np.float32)
+    found = Attention(weights, None, Tokens.plain(["a", "b"]), Tokens.plain(["c", "d"]), (0,), (0,), model="toy")
+    drawn = replace(table(found, vmax=1), title="", subtitle="", notes=())
+    assert shown(print_maps, drawn) == lines("""
+layer 0  head 0
+query         c           d
+a          1e38        0.50
+b      -1.25e38  9999999.00
+""")
+    assert [terminal_table.number(value, 2) for value in (1e7, 3.402e38, -1e38, float("inf"))] == [
+        "1e7", "3.4e38", "-1e38", "inf",
+    ]  # fmt: skip
+    folded = terminal_table.plan(drawn.panels[0], 22, 2)
+    assert folded is not None and folded.texts[1][0] == "-1.25e38"  # shortened, it would be another number
 
 
 def test_piped_table_is_never_cut_and_has_no_escape_codes():

@@ -24,6 +24,7 @@ MOST_FOLDS = 4  # lines that a column's label may take
 GAP = 3  # columns between tables
 LEAST_PITCH = 16  # columns of the narrowest table: `layer 0  head 10`
 MASKED = ""  # stands for a masked cell among the texts
+LARGE = 1e7  # from here on a number is written with its power of ten: a file may hold 1e38
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,10 @@ class Plan:
 
 
 def number(value: float, decimals: int) -> str:
-    """A value with fixed decimals; never '-0.00'."""
+    """A value with fixed decimals, or as 1.23e38 where it is large; never '-0.00'."""
+    if not abs(value) < LARGE:
+        digits, _, power = f"{value:.{decimals}e}".partition("e")
+        return f"{digits.rstrip('0').rstrip('.') if '.' in digits else digits}e{int(power)}" if power else digits
     text = f"{value:.{decimals}f}"
     return text.lstrip("-") if text.startswith("-") and is_zero(text) else text
 
@@ -102,6 +106,8 @@ def plan(panel: MapPanel, width: int, decimals: int, split: bool = False) -> Pla
 
 def _shorter(text: str) -> str:
     """0.64 as .64 and 1.00 as 1.0, so that both take the same room."""
+    if "e" in text:
+        return text
     sign, digits = ("-", text[1:]) if text.startswith("-") else ("", text)
     if digits.startswith("0."):
         return sign + digits[1:]
