@@ -5,11 +5,13 @@ What a stranger's file says goes into JSON and CSV as text that steers neither a
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 import os
 import re
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import IO, Any
 
 from attnviz.errors import OutputError
 
+PATIENCE = 1.0  # seconds for the reader of a pipe, which a script may have started at the same moment
 _PARTS = itertools.count()
 _UNFINISHED: set[Path] = set()
 # Within JSON's strings: DEL, C1 controls, line separators, marks that turn the reading order, lone surrogates.
@@ -79,7 +82,7 @@ def writing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """A binary file that takes the place of `path` when the block ends, and vanishes if it fails or is interrupted."""
     place = check_place(path)
     if _is_device(place):
-        with place.open("wb") as file:
+        with os.fdopen(_open_device(place), "wb") as file:
             yield file
         return
     place = Path(os.path.realpath(place))  # the file behind a link, not the link
@@ -144,6 +147,30 @@ def _claimed(part: Path, place: Path) -> bool:
             return False
         part.replace(place)
     return True
+
+
+def _open_device(place: Path) -> int:
+    """A pipe or a device, open for writing.
+
+    It is not opened before there is something to write: the reader of a pipe would take the closing for the end.
+    Raises OutputError for a pipe that nobody reads, where opening would wait for ever.
+    """
+    if not place.is_fifo():
+        return os.open(place, os.O_WRONLY)
+    stop = time.monotonic() + PATIENCE
+    while True:
+        try:
+            handle = os.open(place, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            if time.monotonic() > stop:
+                hint = f"start its reader first, as in cat {place} > FILE &"
+                raise OutputError(f"cannot write {str(place)!r}: it is a pipe that nobody reads", hint) from None
+            time.sleep(PATIENCE / 20)
+        else:
+            os.set_blocking(handle, True)
+            return handle
 
 
 def _is_device(place: Path) -> bool:

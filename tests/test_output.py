@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from attnviz import output
 from attnviz.errors import OutputError
 from attnviz.output import check_place, write_free, writing
 
@@ -69,6 +71,38 @@ def test_a_pipe_is_written_into_and_not_replaced(tmp_path):
     reader.join(10)
     assert got == [b"through"]
     assert pipe.is_fifo()
+
+
+def test_a_pipe_that_nobody_reads_is_refused(tmp_path, monkeypatch):
+    """To open it would wait for ever; nobody who opens it later gets half of something."""
+    monkeypatch.setattr(output, "PATIENCE", 0.05)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OutputError, match="it is a pipe that nobody reads") as refused, writing(pipe):
+        raise AssertionError("opened")
+    assert refused.value.hint.startswith("start its reader first, as in cat ")
+    assert pipe.is_fifo()
+
+
+def test_a_pipe_blocks_its_writer_while_the_reader_is_slow(tmp_path):
+    """More than a pipe holds arrives whole, although it was opened so that opening does not wait."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    handle = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    os.set_blocking(handle, True)
+    got = []
+
+    def read():
+        with os.fdopen(handle, "rb") as file:
+            time.sleep(0.1)
+            got.append(file.read())
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    with writing(pipe) as file:
+        file.write(bytes(1_000_000))
+    reader.join(10)
+    assert got == [bytes(1_000_000)]
 
 
 def test_impossible_places(tmp_path):
