@@ -5,9 +5,10 @@ The public names load on first use (PEP 562), so that `import attnviz` costs not
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as `typing` has it, which takes longer to import than all that follows
 if TYPE_CHECKING:
+    from typing import Any
+
     from attnviz.attention import Attention as Attention
     from attnviz.attention import Tokens as Tokens
     from attnviz.describing import describe as describe

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -79,3 +81,70 @@ def test_closed_streams(tmp_path, closed):
     )  # fmt: skip
     assert refused.returncode == 1, refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+PRINTING = [["table", "hello there"], ["tokens", "hello", "--json"], ["heatmap", "hello", "-o", "-"], ["--version"]]
+
+
+@pytest.mark.parametrize("words", PRINTING)
+def test_a_result_that_cannot_be_printed_is_an_error(tmp_path, words):
+    """`>&-` is told apart from `>/dev/null`: who closes standard output loses the result."""
+    ran = subprocess.run(
+        ["sh", "-c", '"$@" >&-', "sh", sys.executable, "-m", "attnviz", *words],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert ran.returncode == 1
+    assert ran.stderr == "error: standard output is closed: there is nowhere to print the result\n"
+    quiet = subprocess.run(
+        ["sh", "-c", '"$@" 2>&-', "sh", sys.executable, "-m", "attnviz", *words],
+        cwd=tmp_path, capture_output=True, timeout=60,
+    )  # fmt: skip
+    assert quiet.returncode == 0 and quiet.stdout and not quiet.stderr
+
+
+def test_a_full_disk_is_one_line():
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run([sys.executable, "-m", "attnviz", "table", "hi"], stdout=full, stderr=-1, text=True)
+    assert (ran.returncode, ran.stderr) == (1, "error: No space left on device\n")
+
+
+FROM_THE_START = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+import attnviz.__main__ as start
+if {place!r} == "imports":
+    os.kill(os.getpid(), signal.SIGINT)
+from attnviz import cli
+def command():
+    if {place!r} == "command":
+        os.kill(os.getpid(), signal.SIGINT)
+    return 0
+cli.main = command
+status = start.main()
+if {place!r} == "end":
+    os.kill(os.getpid(), signal.SIGINT)
+sys.exit(status)
+"""
+
+
+@pytest.mark.parametrize("place", ["imports", "command", "end"])
+def test_ctrl_c_is_quiet_from_the_first_line_to_the_last(place):
+    ran = subprocess.run([sys.executable, "-c", FROM_THE_START.format(place=place)], capture_output=True, timeout=60)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, b"", b"")
+
+
+def test_ctrl_c_that_is_ignored_stays_ignored():
+    program = FROM_THE_START.format(place="imports").replace("signal.default_int_handler)", "signal.SIG_IGN)")
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+def test_almost_nothing_is_imported_before_ctrl_c_is_answered():
+    """The command begins where `python -m attnviz` does, and that takes no module of its own but two."""
+    root = Path(__file__).parent.parent
+    entry = tomllib.loads((root / "pyproject.toml").read_text())["project"]["scripts"]["attnviz"]
+    assert entry == "attnviz.__main__:main"
+    program = "import os, sys; sys.path.insert(0, sys.argv[1]); had = set(sys.modules); import attnviz.__main__\n"
+    program += "print(*sorted(set(sys.modules) - had))"
+    ran = subprocess.run([sys.executable, "-ISc", program, str(root)], capture_output=True, text=True, timeout=60)
+    assert ran.stdout.split() == ["__future__", "attnviz", "attnviz.__main__"], ran.stderr

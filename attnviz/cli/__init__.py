@@ -7,7 +7,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
+TYPE_CHECKING = False  # spares the import of `typing`
+if TYPE_CHECKING:
+    from typing import IO
+
 INTERRUPTED = 130
+CLOSED: set[str] = set()  # the standard streams that were closed before we began
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,24 +27,56 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             status = _run(words)
         finally:
-            sys.stdout.flush()
-        return status
+            lost = _flush()
+        if lost is not None and status == 0:
+            _say("error", _why(lost))
+        return status or int(lost is not None)
     except BrokenPipeError:
         return _closed_pipe()
     except KeyboardInterrupt:
         return INTERRUPTED
 
 
-def _open_streams() -> None:
-    """Streams that were closed before we began (`>&-`) are opened on nothing: what is written is lost, as was asked.
+def _flush() -> OSError | None:
+    """Write out what was printed; the error if that is not possible (a full disk, a closed stream)."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _drop(sys.stdout)
+        return error
+    return None
 
-    Without this a file that is opened next would take their number, and be written into by mistake.
+
+def _drop(stream: IO[str]) -> None:
+    """Nothing more can be written: what is left goes nowhere, so that Python's own last flush does not complain."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
+
+
+def _why(error: OSError) -> str:
+    """A system's error in words, with the file if it names one."""
+    import errno
+
+    if error.errno == errno.EBADF and "stdout" in CLOSED:
+        return "standard output is closed: there is nowhere to print the result"
+    name = f": {os.fsdecode(error.filename)!r}" if isinstance(error.filename, (str, bytes)) else ""
+    return f"{error.strerror or error}{name}"
+
+
+def _open_streams() -> None:
+    """Streams that were closed before we began (`>&-`) are opened on nothing.
+
+    Without this a file that is opened next would take their number, and be written into by mistake. Messages are lost,
+    as was asked; a result is not: standard output cannot be written to, and says so when it is flushed.
     """
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:
-            reads = name == "stdin"
-            handle = os.open(os.devnull, os.O_RDONLY if reads else os.O_WRONLY)  # the lowest number that is free
-            stream = os.fdopen(handle, "r" if reads else "w", encoding="utf-8", closefd=False)
+            CLOSED.add(name)
+            handle = os.open(os.devnull, os.O_WRONLY if name == "stderr" else os.O_RDONLY)  # the lowest free number
+            stream = os.fdopen(handle, "r" if name == "stdin" else "w", encoding="utf-8", closefd=False)
             setattr(sys, name, stream)
             setattr(sys, f"__{name}__", stream)
 
@@ -120,8 +157,7 @@ def _guarded(words: list[str]) -> int:
     except BrokenPipeError:
         raise
     except OSError as error:
-        name = f": {os.fsdecode(error.filename)!r}" if isinstance(error.filename, (str, bytes)) else ""
-        _say("error", f"{error.strerror or error}{name}")
+        _say("error", _why(error))
     except MemoryError as error:
         _say("error", f"out of memory{f': {error}' if str(error) else ''}")
         _say("hint", "ask for fewer layers or heads (-l, -H), or for a shorter text")
@@ -159,13 +195,11 @@ def _typer(words: list[str]) -> int:
 
 def _closed_pipe() -> int:
     """Whoever read our output has had enough: nothing is wrong, and nothing more can be said."""
-    null = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except OSError:
-            os.dup2(null, stream.fileno())  # so that Python's own last flush does not complain
-    os.close(null)
+            _drop(stream)
     return 0
 
 

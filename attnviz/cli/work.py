@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
+from attnviz import cli
 from attnviz.cli.expand import Line
 from attnviz.cli.options import Input, Joined, Output, Saved, Selection, Talk, usage
 from attnviz.cli.source import Source, Unchanged
@@ -228,7 +229,8 @@ def write(output: Output, format: str, writer: Callable[[IO[bytes]], object], st
         place = output.output
         with writing(place) as file:
             writer(file)
-    print(place)
+    if "stdout" not in cli.CLOSED:  # the file is there, whether or not its name can be said
+        print(place)
 
 
 def print_json(rows: Any) -> None:
