@@ -28,6 +28,7 @@ from attnviz.analysis.diff import diff
 from attnviz.analysis.flow import MOST, flow
 from attnviz.analysis.qk import neurons, plane
 from attnviz.analysis.similar import similar
+from attnviz.circuits import circuits
 from attnviz.cli.lines import CELLS
 from attnviz.steps import walk
 from attnviz.views.lines_choice import LEAST, LEAST_OVER, STRONGEST, STRONGEST_OVER
@@ -317,9 +318,19 @@ def of_circuits(place):
     previous = statistics(smollm().attend(text, layers=[16, 17, 18]))["previous"]
     first, second = np.argsort(-previous, axis=None)[:2]
     assert (divmod(first, 9), divmod(second, 9)) == ((0, 0), (1, 8))
+    layers = range(15, 29)  # all 30 take 20 s; of the others nothing is above 0.14
+    found = circuits(smollm(), layers=layers).composition
+    whole = np.stack([found[name] for name in ("q", "k", "v")])
+    best = np.argsort(-np.nan_to_num(whole), axis=None)[:4]
+    order = [tuple(map(int, np.unravel_index(place, whole.shape))) for place in best]
+    assert order == [(2, 13, 6, 9, 1), (1, 3, 7, 2, 8), (1, 3, 8, 2, 8), (1, 3, 6, 2, 8)]  # from layer 15 on
+    near, most = whole[1, 3, 6:, 1, 0], whole[1, 3, 6:, 2, 8]
+    assert np.all(near > 0.9 * most) and np.all(np.rint(most * math.sqrt(smollm().spec.d_model)) == 4)
     return [
         "Head 18.6 of SmolLM2-135M fetches what is copied",
-        "read 17.8 and 16.0 more than anything else",  # the page's table, which is compared
+        "In these six layers the keys of layer 18's last three heads (they share one key head) read 17.8 most, four "
+        "times what random directions give, and 16.0 nearly as much.",
+        f"Of all 30 layers one pair is above: the values of 28.6 read 24.1, {whole[2, 13, 6, 9, 1]:.2f}.",
         f"16.0 gives {previous.flat[first]:.2f} of its weight to the previous token, 17.8 gives "
         f"{previous.flat[second]:.2f}",
     ]
