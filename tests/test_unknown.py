@@ -13,6 +13,7 @@ from attnviz.cli import main
 from attnviz.errors import AttnvizWarning
 from attnviz.tokens.unknown import unknown_note
 
+MIXED = "The dog 😀 שלום saw a big 🎉 עולם in the old house and slept"
 ARABIC = "مرحبا بالعالم كيف حالك"
 
 
@@ -24,26 +25,30 @@ def tokens(*pieces: tuple[str, int, int, int]) -> Tokens:
     return Tokens(labels, ids, (0,) * n, special, (0,) * n, tuple(zip(starts, ends, strict=True)))
 
 
+WORDS = [(word, 5, 4 * at, 4 * at + 3) for at, word in enumerate(("the", "cat", "sat", "big"))]
+
+
 @pytest.mark.parametrize(
     ("pieces", "said"),
     [
         ([("[S]", 2, 0, 0), ("the", 5, 0, 3), ("[S]", 3, 0, 0)], ""),
         ([("[S]", 2, 0, 0), ("[UNK]", 1, 0, 3), ("[S]", 3, 0, 0)], "1 of the text's 1 tokens are unknown to m ([UNK])"),
-        ([("the", 5, 0, 3), ("[UNK]", 1, 4, 7)], ""),  # half is not most
-        ([("the", 5, 0, 3), ("[UNK]", 1, 4, 8)], "1 of the text's 2 tokens are unknown to m ([UNK])"),
-        ([("a", 5, 0, 1), ("b", 6, 2, 3), ("[UNK]", 1, 4, 9)], "1 of the text's 3 tokens are unknown to m ([UNK])"),
+        ([("the", 5, 0, 3), ("[UNK]", 1, 4, 7)], "1 of the text's 2 tokens are unknown to m ([UNK])"),
+        ([*WORDS[:3], ("[UNK]", 1, 12, 40)], "1 of the text's 4 tokens are unknown to m ([UNK])"),
+        ([*WORDS[:4], ("[UNK]", 1, 16, 40)], ""),  # a fifth, however long
+        ([("[S]", 2, 0, 0), *WORDS[:3], ("[UNK]", 1, 12, 15), ("[S]", 3, 0, 0)], "1 of the text's 4 tokens"),
         # A lone word boundary before each unknown word is no known token.
         ([("␣", 4, 0, 1), ("<unk>", 1, 1, 2), ("␣", 4, 2, 3), ("<unk>", 1, 3, 4)], "2 of the text's 4 tokens"),
     ],
 )
-def test_most_means_more_than_half_of_the_characters(pieces, said):
+def test_from_a_quarter_of_the_tokens_on(pieces, said):
     note = unknown_note(tokens(*pieces), {1}, "m")
     assert note.startswith(said) if said else note == ""
 
 
 def test_ids_alone_are_counted():
     assert unknown_note(Tokens.plain(["[UNK]", "a", "[UNK]"], [1, 5, 1]), {1}, "m").startswith("2 of the text's 3")
-    assert unknown_note(Tokens.plain(["[UNK]", "a"], [1, 5]), {1}, "m") == ""
+    assert unknown_note(Tokens.plain(["[UNK]", *"abcd"], [1, 5, 5, 5, 5]), {1}, "m") == ""
 
 
 def test_the_commands_say_so_and_what_to_do(tmp_path: Path, capsys):
@@ -59,6 +64,19 @@ def test_the_commands_say_so_and_what_to_do(tmp_path: Path, capsys):
     assert capsys.readouterr().err == ""
     assert main(["tokens", "the cat sat on the mat 😀"]) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_the_first_picture_counts_them_too(tmp_path: Path, capsys):
+    """Half a sentence in other scripts, in whole words."""
+    assert main(["tokens", MIXED, "--json"]) == 0
+    printed = capsys.readouterr()
+    held = [row for row in json.loads(printed.out) if row["token"] not in ("[CLS]", "[SEP]")]
+    lost = sum(row["token"] == "[UNK]" for row in held)
+    assert 4 * lost >= len(held) > 2 * lost > 0
+    wanted = f"{lost} of the text's {len(held)} tokens are unknown to attnviz tiny"
+    assert wanted in printed.err
+    assert main(["heatmap", MIXED, "-o", str(tmp_path / "x.svg")]) == 0
+    assert wanted in capsys.readouterr().err and wanted in (tmp_path / "x.svg").read_text()
 
 
 def test_the_numbers_carry_the_note(tmp_path: Path):
