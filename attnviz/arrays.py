@@ -181,7 +181,7 @@ def _header(file: IO[bytes], where: str) -> tuple[Shape, bool, np.dtype[Any], in
         }[version]
         shape, fortran, dtype = reader(file)
     except (*_ZIP_FAULTS, SyntaxError, RecursionError, MemoryError, TypeError, tokenize.TokenError) as error:
-        raise InputError(f"{where}: not a NumPy array (.npy or .npz)") from error
+        raise InputError(f"{where}: not a NumPy array (.npy or .npz)", _hint(where)) from error
     if dtype.hasobject or dtype.names is not None or dtype.subdtype is not None:
         raise InputError(f"{where}: holds Python objects or records, wanted plain numbers", "they are never unpickled")
     if any(size < 0 for size in shape):
@@ -190,6 +190,13 @@ def _header(file: IO[bytes], where: str) -> tuple[Shape, bool, np.dtype[Any], in
     if len(shape) > MAX_AXES or math.prod(size for size in shape if size) * max(dtype.itemsize, 1) > MAX_BYTES:
         raise InputError(f"{where}: no array can have the shape {shown(list(shape))}")
     return shape, fortran, dtype, file.tell()
+
+
+def _hint(where: str) -> str:
+    """What to do about a file that `attnviz export` wrote for other programs."""
+    if not where.lower().endswith((".json", ".csv", ".parquet")):
+        return ""
+    return "of what attnviz export writes, .npz alone can be read again: -o x.npz"
 
 
 def _n_bytes(shape: Shape, dtype: np.dtype[Any]) -> int:

@@ -156,7 +156,7 @@ class Attention:
             )
         counts = (n_maps,) if self.pairs else (1, n_layers)
         if self.mask is not None and (self.mask.shape[1:] != wanted or self.mask.shape[0] not in counts):
-            some = f"{n_maps}" if self.pairs else f"{n_layers} or 1"
+            some = " or ".join(map(str, sorted(set(counts), reverse=True)))
             raise InputError(f"mask must be [{some}, {wanted[0]}, {wanted[1]}]; got {list(self.mask.shape)}")
         if self.stream not in STREAMS:
             raise InputError(one_of("stream", self.stream, STREAMS))

@@ -140,17 +140,19 @@ def _ours(where: str, members: dict[str, Member], as_is: bool = False) -> Attent
         # An average keeps the names of all that went in; those of pairs are compared with them.
         if len(found) != length and not (length == 1 and found) and not pairs:
             raise InputError(f"{where}: {len(found)} {name} named for {length}")
+    mask = _array(where, members, "mask", "b", 3) if "mask" in members else None
+    grid = _grid(where, meta.pop("grid", None))
     try:
         return Attention(
             weights=weights.astype(np.float32, copy=False),
-            mask=_array(where, members, "mask", "b", 3) if "mask" in members else None,
+            mask=mask,
             queries=axes[0],
             keys=axes[1],
             layers=layers,
             heads=heads,
             stream=meta.pop("stream", "self"),
             model=meta.pop("model", ""),
-            grid=_grid(where, meta.pop("grid", None)),
+            grid=grid,
             cell=meta.pop("cell", 1),
             reduced=meta.pop("reduced", ""),
             meta=meta,

@@ -278,3 +278,12 @@ def test_messages_are_one_line_of_a_sane_length():
     error = errors.InputError("a\nb" + "x" * 100_000, "h\n" * 5000)
     assert "\n" not in str(error) + error.hint
     assert len(str(error)) <= 1000 and len(error.hint) <= 1000
+
+
+@pytest.mark.parametrize("ending", ["json", "csv"])
+def test_what_export_writes_for_others_is_not_read_and_the_hint_says_what_is(tmp_path, ending, capsys):
+    place = tmp_path / f"a.{ending}"
+    assert main(["export", "the cat", "-o", str(place)]) == 0
+    capsys.readouterr()
+    assert main(["table", "--from", str(place)]) == 1
+    assert ".npz alone can be read again" in capsys.readouterr().err

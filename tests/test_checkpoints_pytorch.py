@@ -14,6 +14,7 @@ import pytest
 from checkpoint_files import number, pickled, refused, sizes, tensor, text, torch_zip
 
 from attnviz.checkpoints import open_checkpoint
+from attnviz.errors import CheckpointError
 
 SAVED = Path(__file__).parent / "data" / "checkpoints"
 NUMBERS = np.arange(12, dtype=np.float32)
@@ -207,6 +208,13 @@ def test_an_archive_that_is_not_weights_is_refused(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("word/document.xml", "")
     assert refused(path) == "x.pt: is a zip file without data.pkl, so not one of torch's"
+    fake = tmp_path / "fake.safetensors"
+    np.savez(fake.with_suffix(".npz"), W_Q=np.ones(2))
+    fake.with_suffix(".npz").rename(fake)
+    with pytest.raises(CheckpointError) as caught:
+        open_checkpoint(fake)
+    assert str(caught.value) == "fake.safetensors: is a zip file, not safetensors"
+    assert caught.value.hint == "its members are NumPy arrays: name it .npz"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("m/data.pkl", good, zipfile.ZIP_STORED)
         archive.writestr("m/data/0", RAW)

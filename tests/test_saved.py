@@ -439,6 +439,8 @@ def changed(path, **arrays):
         ),
         ({"mask": np.ones((1, 2, 2), bool)}, "mask must be .2 or 1, 4, 4.; got .1, 2, 2."),
         ({"query_tokens": None}, "no array 'query_tokens'"),
+        ({"meta": np.array('{"format": 1, "grid": [-1, 2]}')}, "^a.npz: grid .*be"),
+        ({"mask": np.ones((1, 2), bool)}, "^a.npz: mask cannot be"),
         ({"query_ids": np.arange(3)}, "query_ids has 3 entries, query_tokens has 4"),
         ({"query_spans": np.zeros((4, 3), int)}, "query_spans cannot be"),
         ({"heads": np.arange(7)}, "7 heads"),

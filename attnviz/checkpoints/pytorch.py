@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -90,11 +90,20 @@ def _stored(path: Path, name: str, tensor: Tensor, starts: dict[str, tuple[int, 
     return Stored(name, shape, tensor.dtype, nbytes, path.name)
 
 
+def _not_of_torch(path: Path, found: dict[str, Member]) -> NoReturn:
+    """Refuse a zip file that holds no pickle of torch's, in the words of what its name promises."""
+    kind = path.suffix.lower().lstrip(".")
+    hint = "its members are NumPy arrays: name it .npz" if any(name.endswith(".npy") for name in found) else ""
+    if kind in ("safetensors", "gguf"):
+        damaged(path, f"is a zip file, not {kind}", hint or f"save the weights as {kind}, or name the {kind} file")
+    damaged(path, "is a zip file without data.pkl, so not one of torch's", hint)
+
+
 def _open_zip(path: Path, data: NDArray[np.uint8]) -> Pytorch:
     found = members(path, data)
     pickle = next((m for name, m in found.items() if name == "data.pkl" or name.endswith("/data.pkl")), None)
     if pickle is None:
-        damaged(path, "is a zip file without data.pkl, so not one of torch's")
+        _not_of_torch(path, found)
     root = pickle.name.removesuffix("data.pkl")
     if root + "constants.pkl" in found:
         damaged(path, "is a TorchScript program, not weights", "save its state_dict() instead")
