@@ -241,3 +241,10 @@ def test_errors(run):
     ):
         found = run(*words)
         assert found[0] == status and found[1] == "" and said in found[2], found
+
+
+def test_a_lift_of_nearly_nothing_has_no_minus(run):
+    """Two heads of tiny link these words by less than half a hundredth below 0."""
+    words = ("links", "The animal was too tired; it slept", "--from-token", "it", "--to-token", "animal", "--top", "99")
+    assert any(-0.005 < row["lift"] < 0 for row in json.loads(run(*words, "--json", "-m", "tiny")[1]))
+    assert "-0.00" not in run(*words, "-m", "tiny")[1].split()

@@ -21,7 +21,7 @@ from attnviz.render import ink, terminal_table, theme
 from attnviz.render.progress import progress
 from attnviz.render.terminal import print_attention, print_maps, print_tokens
 from attnviz.render.terminal_cells import bar, half_lines, pooled
-from attnviz.render.terminal_columns import columns
+from attnviz.render.terminal_columns import columns, number
 from attnviz.render.terminal_inspect import print_inspect, print_tensor
 from attnviz.render.terminal_listing import print_listing
 from attnviz.render.terminal_query import print_query
@@ -910,3 +910,21 @@ def test_no_progress_in_a_pipe_or_when_quiet(monkeypatch):
         with progress("work", quiet=quiet) as advance:
             advance(1)
         assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals", "sign", "said"),
+    [
+        (-0.004, 2, "", "0.00"),
+        (-0.0, 2, "", "0.00"),
+        (-0.004, 2, "+", "+0.00"),
+        (-0.006, 2, "", "-0.01"),
+        (0.25, 2, "+", "+0.25"),
+        (-0.25, 2, "+", "-0.25"),
+        (-0.4, 0, "", "0"),
+        (-10.0, 1, "", "-10.0"),
+        (float("nan"), 2, "", "nan"),
+    ],
+)
+def test_no_zero_has_a_minus(value, decimals, sign, said):
+    assert number(value, decimals, sign) == said

@@ -146,6 +146,7 @@ def _print(passage: Passage, view: View, by: str, count: int) -> None:
     import numpy as np
 
     from attnviz.cli import passages
+    from attnviz.render.terminal_columns import number
     from attnviz.render.terminal_rows import print_board, print_rows
 
     title, subtitle = _words(passage, view)
@@ -157,7 +158,7 @@ def _print(passage: Passage, view: View, by: str, count: int) -> None:
             entry.text,
             str(key),
             entry.head,
-            *(f"{value:.2f}" for value in (entry.weight, entry.lift, view.weights[..., key].mean())),
+            *(number(value, 2) for value in (entry.weight, entry.lift, view.weights[..., key].mean())),
         ]
         for key, entry in _entries(passage, view, by, count)
     ]

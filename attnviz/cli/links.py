@@ -184,13 +184,14 @@ def _rows(passage: Passage, pairs: Sequence[Pair]) -> list[dict[str, Any]]:
 
 def _print(passage: Passage, pairs: Sequence[Pair], by: str, left: str) -> None:
     from attnviz.cli import passages
+    from attnviz.render.terminal_columns import number
     from attnviz.render.terminal_rows import print_rows
 
     rows = []
     for row in _rows(passage, pairs):
         at = ["mean" if row[name] is None else str(row[name]) for name in ("layer", "head")]
         tokens = [row["query_token"], str(row["query"]), row["key_token"], str(row["key"])]
-        rows.append([*at, *tokens, f"{row['weight']:.2f}", f"{row['lift']:.2f}"])
+        rows.append([*at, *tokens, number(row["weight"], 2), number(row["lift"], 2)])
     print_rows(
         rows,
         ["layer", "head", "query", "at", "key", "at", "weight", "lift"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING, Any
 
+from attnviz.render.terminal_columns import number as fixed
 from attnviz.render.terminal_rows import print_rows
 from attnviz.views.circuits import below, heading, said
 from attnviz.views.scale import number
@@ -59,5 +60,5 @@ def _text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
-        return "" if value != value else f"{value:.2f}".replace("-0.00", "0.00")
+        return "" if value != value else fixed(value, 2)
     return str(value)

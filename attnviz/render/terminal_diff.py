@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING
 
+from attnviz.render.terminal_columns import number
 from attnviz.render.terminal_rows import print_rows
 from attnviz.views.diff import heading, names, notes, subtitle
 
@@ -21,8 +22,8 @@ def print_diff(found: Difference, top: int, out: Console | IO[str] | None = None
     rows = []
     for change in found.ranked()[:top]:
         layer, head = names(found, change.layer, change.head)
-        weights = (f"{change.before:.2f}", f"{change.after:.2f}", f"{change.change:+.2f}")
-        rows.append((layer, head, f"{change.distance:.3f}", queries[change.row], keys[change.column], *weights))
+        weights = (number(change.before, 2), number(change.after, 2), number(change.change, 2, "+"))
+        rows.append((layer, head, number(change.distance, 3), queries[change.row], keys[change.column], *weights))
     total = found.distance.size
     shown = [f"{len(rows)} of {total} heads, those that changed most"] if total > len(rows) else []
     print_rows(

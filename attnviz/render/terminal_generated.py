@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING, Any
 
+from attnviz.render.terminal_columns import number
 from attnviz.render.terminal_rows import print_rows
 from attnviz.render.terminal_screen import Screen, clean
 
@@ -40,8 +41,8 @@ def print_tokens(rows: Sequence[dict[str, Any]], out: Out = None, *, width: int 
             row["token"],
             str(row["id"]),
             f"{row['probability']:.2f}",
-            row["key"],
-            str(row["key_index"]),
+            row["key_token"],
+            str(row["key"]),
             str(row["layer"]),
             str(row["head"]),
             _share(row["weight"]),
@@ -54,4 +55,4 @@ def print_tokens(rows: Sequence[dict[str, Any]], out: Out = None, *, width: int 
 
 
 def _share(value: float) -> str:
-    return f"{value:.2f}" if value == value else ""
+    return number(value, 2) if value == value else ""

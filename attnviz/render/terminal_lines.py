@@ -13,7 +13,7 @@ import numpy as np
 
 from attnviz.render.background import RGB
 from attnviz.render.terminal_cells import colours, ink_on, paint
-from attnviz.render.terminal_columns import columns
+from attnviz.render.terminal_columns import columns, number
 from attnviz.render.terminal_screen import Screen, cells, clean, fit
 from attnviz.views.figure import LinksPanel, TextPanel
 from attnviz.views.scale import WHITE
@@ -65,11 +65,11 @@ def _print_plain(figure: Figure, screen: Screen) -> None:
     for panel in figure.drawn:
         if isinstance(panel, TextPanel):
             texts = True
-            rows += [(*panel.at, i, word, f"{value:.4f}") for i, (word, value) in _numbered(panel)]
+            rows += [(*panel.at, i, word, number(value, 4)) for i, (word, value) in _numbered(panel)]
             continue
         for link in reversed(panel.links):
             ends = (link.row, panel.row_labels[link.row], link.col, panel.col_labels[link.col])
-            rows.append((*panel.at[link.strand], *ends, f"{link.value:.4f}"))
+            rows.append((*panel.at[link.strand], *ends, number(link.value, 4)))
     label = figure.drawn[0].label
     header = ("layer", "head", "", "token", label) if texts else ("layer", "head", "", "query", "", "key", label)
     screen.print(*columns(rows, header, "rrrlr" if texts else "rrrlrlr"))
@@ -97,7 +97,7 @@ def _print_links(panel: LinksPanel, screen: Screen) -> None:
 
 
 def _said(panel: LinksPanel, link: Link) -> str:
-    ends = f"{clean(panel.row_labels[link.row])} > {clean(panel.col_labels[link.col])} {link.value:.2f}"
+    ends = f"{clean(panel.row_labels[link.row])} > {clean(panel.col_labels[link.col])} {number(link.value, 2)}"
     return f"{ends} ({panel.strands[link.strand][0]})" if len(panel.strands) > 1 else ends
 
 
@@ -129,7 +129,7 @@ def _drawing(panel: LinksPanel, screen: Screen, left: int, right: int, span: int
             if link_in is not None and screen.colour:
                 line.append(key, _shade(min(link_in.value / panel.high, 1.0), screen))
             elif link_in is not None:
-                line.append(f"{key} {link_in.value:.2f}"[: right + 5])
+                line.append(f"{key} {number(link_in.value, 2)}"[: right + 5])
             else:
                 line.append(key, "" if panel.row is None else "dim")
         line.rstrip()
@@ -209,7 +209,7 @@ def _print_text(panel: TextPanel, screen: Screen) -> None:
         unit = min(max(value / panel.high, 0.0), 1.0)
         shown = clean(word)
         if not screen.colour and value >= TOLD:
-            shown = f"{shown}({value:.2f})".replace("(0.", "(.")
+            shown = f"{shown}({number(value, 2)})".replace("(0.", "(.")
         gap = 1 if used and panel.spaced[i] else 0
         if used and used + gap + cells(shown) > screen.width:
             lines.append(line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING
 
+from attnviz.render.terminal_columns import number
 from attnviz.render.terminal_rows import print_rows
 from attnviz.render.terminal_screen import Screen
 from attnviz.views.qk import heading, remarks, signed, stages, subtitle
@@ -49,7 +50,7 @@ def _print_plane(flat: Plane, pair: Neurons, screen: Screen, out: Console | IO[s
     for side, tokens, places in (("query", steps.queries, flat.queries), ("key", steps.keys, flat.keys)):
         count = len(tokens) if screen.plain else MOST
         for i, (text, (x, y)) in enumerate(zip(tokens.text[:count], places[:count].tolist(), strict=True)):
-            rows.append((side, str(i), text, f"{x:+.3f}", f"{y:+.3f}"))
+            rows.append((side, str(i), text, number(x, 3, "+"), number(y, 3, "+")))
     left = max(len(steps.queries), len(steps.keys)) - MOST
     notes = [f"{left} further tokens are in --json"] if left > 0 else []
     print_rows(

@@ -11,10 +11,10 @@ import numpy as np
 from attnviz.errors import SelectionError
 from attnviz.render.background import RGB
 from attnviz.render.terminal_cells import DOT, bar, colours, ink_on, paint
-from attnviz.render.terminal_columns import columns, field
+from attnviz.render.terminal_columns import columns, field, number
 from attnviz.render.terminal_panels import mask_reason, panel_name
 from attnviz.render.terminal_screen import Screen, cells, clean, fit
-from attnviz.render.terminal_table import is_zero, number
+from attnviz.render.terminal_table import is_zero
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING, Any
 
-from attnviz.render.terminal_columns import columns
+from attnviz.render.terminal_columns import columns, number
 from attnviz.render.terminal_screen import Screen, cells, clean, fit
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def print_board(
     screen = Screen.of(out, width)
     if screen.plain:
         lines = [
-            [*([row] if axes[0] else []), col, words[i][j], f"{float(values[i, j]):.2f}"]
+            [*([row] if axes[0] else []), col, words[i][j], number(float(values[i, j]), 2)]
             for i, row in enumerate(rows)
             for j, col in enumerate(cols)
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING
 
+from attnviz.render.terminal_columns import number
 from attnviz.render.terminal_rows import print_rows
 from attnviz.views.similar import heading, remarks, subtitle
 
@@ -20,10 +21,10 @@ def print_similar(found: Similarity, out: Console | IO[str] | None = None, *, wi
     rows = []
     for head in found.order:
         near = found.nearest(head)
-        layer, number = found.names[head]
+        layer, place = found.names[head]
         named = f"{found.names[near][0]}.{found.names[near][1]}"
-        place = [f"{round(value, 2) + 0.0:+.2f}" for value in found.places[head]]
-        rows.append((str(layer), str(number), named, f"{found.distances[head, near]:.3f}", *place))
+        plane = [number(value, 2, "+") for value in found.places[head]]
+        rows.append((str(layer), str(place), named, number(found.distances[head, near], 3), *plane))
     notes = ["in the order of the dendrogram: kin stand together", *remarks(found)]
     print_rows(
         rows, HEADER, "rrrrrr", out, width=width, title=heading(found), subtitle=subtitle(found), notes=notes, bold=(3,)

@@ -11,6 +11,7 @@ import numpy as np
 
 from attnviz.render.background import RGB
 from attnviz.render.terminal_cells import DOT, colours, ink_on, paint
+from attnviz.render.terminal_columns import number
 from attnviz.render.terminal_panels import bands, panel_name
 from attnviz.render.terminal_screen import Screen, cells, clean, fit
 
@@ -24,7 +25,6 @@ MOST_FOLDS = 4  # lines that a column's label may take
 GAP = 3  # columns between tables
 LEAST_PITCH = 16  # columns of the narrowest table: `layer 0  head 10`
 MASKED = ""  # stands for a masked cell among the texts
-LARGE = 1e7  # from here on a number is written with its power of ten: a file may hold 1e38
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,6 @@ class Plan:
     widths: tuple[int, ...]
     bounds: tuple[int, ...]
     texts: tuple[tuple[str, ...], ...]
-
-
-def number(value: float, decimals: int) -> str:
-    """A value with fixed decimals, or as 1.23e38 where it is large; never '-0.00'."""
-    if not abs(value) < LARGE:
-        digits, _, power = f"{value:.{decimals}e}".partition("e")
-        return f"{digits.rstrip('0').rstrip('.') if '.' in digits else digits}e{int(power)}" if power else digits
-    text = f"{value:.{decimals}f}"
-    return text.lstrip("-") if text.startswith("-") and is_zero(text) else text
 
 
 def is_zero(text: str) -> bool:

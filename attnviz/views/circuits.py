@@ -175,7 +175,7 @@ def _plot(sheet: Sheet, found: Circuits, place: int, x: float) -> None:
             ends = (x + k * step, heights[k], x + (k + 1) * step, heights[k + 1])
             sheet.lines.append(Line(*ends, 1.2, rgb=rgb))
     n = found.qk_singular.shape[-1]
-    scores = f"copying {found.copying[i, j]:.2f}, matching {found.matching[i, j]:.2f}".replace("-", "−")
+    scores = f"copying {found.copying[i, j] + 0.0:.2f}, matching {found.matching[i, j] + 0.0:.2f}".replace("-", "−")
     sheet.word("1", x, bottom + 8.0, 6.2, tone="soft", role="tick")
     sheet.word(str(n), x + PLOT, bottom + 8.0, 6.2, "right", tone="soft", role="tick")
     sheet.word(scores, x + PLOT / 2, bottom + 8.0, 6.2, "center", tone="soft")

@@ -103,7 +103,9 @@ def figure(
         labels.append(Label(face.cut(text, BASE, first), x, line, BASE, role="row"))
         labels.append(Label(entry.head, at_head, line, SMALL, role="note"))
         for value, place in ((entry.weight, at_weight), (entry.lift, at_lift)):
-            labels.append(Label(f"{value:.2f}".replace("-", "−"), place, line, SMALL, "right", role="note"))
+            labels.append(
+                Label(f"{round(value, 2) + 0.0:.2f}".replace("-", "−"), place, line, SMALL, "right", role="note")
+            )
         for value, rgb, high in ((entry.weight, WEIGHT, 9.0), (entry.lift, LIFT, 4.0)):
             if value > 0 and bar > 0:
                 fills.append(Fill(Box(at_bar, top + (PITCH - high) / 2, bar * min(value / most, 1.0), high), rgb))
