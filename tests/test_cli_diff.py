@@ -30,7 +30,8 @@ def test_the_heads_that_changed_most_come_first(run):
     assert len(found) == 72
     assert [row["distance"] for row in found] == sorted((row["distance"] for row in found), reverse=True)
     assert [(row["layer"], row["head"]) for row in found[:2]] == [(5, 8), (3, 1)]
-    assert found[0]["query"] == found[0]["key"] == "tired|wide"
+    assert found[0]["query_token"] == found[0]["key_token"] == "tired|wide"
+    assert {found[0][name] for name in ("query", "query_b", "key", "key_b")} == {13}
     assert found[0]["before"] == pytest.approx(0.124, abs=1e-3)
     assert found[0]["after"] == pytest.approx(0.800, abs=1e-3)
     assert found[0]["distance"] == pytest.approx(0.2109, abs=1e-4)
@@ -46,6 +47,12 @@ def test_the_numbers_are_those_of_the_function(run):
     model = attnviz.load("seeded")
     first, second = (model.attend(text, layers=1, heads=[0, 2]) for text in ("a b c", "a b d c"))
     best = diff(first, second).ranked()[0]
+    for row in found:
+        a, b = (
+            None if row[key] is None else tokens[row[key]]
+            for key, tokens in (("query", first.query_tokens), ("query_b", second.query_tokens))
+        )
+        assert row["query_token"] == a == b
     assert {(row["layer"], row["head"]) for row in found} == {(1, 0), (1, 2)}
     assert found[0]["distance"] == pytest.approx(best.distance)
     assert found[0]["change"] == pytest.approx(best.change)
@@ -53,7 +60,7 @@ def test_the_numbers_are_those_of_the_function(run):
 
 def test_words_and_special_tokens(run):
     found = listed(run, "unbelievable cat", "unbelievable dog", "-m", "minilm", "--words", "--no-special", "-l", "0")
-    assert {row["query"] for row in found} <= {"unbelievable", "cat|dog"}
+    assert {row["query_token"] for row in found} <= {"unbelievable", "cat|dog"}
 
 
 def test_a_model_against_itself_does_not_differ(run):

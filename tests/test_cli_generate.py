@@ -46,12 +46,12 @@ def test_every_new_token(run) -> None:  # noqa: F811
     assert [row["token"] for row in rows] == list(found.new.text)
     assert [row["probability"] for row in rows] == list(found.probabilities)
     for i, row in enumerate(rows):
-        weights = found.attention.weights[row["layer"], row["head"], :, row["key_index"]]
-        allowed = found.attention.mask[0, :, row["key_index"]]
+        weights = found.attention.weights[row["layer"], row["head"], :, row["key"]]
+        allowed = found.attention.mask[0, :, row["key"]]
         others = [w for j, w in enumerate(weights) if j != i and allowed[j]]
         assert row["weight"] == pytest.approx(weights[i])
         assert row["lift"] == pytest.approx(weights[i] - np.mean(others), abs=1e-6)
-        assert row["key"] == found.attention.key_tokens[row["key_index"]]
+        assert row["key_token"] == found.attention.key_tokens[row["key"]]
 
 
 def test_the_text_alone(run) -> None:  # noqa: F811
@@ -75,6 +75,7 @@ def test_files(run, tmp_path, monkeypatch) -> None:  # noqa: F811
     assert any("from which the token was chosen" in line for line in shown)
     assert run("generate", PROMPT, "--by", "head", "-o", "board.svg", "-q")[0] == 0
     shown = re.sub(r"<[^>]+>", "\n", Path("board.svg").read_text())
+    assert "share fetched" in shown and "share of prompt" in shown and "…" not in shown
     assert "retrieval" in shown and "lookback" in shown and "random weights, seed 0" in shown
 
 
@@ -142,4 +143,4 @@ def test_a_window_of_a_mechanism_holds_while_going_on(run) -> None:  # noqa: F81
     """A window is a field of the engine's own: new tokens see two tokens back."""
     rows = json.loads(run("generate", PROMPT, "--mechanism", "window:2", "--by", "token", "--json", "-q")[1])
     n = len(PROMPT.split())
-    assert all(n + row["index"] - 1 - row["key_index"] <= 2 for row in rows)
+    assert all(n + row["index"] - 1 - row["key"] <= 2 for row in rows)

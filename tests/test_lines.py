@@ -322,7 +322,19 @@ def test_the_head_with_the_highest_lift(run) -> None:  # noqa: F811
 def test_it_and_animal(run, minilm) -> None:  # noqa: F811
     words = ("lines", TIRED, "-m", str(minilm), "-l", "3", "-H", "1", "--query", "it", "--json", "--top", "1")
     row = json.loads(run(*words)[1])[0]
-    assert (row["query"], row["key"], round(row["weight"], 2), round(row["lift"], 2)) == ("it", "animal", 0.64, 0.55)
+    names = [
+        "layer",
+        "head",
+        "query",
+        "query_token",
+        "key",
+        "key_token",
+        "weight",
+        "lift",
+    ]  # as `links --json` has them
+    assert list(row) == names and (row["query"], row["key"]) == (10, 2)
+    assert (row["query_token"], row["key_token"]) == ("it", "animal")
+    assert (round(row["weight"], 2), round(row["lift"], 2)) == (0.64, 0.55)
 
 
 def test_files(run, tmp_path, monkeypatch) -> None:  # noqa: F811
@@ -358,4 +370,4 @@ def test_a_long_text_is_pooled_for_lines_and_refused_as_a_text(run, tmp_path) ->
     assert (status, out) == (1, "") and "choose a head" in err
     long.write_text("word " * 300)
     status, out, err = run("lines", "--file", str(long), "--json", "--top", "1", "-q")
-    assert status == 0 and re.match(r"word \d+–\d+", json.loads(out)[0]["key"])
+    assert status == 0 and re.match(r"word \d+–\d+", json.loads(out)[0]["key_token"])

@@ -126,6 +126,7 @@ def rows(found: Difference) -> list[dict[str, Any]]:
     queries, keys = found.row_labels, found.column_labels
     listed = []
     for change in found.ranked():
+        query, key = found.rows[change.row], found.columns[change.column]
         (layer, head), (layer_b, head_b) = found.place(change.layer, change.head)
         listed.append(
             {
@@ -134,14 +135,25 @@ def rows(found: Difference) -> list[dict[str, Any]]:
                 "layer_b": layer_b,
                 "head_b": head_b,
                 "distance": change.distance,
-                "query": queries[change.row],
-                "key": keys[change.column],
+                "query": _index(query[0]),
+                "query_b": _index(query[1]),
+                "query_token": queries[change.row],
+                "key": _index(key[0]),
+                "key_b": _index(key[1]),
+                "key_token": keys[change.column],
                 "before": change.before,
                 "after": change.after,
                 "change": change.change,
             }
         )
     return listed
+
+
+def _index(place: int) -> int | None:
+    """A token's index in its text; None where that text has none."""
+    from attnviz.analysis.align import NONE
+
+    return None if place == NONE else place
 
 
 def _two(

@@ -10,6 +10,7 @@ import typer
 
 from attnviz.cli.analyses import BY, TOP, Heads, asked_format, write_rows
 from attnviz.cli.expand import Line, command
+from attnviz.cli.looks import DPI_OF_MAPS
 from attnviz.cli.options import Input, Json, Output, Talk, usage
 from attnviz.cli.source import Writer
 from attnviz.cli.steps import Sheet
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("png", "svg", "pdf", "npz", "json", "csv")
 LAYERS = "all"  # without --layer
+DPI = DPI_OF_MAPS
 BY_MEANS = (
     "What is shown: head (retrieval and lookback of each), token (each new one and what it looked at), map or text."
 )
@@ -167,7 +169,7 @@ def _tokens(found: Generated) -> list[dict[str, Any]]:
     listed = []
     for i, (token, id) in enumerate(zip(found.new.text, found.new.ids, strict=True)):
         best = strongest(found.attention, query=i)
-        seen = {"key_index": best.key, "key": found.attention.key_tokens[best.key]}
+        seen = {"key": best.key, "key_token": found.attention.key_tokens[best.key]}
         where = {"layer": best.layer, "head": best.head, "weight": best.weight, "lift": best.lift}
         listed.append({"index": i, "token": token, "id": id, "probability": found.probabilities[i], **seen, **where})
     return listed

@@ -129,6 +129,7 @@ def _one_head(
     if not free and not (text and row is None):
         return found, row
     from attnviz.analysis.lift import strongest
+    from attnviz.render.terminal_columns import number
 
     best = strongest(found, query=row)
     pair = f"{found.query_tokens[best.query]} -> {found.key_tokens[best.key]}"
@@ -137,7 +138,7 @@ def _one_head(
         heads = best.head if found.places[0][1] is not None and not overlay else None
         found = found.select(layers=layers, heads=heads)
         named = [f"layer {best.layer}"] * (layers is not None) + [f"head {best.head}"] * (heads is not None)
-        talk.note(f"{', '.join(named)}: the highest lift, {best.lift:.2f} ({pair}); -l and -H choose others")
+        talk.note(f"{', '.join(named)}: the highest lift, {number(best.lift, 2)} ({pair}); -l and -H choose others")
     if text and row is None:
         talk.note(f"query {best.query}, {found.query_tokens[best.query]}: --query chooses another")
         row = best.query
@@ -177,10 +178,10 @@ def _rows(found: Attention, row: int | None, by: str) -> list[dict[str, Any]]:
         for q in range(weights.shape[2]) if row is None else (row,):
             for k in weights[i, j, q].nonzero()[0].tolist():
                 ends = {
-                    "query_index": q,
-                    "query": found.query_tokens[q],
-                    "key_index": k,
-                    "key": found.key_tokens[k],
+                    "query": q,
+                    "query_token": found.query_tokens[q],
+                    "key": k,
+                    "key_token": found.key_tokens[k],
                 }
                 numbers = {"weight": float(weights[i, j, q, k]), "lift": float(lifted[i, j, q, k])}
                 listed.append({"layer": layer, "head": head, **ends, **numbers})

@@ -26,9 +26,9 @@ def boards_of(
     def chosen(values: NDArray[np.float64]) -> NDArray[np.float64]:
         return values[list(layers), list(heads)].reshape(at.weights.shape[:2])
 
-    all = [Board(chosen(found.retrieval), "share of copied tokens", "retrieval", high=1.0)]
+    all = [Board(chosen(found.retrieval), "share fetched", "retrieval", high=1.0)]
     if (found.lookback == found.lookback).any():
-        all.append(Board(chosen(found.lookback), "prompt against new tokens", "lookback", high=1.0))
+        all.append(Board(chosen(found.lookback), "share of prompt", "lookback", high=1.0))
     said = [f"{len(found.new)} new tokens, {found.copied} of them in the prompt"]
     said += ["retrieval: the share of these that a head's strongest weight lay on (Wu 2024)"]
     said += ["lookback: mean weight on the prompt against that on new tokens (Chuang 2024)"] if len(all) > 1 else []
