@@ -56,3 +56,13 @@ def visible(text: str) -> str:
     if text.isprintable():
         return text
     return text.translate(VISIBLE).encode("utf-8", "replace").decode("utf-8")
+
+
+def names_a_file(text: str) -> bool:
+    """Whether a text is the path of a file that is there; one word without an ending or a folder is a word."""
+    if any(c.isspace() for c in text) or not ("." in text[1:-1] or "/" in text):
+        return False
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # longer than a name may be, or with a NUL in it
+        return False

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import attnviz
 from attnviz.cli import main
@@ -562,3 +563,24 @@ def test_a_number_that_is_too_small(run, words):
     assert (
         re.match(rf"error: .*{option}.*{value}.*\n(hint: .*\n)?$", err) and "1" in err
     )  # older typers say it themselves
+
+
+def test_a_text_that_is_a_file_s_name_is_hinted_at(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("own.png").write_bytes(b"x")
+    Path("word").write_bytes(b"x")
+    hint = "'own.png' is a file, and here its name is the text: --image, --file or --from reads it"
+    assert hint in run("table", "own.png")[2]
+    for text in ("gone.png", "word", "own.png is drawn", "x." * 3000):
+        assert "is a file" not in run("table", text)[2]
+
+
+@pytest.mark.parametrize("command", ["heatmap", "rollout", "stats", "links"])
+def test_the_dots_that_help_promises(run, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    said = run(command, "--help")[1]
+    for words in ((), ("--width", "3.25")):
+        assert run(command, "The cat sat", "-q", "-o", "a.png", *words)[0] == 0
+        dots = Image.open("a.png").info["dpi"][0]
+        finer = bool(words) and "with --width 300 or" in " ".join(said.replace("│", " ").split())
+        assert (300 <= round(dots) < 400) if finer else round(dots) == 200

@@ -63,3 +63,10 @@ def test_by_takes_what_its_help_names_and_nothing_else(name, capsysbinary):
     assert allowed and allowed <= set(re.findall(r"[a-z]+", listed))
     every = {"head", "pair", "spectrum", "token", "map", "text", "lift", "entropy", "confidence", "first", "special"}
     assert every & set(re.findall(r"[a-z]+", listed)) <= allowed
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_default_is_said_in_python(name):
+    for param in options(name).values():
+        assert not (param.show_default and param.default is True), param.opts
+        assert "True" not in param.help and "False" not in param.help

@@ -49,7 +49,8 @@ def run(
         bool,
         typer.Option(
             "--reference/--no-reference",
-            help="Compare with transformers where it and torch are installed.",
+            help="Compare with transformers where it and torch are installed. Default: yes.",
+            show_default=False,
             rich_help_panel="What to show",
         ),
     ] = True,

@@ -56,7 +56,8 @@ def run(
         bool,
         typer.Option(
             "--norms/--no-norms",
-            help="Fold the weight and the centring of the norm in front into the matrices.",
+            help="Fold the weight and the centring of the norm in front into the matrices. Default: yes.",
+            show_default=False,
             rich_help_panel="What to show",
         ),
     ] = True,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from attnviz.cli.analyses import asked_format
 from attnviz.cli.expand import Line, command
-from attnviz.cli.looks import Page, Shade
+from attnviz.cli.looks import DPI_OF_MAPS, Page, Shade
 from attnviz.cli.mixed import FORMATS, Places, give, residual_option
 from attnviz.cli.options import HEADS_OF_ALL, Input, Json, Output, Saved, Talk
 from attnviz.cli.source import Source
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 LAYERS = "-1"  # without --layer
+DPI = DPI_OF_MAPS
 HEADS_MEAN = HEADS_OF_ALL
 
 

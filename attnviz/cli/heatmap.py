@@ -8,12 +8,13 @@ import typer
 
 from attnviz.cli import first
 from attnviz.cli.expand import Line, command
-from attnviz.cli.looks import Page, Shade
+from attnviz.cli.looks import DPI_OF_MAPS, Page, Shade
 from attnviz.cli.options import Input, Output, Saved, Talk, usage
 from attnviz.cli.source import Source
 
 FORMATS = ("png", "svg", "pdf")
 LAYERS = "-1"  # without --layer
+DPI = DPI_OF_MAPS
 
 
 @command

@@ -44,7 +44,7 @@ def run(
     """Show what is in a model: its configuration and every tensor.
 
     A tensor's row: stored name, our name, shape, type, mean, standard deviation, least and largest value.
-    --tensor shows one as a map and a histogram.
+    --tensor shows one as a map and a histogram; in a pipe the histogram alone, its numbers with --json.
 
     attnviz inspect minilm
     attnviz inspect path/to/folder --json

@@ -8,6 +8,9 @@ from typing import Annotated
 from attnviz.cli.options import PAGE, SHADE, option, usage
 from attnviz.errors import AttnvizError
 
+# Of maps: `views.layout` takes a little more than 300 for a fixed width, so that cells are whole pixels.
+DPI_OF_MAPS = "200; with --width 300 or a little more, for cells of whole pixels"
+
 
 @dataclass(frozen=True)
 class Shade:
@@ -88,7 +91,7 @@ class Page:
         None
     )
     height: Annotated[float | None, option(PAGE, "--height", metavar="IN", help="Height in inches.")] = None
-    dpi: Annotated[int | None, option(PAGE, "--dpi", metavar="N", help="Dots an inch, in PNG. Default: 200.")] = None
+    dpi: Annotated[int | None, option(PAGE, "--dpi", metavar="N", help="Dots an inch, in PNG. Default: {dpi}.")] = None
     font: Annotated[str | None, option(PAGE, "--font", metavar="NAME|PATH", help="Font family or file.")] = None
     font_size: Annotated[float | None, option(PAGE, "--font-size", metavar="PT", help="Size of labels in points.")] = (
         None

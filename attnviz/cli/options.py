@@ -135,7 +135,12 @@ class Saved:
 
     saved: Annotated[
         str | None,
-        option(IN, "--from", metavar="FILE", help="Attention saved earlier, or a .npy or .npz of another program."),
+        option(
+            IN,
+            "--from",
+            metavar="FILE",
+            help="Attention saved earlier as .npz, or a .npy or .npz of another program; .json and .csv are not read.",
+        ),
     ] = None
     key: Annotated[str | None, option(IN, "--key", metavar="NAME", help="Which array of a foreign .npz.")] = None
     labels: Annotated[str | None, option(IN, "--labels", metavar="FILE", help="Tokens for --from, one a line.")] = None

@@ -8,7 +8,7 @@ import typer
 
 from attnviz.cli.analyses import asked_format
 from attnviz.cli.expand import Line, command
-from attnviz.cli.looks import Page, Shade
+from attnviz.cli.looks import DPI_OF_MAPS, Page, Shade
 from attnviz.cli.mixed import FORMATS, Places, give, residual_option
 from attnviz.cli.options import HEADS_OF_ALL, Input, Json, Output, Saved, Talk, usage
 from attnviz.cli.source import Source
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 LAYERS = "all"  # without --layer
+DPI = DPI_OF_MAPS
 HEADS_MEAN = HEADS_OF_ALL
 
 

@@ -13,7 +13,8 @@ from attnviz import cli
 from attnviz.cli.expand import Line
 from attnviz.cli.options import Input, Joined, Output, Saved, Selection, Talk, usage
 from attnviz.cli.source import Source, Unchanged
-from attnviz.errors import AttnvizWarning, InputError, OutputError, SelectionError
+from attnviz.errors import AttnvizWarning, InputError, OutputError, SelectionError, shown
+from attnviz.texts import names_a_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -180,6 +181,9 @@ def text_of(given: Input, what: str = "a text") -> str | None:
     """The text; None if the input is ids. UsageError if nothing was given."""
     _check_given(given, what)
     text = given.read()
+    if given.text is not None and names_a_file(given.text):
+        said = f"{shown(given.text)} is a file, and here its name is the text"
+        warnings.warn(f"{said}: --image, --file or --from reads it", AttnvizWarning, 2)
     if text is not None and not text.strip():
         raise InputError("the text is empty")
     return text
