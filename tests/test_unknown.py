@@ -22,7 +22,7 @@ def tokens(*pieces: tuple[str, int, int, int]) -> Tokens:
     labels, ids, starts, ends = zip(*pieces, strict=True)
     n = len(labels)
     special = tuple(label == "[S]" for label in labels)
-    return Tokens(labels, ids, (0,) * n, special, (0,) * n, tuple(zip(starts, ends, strict=True)))
+    return Tokens(labels, ids, tuple(range(n)), special, (0,) * n, tuple(zip(starts, ends, strict=True)))
 
 
 WORDS = [(word, 5, 4 * at, 4 * at + 3) for at, word in enumerate(("the", "cat", "sat", "big"))]
@@ -67,7 +67,7 @@ def test_the_commands_say_so_and_what_to_do(tmp_path: Path, capsys):
 
 
 def test_the_first_picture_counts_them_too(tmp_path: Path, capsys):
-    """Half a sentence in other scripts, in whole words."""
+    """A sentence half in other scripts, in whole words."""
     assert main(["tokens", MIXED, "--json"]) == 0
     printed = capsys.readouterr()
     held = [row for row in json.loads(printed.out) if row["token"] not in ("[CLS]", "[SEP]")]
@@ -77,6 +77,14 @@ def test_the_first_picture_counts_them_too(tmp_path: Path, capsys):
     assert wanted in printed.err
     assert main(["heatmap", MIXED, "-o", str(tmp_path / "x.svg")]) == 0
     assert wanted in capsys.readouterr().err and wanted in (tmp_path / "x.svg").read_text()
+
+
+def test_pieces_of_known_words_do_not_hide_unknown_words(tmp_path: Path, capsys):
+    """4 of 22 tokens are less than a quarter, but 4 of the 10 or 11 words are not, and a picture shows words."""
+    said = "4 of the text's 22 tokens are unknown to attnviz tiny"
+    text = "Die Katze 😀🎉 שלום עולם schläft auf dem Dach 🚀 und träumt"
+    assert main(["heatmap", text, "-o", str(tmp_path / "x.svg")]) == 0
+    assert said in capsys.readouterr().err and said in (tmp_path / "x.svg").read_text()
 
 
 def test_the_numbers_carry_the_note(tmp_path: Path):
