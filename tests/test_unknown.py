@@ -80,7 +80,7 @@ def test_the_first_picture_counts_them_too(tmp_path: Path, capsys):
 
 
 def test_pieces_of_known_words_do_not_hide_unknown_words(tmp_path: Path, capsys):
-    """4 of 22 tokens are less than a quarter, but 4 of the 10 or 11 words are not, and a picture shows words."""
+    """4 of 22 tokens are less than a quarter, but 4 of 12 words are not, and a picture shows words."""
     said = "4 of the text's 22 tokens are unknown to attnviz tiny"
     text = "Die Katze 😀🎉 שלום עולם schläft auf dem Dach 🚀 und träumt"
     assert main(["heatmap", text, "-o", str(tmp_path / "x.svg")]) == 0
