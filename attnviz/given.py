@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,9 @@ import numpy as np
 from attnviz import __version__
 from attnviz.attention import Tokens
 from attnviz.engine.embed import Inputs
-from attnviz.engine.spec import EncoderDecoder, Patches, Segmental, Spec
+from attnviz.engine.spec import EncoderDecoder, Learned, Patches, Segmental, Spec
 from attnviz.errors import AttnvizWarning, InputError, SelectionError, no_tokenizer, one_of
+from attnviz.tokens.fitting import too_long
 from attnviz.tokens.unknown import WHAT_TO_DO, unknown_note, warn_of_unknown
 
 if TYPE_CHECKING:
@@ -195,6 +196,10 @@ def _source(
             raise InputError(f"{model.name} reads sound; none was given", "name a WAV file with --audio FILE")
         frames = spec.convolutions.frames(sound.shape[-1])
         return Tokens.plain([str(i) for i in range(frames)]), Inputs(sound=sound)
+    if ids is None and model.tokenizer is not None:
+        split = model.tokenizer.encode
+        for one, what in ((text, "text"), (pair, "pair text")):
+            _refuse_early(model, spec, one, what, lambda part: split(part).tokens)
     tokens, numbers, types = read(model, text, pair, ids, token_types)
     _check_length(model, spec, len(tokens))
     return tokens, Inputs(numbers, types, tokens.text if spec.by_word else ())
@@ -212,7 +217,9 @@ def _target(model: Model, target: str | None, target_ids: ArrayLike | None) -> t
                 f"{model.name} has no tokenizer, so it cannot read a target",
                 "from Python: give target_ids=[...] instead",
             )
-        tokens = model.tokenizer.encode_target(target, model.spec.start_id).tokens
+        start, split = model.spec.start_id, model.tokenizer.encode_target
+        _refuse_early(model, model.spec.decoder, target, "target", lambda part: split(part, start).tokens)
+        tokens = split(target, start).tokens
         numbers = np.array(tokens.ids, np.intp)
     else:
         raise InputError("decoder and cross attention need the decoder's text", "give it with --target TEXT")
@@ -233,6 +240,26 @@ def _global(model: Model, asked: Iterable[int] | None, n: int, is_text: bool) ->
     if found and not 0 <= found[0] <= found[-1] < n:
         raise SelectionError(f"global tokens must be from 0 to {n - 1}; got {list(found)}")
     return found
+
+
+def _refuse_early(model: Model, spec: Spec, text: str | None, what: str, split: Callable[[str], Tokens]) -> None:
+    """Raises InputError for a text whose beginning alone has more tokens than the model has learned positions for.
+
+    The engine refuses any text that is too long; here that is known before a long one is split and embedded.
+    """
+    table = spec.absolute
+    if not isinstance(text, str) or not isinstance(table, Learned) or table.computed:
+        return
+    most = table.size - table.offset
+    first = too_long(split, text, most)
+    if first:
+        said = f"the {what} has more than {most:,} tokens (its first {first:,} characters alone)"
+        if model.beyond:
+            raise InputError(f"{said}; {model.name} reads {most}", model.beyond)
+        raise InputError(
+            f"{said}; this model's learned positions end at {most}",
+            "use a shorter text, or a model that reads longer ones",
+        )
 
 
 def _check_length(model: Model, spec: Spec, n: int) -> None:
