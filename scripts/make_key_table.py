@@ -33,7 +33,6 @@ import ast
 import json
 import sys
 from collections.abc import Iterable, Iterator
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +40,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import key_sources as sources
 
 from attnviz import families
-from attnviz.families._keys import NO_EFFECT
+from attnviz.families._keys import has_no_effect
 
 TABLE = Path(families.__file__).with_name("_read_keys.json")
 # Families on their way into attnviz.
@@ -273,7 +272,7 @@ def _check_defaults(base: dict[str, list[Any]], rows: dict[str, Row]) -> None:
     """Stop at a key of the base configuration that matters and means something else where a file leaves it out."""
     for name, row in sorted(rows.items()):
         for key in sorted(_own(row, base)):
-            if not any(fnmatchcase(key, pattern) for pattern in NO_EFFECT):
+            if not has_no_effect(key):
                 raise SystemExit(f"{key} has another default in {name}: _keys.Reference must learn of it")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import sys
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -268,3 +269,13 @@ def test_a_nested_configuration_of_another_type_is_read_by_that_types_rule():
     whole = _keys.reference({"model_type": "llava"})
     nested = whole.within({"model_type": "deepseek_v2"})
     assert [one.place("qk_rope_head_dim", 4) for one in (whole, nested)] == ["ignored", "refused"]
+
+
+def test_names_without_an_effect_are_those_of_the_patterns():
+    """Without a regular expression for each: a star stands at an end alone."""
+    assert all("*" not in pattern.strip("*") and not set("?[") & set(pattern) for pattern in _keys.NO_EFFECT)
+    keys = {key for row in TABLE["files"].values() for key in row["reads"].split()} | {"dropout", "x_pooler_y", "loss"}
+    keys |= {pattern.replace("*", end) for pattern in _keys.NO_EFFECT for end in ("", "a", "a_b")}
+    found = {key for key in keys if _keys.has_no_effect(key)}
+    assert found == {key for key in keys if any(fnmatchcase(key, pattern) for pattern in _keys.NO_EFFECT)}
+    assert 100 < len(found) < len(keys)

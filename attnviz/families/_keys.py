@@ -20,7 +20,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -43,7 +42,7 @@ class Reference:
     def place(self, key: str, value: Any) -> str:
         """`refused`, `ignored` or `known` (to have no effect) for a key that the family has not read."""
         read = self.reads is not None and key in self.reads
-        if any(fnmatchcase(key, pattern) for pattern in NO_EFFECT) or self._base(key, value, read):
+        if has_no_effect(key) or self._base(key, value, read):
             return "known"
         if key in self.harmless:
             return "ignored"
@@ -121,5 +120,15 @@ NO_EFFECT = (
     "*loss* output_router_logits output_attentions output_hidden_states return_dict "
     "pad_token_id bos_token_id eos_token_id sep_token_id cls_token_id mask_token_id unk_token_id decoder_start_token_id"
 ).split()
+_PLAIN = frozenset(pattern for pattern in NO_EFFECT if "*" not in pattern)
+_WILD = tuple((pattern[0] == "*", pattern.strip("*"), pattern[-1] == "*") for pattern in NO_EFFECT if "*" in pattern)
 # Keys of the reference's base configuration that do change attention where a model takes them up.
 MATTER = ("is_decoder", "add_cross_attention", "cross_attention_hidden_size", "pruned_heads", "per_layer_config")
+
+
+def has_no_effect(key: str) -> bool:
+    """Whether NO_EFFECT names a key. Not fnmatch, which compiles a regular expression for each of its names."""
+    return key in _PLAIN or any(
+        core in key if begins and ends else key.endswith(core) if begins else key.startswith(core)
+        for begins, core, ends in _WILD
+    )
