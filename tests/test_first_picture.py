@@ -160,6 +160,14 @@ def test_one_query_has_a_row_a_head(drawn):
     (panel,) = figure.panels
     assert len(panel.row_labels) == 8 and panel.row_labels[0] == "0.0  previous word"
     assert panel.values[0].argmax() == 6  # "because", the word before it
+    assert figure.title == "attnviz tiny · eight heads and what they do · query “it”"
+
+
+def test_a_short_text_has_room_for_titles_and_they_are_no_law(drawn):
+    for text in ("The cat sat", "Hello there"):
+        figure = drawn(text)
+        assert set(names(figure)) <= {label.text for label in figure.labels}
+        assert "titles: what each head does most often, in English" in figure.notes
 
 
 def test_the_command_is_repeated_by_what_the_picture_holds(drawn, tmp_path):

@@ -167,7 +167,7 @@ def test_a_long_text_shows_patterns_beside_a_token_that_takes_most(column):
     figure = heatmap(found)
     assert pattern.max() / 3 < figure.scale.high < 1.35 * pattern.max()
     count = int((found.weights > figure.scale.high * (1 + 1e-6)).sum())
-    why = ", a limit that about a quarter of the rows reach,"
+    why = ", a limit that about a quarter of the rows reach, the first key aside,"
     assert any(f"{count} weights above {figure.scale.high:g}{why} drawn as " in note for note in figure.notes)
     assert texts(figure, "tick")[-1].startswith("≥")
 
@@ -278,7 +278,7 @@ def test_each_row_by_its_own_largest():
     [
         ("linear", None, ["0", "0.2", "0.4", "0.6", "0.8"]),
         ("sqrt", "colour grows with the square root of the weight", ["0", "0.02", "0.1", "0.2", "0.5", "0.8"]),
-        ("log", "logarithmic colour, from 0.0008", ["8e-4", "0.01", "0.1", "0.8"]),
+        ("log", "logarithmic colour, from 0.0008; what is less has its first colour", ["8e-4", "0.01", "0.1", "0.8"]),
         ("row", "each row coloured by its own largest weight", ["0", "0.2", "0.4", "0.6", "0.8", "1"]),
     ],
 )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 NINE = ("0.0", "1.0", "2.0", "2.2", "1.2", "2.3", "3.2", "3.1", "5.1")
 ENDS = ("2.3", "3.2")  # nearest content words, and end marks: the latter where the text has an end mark
+CAUTION = "titles: what each head does most often, in English"
 END_MARKS = frozenset(".!?")
 
 
@@ -62,6 +63,12 @@ def eight(found: Attention) -> Attention:
     return found.select(heads=[head for head in NINE if head != ENDS[not marks]])
 
 
-def heading(found: Attention) -> str:
-    """The title of the first picture."""
-    return f"{found.model} · eight heads and what they do"
+def heading(found: Attention, query: int | None = None) -> str:
+    """The title of the first picture. query: whose row is shown alone."""
+    asked = "" if query is None else f" · query “{found.query_tokens[query]}”"
+    return f"{found.model} · eight heads and what they do{asked}"
+
+
+def cautious(found: Attention) -> Attention:
+    """With the note that titles are no law."""
+    return replace(found, meta={**found.meta, "notes": [CAUTION, *found.meta.get("notes", ())]})

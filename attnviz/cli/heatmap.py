@@ -68,7 +68,7 @@ def run(
     opening = bool(does) and chosen.free()
     chosen = chosen.completed(opening)
     found, picture = work.attention_and_picture(given, saved, source, chosen, talk, LAYERS, cells, model)
-    found = first.eight(found) if opening else found
+    found = first.cautious(first.eight(found)) if opening else found
     found, row, marks = work.narrowed(found, chosen, page.mark)
 
     from attnviz.render.image import to_bytes
@@ -83,7 +83,7 @@ def run(
         "height": page.height,
         "font": page.font,
         "font_size": page.font_size,
-        "title": first.heading(found) if opening and page.title is None else page.title,
+        "title": first.heading(found, row) if opening and page.title is None else page.title,
         "bare": page.bare,
         "dpi": page.dpi,
         "svg_text": page.svg_text,

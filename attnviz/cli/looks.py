@@ -33,8 +33,8 @@ class Shade:
             SHADE,
             "--vmax",
             metavar="X|auto",
-            help="The weight at the end of the colours, or auto: one that about a quarter of the rows reach. "
-            "Default: above all weights but those to special tokens and the first key; auto beyond 64 keys.",
+            help="The weight at the end of the colours, or auto: one that about a quarter of the rows reach, special "
+            "tokens and the first key aside. Default: above all weights but to these; auto beyond 64 keys.",
         ),
     ] = None
     cmap: Annotated[

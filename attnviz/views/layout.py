@@ -138,7 +138,11 @@ def _roomy_cell(request: Request) -> float:
     side = _ROOMY[abreast - 1]
     longest = max(request.rows, request.cols)
     side = max(side, min(5.8 * longest, 1.5 * side), 0.36 * longest)
-    return min(side / longest, 38.0 if len(request.headings) == 1 else 28.0)
+    most = 38.0 if len(request.headings) == 1 else 28.0
+    if any(SAYS in text for text in request.headings):  # a short text has room below all that its heads do
+        said = max(request.face.width(text, _base_size(request.width)) for text in request.headings)
+        most = min(max(most, said / request.cols), 60.0)
+    return min(side / longest, most)
 
 
 def _headings(request: Request, sizes: Sizes) -> None:

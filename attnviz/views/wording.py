@@ -209,7 +209,7 @@ def colour_note(scale: Scale, row: str = "row") -> str:
         why = f", as more than {FEW} keys share a row" if scale.auto else ""
         return f"colour grows with the square root of the weight{why}"
     if scale.kind == "log":
-        return f"logarithmic colour, from {number(scale.low)}"
+        return f"logarithmic colour, from {number(scale.low)}; what is less has its first colour"
     if scale.kind == "panel":
         return "each layer has a scale of its own, as its heading says: white is its lower end, and less"
     if scale.low > 0:
@@ -228,7 +228,8 @@ def over_note(count: int, high: float, why: str, special: bool = True) -> str:
     some = "weight" if count == 1 else "weights"
     if why == "sinks":
         some += " to special tokens or the first key" if special else " to the first key"
-    chosen = ", a limit that about a quarter of the rows reach," if why == "rows" else ""
+    aside = "special tokens and the first key" if special else "the first key"
+    chosen = f", a limit that about a quarter of the rows reach, {aside} aside," if why == "rows" else ""
     return f"{count:,} {some} above {top}{chosen} drawn as {top}"
 
 
