@@ -105,7 +105,7 @@ def test_one_head_by_its_layer_and_itself(run, name):
     assert rows(run, name, *SINGLE[name], "-H", "1.3") == rows(run, name, *SINGLE[name], "-l", "1", "-H", "3")
     assert rows(run, name, *SINGLE[name], "-H", "-2.-1") == rows(run, name, *SINGLE[name], "-l", "0", "-H", "3")
     for words, says in (
-        (("-H", "1.3,0.0"), "error: --head wants one index, as in --head 0: "),
+        (("-H", "1.3,0.0"), "error: --head wants one index, as in --head 0, or one layer.head, as in --head 1.3: "),
         (("-H", "1.3", "-l", "1"), "error: --head 1.3 names the layer of its head: leave out --layer 1"),
     ):
         status, out, err = run(name, *SINGLE[name], *words)

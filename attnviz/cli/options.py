@@ -347,7 +347,9 @@ def one_head(layer: str | None, head: str | None, why: str) -> tuple[str | None,
     layer, head = both.groups() if both else (layer, head)
     for name, value in (("--layer", layer), ("--head", head)):
         if value is not None and (not value.removeprefix("-").isdecimal() or len(value) > 9):
-            usage(f"{name} wants one index, as in {name} 0: {why.format(name[2:])}; got {value!r}")
+            pair = re.match(r"\d{1,8}\.\d{1,8}", value) if name == "--head" else None
+            example = f"{name} 0, or one layer.head, as in {name} {pair[0]}" if pair else f"{name} 0"
+            usage(f"{name} wants one index, as in {example}: {why.format(name[2:])}; got {value!r}")
     return layer, head
 
 
