@@ -303,6 +303,23 @@ def test_ticks_end_at_the_limits_and_keep_apart(high, most):
     assert values == sorted(values) and values[0] == pytest.approx(high / 1000)
 
 
+@pytest.mark.parametrize("high", [1, 0.8, 0.5, 0.3, 0.25, 0.12, 0.015, 3e-6, 40.0, 7.0])
+@pytest.mark.parametrize("room", [2, 3, 4, 5, 6, 12])
+def test_ticks_of_a_scale_with_signs_name_zero_and_the_same_numbers_on_both_sides(high, room):
+    found = ticks("linear", -high, high, room)
+    assert found[0] == (-high, 0.0) and found[-1] == (high, 1.0) and (0.0, 0.5) in found
+    assert [(-value, 1 - place) for value, place in reversed(found)] == [
+        (value, pytest.approx(place)) for value, place in found
+    ]
+    assert all(place == pytest.approx(0.5 + value / high / 2, abs=1e-5) for value, place in found)
+    assert len(found) <= max(room, 3)
+
+
+def test_a_bar_from_minus_a_half_to_a_half_is_labelled_in_quarters():
+    assert [value for value, _ in ticks("linear", -0.5, 0.5)] == [-0.5, -0.25, 0, 0.25, 0.5]
+    assert [value for value, _ in ticks("linear", -0.3, 0.3, 12)] == [-0.3, -0.2, -0.1, 0, 0.1, 0.2, 0.3]
+
+
 # --- labels and numbers --------------------------------------------------------------------------------------------
 
 

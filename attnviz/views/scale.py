@@ -94,12 +94,16 @@ def short(value: float, decimals: int) -> str:
 def ticks(kind: str, low: float, high: float, room: int = 6) -> list[tuple[float, float]]:
     """Where a colour bar is labelled: (value, place from 0 to 1), both ends and at most four between them.
 
+    A scale from -high to high has 0 and the same numbers on both sides of it, at most seven in all.
+
     room: how many labels the bar has room for, one above the other.
     """
     if kind == "panel":
         return [(0.0, 0.0), (1.0, 1.0)]
     if kind == "row":
         low, high = 0.0, 1.0
+    if low == -high:
+        return _mirrored(high, room)
     most = max(2, min(room, _TICKS))
     if kind == "log":
         return _log_ticks(low, high, most)
@@ -113,6 +117,13 @@ def ticks(kind: str, low: float, high: float, room: int = 6) -> list[tuple[float
         values = [low + i * step for i in range(math.floor(span / step - 0.4) + 1)] + [high]
     found = [(float(f"{value:.6g}"), (value - low) / span) for value in values]
     return _apart(found, 0.75 / max(room - 1, 1))
+
+
+def _mirrored(high: float, room: int) -> list[tuple[float, float]]:
+    """Round numbers from -high to high, the same on both sides of 0, which is always among them."""
+    up = ticks("linear", 0.0, high, max(2, (min(room, _TICKS + 1) + 1) // 2))
+    down = [(-value, 0.5 - place / 2) for value, place in reversed(up[1:])]
+    return down + [(value, 0.5 + place / 2) for value, place in up]
 
 
 def _apart(found: list[tuple[float, float]], least: float) -> list[tuple[float, float]]:
