@@ -68,6 +68,7 @@ def run(
     opening = bool(does) and chosen.free()
     chosen = chosen.completed(opening)
     found, picture = work.attention_and_picture(given, saved, source, chosen, talk, LAYERS, cells, model)
+    del model  # its tensors make room for the picture's pixels
     found = first.cautious(first.eight(found)) if opening else found
     found, row, marks = work.narrowed(found, chosen, page.mark)
 
