@@ -7,7 +7,7 @@ import pytest
 
 from attnviz.errors import InputError, SelectionError
 from attnviz.render.image import to_bytes
-from attnviz.views.board import Board, board, boards
+from attnviz.views.board import Board, board, boards, numbers
 
 
 def texts(figure, role):
@@ -35,6 +35,16 @@ def test_signed_values_diverge_from_0():
     found = board(np.array([[0.31, -0.1]]), layers=[0], heads=range(2), label="lift", signed=True)
     assert (found.scale.low, found.scale.high, found.scale.cmap) == (-0.4, 0.4, "inks")
     assert found.panels[0].cell_text == ((".31", "−.10"),)
+
+
+def test_a_number_does_not_reach_what_its_value_does_not():
+    """0.397 of the 0.4 that is asked for would be printed as .40, though the head has it not."""
+    values = np.array([[0.397, 0.4, 0.3949, 0.199, np.nan]])
+    one = Board(values, "score", least=np.full((1, 5), 0.4))
+    assert numbers(one) == [[".39", ".40", ".39", ".20", ""]]
+    assert numbers(Board(values, "score"))[0][0] == ".40"
+    large = np.array([[29.96, 30.0, 12.0]])
+    assert numbers(Board(large, "keys", least=np.full((1, 3), 30.0))) == [["29.9", "30.0", "12.0"]]
 
 
 def test_boards_of_one_scale_share_its_bar_and_others_have_their_own():

@@ -179,14 +179,14 @@ def _drawn(blocks: Sequence[Block], sheet: Sheet, format: str, made: dict[str, s
     shown, left_out = [], []
     for block in blocks:
         for role in block.roles:
-            score = block.scores[role.name].score
+            score, threshold, _ = block.scores[role.name]
             if (score != score).all():
                 left_out.append(f"{role.name}: {role.without}")
                 continue
             found = _with_role(block, role)
             on = ", random" if block.on == "random" and len(blocks) > 1 else ""
             heading = f"{role.name}{on} ≥ {_least(block, role)} · {len(found)}"
-            shown.append(Board(score, "score", heading, high=1.0, marks=tuple(found)))
+            shown.append(Board(score, "score", heading, high=1.0, marks=tuple(found), least=threshold))
     if not shown:
         raise InputError("no role can be told of so short a text", "give a longer one, or --random")
     passage = blocks[0].passage

@@ -38,7 +38,8 @@ class Board:
     values: [layer, head]; NaN is drawn grey. heading: above the board. label: beside the colour bar. signed: colours
     diverge from 0. low, high: ends of the colours; by default 0 and a round number above all values. marks: (row,
     column) of cells to outline. cell_text: texts [row][column] for the cells; None for the numbers where they fit,
-    () for none.
+    () for none. least: [layer, head], what a head must reach; the number of one that does not is cut where rounding
+    would reach it.
     """
 
     values: NDArray[Any]
@@ -49,6 +50,7 @@ class Board:
     high: float | None = None
     marks: tuple[tuple[int, int], ...] = ()
     cell_text: Sequence[Sequence[str]] | None = None
+    least: NDArray[Any] | None = None
 
 
 def board(
@@ -182,7 +184,15 @@ def numbers(one: Board) -> list[list[str]]:
             return ""
         return short(value, 2) if largest < 2 else f"{value:.{1 if largest < 100 else 0}f}".replace("-", "−")
 
+    if one.least is not None:
+        values = _unreached(values, one.least, 2 if largest < 2 else 1 if largest < 100 else 0)
     return [[text(value) for value in row] for row in values.tolist()]
+
+
+def _unreached(values: NDArray[np.float64], least: NDArray[Any], decimals: int) -> NDArray[np.float64]:
+    """Values to be printed: 0.397 is 0.39, not 0.40, where 0.4 is asked for and would seem to be reached."""
+    seems = (values < least) & (values.round(decimals) >= np.round(least, decimals))
+    return np.where(seems, np.floor(values * 10.0**decimals) / 10.0**decimals, values)
 
 
 class _Page:
