@@ -228,6 +228,10 @@ def test_one_odd_head_does_not_set_the_scale():
     assert high < found.distances[7].max() / 2
     picture = figure(found)
     assert any(label.text == f"≥{number(high)}" for label in picture.labels if label.role == "tick")
+    beyond = sum(found.distances[i, j] > high for i in range(30) for j in range(i))  # each pair once
+    assert 29 <= beyond < 50  # the odd head is that far from all others
+    assert f"{beyond} distances above {number(high)} drawn as {number(high)}" in picture.notes
+    assert not any("drawn as" in note for note in figure(heads_apart(4)).notes)
 
 
 @pytest.mark.parametrize(("n", "every"), [(72, 1), (90, 1), (144, 2), (270, 4)])

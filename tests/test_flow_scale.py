@@ -37,6 +37,14 @@ def test_white_is_a_round_number_that_nine_tenths_exceed(least, low):
     assert texts(figure, "tick")[0] == (f"≤{low:g}" if low else "0")
 
 
+def test_what_is_below_white_is_counted():
+    figure = heatmap(flows(0.68))  # of a hundred even steps from 0.68 to 1 seven lie below 0.7
+    assert "7 flows below 0.7 drawn as 0.7" in figure.notes
+    assert not any("drawn as" in note for note in heatmap(flows(0.0)).notes)
+    several = heatmap(flows(0.0, 0.68, 0.68))
+    assert "14 flows below the lower end of their layer's scale drawn as that" in several.notes
+
+
 def test_what_is_hidden_or_was_not_asked_for_does_not_count():
     weights = np.full((1, 1, 4, 4), 0.9, np.float32) * np.tri(4, dtype=np.float32)
     assert flowing(weights, "ink").low == 0.9

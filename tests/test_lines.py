@@ -54,6 +54,19 @@ def test_a_line_for_every_weight_that_is_strong_enough_the_strongest_last() -> N
     assert "weights below 0.05 are not drawn" in figure.notes
 
 
+def test_lines_that_are_no_thicker_than_the_scale_goes_are_counted() -> None:
+    """The scale ends at 0.5, the largest weight to a plain token; two lines to the special ones have more."""
+    weights = np.array([[0.9, 0.1, 0.0], [0.4, 0.5, 0.1], [0.8, 0.0, 0.2]], np.float32)[None, None]
+    tokens = replace(Tokens.plain(["[CLS]", "cat", "sat"]), special=(True, False, False))
+    figure = lines(Attention(weights, None, tokens, tokens, (0,), (0,), model="toy", meta={}))
+    assert "2 weights to special tokens or the first key above 0.5 drawn as 0.5" in figure.notes
+    assert list(words(figure, "tick")) == ["0.05", "0.15", "≥0.5"]
+    assert "The thickest line: weight 0.5 and more" in figure.caption
+    within = lines(small())
+    assert list(words(within, "tick"))[-1] == "1"
+    assert not any("drawn as" in note for note in within.notes)
+
+
 def test_lines_run_from_the_query_to_the_key() -> None:
     """Each ends beside both names, at the height of their middle."""
     figure = lines(small())

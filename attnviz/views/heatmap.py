@@ -104,6 +104,7 @@ def heatmap(
         limits, maps = Scale("panel", 0.0, 1.0, cmap, f"{limits.label}, layer by layer"), _ranged(maps, own)
     above = 0 if scale == "row" else int(sum((values > limits.high * (1 + 1e-6)).sum() for values in maps.values))
     over = wording.over_note(above, limits.high, why, any(attention.key_special))
+    over = over or wording.under_note(maps.values, own or [limits])
 
     sums = wording.row_sums(attention, query)
     asked = attention.query_tokens[query] if query is not None else ""

@@ -68,7 +68,7 @@ def lines(
     below = one_line(" · ".join(part for part in (random, "queries at the left, keys at the right") if part))
     names = [text for one in panels for text in (one.title, *(strand for strand, _ in one.strands))]
     labels = [*panels[0].row_labels, *panels[0].col_labels]
-    face = typeface(font, [heading, below, *said, *labels, *names, "0123456789."])
+    face = typeface(font, [heading, below, *said, *labels, *names, "0123456789.≥"])
     lost = (wording.font_note(face), wording.joining_note(labels))
     said += [note for note in lost if note]
     page = _Page(face, panels, attention, width)
@@ -78,7 +78,7 @@ def lines(
     for first in range(0, len(panels), page.abreast):
         page.row(panels[first : first + page.abreast])
     if not bare:
-        page.scale(high, by, panels[0].strands if overlay else ())
+        page.scale(high, by, panels[0].strands if overlay else (), choice.over > 0)
         sheet.text(" · ".join(said), tone="soft", role="note")
     figure = sheet.figure(
         title=heading,
@@ -87,7 +87,7 @@ def lines(
         dpi=dpi,
         svg_text=svg_text,
         meta=made_by(attention, None, meta),
-        said=f"The thickest line: {by} {number(high)}",
+        said=f"The thickest line: {by} {number(high)}{' and more' if choice.over else ''}",
     )
     return replace(figure, fills=tuple(page.fills), drawn=tuple(panels))
 
@@ -211,8 +211,8 @@ class _Page:
                 if segments[i] != segments[i - 1]:
                     self.sheet.lines.append(Line(start, top + i * self.pitch, stop, top + i * self.pitch, 0.6, "faint"))
 
-    def scale(self, high: float, by: str, strands: Sequence[tuple[str, RGB]]) -> None:
-        """What a line's width and strength stand for, and whose colours they are."""
+    def scale(self, high: float, by: str, strands: Sequence[tuple[str, RGB]], over: bool = False) -> None:
+        """What a line's width and strength stand for, and whose colours they are. over: some weights are above."""
         sheet, x = self.sheet, MARGIN
         y = sheet.y + 4.0
         sheet.word(by, x, y + MIDDLE * 7.0, 7.0, tone="soft", role="bar")
@@ -220,7 +220,7 @@ class _Page:
         for unit in (0.1, 0.3, 1.0):
             width, share = stroke(unit)
             sheet.lines.append(Line(x, y, x + 18.0, y, width, rgb=(70, 70, 70) if strands else INK, share=share))
-            text = number(unit * high)
+            text = ("≥" if over and unit == 1.0 else "") + number(unit * high)
             sheet.word(text, x + 22.0, y + MIDDLE * 7.0, 7.0, role="tick")
             x += 22.0 + self.face.width(text, 7.0) + 12.0
         for name, rgb in strands:

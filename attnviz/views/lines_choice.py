@@ -16,6 +16,7 @@ from attnviz.errors import SelectionError
 from attnviz.views.figure import Link, LinksPanel
 from attnviz.views.measure import printable
 from attnviz.views.scale import number, round_up
+from attnviz.views.wording import over_note
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,11 +47,15 @@ HEADS: tuple[RGB, ...] = (
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """What is drawn. high: the weight of the thickest line. said: what is not drawn, or in another way."""
+    """What is drawn. high: the weight of the thickest line; over: how many lines have more, and are no thicker.
+
+    said: what is not drawn, or in another way.
+    """
 
     panels: list[LinksPanel]
     high: float
     said: list[str]
+    over: int = 0
 
 
 def chosen(attention: Attention, query: int | None, overlay: bool, by: str) -> Choice:
@@ -75,7 +80,9 @@ def chosen(attention: Attention, query: int | None, overlay: bool, by: str) -> C
     said += [f"{by}s below {number(least)} are not drawn"]
     said += _resting(attention, rests, over)
     said += [f"only the {MOST:,} strongest lines of a panel are drawn"] if _full(panels) else []
-    return Choice(panels, high, said)
+    beyond = sum(link.value > high * (1 + 1e-6) for one in panels for link in one.links)
+    said += [over_note(beyond, high, "sinks", any(attention.key_special), by)] if beyond else []
+    return Choice(panels, high, said, beyond)
 
 
 def resting(attention: Attention) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ from attnviz.views.measure import one_line, typeface
 from attnviz.views.points import RGB, ramp, scatter
 from attnviz.views.scale import WHITE, round_up
 from attnviz.views.sheet import BASE, BESIDE, MARGIN, SMALL, Sheet, beside
-from attnviz.views.wording import font_note, from_model, listed, of_pairs
+from attnviz.views.wording import font_note, from_model, listed, of_pairs, over_note
 
 if TYPE_CHECKING:
     from attnviz.analysis.similar import Similarity
@@ -47,7 +47,7 @@ def figure(
     """
     said = one_line(title) if title is not None else heading(found)
     under = subtitle(found)
-    below = [*remarks(found), *notes]
+    below = [*remarks(found), *filter(None, [_over(found)]), *notes]
     names = labels(found)
     axis = "distance"
     face = typeface(font, [said, under, *below, *names, axis, "0123456789.−%≥"])
@@ -110,6 +110,12 @@ def limit(found: Similarity) -> float:
     """The distance that is white: a round number above nine tenths of all, so that one odd head does not set it."""
     apart = found.distances[np.triu_indices(len(found.names), 1)]
     return round_up(float(np.quantile(apart, 0.9)))
+
+
+def _over(found: Similarity) -> str:
+    """How many pairs of heads are further apart than the bar goes, or ''."""
+    apart, high = found.distances[np.triu_indices(len(found.names), 1)], limit(found)
+    return over_note(int((apart > high).sum()), high, "", unit="distance")
 
 
 def labels(found: Similarity) -> list[str]:

@@ -12,6 +12,8 @@ from attnviz.views.measure import SAYS, is_shaped, one_line
 from attnviz.views.scale import FEW, number
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from attnviz.attention import Attention
     from attnviz.views.figure import Scale
     from attnviz.views.measure import Typeface
@@ -217,20 +219,37 @@ def colour_note(scale: Scale, row: str = "row") -> str:
     return f"each {row} coloured by its own largest weight" if scale.kind == "row" else ""
 
 
-def over_note(count: int, high: float, why: str, special: bool = True) -> str:
+def over_note(count: int, high: float, why: str, special: bool = True, unit: str = "weight") -> str:
     """`56 weights above 0.3 drawn as 0.3`, or ''.
 
-    why: as `attnviz.views.limits.limits` gives it. special: whether some keys are special tokens.
+    why: as `attnviz.views.limits.limits` gives it. special: whether some keys are special tokens. unit: of what, one.
     """
     if not count:
         return ""
     top = number(high)
-    some = "weight" if count == 1 else "weights"
+    some = unit if count == 1 else f"{unit}s"
     if why == "sinks":
         some += " to special tokens or the first key" if special else " to the first key"
     aside = "special tokens and the first key" if special else "the first key"
     chosen = f", a limit that about a quarter of the rows reach, {aside} aside," if why == "rows" else ""
     return f"{count:,} {some} above {top}{chosen} drawn as {top}"
+
+
+def under_note(values: Sequence[NDArray[Any]], scales: Sequence[Scale]) -> str:
+    """`12 flows below 0.7 drawn as 0.7`, or ''. values: [row, column] of each panel; scales: one for each, or for all.
+
+    A 0 does not count: it is not allowed, or nobody asked for it.
+    """
+    each = [scales[0]] * len(values) if len(scales) == 1 else scales
+    count = sum(
+        int(((one > 0) & (one < scale.low * (1 - 1e-6))).sum()) for one, scale in zip(values, each, strict=True)
+    )
+    if not count:
+        return ""
+    some = "1 flow" if count == 1 else f"{count:,} flows"
+    if len(scales) > 1:
+        return f"{some} below the lower end of their layer's scale drawn as that"
+    return f"{some} below {number(scales[0].low)} drawn as {number(scales[0].low)}"
 
 
 def font_note(face: Typeface) -> str:
