@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import combinations
+
 import numpy as np
 import pytest
 
 from attnviz.errors import InputError, SelectionError
 from attnviz.render.image import to_bytes
-from attnviz.views.board import Board, board, boards, numbers
+from attnviz.views.board import Board, board, boards
+from attnviz.views.board_values import numbers
+from attnviz.views.measure import bounds
+from attnviz.views.stats import figure as stats_figure
 
 
 def texts(figure, role):
@@ -80,6 +86,55 @@ def test_nothing_stands_outside_the_page_or_on_another_board():
         for label in found.labels:
             assert 0 <= label.x <= found.width and 0 <= label.y <= found.height
     assert found.width == pytest.approx(5.5 * 72)
+
+
+def places(figure):
+    """(name, (left, top, right, bottom)) of all labels, boards and bars."""
+    boxes = [panel.box for panel in figure.panels] + ([figure.bar] if figure.bar else [])
+    labels = [(label.text, bounds(label, figure.face)) for label in figure.labels]
+    return labels + [("box", (box.x, box.y, box.x + box.width, box.y + box.height)) for box in boxes]
+
+
+def touching(figure):
+    """Pairs of labels and boxes that are less than half a point apart, and what leaves the page."""
+    found = places(figure)
+    out = [a for a, (x0, y0, x1, y1) in found if min(x0, y0) < 0 or x1 > figure.width or y1 > figure.height]
+    near = [
+        (a, b)
+        for (a, one), (b, other) in combinations(found, 2)
+        if min(min(one[i + 2], other[i + 2]) - max(one[i], other[i]) for i in (0, 1)) > -0.5
+    ]
+    return near, out
+
+
+LONG = "weight on the previous token"
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (2, 1), (2, 2), (1, 5), (3, 3)])
+@pytest.mark.parametrize("label", ["score", "entropy (nats)", "strongest lift", LONG])
+def test_nothing_touches_on_a_board_of_few_heads(shape, label):
+    values = np.linspace(0.1, 1.2, shape[0] * shape[1]).reshape(shape)
+    rows, cols = shape
+    how = {
+        "heads": [f"{i}.11" for i in range(cols)],
+        "title": "A title",
+        "notes": ["a note"],
+        "axes": ("", "layer.head"),
+    }
+    alone = board(values, layers=range(rows), label=label, **how)
+    headed = [Board(values, label, heading, high=2.0) for heading in ("previous-token ≥ 0.40 · 0", "sink · 2")]
+    for found in (
+        alone,
+        boards(headed[::-1], layers=range(rows), **how),
+        boards(headed * 2, layers=range(rows), abreast=2, **how),
+        boards([replace(one, high=3.0 - i) for i, one in enumerate(headed)], layers=range(rows), **how),
+        stats_figure({"entropy": values}, layers=range(rows), heads=range(cols), title="A title", notes=["a note"]),
+    ):
+        assert touching(found) == ([], [])
+    (name,) = (placed for placed in alone.labels if placed.role == "bar")
+    _, top, _, bottom = bounds(name, alone.face)
+    assert name.text == label and name.size == 9.0  # the bar is as high as its name is long
+    assert alone.bar.y <= top + 1e-6 and bottom <= alone.bar.y + alone.bar.height + 1e-6
 
 
 def test_many_heads_have_fewer_names_and_no_numbers():

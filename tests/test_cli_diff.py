@@ -12,6 +12,7 @@ import pytest
 import attnviz
 from attnviz.analysis.diff import diff
 from attnviz.views.diff import figure, heading
+from attnviz.views.measure import bounds
 
 HERE = Path(__file__).parent
 TIRED = "The animal didn't cross the street because it was too tired"
@@ -180,6 +181,17 @@ def test_how_it_ends(run, words, status, said):
 def changed(first, second, **how):
     model = attnviz.load("seeded")
     return figure(diff(model.attend(first), model.attend(second)), **how)
+
+
+@pytest.mark.parametrize("heads", [["0.1", "1.2"], ["0.1", "1.2", "1.3"]])
+def test_headings_beside_a_board_of_few_heads_keep_apart(heads):
+    model = attnviz.load("seeded")
+    drawn = figure(diff(model.attend("the cat sat", heads=heads), model.attend("the dog sat", heads=heads)))
+    placed = {label.text: bounds(label, drawn.face) for label in drawn.labels}
+    board, ranking = placed["Jensen-Shannon distance"], placed["Largest change in each"]
+    assert board[2] + 5 < ranking[0]
+    ticks = [bounds(label, drawn.face) for label in drawn.labels if label.role == "tick"]
+    assert all(tick[1] > board[3] for tick in ticks if tick[0] < board[2])
 
 
 def test_the_picture_says_what_changed():

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz.errors import InputError, SelectionError
+from attnviz.views.board_bar import BAR, UNDER, board_bar
+from attnviz.views.board_values import ends, numbers, scale_of
 from attnviz.views.figure import Box, Figure, Label, Line, MapPanel, Scale
 from attnviz.views.layout import LINE, SMALLEST, ordinal
 from attnviz.views.measure import MIDDLE, Typeface, one_line, typeface
 from attnviz.views.options import PIXELS
-from attnviz.views.scale import WHITE, check_cmap, number, round_up, short, ticks
-from attnviz.views.tensor import SIGNED
+from attnviz.views.scale import WHITE, check_cmap, number, ticks
 from attnviz.views.wording import font_note
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MARGIN, GAP, BASE, SMALL = 12.0, 26.0, 9.0, 7.0  # points: round the page, between boards, sizes of text
-BAR = 8.0  # the width of a colour bar
 SIDE, WIDEST, FINEST = 300.0, 27.0, 5.0  # a board's side, and the side of a cell at most and at least
 LARGEST = 420.0  # the side of a board of more cells than there is room for at their finest
 PAGE, WIDE = 760.0, 1060.0  # how wide a page becomes by itself, and one of such boards
@@ -114,7 +114,7 @@ def boards(
             raise InputError(f"values must be [{shape[0]} layers, {shape[1]} heads]; got {list(np.shape(one.values))}")
     if not all or not min(shape):
         raise SelectionError("there is no head to draw")
-    scales = [_scale(one, check_cmap(cmap)) for one in all]
+    scales = [scale_of(one, check_cmap(cmap)) for one in all]
     rows, cols = ([str(name) for name in names] for names in (layers, heads))
     said = list(notes)
     if any(np.isnan(np.asarray(one.values, float)).any() for one in all):
@@ -132,7 +132,7 @@ def boards(
     dots = dpi or 200.0
     if page.width * page.height * (dots / 72) ** 2 > PIXELS:
         raise SelectionError("a picture of so many heads is too large", "choose fewer layers or a lower dpi")
-    spoken = [_range(one) for one in all]
+    spoken = [ends(one) for one in all]
     return Figure(
         width=page.width,
         height=page.height,
@@ -153,46 +153,6 @@ def boards(
         svg_text=svg_text,
         meta=dict(meta or {}),
     )
-
-
-def _scale(one: Board, cmap: str) -> Scale:
-    values = np.asarray(one.values, np.float64)
-    known = values[np.isfinite(values)]
-    if one.signed:
-        high = one.high or round_up(float(np.abs(known).max(initial=0.0)))
-        return Scale("linear", -high, high, SIGNED, one.label)
-    high = one.high if one.high is not None else max(round_up(float(known.max(initial=0.0))), one.low)
-    return Scale("linear", one.low, high if high > one.low else one.low + 1.0, cmap, one.label)
-
-
-def _range(one: Board) -> str:
-    values = np.asarray(one.values, np.float64)
-    known = values[np.isfinite(values)]
-    ends = f" from {number(float(known.min()))} to {number(float(known.max()))}" if known.size else ""
-    return (one.heading or one.label) + ends
-
-
-def numbers(one: Board) -> list[list[str]]:
-    """What is printed in the cells: two decimals below 2, one below 100, none above."""
-    if one.cell_text is not None:
-        return [list(row) for row in one.cell_text]
-    values = np.asarray(one.values, np.float64)
-    largest = float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
-
-    def text(value: float) -> str:
-        if not math.isfinite(value):
-            return ""
-        return short(value, 2) if largest < 2 else f"{value:.{1 if largest < 100 else 0}f}".replace("-", "−")
-
-    if one.least is not None:
-        values = _unreached(values, one.least, 2 if largest < 2 else 1 if largest < 100 else 0)
-    return [[text(value) for value in row] for row in values.tolist()]
-
-
-def _unreached(values: NDArray[np.float64], least: NDArray[Any], decimals: int) -> NDArray[np.float64]:
-    """Values to be printed: 0.397 is 0.39, not 0.40, where 0.4 is asked for and would seem to be reached."""
-    seems = (values < least) & (values.round(decimals) >= np.round(least, decimals))
-    return np.where(seems, np.floor(values * 10.0**decimals) / 10.0**decimals, values)
 
 
 class _Page:
@@ -220,7 +180,7 @@ class _Page:
         figures = [number(value) for scale in scales for value, _ in ticks("linear", scale.low, scale.high)]
         longest = max((face.width(text, SMALL) for text in figures), default=0.0)
         self.beside = 0.0 if self.bare else 7.0 + BAR + 4.0 + longest + 1.4 * BASE  # a colour bar
-        self.width = self.height = 0.0
+        self.width = self.height = self.lowest = 0.0
         self.bounded: float | None = None
         self.gap = GAP
 
@@ -277,6 +237,7 @@ class _Page:
             y = self._text(subtitle, text_x, y, BASE, room, tone="soft", role="subtitle") + 6.0
         panels: list[MapPanel] = []
         wide, tall = len(self.cols) * self.cell, len(self.rows) * self.high
+        stacked = len(all) > self.abreast
         pitch = self.left + wide + self.gap + (0.0 if self.shared else self.beside)
         for place, (one, scale) in enumerate(zip(all, scales, strict=True)):
             row, col = divmod(place, self.abreast)
@@ -289,13 +250,15 @@ class _Page:
             panels.append(self._board(one, box, None if self.shared else scale))
             self._names(box, first=col == 0)
             if not self.bare and not self.shared:
-                panels.append(self._bar(scale, box))
+                panels.append(self._bar(scale, box, one, stacked))
         bottom = max(panel.box.y + panel.box.height for panel in panels) + BELOW + self.room[1]
         if not self.bare:
             if self.shared:
-                last = max(panel.box.x + panel.box.width for panel in panels)
-                self._bar(scales[0], Box(0.0, panels[0].box.y, last, tall))
-            bottom = self._text(" · ".join(notes), text_x, bottom + 2.0, SMALL, room, tone="soft", role="note")
+                last = min(self.abreast, len(panels)) - 1
+                self._bar(scales[0], panels[last].box, all[last], stacked)
+            bottom = self._text(
+                " · ".join(notes), text_x, max(bottom, self.lowest + 4.0) + 2.0, SMALL, room, tone="soft", role="note"
+            )
         self.height = bottom + MARGIN - 4.0
         return panels
 
@@ -383,27 +346,26 @@ class _Page:
         y = box.y + box.height + 4.0 + SMALL + 3.0 + 0.8 * BASE
         self.labels.append(Label(self.axes[1], box.x + box.width / 2, y, BASE, "center", **how))
 
-    def _bar(self, scale: Scale, beside: Box) -> MapPanel:
-        """A colour bar to the right of a box: the Figure's own where it is shared, else a panel that looks like it."""
-        high = min(max(beside.height, min(60.0, beside.height + BELOW)), 160.0)  # it ends above what stands below
-        bar = Box(beside.x + beside.width + 7.0, beside.y, BAR, high)
-        found = ticks("linear", scale.low, scale.high, int(high / (1.7 * SMALL)) + 1)
-        edge = bar.x + bar.width
-        for value, place in found:
-            y = bar.y + bar.height * (1 - place)
-            self.lines.append(Line(edge, y, edge + 2.0, y, 0.6))
-            text = number(value).replace("-", "−")
-            self.labels.append(Label(text, edge + 4.0, y + 0.36 * SMALL, SMALL, role="tick"))
-        x = edge + 4.0 + max(self.face.width(number(value), SMALL) for value, _ in found) + 1.15 * BASE
-        room = high + 2 * BASE
-        text = scale.label if self.face.width(scale.label, BASE) <= room else scale.label.partition(" (")[0]
-        text = self.face.cut(text, BASE, room)
-        self.labels.append(Label(text, x, bar.y + high / 2, BASE, "center", 90, tone="soft", role="bar"))
+    def _bar(self, scale: Scale, beside: Box, one: Board, stacked: bool) -> MapPanel:
+        """A colour bar to the right of a box: the Figure's own where it is shared, else a panel that looks like it.
+
+        one: the board in that box. stacked: whether others stand below.
+        """
+        axis = (self.face.width(self.axes[1], BASE) - beside.width) / 2  # how far the name of the columns reaches out
+        x = beside.x + beside.width + max(7.0, axis + 4.0)
+        over = bool(one.heading) and beside.x + self.face.width(one.heading, BASE, "bold") > x
+        shift = UNDER if over else 0.0
+        # It ends above what stands below: other boards, or what the caller draws.
+        most = beside.height + BELOW + 4.0 - shift if stacked or self.room[1] else math.inf
+        placed = board_bar(self.face, scale, x, beside.y + shift, beside.height, BELOW - shift, most)
+        self.labels += placed.labels
+        self.lines += placed.lines
+        self.lowest = max(self.lowest, placed.bottom)
         if self.shared:
-            self.bar, self.bar_ticks = bar, found
+            self.bar, self.bar_ticks = placed.box, placed.ticks
         steps = np.linspace(scale.high, scale.low, 64, dtype=np.float32)[:, None]
         names = ("",) * 64
-        return MapPanel(f"bar {scale.label}", steps, None, names, ("",), bar, scale=scale)
+        return MapPanel(f"bar {scale.label}", steps, None, names, ("",), placed.box, scale=scale)
 
 
 def _step(needed: float) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 
 from attnviz.analysis.align import NONE
 from attnviz.errors import SelectionError
+from attnviz.views.board_bar import UNDER
 from attnviz.views.figure import Box, Figure, Scale
 from attnviz.views.layout import LINE
 from attnviz.views.measure import one_line, printable, typeface
@@ -176,8 +177,10 @@ def _board(sheet: Sheet, found: Difference, ranked: Sequence[Change]) -> None:
     along, y = "head" if of_layers else "layer.head", box.y + box.height + under + BASE
     sheet.word(along, box.x + box.width / 2, y, BASE, "center", **how)
     tall = max(box.height, 60.0)
-    sheet.bar(scale, box.x + box.width + 7.0, box.y, tall)
-    right = box.x + box.width + BESIDE + 14.0
+    headed = box.x + sheet.face.width(DISTANCE, BASE, "bold")  # a board of few heads is narrower than its heading
+    bar = box.x + box.width + 7.0
+    sheet.bar(scale, bar, box.y + (UNDER if headed > bar else 0.0), tall)
+    right = max(box.x + box.width + BESIDE, headed) + 14.0
     end = _ranking(sheet, found, ranked, right, box.y)
     sheet.y = max(box.y + tall, box.y + box.height + under + BASE, end) + 14.0
 
