@@ -87,13 +87,13 @@ def scaled(kind: str, high: float, cmap: str, keys: int, label: str = "attention
 
 def _chosen(weights: NDArray[np.float32], special: tuple[bool, ...], by_rows: bool) -> tuple[float, str]:
     """The limit and why weights may lie above it."""
-    finite = np.where(np.isfinite(weights), weights, 0)
-    most = round_up(float(finite.max(initial=0.0)))
-    found = _end(finite, special) if by_rows else 0.0
+    peaks = weights.max(axis=(0, 1, 2), initial=0.0, where=np.isfinite(weights))  # of each key
+    most = round_up(float(peaks.max(initial=0.0)))
+    found = _end(weights, special) if by_rows else 0.0
     if 0 < found < most:
         return found, "rows"
-    rest = finite[..., ~_sinks(special)]
-    found = round_up(float(rest.max())) if rest.size and rest.max() > 0 else most
+    rest = float(peaks[~_sinks(special)].max(initial=0.0))
+    found = round_up(rest) if rest > 0 else most
     return (found, "sinks") if found < most else (most, "")
 
 
@@ -126,6 +126,6 @@ def _end(weights: NDArray[np.float32], special: tuple[bool, ...]) -> float:
         aside = named | (panel.mean(0) > _SINK) if len(panel) >= _MANY else named
         peaks.append(panel[:, ~(named if aside.all() else aside)].max(-1))
     reached = np.concatenate(peaks)
-    reached = reached[reached > 0]
+    reached = reached[(reached > 0) & np.isfinite(reached)]
     beyond = min(0.25, weights.shape[-1] / (4 * LONG))
     return round_up(0.9 * float(np.quantile(reached, 1 - beyond))) if reached.size else 0.0

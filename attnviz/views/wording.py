@@ -205,8 +205,8 @@ def _strings(value: object) -> list[str]:
     return [text for text in (one_line(str(item)) for item in values if item is not None) if text]
 
 
-def colour_note(scale: Scale, row: str = "row") -> str:
-    """How colour grows where it does not grow evenly, or ''. row: what the scale `row` divides."""
+def colour_note(scale: Scale) -> str:
+    """How colour grows where it does not grow evenly, or ''."""
     if scale.kind == "sqrt":
         why = f", as more than {FEW} keys share a row" if scale.auto else ""
         return f"colour grows with the square root of the weight{why}"
@@ -216,7 +216,7 @@ def colour_note(scale: Scale, row: str = "row") -> str:
         return "each layer has a scale of its own, as its heading says: white is its lower end, and less"
     if scale.low > 0:
         return f"white: {number(scale.low)} and less"
-    return f"each {row} coloured by its own largest weight" if scale.kind == "row" else ""
+    return "each row coloured by its own largest weight" if scale.kind == "row" else ""
 
 
 def over_note(count: int, high: float, why: str, special: bool = True, unit: str = "weight") -> str:
