@@ -14,7 +14,13 @@ from hub_server import files, home, server  # noqa: F401  fixtures of every test
 
 from attnviz.cli import main
 
-for _name in ("ATTNVIZ_BACKGROUND", "COLORFGBG", "ATTNVIZ_PAGER", "PAGER"):  # whoever tests may have set them
+for _name in (
+    "ATTNVIZ_MODEL",
+    "ATTNVIZ_BACKGROUND",
+    "COLORFGBG",
+    "ATTNVIZ_PAGER",
+    "PAGER",
+):  # whoever tests may have set them
     os.environ.pop(_name, None)
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -61,6 +67,13 @@ def interruptible():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def no_settings(monkeypatch):
+    """A terminal's window and colours are those that a test asks for."""
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLORTERM", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLUMNS", "LINES"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture

@@ -19,8 +19,7 @@ from attnviz.views.heatmap import heatmap
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts" / "tiny"))
-import gold  # noqa: E402
-import titles as held_out  # noqa: E402
+import titles as titles_measured  # noqa: E402
 
 CARD = (ROOT / "docs" / "tiny.md").read_text("utf-8")
 ROW = re.compile(r"\| (\d)\.(\d) \| ([^|]+) \| (\d+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|")
@@ -63,18 +62,13 @@ def scores(tiny):
     right = np.zeros((len(NINE), len(NINE)))
     counts = np.zeros(len(NINE))
     places = [tuple(map(int, name.split("."))) for name in NINE]
-    for text, relations in gold.sentences(held_out.HELD_OUT):
-        found = tiny.attend(text).words().without_special()
-        starts = {start: place for place, (start, _) in enumerate(found.queries.spans)}
-        wanted = {}
-        for (relation, query), keys in relations.items():
-            wanted.setdefault(relation, []).extend((starts[query[0]], starts[key[0]]) for key in keys)
+    for found, wanted in titles_measured.held_out(tiny):
         for i, at in enumerate(places):
             title = titles(tiny)[NINE[i]]
-            assert held_out.TITLES[at] == title
+            assert titles_measured.TITLES[at] == title
             for j, other in enumerate(places):
-                rows = held_out.asked(title, found.query_tokens, wanted)
-                hits, _ = held_out.shares(found, other, rows, title)
+                rows = titles_measured.asked(title, found.query_tokens, wanted)
+                hits, _ = titles_measured.shares(found, other, rows, title)
                 right[i, j] += sum(hits)
                 counts[i] += len(hits) * (i == j)
     return right / counts[:, None]

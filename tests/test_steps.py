@@ -40,18 +40,7 @@ def hand():
     return attnviz.load(HAND)
 
 
-@pytest.fixture(autouse=True)
-def no_settings(monkeypatch):
-    for name in (
-        "NO_COLOR",
-        "FORCE_COLOR",
-        "COLORTERM",
-        "TTY_COMPATIBLE",
-        "TTY_INTERACTIVE",
-        "COLUMNS",
-        "ATTNVIZ_MODEL",
-    ):
-        monkeypatch.delenv(name, raising=False)
+pytestmark = pytest.mark.usefixtures("no_settings")
 
 
 def case(name):

@@ -49,20 +49,7 @@ WEIGHTS = np.array(
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
 
-@pytest.fixture(autouse=True)
-def no_settings(monkeypatch):
-    for name in (
-        "NO_COLOR",
-        "FORCE_COLOR",
-        "COLORTERM",
-        "TTY_COMPATIBLE",
-        "TTY_INTERACTIVE",
-        "COLUMNS",
-        "LINES",
-        "ATTNVIZ_BACKGROUND",
-        "COLORFGBG",
-    ):
-        monkeypatch.delenv(name, raising=False)
+pytestmark = pytest.mark.usefixtures("no_settings")
 
 
 def attention(heads=2, causal=True, tokens=TOKENS):

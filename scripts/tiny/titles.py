@@ -20,6 +20,7 @@ from pairs import TITLES
 
 if TYPE_CHECKING:
     from attnviz.attention import Attention
+    from attnviz.model import Model
 
 HELD_OUT = """
 the old librarian locked the cabinet before she left the building.
@@ -124,18 +125,23 @@ def shares(found: Attention, at: tuple[int, int], rows: Rows, title: str) -> tup
     return [int(strongest[i]) in keys for i, keys in pairs], [len(keys) / n for _, keys in pairs]
 
 
-def measured(name: str) -> dict[tuple[int, int], tuple[str, int, float, float]]:
-    """(layer, head) -> title, number of rows, share that is right, share by chance."""
-    import attnviz
-
-    model = attnviz.load(name)
-    right: dict[tuple[int, int], tuple[list[bool], list[float]]] = {at: ([], []) for at in TITLES}
+def held_out(model: Model) -> Iterator[tuple[Attention, dict[str, list[tuple[int, int]]]]]:
+    """Each held-out sentence as the picture shows it, and its relations as places of words: (query, key)."""
     for text, relations in sentences(HELD_OUT):
         found = model.attend(text).words().without_special()
         starts = {start: place for place, (start, _) in enumerate(found.queries.spans)}
         wanted: dict[str, list[tuple[int, int]]] = {}
         for (relation, query), keys in relations.items():
             wanted.setdefault(relation, []).extend((starts[query[0]], starts[key[0]]) for key in keys)
+        yield found, wanted
+
+
+def measured(name: str) -> dict[tuple[int, int], tuple[str, int, float, float]]:
+    """(layer, head) -> title, number of rows, share that is right, share by chance."""
+    import attnviz
+
+    right: dict[tuple[int, int], tuple[list[bool], list[float]]] = {at: ([], []) for at in TITLES}
+    for found, wanted in held_out(attnviz.load(name)):
         for at, title in TITLES.items():
             hits, chances = shares(found, at, asked(title, found.query_tokens, wanted), title)
             right[at][0].extend(hits)
