@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
     from attnviz.attention import Attention as Attention
     from attnviz.attention import Tokens as Tokens
-    from attnviz.describing import describe as describe
     from attnviz.errors import AttnvizError as AttnvizError
-    from attnviz.model import Model as Model
-    from attnviz.model import load as load
-    from attnviz.saved import open as open
-    from attnviz.splitting import tokenize as tokenize
+    from attnviz.io.saved import open as open
+    from attnviz.models.describe import describe as describe
+    from attnviz.models.load import load as load
+    from attnviz.models.model import Model as Model
+    from attnviz.models.tokenize import tokenize as tokenize
 
 __version__ = "0.1.0"
 
@@ -24,11 +24,11 @@ _HOMES = {
     "Attention": "attnviz.attention",
     "Tokens": "attnviz.attention",
     "AttnvizError": "attnviz.errors",
-    "Model": "attnviz.model",
-    "describe": "attnviz.describing",
-    "load": "attnviz.model",
-    "open": "attnviz.saved",
-    "tokenize": "attnviz.splitting",
+    "Model": "attnviz.models.model",
+    "describe": "attnviz.models.describe",
+    "load": "attnviz.models.load",
+    "open": "attnviz.io.saved",
+    "tokenize": "attnviz.models.tokenize",
 }
 __all__ = ["Attention", "AttnvizError", "Model", "Tokens", "describe", "load", "open", "tokenize"]
 

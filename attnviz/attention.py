@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz.errors import InputError, SelectionError, one_of
-from attnviz.pick import asked_heads, listed_pairs, occurring, pairs_among, pairs_named, places_of
+from attnviz.select import asked_heads, listed_pairs, occurring, pairs_among, pairs_named, places_of
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -318,20 +318,20 @@ class Attention:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write an .npz that `attnviz.open` and plain NumPy read (no pickle in it)."""
-        from attnviz.render.data import save_npz
+        from attnviz.io.data import save_npz
 
         save_npz(self, path)
 
     def heatmap(self, **options: Any) -> MatplotlibFigure:
-        """One panel a head as a matplotlib Figure. Options: see `attnviz.views.heatmap.heatmap`."""
+        """One panel a head as a matplotlib Figure. Options: see `attnviz.page.heatmap.heatmap`."""
+        from attnviz.page.heatmap import heatmap
         from attnviz.render.image import draw
-        from attnviz.views.heatmap import heatmap
 
         return draw(heatmap(self, **options))
 
     def _repr_png_(self) -> bytes:
+        from attnviz.page.heatmap import heatmap
         from attnviz.render.image import to_bytes
-        from attnviz.views.heatmap import heatmap
 
         return to_bytes(heatmap(self), "png")
 

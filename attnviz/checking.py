@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.analysis.check import SINK_OUTSIDE, About, Finding, examine, future, judge, scores, verdict
-from attnviz.analysis.maps import Maps
-from attnviz.analysis.scores import Scores
 from attnviz.attention import Attention
-from attnviz.engine.collect import Dense
+from attnviz.engine.collectors import Dense
+from attnviz.measures.check import SINK_OUTSIDE, About, Finding, examine, future, judge, scores, verdict
+from attnviz.measures.maps import Maps
+from attnviz.measures.scores import Scores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from attnviz.given import Given
-    from attnviz.model import Model, Progress
+    from attnviz.models.inputs import Given
+    from attnviz.models.model import Model, Progress
 
 MOST_WEIGHTS = 100_000_000  # that are held at once
 

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.analysis.circuits import KINDS, Circuits, Heads, composed, eigen, ends, positive, singular
 from attnviz.engine.spec import EncoderDecoder, Latent, Norm, Spec, Towers
 from attnviz.engine.threads import one_matrix_thread, share
 from attnviz.errors import SelectionError, one_of
-from attnviz.model import Model
-from attnviz.pick import chosen_heads
-from attnviz.tensors import Scoped
+from attnviz.measures.circuits import KINDS, Circuits, Heads, composed, eigen, ends, positive, singular
+from attnviz.models.model import Model
+from attnviz.models.tensors import Scoped
+from attnviz.select import chosen_heads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from attnviz.engine.run import Tensors
-    from attnviz.model import Progress
+    from attnviz.engine.tensors import Tensors
+    from attnviz.models.model import Progress
 
     Floats = NDArray[np.float64]
 
@@ -205,7 +205,7 @@ def _composition(
 def _through(model: Model, spec: Spec, tensors: Tensors, norms: bool) -> Floats:
     """E^T U [d_model, d_model] of embeddings E and unembedding U [token, d_model], both with what stands around."""
     from attnviz.errors import ModelError
-    from attnviz.generation import vocabulary_of
+    from attnviz.models.generate import vocabulary_of
 
     if not isinstance(model.spec, Spec) or spec.by_word or spec.d_embed != spec.d_model:
         raise ModelError(f"{model.name}: copying through the vocabulary wants a decoder with plain embeddings")

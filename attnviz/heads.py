@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz import passage
-from attnviz.analysis.lift import Pair
-from attnviz.analysis.links import Columns, Strongest
-from attnviz.analysis.roles import Roles, Scores
-from attnviz.engine.collect import Statistics
+from attnviz.engine.collectors import Statistics
 from attnviz.errors import InputError, SelectionError, one_of
+from attnviz.measures.lift import Pair
+from attnviz.measures.links import Columns, Strongest
+from attnviz.measures.roles import Roles, Scores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attnviz.attention import Attention
-    from attnviz.model import Model, Progress
+    from attnviz.models.model import Model, Progress
     from attnviz.passage import Passage
 
 STATISTICS = ("entropy", "span", "distance", "confidence", "previous", "next", "self", "first", "special")
@@ -216,7 +216,7 @@ def focus(source: Attention | Passage, query: int, progress: Progress | None = N
 
 
 def roles(source: Attention | Passage | Sequence[Passage], progress: Progress | None = None) -> dict[str, Scores]:
-    """For each role of `attnviz.analysis.roles.ROLES` score, threshold and number of queries, each [layer, head].
+    """For each role of `attnviz.measures.roles.ROLES` score, threshold and number of queries, each [layer, head].
 
     A head has the role where the score reaches the threshold; the score is NaN where no query could do it. Of several
     passages of one model, as `repeated_tokens` makes them, the scores are means over all queries.

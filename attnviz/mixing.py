@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.analysis.norms import MEASURES, OF_HEADS, Moved, shares
-from attnviz.analysis.rollout import Rollout, chained, check_kind, check_residual, named
 from attnviz.attention import Attention
 from attnviz.errors import InputError, SelectionError, one_of
-from attnviz.pick import chosen, chosen_heads
+from attnviz.measures.norms import MEASURES, OF_HEADS, Moved, shares
+from attnviz.measures.rollout import Rollout, chained, check_kind, check_residual, named
+from attnviz.select import chosen, chosen_heads
 
 if TYPE_CHECKING:
-    from attnviz.given import Given
-    from attnviz.model import Model, Progress
+    from attnviz.models.inputs import Given
+    from attnviz.models.model import Model, Progress
 
 WITH_RESIDUAL = ("residual", "alti", "zeroing")  # measures in which it is already
 MOST_KEPT = 200_000_000  # numbers that are held at once

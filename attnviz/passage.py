@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.analysis.parts import Only, parts
 from attnviz.attention import Attention, Tokens
-from attnviz.engine.collect import Dense
+from attnviz.engine.collectors import Dense
 from attnviz.engine.pairs import OfPairs
 from attnviz.errors import InputError
-from attnviz.pick import Chosen, chosen_heads
+from attnviz.measures.parts import Only, parts
+from attnviz.select import Chosen, chosen_heads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from attnviz.given import Given
-    from attnviz.model import Model, Progress
+    from attnviz.models.inputs import Given
+    from attnviz.models.model import Model, Progress
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from attnviz.analysis.distance import total_variation
 from attnviz.errors import InputError, SelectionError
-from attnviz.mechanisms import GROUPS, MECHANISMS, Asked, parse
+from attnviz.measures.distance import total_variation
+from attnviz.variants import GROUPS, MECHANISMS, Asked, parse
 
 if TYPE_CHECKING:
     from attnviz.attention import Attention
-    from attnviz.model import Model, Progress
+    from attnviz.models.model import Model, Progress
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.analysis.rows import Rows
 from attnviz.attention import Attention
 from attnviz.engine.pairs import OfPairs
+from attnviz.measures.rows import Rows
 
 if TYPE_CHECKING:
-    from attnviz.given import Given
-    from attnviz.model import Model, Progress
-    from attnviz.pick import Chosen
+    from attnviz.models.inputs import Given
+    from attnviz.models.model import Model, Progress
+    from attnviz.select import Chosen
 
 MOST = 1 << 22  # weights of all heads together up to which every row is kept: 144 heads of 170 tokens
 FEWEST = 16  # rows of a long text

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.analysis.steps import Facts, Scores, Steps, Vectors, described
 from attnviz.engine.positions import alibi_slopes
 from attnviz.engine.spec import (
     Alibi,
@@ -29,15 +28,16 @@ from attnviz.engine.spec import (
     Spec,
 )
 from attnviz.errors import SelectionError
-from attnviz.pick import find_token
+from attnviz.measures.steps import Facts, Scores, Steps, Vectors, described
+from attnviz.select import find_token
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attnviz.attention import Tokens
-    from attnviz.engine.collect import Tile
-    from attnviz.given import Given
-    from attnviz.model import Model, Progress
+    from attnviz.engine.collectors import Tile
+    from attnviz.models.inputs import Given
+    from attnviz.models.model import Model, Progress
 
     Array = NDArray[np.float32]
 

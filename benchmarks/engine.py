@@ -14,7 +14,7 @@ import measure
 import numpy as np
 
 import attnviz
-from attnviz.engine.collect import Dense
+from attnviz.engine.collectors import Dense
 
 LENGTHS = {"all-MiniLM-L6-v2": (16, 128, 512), "SmolLM2-135M": (16, 128, 512, 2048)}
 

@@ -9,8 +9,8 @@ import measure
 import numpy as np
 
 from attnviz.attention import Attention, Tokens
+from attnviz.page.heatmap import heatmap
 from attnviz.render.image import to_bytes
-from attnviz.views.heatmap import heatmap
 
 N = 64
 

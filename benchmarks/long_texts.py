@@ -17,7 +17,7 @@ import measure
 import numpy as np
 
 from attnviz.engine.attention import Heads, Layer, attend
-from attnviz.engine.collect import Pooled
+from attnviz.engine.collectors import Pooled
 from attnviz.engine.masks import Mask
 
 N, HEADS, D = 10_240, 12, 32

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from generated_files import between, main
 
-from attnviz.mechanisms import GROUPS, MECHANISMS, Mechanism
-from attnviz.views.groups import long_title
+from attnviz.page.groups import long_title
+from attnviz.variants import GROUPS, MECHANISMS, Mechanism
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "mechanisms.md"
 BEGIN, END = "<!-- tables: scripts/make_mechanism_docs.py -->", "<!-- end of tables -->"

@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image
 
 from attnviz.attention import Attention, Tokens
+from attnviz.page import mechanisms
+from attnviz.page.heatmap import heatmap
 from attnviz.render.image import to_bytes
-from attnviz.views import mechanisms
-from attnviz.views.heatmap import heatmap
 
 GOLDEN = Path(__file__).parent / "golden"
 

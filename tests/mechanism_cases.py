@@ -7,7 +7,7 @@ from zlib import crc32
 import numpy as np
 import pytest
 
-from attnviz.mechanisms.base import Given
+from attnviz.variants.base import Given
 
 N, D, HEADS, LAYER = 13, 6, 2, 3
 SCALE = D**-0.5

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from attnviz.views import advice, fonts
+from attnviz.page import advice, fonts
 
 # A character of each script, and the family in Debian 12's packages that has it.
 FAMILIES = {

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attnviz.analysis.align import NONE, align, labels
-from attnviz.analysis.diff import diff
 from attnviz.attention import Attention, Tokens
 from attnviz.errors import InputError
+from attnviz.measures.align import NONE, align, labels
+from attnviz.measures.diff import diff
 
 
 def plain(text):

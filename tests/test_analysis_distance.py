@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from attnviz.analysis.distance import MOST, between_heads, divergence, jensen_shannon
 from attnviz.errors import InputError
+from attnviz.measures.distance import MOST, between_heads, divergence, jensen_shannon
 
 LN2 = math.log(2)
 # [0.5, 0.5] against [1, 0]: m = [0.75, 0.25], KL(p, m) = (ln(2/3) + ln 2) / 2, KL(q, m) = ln(4/3)
@@ -106,5 +106,5 @@ def test_between_heads_in_parts(monkeypatch):
     """What is too large to be compared at once gives the same."""
     maps = np.random.default_rng(4).dirichlet(np.full(5, 0.3), (7, 4))
     whole = between_heads(maps)
-    monkeypatch.setattr("attnviz.analysis.distance._AT_ONCE", 1)
+    monkeypatch.setattr("attnviz.measures.distance._AT_ONCE", 1)
     np.testing.assert_allclose(between_heads(maps), whole, atol=1e-12)

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import attnviz
-from attnviz.analysis.lift import lift, lifts, strongest
 from attnviz.attention import Attention, Tokens
+from attnviz.measures.lift import lift, lifts, strongest
 
 
 def attention(weights, mask=None, special=()):

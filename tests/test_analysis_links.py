@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 import attnviz
 from attnviz import passage
-from attnviz.analysis.lift import lift, lifts, strongest
 from attnviz.errors import SelectionError
 from attnviz.heads import focus, links, over_heads, spread
-from attnviz.views.board import Board
-from attnviz.views.ranked import LIFT, WEIGHT, Entry, figure
+from attnviz.measures.lift import lift, lifts, strongest
+from attnviz.page.board import Board
+from attnviz.page.ranked import LIFT, WEIGHT, Entry, figure
 
 TEXT = "The animal didn't cross the street because it was too tired"
 

@@ -16,12 +16,12 @@ from slow_embedding import Given
 from wide_tensors import Case
 
 import attnviz
-from attnviz.analysis.norms import MEASURES, Moved, alti, effective, lengths, moved, shares, summary, summed, unlike
-from attnviz.engine import run as run_module
+from attnviz.engine import forward as run_module
+from attnviz.engine.forward import run as run_engine
 from attnviz.engine.project import Heads
-from attnviz.engine.run import run as run_engine
 from attnviz.engine.spec import Spec
 from attnviz.errors import InputError, SelectionError
+from attnviz.measures.norms import MEASURES, Moved, alti, effective, lengths, moved, shares, summary, summed, unlike
 from attnviz.mixing import norms, rollout_by
 
 DATA = Path(__file__).parent / "data" / "norms_minilm.npz"
@@ -350,7 +350,7 @@ def test_a_picture_has_a_column_a_measure(run):
 
 
 def test_a_signed_measure_has_a_scale_of_its_own():
-    from attnviz.views.norms import figure
+    from attnviz.page.norms import figure
 
     found = norms(attnviz.load("seeded"), " ".join(f"w{i}" for i in range(24)), measures=["weights", "effective"])
     drawn = figure(found.shares().maps, title="t")

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import attnviz
-from attnviz.analysis.plane import embedded, principal
-from attnviz.analysis.qk import neurons, plane, together
 from attnviz.errors import InputError, SelectionError
+from attnviz.measures.plane import embedded, principal
+from attnviz.measures.qk import neurons, plane, together
 from attnviz.steps import walk
 
 HOME = Path(__file__).parent.parent

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 import attnviz
 from attnviz import passage
-from attnviz.analysis.roles import NAMES, ROLES
 from attnviz.errors import InputError
 from attnviz.heads import repeated_tokens, roles
+from attnviz.measures.roles import NAMES, ROLES
 
 WORDS = ("The", "cat", "saw", "a", "dog", ",", "the", "cat", "saw", "a", "bird", ".")
 

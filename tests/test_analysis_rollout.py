@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import attnviz
-from attnviz.analysis.flow import MOST, flow, flows
-from attnviz.analysis.rollout import Rollout, chained, rollout, with_residual
 from attnviz.attention import Attention, Tokens
 from attnviz.errors import InputError, SelectionError
+from attnviz.measures.flow import MOST, flow, flows
+from attnviz.measures.rollout import Rollout, chained, rollout, with_residual
 
 
 def attention(weights, **more):

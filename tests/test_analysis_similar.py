@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attnviz.analysis.distance import jensen_shannon
-from attnviz.analysis.plane import classical_scaling, upright
-from attnviz.analysis.similar import joins, leaves, similar
 from attnviz.attention import Attention, Tokens
 from attnviz.errors import InputError
+from attnviz.measures.distance import jensen_shannon
+from attnviz.measures.plane import classical_scaling, upright
+from attnviz.measures.similar import joins, leaves, similar
 
 
 def pairwise(points):

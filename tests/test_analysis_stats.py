@@ -15,7 +15,7 @@ import attnviz
 from attnviz import passage
 from attnviz.errors import InputError, SelectionError
 from attnviz.heads import STATISTICS, statistics
-from attnviz.views.stats import figure
+from attnviz.page.stats import figure
 
 TEXT = "The animal didn't cross the street because it was too tired"
 

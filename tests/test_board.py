@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from attnviz.errors import InputError, SelectionError
+from attnviz.page.board import Board, board, boards
+from attnviz.page.board_values import numbers
+from attnviz.page.stats import figure as stats_figure
+from attnviz.page.text_metrics import bounds
 from attnviz.render.image import to_bytes
-from attnviz.views.board import Board, board, boards
-from attnviz.views.board_values import numbers
-from attnviz.views.measure import bounds
-from attnviz.views.stats import figure as stats_figure
 
 
 def texts(figure, role):

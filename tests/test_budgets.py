@@ -14,10 +14,11 @@ import pytest
 from bounded import bounded
 from conftest import REFERENCE
 
-from attnviz import errors, strangers
+from attnviz import errors
 from attnviz.attention import Attention, Tokens
 from attnviz.checkpoints import open_checkpoint
 from attnviz.cli import main
+from attnviz.files import untrusted
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_a_bomb_of_zeros_is_not_unpacked(tmp_path, ours, foreign):
                     with archive.open(f"{name}.npy", "w") as file:
                         np.lib.format.write_array(file, found[name])
     assert path.stat().st_size < 2_000_000
-    line, peak, _ = bounded(f"from attnviz import saved\nreturn saved.any_attention({str(path)!r})")
+    line, peak, _ = bounded(f"from attnviz.io import saved\nreturn saved.any_attention({str(path)!r})")
     assert "its arrays would take" in line, line
     assert peak < 200
 
@@ -99,10 +100,10 @@ def test_an_index_of_a_published_size_is_read():
     """DeepSeek-V3 names some 90,000 tensors in 163 files."""
     names = {f"model.layers.{i // 3000}.mlp.experts.{i}.down_proj.weight": f"model-{i % 163:05}.safetensors"
              for i in range(100_000)}  # fmt: skip
-    found = strangers.parse(json.dumps({"weight_map": names}).encode(), "index", errors.CheckpointError)
+    found = untrusted.parse(json.dumps({"weight_map": names}).encode(), "index", errors.CheckpointError)
     assert found["weight_map"] == names
     header = {name: {"dtype": "F32", "shape": [1, 2], "data_offsets": [0, 8]} for name in names}
-    assert strangers.parse(json.dumps(header).encode(), "header", errors.CheckpointError) == header
+    assert untrusted.parse(json.dumps(header).encode(), "header", errors.CheckpointError) == header
 
 
 @pytest.mark.parametrize("digits", [400, 5_000])

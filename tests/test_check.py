@@ -11,7 +11,11 @@ from conftest import REFERENCE
 
 import attnviz
 from attnviz import checking
-from attnviz.analysis.check import (
+from attnviz.attention import Attention, Tokens
+from attnviz.cli import main
+from attnviz.engine import attention as engine
+from attnviz.engine.masks import Mask
+from attnviz.measures.check import (
     BROKEN,
     NOTE,
     OK,
@@ -24,12 +28,8 @@ from attnviz.analysis.check import (
     scores,
     verdict,
 )
-from attnviz.analysis.maps import Maps
-from attnviz.analysis.scores import Scores
-from attnviz.attention import Attention, Tokens
-from attnviz.cli import main
-from attnviz.engine import attention as engine
-from attnviz.engine.masks import Mask
+from attnviz.measures.maps import Maps
+from attnviz.measures.scores import Scores
 
 CASES = sorted(path.name for path in REFERENCE.iterdir() if path.is_dir())
 
@@ -405,7 +405,7 @@ def test_of_a_long_text_the_last_rows_are_compared(capsys, monkeypatch):
     assert asked == [range(24, 30)] * 2
     leaky = replace(attnviz.load(REFERENCE / "gpt2"), name="leaky")
     monkeypatch.setattr("attnviz.cli.work.load", lambda *_: leaky)
-    monkeypatch.setattr("attnviz.engine.run.Mask", lambda n, m, causal=False, *rest, **more: Mask(n, m, False, 1))
+    monkeypatch.setattr("attnviz.engine.forward.Mask", lambda n, m, causal=False, *rest, **more: Mask(n, m, False, 1))
     rows = json.loads(check(capsys, REFERENCE / "gpt2", "--ids", ids, "--json")[1])
     assert [row["word"] for row in rows if row["check"] == "future"] == [BROKEN]
 

@@ -15,9 +15,9 @@ from conftest import REFERENCE
 from test_cli import run  # noqa: F401, a fixture
 
 import attnviz
-from attnviz.analysis.circuits import Heads, composed, eigen, ends, factor, positive, singular
 from attnviz.circuits import circuits
 from attnviz.errors import ModelError, SelectionError
+from attnviz.measures.circuits import Heads, composed, eigen, ends, factor, positive, singular
 
 D, H, WIDE = 6, 2, 3  # d_model, heads, d_head
 

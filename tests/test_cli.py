@@ -184,7 +184,7 @@ def test_a_text_that_begins_with_a_dash(run):
 def test_only_one_line_break_is_dropped(run):
     _, out, _ = run("tokens", "--json", "-", stdin=b"a b\n\n")
     assert [row["token"] for row in json.loads(out)][:2] == ["a", "b"]
-    from attnviz.texts import decoded
+    from attnviz.files.text import decoded
 
     assert decoded(b"a\n\n", "x") == "a\n"
     assert decoded(b"a\r\n", "x") == "a"
@@ -455,7 +455,7 @@ def test_only_our_own_warnings_are_shown(run, monkeypatch):
 
 
 def test_interrupted_while_writing_leaves_no_half_file(run, monkeypatch):
-    from attnviz.render import data
+    from attnviz.io import data
 
     def interrupted(attention, file, **_):
         file.write(b"half")

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import attnviz
-from attnviz.analysis.diff import diff
-from attnviz.views.diff import figure, heading
-from attnviz.views.measure import bounds
+from attnviz.measures.diff import diff
+from attnviz.page.diff import figure, heading
+from attnviz.page.text_metrics import bounds
 
 HERE = Path(__file__).parent
 TIRED = "The animal didn't cross the street because it was too tired"

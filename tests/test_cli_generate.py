@@ -12,7 +12,7 @@ import pytest
 from test_cli import run  # noqa: F401, a fixture
 
 import attnviz
-from attnviz.generation import generate
+from attnviz.models.generate import generate
 
 PROMPT = "the cat saw the dog and"
 

@@ -16,8 +16,8 @@ from test_cli import run  # noqa: F401, a fixture
 from test_startup import HEAVY, loaded
 
 import attnviz
-from attnviz.mechanisms import GROUPS, MECHANISMS
 from attnviz.relatives import compare
+from attnviz.variants import GROUPS, MECHANISMS
 
 TEXT = "The animal didn't cross the street because it was too tired"
 TEA = "I like tea"
@@ -211,7 +211,7 @@ def test_times_as_json(run) -> None:  # noqa: F811
 @pytest.mark.usefixtures("interruptible")
 def test_measuring_is_interrupted_at_once(run, monkeypatch) -> None:  # noqa: F811
     """Ctrl-C while the third text is measured: no further one is begun."""
-    from attnviz.mechanisms import scaling
+    from attnviz.variants import scaling
 
     begun, shortest = [], scaling._shortest
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import attnviz
-from attnviz.analysis.lift import strongest
-from attnviz.analysis.qk import neurons, plane
+from attnviz.measures.lift import strongest
+from attnviz.measures.qk import neurons, plane
+from attnviz.page.qk import figure, stages
 from attnviz.steps import walk
-from attnviz.views.qk import figure, stages
 
 HERE = Path(__file__).parent
 TEXT = "The animal didn't cross the street because it was too tired"

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 import attnviz
-from attnviz.analysis.rows import Rows, evenly
-from attnviz.analysis.similar import similar
 from attnviz.attention import Tokens
-from attnviz.pick import Chosen
+from attnviz.measures.rows import Rows, evenly
+from attnviz.measures.similar import similar
+from attnviz.page.layout import ordinal
+from attnviz.page.scale import number
+from attnviz.page.similar import figure, limit
 from attnviz.sampled import attend_rows, room
-from attnviz.views.layout import ordinal
-from attnviz.views.scale import number
-from attnviz.views.similar import figure, limit
+from attnviz.select import Chosen
 
 TEXT = "The animal didn't cross the street because it was too tired"
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import attnviz
 from attnviz.engine import attention
-from attnviz.engine.collect import Dense, Links, Pooled, Statistics, Tile
+from attnviz.engine.collectors import Dense, Links, Pooled, Statistics, Tile
 from attnviz.engine.mean import MeanOfHeads
 
 

@@ -19,7 +19,7 @@ BERT_KEYS = {"model_type": "bert", "num_hidden_layers": 3, "num_attention_heads"
 
 def test_the_public_name():
     assert "describe" in attnviz.__all__
-    assert attnviz.describe.__module__ == "attnviz.describing"
+    assert attnviz.describe.__module__ == "attnviz.models.describe"
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -171,7 +171,7 @@ def test_no_weights_are_read_nor_what_reads_them(tmp_path):
     code = f"import sys, attnviz.cli; {run}; sys.stderr.write(str(sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.startswith("model  ")
-    for heavy in ("matplotlib", "tokenizers", "huggingface_hub", "attnviz.engine.run"):
+    for heavy in ("matplotlib", "tokenizers", "huggingface_hub", "attnviz.engine.forward"):
         assert f"'{heavy}'" not in done.stderr
 
 

@@ -22,7 +22,7 @@ from doc_numbers import ROOT, left_over, prose
 
 import attnviz
 from attnviz import steps
-from attnviz.sources import TINY
+from attnviz.models.find import TINY
 
 HEADS = json.loads(TINY.with_name("heads.json").read_text())
 DEFINED = "a formula or a setting, not a result"
@@ -199,8 +199,8 @@ def syntax():
 
 
 def of_mechanisms():
-    from attnviz.mechanisms.scaling import D_HEAD, FITTED, LONGEST, SIZES
     from attnviz.relatives import compare
+    from attnviz.variants.scaling import D_HEAD, FITTED, LONGEST, SIZES
 
     panels, left_out = compare(attnviz.load("seeded"), TIRED)
     assert not left_out
@@ -250,9 +250,9 @@ def of_tokenizers():
 
 
 def of_architecture():
+    from attnviz.page.colour_limits import LONG
+    from attnviz.page.scale import FEW
     from attnviz.render.ink import INK
-    from attnviz.views.limits import LONG
-    from attnviz.views.scale import FEW
 
     return [
         f"falls in equal steps from 100 to {INK.last:.0f}, measured",
@@ -282,10 +282,12 @@ def of_security():
     sys.path.insert(0, str(ROOT / "scripts"))
     from fuzzing import worker
 
-    from attnviz import arrays, errors, saved, strangers
+    from attnviz import errors
     from attnviz.checkpoints import base, pickles, zips
-    from attnviz.configs import MAX_CONFIG
+    from attnviz.files import untrusted
     from attnviz.inputs import images, pictures, sound, wav
+    from attnviz.io import arrays, saved
+    from attnviz.models.configs import MAX_CONFIG
     from attnviz.tokens import budget, chat_child, reading
 
     sys.path.remove(str(ROOT / "scripts"))
@@ -294,8 +296,8 @@ def of_security():
     return [
         f"with {chat_child.SECONDS} seconds and {chat_child.BYTES >> 30} GiB",
         f"one line of at most {errors.MOST_CHARACTERS:,} characters",
-        f"{strangers.MAX_JSON // mebi} MiB, {strangers.MAX_CONTAINERS:,} lists and objects, {strangers.MAX_VALUES:,} "
-        f"values, {strangers.MAX_DEPTH} levels, whole numbers of {strangers.MAX_DIGITS} digits; a configuration "
+        f"{untrusted.MAX_JSON // mebi} MiB, {untrusted.MAX_CONTAINERS:,} lists and objects, {untrusted.MAX_VALUES:,} "
+        f"values, {untrusted.MAX_DEPTH} levels, whole numbers of {untrusted.MAX_DIGITS} digits; a configuration "
         f"{MAX_CONFIG // mega} MB",
         f"the header {base.MAX_HEADER // mega} MB",
         f"the pickle {pickles.MAX_PICKLE // mebi} MiB, {pickles._MAX_STEPS:,} steps, and one list, dictionary or memo "
@@ -314,7 +316,7 @@ def of_security():
         f"{wav.MAX_SAMPLES / mega:.0f} million samples, and for a model of raw sound what makes "
         f"2^{sound.MAX_NUMBERS.bit_length() - 1} numbers of them ({minutes:.1f} minutes for published models)",
         f"{sound.MAX_BANDS} mel filters; {sound.MAX_RATE:,} samples a second",
-        f"| texts and lists of labels | {strangers.MAX_TEXT // mebi} MiB |",
+        f"| texts and lists of labels | {untrusted.MAX_TEXT // mebi} MiB |",
         f"may take {worker.MEGABYTES // 1024} GiB more than it begins with and {worker.SECONDS:.0f} seconds",
     ]
 
@@ -363,7 +365,7 @@ def test_log_mel_spectra_are_as_near_as_said(tmp_path):
 
 def test_sizes_and_counts_of_the_readme_and_the_benchmarks(minilm):
     """The timings of benchmarks/README.md are records of its runs; README.md quotes them as they stand there."""
-    from attnviz.mechanisms import MECHANISMS
+    from attnviz.variants import MECHANISMS
 
     readme, records = prose("README.md"), prose("benchmarks/README.md")
     size = TINY.stat().st_size

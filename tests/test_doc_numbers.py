@@ -24,14 +24,14 @@ from rich.console import Console
 
 import attnviz
 from attnviz import sampled
-from attnviz.analysis.diff import diff
-from attnviz.analysis.flow import MOST, flow
-from attnviz.analysis.qk import neurons, plane
-from attnviz.analysis.similar import similar
 from attnviz.circuits import circuits
 from attnviz.cli.lines import CELLS
+from attnviz.measures.diff import diff
+from attnviz.measures.flow import MOST, flow
+from attnviz.measures.qk import neurons, plane
+from attnviz.measures.similar import similar
+from attnviz.page.lines_choice import LEAST, LEAST_OVER, STRONGEST, STRONGEST_OVER
 from attnviz.steps import walk
-from attnviz.views.lines_choice import LEAST, LEAST_OVER, STRONGEST, STRONGEST_OVER
 
 OURS = "a definition or a bound of the formula beside it, which that function's own test holds"
 TIMED = "a time of one run; the page names the machine"
@@ -141,8 +141,8 @@ def of_diff(place):
 
 def of_lines(place):
     """The block of the page is that of a terminal of 80 columns."""
+    from attnviz.page.lines import lines
     from attnviz.render.terminal_lines import print_lines
-    from attnviz.views.lines import lines
 
     with (place / "terminal").open("w") as file:
         said = Console(width=80, record=True, file=file, force_terminal=True, color_system=None)
@@ -269,8 +269,8 @@ def of_refers(place):
 
 
 def of_idle(place):
-    from attnviz.analysis.roles import ROLES
     from attnviz.heads import repeated_tokens, roles
+    from attnviz.measures.roles import ROLES
 
     thresholds = {role.name: f"{role.threshold:.2f}" for role in ROLES}
     rows = re.findall(

@@ -17,10 +17,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from attnviz.attention import Tokens
+from attnviz.page import fonts
+from attnviz.page.heatmap import heatmap
 from attnviz.render.emoji import ABOVE, stamp
 from attnviz.render.image import draw, to_bytes
-from attnviz.views import fonts
-from attnviz.views.heatmap import heatmap
 
 EM = 20  # pixels
 _UNUSED = (

@@ -14,8 +14,8 @@ from PIL import Image
 
 import attnviz
 from attnviz.cli.first import NINE
-from attnviz.sources import titles
-from attnviz.views.heatmap import heatmap
+from attnviz.models.find import titles
+from attnviz.page.heatmap import heatmap
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "scripts" / "tiny"))
@@ -36,7 +36,7 @@ def drawn(run, monkeypatch, tmp_path):
     """A command as a newcomer types it -> the Figure that it draws."""
     monkeypatch.delenv("ATTNVIZ_MODEL")
     figures = []
-    import attnviz.views.heatmap as view
+    import attnviz.page.heatmap as view
 
     def seen(*given, **options):
         figures.append(heatmap(*given, **options))

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_heatmap_view import attention, texts, words
 
+from attnviz.page.colour_limits import flowing
+from attnviz.page.heatmap import heatmap
+from attnviz.page.scale import round_down, round_up
 from attnviz.render.scene import patches
-from attnviz.views.heatmap import heatmap
-from attnviz.views.limits import flowing
-from attnviz.views.scale import round_down, round_up
 
 
 def flows(*least, n=10):

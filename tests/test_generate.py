@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import attnviz
-from attnviz.analysis.generated import Tally, fetched, lookback, retrieval
-from attnviz.engine.generate import Vocabulary
+from attnviz.engine.decode import Vocabulary
 from attnviz.engine.spec import EncoderDecoder, Unembed
 from attnviz.errors import InputError, ModelError, SelectionError
-from attnviz.generation import generate
+from attnviz.measures.generated import Tally, fetched, lookback, retrieval
+from attnviz.models.generate import generate
 
 EXPECTED = json.loads((Path(__file__).parent / "data" / "generated.json").read_text())
 

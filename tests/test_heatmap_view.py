@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from attnviz.attention import Attention, Tokens
 from attnviz.errors import InputError, SelectionError
-from attnviz.views import fonts
-from attnviz.views.heatmap import heatmap
-from attnviz.views.measure import bounds
-from attnviz.views.scale import ticks
-from attnviz.views.table import table
+from attnviz.page import fonts
+from attnviz.page.heatmap import heatmap
+from attnviz.page.scale import ticks
+from attnviz.page.table import table
+from attnviz.page.text_metrics import bounds
 
 SENTENCE = ("[CLS]", "the", "animal", "was", "tired", "[SEP]")
 

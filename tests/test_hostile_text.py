@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from attnviz.cli import main
-from attnviz.output import csv_cell, json_text
+from attnviz.files.output import csv_cell, json_text
 
 # Clears the screen; sets a title; C1 CSI; right-to-left override; a bell; a colour; a line that claims to be an error.
 HOSTILE = ("a\x1b[2Jb", "c\x1b]0;owned\x07d", "e\x9b2Jf", "g\u202eh", "i\x07j", "k\x1b[31ml", "m\rn", "o\u2066p")

@@ -21,8 +21,8 @@ from hub_server import BERT, COMMIT, complaint, lay_out
 from safetensors.numpy import load_file, save_file
 
 import attnviz
-from attnviz import hub
 from attnviz.errors import ConfigError, ModelError
+from attnviz.models import hub
 
 IDS = [5, 6, 7, 8]
 pytestmark = pytest.mark.usefixtures("home")
@@ -313,7 +313,7 @@ def test_what_looks_like_a_path_never_goes_to_the_network(name, server, tmp_path
 
 def test_an_alias_is_not_fetched_behind_the_users_back(server, files, home, monkeypatch):
     monkeypatch.setitem(
-        attnviz.sources.ALIASES, "minilm", ("no_such_package", "model", "sentence-transformers/all-MiniLM-L6-v2")
+        attnviz.models.find.ALIASES, "minilm", ("no_such_package", "model", "sentence-transformers/all-MiniLM-L6-v2")
     )
     message, hint = complaint("minilm")
     assert message == "minilm is not on this machine"

@@ -9,9 +9,9 @@ import pytest
 from hub_server import BERT, COMMIT, Hub, complaint, lay_out, serving
 
 import attnviz
-from attnviz import hub
 from attnviz.errors import ConfigError, ModelError
-from attnviz.hub.files import check_listed, check_shards, small_files, weights
+from attnviz.models import hub
+from attnviz.models.hub.files import check_listed, check_shards, small_files, weights
 
 
 def refused(name, **options):

@@ -13,9 +13,9 @@ import pytest
 from hub_server import COMMIT, complaint
 
 import attnviz
-from attnviz import hub
 from attnviz.errors import ModelError
-from attnviz.hub.guard import patience
+from attnviz.models import hub
+from attnviz.models.hub.guard import patience
 
 pytestmark = pytest.mark.usefixtures("home")
 LIST, CONFIG, WEIGHTS = "main", "config.json", "model.safetensors"

@@ -6,8 +6,8 @@ import pytest
 from hub_server import COMMIT, complaint, lay_out
 
 import attnviz
-from attnviz import hub
 from attnviz.cli import main
+from attnviz.models import hub
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -42,7 +42,7 @@ def test_a_short_name_leads_to_the_full_one(short, full, server):
 
 
 def test_every_short_name_stands_at_the_end_of_its_full_one():
-    from attnviz.hub.names import _FULL
+    from attnviz.models.hub.names import _FULL
 
     assert all(found.endswith(f"/{short}") and hub.parse(found) for short, found in _FULL.items())
     assert len(_FULL) >= 60

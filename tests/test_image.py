@@ -28,16 +28,16 @@ from PIL import Image
 
 from attnviz.attention import Tokens
 from attnviz.errors import SelectionError
+from attnviz.page import fonts
+from attnviz.page.figure import Box, Dot, Figure, Fill, Label, Line
+from attnviz.page.heatmap import heatmap
+from attnviz.page.text_metrics import bounds, typeface
+from attnviz.page.wording import joining_note
 from attnviz.render.artists import Cells
+from attnviz.render.colormaps import PACKED
 from attnviz.render.image import _RC, FORMATS, draw, to_bytes
-from attnviz.render.maps import PACKED
 from attnviz.render.raster import paint
 from attnviz.render.theme import HIDDEN, TONES, table
-from attnviz.views import fonts
-from attnviz.views.figure import Box, Dot, Figure, Fill, Label, Line
-from attnviz.views.heatmap import heatmap
-from attnviz.views.measure import bounds, typeface
-from attnviz.views.wording import joining_note
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -322,7 +322,7 @@ def test_a_png_needs_no_matplotlib_but_its_letters():
     """No figure, no font cache: only the library that draws letters, and a later import of matplotlib is whole."""
     code = (
         "import sys; sys.path.insert(0, 'tests'); from golden_pictures import attention\n"
-        "from attnviz.render.image import to_bytes; from attnviz.views.heatmap import heatmap\n"
+        "from attnviz.render.image import to_bytes; from attnviz.page.heatmap import heatmap\n"
         "data = to_bytes(heatmap(attention(4)), 'png')\n"
         "print([name for name in sys.modules if name.startswith('matplotlib')])\n"
         "import matplotlib.ft2font, matplotlib.figure\n"

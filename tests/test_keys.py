@@ -13,9 +13,9 @@ from conftest import REFERENCE
 
 import attnviz
 from attnviz.cli import main
-from attnviz.configs import configuration
 from attnviz.errors import ConfigError
 from attnviz.families import INDEX, _keys, family
+from attnviz.models.configs import configuration
 
 ROOT = Path(__file__).parent.parent
 TABLE = json.loads(_keys.TABLE.read_text())

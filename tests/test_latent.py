@@ -14,8 +14,8 @@ import attnviz
 from attnviz.circuits import circuits
 from attnviz.cli.inspect import facts, sizes
 from attnviz.mixing import norms
+from attnviz.page.steps import figure
 from attnviz.steps import walk
-from attnviz.views.steps import figure
 
 D, H, NOPE, ROPE, V, KV = 32, 4, 8, 4, 8, 16
 CASE = REFERENCE / "deepseek_v3"

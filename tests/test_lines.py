@@ -17,11 +17,11 @@ from test_cli import run  # noqa: F401, a fixture
 import attnviz
 from attnviz.attention import Attention, Tokens
 from attnviz.errors import InputError, SelectionError
+from attnviz.page.lines import FAINT, REST, THICK, THIN, lines, stroke
+from attnviz.page.lines_choice import HEADS, INK, resting
+from attnviz.page.lines_text import pieces, running, text
 from attnviz.render.image import to_bytes
 from attnviz.render.terminal_lines import print_lines
-from attnviz.views.lines import FAINT, REST, THICK, THIN, lines, stroke
-from attnviz.views.lines_choice import HEADS, INK, resting
-from attnviz.views.lines_text import pieces, running, text
 
 WEIGHTS = np.array([[[0.9, 0.1, 0.0], [0.25, 0.25, 0.5], [0.005, 0.195, 0.8]], np.eye(3)], np.float32)[None]
 

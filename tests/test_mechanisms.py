@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 import attnviz
-from attnviz.engine.collect import Dense
+from attnviz.engine.collectors import Dense
 from attnviz.engine.embed import Inputs
-from attnviz.engine.run import run
+from attnviz.engine.forward import run
 from attnviz.engine.spec import Sinusoidal, Spec
-from attnviz.mechanisms import MECHANISMS, parse
-from attnviz.mechanisms.applied import applied, kind
-from attnviz.mechanisms.base import Given
+from attnviz.variants import MECHANISMS, parse
+from attnviz.variants.applied import applied, kind
+from attnviz.variants.base import Given
 
 LN2, LN3, E = math.log(2), math.log(3), math.e
 EYE = [[1.0, 0.0], [0.0, 1.0]]

@@ -11,8 +11,8 @@ import pytest
 import attnviz
 from attnviz.engine.spec import Blocks
 from attnviz.errors import AttnvizError, InputError, SelectionError
-from attnviz.mechanisms import GROUPS, MECHANISMS, base, parse
-from attnviz.mechanisms.applied import KINDS
+from attnviz.variants import GROUPS, MECHANISMS, base, parse
+from attnviz.variants.applied import KINDS
 
 REFERENCE = Path(__file__).parent / "reference"
 TEXT = "The cat sat on the mat and slept"
@@ -46,7 +46,7 @@ def test_the_list_loads_no_numpy() -> None:
     import subprocess
     import sys
 
-    code = "import sys, attnviz.mechanisms; sys.exit('numpy' in sys.modules)"
+    code = "import sys, attnviz.variants; sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -330,7 +330,7 @@ def test_a_picture_says_what_was_done() -> None:
 
 def test_no_scores_to_look_at() -> None:
     """Steps through a softmax want one."""
-    from attnviz.engine.collect import Dense
+    from attnviz.engine.collectors import Dense
 
     class Scores(Dense):
         needs = frozenset({"scores"})

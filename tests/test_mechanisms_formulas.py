@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from mechanism_cases import ASKED, CASES, HEADS, LAYER, SCALE, D, N, draw, given, values
 
-from attnviz.mechanisms import MECHANISMS, parse
-from attnviz.mechanisms.applied import KINDS, kind
-from attnviz.mechanisms.sparse import BigBird
+from attnviz.variants import MECHANISMS, parse
+from attnviz.variants.applied import KINDS, kind
+from attnviz.variants.sparse import BigBird
 
 
 def own(name, head, *shape):
@@ -91,7 +91,7 @@ def linformer(asked, g, h, q, k):
 
 
 def performer(asked, g, h, q, k):
-    from attnviz.mechanisms.approximate import orthogonal_features
+    from attnviz.variants.approximate import orthogonal_features
 
     omega = orthogonal_features(draw, f"layers.{LAYER}.performer.{h}", asked["features"], D)
     assert omega.shape == (asked["features"], D)

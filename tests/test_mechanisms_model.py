@@ -14,11 +14,11 @@ from slow_reference import Slow
 
 import attnviz
 from attnviz.checkpoints.seeded import SeededWeights
-from attnviz.engine.collect import Dense
+from attnviz.engine.collectors import Dense
 from attnviz.engine.spec import Norm
-from attnviz.mechanisms import MECHANISMS, parse
-from attnviz.mechanisms.applied import KINDS, kind
-from attnviz.mechanisms.base import Given
+from attnviz.variants import MECHANISMS, parse
+from attnviz.variants.applied import KINDS, kind
+from attnviz.variants.base import Given
 
 TEXT = "the cat that sat on the mat saw the other cat sit on a hat"
 WORDS = tuple(TEXT.split())

@@ -15,10 +15,10 @@ from mechanism_cases import CASES, HEADS, LAYER, SCALE, D, N, draw, given, value
 
 import attnviz
 from attnviz.engine.spec import Blocks
-from attnviz.mechanisms import parse
-from attnviz.mechanisms.applied import kind
-from attnviz.mechanisms.approximate import Linformer, orthogonal_features, positive_features
-from attnviz.mechanisms.scoring import additive_scores, general_scores
+from attnviz.variants import parse
+from attnviz.variants.applied import kind
+from attnviz.variants.approximate import Linformer, orthogonal_features, positive_features
+from attnviz.variants.scoring import additive_scores, general_scores
 
 REFERENCE = Path(__file__).parent / "reference"
 TEXT = "the cat that sat on the mat saw the other cat sit on a hat"  # 15 tokens

@@ -14,13 +14,13 @@ from rich.console import Console
 
 from attnviz.attention import Attention, Tokens
 from attnviz.errors import SelectionError
+from attnviz.page import mechanisms, scaling
+from attnviz.page.mechanisms import Card
+from attnviz.page.scaling import Curve
+from attnviz.page.text_metrics import bounds
 from attnviz.render.image import to_bytes
 from attnviz.render.terminal_mechanisms import Entry, print_mechanisms
 from attnviz.render.terminal_relatives import print_comparison, print_scaling
-from attnviz.views import mechanisms, scaling
-from attnviz.views.measure import bounds
-from attnviz.views.mechanisms import Card
-from attnviz.views.scaling import Curve
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 

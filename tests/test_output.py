@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from attnviz import output
 from attnviz.errors import OutputError
-from attnviz.output import check_place, write_free, writing
+from attnviz.files import output
+from attnviz.files.output import check_place, write_free, writing
 
 
 def names(folder):

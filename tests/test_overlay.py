@@ -16,9 +16,9 @@ import attnviz
 from attnviz.attention import Attention, Tokens
 from attnviz.cli import main
 from attnviz.errors import InputError, SelectionError
+from attnviz.page.overlay import overlay
 from attnviz.render.image import to_bytes
 from attnviz.render.theme import COVER, colour, over, table
-from attnviz.views.overlay import overlay
 
 
 def attention(rows=2, cols=3, n_layers=1, n_heads=2, front=("[class]",), seed=0):

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from test_heatmap_view import attention, texts, words
 
-from attnviz.views import norms
-from attnviz.views.board import Board, boards
-from attnviz.views.heatmap import heatmap
-from attnviz.views.measure import bounds
+from attnviz.page import norms
+from attnviz.page.board import Board, boards
+from attnviz.page.heatmap import heatmap
+from attnviz.page.text_metrics import bounds
 
 ROOM = 961 * 1321  # points, a page upright or across
 

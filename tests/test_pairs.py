@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 import attnviz
 from attnviz.attention import Attention, Tokens
 from attnviz.errors import InputError, SelectionError
-from attnviz.pick import of_pairs, parse_heads, resolve_heads, resolve_pairs
-from attnviz.views.heatmap import heatmap
-from attnviz.views.table import table
+from attnviz.page.heatmap import heatmap
+from attnviz.page.table import table
+from attnviz.select import of_pairs, parse_heads, resolve_heads, resolve_pairs
 
 TEXT = "The animal was too tired"
 

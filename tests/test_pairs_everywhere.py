@@ -10,12 +10,12 @@ import pytest
 
 import attnviz
 from attnviz.cli.app import COMMANDS, build
-from attnviz.views.circuits import heads_of, pairs_of, spectrum_of
-from attnviz.views.generated import boards_of
-from attnviz.views.lines import lines
-from attnviz.views.lines_text import text
-from attnviz.views.norms import figure as norms_figure
-from attnviz.views.similar import figure as similar_figure
+from attnviz.page.circuits import heads_of, pairs_of, spectrum_of
+from attnviz.page.generated import boards_of
+from attnviz.page.lines import lines
+from attnviz.page.lines_text import text
+from attnviz.page.norms import figure as norms_figure
+from attnviz.page.similar import figure as similar_figure
 
 TEXT = "the cat saw the dog and the cat"
 # What a command is given beside -H; its rows have a layer and a head, and those of a head are its own.
@@ -183,7 +183,7 @@ def test_python_refuses_pairs_where_they_mean_nothing():
 def test_boards_are_one_row_of_pairs():
     model = attnviz.load("seeded")
     from attnviz.circuits import circuits
-    from attnviz.generation import generate
+    from attnviz.models.generate import generate
 
     found = circuits(model, heads=PAIRS)
     board = heads_of(found).panels[0]
@@ -209,7 +209,7 @@ def test_lines_and_texts_of_pairs():
 
 
 def test_maps_of_norms_and_a_page_of_kin():
-    from attnviz.analysis.similar import similar
+    from attnviz.measures.similar import similar
     from attnviz.mixing import norms
 
     model = attnviz.load("seeded")

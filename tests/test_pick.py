@@ -7,7 +7,7 @@ import pytest
 
 from attnviz.attention import Attention, Tokens
 from attnviz.errors import SelectionError
-from attnviz.pick import crop, find_mark, find_token, parse_range, resolve_indices
+from attnviz.select import crop, find_mark, find_token, parse_range, resolve_indices
 
 WORDS = Tokens.plain(["[CLS]", "the", "cat", "and", "the", "##rap", "3", "a:b", ":", "It"])
 

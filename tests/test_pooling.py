@@ -7,7 +7,7 @@ import pytest
 
 import attnviz
 from attnviz.engine import attention
-from attnviz.engine.collect import Dense, Links, Pooled, Statistics
+from attnviz.engine.collectors import Dense, Links, Pooled, Statistics
 from attnviz.errors import SelectionError
 
 N = 101

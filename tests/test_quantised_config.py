@@ -149,7 +149,7 @@ def test_a_configuration_is_read_and_understood_once(tmp_path, named):
         (tmp_path / file).write_bytes((CASES / "gpt2" / file).read_bytes())
     program = f"""
         import sys
-        import attnviz, attnviz.model
+        import attnviz, attnviz.models.model
         from attnviz.checkpoints import quantised
         counted = {{"read": 0, "understood": 0}}
         def called(frame, event, argument):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import attnviz
-from attnviz.analysis.distance import total_variation
 from attnviz.checkpoints.seeded import SeededWeights, seeded_spec
 from attnviz.errors import SelectionError
-from attnviz.mechanisms import GROUPS, MECHANISMS, scaling
+from attnviz.measures.distance import total_variation
 from attnviz.relatives import chosen, compare
+from attnviz.variants import GROUPS, MECHANISMS, scaling
 
 TEXT = "The cat sat on the mat and slept"
 DRAW = SeededWeights(0, seeded_spec()).normal
@@ -147,9 +147,9 @@ def test_the_shortest_of_several_counts() -> None:
 
 def test_what_costs_less_than_its_square_takes_less() -> None:
     """Not timed, counted: how many pairs of queries and keys are looked at for 256 and for 1024 tokens."""
-    from attnviz.mechanisms.applied import kind
-    from attnviz.mechanisms.base import Given, Grouped
-    from attnviz.mechanisms.table import parse
+    from attnviz.variants.applied import kind
+    from attnviz.variants.base import Given, Grouped
+    from attnviz.variants.table import parse
 
     def pairs(asked, n):
         q, k = (DRAW(f"{which}{n}", (1, n, 16)) for which in "qk")

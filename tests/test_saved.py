@@ -17,13 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import attnviz
-from attnviz import arrays
 from attnviz.attention import Attention, Tokens
 from attnviz.checking import check
 from attnviz.errors import InputError, OutputError
-from attnviz.render import data
-from attnviz.saved import any_attention, foreign
-from attnviz.views.lines import lines
+from attnviz.io import arrays, data
+from attnviz.io.saved import any_attention, foreign
+from attnviz.page.lines import lines
 
 
 def example(n_layers=2, n_heads=3, n=4, causal=True, seed=0, **more):

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from attnviz.errors import OutputError
-from attnviz.output import drop_unfinished, writing
+from attnviz.files.output import drop_unfinished, writing
 
 SLOW = """
 import sys, time
 from attnviz import cli
 def slow(words):
-    from attnviz.output import writing
+    from attnviz.files.output import writing
     with writing("out.bin") as file:
         file.write(b"half")
         file.flush()

@@ -13,7 +13,7 @@ from slow_reference import Slow
 
 import attnviz
 from attnviz.engine.spec import EncoderDecoder, Towers
-from attnviz.tensors import Scoped
+from attnviz.models.tensors import Scoped
 
 REFERENCE = Path(__file__).parent / "reference"
 # The reference's own difference between float32 and float64, which is what it can be compared by.

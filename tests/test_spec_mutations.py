@@ -16,7 +16,7 @@ from slow_reference import Slow
 from wide_tensors import Case, Keep
 
 from attnviz.engine import spec as spec_module
-from attnviz.engine.run import run
+from attnviz.engine.forward import run
 from attnviz.engine.spec import (
     Alibi,
     Blocks,

@@ -22,9 +22,9 @@ from wide_tensors import Behind, Case, Keep, Nudged, WideTensors
 
 from attnviz.engine import attention, ops
 from attnviz.engine import mlp as mlp_module
-from attnviz.engine.run import run
+from attnviz.engine.forward import run
 from attnviz.engine.spec import EncoderDecoder, Spec
-from attnviz.model import Model
+from attnviz.models.model import Model
 
 TOLERANCE = 2e-5
 ALL_PARTS = frozenset({"scores", "q", "k", "v", "outputs"})

@@ -72,12 +72,12 @@ def test_import_of_the_package_loads_nothing():
 
 # What a plain heatmap has no use for: the Hub, other forms of checkpoints, images, sound, other commands' numbers.
 UNUSED = {
-    "attnviz.hub", "attnviz.inputs", "attnviz.mechanisms", "attnviz.analysis", "attnviz.generation", "attnviz.saved",
-    "attnviz.checkpoints.lora", "attnviz.checkpoints.npz", "attnviz.checkpoints.pickles", "attnviz.checkpoints.pytorch",
-    "attnviz.checkpoints.seeded", "attnviz.checkpoints.sharded", "attnviz.checkpoints.zips", "attnviz.engine.behind",
-    "attnviz.engine.cache", "attnviz.engine.experts", "attnviz.engine.generate", "attnviz.engine.images",
-    "attnviz.engine.mean", "attnviz.engine.relative", "attnviz.render.artists", "attnviz.tokens.chat",
-    "attnviz.tokens.seeded", "attnviz.tokens.vocabulary",
+    "attnviz.models.hub", "attnviz.inputs", "attnviz.variants", "attnviz.measures", "attnviz.models.generate",
+    "attnviz.io.saved", "attnviz.checkpoints.lora", "attnviz.checkpoints.npz", "attnviz.checkpoints.pickles",
+    "attnviz.checkpoints.pytorch", "attnviz.checkpoints.seeded", "attnviz.checkpoints.sharded",
+    "attnviz.checkpoints.zips", "attnviz.engine.after_attention", "attnviz.engine.cache", "attnviz.engine.experts",
+    "attnviz.engine.decode", "attnviz.engine.images", "attnviz.engine.mean", "attnviz.engine.relative",
+    "attnviz.render.artists", "attnviz.tokens.chat", "attnviz.tokens.seeded", "attnviz.tokens.vocabulary",
     "concurrent.futures", "huggingface_hub", "jinja2", "matplotlib", "ml_dtypes", "PIL", "pydantic", "rich",
 }  # fmt: skip
 OF_FOLDERS = {

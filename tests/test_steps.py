@@ -15,16 +15,16 @@ from rich.console import Console
 
 import attnviz
 from attnviz import steps as walking
-from attnviz.analysis.steps import entropy, head_share, norm_share, output_share, scaling, softmax
 from attnviz.cli import main
-from attnviz.engine.collect import Dense, Tile
+from attnviz.engine.collectors import Dense, Tile
 from attnviz.errors import SelectionError
+from attnviz.measures.steps import entropy, head_share, norm_share, output_share, scaling, softmax
+from attnviz.page.steps import figure
+from attnviz.page.text_metrics import bounds
 from attnviz.render.image import to_bytes
 from attnviz.render.steps_data import arrays, rows
 from attnviz.render.terminal_steps import print_steps
 from attnviz.steps import find_query, walk
-from attnviz.views.measure import bounds
-from attnviz.views.steps import figure
 
 HOME = Path(__file__).parent.parent
 REFERENCE = Path(__file__).parent / "reference"

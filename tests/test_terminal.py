@@ -17,6 +17,9 @@ from rich.console import Console
 
 from attnviz.attention import Attention, Tokens
 from attnviz.errors import SelectionError
+from attnviz.page.figure import Figure
+from attnviz.page.table import table
+from attnviz.page.tensor import Histogram, Numbers, TensorRow, histogram, numbers
 from attnviz.render import ink, terminal_table, theme
 from attnviz.render.progress import progress
 from attnviz.render.terminal import print_attention, print_maps, print_tokens
@@ -27,9 +30,6 @@ from attnviz.render.terminal_listing import print_listing
 from attnviz.render.terminal_query import print_query
 from attnviz.render.terminal_rows import print_rows
 from attnviz.render.terminal_screen import clean, fit
-from attnviz.views.figure import Figure
-from attnviz.views.table import table
-from attnviz.views.tensor import Histogram, Numbers, TensorRow, histogram, numbers
 
 TOKENS = Tokens(
     text=("[CLS]", "the", "animal", "the"),
@@ -512,7 +512,7 @@ def test_heading_says_model_and_seed():
     [{}, {"vmax": 0.5}, {"vmax": "auto"}, {"scale": "log"}, {"scale": "row", "cmap": "magma"}, {"cmap": "greys"}],
 )
 def test_limits_are_those_of_the_picture(options):
-    from attnviz.views.heatmap import heatmap
+    from attnviz.page.heatmap import heatmap
 
     assert table(attention(), **options).scale == heatmap(attention(), **options).scale
 
@@ -799,7 +799,7 @@ def test_statistics_do_not_depend_on_the_chunks(monkeypatch):
     rng = np.random.default_rng(0)
     values = (rng.normal(size=(13, 7)) * 3 + 100).astype(np.float32)
     for chunk in (1, 2, 5, 91, 1000):
-        monkeypatch.setattr("attnviz.views.tensor.CHUNK", chunk)
+        monkeypatch.setattr("attnviz.page.tensor.CHUNK", chunk)
         found = numbers(values)
         exact = values.astype(np.float64)
         assert found.mean == pytest.approx(exact.mean(), rel=1e-12)

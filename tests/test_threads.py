@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import attnviz
-from attnviz.engine import attention, run, threads
+from attnviz.engine import attention, forward, threads
 from attnviz.engine.attention import Layer, attend
-from attnviz.engine.collect import Dense, Statistics
+from attnviz.engine.collectors import Dense, Statistics
 from attnviz.engine.masks import Mask
 from attnviz.engine.ops import SAFE
 from attnviz.engine.project import Heads
@@ -65,7 +65,7 @@ def test_a_text_that_is_shared_out_has_the_same_attention(monkeypatch: pytest.Mo
     text = " ".join(f"word{i % 97}" for i in range(300))
     monkeypatch.setattr(threads, "cores", lambda: 4)
     shared = model.attend(text).weights
-    for module in (threads, run):
+    for module in (threads, forward):
         monkeypatch.setattr(module, "SHARED_ROWS", 10**6)
     monkeypatch.setattr(threads, "cores", lambda: 1)
     alone = model.attend(text).weights

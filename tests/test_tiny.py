@@ -10,7 +10,7 @@ import pytest
 from conftest import TIRED, WIDE
 
 import attnviz
-from attnviz.sources import TINY
+from attnviz.models.find import TINY
 
 STORED = np.load(Path(__file__).parent / "data" / "tiny.npz")  # by torch: scripts/tiny, attention.npz
 HEADS = json.loads(TINY.with_name("heads.json").read_text())

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 import attnviz
 from attnviz.errors import ConfigError
-from attnviz.generation import generate
+from attnviz.models.generate import generate
 
 REFERENCE = Path(__file__).parent / "reference"
 IDS = [7, 9, 30, 12, 55, 8, 21]

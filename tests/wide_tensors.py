@@ -9,7 +9,7 @@ from zlib import crc32
 import numpy as np
 from slow_embedding import Given
 
-from attnviz.engine.collect import Tile
+from attnviz.engine.collectors import Tile
 from attnviz.engine.embed import Inputs
 from attnviz.engine.spec import Spec
 

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, Self
 
 import numpy as np
 
-from attnviz import strangers
 from attnviz.errors import CheckpointError
+from attnviz.files import untrusted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -183,13 +183,13 @@ def map_file(path: Path) -> NDArray[np.uint8]:
 
 def check_whole(path: Path, data: NDArray[np.uint8]) -> None:
     """Raises CheckpointError if a mapped file has shrunk: to read what is gone would end the process (SIGBUS)."""
-    if fault := strangers.shrunk(data):
+    if fault := untrusted.shrunk(data):
         damaged(path, fault)
 
 
 def opened(path: Path) -> BinaryIO:
     """A regular file, open for reading; a pipe or a device would block or never end."""
-    return strangers.open_file(path, CheckpointError)
+    return untrusted.open_file(path, CheckpointError)
 
 
 def shown(text: object, limit: int = 100) -> str:
@@ -244,7 +244,7 @@ def parse_json(path: Path, text: bytes, what: str) -> dict[str, Any]:
     def fault(message: str) -> CheckpointError:
         return CheckpointError(f"{path.name}: {message}")
 
-    value = strangers.parse(text, what, fault, unique)
+    value = untrusted.parse(text, what, fault, unique)
     if not isinstance(value, dict):
         damaged(path, f"{what} is not a JSON object")
     return value

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from attnviz.checkpoints.base import parse_json, shown
 from attnviz.errors import ConfigError, passed_over
-from attnviz.strangers import read_file
+from attnviz.files.untrusted import read_file
 
 T = TypeVar("T")
 NAME = "adapter_config.json"

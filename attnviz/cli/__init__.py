@@ -89,8 +89,8 @@ def _end_when_told() -> None:
     import signal
 
     def end(number: int, frame: object) -> None:
-        if "attnviz.output" in sys.modules:
-            sys.modules["attnviz.output"].drop_unfinished()
+        if "attnviz.files.output" in sys.modules:
+            sys.modules["attnviz.files.output"].drop_unfinished()
         if "attnviz.render.background" in sys.modules:
             sys.modules["attnviz.render.background"].restore()
         os._exit(128 + number)

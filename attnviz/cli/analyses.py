@@ -61,7 +61,7 @@ def asked_format(output: Output, listing: Json, formats: tuple[str, ...]) -> str
 def write_rows(output: Output, format: str, rows: Sequence[dict[str, Any]], stem: str) -> None:
     """Rows as .json, a list of objects, or .csv with their keys as the first line; not-a-number is null or empty."""
     from attnviz.cli import work
-    from attnviz.output import csv_cell, json_text
+    from attnviz.files.output import csv_cell, json_text
 
     clean = [{key: None if value != value else value for key, value in row.items()} for row in rows]
     if format == "json":

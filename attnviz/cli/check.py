@@ -15,8 +15,8 @@ from attnviz.cli.options import Input, Json, Talk, usage
 from attnviz.cli.source import Source
 
 if TYPE_CHECKING:
-    from attnviz.analysis.check import Finding
-    from attnviz.model import Model
+    from attnviz.measures.check import Finding
+    from attnviz.models.model import Model
 
 SENTENCE = "The animal didn't cross the street because it was too tired, so the driver waited for it."
 TARGET = "The driver waited because the animal was too tired to cross."
@@ -67,7 +67,7 @@ def run(
     attnviz check path/to/folder "The cat sat on the mat"
     attnviz check attention.npz --json
     """
-    from attnviz.analysis.check import verdict
+    from attnviz.measures.check import verdict
 
     source = source.named(which)
     place = Path(which) if which is not None else None
@@ -108,7 +108,7 @@ def _holds_attention(place: Path) -> bool:
 
 def _from_file(place: Path, key: str | None) -> Stream:
     from attnviz.checking import check
-    from attnviz.saved import any_attention
+    from attnviz.io.saved import any_attention
 
     found, _ = any_attention(place, key=key, as_is=True)
     checked = check(found)
@@ -144,8 +144,8 @@ def _from_model(source: Source, given: Input, reference: bool, talk: Talk) -> It
 
 def _open_eager(source: Source, model: Model, talk: Talk) -> Any:
     """transformers' own model of the same folder, or the words why there is none."""
-    from attnviz import sources
     from attnviz.cli.eager import NAME, Eager, NotComparedError
+    from attnviz.models.find import DEFAULT, find
 
     if model.checkpoint is None:
         return None
@@ -153,7 +153,7 @@ def _open_eager(source: Source, model: Model, talk: Talk) -> Any:
         return "it would have to merge the adapter first"
     talk.detail(f"opening the same folder with {NAME}")
     try:
-        return Eager(sources.find(source.model or sources.DEFAULT, source.offline).path)
+        return Eager(find(source.model or DEFAULT, source.offline).path)
     except NotComparedError as error:
         return str(error)
 
@@ -172,9 +172,9 @@ def _examined(model: Model, asked: Asked, eager: Any, talk: Talk) -> Stream:
 
 
 def _compared(model: Model, asked: Asked, eager: Any, size: Sequence[int]) -> Finding:
-    from attnviz.analysis.check import against
     from attnviz.checking import MOST_WEIGHTS
     from attnviz.cli.eager import NAME, NotComparedError
+    from attnviz.measures.check import against
 
     blocks = model.stack(asked.stream, "pixel_values" in asked.given).blocks
     try:

@@ -14,7 +14,7 @@ from attnviz.cli.source import Unchanged
 from attnviz.cli.steps import Sheet, same
 
 if TYPE_CHECKING:
-    from attnviz.analysis.circuits import Circuits
+    from attnviz.measures.circuits import Circuits
 
 FORMATS = ("png", "svg", "pdf", "json", "csv")
 LAYERS = "all"  # without --layer
@@ -107,8 +107,8 @@ def run(
 def _found(source: Unchanged, chosen: Which, by: str, vocabulary: bool, norms: bool, talk: Talk) -> Circuits:
     from attnviz.circuits import circuits
     from attnviz.cli import work
-    from attnviz.pick import resolve_heads
     from attnviz.render.progress import progress
+    from attnviz.select import resolve_heads
 
     model = work.load(source, talk)
     at = resolve_heads(chosen.layer or LAYERS, chosen.head, *model.size(chosen.stream))
@@ -197,8 +197,8 @@ _ROWS = {"head": _heads, "pair": _pairs, "spectrum": _spectrum}
 
 
 def _drawn(found: Circuits, by: str, format: str, sheet: Sheet, made: dict[str, str]) -> bytes:
+    from attnviz.page.circuits import heads_of, pairs_of, spectrum_of
     from attnviz.render.image import to_bytes
-    from attnviz.views.circuits import heads_of, pairs_of, spectrum_of
 
     draw = {"head": heads_of, "pair": pairs_of, "spectrum": spectrum_of}[by]
     how: dict[str, Any] = {"width": sheet.width, "dpi": sheet.dpi, "font": sheet.font, "svg_text": sheet.svg_text}

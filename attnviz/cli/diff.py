@@ -15,10 +15,11 @@ from attnviz.cli.source import Source
 from attnviz.cli.steps import Sheet
 
 if TYPE_CHECKING:
-    from attnviz.analysis.diff import Difference
     from attnviz.attention import Attention
-    from attnviz.model import Given, Model
-    from attnviz.pick import Chosen
+    from attnviz.measures.diff import Difference
+    from attnviz.models.inputs import Given
+    from attnviz.models.model import Model
+    from attnviz.select import Chosen
 
 FORMATS = ("png", "svg", "pdf", "json", "csv")
 LAYERS = "all"  # without --layer
@@ -100,8 +101,8 @@ def run(
     attnviz diff "The cat sat on the mat" -m minilm -l 2 --layer-b 4
     attnviz diff --from before.npz --from-b after.npz --json
     """
-    from attnviz.analysis.diff import diff
     from attnviz.cli import work
+    from attnviz.measures.diff import diff
 
     format = asked_format(output, listing, FORMATS)
     first, second = _two(given, other, saved, source, heads, talk)
@@ -151,7 +152,7 @@ def rows(found: Difference) -> list[dict[str, Any]]:
 
 def _index(place: int) -> int | None:
     """A token's index in its text; None where that text has none."""
-    from attnviz.analysis.align import NONE
+    from attnviz.measures.align import NONE
 
     return None if place == NONE else place
 
@@ -185,10 +186,10 @@ def _both(
     model: Model, ready: Given, model_b: Model, ready_b: Given, heads: Heads, talk: Talk
 ) -> tuple[Attention, Attention]:
     """Two passes, the same layers and heads of both; of long texts some rows, the same in both."""
-    from attnviz.analysis.align import NONE, align
-    from attnviz.analysis.rows import evenly
-    from attnviz.pick import resolve_heads
+    from attnviz.measures.align import NONE, align
+    from attnviz.measures.rows import evenly
     from attnviz.sampled import room
+    from attnviz.select import resolve_heads
 
     specs = (ready.spec, ready_b.spec)
     n_layers, n_heads = min(s.n_layers for s in specs), min(s.n_heads for s in specs)
@@ -208,9 +209,9 @@ def _both(
 
 
 def _two_layers(model: Model, ready: Given, layer_b: str, heads: Heads, talk: Talk) -> tuple[Attention, Attention]:
-    from attnviz.analysis.rows import evenly
-    from attnviz.pick import Chosen, resolve_indices
+    from attnviz.measures.rows import evenly
     from attnviz.sampled import room
+    from attnviz.select import Chosen, resolve_indices
 
     layers, layers_b = _layers(heads, layer_b, range(ready.spec.n_layers))
     at_heads = resolve_indices("head", heads.head, range(ready.spec.n_heads))
@@ -221,7 +222,7 @@ def _two_layers(model: Model, ready: Given, layer_b: str, heads: Heads, talk: Ta
 
 
 def _layers(heads: Heads, layer_b: str, have: Sequence[int]) -> tuple[list[int], list[int]]:
-    from attnviz.pick import of_pairs, resolve_indices
+    from attnviz.select import of_pairs, resolve_indices
 
     if of_pairs(heads.head):
         usage(f"--head {heads.head} names the layers of its heads: leave out --layer-b")
@@ -261,8 +262,8 @@ def _from_files(
 
 
 def _drawn(found: Difference, format: str, top: int, sheet: Sheet, made: dict[str, str]) -> bytes:
+    from attnviz.page.diff import figure
     from attnviz.render.image import to_bytes
-    from attnviz.views.diff import figure
 
     drawn = figure(
         found,

@@ -47,7 +47,7 @@ def run(
     found, row, _ = work.narrowed(found, chosen)
     found = work.only(found, row)
 
-    from attnviz.render.data import WRITERS
+    from attnviz.io.data import WRITERS
 
     more = {"dtype": "float16"} if half else {}
     work.write(output, format, lambda file: WRITERS[format](found, file, made=work.made(line, found), **more))

@@ -54,12 +54,12 @@ def run(
 def _found(given: Input, saved: Saved, source: Source, places: Places, residual: float, talk: Talk) -> Attention:
     from dataclasses import replace
 
-    from attnviz.analysis.flow import check_size, flow
-    from attnviz.analysis.rollout import check
     from attnviz.cli import work
+    from attnviz.measures.flow import check_size, flow
+    from attnviz.measures.rollout import check
     from attnviz.mixing import means
-    from attnviz.pick import find_token, resolve_indices
     from attnviz.render.progress import progress
+    from attnviz.select import find_token, resolve_indices
 
     if saved.saved is not None:
         everything = replace(places.selection(), layer="all", words=False, no_special=False)

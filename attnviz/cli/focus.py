@@ -14,8 +14,8 @@ from attnviz.cli.steps import Sheet
 
 if TYPE_CHECKING:
     from attnviz.heads import View
+    from attnviz.page.ranked import Entry
     from attnviz.passage import Passage
-    from attnviz.views.ranked import Entry
 
 FORMATS = ("png", "svg", "pdf", "json", "csv")
 LAYERS = "all"  # without --layer
@@ -80,7 +80,7 @@ def run(
 
 def _query(passage: Passage, token: str | None, by: str, talk: Talk) -> int:
     from attnviz.cli import passages
-    from attnviz.pick import find_token
+    from attnviz.select import find_token
 
     if token is not None:
         return find_token(passage.queries, token, "queries")
@@ -121,7 +121,7 @@ def _rows(passage: Passage, view: View, by: str, top: int | None) -> list[dict[s
 def _entries(passage: Passage, view: View, by: str, count: int) -> list[tuple[int, Entry]]:
     """(key, line) of the words that stand out most."""
     from attnviz.cli import passages
-    from attnviz.views.ranked import Entry
+    from attnviz.page.ranked import Entry
 
     heads = passages.names(passage)
     return [
@@ -183,8 +183,8 @@ def _drawn(passage: Passage, view: View, by: str, count: int, sheet: Sheet, form
     import numpy as np
 
     from attnviz.cli import passages
+    from attnviz.page.ranked import focus
     from attnviz.render.image import to_bytes
-    from attnviz.views.ranked import focus
 
     title, subtitle = _words(passage, view)
     best = view.best(by)

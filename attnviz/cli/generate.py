@@ -16,7 +16,7 @@ from attnviz.cli.source import Writer
 from attnviz.cli.steps import Sheet
 
 if TYPE_CHECKING:
-    from attnviz.generation import Generated
+    from attnviz.models.generate import Generated
 
 FORMATS = ("png", "svg", "pdf", "npz", "json", "csv")
 LAYERS = "all"  # without --layer
@@ -98,9 +98,9 @@ def run(
 
 def _generated(given: Input, source: Writer, max_new: int, heads: Heads, talk: Talk) -> Generated:
     from attnviz.cli import work
-    from attnviz.generation import generate
-    from attnviz.pick import resolve_heads
+    from attnviz.models.generate import generate
     from attnviz.render.progress import progress
+    from attnviz.select import resolve_heads
 
     text = work.text_of(given)
     if source.model == "seeded" and not source.causal:
@@ -164,7 +164,7 @@ def _leading(found: Generated, heads: Heads, most: int) -> Generated:
 
 def _tokens(found: Generated) -> list[dict[str, Any]]:
     """A new token each, with the weight that stands out most in its rows."""
-    from attnviz.analysis.lift import strongest
+    from attnviz.measures.lift import strongest
 
     listed = []
     for i, (token, id) in enumerate(zip(found.new.text, found.new.ids, strict=True)):
@@ -208,7 +208,7 @@ def _bytes(found: Generated, format: str, by: str, heads: Heads, sheet: Sheet, m
     if format == "npz":
         import io
 
-        from attnviz.render.data import write_npz
+        from attnviz.io.data import write_npz
 
         file = io.BytesIO()
         write_npz(attention, file, made=made)
@@ -217,9 +217,9 @@ def _bytes(found: Generated, format: str, by: str, heads: Heads, sheet: Sheet, m
 
     how: dict[str, Any] = {"width": sheet.width, "dpi": sheet.dpi, "font": sheet.font, "svg_text": sheet.svg_text}
     if by == "head":
-        from attnviz.views.generated import boards_of
+        from attnviz.page.generated import boards_of
 
         return to_bytes(boards_of(found, title=sheet.title, meta=made, **how), format)
-    from attnviz.views.heatmap import heatmap
+    from attnviz.page.heatmap import heatmap
 
     return to_bytes(heatmap(attention, title=sheet.title, meta=made, **how), format)

@@ -60,7 +60,7 @@ def run(
     for name in ("mark", "tokens", "rows", "cols", "cells") if over else ():
         if getattr(page if name == "mark" else chosen, name) is not None:
             usage(f"--{name} needs the map of queries and keys", "add --map")
-    from attnviz.sources import titles  # what is wrong on its face is said without NumPy
+    from attnviz.models.find import titles  # what is wrong on its face is said without NumPy
 
     cells = None if page.mark or over else 512  # marks and patches name single tokens
     model = None if saved.saved is not None else work.opened(source, talk, given, chosen.stream)
@@ -72,9 +72,9 @@ def run(
     found = first.cautious(first.eight(found)) if opening else found
     found, row, marks = work.narrowed(found, chosen, page.mark)
 
+    from attnviz.page.heatmap import heatmap
+    from attnviz.page.overlay import overlay
     from attnviz.render.image import to_bytes
-    from attnviz.views.heatmap import heatmap
-    from attnviz.views.overlay import overlay
 
     how: dict[str, Any] = {
         "scale": shade.scale,

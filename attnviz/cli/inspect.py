@@ -12,8 +12,8 @@ from attnviz.cli.options import Json, Talk
 from attnviz.cli.source import Source
 
 if TYPE_CHECKING:
-    from attnviz.model import Model
-    from attnviz.views.tensor import TensorRow
+    from attnviz.models.model import Model
+    from attnviz.page.tensor import TensorRow
 
 
 @command
@@ -51,7 +51,7 @@ def run(
     attnviz inspect seeded --tensor layers.0.q.weight
     """
     from attnviz.cli import work
-    from attnviz.strangers import uncollected
+    from attnviz.files.untrusted import uncollected
 
     with uncollected():  # a file may hold 100,000 tensors
         model = work.load(source.named(which), talk)
@@ -67,7 +67,7 @@ def run(
 
 def facts(model: Model) -> Iterator[tuple[str, str]]:
     """What the model is and how large; what tiny's heads do; then its configuration as it was read."""
-    from attnviz import sources
+    from attnviz.models.find import imitated
 
     yield "model", model.name
     for name in ("digest", "revision", "adapter", "adapter_digest", "seed"):
@@ -89,10 +89,10 @@ def facts(model: Model) -> Iterator[tuple[str, str]]:
         )
         if spec.latent is not None:
             yield f"{stream} keys and values", f"from a vector of {spec.latent.d_kv} for each token"
-    for row in sources.imitated(model):
+    for row in imitated(model):
         near = f"as {row['teacher_layer']}.{row['teacher_head']} of the teacher: js {row['js']}, top-1 {row['top1']}"
         yield f"head {row['layer']}.{row['head']}", f"{row['does']} ({near})"
-    if sources.imitated(model):
+    if imitated(model):
         yield "other heads", "taught nothing of their own: they carry what these need"
     for key, value in model.config.items():
         if isinstance(value, (str, int, float, bool)):
@@ -117,9 +117,9 @@ def sizes(model: Model) -> Iterator[tuple[str, str]]:
 
 def _rows(model: Model, headers: bool, talk: Talk) -> Iterator[TensorRow]:
     """A tensor at a time is read, measured and forgotten; with `headers` none is read."""
+    from attnviz.models.tensors import tensor_rows
+    from attnviz.page.tensor import TensorRow
     from attnviz.render.progress import progress
-    from attnviz.tensors import tensor_rows
-    from attnviz.views.tensor import TensorRow
 
     tensors = list(tensor_rows(model))
     with progress("tensors", total=len(tensors), quiet=talk.quiet) as advance:
@@ -139,7 +139,7 @@ def _values(model: Model, stored: str, shape: tuple[int, ...]) -> Any:
 
 def _one(model: Model, name: str, as_json: bool) -> None:
     from attnviz.cli import work
-    from attnviz.tensors import tensor_rows, tensor_values
+    from attnviz.models.tensors import tensor_rows, tensor_values
 
     values = tensor_values(model, name)
     if as_json:

@@ -14,7 +14,7 @@ from attnviz.cli.steps import Sheet
 
 if TYPE_CHECKING:
     from attnviz.attention import Attention
-    from attnviz.views.figure import Figure
+    from attnviz.page.figure import Figure
 
 FORMATS = ("png", "svg", "pdf", "json", "csv")
 LAYERS = "all"  # without --layer
@@ -106,7 +106,7 @@ def _check_size(given: Input, saved: Saved, source: Source, chosen: Selection, t
     """A text's tokens are shaded one by one: too many weights are refused before they are made."""
     from attnviz.cli import work
     from attnviz.errors import InputError
-    from attnviz.pick import resolve_heads
+    from attnviz.select import resolve_heads
 
     if saved.saved is not None or (given.given() == ["TEXT"] and len(given.text or "") < 2000):
         return
@@ -128,7 +128,7 @@ def _one_head(
     free = free and not (found.pairs and overlay)
     if not free and not (text and row is None):
         return found, row
-    from attnviz.analysis.lift import strongest
+    from attnviz.measures.lift import strongest
     from attnviz.render.terminal_columns import number
 
     best = strongest(found, query=row)
@@ -158,18 +158,18 @@ def _figure(
         "meta": made,
     }
     if shape == "text":
-        from attnviz.views.lines_text import text
+        from attnviz.page.lines_text import text
 
         assert row is not None
         return text(found, row, **how)
-    from attnviz.views.lines import lines
+    from attnviz.page.lines import lines
 
     return lines(found, query=row, overlay=overlay, **how)
 
 
 def _rows(found: Attention, row: int | None, by: str) -> list[dict[str, Any]]:
     """Every line that may be drawn, strongest first."""
-    from attnviz.analysis.lift import lifts
+    from attnviz.measures.lift import lifts
 
     lifted, weights = lifts(found), found.weights
     listed = []

@@ -15,7 +15,7 @@ from attnviz.cli.source import Source
 from attnviz.cli.steps import Sheet
 
 if TYPE_CHECKING:
-    from attnviz.analysis.lift import Pair
+    from attnviz.measures.lift import Pair
     from attnviz.passage import Passage
 
 FORMATS = ("png", "svg", "pdf", "json", "csv")
@@ -87,7 +87,7 @@ def run(
     by = passages.lift_or_weight(by)
     format = asked_format(output, listing, FORMATS)
     passage = passages.passage(given, saved, source, heads, talk)
-    from attnviz.pick import find_token
+    from attnviz.select import find_token
 
     query = None if from_token is None else find_token(passage.queries, from_token, "queries")
     key = None if to_token is None else find_token(passage.keys, to_token, "keys")
@@ -215,8 +215,8 @@ def _drawn(
     made: dict[str, str],
 ) -> bytes:
     from attnviz.cli import passages
+    from attnviz.page.ranked import links
     from attnviz.render.image import to_bytes
-    from attnviz.views.ranked import links
 
     texts = passage.queries.text, passage.keys.text
     named = [text[place] for text, place in zip(texts, asked, strict=True) if place is not None]

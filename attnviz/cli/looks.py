@@ -71,7 +71,7 @@ class Shade:
         return value
 
     def __post_init__(self) -> None:
-        from attnviz.views.scale import check_cmap, check_scale
+        from attnviz.page.scale import check_cmap, check_scale
 
         self.limit()
         for check, value in ((check_scale, self.scale), (check_cmap, self.cmap)):

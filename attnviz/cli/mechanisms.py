@@ -15,10 +15,10 @@ from attnviz.cli.source import MECHANISM, Drawn, known_mechanisms
 from attnviz.cli.steps import Sheet, same
 
 if TYPE_CHECKING:
-    from attnviz.mechanisms.scaling import Measured
+    from attnviz.page.figure import Figure
+    from attnviz.page.mechanisms import Card
     from attnviz.relatives import Relative
-    from attnviz.views.figure import Figure
-    from attnviz.views.mechanisms import Card
+    from attnviz.variants.scaling import Measured
 
 FORMATS = ("png", "svg", "pdf")
 LAYERS = "0"  # without --layer
@@ -85,7 +85,7 @@ def run(
     attnviz mechanisms --json
     """
     from attnviz.cli import work
-    from attnviz.mechanisms import GROUPS
+    from attnviz.variants import GROUPS
 
     asked = list(mechanism or ())
     known_mechanisms(asked, GROUPS)
@@ -122,7 +122,7 @@ def run(
 
 
 def _list(asked: Sequence[str], listing: Json) -> None:
-    from attnviz.mechanisms import MECHANISMS, parse
+    from attnviz.variants import MECHANISMS, parse
 
     wanted = {name if name in _groups() else parse(name).mechanism.name for name in asked}
     found = [one for one in MECHANISMS.values() if not wanted or {one.name, one.group} & wanted]
@@ -145,7 +145,7 @@ def _list(asked: Sequence[str], listing: Json) -> None:
 
 
 def _groups() -> tuple[str, ...]:
-    from attnviz.mechanisms import GROUPS
+    from attnviz.variants import GROUPS
 
     return GROUPS
 
@@ -156,8 +156,8 @@ def _groups() -> tuple[str, ...]:
 def _print(
     found: Sequence[Relative], left_out: Mapping[str, str], asked: Sequence[str], joined: Joined, shade: Shade
 ) -> None:
+    from attnviz.page.mechanisms import DISTANCE, heading, subtitle
     from attnviz.render.terminal_relatives import print_comparison
-    from attnviz.views.mechanisms import DISTANCE, heading, subtitle
 
     cards = [_card(relative) for relative in found]
     first = cards[0].attention
@@ -185,7 +185,7 @@ def _drawn(
     line: Line,
 ) -> Figure:
     from attnviz.cli import work
-    from attnviz.views.mechanisms import figure
+    from attnviz.page.mechanisms import figure
 
     first = found[0].attention
     own = first.model.rpartition(", ")[0]  # without the mechanism
@@ -257,7 +257,7 @@ def _with_own(asked: Sequence[str]) -> list[str]:
 
 
 def _card(relative: Relative) -> Card:
-    from attnviz.views.mechanisms import Card
+    from attnviz.page.mechanisms import Card
 
     one = relative.asked.mechanism
     return Card(
@@ -322,7 +322,7 @@ def _measure(
         print_scaling(found, sys.stderr if format else None)
     if not format:
         return
-    from attnviz.views.scaling import Curve, figure
+    from attnviz.page.scaling import Curve, figure
 
     settings = [one.setting for one in found if one.setting != one.name]
     drawn = figure(
@@ -340,8 +340,8 @@ def _measure(
 
 def _measured(asked: Sequence[str]) -> Iterator[str]:
     """The mechanisms to be measured, full attention among them."""
-    from attnviz.mechanisms import MECHANISMS, parse
-    from attnviz.mechanisms.scaling import measured_names
+    from attnviz.variants import MECHANISMS, parse
+    from attnviz.variants.scaling import measured_names
 
     known = measured_names()
     for name in asked:
@@ -356,9 +356,9 @@ def _measured(asked: Sequence[str]) -> Iterator[str]:
 
 
 def _timed(names: Sequence[str], seed: int, talk: Talk) -> list[Measured]:
-    from attnviz.mechanisms.scaling import measure
-    from attnviz.model import load
+    from attnviz.models.load import load
     from attnviz.render.progress import progress
+    from attnviz.variants.scaling import measure
 
     draw = load("seeded", seed=seed).tensors.normal  # type: ignore[attr-defined]
     found = []

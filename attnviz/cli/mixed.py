@@ -35,7 +35,7 @@ class Places(Heads):
 
     def of_layers(self, name: str) -> None:
         """UsageError for heads of different layers: `name` follows a text through every layer, by its heads' mean."""
-        from attnviz.pick import of_pairs
+        from attnviz.select import of_pairs
 
         if of_pairs(self.head):
             usage(
@@ -73,7 +73,7 @@ def give(
 
     found, row, marks = work.narrowed(found, places.selection(), page.mark)
     if listing.json or format in ("json", "csv"):
-        from attnviz.render.data import rows
+        from attnviz.io.data import rows
 
         renamed = (_renamed(one, name) for one in rows(work.only(found, row)))
         if listing.json:
@@ -83,7 +83,7 @@ def give(
 
             write_rows(output, format, list(renamed), name)
     elif format == "npz":
-        from attnviz.render.data import WRITERS
+        from attnviz.io.data import WRITERS
 
         kept = work.only(found, row)
         work.write(output, format, lambda file: WRITERS[format](kept, file, made=work.made(line, kept)), name)
@@ -115,8 +115,8 @@ def _draw(
     line: Line,
 ) -> None:
     from attnviz.cli import work
+    from attnviz.page.heatmap import heatmap
     from attnviz.render.image import to_bytes
-    from attnviz.views.heatmap import heatmap
 
     figure = heatmap(
         found,

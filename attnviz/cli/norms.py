@@ -100,8 +100,8 @@ def _measured(
     from attnviz.cli import work
     from attnviz.errors import SelectionError
     from attnviz.mixing import norms_of
-    from attnviz.pick import resolve_heads
     from attnviz.render.progress import progress
+    from attnviz.select import resolve_heads
 
     model, ready = work.prepared(given, source, places.stream, talk)
     at = resolve_heads(places.layer or LAYERS, places.head, ready.spec.n_layers, ready.spec.n_heads)
@@ -128,7 +128,7 @@ def _rows(absolute: dict[str, Attention], shares: dict[str, Attention], heads: b
     """An object a pair: weights, and each measure; of norms also their share of the row."""
     import numpy as np
 
-    from attnviz.pick import find_token
+    from attnviz.select import find_token
 
     first = next(iter(shares.values()))
     top, left = first.meta.get("origin", (0, 0))
@@ -156,7 +156,7 @@ def _maps(first: Attention) -> Iterator[tuple[tuple[int, ...], tuple[int | None,
 
 def _words(first: Attention, heads: bool) -> tuple[str, str]:
     """Title and subtitle."""
-    from attnviz.views.wording import listed, of_pairs
+    from attnviz.page.wording import listed, of_pairs
 
     stream = "" if first.stream == "self" else f"{first.stream} self-attention"
     which = listed("head", first.heads) if heads else f"{len(first.heads)} heads together"
@@ -170,8 +170,8 @@ def _words(first: Attention, heads: bool) -> tuple[str, str]:
 def _drawn(
     shares: dict[str, Attention], heads: bool, shade: Shade, sheet: Sheet, format: str, made: dict[str, str]
 ) -> bytes:
+    from attnviz.page.norms import figure
     from attnviz.render.image import to_bytes
-    from attnviz.views.norms import figure
 
     title, subtitle = _words(next(iter(shares.values())), heads)
     limit = shade.limit()
@@ -194,9 +194,9 @@ def _drawn(
 
 
 def _print(shares: dict[str, Attention], heads: bool, places: Places, decimals: int, talk: Talk) -> None:
-    from attnviz.pick import find_token
+    from attnviz.page.norms import SAYS
     from attnviz.render.terminal_rows import print_rows
-    from attnviz.views.norms import SAYS
+    from attnviz.select import find_token
 
     first = next(iter(shares.values()))
     title, subtitle = _words(first, heads)
@@ -219,7 +219,7 @@ def _print(shares: dict[str, Attention], heads: bool, places: Places, decimals: 
 
 def _summary(shares: dict[str, Attention], heads: bool, decimals: int) -> tuple[list[str], list[list[str]]]:
     """A line a layer (or head) and measure."""
-    from attnviz.analysis.norms import summary
+    from attnviz.measures.norms import summary
 
     first = next(iter(shares.values()))
     special = first.key_special

@@ -117,7 +117,7 @@ class Input:
     def read(self) -> str | None:
         """The text, wherever it stands. Raises InputError if it is not UTF-8 or cannot be read."""
         from attnviz.errors import InputError
-        from attnviz.texts import read_stream, read_text
+        from attnviz.files.text import read_stream, read_text
 
         if self.file not in (None, "-"):
             place = Path(str(self.file))
@@ -228,7 +228,7 @@ class Selection(Joined):
 
     def window(self, which: str) -> tuple[int, int] | None:
         """`--rows 40-60` -> (40, 61), or None."""
-        from attnviz.pick import parse_range
+        from attnviz.select import parse_range
 
         text = self.rows if which == "rows" else self.cols
         if text is None:
@@ -243,7 +243,7 @@ class Selection(Joined):
 
     def __post_init__(self) -> None:
         from attnviz.errors import one_of
-        from attnviz.pick import of_pairs, parse_heads, parse_indices, parse_range
+        from attnviz.select import of_pairs, parse_heads, parse_indices, parse_range
 
         if self.pool not in ("max", "mean"):
             usage(one_of("--pool", self.pool, ("max", "mean")))

@@ -22,8 +22,8 @@ def passage(given: Input, saved: Saved, source: Source, heads: Heads, talk: Talk
     """What the options ask for: a model's attention, which is not held, unless words are to be made of it."""
     from attnviz import passage
     from attnviz.cli import work
-    from attnviz.pick import resolve_heads
     from attnviz.render.progress import progress
+    from attnviz.select import resolve_heads
 
     asked = Selection(
         words=heads.words, no_special=heads.no_special, layer=heads.layer, head=heads.head, stream=heads.stream
@@ -48,7 +48,7 @@ def repeated(source: Source, heads: Heads, talk: Talk) -> Passage:
     """Random tokens that come twice, for the model that the options name."""
     from attnviz.cli import work
     from attnviz.heads import repeated_tokens
-    from attnviz.pick import resolve_heads
+    from attnviz.select import resolve_heads
 
     model = work.load(source, talk)
     if heads.stream not in (None, *model.streams):
@@ -77,7 +77,7 @@ def lift_or_weight(by: str | None) -> str:
 
 def title(passage: Passage) -> str:
     """`minilm · 6 layers x 12 heads`, `minilm · heads 3.1, 5.11 (layer.head)`."""
-    from attnviz.views import wording
+    from attnviz.page import wording
 
     n_layers, n_heads = passage.shape
     stream = {"self": "", "cross": "cross-attention"}.get(passage.stream, f"{passage.stream} self-attention")
@@ -91,7 +91,7 @@ def title(passage: Passage) -> str:
 
 def axes(passage: Passage) -> dict[str, Any]:
     """What the rows and columns of a board are called, and what they are."""
-    from attnviz.views.wording import board_axes
+    from attnviz.page.wording import board_axes
 
     return board_axes(passage.pairs, passage.places, passage.shape[1])
 

@@ -16,9 +16,10 @@ from attnviz.cli.source import Source
 from attnviz.cli.steps import Sheet, same
 
 if TYPE_CHECKING:
-    from attnviz.analysis.lift import Pair
-    from attnviz.analysis.qk import Neurons, Plane
-    from attnviz.model import Given, Model
+    from attnviz.measures.lift import Pair
+    from attnviz.measures.qk import Neurons, Plane
+    from attnviz.models.inputs import Given
+    from attnviz.models.model import Model
 
 FORMATS = ("png", "svg", "pdf", "json", "npz")
 LAYERS = "-1"  # without --layer
@@ -89,8 +90,8 @@ def run(
     attnviz qk "The animal was too tired, so it slept" -m minilm -l 3 -H 1 --pair-of it:animal
     attnviz qk "The animal was too tired" -m minilm -l 3 -o plane.pdf
     """
-    from attnviz.analysis.qk import neurons, plane
     from attnviz.cli import work
+    from attnviz.measures.qk import neurons, plane
     from attnviz.render.progress import progress
     from attnviz.steps import steps
 
@@ -140,10 +141,10 @@ def rows(flat: Plane, pair: Neurons) -> Iterator[dict[str, Any]]:
 
 def _chosen(model: Model, ready: Given, one: One, talk: Talk) -> Pair:
     """Layer, head and pair: those that are named, and of the others the highest lift, said on standard error."""
-    from attnviz.analysis.lift import Pair, strongest
-    from attnviz.analysis.rows import evenly
-    from attnviz.pick import Chosen, find_mark, resolve_indices
+    from attnviz.measures.lift import Pair, strongest
+    from attnviz.measures.rows import evenly
     from attnviz.sampled import attend_rows, room
+    from attnviz.select import Chosen, find_mark, resolve_indices
 
     asked = one.at()
     (layer,) = resolve_indices("layer", asked[0] or LAYERS, range(ready.spec.n_layers))
@@ -177,7 +178,7 @@ def _write_npz(flat: Plane, pair: Neurons, file: Any, made: dict[str, str]) -> N
 
     import numpy as np
 
-    from attnviz.render.data import write_arrays
+    from attnviz.io.data import write_arrays
 
     steps = pair.steps
     write_arrays(
@@ -197,8 +198,8 @@ def _write_npz(flat: Plane, pair: Neurons, file: Any, made: dict[str, str]) -> N
 
 
 def _drawn(flat: Plane, pair: Neurons, format: str, sheet: Sheet, made: dict[str, str]) -> bytes:
+    from attnviz.page.qk import figure
     from attnviz.render.image import to_bytes
-    from attnviz.views.qk import figure
 
     drawn = figure(
         flat,

@@ -17,7 +17,7 @@ from attnviz.cli.steps import Sheet
 from attnviz.errors import InputError
 
 if TYPE_CHECKING:
-    from attnviz.analysis.roles import Role, Scores
+    from attnviz.measures.roles import Role, Scores
     from attnviz.passage import Passage
 
 FORMATS = ("png", "svg", "pdf", "json", "csv")
@@ -90,9 +90,9 @@ def run(
 
 
 def _blocks(given: Input, saved: Saved, source: Source, heads: Heads, random: bool, talk: Talk) -> Iterator[Block]:
-    from attnviz.analysis.roles import BY_RANDOM, ROLES
     from attnviz.cli import passages
     from attnviz.heads import roles
+    from attnviz.measures.roles import BY_RANDOM, ROLES
 
     found: Any
     if given.given() or saved.saved is not None or not random:
@@ -173,8 +173,8 @@ def _print(block: Block, top: int | None) -> None:
 
 def _drawn(blocks: Sequence[Block], sheet: Sheet, format: str, made: dict[str, str]) -> bytes:
     from attnviz.cli import passages
+    from attnviz.page.board import Board, boards
     from attnviz.render.image import to_bytes
-    from attnviz.views.board import Board, boards
 
     shown, left_out = [], []
     for block in blocks:

@@ -84,11 +84,11 @@ def _found(
 ) -> Attention:
     from dataclasses import replace
 
-    from attnviz.analysis.rollout import rollout
     from attnviz.cli import work
+    from attnviz.measures.rollout import rollout
     from attnviz.mixing import rollout_by, rollout_of
-    from attnviz.pick import resolve_indices
     from attnviz.render.progress import progress
+    from attnviz.select import resolve_indices
 
     if saved.saved is not None:
         everything = replace(places.selection(), layer="all", words=False, no_special=False)

@@ -12,8 +12,8 @@ from attnviz.cli.source import Source
 from attnviz.cli.steps import Sheet
 
 if TYPE_CHECKING:
-    from attnviz.analysis.similar import Similarity
     from attnviz.attention import Attention
+    from attnviz.measures.similar import Similarity
 
 FORMATS = ("png", "svg", "pdf", "json", "csv", "npz")
 LAYERS = "all"  # without --layer
@@ -43,8 +43,8 @@ def run(
     attnviz similar "The animal was too tired" -m minilm -o heads.pdf
     attnviz similar --from attention.npz -l 0-2 --json
     """
-    from attnviz.analysis.similar import similar
     from attnviz.cli import work
+    from attnviz.measures.similar import similar
     from attnviz.render.progress import progress
 
     format = asked_format(output, listing, FORMATS)
@@ -83,11 +83,11 @@ def rows(found: Similarity) -> Iterator[dict[str, Any]]:
 
 
 def _attention(given: Input, saved: Saved, source: Source, heads: Heads, talk: Talk) -> Attention:
-    from attnviz.analysis.rows import evenly
     from attnviz.cli import work
-    from attnviz.pick import resolve_heads
+    from attnviz.measures.rows import evenly
     from attnviz.render.progress import progress
     from attnviz.sampled import attend_rows, room
+    from attnviz.select import resolve_heads
 
     if saved.saved is not None:
         return work.attention(given, saved, source, heads.selection(), talk, layers=LAYERS)
@@ -108,7 +108,7 @@ def _write_npz(found: Similarity, file: Any, made: dict[str, str]) -> None:
 
     import numpy as np
 
-    from attnviz.render.data import write_arrays
+    from attnviz.io.data import write_arrays
 
     write_arrays(
         file,
@@ -124,8 +124,8 @@ def _write_npz(found: Similarity, file: Any, made: dict[str, str]) -> None:
 
 
 def _drawn(found: Similarity, format: str, sheet: Sheet, made: dict[str, str]) -> bytes:
+    from attnviz.page.similar import figure
     from attnviz.render.image import to_bytes
-    from attnviz.views.similar import figure
 
     drawn = figure(
         found,

@@ -105,7 +105,7 @@ class Writer(Source):
 
 def known_mechanisms(asked: Sequence[str], groups: Sequence[str] = ()) -> None:
     """UsageError for what is no mechanism, or has numbers that it cannot have; `groups` may be named too."""
-    from attnviz.mechanisms import parse
+    from attnviz.variants import parse
 
     for name in asked:
         try:

@@ -111,8 +111,8 @@ def _text(name: str, value: float | None) -> str:
 
 def _drawn(passage: Passage, found: dict[str, Any], by: str, sheet: Sheet, format: str, made: dict[str, str]) -> bytes:
     from attnviz.cli import passages
+    from attnviz.page.stats import figure
     from attnviz.render.image import to_bytes
-    from attnviz.views.stats import figure
 
     special = "" if "left out" in passage.reduced else ", special and first tokens included"
     drawn = figure(

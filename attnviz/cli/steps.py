@@ -138,8 +138,8 @@ def _bytes(steps: Any, format: str, one: One, sheet: Sheet, made: dict[str, str]
         file = io.BytesIO()
         WRITERS[format](steps, file, made=made)
         return file.getvalue()
+    from attnviz.page.steps import figure
     from attnviz.render.image import to_bytes
-    from attnviz.views.steps import figure
 
     drawn = figure(
         steps,

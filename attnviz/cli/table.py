@@ -49,7 +49,7 @@ def run(
     found = work.attention(given, saved, source, chosen, talk, layers=LAYERS, cells=256)
     found, row, _ = work.narrowed(found, chosen)
     if output.json:
-        from attnviz.render.data import rows
+        from attnviz.io.data import rows
 
         work.print_json(rows(work.only(found, row)))
         return

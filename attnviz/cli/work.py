@@ -14,15 +14,16 @@ from attnviz.cli.expand import Line
 from attnviz.cli.options import Input, Joined, Output, Saved, Selection, Talk, usage
 from attnviz.cli.source import Source, Unchanged
 from attnviz.errors import AttnvizWarning, InputError, OutputError, SelectionError, shown
-from attnviz.texts import names_a_file
+from attnviz.files.text import names_a_file
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from attnviz.attention import Attention
-    from attnviz.model import Given, Model
-    from attnviz.splitting import Splitter
+    from attnviz.models.inputs import Given
+    from attnviz.models.model import Model
+    from attnviz.models.tokenize import Splitter
 
 
 def load(source: Unchanged, talk: Talk, given: Input | None = None, stream: str | None = None) -> Model:
@@ -64,13 +65,13 @@ def opened(source: Source, talk: Talk, given: Input, stream: str | None) -> Mode
 
 def splitter(source: Unchanged, talk: Talk, given: Input) -> Model | Splitter:
     """What splits the texts of the model that the options name; no weights are opened where they say nothing of it."""
-    from attnviz import splitting
+    from attnviz.models import tokenize
 
     sizes = (source.seed, source.n_layers, source.n_heads, source.d_model, source.causal, source.adapter)
     if given.image is not None or any(value is not None for value in sizes):
         return load(source, talk, given)
     start = time.perf_counter()
-    found = splitting.splitter(source.model, source.offline, talk.quiet)
+    found = tokenize.splitter(source.model, source.offline, talk.quiet)
     talk.detail(f"{found.name}: its tokenizer, opened in {time.perf_counter() - start:.2f} s")
     return found if source.name is None else replace(found, name=source.name)
 
@@ -149,14 +150,14 @@ def narrowed(
 
     Indices count the tokens before anything is cut away, so that they are those that `attnviz tokens` lists.
     """
-    from attnviz import pick
+    from attnviz import select
 
-    cells = [pick.find_mark(found.queries, found.keys, mark) for mark in marks or ()]
-    row = None if chosen.query is None else pick.find_token(found.queries, chosen.query, "queries")
+    cells = [select.find_mark(found.queries, found.keys, mark) for mark in marks or ()]
+    row = None if chosen.query is None else select.find_token(found.queries, chosen.query, "queries")
     if chosen.tokens is None:
         return found, row, cells
-    first, last = pick.parse_range(chosen.tokens)
-    found = pick.crop(found, (first, last), (first, last))
+    first, last = select.parse_range(chosen.tokens)
+    found = select.crop(found, (first, last), (first, last))
     if row is not None and not first <= row <= last:
         usage(f"--query {chosen.query}: token {row} lies outside of --tokens {chosen.tokens}")
     for mark, cell in zip(marks or (), cells, strict=True):
@@ -167,7 +168,7 @@ def narrowed(
 
 def only(found: Attention, row: int | None) -> Attention:
     """Only one query's row, if there is one asked for."""
-    from attnviz.pick import crop
+    from attnviz.select import crop
 
     return found if row is None else crop(found, (row, row), None)
 
@@ -207,7 +208,7 @@ def facts(line: Line, model: str, meta: Mapping[str, Any]) -> dict[str, str]:
 
 def check_output(output: Output, format: str) -> None:
     """Fail now rather than after the work: an impossible place, or a terminal that would get a binary file."""
-    from attnviz.output import check_folder, check_place
+    from attnviz.files.output import check_folder, check_place
 
     if output.output == "-":
         if sys.stdout.isatty() and format not in ("json", "csv", "svg"):
@@ -220,7 +221,7 @@ def check_output(output: Output, format: str) -> None:
 
 def write(output: Output, format: str, writer: Callable[[IO[bytes]], object], stem: str = "attention") -> None:
     """Write a result where the options say, and print the path of the file."""
-    from attnviz.output import write_free, writing
+    from attnviz.files.output import write_free, writing
 
     if output.output == "-":
         sys.stdout.flush()
@@ -239,7 +240,7 @@ def write(output: Output, format: str, writer: Callable[[IO[bytes]], object], st
 
 def print_json(rows: Any) -> None:
     """A flat list of objects, one a line; not-a-number is null."""
-    from attnviz.output import json_text
+    from attnviz.files.output import json_text
 
     separator = "["
     for row in rows:
@@ -258,8 +259,8 @@ def _computed(
     cells: int | None,
     model: Model | None,
 ) -> tuple[Attention, NDArray[np.uint8] | None]:
-    from attnviz.pick import resolve_heads
     from attnviz.render.progress import progress
+    from attnviz.select import resolve_heads
 
     text = text_of(given)
     model = model or load(source, talk, given, chosen.stream)
@@ -345,8 +346,8 @@ def _stream(model: Model, given: Input) -> str:
 
 
 def _from_file(given: Input, saved: Saved, source: Source, chosen: Selection, talk: Talk, layers: str) -> Attention:
-    from attnviz.pick import of_pairs, resolve_indices
-    from attnviz.saved import any_attention
+    from attnviz.io.saved import any_attention
+    from attnviz.select import of_pairs, resolve_indices
 
     if given.given():
         usage(f"--from and {given.given()[0]}: wanted one of them")
@@ -380,7 +381,7 @@ def _from_file(given: Input, saved: Saved, source: Source, chosen: Selection, ta
 
 def _of_pairs(found: Attention, chosen: Selection) -> Attention:
     """Of pairs in a file those whose layer and head the options name, all of them by default."""
-    from attnviz.pick import resolve_indices
+    from attnviz.select import resolve_indices
 
     layers, heads = (
         None if text in (None, "all") else resolve_indices(what, text, have)

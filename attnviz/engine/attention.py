@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.engine.collect import Collector, Tile
+from attnviz.engine.collectors import Collector, Tile
 from attnviz.engine.masks import Mask
 from attnviz.engine.ops import SAFE, exponentials_, finite, overflow, softmax_
 from attnviz.engine.positions import DistanceBias, RelativeScores

@@ -16,7 +16,7 @@ from attnviz.errors import InputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from attnviz.engine.run import Tensors
+    from attnviz.engine.tensors import Tensors
 
     Array = NDArray[np.float32]
     Ints = NDArray[np.intp]

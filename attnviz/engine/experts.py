@@ -13,7 +13,7 @@ from attnviz.engine.spec import Routing, Spec
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from attnviz.engine.run import Tensors
+    from attnviz.engine.tensors import Tensors
 
     Array = NDArray[np.float32]
     Ints = NDArray[np.intp]

@@ -14,7 +14,7 @@ from attnviz.engine.threads import by_rows
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from attnviz.engine.run import Tensors
+    from attnviz.engine.tensors import Tensors
 
     Array = NDArray[np.float32]
 

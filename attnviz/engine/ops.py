@@ -17,7 +17,7 @@ from attnviz.errors import CheckpointError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from attnviz.engine.run import Tensors
+    from attnviz.engine.tensors import Tensors
 
     Array = NDArray[np.float32]
 

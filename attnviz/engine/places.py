@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from attnviz.engine.embed import Inputs
     from attnviz.engine.images import OffsetBias
-    from attnviz.engine.run import Tensors
+    from attnviz.engine.tensors import Tensors
 
     Array = NDArray[np.float32]
 

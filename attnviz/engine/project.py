@@ -16,7 +16,7 @@ from attnviz.engine.threads import by_rows
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from attnviz.engine.run import Tensors
+    from attnviz.engine.tensors import Tensors
 
     Array = NDArray[np.float32]
     See = Callable[[str, Array], None]

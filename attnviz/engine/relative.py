@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attnviz.engine.embed import Inputs
-    from attnviz.engine.run import Tensors
+    from attnviz.engine.tensors import Tensors
 
     Array = NDArray[np.float32]
     Made = Callable[[range], RelativeScores]

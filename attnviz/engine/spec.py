@@ -85,7 +85,7 @@ T = TypeVar("T")
 
 
 class Weigh(Protocol):
-    """Attention weights made otherwise than by a softmax over allowed scores (mechanisms/), a whole layer at once."""
+    """Attention weights made otherwise than by a softmax over allowed scores (variants/), a whole layer at once."""
 
     def __call__(
         self, layer: int, q: NDArray[np.float32], k: NDArray[np.float32], scale: float, causal: bool

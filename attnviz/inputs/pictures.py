@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.errors import AttnvizWarning, InputError
-from attnviz.strangers import open_file
+from attnviz.files.untrusted import open_file
 
 if TYPE_CHECKING:
     from PIL.Image import Image

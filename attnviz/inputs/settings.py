@@ -9,7 +9,7 @@ from typing import Any
 
 from attnviz.errors import ConfigError, passed_over
 from attnviz.families._config import Config
-from attnviz.strangers import read_object
+from attnviz.files.untrusted import read_object
 
 FILE, WHOLE = "preprocessor_config.json", "processor_config.json"
 MAX_BYTES = 10_000_000

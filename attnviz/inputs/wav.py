@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 import numpy as np
 
 from attnviz.errors import InputError
-from attnviz.strangers import open_file
+from attnviz.files.untrusted import open_file
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -20,12 +20,12 @@ from matplotlib.path import Path as Outline
 from matplotlib.text import Text
 from matplotlib.transforms import Affine2D
 
+from attnviz.page.figure import Box, Figure, Label
+from attnviz.page.fonts import FontFile
+from attnviz.page.text_metrics import Typeface, is_shaped, typeface
 from attnviz.render.emoji import ABOVE, BELOW, stamp
 from attnviz.render.scene import Patch, frames, numbers, outlines, patches
 from attnviz.render.theme import PAPER, TONES
-from attnviz.views.figure import Box, Figure, Label
-from attnviz.views.fonts import FontFile
-from attnviz.views.measure import Typeface, is_shaped, typeface
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -25,9 +25,9 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz.errors import SelectionError, one_of
+from attnviz.page.scale import WHITE
+from attnviz.page.tensor import SIGNED
 from attnviz.render import ink, theme
-from attnviz.views.scale import WHITE
-from attnviz.views.tensor import SIGNED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

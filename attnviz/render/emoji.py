@@ -14,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from attnviz.views.fonts import FontFile
+    from attnviz.page.fonts import FontFile
 
 ABOVE, BELOW = 1.1, 0.35  # ems that a stamp has above and below the baseline
 

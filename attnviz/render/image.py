@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import SelectionError, one_of
-from attnviz.texts import visible
+from attnviz.files.text import visible
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-    from attnviz.views.figure import Figure
+    from attnviz.page.figure import Figure
 
 FORMATS = ("png", "svg", "pdf")
 

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from attnviz.page.figure import Box, Dot, Figure, Label, Line
+from attnviz.page.fonts import FontFile
+from attnviz.page.text_metrics import Typeface, is_shaped, typeface
 from attnviz.render.emoji import ABOVE, stamp
 from attnviz.render.scene import frames, numbers, outlines, patches
 from attnviz.render.theme import TONES
-from attnviz.views.figure import Box, Dot, Figure, Label, Line
-from attnviz.views.fonts import FontFile
-from attnviz.views.measure import Typeface, is_shaped, typeface
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attnviz.page.figure import Box, Figure, Label, MapPanel, Scale
 from attnviz.render.theme import HIDDEN, colour, is_dark, over, table
-from attnviz.views.figure import Box, Figure, Label, MapPanel, Scale
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,9 +8,9 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.analysis.steps import Steps, head_share, norm_share, output_share, scaling
-from attnviz.output import json_text
-from attnviz.render.data import write_arrays
+from attnviz.files.output import json_text
+from attnviz.io.data import write_arrays
+from attnviz.measures.steps import Steps, head_share, norm_share, output_share, scaling
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

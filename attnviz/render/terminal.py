@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from attnviz.attention import Attention, Tokens
-    from attnviz.views.figure import Figure, MapPanel
+    from attnviz.page.figure import Figure, MapPanel
 
 MOST_LINES = 120  # tables longer than this together become maps
 
@@ -60,14 +60,14 @@ def print_attention(
 
     Args:
         out, width, decimals, compact: see `print_maps`.
-        scale, vmax, cmap, title, marks: see `attnviz.views.table.table`.
+        scale, vmax, cmap, title, marks: see `attnviz.page.table.table`.
         query: show this row alone, as a list with bars; so is an Attention of one query shown.
         ranked, top: of such a list, see `attnviz.render.terminal_query.print_query`.
 
     Raises:
         SelectionError: an option's value is not there or not possible.
     """
-    from attnviz.views.table import table
+    from attnviz.page.table import table
 
     figure = table(attention, scale=scale, vmax=vmax, cmap=cmap, title=title, marks=marks)
     if query is None and len(attention.queries) == 1 and not compact:

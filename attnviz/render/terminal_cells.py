@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.style import Style
     from rich.text import Text
 
-    from attnviz.views.figure import Scale
+    from attnviz.page.figure import Scale
 
 RAMP = " .:-=+*#%@"
 HATCH = "/"  # a cell where no attending was allowed, in a ramp of glyphs

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING, Any
 
+from attnviz.page.circuits import below, heading, said
+from attnviz.page.scale import number
 from attnviz.render.terminal_columns import number as fixed
 from attnviz.render.terminal_rows import print_rows
-from attnviz.views.circuits import below, heading, said
-from attnviz.views.scale import number
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from attnviz.analysis.circuits import Circuits
+    from attnviz.measures.circuits import Circuits
 
 _NAMES = {"ov_norm": "|OV|", "qk_norm": "|QK|", "over_chance": "times chance", "composition": "composition"}
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING
 
+from attnviz.page.diff import heading, names, notes, subtitle
 from attnviz.render.terminal_columns import number
 from attnviz.render.terminal_rows import print_rows
-from attnviz.views.diff import heading, names, notes, subtitle
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from attnviz.analysis.diff import Difference
+    from attnviz.measures.diff import Difference
 
 HEADER = ("layer", "head", "distance", "query", "key", "before", "after", "change")
 

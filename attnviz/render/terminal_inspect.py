@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rich.console import Console
 
-    from attnviz.views.figure import Figure
-    from attnviz.views.tensor import Histogram, TensorRow
+    from attnviz.page.figure import Figure
+    from attnviz.page.tensor import Histogram, TensorRow
 
 STATISTICS = ("mean", "std", "min", "max")
 GAP = 2
@@ -98,7 +98,7 @@ def print_tensor(
         name: as it is stored; ours: our name; dtype: as its file calls it, by default the array's own.
         values: any shape, any number type that converts to float64.
     """
-    from attnviz.views.tensor import histogram, numbers, tensor_map
+    from attnviz.page.tensor import histogram, numbers, tensor_map
 
     screen = Screen.of(out, width)
     found = numbers(values)

@@ -1,4 +1,4 @@
-"""Lines of weight and shaded texts in the terminal: what a Figure of views/lines.py or views/lines_text.py holds.
+"""Lines of weight and shaded texts in the terminal: what a Figure of page/lines.py or page/lines_text.py holds.
 
 Lines are drawn in Braille, eight dots a letter, the strongest last; the numbers of the strongest stand below. In a
 pipe: a line of columns for each, strongest first.
@@ -11,19 +11,19 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
+from attnviz.page.figure import LinksPanel, TextPanel
+from attnviz.page.scale import WHITE
 from attnviz.render.background import RGB
 from attnviz.render.terminal_cells import colours, ink_on, paint
 from attnviz.render.terminal_columns import columns, number
 from attnviz.render.terminal_screen import Screen, cells, clean, fit
-from attnviz.views.figure import LinksPanel, TextPanel
-from attnviz.views.scale import WHITE
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.style import Style
     from rich.text import Text
 
-    from attnviz.views.figure import Figure, Link
+    from attnviz.page.figure import Figure, Link
 
 _REST: RGB = (150, 150, 150)  # lines to where heads rest
 LABEL, SPAN, NARROW = 18, 46, 12  # columns: a label at most, between the texts at most and at least

@@ -26,7 +26,7 @@ from attnviz.render.terminal_screen import Screen, cells, clean, fit
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from attnviz.views.figure import Figure, MapPanel, Scale
+    from attnviz.page.figure import Figure, MapPanel, Scale
 
 GAP = 2  # columns between panels
 WHOLE = 40  # a panel of so many columns is not pooled as long as it fits the window

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import IO, TYPE_CHECKING, NamedTuple
 
+from attnviz.page.groups import long_title
 from attnviz.render.terminal_listing import print_listing
 from attnviz.render.terminal_screen import Screen, cells
-from attnviz.views.groups import long_title
 
 if TYPE_CHECKING:
     from rich.console import Console

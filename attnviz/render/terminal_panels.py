@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from attnviz.views.figure import MapPanel
+    from attnviz.page.figure import MapPanel
 
 
 def panel_name(panel: MapPanel) -> str:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.analysis.steps import Step, Steps
+from attnviz.measures.steps import Step, Steps
+from attnviz.page.scale import WHITE
 from attnviz.render.terminal_cells import bar, colours, ink_on, paint
 from attnviz.render.terminal_columns import field
 from attnviz.render.terminal_screen import Screen, cells, clean, fit
 from attnviz.render.terminal_table import is_zero
-from attnviz.views.scale import WHITE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

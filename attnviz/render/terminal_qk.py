@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING
 
+from attnviz.page.qk import heading, remarks, signed, stages, subtitle
 from attnviz.render.terminal_columns import number
 from attnviz.render.terminal_rows import print_rows
 from attnviz.render.terminal_screen import Screen
-from attnviz.views.qk import heading, remarks, signed, stages, subtitle
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from attnviz.analysis.qk import Neurons, Plane
+    from attnviz.measures.qk import Neurons, Plane
 
 MOST = 40  # tokens whose places are printed at a terminal
 

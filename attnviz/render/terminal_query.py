@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from attnviz.views.figure import Figure, MapPanel, Scale
+    from attnviz.page.figure import Figure, MapPanel, Scale
 
 MANY_KEYS = 40  # beyond this the strongest come first and the rest is summed up
 TOP = 20

@@ -6,22 +6,22 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
+from attnviz.page.groups import long_title
 from attnviz.render.terminal_cells import bar
 from attnviz.render.terminal_columns import columns
 from attnviz.render.terminal_screen import Screen, cells, clean, fit
-from attnviz.views.groups import long_title
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from attnviz.views.mechanisms import Card
+    from attnviz.page.mechanisms import Card
 
 GAP = "  "
 MOST_BAR, LEAST_BAR = 30, 8
 
 
 class Curve(Protocol):
-    """How long one mechanism took, as `attnviz.views.scaling.Curve` has it."""
+    """How long one mechanism took, as `attnviz.page.scaling.Curve` has it."""
 
     @property
     def name(self) -> str: ...
@@ -61,7 +61,7 @@ def print_comparison(
     """Print mechanisms on one text: cost, keys that a query sees on average, distance from the model's own attention.
 
     Args:
-        cards: as they are drawn by `attnviz.views.mechanisms.figure`.
+        cards: as they are drawn by `attnviz.page.mechanisms.figure`.
         title, subtitle, notes: words before and behind; a pipe gets the table alone.
         out, width: as for `attnviz.render.terminal.print_maps`.
         decimals: of the distances.

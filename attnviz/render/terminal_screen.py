@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import groupby
 from typing import IO, TYPE_CHECKING, Any
 
-from attnviz.texts import VISIBLE, visible
+from attnviz.files.text import VISIBLE, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

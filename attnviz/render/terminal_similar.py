@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING
 
+from attnviz.page.similar import heading, remarks, subtitle
 from attnviz.render.terminal_columns import number
 from attnviz.render.terminal_rows import print_rows
-from attnviz.views.similar import heading, remarks, subtitle
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from attnviz.analysis.similar import Similarity
+    from attnviz.measures.similar import Similarity
 
 HEADER = ("layer", "head", "nearest", "distance", "x", "y")
 

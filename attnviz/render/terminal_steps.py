@@ -12,10 +12,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.analysis.steps import Steps, Vectors, head_share, norm_share, output_share, scaling
+from attnviz.measures.steps import Steps, Vectors, head_share, norm_share, output_share, scaling
+from attnviz.page.steps import SCORES, heading, question, remarks
 from attnviz.render.terminal_paper import INDENT, Column, Paper, numbers
 from attnviz.render.terminal_screen import Screen, cells, fit
-from attnviz.views.steps import SCORES, heading, question, remarks
 
 if TYPE_CHECKING:
     from rich.console import Console

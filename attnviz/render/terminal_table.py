@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from attnviz.views.figure import MapPanel, Scale
+    from attnviz.page.figure import MapPanel, Scale
 
 MOST_FOLDS = 4  # lines that a column's label may take
 GAP = 3  # columns between tables

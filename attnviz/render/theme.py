@@ -11,7 +11,7 @@ import numpy as np
 
 from attnviz.errors import SelectionError, one_of
 from attnviz.render import ink
-from attnviz.render.maps import PACKED
+from attnviz.render.colormaps import PACKED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import CheckpointError
-from attnviz.strangers import parse
+from attnviz.files.untrusted import parse
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as Backend

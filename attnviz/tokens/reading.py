@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from attnviz.errors import CheckpointError
-from attnviz.strangers import read_file, read_object
+from attnviz.files.untrusted import read_file, read_object
 from attnviz.tokens.budget import without_panics
 from attnviz.tokens.tokenizer import short
 

@@ -82,8 +82,8 @@ def _gguf() -> list[Files]:
 
 
 def _read_gguf(folder: Path) -> object:
-    from attnviz import configs
     from attnviz.checkpoints import open_checkpoint
+    from attnviz.models import configs
     from attnviz.tokens.gguf import load_gguf_tokenizer
 
     with open_checkpoint(folder / "model.gguf") as found:
@@ -291,9 +291,9 @@ def _saved() -> list[Files]:
 
 
 def _read_saved(folder: Path) -> object:
-    from attnviz.render.data import write_json
-    from attnviz.saved import any_attention
-    from attnviz.views.heatmap import heatmap
+    from attnviz.io.data import write_json
+    from attnviz.io.saved import any_attention
+    from attnviz.page.heatmap import heatmap
 
     found, _ = any_attention(_only(folder))
     if found.weights.size < 10_000:
@@ -310,8 +310,8 @@ def _labels() -> list[Files]:
 
 
 def _read_labels(folder: Path) -> object:
-    from attnviz.saved import any_attention
-    from attnviz.views.heatmap import heatmap
+    from attnviz.io.saved import any_attention
+    from attnviz.page.heatmap import heatmap
 
     found, _ = any_attention(folder / "maps.npy", labels=folder / "labels.txt")
     return heatmap(found)

@@ -20,7 +20,7 @@ from pairs import TITLES
 
 if TYPE_CHECKING:
     from attnviz.attention import Attention
-    from attnviz.model import Model
+    from attnviz.models.model import Model
 
 HELD_OUT = """
 the old librarian locked the cabinet before she left the building.

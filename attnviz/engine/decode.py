@@ -1,0 +1,168 @@
+"""Greedy decoding: the likeliest next token, again and again, each from a pass over the newest token alone.
+
+What earlier tokens were turned into, keys and values, is held in a Cache. A pass makes scores only for the rows of new
+tokens, in the arithmetic of every other pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from attnviz.engine.cache import Cache
+from attnviz.engine.collectors import Tile
+from attnviz.engine.embed import Inputs
+from attnviz.engine.forward import run
+from attnviz.engine.ops import linear, softmax_
+from attnviz.engine.positions import same_turns
+from attnviz.engine.spec import Spec, Unembed
+from attnviz.engine.tensors import Tensors
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How a next token is chosen beside being the likeliest.
+
+    stop: tokens that end the text. never: tokens that are not chosen; never_first: not as the first one.
+    first: what the first one is, whatever is likely.
+    """
+
+    stop: Collection[int] = ()
+    never: Sequence[int] = ()
+    never_first: Sequence[int] = ()
+    first: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One new token: its id, its probability, and for each stream the row that it was chosen from.
+
+    rows: stream -> float32 [layer, head, key] over the keys so far, of the token before it; allowed: the same, bool
+    [layer, key].
+    """
+
+    id: int
+    probability: float
+    rows: dict[str, Array]
+    allowed: dict[str, NDArray[np.bool_]]
+
+
+class Newest:
+    """Keeps the last row alone: float32 [layer, head, key]."""
+
+    needs: frozenset[str] = frozenset()
+
+    def __init__(self, n_layers: int, n_heads: int, n_query: int, n_key: int) -> None:
+        self._last = n_query
+        self.weights = np.zeros((n_layers, n_heads, n_key), np.float32)
+        self.allowed = np.zeros((n_layers, n_key), bool)
+
+    def wants(self, layer: int, head: int) -> bool:
+        return True
+
+    def take(self, tile: Tile) -> None:
+        if tile.rows.stop == self._last:
+            heads, cols = slice(tile.heads.start, tile.heads.stop), slice(tile.cols.start, tile.cols.stop)
+            self.weights[tile.layer, heads, cols] = tile.weights[:, -1]
+            self.allowed[tile.layer, cols] = True if tile.allowed is None else tile.allowed[-1]
+
+
+class Vocabulary:
+    """Scores for every token of a vocabulary, from a stack's output.
+
+    table: [token, d_embed]; bias: [token] or None; project: [d_embed, d_model] or None.
+    """
+
+    def __init__(self, how: Unembed, table: Array, bias: Array | None = None, project: Array | None = None) -> None:
+        self.how, self.table, self.bias, self.project = how, table, bias, project
+
+    @classmethod
+    def of(cls, how: Unembed, spec: Spec, tensors: Tensors) -> Vocabulary:
+        """As a checkpoint stores it."""
+        table = tensors.get("unembed.weight", (-1, spec.d_embed))
+        bias = tensors.get("unembed.bias", (len(table),)) if tensors.has("unembed.bias") else None
+        project = None
+        if spec.d_embed != spec.d_model:
+            project = tensors.get("unembed.project.weight", (spec.d_embed, spec.d_model))
+        return cls(how, table, bias, project)
+
+    def scores(self, x: Array) -> Array:
+        """x [d_model] -> a score for each token [token]."""
+        row = x[None] if self.project is None else linear(x[None], self.project)
+        made = linear(row * np.float32(self.how.scale), self.table, self.bias)[0]
+        if self.how.softcap:
+            cap = np.float32(self.how.softcap)
+            made = np.tanh(made / cap) * cap
+        return made
+
+
+def why_not(spec: Spec) -> str:
+    """What of a stack keeps it from going on with a text; "" if nothing does."""
+    if not spec.causal:
+        return "its tokens see those that come after them"
+    if any(weigh is not None for weigh in spec.weigh):
+        return "its weights are made of a whole text at once"
+    whole = (spec.blocks, spec.relative, spec.positional_convolution, spec.convolution_after_first or None)
+    if any(part is not None for part in whole) or spec.global_tokens:
+        return "what it makes of a text changes with what follows"
+    return ""
+
+
+def greedy(
+    spec: Spec,
+    tensors: Tensors,
+    read: Callable[[Sequence[int], int], Inputs],
+    vocabulary: Vocabulary,
+    ids: Sequence[int],
+    most: int,
+    choice: Choice,
+    *,
+    stream: str = "self",
+    memory: Array | None = None,
+) -> Iterator[Step]:
+    """New tokens one by one, at most so many, the one that ends the text among them.
+
+    ids: the text so far, at least one token. read: makes a stack's input of ids and the place of the first of them.
+    stream, memory: as for `run`.
+    """
+    cache, text, seen = Cache(), list(ids), 0
+    streams = (stream, "cross") if spec.cross and memory is not None else (stream,)
+    for place in range(most):
+        if seen and not all(turn is None or same_turns(turn, seen, len(text)) for turn in set(spec.rotary)):
+            cache.forget_text()
+            seen = 0
+        new = text[seen:]
+        keys = {stream: len(text), "cross": 0 if memory is None else len(memory)}
+        newest = {s: Newest(spec.n_layers, spec.n_heads, len(new), keys[s]) for s in streams}
+        collectors = {s: [one] for s, one in newest.items()}
+        x = run(
+            spec, tensors, read(new, seen), collectors, stream=stream, memory=memory, whole=True, cache=cache
+        )  # fmt: skip
+        assert x is not None
+        seen = len(text)
+        chosen, probability = _chosen(vocabulary.scores(x[-1]), choice, place)
+        text.append(chosen)
+        yield Step(
+            chosen,
+            probability,
+            {s: one.weights for s, one in newest.items()},
+            {s: one.allowed for s, one in newest.items()},
+        )
+        if chosen in choice.stop:
+            return
+
+
+def _chosen(scores: Array, choice: Choice, place: int) -> tuple[int, float]:
+    """The likeliest token that may be chosen, and its probability among those that may."""
+    never = [*choice.never, *(choice.never_first if place == 0 else ())]
+    scores[[i for i in never if i < len(scores)]] = -np.inf
+    at = choice.first if place == 0 and choice.first is not None else int(scores.argmax())
+    return at, float(softmax_(scores[None])[0, at])

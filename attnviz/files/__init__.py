@@ -1,0 +1,1 @@
+"""Files: text in, whole files out, and files that nobody has checked."""

@@ -1,0 +1,1 @@
+"""Attention from files and to files."""

@@ -1,0 +1,369 @@
+"""Attention read from files: those that attnviz saved, and arrays that other programs made.
+
+Nothing in a file is run (no pickle), and no header is believed before it has been held against the file's own size.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attnviz.attention import STREAMS, Attention, Tokens
+from attnviz.errors import InputError, shown
+from attnviz.files.text import read_text
+from attnviz.files.untrusted import parse
+from attnviz.io.arrays import Member, archive, existing, npy
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Shape = tuple[int, ...]
+
+FORMAT = 1
+MAX_LAYERS, MAX_HEADS = 10_000, 4096  # as in a configuration
+MAX_ID = 1 << 62  # of an id, a word, a segment or a place in the text
+MAX_NUMBER = 1 << 31  # of a whole number in its meta
+MAX_META = 4 << 20  # characters
+MAX_LABEL = 512  # characters of a label; a longer one is cut, since every view measures it
+MAX_SAID = 4096  # characters of a text in its meta
+
+
+def open(path: str | os.PathLike[str]) -> Attention:
+    """Attention that `Attention.save` or `attnviz export` wrote.
+
+    Raises InputError: no such file, not such a file, a newer format, or arrays that do not fit each other.
+    """
+    place = existing(path)
+    with archive(place) as members:
+        if "meta" not in members or "weights" not in members:
+            raise InputError(
+                f"{place.name}: not attention saved by attnviz (no meta and weights in it)",
+                "a foreign array is read with --from FILE, or attnviz.io.saved.foreign(path)",
+            )
+        return _ours(place.name, members)
+
+
+def any_attention(
+    path: str | os.PathLike[str],
+    *,
+    key: str | None = None,
+    labels: str | os.PathLike[str] | None = None,
+    key_labels: str | os.PathLike[str] | None = None,
+    as_is: bool = False,
+) -> tuple[Attention, list[str]]:
+    """Attention from our own file or from a foreign array, and remarks about it, each a line to be shown.
+
+    as_is: numbers that cannot be attention (NaN, negative) are taken all the same, for a check to judge.
+    """
+    place = existing(path)
+    if key is None and zipfile.is_zipfile(place):
+        with archive(place) as members:
+            ours = _ours(place.name, members, as_is) if _is_ours(members) else None
+        if ours is not None:
+            if labels is None and key_labels is None:
+                return ours, []
+            notes: list[str] = []
+            queries, keys = _labels(len(ours.queries), len(ours.keys), labels, key_labels, notes)
+            return replace(ours, queries=queries, keys=keys), notes
+    return foreign(place, key=key, labels=labels, key_labels=key_labels, as_is=as_is)
+
+
+def foreign(
+    path: str | os.PathLike[str],
+    *,
+    key: str | None = None,
+    labels: str | os.PathLike[str] | None = None,
+    key_labels: str | os.PathLike[str] | None = None,
+    as_is: bool = False,
+) -> tuple[Attention, list[str]]:
+    """Attention from a .npy or .npz of another program, and remarks about it.
+
+    Shapes: [query, key], [head, query, key], [layer, head, query, key] or [layer, 1, head, query, key]; any real
+    number type, in either byte order. labels, key_labels: text files with one token a line for queries and keys; the
+    labels serve for both where they fit both. Without them tokens are numbered. as_is: see `any_attention`.
+
+    Raises InputError: not such a file; another shape; several arrays and no `key`; NaN, infinite or negative
+    weights; labels that do not fit.
+    """
+    place = existing(path)
+    if zipfile.is_zipfile(place):
+        with archive(place) as members:
+            name = _chosen(place.name, members, key)
+            array = members[name].read()
+    elif key is not None:
+        raise InputError(f"{place.name} holds one array without a name; --key {key} asks for one by name")
+    else:
+        array = npy(place)
+    weights = _four(place.name, array)
+    n_layers, n_heads, n_query, n_key = weights.shape
+    notes = [] if as_is else _checked(place.name, weights)
+    queries, keys = _labels(n_query, n_key, labels, key_labels, notes)
+    stream = key if key in STREAMS else "self"
+    attention = Attention(
+        weights=weights,
+        mask=None,
+        queries=queries,
+        keys=keys,
+        layers=tuple(range(n_layers)),
+        heads=tuple(range(n_heads)),
+        stream=stream,
+        model=place.stem,
+        meta={"source": place.name},
+    )
+    return attention, notes
+
+
+# ---- our own files
+
+
+def _is_ours(members: dict[str, Member]) -> bool:
+    return {"meta", "weights", "query_tokens", "key_tokens"} <= members.keys() and members["meta"].dtype.kind == "U"
+
+
+def _ours(where: str, members: dict[str, Member], as_is: bool = False) -> Attention:
+    meta = _read_meta(where, members["meta"])
+    axes = [_axis(where, members, axis) for axis in ("query", "key")]
+    weights = _array(where, members, "weights", "f", 4)
+    if not as_is and not np.isfinite(weights).all():
+        raise InputError(f"{where}: weights hold NaN or infinite numbers")
+    layers, heads = (
+        _whole(where, members, name, 0, most) for name, most in (("layers", MAX_LAYERS), ("heads", MAX_HEADS))
+    )
+    pairs = _whole(where, members, "pairs", 0, MAX_LAYERS, 2) if "pairs" in members else ()
+    for name, found, length in (("layers", layers, weights.shape[0]), ("heads", heads, weights.shape[1])):
+        # An average keeps the names of all that went in; those of pairs are compared with them.
+        if len(found) != length and not (length == 1 and found) and not pairs:
+            raise InputError(f"{where}: {len(found)} {name} named for {length}")
+    mask = _array(where, members, "mask", "b", 3) if "mask" in members else None
+    grid = _grid(where, meta.pop("grid", None))
+    try:
+        return Attention(
+            weights=weights.astype(np.float32, copy=False),
+            mask=mask,
+            queries=axes[0],
+            keys=axes[1],
+            layers=layers,
+            heads=heads,
+            stream=meta.pop("stream", "self"),
+            model=meta.pop("model", ""),
+            grid=grid,
+            cell=meta.pop("cell", 1),
+            reduced=meta.pop("reduced", ""),
+            meta=meta,
+            pairs=tuple((layer, head) for layer, head in pairs),
+        )
+    except InputError as error:
+        raise InputError(f"{where}: {error}", error.hint) from None
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{where}: its meta cannot be understood ({error})") from error
+
+
+def _read_meta(where: str, member: Member) -> dict[str, Any]:
+    if member.dtype.kind != "U" or member.shape != ():
+        raise InputError(f"{where}: its meta is not a text")
+    if member.takes() > 4 * MAX_META:
+        raise InputError(f"{where}: its meta has more than {MAX_META:,} characters")
+    text = str(member.read()).encode("utf-8", "surrogatepass")
+    meta = parse(text, f"{where}: its meta", InputError, finite=True)
+    number = meta.pop("format", None) if isinstance(meta, dict) else None
+    if type(number) is not int:
+        raise InputError(f"{where}: its meta names no format, wanted {FORMAT}")
+    if number > FORMAT or number < 1:
+        raise InputError(f"{where}: saved in format {number}, wanted {FORMAT}", "a newer attnviz reads it")
+    for name, (is_right, wanted) in _META.items():
+        if meta.get(name) is not None and not is_right(meta[name]):
+            raise InputError(f"{where}: {name} in its meta must be {wanted}; got {shown(meta[name])}")
+        if meta.get(name, "") is None and name not in _MAY_BE_NULL:
+            del meta[name]
+    return meta
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= MAX_SAID
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is int and 0 <= value < MAX_NUMBER
+
+
+def _is_plain(value: object) -> bool:
+    return _is_text(value) or isinstance(value, (bool, int, float))
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and len(value) <= 100 and all(map(_is_text, value))
+
+
+def _is_two(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))
+
+
+def _is_numbers(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_number, value))
+
+
+# Entries that are read again, and what each must be; others are kept as they are.
+_META: dict[str, tuple[Callable[[Any], bool], str]] = {
+    **dict.fromkeys(("stream", "model", "reduced", "measure", "mechanism", "digest"), (_is_text, "a text")),
+    **dict.fromkeys(("notes", "ignored_keys", "unread_keys"), (_is_texts, "a list of texts")),
+    "origin": (_is_two, "[query, key]"),
+    "cell": (lambda value: _is_number(value) and value > 0, "a whole number of 1 or more"),
+    **dict.fromkeys(("seed", "random"), (_is_plain, "one value")),
+    "together": (lambda value: isinstance(value, bool), "true or false"),
+    "sampled": (_is_numbers, "a list of indices"),
+}
+_MAY_BE_NULL = ("grid",)
+
+
+def _axis(where: str, members: dict[str, Member], axis: str) -> Tokens:
+    def values(name: str, kinds: str, ndim: int = 1) -> tuple[Any, ...]:
+        return tuple(_array(where, members, f"{axis}_{name}", kinds, ndim).tolist())
+
+    text = tuple(map(_label, values("tokens", "U")))
+    plain = Tokens.plain(text)
+
+    def numbers(name: str, ndim: int = 1) -> tuple[Any, ...]:
+        return _whole(where, members, f"{axis}_{name}", -1, MAX_ID, ndim)
+
+    parts: dict[str, tuple[Any, ...]] = {
+        name: numbers(name) if f"{axis}_{name}" in members else getattr(plain, name)
+        for name in ("ids", "words", "segments")
+    }
+    parts["special"] = values("special", "b") if f"{axis}_special" in members else plain.special
+    spans = tuple((a, b) for a, b in numbers("spans", 2)) if f"{axis}_spans" in members else ()
+    for name, found in (*parts.items(), ("spans", spans or text)):
+        if len(found) != len(text):
+            raise InputError(f"{where}: {axis}_{name} has {len(found)} entries, {axis}_tokens has {len(text)}")
+    return Tokens(text=text, spans=spans, **parts)
+
+
+def _whole(where: str, members: dict[str, Member], name: str, low: int, high: int, ndim: int = 1) -> tuple[Any, ...]:
+    """An array of whole numbers from `low` to below `high`: lists are made of some of them."""
+    array = _array(where, members, name, "iu", ndim)
+    if array.size and (array.min() < low or array.max() >= high):
+        raise InputError(f"{where}: {name} must be from {low} to {high - 1}; got {array.min()} to {array.max()}")
+    return tuple(array.tolist())
+
+
+def _label(text: str) -> str:
+    return text if len(text) <= MAX_LABEL else text[: MAX_LABEL - 1] + "…"
+
+
+def _array(where: str, members: dict[str, Member], name: str, kinds: str, ndim: int) -> NDArray[Any]:
+    if name not in members:
+        raise InputError(f"{where}: no array {name!r} in it")
+    member = members[name]
+    two_wide = name.endswith(("_spans", "pairs")) and member.shape[1:] != (2,)
+    if member.dtype.kind not in kinds or len(member.shape) != ndim or two_wide:
+        raise InputError(f"{where}: {name} cannot be {shown(list(member.shape))} {member.dtype}")
+    return member.read()
+
+
+def _grid(where: str, grid: Any) -> tuple[int, int] | None:
+    if grid is None:
+        return None
+    if not _is_two(grid) or 0 in grid:
+        raise InputError(f"{where}: grid must be [rows, columns] or null; got {shown(grid)}")
+    return grid[0], grid[1]
+
+
+# ---- foreign arrays
+
+
+def _chosen(where: str, members: dict[str, Member], key: str | None) -> str:
+    listed = (
+        ", ".join(f"{shown(name)[1:-1]} {shown(list(m.shape))}" for name, m in list(members.items())[:12]) or "none"
+    )
+    if key is not None:
+        if key not in members:
+            raise InputError(f"{where}: no array {key!r} in it", f"there are: {listed}")
+        return key
+    fit = [name for name, m in members.items() if 2 <= len(m.shape) <= 5 and m.dtype.kind == "f"]
+    if "weights" in fit:
+        return "weights"
+    if len(fit) != 1:
+        found = f"{len(fit)} arrays could be attention" if fit else "no array of floats with 2 to 5 axes"
+        raise InputError(f"{where}: {found}", f"--key NAME picks one; there are: {listed}")
+    return fit[0]
+
+
+def _four(where: str, array: NDArray[Any]) -> NDArray[np.float32]:
+    """The array as float32 [layer, head, query, key]."""
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"{where}: wanted real numbers, got {array.dtype}", "save as float32 or float16")
+    if array.ndim == 5 and array.shape[1] != 1:
+        raise InputError(
+            f"{where}: a batch of {array.shape[1]} texts {list(array.shape)}, wanted 1", "save one of them"
+        )
+    if array.ndim not in (2, 3, 4, 5):
+        raise InputError(
+            f"{where}: wanted [query, key], [head, query, key], [layer, head, query, key] or "
+            f"[layer, 1, head, query, key]; got {list(array.shape)}"
+        )
+    if 0 in array.shape:
+        raise InputError(f"{where}: nothing in it, its shape is {list(array.shape)}")
+    shape = (array.shape[0], *array.shape[2:]) if array.ndim == 5 else (1,) * (4 - array.ndim) + array.shape
+    four = array.reshape(shape)
+    return four if four.dtype == np.float32 else four.astype(np.float32)
+
+
+def _checked(where: str, weights: NDArray[np.float32]) -> list[str]:
+    """Refuse what cannot be attention; remarks about what can, but is odd. One layer at a time, to spare memory."""
+    odd, lowest, highest, columns = 0, math.inf, -math.inf, True
+    for layer, maps in enumerate(weights):
+        rows = maps.sum(-1, dtype=np.float64)
+        if not np.isfinite(rows).all():
+            at = np.argwhere(~np.isfinite(maps))
+            head, query, key = at[0].tolist()
+            raise InputError(
+                f"{where}: {len(at)} weight(s) of layer {layer} are not finite numbers, the first at head {head}, "
+                f"query {query}, key {key}"
+            )
+        if maps.min() < -1e-6:
+            raise InputError(
+                f"{where}: a weight of {maps.min():.3g} in layer {layer}; attention is never negative",
+                "scores become weights by softmax over the keys",
+            )
+        wrong = np.abs(rows - 1) > 0.01
+        odd += int(wrong.sum())
+        lowest, highest = min(lowest, float(rows.min())), max(highest, float(rows.max()))
+        columns = columns and bool((np.abs(maps.sum(-2, dtype=np.float64) - 1) <= 0.01).all())
+    if not odd:
+        return []
+    total = math.prod(weights.shape[:3])
+    note = f"{odd} of {total} rows do not sum to 1 (from {lowest:.3g} to {highest:.3g}); they are drawn as they are"
+    return [note + ("; the columns do: are queries and keys swapped?" if columns else "")]
+
+
+def _labels(
+    n_query: int,
+    n_key: int,
+    labels: str | os.PathLike[str] | None,
+    key_labels: str | os.PathLike[str] | None,
+    notes: list[str],
+) -> tuple[Tokens, Tokens]:
+    for_query = _lines(labels) if labels is not None else None
+    for_key = _lines(key_labels) if key_labels is not None else None
+    if for_query is not None and for_key is None and len(for_query) == n_key:
+        for_key = for_query
+        if n_query != n_key:
+            for_query = None
+            notes.append(f"{n_key} labels fit the keys, not the {n_query} queries, which are numbered")
+    for what, found, wanted in (("queries", for_query, n_query), ("keys", for_key, n_key)):
+        if found is not None and len(found) != wanted:
+            raise InputError(f"{len(found)} labels for {wanted} {what}", "one token a line")
+    return (
+        Tokens.plain(for_query or [str(i) for i in range(n_query)]),
+        Tokens.plain(for_key or [str(i) for i in range(n_key)]),
+    )
+
+
+def _lines(path: str | os.PathLike[str]) -> list[str]:
+    place = existing(path)
+    return list(map(_label, read_text(place).replace("\r\n", "\n").split("\n")))

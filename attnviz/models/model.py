@@ -1,0 +1,357 @@
+"""Model: something that attends. `attnviz.load` opens one, `Model.attend` runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from attnviz.attention import STREAMS, Attention, Tokens
+from attnviz.engine.collectors import Collector, Dense, Pooled
+from attnviz.engine.forward import run
+from attnviz.engine.spec import EncoderDecoder, Spec, Towers
+from attnviz.engine.tensors import Tensors
+from attnviz.errors import InputError, SelectionError, one_of
+from attnviz.models.inputs import Given, prepare, read
+from attnviz.models.tensors import Scoped
+from attnviz.select import chosen, chosen_heads
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from attnviz.checkpoints.base import Checkpoint
+    from attnviz.engine.pairs import OfPairs
+    from attnviz.tokens import Encoding
+    from attnviz.variants import Asked
+
+Progress = Callable[[float], None]
+
+
+# Of models whose reference keeps no weights of single heads.
+OF_ALL_HEADS = "every head shows the mean over all heads, as the reference gives it (own heads: --own-heads)"
+
+
+class Tokenizer(Protocol):
+    """What a model asks of a tokenizer."""
+
+    def encode(self, text: str, pair: str | None = None) -> Encoding:
+        """Tokens with the special ones that the model wants, and token types."""
+
+    def encode_target(self, text: str, start_id: int | None = None) -> Encoding:
+        """The decoder's text: start token in front, no end token."""
+
+    def describe(self, ids: Sequence[int]) -> Tokens:
+        """Labels for ids."""
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A transformer ready to attend.
+
+    name: what pictures call it. spec: what it does. tensors: its numbers. tokenizer: None if it only takes ids.
+    config: its configuration as it was read. meta: what a result says about it (digest, seed, ...).
+    folder: where its files lie, preprocessor_config.json for images and sound among them.
+    alone: what the attention of its only stack is called, where it is not an encoder-decoder: self or encoder.
+    pictures: what a model of text does with an image by the same numbers. two_texts: whether its text may attend to
+    its pair, as stream "cross". mechanism: what stands in place of its own attention. beyond: what to do with a text
+    longer than its positions, where there is more to say than to shorten it.
+    """
+
+    name: str
+    spec: Spec | EncoderDecoder | Towers
+    tensors: Tensors
+    tokenizer: Tokenizer | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    checkpoint: Checkpoint | None = None
+    folder: Path | None = None
+    alone: str = "self"
+    pictures: Spec | None = None
+    two_texts: bool = False
+    mechanism: Asked | None = None
+    beyond: str = ""
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """The kinds of attention it has."""
+        return STREAMS[1:] if isinstance(self.spec, EncoderDecoder) else (self.alone,)
+
+    def stack(self, stream: str | None = None, image: bool = False) -> Spec:
+        """What the stack behind a stream does; of two towers that of images if `image`, else that of text."""
+        if isinstance(self.spec, Towers):
+            return self.spec.image if image else self.spec.text
+        if isinstance(self.spec, EncoderDecoder):
+            return self.spec.encoder if (stream or "encoder") == "encoder" else self.spec.decoder
+        if stream == "cross" and self.two_texts:
+            return replace(self.spec, cross=True)
+        return self.pictures if image and self.pictures is not None else self.spec
+
+    def size(self, stream: str | None = None, image: bool = False) -> tuple[int, int]:
+        """(n_layers, n_heads) of a stream; of its only or first one by default."""
+        spec = self.stack(stream, image)
+        return spec.n_layers, spec.n_heads
+
+    n_layers = property(lambda self: self.size()[0])
+    n_heads = property(lambda self: self.size()[1])
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{s} {self.size(s)[0]} x {self.size(s)[1]}" for s in self.streams)
+        return f"<Model {self.name}: {sizes}>"
+
+    def tokens(self, text: str | None = None, pair: str | None = None, ids: Sequence[int] | None = None) -> Tokens:
+        """How the model splits a text, or what these ids stand for."""
+        return read(self, text, pair, ids, None)[0]
+
+    def has(self, stream: str) -> bool:
+        """Whether it can be asked for this stream: one of `streams`, or cross-attention between a text and its pair."""
+        return stream in self.streams or (stream == "cross" and self.two_texts)
+
+    def with_mechanism(self, asked: str, layer: int | None = None) -> Model:
+        """This model with another kind of attention, as in "additive", "window:3", "lsh:8,rounds=2".
+
+        Args:
+            asked: a name that `attnviz mechanisms` lists, and its numbers.
+            layer: only there, where the mechanism can be in one layer alone; a negative one counts from the end.
+
+        Raises:
+            SelectionError: there is no such mechanism or layer, its numbers make no sense, or this model cannot have
+                it; one that already has a mechanism cannot have a second.
+        """
+        from attnviz.checkpoints.seeded import SeededWeights
+        from attnviz.variants import parse
+        from attnviz.variants.applied import applied, check_fits
+
+        found = parse(asked)
+        spec = check_fits(self.spec, found, self.name, self.two_texts, self.mechanism)
+        if layer is not None:
+            layer = chosen("layer", layer, spec.n_layers)[0]
+        draw = SeededWeights(int(self.meta.get("seed", 0)), spec).normal
+        says = f"{found.mechanism.name}: {found.described}" if found.values else found.mechanism.name
+        notes = [*self.meta.get("notes", ()), f"{says} ({found.mechanism.source})"]
+        return replace(
+            self,
+            name=f"{self.name}, {found.name}",
+            spec=applied(spec, found, draw, layer),
+            pictures=None if self.pictures is None else applied(self.pictures, found, draw, layer),
+            mechanism=found,
+            meta={**self.meta, "mechanism": found.name, "notes": notes},
+        )
+
+    def chat(self, text: str, date: str | None = None) -> list[int]:
+        """The ids of a text as a user's turn in the model's own chat template, the opening of the answer behind it.
+
+        They are for `ids=`: the template writes special tokens where they belong, so that none is to be added.
+        date: the day that the template may write, as 2026-01-31; a template that insists on one fails without.
+        Raises InputError: the model has no chat template, or jinja2 is not installed.
+        """
+        from attnviz.tokens.chat import chat_ids
+
+        metadata = self.checkpoint.config if self.checkpoint is not None else None  # of a GGUF file
+        return chat_ids(text, self.tokenizer, metadata, self.folder, self.name, date)
+
+    def attend(
+        self,
+        text: str | None = None,
+        pair: str | None = None,
+        *,
+        target: str | None = None,
+        ids: ArrayLike | None = None,
+        token_types: ArrayLike | None = None,
+        target_ids: ArrayLike | None = None,
+        pixel_values: ArrayLike | None = None,
+        input_values: ArrayLike | None = None,
+        input_features: ArrayLike | None = None,
+        stream: str | None = None,
+        layers: Iterable[int] | int | None = None,
+        heads: Iterable[int | str | tuple[int, int]] | int | str | None = None,
+        cells: int | None = None,
+        pool: str = "max",
+        rows: tuple[int, int] | None = None,
+        cols: tuple[int, int] | None = None,
+        global_tokens: Iterable[int] | None = None,
+        own_heads: bool = False,
+        progress: Progress | None = None,
+    ) -> Attention:
+        """The attention of this model on one input.
+
+        Args:
+            text, pair: what is read, tokenized with the model's special tokens.
+            target: the decoder's text, for an encoder-decoder (teacher forcing).
+            ids, token_types, target_ids: token ids instead, used as they are.
+            pixel_values [channel, row, column], input_values [sample], input_features [mel, frame]: image or sound.
+            stream: self | encoder | decoder | cross. Default: self; for an encoder-decoder cross with a target,
+                else encoder.
+            layers, heads: which to keep; all by default. A negative index counts from the end. heads=["3.1", "5.11"]:
+                heads of different layers, in that order (`Attention.pairs`).
+            cells, pool: where the text has more tokens than `cells`, pool each head to at most cells x cells as it is
+                computed, keeping the largest or the mean weight of each cell: "max" | "mean".
+            rows, cols: keep only queries or keys from the first to before the second of these indices.
+            global_tokens: places that see all and are seen by all, where the model knows such (Longformer, LED). By
+                default the first token of a text; none for ids.
+            own_heads: each head's own weights also where the reference gives the mean over heads for each (WavLM);
+                analyses take these always, and other models give nothing else.
+            progress: called with shares of the work as they are done; they sum to 1.
+
+        Raises:
+            InputError: the input is empty, of the wrong kind or too long for the model.
+            SelectionError: no such stream, layer or head.
+            CheckpointError: a tensor that is needed is missing, misshapen or holds NaN.
+        """
+        given = self.prepare(
+            text,
+            pair,
+            target=target,
+            ids=ids,
+            token_types=token_types,
+            target_ids=target_ids,
+            pixel_values=pixel_values,
+            input_values=input_values,
+            input_features=input_features,
+            stream=stream,
+            global_tokens=global_tokens,
+        )
+        at = chosen_heads(layers, heads, given.spec.n_layers, given.spec.n_heads)
+        self._check_layer(given, max(at.layers))
+        window = (_window("rows", rows, len(given.queries)), _window("cols", cols, len(given.keys)))
+        cell = _cell(cells, pool, *map(len, window))
+        if cell > 1 and pool == "max" and self.mechanism is not None and self.mechanism.signed:
+            raise SelectionError(
+                f"weights of {self.mechanism.name} have signs: the largest says little", "pool by mean"
+            )
+        cropped = rows is not None or cols is not None
+        if cell > 1 and cropped:
+            raise SelectionError("a window (rows, cols) is kept at full resolution: it cannot be pooled to cells too")
+
+        def kept(layers: list[int], heads: list[int]) -> Dense | Pooled:
+            if cell == 1:
+                return Dense(layers, heads, *window)
+            return Pooled(layers, heads, len(given.queries), len(given.keys), cell, pool)
+
+        keep: Dense | Pooled | OfPairs
+        if at.pairs:
+            from attnviz.engine.pairs import OfPairs
+
+            keep = OfPairs(at.pairs, kept)
+            each = keep.each
+        else:
+            keep = kept(at.layers, at.heads)
+            each = [keep]
+        collectors: list[Collector] = [*each]
+        mean = given.spec.mean_of_heads and given.stream != "cross" and not own_heads
+        if mean:
+            from attnviz.engine.mean import MeanOfHeads
+
+            collectors = [MeanOfHeads(one, given.spec.n_heads) for one in each]
+        self.observe(given, collectors, progress)
+        return Attention(
+            weights=keep.result(),
+            mask=keep.mask,
+            queries=(given.queries.take(window[0]) if cropped else given.queries).cells(cell),
+            keys=(given.keys.take(window[1]) if cropped else given.keys).cells(cell),
+            layers=tuple(at.layers),
+            heads=tuple(at.heads),
+            pairs=at.pairs,
+            stream=given.stream,
+            model=self.name,
+            grid=given.grid if cell == 1 and not cropped else None,
+            cell=cell,
+            reduced=f"{pool} over cells of {cell} x {cell} tokens" if cell > 1 else "",
+            meta={
+                **given.meta,
+                **({"window": [[w.start, w.stop] for w in window]} if cropped else {}),
+                **({"notes": [*given.meta.get("notes", ()), OF_ALL_HEADS]} if mean else {}),
+            },
+        )
+
+    def prepare(
+        self,
+        text: str | None = None,
+        pair: str | None = None,
+        *,
+        target: str | None = None,
+        ids: ArrayLike | None = None,
+        token_types: ArrayLike | None = None,
+        target_ids: ArrayLike | None = None,
+        pixel_values: ArrayLike | None = None,
+        input_values: ArrayLike | None = None,
+        input_features: ArrayLike | None = None,
+        stream: str | None = None,
+        global_tokens: Iterable[int] | None = None,
+    ) -> Given:
+        """An input as the engine takes it, with the labels of both axes. Arguments and errors as for `attend`."""
+        given = prepare(
+            self,
+            text,
+            pair,
+            target=target,
+            ids=ids,
+            token_types=token_types,
+            target_ids=target_ids,
+            pixel_values=pixel_values,
+            input_values=input_values,
+            input_features=input_features,
+            stream=stream,
+            global_tokens=global_tokens,
+        )
+        positions = getattr(given.spec.absolute, "size", None)
+        if self.beyond and positions is not None and len(given.keys) > positions:
+            raise InputError(f"the text has {len(given.keys)} tokens; {self.name} reads {positions}", self.beyond)
+        return given
+
+    def _check_layer(self, given: Given, layer: int) -> None:
+        """A layer that the file lacks is an error before room is made for its maps: a configuration may claim any."""
+        spec = given.spec
+        stack = "" if isinstance(self.spec, Spec) else "image." if given.image else "text."
+        if isinstance(self.spec, EncoderDecoder):
+            stack = "encoder." if given.stream == "encoder" else "decoder."
+        name = f"{stack}{spec.stored(layer)}{'cross_' if given.stream == 'cross' else ''}q.weight"
+        if not self.tensors.has(name):
+            d_in = spec.latent.d_q if spec.latent is not None and spec.latent.d_q else spec.d_model
+            self.tensors.get(name, (spec.n_heads * spec.d_head, d_in))  # its error gives both names
+
+    def observe(self, given: Given, collectors: Sequence[Collector], progress: Progress | None = None) -> None:
+        """One pass over an input, its tiles going to all of these collectors."""
+        wanted = {given.stream: list(collectors)}
+        if isinstance(self.spec, Spec) and given.stream == "cross":
+            memory = run(self.spec, self.tensors, given.inputs["encoder"], {}, whole=True)
+            run(given.spec, self.tensors, given.inputs["decoder"], wanted, memory=memory, progress=progress)
+            return
+        if isinstance(self.spec, Spec):
+            run(given.spec, self.tensors, given.inputs[self.alone], wanted, stream=given.stream, progress=progress)
+            return
+        if isinstance(self.spec, Towers):
+            tower = Scoped(self.tensors, "image." if given.image else "text.")
+            run(given.spec, tower, given.inputs["self"], wanted, progress=progress)
+            return
+        encoder, decoder = Scoped(self.tensors, "encoder."), Scoped(self.tensors, "decoder.")
+        read = given.inputs["encoder"]
+        if given.stream == "encoder":
+            run(self.spec.encoder, encoder, read, wanted, stream="encoder", progress=progress)
+            return
+        half: Progress | None = None if progress is None else lambda share: progress(share / 2)
+        memory = run(self.spec.encoder, encoder, read, {}, stream="encoder", whole=True, progress=half)
+        run(self.spec.decoder, decoder, given.inputs["decoder"], wanted, stream="decoder", memory=memory, progress=half)
+
+
+def _window(what: str, asked: tuple[int, int] | None, n: int) -> range:
+    """A range of places, all of them by default."""
+    if asked is None:
+        return range(n)
+    start, stop = asked
+    if not 0 <= start < stop <= n:
+        raise SelectionError(f"{what} must lie within 0-{n - 1}; got {start}-{stop - 1}")
+    return range(start, stop)
+
+
+def _cell(cells: int | None, pool: str, n_query: int, n_key: int) -> int:
+    """How many tokens go into a cell, so that a head has at most cells x cells of them."""
+    if pool not in ("max", "mean"):
+        raise SelectionError(one_of("pool", pool, ("max", "mean")))
+    if cells is None:
+        return 1
+    if isinstance(cells, bool) or not isinstance(cells, (int, np.integer)) or cells < 1:
+        raise SelectionError(f"cells must be a whole number from 1; got {cells!r}")
+    return -(-max(n_query, n_key) // int(cells))

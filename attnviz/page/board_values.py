@@ -1,0 +1,59 @@
+"""The values of a board: the scale of their colours, their ends in words, and the numbers in its cells."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attnviz.page.figure import Scale
+from attnviz.page.scale import number, round_up, short
+from attnviz.page.tensor import SIGNED
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from attnviz.page.board import Board
+
+
+def scale_of(one: Board, cmap: str) -> Scale:
+    """The scale of its colours: as it asks, or to a round number above all values."""
+    values = np.asarray(one.values, np.float64)
+    known = values[np.isfinite(values)]
+    if one.signed:
+        high = one.high or round_up(float(np.abs(known).max(initial=0.0)))
+        return Scale("linear", -high, high, SIGNED, one.label)
+    high = one.high if one.high is not None else max(round_up(float(known.max(initial=0.0))), one.low)
+    return Scale("linear", one.low, high if high > one.low else one.low + 1.0, cmap, one.label)
+
+
+def ends(one: Board) -> str:
+    """In words: from its smallest to its largest value."""
+    values = np.asarray(one.values, np.float64)
+    known = values[np.isfinite(values)]
+    span = f" from {number(float(known.min()))} to {number(float(known.max()))}" if known.size else ""
+    return (one.heading or one.label) + span
+
+
+def numbers(one: Board) -> list[list[str]]:
+    """What is printed in the cells: two decimals below 2, one below 100, none above."""
+    if one.cell_text is not None:
+        return [list(row) for row in one.cell_text]
+    values = np.asarray(one.values, np.float64)
+    largest = float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
+
+    def text(value: float) -> str:
+        if not math.isfinite(value):
+            return ""
+        return short(value, 2) if largest < 2 else f"{value:.{1 if largest < 100 else 0}f}".replace("-", "−")
+
+    if one.least is not None:
+        values = _unreached(values, one.least, 2 if largest < 2 else 1 if largest < 100 else 0)
+    return [[text(value) for value in row] for row in values.tolist()]
+
+
+def _unreached(values: NDArray[np.float64], least: NDArray[Any], decimals: int) -> NDArray[np.float64]:
+    """Values to be printed: 0.397 is 0.39, not 0.40, where 0.4 is asked for and would seem to be reached."""
+    seems = (values < least) & (values.round(decimals) >= np.round(least, decimals))
+    return np.where(seems, np.floor(values * 10.0**decimals) / 10.0**decimals, values)

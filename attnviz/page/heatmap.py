@@ -1,0 +1,350 @@
+"""The heatmap: one panel a head, rows are queries from top to bottom, columns are keys."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attnviz.page import wording
+from attnviz.page.colour_limits import fills_up, flowing
+from attnviz.page.colour_limits import limits as find_limits
+from attnviz.page.figure import Figure, MapPanel, Scale
+from attnviz.page.layout import SMALLEST
+from attnviz.page.options import PIXELS, SIDE, check_options, check_pixels, made_by
+from attnviz.page.page import panel_room
+from attnviz.page.placing import Placed, arrange
+from attnviz.page.request import Request
+from attnviz.page.scale import WHITE, check_cmap, check_scale, number, round_up, short
+from attnviz.page.text_metrics import LOST, Typeface, one_line, printable, typeface
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from attnviz.attention import Attention
+
+_SIGNS = "0123456789.–−·≥…" + LOST  # characters of numbers and of shortened text
+_PRINTED = 4000  # numbers in cells, over all panels: more are texture, and take seconds
+
+
+@dataclass(frozen=True)
+class _Maps:
+    """The matrices to be drawn, in reading order, and what their axes are."""
+
+    values: list[NDArray[np.float32]]
+    hidden: list[NDArray[np.bool_] | None]
+    headings: list[str]
+    places: list[tuple[int | None, int | None]]
+    row_labels: list[str]
+    col_labels: list[str]
+    row_axis: str
+    one_row: str
+    marks: tuple[tuple[int, int], ...]
+    splits: tuple[tuple[int, ...], tuple[int, ...]]
+    layers: tuple[str, ...] = ()
+    pooled: int = 1
+
+
+def heatmap(
+    attention: Attention,
+    *,
+    scale: str = "auto",
+    vmax: float | str | None = None,
+    cmap: str = WHITE,
+    width: float | None = None,
+    height: float | None = None,
+    font: str | None = None,
+    font_size: float | None = None,
+    title: str | None = None,
+    marks: Sequence[tuple[int, int]] = (),
+    bare: bool = False,
+    decimals: int = 2,
+    dpi: float | None = None,
+    svg_text: str = "keep",
+    query: int | None = None,
+    does: Mapping[str, str] | None = None,
+    name: str | None = None,
+    meta: Mapping[str, str] | None = None,
+) -> Figure:
+    """Attention as a Figure: a panel a head; rows of panels are layers if there are several.
+
+    Args:
+        scale: auto | linear | sqrt | log | row (each row by its own largest weight); auto is linear up to 16 keys to a
+            row, sqrt beyond.
+        vmax: the weight that has the last colour; None: a round number above all weights to keys that are neither
+            special nor the first, or over a long text one that about a quarter of the rows reach; "auto": the latter in
+            any case (`attnviz.page.colour_limits`).
+        cmap: ink (white at 0), viridis, cividis, magma, inferno, plasma, Greys or Blues; `_r` turns it round.
+        width, height: inches; what is not given is chosen.
+        font: an installed family or a font file; font_size: points, the largest size of a token label.
+        title: instead of model, layer and head.
+        marks: (query, key) pairs of indices whose cells are outlined.
+        bare: only the panels with their labels; the rest is in the Figure's caption.
+        decimals: of the numbers in the cells; 0 prints none.
+        dpi: pixels to the inch of a PNG.
+        svg_text: keep | paths.
+        query: show this query alone: one panel a layer, one row a head.
+        does: what heads do, by `layer.head`; said beside the names of heads of different layers.
+        name: what to call the model. meta: what made the picture, kept in the file.
+
+    Raises:
+        SelectionError: an option's value is not there or not possible. InputError: weights that are not finite.
+    """
+    check_scale(scale)
+    cmap = check_cmap(cmap)
+    check_options(attention, width, height, font_size, decimals, dpi, svg_text, marks, query)
+    maps = _one_query(attention, query, marks, does) if query is not None else _all_queries(attention, marks, does)
+    maps = _thin(maps, width, height, dpi)
+    limits, why = find_limits(attention, scale, vmax, cmap, query)
+    own = _own_scales(maps, attention, scale, vmax, cmap)
+    if own:
+        limits, maps = Scale("panel", 0.0, 1.0, cmap, f"{limits.label}, layer by layer"), _ranged(maps, own)
+    above = 0 if scale == "row" else int(sum((values > limits.high * (1 + 1e-6)).sum() for values in maps.values))
+    over = wording.over_note(above, limits.high, why, any(attention.key_special))
+    over = over or wording.under_note(maps.values, own or [limits])
+
+    sums = wording.row_sums(attention, query)
+    asked = attention.query_tokens[query] if query is not None else ""
+    heading = one_line(title) if title is not None else wording.title(attention, name or "", asked)
+    marked = [] if query is not None else list(marks)
+    below = wording.subtitles(attention, sums, len(maps.values), marked, maps.one_row, maps.pooled)
+    hidden = wording.hidden_reason(attention)
+
+    def remarks(least: float) -> list[str]:
+        return wording.notes(attention, limits, sums, hidden, over, maps.pooled, least)
+
+    face = typeface(font, [heading, *below, *remarks(0.1), *maps.row_labels, *maps.col_labels, *maps.headings, _SIGNS])
+    joins = wording.joining_note([*maps.row_labels, *maps.col_labels])
+    lost = [note for note in (wording.font_note(face), joins) if note]
+    parted = ["lines part the two texts"] if any(maps.splits) else []
+    request = Request(
+        rows=maps.values[0].shape[0],
+        cols=maps.values[0].shape[1],
+        headings=tuple(maps.headings),
+        per_row=_grid(maps, width)[0],
+        row_labels=tuple(maps.row_labels),
+        col_labels=tuple(maps.col_labels),
+        face=face,
+        layers=maps.layers,
+        row_axis=maps.row_axis,
+        title=heading,
+        subtitles=below,
+        scale=limits,
+        bar_over=above > 0,
+        bare=bare,
+        width=None if width is None else width * 72.0,
+        height=None if height is None else height * 72.0,
+        font_size=font_size,
+        dpi=dpi,
+        bold_rows=frozenset(row for row, _ in maps.marks) if maps.row_axis else frozenset(),
+        bold_cols=frozenset(col for _, col in maps.marks),
+        splits=maps.splits,
+        unit="cell" if attention.cell > 1 else "token",
+        every=maps.pooled,
+    )
+
+    def lay_out(least: float) -> tuple[Placed, list[str]]:
+        said = [*remarks(least), *parted, *lost]
+        return arrange(replace(request, notes=tuple(said))), said
+
+    placed, said = lay_out(0.0)
+    printed, size, least = _numbers(maps, limits, face, placed, decimals)
+    if least:  # printing numbers adds a note, which may cost the cells a little of their height
+        placed, said = lay_out(least)
+        printed, size, _ = _numbers(maps, limits, face, placed, decimals)
+    check_pixels(placed)
+    panels = tuple(
+        MapPanel(
+            title=maps.headings[i],
+            values=maps.values[i],
+            hidden=maps.hidden[i],
+            row_labels=tuple(maps.row_labels),
+            col_labels=tuple(maps.col_labels),
+            box=placed.boxes[i],
+            cell_text=printed[i] if printed else (),
+            cell_size=size,
+            marks=maps.marks,
+            layer=maps.places[i][0],
+            head=maps.places[i][1],
+            scale=own[i] if own else None,
+        )
+        for i in range(len(maps.values))
+    )
+    spoken = placed.sizes.remarks if not bare else tuple(said)
+    return Figure(
+        width=placed.width,
+        height=placed.height,
+        panels=panels,
+        scale=limits,
+        title=heading,
+        subtitle=placed.sizes.said,
+        caption=wording.caption(heading, below[0], limits, spoken),
+        notes=spoken,
+        labels=tuple(placed.labels),
+        lines=tuple(placed.lines),
+        bar=placed.bar,
+        bar_ticks=tuple(placed.bar_ticks),
+        face=face,
+        font=face.family,
+        font_size=placed.sizes.base,
+        dpi=placed.sizes.dpi,
+        svg_text=svg_text,
+        meta=made_by(attention, name, meta),
+    )
+
+
+# --- what is drawn -------------------------------------------------------------------------------------------------
+
+
+def _all_queries(attention: Attention, marks: Sequence[tuple[int, int]], does: Mapping[str, str] | None) -> _Maps:
+    n_layers, n_heads = attention.weights.shape[:2]
+    maps = attention.maps()
+    return _Maps(
+        values=[values for values, _ in maps],
+        hidden=[_hidden(mask) for _, mask in maps],
+        headings=wording.headings(attention, does) if len(maps) > 1 else [""],
+        places=list(attention.places),
+        row_labels=[printable(text) for text in attention.query_tokens],
+        col_labels=[printable(text) for text in attention.key_tokens],
+        row_axis="query",
+        one_row="one query's",
+        marks=tuple(marks),
+        splits=(_splits(attention.query_segments), _splits(attention.key_segments)),
+        layers=wording.layer_names(attention) if n_layers > 1 and n_heads > 1 else (),
+    )
+
+
+def _one_query(
+    attention: Attention, query: int, marks: Sequence[tuple[int, int]], does: Mapping[str, str] | None
+) -> _Maps:
+    """One query's rows: a panel a layer, a row a head; with one head, one panel with a row a layer."""
+    n_layers, n_heads = attention.weights.shape[:2]
+    by_layer = n_heads == 1 and n_layers > 1
+    per_panel = n_layers if by_layer else n_heads
+    rows = attention.weights[:, :, query].reshape(-1, per_panel, len(attention.keys))
+    greys = [np.zeros(rows.shape[-1], bool) if mask is None else ~mask[query] for _, mask in attention.maps()]
+    hidden = [_hidden(~grey) for grey in np.reshape(greys, rows.shape)]
+    first = [(None, None)] if attention.pairs else attention.places[::per_panel]
+    return _Maps(
+        values=list(rows),
+        hidden=hidden,
+        headings=[""] if len(rows) == 1 else list(wording.layer_names(attention)),
+        places=[(None, head) if by_layer else (layer, None) for layer, head in first],
+        row_labels=wording.headings(attention, does)[:per_panel],
+        col_labels=[printable(text) for text in attention.key_tokens],
+        row_axis="",
+        one_row="one layer's" if by_layer else "one head's",
+        marks=tuple((i, key) for asked, key in marks if asked == query for i in range(per_panel)),
+        splits=((), _splits(attention.key_segments)),
+    )
+
+
+def _hidden(allowed: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+    """Cells to be grey; None where all are allowed or nobody knows."""
+    return None if allowed is None or allowed.all() else ~allowed
+
+
+def _splits(segments: Sequence[int]) -> tuple[int, ...]:
+    """Places where a second text begins. Segments that come and go (some models mark [SEP] so) part nothing."""
+    places = tuple(i for i in range(1, len(segments)) if segments[i] != segments[i - 1])
+    return places if len(places) <= 2 else ()
+
+
+def _thin(maps: _Maps, width: float | None, height: float | None, dpi: float | None) -> _Maps:
+    """The same maps with neighbouring cells drawn as their largest, if a cell would be smaller than a pixel."""
+    across, down = _grid(maps, width)
+    longest = max(maps.values[0].shape)
+    room = SIDE * 0.8 / max(across, down)
+    for inches, count in ((width, across), (height, down)):
+        if inches is not None:
+            room = min(room, inches / count * min(dpi or 600.0, 1200.0) * 0.8)
+    room = min(room, math.sqrt(PIXELS * 0.6 / (across * down)))
+    if width is None and height is None and len(maps.values) > 1:
+        room = min(room, panel_room(across, down, bool(maps.layers)) * (dpi or 200.0) / 72)
+    k = math.ceil(longest / max(room, 1.0))
+    if k <= 1:
+        return maps
+    shape = maps.values[0].shape
+
+    def blocks(values: NDArray[Any], worst: float) -> NDArray[Any]:
+        """[row, column] -> [row, k, column, k], filled up with `worst`."""
+        padded = np.full([math.ceil(side / k) * k for side in shape], worst, values.dtype)
+        padded[: shape[0], : shape[1]] = values
+        return padded.reshape(padded.shape[0] // k, k, padded.shape[1] // k, k)
+
+    return replace(
+        maps,
+        values=[blocks(values, -np.inf).max((1, 3)) for values in maps.values],
+        hidden=[None if grey is None else np.logical_and.reduce(blocks(grey, True), (1, 3)) for grey in maps.hidden],
+        row_labels=maps.row_labels[::k],
+        col_labels=maps.col_labels[::k],
+        marks=tuple((i // k, j // k) for i, j in maps.marks),
+        splits=(tuple(i // k for i in maps.splits[0]), tuple(i // k for i in maps.splits[1])),
+        pooled=k,
+    )
+
+
+def _own_scales(
+    maps: _Maps, attention: Attention, kind: str, vmax: float | str | None, cmap: str
+) -> list[Scale] | None:
+    """A scale for each panel, where one for all would hide what each shows: flows after several layers."""
+    if len(maps.values) == 1 or not fills_up(attention, kind, vmax):
+        return None
+    return [flowing(values, cmap) for values in maps.values]
+
+
+def _ranged(maps: _Maps, scales: Sequence[Scale]) -> _Maps:
+    """The maps, their headings with the ends of their scales."""
+    ends = (
+        f"{heading}: {number(one.low)} to {number(one.high)}"
+        for heading, one in zip(maps.headings, scales, strict=True)
+    )
+    return replace(maps, headings=list(ends))
+
+
+def _grid(maps: _Maps, width: float | None) -> tuple[int, int]:
+    """Panels abreast and stacked: heads abreast if rows are layers, else as near to 4:3 as the panels allow.
+
+    A picture for a column of a paper is rather higher than wide.
+    """
+    count = len(maps.values)
+    if maps.layers:
+        return count // len(maps.layers), len(maps.layers)
+    rows, cols = maps.values[0].shape
+    target = 4 / 3 if width is None or width > 4 else 0.85
+
+    def misfit(abreast: int) -> tuple[float, float]:
+        stacked = math.ceil(count / abreast)
+        shape = abreast * (cols + 0.1 * max(rows, cols)) / (stacked * (rows + 0.25 * max(rows, cols)))
+        empty = abreast * stacked - count
+        return abs(math.log(shape / target)) + 1.5 * empty / (abreast * stacked), abreast
+
+    best = min(range(1, count + 1), key=misfit)
+    return best, math.ceil(count / best)
+
+
+# --- numbers in the cells ---------------------------------------------------------------------------------------------
+
+
+def _numbers(
+    maps: _Maps, scale: Scale, face: Typeface, placed: Placed, decimals: int
+) -> tuple[list[tuple[tuple[str, ...], ...]], float, float]:
+    """Texts [panel][row][column] for the cells, their size, and the smallest number printed; [] if they do not fit."""
+    sizes = placed.sizes
+    if decimals == 0 or placed.sizes.cell_width < 6:
+        return [], 0.0, 0.0
+    widest = face.width("−." + "0" * decimals if scale.low < 0 else "." + "0" * decimals, 1.0)
+    size = min(0.74 * sizes.cell_width / widest, 0.55 * sizes.cell_height, 0.9 * sizes.base)
+    least = max(10.0**-decimals, round_up(0.045 * scale.high))
+    count = sum(int((abs(values) >= least).sum()) for values in maps.values)
+    if size < 1.1 * SMALLEST or count > _PRINTED:
+        return [], 0.0, 0.0
+    left_out = any(bool(((abs(values) < least) & (values != 0)).any()) for values in maps.values)
+    printed = [
+        tuple(tuple(short(value, decimals) if abs(value) >= least else "" for value in row) for row in values.tolist())
+        for values in maps.values
+    ]
+    return printed, size, least if left_out else 0.0

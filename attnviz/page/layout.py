@@ -1,0 +1,389 @@
+"""How large everything is: the cells of a grid of equal panels, and the labels around it.
+
+All lengths are points (1/72 inch), y runs downwards. The room for labels depends on their size, which depends on the
+cells, which depend on the room that is left. So the three are settled together, before anything is placed, labels
+only ever getting smaller or fewer from one round to the next.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from attnviz.errors import SelectionError
+from attnviz.page import page
+from attnviz.page.bar import bar_ticks, bar_width, tick_texts
+from attnviz.page.request import Request
+from attnviz.page.text_metrics import MIDDLE, SAYS, Typeface, tallness
+
+SMALLEST = 5.0  # points: below this a label is not read but guessed
+TALLEST = 648.0  # points: a picture whose width was asked for is no higher than a page
+LINE = 1.34  # from one line of text to the next, in ems
+PITCH = 1.1  # from one label to the next, in heights of their ink
+_STEPS = (1, 2, 3, 4, 5, 8, 10, 15, 20, 25, 30, 40, 50, 80, 100, 150, 200, 250, 300, 400, 500, 800, 1000, 2000, 5000)
+_ROOMY = (372.0, 250.0, 200.0, 172.0, 150.0, 132.0, 120.0, 108.0, 100.0, 94.0, 90.0, 86.0)  # of 1, 2, ... abreast
+
+
+@dataclass
+class Sizes:
+    """What is settled. Lengths in points; a step of k labels every kth row or column, 0 none of them.
+
+    upright: column labels stand on end. aside: room for the names of a further column of layers. reduced: the page, not
+    the labels, settles the cells. left, right, top, under: room beside all panels; `under` ends with the name of
+    the columns, notes come below it. ticks: room for the numbers of the colour bar. layer_names, headings: as they
+    fit, shortened to their numbers if they must be. said: the subtitle chosen; title, subtitle, notes: their lines;
+    remarks: the notes one by one.
+    """
+
+    base: float
+    dpi: float
+    margin: float
+    width: float = 0.0
+    cell_width: float = 0.0
+    cell_height: float = 0.0
+    row_size: float = 0.0
+    col_size: float = 0.0
+    row_step: int = 1
+    col_step: int = 1
+    upright: bool = True
+    row_text: tuple[str, ...] = ()
+    col_text: tuple[str, ...] = ()
+    headings: tuple[str, ...] = ()
+    heading_size: float = 0.0
+    layer_names: tuple[str, ...] = ()
+    layer_size: float = 0.0
+    gap_x: float = 0.0
+    gap_y: float = 0.0
+    aside: float = 0.0
+    reduced: bool = False
+    left: float = 0.0
+    right: float = 0.0
+    ticks: float = 0.0
+    top: float = 0.0
+    under: float = 0.0
+    title: tuple[str, ...] = ()
+    title_size: float = 0.0
+    said: str = ""
+    subtitle: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    text_x: float = 0.0
+
+    @property
+    def note_size(self) -> float:
+        return max(SMALLEST, 0.84 * self.base)
+
+    @property
+    def tick_size(self) -> float:
+        return max(SMALLEST, 0.89 * self.base)
+
+    @property
+    def foot(self) -> float:
+        """Height of the notes, with the margin below them."""
+        lines = len(self.notes) * leading(self.notes) * self.note_size
+        return (0.7 * self.base + lines if self.notes else 0.0) + self.margin
+
+
+def settle(request: Request) -> Sizes:
+    """Sizes that fit. Raises SelectionError if the width or height asked for leaves no room for the cells."""
+    base = request.font_size or _base_size(request.width)
+    sizes = Sizes(
+        base=base,
+        dpi=request.dpi or _usual_dpi(request),
+        margin=10.0 if request.width is None else 3.0,
+        row_size=base,
+        col_size=base,
+    )
+    sizes.cell_width = sizes.cell_height = _roomy_cell(request)
+    if request.width is not None:
+        sizes.cell_width = sizes.cell_height = request.width / request.per_row / request.cols
+    before: object = None
+    for turn in range(20):
+        sizes.ticks = sizes.ticks if turn > 10 else 0.0  # if sizes go to and fro, the bar's numbers keep their room
+        _headings(request, sizes)
+        _fit_labels(request, sizes)
+        _sides(request, sizes)
+        _words(request, sizes)
+        _cells(request, sizes)
+        labels = (sizes.row_size, sizes.col_size, sizes.row_step, sizes.col_step)
+        now = (*labels, sizes.upright, sizes.reduced, round(sizes.cell_width, 3))
+        if now == before:
+            break
+        before = now
+    return sizes
+
+
+def paged(request: Request) -> Request:
+    """The request with its layers in as many columns as serve it, and the page if no size is asked for."""
+    if request.width is None and request.height is not None:
+        return request  # as high as asked for, and as wide as that takes
+    asked = None if request.width is None else (request.width, request.height or TALLEST)
+    panels, cells = (request.per_row, request.panel_rows), (request.rows, request.cols)
+    most = _roomy_cell(request) if asked is None else math.inf
+    found = page.fit(panels, cells, bool(request.layers), most, page.PAGES if asked is None else (asked,))
+    size = found.page if asked is None else None
+    return replace(request, columns=found.columns, per_row=request.per_row * found.columns, page=size)
+
+
+def _base_size(width: float | None) -> float:
+    if width is None:
+        return 9.0
+    return next(size for limit, size in ((200, 6.0), (300, 7.0), (420, 8.0), (math.inf, 8.5)) if width < limit)
+
+
+def _roomy_cell(request: Request) -> float:
+    """A cell of a panel that nobody has asked to be narrow: readable labels for up to about a hundred tokens."""
+    abreast = min(request.per_row, len(_ROOMY))
+    side = _ROOMY[abreast - 1]
+    longest = max(request.rows, request.cols)
+    side = max(side, min(5.8 * longest, 1.5 * side), 0.36 * longest)
+    most = 38.0 if len(request.headings) == 1 else 28.0
+    if any(SAYS in text for text in request.headings):  # a short text has room below all that its heads do
+        said = max(request.face.width(text, _base_size(request.width)) for text in request.headings)
+        most = min(max(most, said / request.cols), 60.0)
+    return min(side / longest, most)
+
+
+def _headings(request: Request, sizes: Sizes) -> None:
+    """Headings and layer names at the size that fits beside each other, or their numbers alone."""
+    wide, high = sizes.cell_width * request.cols, sizes.cell_height * request.rows
+    layered = bool(request.layers)
+    base = min(sizes.base, 1.3 * sizes.row_size) if sizes.row_step else sizes.base  # no louder than the labels
+    share, most = (0.05, 6.0) if layered else (0.075, 15.0)
+    sizes.gap_x = min(max(share * wide, 2.0), most)
+    beside = 0.0
+    if len(request.headings) % request.per_row and sizes.col_step:  # labels stand beside the panels of the last row
+        above = tallness(request.col_labels)[0] - MIDDLE
+        beside = max(0.0, above * sizes.col_size - sizes.cell_width / 2)
+        sizes.gap_x = max(sizes.gap_x, beside + 1.0)
+    room = wide + sizes.gap_x - max(beside, 2.0)
+    sizes.headings, sizes.heading_size = _shrunk(request.face, request.headings, base, room)
+    sizes.layer_names, sizes.layer_size = _shrunk(request.face, request.layers, base, high + sizes.gap_x - 2.0)
+    sizes.aside = 1.45 * sizes.layer_size if request.columns > 1 else 0.0
+    room_for_heading = 1.5 * sizes.heading_size if any(sizes.headings) else 0.0
+    sizes.gap_y = sizes.gap_x if layered else 0.6 * sizes.gap_x + room_for_heading
+
+
+def _shrunk(face: Typeface, texts: tuple[str, ...], base: float, room: float) -> tuple[tuple[str, ...], float]:
+    if not any(texts):
+        return texts, base
+    if any(SAYS in text for text in texts):
+        return _saying(face, texts, base, room)
+    numbers = tuple(text.rpartition(" ")[2] for text in texts)
+    for choice, least in ((texts, 0.75 * base), (texts, SMALLEST), (numbers, SMALLEST)):
+        size = min(base, room / max(face.width(text, 1.0) for text in choice))
+        if size >= min(least, base):
+            return choice, size
+    step = math.ceil(max(face.width(text, SMALLEST) for text in numbers) / max(room, 0.1))
+    return tuple(text if i % step == 0 else "" for i, text in enumerate(numbers)), SMALLEST
+
+
+def _saying(face: Typeface, texts: tuple[str, ...], base: float, room: float) -> tuple[tuple[str, ...], float]:
+    """Headings that say what a head does: whole, or shortened, or the names of the heads alone."""
+    size = min(base, room / max(face.width(text, 1.0) for text in texts))
+    if size >= SMALLEST:
+        return texts, size
+    names = tuple(text.partition(SAYS)[0] for text in texts)
+    if room >= 4 * max(face.width(name, SMALLEST) for name in names):
+        return tuple(face.cut(text, SMALLEST, room) for text in texts), SMALLEST
+    return _shrunk(face, names, base, room)
+
+
+def _fit_labels(request: Request, sizes: Sizes) -> None:
+    """Size and step of the token labels: first smaller, down to SMALLEST, then fewer, as large as there is room."""
+    floor = min(SMALLEST, sizes.base)
+    for axis, cell, texts in (
+        ("row", sizes.cell_height, request.row_labels),
+        ("col", sizes.cell_width, request.col_labels),
+    ):
+        step, size = _thinned(len(texts), cell, sizes.base, floor, texts)
+        old_step, old_size = getattr(sizes, f"{axis}_step"), getattr(sizes, f"{axis}_size")
+        if old_step != 0:
+            step = 0 if step == 0 else max(step, old_step)
+            size = min(size, old_size) if step == old_step else size
+            setattr(sizes, f"{axis}_step", step)
+            setattr(sizes, f"{axis}_size", size)
+    if sizes.row_step and sizes.col_step:
+        sizes.row_size = sizes.col_size = min(sizes.row_size, sizes.col_size)
+    widest = max((_label_width(request, "col", i, sizes.col_size) for i in range(len(request.col_labels))), default=0.0)
+    sizes.upright = not (sizes.col_step == 1 and widest <= sizes.cell_width - 0.3 * sizes.col_size)
+
+
+def _thinned(count: int, cell: float, base: float, floor: float, texts: tuple[str, ...]) -> tuple[int, float]:
+    pitch = PITCH * sum(tallness(texts))
+    for step in _STEPS:
+        size = min(base, step * cell / pitch)
+        if size >= floor:
+            return (step, size) if count <= 3 or math.ceil(count / step) >= 3 else (0, floor)
+    return 0, floor
+
+
+def _label_width(request: Request, axis: str, index: int, size: float) -> float:
+    texts = request.row_labels if axis == "row" else request.col_labels
+    return request.face.width(texts[index], size, request.bold(axis, index))
+
+
+def _sides(request: Request, sizes: Sizes) -> None:
+    """Room to the left, to the right and below the panels, and the labels cut to it."""
+    face, base = request.face, sizes.base
+    most = 120.0 if request.width is None else 0.25 * request.width
+    deepest = min(120.0, 0.25 * request.height) if request.height else 120.0
+    sizes.row_text, across = _cut(request, "row", sizes.row_step, sizes.row_size, most)
+    sizes.col_text, down = _cut(request, "col", sizes.col_step, sizes.col_size, deepest)
+    if not sizes.upright:
+        down = sizes.col_size * (sum(tallness(request.col_labels)) - 0.1)
+    sizes.left = sizes.margin + 1.35 * base + (across + 0.5 * base if across else 0.0)
+    if any(sizes.layer_names):
+        sizes.left += 1.45 * sizes.layer_size
+    sizes.under = (0.5 * base + down if down else 0.0) + 0.35 * base + 1.05 * base
+    sizes.right = max(sizes.margin, 0.6 * sizes.col_size)
+    if not request.bare:
+        texts = tick_texts(request, bar_ticks(request, sizes))
+        sizes.ticks = max(sizes.ticks, *(face.width(text, sizes.tick_size) for text in texts))
+        sizes.right = sizes.margin + 0.9 * base + bar_width(sizes) + 4.0 + sizes.ticks + 1.5 * base
+
+
+def _cut(request: Request, axis: str, step: int, size: float, most: float) -> tuple[tuple[str, ...], float]:
+    texts = request.row_labels if axis == "row" else request.col_labels
+    if not step:
+        return ("",) * len(texts), 0.0
+    face = request.face
+    cut = tuple(
+        face.cut(text, size, most, request.bold(axis, i)) if i % step == 0 else "" for i, text in enumerate(texts)
+    )
+    return cut, max((face.width(text, size, request.bold(axis, i)) for i, text in enumerate(cut)), default=0.0)
+
+
+def _words(request: Request, sizes: Sizes) -> None:
+    """Title, subtitle and notes in lines, and the height above the panels."""
+    grid = request.per_row * request.cols * sizes.cell_width + _between(request, sizes)
+    face, base, margin = request.face, sizes.base, sizes.margin
+    needed = sizes.left + grid + sizes.right
+    sizes.title_size = 1.33 * base
+    title_width = face.width(request.title, sizes.title_size, "bold")
+    sizes.width = request.width or needed
+    sizes.title = sizes.subtitle = sizes.notes = ()
+    if not request.bare:
+        if request.width is None:
+            sizes.width = max(needed, min(title_width + 2 * margin, 340.0))
+        sizes.text_x = sizes.left if sizes.left + title_width + margin <= sizes.width else margin
+        room = sizes.width - sizes.text_x - margin
+        if title_width > room:
+            sizes.title_size = max(base, sizes.title_size * room / title_width)
+        sizes.title = tuple(face.wrap(request.title, sizes.title_size, room, "bold"))
+        fitting = [text for text in request.subtitles if face.width(text, base) <= room]
+        sizes.said = (fitting or list(request.subtitles[-1:]) or [""])[0]
+        sizes.subtitle = tuple(face.wrap(sizes.said, base, room))
+        sizes.remarks = (*request.notes, *_thinning(request, sizes))
+        sizes.notes = tuple(face.wrap(" · ".join(sizes.remarks), sizes.note_size, room))
+    above = len(sizes.title) * leading(sizes.title) * sizes.title_size
+    above += len(sizes.subtitle) * leading(sizes.subtitle) * base
+    overhang = max(0.0, 0.6 * sizes.row_size - sizes.cell_height / 2)
+    headed = 1.5 * sizes.heading_size if any(sizes.headings) else 0.0
+    sizes.top = margin + (above + 0.6 * base if above else 0.0) + max(headed, overhang)
+
+
+def _between(request: Request, sizes: Sizes) -> float:
+    """The room between panels that stand side by side."""
+    return (request.per_row - 1) * sizes.gap_x + (request.columns - 1) * sizes.aside
+
+
+def _thinning(request: Request, sizes: Sizes) -> list[str]:
+    """What the picture says about its panels' size and order, and about labels that are not there."""
+    said = ["panels made small enough for one page: a width or height makes them larger"] if sizes.reduced else []
+    said += [f"layers in {request.columns} columns, each from top to bottom"] if request.columns > 1 else []
+    rows, cols = (request.row_axis, request.col_axis)
+    row_step, col_step = sizes.row_step * request.every, sizes.col_step * request.every
+    if row_step == col_step and row_step != 1 and len(request.row_labels) == len(request.col_labels):
+        unit = request.unit
+        said.append(f"every {ordinal(row_step)} {unit} labelled" if row_step else f"no room for {unit} labels")
+    else:
+        both = ((row_step, rows), (col_step, cols))
+        said += [f"every {ordinal(step)} {name} labelled" for step, name in both if step > 1]
+        said += [f"no room for {name} labels" for step, name in both if step == 0]
+    if sizes.layer_names != request.layers:
+        said.append("numbers: layers down, heads across" if sizes.headings != request.headings else "numbers: layers")
+    elif sizes.headings != request.headings and any(SAYS in text for text in request.headings):
+        said.append("no room for all that the heads do")
+    elif sizes.headings != request.headings:
+        said.append("numbers: heads" if "head" in request.headings[0] else "numbers: layers")
+    return said
+
+
+def leading(texts: Sequence[str]) -> float:
+    """From one of these lines to the next, in ems."""
+    return max(LINE, sum(tallness(texts)) + 0.06)
+
+
+def ordinal(n: int) -> str:
+    """1st, 2nd, 3rd, 4th, 11th, 21st."""
+    ending = "th" if n % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
+    return f"{n}{ending}"
+
+
+def _cells(request: Request, sizes: Sizes) -> None:
+    """The cell that the width, the height and the zones leave; square, unless panels would be strips."""
+    rows, cols, abreast, stacked = request.rows, request.cols, request.per_row, request.panel_rows
+    cell = _roomy_cell(request)
+    if request.width is not None:
+        across = request.width - sizes.left - sizes.right - _between(request, sizes)
+        cell = _some(across / abreast, "width", request.width, abreast) / cols
+    if request.page is not None:
+        cell = min(cell, _on_page(request, sizes))
+        sizes.reduced = cell < _roomy_cell(request)
+    limit = request.height or (TALLEST if request.width is not None else None)
+    most = math.inf
+    if limit is not None:
+        down = limit - sizes.top - sizes.under - sizes.foot - (stacked - 1) * sizes.gap_y
+        most = _some(down / stacked, "height" if request.height else "width", limit, stacked) / rows
+        if request.height and request.width is None:
+            cell = most
+    wide = high = cell
+    if 4 * rows <= cols:
+        high = max(cell, min(1.35 * sizes.base, 0.25 * cols * cell / rows))
+    elif 4 * cols <= rows:
+        wide = max(cell, min(1.35 * sizes.base, 0.25 * rows * cell / cols))
+        wide = cell if request.width is not None else wide
+    if high > most:
+        wide, high = (wide, most) if high > wide and most >= wide else (wide * most / high, most)
+    sizes.cell_width, sizes.cell_height = wide, high
+    _snap(request, sizes)
+
+
+def _on_page(request: Request, sizes: Sizes) -> float:
+    """The cell that the page leaves room for."""
+    wide, high = request.page or (math.inf, math.inf)
+    across = wide - sizes.left - sizes.right - _between(request, sizes)
+    down = high - sizes.top - sizes.under - sizes.foot - (request.panel_rows - 1) * sizes.gap_y
+    cell = min(across / (request.per_row * request.cols), down / (request.panel_rows * request.rows))
+    return max(cell, 0.0)
+
+
+def _some(side: float, what: str, asked: float, panels: int) -> float:
+    """A panel's side, or SelectionError if nothing is left for it."""
+    if side < 6.0:
+        raise SelectionError(
+            f"{what} {asked / 72:.4g} in leaves no room for {panels} panel{'s' if panels > 1 else ''}",
+            "choose fewer layers or heads, a larger size, or a smaller font size",
+        )
+    return side
+
+
+def _snap(request: Request, sizes: Sizes) -> None:
+    """Cells become whole pixels, by a finer resolution where the width is fixed, so that all look equally wide."""
+    sizes.dpi = request.dpi or _usual_dpi(request)
+    if request.width is not None and request.dpi is None:
+        sizes.dpi = 72.0 * math.ceil(sizes.cell_width * sizes.dpi / 72.0 - 1e-9) / sizes.cell_width
+    pixel = 72.0 / sizes.dpi
+    fixed = request.width is not None or request.height is not None
+    for side in ("cell_width", "cell_height"):
+        count = getattr(sizes, side) / pixel
+        if fixed and count >= 6:
+            setattr(sizes, side, math.floor(count + 1e-6) * pixel)
+        elif not fixed:
+            setattr(sizes, side, max(math.floor(count + 1e-6) if sizes.reduced else round(count), 1) * pixel)
+
+
+def _usual_dpi(request: Request) -> float:
+    return 200.0 if request.width is None else 300.0

@@ -1,0 +1,265 @@
+"""A text twice with lines of weight between: queries at the left, keys at the right -> Figure.
+
+A line's width and strength grow with its weight and the strongest lie on top, so that many weak ones make no hairball.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from attnviz.errors import SelectionError
+from attnviz.page import wording
+from attnviz.page.figure import Box, Figure, Fill, Label, Line, Link, LinksPanel
+from attnviz.page.layout import SMALLEST
+from attnviz.page.lines_choice import INK, RGB, chosen
+from attnviz.page.options import check_options, made_by
+from attnviz.page.page import PAGES
+from attnviz.page.scale import number
+from attnviz.page.sheet import MARGIN, Sheet
+from attnviz.page.text_metrics import MIDDLE, Typeface, one_line, typeface
+
+if TYPE_CHECKING:
+    from attnviz.attention import Attention
+
+SPAN, LONGEST = 104.0, 96.0  # points: between the texts, a label at most
+PITCH, SIZE = 12.0, 8.2  # points from token to token, and the size of their labels
+MANY = 56  # tokens from which on they stand closer
+GAP = 30.0  # between panels
+THIN, THICK, FAINT = 0.35, 3.4, 0.0  # of lines: width in points of the weakest and the strongest, cover of the weakest
+REST: RGB = (150, 150, 150)  # lines to where heads rest
+SMALLER = (1.0, 0.85, 0.72, 0.61)  # text and pitch of many panels, until they fit a page
+
+
+def lines(
+    attention: Attention,
+    *,
+    query: int | None = None,
+    overlay: bool = False,
+    by: str = "weight",
+    width: float | None = None,
+    dpi: float | None = None,
+    font: str | None = None,
+    title: str | None = None,
+    svg_text: str = "keep",
+    bare: bool = False,
+    meta: Mapping[str, str] | None = None,
+) -> Figure:
+    """Lines of weight from queries at the left to keys at the right, one panel a head.
+
+    Args:
+        attention: of any layers and heads.
+        query: show this query's lines alone, and shade the keys by them.
+        overlay: the heads of a layer in one panel, each in a colour of its own.
+        by: weight | lift: what a line shows; lines of negative lift are not drawn.
+        width: inches; font, dpi, title, svg_text, bare, meta: as for `attnviz.page.heatmap.heatmap`.
+
+    Raises:
+        SelectionError: too many heads for one panel, or no room. InputError: weights that are not finite.
+    """
+    check_options(attention, width, None, None, 0, None if dpi is None else int(dpi), svg_text, (), query)
+    choice = chosen(attention, query, overlay, by)
+    panels, high = choice.panels, choice.high
+    said = [*_reduced(attention, by), *choice.said, *wording.from_model(attention)]
+    heading = one_line(title) if title is not None else _title(attention, query)
+    random = f"random weights, seed {attention.meta.get('seed')}" if attention.meta.get("random") else ""
+    below = one_line(" · ".join(part for part in (random, "queries at the left, keys at the right") if part))
+    names = [text for one in panels for text in (one.title, *(strand for strand, _ in one.strands))]
+    labels = [*panels[0].row_labels, *panels[0].col_labels]
+    face = typeface(font, [heading, below, *said, *labels, *names, "0123456789.≥"])
+    lost = (wording.font_note(face), wording.joining_note(labels))
+    said += [note for note in lost if note]
+    page = _Page(face, panels, attention, width)
+    sheet = page.sheet
+    if not bare:
+        sheet.head(heading, below)
+    for first in range(0, len(panels), page.abreast):
+        page.row(panels[first : first + page.abreast])
+    if not bare:
+        page.scale(high, by, panels[0].strands if overlay else (), choice.over > 0)
+        sheet.text(" · ".join(said), tone="soft", role="note")
+    figure = sheet.figure(
+        title=heading,
+        subtitle=below,
+        notes=said,
+        dpi=dpi,
+        svg_text=svg_text,
+        meta=made_by(attention, None, meta),
+        said=f"The thickest line: {by} {number(high)}{' and more' if choice.over else ''}",
+    )
+    return replace(figure, fills=tuple(page.fills), drawn=tuple(panels))
+
+
+def _title(attention: Attention, query: int | None) -> str:
+    return wording.title(attention, attention.model, "" if query is None else attention.query_tokens[query])
+
+
+def _reduced(attention: Attention, by: str) -> list[str]:
+    """What was done to the weights."""
+    said = [note for note in attention.reduced.split("; ") if note and not note.startswith("mean over")]
+    said += ["lift: a weight less the mean of its column over the other rows"] if by == "lift" else []
+    return [one_line(note) for note in said]
+
+
+class _Page:
+    """Sizes first, then rows of panels."""
+
+    def __init__(self, face: Typeface, panels: Sequence[LinksPanel], attention: Attention, width: float | None) -> None:
+        self.face, self.attention, self.titled = face, attention, len(panels) > 1
+        for scale in SMALLER if width is None else SMALLER[:1]:
+            self._settle(panels, scale, width)
+            wide = 2 * MARGIN + self.abreast * self.across + (self.abreast - 1) * GAP
+            high = math.ceil(len(panels) / self.abreast) * (self.down + 3 * SIZE)
+            if max(wide, high) <= max(PAGES[0]) and wide * high <= math.prod(PAGES[0]):
+                break
+        self.sheet = Sheet(face, max(wide, 300.0) if width is None else width * 72.0)
+        self.fills: list[Fill] = []
+
+    def _settle(self, panels: Sequence[LinksPanel], scale: float, width: float | None) -> None:
+        """Sizes of text and panels, and how many panels stand side by side."""
+        n = max(len(panels[0].row_labels), len(panels[0].col_labels))
+        self.pitch = scale * (PITCH if n <= MANY else max(PITCH * MANY / n, SMALLEST * 1.12))
+        self.size = min(scale * SIZE, self.pitch * 0.78)
+        if self.size < SMALLEST:
+            self.size, self.pitch = SMALLEST, SMALLEST * 1.12
+        self.left, self.right = (
+            min(max((self.face.width(text, self.size, "bold") for text in texts), default=0.0), scale * LONGEST)
+            for texts in (panels[0].row_labels, panels[0].col_labels)
+        )
+        sides, self.down = self.left + self.right, n * self.pitch
+        self.span = scale * (SPAN if len(panels) > 3 else 1.4 * SPAN)
+        if width is None:
+            one = (sides + self.span + GAP, self.down + 3 * SIZE)
+            self.abreast = _abreast(one, len(panels), self.attention.weights.shape[1])
+        else:
+            room = width * 72.0 - 2 * MARGIN
+            self.abreast = min(max(1, int((room + GAP) // (sides + SPAN + GAP))), len(panels))
+            self.span = (room - (self.abreast - 1) * GAP) / self.abreast - sides
+            if self.span < 18.0:
+                raise SelectionError(f"a width of {width:g} in leaves no room for lines", "ask for a larger one")
+        self.across = sides + self.span
+
+    def row(self, panels: Sequence[LinksPanel]) -> None:
+        """Panels side by side."""
+        sheet = self.sheet
+        sheet.y += 1.3 * SIZE if self.titled else 0.0
+        for place, panel in enumerate(panels):
+            self._panel(panel, MARGIN + place * (self.across + GAP), sheet.y + 5.0)
+        sheet.y += 5.0 + self.down + 12.0
+
+    def _panel(self, panel: LinksPanel, x: float, top: float) -> None:
+        sheet, x0, x1 = self.sheet, x + self.left + 3.0, x + self.left + self.span - 3.0
+        if self.titled and panel.title:  # one panel is what the title says
+            name = self.face.cut(panel.title, SIZE, self.across, "bold")
+            sheet.word(name, x, top - 5.0, SIZE, weight="bold", tone="soft", role="heading")
+        self._parts(x, top)
+        for link in panel.links:
+            width, share = stroke(link.value / panel.high)
+            count = len(panel.strands)  # heads over each other: side by side within a token's height
+            aside = 0.6 * self.pitch * ((link.strand + 0.5) / count - 0.5)
+            ends = (x0, self._middle(top, link.row) + aside, x1, self._middle(top, link.col) + aside)
+            if count > 1:
+                width = max(width * min(1.0, 4 / count), THIN)
+            if link.col in panel.rests:
+                sheet.lines.append(Line(*ends, width, rgb=REST, share=0.55 * share))
+                continue
+            sheet.lines.append(Line(*ends, width, rgb=panel.strands[link.strand][1], share=share))
+        self._tokens(panel, x, top)
+
+    def _middle(self, top: float, place: int) -> float:
+        return top + (place + 0.5) * self.pitch
+
+    def _tokens(self, panel: LinksPanel, x: float, top: float) -> None:
+        """Both texts; with one query its token is bold, and the keys are shaded by the strongest of its lines."""
+        best: dict[int, Link] = {link.col: link for link in panel.links} if panel.row is not None else {}
+        x1 = x + self.left + self.span
+        for i, text in enumerate(panel.row_labels):
+            said = i == panel.row
+            tone = "ink" if panel.row is None or said else "faint"
+            self._word(
+                text, x + self.left, self._middle(top, i), self.left, "right", "bold" if said else "normal", tone
+            )
+        for j, text in enumerate(panel.col_labels):
+            link = best.get(j)
+            tone = "ink"
+            if link is not None:
+                rgb = REST if j in panel.rests else panel.strands[link.strand][1]
+                rgb = tint(rgb, (0.55 if j in panel.rests else 0.85) * min(link.value / panel.high, 1.0))
+                wide = min(self.face.width(text, self.size), self.right) + 4.0
+                self.fills.append(Fill(Box(x1 - 2.0, top + j * self.pitch + 0.4, wide, self.pitch - 0.8), rgb))
+                tone = "paper" if is_dark(rgb) else "ink"
+            elif panel.row is not None:
+                tone = "faint"
+            self._word(text, x1, self._middle(top, j), self.right, "left", "normal", tone)
+
+    def _word(self, text: str, x: float, middle: float, room: float, align: str, weight: str, tone: str) -> None:
+        cut = self.face.cut(text, self.size, room + 0.5, weight)
+        role = "row" if align == "right" else "column"
+        y = middle + MIDDLE * self.size
+        self.sheet.labels.append(Label(cut, x, y, self.size, align, weight=weight, tone=tone, role=role))
+
+    def _parts(self, x: float, top: float) -> None:
+        """A thin line where the second text begins, at either side."""
+        sides = (
+            (self.attention.query_segments, x, x + self.left),
+            (self.attention.key_segments, x + self.left + self.span, x + self.across),
+        )
+        for segments, start, stop in sides:
+            for i in range(1, len(segments)):
+                if segments[i] != segments[i - 1]:
+                    self.sheet.lines.append(Line(start, top + i * self.pitch, stop, top + i * self.pitch, 0.6, "faint"))
+
+    def scale(self, high: float, by: str, strands: Sequence[tuple[str, RGB]], over: bool = False) -> None:
+        """What a line's width and strength stand for, and whose colours they are. over: some weights are above."""
+        sheet, x = self.sheet, MARGIN
+        y = sheet.y + 4.0
+        sheet.word(by, x, y + MIDDLE * 7.0, 7.0, tone="soft", role="bar")
+        x += self.face.width(by, 7.0) + 8.0
+        for unit in (0.1, 0.3, 1.0):
+            width, share = stroke(unit)
+            sheet.lines.append(Line(x, y, x + 18.0, y, width, rgb=(70, 70, 70) if strands else INK, share=share))
+            text = ("≥" if over and unit == 1.0 else "") + number(unit * high)
+            sheet.word(text, x + 22.0, y + MIDDLE * 7.0, 7.0, role="tick")
+            x += 22.0 + self.face.width(text, 7.0) + 12.0
+        for name, rgb in strands:
+            wide = 14.0 + self.face.width(name, 7.0) + 10.0
+            if x + wide > sheet.wide - MARGIN:
+                x, y = MARGIN, y + 11.0
+            self.fills.append(Fill(Box(x, y - 3.0, 10.0, 6.0), rgb))
+            sheet.word(name, x + 14.0, y + MIDDLE * 7.0, 7.0, role="tick")
+            x += wide
+        sheet.y = y + 10.0
+
+
+def _abreast(panel: tuple[float, float], count: int, per_layer: int) -> int:
+    """Panels side by side, each of this width and height: near 4:3, in rows that a layer fills evenly."""
+
+    def misfit(abreast: int) -> float:
+        stacked = math.ceil(count / abreast)
+        shape = abreast * panel[0] / (stacked * panel[1])
+        empty = abreast * stacked - count
+        uneven = 0.5 * (per_layer % abreast > 0 and abreast % per_layer > 0)
+        return abs(math.log(shape / (4 / 3))) + uneven + 1.5 * empty / (abreast * stacked)
+
+    return min(range(1, count + 1), key=misfit)
+
+
+def stroke(unit: float) -> tuple[float, float]:
+    """Width in points, and how much of what is under it a line covers, for a weight as a share of the largest."""
+    unit = min(max(unit, 0.0), 1.0)
+    return THIN + (THICK - THIN) * unit, round(FAINT + (1 - FAINT) * unit**1.2, 4)
+
+
+def tint(rgb: RGB, share: float) -> RGB:
+    """A colour on white paper that covers it by so much."""
+    red, green, blue = (round(255 + share * (part - 255)) for part in rgb)
+    return red, green, blue
+
+
+def is_dark(rgb: RGB) -> bool:
+    """Whether white letters read better on it, by WCAG 2 relative luminance."""
+    parts = (part / 255 for part in rgb)
+    linear = [part / 12.92 if part <= 0.04045 else math.pow((part + 0.055) / 1.055, 2.4) for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] < 0.24

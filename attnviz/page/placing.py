@@ -1,0 +1,183 @@
+"""Where everything stands, once its size is settled: boxes for the panels, points for every label and line."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from attnviz.page.bar import bar_height, bar_ticks, bar_width, tick_texts
+from attnviz.page.figure import Box, Label, Line
+from attnviz.page.layout import PITCH, Sizes, leading, paged, settle
+from attnviz.page.request import Request
+from attnviz.page.text_metrics import ASCENT, DESCENT, MIDDLE, tallness
+
+
+@dataclass
+class Placed:
+    """A finished layout: the figure's size, a box a panel, and all that stands beside them."""
+
+    width: float
+    height: float
+    sizes: Sizes
+    boxes: list[Box] = field(default_factory=list)
+    bar: Box | None = None
+    bar_ticks: list[tuple[float, float]] = field(default_factory=list)
+    labels: list[Label] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
+
+
+def arrange(request: Request) -> Placed:
+    """Places everything. Raises SelectionError if the width or height asked for leaves no room for the cells."""
+    request = paged(request)
+    sizes = settle(request)
+    wide, high = sizes.cell_width * request.cols, sizes.cell_height * request.rows
+    stacked = request.panel_rows
+    across = request.per_row * wide + (request.per_row - 1) * sizes.gap_x + (request.columns - 1) * sizes.aside
+    down = stacked * high + (stacked - 1) * sizes.gap_y
+    pixel = 72.0 / sizes.dpi
+    height = request.height or math.ceil((sizes.top + down + sizes.under + sizes.foot) / pixel - 1e-6) * pixel
+    spare = max(0.0, sizes.width - sizes.left - across - sizes.right) if request.width else 0.0
+    gap_x = sizes.gap_x + (min(spare / (request.per_row - 1), sizes.gap_x) if request.per_row > 1 else 0.0)
+    placed = Placed(sizes.width, height, sizes)
+    for i in range(len(request.headings)):
+        row, col = request.place(i)
+        x = sizes.left + col * (wide + gap_x) + (col // request.per_layer) * sizes.aside
+        y = sizes.top + row * (high + sizes.gap_y)
+        # edges on whole pixels, counted from the bottom left as a canvas counts them
+        placed.boxes.append(Box(round(x / pixel) * pixel, height - round((height - y) / pixel) * pixel, wide, high))
+    _titles(request, placed)
+    _headings(request, placed)
+    _tokens(request, placed)
+    _axes(request, placed)
+    _splits(request, placed)
+    if not request.bare:
+        _bar(request, placed)
+    return placed
+
+
+def _titles(request: Request, placed: Placed) -> None:
+    sizes = placed.sizes
+    x, y = sizes.text_x, sizes.margin
+    for text in sizes.title:
+        baseline = y + (leading(sizes.title) - 0.25 - _deeper(sizes.title)) * sizes.title_size
+        placed.labels.append(Label(text, x, baseline, sizes.title_size, weight="bold", role="title"))
+        y += leading(sizes.title) * sizes.title_size
+    for text in sizes.subtitle:
+        baseline = y + max(0.95, tallness(sizes.subtitle)[0] + 0.03) * sizes.base
+        placed.labels.append(Label(text, x, baseline, sizes.base, tone="soft", role="subtitle"))
+        y += leading(sizes.subtitle) * sizes.base
+    size, pitch = sizes.note_size, leading(sizes.notes) * sizes.note_size
+    baseline = placed.height - sizes.margin - (0.27 + _deeper(sizes.notes)) * size
+    for i, text in enumerate(reversed(sizes.notes)):
+        placed.labels.append(Label(text, sizes.text_x, baseline - i * pitch, size, tone="soft", role="note"))
+
+
+def _deeper(texts: Sequence[str]) -> float:
+    """How much further these lines reach below their baseline than Latin ones, in ems."""
+    return tallness(texts)[1] - DESCENT
+
+
+def _headings(request: Request, placed: Placed) -> None:
+    sizes = placed.sizes
+    for i, (text, box) in enumerate(zip(sizes.headings, placed.boxes, strict=True)):
+        if not text or (request.layers and request.place(i)[0]):
+            continue
+        y = box.y - 0.48 * sizes.heading_size
+        if request.layers:
+            middle = box.x + box.width / 2
+            placed.labels.append(Label(text, middle, y, sizes.heading_size, "center", tone="soft", role="heading"))
+        else:
+            placed.labels.append(Label(text, box.x, y, sizes.heading_size, tone="soft", role="heading"))
+    for i, text in enumerate(sizes.layer_names):
+        panel = i * request.per_layer
+        box = placed.boxes[panel]
+        if text:
+            x = sizes.margin + 1.35 * sizes.base + ASCENT * sizes.layer_size
+            x = box.x - 0.4 * sizes.layer_size if request.place(panel)[1] else x
+            y = box.y + box.height / 2
+            placed.labels.append(Label(text, x, y, sizes.layer_size, "center", 90, tone="soft", role="heading"))
+
+
+def _tokens(request: Request, placed: Placed) -> None:
+    """Token labels of the outer panels: rows beside the first column, columns below the lowest panel of each."""
+    sizes, places = placed.sizes, [request.place(panel) for panel in range(len(placed.boxes))]
+    for (row, col), box in zip(places, placed.boxes, strict=True):
+        if col:
+            continue
+        for i in _kept(request, sizes, "row", row + 1 < request.panel_rows):
+            y = box.y + (i + 0.5) * sizes.cell_height + MIDDLE * sizes.row_size
+            place = (box.x - 0.5 * sizes.base, y, sizes.row_size)
+            placed.labels.append(Label(sizes.row_text[i], *place, "right", 0, request.bold("row", i), role="row"))
+    for (row, col), box in zip(places, placed.boxes, strict=True):
+        if (row + 1, col) in places:
+            continue
+        top = box.y + box.height + 0.5 * sizes.base
+        for i in _kept(request, sizes, "col", (row, col + 1) in places):
+            x = box.x + (i + 0.5) * sizes.cell_width
+            weight = request.bold("col", i)
+            if sizes.upright:
+                x += MIDDLE * sizes.col_size
+                label = Label(sizes.col_text[i], x, top, sizes.col_size, "right", 90, weight, role="column")
+            else:
+                y = top + (tallness(request.col_labels)[0] - 0.1) * sizes.col_size
+                label = Label(sizes.col_text[i], x, y, sizes.col_size, "center", 0, weight, role="column")
+            placed.labels.append(label)
+
+
+def _kept(request: Request, sizes: Sizes, axis: str, followed: bool) -> list[int]:
+    """Which labels are drawn; the last goes if the first label of the next panel would touch it."""
+    texts, step, size = (
+        (sizes.row_text, sizes.row_step, sizes.row_size)
+        if axis == "row"
+        else (sizes.col_text, sizes.col_step, sizes.col_size)
+    )
+    cell, gap = (sizes.cell_height, sizes.gap_y) if axis == "row" else (sizes.cell_width, sizes.gap_x)
+    room = PITCH * sum(tallness(texts)) * size
+    last = len(texts) if step == 1 or not followed else len(texts) - (room - gap) / cell
+    return [i for i, text in enumerate(texts) if text and i <= last]
+
+
+def _axes(request: Request, placed: Placed) -> None:
+    """The names of the two axes, once a figure."""
+    sizes, boxes, base = placed.sizes, placed.boxes, placed.sizes.base
+    top, bottom = boxes[0].y, max(box.y + box.height for box in boxes)
+    left, right = boxes[0].x, max(box.x + box.width for box in boxes)
+    if request.row_axis and request.face.width(request.row_axis, base) <= bottom - top + base:
+        x = sizes.margin + ASCENT * base
+        y = max((top + bottom) / 2, sizes.margin + request.face.width(request.row_axis, base) / 2)
+        placed.labels.append(Label(request.row_axis, x, y, base, "center", 90, tone="soft", role="axis"))
+    y = bottom + sizes.under - 0.24 * base
+    placed.labels.append(Label(request.col_axis, (left + right) / 2, y, base, "center", tone="soft", role="axis"))
+
+
+def _splits(request: Request, placed: Placed) -> None:
+    """Lines over the panels where one text ends and another begins."""
+    sizes = placed.sizes
+    rows, cols = request.splits
+    for box in placed.boxes:
+        for i in rows:
+            y = box.y + i * sizes.cell_height
+            placed.lines.append(Line(box.x, y, box.x + box.width, y, 0.8, "paper"))
+        for i in cols:
+            x = box.x + i * sizes.cell_width
+            placed.lines.append(Line(x, box.y, x, box.y + box.height, 0.8, "paper"))
+
+
+def _bar(request: Request, placed: Placed) -> None:
+    sizes, base, face = placed.sizes, placed.sizes.base, request.face
+    right = max(box.x + box.width for box in placed.boxes)
+    bar = Box(right + 0.9 * base, placed.boxes[0].y, bar_width(sizes), bar_height(request, sizes))
+    size, edge = sizes.tick_size, bar.x + bar.width
+    placed.bar, placed.bar_ticks = bar, bar_ticks(request, sizes)
+    texts = tick_texts(request, placed.bar_ticks)
+    for text, (_, place) in zip(texts, placed.bar_ticks, strict=True):
+        y = bar.y + bar.height * (1 - place)
+        placed.lines.append(Line(edge, y, edge + 2.0, y, 0.6))
+        placed.labels.append(Label(text, edge + 4.0, y + 0.36 * size, size, role="tick"))
+    x = edge + 4.0 + max(face.width(text, size) for text in texts) + 1.25 * base
+    for text in (request.scale.label, "weight"):
+        if face.width(text, base) <= bar.height:
+            label = Label(text, x, bar.y + bar.height / 2, base, "center", 90, tone="soft", role="bar")
+            placed.labels.append(label)
+            break

@@ -1,0 +1,123 @@
+"""Points in a plane: dots with names beside them, as many as find room."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from attnviz.page.figure import Box, Dot, Line
+from attnviz.page.text_metrics import ASCENT, DESCENT
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from attnviz.page.sheet import Sheet
+
+RGB = tuple[int, int, int]
+# From dark blue over green to gold: as bright as can be read on white, dark to light for those who see no hue.
+_RAMP = ((53, 34, 108), (49, 97, 141), (32, 146, 121), (118, 179, 55), (222, 178, 16))
+EDGE = 8.0  # points between the outermost dots and the frame
+
+
+def ramp(share: float) -> RGB:
+    """A colour from dark (0) to light (1), for numbers in order such as layers."""
+    at = min(max(share, 0.0), 1.0) * (len(_RAMP) - 1)
+    first = min(int(at), len(_RAMP) - 2)
+    part = at - first
+    mixed = (round(a + part * (b - a)) for a, b in zip(_RAMP[first], _RAMP[first + 1], strict=True))
+    return tuple(mixed)  # type: ignore[return-value]
+
+
+def scatter(
+    sheet: Sheet,
+    box: Box,
+    points: NDArray[np.float64],
+    names: Sequence[str],
+    colours: Sequence[RGB],
+    *,
+    radius: float = 2.6,
+    size: float = 6.2,
+    first: Sequence[int] = (),
+    bold: frozenset[int] = frozenset(),
+    forced: frozenset[int] = frozenset(),
+    frame: bool = True,
+) -> tuple[NDArray[np.float64], int]:
+    """Dots in a box, both axes on one scale, the second upwards.
+
+    Args:
+        points: [n, 2]. names: beside the dots where they cover nothing. colours: of the dots.
+        first: whose names are placed before all others, then the rest in order. bold: names to stress. forced: names
+            that stand at the right of their dots even where they cover others.
+
+    Returns:
+        Where the dots are on the page, [n, 2], and how many names found no room.
+    """
+    places = _places(points, box)
+    if frame:
+        _frame(sheet, box)
+    for (x, y), colour in zip(places.tolist(), colours, strict=True):
+        sheet.dots.append(Dot(x, y, radius, colour))
+    taken = np.array([[x - radius, y - radius, x + radius, y + radius] for x, y in places]).reshape(-1, 4)
+    left_out = 0
+    for i in dict.fromkeys([*first, *range(len(names))]):
+        if not names[i]:
+            continue
+        weight = "bold" if i in bold else "normal"
+        wide = sheet.face.width(names[i], size, weight)
+        found = _room(places[i], wide, size, radius, taken, box)
+        if found is None and i in forced:
+            found = (float(places[i, 0]) + radius + 1.2, float(places[i, 1]) + (ASCENT + DESCENT) * size / 2)
+        if found is None:
+            left_out += 1
+            continue
+        sheet.word(names[i], found[0], found[1] - DESCENT * size + 0.6, size, weight=weight, role="note")
+        taken = np.vstack([taken, [found[0], found[1] - size, found[0] + wide, found[1]]])
+    return places, left_out
+
+
+def _places(points: NDArray[np.float64], box: Box) -> NDArray[np.float64]:
+    low, high = points.min(0), points.max(0)
+    spans = np.maximum(high - low, 1e-12)
+    unit = min((box.width - 2 * EDGE) / spans[0], (box.height - 2 * EDGE) / spans[1])
+    middle = np.array([box.x + box.width / 2, box.y + box.height / 2])
+    away = (points - (low + high) / 2) * unit
+    return middle + away * [1.0, -1.0]
+
+
+def _frame(sheet: Sheet, box: Box) -> None:
+    right, bottom = box.x + box.width, box.y + box.height
+    for x0, y0, x1, y1 in (
+        (box.x, box.y, right, box.y),
+        (box.x, bottom, right, bottom),
+        (box.x, box.y, box.x, bottom),
+        (right, box.y, right, bottom),
+    ):
+        sheet.lines.append(Line(x0, y0, x1, y1, 0.5, "grid"))
+
+
+def _room(
+    at: NDArray[np.float64], wide: float, size: float, radius: float, taken: NDArray[np.float64], box: Box
+) -> tuple[float, float] | None:
+    """The left lower corner of a name beside a dot that covers nothing and stays in the box."""
+    x, y = at
+    gap = radius + 1.2
+    high = (ASCENT + DESCENT) * size
+    for left, bottom in (
+        (x + gap, y + high / 2),
+        (x - gap - wide, y + high / 2),
+        (x - wide / 2, y - gap),
+        (x - wide / 2, y + gap + high),
+        (x + gap * 0.7, y - gap * 0.5),
+        (x + gap * 0.7, y + gap * 0.5 + high),
+        (x - gap * 0.7 - wide, y - gap * 0.5),
+        (x - gap * 0.7 - wide, y + gap * 0.5 + high),
+    ):
+        inside = left >= box.x + 1 and left + wide <= box.x + box.width - 1
+        inside = inside and bottom - high >= box.y + 1 and bottom <= box.y + box.height - 1
+        meets = (taken[:, 0] < left + wide) & (taken[:, 2] > left) & (taken[:, 1] < bottom)
+        meets &= taken[:, 3] > bottom - high
+        if inside and not meets.any():
+            return left, bottom
+    return None

@@ -1,0 +1,225 @@
+"""Seconds over tokens, a curve a mechanism -> Figure: both axes logarithmic, so that n^p is a line of slope p."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from attnviz.errors import SelectionError
+from attnviz.page.figure import Figure, Label, Line, Scale
+from attnviz.page.layout import LINE
+from attnviz.page.text_metrics import Typeface, one_line, typeface
+
+MARGIN, WIDE, HIGH, GAP = 20.0, 320.0, 250.0, 40.0  # points: round the page, a plot, between plots
+TICKS, NAMES = 32.0, 172.0  # for the numbers at the left, for the names at the curves' ends
+NARROWEST = 130.0
+BASE, SMALL = 8.6, 7.0
+ABREAST = 2
+POINT = 3.4  # the side of a measured point
+TITLES = {
+    "scoring": "Scoring",
+    "keys": "Keys: few of them",
+    "keys, many": "Keys: more of them in longer texts",
+    "approximation": "Approximations, and a state space",
+}
+POWERS = str.maketrans("0123456789.-", "⁰¹²³⁴⁵⁶⁷⁸⁹·⁻")
+TONES = tuple(f"curve{i}" for i in range(8))
+REFERENCE = "full"
+_SIGNS = "0123456789,.µ⁰¹²³⁴⁵⁶⁷⁸⁹·⁻"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One mechanism: seconds for n tokens, and the exponent of its fit. setting: its name with its numbers."""
+
+    name: str
+    group: str
+    setting: str
+    cost: str
+    n: tuple[int, ...]
+    seconds: tuple[float, ...]
+    exponent: float
+
+
+def figure(
+    curves: Sequence[Curve],
+    *,
+    title: str | None = None,
+    width: float | None = None,
+    dpi: float | None = None,
+    font: str | None = None,
+    svg_text: str = "keep",
+    notes: Sequence[str] = (),
+    meta: Mapping[str, str] | None = None,
+) -> Figure:
+    """A plot a group, with full attention in grey in each; curves end in their names, exponents and costs.
+
+    Args:
+        curves: what was measured.
+        width: inches; on a narrow page one plot stands below the other.
+        title, dpi, font, svg_text, meta: as for `attnviz.page.heatmap.heatmap`.
+        notes: remarks to stand below the plots.
+
+    Raises:
+        SelectionError: there is no curve, no such font, or no room for a plot.
+    """
+    if not curves:
+        raise SelectionError("there is nothing to measure")
+    heading = one_line(title) if title is not None else "Kinds of attention · time over the length of the text"
+    below = (
+        "one head of 64 dimensions, one thread, this machine · behind each name: the exponent of a fit over the longer "
+        "texts, and the cost by the paper"
+    )
+    names = [text for curve in curves for text in (curve.name, curve.cost)]
+    face = typeface(font, [heading, below, *notes, *names, *TITLES.values(), _SIGNS])
+    plots = _plots(curves)
+    abreast, wide = _sizes(len(plots), width)
+    x_range = (min(curve.n[0] for curve in curves), max(curve.n[-1] for curve in curves))
+    times = [second for curve in curves for second in curve.seconds]
+    low, high = 0.8 * min(times), 1.25 * max(times)
+    pitch = TICKS + wide + NAMES + GAP
+    across = 2 * MARGIN + abreast * pitch - GAP
+    left, room = MARGIN + TICKS, across - 2 * MARGIN - TICKS
+    labels: list[Label] = []
+    lines: list[Line] = []
+    y = _paragraph(labels, face.wrap(heading, 13.0, room, "bold"), left, MARGIN, 13.0, weight="bold", role="title")
+    top = _paragraph(labels, face.wrap(below, 9.0, room), left, y, 9.0, tone="soft", role="subtitle") + 30.0
+    for place, (name, members) in enumerate(plots):
+        row, col = divmod(place, abreast)
+        x, y = left + col * pitch, top + row * (HIGH + 62.0)
+        _Plot(x, y, wide, x_range, (low, high), face, labels, lines).draw(TITLES.get(name, name), members)
+    bottom = _paragraph(labels, face.wrap(" · ".join(notes), SMALL, room), left, y + HIGH + 34.0, SMALL, tone="soft")
+    said = ", ".join(f"{curve.name} n^{curve.exponent:.2f}" for curve in curves)
+    return Figure(
+        width=across,
+        height=bottom + MARGIN - 4.0,
+        panels=(),
+        scale=Scale(),
+        title=heading,
+        subtitle=below,
+        caption=one_line(f"{heading}. {below}. {said}."),
+        notes=tuple(notes),
+        labels=tuple(labels),
+        lines=tuple(lines),
+        face=face,
+        font=face.family,
+        font_size=BASE,
+        dpi=dpi or 200.0,
+        svg_text=svg_text,
+        meta=dict(meta or {}),
+    )
+
+
+def _paragraph(labels: list[Label], texts: Sequence[str], x: float, y: float, size: float, **how: Any) -> float:
+    """Lines of text from `y` downwards; returns where they end."""
+    for text in texts:
+        labels.append(Label(text, x, y + 0.8 * size, size, **how))
+        y += LINE * size
+    return y
+
+
+def _sizes(plots: int, width: float | None) -> tuple[int, float]:
+    """Plots abreast, and how wide each is in points."""
+    if width is None:
+        return min(ABREAST, plots), WIDE
+    for abreast in range(min(ABREAST, plots), 0, -1):
+        wide = (width * 72.0 - 2 * MARGIN + GAP) / abreast - GAP - TICKS - NAMES
+        if wide >= (NARROWEST if abreast == 1 else 1.5 * NARROWEST):
+            return abreast, wide
+    raise SelectionError(f"a width of {width:g} in leaves no room for a plot", "ask for a larger one")
+
+
+def _plots(curves: Sequence[Curve]) -> list[tuple[str, list[Curve]]]:
+    """The curves of each plot; the state space stands beside the approximations, full attention in all of them."""
+    reference = [curve for curve in curves if curve.name == REFERENCE]
+    found: dict[str, list[Curve]] = {name: [] for name in TITLES}
+    for curve in curves:
+        if curve.name != REFERENCE:
+            group = "approximation" if curve.group == "state space" else curve.group
+            # What sees more keys the longer the text is has a plot of its own: so many curves cannot be told apart.
+            group = "keys, many" if group == "keys" and "n" in curve.cost.replace("n·", "", 1) else group
+            found[group].append(curve)
+    plots = [(name, [*reference, *members]) for name, members in found.items() if members]
+    return plots or [("keys, many", reference)]
+
+
+@dataclass
+class _Plot:
+    """One pair of axes."""
+
+    x: float
+    y: float
+    wide: float
+    n: tuple[int, int]
+    seconds: tuple[float, float]
+    face: Typeface
+    labels: list[Label]
+    lines: list[Line]
+
+    def at(self, n: float, seconds: float) -> tuple[float, float]:
+        across = math.log(n / self.n[0]) / (math.log(self.n[1] / self.n[0]) or 1.0)
+        up = math.log(seconds / self.seconds[0]) / math.log(self.seconds[1] / self.seconds[0])
+        return self.x + self.wide * across, self.y + HIGH * (1 - up)
+
+    def draw(self, title: str, curves: Sequence[Curve]) -> None:
+        how: dict[str, Any] = {"weight": "bold", "tone": "soft", "role": "heading"}
+        title = self.face.cut(title, BASE + 1.0, self.wide + NAMES, "bold")
+        self.labels.append(Label(title, self.x, self.y - 10.0, BASE + 1.0, **how))
+        self._axes()
+        ends = []
+        for place, curve in enumerate(curves):
+            tone = "faint" if curve.name == REFERENCE else TONES[(place - 1) % len(TONES)]
+            points = [self.at(n, seconds) for n, seconds in zip(curve.n, curve.seconds, strict=True)]
+            for (x0, y0), (x1, y1) in pairwise(points):
+                self.lines.append(Line(x0, y0, x1, y1, 1.4, tone))
+            for x, y in points:
+                self.lines.append(Line(x - POINT / 2, y, x + POINT / 2, y, POINT, tone))
+            ends.append((points[-1], curve, tone))
+        self._names(ends)
+
+    def _axes(self) -> None:
+        right, bottom = self.x + self.wide, self.y + HIGH
+        doublings = round(math.log2(self.n[1] / self.n[0]))
+        widest = self.face.width(f"{self.n[1]:,}", SMALL) + 6.0
+        step = max(1, math.ceil(widest * max(doublings, 1) / self.wide))
+        for k in range(doublings + 1):
+            n = self.n[0] * 2**k
+            x, _ = self.at(n, self.seconds[0])
+            self.lines.append(Line(x, self.y, x, bottom, 0.4, "grid"))
+            if (doublings - k) % step == 0:
+                self.labels.append(Label(f"{n:,}", x, bottom + 10.0, SMALL, "center", tone="soft", role="tick"))
+        first, last = (math.log10(seconds) for seconds in self.seconds)
+        for power in range(math.ceil(first), math.floor(last) + 1):
+            _, y = self.at(self.n[0], 10.0**power)
+            self.lines.append(Line(self.x, y, right, y, 0.4, "grid"))
+            place = (self.x - 5.0, y + 0.35 * SMALL)
+            self.labels.append(Label(_duration(power), *place, SMALL, "right", tone="soft", role="tick"))
+        self.labels.append(
+            Label("tokens, n", self.x + self.wide / 2, bottom + 22.0, BASE, "center", tone="soft", role="axis")
+        )
+
+    def _names(self, ends: Sequence[tuple[tuple[float, float], Curve, str]]) -> None:
+        """Names at the right, moved apart and led to their curves; a curve that ends early is named at its end."""
+        pitch, x = 1.3 * SMALL, self.x + self.wide + 12.0
+        last: dict[float, float] = {}  # the lowest name so far, by the place of the curve's end
+        ordered = sorted(ends, key=lambda end: end[0][1])
+        for (right, y), curve, tone in ordered:
+            early = right < self.x + self.wide - 1.0
+            place = max(y, last.get(right, -math.inf) + pitch)
+            last[right] = place
+            left = right + 12.0 if early else x
+            self.lines.append(Line(right + 2.0, y, left - 2.0, place, 0.5, tone))
+            power = f"{curve.exponent:.2f}".translate(POWERS) if curve.exponent == curve.exponent else ""
+            text = f"{curve.name}  n{power}" if power else curve.name
+            self.labels.append(Label(text, left, place + 0.35 * SMALL, SMALL, tone=tone, weight="bold", role="note"))
+            after = left + self.face.width(text, SMALL, "bold") + 6.0
+            self.labels.append(Label(curve.cost, after, place + 0.35 * SMALL, SMALL, tone="faint", role="note"))
+
+
+def _duration(power: int) -> str:
+    """A power of ten in seconds: `10 µs`, `1 ms`, `1 s`."""
+    unit, factor = next(((u, p) for u, p in (("s", 0), ("ms", -3), ("µs", -6)) if power >= p), ("ns", -9))
+    return f"{10 ** (power - factor)} {unit}"

@@ -1,0 +1,241 @@
+"""A page that is filled from top to bottom: text, maps with names at their sides, colour bars, plots of points."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attnviz.errors import SelectionError
+from attnviz.page.figure import Box, Dot, Figure, Fill, Label, Line, MapPanel, Scale
+from attnviz.page.layout import LINE, SMALLEST, ordinal
+from attnviz.page.options import PIXELS
+from attnviz.page.scale import number, ticks
+from attnviz.page.text_metrics import MIDDLE, Typeface, one_line
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MARGIN, BASE, SMALL = 18.0, 8.6, 6.8  # points: round the page; sizes of text
+BAR = 8.0  # the width of a colour bar
+BESIDE = 46.0  # room for a colour bar with its numbers and its name
+_STEPS = (1, 2, 4, 5, 8, 10, 16, 20, 32, 50, 100, 200, 500, 1000)
+
+
+@dataclass
+class Sheet:
+    """What has been placed on a page of `wide` points; `y` is where the next thing goes."""
+
+    face: Typeface
+    wide: float
+    y: float = MARGIN
+    panels: list[MapPanel] = field(default_factory=list)
+    labels: list[Label] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
+    fills: list[Fill] = field(default_factory=list)
+    dots: list[Dot] = field(default_factory=list)
+    step: int = 1  # of how many rows or columns one is named, at most
+
+    def thinning(self, unit: str) -> list[str]:
+        """A remark that not every row and column drawn since the last call has its name, if that is so."""
+        step, self.step = self.step, 1
+        return [f"every {ordinal(step)} {unit} is named beside the map"] if step > 1 else []
+
+    def text(self, text: str, size: float = SMALL, room: float | None = None, x: float = MARGIN, **how: Any) -> None:
+        """A paragraph of its own, as wide as the page or as `room`."""
+        room = self.wide - x - MARGIN if room is None else room
+        for line in self.face.wrap(text, size, room, how.get("weight", "normal")) if text else []:
+            self.labels.append(Label(line, x, self.y + 0.8 * size, size, **how))
+            self.y += LINE * size
+
+    def head(self, title: str, subtitle: str) -> None:
+        """The title and what stands under it."""
+        self.text(title, 12.0, weight="bold", role="title")
+        self.text(subtitle, 9.0, tone="soft", role="subtitle")
+        self.y += 6.0
+
+    def word(self, text: str, x: float, y: float, size: float = SMALL, align: str = "left", **how: Any) -> None:
+        """One line of text with its baseline at y."""
+        self.labels.append(Label(text, x, y, size, align, **how))
+
+    def map(
+        self,
+        values: NDArray[Any],
+        box: Box,
+        scale: Scale,
+        *,
+        title: str,
+        heading: str = "",
+        room: float | None = None,
+        hidden: NDArray[np.bool_] | None = None,
+        rows: Sequence[str] = (),
+        cols: Sequence[str] = (),
+        shown: tuple[bool, bool] = (True, True),
+        printed: Sequence[Sequence[str]] = (),
+        upright: bool | None = None,
+        stressed: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset()),
+        marks: Sequence[tuple[int, int]] = (),
+        at: tuple[int | None, int | None] = (None, None),
+    ) -> None:
+        """A matrix in a box.
+
+        Args:
+            title: what a terminal and an SVG call it. heading: above it; room: points that it has, if few.
+            rows, cols: names of rows and columns; shown: whether they are drawn at the left and below.
+            printed: texts for the cells, drawn where they fit.
+            upright: whether the columns' names stand on end; None: where they do not fit lying.
+            stressed: rows and columns whose names are bold. marks: (row, column) of cells to outline.
+            at: layer and head.
+        """
+        high, wide = box.height / values.shape[0], box.width / values.shape[1]
+        if heading:
+            size, most = BASE, max(box.width + 8.0, 130.0)
+            if room is not None:
+                size, most = max(SMALLEST, min(BASE, BASE * room / self.face.width(heading, BASE, "bold"))), room
+            text = self.face.cut(heading, size, most + 0.1, "bold")
+            self.word(text, box.x, box.y - 4.0, size, weight="bold", tone="soft", role="heading")
+        if shown[0] and rows:
+            self.row_names(rows, box, stressed[0])
+        if shown[1] and cols:
+            self.column_names(cols, box, upright, stressed[1])
+        texts, size = self._printed(printed, wide, high)
+        self.panels.append(
+            MapPanel(
+                title=title,
+                values=np.asarray(values, np.float32),
+                hidden=hidden,
+                row_labels=tuple(rows) or ("",) * values.shape[0],
+                col_labels=tuple(cols) or ("",) * values.shape[1],
+                box=box,
+                cell_text=texts,
+                cell_size=size,
+                marks=tuple(marks),
+                layer=at[0],
+                head=at[1],
+                scale=scale,
+            )
+        )
+
+    def _printed(
+        self, texts: Sequence[Sequence[str]], wide: float, high: float
+    ) -> tuple[tuple[tuple[str, ...], ...], float]:
+        widest = max((self.face.width(text, 1.0) for row in texts for text in row if text), default=0.0)
+        size = min(0.84 * wide / widest, 0.6 * high, BASE) if widest else 0.0
+        return (tuple(map(tuple, texts)), size) if size >= SMALLEST else ((), 0.0)
+
+    def row_names(self, names: Sequence[str], box: Box, stressed: frozenset[int] = frozenset()) -> None:
+        """Names at the left of a box, thinned where there is no room."""
+        size, step = fitting(box.height / len(names))
+        self.step = max(self.step, step)
+        for i in range(0, len(names), step):
+            y = box.y + (i + 0.5) * box.height / len(names) + MIDDLE * size
+            weight = "bold" if i in stressed else "normal"
+            self.word(names[i], box.x - 4.0, y, size, "right", weight=weight, role="row")
+
+    def column_names(
+        self, names: Sequence[str], box: Box, upright: bool | None = None, stressed: frozenset[int] = frozenset()
+    ) -> float:
+        """Names below a box, on end where they do not fit; returns the room that they take."""
+        cell, top = box.width / len(names), box.y + box.height
+        size, step = fitting(cell)
+        widest = max(self.face.width(name, SMALL) for name in names)
+        if upright is None:
+            upright = widest > cell - 2.0
+        if not upright:
+            size = SMALL
+            step = next((k for k in _STEPS if k * cell >= widest + 2.0), _STEPS[-1])
+        self.step = max(self.step, step)
+        for i in range(0, len(names), step):
+            x = box.x + (i + 0.5) * cell
+            weight = "bold" if i in stressed else "normal"
+            if upright:
+                place = (x + MIDDLE * size, top + 4.0, size, "right", 90.0)
+            else:
+                place = (x, top + 4.0 + 0.75 * size, size, "center", 0.0)
+            self.labels.append(Label(names[i], *place, weight=weight, role="column"))
+        return below(self.face, names, cell, upright)
+
+    def bar(self, scale: Scale, x: float, y: float, high: float, above: bool = False) -> None:
+        """A colour bar with its numbers and its name. above: some values lie above the scale."""
+        box = Box(x, y, BAR, high)
+        found = ticks(scale.kind, scale.low, scale.high, int(high / (1.8 * SMALL)) + 1)
+        texts = [number(value).replace("-", "−") for value, _ in found]
+        texts[-1] = f"{'≥' if above else ''}{texts[-1]}"
+        for (_, place), text in zip(found, texts, strict=True):
+            at = box.y + high * (1 - place)
+            self.lines.append(Line(x + BAR, at, x + BAR + 2.0, at, 0.6))
+            self.word(text, x + BAR + 4.0, at + 0.36 * SMALL, role="tick")
+        right = x + BAR + 4.0 + max(self.face.width(text, SMALL) for text in texts) + 1.2 * BASE
+        named = self.face.cut(scale.label, BASE, high + 10.0)
+        self.labels.append(Label(named, right, y + high / 2, BASE, "center", 90, tone="soft", role="bar"))
+        steps = np.linspace(scale.high, scale.low, 64, dtype=np.float32)[:, None]
+        self.panels.append(MapPanel(f"bar {scale.label}", steps, None, ("",) * 64, ("",), box, scale=scale))
+
+    def figure(
+        self,
+        *,
+        title: str,
+        subtitle: str,
+        notes: Sequence[str],
+        dpi: float | None,
+        svg_text: str,
+        meta: Mapping[str, str] | None,
+        said: str = "",
+    ) -> Figure:
+        """The finished page. said: what its caption has to say beside title, subtitle and notes."""
+        dots = dpi or 200.0
+        if self.wide * self.y * (dots / 72) ** 2 > PIXELS:
+            raise SelectionError(
+                f"a picture of {self.wide / 72 * dots:,.0f} x {self.y / 72 * dots:,.0f} pixels is too large",
+                "choose a lower dpi, or less to show",
+            )
+        parts = [part.rstrip(".") for part in (title, subtitle, said, *notes) if part]
+        pixel = 72.0 / dots
+        return Figure(
+            width=self.wide,
+            height=math.ceil((self.y + MARGIN - 6.0) / pixel) * pixel,
+            panels=tuple(self.panels),
+            scale=next((panel.scale for panel in self.panels if panel.scale), Scale()),
+            title=one_line(title),
+            subtitle=one_line(subtitle),
+            caption=one_line(". ".join(parts) + "."),
+            notes=tuple(notes),
+            labels=tuple(self.labels),
+            lines=tuple(self.lines),
+            fills=tuple(self.fills),
+            dots=tuple(self.dots),
+            face=self.face,
+            font=self.face.family,
+            font_size=BASE,
+            dpi=dots,
+            svg_text=svg_text,
+            meta=dict(meta or {}),
+        )
+
+
+def fitting(cell: float) -> tuple[float, int]:
+    """Size of names, and of how many cells one is named."""
+    size = min(7.4, 0.9 * cell)
+    if size >= SMALLEST:
+        return size, 1
+    return SMALLEST, next((step for step in _STEPS if step * cell >= 1.15 * SMALLEST), _STEPS[-1])
+
+
+def below(face: Typeface, names: Sequence[str], cell: float, upright: bool | None = None) -> float:
+    """Room that names under a map of such cells take."""
+    widest = max((face.width(name, SMALL) for name in names), default=0.0)
+    if upright is None:
+        upright = widest > cell - 2.0
+    if not upright:
+        return 4.0 + LINE * SMALL
+    size, step = fitting(cell)
+    return 6.0 + max((face.width(name, size) for name in names[::step]), default=0.0)
+
+
+def beside(face: Typeface, names: Sequence[str], cell: float) -> float:
+    """Room that names at the left of a map of such cells take."""
+    size, step = fitting(cell)
+    return 6.0 + max((face.width(name, size) for name in names[::step]), default=0.0)

@@ -1,0 +1,392 @@
+"""Steps -> Figure: one page from embeddings to the layer's output; and the words that the terminal says too."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attnviz.errors import SelectionError
+from attnviz.measures.steps import Step, Steps, norm_share, output_share, scaling
+from attnviz.page.figure import Box, Figure, Line, Scale
+from attnviz.page.layout import LINE
+from attnviz.page.scale import number, round_up
+from attnviz.page.steps_page import (
+    BASE,
+    LEAST,
+    MARGIN,
+    ROW_ROOM,
+    SIGNS,
+    SMALL,
+    WEIGHTS,
+    WIDE,
+    Page,
+    largest,
+    signed,
+)
+from attnviz.page.text_metrics import LOST, MIDDLE, one_line, printable, typeface
+from attnviz.page.wording import font_note
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a stage of the scores is called: head of its column; added: of what it adds."""
+
+    head: str
+    added: str = ""
+
+
+SCORES = {
+    "raw": Words("e_ij"),
+    "relative": Words("e + r", "r_ij"),
+    "before_scale": Words("e + b", "b_ij"),
+    "scaled": Words("s_ij"),
+    "capped": Words("capped"),
+    "biased": Words("s + b", "b_ij"),
+    "counted": Words("counted", "ln"),
+    "masked": Words("masked"),
+}
+
+
+def heading(steps: Steps) -> str:
+    """`all-MiniLM-L6-v2 · layer 3 of 0–5 · head 1 of 0–11`."""
+    facts = steps.facts
+    stream = {"self": "", "cross": "cross-attention"}.get(facts.stream, f"{facts.stream} self-attention")
+    parts = [facts.model, stream]
+    for what, index, count in (("layer", facts.layer, facts.n_layers), ("head", facts.head, facts.n_heads)):
+        parts.append(f"{what} {index} of 0–{count - 1}" if count > 1 else f"{what} {index}, the only one")
+    return " · ".join(part for part in parts if part)
+
+
+def question(steps: Steps) -> str:
+    """`query 4, “it”, and 14 keys`."""
+    n = len(steps.keys)
+    return f"query i = {steps.query}, “{printable(steps.queries.text[steps.query])}”, and {n} key{'s' if n > 1 else ''}"
+
+
+def remarks(steps: Steps) -> list[str]:
+    """What a reader must know beside the numbers."""
+    meta = steps.facts.meta
+    said = []
+    if meta.get("random"):
+        said.append(f"random weights, seed {meta.get('seed')}: how attention is computed, not what a model has learned")
+    kept = meta.get("notes") or ()
+    return [*said, *((kept,) if isinstance(kept, str) else map(str, kept))]
+
+
+# --- one page --------------------------------------------------------------------------------------------------------
+
+_GAP = 22.0  # between maps, in points
+_PIXELS = 200_000_000
+_SMALL_MATRIX = 64  # numbers of a weight matrix that is drawn
+
+
+def figure(
+    steps: Steps,
+    *,
+    decimals: int = 2,
+    width: float | None = None,
+    dpi: float | None = None,
+    font: str | None = None,
+    title: str | None = None,
+    svg_text: str = "keep",
+    meta: Mapping[str, str] | None = None,
+) -> Figure:
+    """The walk on one page: vectors of all tokens, maps of all queries, and the chosen query's row after each step.
+
+    Args:
+        decimals: of numbers in cells; whole numbers have none.
+        width: inches; everything is scaled to it.
+        dpi, font, title, svg_text, meta: as for `attnviz.page.heatmap.heatmap`.
+
+    Raises:
+        SelectionError: no such font, or more pixels than a picture can have.
+    """
+    said = one_line(title) if title is not None else f"Attention step by step · {heading(steps)}"
+    below = question(steps)
+    tokens = [printable(text) for text in (*steps.queries.text, *steps.keys.text)]
+    lines = [formula for step in steps.steps for line in step.lines for formula in line]
+    titles = [step.title for step in steps.steps]
+    face = typeface(font, [said, below, *tokens, *lines, *titles, *remarks(steps), SIGNS + LOST])
+    page = Page(steps, face, decimals)
+    page.text(one_line(said), MARGIN, 14.0, "bold", role="title")
+    page.text(one_line(below), MARGIN, 9.5, tone="soft", role="subtitle")
+    page.y += 8.0
+    _inputs_row(page)
+    _maps_row(page)
+    _query_rows(page)
+    _outputs_row(page)
+    notes = [*remarks(steps), *page.notes, *page.thinning()]
+    lost = font_note(face)
+    notes += [lost] if lost else []
+    for line in face.wrap(" · ".join(one_line(note) for note in notes), SMALL, WIDE - 2 * MARGIN):
+        page.text(line, MARGIN, SMALL, tone="soft")
+    drawn = Figure(
+        width=WIDE,
+        height=page.y + MARGIN / 2,
+        panels=tuple(page.panels),
+        scale=Scale("linear", 0.0, 1.0, WEIGHTS),
+        title=said,
+        subtitle=below,
+        caption=one_line(f"{said}. {below}. " + ". ".join(notes)),
+        notes=tuple(notes),
+        labels=tuple(page.labels),
+        lines=tuple(page.lines),
+        face=face,
+        font=font or "",
+        font_size=BASE,
+        dpi=dpi or 200.0,
+        svg_text=svg_text,
+        meta=dict(meta or {}),
+    )
+    drawn = drawn if width is None else _scaled(drawn, width * 72 / WIDE)
+    across, down = (side / 72 * drawn.dpi for side in (drawn.width, drawn.height))
+    if across * down > _PIXELS:
+        raise SelectionError(
+            f"a picture of {across:,.0f} x {down:,.0f} pixels is too large", "choose a lower dpi or a smaller width"
+        )
+    return drawn
+
+
+def _scaled(drawn: Figure, by: float) -> Figure:
+    """The same page, larger or smaller."""
+
+    def box(b: Box) -> Box:
+        return Box(b.x * by, b.y * by, b.width * by, b.height * by)
+
+    return replace(
+        drawn,
+        width=drawn.width * by,
+        height=drawn.height * by,
+        font_size=drawn.font_size * by,
+        panels=tuple(replace(p, box=box(p.box), cell_size=p.cell_size * by) for p in drawn.panels),
+        labels=tuple(replace(label, x=label.x * by, y=label.y * by, size=label.size * by) for label in drawn.labels),
+        lines=tuple(Line(n.x0 * by, n.y0 * by, n.x1 * by, n.y1 * by, n.width * by, n.tone) for n in drawn.lines),
+    )
+
+
+def _inputs_row(page: Page) -> None:
+    """Step 1: what the layer reads, and the queries, keys and values made of it."""
+    steps = page.steps
+    step = steps.steps[0]
+    cross = steps.facts.stream == "cross"
+    x = steps.read
+    made = [[line for line in step.lines if line[0].startswith(name)] for name in ("q_i", "k_j", "v_j")]
+    own = [line for line in step.lines if line[0][:3] not in ("q_i", "k_j", "v_j")]
+    top = page.header(step, MARGIN, WIDE - 2 * MARGIN, page.y, ())
+    left = MARGIN + ROW_ROOM
+    second = ROW_ROOM if cross else 0.0
+    room = WIDE - MARGIN - left - 3 * _GAP - second
+    widths = [0.34 * room, *(3 * [0.22 * room])]
+    q, k, v = (steps.used(which) for which in "qkv")
+    actual = [min(wide, 40.0 * values.shape[1]) for wide, values in zip(widths, (x, q, k, v), strict=True)]
+    widths = [min(wide, max(real, 118.0)) for wide, real in zip(widths, actual, strict=True)]
+    n = max(len(steps.queries), len(steps.keys))
+    high = min(max(13.0 * n, 44.0), 170.0)
+    if n <= 4:
+        high = 18.0 * n
+    places = []
+    at = left
+    for i, wide in enumerate(widths):
+        at += second if i == 2 else 0.0
+        places.append((at, wide))
+        at += wide + _GAP
+    bottoms = [page.formulas(own, left, widths[0], top)]
+    bottoms += [page.formulas(lines, p[0], p[1], top) for lines, p in zip(made, places[1:], strict=True)]
+    y = max(bottoms) + 5.0
+    shared = signed(q, k, v)
+    for i, (values, scale) in enumerate(((x, signed(x)), (q, shared), (k, shared), (v, shared))):
+        rows = len(values)
+        wide = actual[i]
+        box = Box(places[i][0], y, wide, high * rows / n)
+        page.map(values, box, scale)
+        if i < 2:
+            page.frame(box, steps.query, rows)
+        if i == 0:
+            page.row_names(steps.queries.text, box, steps.query)
+        elif i == 2 and cross:
+            page.row_names(steps.keys.text, box)
+        note = f"colour: −{number(scale.high)} to {number(scale.high)}"
+        page.put(note, box.x, y + box.height + 8.0, LEAST + 1.0, tone="faint")
+        if i == 0:
+            page.arrow((box.x + wide + places[1][0]) / 2, y + box.height / 2)
+    page.y = y + high + 14.0
+    if steps.matrices["W_Q"].size <= _SMALL_MATRIX:
+        _weights(page, [(f"W_{q}", p[0], wide) for q, p, wide in zip("QKV", places[1:], actual[1:], strict=True)])
+    _between(page, [s for s in steps.steps if s.label.startswith("1") and s.label != "1"])
+    page.y += 10.0
+
+
+def _between(page: Page, steps: Sequence[Step]) -> None:
+    """Steps that have no map of their own, a line each."""
+    for step in steps:
+        said = "; ".join(line for line, _ in step.lines)
+        y = page.y + 0.8 * SMALL
+        page.put(step.label, MARGIN, y, SMALL, weight="bold", tone="mark")
+        page.put(step.title, MARGIN + 16.0, y, SMALL, weight="bold")
+        indent = MARGIN + 22.0 + page.face.width(step.title, SMALL, "bold")
+        page.put(page.face.cut(said, SMALL, WIDE - MARGIN - indent), indent, y, SMALL, tone="soft")
+        page.y += LINE * SMALL
+
+
+def _weights(page: Page, at: Sequence[tuple[str, float, float]]) -> None:
+    """Small weight matrices with their numbers: (name, left edge, width)."""
+    y = page.y + 12.0
+    end = y
+    for name, x, wide in at:
+        matrix = page.steps.matrices[name]
+        box = Box(x, y, wide, 18.0 * len(matrix))
+        page.put(f"{name}, head {page.steps.facts.head}", x, y - 4.0, SMALL, tone="soft")
+        page.map(matrix, box, signed(matrix))
+        end = max(end, y + box.height)
+    page.y = end + 8.0
+
+
+def _maps_row(page: Page) -> None:
+    """Steps 2 to 5 as maps of all queries and keys."""
+    steps = page.steps
+    if steps.weight_matrix is None or steps.allowed_matrix is None:
+        page.notes.append("a long text: maps of all queries are left out")
+        return
+    shown = [(steps.step(s.name), s.matrix) for s in steps.scores if s.matrix is not None]
+    count = len(shown) + 1
+    left = MARGIN + ROW_ROOM
+    side = min((WIDE - MARGIN - left - (count - 1) * _GAP) / count, 150.0)
+    rows, cols = steps.weight_matrix.shape
+    wide, high = (side, side * rows / cols) if rows <= cols else (side * cols / rows, side)
+    wide, high = max(wide, 24.0), max(high, 24.0)
+    pitch = max(side + _GAP, (WIDE - MARGIN - left + _GAP) / count) if count <= 4 else side + _GAP
+    softmax = steps.step("softmax")
+    bottoms = [
+        page.header(step, left + i * pitch, pitch - 10.0, page.y)
+        for i, (step, _) in enumerate([*shown, (softmax, steps.weight_matrix)])
+    ]
+    y = max(bottoms) + 5.0
+    later = [m for step, m in shown if step.name not in ("raw", "relative", "before_scale") and m is not None]
+    first = [m for step, m in shown if step.name in ("raw", "relative", "before_scale") and m is not None]
+    end = y + high
+    for i, (step, matrix) in enumerate([*shown, (softmax, steps.weight_matrix)]):
+        assert matrix is not None
+        box = Box(left + i * pitch, y, wide, high)
+        hidden = ~steps.allowed_matrix if step.name in ("masked", "softmax") else None
+        if step.name == "softmax":
+            scale = Scale("linear", 0.0, round_up(float(matrix.max(initial=0.0))), WEIGHTS)
+            note = f"colour: 0 to {number(scale.high)}"
+        else:
+            scale = signed(*(first if step.name in ("raw", "relative", "before_scale") else later))
+            note = f"colour: −{number(scale.high)} to {number(scale.high)}"
+        page.map(matrix, box, scale, hidden)
+        page.frame(box, steps.query, rows)
+        if i == 0:
+            page.row_names(steps.queries.text, box, steps.query)
+        else:
+            page.arrow(box.x - (pitch - wide) / 2, y + high / 2)
+        below = page.col_names(steps.keys.text, box)
+        page.put(note, box.x, below + 7.0, LEAST + 1.0, tone="faint")
+        end = max(end, below + 9.0)
+    if (~steps.allowed_matrix).any():
+        page.notes.append("grey: hidden by the mask")
+    page.y = end + 12.0
+    if steps.sink is not None:
+        page.y -= 6.0
+        _between(page, [steps.step("sink")])
+        page.y += 6.0
+
+
+def _query_rows(page: Page) -> None:
+    """The chosen query's row: its scores after each step, its weights, and the share of each value."""
+    steps = page.steps
+    found = scaling(steps)
+    token = page.face.cut(printable(steps.queries.text[steps.query]), BASE, 160.0, "bold")
+    page.text(f"The row of query {steps.query}, “{token}”: every key, after each step", MARGIN, BASE, "bold")
+    share, along = norm_share(steps), output_share(steps)
+    unit, top = Scale("linear", 0.0, 1.0, WEIGHTS), round_up(max(largest(steps.weights), largest(share)))
+    weight = Scale("linear", 0.0, top, WEIGHTS)
+    rows: list[tuple[str, str, NDArray[Any], Scale, bool]] = []
+    for scores in steps.scores:
+        if scores.name == "masked" and steps.allowed.all():
+            continue
+        step, masks = steps.step(scores.name), scores.name == "masked"
+        name = step.title if masks else f"{step.title}  {SCORES[scores.name].head}"
+        rows.append((step.label, name, scores.row, signed(scores.row), masks))
+    rows.append(("", "softmax without scaling", found.without, unit, True))
+    rows.append(("5", "Softmax  a_ij", steps.weights, weight, True))
+    rows.append(("6", "share of o_i by norm", share, weight, True))
+    rows.append(("", "share along o_i", along, signed(along), True))
+    names = 132.0
+    left = MARGIN + names
+    n = len(steps.keys)
+    wide, high = min((WIDE - MARGIN - left) / n, 62.0), 14.0
+    y = page.y + 3.0
+    for label, name, values, scale, masks in rows:
+        box = Box(left, y, wide * n, high)
+        page.map(np.asarray(values)[None], box, scale, ~steps.allowed[None] if masks else None)
+        page.put(label, MARGIN, y + high / 2 + MIDDLE * SMALL, SMALL, weight="bold", tone="mark")
+        bold = "bold" if name.startswith("Softmax") else "normal"
+        page.put(name, left - 6.0, y + high / 2 + MIDDLE * SMALL, SMALL, align="right", weight=bold, role="row")
+        if bold == "bold":
+            page.frame(box, 0, 1)
+        y += high + 2.0
+    page.y = page.col_names(steps.keys.text, Box(left, y - 2.0, wide * n, 0.0)) + 5.0
+    factor = "without scaling" if steps.facts.scales else "without scaling (as in this model)"
+    said = f"entropy of the softmax over the scores alone: {found.entropy_without:.2f} nats {factor}, "
+    said += f"{found.entropy_scaled:.2f} with; equal weights: {found.most:.2f}"
+    if steps.sink is not None:
+        said += f" · the sink takes {steps.sink_weight:.2f} of the row"
+    said += f" · colour of a_ij and of its share by norm: 0 to {number(top)}"
+    for line in page.face.wrap(said, SMALL, WIDE - 2 * MARGIN - names):
+        page.put(line, left, page.y + 0.8 * SMALL, SMALL, tone="soft")
+        page.y += LINE * SMALL
+    page.y += 11.0
+
+
+def _outputs_row(page: Page) -> None:
+    """Steps 6 and 7: the head's output, the heads side by side, and their projection."""
+    steps, facts = page.steps, page.steps.facts
+    summed, joined = steps.step("summed"), steps.step("joined")
+    room = WIDE - 2 * MARGIN - 2 * _GAP
+    widths = (0.24 * room, 0.42 * room, 0.34 * room)
+    xs = (MARGIN, MARGIN + widths[0] + _GAP, MARGIN + widths[0] + widths[1] + 2 * _GAP)
+    bottoms = [page.header(summed, xs[0], widths[0], page.y), page.header(joined, xs[1], sum(widths[1:]), page.y)]
+    y = max(bottoms) + 12.0
+    high = 15.0
+    heads = steps.heads.reshape(1, -1)
+    shared = signed(steps.output, heads)
+    drawn = ((f"o_{steps.query}", steps.output[None], shared), ("", heads, shared))
+    for i, (name, values, scale) in enumerate(
+        (*drawn, (f"y_{steps.query}", steps.projected[None], signed(steps.projected)))
+    ):
+        wide = min(widths[i], 34.0 * values.shape[1])
+        box = Box(xs[i], y, wide, high)
+        page.map(values, box, scale)
+        page.put(name, box.x, y - 3.0, SMALL, tone="soft")
+        page.put(
+            f"colour: −{number(scale.high)} to {number(scale.high)}", box.x, y + high + 8.0, LEAST + 1.0, tone="faint"
+        )
+        if i == 1:
+            _heads(page, box, facts.n_heads, facts.head)
+        if i < 2:
+            page.arrow(xs[i] + wide + (xs[i + 1] - xs[i] - wide) / 2, y + high / 2)
+    page.y = y + high + 18.0
+    if "W_O" in steps.matrices and steps.matrices["W_O"].size <= _SMALL_MATRIX:
+        _weights(page, [("W_O", xs[1], min(40.0 * len(steps.projected), widths[1]))])
+
+
+def _heads(page: Page, box: Box, n_heads: int, head: int) -> None:
+    """Boundaries and numbers of heads along a strip; the chosen head's is framed."""
+    wide = box.width / n_heads
+    step = max(1, math.ceil(14.0 / wide))
+    for h in range(n_heads):
+        x = box.x + h * wide
+        if h:
+            page.lines.append(Line(x, box.y, x, box.y + box.height, 0.8, "paper"))
+        if h % step == 0 or h == head:
+            tone, weight = ("mark", "bold") if h == head else ("soft", "normal")
+            page.put(str(h), x + wide / 2, box.y - 3.0, SMALL - 1.0, align="center", tone=tone, weight=weight)
+    page.frame(Box(box.x + head * wide, box.y, wide, box.height), 0, 1)

@@ -1,0 +1,299 @@
+"""What a picture says about itself in words: title, subtitle, notes, caption."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attnviz.page.advice import install
+from attnviz.page.scale import FEW, number
+from attnviz.page.text_metrics import SAYS, is_shaped, one_line
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from attnviz.attention import Attention
+    from attnviz.page.figure import Scale
+    from attnviz.page.text_metrics import Typeface
+
+_CELLS = " over cells of "  # as a pooled Attention words it
+_JOINING = (3, 11)  # the first matplotlib that shapes Arabic, Hindi and their like
+
+
+def listed(what: str, indices: Sequence[int]) -> str:
+    """`head 1`, `heads 0–11`, `heads 0, 2, 5`; a count if a list would be long."""
+    if len(indices) == 1:
+        return f"{what} {indices[0]}"
+    low, high = min(indices), max(indices)
+    if sorted(indices) == list(range(low, high + 1)):
+        return f"{what}s {low}–{high}" if len(indices) > 2 else f"{what}s {low}, {high}"
+    if len(indices) <= 6:
+        return f"{what}s {', '.join(map(str, indices))}"
+    return f"{len(indices)} {what}s of {low}–{high}"
+
+
+def title(attention: Attention, name: str, query: str) -> str:
+    """`all-MiniLM-L6-v2 · layer 3 · 12 heads`: model, stream, layers, heads, the one query if there is one."""
+    parts = [name or attention.model, str(attention.meta.get("measure", ""))]
+    if attention.stream != "self":
+        parts.append({"cross": "cross-attention"}.get(attention.stream, f"{attention.stream} self-attention"))
+    parts += of_pairs(attention.pairs, attention.places) if attention.pairs else _of_axes(attention)
+    if query:
+        parts.append(f"query “{query}”")
+    return one_line(" · ".join(part for part in parts if part))
+
+
+def _of_axes(attention: Attention) -> list[str]:
+    """`layer 3`, `12 heads`, or what was averaged."""
+    parts = []
+    n_layers, n_heads = attention.weights.shape[:2]
+    for what, shown, indices in (("layer", n_layers, attention.layers), ("head", n_heads, attention.heads)):
+        if shown < len(indices) and what == "head" and attention.meta.get("together"):
+            parts.append(f"{len(indices)} heads together")
+        elif shown < len(indices):
+            parts.append(f"mean over {listed(what, indices)}")
+        elif what == "head" and shown > 1 and tuple(indices) == tuple(range(shown)):
+            parts.append(f"{shown} heads")
+        else:
+            parts.append(listed(what, indices))
+    return parts
+
+
+def of_pairs(pairs: Sequence[tuple[int, int]], places: Sequence[object]) -> list[str]:
+    """What heads of different layers are called: `heads 3.1, 5.11 (layer.head)`; a count if a list would be long.
+
+    places: as of an Attention; fewer than the pairs where they were averaged.
+    """
+    if len(pairs) == 1:
+        return [f"layer {pairs[0][0]}", f"head {pairs[0][1]}"]
+    some = "heads " + ", ".join(f"{layer}.{head}" for layer, head in pairs[:7])
+    if len(pairs) > 6:
+        layers = sorted({layer for layer, _ in pairs})
+        some = f"{len(pairs)} heads of {f'{len(layers)} layers' if len(layers) > 1 else f'layer {layers[0]}'}"
+    return [f"{'mean over ' if len(places) < len(pairs) else ''}{some} (layer.head)"]
+
+
+def board_axes(
+    pairs: Sequence[tuple[int, int]], places: Sequence[tuple[int | None, int | None]], n_heads: int
+) -> dict[str, Any]:
+    """Names of a board's rows and columns, and what both are, as `boards` takes them: heads by hand are one row.
+
+    pairs, places: as of an Attention. n_heads: how many maps a layer has.
+    """
+
+    def name(index: int | None) -> str:
+        return "mean" if index is None else str(index)
+
+    if pairs:
+        named = [".".join(map(name, place)) for place in places]
+        return {"layers": [""], "heads": named, "axes": ("", "layer.head")}
+    layers, heads = [name(layer) for layer, _ in places[::n_heads]], [name(head) for _, head in places[:n_heads]]
+    return {"layers": layers, "heads": heads, "axes": ("layer", "head")}
+
+
+def headings(attention: Attention, does: Mapping[str, str] | None = None) -> list[str]:
+    """What each panel is called beside the title: `head 1`, `layer 3` where each has one head, `3.1` of pairs.
+
+    does: what a head does, by `3.1`, to be said of pairs.
+    """
+    n_layers, n_heads = attention.weights.shape[:2]
+    if attention.pairs:
+        names = ["mean" if head is None else f"{layer}.{head}" for layer, head in attention.places]
+        return [f"{name}{SAYS}{does[name]}" if does and name in does else name for name in names]
+    if n_layers > 1 and n_heads == 1:
+        return list(layer_names(attention))
+    return ["mean" if head is None else f"head {head}" for _, head in attention.places]
+
+
+def layer_names(attention: Attention) -> tuple[str, ...]:
+    """`layer 3` for each layer."""
+    return tuple(f"layer {layer}" for layer, _ in attention.places[:: attention.weights.shape[1]])
+
+
+def subtitles(
+    attention: Attention,
+    sums: tuple[float, float],
+    panels: int,
+    marks: Sequence[tuple[int, int]],
+    one_row: str,
+    pooled: int = 1,
+) -> tuple[str, ...]:
+    """Random weights or not; the marked weights, if there is one panel; what a row is (`one_row`: whose weights).
+
+    pooled: tokens to a drawn cell, beyond what the attention itself pooled. The same in up to three lengths, longest
+    first.
+    """
+    said = []
+    if attention.meta.get("random"):
+        seed = attention.meta.get("seed")
+        said.append("random weights" + (f", seed {seed}" if seed is not None else ""))
+    if panels == 1 and len(marks) <= 4:
+        queries, keys = attention.query_tokens, attention.key_tokens
+        said += [f"{queries[i]} → {keys[j]} {float(attention.weights[0, 0, i, j]):.2f}" for i, j in marks]
+    what = str(attention.meta.get("measure", "weights")).partition(",")[0]
+    row = f"each row: {one_row} {what} over the keys"
+    ways: list[list[str]]
+    if attention.cell > 1:
+        ways = [[f"each cell: {_cell(attention)}"], [_cell(attention)]]
+    elif pooled == 1 and abs(sums[0] - 1) < 5e-3 and abs(sums[1] - 1) < 5e-3:
+        ways = [[f"{row}, summing to 1"], ["each row sums to 1"], ["rows sum to 1"]]
+    else:
+        ways = [[row], []]
+    return tuple(one_line(" · ".join([*said, *way])) for way in ways)
+
+
+def _cell(attention: Attention) -> str:
+    """What a cell of pooled attention is: `the largest weight of 8 x 8 tokens`."""
+    how = next((note.partition(" ")[0] for note in attention.reduced.split("; ") if _CELLS in note), "")
+    which = {"max": "the largest weight of ", "mean": "the mean weight of "}.get(how, "")
+    return f"{which}{attention.cell} x {attention.cell} tokens"
+
+
+def row_sums(attention: Attention, query: int | None = None) -> tuple[float, float]:
+    """The smallest and the largest sum of a row that was allowed to attend to anything. query: only its rows."""
+    sums = attention.weights.sum(-1, dtype=np.float32)
+    allowed = attention.allowed
+    if allowed is not None:
+        anything = np.logical_or.reduce(allowed, -1)
+        anything = np.broadcast_to(anything, sums.shape)
+        sums = sums[anything] if query is None else sums[..., query][anything[..., query]]
+    elif query is not None:
+        sums = sums[..., query]
+    return (float(sums.min()), float(sums.max())) if sums.size else (1.0, 1.0)
+
+
+def notes(
+    attention: Attention, scale: Scale, sums: tuple[float, float], hidden: str, over: str, pooled: int, least: float
+) -> list[str]:
+    """Remarks that belong on the picture.
+
+    hidden: "" or why some cells are grey. over: "" or which weights lie above the scale. pooled: tokens to a drawn
+    cell, beyond what the attention itself pooled. least: numbers below it are not printed, 0 if none are left out.
+    """
+    reduced = (note for note in attention.reduced.split("; ") if note and _CELLS not in note)
+    said = [note for note in reduced if not note.startswith("mean over")]  # the title has it
+    if pooled > 1:
+        said.append(f"drawn as the largest of {pooled} x {pooled} weights a cell")
+    if hidden:
+        said.append(f"grey: {hidden}")
+    low, high = sums
+    partial = attention.cell > 1 or pooled > 1 or any("left out" in note for note in said)
+    if (low < 0.995 or high > 1.005) and not partial:
+        said.append("rows sum to " + (f"{number(low)}–{number(high)}" if high - low >= 5e-3 else number(high)))
+    if colour := colour_note(scale):
+        said.append(colour)
+    if over:
+        said.append(over)
+    if least:
+        said.append(f"numbers {'nearer to 0 than' if scale.low < 0 else 'below'} {number(least)} left out")
+    return [*map(one_line, said), *from_model(attention)]
+
+
+def from_model(attention: Attention) -> list[str]:
+    """What whoever computed the attention wants said: configuration keys passed over, and other notes."""
+    kept, ignored = (_strings(attention.meta.get(name)) for name in ("notes", "ignored_keys"))
+    if ignored:
+        kept.append(f"ignored configuration key{'s' if len(ignored) > 1 else ''}: {', '.join(ignored)}")
+    return kept
+
+
+def _strings(value: object) -> list[str]:
+    """Text or texts out of a file's meta, whose types nobody has checked."""
+    values = value if isinstance(value, (list, tuple)) else [value]
+    return [text for text in (one_line(str(item)) for item in values if item is not None) if text]
+
+
+def colour_note(scale: Scale) -> str:
+    """How colour grows where it does not grow evenly, or ''."""
+    if scale.kind == "sqrt":
+        why = f", as more than {FEW} keys share a row" if scale.auto else ""
+        return f"colour grows with the square root of the weight{why}"
+    if scale.kind == "log":
+        return f"logarithmic colour, from {number(scale.low)}; what is less has its first colour"
+    if scale.kind == "panel":
+        return "each layer has a scale of its own, as its heading says: white is its lower end, and less"
+    if scale.low > 0:
+        return f"white: {number(scale.low)} and less"
+    return "each row coloured by its own largest weight" if scale.kind == "row" else ""
+
+
+def over_note(count: int, high: float, why: str, special: bool = True, unit: str = "weight") -> str:
+    """`56 weights above 0.3 drawn as 0.3`, or ''.
+
+    why: as `attnviz.page.colour_limits.limits` gives it.
+    special: whether some keys are special tokens. unit: of what, one.
+    """
+    if not count:
+        return ""
+    top = number(high)
+    some = unit if count == 1 else f"{unit}s"
+    if why == "sinks":
+        some += " to special tokens or the first key" if special else " to the first key"
+    aside = "special tokens and the first key" if special else "the first key"
+    chosen = f", a limit that about a quarter of the rows reach, {aside} aside," if why == "rows" else ""
+    return f"{count:,} {some} above {top}{chosen} drawn as {top}"
+
+
+def under_note(values: Sequence[NDArray[Any]], scales: Sequence[Scale]) -> str:
+    """`12 flows below 0.7 drawn as 0.7`, or ''. values: [row, column] of each panel; scales: one for each, or for all.
+
+    A 0 does not count: it is not allowed, or nobody asked for it.
+    """
+    each = [scales[0]] * len(values) if len(scales) == 1 else scales
+    count = sum(
+        int(((one > 0) & (one < scale.low * (1 - 1e-6))).sum()) for one, scale in zip(values, each, strict=True)
+    )
+    if not count:
+        return ""
+    some = "1 flow" if count == 1 else f"{count:,} flows"
+    if len(scales) > 1:
+        return f"{some} below the lower end of their layer's scale drawn as that"
+    return f"{some} below {number(scales[0].low)} drawn as {number(scales[0].low)}"
+
+
+def font_note(face: Typeface) -> str:
+    """`no font here has: 日 本; install e.g. Noto Sans CJK (Debian: fonts-noto-cjk)`, or ''."""
+    if not face.missing:
+        return ""
+    shown = [char if char.isprintable() else f"U+{ord(char):04X}" for char in face.missing[:8]]
+    more = f" and {len(face.missing) - 8} more" if len(face.missing) > 8 else ""
+    codes = " ".join(f"U+{ord(char):04X}" for char in shown if len(char) == 1) or " ".join(shown)
+    said = f"no font here has {codes}{more} (drawn □)"
+    return "; ".join(filter(None, (said, install(face.missing))))
+
+
+def joining_note(texts: Iterable[str]) -> str:
+    """Whether letters that should join stand apart, because the library that draws them is too old; or ''."""
+    if not any(map(is_shaped, texts)):
+        return ""
+    from importlib.metadata import version  # slow to import, and only such letters need it
+
+    have = version("matplotlib")
+    old = tuple(int(part) for part in have.split(".")[:2] if part.isdecimal()) < _JOINING
+    return f"letters that join are drawn apart: matplotlib {have} cannot join them, 3.11 can" if old else ""
+
+
+def hidden_reason(attention: Attention) -> str:
+    """Why cells are grey: the future, in a causal model, or simply not allowed; '' if none is."""
+    mask = attention.mask
+    if mask is None or mask.all():
+        return ""
+    n_query, n_key = mask.shape[1:]
+    causal = n_query == n_key and bool((mask == np.tri(n_query, dtype=bool)).all())
+    if causal:
+        return "later tokens, not allowed"
+    # What a mechanism hides may differ from head to head; the mask holds what is hidden from all of them.
+    differ = attention.weights.shape[1] > 1 and attention.meta.get("mechanism") is not None
+    apart = differ and bool(((attention.weights == 0) & attention.allowed).any())
+    return "not allowed in any of these heads" if apart else "not allowed"
+
+
+def caption(title_: str, subtitle_: str, scale: Scale, remarks: Sequence[str]) -> str:
+    """All of it in one line, for a picture that carries no words."""
+    top = "its largest weight" if scale.kind == "row" else number(scale.high)
+    ends = "" if scale.kind == "panel" else f", {scale.kind} from {number(scale.low)} to {top}"
+    colour = f"Colour: {scale.label}{ends}"
+    parts = [title_, subtitle_[:1].upper() + subtitle_[1:], f"{colour} ({scale.cmap})", *remarks]
+    return one_line(". ".join(part.rstrip(".") for part in parts if part) + ".")
