@@ -196,6 +196,15 @@ class Attention:
             return None
         return self.mask[None] if self.pairs else self.mask[:, None]
 
+    def effective_mask(self) -> NDArray[np.bool_] | None:
+        """`allowed`; if the mask is unknown, causal where no weight lies above the diagonal. None: all allowed."""
+        n_query, n_key = self.weights.shape[2:]
+        square = n_query == n_key > 1 and self.stream != "cross" and self.cell == 1
+        each = (weights for layer in self.weights for weights in layer)
+        if self.mask is not None or not square or any(np.triu(weights, 1).any() for weights in each):
+            return self.allowed
+        return np.tri(n_query, dtype=bool)[None, None]
+
     def blocks(self, masks: NDArray[np.bool_] | None) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_] | None]]:
         """Maps that share a mask, [head, query, key], and that mask: all heads of a layer, or one of several pairs.
 

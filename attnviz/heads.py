@@ -3,7 +3,7 @@
     attention = attnviz.load("minilm").attend("The cat sat on the mat")
     attnviz.heads.statistics(attention)["entropy"]       # [layer, head]
 
-Each takes an Attention, or a Passage (see passage.py) for texts whose maps would not fit into memory.
+Each takes an Attention, or an AttentionSource (models/source.py) for texts whose maps would not fit into memory.
 """
 
 from __future__ import annotations
@@ -14,24 +14,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz import passage
 from attnviz.engine.collectors import Statistics
 from attnviz.errors import InputError, SelectionError, one_of
 from attnviz.measures.lift import Pair
 from attnviz.measures.links import Columns, Strongest
 from attnviz.measures.roles import Roles, Scores
+from attnviz.models.source import AttentionSource
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attnviz.attention import Attention
     from attnviz.models.model import Model, Progress
-    from attnviz.passage import Passage
 
 STATISTICS = ("entropy", "span", "distance", "confidence", "previous", "next", "self", "first", "special")
 
 
-def statistics(source: Attention | Passage, progress: Progress | None = None) -> dict[str, NDArray[np.float64]]:
+def statistics(source: Attention | AttentionSource, progress: Progress | None = None) -> dict[str, NDArray[np.float64]]:
     """Numbers of every head, each [layer, head]: means over all query rows, special and first tokens included.
 
     entropy: -sum_j A_ij ln A_ij, in nats (Clark et al. 2019, section 3.2). span: e^entropy of each row, the number of
@@ -46,7 +45,7 @@ def statistics(source: Attention | Passage, progress: Progress | None = None) ->
         source: what is to be measured; without its special tokens if they are not to count.
         progress: called with shares of the work, which sum to 1.
     """
-    source = passage.of(source)
+    source = AttentionSource.of(source)
     collected = Statistics(*source.size, np.array(source.keys.special, bool))
     source.observe([collected], progress)
     found = {name: source.pick(values) for name, values in collected.result().items()}
@@ -60,7 +59,7 @@ def statistics(source: Attention | Passage, progress: Progress | None = None) ->
 
 
 def links(
-    source: Attention | Passage,
+    source: Attention | AttentionSource,
     count: int = 20,
     *,
     by: str = "lift",
@@ -91,7 +90,7 @@ def links(
     """
     if by not in ("lift", "weight"):
         raise SelectionError(one_of("by", by, ("lift", "weight")))
-    source = passage.of(source)
+    source = AttentionSource.of(source)
     rows = _taking_part(source.queries.special, query, special)
     cols = _taking_part(source.keys.special, key, special)
     columns = Columns(*source.size, len(source.keys))
@@ -169,7 +168,7 @@ def _taking_part(special: Sequence[bool], named: int | None, with_special: bool)
     return kept if kept.any() else ~kept
 
 
-def _pairs(source: Passage, found: Strongest) -> list[Pair]:
+def _pairs(source: AttentionSource, found: Strongest) -> list[Pair]:
     pairs = []
     for (layer, head), (name, called) in zip(source.positions, source.places, strict=True):
         best = found.best[layer][head]
@@ -207,23 +206,25 @@ class View:
         return [(key, *divmod(int(places[key]), values.shape[1])) for key in order]
 
 
-def focus(source: Attention | Passage, query: int, progress: Progress | None = None) -> View:
+def focus(source: Attention | AttentionSource, query: int, progress: Progress | None = None) -> View:
     """One query's view over all layers and heads; what `links` does for all of them. The source is looked at once."""
-    source = passage.of(source)
+    source = AttentionSource.of(source)
     columns = Columns(*source.size, len(source.keys), query)
     source.observe([columns], progress)
     return View(query, *(source.pick(values) for values in (columns.row, columns.lifts(), columns.row_seen)))
 
 
-def roles(source: Attention | Passage | Sequence[Passage], progress: Progress | None = None) -> dict[str, Scores]:
+def roles(
+    source: Attention | AttentionSource | Sequence[AttentionSource], progress: Progress | None = None
+) -> dict[str, Scores]:
     """For each role of `attnviz.measures.roles.ROLES` score, threshold and number of queries, each [layer, head].
 
     A head has the role where the score reaches the threshold; the score is NaN where no query could do it. Of several
-    passages of one model, as `repeated_tokens` makes them, the scores are means over all queries.
+    sources of one model, as `repeated_tokens` makes them, the scores are means over all queries.
     """
     found: Roles | None = None
-    passages = [passage.of(one) for one in (source if isinstance(source, Sequence) else [source])]
-    for one in passages:
+    sources = [AttentionSource.of(one) for one in (source if isinstance(source, Sequence) else [source])]
+    for one in sources:
         collected = Roles(*one.size, one.queries, one.keys, one.ordered)
         one.observe([collected], progress)
         collected.finish()
@@ -233,7 +234,7 @@ def roles(source: Attention | Passage | Sequence[Passage], progress: Progress | 
             found.merge(collected)
     if found is None:
         raise InputError("there is nothing to look at")
-    at = passages[0]
+    at = sources[0]
     return {name: Scores(*map(at.pick, values)) for name, values in found.result().items()}
 
 
@@ -246,7 +247,7 @@ def repeated_tokens(
     stream: str | None = None,
     layers: Sequence[int] | None = None,
     heads: Sequence[int | str] | str | None = None,
-) -> list[Passage]:
+) -> list[AttentionSource]:
     """Random tokens, drawn evenly from the vocabulary, that come twice in the same order (Olsson et al. 2022).
 
     Nothing is to be known of them but that they repeat, so that what a head gives to copies and to what came after
@@ -278,7 +279,7 @@ def repeated_tokens(
             picked = _plain_ids(model, random, spec.vocab, length)
             whole = [*around.ids[:first], *picked, *picked, *around.ids[len(around) - last :]]
             given = model.prepare(ids=whole, stream=stream)
-        found.append(passage.of_model(model, given, layers, heads))
+        found.append(AttentionSource.of(model, given, layers=layers, heads=heads))
     return found
 
 

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import attnviz
-from attnviz import passage
 from attnviz.errors import SelectionError
 from attnviz.heads import focus, links, over_heads, spread
 from attnviz.measures.lift import lift, lifts, strongest
+from attnviz.models.source import AttentionSource
 from attnviz.page.board import Board
 from attnviz.page.ranked import LIFT, WEIGHT, Entry, figure
 
@@ -136,7 +136,7 @@ def test_each_is_a_number_or_all(run):
 def test_of_a_model_they_are_told_from_tiles(causal):
     model = attnviz.load("seeded", causal=causal)
     text = " ".join(f"w{i % 37}" for i in range(700))  # several tiles
-    through = passage.of_model(model, model.prepare(text), layers=[1])
+    through = AttentionSource.of(model, model.prepare(text), layers=[1])
     held = model.attend(text, layers=[1])
     for by in ("lift", "weight"):
         found, wanted = links(through, 9, by=by), links(held, 9, by=by)

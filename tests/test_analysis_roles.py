@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import attnviz
-from attnviz import passage
 from attnviz.errors import InputError
 from attnviz.heads import repeated_tokens, roles
 from attnviz.measures.roles import NAMES, ROLES
+from attnviz.models.source import AttentionSource
 
 WORDS = ("The", "cat", "saw", "a", "dog", ",", "the", "cat", "saw", "a", "bird", ".")
 
@@ -129,7 +129,7 @@ def test_is_the_slow_loop(seed, n, causal):
 def test_of_a_model_they_are_told_from_tiles(causal):
     model = attnviz.load("seeded", causal=causal)
     text = " ".join(f"w{i % 37}" for i in range(700))  # several tiles
-    through, held = roles(passage.of_model(model, model.prepare(text))), roles(model.attend(text))
+    through, held = roles(AttentionSource.of(model, model.prepare(text))), roles(model.attend(text))
     for name in NAMES:
         assert through[name].score == pytest.approx(held[name].score, rel=1e-4, nan_ok=True), name
         assert (through[name].queries == held[name].queries).all()

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import attnviz
-from attnviz import passage
 from attnviz.errors import InputError, SelectionError
 from attnviz.heads import STATISTICS, statistics
+from attnviz.models.source import AttentionSource
 from attnviz.page.stats import figure
 
 TEXT = "The animal didn't cross the street because it was too tired"
@@ -56,7 +56,7 @@ def test_is_the_slow_loop(seed, n, causal):
 def test_of_a_model_they_are_told_from_tiles(causal):
     model = attnviz.load("seeded", causal=causal, n_layers=3)
     text = " ".join(f"w{i % 37}" for i in range(700))  # several tiles
-    found = statistics(passage.of_model(model, model.prepare(text), layers=[2, 0], heads=[3, 1]))
+    found = statistics(AttentionSource.of(model, model.prepare(text), layers=[2, 0], heads=[3, 1]))
     held = statistics(model.attend(text).select(layers=[2, 0], heads=[3, 1]))
     for name in STATISTICS:
         assert found[name].shape == (2, 2)
@@ -65,7 +65,7 @@ def test_of_a_model_they_are_told_from_tiles(causal):
 
 def test_without_special_tokens(minilm):
     model = attnviz.load(minilm)
-    found = statistics(passage.of_model(model, model.prepare(TEXT), special=False))
+    found = statistics(AttentionSource.of(model, model.prepare(TEXT), special=False))
     held = model.attend(TEXT).without_special()
     assert len(held.queries) == 13
     for head in (0, 7):
@@ -98,7 +98,7 @@ def test_layers_above_the_last_one_are_not_computed():
         def take(self, tile):
             seen.append(tile.layer)
 
-    passage.of_model(model, model.prepare("a b c"), layers=[1]).observe([Watch()])
+    AttentionSource.of(model, model.prepare("a b c"), layers=[1]).observe([Watch()])
     assert set(seen) == {1}
 
 

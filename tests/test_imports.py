@@ -9,7 +9,7 @@ from pathlib import Path
 import attnviz
 
 HOUSE = Path(attnviz.__file__).parent
-VALUES = {"errors", "select", "attention"}
+VALUES = {"errors", "select", "attention", "facts"}
 READING = {"engine", "families", "variants", "checkpoints", "tokens", "inputs"}
 
 # Each room from the lowest to the highest, and the rooms below it that it may import. A name with a dot is one module.
@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "select": {"errors"},
     "files": {"errors"},
     "attention": {"errors", "select"},
+    "facts": {"attention"},
     "io": VALUES | {"files"},
     "engine": {"errors"},
     "families": {"errors", "engine.spec"},
@@ -28,9 +29,8 @@ MAY_IMPORT = {
     "models": VALUES | READING | {"files"},
     "measures": VALUES,
     "page": VALUES | {"files", "measures"},
-    "passage": VALUES | {"engine", "models", "measures"},
     "sampled": VALUES | {"engine", "models", "measures"},
-    "heads": VALUES | {"engine", "models", "measures", "passage"},
+    "heads": VALUES | {"engine", "models", "measures"},
     "mixing": VALUES | {"models", "measures"},
     "circuits": VALUES | {"engine", "models", "measures"},
     "relatives": VALUES | {"variants", "models", "measures"},
@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "checking": {"attention", "engine", "models", "measures"},
     "render": VALUES | {"files", "io", "measures", "page"},
     "cli": VALUES
-    | {"files", "io", "families", "variants", "inputs", "models", "measures", "page", "render", "passage", "sampled"}
+    | {"files", "io", "families", "variants", "inputs", "models", "measures", "page", "render", "sampled"}
     | {"heads", "mixing", "circuits", "relatives", "steps", "checking"},
 }
 # Arrows that still climb: a file, and the room above it that it imports.

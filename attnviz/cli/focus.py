@@ -14,8 +14,8 @@ from attnviz.cli.steps import Sheet
 
 if TYPE_CHECKING:
     from attnviz.heads import View
+    from attnviz.models.source import AttentionSource
     from attnviz.page.ranked import Entry
-    from attnviz.passage import Passage
 
 FORMATS = ("png", "svg", "pdf", "json", "csv")
 LAYERS = "all"  # without --layer
@@ -62,44 +62,44 @@ def run(
 
     by = passages.lift_or_weight(by)
     format = asked_format(output, listing, FORMATS)
-    passage = passages.passage(given, saved, source, heads, talk)
+    attention = passages.passage(given, saved, source, heads, talk)
     from attnviz.heads import focus
 
-    query = _query(passage, token, by, talk)
-    view = passages.observed(passage, talk, lambda passage, progress: focus(passage, query, progress))
+    query = _query(attention, token, by, talk)
+    view = passages.observed(attention, talk, lambda attention, progress: focus(attention, query, progress))
     if listing.json:
-        work.print_json(_rows(passage, view, by, top))
+        work.print_json(_rows(attention, view, by, top))
     elif format in ("json", "csv"):
-        write_rows(output, format, _rows(passage, view, by, top), "focus")
+        write_rows(output, format, _rows(attention, view, by, top), "focus")
     elif format:
-        drawn = _drawn(passage, view, by, top or COUNT, sheet, format, work.facts(line, passage.model, passage.meta))
+        drawn = _drawn(attention, view, by, top or COUNT, sheet, format, attention.made_by(line))
         work.write(output, format, lambda file: file.write(drawn), "focus")
     else:
-        _print(passage, view, by, top or COUNT)
+        _print(attention, view, by, top or COUNT)
 
 
-def _query(passage: Passage, token: str | None, by: str, talk: Talk) -> int:
+def _query(attention: AttentionSource, token: str | None, by: str, talk: Talk) -> int:
     from attnviz.cli import passages
     from attnviz.select import find_token
 
     if token is not None:
-        return find_token(passage.queries, token, "queries")
+        return find_token(attention.queries, token, "queries")
     from attnviz.heads import links
 
-    def look(passage: Passage, progress: Any) -> Any:
-        return links(passage, 1, by=by, special=False, progress=progress)
+    def look(attention: AttentionSource, progress: Any) -> Any:
+        return links(attention, 1, by=by, special=False, progress=progress)
 
-    query: int = passages.observed(passage, talk, look, passes=2)[0].query
+    query: int = passages.observed(attention, talk, look, passes=2)[0].query
     talk.note(
-        f"token {passage.queries.text[query]!r} (index {query}): its link is the strongest; --token chooses another"
+        f"token {attention.queries.text[query]!r} (index {query}): its link is the strongest; --token chooses another"
     )
     return query
 
 
-def _rows(passage: Passage, view: View, by: str, top: int | None) -> list[dict[str, Any]]:
+def _rows(attention: AttentionSource, view: View, by: str, top: int | None) -> list[dict[str, Any]]:
     """Every key that the query sees, head by head, the strongest first."""
     rows = []
-    for (i, j), (layer, head) in passage.named:
+    for (i, j), (layer, head) in attention.named:
         ranked = (view.lifts if by == "lift" else view.weights)[i, j]
         order = [key for key in (-ranked).argsort(kind="stable").tolist() if view.seen[i, j, key]]
         rows += [
@@ -107,9 +107,9 @@ def _rows(passage: Passage, view: View, by: str, top: int | None) -> list[dict[s
                 "layer": layer,
                 "head": head,
                 "query": view.query,
-                "query_token": passage.queries.text[view.query],
+                "query_token": attention.queries.text[view.query],
                 "key": key,
-                "key_token": passage.keys.text[key],
+                "key_token": attention.keys.text[key],
                 "weight": float(view.weights[i, j, key]),
                 "lift": float(view.lifts[i, j, key]),
             }
@@ -118,14 +118,13 @@ def _rows(passage: Passage, view: View, by: str, top: int | None) -> list[dict[s
     return rows
 
 
-def _entries(passage: Passage, view: View, by: str, count: int) -> list[tuple[int, Entry]]:
+def _entries(attention: AttentionSource, view: View, by: str, count: int) -> list[tuple[int, Entry]]:
     """(key, line) of the words that stand out most."""
-    from attnviz.cli import passages
     from attnviz.page.ranked import Entry
 
-    heads = passages.names(passage)
+    heads = attention.names()
     return [
-        (key, Entry(passage.keys.text[key], heads[i * passage.shape[1] + j], *_numbers(view, i, j, key)))
+        (key, Entry(attention.keys.text[key], heads[i * attention.shape[1] + j], *_numbers(view, i, j, key)))
         for key, i, j in view.ranked(by)[:count]
     ]
 
@@ -134,22 +133,21 @@ def _numbers(view: View, i: int, j: int, key: int) -> tuple[float, float]:
     return float(view.weights[i, j, key]), float(view.lifts[i, j, key])
 
 
-def _words(passage: Passage, view: View) -> tuple[str, str]:
+def _words(attention: AttentionSource, view: View) -> tuple[str, str]:
     """Title and subtitle."""
-    from attnviz.cli import passages
 
-    token = passage.queries.text[view.query]
-    return f"{passages.title(passage)} · what “{token}” looks at", f"{passages.subtitle(passage)} · token {view.query}"
+    token = attention.queries.text[view.query]
+    return f"{attention.title()} · what “{token}” looks at", f"{attention.subtitle()} · token {view.query}"
 
 
-def _print(passage: Passage, view: View, by: str, count: int) -> None:
+def _print(attention: AttentionSource, view: View, by: str, count: int) -> None:
     import numpy as np
 
     from attnviz.cli import passages
     from attnviz.render.terminal_columns import number
     from attnviz.render.terminal_rows import print_board, print_rows
 
-    title, subtitle = _words(passage, view)
+    title, subtitle = _words(attention, view)
     best = view.best(by)
     values = np.take_along_axis(view.lifts if by == "lift" else view.weights, best[..., None], -1)[..., 0]
     header = ["word", "at", "layer.head", "weight", "lift", "mean"]
@@ -160,16 +158,16 @@ def _print(passage: Passage, view: View, by: str, count: int) -> None:
             entry.head,
             *(number(value, 2) for value in (entry.weight, entry.lift, view.weights[..., key].mean())),
         ]
-        for key, entry in _entries(passage, view, by, count)
+        for key, entry in _entries(attention, view, by, count)
     ]
     notes = [
         f"{passages.LIFT}; at layer.head a word's {by} is largest; mean: its weight over all of them",
-        *passages.remarks(passage),
+        *attention.remarks(),
     ]
-    axes = passages.axes(passage)
+    axes = attention.axes()
     print_rows(rows, header, "lrlrrr", title=title, subtitle=subtitle, bold=(0,))
     print_board(
-        [[passage.keys.text[key] for key in row] for row in best.tolist()],
+        [[attention.keys.text[key] for key in row] for row in best.tolist()],
         values,
         axes["layers"],
         axes["heads"],
@@ -179,26 +177,28 @@ def _print(passage: Passage, view: View, by: str, count: int) -> None:
     )
 
 
-def _drawn(passage: Passage, view: View, by: str, count: int, sheet: Sheet, format: str, made: dict[str, str]) -> bytes:
+def _drawn(
+    attention: AttentionSource, view: View, by: str, count: int, sheet: Sheet, format: str, made: dict[str, str]
+) -> bytes:
     import numpy as np
 
     from attnviz.cli import passages
     from attnviz.page.ranked import focus
     from attnviz.render.image import to_bytes
 
-    title, subtitle = _words(passage, view)
+    title, subtitle = _words(attention, view)
     best = view.best(by)
     values = np.take_along_axis(view.lifts if by == "lift" else view.weights, best[..., None], -1)[..., 0]
     drawn = focus(
         values,
         best,
-        [entry for _, entry in _entries(passage, view, by, count)],
-        passage.keys.text,
+        [entry for _, entry in _entries(attention, view, by, count)],
+        attention.keys.text,
         by=by,
-        **passages.axes(passage),
+        **attention.axes(),
         title=sheet.title if sheet.title is not None else title,
         subtitle=subtitle,
-        notes=[passages.LIFT, *passages.remarks(passage)],
+        notes=[passages.LIFT, *attention.remarks()],
         width=sheet.width,
         dpi=sheet.dpi,
         font=sheet.font,

@@ -16,7 +16,7 @@ from attnviz.cli.steps import Sheet
 
 if TYPE_CHECKING:
     from attnviz.measures.lift import Pair
-    from attnviz.passage import Passage
+    from attnviz.models.source import AttentionSource
 
 FORMATS = ("png", "svg", "pdf", "json", "csv")
 LAYERS = "all"  # without --layer
@@ -86,31 +86,31 @@ def run(
 
     by = passages.lift_or_weight(by)
     format = asked_format(output, listing, FORMATS)
-    passage = passages.passage(given, saved, source, heads, talk)
+    attention = passages.passage(given, saved, source, heads, talk)
     from attnviz.select import find_token
 
-    query = None if from_token is None else find_token(passage.queries, from_token, "queries")
-    key = None if to_token is None else find_token(passage.keys, to_token, "keys")
+    query = None if from_token is None else find_token(attention.queries, from_token, "queries")
+    key = None if to_token is None else find_token(attention.keys, to_token, "keys")
     if within and each is not None:
         usage("--within and --each exclude each other: one lists every head by itself, the other all of them together")
     count = top or (WITHIN if within else COUNT)
-    most = None if within or (query is not None and key is not None) else _most(each, count, len(passage.places))
+    most = None if within or (query is not None and key is not None) else _most(each, count, len(attention.places))
     found, shown, left = _found(
-        passage, talk, count, most, within, {"by": by, "query": query, "key": key, "special": special}
+        attention, talk, count, most, within, {"by": by, "query": query, "key": key, "special": special}
     )
     shown = shown if within else shown[:top]
     if left and (listing.json or format or not sys.stdout.isatty()):
         talk.note(left)
     if listing.json:
-        work.print_json(_rows(passage, shown))
+        work.print_json(_rows(attention, shown))
     elif format in ("json", "csv"):
-        write_rows(output, format, _rows(passage, shown), "links")
+        write_rows(output, format, _rows(attention, shown), "links")
     elif format:
-        made = work.facts(line, passage.model, passage.meta)
-        drawn = _drawn(passage, found, shown[:COUNT], by, (query, key), left, sheet, format, made)
+        made = attention.made_by(line)
+        drawn = _drawn(attention, found, shown[:COUNT], by, (query, key), left, sheet, format, made)
         work.write(output, format, lambda file: file.write(drawn), "links")
     else:
-        _print(passage, shown, by, left)
+        _print(attention, shown, by, left)
 
 
 def _most(each: str | None, count: int, heads: int) -> int | None:
@@ -125,19 +125,19 @@ def _most(each: str | None, count: int, heads: int) -> int | None:
 
 
 def _found(
-    passage: Passage, talk: Talk, count: int, most: int | None, within: bool, how: dict[str, Any]
+    attention: AttentionSource, talk: Talk, count: int, most: int | None, within: bool, how: dict[str, Any]
 ) -> tuple[list[Pair], list[Pair], str]:
     """The pairs of every head, those that are listed, and what is said of those that are not."""
     from attnviz.cli import passages
     from attnviz.heads import links, over_heads, spread
 
-    looked = count if most is None else max(count * AHEAD, min(2 * len(passage.queries), LONG))
+    looked = count if most is None else max(count * AHEAD, min(2 * len(attention.queries), LONG))
 
-    def look(passage: Passage, progress: Any) -> list[Pair]:
-        return links(passage, looked, within=True, progress=progress, **how)
+    def look(attention: AttentionSource, progress: Any) -> list[Pair]:
+        return links(attention, looked, within=True, progress=progress, **how)
 
     while True:
-        found = passages.observed(passage, talk, look, passes=2)
+        found = passages.observed(attention, talk, look, passes=2)
         if most is None:
             return found, found if within else over_heads(found, count, how["by"]), ""
         made = spread(found, count, most, looked, how["by"])
@@ -165,8 +165,8 @@ def _index(place: int) -> str:
     return "mean" if place < 0 else str(place)
 
 
-def _rows(passage: Passage, pairs: Sequence[Pair]) -> list[dict[str, Any]]:
-    queries, keys = passage.queries.text, passage.keys.text
+def _rows(attention: AttentionSource, pairs: Sequence[Pair]) -> list[dict[str, Any]]:
+    queries, keys = attention.queries.text, attention.keys.text
     return [
         {
             "layer": None if pair.layer < 0 else pair.layer,
@@ -182,13 +182,13 @@ def _rows(passage: Passage, pairs: Sequence[Pair]) -> list[dict[str, Any]]:
     ]
 
 
-def _print(passage: Passage, pairs: Sequence[Pair], by: str, left: str) -> None:
+def _print(attention: AttentionSource, pairs: Sequence[Pair], by: str, left: str) -> None:
     from attnviz.cli import passages
     from attnviz.render.terminal_columns import number
     from attnviz.render.terminal_rows import print_rows
 
     rows = []
-    for row in _rows(passage, pairs):
+    for row in _rows(attention, pairs):
         at = ["mean" if row[name] is None else str(row[name]) for name in ("layer", "head")]
         tokens = [row["query_token"], str(row["query"]), row["key_token"], str(row["key"])]
         rows.append([*at, *tokens, number(row["weight"], 2), number(row["lift"], 2)])
@@ -196,15 +196,15 @@ def _print(passage: Passage, pairs: Sequence[Pair], by: str, left: str) -> None:
         rows,
         ["layer", "head", "query", "at", "key", "at", "weight", "lift"],
         "rrlrlrrr",
-        title=passages.title(passage),
-        subtitle=f"{passages.subtitle(passage)} · the strongest links by {by}",
-        notes=[*([left] if left else []), passages.LIFT, *passages.remarks(passage)],
+        title=attention.title(),
+        subtitle=f"{attention.subtitle()} · the strongest links by {by}",
+        notes=[*([left] if left else []), passages.LIFT, *attention.remarks()],
         bold=(2, 4),
     )
 
 
 def _drawn(
-    passage: Passage,
+    attention: AttentionSource,
     found: Sequence[Pair],
     shown: Sequence[Pair],
     by: str,
@@ -218,7 +218,7 @@ def _drawn(
     from attnviz.page.ranked import links
     from attnviz.render.image import to_bytes
 
-    texts = passage.queries.text, passage.keys.text
+    texts = attention.queries.text, attention.keys.text
     named = [text[place] for text, place in zip(texts, asked, strict=True) if place is not None]
     what = f" of “{' → '.join(named)}”" if named else ""
     drawn = links(
@@ -227,11 +227,11 @@ def _drawn(
         *texts,
         by=by,
         asked=asked,
-        **passages.axes(passage),
-        places=passage.places,
-        title=sheet.title if sheet.title is not None else f"{passages.title(passage)} · links{what}",
-        subtitle=passages.subtitle(passage),
-        notes=[*([left] if left else []), passages.LIFT, *passages.remarks(passage)],
+        **attention.axes(),
+        places=attention.places,
+        title=sheet.title if sheet.title is not None else f"{attention.title()} · links{what}",
+        subtitle=attention.subtitle(),
+        notes=[*([left] if left else []), passages.LIFT, *attention.remarks()],
         width=sheet.width,
         dpi=sheet.dpi,
         font=sheet.font,

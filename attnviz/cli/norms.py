@@ -156,11 +156,12 @@ def _maps(first: Attention) -> Iterator[tuple[tuple[int, ...], tuple[int | None,
 
 def _words(first: Attention, heads: bool) -> tuple[str, str]:
     """Title and subtitle."""
-    from attnviz.page.wording import listed, of_pairs
+    from attnviz.facts import pairs_in_words
+    from attnviz.page.wording import listed
 
     stream = "" if first.stream == "self" else f"{first.stream} self-attention"
     which = listed("head", first.heads) if heads else f"{len(first.heads)} heads together"
-    at = of_pairs(first.pairs, first.places) if first.pairs else [listed("layer", first.layers), which]
+    at = pairs_in_words(first.pairs, first.places) if first.pairs else [listed("layer", first.layers), which]
     parts = [first.model, stream, "what attention moves", *at]
     seed = f"random weights, seed {first.meta.get('seed')} · " if first.meta.get("random") else ""
     rest = "norms as shares of their row" if heads else "norms as shares of their row, weights as the mean over heads"

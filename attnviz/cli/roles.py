@@ -18,7 +18,7 @@ from attnviz.errors import InputError
 
 if TYPE_CHECKING:
     from attnviz.measures.roles import Role, Scores
-    from attnviz.passage import Passage
+    from attnviz.models.source import AttentionSource
 
 FORMATS = ("png", "svg", "pdf", "json", "csv")
 LAYERS = "all"  # without --layer
@@ -30,7 +30,7 @@ class Block:
     """Roles on one kind of text. on: text | random. scores: of each role."""
 
     on: str
-    passage: Passage
+    attention: AttentionSource
     roles: tuple[Role, ...]
     scores: dict[str, Scores]
 
@@ -80,7 +80,7 @@ def run(
     elif format in ("json", "csv"):
         write_rows(output, format, [row for block in blocks for row in _rows(block)], "roles")
     elif format:
-        drawn = _drawn(blocks, sheet, format, work.facts(line, blocks[0].passage.model, blocks[0].passage.meta))
+        drawn = _drawn(blocks, sheet, format, blocks[0].attention.made_by(line))
         work.write(output, format, lambda file: file.write(drawn), "roles")
     else:
         for place, block in enumerate(blocks):
@@ -96,20 +96,20 @@ def _blocks(given: Input, saved: Saved, source: Source, heads: Heads, random: bo
 
     found: Any
     if given.given() or saved.saved is not None or not random:
-        passage = passages.passage(given, saved, source, heads, talk)
-        found = passages.observed(passage, talk, roles)
-        yield Block("text", passage, ROLES, found)
+        attention = passages.passage(given, saved, source, heads, talk)
+        found = passages.observed(attention, talk, roles)
+        yield Block("text", attention, ROLES, found)
     if random:
-        passage = passages.repeated(source, heads, talk)
+        attention = passages.repeated(source, heads, talk)
         chosen = tuple(role for role in ROLES if role.name in BY_RANDOM)
-        found = passages.observed(passage, talk, roles)
-        yield Block("random", passage, chosen, found)
+        found = passages.observed(attention, talk, roles)
+        yield Block("random", attention, chosen, found)
 
 
 def _rows(block: Block) -> Iterator[dict[str, Any]]:
     for role in block.roles:
         score, threshold, queries = block.scores[role.name]
-        for at, (layer, head) in block.passage.named:
+        for at, (layer, head) in block.attention.named:
             yield {
                 "on": block.on,
                 "role": role.name,
@@ -143,12 +143,11 @@ def _below(block: Block, role: Role) -> float:
 def _print(block: Block, top: int | None) -> None:
     import sys
 
-    from attnviz.cli import passages
     from attnviz.render.terminal_listing import print_listing
     from attnviz.render.terminal_rows import print_footing, print_heading
 
     top = NAMED if top is None and sys.stdout.isatty() else top
-    names = dict(zip((at for at, _ in block.passage.named), passages.names(block.passage), strict=True))
+    names = dict(zip((at for at, _ in block.attention.named), block.attention.names(), strict=True))
     lines = []
     named: set[tuple[int, int]] = set()
     for role in block.roles:
@@ -161,18 +160,17 @@ def _print(block: Block, top: int | None) -> None:
             shown = [role.without if (score != score).all() else f"none; the highest is {_below(block, role):.2f}"]
         queries = int(block.scores[role.name].queries.max())
         lines.append(((role.name, _least(block, role), str(queries), str(len(found))), ", ".join(shown)))
-    total = len(block.passage.places)
+    total = len(block.attention.places)
     lines.append((("none", "", "", str(total - len(named))), f"of {total} heads"))
     on = "repeated random tokens" if block.on == "random" else ""
-    subtitle = " · ".join(part for part in (passages.subtitle(block.passage), on) if part)
-    print_heading(passages.title(block.passage), subtitle)
+    subtitle = " · ".join(part for part in (block.attention.subtitle(), on) if part)
+    print_heading(block.attention.title(), subtitle)
     header = ("role", "from", "queries", "heads", "layer.head and score, the highest first")
     print_listing(lines, header, between=", ")
-    print_footing(passages.remarks(block.passage))
+    print_footing(block.attention.remarks())
 
 
 def _drawn(blocks: Sequence[Block], sheet: Sheet, format: str, made: dict[str, str]) -> bytes:
-    from attnviz.cli import passages
     from attnviz.page.board import Board, boards
     from attnviz.render.image import to_bytes
 
@@ -189,17 +187,17 @@ def _drawn(blocks: Sequence[Block], sheet: Sheet, format: str, made: dict[str, s
             shown.append(Board(score, "score", heading, high=1.0, marks=tuple(found), least=threshold))
     if not shown:
         raise InputError("no role can be told of so short a text", "give a longer one, or --random")
-    passage = blocks[0].passage
-    title = f"{passages.title(passage)} · roles"
+    attention = blocks[0].attention
+    title = f"{attention.title()} · roles"
     on = "repeated random tokens" if blocks[0].on == "random" else ""
     said = ["outlined: heads that have the role, and how many"]
     said += ["random: on random tokens that come twice"] if len(blocks) > 1 else []
     drawn = boards(
         shown,
-        **passages.axes(passage),
+        **attention.axes(),
         title=sheet.title if sheet.title is not None else title,
-        subtitle=" · ".join(part for part in (passages.subtitle(passage), on) if part),
-        notes=[*said, *left_out, *passages.remarks(passage)],
+        subtitle=" · ".join(part for part in (attention.subtitle(), on) if part),
+        notes=[*said, *left_out, *attention.remarks()],
         width=sheet.width,
         dpi=sheet.dpi,
         font=sheet.font,

@@ -11,7 +11,7 @@ from attnviz.cli.source import Source
 from attnviz.cli.steps import Sheet
 
 if TYPE_CHECKING:
-    from attnviz.passage import Passage
+    from attnviz.models.source import AttentionSource
 
 FORMATS = ("png", "svg", "pdf", "json", "csv")
 LAYERS = "all"  # without --layer
@@ -58,45 +58,44 @@ def run(
     format = asked_format(output, listing, FORMATS)
     from attnviz.heads import statistics
 
-    passage = passages.passage(given, saved, source, heads, talk)
-    found = passages.observed(passage, talk, statistics)
-    rows = _rows(passage, found, by)[:top]
+    attention = passages.passage(given, saved, source, heads, talk)
+    found = passages.observed(attention, talk, statistics)
+    rows = _rows(attention, found, by)[:top]
     if listing.json:
         work.print_json(rows)
     elif format in ("json", "csv"):
         write_rows(output, format, rows, "stats")
     elif format:
-        drawn = _drawn(passage, found, by or "entropy", sheet, format, work.facts(line, passage.model, passage.meta))
+        drawn = _drawn(attention, found, by or "entropy", sheet, format, attention.made_by(line))
         work.write(output, format, lambda file: file.write(drawn), "stats")
     else:
-        _print(passage, rows)
+        _print(attention, rows)
 
 
-def _rows(passage: Passage, found: dict[str, Any], by: str | None) -> list[dict[str, Any]]:
+def _rows(attention: AttentionSource, found: dict[str, Any], by: str | None) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = [
         {"layer": layer, "head": head} | {name: float(found[name][at]) for name in NAMES}
-        for at, (layer, head) in passage.named
+        for at, (layer, head) in attention.named
     ]
     if by is not None:
         rows.sort(key=lambda row: -row[by] if row[by] == row[by] else 1.0)
     return rows
 
 
-def _print(passage: Passage, rows: list[dict[str, Any]]) -> None:
-    from attnviz.cli import passages
+def _print(attention: AttentionSource, rows: list[dict[str, Any]]) -> None:
     from attnviz.render.terminal_rows import print_rows
 
     notes = [
         "entropy in nats, distance in tokens, span in keys; the others from 0 to 1",
-        "means over all queries" + ("" if "left out" in passage.reduced else ", special and first tokens included"),
-        *passages.remarks(passage),
+        "means over all queries" + ("" if "left out" in attention.reduced else ", special and first tokens included"),
+        *attention.remarks(),
     ]
     print_rows(
         [[_text(name, value) for name, value in row.items()] for row in rows],
         ["layer", "head", *NAMES],
         "r" * (2 + len(NAMES)),
-        title=passages.title(passage),
-        subtitle=passages.subtitle(passage),
+        title=attention.title(),
+        subtitle=attention.subtitle(),
         notes=notes,
     )
 
@@ -109,19 +108,20 @@ def _text(name: str, value: float | None) -> str:
     return f"{value:.2f}"
 
 
-def _drawn(passage: Passage, found: dict[str, Any], by: str, sheet: Sheet, format: str, made: dict[str, str]) -> bytes:
-    from attnviz.cli import passages
+def _drawn(
+    attention: AttentionSource, found: dict[str, Any], by: str, sheet: Sheet, format: str, made: dict[str, str]
+) -> bytes:
     from attnviz.page.stats import figure
     from attnviz.render.image import to_bytes
 
-    special = "" if "left out" in passage.reduced else ", special and first tokens included"
+    special = "" if "left out" in attention.reduced else ", special and first tokens included"
     drawn = figure(
         found,
         by,
-        **passages.axes(passage),
-        title=sheet.title if sheet.title is not None else f"{passages.title(passage)} · {by}",
-        subtitle=f"{passages.subtitle(passage)} · means over all queries{special}",
-        notes=passages.remarks(passage),
+        **attention.axes(),
+        title=sheet.title if sheet.title is not None else f"{attention.title()} · {by}",
+        subtitle=f"{attention.subtitle()} · means over all queries{special}",
+        notes=attention.remarks(),
         width=sheet.width,
         dpi=sheet.dpi,
         font=sheet.font,

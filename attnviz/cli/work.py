@@ -190,20 +190,16 @@ def text_of(given: Input, what: str = "a text") -> str | None:
     return text
 
 
-def made(line: Line, found: Attention) -> dict[str, str]:
-    """What made a file, for the file to carry: command, model, digest, seed, version. No clock, no names of people."""
-    return facts(line, found.model, found.meta)
+def made(line: Line, attention: Attention) -> dict[str, str]:
+    """What made a file, for the file to carry: see `facts.made_by`."""
+    return facts(line, attention.model, attention.meta)
 
 
 def facts(line: Line, model: str, meta: Mapping[str, Any]) -> dict[str, str]:
     """The same for a result that is no Attention."""
-    import attnviz
+    from attnviz.facts import made_by
 
-    said = {"command": str(line), "model": model, "version": attnviz.__version__}
-    for name in ("digest", "revision", "adapter_digest", "seed"):
-        if meta.get(name) not in (None, ""):
-            said[name] = str(meta[name])
-    return said
+    return made_by(line, model, meta)
 
 
 def check_output(output: Output, format: str) -> None:

@@ -57,19 +57,7 @@ def lifts(attention: Attention) -> NDArray[np.float64]:
 
     An unknown mask is taken from the weights: a square map without a weight above the diagonal is causal.
     """
-    return lift(attention.weights, seen(attention))
-
-
-def seen(attention: Attention) -> NDArray[np.bool_] | None:
-    """Who may see whom, bool, with the axes of the weights (see `Attention.allowed`); None where all may see all."""
-    if attention.mask is not None:
-        return attention.allowed
-    n_query, n_key = attention.weights.shape[-2:]
-    if n_query == n_key > 1 and attention.stream != "cross" and attention.cell == 1:
-        each = (one for layer in attention.weights for one in layer)
-        if not any(np.triu(one, 1).any() for one in each):
-            return np.tri(n_query, dtype=bool)[None, None]
-    return None
+    return lift(attention.weights, attention.effective_mask())
 
 
 def strongest(
@@ -86,7 +74,7 @@ def strongest(
         by: lift | weight. Of equals the first in order of layer, head, query and key.
         special: whether special tokens may be among those that nobody named.
     """
-    mask = seen(attention)
+    mask = attention.effective_mask()
     rows = [query] if query is not None else _choosing(attention, mask, special)
     cols = [key] if key is not None else _plain(attention.keys.special, special)
     found: tuple[float, Pair] | None = None

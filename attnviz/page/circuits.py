@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz.errors import SelectionError
+from attnviz.facts import board_axes
 from attnviz.page.board import Board, boards
 from attnviz.page.figure import Box, Figure, Fill, Line
 from attnviz.page.scale import number, round_up
 from attnviz.page.sheet import MARGIN, Sheet
 from attnviz.page.text_metrics import one_line, typeface
-from attnviz.page.wording import board_axes
 
 if TYPE_CHECKING:
     from attnviz.measures.circuits import Circuits

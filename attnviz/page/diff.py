@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.errors import SelectionError
+from attnviz.facts import pairs_in_words
 from attnviz.measures.align import NONE
 from attnviz.page.board_bar import UNDER
 from attnviz.page.figure import Box, Figure, Scale
@@ -17,7 +18,7 @@ from attnviz.page.scale import WHITE, round_up, short
 from attnviz.page.sheet import BASE, BESIDE, MARGIN, SMALL, Sheet, below, beside
 from attnviz.page.tensor import SIGNED
 from attnviz.page.text_metrics import one_line, printable, typeface
-from attnviz.page.wording import font_note, from_model, listed, of_pairs
+from attnviz.page.wording import font_note, from_model, listed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,7 +90,7 @@ def heading(found: Difference) -> str:
     stream = "" if first.stream == "self" else f"{first.stream} attention"
     what = "two texts" if found.row_labels != first.query_tokens or found.gone or found.come else ""
     if first.pairs or second.pairs:
-        sides = [", ".join(of_pairs(one.pairs, one.places)) for one in (first, second) if one.pairs]
+        sides = [", ".join(pairs_in_words(one.pairs, one.places)) for one in (first, second) if one.pairs]
         what = ", ".join(part for part in (what, " → ".join(dict.fromkeys(sides))) if part)
     elif first.layers != second.layers:
         what = f"{listed('layer', first.layers)} → {listed('layer', second.layers)}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from attnviz.facts import board_axes
 from attnviz.page.board import Board, boards
 from attnviz.page.figure import Figure
-from attnviz.page.wording import board_axes
 
 if TYPE_CHECKING:
     import numpy as np

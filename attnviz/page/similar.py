@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz.errors import SelectionError
+from attnviz.facts import pairs_in_words
 from attnviz.page.figure import Box, Dot, Figure, Line, Scale
 from attnviz.page.points import RGB, ramp, scatter
 from attnviz.page.scale import WHITE, round_up
 from attnviz.page.sheet import BASE, BESIDE, MARGIN, SMALL, Sheet, beside
 from attnviz.page.text_metrics import one_line, typeface
-from attnviz.page.wording import font_note, from_model, listed, of_pairs, over_note
+from attnviz.page.wording import font_note, from_model, listed, over_note
 
 if TYPE_CHECKING:
     from attnviz.measures.similar import Similarity
@@ -84,7 +85,7 @@ def heading(found: Similarity) -> str:
     one = found.attention
     stream = "" if one.stream == "self" else f"{one.stream} attention"
     layers, heads = (list(dict.fromkeys(indices)) for indices in zip(*found.names, strict=True))
-    which = of_pairs(one.pairs, one.places) if one.pairs else [listed("layer", layers), listed("head", heads)]
+    which = pairs_in_words(one.pairs, one.places) if one.pairs else [listed("layer", layers), listed("head", heads)]
     parts = ["Heads that attend alike", one.model, stream, *which]
     return one_line(" · ".join(part for part in parts if part))
 

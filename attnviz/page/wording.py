@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from attnviz.facts import pairs_in_words
 from attnviz.page.advice import install
 from attnviz.page.scale import FEW, number
 from attnviz.page.text_metrics import SAYS, is_shaped, one_line
@@ -39,7 +40,7 @@ def title(attention: Attention, name: str, query: str) -> str:
     parts = [name or attention.model, str(attention.meta.get("measure", ""))]
     if attention.stream != "self":
         parts.append({"cross": "cross-attention"}.get(attention.stream, f"{attention.stream} self-attention"))
-    parts += of_pairs(attention.pairs, attention.places) if attention.pairs else _of_axes(attention)
+    parts += pairs_in_words(attention.pairs, attention.places) if attention.pairs else _of_axes(attention)
     if query:
         parts.append(f"query “{query}”")
     return one_line(" · ".join(part for part in parts if part))
@@ -59,38 +60,6 @@ def _of_axes(attention: Attention) -> list[str]:
         else:
             parts.append(listed(what, indices))
     return parts
-
-
-def of_pairs(pairs: Sequence[tuple[int, int]], places: Sequence[object]) -> list[str]:
-    """What heads of different layers are called: `heads 3.1, 5.11 (layer.head)`; a count if a list would be long.
-
-    places: as of an Attention; fewer than the pairs where they were averaged.
-    """
-    if len(pairs) == 1:
-        return [f"layer {pairs[0][0]}", f"head {pairs[0][1]}"]
-    some = "heads " + ", ".join(f"{layer}.{head}" for layer, head in pairs[:7])
-    if len(pairs) > 6:
-        layers = sorted({layer for layer, _ in pairs})
-        some = f"{len(pairs)} heads of {f'{len(layers)} layers' if len(layers) > 1 else f'layer {layers[0]}'}"
-    return [f"{'mean over ' if len(places) < len(pairs) else ''}{some} (layer.head)"]
-
-
-def board_axes(
-    pairs: Sequence[tuple[int, int]], places: Sequence[tuple[int | None, int | None]], n_heads: int
-) -> dict[str, Any]:
-    """Names of a board's rows and columns, and what both are, as `boards` takes them: heads by hand are one row.
-
-    pairs, places: as of an Attention. n_heads: how many maps a layer has.
-    """
-
-    def name(index: int | None) -> str:
-        return "mean" if index is None else str(index)
-
-    if pairs:
-        named = [".".join(map(name, place)) for place in places]
-        return {"layers": [""], "heads": named, "axes": ("", "layer.head")}
-    layers, heads = [name(layer) for layer, _ in places[::n_heads]], [name(head) for _, head in places[:n_heads]]
-    return {"layers": layers, "heads": heads, "axes": ("layer", "head")}
 
 
 def headings(attention: Attention, does: Mapping[str, str] | None = None) -> list[str]:

@@ -1,0 +1,152 @@
+"""SourceFacts: what every result states about the attention it was computed from, and the words for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from attnviz.attention import Attention, Tokens
+
+Place = tuple[int | None, int | None]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SourceFacts:
+    """Everything known about attention except its weights: the model, the tokens, which maps, what was left out.
+
+    model: its name. stream: self | encoder | decoder | cross. queries, keys: the tokens along both axes.
+    layers, heads: true indices in the model; where an axis was averaged, all indices that went in.
+    places: (layer, head) of each map, None for an averaged axis. reduced, meta, pairs: as in an Attention.
+    """
+
+    model: str
+    stream: str
+    queries: Tokens
+    keys: Tokens
+    layers: tuple[int, ...]
+    heads: tuple[int, ...]
+    places: tuple[Place, ...]
+    reduced: str = ""
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    pairs: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(layers, heads) of numbers that have one value per map; (1, pairs) of heads of different layers."""
+        if self.pairs:
+            return 1, len(self.places)
+        n_layers = len({layer for layer, _ in self.places})
+        return n_layers, len(self.places) // max(n_layers, 1)
+
+    @property
+    def named(self) -> list[tuple[tuple[int, int], Place]]:
+        """(position in an array of `shape`, (layer, head)) of each map."""
+        return list(zip(np.ndindex(self.shape), self.places, strict=True))
+
+    @property
+    def ordered(self) -> bool:
+        """Whether queries and keys are the same tokens in one order, so that distance and neighbours mean something."""
+        return self.stream != "cross" and len(self.queries) == len(self.keys)
+
+    @property
+    def random(self) -> bool:
+        """Whether the weights are random: nobody trained them."""
+        return bool(self.meta.get("random"))
+
+    def names(self) -> list[str]:
+        """`3.1` for each map, in order; `mean` for an averaged axis."""
+        return [".".join(map(_index, place)) for place in self.places]
+
+    def title(self) -> str:
+        """`minilm · 6 layers x 12 heads`, `minilm · heads 3.1, 5.11 (layer.head)`."""
+        stream = {"self": "", "cross": "cross-attention"}.get(self.stream, f"{self.stream} self-attention")
+        if self.pairs:
+            maps = ", ".join(pairs_in_words(self.pairs, self.places))
+        else:
+            axes = zip(("layer", "head"), (self.layers, self.heads), self.shape, strict=True)
+            maps = " x ".join(_count(what, indices, shown) for what, indices, shown in axes)
+        return " · ".join(filter(None, (self.model, stream, maps)))
+
+    def subtitle(self) -> str:
+        """`15 tokens · random weights, seed 0`."""
+        n_query, n_key = len(self.queries), len(self.keys)
+        what = "words" if "words" in self.reduced else "tokens"
+        parts = [f"{n_query} {what}" if self.ordered else f"{n_query} queries x {n_key} keys"]
+        if self.random:
+            seed = self.meta.get("seed")
+            parts.append("random weights" + (f", seed {seed}" if seed is not None else ""))
+        return " · ".join(parts)
+
+    def remarks(self) -> list[str]:
+        """Notes: what was done to the tokens, and what the model reports about itself."""
+        notes = self.meta.get("notes") or ()
+        reduced = [note for note in self.reduced.split("; ") if note and not note.startswith("mean over")]
+        if "special tokens left out" in reduced and not any("renormalised" in note for note in reduced):
+            reduced[reduced.index("special tokens left out")] = (
+                "special tokens left out: rows keep what is left of them"
+            )
+        return [*reduced, *map(str, notes if isinstance(notes, (list, tuple)) else [notes])]
+
+    def axes(self) -> dict[str, Any]:
+        """The names of a board's rows and columns, and what they are: `board_axes`."""
+        return board_axes(self.pairs, self.places, self.shape[1])
+
+    def made_by(self, command: object) -> dict[str, str]:
+        """What made a file, for the file to carry: command, model, version, digest, seed. No clock, no private path."""
+        return made_by(command, self.model, self.meta)
+
+
+def facts_of(subject: Attention | SourceFacts) -> SourceFacts:
+    """The facts alone of an Attention or of an AttentionSource: a small value that a result can keep."""
+    return SourceFacts(**{entry.name: getattr(subject, entry.name) for entry in fields(SourceFacts)})
+
+
+def made_by(command: object, model: str, meta: Mapping[str, Any]) -> dict[str, str]:
+    """What made a file, for the file to carry. meta: as in an Attention."""
+    from attnviz import __version__
+
+    facts = {"command": str(command), "model": model, "version": __version__}
+    for name in ("digest", "revision", "adapter_digest", "seed"):
+        if meta.get(name) not in (None, ""):
+            facts[name] = str(meta[name])
+    return facts
+
+
+def pairs_in_words(pairs: Sequence[tuple[int, int]], places: Sequence[object]) -> list[str]:
+    """Heads of different layers in words: `heads 3.1, 5.11 (layer.head)`; a count if a list would be long.
+
+    places: as in an Attention; fewer than the pairs where they were averaged.
+    """
+    if len(pairs) == 1:
+        return [f"layer {pairs[0][0]}", f"head {pairs[0][1]}"]
+    some = "heads " + ", ".join(f"{layer}.{head}" for layer, head in pairs[:7])
+    if len(pairs) > 6:
+        layers = sorted({layer for layer, _ in pairs})
+        some = f"{len(pairs)} heads of {f'{len(layers)} layers' if len(layers) > 1 else f'layer {layers[0]}'}"
+    return [f"{'mean over ' if len(places) < len(pairs) else ''}{some} (layer.head)"]
+
+
+def board_axes(pairs: Sequence[tuple[int, int]], places: Sequence[Place], n_heads: int) -> dict[str, Any]:
+    """Names of a board's rows and columns, and what both are, as `boards` takes them. Pairs make up one row.
+
+    pairs, places: as in an Attention. n_heads: number of maps per layer.
+    """
+    if pairs:
+        return {"layers": [""], "heads": [".".join(map(_index, place)) for place in places], "axes": ("", "layer.head")}
+    layers, heads = [_index(layer) for layer, _ in places[::n_heads]], [_index(head) for _, head in places[:n_heads]]
+    return {"layers": layers, "heads": heads, "axes": ("layer", "head")}
+
+
+def _index(index: int | None) -> str:
+    return "mean" if index is None else str(index)
+
+
+def _count(what: str, indices: Sequence[int], shown: int) -> str:
+    """`6 layers`, `layer 3`, `mean of 12 heads`."""
+    if shown < len(indices):
+        return f"mean of {len(indices)} {what}s"
+    return f"{shown} {what}s" if shown > 1 else f"{what} {indices[0]}"

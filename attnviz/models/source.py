@@ -1,0 +1,272 @@
+"""AttentionSource: attention as a stream of tiles, from a model and an input or from an Attention, as often as asked.
+
+    source = AttentionSource.of(model, model.prepare("The cat sat on the mat"))
+    attnviz.heads.statistics(source)
+
+An analysis written for tiles works for both, and a long text costs time instead of memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from attnviz.attention import Attention
+from attnviz.engine.collectors import Dense, Tile
+from attnviz.engine.pairs import OfPairs
+from attnviz.errors import InputError
+from attnviz.facts import SourceFacts, facts_of
+from attnviz.select import chosen_heads
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from attnviz.engine.collectors import Collector
+    from attnviz.models.inputs import Given
+    from attnviz.models.model import Model, Progress
+    from attnviz.select import Chosen
+
+TILE_WEIGHTS = 1 << 20  # weights of an Attention per tile
+
+
+class Tiles(Protocol):
+    """Where the tiles of a source come from. Picklable, so that another process can run it."""
+
+    def run(self, collectors: Sequence[Collector], progress: Progress | None = None) -> None:
+        """Hand every tile to all collectors; `progress` gets shares that sum to 1."""
+
+
+@dataclass(frozen=True, eq=False)
+class ModelTiles:
+    """A model's attention on one input, computed afresh in each run.
+
+    layers: the ones wanted; layers above the last of them are not computed. queries, keys: bool [token], True for the
+    tokens that take part.
+    """
+
+    model: Model
+    model_input: Given
+    layers: tuple[int, ...]
+    queries: NDArray[np.bool_]
+    keys: NDArray[np.bool_]
+
+    def run(self, collectors: Sequence[Collector], progress: Progress | None = None) -> None:
+        narrowed = [Narrowed(collector, self.layers, self.queries, self.keys) for collector in collectors]
+        self.model.observe(self.model_input, narrowed, progress)
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayTiles:
+    """The maps of an Attention, some rows at a time; layers and heads are positions in it.
+
+    An unknown mask is told from the weights. Each of several pairs comes as a layer with one head.
+    """
+
+    attention: Attention
+
+    def run(self, collectors: Sequence[Collector], progress: Progress | None = None) -> None:
+        for tile in self:
+            for collector in collectors:
+                collector.take(tile)
+        if progress is not None:
+            progress(1.0)
+
+    def __iter__(self) -> Iterator[Tile]:
+        attention = self.attention
+        n_query, n_key = attention.weights.shape[2:]
+        step = max(1, TILE_WEIGHTS // max(n_key, 1))
+        for layer, (maps, mask) in enumerate(attention.blocks(attention.effective_mask())):
+            for start in range(0, n_query, step):
+                rows = range(start, min(start + step, n_query))
+                at = slice(rows.start, rows.stop)
+                allowed = None if mask is None else mask[at]
+                yield Tile(attention.stream, layer, range(len(maps)), rows, range(n_key), maps[:, at], allowed)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AttentionSource(SourceFacts):
+    """Attention that can be observed as often as asked, with the facts that every result states.
+
+    tiles: where its tiles come from. size: (layers, heads) that a collector must have room for. at: the positions of
+    layers and of heads in such a collector that were asked for, which `pick` takes out; of pairs, the layer and the
+    head of each.
+    """
+
+    tiles: Tiles
+    size: tuple[int, int]
+    at: tuple[tuple[int, ...], tuple[int, ...]]
+
+    @classmethod
+    def of(
+        cls,
+        subject: Model | Attention | AttentionSource,
+        model_input: Given | None = None,
+        *,
+        layers: Sequence[int] | None = None,
+        heads: Sequence[Any] | str | None = None,
+        special: bool = True,
+    ) -> AttentionSource:
+        """The source of a model's attention on an input, or of an Attention; a source is returned as it is.
+
+        Args:
+            subject: a Model, together with `model_input` as `Model.prepare` gives it; or an Attention.
+            layers, heads: of a model, as for `Model.attend`; all by default. Layers above the last one are never read.
+            special: whether the rows and columns of special tokens take part.
+
+        Raises:
+            InputError: the Attention was pooled (cells are no tokens), or no token is left without the special ones.
+            SelectionError: no such layer or head.
+        """
+        if isinstance(subject, AttentionSource):
+            return subject
+        if isinstance(subject, Attention):
+            return _of_attention(subject if special else subject.without_special())
+        if model_input is None:
+            raise InputError(
+                "a model's attention needs an input", "as in AttentionSource.of(model, model.prepare(text))"
+            )
+        return _of_model(subject, model_input, layers, heads, special)
+
+    @property
+    def facts(self) -> SourceFacts:
+        """The facts alone: a small value that a result can keep."""
+        return facts_of(self)
+
+    @property
+    def opened(self) -> tuple[Model, Given] | None:
+        """The model and its input, for analyses that need values or weights; None for an Attention."""
+        return (self.tiles.model, self.tiles.model_input) if isinstance(self.tiles, ModelTiles) else None
+
+    @property
+    def positions(self) -> list[tuple[int, int]]:
+        """Where a collector keeps each map, (layer, head), in the order of `places`."""
+        return list(zip(*self.at, strict=True)) if self.pairs else list(product(*self.at))
+
+    def observe(self, collectors: Sequence[Any], progress: Progress | None = None) -> None:
+        """Hand every tile to these collectors once; `progress` gets shares that sum to 1."""
+        self.tiles.run(collectors, progress)
+
+    def pick(self, values: NDArray[Any]) -> NDArray[Any]:
+        """[layer, head, ...] of a collector -> the maps asked for; of pairs [1, pair, ...]."""
+        return values[tuple(map(list, self.at))][None] if self.pairs else values[np.ix_(*self.at)]
+
+    def collect(self, collector: Any, progress: Progress | None = None) -> Any:
+        """Observe once; the collector's result, each array in it [layer, head, ...] reduced to the maps asked for.
+
+        collector: with `result()`, which gives an array, a dict of arrays or a named tuple of arrays.
+        """
+        self.observe([collector], progress)
+        return self._picked(collector.result())
+
+    def _picked(self, result: Any) -> Any:
+        if isinstance(result, dict):
+            return {name: self._picked(values) for name, values in result.items()}
+        if isinstance(result, tuple):
+            return type(result)(*map(self.pick, result))
+        return self.pick(result)
+
+
+def _of_attention(attention: Attention) -> AttentionSource:
+    if attention.cell > 1:
+        raise InputError("cells of pooled attention are no tokens", "analyse the attention that was not pooled")
+    n_layers, n_heads = attention.weights.shape[:2]
+    size = (n_heads, 1) if attention.pairs else (n_layers, n_heads)  # each pair comes as a layer with one head
+    heads = (0,) * n_heads if attention.pairs else tuple(range(n_heads))
+    facts = vars(facts_of(attention))
+    return AttentionSource(**facts, tiles=ArrayTiles(attention), size=size, at=(tuple(range(size[0])), heads))
+
+
+def _of_model(
+    model: Model, model_input: Given, layers: Sequence[int] | None, heads: Sequence[Any] | str | None, special: bool
+) -> AttentionSource:
+    spec = model_input.spec
+    chosen = chosen_heads(layers, heads, spec.n_layers, spec.n_heads)
+    at_layers, at_heads = tuple(chosen.layers), tuple(chosen.heads)
+    axes = model_input.queries, model_input.keys
+    kept = [np.array([special or not marked for marked in axis.special], bool) for axis in axes]
+    if not all(axis.any() for axis in kept):
+        raise InputError("only special tokens: nothing is left without them")
+    queries, keys = (axis.take(np.flatnonzero(which)) for axis, which in zip(axes, kept, strict=True))
+    return AttentionSource(
+        model=model.name,
+        stream=model_input.stream,
+        queries=queries,
+        keys=keys,
+        layers=at_layers,
+        heads=at_heads,
+        places=chosen.pairs or tuple(product(at_layers, at_heads)),
+        reduced="" if all(axis.all() for axis in kept) else "special tokens left out",
+        meta=model_input.meta,
+        pairs=chosen.pairs,
+        tiles=ModelTiles(model, model_input, at_layers, *kept),
+        size=(spec.n_layers, spec.n_heads),
+        at=(tuple(i for i, _ in chosen.pairs), tuple(j for _, j in chosen.pairs))
+        if chosen.pairs
+        else (at_layers, at_heads),
+    )
+
+
+class Narrowed:
+    """A collector that hands another one only some layers, queries and keys of each tile.
+
+    The tokens that are left are counted afresh. layers: the ones handed over; queries, keys: bool, True for the tokens
+    that are left.
+    """
+
+    def __init__(
+        self, collector: Any, layers: Collection[int], queries: NDArray[np.bool_], keys: NDArray[np.bool_]
+    ) -> None:
+        self.needs: frozenset[str] = frozenset(collector.needs)
+        self._inner, self._layers = collector, frozenset(layers)
+        self._left = queries, keys
+        self._all = bool(queries.all() and keys.all())
+        # The number of tokens left before each token.
+        self._before = [np.concatenate([[0], np.cumsum(axis)]) for axis in self._left]
+
+    def wants(self, layer: int, head: int) -> bool:
+        return layer in self._layers and bool(self._inner.wants(layer, head))
+
+    def take(self, tile: Tile) -> None:
+        if self._all:
+            self._inner.take(tile)
+            return
+        (rows, at_rows), (cols, at_cols) = (
+            self._places(axis, ends) for axis, ends in enumerate((tile.rows, tile.cols))
+        )
+        if len(rows) and len(cols):
+            weights = tile.weights[:, at_rows][..., at_cols]
+            allowed = None if tile.allowed is None else tile.allowed[..., at_rows, :][..., at_cols]
+            self._inner.take(Tile(tile.stream, tile.layer, tile.heads, rows, cols, weights, allowed))
+
+    def _places(self, axis: int, ends: range) -> tuple[range, NDArray[np.int64]]:
+        """The new places of the tokens left of a run, and where in the run they stand."""
+        before = self._before[axis]
+        left = self._left[axis][ends.start : ends.stop]
+        return range(int(before[ends.start]), int(before[ends.stop])), np.flatnonzero(left)
+
+
+def held(model: Model, given: Given, at: Chosen, progress: Progress | None = None) -> Attention:
+    """The maps themselves, as `Model.attend` gives them, for analyses that need them whole."""
+
+    def dense(layers: list[int], heads: list[int]) -> Dense:
+        return Dense(layers, heads, range(len(given.queries)), range(len(given.keys)))
+
+    keep = OfPairs(at.pairs, dense) if at.pairs else dense(at.layers, at.heads)
+    model.observe(given, keep.each if isinstance(keep, OfPairs) else [keep], progress)
+    return Attention(
+        weights=keep.result(),
+        mask=keep.mask,
+        queries=given.queries,
+        keys=given.keys,
+        layers=tuple(at.layers),
+        heads=tuple(at.heads),
+        stream=given.stream,
+        model=model.name,
+        grid=given.grid,
+        meta=dict(given.meta),
+        pairs=at.pairs,
+    )
