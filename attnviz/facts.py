@@ -59,7 +59,7 @@ class SourceFacts:
 
     def names(self) -> list[str]:
         """`3.1` for each map, in order; `mean` for an averaged axis."""
-        return [".".join(map(_index, place)) for place in self.places]
+        return [head_name(*place) for place in self.places]
 
     def title(self) -> str:
         """`minilm · 6 layers x 12 heads`, `minilm · heads 3.1, 5.11 (layer.head)`."""
@@ -136,9 +136,14 @@ def board_axes(pairs: Sequence[tuple[int, int]], places: Sequence[Place], n_head
     pairs, places: as in an Attention. n_heads: number of maps per layer.
     """
     if pairs:
-        return {"layers": [""], "heads": [".".join(map(_index, place)) for place in places], "axes": ("", "layer.head")}
+        return {"layers": [""], "heads": [head_name(*place) for place in places], "axes": ("", "layer.head")}
     layers, heads = [_index(layer) for layer, _ in places[::n_heads]], [_index(head) for _, head in places[:n_heads]]
     return {"layers": layers, "heads": heads, "axes": ("layer", "head")}
+
+
+def head_name(layer: int | None, head: int | None) -> str:
+    """`3.1`: head 1 of layer 3, in every table, picture and option; `mean` for an averaged axis."""
+    return f"{_index(layer)}.{_index(head)}"
 
 
 def _index(index: int | None) -> str:

@@ -12,9 +12,10 @@ from pseudo_terminal import PseudoTerminal
 from test_ink import DEUTERANOPE, PROTANOPE, contrast, lab, linear
 
 from attnviz.errors import SelectionError
+from attnviz.page.colours import is_dark
 from attnviz.render import ink
 from attnviz.render.background import Ground, ground
-from attnviz.render.theme import is_dark, table
+from attnviz.render.theme import table
 
 QUERY = b"\x1b]11;?\x1b\\\x1b[c"
 ATTRIBUTES = b"\x1b[?62;4c"

@@ -200,7 +200,7 @@ def test_the_picture_says_what_changed():
     assert drawn.subtitle == "random weights, seed 0 · changed: +big, sat|lay"
     assert drawn.notes[0] == "red: the second gives more, blue: it gives less"
     assert "queries of one text only have no row: +big" in drawn.notes
-    maps = [panel for panel in drawn.panels if panel.title.startswith("layer")]
+    maps = [panel for panel in drawn.panels if panel.title.startswith("head")]
     assert len(maps) == 3
     assert maps[0].row_labels == ("the", "cat", "sat|lay")
     assert maps[0].col_labels == ("the", "+big", "cat", "sat|lay")
@@ -209,7 +209,7 @@ def test_the_picture_says_what_changed():
 def test_signed_colours_are_symmetric_and_the_board_is_not():
     drawn = changed("the cat sat", "the dog sat")
     board = next(panel for panel in drawn.panels if panel.title == "Jensen-Shannon distance")
-    maps = [panel for panel in drawn.panels if panel.title.startswith("layer")]
+    maps = [panel for panel in drawn.panels if panel.title.startswith("head")]
     assert (board.scale.low, board.scale.cmap) == (0, "ink")
     assert {(panel.scale.low, panel.scale.high) for panel in maps} == {(-maps[0].scale.high, maps[0].scale.high)}
     assert maps[0].scale.cmap == "inks"
@@ -228,7 +228,7 @@ def test_everything_stands_on_the_page():
 def test_a_long_map_is_drawn_by_its_largest_changes():
     text = [f"w{i}" for i in range(120)]
     drawn = changed(" ".join(text), " ".join([*text[:60], "other", *text[61:]]), top=2)
-    maps = [panel for panel in drawn.panels if panel.title.startswith("layer")]
+    maps = [panel for panel in drawn.panels if panel.title.startswith("head")]
     assert maps[0].values.shape == (60, 60)
     assert any("largest change of 2 x 2" in note for note in drawn.notes)
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from attnviz.render.theme import MAPS, is_dark, table
+from attnviz.page.colours import is_dark
+from attnviz.render.theme import MAPS, table
 
 # sRGB to XYZ (IEC 61966-2-1), and its white.
 XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])

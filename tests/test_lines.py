@@ -13,15 +13,19 @@ import pytest
 from conftest import TIRED
 from rich.console import Console
 from test_cli import run  # noqa: F401, a fixture
+from test_ink import contrast
 
 import attnviz
 from attnviz.attention import Attention, Tokens
 from attnviz.errors import InputError, SelectionError
+from attnviz.page.colours import letters_on, tint
 from attnviz.page.lines import FAINT, REST, THICK, THIN, lines, stroke
 from attnviz.page.lines_choice import HEADS, INK, resting
 from attnviz.page.lines_text import pieces, running, text
+from attnviz.page.text_metrics import bounds
 from attnviz.render.image import to_bytes
 from attnviz.render.terminal_lines import print_lines
+from attnviz.render.theme import TONES
 
 WEIGHTS = np.array([[[0.9, 0.1, 0.0], [0.25, 0.25, 0.5], [0.005, 0.195, 0.8]], np.eye(3)], np.float32)[None]
 
@@ -197,7 +201,7 @@ def test_lift_instead_of_weight() -> None:
 def test_a_panel_a_head_side_by_side(minilm) -> None:
     found = attnviz.load(minilm).attend(TIRED, layers=[2, 3])
     figure = lines(found)
-    assert [panel.title for panel in figure.drawn][:2] == ["layer 2 · head 0", "layer 2 · head 1"]
+    assert [panel.title for panel in figure.drawn][:2] == ["head 2.0", "head 2.1"]
     assert len(figure.drawn) == 24
     heads = [label for label in figure.labels if label.role == "heading"]
     assert len(heads) == 24 and len({label.x for label in heads}) == 6  # a divisor of the layer's 12 heads
@@ -254,6 +258,31 @@ def test_words_are_shaded_by_one_querys_weights() -> None:
         assert fill.box.y < labels[word].y < fill.box.y + fill.box.height
     assert [line.tone for line in figure.lines] == ["mark"]  # under the one that was asked
     assert len(running(small(2), 0)) == 2
+
+
+def test_letters_can_be_read_on_every_shade() -> None:
+    """Every colour of a head and the grey of resting places, from paper to full."""
+    for colour in (INK, REST, *HEADS):
+        for share in np.linspace(0.0, 1.0, 101):
+            shade = tint(colour, share)
+            assert contrast(shade, [255] * 3 if letters_on(shade) == "paper" else [0] * 3) >= 4.5
+
+
+@pytest.mark.parametrize("view", ["text", "lines"])
+def test_shaded_words_have_the_contrast_of_their_shade(minilm, view) -> None:
+    attention = attnviz.load(minilm).attend(TIRED, layers=3, heads=1)
+    figure = text(attention, 10) if view == "text" else lines(attention, query=10)
+    tones = {tone: [int(code[i : i + 2], 16) for i in (1, 3, 5)] for tone, code in TONES.items()}
+    shaded = 0
+    for label in figure.labels:
+        left, top, right, bottom = bounds(label, figure.face)
+        x, y = (left + right) / 2, (top + bottom) / 2
+        for fill in figure.fills:
+            box = fill.box
+            if box.x < x < box.x + box.width and box.y < y < box.y + box.height:
+                assert contrast(fill.rgb, tones[label.tone]) >= 4.5, label.text
+                shaded += 1
+    assert shaded >= (8 if view == "text" else 4)
 
 
 def test_a_long_text_is_broken_into_lines() -> None:

@@ -190,7 +190,7 @@ def test_boards_are_one_row_of_pairs():
     assert (board.row_labels, board.col_labels) == (("",), ("1.3", "0.0", "1.1"))
     np.testing.assert_allclose(board.values[0], found.copying[0], atol=1e-6)
     assert pairs_of(found).panels[0].row_labels == ("1.3", "0.0", "1.1")
-    assert {label.text for label in spectrum_of(found).labels} >= {"layer 1 · head 3", "layer 0 · head 0"}
+    assert {label.text for label in spectrum_of(found).labels} >= {"head 1.3", "head 0.0"}
     new = generate(attnviz.load("seeded", causal=True), TEXT, max_new=2, heads=PAIRS)
     assert boards_of(new).panels[0].col_labels == ("1.3", "0.0", "1.1")
     np.testing.assert_allclose(boards_of(new).panels[0].values[0], new.retrieval[[1, 0, 1], [3, 0, 1]], atol=1e-6)
@@ -198,7 +198,7 @@ def test_boards_are_one_row_of_pairs():
 
 def test_lines_and_texts_of_pairs():
     pairs = attnviz.load("seeded").attend(TEXT, heads=PAIRS)
-    assert [panel.title for panel in lines(pairs).drawn][:2] == ["layer 1 · head 3", "layer 0 · head 0"]
+    assert [panel.title for panel in lines(pairs).drawn][:2] == ["head 1.3", "head 0.0"]
     (one,) = lines(pairs, overlay=True).drawn
     assert [name for name, _ in one.strands] == ["1.3", "0.0", "1.1"]
     assert max(link.value for link in one.links if link.strand == 1) == pytest.approx(pairs.weights[0, 1].max())
@@ -216,7 +216,7 @@ def test_maps_of_norms_and_a_page_of_kin():
     moves = norms(model, TEXT, heads=PAIRS).shares().by_head
     drawn = norms_figure(moves, heads=True)
     named = [panel.title for panel in drawn.panels if panel.title.endswith("  weights")]
-    assert named == ["layer 1 · head 3  weights", "layer 0 · head 0  weights", "layer 1 · head 1  weights"]
+    assert named == ["head 1.3  weights", "head 0.0  weights", "head 1.1  weights"]
     assert "heads 1.3, 0.0, 1.1 (layer.head)" in similar_figure(similar(model.attend(TEXT, heads=PAIRS))).title
 
 

@@ -169,7 +169,7 @@ def test_tables_side_by_side():
     assert shown(print_maps, figure(), width=80) == lines("""
 toy
 
-layer 3  head 0                  layer 3  head 1
+head 3.0                         head 3.1
         [CLS] the  animal the            [CLS] the  animal the
  [CLS]  1.00   ·     ·     ·      [CLS]  1.00   ·     ·     ·
    the  0.25  0.75   ·     ·        the  0.90  0.10   ·     ·
@@ -184,7 +184,7 @@ def test_table_in_a_narrow_window_folds_its_labels():
     assert shown(print_maps, figure(1), width=24) == lines("""
 toy
 
-layer 3  head 0
+head 3.0
         [CL     ani
         S]  the mal the
  [CLS]  1.0  ·   ·   ·
@@ -202,7 +202,7 @@ def test_full_table_goes_on_below():
     assert text == lines("""
 toy
 
-layer 3  head 0
+head 3.0
 keys 0-1 of 4
         [CLS]  the
  [CLS]  1.000 0.000
@@ -210,7 +210,7 @@ keys 0-1 of 4
 animal  0.500 0.375
    the  0.062 0.062
 
-layer 3  head 0
+head 3.0
 keys 2-3 of 4
         animal  the
  [CLS]  0.000  0.000
@@ -222,8 +222,8 @@ animal  0.125  0.000
 
 def test_one_panel_needs_no_name_beside_a_title_that_has_it():
     one = replace(figure(1), title="toy · layer 3 · head 0")
-    assert "layer 3  head 0" not in shown(print_maps, one, width=80)
-    assert "layer 3  head 0" in shown(print_maps, replace(one, title="mine"), width=80)
+    assert "head 3.0" not in shown(print_maps, one, width=80)
+    assert "head 3.0" in shown(print_maps, replace(one, title="mine"), width=80)
 
 
 def test_table_in_colour():
@@ -405,9 +405,9 @@ def test_a_long_text_is_pooled_and_says_so():
 def test_layers_begin_a_line_of_maps():
     made = Attention(np.tile(WEIGHTS[None], (3, 8, 1, 1)), None, TOKENS, TOKENS, (0, 1, 2), tuple(range(16)), model="m")
     titles = [
-        line.split() for line in shown(print_attention, made, width=120).splitlines() if "L0" in line or "L1" in line
+        line.split() for line in shown(print_attention, made, width=120).splitlines() if re.match(" *[01][.]", line)
     ]
-    assert titles == [[x for head in range(16) if head // 8 == part for x in (f"L{layer}", f"H{head}")]
+    assert titles == [[f"{layer}.{head}" for head in range(16) if head // 8 == part]
                       for layer in (0, 1) for part in (0, 1)]  # fmt: skip
 
 
@@ -435,7 +435,7 @@ def test_query():
 toy
 query 3: the
 
-layer 3  head 0                          layer 3  head 1
+head 3.0                                 head 3.1
 0 [CLS]   0.06 █▌                        0 [CLS]   0.00 ▏
 1 the     0.06 █▌                        1 the     0.01 ▏
 2 animal  0.25 █████▊                    2 animal  0.99 ███████████████████████
@@ -448,7 +448,7 @@ def test_query_ranked():
 toy
 query 2: animal
 
-layer 3  head 0
+head 3.0
 0 [CLS]  0.50 ██████████████████████████
 1 the    0.38 ███████████████████▌
 1 others: 0.12 in all
@@ -472,7 +472,7 @@ def test_an_attention_of_one_query_is_a_list():
     text = shown(print_attention, one, width=80).splitlines()
     assert "animal" in text[0] and not any(line.startswith("query") for line in text)
     assert text[3:8] == [
-        "layer 3  head 0",
+        "head 3.0",
         "0 [CLS]   0.50 ██████████████████████████████",
         "1 the     0.38 ██████████████████████▌",
         "2 animal  0.12 ███████▌",

@@ -65,8 +65,10 @@ def eight(found: Attention) -> Attention:
 
 def heading(found: Attention, query: int | None = None) -> str:
     """The title of the first picture. query: whose row is shown alone."""
-    asked = "" if query is None else f" · query “{found.query_tokens[query]}”"
-    return f"{found.model} · eight heads and what they do{asked}"
+    from attnviz.page.wording import with_query
+
+    title = f"{found.model} · eight heads and what they do"
+    return with_query(title, "" if query is None else found.query_tokens[query])
 
 
 def cautious(found: Attention) -> Attention:

@@ -196,6 +196,7 @@ def _drawn(
 
 def _print(shares: dict[str, Attention], heads: bool, places: Places, decimals: int, talk: Talk) -> None:
     from attnviz.page.norms import SAYS
+    from attnviz.page.wording import with_query
     from attnviz.render.terminal_rows import print_rows
     from attnviz.select import find_token
 
@@ -203,7 +204,7 @@ def _print(shares: dict[str, Attention], heads: bool, places: Places, decimals: 
     title, subtitle = _words(first, heads)
     if places.query is not None:
         query = find_token(first.queries, places.query, "queries")
-        title += f" · query “{first.query_tokens[query]}”"
+        title = with_query(title, first.query_tokens[query])
         header, rows = _one_query(shares, heads, query, decimals)
         notes = [SAYS[name] for name in shares]
     else:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz.errors import SelectionError
-from attnviz.facts import board_axes
+from attnviz.facts import board_axes, head_name
 from attnviz.page.board import Board, boards
 from attnviz.page.figure import Box, Figure, Fill, Line
 from attnviz.page.scale import number, round_up
@@ -157,7 +157,7 @@ def _plot(sheet: Sheet, found: Circuits, place: int, x: float) -> None:
     """One head: a frame, two curves from 1 down, and how far along they go."""
     top, bottom = sheet.y + 6.0, sheet.y + 6.0 + HIGH
     i, j = divmod(place, found.copying.shape[1])
-    name = "layer {} · head {}".format(*found.places[place])
+    name = f"head {head_name(*found.places[place])}"
     sheet.word(sheet.face.cut(name, 7.4, PLOT + GAP - 4, "bold"), x, sheet.y + 1.0, 7.4, weight="bold", tone="soft")
     for y in (top, top + HIGH / 2, bottom):
         sheet.lines.append(Line(x, y, x + PLOT, y, 0.5, "grid"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.errors import SelectionError
-from attnviz.facts import pairs_in_words
+from attnviz.facts import head_name, pairs_in_words
 from attnviz.measures.align import NONE
 from attnviz.page.board_bar import UNDER
 from attnviz.page.figure import Box, Figure, Scale
@@ -119,6 +119,12 @@ def names(found: Difference, layer: int, head: int) -> tuple[str, str]:
     return tuple(str(a) if a == b else f"{a}→{b}" for a, b in pairs)  # type: ignore[return-value]
 
 
+def name(found: Difference, change: Change) -> str:
+    """The head of a change: `3.1`, or `2.1→4.1` where the two sides differ."""
+    before, after = (head_name(*place) for place in found.place(change.layer, change.head))
+    return before if before == after else f"{before}→{after}"
+
+
 def notes(found: Difference) -> list[str]:
     """What is to be known of the numbers, in a picture and in a terminal."""
     return ["distance: root of the mean Jensen-Shannon divergence of a head's rows, 0 to 0.83", *_notes(found)]
@@ -194,11 +200,11 @@ def _ranking(sheet: Sheet, found: Difference, ranked: Sequence[Change], x: float
     sheet.word("Largest change in each", x, y - 4.0, BASE, weight="bold", tone="soft", role="heading")
     pairs = [printable(f"{found.row_labels[c.row]} → {found.column_labels[c.column]}") for c in ranked]
     widest = max(sheet.face.width(pair, SMALL) for pair in pairs)
-    columns = [x, x + 34.0, x + min(room - 64.0, widest + 50.0)]
+    named = max(sheet.face.width(name(found, change), SMALL, "bold") for change in ranked) + 10.0
+    columns = [x, x + named, x + min(room - 64.0, widest + named + 16.0)]
     for change, pair in list(zip(ranked, pairs, strict=True))[: max(1, int(220.0 / (LINE * SMALL)))]:
         y += LINE * SMALL
-        layer, head = names(found, change.layer, change.head)
-        sheet.word(f"{layer} · {head}", columns[0], y, weight="bold")
+        sheet.word(name(found, change), columns[0], y, weight="bold")
         sheet.word(sheet.face.cut(pair, SMALL, columns[2] - columns[1] - 6.0), columns[1], y)
         sheet.word(f"{change.before:.2f} → {change.after:.2f}", columns[2], y)
     return y
@@ -225,7 +231,6 @@ def _maps(
         row, col = divmod(place, abreast)
         last = place + abreast >= len(ranked)
         box = Box(left + col * (side + GAP), top + row * (tall + 24.0), side, tall)
-        layer, head = names(found, one.layer, one.head)
         values = changes[place]
         smallest = max(0.01, round_up(0.045 * high))
         printed = [[short(value, 2) if abs(value) >= smallest else "" for value in line] for line in values.tolist()]
@@ -233,8 +238,8 @@ def _maps(
             values,
             box,
             scale,
-            title=f"layer {layer} head {head}",
-            heading=f"layer {layer} · head {head}   {one.distance:.2f}",
+            title=f"head {name(found, one)}",
+            heading=f"head {name(found, one)}   {one.distance:.2f}",
             hidden=hidden[place],
             rows=rows,
             cols=cols,

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from attnviz.errors import SelectionError
 from attnviz.page import wording
+from attnviz.page.colours import RGB, letters_on, tint
 from attnviz.page.figure import Box, Figure, Fill, Label, Line, Link, LinksPanel
 from attnviz.page.layout import SMALLEST
-from attnviz.page.lines_choice import INK, RGB, chosen
+from attnviz.page.lines_choice import INK, chosen
 from attnviz.page.options import check_options, made_by
 from attnviz.page.page import PAGES
 from attnviz.page.scale import number
@@ -189,7 +190,7 @@ class _Page:
                 rgb = tint(rgb, (0.55 if j in panel.rests else 0.85) * min(link.value / panel.high, 1.0))
                 wide = min(self.face.width(text, self.size), self.right) + 4.0
                 self.fills.append(Fill(Box(x1 - 2.0, top + j * self.pitch + 0.4, wide, self.pitch - 0.8), rgb))
-                tone = "paper" if is_dark(rgb) else "ink"
+                tone = letters_on(rgb)
             elif panel.row is not None:
                 tone = "faint"
             self._word(text, x1, self._middle(top, j), self.right, "left", "normal", tone)
@@ -250,16 +251,3 @@ def stroke(unit: float) -> tuple[float, float]:
     """Width in points, and how much of what is under it a line covers, for a weight as a share of the largest."""
     unit = min(max(unit, 0.0), 1.0)
     return THIN + (THICK - THIN) * unit, round(FAINT + (1 - FAINT) * unit**1.2, 4)
-
-
-def tint(rgb: RGB, share: float) -> RGB:
-    """A colour on white paper that covers it by so much."""
-    red, green, blue = (round(255 + share * (part - 255)) for part in rgb)
-    return red, green, blue
-
-
-def is_dark(rgb: RGB) -> bool:
-    """Whether white letters read better on it, by WCAG 2 relative luminance."""
-    parts = (part / 255 for part in rgb)
-    linear = [part / 12.92 if part <= 0.04045 else math.pow((part + 0.055) / 1.055, 2.4) for part in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] < 0.24

@@ -6,6 +6,7 @@ and colour are measured by what is not a resting place, and lines to resting pla
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from attnviz.errors import SelectionError
 from attnviz.measures.lift import lifts
+from attnviz.page.colours import RGB
 from attnviz.page.figure import Link, LinksPanel
 from attnviz.page.scale import number, round_up
 from attnviz.page.text_metrics import printable
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
     from attnviz.attention import Attention
 
-RGB = tuple[int, int, int]
 LEAST, LEAST_OVER = 0.05, 0.1  # of the strongest weight: what is weaker is no line; where heads lie over each other
 STRONGEST, STRONGEST_OVER = 3, 1  # lines of a query in a head; where heads lie over each other
 MOST = 4000  # lines of a panel
@@ -128,13 +129,18 @@ def named_maps(attention: Attention) -> list[tuple[tuple[int, int], tuple[str, s
     return found
 
 
+def panel_title(names: tuple[str, str], words: Sequence[str]) -> str:
+    """`head 3.1`, or what was averaged, in words. names, words: of one map, as `named_maps` gives them."""
+    return " · ".join(words) if "mean" in names else f"head {'.'.join(names)}"
+
+
 def _panels(attention: Attention, overlay: bool) -> list[_Named]:
     """Which heads go into which panel."""
     maps = named_maps(attention)
     one_layer = len({names[0] for _, names, _ in maps}) == 1
     if not overlay:
         return [
-            _Named(said[-1] if one_layer else " · ".join(said), (at,), ((said[-1], INK),), (names,))
+            _Named(said[-1] if one_layer else panel_title(names, said), (at,), ((said[-1], INK),), (names,))
             for at, names, said in maps
         ]
     abreast = attention.weights.shape[1]

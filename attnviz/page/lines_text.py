@@ -12,9 +12,9 @@ from attnviz.attention import Tokens
 from attnviz.errors import SelectionError
 from attnviz.measures.lift import lifts
 from attnviz.page import wording
+from attnviz.page.colours import letters_on, tint
 from attnviz.page.figure import Box, Figure, Fill, Line, TextPanel
-from attnviz.page.lines import is_dark, tint
-from attnviz.page.lines_choice import INK, named_maps
+from attnviz.page.lines_choice import INK, named_maps, panel_title
 from attnviz.page.options import check_options, made_by
 from attnviz.page.scale import number, round_up
 from attnviz.page.sheet import MARGIN, Sheet
@@ -96,7 +96,7 @@ def running(attention: Attention, query: int, by: str = "weight") -> list[TextPa
     same = attention.stream != "cross" and len(attention.queries) == len(attention.keys)
     return [
         TextPanel(
-            title=" · ".join(said),
+            title=panel_title(names, said),
             words=words,
             values=tuple(weights[at].tolist()),
             spaced=spaced,
@@ -155,7 +155,7 @@ def _paragraph(sheet: Sheet, panel: TextPanel) -> list[Fill]:
             if unit >= 0.01:
                 fills.append(Fill(Box(x, top, own, down), rgb))
             said = i == panel.chosen
-            tone = "paper" if is_dark(rgb) else "ink"
+            tone = letters_on(rgb) if unit >= 0.01 else "ink"
             sheet.word(word, x + own / 2, y, SIZE, "center", weight="bold" if said else "normal", tone=tone, role="row")
             if said:
                 line = y + SIZE * under + PAD + 0.6

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz.errors import SelectionError
+from attnviz.facts import head_name
 from attnviz.page.colour_limits import scaled
 from attnviz.page.figure import Box, Figure, Scale
 from attnviz.page.page import fit
@@ -168,8 +169,8 @@ def _rows(first: Attention, heads: bool) -> list[Place]:
             position,
             (layer, head),
             allowed,
-            f"layer {layer}" + (f" · head {head}" if heads else ""),
-            f"{layer}.{head}" if heads else f"{layer}",
+            f"head {head_name(layer, head)}" if heads else f"layer {layer}",
+            head_name(layer, head) if heads else f"{layer}",
         )
         for position, (layer, head), (_, allowed) in found
     ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attnviz.page.colours import RGB
 from attnviz.page.figure import Box, Dot, Line
 from attnviz.page.text_metrics import ASCENT, DESCENT
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from attnviz.page.sheet import Sheet
 
-RGB = tuple[int, int, int]
 # From dark blue over green to gold: as bright as can be read on white, dark to light for those who see no hue.
 _RAMP = ((53, 34, 108), (49, 97, 141), (32, 146, 121), (118, 179, 55), (222, 178, 16))
 EDGE = 8.0  # points between the outermost dots and the frame

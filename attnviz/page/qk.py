@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz.errors import SelectionError
+from attnviz.page.colours import RGB
 from attnviz.page.figure import Box, Dot, Figure, Fill, Line, Scale
 from attnviz.page.layout import LINE
-from attnviz.page.points import RGB, scatter
+from attnviz.page.points import scatter
 from attnviz.page.scale import round_up
 from attnviz.page.sheet import BASE, MARGIN, SMALL, Sheet
 from attnviz.page.tensor import SIGNED

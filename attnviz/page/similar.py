@@ -9,8 +9,9 @@ import numpy as np
 
 from attnviz.errors import SelectionError
 from attnviz.facts import pairs_in_words
+from attnviz.page.colours import RGB
 from attnviz.page.figure import Box, Dot, Figure, Line, Scale
-from attnviz.page.points import RGB, ramp, scatter
+from attnviz.page.points import ramp, scatter
 from attnviz.page.scale import WHITE, round_up
 from attnviz.page.sheet import BASE, BESIDE, MARGIN, SMALL, Sheet, beside
 from attnviz.page.text_metrics import one_line, typeface

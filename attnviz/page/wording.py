@@ -35,15 +35,18 @@ def listed(what: str, indices: Sequence[int]) -> str:
     return f"{len(indices)} {what}s of {low}–{high}"
 
 
+def with_query(title: str, query: str) -> str:
+    """The title of a picture that shows the row of one query; the title alone where query is empty."""
+    return f"{title} · query “{query}”" if query else title
+
+
 def title(attention: Attention, name: str, query: str) -> str:
     """`all-MiniLM-L6-v2 · layer 3 · 12 heads`: model, stream, layers, heads, the one query if there is one."""
     parts = [name or attention.model, str(attention.meta.get("measure", ""))]
     if attention.stream != "self":
         parts.append({"cross": "cross-attention"}.get(attention.stream, f"{attention.stream} self-attention"))
     parts += pairs_in_words(attention.pairs, attention.places) if attention.pairs else _of_axes(attention)
-    if query:
-        parts.append(f"query “{query}”")
-    return one_line(" · ".join(part for part in parts if part))
+    return one_line(with_query(" · ".join(part for part in parts if part), query))
 
 
 def _of_axes(attention: Attention) -> list[str]:

@@ -25,14 +25,13 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz.errors import SelectionError, one_of
+from attnviz.page.colours import RGB
 from attnviz.page.scale import WHITE
 from attnviz.page.tensor import SIGNED
 from attnviz.render import ink, theme
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-RGB = tuple[int, int, int]
 
 VARIABLE = "ATTNVIZ_BACKGROUND"
 WAIT, FAR = 0.15, 0.5  # seconds for an answer, and over ssh, where one that comes later would be left on the prompt

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attnviz.page.colours import is_dark
 from attnviz.page.figure import Box, Figure, Label, MapPanel, Scale
-from attnviz.render.theme import HIDDEN, colour, is_dark, over, table
+from attnviz.render.theme import HIDDEN, colour, over, table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -140,7 +140,7 @@ def _print_plain(figure: Figure, screen: Screen, decimals: int) -> None:
     for i, panel in enumerate(figure.panels):
         if i:
             screen.print("")
-        screen.print(clean(panel_name(panel)))
+        screen.print(clean(panel_name(panel, plain=True)))
         rows = [
             [label, *(text or "-" for text in row)]
             for label, row in zip(panel.row_labels, texts(panel, decimals), strict=True)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.render import theme
-from attnviz.render.background import RGB, Ground
+from attnviz.page.colours import RGB, is_dark
+from attnviz.render.background import Ground
 from attnviz.render.terminal_screen import Screen
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def colours(ink: RGB | None, ground: RGB | None) -> Style:
 @lru_cache(maxsize=4096)
 def ink_on(ground: RGB) -> RGB:
     """Black or white, whichever reads better on a colour."""
-    return (255, 255, 255) if theme.is_dark(np.array(ground, np.uint8)) else (0, 0, 0)
+    return (255, 255, 255) if is_dark(np.array(ground, np.uint8)) else (0, 0, 0)
 
 
 def paint(

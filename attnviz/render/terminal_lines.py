@@ -11,9 +11,9 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
+from attnviz.page.colours import RGB
 from attnviz.page.figure import LinksPanel, TextPanel
 from attnviz.page.scale import WHITE
-from attnviz.render.background import RGB
 from attnviz.render.terminal_cells import colours, ink_on, paint
 from attnviz.render.terminal_columns import columns, number
 from attnviz.render.terminal_screen import Screen, cells, clean, fit

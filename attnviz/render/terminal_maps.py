@@ -20,7 +20,7 @@ from attnviz.render.terminal_cells import (
     pooled,
     tall_lines,
 )
-from attnviz.render.terminal_panels import bands
+from attnviz.render.terminal_panels import bands, panel_name
 from attnviz.render.terminal_screen import Screen, cells, clean, fit
 
 if TYPE_CHECKING:
@@ -145,8 +145,8 @@ def _title(panel: MapPanel, width: int, one_layer: bool) -> str:
         return clean(panel.title)
     if one_layer:
         return f"head {panel.head}"
-    long = f"layer {panel.layer} head {panel.head}"
-    return long if len(long) <= width else f"L{panel.layer} H{panel.head}"
+    name = panel_name(panel)
+    return name if len(name) <= width else name.removeprefix("head ")
 
 
 def _map_lines(panel: MapPanel, scale: Scale, screen: Screen, layout: Layout) -> list[Text]:

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attnviz.facts import head_name
+
 if TYPE_CHECKING:
     from attnviz.page.figure import MapPanel
 
 
-def panel_name(panel: MapPanel) -> str:
-    """`layer 3  head 1`, or the panel's own title where it is no single head."""
+def panel_name(panel: MapPanel, plain: bool = False) -> str:
+    """`head 3.1`, in a pipe `layer 3  head 1`; the panel's own title where it is no single head."""
     if panel.layer is None or panel.head is None:
         return panel.title
-    return f"layer {panel.layer}  head {panel.head}"
+    return f"layer {panel.layer}  head {panel.head}" if plain else f"head {head_name(panel.layer, panel.head)}"
 
 
 def bands(panels: Sequence[MapPanel], across: int) -> Iterator[Sequence[MapPanel]]:

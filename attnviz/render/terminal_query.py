@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from attnviz.errors import SelectionError
-from attnviz.render.background import RGB
+from attnviz.page.colours import RGB
 from attnviz.render.terminal_cells import DOT, bar, colours, ink_on, paint
 from attnviz.render.terminal_columns import columns, field, number
 from attnviz.render.terminal_panels import mask_reason, panel_name
@@ -112,7 +112,7 @@ def _print_plain(figure: Figure, query: int, screen: Screen, decimals: int, rank
     for i, panel in enumerate(figure.panels):
         if i:
             screen.print("")
-        screen.print(f"{clean(panel_name(panel))}  query {field(panel.row_labels[query])}")
+        screen.print(f"{clean(panel_name(panel, plain=True))}  query {field(panel.row_labels[query])}")
         rows = [
             (e.key, e.token, "-" if e.hidden else number(e.value, decimals))
             for e in _entries(panel, query, ranked)[:top]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.render.background import RGB
+from attnviz.page.colours import RGB
 from attnviz.render.terminal_cells import DOT, colours, ink_on, paint
 from attnviz.render.terminal_columns import number
 from attnviz.render.terminal_panels import bands, panel_name
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MOST_FOLDS = 4  # lines that a column's label may take
 GAP = 3  # columns between tables
-LEAST_PITCH = 16  # columns of the narrowest table: `layer 0  head 10`
+LEAST_PITCH = 12  # columns of the narrowest table, so that `head 10.10` fits
 MASKED = ""  # stands for a masked cell among the texts
 
 
@@ -144,7 +144,8 @@ def _parts(panel: MapPanel, how: Plan, scale: Scale, screen: Screen, named: bool
     made = []
     for first, stop in pairwise(how.bounds):
         part = f"keys {first}-{stop - 1} of {panel.values.shape[1]}" if len(how.bounds) > 2 else ""
-        title = Text("  ".join(filter(None, (name, part))), "bold")
+        both = "  ".join(filter(None, (name, part)))
+        title = Text(both if cells(both) <= screen.width else f"{name}\n{part}", "bold")
         made.append((title, _table(panel, ground, screen, how, range(first, stop))))
     return made
 

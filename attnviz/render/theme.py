@@ -76,14 +76,3 @@ def over(picture: NDArray[np.uint8], cells: NDArray[np.uint8], cmap: str) -> NDA
     if table(cmap)[0].min() > _NEARLY_WHITE:
         return (spread * (_PALEST + (255 - _PALEST) * grey / 255) / 255).round().astype(np.uint8)
     return (COVER * spread + (1 - COVER) * (60 + 0.55 * grey)).round().astype(np.uint8)
-
-
-def is_dark(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Colours [..., 3] -> bool [...]: whether white text reads better on them than black.
-
-    By the relative luminance of WCAG 2.1: at 0.18 black and white have a contrast of 4.6:1 each, and elsewhere the one
-    chosen here has more.
-    """
-    part = np.asarray(rgb, np.float32) / 255
-    linear = np.where(part <= 0.04045, part / 12.92, ((part + 0.055) / 1.055) ** 2.4)
-    return linear @ np.array([0.2126, 0.7152, 0.0722], np.float32) < 0.18
