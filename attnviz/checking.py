@@ -21,7 +21,7 @@ from attnviz.measures.scores import Scores
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from attnviz.models.inputs import Given
+    from attnviz.models.inputs import ModelInput
     from attnviz.models.model import Model, Progress
 
 MOST_WEIGHTS = 100_000_000  # that are held at once
@@ -76,7 +76,7 @@ def check(
     return Check(tuple(findings), given.stream, size)
 
 
-def _of_model(model: Model, given: Given, progress: Progress | None) -> list[Finding]:
+def _of_model(model: Model, given: ModelInput, progress: Progress | None) -> list[Finding]:
     """One pass, whose maps and scores are measured and let go."""
     spec, n_query, n_key = given.spec, len(given.queries), len(given.keys)
     maps = Maps(spec.n_layers, spec.n_heads, n_query, n_key, np.array(given.keys.special, bool))
@@ -92,7 +92,7 @@ def _of_model(model: Model, given: Given, progress: Progress | None) -> list[Fin
     return [*judge(maps, about), *scores(measure.result(), spec.d_head, factors)]
 
 
-def _with_another_end(given: Given) -> Given | None:
+def _with_another_end(given: ModelInput) -> ModelInput | None:
     """The same input of a causal stack with another last token; None where there is no such input."""
     name = "decoder" if given.stream == "decoder" else "self"
     source = given.inputs.get(name)
@@ -105,13 +105,13 @@ def _with_another_end(given: Given) -> Given | None:
     return replace(given, inputs={**given.inputs, name: replace(source, ids=ids)})
 
 
-def _before_the_end(model: Model, given: Given, other: Given, size: tuple[int, int, int, int]) -> Finding:
+def _before_the_end(model: Model, given: ModelInput, other: ModelInput, size: tuple[int, int, int, int]) -> Finding:
     """The rows before the last one, with the text's own end and with another; of a long text the last of them."""
     n_layers, n_heads, n_query, n_key = size
     most = max(1, MOST_WEIGHTS // (n_layers * n_heads * n_key))
     rows = range(max(0, n_query - 1 - most), n_query)
 
-    def weights(given: Given) -> NDArray[np.float32]:
+    def weights(given: ModelInput) -> NDArray[np.float32]:
         keep = Dense(range(n_layers), range(n_heads), rows, range(n_key))
         model.observe(given, [keep])
         return keep.result()

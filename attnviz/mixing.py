@@ -18,7 +18,7 @@ from attnviz.measures.rollout import Rollout, chained, check_kind, check_residua
 from attnviz.select import chosen, chosen_heads
 
 if TYPE_CHECKING:
-    from attnviz.models.inputs import Given
+    from attnviz.models.inputs import ModelInput
     from attnviz.models.model import Model, Progress
 
 WITH_RESIDUAL = ("residual", "alti", "zeroing")  # measures in which it is already
@@ -56,7 +56,7 @@ def rollout(
 
 def rollout_of(
     model: Model,
-    given: Given,
+    given: ModelInput,
     layers: Iterable[int] | int | None = None,
     heads: Iterable[int] | int | None = None,
     residual: float = 0.5,
@@ -73,7 +73,11 @@ def rollout_of(
 
 
 def means(
-    model: Model, given: Given, last: int, heads: Iterable[int] | int | None = None, progress: Progress | None = None
+    model: Model,
+    given: ModelInput,
+    last: int,
+    heads: Iterable[int] | int | None = None,
+    progress: Progress | None = None,
 ) -> Attention:
     """The mean over heads of layers 0 to `last`, of a prepared input; no head's map is kept."""
     check_kind(given.stream)
@@ -85,7 +89,7 @@ def means(
 
 def _kept(
     model: Model,
-    given: Given,
+    given: ModelInput,
     layers: Sequence[int],
     heads: Sequence[int],
     residual: float | None,
@@ -104,7 +108,7 @@ def _kept(
 
 
 def _attention(
-    model: Model, given: Given, keep: Rollout, layers: Sequence[int], heads: Sequence[int], measure: str
+    model: Model, given: ModelInput, keep: Rollout, layers: Sequence[int], heads: Sequence[int], measure: str
 ) -> Attention:
     weights = keep.result()[:, None]
     return Attention(
@@ -171,7 +175,7 @@ def norms(
 
 def norms_of(
     model: Model,
-    given: Given,
+    given: ModelInput,
     measures: Sequence[str] | None = None,
     layers: Iterable[int] | int | None = None,
     heads: Iterable[int | str] | int | str | None = (),
@@ -230,7 +234,7 @@ def norms_of(
 
 def rollout_by(
     model: Model,
-    given: Given,
+    given: ModelInput,
     measure: str,
     layers: Iterable[int] | int | None = None,
     progress: Progress | None = None,
@@ -262,7 +266,7 @@ def _without_doubles(found: Moves) -> Moves:
     return Moves(maps, by_head, {**found.left_out, "effective": why})
 
 
-def _reasons(given: Given) -> dict[str, str]:
+def _reasons(given: ModelInput) -> dict[str, str]:
     """Measures that cannot be had, and why. Raises InputError where none can."""
     n = len(given.keys)
     if given.stream == "cross":

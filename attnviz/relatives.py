@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import InputError, SelectionError
 from attnviz.measures.distance import total_variation
-from attnviz.variants import GROUPS, MECHANISMS, Asked, parse
+from attnviz.variants import GROUPS, MECHANISMS, VariantSpec, parse
 
 if TYPE_CHECKING:
     from attnviz.attention import Attention
@@ -26,7 +26,7 @@ class Relative:
     attention: one layer and one head. distance: `total_variation` from the model's own attention there.
     """
 
-    asked: Asked
+    asked: VariantSpec
     attention: Attention
     distance: float
 

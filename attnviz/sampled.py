@@ -12,7 +12,7 @@ from attnviz.engine.pairs import OfPairs
 from attnviz.measures.rows import Rows
 
 if TYPE_CHECKING:
-    from attnviz.models.inputs import Given
+    from attnviz.models.inputs import ModelInput
     from attnviz.models.model import Model, Progress
     from attnviz.select import Chosen
 
@@ -30,7 +30,7 @@ def room(n_maps: int, n_key: int, times: int = 1) -> int:
 
 def attend_rows(
     model: Model,
-    given: Given,
+    given: ModelInput,
     at: Chosen,
     rows: Sequence[int],
     progress: Progress | None = None,

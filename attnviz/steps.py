@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from attnviz.attention import Tokens
     from attnviz.engine.collectors import Tile
-    from attnviz.models.inputs import Given
+    from attnviz.models.inputs import ModelInput
     from attnviz.models.model import Model, Progress
 
     Array = NDArray[np.float32]
@@ -79,7 +79,7 @@ def find_query(queries: Tokens, wanted: str | None = None) -> int:
 
 
 def steps(
-    model: Model, given: Given, layer: int = -1, head: int = 0, query: int = -1, progress: Progress | None = None
+    model: Model, given: ModelInput, layer: int = -1, head: int = 0, query: int = -1, progress: Progress | None = None
 ) -> Steps:
     """The same for a prepared input and a query by its index.
 
@@ -89,7 +89,7 @@ def steps(
     layer = _index("layer", layer, spec.n_layers)
     head = _index("head", head, spec.n_heads)
     query = _index("query", query, len(given.queries))
-    if model.mechanism is not None and spec.weigh_of(layer) is not None:
+    if model.mechanism is not None and spec.variant_of(layer) is not None:
         raise SelectionError(
             f"{model.mechanism.mechanism.name} has no steps to walk through: its weights are not a softmax over scaled "
             "scores behind a mask",
@@ -173,7 +173,7 @@ class _Watch:
             self.output = tile.outputs[at, self.query - tile.rows.start].copy()
 
 
-def _assembled(model: Model, given: Given, watch: _Watch) -> Steps:
+def _assembled(model: Model, given: ModelInput, watch: _Watch) -> Steps:
     spec, seen, n = given.spec, watch.vectors, watch.query
     is_global = spec.global_tokens and n in given.global_tokens
     if is_global:  # this query has projections of its own
@@ -217,7 +217,7 @@ def _assembled(model: Model, given: Given, watch: _Watch) -> Steps:
     )
 
 
-def _facts(model: Model, given: Given, watch: _Watch, is_global: bool) -> Facts:
+def _facts(model: Model, given: ModelInput, watch: _Watch, is_global: bool) -> Facts:
     spec, layer, cross = given.spec, watch.layer, given.stream == "cross"
     rotary = None if cross else spec.rotary_of(layer)
     bias, relative = (None, None) if cross else (spec.bias, spec.relative)
@@ -282,7 +282,7 @@ def _rotary(rule: Rotary) -> str:
     return f"{(rule.dim + 1) // 2} pairs ({pairs}), {turned}, base {rule.base:g}{stretched} (Su 2021)"
 
 
-def _added(spec: Spec, given: Given) -> tuple[str, ...]:
+def _added(spec: Spec, given: ModelInput) -> tuple[str, ...]:
     """What stands beside the token in the sum that enters the first layer."""
     found = []
     if spec.n_types or (spec.types_are_tokens and any(i.types is not None for i in given.inputs.values())):
@@ -294,7 +294,7 @@ def _added(spec: Spec, given: Given) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _mask(spec: Spec, given: Given, layer: int, blocks: bool) -> str:
+def _mask(spec: Spec, given: ModelInput, layer: int, blocks: bool) -> str:
     """Which keys are hidden, in words; '' if none is."""
     if given.stream == "cross":
         return ""

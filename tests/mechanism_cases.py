@@ -7,7 +7,7 @@ from zlib import crc32
 import numpy as np
 import pytest
 
-from attnviz.variants.base import Given
+from attnviz.variants.base import VariantInput
 
 N, D, HEADS, LAYER = 13, 6, 2, 3
 SCALE = D**-0.5
@@ -22,7 +22,7 @@ def draw(name, shape):
 def given(causal=False, n_query=N, n_key=N, seed=0):
     rng = np.random.default_rng(seed)
     q, k = (WIDE * rng.standard_normal((HEADS, n, D)).astype(np.float32) for n in (n_query, n_key))
-    return Given(LAYER, q, k, SCALE, causal)
+    return VariantInput(LAYER, q, k, SCALE, causal)
 
 
 def values(n):

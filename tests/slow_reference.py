@@ -1,7 +1,7 @@
 """What a Spec means, worked out token by token and head by head in Python's own floats (64 bits).
 
 Written from the formulas of the papers that the Spec names. Nothing is shared with the engine but the Spec: no array
-library does the arithmetic (one only carries queries and keys to a `weigh` of the Spec), there are no tiles and no
+library does the arithmetic (one only carries queries and keys to a `variant` of the Spec), there are no tiles and no
 tricks. Slow, and meant to be read beside engine/spec.py.
 
 Shapes: n tokens; a vector is a list of floats, Rows a list of vectors, `[head][token]` a list of Rows.
@@ -234,11 +234,11 @@ class Slow(Places):
     def weighed(self, i: int, q: list[Rows], k: list[Rows], scale: float) -> list[Rows] | None:
         """Weights that the Spec makes in its own way: a query head with the keys of its group, no softmax after."""
         spec = self.spec
-        weigh = (spec.weigh[i] if len(spec.weigh) > 1 else spec.weigh[0]) if spec.weigh else None
-        if weigh is None:
+        variant = (spec.variant[i] if len(spec.variant) > 1 else spec.variant[0]) if spec.variant else None
+        if variant is None:
             return None
         keys = [k[h * spec.n_kv_heads // spec.n_heads] for h in range(spec.n_heads)]
-        weights, _ = weigh(i, np.array(q, np.float32), np.array(keys, np.float32), scale, spec.causal)
+        weights, _ = variant(i, np.array(q, np.float32), np.array(keys, np.float32), scale, spec.causal)
         return weights.tolist()
 
     def mixed(self, weights: Vector, v: Rows) -> Vector:

@@ -104,7 +104,7 @@ def test_summary_in_three_numbers():
 class Ask:
     """Keeps what a layer's block is behind its heads, and the heads."""
 
-    needs = frozenset({"v", "vectors", "behind"})
+    needs = frozenset({"v", "vectors", "after_attention"})
 
     def __init__(self):
         self.blocks, self.seen = {}, {}
@@ -118,7 +118,7 @@ class Ask:
     def see(self, layer, name, values):
         self.seen[layer, name] = values.copy()
 
-    def behind(self, layer, block):
+    def after_attention(self, layer, block):
         everywhere = np.arange(len(block.residual))
         out = self.seen[layer, "output"]
         random = np.random.default_rng(0).standard_normal((len(out), len(out) + 1, out.shape[1])).astype(np.float32)

@@ -14,7 +14,7 @@ from attnviz.engine.forward import run
 from attnviz.engine.spec import Sinusoidal, Spec
 from attnviz.variants import MECHANISMS, parse
 from attnviz.variants.applied import applied, kind
-from attnviz.variants.base import Given
+from attnviz.variants.base import VariantInput
 
 LN2, LN3, E = math.log(2), math.log(3), math.e
 EYE = [[1.0, 0.0], [0.0, 1.0]]
@@ -34,7 +34,7 @@ def weighs(asked, q, k, scale=1.0, causal=False, draw=None):
     made = kind(parse(asked), draw or drawn())
     assert made is not None
     q, k = (np.array(x, np.float32).reshape(1, len(x), -1) for x in (q, k))
-    return made.weights(Given(0, q, k, scale, causal))[0][0]
+    return made.weights(VariantInput(0, q, k, scale, causal))[0][0]
 
 
 def nothing(asked, n, causal=False, draw=None):

@@ -18,7 +18,7 @@ from attnviz.engine.collectors import Dense
 from attnviz.engine.spec import Norm
 from attnviz.variants import MECHANISMS, parse
 from attnviz.variants.applied import KINDS, kind
-from attnviz.variants.base import Given
+from attnviz.variants.base import VariantInput
 
 TEXT = "the cat that sat on the mat saw the other cat sit on a hat"
 WORDS = tuple(TEXT.split())
@@ -45,7 +45,7 @@ def test_the_model_has_its_own_queries_and_keys(asked, causal) -> None:
     model.observe(model.prepare(TEXT), [seen])
     np.testing.assert_array_equal(seen.q, before.q)
     drawn = SeededWeights(4, plain.spec).normal
-    want, allowed = kind(parse(asked), drawn).weights(Given(0, before.q, before.k, 0.25, causal))
+    want, allowed = kind(parse(asked), drawn).weights(VariantInput(0, before.q, before.k, 0.25, causal))
     found = model.attend(TEXT)
     np.testing.assert_allclose(found.weights[0], want, atol=1e-6)
     union = np.ones((n, n), bool) if allowed is None else allowed if allowed.ndim == 2 else allowed.any(0)

@@ -148,14 +148,14 @@ def test_the_shortest_of_several_counts() -> None:
 def test_what_costs_less_than_its_square_takes_less() -> None:
     """Not timed, counted: how many pairs of queries and keys are looked at for 256 and for 1024 tokens."""
     from attnviz.variants.applied import kind
-    from attnviz.variants.base import Given, Grouped
+    from attnviz.variants.base import Grouped, VariantInput
     from attnviz.variants.table import parse
 
     def pairs(asked, n):
         q, k = (DRAW(f"{which}{n}", (1, n, 16)) for which in "qk")
         made = kind(parse(asked), DRAW)
         assert isinstance(made, Grouped)
-        return sum(len(group.rows) * len(group.cols) for group in made.groups(Given(0, q, k, 0.25, False), 0))
+        return sum(len(group.rows) * len(group.cols) for group in made.groups(VariantInput(0, q, k, 0.25, False), 0))
 
     growth = {
         asked: pairs(asked, 1024) / pairs(asked, 256)

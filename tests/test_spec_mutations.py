@@ -120,7 +120,7 @@ SPEC: dict[str, tuple[dict[str, Any], dict[str, Any]] | tuple[dict[str, Any], di
     "reach": ({"reach": (3, -1)}, {"reach": (3,)}),
     "global_tokens": ({"global_tokens": True, "reach": (2,)}, {"global_tokens": False}, GLOBAL),
     "blocks": ({"blocks": Blocks(2, 0)}, {"blocks": None}),
-    "weigh": ({"weigh": (None, squares), "n_kv_heads": 2}, {"weigh": ()}),
+    "variant": ({"variant": (None, squares), "n_kv_heads": 2}, {"variant": ()}),
     "scale": ({"scale": 0.3}, {"scale": 0.35}),
     "scale_by_layer": ({"scale_by_layer": True}, {"scale_by_layer": False}),
     "softcap": ({"softcap": 2.0}, {"softcap": 0.0}),

@@ -17,7 +17,7 @@ from attnviz.cli.steps import Sheet
 if TYPE_CHECKING:
     from attnviz.attention import Attention
     from attnviz.measures.diff import Difference
-    from attnviz.models.inputs import Given
+    from attnviz.models.inputs import ModelInput
     from attnviz.models.model import Model
     from attnviz.select import Chosen
 
@@ -183,7 +183,7 @@ def _two(
 
 
 def _both(
-    model: Model, ready: Given, model_b: Model, ready_b: Given, heads: Heads, talk: Talk
+    model: Model, ready: ModelInput, model_b: Model, ready_b: ModelInput, heads: Heads, talk: Talk
 ) -> tuple[Attention, Attention]:
     """Two passes, the same layers and heads of both; of long texts some rows, the same in both."""
     from attnviz.measures.align import NONE, align
@@ -208,7 +208,7 @@ def _both(
     return first, second
 
 
-def _two_layers(model: Model, ready: Given, layer_b: str, heads: Heads, talk: Talk) -> tuple[Attention, Attention]:
+def _two_layers(model: Model, ready: ModelInput, layer_b: str, heads: Heads, talk: Talk) -> tuple[Attention, Attention]:
     from attnviz.measures.rows import evenly
     from attnviz.sampled import room
     from attnviz.select import Chosen, resolve_indices
@@ -234,7 +234,7 @@ def _layers(heads: Heads, layer_b: str, have: Sequence[int]) -> tuple[list[int],
     return layers, layers_b
 
 
-def _attended(model: Model, ready: Given, rows: Sequence[int], at: Chosen, talk: Talk) -> Attention:
+def _attended(model: Model, ready: ModelInput, rows: Sequence[int], at: Chosen, talk: Talk) -> Attention:
     from attnviz.render.progress import progress
     from attnviz.sampled import attend_rows
 

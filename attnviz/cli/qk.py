@@ -18,7 +18,7 @@ from attnviz.cli.steps import Sheet, same
 if TYPE_CHECKING:
     from attnviz.measures.lift import Pair
     from attnviz.measures.qk import Neurons, Plane
-    from attnviz.models.inputs import Given
+    from attnviz.models.inputs import ModelInput
     from attnviz.models.model import Model
 
 FORMATS = ("png", "svg", "pdf", "json", "npz")
@@ -139,7 +139,7 @@ def rows(flat: Plane, pair: Neurons) -> Iterator[dict[str, Any]]:
     yield blank | {"part": "weight", "value": pair.weight}
 
 
-def _chosen(model: Model, ready: Given, one: One, talk: Talk) -> Pair:
+def _chosen(model: Model, ready: ModelInput, one: One, talk: Talk) -> Pair:
     """Layer, head and pair: those that are named, and of the others the highest lift, said on standard error."""
     from attnviz.measures.lift import Pair, strongest
     from attnviz.measures.rows import evenly

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attnviz.attention import Attention
-    from attnviz.models.inputs import Given
+    from attnviz.models.inputs import ModelInput
     from attnviz.models.model import Model
     from attnviz.models.tokenize import Splitter
 
@@ -118,7 +118,7 @@ def attention_and_picture(
 
 def prepared(
     given: Input, source: Source, stream: str | None, talk: Talk, model: Model | None = None
-) -> tuple[Model, Given]:
+) -> tuple[Model, ModelInput]:
     """A model and an input ready to be observed, for a command that wants more than attention.
 
     model: one that has been opened already, from the same options.

@@ -1,6 +1,8 @@
-"""What a block does behind its heads, for collectors that ask what each token put in, or what would be without it.
+"""The part of a block that follows the attention heads (W_O, norms, residual, MLP).
 
-Everything behind the heads works on each row by itself, so a row can be sent through again with other heads' outputs.
+Collectors use it to measure what each token contributes, or what the output would be without that token.
+
+It works on each row by itself, so a row can be sent through again with other outputs of the heads.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Scaled:
-    """A norm behind the heads: what it was given [n, d_model], and its weight, None for none."""
+    """A norm that follows the heads: its input [n, d_model], and its weight, None for none."""
 
     norm: Norm
     whole: Array
@@ -31,8 +33,8 @@ class Scaled:
 
 
 @dataclass(frozen=True, eq=False)
-class Behind:
-    """One layer's block behind its heads, of a stack without cross-attention or up to that.
+class AfterAttention:
+    """What follows the heads of one layer, in a stack without cross-attention or up to it.
 
     residual [n, d_model]: what the heads' output is added to. weight [d_model, n_heads * d_head]: W_O, None where the
     heads side by side are the output. inner, outer: the norm of the output and that of the sum, None for none. scale

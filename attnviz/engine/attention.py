@@ -21,7 +21,7 @@ from attnviz.engine.masks import Mask
 from attnviz.engine.ops import SAFE, exponentials_, finite, overflow, softmax_
 from attnviz.engine.positions import DistanceBias, RelativeScores
 from attnviz.engine.project import Heads
-from attnviz.engine.spec import Weigh
+from attnviz.engine.spec import AttentionFunction
 from attnviz.engine.threads import one_matrix_thread, share
 from attnviz.errors import InputError
 
@@ -56,7 +56,7 @@ class Layer:
     relative: Callable[[range], RelativeScores] | None = None  # for a range of heads
     everywhere: Heads | None = None  # q [head, global token, d_head], k and v [kv head, key, d_head] of mask.everywhere
     first_block_times: int = 1  # how often the keys of the first block count in rows of inner blocks
-    weigh: Weigh | None = None  # makes the weights, in place of scores, mask and softmax
+    variant: AttentionFunction | None = None  # makes the weights, in place of scores, mask and softmax
 
 
 def attend(layer: Layer, heads: Heads, collectors: Sequence[Collector]) -> Array | None:
@@ -68,8 +68,8 @@ def attend(layer: Layer, heads: Heads, collectors: Sequence[Collector]) -> Array
     n_key = heads.k.shape[1]
     out = None if heads.v is None else np.empty((n_query, n_heads, heads.v.shape[-1]), np.float32)
     wanted = [c for c in collectors if any(c.wants(layer.index, h) for h in range(n_heads))]
-    if layer.weigh is not None:
-        _run_weighed(layer, layer.weigh, heads, wanted, out)
+    if layer.variant is not None:
+        _run_variant(layer, layer.variant, heads, wanted, out)
     elif n_heads * n_query * n_key <= WHOLE_LAYER:
         _run_heads(layer, heads, range(n_heads), n_query, wanted, out)
     else:
@@ -77,13 +77,15 @@ def attend(layer: Layer, heads: Heads, collectors: Sequence[Collector]) -> Array
     return None if out is None else out.reshape(n_query, -1)
 
 
-def _run_weighed(layer: Layer, weigh: Weigh, heads: Heads, collectors: Sequence[Collector], out: Array | None) -> None:
+def _run_variant(
+    layer: Layer, variant: AttentionFunction, heads: Heads, collectors: Sequence[Collector], out: Array | None
+) -> None:
     """The whole layer as one tile, of weights that were made in another way."""
     n_heads, n_query, _ = heads.q.shape
     group = n_heads // heads.k.shape[0]
     if any({"scores", "stages"} & set(c.needs) for c in collectors):
         raise InputError("this mechanism has no scores before a softmax to look at", "leave out --mechanism")
-    weights, allowed = weigh(layer.index, heads.q, heads.k.repeat(group, axis=0), layer.scale, layer.mask.causal)
+    weights, allowed = variant(layer.index, heads.q, heads.k.repeat(group, axis=0), layer.scale, layer.mask.causal)
     finite(weights, f"weights of layer {layer.index}")
     made = None if heads.v is None else weights @ heads.v.repeat(group, axis=0)
     if made is not None and out is not None:

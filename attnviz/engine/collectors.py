@@ -16,7 +16,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from attnviz.engine.after_attention import Behind
+    from attnviz.engine.after_attention import AfterAttention
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,9 +103,9 @@ class Watcher(Collector, Protocol):
 
 
 class Asker(Collector, Protocol):
-    """A collector with "behind" in `needs`: it may ask what the block does behind its heads."""
+    """A collector with "after_attention" in `needs`: it may ask what the block does with its heads' outputs."""
 
-    def behind(self, layer: int, block: Behind) -> None:
+    def after_attention(self, layer: int, block: AfterAttention) -> None:
         """Ask, once all tiles of the layer have been taken."""
 
 

@@ -108,7 +108,7 @@ def why_not(spec: Spec) -> str:
     """What of a stack keeps it from going on with a text; "" if nothing does."""
     if not spec.causal:
         return "its tokens see those that come after them"
-    if any(weigh is not None for weigh in spec.weigh):
+    if any(variant is not None for variant in spec.variant):
         return "its weights are made of a whole text at once"
     whole = (spec.blocks, spec.relative, spec.positional_convolution, spec.convolution_after_first or None)
     if any(part is not None for part in whole) or spec.global_tokens:

@@ -28,7 +28,7 @@ from attnviz.engine.threads import SHARED_ROWS, one_matrix_thread
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from attnviz.engine.after_attention import Behind, Scaled
+    from attnviz.engine.after_attention import AfterAttention, Scaled
     from attnviz.engine.cache import Cache
     from attnviz.engine.positions import RelativeScores
 
@@ -128,12 +128,12 @@ class _Stack:
         wants_cross = spec.cross and any(
             c.wants(i, h) for c in self.collectors.get("cross", ()) for h in range(spec.n_heads)
         )
-        asking = [c for c in self.collectors.get(self.stream, ()) if "behind" in c.needs]
+        asking = [c for c in self.collectors.get(self.stream, ()) if "after_attention" in c.needs]
         asking = [c for c in asking if any(c.wants(i, h) for h in range(spec.n_heads))]
         out = self._attention(i, name, read, finish or wants_cross or bool(asking))
         for collector in asking:
             assert out is not None
-            collector.behind(i, self._behind(i, name, x, read, out))  # type: ignore[attr-defined]
+            collector.after_attention(i, self._after_attention(i, name, x, read, out))  # type: ignore[attr-defined]
         if out is None or not (finish or wants_cross):
             return None
         if spec.parallel or not spec.cross:
@@ -152,7 +152,11 @@ class _Stack:
         return self._fed(i, name, x)
 
     def _rest(self, i: int, name: str, x: Array, read: Array, out: Array) -> Array:
-        """A block without cross-attention behind its heads: x, what it reads, and W_O's output -> its output."""
+        """Finish a block that has no cross-attention.
+
+        x: the block's input; read: x after the first norm; out: the attention output. All, and the result, are
+        [n, d_model].
+        """
         if not self.spec.parallel:
             return self._fed(i, name, self._added(name, x, read, out))
         spec, out = self.spec, self._closed(name, 1, out)
@@ -196,9 +200,9 @@ class _Stack:
             out *= np.float32(self.spec.sublayer_scale)
         return out
 
-    def _behind(self, i: int, name: str, x: Array, read: Array, out: Array) -> Behind:
-        """This block behind its heads; out: W_O's output, which is left as it is."""
-        from attnviz.engine.after_attention import Behind, Scaled
+    def _after_attention(self, i: int, name: str, x: Array, read: Array, out: Array) -> AfterAttention:
+        """What follows this block's heads. out: W_O's output, which stays as it is."""
+        from attnviz.engine.after_attention import AfterAttention, Scaled
 
         spec, tensors = self.spec, self.tensors
 
@@ -213,7 +217,7 @@ class _Stack:
         def finish(heads: Array, rows: NDArray[np.intp]) -> Array:
             return self._rest(i, name, x[rows], read[rows], heads if weight is None else linear(heads, weight, bias))
 
-        return Behind(
+        return AfterAttention(
             residual=residual,
             weight=weight,
             inner=scaled(name + "norm1_out", out) if spec.norm_output else None,
@@ -274,7 +278,7 @@ class _Stack:
             relative=relative,
             everywhere=everywhere,
             first_block_times=1 + blocks.n_random if blocks is not None else 1,
-            weigh=spec.weigh_of(i),
+            variant=spec.variant_of(i),
         )
         if see is not None and layer.sinks is not None:
             see("sinks", layer.sinks)
@@ -292,7 +296,8 @@ class _Stack:
         heads = project(spec, self.tensors, name, x, memory, wants_v, kind="cross_", see=see, held=held)
         if self.cache is not None:
             self.cache.remember(i, heads)
-        layer = Layer(stream="cross", index=i, scale=spec.scale, mask=Mask(self.n, len(memory)), weigh=spec.weigh_of(i))
+        mask = Mask(self.n, len(memory))
+        layer = Layer(stream="cross", index=i, scale=spec.scale, mask=mask, variant=spec.variant_of(i))
         return self._output(name, "cross_o", heads, layer, finish)
 
     def _output(self, name: str, which: str, heads: Heads, layer: Layer, finish: bool) -> Array | None:

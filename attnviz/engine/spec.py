@@ -84,7 +84,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Weigh(Protocol):
+class AttentionFunction(Protocol):
     """Attention weights made otherwise than by a softmax over allowed scores (variants/), a whole layer at once."""
 
     def __call__(
@@ -145,7 +145,7 @@ class Spec:
     blocks: Blocks | None = None
 
     # Attention.
-    weigh: tuple[Weigh | None, ...] = ()  # one for all layers, or one a layer: weights made in another way
+    variant: tuple[AttentionFunction | None, ...] = ()  # one for all layers, or one per layer; None: softmax
     scale: float = 0.0  # of scores; 0: 1 / sqrt(d_head)
     scale_by_layer: bool = False
     softcap: float = 0.0
@@ -212,9 +212,9 @@ class Spec:
         """How far a layer sees, in tokens; -1 for all."""
         return _of(self.reach, layer, -1)
 
-    def weigh_of(self, layer: int) -> Weigh | None:
+    def variant_of(self, layer: int) -> AttentionFunction | None:
         """What makes the weights of a layer in place of a softmax, None for nothing."""
-        return _of(self.weigh, layer, None)
+        return _of(self.variant, layer, None)
 
     def has_experts(self, layer: int) -> bool:
         """Whether the MLP of a layer is a mixture of experts."""

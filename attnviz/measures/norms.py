@@ -145,7 +145,7 @@ class Moved:
     {layer: bool [query, key]}.
     """
 
-    needs: frozenset[str] = frozenset({"v", "vectors", "behind"})
+    needs: frozenset[str] = frozenset({"v", "vectors", "after_attention"})
 
     def __init__(
         self,
@@ -182,7 +182,7 @@ class Moved:
             allowed = allowed.any(0)
         self._allowed[rows, cols] |= True if allowed is None else allowed
 
-    def behind(self, layer: int, block: Any) -> None:
+    def after_attention(self, layer: int, block: Any) -> None:
         """All tiles of the layer have been taken: measure it."""
         n_heads, n, _ = self._weights.shape
         plain = np.array([i for i in range(n) if i not in self._global], np.intp)

@@ -27,7 +27,7 @@ from attnviz.select import chosen_heads
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from attnviz.models.inputs import Given
+    from attnviz.models.inputs import ModelInput
     from attnviz.models.model import Progress
 
 MAX_SETTINGS = 10_000_000  # bytes of a generation_config.json
@@ -123,7 +123,7 @@ def _given(
     ids: ArrayLike | None,
     target_ids: ArrayLike | None,
     inputs: Mapping[str, Any],
-) -> Given:
+) -> ModelInput:
     """What is read, with the decoder's beginning where there is a decoder."""
     if not isinstance(model.spec, EncoderDecoder):
         if target is not None or target_ids is not None:
@@ -140,7 +140,13 @@ def _given(
 
 
 def _steps(
-    model: Model, given: Given, spec: Spec, vocabulary: Vocabulary, most: int, choice: Choice, names: tuple[str, ...]
+    model: Model,
+    given: ModelInput,
+    spec: Spec,
+    vocabulary: Vocabulary,
+    most: int,
+    choice: Choice,
+    names: tuple[str, ...],
 ) -> Iterator[Step]:
     """The engine's steps; an encoder reads its text once."""
     if isinstance(model.spec, EncoderDecoder):
@@ -168,7 +174,7 @@ class _Keeper:
     def __init__(
         self,
         model: Model,
-        given: Given,
+        given: ModelInput,
         spec: Spec,
         stream: str,
         layers: Iterable[int] | int | None,

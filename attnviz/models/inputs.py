@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Given:
+class ModelInput:
     """An input ready to run: which stream, what its stack does, labels of both axes, and what each stack reads."""
 
     stream: str
@@ -65,7 +65,7 @@ def prepare(
     input_features: ArrayLike | None = None,
     stream: str | None = None,
     global_tokens: Iterable[int] | None = None,
-) -> Given:
+) -> ModelInput:
     """An input as the engine takes it. Arguments and errors as for `Model.attend`."""
     has_target = target is not None or target_ids is not None
     if has_target and not isinstance(model.spec, EncoderDecoder):
@@ -86,7 +86,7 @@ def prepare(
         queries, inputs["decoder"] = _target(model, target, target_ids)
         keys = keys if stream == "cross" else queries
     patches = model.stack("encoder", image).patches
-    return Given(
+    return ModelInput(
         stream,
         spec,
         queries,
@@ -98,7 +98,7 @@ def prepare(
     )
 
 
-def _between(model: Model, text: str | None, pair: str | None) -> Given:
+def _between(model: Model, text: str | None, pair: str | None) -> ModelInput:
     """A text that attends to its pair: the pair goes through the layers alone, then the text, seeing both."""
     if text is None or pair is None:
         raise InputError("cross-attention is between two texts", 'the second is given with --pair TEXT (pair="...")')
@@ -107,7 +107,7 @@ def _between(model: Model, text: str | None, pair: str | None) -> Given:
     spec = model.stack("cross")
     meta = {**model.meta, **_notes(model, spec, source, queries), "version": __version__}
     inputs = {"encoder": memory, "decoder": source}
-    return Given("cross", spec, queries, keys, inputs, image=False, grid=None, meta=meta)
+    return ModelInput("cross", spec, queries, keys, inputs, image=False, grid=None, meta=meta)
 
 
 def _notes(model: Model, spec: Spec, source: Inputs, tokens: Tokens) -> dict[str, Any]:

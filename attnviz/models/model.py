@@ -15,7 +15,7 @@ from attnviz.engine.forward import run
 from attnviz.engine.spec import EncoderDecoder, Spec, Towers
 from attnviz.engine.tensors import Tensors
 from attnviz.errors import InputError, SelectionError, one_of
-from attnviz.models.inputs import Given, prepare, read
+from attnviz.models.inputs import ModelInput, prepare, read
 from attnviz.models.tensors import Scoped
 from attnviz.select import chosen, chosen_heads
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from attnviz.checkpoints.base import Checkpoint
     from attnviz.engine.pairs import OfPairs
     from attnviz.tokens import Encoding
-    from attnviz.variants import Asked
+    from attnviz.variants import VariantSpec
 
 Progress = Callable[[float], None]
 
@@ -71,7 +71,7 @@ class Model:
     alone: str = "self"
     pictures: Spec | None = None
     two_texts: bool = False
-    mechanism: Asked | None = None
+    mechanism: VariantSpec | None = None
     beyond: str = ""
 
     @property
@@ -280,7 +280,7 @@ class Model:
         input_features: ArrayLike | None = None,
         stream: str | None = None,
         global_tokens: Iterable[int] | None = None,
-    ) -> Given:
+    ) -> ModelInput:
         """An input as the engine takes it, with the labels of both axes. Arguments and errors as for `attend`."""
         given = prepare(
             self,
@@ -301,7 +301,7 @@ class Model:
             raise InputError(f"the text has {len(given.keys)} tokens; {self.name} reads {positions}", self.beyond)
         return given
 
-    def _check_layer(self, given: Given, layer: int) -> None:
+    def _check_layer(self, given: ModelInput, layer: int) -> None:
         """A layer that the file lacks is an error before room is made for its maps: a configuration may claim any."""
         spec = given.spec
         stack = "" if isinstance(self.spec, Spec) else "image." if given.image else "text."
@@ -312,7 +312,7 @@ class Model:
             d_in = spec.latent.d_q if spec.latent is not None and spec.latent.d_q else spec.d_model
             self.tensors.get(name, (spec.n_heads * spec.d_head, d_in))  # its error gives both names
 
-    def observe(self, given: Given, collectors: Sequence[Collector], progress: Progress | None = None) -> None:
+    def observe(self, given: ModelInput, collectors: Sequence[Collector], progress: Progress | None = None) -> None:
         """One pass over an input, its tiles going to all of these collectors."""
         wanted = {given.stream: list(collectors)}
         if isinstance(self.spec, Spec) and given.stream == "cross":

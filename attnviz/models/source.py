@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attnviz.engine.collectors import Collector
-    from attnviz.models.inputs import Given
+    from attnviz.models.inputs import ModelInput
     from attnviz.models.model import Model, Progress
     from attnviz.select import Chosen
 
@@ -49,7 +49,7 @@ class ModelTiles:
     """
 
     model: Model
-    model_input: Given
+    model_input: ModelInput
     layers: tuple[int, ...]
     queries: NDArray[np.bool_]
     keys: NDArray[np.bool_]
@@ -104,7 +104,7 @@ class AttentionSource(SourceFacts):
     def of(
         cls,
         subject: Model | Attention | AttentionSource,
-        model_input: Given | None = None,
+        model_input: ModelInput | None = None,
         *,
         layers: Sequence[int] | None = None,
         heads: Sequence[Any] | str | None = None,
@@ -137,7 +137,7 @@ class AttentionSource(SourceFacts):
         return facts_of(self)
 
     @property
-    def opened(self) -> tuple[Model, Given] | None:
+    def opened(self) -> tuple[Model, ModelInput] | None:
         """The model and its input, for analyses that need values or weights; None for an Attention."""
         return (self.tiles.model, self.tiles.model_input) if isinstance(self.tiles, ModelTiles) else None
 
@@ -181,7 +181,11 @@ def _of_attention(attention: Attention) -> AttentionSource:
 
 
 def _of_model(
-    model: Model, model_input: Given, layers: Sequence[int] | None, heads: Sequence[Any] | str | None, special: bool
+    model: Model,
+    model_input: ModelInput,
+    layers: Sequence[int] | None,
+    heads: Sequence[Any] | str | None,
+    special: bool,
 ) -> AttentionSource:
     spec = model_input.spec
     chosen = chosen_heads(layers, heads, spec.n_layers, spec.n_heads)
@@ -249,7 +253,7 @@ class Narrowed:
         return range(int(before[ends.start]), int(before[ends.stop])), np.flatnonzero(left)
 
 
-def held(model: Model, given: Given, at: Chosen, progress: Progress | None = None) -> Attention:
+def held(model: Model, given: ModelInput, at: Chosen, progress: Progress | None = None) -> Attention:
     """The maps themselves, as `Model.attend` gives them, for analyses that need them whole."""
 
     def dense(layers: list[int], heads: list[int]) -> Dense:

@@ -2,7 +2,7 @@
 
     table.py      every mechanism: name, formula, source, cost, what is simplified, its numbers; loads no NumPy
     applied.py    a mechanism put into a Spec: what the engine can do is a field of it, the rest an object below
-    base.py       what those objects are given, attention in groups of queries and keys
+    base.py       what those objects are inputs, attention in groups of queries and keys
     scoring.py    general, concat, additive
     sparse.py     local-p, dilated, bigbird, lsh, permutation, adaptive-span, memory
     compressed.py compressed-memory
@@ -16,6 +16,6 @@ its paper promises (`output`, for `--scaling`); tests hold the two together.
 
 from __future__ import annotations
 
-from attnviz.variants.table import GROUPS, MECHANISMS, Asked, Mechanism, parse
+from attnviz.variants.table import GROUPS, MECHANISMS, Mechanism, VariantSpec, parse
 
-__all__ = ["GROUPS", "MECHANISMS", "Asked", "Mechanism", "parse"]
+__all__ = ["GROUPS", "MECHANISMS", "Mechanism", "VariantSpec", "parse"]

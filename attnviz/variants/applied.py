@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, TypeVar
 from attnviz.engine.spec import Alibi, Buckets, Learned, Rotary, Segmental, Sinusoidal, Spec
 from attnviz.errors import SelectionError
 from attnviz.variants.approximate import Linear, Linformer, Performer
-from attnviz.variants.base import Kind, Weigher
+from attnviz.variants.base import Variant, VariantFunction
 from attnviz.variants.compressed import CompressedMemory
 from attnviz.variants.scoring import Additive, General
 from attnviz.variants.sparse import AdaptiveSpan, BigBird, Dilated, Hashed, LocalP, Memory, Permutation
 from attnviz.variants.state_space import Mamba
-from attnviz.variants.table import MECHANISMS, Asked
+from attnviz.variants.table import MECHANISMS, VariantSpec
 
 if TYPE_CHECKING:
     from attnviz.variants.base import Draw
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 POSITIONS = 512  # rows of the learned table
 
-KINDS: dict[str, Callable[[Asked, Draw], Kind]] = {
+KINDS: dict[str, Callable[[VariantSpec, Draw], Variant]] = {
     "general": lambda asked, draw: General(draw),
     "concat": lambda asked, draw: Additive(draw, "concat"),
     "additive": lambda asked, draw: Additive(draw, "additive"),
@@ -42,13 +42,13 @@ KINDS: dict[str, Callable[[Asked, Draw], Kind]] = {
 }
 
 
-def kind(asked: Asked, draw: Draw) -> Kind | None:
+def kind(asked: VariantSpec, draw: Draw) -> Variant | None:
     """The object that weighs; None where the engine's own tiles do it."""
     made = KINDS.get(asked.mechanism.name)
     return None if made is None else made(asked, draw)
 
 
-def applied(spec: Spec, asked: Asked, draw: Draw, layer: int | None = None) -> Spec:
+def applied(spec: Spec, asked: VariantSpec, draw: Draw, layer: int | None = None) -> Spec:
     """The Spec with this mechanism in place of its attention.
 
     Args:
@@ -60,9 +60,9 @@ def applied(spec: Spec, asked: Asked, draw: Draw, layer: int | None = None) -> S
         SelectionError: this Spec cannot have it.
     """
     found = kind(asked, draw)
-    own = [spec.weigh_of(i) for i in range(spec.n_layers)], [spec.reach_of(i) for i in range(spec.n_layers)]
+    own = [spec.variant_of(i) for i in range(spec.n_layers)], [spec.reach_of(i) for i in range(spec.n_layers)]
     if found is not None:
-        return replace(spec, weigh=_at(layer, own[0], Weigher(found)))
+        return replace(spec, variant=_at(layer, own[0], VariantFunction(found)))
     name = asked.mechanism.name
     if name in ("local-m", "window"):
         return replace(spec, reach=_at(layer, own[1], asked["reach"]))
@@ -78,7 +78,7 @@ def _without_places(spec: Spec) -> Spec:
     return replace(spec, absolute=None)
 
 
-def _rotary(spec: Spec, asked: Asked) -> Spec:
+def _rotary(spec: Spec, asked: VariantSpec) -> Spec:
     if spec.d_head % 2:
         raise SelectionError(
             f"rotary turns pairs of dimensions: a head must have an even number of them; got {spec.d_head}"
@@ -86,7 +86,7 @@ def _rotary(spec: Spec, asked: Asked) -> Spec:
     return replace(_without_places(spec), rotary=(Rotary(spec.d_head, interleaved=True),))
 
 
-def _learned(spec: Spec, asked: Asked) -> Spec:
+def _learned(spec: Spec, asked: VariantSpec) -> Spec:
     size = POSITIONS
     if spec.patches is not None:
         rows, cols = spec.patches.grid(*spec.patches.image)
@@ -94,7 +94,7 @@ def _learned(spec: Spec, asked: Asked) -> Spec:
     return replace(spec, absolute=Learned(size))
 
 
-_FIELDS: dict[str, Callable[[Spec, Asked], Spec]] = {
+_FIELDS: dict[str, Callable[[Spec, VariantSpec], Spec]] = {
     "scaled-dot": lambda spec, asked: replace(spec, scale=spec.d_head**-0.5, scale_by_layer=False),
     "full": lambda spec, asked: replace(spec, causal=False, reach=(), blocks=None),
     "dot": lambda spec, asked: replace(spec, scale=1.0, scale_by_layer=False),
@@ -112,7 +112,7 @@ _FIELDS: dict[str, Callable[[Spec, Asked], Spec]] = {
 }
 
 
-def check_fits(spec: object, asked: Asked, name: str, random: bool, has: Asked | None = None) -> Spec:
+def check_fits(spec: object, asked: VariantSpec, name: str, random: bool, has: VariantSpec | None = None) -> Spec:
     """The Spec, if it can have this mechanism; SelectionError in one clear line if not.
 
     name: what the model is called. random: whether it is the seeded one. has: the mechanism that it has already.
@@ -157,7 +157,7 @@ def _lost(spec: Spec, name: str) -> list[str]:
     return [what for what, there in found if there]
 
 
-def check_stream(asked: Asked, stream: str | None) -> None:
+def check_stream(asked: VariantSpec, stream: str | None) -> None:
     """Raises SelectionError if a mechanism means nothing there: between two texts, or within one. None: not said."""
     mechanism = asked.mechanism
     if stream == "cross" and not mechanism.crosses and mechanism.group != "positions":

@@ -9,7 +9,7 @@ import numpy as np
 
 from attnviz.engine.ops import softmax_
 from attnviz.errors import SelectionError
-from attnviz.variants.base import Given, future
+from attnviz.variants.base import VariantInput, future
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,37 +50,37 @@ class Linformer:
         matrix = (part == np.arange(self.rank)[:, None]).astype(np.float32)
         return matrix / matrix.sum(1, keepdims=True)
 
-    def weights(self, given: Given) -> tuple[Array, Bools | None]:
-        if given.causal:
+    def weights(self, inputs: VariantInput) -> tuple[Array, Bools | None]:
+        if inputs.causal:
             raise SelectionError("linformer has no causal form: its slots mix earlier and later tokens")
-        e = self.projection(given.n_key, given.layer)
-        pairs = zip(given.q, given.k, strict=True)
-        return np.stack([linformer_weights(q, k, e, e, given.scale) for q, k in pairs]), None
+        e = self.projection(inputs.n_key, inputs.layer)
+        pairs = zip(inputs.q, inputs.k, strict=True)
+        return np.stack([linformer_weights(q, k, e, e, inputs.scale) for q, k in pairs]), None
 
-    def output(self, given: Given, v: Array) -> Array:
-        e = self.projection(given.n_key, given.layer)
+    def output(self, inputs: VariantInput, v: Array) -> Array:
+        e = self.projection(inputs.n_key, inputs.layer)
         if self.drawn:
-            keys, values = e @ given.k, e @ v
+            keys, values = e @ inputs.k, e @ v
         else:  # means, without the zeros of E
-            starts = -(-np.arange(self.rank) * given.n_key // self.rank)
-            sizes = np.diff([*starts, given.n_key]).astype(np.float32)[:, None]
-            keys = np.add.reduceat(given.k, starts, axis=1) / sizes
+            starts = -(-np.arange(self.rank) * inputs.n_key // self.rank)
+            sizes = np.diff([*starts, inputs.n_key]).astype(np.float32)[:, None]
+            keys = np.add.reduceat(inputs.k, starts, axis=1) / sizes
             values = np.add.reduceat(v, starts, axis=1) / sizes
-        return softmax_((given.q * np.float32(given.scale)) @ keys.swapaxes(-1, -2)) @ values
+        return softmax_((inputs.q * np.float32(inputs.scale)) @ keys.swapaxes(-1, -2)) @ values
 
 
 class _Kernel:
     """Weights that are products of features: a_ij = phi(q_i) . phi(k_j) / sum over j. phi is above 0."""
 
-    def logs(self, given: Given, head: int) -> tuple[Doubles, Doubles]:
+    def logs(self, inputs: VariantInput, head: int) -> tuple[Doubles, Doubles]:
         """ln phi of the queries and of the keys of a head, [query, m] and [key, m]."""
         raise NotImplementedError
 
-    def weights(self, given: Given) -> tuple[Array, Bools | None]:
-        hidden = future(given)
-        found = np.empty((given.n_heads, given.n_query, given.n_key), np.float32)
-        for head in range(given.n_heads):
-            logs = self.logs(given, head)
+    def weights(self, inputs: VariantInput) -> tuple[Array, Bools | None]:
+        hidden = future(inputs)
+        found = np.empty((inputs.n_heads, inputs.n_query, inputs.n_key), np.float32)
+        for head in range(inputs.n_heads):
+            logs = self.logs(inputs, head)
             queries, keys = _features(*logs)
             product = queries @ keys.T
             if hidden is not None:
@@ -92,16 +92,16 @@ class _Kernel:
             found[head] = product / product.sum(-1, keepdims=True)
         return found, None if hidden is None else ~hidden
 
-    def output(self, given: Given, v: Array) -> Array:
+    def output(self, inputs: VariantInput, v: Array) -> Array:
         """phi(q) (phi(k)^T v), so that no n x n matrix is made.
 
         A causal model's goes through the matrix instead of the running sums of the papers.
         """
-        if given.causal:
-            return self.weights(given)[0] @ v
-        out = np.empty((*given.q.shape[:2], v.shape[-1]), np.float32)
-        for head in range(given.n_heads):
-            queries, keys = _features(*self.logs(given, head))
+        if inputs.causal:
+            return self.weights(inputs)[0] @ v
+        out = np.empty((*inputs.q.shape[:2], v.shape[-1]), np.float32)
+        for head in range(inputs.n_heads):
+            queries, keys = _features(*self.logs(inputs, head))
             out[head] = (queries @ (keys.T @ v[head])) / (queries @ keys.sum(0))[:, None]
         return out
 
@@ -147,19 +147,19 @@ class Performer(_Kernel):
     count: int
     draw: Draw
 
-    def logs(self, given: Given, head: int) -> tuple[Doubles, Doubles]:
+    def logs(self, inputs: VariantInput, head: int) -> tuple[Doubles, Doubles]:
         """Those of `positive_features` for q and k over the fourth root of d; 1 / sqrt(m) cancels."""
-        name, root = f"layers.{given.layer}.performer.{head}", np.float32(np.sqrt(given.scale))
-        omega = orthogonal_features(self.draw, name, self.count, given.d_head)
-        return exponents(given.q[head] * root, omega), exponents(given.k[head] * root, omega)
+        name, root = f"layers.{inputs.layer}.performer.{head}", np.float32(np.sqrt(inputs.scale))
+        omega = orthogonal_features(self.draw, name, self.count, inputs.d_head)
+        return exponents(inputs.q[head] * root, omega), exponents(inputs.k[head] * root, omega)
 
 
 @dataclass(frozen=True)
 class Linear(_Kernel):
     """phi(x) = elu(x) + 1. Katharopoulos 2020, section 3.2, eq. 7; q and k are not scaled."""
 
-    def logs(self, given: Given, head: int) -> tuple[Doubles, Doubles]:
-        return log_elu_plus_one(given.q[head]), log_elu_plus_one(given.k[head])
+    def logs(self, inputs: VariantInput, head: int) -> tuple[Doubles, Doubles]:
+        return log_elu_plus_one(inputs.q[head]), log_elu_plus_one(inputs.k[head])
 
 
 def log_elu_plus_one(x: Array) -> Doubles:

@@ -1,4 +1,4 @@
-"""What a mechanism is given, and attention in groups of queries and keys.
+"""The input of an attention variant, and attention in groups of queries and keys.
 
 Most mechanisms are a softmax over fewer keys. Such a one says its groups: some queries, the keys that they share, which
 of these pairs are hidden, and a factor where it has one. From the same groups come the matrix for a picture and the
@@ -31,7 +31,7 @@ MOST = 1 << 28  # weights of all heads that one layer may hold: 1 GB
 
 
 @dataclass(frozen=True, eq=False)
-class Given:
+class VariantInput:
     """One layer as a mechanism gets it: q [head, query, d_head], k [head, key, d_head].
 
     scale: what the model multiplies q . k with. causal: no key after its query.
@@ -60,21 +60,21 @@ class Given:
         return self.q.shape[2]
 
 
-class Kind(Protocol):
+class Variant(Protocol):
     """A mechanism that the engine's tiles do not know."""
 
-    def weights(self, given: Given) -> tuple[Array, Bools | None]:
+    def weights(self, inputs: VariantInput) -> tuple[Array, Bools | None]:
         """The matrix it implies [head, query, key]; where attending is allowed, as that or [query, key], None: all."""
 
-    def output(self, given: Given, v: Array) -> Array:
+    def output(self, inputs: VariantInput, v: Array) -> Array:
         """weights @ v [head, query, d_head], at the cost that the mechanism has."""
 
 
 @dataclass(frozen=True)
-class Weigher:
-    """A Kind as the engine calls it, its size checked first. See `Weigh` in engine/spec.py."""
+class VariantFunction:
+    """A Variant as the engine calls it, its size checked first. See `AttentionFunction` in engine/spec.py."""
 
-    kind: Kind
+    kind: Variant
 
     def __call__(self, layer: int, q: Array, k: Array, scale: float, causal: bool) -> tuple[Array, Bools | None]:
         if q.shape[0] * q.shape[1] * k.shape[1] > MOST:
@@ -82,7 +82,7 @@ class Weigher:
             raise SelectionError(
                 f"{q.shape[1]} x {k.shape[1]} tokens are too many: a mechanism is held as a whole, up to {most} tokens"
             )
-        return self.kind.weights(Given(layer, q, k, scale, causal))
+        return self.kind.weights(VariantInput(layer, q, k, scale, causal))
 
 
 class Group(NamedTuple):
@@ -101,30 +101,30 @@ class Group(NamedTuple):
 class Grouped:
     """A softmax over q . k within groups; every query is in exactly one."""
 
-    def groups(self, given: Given, head: int) -> Iterator[Group]:
+    def groups(self, inputs: VariantInput, head: int) -> Iterator[Group]:
         """The groups of one head."""
         raise NotImplementedError
 
-    def weights(self, given: Given) -> tuple[Array, Bools | None]:
-        shape = (given.n_heads, given.n_query, given.n_key)
+    def weights(self, inputs: VariantInput) -> tuple[Array, Bools | None]:
+        shape = (inputs.n_heads, inputs.n_query, inputs.n_key)
         weights, allowed = np.zeros(shape, np.float32), np.zeros(shape, bool)
-        for head in range(given.n_heads):
-            for group in self.groups(given, head):
+        for head in range(inputs.n_heads):
+            for group in self.groups(inputs, head):
                 at = (head, group.rows[:, None], group.cols)
-                weights[at] = _shares(given, head, group)
+                weights[at] = _shares(inputs, head, group)
                 allowed[at] = True if group.hidden is None else ~group.hidden
         return weights, None if allowed.all() else allowed
 
-    def output(self, given: Given, v: Array) -> Array:
-        out = np.empty((*given.q.shape[:2], v.shape[-1]), np.float32)
-        for head in range(given.n_heads):
-            for group in self.groups(given, head):
-                out[head, group.rows] = _shares(given, head, group) @ v[head, group.cols]
+    def output(self, inputs: VariantInput, v: Array) -> Array:
+        out = np.empty((*inputs.q.shape[:2], v.shape[-1]), np.float32)
+        for head in range(inputs.n_heads):
+            for group in self.groups(inputs, head):
+                out[head, group.rows] = _shares(inputs, head, group) @ v[head, group.cols]
         return out
 
 
-def _shares(given: Given, head: int, group: Group) -> Array:
-    scores = (given.q[head, group.rows] * np.float32(given.scale)) @ given.k[head, group.cols].T
+def _shares(inputs: VariantInput, head: int, group: Group) -> Array:
+    scores = (inputs.q[head, group.rows] * np.float32(inputs.scale)) @ inputs.k[head, group.cols].T
     if group.plus is not None:
         scores += group.plus
     weights = softmax_(scores, group.hidden)
@@ -145,9 +145,9 @@ def places(of: range) -> Ints:
     return np.arange(of.start, of.stop)
 
 
-def future(given: Given) -> Bools | None:
+def future(inputs: VariantInput) -> Bools | None:
     """What a causal model hides, bool [query, key]; None where it sees both ways."""
-    if not given.causal:
+    if not inputs.causal:
         return None
-    hides = Mask(given.n_query, given.n_key, causal=True).hidden(range(given.n_query), range(given.n_key))
+    hides = Mask(inputs.n_query, inputs.n_key, causal=True).hidden(range(inputs.n_query), range(inputs.n_key))
     return None if hides is None else hides[0]

@@ -14,7 +14,7 @@ import numpy as np
 
 from attnviz.engine.masks import Mask
 from attnviz.engine.ops import softmax_
-from attnviz.variants.base import Given
+from attnviz.variants.base import VariantInput
 
 if TYPE_CHECKING:
     from attnviz.variants.base import Array, Bools
@@ -36,39 +36,39 @@ class CompressedMemory:
     memory: int
     rate: int
 
-    def weights(self, given: Given) -> tuple[Array, Bools | None]:
-        weights = np.zeros((given.n_heads, given.n_query, given.n_key), np.float32)
-        for head in range(given.n_heads):
-            keys = _Pool(given.k[head], self.rate)
-            for rows, recent in self._segments(given):
+    def weights(self, inputs: VariantInput) -> tuple[Array, Bools | None]:
+        weights = np.zeros((inputs.n_heads, inputs.n_query, inputs.n_key), np.float32)
+        for head in range(inputs.n_heads):
+            keys = _Pool(inputs.k[head], self.rate)
+            for rows, recent in self._segments(inputs):
                 old = recent.start
                 sizes = np.minimum(self.rate, old - np.arange(0, old, self.rate))  # of the slots
-                found = self._shares(given, head, keys.before(recent), rows, recent)
+                found = self._shares(inputs, head, keys.before(recent), rows, recent)
                 slots = found[:, : len(sizes)] / sizes.astype(np.float32)
                 weights[head, rows.start : rows.stop, :old] = slots.repeat(sizes, axis=1)
                 weights[head, rows.start : rows.stop, old : recent.stop] = found[:, len(sizes) :]
-        return weights, np.tri(given.n_query, dtype=bool)
+        return weights, np.tri(inputs.n_query, dtype=bool)
 
-    def output(self, given: Given, v: Array) -> Array:
-        out = np.empty((*given.q.shape[:2], v.shape[-1]), np.float32)
-        for head in range(given.n_heads):
-            keys, values = _Pool(given.k[head], self.rate), _Pool(v[head], self.rate)
-            for rows, recent in self._segments(given):
-                found = self._shares(given, head, keys.before(recent), rows, recent)
+    def output(self, inputs: VariantInput, v: Array) -> Array:
+        out = np.empty((*inputs.q.shape[:2], v.shape[-1]), np.float32)
+        for head in range(inputs.n_heads):
+            keys, values = _Pool(inputs.k[head], self.rate), _Pool(v[head], self.rate)
+            for rows, recent in self._segments(inputs):
+                found = self._shares(inputs, head, keys.before(recent), rows, recent)
                 out[head, rows.start : rows.stop] = found @ values.before(recent)
         return out
 
-    def _segments(self, given: Given) -> Iterator[tuple[range, range]]:
+    def _segments(self, inputs: VariantInput) -> Iterator[tuple[range, range]]:
         """Each segment, and the keys that it sees uncompressed."""
-        for start in range(0, given.n_key, self.segment):
-            rows = range(start, min(start + self.segment, given.n_key))
+        for start in range(0, inputs.n_key, self.segment):
+            rows = range(start, min(start + self.segment, inputs.n_key))
             yield rows, range(max(0, start - self.memory), rows.stop)
 
-    def _shares(self, given: Given, head: int, keys: Array, rows: range, recent: range) -> Array:
+    def _shares(self, inputs: VariantInput, head: int, keys: Array, rows: range, recent: range) -> Array:
         """[row, slot and recent token]"""
-        queries = given.q[head, rows.start : rows.stop] * np.float32(given.scale)
+        queries = inputs.q[head, rows.start : rows.stop] * np.float32(inputs.scale)
         scores: Array = np.matmul(queries, keys.T)
-        hides = Mask(given.n_query, given.n_key, causal=True).hidden(rows, recent)
+        hides = Mask(inputs.n_query, inputs.n_key, causal=True).hidden(rows, recent)
         if hides is not None:
             hidden = np.zeros(scores.shape, bool)
             hidden[:, scores.shape[1] - len(recent) :] = hides[0]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.variants.applied import kind
-from attnviz.variants.base import Given, Kind
+from attnviz.variants.base import Variant, VariantInput
 from attnviz.variants.sparse import Dilated
 from attnviz.variants.table import MECHANISMS, parse
 
@@ -97,7 +97,7 @@ def fitted(n: Sequence[int], seconds: Sequence[float]) -> float:
     return float((x * (y - y.mean())).sum() / (x * x).sum())
 
 
-def _kind(setting: str, draw: Draw) -> Kind:
+def _kind(setting: str, draw: Draw) -> Variant:
     """What computes: the engine's own masks in bands, where the engine has the mechanism."""
     asked = parse(setting)
     if asked.mechanism.name == "window":
@@ -105,13 +105,13 @@ def _kind(setting: str, draw: Draw) -> Kind:
     return kind(asked, draw) or Dilated(-1, 1)
 
 
-def _shortest(made: Kind, causal: bool, n: int, draw: Draw, clock: Callable[[], float]) -> float:
+def _shortest(made: Variant, causal: bool, n: int, draw: Draw, clock: Callable[[], float]) -> float:
     q, k, v = (draw(f"scaling.{which}.{n}", (1, n, D_HEAD)) for which in "qkv")
-    given = Given(0, q, k, D_HEAD**-0.5, causal)
+    inputs = VariantInput(0, q, k, D_HEAD**-0.5, causal)
     best, begun = float("inf"), clock()
     while True:
         start = clock()
-        made.output(given, v)
+        made.output(inputs, v)
         stop = clock()
         best = min(best, stop - start)
         if stop - begun > PATIENCE:

@@ -9,7 +9,7 @@ import numpy as np
 
 from attnviz.engine.masks import Mask
 from attnviz.engine.ops import softmax_
-from attnviz.variants.base import Given, bands, future
+from attnviz.variants.base import VariantInput, bands, future
 
 if TYPE_CHECKING:
     from attnviz.variants.base import Array, Bools, Draw
@@ -21,22 +21,22 @@ SPREAD = 2.5  # standard deviation of a row's scores, about that of scaled-dot i
 class _Scored:
     """A softmax over scores of its own."""
 
-    def scores(self, given: Given, head: int, rows: slice) -> Array:
+    def scores(self, inputs: VariantInput, head: int, rows: slice) -> Array:
         """Of some queries: [row, key]."""
         raise NotImplementedError
 
-    def weights(self, given: Given) -> tuple[Array, Bools | None]:
-        hidden = future(given)
-        scores = np.stack([self.scores(given, head, slice(None)) for head in range(given.n_heads)])
+    def weights(self, inputs: VariantInput) -> tuple[Array, Bools | None]:
+        hidden = future(inputs)
+        scores = np.stack([self.scores(inputs, head, slice(None)) for head in range(inputs.n_heads)])
         return softmax_(scores, hidden), None if hidden is None else ~hidden
 
-    def output(self, given: Given, v: Array) -> Array:
-        out = np.empty((*given.q.shape[:2], v.shape[-1]), np.float32)
-        mask = Mask(given.n_query, given.n_key, given.causal)
-        for head in range(given.n_heads):
+    def output(self, inputs: VariantInput, v: Array) -> Array:
+        out = np.empty((*inputs.q.shape[:2], v.shape[-1]), np.float32)
+        mask = Mask(inputs.n_query, inputs.n_key, inputs.causal)
+        for head in range(inputs.n_heads):
             for band, cols, hidden in bands(mask):
                 rows = slice(band.start, band.stop)
-                scores = self.scores(given, head, rows)[:, cols.start : cols.stop]
+                scores = self.scores(inputs, head, rows)[:, cols.start : cols.stop]
                 out[head, rows] = softmax_(scores, hidden) @ v[head, cols.start : cols.stop]
         return out
 
@@ -68,10 +68,10 @@ class General(_Scored):
 
     draw: Draw
 
-    def scores(self, given: Given, head: int, rows: slice) -> Array:
-        d = given.d_head
-        matrix = self.draw(f"layers.{given.layer}.general.{head}", (d, d)) * np.float32(given.scale / np.sqrt(d))
-        return general_scores(given.q[head, rows], given.k[head], matrix)
+    def scores(self, inputs: VariantInput, head: int, rows: slice) -> Array:
+        d = inputs.d_head
+        matrix = self.draw(f"layers.{inputs.layer}.general.{head}", (d, d)) * np.float32(inputs.scale / np.sqrt(d))
+        return general_scores(inputs.q[head, rows], inputs.k[head], matrix)
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,9 @@ class Additive(_Scored):
     draw: Draw
     name: str
 
-    def scores(self, given: Given, head: int, rows: slice) -> Array:
+    def scores(self, inputs: VariantInput, head: int, rows: slice) -> Array:
         """Its inner width is d_head. Entries of q and k are about 1 to 2, and so are the arguments of tanh."""
-        d, prefix = given.d_head, f"layers.{given.layer}.{self.name}.{head}"
+        d, prefix = inputs.d_head, f"layers.{inputs.layer}.{self.name}.{head}"
         small = np.float32(1 / np.sqrt(2 * d))
         if self.name == "concat":
             both = self.draw(f"{prefix}.both", (d, 2 * d)) * small
@@ -92,4 +92,4 @@ class Additive(_Scored):
             w, u = self.draw(f"{prefix}.query", (d, d)) * small, self.draw(f"{prefix}.key", (d, d)) * small
         # A row's scores vary with tanh by about two thirds a unit of v.
         v = self.draw(f"{prefix}.out", (d,)) * np.float32(SPREAD / (0.65 * np.sqrt(d)))
-        return additive_scores(given.q[head, rows], given.k[head], w, u, v)
+        return additive_scores(inputs.q[head, rows], inputs.k[head], w, u, v)

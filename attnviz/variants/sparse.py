@@ -11,7 +11,7 @@ import numpy as np
 from attnviz.engine.masks import Mask
 from attnviz.engine.ops import sigmoid
 from attnviz.errors import SelectionError
-from attnviz.variants.base import ROWS, Given, Group, Grouped, bands, places
+from attnviz.variants.base import ROWS, Group, Grouped, VariantInput, bands, places
 
 if TYPE_CHECKING:
     from attnviz.variants.base import Array, Bools, Draw, Ints
@@ -29,27 +29,27 @@ class LocalP(Grouped):
     reach: int
     draw: Draw
 
-    def centres(self, given: Given, head: int) -> Array:
+    def centres(self, inputs: VariantInput, head: int) -> Array:
         """p_i of every query, from 0 to S: [query]."""
-        d, name = given.d_head, f"layers.{given.layer}.local-p.{head}"
+        d, name = inputs.d_head, f"layers.{inputs.layer}.local-p.{head}"
         matrix = self.draw(f"{name}.matrix", (d, d)) / np.float32(np.sqrt(d))
         vector = self.draw(f"{name}.vector", (d,)) * np.float32(2 / np.sqrt(d))
-        share = sigmoid(np.tanh(given.q[head] @ matrix.T) @ vector)
-        return share * (np.arange(1, given.n_query + 1, dtype=np.float32) if given.causal else given.n_key)
+        share = sigmoid(np.tanh(inputs.q[head] @ matrix.T) @ vector)
+        return share * (np.arange(1, inputs.n_query + 1, dtype=np.float32) if inputs.causal else inputs.n_key)
 
-    def groups(self, given: Given, head: int) -> Iterator[Group]:
-        centres = self.centres(given, head)
+    def groups(self, inputs: VariantInput, head: int) -> Iterator[Group]:
+        centres = self.centres(inputs, head)
         order = np.argsort(centres, kind="stable")
         # Queries by their centre: those of a run look at nearly the same keys.
         for start in range(0, len(order), ROWS):
             rows = order[start : start + ROWS]
             middle = centres[rows, None]
             first = max(0, int(np.ceil(middle.min() - self.reach)))
-            last = min(given.n_key - 1, int(np.floor(middle.max() + self.reach)))
+            last = min(inputs.n_key - 1, int(np.floor(middle.max() + self.reach)))
             cols = np.arange(first, last + 1)
             away = cols - middle
             hidden = np.abs(away) > self.reach
-            if given.causal:
+            if inputs.causal:
                 hidden |= cols > rows[:, None]
             times = np.exp(-(away**2) / (2 * (self.reach / 2) ** 2)).astype(np.float32)
             yield Group(rows, cols, hidden, times=times)
@@ -62,10 +62,10 @@ class Dilated(Grouped):
     reach: int
     gap: int
 
-    def groups(self, given: Given, head: int) -> Iterator[Group]:
-        for first in range(min(self.gap, given.n_key)):
-            own = np.arange(first, given.n_key, self.gap)
-            for rows, cols, hidden in bands(Mask(len(own), len(own), given.causal, self.reach)):
+    def groups(self, inputs: VariantInput, head: int) -> Iterator[Group]:
+        for first in range(min(self.gap, inputs.n_key)):
+            own = np.arange(first, inputs.n_key, self.gap)
+            for rows, cols, hidden in bands(Mask(len(own), len(own), inputs.causal, self.reach)):
                 yield Group(own[places(rows)], own[places(cols)], hidden)
 
 
@@ -88,13 +88,13 @@ class BigBird(Grouped):
             seen[row, others[np.argsort(chance[others], kind="stable")[: self.random]]] = True
         return seen
 
-    def groups(self, given: Given, head: int) -> Iterator[Group]:
-        n, size = given.n_key, self.block
+    def groups(self, inputs: VariantInput, head: int) -> Iterator[Group]:
+        n, size = inputs.n_key, self.block
         token = np.arange(n)
-        for row, blocks in enumerate(self.seen(given.layer, head, -(-n // size))):
+        for row, blocks in enumerate(self.seen(inputs.layer, head, -(-n // size))):
             rows = token[row * size : (row + 1) * size]
             cols = np.concatenate([token[b * size : (b + 1) * size] for b in np.flatnonzero(blocks)])
-            yield Group(rows, cols, cols > rows[:, None] if given.causal else None)
+            yield Group(rows, cols, cols > rows[:, None] if inputs.causal else None)
 
 
 @dataclass(frozen=True)
@@ -116,13 +116,13 @@ class Hashed(Grouped):
                 f"got {self.buckets}"
             )
 
-    def hashes(self, given: Given, head: int) -> tuple[Ints, Ints]:
+    def hashes(self, inputs: VariantInput, head: int) -> tuple[Ints, Ints]:
         """The buckets of queries and of keys, [round, query] and [round, key]."""
-        if self.buckets > given.n_key:
+        if self.buckets > inputs.n_key:
             raise SelectionError(
-                f"lsh wants no more buckets than tokens, {given.n_key}; got {self.buckets}", "as in lsh:2"
+                f"lsh wants no more buckets than tokens, {inputs.n_key}; got {self.buckets}", "as in lsh:2"
             )
-        q, k = given.q[head], given.k[head]
+        q, k = inputs.q[head], inputs.k[head]
         if self.buckets == 1:
             return np.zeros((self.rounds, len(q)), np.intp), np.zeros((self.rounds, len(k)), np.intp)
 
@@ -132,13 +132,13 @@ class Hashed(Grouped):
 
         found = []
         for round in range(self.rounds):
-            name = f"layers.{given.layer}.lsh.{head}.{round}"
-            turned = self.draw(name, (given.d_head, self.buckets // 2))
+            name = f"layers.{inputs.layer}.lsh.{head}.{round}"
+            turned = self.draw(name, (inputs.d_head, self.buckets // 2))
             found.append((hashed(q, turned), hashed(k, turned)))
         return np.stack([a for a, _ in found]), np.stack([b for _, b in found])
 
-    def groups(self, given: Given, head: int) -> Iterator[Group]:
-        of_query, of_key = self.hashes(given, head)
+    def groups(self, inputs: VariantInput, head: int) -> Iterator[Group]:
+        of_query, of_key = self.hashes(inputs, head)
         keys = [_Sorted(found) for found in of_key]
         # Queries that share their buckets in all rounds, side by side.
         order = np.lexsort(of_query)
@@ -148,7 +148,7 @@ class Hashed(Grouped):
             cols = np.union1d(near, rows)
             # A token sees itself, wherever its key went.
             hidden = ~np.isin(cols, near, assume_unique=True) & (cols != rows[:, None])
-            if given.causal:
+            if inputs.causal:
                 hidden |= cols > rows[:, None]
             yield Group(rows, cols, hidden)
 
@@ -181,9 +181,9 @@ class Permutation(Grouped):
             return np.arange(n)
         return np.argsort(np.argsort(self.draw(f"permutation.{self.order}", (n,)), kind="stable"), kind="stable")
 
-    def groups(self, given: Given, head: int) -> Iterator[Group]:
-        by_rank = np.argsort(self.ranks(given.n_key), kind="stable")
-        for rows, cols, hidden in bands(Mask(given.n_key, given.n_key, causal=True)):
+    def groups(self, inputs: VariantInput, head: int) -> Iterator[Group]:
+        by_rank = np.argsort(self.ranks(inputs.n_key), kind="stable")
+        for rows, cols, hidden in bands(Mask(inputs.n_key, inputs.n_key, causal=True)):
             yield Group(by_rank[places(rows)], by_rank[places(cols)], hidden)
 
 
@@ -198,15 +198,15 @@ class AdaptiveSpan(Grouped):
     span: int
     ramp: int
 
-    def span_of(self, head: int, given: Given) -> float:
+    def span_of(self, head: int, inputs: VariantInput) -> float:
         """z, in tokens."""
-        return float(self.span or given.n_key * (head + 1) / (2 * given.n_heads))
+        return float(self.span or inputs.n_key * (head + 1) / (2 * inputs.n_heads))
 
-    def groups(self, given: Given, head: int) -> Iterator[Group]:
-        n = given.n_key
-        span = self.span_of(head, given)
+    def groups(self, inputs: VariantInput, head: int) -> Iterator[Group]:
+        n = inputs.n_key
+        span = self.span_of(head, inputs)
         reach = int(np.ceil(span + self.ramp)) - 1  # m is above 0 up to there
-        for rows, cols, hidden in bands(Mask(n, n, given.causal, min(reach, n))):
+        for rows, cols, hidden in bands(Mask(n, n, inputs.causal, min(reach, n))):
             away = np.abs(places(cols) - places(rows)[:, None])
             share = np.clip((self.ramp + span - away) / self.ramp, 1e-30, 1)
             yield Group(places(rows), places(cols), hidden, plus=np.log(share).astype(np.float32))
@@ -223,8 +223,8 @@ class Memory(Grouped):
     segment: int
     memory: int
 
-    def groups(self, given: Given, head: int) -> Iterator[Group]:
-        n = given.n_key
+    def groups(self, inputs: VariantInput, head: int) -> Iterator[Group]:
+        n = inputs.n_key
         mask = Mask(n, n, causal=True)
         for start in range(0, n, self.segment):
             rows = range(start, min(start + self.segment, n))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.variants.base import Given
+from attnviz.variants.base import VariantInput
 
 if TYPE_CHECKING:
     from attnviz.variants.base import Array, Bools, Draw
@@ -27,38 +27,40 @@ class Mamba:
 
     draw: Draw
 
-    def steps(self, given: Given, head: int) -> Array:
+    def steps(self, inputs: VariantInput, head: int) -> Array:
         """delta_t = softplus(w . k_t + b), above 0: [n]. b makes steps small: states of 16 last up to a few tokens."""
-        w = self.draw(f"layers.{given.layer}.mamba.{head}", (given.d_head,)) / np.float32(np.sqrt(given.d_head))
-        return np.logaddexp(np.float32(0), given.k[head] @ w - np.float32(2))
+        w = self.draw(f"layers.{inputs.layer}.mamba.{head}", (inputs.d_head,)) / np.float32(np.sqrt(inputs.d_head))
+        return np.logaddexp(np.float32(0), inputs.k[head] @ w - np.float32(2))
 
-    def weights(self, given: Given) -> tuple[Array, Bools | None]:
-        return np.stack([self._matrix(given, head) for head in range(given.n_heads)]), np.tri(given.n_key, dtype=bool)
+    def weights(self, inputs: VariantInput) -> tuple[Array, Bools | None]:
+        return np.stack([self._matrix(inputs, head) for head in range(inputs.n_heads)]), np.tri(
+            inputs.n_key, dtype=bool
+        )
 
-    def output(self, given: Given, v: Array) -> Array:
+    def output(self, inputs: VariantInput, v: Array) -> Array:
         """The recurrence itself, state after state."""
-        out = np.empty((*given.q.shape[:2], v.shape[-1]), np.float32)
-        for head in range(given.n_heads):
-            steps, decay, b = self.steps(given, head), self._decay(given.d_head), self._b(given, head)
-            state = np.zeros((given.d_head, v.shape[-1]), np.float32)
-            for t in range(given.n_key):
+        out = np.empty((*inputs.q.shape[:2], v.shape[-1]), np.float32)
+        for head in range(inputs.n_heads):
+            steps, decay, b = self.steps(inputs, head), self._decay(inputs.d_head), self._b(inputs, head)
+            state = np.zeros((inputs.d_head, v.shape[-1]), np.float32)
+            for t in range(inputs.n_key):
                 state *= np.exp(steps[t] * decay)[:, None]
                 state += (steps[t] * b[t])[:, None] * v[head, t]
-                out[head, t] = given.q[head, t] @ state
+                out[head, t] = inputs.q[head, t] @ state
         return out
 
-    def _matrix(self, given: Given, head: int) -> Array:
+    def _matrix(self, inputs: VariantInput, head: int) -> Array:
         """[i, j], one column at a time, so that no [i, j, d] is held."""
-        steps, decay, b = self.steps(given, head), self._decay(given.d_head), self._b(given, head)
+        steps, decay, b = self.steps(inputs, head), self._decay(inputs.d_head), self._b(inputs, head)
         until = np.cumsum(steps, dtype=np.float64)
-        matrix = np.zeros((given.n_query, given.n_key), np.float32)
-        for j in range(given.n_key):
+        matrix = np.zeros((inputs.n_query, inputs.n_key), np.float32)
+        for j in range(inputs.n_key):
             kept = np.exp((until[j:] - until[j])[:, None] * decay).astype(np.float32)  # [i, d]
-            matrix[j:, j] = (given.q[head, j:] * kept) @ (steps[j] * b[j])
+            matrix[j:, j] = (inputs.q[head, j:] * kept) @ (steps[j] * b[j])
         return matrix
 
     def _decay(self, d: int) -> Array:
         return -np.arange(1, d + 1, dtype=np.float32)
 
-    def _b(self, given: Given, head: int) -> Array:
-        return given.k[head] * np.float32(given.scale)
+    def _b(self, inputs: VariantInput, head: int) -> Array:
+        return inputs.k[head] * np.float32(inputs.scale)

@@ -57,7 +57,7 @@ class Mechanism:
 
 
 @dataclass(frozen=True)
-class Asked:
+class VariantSpec:
     """A mechanism with its numbers: `window:3`."""
 
     mechanism: Mechanism
@@ -249,7 +249,7 @@ _ALL = (
 MECHANISMS: dict[str, Mechanism] = {mechanism.name: mechanism for mechanism in _ALL}
 
 
-def parse(text: str) -> Asked:
+def parse(text: str) -> VariantSpec:
     """`window`, `window:3`, `lsh:8,2`, `lsh:8,rounds=2` -> the mechanism with its numbers.
 
     Numbers without a name are those of the parameters in their order. Raises SelectionError for an unknown name, a
@@ -267,7 +267,9 @@ def parse(text: str) -> Asked:
         if parameter.name in found:
             raise SelectionError(f"{parameter.name} of {name} is given twice")
         found[parameter.name] = _number(mechanism, parameter, number.strip())
-    return Asked(mechanism, tuple(found.get(parameter.name, parameter.default) for parameter in mechanism.parameters))
+    return VariantSpec(
+        mechanism, tuple(found.get(parameter.name, parameter.default) for parameter in mechanism.parameters)
+    )
 
 
 def _named(mechanism: Mechanism, place: int, word: str) -> tuple[Parameter, str]:
