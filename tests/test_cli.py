@@ -461,7 +461,7 @@ def test_interrupted_while_writing_leaves_no_half_file(run, monkeypatch):
         file.write(b"half")
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(data.WRITERS, "csv", interrupted)
+    monkeypatch.setattr(data, "write_csv", interrupted)
     Path("old.csv").write_text("old")
     assert run("export", TEXT, "-o", "old.csv")[0] == 130
     assert run("export", TEXT, "--format", "csv")[0] == 130

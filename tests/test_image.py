@@ -33,12 +33,14 @@ from attnviz.page.figure import Box, Dot, Figure, Fill, Label, Line
 from attnviz.page.heatmap import heatmap
 from attnviz.page.text_metrics import bounds, typeface
 from attnviz.page.wording import joining_note
+from attnviz.render import formats
 from attnviz.render.artists import Cells
 from attnviz.render.colormaps import PACKED
-from attnviz.render.image import _RC, FORMATS, draw, to_bytes
+from attnviz.render.image import _RC, draw, to_bytes
 from attnviz.render.raster import paint
 from attnviz.render.theme import HIDDEN, TONES, table
 
+FORMATS = formats.of(formats.FIGURE)
 SVG = "{http://www.w3.org/2000/svg}"
 
 

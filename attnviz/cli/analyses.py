@@ -59,20 +59,8 @@ def asked_format(output: Output, listing: Json, formats: tuple[str, ...]) -> str
 
 
 def write_rows(output: Output, format: str, rows: Sequence[dict[str, Any]], stem: str) -> None:
-    """Rows as .json, a list of objects, or .csv with their keys as the first line; not-a-number is null or empty."""
+    """Write rows as .json or .csv."""
     from attnviz.cli import work
-    from attnviz.files.output import csv_cell, json_text
+    from attnviz.render import formats
 
-    clean = [{key: None if value != value else value for key, value in row.items()} for row in rows]
-    if format == "json":
-        text = "[" + ",\n".join(json_text(row) for row in clean) + "]\n"
-    else:
-        import csv
-        import io
-
-        buffer = io.StringIO()
-        writer = csv.DictWriter(buffer, list(clean[0]) if clean else [], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({key: csv_cell(value) for key, value in row.items()} for row in clean)
-        text = buffer.getvalue()
-    work.write(output, format, lambda file: file.write(text.encode("utf-8")), stem)
+    work.write(output, format, lambda file: formats.write(format, rows, file), stem)

@@ -12,11 +12,12 @@ from attnviz.cli.expand import Line, command
 from attnviz.cli.options import Json, Output, Selection, Talk, usage
 from attnviz.cli.source import Unchanged
 from attnviz.cli.steps import Sheet, same
+from attnviz.render import formats
 
 if TYPE_CHECKING:
     from attnviz.measures.circuits import Circuits
 
-FORMATS = ("png", "svg", "pdf", "json", "csv")
+FORMATS = formats.of(formats.FIGURE, formats.ROWS)
 LAYERS = "all"  # without --layer
 BY_MEANS = "What is shown: head, pair (which reads what which wrote) or spectrum."
 SHOWS = ("head", "pair", "spectrum")

@@ -13,6 +13,7 @@ from attnviz.cli.expand import Line, command
 from attnviz.cli.options import Input, Json, Output, Saved, Talk, usage
 from attnviz.cli.source import Source
 from attnviz.cli.steps import Sheet
+from attnviz.render import formats
 
 if TYPE_CHECKING:
     from attnviz.attention import Attention
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from attnviz.models.model import Model
     from attnviz.select import Chosen
 
-FORMATS = ("png", "svg", "pdf", "json", "csv")
+FORMATS = formats.of(formats.FIGURE, formats.ROWS)
 LAYERS = "all"  # without --layer
 ROOM = 4  # times `sampled.MOST`: 67 MB on either side
 

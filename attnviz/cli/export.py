@@ -9,8 +9,9 @@ import typer
 from attnviz.cli.expand import Line, command
 from attnviz.cli.options import Input, Output, Saved, Selection, Talk, usage
 from attnviz.cli.source import Source
+from attnviz.render import formats
 
-FORMATS = ("npz", "json", "csv", "parquet")
+FORMATS = formats.of(formats.ATTENTION)
 LAYERS = "all"  # without --layer
 
 
@@ -47,7 +48,5 @@ def run(
     found, row, _ = work.narrowed(found, chosen)
     found = work.only(found, row)
 
-    from attnviz.io.data import WRITERS
-
     more = {"dtype": "float16"} if half else {}
-    work.write(output, format, lambda file: WRITERS[format](found, file, made=work.made(line, found), **more))
+    work.write(output, format, lambda file: formats.write(format, found, file, made=work.made(line, found), **more))

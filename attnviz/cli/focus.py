@@ -11,13 +11,14 @@ from attnviz.cli.expand import Line, command
 from attnviz.cli.options import Input, Json, Output, Saved, Talk
 from attnviz.cli.source import Source
 from attnviz.cli.steps import Sheet
+from attnviz.render import formats
 
 if TYPE_CHECKING:
     from attnviz.heads import View
     from attnviz.models.source import AttentionSource
     from attnviz.page.ranked import Entry
 
-FORMATS = ("png", "svg", "pdf", "json", "csv")
+FORMATS = formats.of(formats.FIGURE, formats.ROWS)
 LAYERS = "all"  # without --layer
 BY_MEANS = "Links are ordered and drawn by lift or by weight."
 COUNT = 20  # words that are listed

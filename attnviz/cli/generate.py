@@ -14,17 +14,18 @@ from attnviz.cli.looks import DPI_OF_MAPS
 from attnviz.cli.options import Input, Json, Output, Talk, usage
 from attnviz.cli.source import Writer
 from attnviz.cli.steps import Sheet
+from attnviz.render import formats
 
 if TYPE_CHECKING:
     from attnviz.models.generate import Generated
 
-FORMATS = ("png", "svg", "pdf", "npz", "json", "csv")
+FORMATS = formats.of(formats.FIGURE, formats.ARRAYS, formats.ROWS)
 LAYERS = "all"  # without --layer
 DPI = DPI_OF_MAPS
 BY_MEANS = (
     "What is shown: head (retrieval and lookback of each), token (each new one and what it looked at), map or text."
 )
-PICTURES = FORMATS[:3]
+PICTURES = formats.of(formats.FIGURE)
 MOST = 12  # heads in a picture when nobody chooses any
 SHOWS = ("head", "token", "map", "text")
 

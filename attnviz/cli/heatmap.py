@@ -11,8 +11,9 @@ from attnviz.cli.expand import Line, command
 from attnviz.cli.looks import DPI_OF_MAPS, Page, Shade
 from attnviz.cli.options import Input, Output, Saved, Talk, usage
 from attnviz.cli.source import Source
+from attnviz.render import formats
 
-FORMATS = ("png", "svg", "pdf")
+FORMATS = formats.of(formats.FIGURE)
 LAYERS = "-1"  # without --layer
 DPI = DPI_OF_MAPS
 

@@ -11,12 +11,13 @@ from attnviz.cli.expand import Line, command
 from attnviz.cli.options import Input, Json, Output, Saved, Selection, Talk, usage
 from attnviz.cli.source import Source
 from attnviz.cli.steps import Sheet
+from attnviz.render import formats
 
 if TYPE_CHECKING:
     from attnviz.attention import Attention
     from attnviz.page.figure import Figure
 
-FORMATS = ("png", "svg", "pdf", "json", "csv")
+FORMATS = formats.of(formats.FIGURE, formats.ROWS)
 LAYERS = "all"  # without --layer
 BY_MEANS = "Lines are drawn for weight or for lift."
 CELLS = 100  # tokens that stand one below the other; a longer text is pooled

@@ -13,12 +13,13 @@ from attnviz.cli.expand import Line, command
 from attnviz.cli.options import Input, Json, Output, Saved, Talk, usage
 from attnviz.cli.source import Source
 from attnviz.cli.steps import Sheet
+from attnviz.render import formats
 
 if TYPE_CHECKING:
     from attnviz.measures.lift import Pair
     from attnviz.models.source import AttentionSource
 
-FORMATS = ("png", "svg", "pdf", "json", "csv")
+FORMATS = formats.of(formats.FIGURE, formats.ROWS)
 LAYERS = "all"  # without --layer
 BY_MEANS = "The list is ordered by lift or by weight."
 COUNT, WITHIN = 20, 3  # pairs that are shown, over heads and of each

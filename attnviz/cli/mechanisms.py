@@ -13,6 +13,7 @@ from attnviz.cli.looks import Page, Shade
 from attnviz.cli.options import ONE_HEAD, Input, Joined, Json, Output, Selection, Talk, one_head, usage
 from attnviz.cli.source import MECHANISM, Drawn, known_mechanisms
 from attnviz.cli.steps import Sheet, same
+from attnviz.render import formats
 
 if TYPE_CHECKING:
     from attnviz.page.figure import Figure
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from attnviz.relatives import Relative
     from attnviz.variants.scaling import Measured
 
-FORMATS = ("png", "svg", "pdf")
+FORMATS = formats.of(formats.FIGURE)
 LAYERS = "0"  # without --layer
 HEADS_MEAN = ONE_HEAD
 

@@ -12,11 +12,12 @@ from attnviz.cli.expand import Line
 from attnviz.cli.looks import Page, Shade
 from attnviz.cli.options import Json, Output, Selection, Talk, usage
 from attnviz.cli.steps import same
+from attnviz.render import formats
 
 if TYPE_CHECKING:
     from attnviz.attention import Attention
 
-FORMATS = ("png", "svg", "pdf", "npz", "json", "csv")
+FORMATS = formats.of(formats.FIGURE, formats.ARRAYS, formats.ROWS)
 residual_option = typer.Option(
     "--residual",
     metavar="SHARE",
@@ -83,10 +84,8 @@ def give(
 
             write_rows(output, format, list(renamed), name)
     elif format == "npz":
-        from attnviz.io.data import WRITERS
-
         kept = work.only(found, row)
-        work.write(output, format, lambda file: WRITERS[format](kept, file, made=work.made(line, kept)), name)
+        work.write(output, format, lambda file: formats.write(format, kept, file, made=work.made(line, kept)), name)
     elif format:
         _draw(found, row, marks, name, shade, page, output, format, talk, line)
     else:

@@ -15,12 +15,13 @@ from attnviz.cli.mixed import Places
 from attnviz.cli.options import Input, Json, Output, Saved, Talk, usage
 from attnviz.cli.source import Source
 from attnviz.cli.steps import Sheet
+from attnviz.render import formats
 
 if TYPE_CHECKING:
     from attnviz.attention import Attention
     from attnviz.mixing import Moves
 
-FORMATS = ("png", "svg", "pdf", "json", "csv")
+FORMATS = formats.of(formats.FIGURE, formats.ROWS)
 LAYERS = "all"  # without --layer
 MEASURES = ("weights", "norm", "residual", "alti", "zeroing", "effective")
 

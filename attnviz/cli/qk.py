@@ -14,6 +14,7 @@ from attnviz.cli.expand import Line, command
 from attnviz.cli.options import ONE_HEAD, Input, Json, Output, Selection, Talk, one_head, usage
 from attnviz.cli.source import Source
 from attnviz.cli.steps import Sheet, same
+from attnviz.render import formats
 
 if TYPE_CHECKING:
     from attnviz.measures.lift import Pair
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from attnviz.models.inputs import ModelInput
     from attnviz.models.model import Model
 
-FORMATS = ("png", "svg", "pdf", "json", "npz")
+FORMATS = (*formats.of(formats.FIGURE), "json", "npz")
 LAYERS = "-1"  # without --layer
 HEADS_MEAN = ONE_HEAD
 

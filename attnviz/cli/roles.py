@@ -15,12 +15,13 @@ from attnviz.cli.options import Input, Json, Output, Saved, Talk, usage
 from attnviz.cli.source import Source
 from attnviz.cli.steps import Sheet
 from attnviz.errors import InputError
+from attnviz.render import formats
 
 if TYPE_CHECKING:
     from attnviz.measures.roles import Role, Scores
     from attnviz.models.source import AttentionSource
 
-FORMATS = ("png", "svg", "pdf", "json", "csv")
+FORMATS = formats.of(formats.FIGURE, formats.ROWS)
 LAYERS = "all"  # without --layer
 NAMED = 12  # heads of a role that a terminal names, without --top
 

@@ -10,12 +10,13 @@ from attnviz.cli.expand import Line, command
 from attnviz.cli.options import Input, Json, Output, Saved, Talk
 from attnviz.cli.source import Source
 from attnviz.cli.steps import Sheet
+from attnviz.render import formats
 
 if TYPE_CHECKING:
     from attnviz.attention import Attention
     from attnviz.measures.similar import Similarity
 
-FORMATS = ("png", "svg", "pdf", "json", "csv", "npz")
+FORMATS = formats.of(formats.FIGURE, formats.ROWS, formats.ARRAYS)
 LAYERS = "all"  # without --layer
 
 

@@ -9,11 +9,12 @@ from attnviz.cli.expand import Line, command
 from attnviz.cli.looks import Page, Shade
 from attnviz.cli.options import ONE_HEAD, Input, Json, Output, Selection, Talk, one_head, usage
 from attnviz.cli.source import Source
+from attnviz.render import formats
 
-FORMATS = ("png", "svg", "pdf", "npz", "json")
+FORMATS = (*formats.of(formats.FIGURE), "npz", "json")
 LAYERS = "-1"  # without --layer
 HEADS_MEAN = ONE_HEAD
-PICTURES = FORMATS[:3]
+PICTURES = formats.of(formats.FIGURE)
 
 
 def same(group: type, name: str) -> Any:

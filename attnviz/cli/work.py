@@ -15,6 +15,7 @@ from attnviz.cli.options import Input, Joined, Output, Saved, Selection, Talk, u
 from attnviz.cli.source import Source, Unchanged
 from attnviz.errors import AttnvizWarning, InputError, OutputError, SelectionError, shown
 from attnviz.files.text import names_a_file
+from attnviz.render import formats
 
 if TYPE_CHECKING:
     import numpy as np
@@ -207,7 +208,7 @@ def check_output(output: Output, format: str) -> None:
     from attnviz.files.output import check_folder, check_place
 
     if output.output == "-":
-        if sys.stdout.isatty() and format not in ("json", "csv", "svg"):
+        if sys.stdout.isatty() and format not in formats.PLAIN:
             raise OutputError(f"{format} is not for a terminal", "redirect it, as in ... -o - > file, or give -o PATH")
     elif output.output is None:
         check_folder(".", f"attention.{format}")

@@ -12,7 +12,7 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -149,14 +149,6 @@ def write_parquet(attention: Attention, file: IO[bytes], *, made: Mapping[str, A
             arrays += [pa.DictionaryArray.from_arrays(query, names[0]), pa.array(key + left)]
             arrays += [pa.DictionaryArray.from_arrays(key, names[1]), pa.array(matrix[query, key])]
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
-
-
-WRITERS: dict[str, Callable[..., None]] = {
-    "npz": write_npz,
-    "json": write_json,
-    "csv": write_csv,
-    "parquet": write_parquet,
-}
 
 
 def rows(attention: Attention) -> Iterator[dict[str, Any]]:

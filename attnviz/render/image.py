@@ -1,4 +1,4 @@
-"""Figure -> PNG, SVG or PDF bytes, or a matplotlib Figure. matplotlib is imported by what needs it."""
+"""Figure -> PNG, SVG or PDF, or a matplotlib Figure. matplotlib is imported by what needs it."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from attnviz.errors import SelectionError, one_of
 from attnviz.files.text import visible
+from attnviz.render import formats
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
     from attnviz.page.figure import Figure
-
-FORMATS = ("png", "svg", "pdf")
 
 # What a matplotlibrc could change; pinned so that a picture is the same wherever it is drawn.
 _RC: dict[Any, Any] = {
@@ -45,16 +44,10 @@ def draw(figure: Figure) -> Canvas:
 
 
 def to_bytes(figure: Figure, kind: str) -> bytes:
-    """The picture as a PNG, SVG or PDF file: the same bytes for the same Figure. Raises SelectionError."""
-    if kind not in FORMATS:
-        raise SelectionError(one_of("format", kind, FORMATS))
-    if kind == "png":
-        return _png(figure)
-    with _quiet():
-        from matplotlib import rc_context
-
-        with rc_context({**_RC, "svg.fonttype": "none" if figure.svg_text == "keep" else "path"}):
-            return _svg(figure) if kind == "svg" else _pdf(figure)
+    """The picture as a file of this format: the same bytes for the same Figure. Raises SelectionError."""
+    if kind not in formats.of(formats.FIGURE):
+        raise SelectionError(one_of("format", kind, formats.of(formats.FIGURE)))
+    return formats.encode(kind, figure)
 
 
 @contextmanager
@@ -69,51 +62,66 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _png(figure: Figure) -> bytes:
+@contextmanager
+def _settings(figure: Figure) -> Iterator[None]:
+    """matplotlib, silent and with settings of ours instead of a matplotlibrc's."""
+    with _quiet():
+        from matplotlib import rc_context
+
+        with rc_context({**_RC, "svg.fonttype": "none" if figure.svg_text == "keep" else "path"}):
+            yield
+
+
+def write_png(figure: Figure, file: IO[bytes]) -> None:
+    """The picture in pixels, `figure.dpi` to the inch."""
     from attnviz.render.png import encode
     from attnviz.render.raster import paint
 
-    return encode(paint(figure), figure.dpi, _described(figure))
+    file.write(encode(paint(figure), figure.dpi, described(figure)))
 
 
-def _svg(figure: Figure) -> bytes:
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-
-    file = io.BytesIO()
-    said = _described(figure)
+def write_svg(figure: Figure, file: IO[bytes]) -> None:
+    """The picture as SVG, its letters as text or as outlines (`figure.svg_text`)."""
+    facts = described(figure)
     metadata = {
-        "Title": said.get("Title"),
-        "Description": said.get("Description"),
-        "Creator": said["Software"],
+        "Title": facts.get("Title"),
+        "Description": facts.get("Description"),
+        "Creator": facts["Software"],
         "Keywords": [visible(f"{key}: {value}") for key, value in figure.meta.items()],
         "Date": None,
         "Type": None,
     }
-    kept = {key: value for key, value in metadata.items() if value or key in ("Date", "Type")}
-    FigureCanvasSVG(draw(figure)).print_svg(file, metadata=kept)
+    metadata = {key: value for key, value in metadata.items() if value or key in ("Date", "Type")}
+    page = io.BytesIO()
+    with _settings(figure):
+        from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+        FigureCanvasSVG(draw(figure)).print_svg(page, metadata=metadata)
     # a reader without the font takes its own sans serif, not a book face
-    return re.sub(rb"(font(?:-family)?: [^'\";]*'[^'\";]*')(?=[;\"])", rb"\1, sans-serif", file.getvalue())
+    file.write(re.sub(rb"(font(?:-family)?: [^'\";]*'[^'\";]*')(?=[;\"])", rb"\1, sans-serif", page.getvalue()))
 
 
-def _pdf(figure: Figure) -> bytes:
-    from matplotlib.backends.backend_pdf import FigureCanvasPdf
-
-    file = io.BytesIO()
-    said = _described(figure)
+def write_pdf(figure: Figure, file: IO[bytes]) -> None:
+    """The picture as PDF, with its fonts."""
+    facts = described(figure)
     metadata = {
-        "Title": said.get("Title", ""),
-        "Subject": said.get("Description", ""),
-        "Creator": said["Software"],
+        "Title": facts.get("Title", ""),
+        "Subject": facts.get("Description", ""),
+        "Creator": facts["Software"],
         "Keywords": "; ".join(visible(f"{key}: {value}") for key, value in figure.meta.items()),
         "CreationDate": None,
     }
-    FigureCanvasPdf(draw(figure)).print_pdf(file, metadata=metadata)
-    return file.getvalue()
+    page = io.BytesIO()
+    with _settings(figure):
+        from matplotlib.backends.backend_pdf import FigureCanvasPdf
+
+        FigureCanvasPdf(draw(figure)).print_pdf(page, metadata=metadata)
+    file.write(page.getvalue())
 
 
-def _described(figure: Figure) -> dict[str, str]:
+def described(figure: Figure) -> dict[str, str]:
     """What a file says about itself: the caption, and what made it."""
     from attnviz import __version__
 
-    said = {"Title": figure.title, "Description": figure.caption, "Software": f"attnviz {__version__}"}
-    return {key: visible(str(value)) for key, value in {**said, **figure.meta}.items() if value}
+    facts = {"Title": figure.title, "Description": figure.caption, "Software": f"attnviz {__version__}"}
+    return {key: visible(str(value)) for key, value in {**facts, **figure.meta}.items() if value}
