@@ -61,6 +61,9 @@ class SeededWeights:
         self.seed, self.spec = seed, spec
         self._drawn: dict[str, Array] = {}
 
+    def __getstate__(self) -> dict[str, object]:
+        return {**vars(self), "_drawn": {}}  # the same numbers can be drawn again
+
     def get(self, name: str, shape: tuple[int, ...]) -> Array:
         """float32 of this shape: norms are 1 and biases 0, as a model is initialised; matrices are normal."""
         if name not in self._drawn:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,8 +27,42 @@ if TYPE_CHECKING:
     from attnviz.engine.spec import EncoderDecoder, Spec, Towers
     from attnviz.models.model import Model
 
+# What of a Model is read again when it is opened again in another process; everything else is sent.
+FROM_FILES = frozenset({"tensors", "tokenizer", "config", "checkpoint", "folder"})
 BEYOND = "use a shorter text, or another model: -m minilm reads 512 tokens, -m seeded any number"
 IMITATES = "31 of its 48 heads imitate all-MiniLM-L6-v2: attnviz inspect tiny"
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Where a model was opened, so that another process can open it again instead of being sent its weights.
+
+    place: an absolute path, and the model's own name. adapter: the folder of a LoRA adapter, '' for none.
+    """
+
+    place: Place
+    ignore_keys: tuple[str, ...] = ()
+    adapter: str = ""
+
+    def open(self) -> Model:
+        """The model as its files have it, without a mechanism."""
+        return from_place(self.place, self.ignore_keys, lora(self.adapter or None, self.ignore_keys))
+
+
+def _absolute(folder: str | Path | None) -> str:
+    return "" if folder is None else str(Path(folder).expanduser().absolute())
+
+
+def reopened(fields: Mapping[str, Any]) -> Model:
+    """A pickled Model: `fields` as they were, numbers and tokenizer read again from where it was opened.
+
+    Raises ModelError if the files have changed since, as far as their digests tell.
+    """
+    model = fields["opening"].open()
+    for name in ("digest", "adapter_digest"):
+        if model.meta.get(name) != fields["meta"].get(name):
+            raise ModelError(f"{fields['name']} has changed on disk since it was opened", "run the command again")
+    return replace(model, **fields)
 
 
 def load(
@@ -84,7 +118,8 @@ def load(
         ignored = tuple(ignore_keys)
         change = lora(adapter, ignored)
         place = find(source, offline, quiet, ignore_keys=ignored)
-        model = from_place(place, ignored, change)
+        opening = Opening(place._replace(path=place.path.absolute()), ignored, _absolute(adapter))
+        model = replace(from_place(place, ignored, change), opening=opening)
     if mechanism is not None:
         model = model.with_mechanism(mechanism)
     return replace(model, name=name) if name else model

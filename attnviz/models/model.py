@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex
 
 import numpy as np
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from attnviz.checkpoints.base import Checkpoint
     from attnviz.engine.pairs import OfPairs
+    from attnviz.models.load import Opening
     from attnviz.tokens import Encoding
     from attnviz.variants import VariantSpec
 
@@ -57,7 +58,8 @@ class Model:
     alone: what the attention of its only stack is called, where it is not an encoder-decoder: self or encoder.
     pictures: what a model of text does with an image by the same numbers. two_texts: whether its text may attend to
     its pair, as stream "cross". mechanism: what stands in place of its own attention. beyond: what to do with a text
-    longer than its positions, where there is more to say than to shorten it.
+    longer than its positions, where there is more to say than to shorten it. opening: where its files lie; None for
+    the seeded model.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Model:
     two_texts: bool = False
     mechanism: VariantSpec | None = None
     beyond: str = ""
+    opening: Opening | None = None
 
     @property
     def streams(self) -> tuple[str, ...]:
@@ -100,6 +103,14 @@ class Model:
     def __repr__(self) -> str:
         sizes = ", ".join(f"{s} {self.size(s)[0]} x {self.size(s)[1]}" for s in self.streams)
         return f"<Model {self.name}: {sizes}>"
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        """Pickle without weights and tokenizer: both are read again from where the model was opened."""
+        if self.opening is None:
+            return super().__reduce_ex__(protocol)
+        from attnviz.models.load import FROM_FILES, reopened
+
+        return reopened, ({name: value for name, value in vars(self).items() if name not in FROM_FILES},)
 
     def tokens(self, text: str | None = None, pair: str | None = None, ids: Sequence[int] | None = None) -> Tokens:
         """How the model splits a text, or what these ids stand for."""
