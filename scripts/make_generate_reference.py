@@ -2,8 +2,8 @@
 
     python scripts/make_generate_reference.py [FAMILY ...]
 
-A checkpoint without a head of its own gets one drawn here, which tests/test_generate.py draws again. Needs torch and
-transformers, which attnviz itself never imports.
+A checkpoint without a head of its own gets one drawn here, which tests/models/test_generate.py draws again. Needs torch
+and transformers, which attnviz itself never imports.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from transformers.models.auto import modeling_auto
 
 HOUSE = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOUSE / "tests"))
-from headed import FAMILIES, MOST, headed  # noqa: E402
+from helpers.headed import FAMILIES, MOST, headed  # noqa: E402
 
 warnings.filterwarnings("ignore")
 torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""Stores small files that torch itself wrote, for tests/test_checkpoints_pytorch.py.
+"""Stores small files that torch itself wrote, for tests/checkpoints/test_checkpoints_pytorch.py.
 
     python scripts/make_torch_files.py [FOLDER]      default: tests/data/checkpoints
 

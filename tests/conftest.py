@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from hub_server import files, home, server  # noqa: F401  fixtures of every test of the Hub
+from helpers.hub_server import files, home, server  # noqa: F401  fixtures of every test of the Hub
 
 from attnviz.cli import main
 
@@ -22,10 +22,6 @@ for _name in (
     "PAGER",
 ):  # whoever tests may have set them
     os.environ.pop(_name, None)
-
-REFERENCE = Path(__file__).parent / "reference"
-TIRED = "The animal didn't cross the street because it was too tired"
-WIDE = "The animal didn't cross the street because it was too wide"
 
 
 def pytest_configure(config):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float32]
 
 # Standard deviation of an entry of W_Q and W_K times sqrt(d_model). Scores then spread enough that a row is neither
-# uniform nor one-hot: its mean entropy is about half of ln n (measured in tests/test_seeded.py).
+# uniform nor one-hot: its mean entropy is about half of ln n (measured in tests/checkpoints/test_seeded.py).
 QK_GAIN = 1.6
 BIAS_GAIN = 1.5  # standard deviation of a learned bias on scores, whose own is about 2.5
 PATCHES = Patches(size=(16, 16), channels=3, image=(224, 224))

@@ -171,8 +171,8 @@ class _Watch:
         self.place, self.on, self.seen = str(place), False, []  # type: tuple[str, bool, list[str]]
         house = Path(__file__).resolve().parents[2]
         self.readable = (str(place), sys.prefix, sys.base_prefix, str(house), *sys.path[1:],
-                         "/usr", "/lib", "/proc", "/sys", "/etc/font", "/etc/mime", "/dev/null", "/dev/urandom",
-                         str(Path.home() / ".cache"), "/var/cache/fontconfig")  # fmt: skip
+                         sys.pycache_prefix or sys.prefix, "/usr", "/lib", "/proc", "/sys", "/etc/font", "/etc/mime",
+                         "/dev/null", "/dev/urandom", str(Path.home() / ".cache"), "/var/cache/fontconfig")  # fmt: skip
 
     def __call__(self, event: str, args: tuple[Any, ...]) -> None:
         if not self.on:

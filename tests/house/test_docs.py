@@ -1,0 +1,57 @@
+"""What the pages say of the tree holds: links lead somewhere, lists leave nothing out."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers.paths import REFERENCE, ROOT
+
+import attnviz
+
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*/README.md")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page):
+    found = re.findall(r"\]\(([^)#:]+)\)|src=\"([^\":]+)\"", page.read_text())
+    assert [link for pair in found for link in pair if link and not (page.parent / link).exists()] == []
+
+
+def test_every_page_of_analysis_answers_a_question_of_the_list():
+    said = (ROOT / "docs" / "analysis" / "README.md").read_text()
+    pages = [path.name for path in (ROOT / "docs" / "analysis").glob("*.md") if path.name != "README.md"]
+    assert [name for name in pages if f"]({name})" not in said] == []
+
+
+@pytest.mark.parametrize("folder", ["scripts", "sample_inputs"])
+def test_every_file_has_its_row(folder):
+    said = (ROOT / folder / "README.md").read_text()
+    wide = [re.escape(name).replace(r"\*", ".*") for name in re.findall(r"`([\w.*]+)`", said)]
+    files = [path.name for path in (ROOT / folder).iterdir() if path.is_file() and path.name != "README.md"]
+    assert [name for name in files if name not in said and not any(re.fullmatch(w, name) for w in wide)] == []
+
+
+def test_every_room_is_in_the_table_of_rooms():
+    said = (ROOT / "docs" / "architecture.md").read_text()
+    table = "\n".join(line for line in said.splitlines() if line.startswith("|"))
+    house = Path(attnviz.__file__).parent
+    rooms = {path.name + "/" for path in house.iterdir() if (path / "__init__.py").is_file()}
+    rooms |= {path.name for path in house.glob("[a-z]*.py")}
+    assert {room for room in rooms if f"`{room}`" not in table} == set()
+
+
+def test_the_table_of_families_is_what_their_files_say():
+    script = ROOT / "scripts" / "make_model_docs.py"
+    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_how_many_families_the_pages_promise():
+    cases = sum(path.is_dir() for path in REFERENCE.iterdir())
+    for page in ("README.md", "CHANGELOG.md"):
+        said = re.findall(r"(\d+) (?:model\s+)?families|checkpoints of (\d+)\s+families", (ROOT / page).read_text())
+        assert {int(number) for pair in said for number in pair if number} == {cases}, page

@@ -1,0 +1,91 @@
+"""Every command explains itself, with an example that works; the page in docs/ says the same."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import shlex
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from helpers.paths import ROOT
+
+from attnviz.cli import main
+from attnviz.cli.app import COMMANDS, build
+
+SCRIPT = ROOT / "scripts" / "make_command_docs.py"
+
+
+def examples(name):
+    return re.findall(rf"^attnviz {name} .*$", build(name).help, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_has_an_example_and_the_line_of_the_list(name, capsys):
+    assert main([name, "--help"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert f"Usage: attnviz {name}" in out
+    assert examples(name)
+    assert COMMANDS[name] in out
+    assert build(name).help.startswith(COMMANDS[name])
+
+
+@pytest.mark.parametrize("line", [line for name in COMMANDS for line in examples(name)])
+def test_examples_are_words_that_the_command_takes(line):
+    """Parsed, not run: they name files and models that are not here."""
+    _, name, *words = shlex.split(line)
+    command = build(name)
+    context = command.make_context(name, words)
+    assert context.params
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_has_help_and_a_group(name):
+    for param in build(name).params:
+        if param.param_type_name == "option":
+            assert param.help.endswith((".", "...")), param.opts
+            assert param.rich_help_panel, param.opts
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_prose_fills_the_window(name, capsys, monkeypatch):
+    """Only the window breaks a paragraph, wherever the docstring did."""
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([name, "--help"]) == 0
+    out = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    for paragraph in build(name).help.split("\n\n"):
+        if not paragraph.startswith("attnviz "):
+            lines = textwrap.wrap(paragraph, 78, break_on_hyphens=False)
+            assert out[out.index(lines[0]) :][: len(lines)] == lines
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_flag_shows_no_type(name, capsys):
+    assert main([name, "--help"]) == 0
+    assert "bool" not in capsys.readouterr().out.lower()
+
+
+def test_an_option_means_the_same_everywhere():
+    said = {}
+    for name in COMMANDS:
+        for param in build(name).params:
+            if param.param_type_name == "option":
+                own = r" ?(Default|In this command): .*"  # what each command has of its own
+                text = "" if "--by" in param.opts else re.sub(own, "", param.help)
+                for opt in param.opts:
+                    assert said.setdefault(opt, (param.name, text)) == (param.name, text)
+
+
+def test_the_page_of_commands_is_up_to_date():
+    done = subprocess.run([sys.executable, SCRIPT, "--check"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_page_names_every_option(monkeypatch):
+    monkeypatch.syspath_prepend(SCRIPT.parent)
+    module = importlib.import_module(SCRIPT.stem)
+    for name in COMMANDS:
+        text = module.section(name)
+        assert all(opt in text for param in build(name).params for opt in param.opts if opt.startswith("-"))

@@ -1,0 +1,126 @@
+"""AttentionSource: the same tiles as often as asked, in this process and in another, and the facts beside them."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import pickle
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.paths import ADAPTERS, GGUF, REFERENCE
+
+import attnviz
+from attnviz.errors import InputError, ModelError
+from attnviz.heads import statistics
+from attnviz.models.source import AttentionSource
+
+TEXT = "The animal didn't cross the street because it was too tired"
+IDS = [5, 6, 7, 8, 9]
+
+
+def sources(minilm, folder):
+    """One source of each kind: random, learned, a folder, GGUF, an adapter, mechanisms, pairs, two stacks, a file."""
+    bert = REFERENCE / "bert"
+    tiny = attnviz.load("tiny")
+    tiny.attend(TEXT).save(folder / "map.npz")
+    models = [
+        attnviz.load("seeded", seed=3, n_layers=3, n_heads=2, causal=True),
+        tiny,
+        attnviz.load(minilm, name="my own name"),
+        attnviz.load("seeded", mechanism="additive"),
+        attnviz.load("seeded").with_mechanism("lsh", layer=1),
+        attnviz.load("tiny", mechanism="window:3"),
+    ]
+    of_ids = [
+        attnviz.load(bert),
+        attnviz.load(bert, adapter=ADAPTERS / "plain"),
+        attnviz.load(GGUF / "llama.gguf"),
+    ]
+    seq2seq = attnviz.load(REFERENCE / "bart")
+    return [
+        *(AttentionSource.of(model, model.prepare(TEXT)) for model in models),
+        *(AttentionSource.of(model, model.prepare(ids=IDS)) for model in of_ids),
+        AttentionSource.of(tiny, tiny.prepare(TEXT), heads=["3.1", "5.2", "0.7"], special=False),
+        AttentionSource.of(seq2seq, seq2seq.prepare(ids=IDS, target_ids=IDS[:3], stream="cross")),
+        AttentionSource.of(attnviz.open(folder / "map.npz")),
+    ]
+
+
+def test_another_process_gets_the_same_numbers_without_the_weights(minilm, tmp_path):
+    each = sources(minilm, tmp_path)
+    before = [statistics(source) for source in each]  # drawn and decoded tensors are there by now
+    sizes = [len(pickle.dumps(source)) for source in each]
+    assert max(sizes[:-1]) < 12_000, sizes
+    assert sizes[-1] < each[-1].tiles.attention.weights.nbytes + 12_000
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        after = pool.map(statistics, each)
+    for source, ours, theirs in zip(each, before, after, strict=True):
+        for name, values in ours.items():
+            assert np.array_equal(values, theirs[name], equal_nan=True), (source.title(), name)
+
+
+def test_a_model_is_pickled_as_it_is_now(minilm, monkeypatch, tmp_path):
+    monkeypatch.chdir(minilm.parent)
+    model = attnviz.load("./model", name="mine", ignore_keys=["nothing"], mechanism="window:2")
+    monkeypatch.chdir(tmp_path)
+    again = pickle.loads(pickle.dumps(model))
+    assert (model.folder, again.folder) == (Path("model"), minilm)
+    for name in ("name", "spec", "meta", "config", "mechanism", "alone", "opening"):
+        assert getattr(again, name) == getattr(model, name), name
+    assert again.tokens(TEXT) == model.tokens(TEXT)
+    assert np.array_equal(again.attend(TEXT).weights, model.attend(TEXT).weights)
+
+
+def test_a_model_that_has_changed_on_disk_is_refused(tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(REFERENCE / "bert", folder)
+    pickled = pickle.dumps(attnviz.load(folder, name="this"))
+    pickle.loads(pickled)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"layer_norm_eps": 1e-3}))
+    with pytest.raises(ModelError, match="this has changed on disk since it was opened"):
+        pickle.loads(pickled)
+
+
+def test_a_source_of_a_source_is_itself_and_a_model_wants_an_input():
+    model = attnviz.load("seeded")
+    source = AttentionSource.of(model, model.prepare("a b"))
+    assert AttentionSource.of(source) is source
+    assert source.opened is not None and source.opened[0] is model
+    assert AttentionSource.of(model.attend("a b")).opened is None
+    with pytest.raises(InputError, match="needs an input"):
+        AttentionSource.of(model)
+
+
+def test_facts_are_the_same_whether_computed_or_held():
+    model = attnviz.load("seeded", seed=7)
+    for how in ({}, {"layers": [1]}, {"heads": ["1.0", "0.3"]}, {"heads": [2]}):
+        computed = AttentionSource.of(model, model.prepare("the cat sat"), **how)
+        held = AttentionSource.of(model.attend("the cat sat", **how))
+        assert vars(computed.facts) == vars(held.facts)
+        assert computed.shape == held.shape == held.tiles.attention.weights.shape[:2]
+        assert computed.names() == [f"{layer}.{head}" for layer, head in computed.places]
+        assert computed.subtitle() == "3 tokens · random weights, seed 7"
+    assert computed.title() == "seeded · 2 layers x head 2"
+    assert computed.axes() == {"layers": ["0", "1"], "heads": ["2"], "axes": ("layer", "head")}
+
+
+def test_facts_say_what_was_averaged_and_left_out():
+    attention = attnviz.load("tiny").attend(TEXT).mean("heads").words().without_special()
+    facts = AttentionSource.of(attention).facts
+    assert facts.title() == "attnviz tiny · 6 layers x mean of 8 heads"
+    assert facts.shape == (6, 1) and facts.names()[0] == "0.mean"
+    assert facts.subtitle() == "11 words"
+    assert facts.remarks()[:2] == [
+        "words: sum over keys, mean over queries",
+        "special tokens left out: rows keep what is left of them",
+    ]
+    assert facts.made_by("attnviz stats") == {
+        "command": "attnviz stats",
+        "model": "attnviz tiny",
+        "version": attnviz.__version__,
+        "digest": attention.meta["digest"],
+    }
