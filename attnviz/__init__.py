@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from attnviz.attention import Attention as Attention
-    from attnviz.attention import Tokens as Tokens
+    from attnviz.axis import Tokens as Tokens
     from attnviz.errors import AttnvizError as AttnvizError
     from attnviz.io.saved import open as open
     from attnviz.models.describe import describe as describe
@@ -22,7 +22,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Attention": "attnviz.attention",
-    "Tokens": "attnviz.attention",
+    "Tokens": "attnviz.axis",
     "AttnvizError": "attnviz.errors",
     "Model": "attnviz.models.model",
     "describe": "attnviz.models.describe",

@@ -6,17 +6,16 @@ or the analyses inside the method, so that holding an Attention costs NumPy and 
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from attnviz.axis import Tokens
 from attnviz.errors import InputError, SelectionError, one_of
-from attnviz.select import asked_heads, listed_pairs, occurring, pairs_among, pairs_named, places_of
+from attnviz.select import Pairs, asked_heads, listed_pairs, occurring, places_of, resolve_pairs
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -25,87 +24,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 STREAMS = ("self", "encoder", "decoder", "cross")
-
-# A character of several bytes (so never an ASCII one), and which of its pieces this is.
-_GOES_ON = re.compile(r"◌?(\\[xuU][0-9a-f]+|[^\x00-\x7f])[₂₃₄]")
-_BETWEEN_EMOJI = {"\\u200d": "\u200d", "\\ufe0f": "\ufe0f"}
-
-
-@dataclass(frozen=True)
-class Tokens:
-    """The tokens along one axis, all tuples of one length.
-
-    text: what a person reads; ids: vocabulary ids, -1 where there is none; words: index of the word a token belongs
-    to, -1 for none; special: added by the tokenizer; segments: 0 for the first text, 1 for the pair; spans: first and
-    last-plus-one character in the text, or () where unknown.
-    """
-
-    text: tuple[str, ...]
-    ids: tuple[int, ...]
-    words: tuple[int, ...]
-    special: tuple[bool, ...]
-    segments: tuple[int, ...]
-    spans: tuple[tuple[int, int], ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.text)
-
-    @classmethod
-    def plain(cls, text: Sequence[str], ids: Sequence[int] | None = None) -> Tokens:
-        """Tokens about which only their labels (and perhaps ids) are known: each is its own word, none is special."""
-        n = len(text)
-        return cls(
-            text=tuple(map(str, text)),
-            ids=tuple(map(int, ids)) if ids is not None else (-1,) * n,
-            words=tuple(range(n)),
-            special=(False,) * n,
-            segments=(0,) * n,
-        )
-
-    def take(self, index: Iterable[int]) -> Tokens:
-        """The tokens at these places, in this order."""
-        places = [int(i) for i in index]
-
-        def pick(values: tuple[Any, ...]) -> tuple[Any, ...]:
-            return tuple(values[i] for i in places) if values else ()
-
-        return Tokens(*(pick(getattr(self, name)) for name in ("text", "ids", "words", "special", "segments", "spans")))
-
-    def cells(self, cell: int) -> Tokens:
-        """Cells of so many neighbouring tokens, each labelled by its first token and the range of its indices."""
-        if cell == 1:
-            return self
-        n = len(self)
-        starts = range(0, n, cell)
-        stops = [min(start + cell, n) for start in starts]
-        text = (
-            f"{self.text[a]} {a}–{b - 1}" if b - a > 1 else f"{self.text[a]} {a}"
-            for a, b in zip(starts, stops, strict=True)
-        )
-        return replace(
-            self.take(starts),
-            text=tuple(text),
-            words=(-1,) * len(starts),
-            special=tuple(all(self.special[a:b]) for a, b in zip(starts, stops, strict=True)),
-            spans=(),
-        )
-
-    def groups(self) -> list[list[int]]:
-        """Neighbouring tokens that belong to one word, in order; a token without a word stands alone."""
-        found: list[list[int]] = []
-        last: tuple[int, int] | None = None
-        for i, (word, segment) in enumerate(zip(self.words, self.segments, strict=True)):
-            key = None if word < 0 else (word, segment)
-            if key is not None and key == last:
-                found[-1].append(i)
-            else:
-                found.append([i])
-            last = key
-        return found
-
-    def merged(self) -> Tokens:
-        """Words instead of pieces, each with its first piece's id, word and segment."""
-        return _merged(self, self.groups())
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,9 +150,9 @@ class Attention:
         """
         asked = asked_heads(heads, layers)
         if isinstance(asked, str):
-            return pairs_named(self, asked)
+            return _pairs_named(self, asked)
         if self.pairs and (layers is not None or asked is not None):
-            return pairs_among(self, layers, asked)
+            return _pairs_among(self, layers, asked)
         at_layers = places_of("layer", layers, self.layers, self.weights.shape[0])
         at_heads = places_of("head", asked, self.heads, self.weights.shape[1])
         mask = self.mask
@@ -271,8 +189,8 @@ class Attention:
             self,
             weights=weights.astype(np.float32, copy=False),
             mask=mask,
-            queries=_merged(self.queries, rows),
-            keys=_merged(self.keys, cols),
+            queries=self.queries.merged(),
+            keys=self.keys.merged(),
             reduced=_also(self.reduced, "words: sum over keys, mean over queries"),
         )
 
@@ -352,33 +270,76 @@ class Attention:
         return f'<img alt="{escape(repr(self), quote=True)}" src="data:image/png;base64,{picture}">'
 
 
-def _merged(tokens: Tokens, groups: list[list[int]]) -> Tokens:
-    first = tokens.take(g[0] for g in groups)
-    text = []
-    for group in groups:
-        word = tokens.text[group[0]]
-        for i in group[1:]:
-            word = _piece(word, tokens.text[i])
-        text.append(word)
-    spans = tuple((tokens.spans[g[0]][0], tokens.spans[g[-1]][1]) for g in groups) if tokens.spans else ()
-    return replace(first, text=tuple(text), spans=spans)
-
-
-def _piece(word: str, label: str) -> str:
-    """The word so far and the next piece of it, without the marks that only tell pieces apart (see tokens/labels.py).
-
-    WordPiece's `##` says that a piece follows, `日₂` that it goes on with the character before it, `◌` that a mark has
-    lost its letter; a first piece `␣` is the word's own leading space. What makes several emoji one, or one of a sign,
-    is shown by its number where it stands alone.
-    """
-    if label.startswith("##") and len(label) > 2:
-        return word + label[2:]
-    if (more := _GOES_ON.match(label)) and word.endswith((more[1], _BETWEEN_EMOJI.get(more[1], more[1]))):
-        return word + label[more.end() :]
-    if label[:6] in _BETWEEN_EMOJI and word and unicodedata.category(word[-1]) in ("So", "Sk", "Mn", "Cf"):
-        return word + _BETWEEN_EMOJI[label[:6]] + label[6:]
-    return ("" if word == "␣" else word) + label.removeprefix("◌")
-
-
 def _also(reduced: str, note: str) -> str:
     return f"{reduced}; {note}" if reduced else note
+
+
+def crop(attention: Attention, rows: tuple[int, int] | None, cols: tuple[int, int] | None) -> Attention:
+    """Only these queries and keys, each (first, last); None for all.
+
+    meta["origin"] then holds the indices of the first query and key left, so that numbers keep their places. Rows
+    sum to less than 1 if keys go; `reduced` names the tokens kept. Raises SelectionError if an axis ends before `last`.
+    """
+    sizes = (len(attention.queries), len(attention.keys))
+    for ends, size, what in zip((rows, cols), sizes, ("queries", "keys"), strict=True):
+        if ends is not None and ends[1] >= size:
+            raise SelectionError(f"tokens {ends[0]}-{ends[1]} are not there; the {what} are 0-{size - 1}")
+    (top, bottom), (left, right) = rows or (0, sizes[0] - 1), cols or (0, sizes[1] - 1)
+    at, to = slice(top, bottom + 1), slice(left, right + 1)
+    before = attention.meta.get("origin", (0, 0))
+    note = ""
+    if right - left + 1 < sizes[1]:
+        note = f"tokens {left}-{right} of 0-{sizes[1] - 1}"
+    return replace(
+        attention,
+        weights=attention.weights[:, :, at, to],
+        mask=None if attention.mask is None else attention.mask[:, at, to],
+        queries=attention.queries.take(range(top, bottom + 1)),
+        keys=attention.keys.take(range(left, right + 1)),
+        reduced="; ".join(filter(None, (attention.reduced, note))),
+        meta={**attention.meta, "origin": [before[0] + top, before[1] + left]},
+    )
+
+
+def _pairs_named(attention: Attention, text: str) -> Attention:
+    """The maps of the pairs that `text` names, as heads of different layers, in the order asked."""
+    have: dict[int, list[int]] = {}
+    for layer, head in attention.places:
+        if layer is None or head is None:
+            what = " and ".join(["layers"] * (layer is None) + ["heads"] * (head is None))
+            raise SelectionError(f"{what} were averaged: {text} cannot be taken out again")
+        have.setdefault(layer, []).append(head)
+    return _taken(attention, resolve_pairs(text, {layer: sorted(have[layer]) for layer in sorted(have)}))
+
+
+def _pairs_among(
+    attention: Attention, layers: Iterable[int] | int | None, heads: Iterable[int] | int | None
+) -> Attention:
+    """Of an Attention of pairs those whose layer and head are among these; None for any."""
+    held = listed_pairs(attention.pairs)
+    if len(attention.pairs) != attention.weights.shape[1]:
+        raise SelectionError(f"heads {held} were averaged: none of them can be taken out again")
+    kept = attention.pairs
+    for axis, (what, wanted, have) in enumerate(
+        (("layer", layers, attention.layers), ("head", heads, attention.heads))
+    ):
+        places = places_of(what, wanted, have, len(have))
+        if places is not None:
+            named = [have[place] for place in places]
+            kept = tuple(pair for pair in kept if pair[axis] in named)
+    if not kept:
+        raise SelectionError(f"none of {held} has this layer and this head")
+    return _taken(attention, kept)
+
+
+def _taken(attention: Attention, pairs: Pairs) -> Attention:
+    """The maps of these pairs, all of which are held."""
+    places = {place: i for i, place in enumerate(attention.places)}
+    n_heads = attention.weights.shape[1]
+    rows, columns = zip(*(divmod(places[pair], n_heads) for pair in pairs), strict=True)
+    masks = attention.allowed
+    if masks is not None:
+        masks = masks[[i % masks.shape[0] for i in rows], [i % masks.shape[1] for i in columns]]
+    layers, heads = occurring(pairs)
+    weights = attention.weights[list(rows), list(columns)][None]
+    return replace(attention, weights=weights, mask=masks, layers=layers, heads=heads, pairs=pairs)

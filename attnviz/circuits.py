@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.engine.spec import EncoderDecoder, Latent, Norm, Spec, Towers
+from attnviz.engine.tensors import Scoped
 from attnviz.engine.threads import one_matrix_thread, share
 from attnviz.errors import SelectionError, one_of
 from attnviz.measures.circuits import KINDS, Circuits, Heads, composed, eigen, ends, positive, singular
 from attnviz.models.model import Model
-from attnviz.models.tensors import Scoped
 from attnviz.select import chosen_heads
 
 if TYPE_CHECKING:

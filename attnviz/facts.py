@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from attnviz.attention import Attention, Tokens
+    from attnviz.attention import Attention
+    from attnviz.axis import Tokens
 
 Place = tuple[int | None, int | None]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import SelectionError
 
 if TYPE_CHECKING:
-    from attnviz.attention import Attention, Tokens
+    from attnviz.axis import Tokens
 
 Pairs = tuple[tuple[int, int], ...]
 
@@ -184,37 +184,6 @@ def places_of(what: str, wanted: Iterable[int] | int | None, have: Sequence[int]
     return places
 
 
-def pairs_named(attention: Attention, text: str) -> Attention:
-    """The maps of the pairs that `text` names, as heads of different layers, in the order asked."""
-    have: dict[int, list[int]] = {}
-    for layer, head in attention.places:
-        if layer is None or head is None:
-            what = " and ".join(["layers"] * (layer is None) + ["heads"] * (head is None))
-            raise SelectionError(f"{what} were averaged: {text} cannot be taken out again")
-        have.setdefault(layer, []).append(head)
-    return _taken(attention, resolve_pairs(text, {layer: sorted(have[layer]) for layer in sorted(have)}))
-
-
-def pairs_among(
-    attention: Attention, layers: Iterable[int] | int | None, heads: Iterable[int] | int | None
-) -> Attention:
-    """Of an Attention of pairs those whose layer and head are among these; None for any."""
-    held = listed_pairs(attention.pairs)
-    if len(attention.pairs) != attention.weights.shape[1]:
-        raise SelectionError(f"heads {held} were averaged: none of them can be taken out again")
-    kept = attention.pairs
-    for axis, (what, wanted, have) in enumerate(
-        (("layer", layers, attention.layers), ("head", heads, attention.heads))
-    ):
-        places = places_of(what, wanted, have, len(have))
-        if places is not None:
-            named = [have[place] for place in places]
-            kept = tuple(pair for pair in kept if pair[axis] in named)
-    if not kept:
-        raise SelectionError(f"none of {held} has this layer and this head")
-    return _taken(attention, kept)
-
-
 def _whole(what: str, wanted: Iterable[Any] | int) -> list[int]:
     """One index or several as a list. Raises SelectionError for what is no whole number."""
     several = isinstance(wanted, Iterable) and not isinstance(wanted, str)
@@ -223,19 +192,6 @@ def _whole(what: str, wanted: Iterable[Any] | int) -> list[int]:
         return [operator.index(item) for item in items]
     except TypeError:
         raise SelectionError(f"{what}s are whole numbers here; got {_cut(repr(items)[1:-1])}") from None
-
-
-def _taken(attention: Attention, pairs: Pairs) -> Attention:
-    """The maps of these pairs, all of which are held."""
-    places = {place: i for i, place in enumerate(attention.places)}
-    n_heads = attention.weights.shape[1]
-    rows, columns = zip(*(divmod(places[pair], n_heads) for pair in pairs), strict=True)
-    masks = attention.allowed
-    if masks is not None:
-        masks = masks[[i % masks.shape[0] for i in rows], [i % masks.shape[1] for i in columns]]
-    layers, heads = occurring(pairs)
-    weights = attention.weights[list(rows), list(columns)][None]
-    return replace(attention, weights=weights, mask=masks, layers=layers, heads=heads, pairs=pairs)
 
 
 def parse_range(text: str) -> tuple[int, int]:
@@ -296,33 +252,6 @@ def find_mark(queries: Tokens, keys: Tokens, wanted: str) -> tuple[int, int]:
         except SelectionError as error:
             failures.append(error)
     raise failures[0]
-
-
-def crop(attention: Attention, rows: tuple[int, int] | None, cols: tuple[int, int] | None) -> Attention:
-    """Only these queries and keys, each (first, last); None for all.
-
-    meta["origin"] then holds the indices of the first query and key left, so that numbers keep their places. Rows
-    sum to less than 1 if keys go; `reduced` names the tokens kept. Raises SelectionError if an axis ends before `last`.
-    """
-    sizes = (len(attention.queries), len(attention.keys))
-    for ends, size, what in zip((rows, cols), sizes, ("queries", "keys"), strict=True):
-        if ends is not None and ends[1] >= size:
-            raise SelectionError(f"tokens {ends[0]}-{ends[1]} are not there; the {what} are 0-{size - 1}")
-    (top, bottom), (left, right) = rows or (0, sizes[0] - 1), cols or (0, sizes[1] - 1)
-    at, to = slice(top, bottom + 1), slice(left, right + 1)
-    before = attention.meta.get("origin", (0, 0))
-    note = ""
-    if right - left + 1 < sizes[1]:
-        note = f"tokens {left}-{right} of 0-{sizes[1] - 1}"
-    return replace(
-        attention,
-        weights=attention.weights[:, :, at, to],
-        mask=None if attention.mask is None else attention.mask[:, at, to],
-        queries=attention.queries.take(range(top, bottom + 1)),
-        keys=attention.keys.take(range(left, right + 1)),
-        reduced="; ".join(filter(None, (attention.reduced, note))),
-        meta={**attention.meta, "origin": [before[0] + top, before[1] + left]},
-    )
 
 
 def _indices(what: str, ranges: Iterable[tuple[int, int]], have: Sequence[int], where: str = "") -> list[int]:

@@ -34,7 +34,7 @@ from attnviz.select import find_token
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from attnviz.attention import Tokens
+    from attnviz.axis import Tokens
     from attnviz.engine.collectors import Tile
     from attnviz.models.inputs import ModelInput
     from attnviz.models.model import Model, Progress

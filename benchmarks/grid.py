@@ -8,7 +8,8 @@ import time
 import measure
 import numpy as np
 
-from attnviz.attention import Attention, Tokens
+from attnviz.attention import Attention
+from attnviz.axis import Tokens
 from attnviz.page.heatmap import heatmap
 from attnviz.render.image import to_bytes
 

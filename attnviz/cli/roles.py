@@ -172,7 +172,8 @@ def _print(block: Block, top: int | None) -> None:
 
 
 def _drawn(blocks: Sequence[Block], sheet: Sheet, format: str, made: dict[str, str]) -> bytes:
-    from attnviz.page.board import Board, boards
+    from attnviz.page.board import boards
+    from attnviz.page.board_values import Board
     from attnviz.render.image import to_bytes
 
     shown, left_out = [], []

@@ -152,13 +152,14 @@ def narrowed(
     Indices count the tokens before anything is cut away, so that they are those that `attnviz tokens` lists.
     """
     from attnviz import select
+    from attnviz.attention import crop
 
     cells = [select.find_mark(found.queries, found.keys, mark) for mark in marks or ()]
     row = None if chosen.query is None else select.find_token(found.queries, chosen.query, "queries")
     if chosen.tokens is None:
         return found, row, cells
     first, last = select.parse_range(chosen.tokens)
-    found = select.crop(found, (first, last), (first, last))
+    found = crop(found, (first, last), (first, last))
     if row is not None and not first <= row <= last:
         usage(f"--query {chosen.query}: token {row} lies outside of --tokens {chosen.tokens}")
     for mark, cell in zip(marks or (), cells, strict=True):
@@ -169,7 +170,7 @@ def narrowed(
 
 def only(found: Attention, row: int | None) -> Attention:
     """Only one query's row, if there is one asked for."""
-    from attnviz.select import crop
+    from attnviz.attention import crop
 
     return found if row is None else crop(found, (row, row), None)
 

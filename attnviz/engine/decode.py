@@ -14,8 +14,8 @@ import numpy as np
 
 from attnviz.engine.cache import Cache
 from attnviz.engine.collectors import Tile
-from attnviz.engine.embed import Inputs
 from attnviz.engine.forward import run
+from attnviz.engine.inputs import Inputs
 from attnviz.engine.ops import linear, softmax_
 from attnviz.engine.positions import same_turns
 from attnviz.engine.spec import Spec, Unembed

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attnviz.engine.inputs import Inputs
 from attnviz.engine.ops import activate_, linear, norm_of, normalise
 from attnviz.engine.positions import sinusoidal
 from attnviz.engine.spec import Convolutions, Learned, Norm, PositionalConvolution, Sinusoidal, Spec
@@ -20,23 +20,6 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float32]
     Ints = NDArray[np.intp]
-
-
-@dataclass(frozen=True, eq=False)
-class Inputs:
-    """What one stack reads: ids [n] (and types [n]), or words, or pixels [channel, row, column], or sound.
-
-    sound: [sample] for raw waves, [mel, frame] for log-mel spectra. global_tokens: places that see all.
-    first: the place of the first id, where those before it have been read already.
-    """
-
-    ids: Ints | None = None
-    types: Ints | None = None
-    words: tuple[str, ...] = ()
-    pixels: Array | None = None
-    sound: Array | None = None
-    global_tokens: tuple[int, ...] = ()
-    first: int = 0
 
 
 def embed(spec: Spec, tensors: Tensors, inputs: Inputs, see: Callable[[str, Array], None] | None = None) -> Array:

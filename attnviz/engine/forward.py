@@ -15,7 +15,8 @@ import numpy as np
 
 from attnviz.engine.attention import Layer, attend
 from attnviz.engine.collectors import Collector
-from attnviz.engine.embed import Inputs, convolve, embed
+from attnviz.engine.embed import convolve, embed
+from attnviz.engine.inputs import Inputs
 from attnviz.engine.masks import Mask
 from attnviz.engine.mlp import mlp
 from attnviz.engine.ops import activate_, finite, linear, norm_of

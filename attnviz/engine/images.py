@@ -15,7 +15,7 @@ from attnviz.errors import InputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from attnviz.engine.embed import Inputs
+    from attnviz.engine.inputs import Inputs
     from attnviz.engine.tensors import Tensors
 
     Array = NDArray[np.float32]

@@ -12,8 +12,8 @@ from attnviz.engine.spec import Alibi, Buckets, ImageOffsets, Rotary, Spec
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from attnviz.engine.embed import Inputs
     from attnviz.engine.images import OffsetBias
+    from attnviz.engine.inputs import Inputs
     from attnviz.engine.tensors import Tensors
 
     Array = NDArray[np.float32]

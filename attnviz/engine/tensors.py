@@ -1,7 +1,8 @@
-"""Where a model's numbers come from: the protocol that every checkpoint serves."""
+"""A model's numbers by name: the protocol that every checkpoint serves, and the part of one stack."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -22,3 +23,20 @@ class Tensors(Protocol):
 
     def has(self, name: str) -> bool:
         """Whether there is such a tensor."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scoped:
+    """A stack's tensors among those of a model: every name begins with a prefix."""
+
+    tensors: Tensors
+    prefix: str
+
+    def get(self, name: str, shape: tuple[int, ...]) -> Array:
+        return self.tensors.get(self.prefix + name, shape)
+
+    def rows(self, name: str, ids: Any, shape: tuple[int, ...]) -> Array:
+        return self.tensors.rows(self.prefix + name, ids, shape)
+
+    def has(self, name: str) -> bool:
+        return self.tensors.has(self.prefix + name)

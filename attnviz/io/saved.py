@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.attention import STREAMS, Attention, Tokens
+from attnviz.attention import STREAMS, Attention
+from attnviz.axis import Tokens
 from attnviz.errors import InputError, shown
 from attnviz.files.text import read_text
 from attnviz.files.untrusted import parse

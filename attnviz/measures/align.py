@@ -6,7 +6,7 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from attnviz.attention import Tokens
+    from attnviz.axis import Tokens
 
 NONE = -1  # stands for a token that the other list does not have
 Place = tuple[int, int]

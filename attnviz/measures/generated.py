@@ -15,7 +15,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from attnviz.attention import Attention, Tokens
+    from attnviz.attention import Attention
+    from attnviz.axis import Tokens
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from attnviz.attention import Tokens
+    from attnviz.axis import Tokens
 
 
 class Rows:

@@ -16,7 +16,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from attnviz.attention import Tokens
+    from attnviz.axis import Tokens
 
     Array = NDArray[np.float32]
     Wide = NDArray[np.float64]

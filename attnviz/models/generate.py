@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.attention import Attention, Tokens
+from attnviz.attention import Attention
+from attnviz.axis import Tokens
 from attnviz.engine.decode import Choice, Step, Vocabulary, greedy, why_not
-from attnviz.engine.embed import Inputs
 from attnviz.engine.forward import run
+from attnviz.engine.inputs import Inputs
 from attnviz.engine.spec import EncoderDecoder, Spec, Unembed
+from attnviz.engine.tensors import Scoped
 from attnviz.errors import InputError, ModelError, SelectionError, one_of
 from attnviz.files.untrusted import read_object
 from attnviz.measures.generated import Generated, Tally
 from attnviz.models.model import Model
-from attnviz.models.tensors import Scoped
 from attnviz.select import chosen_heads
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz import __version__
-from attnviz.attention import Tokens
-from attnviz.engine.embed import Inputs
+from attnviz.axis import Tokens
+from attnviz.engine.inputs import Inputs
 from attnviz.engine.spec import EncoderDecoder, Learned, Patches, Segmental, Spec
 from attnviz.errors import AttnvizWarning, InputError, SelectionError, no_tokenizer, one_of
 from attnviz.tokens.fitting import too_long
@@ -20,7 +20,7 @@ from attnviz.tokens.unknown import WHAT_TO_DO, unknown_note, warn_of_unknown
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from attnviz.models.model import Model
+    from attnviz.models.base import Transformer
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ class Arrays:
 
 
 def prepare(
-    model: Model,
+    model: Transformer,
     text: str | None = None,
     pair: str | None = None,
     *,
@@ -98,7 +98,7 @@ def prepare(
     )
 
 
-def _between(model: Model, text: str | None, pair: str | None) -> ModelInput:
+def _between(model: Transformer, text: str | None, pair: str | None) -> ModelInput:
     """A text that attends to its pair: the pair goes through the layers alone, then the text, seeing both."""
     if text is None or pair is None:
         raise InputError("cross-attention is between two texts", 'the second is given with --pair TEXT (pair="...")')
@@ -110,7 +110,7 @@ def _between(model: Model, text: str | None, pair: str | None) -> ModelInput:
     return ModelInput("cross", spec, queries, keys, inputs, image=False, grid=None, meta=meta)
 
 
-def _notes(model: Model, spec: Spec, source: Inputs, tokens: Tokens) -> dict[str, Any]:
+def _notes(model: Transformer, spec: Spec, source: Inputs, tokens: Tokens) -> dict[str, Any]:
     """What a picture should say about these numbers beside the model. tokens: those that the source was read as."""
     notes, n = list(model.meta.get("notes", ())), len(tokens)
     lost = unknown_note(tokens, _unknown(model), model.name)
@@ -126,13 +126,13 @@ def _notes(model: Model, spec: Spec, source: Inputs, tokens: Tokens) -> dict[str
     return {**said, "sinks": True} if spec.sinks else said
 
 
-def _unknown(model: Model) -> Collection[int]:
+def _unknown(model: Transformer) -> Collection[int]:
     """The ids by which a model's tokenizer stands for what it does not know."""
     found: Collection[int] = getattr(model.tokenizer, "unknown_ids", ())
     return found
 
 
-def _stream(model: Model, stream: str | None, has_target: bool) -> str:
+def _stream(model: Transformer, stream: str | None, has_target: bool) -> str:
     name = model.mechanism.mechanism.name if model.mechanism is not None else ""
     if stream is None and name == "cross":
         return "cross"
@@ -148,7 +148,7 @@ def _stream(model: Model, stream: str | None, has_target: bool) -> str:
 
 
 def read(
-    model: Model, text: str | None, pair: str | None, ids: ArrayLike | None, token_types: ArrayLike | None
+    model: Transformer, text: str | None, pair: str | None, ids: ArrayLike | None, token_types: ArrayLike | None
 ) -> tuple[Tokens, NDArray[np.intp] | None, NDArray[np.intp] | None]:
     """Tokens, ids and token types of what is read."""
     if ids is not None:
@@ -170,14 +170,14 @@ def read(
     return encoding.tokens, np.array(encoding.tokens.ids, np.intp), types
 
 
-def _described(model: Model, ids: NDArray[np.intp]) -> Tokens:
+def _described(model: Transformer, ids: NDArray[np.intp]) -> Tokens:
     if model.tokenizer is not None:
         return model.tokenizer.describe(ids.tolist())
     return Tokens.plain([str(i) for i in ids], ids.tolist())
 
 
 def _source(
-    model: Model,
+    model: Transformer,
     text: str | None,
     pair: str | None,
     ids: ArrayLike | None,
@@ -205,7 +205,7 @@ def _source(
     return tokens, Inputs(numbers, types, tokens.text if spec.by_word else ())
 
 
-def _target(model: Model, target: str | None, target_ids: ArrayLike | None) -> tuple[Tokens, Inputs]:
+def _target(model: Transformer, target: str | None, target_ids: ArrayLike | None) -> tuple[Tokens, Inputs]:
     """What the decoder reads, and its labels."""
     assert isinstance(model.spec, EncoderDecoder)
     if target_ids is not None:
@@ -227,7 +227,7 @@ def _target(model: Model, target: str | None, target_ids: ArrayLike | None) -> t
     return tokens, Inputs(numbers)
 
 
-def _global(model: Model, asked: Iterable[int] | None, n: int, is_text: bool) -> tuple[int, ...]:
+def _global(model: Transformer, asked: Iterable[int] | None, n: int, is_text: bool) -> tuple[int, ...]:
     """Global tokens, checked, for a model that knows them."""
     knows = model.stack("encoder").global_tokens
     if asked is None and model.mechanism is not None and model.mechanism.mechanism.name == "global":
@@ -242,7 +242,7 @@ def _global(model: Model, asked: Iterable[int] | None, n: int, is_text: bool) ->
     return found
 
 
-def _refuse_early(model: Model, spec: Spec, text: str | None, what: str, split: Callable[[str], Tokens]) -> None:
+def _refuse_early(model: Transformer, spec: Spec, text: str | None, what: str, split: Callable[[str], Tokens]) -> None:
     """Raises InputError for a text whose beginning alone has more tokens than the model has learned positions for.
 
     The engine refuses any text that is too long; here that is known before a long one is split and embedded.
@@ -262,7 +262,7 @@ def _refuse_early(model: Model, spec: Spec, text: str | None, what: str, split: 
         )
 
 
-def _check_length(model: Model, spec: Spec, n: int) -> None:
+def _check_length(model: Transformer, spec: Spec, n: int) -> None:
     if n == 0:
         raise InputError("there are no tokens to attend to")
     if spec.trained_positions and n > spec.trained_positions:

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from attnviz.engine.spec import EncoderDecoder, Spec, Towers
     from attnviz.models.model import Model
 
-# What of a Model is read again when it is opened again in another process; everything else is sent.
-FROM_FILES = frozenset({"tensors", "tokenizer", "config", "checkpoint", "folder"})
 BEYOND = "use a shorter text, or another model: -m minilm reads 512 tokens, -m seeded any number"
 IMITATES = "31 of its 48 heads imitate all-MiniLM-L6-v2: attnviz inspect tiny"
 
@@ -48,21 +46,20 @@ class Opening:
         """The model as its files have it, without a mechanism."""
         return from_place(self.place, self.ignore_keys, lora(self.adapter or None, self.ignore_keys))
 
+    def restored(self, fields: Mapping[str, Any]) -> Model:
+        """A pickled Model: `fields` as they were, numbers and tokenizer read again from where it was opened.
+
+        Raises ModelError if the files have changed since, as far as their digests tell.
+        """
+        model = self.open()
+        for name in ("digest", "adapter_digest"):
+            if model.meta.get(name) != fields["meta"].get(name):
+                raise ModelError(f"{fields['name']} has changed on disk since it was opened", "run the command again")
+        return replace(model, **fields)
+
 
 def _absolute(folder: str | Path | None) -> str:
     return "" if folder is None else str(Path(folder).expanduser().absolute())
-
-
-def reopened(fields: Mapping[str, Any]) -> Model:
-    """A pickled Model: `fields` as they were, numbers and tokenizer read again from where it was opened.
-
-    Raises ModelError if the files have changed since, as far as their digests tell.
-    """
-    model = fields["opening"].open()
-    for name in ("digest", "adapter_digest"):
-        if model.meta.get(name) != fields["meta"].get(name):
-            raise ModelError(f"{fields['name']} has changed on disk since it was opened", "run the command again")
-    return replace(model, **fields)
 
 
 def load(

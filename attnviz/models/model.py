@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.attention import STREAMS, Attention, Tokens
+from attnviz.attention import Attention
+from attnviz.axis import Tokens
 from attnviz.engine.collectors import Collector, Dense, Pooled
 from attnviz.engine.forward import run
 from attnviz.engine.spec import EncoderDecoder, Spec, Towers
-from attnviz.engine.tensors import Tensors
+from attnviz.engine.tensors import Scoped
 from attnviz.errors import InputError, SelectionError, one_of
+from attnviz.models.base import Transformer
 from attnviz.models.inputs import ModelInput, prepare, read
-from attnviz.models.tensors import Scoped
 from attnviz.select import chosen, chosen_heads
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from attnviz.checkpoints.base import Checkpoint
     from attnviz.engine.pairs import OfPairs
-    from attnviz.models.load import Opening
-    from attnviz.tokens import Encoding
-    from attnviz.variants import VariantSpec
 
 Progress = Callable[[float], None]
 
@@ -35,90 +31,16 @@ Progress = Callable[[float], None]
 OF_ALL_HEADS = "every head shows the mean over all heads, as the reference gives it (own heads: --own-heads)"
 
 
-class Tokenizer(Protocol):
-    """What a model asks of a tokenizer."""
-
-    def encode(self, text: str, pair: str | None = None) -> Encoding:
-        """Tokens with the special ones that the model wants, and token types."""
-
-    def encode_target(self, text: str, start_id: int | None = None) -> Encoding:
-        """The decoder's text: start token in front, no end token."""
-
-    def describe(self, ids: Sequence[int]) -> Tokens:
-        """Labels for ids."""
-
-
-@dataclass(frozen=True, eq=False)
-class Model:
-    """A transformer ready to attend.
-
-    name: what pictures call it. spec: what it does. tensors: its numbers. tokenizer: None if it only takes ids.
-    config: its configuration as it was read. meta: what a result says about it (digest, seed, ...).
-    folder: where its files lie, preprocessor_config.json for images and sound among them.
-    alone: what the attention of its only stack is called, where it is not an encoder-decoder: self or encoder.
-    pictures: what a model of text does with an image by the same numbers. two_texts: whether its text may attend to
-    its pair, as stream "cross". mechanism: what stands in place of its own attention. beyond: what to do with a text
-    longer than its positions, where there is more to say than to shorten it. opening: where its files lie; None for
-    the seeded model.
-    """
-
-    name: str
-    spec: Spec | EncoderDecoder | Towers
-    tensors: Tensors
-    tokenizer: Tokenizer | None = None
-    config: Mapping[str, Any] = field(default_factory=dict)
-    meta: Mapping[str, Any] = field(default_factory=dict)
-    checkpoint: Checkpoint | None = None
-    folder: Path | None = None
-    alone: str = "self"
-    pictures: Spec | None = None
-    two_texts: bool = False
-    mechanism: VariantSpec | None = None
-    beyond: str = ""
-    opening: Opening | None = None
-
-    @property
-    def streams(self) -> tuple[str, ...]:
-        """The kinds of attention it has."""
-        return STREAMS[1:] if isinstance(self.spec, EncoderDecoder) else (self.alone,)
-
-    def stack(self, stream: str | None = None, image: bool = False) -> Spec:
-        """What the stack behind a stream does; of two towers that of images if `image`, else that of text."""
-        if isinstance(self.spec, Towers):
-            return self.spec.image if image else self.spec.text
-        if isinstance(self.spec, EncoderDecoder):
-            return self.spec.encoder if (stream or "encoder") == "encoder" else self.spec.decoder
-        if stream == "cross" and self.two_texts:
-            return replace(self.spec, cross=True)
-        return self.pictures if image and self.pictures is not None else self.spec
-
-    def size(self, stream: str | None = None, image: bool = False) -> tuple[int, int]:
-        """(n_layers, n_heads) of a stream; of its only or first one by default."""
-        spec = self.stack(stream, image)
-        return spec.n_layers, spec.n_heads
-
-    n_layers = property(lambda self: self.size()[0])
-    n_heads = property(lambda self: self.size()[1])
+class Model(Transformer):
+    """A transformer ready to attend. Its fields are those of `Transformer`."""
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{s} {self.size(s)[0]} x {self.size(s)[1]}" for s in self.streams)
         return f"<Model {self.name}: {sizes}>"
 
-    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
-        """Pickle without weights and tokenizer: both are read again from where the model was opened."""
-        if self.opening is None:
-            return super().__reduce_ex__(protocol)
-        from attnviz.models.load import FROM_FILES, reopened
-
-        return reopened, ({name: value for name, value in vars(self).items() if name not in FROM_FILES},)
-
     def tokens(self, text: str | None = None, pair: str | None = None, ids: Sequence[int] | None = None) -> Tokens:
         """How the model splits a text, or what these ids stand for."""
         return read(self, text, pair, ids, None)[0]
-
-    def has(self, stream: str) -> bool:
-        """Whether it can be asked for this stream: one of `streams`, or cross-attention between a text and its pair."""
-        return stream in self.streams or (stream == "cross" and self.two_texts)
 
     def with_mechanism(self, asked: str, layer: int | None = None) -> Model:
         """This model with another kind of attention, as in "additive", "window:3", "lsh:8,rounds=2".

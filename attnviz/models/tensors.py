@@ -1,37 +1,17 @@
-"""A model's tensors: those behind a prefix, all of them listed, one of them by name."""
+"""A model's tensors: all of them listed, one of them by name."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from attnviz.engine.tensors import Tensors
 from attnviz.errors import ConfigError
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from attnviz.models.model import Model
-
-
-@dataclass(frozen=True, eq=False)
-class Scoped:
-    """A stack's tensors among those of a model: every name behind a prefix."""
-
-    tensors: Tensors
-    prefix: str
-
-    def get(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
-        return self.tensors.get(self.prefix + name, shape)
-
-    def rows(self, name: str, ids: Any, shape: tuple[int, ...]) -> NDArray[np.float32]:
-        return self.tensors.rows(self.prefix + name, ids, shape)
-
-    def has(self, name: str) -> bool:
-        return self.tensors.has(self.prefix + name)
 
 
 def tensor_rows(model: Model) -> Iterator[tuple[str, str, tuple[int, ...], str]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attnviz.attention import Tokens
+from attnviz.axis import Tokens
 from attnviz.errors import InputError, ModelError, no_tokenizer
 from attnviz.models import configs
 from attnviz.models.find import DEFAULT, Place, find
@@ -18,7 +18,7 @@ from attnviz.tokens.unknown import warn_of_unknown
 
 if TYPE_CHECKING:
     from attnviz.checkpoints.base import Checkpoint
-    from attnviz.models.model import Tokenizer
+    from attnviz.models.base import Tokenizer
 
 
 def tokenize(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from attnviz.page.scale import number, ticks
 
 if TYPE_CHECKING:
-    from attnviz.page.layout import Sizes
     from attnviz.page.request import Request
+    from attnviz.page.sizes import Sizes
 
 
 def bar_width(sizes: Sizes) -> float:

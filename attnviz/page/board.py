@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from attnviz.errors import InputError, SelectionError
 from attnviz.page.board_bar import BAR, UNDER, board_bar
-from attnviz.page.board_values import ends, numbers, scale_of
+from attnviz.page.board_values import Board, ends, numbers, scale_of
 from attnviz.page.figure import Box, Figure, Label, Line, MapPanel, Scale
-from attnviz.page.layout import LINE, SMALLEST, ordinal
+from attnviz.page.layout import ordinal
 from attnviz.page.options import PIXELS
 from attnviz.page.scale import WHITE, check_cmap, number, ticks
+from attnviz.page.sizes import LINE, SMALLEST
 from attnviz.page.text_metrics import MIDDLE, Typeface, one_line, typeface
 from attnviz.page.wording import font_note
 
@@ -29,28 +30,6 @@ PAGE, WIDE = 760.0, 1060.0  # how wide a page becomes by itself, and one of such
 WORD = 46.0  # the width of a cell with a word in it, at most
 BELOW = 4.0 + SMALL + 3.0 + BASE + 4.0  # names of the columns, and what they are
 _STEPS = (1, 2, 4, 5, 8, 10, 16, 20, 32, 50, 100)
-
-
-@dataclass(frozen=True, eq=False)
-class Board:
-    """One number a head.
-
-    values: [layer, head]; NaN is drawn grey. heading: above the board. label: beside the colour bar. signed: colours
-    diverge from 0. low, high: ends of the colours; by default 0 and a round number above all values. marks: (row,
-    column) of cells to outline. cell_text: texts [row][column] for the cells; None for the numbers where they fit,
-    () for none. least: [layer, head], what a head must reach; the number of one that does not is cut where rounding
-    would reach it.
-    """
-
-    values: NDArray[Any]
-    label: str = "weight"
-    heading: str = ""
-    signed: bool = False
-    low: float = 0.0
-    high: float | None = None
-    marks: tuple[tuple[int, int], ...] = ()
-    cell_text: Sequence[Sequence[str]] | None = None
-    least: NDArray[Any] | None = None
 
 
 def board(

@@ -13,9 +13,9 @@ from attnviz.facts import head_name, pairs_in_words
 from attnviz.measures.align import NONE
 from attnviz.page.board_bar import UNDER
 from attnviz.page.figure import Box, Figure, Scale
-from attnviz.page.layout import LINE
 from attnviz.page.scale import WHITE, round_up, short
 from attnviz.page.sheet import BASE, BESIDE, MARGIN, SMALL, Sheet, below, beside
+from attnviz.page.sizes import LINE
 from attnviz.page.tensor import SIGNED
 from attnviz.page.text_metrics import one_line, printable, typeface
 from attnviz.page.wording import font_note, from_model, listed

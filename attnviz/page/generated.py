@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from attnviz.facts import board_axes
-from attnviz.page.board import Board, boards
+from attnviz.page.board import boards
+from attnviz.page.board_values import Board
 from attnviz.page.figure import Figure
 
 if TYPE_CHECKING:

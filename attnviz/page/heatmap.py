@@ -13,12 +13,12 @@ from attnviz.page import wording
 from attnviz.page.colour_limits import fills_up, flowing
 from attnviz.page.colour_limits import limits as find_limits
 from attnviz.page.figure import Figure, MapPanel, Scale
-from attnviz.page.layout import SMALLEST
 from attnviz.page.options import PIXELS, SIDE, check_options, check_pixels, made_by
 from attnviz.page.page import panel_room
 from attnviz.page.placing import Placed, arrange
 from attnviz.page.request import Request
 from attnviz.page.scale import WHITE, check_cmap, check_scale, number, round_up, short
+from attnviz.page.sizes import SMALLEST
 from attnviz.page.text_metrics import LOST, Typeface, one_line, printable, typeface
 
 if TYPE_CHECKING:

@@ -8,81 +8,19 @@ only ever getting smaller or fewer from one round to the next.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from attnviz.errors import SelectionError
 from attnviz.page import page
 from attnviz.page.bar import bar_ticks, bar_width, tick_texts
 from attnviz.page.request import Request
+from attnviz.page.sizes import SMALLEST, Sizes, leading
 from attnviz.page.text_metrics import MIDDLE, SAYS, Typeface, tallness
 
-SMALLEST = 5.0  # points: below this a label is not read but guessed
 TALLEST = 648.0  # points: a picture whose width was asked for is no higher than a page
-LINE = 1.34  # from one line of text to the next, in ems
 PITCH = 1.1  # from one label to the next, in heights of their ink
 _STEPS = (1, 2, 3, 4, 5, 8, 10, 15, 20, 25, 30, 40, 50, 80, 100, 150, 200, 250, 300, 400, 500, 800, 1000, 2000, 5000)
 _ROOMY = (372.0, 250.0, 200.0, 172.0, 150.0, 132.0, 120.0, 108.0, 100.0, 94.0, 90.0, 86.0)  # of 1, 2, ... abreast
-
-
-@dataclass
-class Sizes:
-    """What is settled. Lengths in points; a step of k labels every kth row or column, 0 none of them.
-
-    upright: column labels stand on end. aside: room for the names of a further column of layers. reduced: the page, not
-    the labels, settles the cells. left, right, top, under: room beside all panels; `under` ends with the name of
-    the columns, notes come below it. ticks: room for the numbers of the colour bar. layer_names, headings: as they
-    fit, shortened to their numbers if they must be. said: the subtitle chosen; title, subtitle, notes: their lines;
-    remarks: the notes one by one.
-    """
-
-    base: float
-    dpi: float
-    margin: float
-    width: float = 0.0
-    cell_width: float = 0.0
-    cell_height: float = 0.0
-    row_size: float = 0.0
-    col_size: float = 0.0
-    row_step: int = 1
-    col_step: int = 1
-    upright: bool = True
-    row_text: tuple[str, ...] = ()
-    col_text: tuple[str, ...] = ()
-    headings: tuple[str, ...] = ()
-    heading_size: float = 0.0
-    layer_names: tuple[str, ...] = ()
-    layer_size: float = 0.0
-    gap_x: float = 0.0
-    gap_y: float = 0.0
-    aside: float = 0.0
-    reduced: bool = False
-    left: float = 0.0
-    right: float = 0.0
-    ticks: float = 0.0
-    top: float = 0.0
-    under: float = 0.0
-    title: tuple[str, ...] = ()
-    title_size: float = 0.0
-    said: str = ""
-    subtitle: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    remarks: tuple[str, ...] = ()
-    text_x: float = 0.0
-
-    @property
-    def note_size(self) -> float:
-        return max(SMALLEST, 0.84 * self.base)
-
-    @property
-    def tick_size(self) -> float:
-        return max(SMALLEST, 0.89 * self.base)
-
-    @property
-    def foot(self) -> float:
-        """Height of the notes, with the margin below them."""
-        lines = len(self.notes) * leading(self.notes) * self.note_size
-        return (0.7 * self.base + lines if self.notes else 0.0) + self.margin
 
 
 def settle(request: Request) -> Sizes:
@@ -309,11 +247,6 @@ def _thinning(request: Request, sizes: Sizes) -> list[str]:
     elif sizes.headings != request.headings:
         said.append("numbers: heads" if "head" in request.headings[0] else "numbers: layers")
     return said
-
-
-def leading(texts: Sequence[str]) -> float:
-    """From one of these lines to the next, in ems."""
-    return max(LINE, sum(tallness(texts)) + 0.06)
 
 
 def ordinal(n: int) -> str:

@@ -14,12 +14,12 @@ from attnviz.errors import SelectionError
 from attnviz.page import wording
 from attnviz.page.colours import RGB, letters_on, tint
 from attnviz.page.figure import Box, Figure, Fill, Label, Line, Link, LinksPanel
-from attnviz.page.layout import SMALLEST
 from attnviz.page.lines_choice import INK, chosen
 from attnviz.page.options import check_options, made_by
 from attnviz.page.page import PAGES
 from attnviz.page.scale import number
 from attnviz.page.sheet import MARGIN, Sheet
+from attnviz.page.sizes import SMALLEST
 from attnviz.page.text_metrics import MIDDLE, Typeface, one_line, typeface
 
 if TYPE_CHECKING:

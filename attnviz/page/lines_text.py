@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.attention import Tokens
+from attnviz.axis import Tokens
 from attnviz.errors import SelectionError
 from attnviz.measures.lift import lifts
 from attnviz.page import wording

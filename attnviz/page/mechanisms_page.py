@@ -13,8 +13,9 @@ import numpy as np
 from attnviz.errors import SelectionError
 from attnviz.page.figure import Box, Label, Line, MapPanel, Scale
 from attnviz.page.groups import long_title, short_title
-from attnviz.page.layout import LINE, SMALLEST, ordinal
+from attnviz.page.layout import ordinal
 from attnviz.page.scale import number, round_up, short, ticks
+from attnviz.page.sizes import LINE, SMALLEST
 from attnviz.page.tensor import SIGNED
 from attnviz.page.text_metrics import ASCENT, MIDDLE, Typeface, printable
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from attnviz.page.bar import bar_height, bar_ticks, bar_width, tick_texts
 from attnviz.page.figure import Box, Label, Line
-from attnviz.page.layout import PITCH, Sizes, leading, paged, settle
+from attnviz.page.layout import PITCH, paged, settle
 from attnviz.page.request import Request
+from attnviz.page.sizes import Sizes, leading
 from attnviz.page.text_metrics import ASCENT, DESCENT, MIDDLE, tallness
 
 

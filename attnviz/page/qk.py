@@ -10,10 +10,10 @@ import numpy as np
 from attnviz.errors import SelectionError
 from attnviz.page.colours import RGB
 from attnviz.page.figure import Box, Dot, Figure, Fill, Line, Scale
-from attnviz.page.layout import LINE
 from attnviz.page.points import scatter
 from attnviz.page.scale import round_up
 from attnviz.page.sheet import BASE, MARGIN, SMALL, Sheet
+from attnviz.page.sizes import LINE
 from attnviz.page.tensor import SIGNED
 from attnviz.page.text_metrics import one_line, printable, typeface
 from attnviz.page.wording import font_note

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.page.board import BASE, BELOW, MARGIN, SMALL, Board, boards
+from attnviz.page.board import BASE, BELOW, MARGIN, SMALL, boards
+from attnviz.page.board_values import Board
 from attnviz.page.figure import Box, Figure, Fill, Label
 from attnviz.page.stats import names
 from attnviz.page.text_metrics import MIDDLE, printable, typeface

@@ -10,7 +10,7 @@ from typing import Any
 
 from attnviz.errors import SelectionError
 from attnviz.page.figure import Figure, Label, Line, Scale
-from attnviz.page.layout import LINE
+from attnviz.page.sizes import LINE
 from attnviz.page.text_metrics import Typeface, one_line, typeface
 
 MARGIN, WIDE, HIGH, GAP = 20.0, 320.0, 250.0, 40.0  # points: round the page, a plot, between plots

@@ -11,9 +11,10 @@ import numpy as np
 
 from attnviz.errors import SelectionError
 from attnviz.page.figure import Box, Dot, Figure, Fill, Label, Line, MapPanel, Scale
-from attnviz.page.layout import LINE, SMALLEST, ordinal
+from attnviz.page.layout import ordinal
 from attnviz.page.options import PIXELS
 from attnviz.page.scale import number, ticks
+from attnviz.page.sizes import LINE, SMALLEST
 from attnviz.page.text_metrics import MIDDLE, Typeface, one_line
 
 if TYPE_CHECKING:

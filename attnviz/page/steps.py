@@ -12,8 +12,8 @@ import numpy as np
 from attnviz.errors import SelectionError
 from attnviz.measures.steps import Step, Steps, norm_share, output_share, scaling
 from attnviz.page.figure import Box, Figure, Line, Scale
-from attnviz.page.layout import LINE
 from attnviz.page.scale import number, round_up
+from attnviz.page.sizes import LINE
 from attnviz.page.steps_page import (
     BASE,
     LEAST,

@@ -10,8 +10,9 @@ import numpy as np
 
 from attnviz.measures.steps import Step, Steps
 from attnviz.page.figure import Box, Label, Line, MapPanel, Scale
-from attnviz.page.layout import LINE, ordinal
+from attnviz.page.layout import ordinal
 from attnviz.page.scale import INKS, WHITE, round_up
+from attnviz.page.sizes import LINE
 from attnviz.page.text_metrics import MIDDLE, Typeface, printable
 
 if TYPE_CHECKING:

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from attnviz.attention import Attention, Tokens
+    from attnviz.attention import Attention
+    from attnviz.axis import Tokens
     from attnviz.page.figure import Figure, MapPanel
 
 MOST_LINES = 120  # tables longer than this together become maps

@@ -23,7 +23,7 @@ from attnviz.tokens.tokenizer import RefusedTokenizer, Tokenizer, short
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as Backend
 
-    from attnviz.tokens.sentencepiece import Model
+    from attnviz.tokens.spaces import Model
 
 SPM_FILES = ("spiece.model", "sentencepiece.bpe.model", "tokenizer.model", "spm.model", "sentencepiece.model")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attnviz.attention import Tokens
+from attnviz.axis import Tokens
 from attnviz.errors import InputError
 from attnviz.tokens.labels import visible
 from attnviz.tokens.tokenizer import Encoding, checked_text

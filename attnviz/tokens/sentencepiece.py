@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import CheckpointError
 from attnviz.families._recipes import Recipe
 from attnviz.tokens import spaces
 from attnviz.tokens.budget import check_charsmap
+from attnviz.tokens.spaces import BPE, UNIGRAM, Model
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as Backend
@@ -23,20 +23,7 @@ if TYPE_CHECKING:
     from attnviz.tokens.added import Added
 
 NORMAL, UNKNOWN, CONTROL, USER, UNUSED, BYTE = range(1, 7)
-UNIGRAM, BPE = 1, 2
 _LONGEST_PIECE, _LONGEST = 512, 8_000_000  # characters of one piece, and of all
-
-
-@dataclass(frozen=True)
-class Model:
-    """What a .model holds: pieces as (text, score, kind), and how a text is prepared for them."""
-
-    pieces: list[tuple[str, float, int]]
-    kind: int = UNIGRAM
-    byte_fallback: bool = False
-    charsmap: bytes = b""
-    dummy_prefix: bool = True
-    trim_spaces: bool = True
 
 
 def parse(data: bytes, source: str) -> Model:

@@ -7,12 +7,25 @@ by the tokenizer's class instead. Each function here returns (normaliser, pre-to
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 from attnviz.families._recipes import Recipe
 
-if TYPE_CHECKING:
-    from attnviz.tokens.sentencepiece import Model
+UNIGRAM, BPE = 1, 2  # kinds of model
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a .model holds: pieces as (text, score, kind), and how a text is prepared for them."""
+
+    pieces: list[tuple[str, float, int]]
+    kind: int = UNIGRAM
+    byte_fallback: bool = False
+    charsmap: bytes = b""
+    dummy_prefix: bool = True
+    trim_spaces: bool = True
+
 
 Steps = tuple[Any, Any]
 

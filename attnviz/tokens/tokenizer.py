@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from attnviz.attention import Tokens
+from attnviz.axis import Tokens
 from attnviz.errors import CheckpointError, InputError
 from attnviz.tokens.budget import check_growth, normalisers, without_panics
 from attnviz.tokens.labels import decode_together, readable

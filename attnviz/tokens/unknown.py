@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Collection
 
-from attnviz.attention import Tokens
+from attnviz.axis import Tokens
 from attnviz.errors import AttnvizWarning
 
 WHAT_TO_DO = "name a model that knows its script: -m NAME"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from attnviz.attention import Tokens
+from attnviz.axis import Tokens
 from attnviz.errors import InputError
 from attnviz.tokens.seeded import SeededTokenizer
 from attnviz.tokens.tokenizer import Encoding

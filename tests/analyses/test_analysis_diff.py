@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attnviz.attention import Attention, Tokens
+from attnviz.attention import Attention
+from attnviz.axis import Tokens
 from attnviz.errors import InputError
 from attnviz.measures.align import NONE, align, labels
 from attnviz.measures.diff import diff

@@ -15,7 +15,7 @@ from attnviz.errors import SelectionError
 from attnviz.heads import focus, links, over_heads, spread
 from attnviz.measures.lift import lift, lifts, strongest
 from attnviz.models.source import AttentionSource
-from attnviz.page.board import Board
+from attnviz.page.board_values import Board
 from attnviz.page.ranked import LIFT, WEIGHT, Entry, figure
 
 TEXT = "The animal didn't cross the street because it was too tired"

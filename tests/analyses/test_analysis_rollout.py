@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import attnviz
-from attnviz.attention import Attention, Tokens
+from attnviz.attention import Attention
+from attnviz.axis import Tokens
 from attnviz.errors import InputError, SelectionError
 from attnviz.measures.flow import MOST, flow, flows
 from attnviz.measures.rollout import Rollout, chained, rollout, with_residual

@@ -11,7 +11,8 @@ from helpers.paths import REFERENCE
 
 import attnviz
 from attnviz import checking
-from attnviz.attention import Attention, Tokens
+from attnviz.attention import Attention
+from attnviz.axis import Tokens
 from attnviz.cli import main
 from attnviz.engine import attention as engine
 from attnviz.engine.masks import Mask

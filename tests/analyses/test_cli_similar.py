@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import attnviz
-from attnviz.attention import Tokens
+from attnviz.axis import Tokens
 from attnviz.measures.rows import Rows, evenly
 from attnviz.measures.similar import similar
 from attnviz.page.layout import ordinal

@@ -14,7 +14,8 @@ from helpers.bounded import bounded
 from helpers.paths import REFERENCE
 
 from attnviz import errors
-from attnviz.attention import Attention, Tokens
+from attnviz.attention import Attention
+from attnviz.axis import Tokens
 from attnviz.checkpoints import open_checkpoint
 from attnviz.cli import main
 from attnviz.files import untrusted

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import attnviz
-from attnviz.attention import Attention, Tokens
+from attnviz.attention import Attention
+from attnviz.axis import Tokens
 from attnviz.errors import InputError, SelectionError
 from attnviz.page.heatmap import heatmap
 from attnviz.page.table import table

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from attnviz.attention import Attention, Tokens
+from attnviz.attention import Attention, crop
+from attnviz.axis import Tokens
 from attnviz.errors import SelectionError
-from attnviz.select import crop, find_mark, find_token, parse_range, resolve_indices
+from attnviz.select import find_mark, find_token, parse_range, resolve_indices
 
 WORDS = Tokens.plain(["[CLS]", "the", "cat", "and", "the", "##rap", "3", "a:b", ":", "It"])
 

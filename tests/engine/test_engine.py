@@ -15,9 +15,9 @@ import attnviz
 from attnviz.checkpoints.seeded import SeededWeights, seeded_spec
 from attnviz.engine import attention, ops
 from attnviz.engine.collectors import Dense
-from attnviz.engine.embed import Inputs
 from attnviz.engine.forward import run
 from attnviz.engine.images import patch_turns
+from attnviz.engine.inputs import Inputs
 from attnviz.engine.masks import Mask
 from attnviz.engine.positions import skewed, toeplitz
 from attnviz.engine.spec import DistanceVectors, ImageOffsets, Norm, Patches, Rotary, Spec

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from attnviz.attention import Attention, Tokens
+from attnviz.attention import Attention
+from attnviz.axis import Tokens
 
 
 def made(

@@ -10,7 +10,8 @@ import numpy as np
 from helpers.paths import GOLDEN
 from PIL import Image
 
-from attnviz.attention import Attention, Tokens
+from attnviz.attention import Attention
+from attnviz.axis import Tokens
 from attnviz.page import mechanisms
 from attnviz.page.heatmap import heatmap
 from attnviz.render.image import to_bytes

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from attnviz.attention import Attention, Tokens
+from attnviz.attention import Attention
+from attnviz.axis import Tokens
 
 SENTENCE = ("[CLS]", "the", "animal", "was", "tired", "[SEP]")
 

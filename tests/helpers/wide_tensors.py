@@ -10,7 +10,7 @@ import numpy as np
 from oracles.slow_embedding import Given
 
 from attnviz.engine.collectors import Tile
-from attnviz.engine.embed import Inputs
+from attnviz.engine.inputs import Inputs
 from attnviz.engine.spec import Spec
 
 # Standard deviation of an entry of a query or key: scores then spread by the square of it, and attention is peaked.

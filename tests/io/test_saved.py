@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import attnviz
-from attnviz.attention import Attention, Tokens
+from attnviz.attention import Attention
+from attnviz.axis import Tokens
 from attnviz.checking import check
 from attnviz.errors import InputError, OutputError
 from attnviz.io import arrays, data

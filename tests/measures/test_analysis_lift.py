@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import attnviz
-from attnviz.attention import Attention, Tokens
+from attnviz.attention import Attention
+from attnviz.axis import Tokens
 from attnviz.measures.lift import lift, lifts, strongest
 
 

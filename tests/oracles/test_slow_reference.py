@@ -13,7 +13,7 @@ from oracles.slow_reference import Slow
 
 import attnviz
 from attnviz.engine.spec import EncoderDecoder, Towers
-from attnviz.models.tensors import Scoped
+from attnviz.engine.tensors import Scoped
 
 # The reference's own difference between float32 and float64, which is what it can be compared by.
 OWN = json.loads((REFERENCE / "float64.json").read_text())

@@ -13,7 +13,8 @@ from helpers.paths import REFERENCE
 from PIL import Image
 
 import attnviz
-from attnviz.attention import Attention, Tokens
+from attnviz.attention import Attention
+from attnviz.axis import Tokens
 from attnviz.cli import main
 from attnviz.errors import InputError, SelectionError
 from attnviz.page.overlay import overlay

@@ -16,7 +16,7 @@ from helpers.golden_pictures import attention
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from attnviz.attention import Tokens
+from attnviz.axis import Tokens
 from attnviz.page import fonts
 from attnviz.page.heatmap import heatmap
 from attnviz.render.emoji import ABOVE, stamp

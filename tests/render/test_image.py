@@ -19,6 +19,7 @@ import matplotlib
 import numpy as np
 import pytest
 from helpers.golden_pictures import PICTURES, attention, interiors, titled
+from helpers.label_bounds import bounds
 from helpers.paths import GOLDEN, TESTS
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.font_manager import FontProperties
@@ -27,12 +28,12 @@ from matplotlib.text import Text
 from matplotlib.textpath import TextPath
 from PIL import Image
 
-from attnviz.attention import Tokens
+from attnviz.axis import Tokens
 from attnviz.errors import SelectionError
 from attnviz.page import fonts
 from attnviz.page.figure import Box, Dot, Figure, Fill, Label, Line
 from attnviz.page.heatmap import heatmap
-from attnviz.page.text_metrics import bounds, typeface
+from attnviz.page.text_metrics import typeface
 from attnviz.page.wording import joining_note
 from attnviz.render import formats
 from attnviz.render.artists import Cells

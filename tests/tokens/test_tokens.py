@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-from attnviz.attention import Attention, Tokens
+from attnviz.attention import Attention
+from attnviz.axis import Tokens
 from attnviz.errors import CheckpointError, InputError
 from attnviz.tokens import SeededTokenizer, Tokenizer, load_tokenizer
 from attnviz.tokens.added import Added, read_names

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import attnviz
-from attnviz.attention import Tokens
+from attnviz.axis import Tokens
 from attnviz.cli import main
 from attnviz.errors import AttnvizWarning
 from attnviz.tokens.unknown import unknown_note

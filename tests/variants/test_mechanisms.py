@@ -9,8 +9,8 @@ import pytest
 
 import attnviz
 from attnviz.engine.collectors import Dense
-from attnviz.engine.embed import Inputs
 from attnviz.engine.forward import run
+from attnviz.engine.inputs import Inputs
 from attnviz.engine.spec import Sinusoidal, Spec
 from attnviz.variants import MECHANISMS, parse
 from attnviz.variants.applied import applied, kind
