@@ -215,8 +215,8 @@ def test_the_same_figure_gives_the_same_bytes(kind):
 def test_the_same_bytes_in_another_process():
     code = (
         "import hashlib\n"
-        "from attnviz.render.image import FORMATS, to_bytes; from helpers.golden_pictures import titled\n"
-        "print(*(hashlib.sha256(to_bytes(titled(), kind)).hexdigest() for kind in FORMATS))"
+        "from attnviz.render.image import to_bytes; from helpers.golden_pictures import titled\n"
+        f"print(*(hashlib.sha256(to_bytes(titled(), kind)).hexdigest() for kind in {FORMATS!r}))"
     )
     env = {**os.environ, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "USER": "somebody"}
     out = subprocess.run([sys.executable, "-c", code], cwd=TESTS, env=env, capture_output=True, text=True, check=True)
