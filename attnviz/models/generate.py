@@ -81,23 +81,23 @@ def generate(
     if reason := why_not(spec):
         hint = "--causal makes the seeded model see only what came before" if model.meta.get("random") else ""
         raise ModelError(f"{model.name} cannot go on with a text: {reason}", hint)
-    given = _given(model, text, target, ids, target_ids, inputs)
+    model_input = _model_input(model, text, target, ids, target_ids, inputs)
     names: tuple[str, ...] = ()
     if vocabulary is None:
-        names = tuple(dict.fromkeys(given.queries.text))
+        names = tuple(dict.fromkeys(model_input.queries.text))
         vocabulary = _of_words(model, spec, names)
     choice, passed_over = settings(model)
-    if isinstance(model.spec, EncoderDecoder) and len(given.queries) > 1:
+    if isinstance(model.spec, EncoderDecoder) and len(model_input.queries) > 1:
         choice = replace(choice, first=None)  # the decoder's text has begun already
     most = int(max_new)
-    room = None if spec.max_positions is None else spec.max_positions - len(given.queries) + 1
+    room = None if spec.max_positions is None else spec.max_positions - len(model_input.queries) + 1
     if room is not None and room < 1:
         raise InputError(
-            f"{model.name} has no place for a token after these {len(given.queries)}: its positions end at "
+            f"{model.name} has no place for a token after these {len(model_input.queries)}: its positions end at "
             f"{spec.max_positions}"
         )
-    keeper = _Keeper(model, given, spec, stream, layers, heads, most if room is None else min(most, room))
-    for step in _steps(model, given, spec, vocabulary, keeper.most, choice, names):
+    keeper = _Keeper(model, model_input, spec, stream, layers, heads, most if room is None else min(most, room))
+    for step in _steps(model, model_input, spec, vocabulary, keeper.most, choice, names):
         keeper.take(step)
         if progress is not None:
             progress(1 / keeper.most)
@@ -117,7 +117,7 @@ def _stream(model: Model, asked: str | None) -> str:
     return asked or "cross"
 
 
-def _given(
+def _model_input(
     model: Model,
     text: str | None,
     target: str | None,
@@ -142,7 +142,7 @@ def _given(
 
 def _steps(
     model: Model,
-    given: ModelInput,
+    model_input: ModelInput,
     spec: Spec,
     vocabulary: Vocabulary,
     most: int,
@@ -152,16 +152,16 @@ def _steps(
     """The engine's steps; an encoder reads its text once."""
     if isinstance(model.spec, EncoderDecoder):
         encoder, decoder = Scoped(model.tensors, "encoder."), Scoped(model.tensors, "decoder.")
-        memory = run(model.spec.encoder, encoder, given.inputs["encoder"], {}, stream="encoder", whole=True)
+        memory = run(model.spec.encoder, encoder, model_input.inputs["encoder"], {}, stream="encoder", whole=True)
         yield from greedy(
-            spec, decoder, _read, vocabulary, given.queries.ids, most, choice, stream="decoder", memory=memory
+            spec, decoder, _read, vocabulary, model_input.queries.ids, most, choice, stream="decoder", memory=memory
         )
         return
 
     def words(ids: Sequence[int], first: int) -> Inputs:
         return Inputs(np.array(ids, np.intp), words=tuple(names[i] for i in ids), first=first)
 
-    start = given.queries.ids if not names else [names.index(word) for word in given.queries.text]
+    start = model_input.queries.ids if not names else [names.index(word) for word in model_input.queries.text]
     yield from greedy(spec, model.tensors, words if names else _read, vocabulary, start, most, choice)
 
 
@@ -175,14 +175,14 @@ class _Keeper:
     def __init__(
         self,
         model: Model,
-        given: ModelInput,
+        model_input: ModelInput,
         spec: Spec,
         stream: str,
         layers: Iterable[int] | int | None,
         heads: Iterable[int | str] | int | str | None,
         most: int,
     ) -> None:
-        self.model, self.given, self.stream = model, given, stream
+        self.model, self.model_input, self.stream = model, model_input, stream
         at = chosen_heads(layers, heads, spec.n_layers, spec.n_heads)
         self.layers, self.heads, self.pairs = at.layers, at.heads, at.pairs
         self.ids: list[int] = []
@@ -190,7 +190,7 @@ class _Keeper:
         self._probabilities: list[float] = []
         self._rows: list[NDArray[np.float32]] = []
         self._allowed: list[NDArray[np.bool_]] = []
-        self.prompt = given.keys if stream == "cross" else given.queries
+        self.prompt = model_input.keys if stream == "cross" else model_input.queries
         size = len(self.layers) * len(self.heads) * most * (len(self.prompt) + most)
         if size > MOST_WEIGHTS:
             raise InputError(
@@ -199,7 +199,7 @@ class _Keeper:
             )
         crosses = isinstance(model.spec, EncoderDecoder)
         self._tallied = "cross" if crosses else stream
-        context = given.keys.ids if crosses else given.queries.ids
+        context = model_input.keys.ids if crosses else model_input.queries.ids
         self._tally = Tally(context, spec.n_layers, spec.n_heads, one_text=not crosses)
 
     def take(self, step: Step) -> None:
@@ -214,7 +214,11 @@ class _Keeper:
         weights, mask = self._maps()
         keys = self.prompt if self.stream == "cross" else _behind(self.prompt, new.take(range(len(new) - 1)))
         note = "each row is that of the token before, from which the token was chosen"
-        meta = {**self.given.meta, "notes": [*self.given.meta.get("notes", ()), note], "generated": len(new)}
+        meta = {
+            **self.model_input.meta,
+            "notes": [*self.model_input.meta.get("notes", ()), note],
+            "generated": len(new),
+        }
         attention = Attention(
             weights, mask, new, keys, tuple(self.layers), tuple(self.heads), self.stream, self.model.name, meta=meta
         )

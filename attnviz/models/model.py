@@ -133,7 +133,7 @@ class Model(Transformer):
             SelectionError: no such stream, layer or head.
             CheckpointError: a tensor that is needed is missing, misshapen or holds NaN.
         """
-        given = self.prepare(
+        model_input = self.prepare(
             text,
             pair,
             target=target,
@@ -146,9 +146,9 @@ class Model(Transformer):
             stream=stream,
             global_tokens=global_tokens,
         )
-        at = chosen_heads(layers, heads, given.spec.n_layers, given.spec.n_heads)
-        self._check_layer(given, max(at.layers))
-        window = (_window("rows", rows, len(given.queries)), _window("cols", cols, len(given.keys)))
+        at = chosen_heads(layers, heads, model_input.spec.n_layers, model_input.spec.n_heads)
+        self._check_layer(model_input, max(at.layers))
+        window = (_window("rows", rows, len(model_input.queries)), _window("cols", cols, len(model_input.keys)))
         cell = _cell(cells, pool, *map(len, window))
         if cell > 1 and pool == "max" and self.mechanism is not None and self.mechanism.signed:
             raise SelectionError(
@@ -161,7 +161,7 @@ class Model(Transformer):
         def kept(layers: list[int], heads: list[int]) -> Dense | Pooled:
             if cell == 1:
                 return Dense(layers, heads, *window)
-            return Pooled(layers, heads, len(given.queries), len(given.keys), cell, pool)
+            return Pooled(layers, heads, len(model_input.queries), len(model_input.keys), cell, pool)
 
         keep: Dense | Pooled | OfPairs
         if at.pairs:
@@ -173,29 +173,29 @@ class Model(Transformer):
             keep = kept(at.layers, at.heads)
             each = [keep]
         collectors: list[Collector] = [*each]
-        mean = given.spec.mean_of_heads and given.stream != "cross" and not own_heads
+        mean = model_input.spec.mean_of_heads and model_input.stream != "cross" and not own_heads
         if mean:
             from attnviz.engine.mean import MeanOfHeads
 
-            collectors = [MeanOfHeads(one, given.spec.n_heads) for one in each]
-        self.observe(given, collectors, progress)
+            collectors = [MeanOfHeads(one, model_input.spec.n_heads) for one in each]
+        self.observe(model_input, collectors, progress)
         return Attention(
             weights=keep.result(),
             mask=keep.mask,
-            queries=(given.queries.take(window[0]) if cropped else given.queries).cells(cell),
-            keys=(given.keys.take(window[1]) if cropped else given.keys).cells(cell),
+            queries=(model_input.queries.take(window[0]) if cropped else model_input.queries).cells(cell),
+            keys=(model_input.keys.take(window[1]) if cropped else model_input.keys).cells(cell),
             layers=tuple(at.layers),
             heads=tuple(at.heads),
             pairs=at.pairs,
-            stream=given.stream,
+            stream=model_input.stream,
             model=self.name,
-            grid=given.grid if cell == 1 and not cropped else None,
+            grid=model_input.grid if cell == 1 and not cropped else None,
             cell=cell,
             reduced=f"{pool} over cells of {cell} x {cell} tokens" if cell > 1 else "",
             meta={
-                **given.meta,
+                **model_input.meta,
                 **({"window": [[w.start, w.stop] for w in window]} if cropped else {}),
-                **({"notes": [*given.meta.get("notes", ()), OF_ALL_HEADS]} if mean else {}),
+                **({"notes": [*model_input.meta.get("notes", ()), OF_ALL_HEADS]} if mean else {}),
             },
         )
 
@@ -215,7 +215,7 @@ class Model(Transformer):
         global_tokens: Iterable[int] | None = None,
     ) -> ModelInput:
         """An input as the engine takes it, with the labels of both axes. Arguments and errors as for `attend`."""
-        given = prepare(
+        model_input = prepare(
             self,
             text,
             pair,
@@ -229,44 +229,46 @@ class Model(Transformer):
             stream=stream,
             global_tokens=global_tokens,
         )
-        positions = getattr(given.spec.absolute, "size", None)
-        if self.beyond and positions is not None and len(given.keys) > positions:
-            raise InputError(f"the text has {len(given.keys)} tokens; {self.name} reads {positions}", self.beyond)
-        return given
+        positions = getattr(model_input.spec.absolute, "size", None)
+        if self.beyond and positions is not None and len(model_input.keys) > positions:
+            raise InputError(f"the text has {len(model_input.keys)} tokens; {self.name} reads {positions}", self.beyond)
+        return model_input
 
-    def _check_layer(self, given: ModelInput, layer: int) -> None:
+    def _check_layer(self, model_input: ModelInput, layer: int) -> None:
         """A layer that the file lacks is an error before room is made for its maps: a configuration may claim any."""
-        spec = given.spec
-        stack = "" if isinstance(self.spec, Spec) else "image." if given.image else "text."
+        spec = model_input.spec
+        stack = "" if isinstance(self.spec, Spec) else "image." if model_input.image else "text."
         if isinstance(self.spec, EncoderDecoder):
-            stack = "encoder." if given.stream == "encoder" else "decoder."
-        name = f"{stack}{spec.stored(layer)}{'cross_' if given.stream == 'cross' else ''}q.weight"
+            stack = "encoder." if model_input.stream == "encoder" else "decoder."
+        name = f"{stack}{spec.stored(layer)}{'cross_' if model_input.stream == 'cross' else ''}q.weight"
         if not self.tensors.has(name):
             d_in = spec.latent.d_q if spec.latent is not None and spec.latent.d_q else spec.d_model
             self.tensors.get(name, (spec.n_heads * spec.d_head, d_in))  # its error gives both names
 
-    def observe(self, given: ModelInput, collectors: Sequence[Collector], progress: Progress | None = None) -> None:
+    def observe(
+        self, model_input: ModelInput, collectors: Sequence[Collector], progress: Progress | None = None
+    ) -> None:
         """One pass over an input, its tiles going to all of these collectors."""
-        wanted = {given.stream: list(collectors)}
-        if isinstance(self.spec, Spec) and given.stream == "cross":
-            memory = run(self.spec, self.tensors, given.inputs["encoder"], {}, whole=True)
-            run(given.spec, self.tensors, given.inputs["decoder"], wanted, memory=memory, progress=progress)
+        spec, stream, inputs = model_input.spec, model_input.stream, model_input.inputs
+        wanted = {stream: list(collectors)}
+        if isinstance(self.spec, Spec) and stream == "cross":
+            memory = run(self.spec, self.tensors, inputs["encoder"], {}, whole=True)
+            run(spec, self.tensors, inputs["decoder"], wanted, memory=memory, progress=progress)
             return
         if isinstance(self.spec, Spec):
-            run(given.spec, self.tensors, given.inputs[self.alone], wanted, stream=given.stream, progress=progress)
+            run(spec, self.tensors, inputs[self.alone], wanted, stream=stream, progress=progress)
             return
         if isinstance(self.spec, Towers):
-            tower = Scoped(self.tensors, "image." if given.image else "text.")
-            run(given.spec, tower, given.inputs["self"], wanted, progress=progress)
+            tower = Scoped(self.tensors, "image." if model_input.image else "text.")
+            run(spec, tower, inputs["self"], wanted, progress=progress)
             return
         encoder, decoder = Scoped(self.tensors, "encoder."), Scoped(self.tensors, "decoder.")
-        read = given.inputs["encoder"]
-        if given.stream == "encoder":
-            run(self.spec.encoder, encoder, read, wanted, stream="encoder", progress=progress)
+        if stream == "encoder":
+            run(self.spec.encoder, encoder, inputs["encoder"], wanted, stream="encoder", progress=progress)
             return
         half: Progress | None = None if progress is None else lambda share: progress(share / 2)
-        memory = run(self.spec.encoder, encoder, read, {}, stream="encoder", whole=True, progress=half)
-        run(self.spec.decoder, decoder, given.inputs["decoder"], wanted, stream="decoder", memory=memory, progress=half)
+        memory = run(self.spec.encoder, encoder, inputs["encoder"], {}, stream="encoder", whole=True, progress=half)
+        run(self.spec.decoder, decoder, inputs["decoder"], wanted, stream="decoder", memory=memory, progress=half)
 
 
 def _window(what: str, asked: tuple[int, int] | None, n: int) -> range:
