@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.backend_bases import GraphicsContextBase, RendererBase
 
-_LAP = 0.4  # points by which a shape runs under its right and lower neighbours, so that no seam shows between them
-
 
 def draw(figure: Figure) -> Canvas:
     """The Figure as a matplotlib Figure, ready for `savefig`; it belongs to no window."""
@@ -95,25 +93,15 @@ class Cells(AxesImage):
         gc.restore()
 
     def _draw_shapes(self, renderer: RendererBase) -> None:
-        """Runs of one colour as rectangles, each running a little under those drawn after it."""
-        box, colours = self.patch.box, self.patch.colours
-        rows, cols = colours.shape[:2]
-        wide, high = box.width / cols, box.height / rows
-        right, bottom = box.x + box.width, box.y + box.height
+        """Runs of one colour as rectangles."""
         gc = renderer.new_gc()
         gc.set_linewidth(0)
         gc.set_antialiased(False)
         to_canvas = self.axes.transData
         renderer.open_group("cells", gid=self.get_gid())
-        for i, row in enumerate(colours):
-            starts = np.flatnonzero(np.any(row[1:] != row[:-1], axis=-1)) + 1
-            y0 = box.y + i * high
-            y1 = min(y0 + high + _LAP, bottom)
-            for start, stop in zip([0, *starts.tolist()], [*starts.tolist(), cols], strict=True):
-                x0 = box.x + start * wide
-                x1 = min(box.x + stop * wide + _LAP, right)
-                path = Outline([(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)], closed=True)
-                renderer.draw_path(gc, path, to_canvas, tuple((row[start] / 255).tolist()))
+        for x0, y0, x1, y1, rgb in self.patch.runs():
+            path = Outline([(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)], closed=True)
+            renderer.draw_path(gc, path, to_canvas, tuple(part / 255 for part in rgb))
         renderer.close_group("cells")
         gc.restore()
 

@@ -42,6 +42,7 @@ FORMATS = (
     Format("png", FIGURE, "attnviz.render.image:write_png"),
     Format("svg", FIGURE, "attnviz.render.image:write_svg", plain=True),
     Format("pdf", FIGURE, "attnviz.render.image:write_pdf"),
+    Format("pgf", FIGURE, "attnviz.render.pgf:write_pgf", plain=True),
     Format("npz", ATTENTION, "attnviz.io.data:write_npz"),
     Format("npz", ARRAYS, "attnviz.render.formats:write_arrays"),
     Format("json", ATTENTION, "attnviz.io.data:write_json", plain=True),

@@ -23,6 +23,7 @@ VECTOR_SIDE = 64  # cells a side up to which a panel is drawn as shapes in SVG a
 VECTOR_CELLS = 50_000  # and cells of all panels together: twelve heads of 64 tokens
 EDGE = 0.4  # points, the width of the line around a panel
 PRINTER = 300.0  # dots an inch of a printer, for which pictures are made
+_LAP = 0.4  # points by which a rectangle runs under its right and lower neighbours
 _SQUARES = 8.0  # such dots to a pixel of a picture, from which on it is drawn as a square
 
 
@@ -41,6 +42,23 @@ class Patch:
     high: float = 1.0
     shapes: bool = False
     photo: bool = False
+
+    def runs(self) -> Iterator[tuple[float, float, float, float, tuple[int, int, int]]]:
+        """Runs of one colour as rectangles: left, top, right and bottom edge in points, and the colour.
+
+        Each runs a little under those that follow, so that no seam shows between them.
+        """
+        box = self.box
+        rows, cols = self.colours.shape[:2]
+        wide, high = box.width / cols, box.height / rows
+        for i, row in enumerate(self.colours):
+            starts = (np.flatnonzero(np.any(row[1:] != row[:-1], axis=-1)) + 1).tolist()
+            top = box.y + i * high
+            bottom = min(top + high + _LAP, box.y + box.height)
+            for start, stop in zip([0, *starts], [*starts, cols], strict=True):
+                right = min(box.x + stop * wide + _LAP, box.x + box.width)
+                red, green, blue = row[start].tolist()
+                yield box.x + start * wide, top, right, bottom, (red, green, blue)
 
     def dots(self) -> float:
         """A printer's dots to the side of a cell."""

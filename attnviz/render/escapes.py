@@ -1,0 +1,99 @@
+"""Text of strangers inside TeX and Typst sources: every character is printed, none is understood as a command."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from attnviz.files.text import visible
+
+# ASCII that TeX would act on, or that its old fonts hold at another place. A pair of braces after a sign keeps it from
+# joining the next one to a ligature: -- would become a dash, ,, and '' quotation marks, ?` an upturned question mark.
+_TEX = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "#": r"\#",
+    "$": r"\$",
+    "%": r"\%",
+    "&": r"\&",
+    "_": r"\_",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "`": r"\textasciigrave{}",
+    "'": "'{}",
+    '"': r"{\char34}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "-": "-{}",
+    ",": ",{}",
+    "?": "?{}",
+    "!": "!{}",
+    "[": "{[}",
+    "]": "{]}",
+    "*": "{*}",
+    "@": "{@}",
+}
+# Signs that our own labels use, and letters that are no base letter with an accent.
+_TEX |= {
+    "\xa0": "~",
+    "−": r"\ensuremath{-}",
+    "≥": r"\ensuremath{\geq}",
+    "≤": r"\ensuremath{\leq}",
+    "×": r"\ensuremath{\times}",
+    "±": r"\ensuremath{\pm}",
+    "→": r"\ensuremath{\rightarrow}",
+    "·": r"\ensuremath{\cdot}",
+    "–": r"\textendash{}",
+    "—": r"\textemdash{}",
+    "…": r"\ldots{}",
+    "“": r"\textquotedblleft{}",
+    "”": r"\textquotedblright{}",
+    "‘": r"\textquoteleft{}",
+    "’": r"\textquoteright{}",
+    "␣": r"\textvisiblespace{}",
+    "§": r"\S{}",
+    "ß": r"\ss{}",
+    "æ": r"\ae{}",
+    "Æ": r"\AE{}",
+    "ø": r"\o{}",
+    "Ø": r"\O{}",
+    "œ": r"\oe{}",
+    "Œ": r"\OE{}",
+    "ł": r"\l{}",
+    "Ł": r"\L{}",
+    "ı": r"\i{}",
+    "¿": r"\textquestiondown{}",
+    "¡": r"\textexclamdown{}",
+}
+_ACCENTS = dict(
+    zip("\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c\u0327", "`'^~=u.\"rHvc", strict=True)
+)
+_DOTLESS = {"i": r"\i", "j": r"\j"}  # below an accent
+
+
+def tex_character(char: str) -> str:
+    """One character in TeX's ASCII, which every engine prints; "" if it needs a font that TeX may lack."""
+    if char in _TEX:
+        return _TEX[char]
+    if char.isascii():
+        return char if char.isprintable() else ""
+    base, accent = (*unicodedata.normalize("NFD", char), "", "")[:2]
+    if base + accent != unicodedata.normalize("NFD", char) or accent not in _ACCENTS or not base.isascii():
+        return ""
+    return rf"\{_ACCENTS[accent]}{{{_DOTLESS.get(base, base)}}}"
+
+
+def tex(text: str) -> str:
+    """A text for TeX; characters that tex_character lacks stay as they are, for XeLaTeX and LuaLaTeX."""
+    return "".join(tex_character(char) or char for char in visible(text))
+
+
+def typst(text: str) -> str:
+    """A text as a string of Typst's, in quotation marks: within one, only \\ and " have a meaning."""
+    return '"' + visible(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def comment(text: str) -> str:
+    """A text for a comment that ends with its line, in ASCII."""
+    return visible(text).encode("ascii", "backslashreplace").decode("ascii")

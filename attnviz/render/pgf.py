@@ -1,0 +1,211 @@
+"""Figure -> PGF: a picture that LaTeX typesets with the document's own fonts.
+
+Written here, since matplotlib's backend for PGF runs LaTeX to measure its text, and keeps images in files beside. A
+Figure says where each label stands, so that nothing is measured. The file is ASCII: letters that TeX's old fonts lack
+are drawn as outlines.
+
+Source: the basic layer of the TikZ & PGF manual (paths, colours, text; versions 2 and 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from attnviz.errors import OutputError
+from attnviz.page.figure import Box, Dot, Figure, Label, Line
+from attnviz.page.text_metrics import typeface
+from attnviz.render import escapes
+from attnviz.render.emoji import ABOVE, stamp
+from attnviz.render.scene import frames, numbers, outlines, patches
+from attnviz.render.theme import TONES
+
+if TYPE_CHECKING:
+    from attnviz.page.fonts import FontFile
+
+    Colour = tuple[int, int, int]
+
+MAX_CELLS = 20_000  # rectangles of one colour: TeX, which holds a picture whole, is still done in some ten seconds
+_WHITE = (255, 255, 255)
+_EMOJI = 20  # rectangles to the em of an emoji
+_HEAD = r"""\begingroup%
+\def\avc#1{\definecolor{av}{RGB}{#1}\pgfsetcolor{av}}%
+\def\avr#1#2#3#4{\pgfpathrectangle{\pgfqpoint{#1bp}{#2bp}}{\pgfqpoint{#3bp}{#4bp}}}%
+\def\avf#1#2#3#4#5{\avc{#1}\avr{#2}{#3}{#4}{#5}\pgfusepath{fill}}%
+\def\avs#1#2{\avc{#1}\pgfsetlinewidth{#2bp}}%
+\def\avm#1#2{\pgfpathmoveto{\pgfqpoint{#1bp}{#2bp}}}%
+\def\avl#1#2{\pgfpathlineto{\pgfqpoint{#1bp}{#2bp}}}%
+\def\avb#1#2#3#4#5#6{\pgfpathcurveto{\pgfqpoint{#1bp}{#2bp}}{\pgfqpoint{#3bp}{#4bp}}{\pgfqpoint{#5bp}{#6bp}}}%
+\def\avt#1#2#3#4#5#6#7{\pgftext[base,#1,x=#2bp,y=#3bp,rotate=#4]{\definecolor{av}{RGB}{#5}\color{av}%
+\sffamily\fontsize{#6bp}{#6bp}\selectfont#7}}%
+\begin{pgfpicture}%
+"""
+
+
+def write_pgf(figure: Figure, file: IO[bytes]) -> None:
+    r"""The picture as a file for \input in LaTeX, at its own size.
+
+    Raises OutputError: it has more than MAX_CELLS coloured rectangles.
+    """
+    page = _Page(figure)
+    drawing = page.drawing()
+    if page.cells > MAX_CELLS:
+        raise OutputError(
+            f"a .pgf holds {MAX_CELLS:,} coloured cells at most; this picture has {page.cells:,}",
+            "write it as .pdf, or show fewer heads or cells (-l, -H, --cells)",
+        )
+    lines = [*_about(figure), _HEAD + "%\n".join(drawing) + "%", r"\end{pgfpicture}%", r"\endgroup%", ""]
+    file.write("\n".join(lines).encode("ascii"))
+
+
+def _about(figure: Figure) -> Iterator[str]:
+    """The comment at the top: what the picture is, what made it, how it is used."""
+    from attnviz.render.image import described
+
+    for name, text in described(figure).items():
+        yield f"% {escapes.comment(name)}: {escapes.comment(text)}"
+    yield r"% Use: \usepackage{pgf} in the preamble, and \input{THIS FILE} where the picture stands."
+
+
+class _Page:
+    """What is drawn, as TeX; y runs upwards there. cells: coloured rectangles so far."""
+
+    def __init__(self, figure: Figure) -> None:
+        self.figure, self.cells = figure, 0
+        self.face = figure.face or typeface(figure.font or None, [label.text for label in figure.labels])
+
+    def drawing(self) -> list[str]:
+        """The lines of the picture, in the order in which they are painted."""
+        figure = self.figure
+        edges = [f"\\avr{{0}}{{0}}{{{_n(figure.width)}}}{{{_n(figure.height)}}}\\pgfusepath{{use as bounding box}}"]
+        cells = list(self._cells())
+        fills = [self._fill(fill.box, fill.rgb) for fill in figure.fills]
+        lines = [self._line(line) for line in figure.lines]
+        dots = [self._dot(dot) for dot in figure.dots]
+        return [
+            *edges,
+            *cells,
+            *(self._frame(*frame) for frame in frames(figure)),
+            *fills,
+            *lines,
+            *dots,
+            *self._labels(numbers(figure)),
+            *(self._frame(*frame) for frame in outlines(figure)),
+            *self._labels(figure.labels),
+        ]
+
+    def _cells(self) -> Iterator[str]:
+        """Coloured cells; the white of the paper is left out, and the rest once it is too much."""
+        for patch in patches(self.figure):
+            for x0, y0, x1, y1, rgb in patch.runs():
+                if rgb != _WHITE:
+                    self.cells += 1
+                    if self.cells <= MAX_CELLS:
+                        yield self._fill(Box(x0, y0, x1 - x0, y1 - y0), rgb)
+
+    def _fill(self, box: Box, rgb: Colour) -> str:
+        return f"\\avf{{{_colour(rgb)}}}" + self._sides(box)
+
+    def _frame(self, box: Box, width: float, tone: str) -> str:
+        """A line around a box, its middle on the edge."""
+        return f"\\avs{{{_colour(_tone(tone))}}}{{{_n(width)}}}\\avr{self._sides(box)}\\pgfusepath{{stroke}}"
+
+    def _line(self, line: Line) -> str:
+        rgb = _tone(line.tone) if line.rgb is None else line.rgb
+        path = f"\\avm{self._at(line.x0, line.y0)}\\avl{self._at(line.x1, line.y1)}\\pgfusepath{{stroke}}"
+        text = f"\\avs{{{_colour(rgb)}}}{{{_n(line.width)}}}"
+        if line.share < 1:
+            return f"{text}\\pgfsetstrokeopacity{{{_n(line.share)}}}{path}\\pgfsetstrokeopacity{{1}}"
+        return text + path
+
+    def _dot(self, dot: Dot) -> str:
+        middle = f"\\pgfqpoint{{{_n(dot.x)}bp}}{{{_n(self.figure.height - dot.y)}bp}}"
+        return f"\\avc{{{_colour(dot.rgb)}}}\\pgfpathcircle{{{middle}}}{{{_n(dot.radius)}bp}}\\pgfusepath{{fill}}"
+
+    def _labels(self, labels: Iterable[Label]) -> Iterator[str]:
+        for label in labels:
+            letters = [escapes.tex_character(char) for char in label.text]
+            if all(letters):
+                yield self._text(label, "".join(letters))
+            else:
+                yield from self._drawn(label)
+
+    def _text(self, label: Label, text: str) -> str:
+        """Letters of the document's own font."""
+        align = {"left": "left", "center": "", "right": "right"}[label.align]
+        weight = r"\bfseries{}" if label.weight == "bold" else "{}"
+        place = self._at(label.x, label.y) + f"{{{_n(label.rotation)}}}"
+        return f"\\avt{{{align}}}{place}{{{_colour(_tone(label.tone))}}}{{{_n(label.size)}}}{{{weight}{text}}}"
+
+    def _drawn(self, label: Label) -> Iterator[str]:
+        """Letters that TeX's fonts lack, as outlines of ours; emoji as coloured rectangles."""
+        back = {"left": 0.0, "center": 0.5, "right": 1.0}[label.align]
+        along = -back * self.face.width(label.text, label.size, label.weight)
+        for piece, font in self.face.runs(label.text, label.weight):
+            if font.strike:
+                yield from self._emoji(piece, font, label, along)
+            elif path := self._outline(piece, font, label, along):
+                yield f"\\avc{{{_colour(_tone(label.tone))}}}{path}\\pgfusepath{{fill}}"
+            along += self.face.width(piece, label.size, label.weight)
+
+    def _outline(self, text: str, font: FontFile, label: Label, along: float) -> str:
+        from matplotlib.font_manager import FontProperties
+        from matplotlib.textpath import TextPath
+
+        properties = FontProperties(family=font.family, size=label.size, weight=label.weight, fname=font.path)
+        path = TextPath((0, 0), text, prop=properties, usetex=False)
+        parts = []
+        last = np.zeros(2)
+        for points, code in path.iter_segments(curves=True, simplify=False):
+            corners = points.reshape(-1, 2)
+            if code == path.CURVE3:  # a parabola as a cubic curve
+                middle, end = corners
+                corners = np.array([last + (middle - last) * 2 / 3, end + (middle - end) * 2 / 3, end])
+            if code == path.CLOSEPOLY:
+                parts.append(r"\pgfpathclose")
+                continue
+            name = {path.MOVETO: "avm", path.LINETO: "avl"}.get(code, "avb")
+            parts.append(f"\\{name}" + "".join(self._turned(label, x + along, y) for x, y in corners.tolist()))
+            last = corners[-1]
+        return "".join(parts)
+
+    def _emoji(self, text: str, font: FontFile, label: Label, along: float) -> Iterator[str]:
+        picture = stamp(text, font, _EMOJI)
+        side = label.size / _EMOJI
+        for i, j in np.argwhere(picture[..., 3] > 127).tolist():
+            self.cells += 1
+            share = picture[i, j, 3] / 255
+            red, green, blue = (255 + share * (picture[i, j, :3] - 255.0)).round().astype(int).tolist()
+            x, y = along + j * side, ABOVE * label.size - i * side
+            corners = ((x, y), (x + side, y), (x + side, y - side), (x, y - side))
+            path = "".join(f"\\{'avl' if k else 'avm'}{self._turned(label, *at)}" for k, at in enumerate(corners))
+            yield f"\\avc{{{_colour((red, green, blue))}}}{path}\\pgfusepath{{fill}}"
+
+    def _turned(self, label: Label, x: float, y: float) -> str:
+        """A point given along a label's baseline and above it."""
+        if label.rotation == 0:
+            return self._at(label.x + x, label.y - y)
+        return self._at(label.x - y, label.y - x)
+
+    def _at(self, x: float, y: float) -> str:
+        return f"{{{_n(x)}}}{{{_n(self.figure.height - y)}}}"
+
+    def _sides(self, box: Box) -> str:
+        low = self._at(box.x, box.y + box.height)
+        return f"{low}{{{_n(box.width)}}}{{{_n(box.height)}}}"
+
+
+def _n(value: float) -> str:
+    """A number with at most three digits after the point."""
+    return f"{value:.3f}".rstrip("0").rstrip(".")
+
+
+def _colour(rgb: Iterable[int]) -> str:
+    return ",".join(map(str, rgb))
+
+
+def _tone(name: str) -> Any:
+    code = TONES[name]
+    return tuple(int(code[i : i + 2], 16) for i in (1, 3, 5))
