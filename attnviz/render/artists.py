@@ -99,9 +99,9 @@ class Cells(AxesImage):
         gc.set_antialiased(False)
         to_canvas = self.axes.transData
         renderer.open_group("cells", gid=self.get_gid())
-        for x0, y0, x1, y1, rgb in self.patch.runs():
+        for x0, y0, x1, y1, (red, green, blue) in self.patch.runs():
             path = Outline([(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)], closed=True)
-            renderer.draw_path(gc, path, to_canvas, tuple(part / 255 for part in rgb))
+            renderer.draw_path(gc, path, to_canvas, (red / 255, green / 255, blue / 255))
         renderer.close_group("cells")
         gc.restore()
 

@@ -366,7 +366,7 @@ def test_steps_between_two_texts(run) -> None:
         (["mechanisms", TEXT, "--mechanism", "window:0"], 2, "--mechanism window:0: reach of window must", ""),
         (["mechanisms", "--mechanism", "what"], 2, "--mechanism what: there is no mechanism 'what'", "lists them"),
         (["mechanisms", "-o", "x.png"], 2, "wanted a text to draw: TEXT or --file PATH", "attnviz mechanisms"),
-        (["mechanisms", TEXT, "-o", "x.gif"], 2, "'x.gif' ends in '.gif'; wanted .png, .svg, .pdf", ""),
+        (["mechanisms", TEXT, "-o", "x.gif"], 2, "'x.gif' ends in '.gif'; wanted .png, .svg, .pdf, .pgf", ""),
         (["mechanisms", TEXT, "-o", "no/x.png"], 1, "cannot write 'no/x.png': there is no folder 'no'", ""),
         (["mechanisms", TEXT, "--json", "-o", "x.png"], 2, "--json prints to standard output: leave out -o", ""),
         (["mechanisms", TEXT, "--cmap", "jet"], 2, "--cmap jet is a rainbow", ""),

@@ -289,8 +289,8 @@ def test_inspect_shows_a_model_and_a_tensor(run):
             1,
             "error: cannot write 'no/such/x.png': there is no folder 'no/such'",
         ),
-        (["heatmap", TEXT, "-o", "x.xyz"], 2, "error: 'x.xyz' ends in '.xyz'; wanted .png, .svg, .pdf"),
-        (["heatmap", TEXT, "-o", "x"], 2, "error: 'x' has no ending; wanted .png, .svg, .pdf"),
+        (["heatmap", TEXT, "-o", "x.xyz"], 2, "error: 'x.xyz' ends in '.xyz'; wanted .png, .svg, .pdf, .pgf"),
+        (["heatmap", TEXT, "-o", "x"], 2, "error: 'x' has no ending; wanted .png, .svg, .pdf, .pgf"),
         (
             ["heatmap", TEXT, "-o", "x.png", "--format", "pdf"],
             2,

@@ -313,7 +313,7 @@ def test_pdf_fonts_are_embedded_as_truetype():
 
 
 def test_an_unknown_format():
-    with pytest.raises(SelectionError, match="format must be one of png, svg, pdf; got 'gif'"):
+    with pytest.raises(SelectionError, match="format must be one of png, svg, pdf, pgf; got 'gif'"):
         to_bytes(titled(), "gif")
 
 
