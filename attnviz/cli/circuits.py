@@ -9,9 +9,10 @@ import typer
 
 from attnviz.cli.analyses import BY, TOP, asked_format, write_rows
 from attnviz.cli.expand import Line, command
+from attnviz.cli.looks import Sheet
 from attnviz.cli.options import Json, Output, Selection, Talk, usage
 from attnviz.cli.source import Unchanged
-from attnviz.cli.steps import Sheet, same
+from attnviz.cli.steps import same
 from attnviz.render import formats
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def run(
         else:
             write_rows(output, format, rows, "circuits")
     elif format:
-        drawn = _drawn(found, by, format, sheet, work.facts(line, found.model, found.meta))
+        drawn = _drawn(found, by, format, sheet, work.facts(line, found.model, found.meta), talk)
         work.write(output, format, lambda file: file.write(drawn), "circuits")
     else:
         from attnviz.render.terminal_circuits import print_circuits
@@ -197,10 +198,9 @@ def _spectrum(found: Circuits) -> list[dict[str, Any]]:
 _ROWS = {"head": _heads, "pair": _pairs, "spectrum": _spectrum}
 
 
-def _drawn(found: Circuits, by: str, format: str, sheet: Sheet, made: dict[str, str]) -> bytes:
+def _drawn(found: Circuits, by: str, format: str, sheet: Sheet, made: dict[str, str], talk: Talk) -> bytes:
     from attnviz.page.circuits import heads_of, pairs_of, spectrum_of
     from attnviz.render.image import to_bytes
 
     draw = {"head": heads_of, "pair": pairs_of, "spectrum": spectrum_of}[by]
-    how: dict[str, Any] = {"width": sheet.width, "dpi": sheet.dpi, "font": sheet.font, "svg_text": sheet.svg_text}
-    return to_bytes(draw(found, title=sheet.title, meta=made, **how), format)
+    return to_bytes(sheet.draw(draw, found, meta=made, talk=talk), format)

@@ -10,9 +10,9 @@ import typer
 
 from attnviz.cli.analyses import TOP, Heads, asked_format, write_rows
 from attnviz.cli.expand import Line, command
+from attnviz.cli.looks import Sheet
 from attnviz.cli.options import Input, Json, Output, Saved, Talk, usage
 from attnviz.cli.source import Source
-from attnviz.cli.steps import Sheet
 from attnviz.render import formats
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def run(
     elif format in ("json", "csv"):
         write_rows(output, format, rows(found), "diff")
     elif format:
-        drawn = _drawn(found, format, top or 6, sheet, work.made(line, second))
+        drawn = _drawn(found, format, top or 6, sheet, work.made(line, second), talk)
         work.write(output, format, lambda file: file.write(drawn), "diff")
     else:
         from attnviz.render.terminal_diff import print_diff
@@ -262,18 +262,15 @@ def _from_files(
     return first, second
 
 
-def _drawn(found: Difference, format: str, top: int, sheet: Sheet, made: dict[str, str]) -> bytes:
+def _drawn(found: Difference, format: str, top: int, sheet: Sheet, made: dict[str, str], talk: Talk) -> bytes:
     from attnviz.page.diff import figure
     from attnviz.render.image import to_bytes
 
-    drawn = figure(
+    drawn = sheet.draw(
+        figure,
         found,
         top=top,
-        width=sheet.width,
-        dpi=sheet.dpi,
-        font=sheet.font,
-        title=sheet.title,
-        svg_text=sheet.svg_text,
         meta=made,
+        talk=talk,
     )
     return to_bytes(drawn, format)

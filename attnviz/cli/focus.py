@@ -8,9 +8,9 @@ import typer
 
 from attnviz.cli.analyses import BY, TOP, Heads, asked_format, write_rows
 from attnviz.cli.expand import Line, command
+from attnviz.cli.looks import Sheet
 from attnviz.cli.options import Input, Json, Output, Saved, Talk
 from attnviz.cli.source import Source
-from attnviz.cli.steps import Sheet
 from attnviz.render import formats
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def run(
     elif format in ("json", "csv"):
         write_rows(output, format, _rows(attention, view, by, top), "focus")
     elif format:
-        drawn = _drawn(attention, view, by, top or COUNT, sheet, format, attention.made_by(line))
+        drawn = _drawn(attention, view, by, top or COUNT, sheet, format, attention.made_by(line), talk)
         work.write(output, format, lambda file: file.write(drawn), "focus")
     else:
         _print(attention, view, by, top or COUNT)
@@ -179,7 +179,14 @@ def _print(attention: AttentionSource, view: View, by: str, count: int) -> None:
 
 
 def _drawn(
-    attention: AttentionSource, view: View, by: str, count: int, sheet: Sheet, format: str, made: dict[str, str]
+    attention: AttentionSource,
+    view: View,
+    by: str,
+    count: int,
+    sheet: Sheet,
+    format: str,
+    made: dict[str, str],
+    talk: Talk,
 ) -> bytes:
     import numpy as np
 
@@ -190,20 +197,18 @@ def _drawn(
     title, subtitle = _words(attention, view)
     best = view.best(by)
     values = np.take_along_axis(view.lifts if by == "lift" else view.weights, best[..., None], -1)[..., 0]
-    drawn = focus(
+    drawn = sheet.draw(
+        focus,
         values,
         best,
         [entry for _, entry in _entries(attention, view, by, count)],
         attention.keys.text,
         by=by,
         **attention.axes(),
-        title=sheet.title if sheet.title is not None else title,
+        title=title,
         subtitle=subtitle,
         notes=[passages.LIFT, *attention.remarks()],
-        width=sheet.width,
-        dpi=sheet.dpi,
-        font=sheet.font,
-        svg_text=sheet.svg_text,
         meta=made,
+        talk=talk,
     )
     return to_bytes(drawn, format)

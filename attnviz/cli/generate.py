@@ -10,10 +10,9 @@ import typer
 
 from attnviz.cli.analyses import BY, TOP, Heads, asked_format, write_rows
 from attnviz.cli.expand import Line, command
-from attnviz.cli.looks import DPI_OF_MAPS
+from attnviz.cli.looks import DPI_OF_MAPS, Sheet
 from attnviz.cli.options import Input, Json, Output, Talk, usage
 from attnviz.cli.source import Writer
-from attnviz.cli.steps import Sheet
 from attnviz.render import formats
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ def run(
         made = work.facts(line, found.attention.model, found.attention.meta)
         if format in PICTURES and (by or "map") == "map":
             found = _leading(found, heads, top or MOST)
-        drawn = _bytes(found, format, by or "map", heads, sheet, made)
+        drawn = _bytes(found, format, by or "map", heads, sheet, made, talk)
         work.write(output, format, lambda file: file.write(drawn), "generated")
     else:
         _print(found, by or "head", top or 12, heads)
@@ -202,7 +201,15 @@ def _said(found: Generated) -> Sequence[str]:
     return [copied, *([back] if (found.lookback == found.lookback).any() else [])]
 
 
-def _bytes(found: Generated, format: str, by: str, heads: Heads, sheet: Sheet, made: dict[str, str]) -> bytes:
+def _bytes(
+    found: Generated,
+    format: str,
+    by: str,
+    heads: Heads,
+    sheet: Sheet,
+    made: dict[str, str],
+    talk: Talk,
+) -> bytes:
     from attnviz.cli import work
 
     attention = work.joined(found.attention, heads)
@@ -216,11 +223,13 @@ def _bytes(found: Generated, format: str, by: str, heads: Heads, sheet: Sheet, m
         return file.getvalue()
     from attnviz.render.image import to_bytes
 
-    how: dict[str, Any] = {"width": sheet.width, "dpi": sheet.dpi, "font": sheet.font, "svg_text": sheet.svg_text}
     if by == "head":
         from attnviz.page.generated import boards_of
 
-        return to_bytes(boards_of(found, title=sheet.title, meta=made, **how), format)
+        return to_bytes(sheet.draw(boards_of, found, meta=made, talk=talk), format)
     from attnviz.page.heatmap import heatmap
 
-    return to_bytes(heatmap(attention, title=sheet.title, meta=made, **how), format)
+    figure = heatmap(attention, meta=made, **sheet.options())
+    if sheet.bare:
+        talk.note(figure.caption)
+    return to_bytes(figure, format)

@@ -81,17 +81,12 @@ def run(
         "scale": shade.scale,
         "vmax": shade.limit(),
         "cmap": shade.cmap,
-        "width": page.width,
-        "height": page.height,
-        "font": page.font,
-        "font_size": page.font_size,
-        "title": first.heading(found, row) if opening and page.title is None else page.title,
-        "bare": page.bare,
-        "dpi": page.dpi,
-        "svg_text": page.svg_text,
         "query": row,
         "meta": work.made(line, found),
+        **page.options(),
     }
+    if opening and page.title is None:
+        how["title"] = first.heading(found, row)
     if over and picture is not None:
         figure = overlay(found, picture, **how)
     else:

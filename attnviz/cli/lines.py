@@ -8,9 +8,9 @@ import typer
 
 from attnviz.cli.analyses import BY, TOP, asked_format, write_rows
 from attnviz.cli.expand import Line, command
+from attnviz.cli.looks import Sheet
 from attnviz.cli.options import Input, Json, Output, Saved, Selection, Talk, usage
 from attnviz.cli.source import Source
-from attnviz.cli.steps import Sheet
 from attnviz.render import formats
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def run(
             write_rows(output, format, rows, "lines")
         return
     made = work.made(line, found) if format else {}
-    figure = _figure(found, row, shape, overlay, by, sheet, made)
+    figure = _figure(found, row, shape, overlay, by, sheet, made, talk)
     if format:
         from attnviz.render.image import to_bytes
 
@@ -147,25 +147,24 @@ def _one_head(
 
 
 def _figure(
-    found: Attention, row: int | None, shape: str, overlay: bool, by: str, sheet: Sheet, made: dict[str, str]
+    found: Attention,
+    row: int | None,
+    shape: str,
+    overlay: bool,
+    by: str,
+    sheet: Sheet,
+    made: dict[str, str],
+    talk: Talk,
 ) -> Figure:
-    how: dict[str, Any] = {
-        "by": by,
-        "width": sheet.width,
-        "dpi": sheet.dpi,
-        "font": sheet.font,
-        "title": sheet.title,
-        "svg_text": sheet.svg_text,
-        "meta": made,
-    }
+    how: dict[str, Any] = {"by": by, "bare": sheet.bare, "meta": made, "talk": talk}
     if shape == "text":
         from attnviz.page.lines_text import text
 
         assert row is not None
-        return text(found, row, **how)
+        return sheet.draw(text, found, row, **how)
     from attnviz.page.lines import lines
 
-    return lines(found, query=row, overlay=overlay, **how)
+    return sheet.draw(lines, found, query=row, overlay=overlay, **how)
 
 
 def _rows(found: Attention, row: int | None, by: str) -> list[dict[str, Any]]:

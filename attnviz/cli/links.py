@@ -10,9 +10,9 @@ import typer
 
 from attnviz.cli.analyses import BY, TOP, Heads, asked_format, write_rows
 from attnviz.cli.expand import Line, command
+from attnviz.cli.looks import Sheet
 from attnviz.cli.options import Input, Json, Output, Saved, Talk, usage
 from attnviz.cli.source import Source
-from attnviz.cli.steps import Sheet
 from attnviz.render import formats
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def run(
         write_rows(output, format, _rows(attention, shown), "links")
     elif format:
         made = attention.made_by(line)
-        drawn = _drawn(attention, found, shown[:COUNT], by, (query, key), left, sheet, format, made)
+        drawn = _drawn(attention, found, shown[:COUNT], by, (query, key), left, sheet, format, made, talk)
         work.write(output, format, lambda file: file.write(drawn), "links")
     else:
         _print(attention, shown, by, left)
@@ -214,6 +214,7 @@ def _drawn(
     sheet: Sheet,
     format: str,
     made: dict[str, str],
+    talk: Talk,
 ) -> bytes:
     from attnviz.cli import passages
     from attnviz.page.ranked import links
@@ -222,7 +223,8 @@ def _drawn(
     texts = attention.queries.text, attention.keys.text
     named = [text[place] for text, place in zip(texts, asked, strict=True) if place is not None]
     what = f" of “{' → '.join(named)}”" if named else ""
-    drawn = links(
+    drawn = sheet.draw(
+        links,
         found,
         shown,
         *texts,
@@ -230,13 +232,10 @@ def _drawn(
         asked=asked,
         **attention.axes(),
         places=attention.places,
-        title=sheet.title if sheet.title is not None else f"{attention.title()} · links{what}",
+        title=f"{attention.title()} · links{what}",
         subtitle=attention.subtitle(),
         notes=[*([left] if left else []), passages.LIFT, *attention.remarks()],
-        width=sheet.width,
-        dpi=sheet.dpi,
-        font=sheet.font,
-        svg_text=sheet.svg_text,
         meta=made,
+        talk=talk,
     )
     return to_bytes(drawn, format)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-from attnviz.cli.options import PAGE, SHADE, option, usage
+from attnviz.cli.options import PAGE, SHADE, Talk, option, usage
 from attnviz.errors import AttnvizError
+
+if TYPE_CHECKING:
+    from attnviz.page.figure import Figure
 
 # Of maps: `views.layout` takes a little more than 300 for a fixed width, so that cells are whole pixels.
 DPI_OF_MAPS = "200; with --width 300 or a little more, for cells of whole pixels"
@@ -84,23 +89,22 @@ class Shade:
 
 
 @dataclass(frozen=True)
-class Page:
+class Sheet:
     """The picture as a whole."""
 
-    width: Annotated[float | None, option(PAGE, "--width", metavar="IN", help="Width in inches: 3.25 is a column.")] = (
-        None
-    )
-    height: Annotated[float | None, option(PAGE, "--height", metavar="IN", help="Height in inches.")] = None
-    dpi: Annotated[int | None, option(PAGE, "--dpi", metavar="N", help="Dots an inch, in PNG. Default: {dpi}.")] = None
+    width: Annotated[
+        str | None,
+        option(PAGE, "--width", metavar="LENGTH", help="Width: 3.25in, 8.25cm, 82mm, or 3.25, which is inches."),
+    ] = None
+    height: Annotated[
+        str | None, option(PAGE, "--height", metavar="LENGTH", help="Height, written like the width.")
+    ] = None
+    dpi: Annotated[int | None, option(PAGE, "--dpi", metavar="N", help="Dots per inch, in PNG. Default: {dpi}.")] = None
     font: Annotated[str | None, option(PAGE, "--font", metavar="NAME|PATH", help="Font family or file.")] = None
     font_size: Annotated[float | None, option(PAGE, "--font-size", metavar="PT", help="Size of labels in points.")] = (
         None
     )
     title: Annotated[str | None, option(PAGE, "--title", metavar="TEXT", help="Title instead of the usual one.")] = None
-    mark: Annotated[
-        list[str] | None,
-        option(PAGE, "--mark", metavar="QUERY:KEY", help="Outline a cell, as in it:animal. Repeatable."),
-    ] = None
     bare: Annotated[
         bool, option(PAGE, "--bare", help="No title, colour bar or notes; the caption goes to standard error.")
     ] = False
@@ -115,10 +119,62 @@ class Page:
         if self.svg_text not in ("keep", "paths"):
             usage(one_of("--svg-text", self.svg_text, ("keep", "paths")))
         for name, value, low, high in (
-            ("--width", self.width, 0.5, 200),
-            ("--height", self.height, 0.5, 200),
+            ("--width", length("--width", self.width), 0.5, 200),
+            ("--height", length("--height", self.height), 0.5, 200),
             ("--dpi", self.dpi, 20, 2400),
             ("--font-size", self.font_size, 1, 100),
         ):
             if value is not None and not low <= value <= high:
-                usage(f"{name} wants {low} to {high}; got {value:g}")
+                unit = " inches" if name in ("--width", "--height") else ""
+                usage(f"{name} wants {low} to {high}{unit}; got {value:g}")
+
+    def options(self) -> dict[str, Any]:
+        """Every option as `attnviz.page.heatmap.heatmap` takes it, lengths in inches."""
+        return {
+            "width": length("--width", self.width),
+            "height": length("--height", self.height),
+            "dpi": self.dpi,
+            "font": self.font,
+            "font_size": self.font_size,
+            "title": self.title,
+            "bare": self.bare,
+            "svg_text": self.svg_text,
+        }
+
+    def draw(self, view: Callable[..., Figure], *subject: Any, talk: Talk, **how: Any) -> Figure:
+        """A page by a view that lays itself out for a width, as the options want it; a bare one's caption is printed.
+
+        how: what else the view takes; a title among it is the usual one.
+        """
+        from attnviz.page.fitted import fitted
+
+        how |= {"dpi": self.dpi, "font": self.font, "svg_text": self.svg_text}
+        how |= {} if self.title is None else {"title": self.title}
+        size = {name: self.options()[name] for name in ("width", "height", "font_size", "bare")}
+        figure = fitted(lambda width: view(*subject, width=width, **how), **size)
+        if self.bare:
+            talk.note(figure.caption)
+        return figure
+
+
+@dataclass(frozen=True)
+class Page(Sheet):
+    """A picture of maps of queries and keys, whose cells can be outlined."""
+
+    mark: Annotated[
+        list[str] | None,
+        option(PAGE, "--mark", metavar="QUERY:KEY", help="Outline a cell, as in it:animal. Repeatable."),
+    ] = None
+
+
+_INCHES = {"": 1.0, "in": 1.0, "cm": 1 / 2.54, "mm": 1 / 25.4}
+
+
+def length(option: str, text: str | None) -> float | None:
+    """`3.25`, `3.25in`, `8.25cm` or `82mm` in inches; None for None. Anything else ends with exit status 2."""
+    if text is None:
+        return None
+    parts = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*([a-z]*)\s*", text.lower())
+    if parts is None or parts[2] not in _INCHES:
+        usage(f"{option} wants a length such as 3.25in, 8.25cm, 82mm or 3.25; got {text!r}")
+    return float(parts[1]) * _INCHES[parts[2]]

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from attnviz.cli.expand import Line, command
-from attnviz.cli.looks import Page, Shade
+from attnviz.cli.looks import Shade, Sheet
 from attnviz.cli.options import ONE_HEAD, Input, Joined, Json, Output, Selection, Talk, one_head, usage
 from attnviz.cli.source import MECHANISM, Drawn, known_mechanisms
-from attnviz.cli.steps import Sheet, same
+from attnviz.cli.steps import same
 from attnviz.render import formats
 
 if TYPE_CHECKING:
@@ -66,7 +66,6 @@ def run(
     ] = False,
     shade: Shade,
     sheet: Sheet,
-    bare: Annotated[bool, same(Page, "bare")] = False,
     output: Output,
     listing: Json,
     talk: Talk,
@@ -111,10 +110,8 @@ def run(
         elif not format:
             _print(found, left_out, asked, joined, shade)
         else:
-            figure = _drawn(found, left_out, asked, joined, shade, sheet, bare, line)
+            figure = _drawn(found, left_out, asked, joined, shade, sheet, talk, line)
             _write(figure, output, format, "mechanisms")
-            if bare:
-                talk.note(figure.caption)
     else:
         _list(asked, listing)
 
@@ -182,7 +179,7 @@ def _drawn(
     joined: Joined,
     shade: Shade,
     sheet: Sheet,
-    bare: bool,
+    talk: Talk,
     line: Line,
 ) -> Figure:
     from attnviz.cli import work
@@ -190,22 +187,18 @@ def _drawn(
 
     first = found[0].attention
     own = first.model.rpartition(", ")[0]  # without the mechanism
-    return figure(
+    return sheet.draw(
+        figure,
         [_card(relative) for relative in found],
-        title=sheet.title,
         scale=shade.scale,
         vmax=shade.limit(),
         cmap=shade.cmap,
         decimals=shade.decimals,
-        width=sheet.width,
-        dpi=sheet.dpi,
-        font=sheet.font,
-        svg_text=sheet.svg_text,
         grouped=_grouped(asked),
-        bare=bare,
         left_out=list(left_out),
         notes=_said(joined),
         meta=work.facts(line, own, first.meta),
+        talk=talk,
     )
 
 
@@ -326,15 +319,12 @@ def _measure(
     from attnviz.page.scaling import Curve, figure
 
     settings = [one.setting for one in found if one.setting != one.name]
-    drawn = figure(
+    drawn = sheet.draw(
+        figure,
         [Curve(o.name, o.group, o.setting, o.cost, o.n, o.seconds, o.exponent) for o in found],
-        title=sheet.title,
-        width=sheet.width,
-        dpi=sheet.dpi,
-        font=sheet.font,
-        svg_text=sheet.svg_text,
         notes=[f"at the longest text: {' '.join(settings)}"] if settings else [],
         meta={"command": str(line), "seed": str(seed), "version": attnviz.__version__},
+        talk=talk,
     )
     _write(drawn, output, format, "scaling")
 

@@ -122,18 +122,11 @@ def _draw(
         scale=shade.scale,
         vmax=shade.limit(),
         cmap=shade.cmap,
-        width=page.width,
-        height=page.height,
-        font=page.font,
-        font_size=page.font_size,
-        title=page.title,
         marks=marks,
-        bare=page.bare,
         decimals=shade.decimals,
-        dpi=page.dpi,
-        svg_text=page.svg_text,
         query=row,
         meta=work.made(line, found),
+        **page.options(),
     )
     drawn = to_bytes(figure, format)
     work.write(output, format, lambda file: file.write(drawn), name)

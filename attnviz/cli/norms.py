@@ -10,11 +10,10 @@ import typer
 
 from attnviz.cli.analyses import asked_format, write_rows
 from attnviz.cli.expand import Line, command
-from attnviz.cli.looks import Shade
+from attnviz.cli.looks import Shade, Sheet
 from attnviz.cli.mixed import Places
 from attnviz.cli.options import Input, Json, Output, Saved, Talk, usage
 from attnviz.cli.source import Source
-from attnviz.cli.steps import Sheet
 from attnviz.render import formats
 
 if TYPE_CHECKING:
@@ -89,7 +88,7 @@ def run(
         write_rows(output, format, list(_rows(absolute, shares, heads, places.query)), "norms")
     elif format:
         first = next(iter(shares.values()))
-        drawn = _drawn(shares, heads, shade, sheet, format, work.made(line, first))
+        drawn = _drawn(shares, heads, shade, sheet, format, work.made(line, first), talk)
         work.write(output, format, lambda file: file.write(drawn), "norms")
     else:
         _print(shares, heads, places, shade.decimals, talk)
@@ -170,27 +169,31 @@ def _words(first: Attention, heads: bool) -> tuple[str, str]:
 
 
 def _drawn(
-    shares: dict[str, Attention], heads: bool, shade: Shade, sheet: Sheet, format: str, made: dict[str, str]
+    shares: dict[str, Attention],
+    heads: bool,
+    shade: Shade,
+    sheet: Sheet,
+    format: str,
+    made: dict[str, str],
+    talk: Talk,
 ) -> bytes:
     from attnviz.page.norms import figure
     from attnviz.render.image import to_bytes
 
     title, subtitle = _words(next(iter(shares.values())), heads)
     limit = shade.limit()
-    drawn = figure(
+    drawn = sheet.draw(
+        figure,
         shares,
         heads=heads,
         scale=shade.scale,
         vmax=limit if isinstance(limit, float) else None,
         cmap=shade.cmap,
         decimals=shade.decimals,
-        title=sheet.title if sheet.title is not None else title,
+        title=title,
         subtitle=subtitle,
-        width=sheet.width,
-        dpi=sheet.dpi,
-        font=sheet.font,
-        svg_text=sheet.svg_text,
         meta=made,
+        talk=talk,
     )
     return to_bytes(drawn, format)
 

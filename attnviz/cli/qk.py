@@ -11,9 +11,10 @@ import typer
 
 from attnviz.cli.analyses import TOP, asked_format, write_rows
 from attnviz.cli.expand import Line, command
+from attnviz.cli.looks import Sheet
 from attnviz.cli.options import ONE_HEAD, Input, Json, Output, Selection, Talk, one_head, usage
 from attnviz.cli.source import Source
-from attnviz.cli.steps import Sheet, same
+from attnviz.cli.steps import same
 from attnviz.render import formats
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def run(
         if format == "npz":
             work.write(output, format, lambda file: _write_npz(flat, pair, file, made), "qk")
             return
-        drawn = _drawn(flat, pair, format, sheet, made)
+        drawn = _drawn(flat, pair, format, sheet, made, talk)
         work.write(output, format, lambda file: file.write(drawn), "qk")
     else:
         from attnviz.render.terminal_qk import print_qk
@@ -198,18 +199,15 @@ def _write_npz(flat: Plane, pair: Neurons, file: Any, made: dict[str, str]) -> N
     )
 
 
-def _drawn(flat: Plane, pair: Neurons, format: str, sheet: Sheet, made: dict[str, str]) -> bytes:
+def _drawn(flat: Plane, pair: Neurons, format: str, sheet: Sheet, made: dict[str, str], talk: Talk) -> bytes:
     from attnviz.page.qk import figure
     from attnviz.render.image import to_bytes
 
-    drawn = figure(
+    drawn = sheet.draw(
+        figure,
         flat,
         pair,
-        width=sheet.width,
-        dpi=sheet.dpi,
-        font=sheet.font,
-        title=sheet.title,
-        svg_text=sheet.svg_text,
         meta=made,
+        talk=talk,
     )
     return to_bytes(drawn, format)

@@ -11,9 +11,9 @@ import typer
 
 from attnviz.cli.analyses import TOP, Heads, asked_format, write_rows
 from attnviz.cli.expand import Line, command
+from attnviz.cli.looks import Sheet
 from attnviz.cli.options import Input, Json, Output, Saved, Talk, usage
 from attnviz.cli.source import Source
-from attnviz.cli.steps import Sheet
 from attnviz.errors import InputError
 from attnviz.render import formats
 
@@ -81,7 +81,7 @@ def run(
     elif format in ("json", "csv"):
         write_rows(output, format, [row for block in blocks for row in _rows(block)], "roles")
     elif format:
-        drawn = _drawn(blocks, sheet, format, blocks[0].attention.made_by(line))
+        drawn = _drawn(blocks, sheet, format, blocks[0].attention.made_by(line), talk)
         work.write(output, format, lambda file: file.write(drawn), "roles")
     else:
         for place, block in enumerate(blocks):
@@ -171,7 +171,7 @@ def _print(block: Block, top: int | None) -> None:
     print_footing(block.attention.remarks())
 
 
-def _drawn(blocks: Sequence[Block], sheet: Sheet, format: str, made: dict[str, str]) -> bytes:
+def _drawn(blocks: Sequence[Block], sheet: Sheet, format: str, made: dict[str, str], talk: Talk) -> bytes:
     from attnviz.page.board import boards
     from attnviz.page.board_values import Board
     from attnviz.render.image import to_bytes
@@ -194,16 +194,14 @@ def _drawn(blocks: Sequence[Block], sheet: Sheet, format: str, made: dict[str, s
     on = "repeated random tokens" if blocks[0].on == "random" else ""
     said = ["outlined: heads that have the role, and how many"]
     said += ["random: on random tokens that come twice"] if len(blocks) > 1 else []
-    drawn = boards(
+    drawn = sheet.draw(
+        boards,
         shown,
         **attention.axes(),
-        title=sheet.title if sheet.title is not None else title,
+        title=title,
         subtitle=" · ".join(part for part in (attention.subtitle(), on) if part),
         notes=[*said, *left_out, *attention.remarks()],
-        width=sheet.width,
-        dpi=sheet.dpi,
-        font=sheet.font,
-        svg_text=sheet.svg_text,
         meta=made,
+        talk=talk,
     )
     return to_bytes(drawn, format)

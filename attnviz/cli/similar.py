@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from attnviz.cli.analyses import Heads, asked_format, write_rows
 from attnviz.cli.expand import Line, command
+from attnviz.cli.looks import Sheet
 from attnviz.cli.options import Input, Json, Output, Saved, Talk
 from attnviz.cli.source import Source
-from attnviz.cli.steps import Sheet
 from attnviz.render import formats
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def run(
     elif format == "npz":
         work.write(output, format, lambda file: _write_npz(found, file, work.made(line, attention)), "similar")
     elif format:
-        drawn = _drawn(found, format, sheet, work.made(line, attention))
+        drawn = _drawn(found, format, sheet, work.made(line, attention), talk)
         work.write(output, format, lambda file: file.write(drawn), "similar")
     else:
         from attnviz.render.terminal_similar import print_similar
@@ -124,17 +124,14 @@ def _write_npz(found: Similarity, file: Any, made: dict[str, str]) -> None:
     )
 
 
-def _drawn(found: Similarity, format: str, sheet: Sheet, made: dict[str, str]) -> bytes:
+def _drawn(found: Similarity, format: str, sheet: Sheet, made: dict[str, str], talk: Talk) -> bytes:
     from attnviz.page.similar import figure
     from attnviz.render.image import to_bytes
 
-    drawn = figure(
+    drawn = sheet.draw(
+        figure,
         found,
-        width=sheet.width,
-        dpi=sheet.dpi,
-        font=sheet.font,
-        title=sheet.title,
-        svg_text=sheet.svg_text,
         meta=made,
+        talk=talk,
     )
     return to_bytes(drawn, format)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from attnviz.cli.analyses import BY, TOP, Heads, asked_format, write_rows
 from attnviz.cli.expand import Line, command
+from attnviz.cli.looks import Sheet
 from attnviz.cli.options import Input, Json, Output, Saved, Talk, usage
 from attnviz.cli.source import Source
-from attnviz.cli.steps import Sheet
 from attnviz.render import formats
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def run(
     elif format in ("json", "csv"):
         write_rows(output, format, rows, "stats")
     elif format:
-        drawn = _drawn(attention, found, by or "entropy", sheet, format, attention.made_by(line))
+        drawn = _drawn(attention, found, by or "entropy", sheet, format, attention.made_by(line), talk)
         work.write(output, format, lambda file: file.write(drawn), "stats")
     else:
         _print(attention, rows)
@@ -110,23 +110,27 @@ def _text(name: str, value: float | None) -> str:
 
 
 def _drawn(
-    attention: AttentionSource, found: dict[str, Any], by: str, sheet: Sheet, format: str, made: dict[str, str]
+    attention: AttentionSource,
+    found: dict[str, Any],
+    by: str,
+    sheet: Sheet,
+    format: str,
+    made: dict[str, str],
+    talk: Talk,
 ) -> bytes:
     from attnviz.page.stats import figure
     from attnviz.render.image import to_bytes
 
     special = "" if "left out" in attention.reduced else ", special and first tokens included"
-    drawn = figure(
+    drawn = sheet.draw(
+        figure,
         found,
         by,
         **attention.axes(),
-        title=sheet.title if sheet.title is not None else f"{attention.title()} · {by}",
+        title=f"{attention.title()} · {by}",
         subtitle=f"{attention.subtitle()} · means over all queries{special}",
         notes=attention.remarks(),
-        width=sheet.width,
-        dpi=sheet.dpi,
-        font=sheet.font,
-        svg_text=sheet.svg_text,
         meta=made,
+        talk=talk,
     )
     return to_bytes(drawn, format)

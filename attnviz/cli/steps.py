@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, get_type_hints
 
 from attnviz.cli.expand import Line, command
-from attnviz.cli.looks import Page, Shade
+from attnviz.cli.looks import Shade, Sheet
 from attnviz.cli.options import ONE_HEAD, Input, Json, Output, Selection, Talk, one_head, usage
 from attnviz.cli.source import Source
 from attnviz.render import formats
@@ -46,26 +46,6 @@ class One:
         """Layer and head, as they were asked for."""
         layer, head = one_head(self.layer, self.head, "steps shows one {}")
         return int(layer or LAYERS), int(head or "0")
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """The figure as a whole."""
-
-    width: Annotated[float | None, same(Page, "width")] = None
-    dpi: Annotated[int | None, same(Page, "dpi")] = None
-    font: Annotated[str | None, same(Page, "font")] = None
-    title: Annotated[str | None, same(Page, "title")] = None
-    svg_text: Annotated[str, same(Page, "svg_text")] = "keep"
-
-    def __post_init__(self) -> None:
-        from attnviz.errors import one_of
-
-        if self.svg_text not in ("keep", "paths"):
-            usage(one_of("--svg-text", self.svg_text, ("keep", "paths")))
-        for name, value, low, high in (("--width", self.width, 3, 200), ("--dpi", self.dpi, 20, 2400)):
-            if value is not None and not low <= value <= high:
-                usage(f"{name} wants {low} to {high}; got {value:g}")
 
 
 @command
@@ -110,7 +90,7 @@ def run(
         print_steps(steps, decimals=one.decimals)
     else:
         made = work.facts(line, steps.facts.model, steps.facts.meta)
-        work.write(output, format, lambda file: file.write(_bytes(steps, format, one, sheet, made)), "steps")
+        work.write(output, format, lambda file: file.write(_bytes(steps, format, one, sheet, made, talk)), "steps")
 
 
 def _walked(given: Input, source: Source, one: One, talk: Talk) -> Any:
@@ -130,7 +110,7 @@ def _walked(given: Input, source: Source, one: One, talk: Talk) -> Any:
     return found
 
 
-def _bytes(steps: Any, format: str, one: One, sheet: Sheet, made: dict[str, str]) -> bytes:
+def _bytes(steps: Any, format: str, one: One, sheet: Sheet, made: dict[str, str], talk: Talk) -> bytes:
     if format not in PICTURES:
         import io
 
@@ -142,14 +122,11 @@ def _bytes(steps: Any, format: str, one: One, sheet: Sheet, made: dict[str, str]
     from attnviz.page.steps import figure
     from attnviz.render.image import to_bytes
 
-    drawn = figure(
+    drawn = sheet.draw(
+        figure,
         steps,
         decimals=one.decimals,
-        width=sheet.width,
-        dpi=sheet.dpi,
-        font=sheet.font,
-        title=sheet.title,
-        svg_text=sheet.svg_text,
         meta=made,
+        talk=talk,
     )
     return to_bytes(drawn, format)

@@ -73,7 +73,7 @@ def figure(
     remarks += sheet.thinning("layer and head")
     _maps(sheet, found, ranked, rows, cols, step)
     remarks += sheet.thinning("token" if step == 1 else "cell")
-    sheet.text(" · ".join(remarks), tone="soft")
+    sheet.text(" · ".join(remarks), tone="soft", role="note")
     distances = f"{DISTANCE} {found.distance.min():.3f} to {found.distance.max():.3f}"
     return sheet.figure(
         title=said, subtitle=under, notes=remarks, dpi=dpi, svg_text=svg_text, meta=meta, said=distances

@@ -64,7 +64,7 @@ class Label:
     """A piece of text whose baseline runs through a point.
 
     align: left | center | right, along the line of text; rotation: 0 or 90 degrees, anticlockwise.
-    role: title | subtitle | heading | row | column | axis | tick | bar | note.
+    role: title | subtitle | heading | row | column | axis | tick | bar | note | text.
     """
 
     text: str
@@ -75,7 +75,7 @@ class Label:
     rotation: float = 0.0
     weight: str = "normal"  # normal | bold
     tone: str = "ink"  # ink | soft | faint: names in render.theme
-    role: str = "note"
+    role: str = "text"
 
     def __post_init__(self) -> None:
         """Whatever a stranger's file says, the text can be drawn, and written into XML."""

@@ -96,7 +96,7 @@ def figure(
     remarks += ["numbers near 0 left out"] if any(panel.cell_text for panel in on.panels) else []
     box, bar_ticks = (None, []) if bare else bar(on, shared, on.panels[0].box.y, above > 0)
     if not bare:
-        on.text(" · ".join(remarks), SMALL + 0.4, tone="soft")
+        on.text(" · ".join(remarks), SMALL + 0.4, tone="soft", role="note")
     height = math.ceil((on.y + MARGIN - 6.0) / 72 * dpi) * 72 / dpi
     _check_pixels(on.wide, height, dpi)
     return Figure(

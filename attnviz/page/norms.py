@@ -148,7 +148,7 @@ def figure(
     said += [f"{'heads' if heads else 'layers'} in {columns} columns, each from top to bottom"] if columns > 1 else []
     said += [f"beside the maps: {'layer.head' if heads else 'layer'}"] if tight else []
     said += sheet.thinning("token")
-    sheet.text(" · ".join(said), SMALL, tone="soft")
+    sheet.text(" · ".join(said), SMALL, tone="soft", role="note")
     spoken = f"Colour: {shared.label}, {shared.kind} from 0 to {number(shared.high)} ({shared.cmap})"
     return sheet.figure(title=title, subtitle=subtitle, notes=said, dpi=dpi, svg_text=svg_text, meta=meta, said=spoken)
 

@@ -72,7 +72,7 @@ def scatter(
         if found is None:
             left_out += 1
             continue
-        sheet.word(names[i], found[0], found[1] - DESCENT * size + 0.6, size, weight=weight, role="note")
+        sheet.word(names[i], found[0], found[1] - DESCENT * size + 0.6, size, weight=weight)
         taken = np.vstack([taken, [found[0], found[1] - size, found[0] + wide, found[1]]])
     return places, left_out
 

@@ -83,7 +83,7 @@ def figure(
     sheet.y = max(top + side + 26.0, end) + 6.0
     if left_out:
         below.append(f"no room for the {'name of 1 point' if left_out == 1 else f'names of {left_out} points'}")
-    sheet.text(" · ".join(below), tone="soft")
+    sheet.text(" · ".join(below), tone="soft", role="note")
     spoken = f"{token(pair, 'query')} → {token(pair, 'key')}: q · k {pair.total:.3g}, weight {pair.weight:.2f}"
     return sheet.figure(title=said, subtitle=under, notes=below, dpi=dpi, svg_text=svg_text, meta=meta, said=spoken)
 

@@ -89,7 +89,7 @@ def figure(
     at_lift = at_weight + numbers / 2
     at_bar = at_lift + 8.0
     labels, fills = list(drawn.labels), list(drawn.fills)
-    soft: dict[str, Any] = {"tone": "soft", "role": "note"}
+    soft: dict[str, Any] = {"tone": "soft", "role": "text"}
     labels.append(Label(face.cut(heading, BASE, room, "bold"), x, y - 17.0, BASE, weight="bold", **soft))
     for text, place, align in (
         ("layer.head", at_head, "left"),
@@ -102,10 +102,10 @@ def figure(
         top = y + i * PITCH
         line = top + PITCH / 2 + MIDDLE * SMALL
         labels.append(Label(face.cut(text, BASE, first), x, line, BASE, role="row"))
-        labels.append(Label(entry.head, at_head, line, SMALL, role="note"))
+        labels.append(Label(entry.head, at_head, line, SMALL, role="text"))
         for value, place in ((entry.weight, at_weight), (entry.lift, at_lift)):
             labels.append(
-                Label(f"{round(value, 2) + 0.0:.2f}".replace("-", "−"), place, line, SMALL, "right", role="note")
+                Label(f"{round(value, 2) + 0.0:.2f}".replace("-", "−"), place, line, SMALL, "right", role="text")
             )
         for value, rgb, high in ((entry.weight, WEIGHT, 9.0), (entry.lift, LIFT, 4.0)):
             if value > 0 and bar > 0:

@@ -91,7 +91,9 @@ def figure(
         row, col = divmod(place, abreast)
         x, y = left + col * pitch, top + row * (HIGH + 62.0)
         _Plot(x, y, wide, x_range, (low, high), face, labels, lines).draw(TITLES.get(name, name), members)
-    bottom = _paragraph(labels, face.wrap(" · ".join(notes), SMALL, room), left, y + HIGH + 34.0, SMALL, tone="soft")
+    bottom = _paragraph(
+        labels, face.wrap(" · ".join(notes), SMALL, room), left, y + HIGH + 34.0, SMALL, tone="soft", role="note"
+    )
     said = ", ".join(f"{curve.name} n^{curve.exponent:.2f}" for curve in curves)
     return Figure(
         width=across,
@@ -214,9 +216,9 @@ class _Plot:
             self.lines.append(Line(right + 2.0, y, left - 2.0, place, 0.5, tone))
             power = f"{curve.exponent:.2f}".translate(POWERS) if curve.exponent == curve.exponent else ""
             text = f"{curve.name}  n{power}" if power else curve.name
-            self.labels.append(Label(text, left, place + 0.35 * SMALL, SMALL, tone=tone, weight="bold", role="note"))
+            self.labels.append(Label(text, left, place + 0.35 * SMALL, SMALL, tone=tone, weight="bold"))
             after = left + self.face.width(text, SMALL, "bold") + 6.0
-            self.labels.append(Label(curve.cost, after, place + 0.35 * SMALL, SMALL, tone="faint", role="note"))
+            self.labels.append(Label(curve.cost, after, place + 0.35 * SMALL, SMALL, tone="faint"))
 
 
 def _duration(power: int) -> str:

@@ -74,7 +74,7 @@ def figure(
     below += sheet.thinning("head")
     if left_out:
         below.append(f"no room for the {'name of 1 point' if left_out == 1 else f'names of {left_out} points'}")
-    sheet.text(" · ".join(below), tone="soft")
+    sheet.text(" · ".join(below), tone="soft", role="note")
     return sheet.figure(title=said, subtitle=under, notes=below, dpi=dpi, svg_text=svg_text, meta=meta)
 
 

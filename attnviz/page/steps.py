@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from attnviz.errors import SelectionError
 from attnviz.measures.steps import Step, Steps, norm_share, output_share, scaling
 from attnviz.page.figure import Box, Figure, Line, Scale
+from attnviz.page.fitted import scaled
 from attnviz.page.scale import number, round_up
 from attnviz.page.sizes import LINE
 from attnviz.page.steps_page import (
@@ -126,7 +127,7 @@ def figure(
     lost = font_note(face)
     notes += [lost] if lost else []
     for line in face.wrap(" · ".join(one_line(note) for note in notes), SMALL, WIDE - 2 * MARGIN):
-        page.text(line, MARGIN, SMALL, tone="soft")
+        page.text(line, MARGIN, SMALL, tone="soft", role="note")
     drawn = Figure(
         width=WIDE,
         height=page.y + MARGIN / 2,
@@ -145,30 +146,13 @@ def figure(
         svg_text=svg_text,
         meta=dict(meta or {}),
     )
-    drawn = drawn if width is None else _scaled(drawn, width * 72 / WIDE)
+    drawn = drawn if width is None else scaled(drawn, width * 72 / WIDE)
     across, down = (side / 72 * drawn.dpi for side in (drawn.width, drawn.height))
     if across * down > _PIXELS:
         raise SelectionError(
             f"a picture of {across:,.0f} x {down:,.0f} pixels is too large", "choose a lower dpi or a smaller width"
         )
     return drawn
-
-
-def _scaled(drawn: Figure, by: float) -> Figure:
-    """The same page, larger or smaller."""
-
-    def box(b: Box) -> Box:
-        return Box(b.x * by, b.y * by, b.width * by, b.height * by)
-
-    return replace(
-        drawn,
-        width=drawn.width * by,
-        height=drawn.height * by,
-        font_size=drawn.font_size * by,
-        panels=tuple(replace(p, box=box(p.box), cell_size=p.cell_size * by) for p in drawn.panels),
-        labels=tuple(replace(label, x=label.x * by, y=label.y * by, size=label.size * by) for label in drawn.labels),
-        lines=tuple(Line(n.x0 * by, n.y0 * by, n.x1 * by, n.y1 * by, n.width * by, n.tone) for n in drawn.lines),
-    )
 
 
 def _inputs_row(page: Page) -> None:

@@ -38,7 +38,7 @@ class Page:
         self.y = MARGIN
 
     def text(
-        self, text: str, x: float, size: float, weight: str = "normal", tone: str = "ink", role: str = "note"
+        self, text: str, x: float, size: float, weight: str = "normal", tone: str = "ink", role: str = "text"
     ) -> None:
         """A line of its own."""
         self.put(text, x, self.y + 0.8 * size, size, weight=weight, tone=tone, role=role)

@@ -171,7 +171,7 @@ def test_the_picture_has_every_head_once():
     found = drawn()
     assert found.title == "Heads that attend alike · seeded · layers 0, 1 · heads 0–3"
     heads = [f"{i}.{j}" for i in range(2) for j in range(4)]
-    for role in ("row", "column", "note"):
+    for role in ("row", "column", "text"):
         assert sorted(label.text for label in found.labels if label.role == role and label.text in heads) == heads
     assert len({(dot.x, dot.y) for dot in found.dots}) == 8 + 2  # and the legend's
 

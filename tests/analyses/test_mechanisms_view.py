@@ -82,7 +82,7 @@ def test_each_card_has_its_map_its_cost_and_its_distance() -> None:
     assert beside(figure, figure.panels[0]) == ["cost n²", "distance 0"]
     assert beside(figure, figure.panels[1]) == ["cost n²", "distance 0.34"]
     assert beside(figure, figure.panels[2]) == ["cost n²", "error 0.50"]
-    assert "formula of lsh:2" in texts(figure, "note")
+    assert "formula of lsh:2" in texts(figure, "text")
 
 
 def test_rounding_is_no_distance() -> None:
@@ -139,7 +139,7 @@ def test_weights_with_signs_have_a_scale_of_their_own() -> None:
     assert plain.scale is None
     assert own.scale.low == -own.scale.high and own.scale.cmap == "inks"
     assert np.abs(signed.values).max() <= own.scale.high
-    assert f"−{own.scale.high:g} to {own.scale.high:g}" in texts(figure, "note")
+    assert f"−{own.scale.high:g} to {own.scale.high:g}" in texts(figure, "text")
     assert "red above 0, blue below, on a scale of its own" in figure.notes
 
 
@@ -368,8 +368,8 @@ def test_every_measured_point_is_drawn() -> None:
 
 def test_names_powers_and_costs_stand_at_the_ends() -> None:
     figure = scaling.figure([curve(), curve("lsh", power=1.1, cost="n·log n"), curve("once", n=(128,), power=math.nan)])
-    assert {"full  n²·⁰⁰", "lsh  n¹·¹⁰", "once"} <= set(texts(figure, "note"))
-    assert "n·log n" in texts(figure, "note")
+    assert {"full  n²·⁰⁰", "lsh  n¹·¹⁰", "once"} <= set(texts(figure, "text"))
+    assert "n·log n" in texts(figure, "text")
 
 
 def test_full_attention_is_in_every_plot() -> None:
@@ -384,7 +384,7 @@ def test_full_attention_is_in_every_plot() -> None:
     assert texts(figure, "heading") == [
         "Scoring", "Keys: few of them", "Keys: more of them in longer texts", "Approximations, and a state space",
     ]  # fmt: skip
-    assert texts(figure, "note").count("full  n²·⁰⁰") == 4
+    assert texts(figure, "text").count("full  n²·⁰⁰") == 4
 
 
 def test_axes_are_labelled() -> None:
