@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from helpers import command_line
 from helpers.colour_vision import contrast
-from helpers.label_bounds import bounds
 from helpers.sentences import TIRED
 from rich.console import Console
 
@@ -24,6 +23,7 @@ from attnviz.page.colours import letters_on, tint
 from attnviz.page.lines import FAINT, REST, THICK, THIN, lines, stroke
 from attnviz.page.lines_choice import HEADS, INK, resting
 from attnviz.page.lines_text import pieces, running, text
+from attnviz.page.text_metrics import bounds
 from attnviz.render.image import to_bytes
 from attnviz.render.terminal_lines import print_lines
 from attnviz.render.theme import TONES

@@ -10,7 +10,6 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from helpers.label_bounds import bounds
 from rich.console import Console
 
 from attnviz.attention import Attention
@@ -19,6 +18,7 @@ from attnviz.errors import SelectionError
 from attnviz.page import mechanisms, scaling
 from attnviz.page.mechanisms import Card
 from attnviz.page.scaling import Curve
+from attnviz.page.text_metrics import bounds
 from attnviz.render.image import to_bytes
 from attnviz.render.terminal_mechanisms import Entry, print_mechanisms
 from attnviz.render.terminal_relatives import print_comparison, print_scaling

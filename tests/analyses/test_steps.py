@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.label_bounds import bounds
 from helpers.paths import REFERENCE, ROOT
 from rich.console import Console
 
@@ -22,6 +21,7 @@ from attnviz.engine.collectors import Dense, Tile
 from attnviz.errors import SelectionError
 from attnviz.measures.steps import entropy, head_share, norm_share, output_share, scaling, softmax
 from attnviz.page.steps import figure
+from attnviz.page.text_metrics import bounds
 from attnviz.render.image import to_bytes
 from attnviz.render.steps_data import arrays, rows
 from attnviz.render.terminal_steps import print_steps

@@ -7,12 +7,12 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from helpers.label_bounds import bounds
 
 from attnviz.errors import InputError, SelectionError
 from attnviz.page.board import board, boards
 from attnviz.page.board_values import Board, numbers
 from attnviz.page.stats import figure as stats_figure
+from attnviz.page.text_metrics import bounds
 from attnviz.render.image import to_bytes
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import TIRED
+from helpers.sentences import TIRED
 from PIL import Image
 
 import attnviz

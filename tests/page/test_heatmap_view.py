@@ -7,7 +7,6 @@ from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
-from helpers.label_bounds import bounds
 from helpers.toy_attention import SENTENCE, attention, special, texts, words
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +16,7 @@ from attnviz.page import fonts
 from attnviz.page.heatmap import heatmap
 from attnviz.page.scale import ticks
 from attnviz.page.table import table
+from attnviz.page.text_metrics import bounds
 
 # --- panels --------------------------------------------------------------------------------------------------------
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers.label_bounds import bounds
 from helpers.toy_attention import attention, texts, words
 
 from attnviz.page import norms
 from attnviz.page.board import boards
 from attnviz.page.board_values import Board
 from attnviz.page.heatmap import heatmap
+from attnviz.page.text_metrics import bounds
 
 ROOM = 961 * 1321  # points, a page upright or across
 

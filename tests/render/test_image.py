@@ -19,7 +19,6 @@ import matplotlib
 import numpy as np
 import pytest
 from helpers.golden_pictures import PICTURES, attention, interiors, titled
-from helpers.label_bounds import bounds
 from helpers.paths import GOLDEN, TESTS
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.font_manager import FontProperties
@@ -33,7 +32,7 @@ from attnviz.errors import SelectionError
 from attnviz.page import fonts
 from attnviz.page.figure import Box, Dot, Figure, Fill, Label, Line
 from attnviz.page.heatmap import heatmap
-from attnviz.page.text_metrics import typeface
+from attnviz.page.text_metrics import bounds, typeface
 from attnviz.page.wording import joining_note
 from attnviz.render import formats
 from attnviz.render.artists import Cells
