@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from attnviz.errors import SelectionError
 from attnviz.page.figure import Box, Figure, Label, Line, MapPanel
-from attnviz.page.text_metrics import bounds, typeface
+from attnviz.page.label_bounds import bounds
+from attnviz.page.text_metrics import typeface
 
 if TYPE_CHECKING:
     from attnviz.page.text_metrics import Typeface

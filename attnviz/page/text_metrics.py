@@ -6,12 +6,8 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
 
 from attnviz.page.fonts import FontFile, default_font, fallback_fonts, find_font
-
-if TYPE_CHECKING:
-    from attnviz.page.figure import Label
 
 ASCENT, DESCENT = 0.77, 0.24  # ink of letters without accents above and below the baseline, in ems
 TALL_ASCENT, TALL_DESCENT = 1.02, 0.36  # room for scripts that stack marks, and for Chinese characters
@@ -118,16 +114,6 @@ def tallness(texts: Iterable[str]) -> tuple[float, float]:
     """Ink above and below the baseline of the texts, in ems: that of plain letters, or more where one holds more."""
     found = [_ink(text) for text in texts]
     return max((ASCENT, *(above for above, _ in found))), max((DESCENT, *(below for _, below in found)))
-
-
-def bounds(label: Label, face: Typeface) -> tuple[float, float, float, float]:
-    """A placed label's left, top, right and bottom in points; rotations of 0 and 90 degrees."""
-    width = face.width(label.text, label.size, label.weight)
-    above, below = (label.size * ems for ems in tallness([label.text]))
-    start = {"left": 0.0, "center": -width / 2, "right": -width}[label.align]
-    if label.rotation == 90:
-        return label.x - above, label.y - start - width, label.x + below, label.y - start
-    return label.x + start, label.y - above, label.x + start + width, label.y + below
 
 
 def _visible(char: str) -> str:

@@ -13,7 +13,7 @@ from helpers.paths import ADAPTERS, REFERENCE, ROOT
 import attnviz
 from attnviz.measures.diff import diff
 from attnviz.page.diff import figure, heading
-from attnviz.page.text_metrics import bounds
+from attnviz.page.label_bounds import bounds
 
 TIRED = "The animal didn't cross the street because it was too tired"
 WIDE = "The animal didn't cross the street because it was too wide"

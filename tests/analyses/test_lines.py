@@ -20,10 +20,10 @@ from attnviz.attention import Attention
 from attnviz.axis import Tokens
 from attnviz.errors import InputError, SelectionError
 from attnviz.page.colours import letters_on, tint
+from attnviz.page.label_bounds import bounds
 from attnviz.page.lines import FAINT, REST, THICK, THIN, lines, stroke
 from attnviz.page.lines_choice import HEADS, INK, resting
 from attnviz.page.lines_text import pieces, running, text
-from attnviz.page.text_metrics import bounds
 from attnviz.render.image import to_bytes
 from attnviz.render.terminal_lines import print_lines
 from attnviz.render.theme import TONES

@@ -16,9 +16,9 @@ from attnviz.attention import Attention
 from attnviz.axis import Tokens
 from attnviz.errors import SelectionError
 from attnviz.page import mechanisms, scaling
+from attnviz.page.label_bounds import bounds
 from attnviz.page.mechanisms import Card
 from attnviz.page.scaling import Curve
-from attnviz.page.text_metrics import bounds
 from attnviz.render.image import to_bytes
 from attnviz.render.terminal_mechanisms import Entry, print_mechanisms
 from attnviz.render.terminal_relatives import print_comparison, print_scaling

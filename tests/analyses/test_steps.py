@@ -20,8 +20,8 @@ from attnviz.cli import main
 from attnviz.engine.collectors import Dense, Tile
 from attnviz.errors import SelectionError
 from attnviz.measures.steps import entropy, head_share, norm_share, output_share, scaling, softmax
+from attnviz.page.label_bounds import bounds
 from attnviz.page.steps import figure
-from attnviz.page.text_metrics import bounds
 from attnviz.render.image import to_bytes
 from attnviz.render.steps_data import arrays, rows
 from attnviz.render.terminal_steps import print_steps

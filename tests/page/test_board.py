@@ -11,8 +11,8 @@ import pytest
 from attnviz.errors import InputError, SelectionError
 from attnviz.page.board import board, boards
 from attnviz.page.board_values import Board, numbers
+from attnviz.page.label_bounds import bounds
 from attnviz.page.stats import figure as stats_figure
-from attnviz.page.text_metrics import bounds
 from attnviz.render.image import to_bytes
 
 

@@ -16,8 +16,8 @@ from attnviz.page.board import boards
 from attnviz.page.board_values import Board
 from attnviz.page.diff import figure as changes
 from attnviz.page.fitted import fitted, is_bar, scaled, stripped
+from attnviz.page.label_bounds import bounds
 from attnviz.page.lines import lines
-from attnviz.page.text_metrics import bounds
 
 VALUES = np.linspace(0.0, 1.0, 72).reshape(6, 12)
 

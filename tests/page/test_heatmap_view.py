@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from attnviz.errors import InputError, SelectionError
 from attnviz.page import fonts
 from attnviz.page.heatmap import heatmap
+from attnviz.page.label_bounds import bounds
 from attnviz.page.scale import ticks
 from attnviz.page.table import table
-from attnviz.page.text_metrics import bounds
 
 # --- panels --------------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from attnviz.page import norms
 from attnviz.page.board import boards
 from attnviz.page.board_values import Board
 from attnviz.page.heatmap import heatmap
-from attnviz.page.text_metrics import bounds
+from attnviz.page.label_bounds import bounds
 
 ROOM = 961 * 1321  # points, a page upright or across
 
