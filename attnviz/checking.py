@@ -14,9 +14,10 @@ import numpy as np
 
 from attnviz.attention import Attention
 from attnviz.engine.collectors import Dense
-from attnviz.measures.check import SINK_OUTSIDE, About, Finding, examine, future, judge, scores, verdict
+from attnviz.measures.check import SINK_OUTSIDE, About, Finding, future, judge, scores, verdict
 from attnviz.measures.maps import Maps
 from attnviz.measures.scores import Scores
+from attnviz.models.source import ArrayTiles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -74,6 +75,31 @@ def check(
     if other is not None and size[2] > 1:
         findings.append(_before_the_end(source, given, other, size))
     return Check(tuple(findings), given.stream, size)
+
+
+def maps_of(attention: Attention) -> Maps:
+    """What the maps of an Attention are like, pooled or not."""
+    tiles = ArrayTiles(attention)
+    maps = Maps(*tiles.size, len(attention.queries), len(attention.keys), np.array(attention.keys.special, bool))
+    tiles.run([maps])
+    return maps
+
+
+def examine(attention: Attention, below_one: bool = False) -> list[Finding]:
+    """Every check that needs nothing but the weights.
+
+    below_one: a learned sink outside the text takes a share of each row, so that rows may sum to less than 1.
+    """
+    cut = "left out" in attention.reduced or "tokens" in attention.reduced or "window" in attention.meta
+    about = About(
+        attention.stream,
+        attention.places,
+        attention.mask is not None,
+        attention.cell,
+        SINK_OUTSIDE if below_one else "some keys were left out" if cut else "",
+        bool(attention.meta.get("random")),
+    )
+    return judge(maps_of(attention), about)
 
 
 def _of_model(model: Model, given: ModelInput, progress: Progress | None) -> list[Finding]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,7 @@ from attnviz.engine.collectors import Statistics
 from attnviz.errors import InputError, SelectionError, one_of
 from attnviz.measures.lift import Pair
 from attnviz.measures.links import Columns, Strongest
-from attnviz.measures.roles import Roles, Scores
+from attnviz.measures.roles import Roles, RoleSums, Scores
 from attnviz.models.source import AttentionSource
 
 if TYPE_CHECKING:
@@ -46,9 +47,7 @@ def statistics(source: Attention | AttentionSource, progress: Progress | None = 
         progress: called with shares of the work, which sum to 1.
     """
     source = AttentionSource.of(source)
-    collected = Statistics(*source.size, np.array(source.keys.special, bool))
-    source.observe([collected], progress)
-    found = {name: source.pick(values) for name, values in collected.result().items()}
+    found = source.collect(Statistics(*source.size, np.array(source.keys.special, bool)), progress)
     if not source.ordered:
         undefined = ["distance", "previous", "next", "self"]
     else:
@@ -93,8 +92,9 @@ def links(
     source = AttentionSource.of(source)
     rows = _taking_part(source.queries.special, query, special)
     cols = _taking_part(source.keys.special, key, special)
-    columns = Columns(*source.size, len(source.keys))
-    source.observe([columns], progress)
+    collector = Columns(*source.size, len(source.keys))
+    source.observe([collector], progress)
+    columns = collector.state()
     found = Strongest(columns, count, by, rows, cols, forced=query is not None)
     source.observe([found], progress)
     pairs = _pairs(source, found)
@@ -209,9 +209,7 @@ class View:
 def focus(source: Attention | AttentionSource, query: int, progress: Progress | None = None) -> View:
     """One query's view over all layers and heads; what `links` does for all of them. The source is looked at once."""
     source = AttentionSource.of(source)
-    columns = Columns(*source.size, len(source.keys), query)
-    source.observe([columns], progress)
-    return View(query, *(source.pick(values) for values in (columns.row, columns.lifts(), columns.row_seen)))
+    return View(query, **source.collect(Columns(*source.size, len(source.keys), query), progress))
 
 
 def roles(
@@ -222,20 +220,16 @@ def roles(
     A head has the role where the score reaches the threshold; the score is NaN where no query could do it. Of several
     sources of one model, as `repeated_tokens` makes them, the scores are means over all queries.
     """
-    found: Roles | None = None
-    sources = [AttentionSource.of(one) for one in (source if isinstance(source, Sequence) else [source])]
-    for one in sources:
-        collected = Roles(*one.size, one.queries, one.keys, one.ordered)
-        one.observe([collected], progress)
-        collected.finish()
-        if found is None:
-            found = collected
-        else:
-            found.merge(collected)
-    if found is None:
+    sources = [AttentionSource.of(each) for each in (source if isinstance(source, Sequence) else [source])]
+    states = []
+    for each in sources:
+        collector = Roles(*each.size, each.queries, each.keys, each.ordered)
+        each.observe([collector], progress)
+        states.append(collector.state())
+    if not states:
         raise InputError("there is nothing to look at")
-    at = sources[0]
-    return {name: Scores(*map(at.pick, values)) for name, values in found.result().items()}
+    sums = reduce(RoleSums.merge, states)
+    return {name: Scores(*map(sources[0].pick, values)) for name, values in sums.result().items()}
 
 
 def repeated_tokens(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz.attention import Attention
+from attnviz.engine.collectors import one_mask
 from attnviz.errors import InputError, SelectionError, one_of
 from attnviz.measures.norms import MEASURES, OF_HEADS, Moved, shares
 from attnviz.measures.rollout import Rollout, chained, check_kind, check_residual, named
@@ -111,15 +112,13 @@ def _attention(
     model: Model, given: ModelInput, keep: Rollout, layers: Sequence[int], heads: Sequence[int], measure: str
 ) -> Attention:
     weights = keep.result()[:, None]
-    return Attention(
-        weights=weights,
-        mask=keep.mask,
-        queries=given.queries,
-        keys=given.keys,
-        layers=tuple(layers),
-        heads=tuple(heads),
-        stream=given.stream,
-        model=model.name,
+    return given.attention(
+        model.name,
+        weights,
+        keep.mask,
+        layers,
+        heads,
+        grid=None,
         reduced=f"mean over {len(heads)} heads" if len(heads) > 1 else "",
         meta={**given.meta, **({"measure": measure} if measure else {})},
     )
@@ -206,22 +205,13 @@ def norms_of(
         )
     keep = Moved(at_layers, wanted, n, given.spec.n_heads, at_heads, given.global_tokens)
     model.observe(given, [keep], progress)
-    masks = [keep.allowed[layer] for layer in at_layers]
-    mask = masks[0][None] if all(np.array_equal(masks[0], other) for other in masks) else np.stack(masks)
+    mask = one_mask([keep.allowed[layer] for layer in at_layers])
 
     def made(found: dict[int, Any], name: str, of: Sequence[int]) -> Attention:
         weights = np.stack([found[layer] for layer in at_layers])
-        return Attention(
-            weights=weights if weights.ndim == 4 else weights[:, None],
-            mask=mask,
-            queries=given.queries,
-            keys=given.keys,
-            layers=tuple(at_layers),
-            heads=tuple(of),
-            stream=given.stream,
-            model=model.name,
-            meta={**given.meta, "measure": name, "together": name in ("norm", *WITH_RESIDUAL)},
-        )
+        meta = {**given.meta, "measure": name, "together": name in ("norm", *WITH_RESIDUAL)}
+        weights = weights if weights.ndim == 4 else weights[:, None]
+        return given.attention(model.name, weights, mask, at_layers, of, grid=None, meta=meta)
 
     every = range(given.spec.n_heads)
     maps = {name: made(found, name, every) for name, found in keep.found.items()}

@@ -254,6 +254,22 @@ def find_mark(queries: Tokens, keys: Tokens, wanted: str) -> tuple[int, int]:
     raise failures[0]
 
 
+def evenly(tokens: Tokens, most: int, words: bool = False, special: bool = True) -> list[int]:
+    """At most so many tokens, spread evenly over a text, the first and the last among them; all where that many fit.
+
+    words: whole words, so that there may be a few more. special: whether special tokens count; where all that count
+    fit, the others are included, so that the text is whole.
+    """
+    groups = tokens.groups() if words else [[i] for i in range(len(tokens))]
+    if not special:
+        groups = [group for group in groups if not all(tokens.special[i] for i in group)] or groups
+    if sum(map(len, groups)) <= most:
+        return list(range(len(tokens)))
+    count = max(1, most * len(groups) // sum(map(len, groups)))
+    step = (len(groups) - 1) / max(count - 1, 1)
+    return [i for place in sorted({round(k * step) for k in range(count)}) for i in groups[place]]
+
+
 def _indices(what: str, ranges: Iterable[tuple[int, int]], have: Sequence[int], where: str = "") -> list[int]:
     """The true indices in these ranges, each once. where: words behind an index that is not there."""
     chosen: dict[int, None] = {}

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attnviz.axis import Tokens
-    from attnviz.engine.collectors import Tile
+    from attnviz.engine.tile import Tile
     from attnviz.models.inputs import ModelInput
     from attnviz.models.model import Model, Progress
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FORMATS = formats.of(formats.FIGURE, formats.ROWS)
 LAYERS = "all"  # without --layer
-ROOM = 4  # times `sampled.MOST`: 67 MB on either side
+ROOM = 4  # times `models.source.MOST_WEIGHTS`: 67 MB on either side
 
 
 def _other(*names: str, metavar: str, help: str) -> Any:
@@ -188,9 +188,8 @@ def _both(
 ) -> tuple[Attention, Attention]:
     """Two passes, the same layers and heads of both; of long texts some rows, the same in both."""
     from attnviz.measures.align import NONE, align
-    from attnviz.measures.rows import evenly
-    from attnviz.sampled import room
-    from attnviz.select import resolve_heads
+    from attnviz.models.source import affordable_rows
+    from attnviz.select import evenly, resolve_heads
 
     specs = (ready.spec, ready_b.spec)
     n_layers, n_heads = min(s.n_layers for s in specs), min(s.n_heads for s in specs)
@@ -198,7 +197,7 @@ def _both(
         sizes = " and ".join(f"{s.n_layers} x {s.n_heads} heads" for s in specs)
         talk.note(f"the models have {sizes}: the first {n_layers} layers and {n_heads} heads of both are compared")
     at = resolve_heads(heads.layer or LAYERS, heads.head, n_layers, n_heads)
-    most = room(at.count, max(len(ready.keys), len(ready_b.keys)), ROOM)
+    most = affordable_rows(at.count, max(len(ready.keys), len(ready_b.keys)), ROOM)
     rows: tuple[Sequence[int], Sequence[int]] = range(len(ready.queries)), range(len(ready_b.queries))
     if max(map(len, rows)) > most:
         pairs = [pair for pair in align(ready.queries, ready_b.queries) if NONE not in pair]
@@ -210,14 +209,13 @@ def _both(
 
 
 def _two_layers(model: Model, ready: ModelInput, layer_b: str, heads: Heads, talk: Talk) -> tuple[Attention, Attention]:
-    from attnviz.measures.rows import evenly
-    from attnviz.sampled import room
-    from attnviz.select import Chosen, resolve_indices
+    from attnviz.models.source import affordable_rows
+    from attnviz.select import Chosen, evenly, resolve_indices
 
     layers, layers_b = _layers(heads, layer_b, range(ready.spec.n_layers))
     at_heads = resolve_indices("head", heads.head, range(ready.spec.n_heads))
     every = Chosen(sorted({*layers, *layers_b}), at_heads)
-    rows = evenly(ready.queries, room(every.count, len(ready.keys), ROOM), heads.words, not heads.no_special)
+    rows = evenly(ready.queries, affordable_rows(every.count, len(ready.keys), ROOM), heads.words, not heads.no_special)
     found = _attended(model, ready, rows, every, talk)
     return found.select(layers), found.select(layers_b)
 
@@ -236,8 +234,8 @@ def _layers(heads: Heads, layer_b: str, have: Sequence[int]) -> tuple[list[int],
 
 
 def _attended(model: Model, ready: ModelInput, rows: Sequence[int], at: Chosen, talk: Talk) -> Attention:
+    from attnviz.models.source import attend_rows
     from attnviz.render.progress import progress
-    from attnviz.sampled import attend_rows
 
     with progress("attention", total=1, quiet=talk.quiet) as advance:
         return attend_rows(model, ready, at, rows, advance)

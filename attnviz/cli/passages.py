@@ -21,7 +21,7 @@ MOST = 500_000_000  # weights that are held at once, two gigabytes of them
 def passage(given: Input, saved: Saved, source: Source, heads: Heads, talk: Talk) -> AttentionSource:
     """What the options ask for: a model's attention, which is not held, unless words are to be made of it."""
     from attnviz.cli import work
-    from attnviz.models.source import AttentionSource, held
+    from attnviz.models.source import AttentionSource, attend_rows
     from attnviz.render.progress import progress
     from attnviz.select import resolve_heads
 
@@ -41,7 +41,7 @@ def passage(given: Input, saved: Saved, source: Source, heads: Heads, talk: Talk
             "leave out --words, or choose fewer layers and heads",
         )
     with progress("attention", total=1, quiet=talk.quiet) as advance:
-        return AttentionSource.of(work.joined(held(model, ready, at, advance), heads))
+        return AttentionSource.of(work.joined(attend_rows(model, ready, at, progress=advance), heads))
 
 
 def repeated(source: Source, heads: Heads, talk: Talk) -> AttentionSource:

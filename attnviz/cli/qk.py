@@ -144,9 +144,8 @@ def rows(flat: Plane, pair: Neurons) -> Iterator[dict[str, Any]]:
 def _chosen(model: Model, ready: ModelInput, one: One, talk: Talk) -> Pair:
     """Layer, head and pair: those that are named, and of the others the highest lift, said on standard error."""
     from attnviz.measures.lift import Pair, strongest
-    from attnviz.measures.rows import evenly
-    from attnviz.sampled import attend_rows, room
-    from attnviz.select import Chosen, find_mark, resolve_indices
+    from attnviz.models.source import affordable_rows, attend_rows
+    from attnviz.select import Chosen, evenly, find_mark, resolve_indices
 
     asked = one.at()
     (layer,) = resolve_indices("layer", asked[0] or LAYERS, range(ready.spec.n_layers))
@@ -154,7 +153,7 @@ def _chosen(model: Model, ready: ModelInput, one: One, talk: Talk) -> Pair:
     named = None if one.pair_of is None else find_mark(ready.queries, ready.keys, one.pair_of)
     if named is not None and len(heads) == 1:
         return Pair(layer, heads[0], *named, 0.0, 0.0)
-    rows = evenly(ready.queries, room(len(heads), len(ready.keys)))
+    rows = evenly(ready.queries, affordable_rows(len(heads), len(ready.keys)))
     if named is not None and named[0] not in rows:
         rows = sorted([*rows, named[0]])
     attention = attend_rows(model, ready, Chosen([layer], heads), rows)

@@ -85,16 +85,15 @@ def rows(found: Similarity) -> Iterator[dict[str, Any]]:
 
 def _attention(given: Input, saved: Saved, source: Source, heads: Heads, talk: Talk) -> Attention:
     from attnviz.cli import work
-    from attnviz.measures.rows import evenly
+    from attnviz.models.source import affordable_rows, attend_rows
     from attnviz.render.progress import progress
-    from attnviz.sampled import attend_rows, room
-    from attnviz.select import resolve_heads
+    from attnviz.select import evenly, resolve_heads
 
     if saved.saved is not None:
         return work.attention(given, saved, source, heads.selection(), talk, layers=LAYERS)
     model, ready = work.prepared(given, source, heads.stream, talk)
     at = resolve_heads(heads.layer or LAYERS, heads.head, ready.spec.n_layers, ready.spec.n_heads)
-    most = room(at.count, len(ready.keys))
+    most = affordable_rows(at.count, len(ready.keys))
     places = evenly(ready.queries, most, heads.words, not heads.no_special)
     with progress("attention", total=1, quiet=talk.quiet) as advance:
         found = attend_rows(model, ready, at, places, advance)

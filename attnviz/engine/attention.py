@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.engine.collectors import Collector, Tile
 from attnviz.engine.masks import Mask
 from attnviz.engine.ops import SAFE, exponentials_, finite, overflow, softmax_
 from attnviz.engine.positions import DistanceBias, RelativeScores
 from attnviz.engine.project import Heads
 from attnviz.engine.spec import AttentionFunction
 from attnviz.engine.threads import one_matrix_thread, share
+from attnviz.engine.tile import Collector, Tile
 from attnviz.errors import InputError
 
 if TYPE_CHECKING:

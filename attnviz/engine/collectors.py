@@ -1,119 +1,22 @@
-"""Collectors: what is kept of the attention that passes by, tile after tile.
+"""Collectors: what is kept of attention as its tiles come by (engine/tile.py): whole maps, some rows, cells, or sums.
 
-The engine never holds a whole map: it hands each finished Tile to the collectors that want that layer and head, and
-reuses the arrays once `take` returns. Tiles of one (layer, head) come in row order; different heads may come from
-different threads. A collector's results for parts of a corpus can be merged.
+A collector that sums has a `state` apart from its input: a small value without tokens, which can be sent from another
+process and merged with the state of another text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from attnviz.engine.ops import entropy
+from attnviz.engine.tile import Tile
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from attnviz.engine.after_attention import AfterAttention
-
-
-@dataclass(frozen=True, eq=False)
-class Tile:
-    """Finished attention of some heads and query rows over the keys that those rows can reach.
-
-    weights: float32 [head, row, col]; allowed: bool [row, col] or [head, row, col], None where all are.
-    heads, rows, cols: ranges of true indices. What a collector named in `needs` is filled in, else None:
-    scores [head, row, col] before softmax (scaled, biased; hidden ones -inf), q [head, row, d_head],
-    k and v [kv head, col, d_head], outputs [head, row, d_head], and stages: the scores [head, row, col] as they are
-    after each operation on them, before the mask, in order: raw (q . k), then what the model has of relative,
-    before_scale, scaled, capped, biased, counted.
-    """
-
-    stream: str
-    layer: int
-    heads: range
-    rows: range
-    cols: range
-    weights: NDArray[np.float32]
-    allowed: NDArray[np.bool_] | None
-    scores: NDArray[np.float32] | None = None
-    q: NDArray[np.float32] | None = None
-    k: NDArray[np.float32] | None = None
-    v: NDArray[np.float32] | None = None
-    outputs: NDArray[np.float32] | None = None
-    stages: Mapping[str, NDArray[np.float32]] | None = None
-
-    def part(self, at: slice) -> Tile:
-        """The tile of some of its heads (positions within the tile), with the keys and values that these use."""
-        allowed = self.allowed
-        if allowed is not None and allowed.ndim == 3 and allowed.shape[0] > 1:
-            allowed = allowed[at]
-
-        def cut(values: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
-            return None if values is None else values[at]
-
-        def cut_shared(values: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
-            return None if values is None else values[_shared(len(self.heads) // len(values), at)]
-
-        return Tile(
-            self.stream,
-            self.layer,
-            self.heads[at],
-            self.rows,
-            self.cols,
-            self.weights[at],
-            allowed,
-            cut(self.scores),
-            cut(self.q),
-            cut_shared(self.k),
-            cut_shared(self.v),
-            cut(self.outputs),
-            None if self.stages is None else {name: scores[at] for name, scores in self.stages.items()},
-        )
-
-
-class Collector(Protocol):
-    """Keeps something of the tiles it wants."""
-
-    needs: frozenset[str]
-
-    def wants(self, layer: int, head: int) -> bool:
-        """Whether tiles of this layer and head are to be handed over."""
-
-    def take(self, tile: Tile) -> None:
-        """Look at one tile. Its arrays must not be kept."""
-
-
-class Watcher(Collector, Protocol):
-    """A collector with "vectors" in `needs`: it also sees what flows between the tiles."""
-
-    def see(self, layer: int, name: str, values: NDArray[np.float32]) -> None:
-        """Look at one array, which must not be kept. Names, in the order in which they come:
-
-        layer -1: tokens [n, d_embed], the embeddings alone, then add, norm, project [n, ...] as the spec orders them.
-        input [n, d_model]: the residual stream. read: what Q is made from, after a norm if there is one; memory: what
-        K and V are made from in cross-attention. q|k|v.weight|bias: what made q, k, v [head, n, d_head]; then q_normed
-        and k_normed, or q_turned and k_turned where the norm follows rotary positions, sinks [n_heads]. All of these
-        once more with `global_` in front for global tokens. heads [n, n_heads * d_head]: the outputs side by side.
-        o.weight|bias: what made output [n, d_model]. Where keys and values are made of a compressed vector also
-        kv_down|q_down.weight|bias, and what they made, normalised: compressed [n, d_kv], compressed_q [n, d_q].
-        """
-
-
-class Asker(Collector, Protocol):
-    """A collector with "after_attention" in `needs`: it may ask what the block does with its heads' outputs."""
-
-    def after_attention(self, layer: int, block: AfterAttention) -> None:
-        """Ask, once all tiles of the layer have been taken."""
-
-
-class Host(Collector, Protocol):
-    """A collector with "room" in `needs`: it has memory that a tile's weights can be written to at once."""
-
-    def room(self, layer: int, heads: range, rows: range, cols: range) -> NDArray[np.float32] | None:
-        """Its own memory for exactly these weights [head, row, col], or None. A tile made there still is taken."""
 
 
 class Dense:
@@ -145,11 +48,9 @@ class Dense:
         for position, head in enumerate(tile.heads):
             if head in self._at_head and not np.may_share_memory(tile.weights, self.weights):  # else made here
                 self.weights[at, self._at_head[head], rows, cols] = tile.weights[position, tile_rows, tile_cols]
-        if tile.allowed is not None and tile.allowed.ndim == 3:
-            self._mask_of(tile.layer)[rows, cols] |= _for_all_heads(tile.allowed)[tile_rows, tile_cols]
-        elif self.heads[0] in tile.heads:  # all heads agree: one of them is enough
-            allowed = True if tile.allowed is None else tile.allowed[tile_rows, tile_cols]
-            self._mask_of(tile.layer)[rows, cols] = allowed
+        if tile.differs or self.heads[0] in tile.heads:  # where all heads agree, one of them is enough
+            allowed = tile.attending_any()
+            self._mask_of(tile.layer)[rows, cols] |= True if allowed is None else allowed[tile_rows, tile_cols]
 
     def room(self, layer: int, heads: range, rows: range, cols: range) -> NDArray[np.float32] | None:
         """Its own memory for a tile that is all wanted."""
@@ -170,11 +71,78 @@ class Dense:
     @property
     def mask(self) -> NDArray[np.bool_]:
         """Where attending was allowed, bool [1 or layer, query, key]."""
-        return _one_if_equal([self._mask_of(layer) for layer in self.layers])
+        return one_mask([self._mask_of(layer) for layer in self.layers])
 
     def result(self) -> NDArray[np.float32]:
         """The weights, float32 [layer, head, query, key]."""
         return self.weights
+
+
+class Rows:
+    """Keeps some rows over all keys: float32 [layer, head, row, key], layers, heads and rows in the order asked for.
+
+    `mask` is bool [1 or layer, row, key], True where some head was allowed to attend.
+    """
+
+    needs: frozenset[str] = frozenset()
+
+    def __init__(self, layers: Sequence[int], heads: Sequence[int], rows: Sequence[int], n_key: int) -> None:
+        self._at_layer = {layer: i for i, layer in enumerate(layers)}
+        self._at_head = {head: i for i, head in enumerate(heads)}
+        self._rows = np.asarray(rows, np.intp)
+        self.weights = np.zeros((len(layers), len(heads), len(rows), n_key), np.float32)
+        self._mask = np.zeros((len(layers), len(rows), n_key), bool)
+
+    def wants(self, layer: int, head: int) -> bool:
+        return layer in self._at_layer and head in self._at_head
+
+    def take(self, tile: Tile) -> None:
+        rows = np.flatnonzero((self._rows >= tile.rows.start) & (self._rows < tile.rows.stop))
+        if not len(rows):
+            return
+        tile_rows, cols = self._rows[rows] - tile.rows.start, slice(tile.cols.start, tile.cols.stop)
+        layer = self._at_layer[tile.layer]
+        for position, head in enumerate(tile.heads):
+            if head in self._at_head:
+                self.weights[layer, self._at_head[head], rows, cols] = tile.weights[position, tile_rows]
+        allowed = tile.attending_any()
+        self._mask[layer, rows, cols] |= True if allowed is None else allowed[tile_rows]
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """Where attending was allowed, bool [1 or layer, row, key]."""
+        return one_mask(self._mask)
+
+    def result(self) -> NDArray[np.float32]:
+        """The weights, float32 [layer, head, row, key]."""
+        return self.weights
+
+
+class HeadMaps:
+    """The maps of the chosen heads: one collector for all of them, or one per (layer, head) where they are pairs.
+
+    Of pairs no other map of their layers is kept, and each has its own head's mask. each: the collectors to hand to the
+    engine. make: layers and heads -> a collector with `mask` and `result`.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[int],
+        heads: Sequence[int],
+        pairs: Sequence[tuple[int, int]],
+        make: Callable[[Sequence[int], Sequence[int]], Any],
+    ) -> None:
+        self.each = [make([layer], [head]) for layer, head in pairs] if pairs else [make(layers, heads)]
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """Where attending was allowed, bool [1 or layer, query, key]; of pairs [pair, query, key]."""
+        return np.concatenate([collector.mask for collector in self.each])
+
+    def result(self) -> NDArray[np.float32]:
+        """The weights, float32 [layer, head, query, key]; of pairs [1, pair, query, key]."""
+        maps = [collector.result() for collector in self.each]
+        return maps[0] if len(maps) == 1 else np.concatenate(maps, axis=1)
 
 
 class Pooled:
@@ -215,10 +183,10 @@ class Pooled:
 
     def _count(self, layer: int, tile: Tile, cells: slice) -> None:
         """The allowed places of a tile, once for all heads."""
-        allowed = tile.allowed
-        if allowed is not None and allowed.ndim == 3:
+        allowed = tile.attending_any()
+        if allowed is not None and tile.differs:
             # Each head has its own mask, in a tile of all rows and keys: places that some head may see.
-            allowed = self._seen[layer] = _for_all_heads(allowed) | self._seen.get(layer, np.False_)
+            allowed = self._seen[layer] = allowed | self._seen.get(layer, np.False_)
             self._counts[layer] = 0
         elif self.heads[0] not in tile.heads:
             return
@@ -232,7 +200,7 @@ class Pooled:
     @property
     def mask(self) -> NDArray[np.bool_]:
         """Cells with at least one allowed place, bool [1 or layer, query cell, key cell]."""
-        return _one_if_equal(list(self._counts > 0))
+        return one_mask(self._counts > 0)
 
     def result(self) -> NDArray[np.float32]:
         """The cells, float32 [layer, head, query cell, key cell]."""
@@ -242,35 +210,92 @@ class Pooled:
         return (self._cells / counts).astype(np.float32)
 
 
-class Statistics:
-    """Keeps a few sums a head, from which the numbers of a head follow; results of several texts add up.
-
-    special: bool [key], True for special tokens. ordered: whether queries and keys are the same tokens, so that
-    distance, previous, next and self mean something (not for cross-attention).
-    """
+class EveryHead:
+    """A collector of every layer and head, which needs nothing but weights and masks."""
 
     needs: frozenset[str] = frozenset()
-    NAMES = ("entropy", "confidence", "distance", "mass", "previous", "next", "self", "first", "special", "span")
-
-    def __init__(self, n_layers: int, n_heads: int, special: NDArray[np.bool_]) -> None:
-        self._special = np.asarray(special, np.float32)
-        self.sums = np.zeros((len(self.NAMES), n_layers, n_heads), np.float64)
-        self.rows = np.zeros((3, n_layers, n_heads), np.float64)  # all; those with a previous key; with a next one
 
     def wants(self, layer: int, head: int) -> bool:
         return True
 
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """The state of a collector that sums: arrays of which those of several texts add up."""
+
+    def merge(self, other: Self) -> Self:
+        """The state after both texts."""
+        return type(self)(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
+
+    def result(self) -> Any:
+        """The numbers that follow from the sums."""
+        raise NotImplementedError
+
+
+class Summing(EveryHead):
+    """A collector whose state adds up over texts."""
+
+    def state(self) -> Sums:
+        """What can be sent from another process and merged with the state of another text."""
+        raise NotImplementedError
+
+    def result(self) -> Any:
+        """The result of the state of this text."""
+        return self.state().result()
+
+
+@dataclass(frozen=True, eq=False)
+class HeadSums(Sums):
+    """Sums over rows, float64.
+
+    totals [number, layer, head], of `NAMES`. rows [3, layer, head]: all rows; those with a previous key; with a next.
+    """
+
+    totals: NDArray[np.float64]
+    rows: NDArray[np.float64]
+    NAMES = ("entropy", "confidence", "distance", "mass", "previous", "next", "self", "first", "special", "span")
+
+    @classmethod
+    def zeros(cls, n_layers: int, n_heads: int) -> Self:
+        return cls(np.zeros((len(cls.NAMES), n_layers, n_heads)), np.zeros((3, n_layers, n_heads)))
+
+    def result(self) -> dict[str, NDArray[np.float64]]:
+        """Each number as [layer, head]: means over rows; distance is sum A |i - j| / sum A over the head.
+
+        0 where no row counts: previous and next in texts of one token.
+        """
+        totals = dict(zip(self.NAMES, self.totals, strict=True))
+        mass = totals.pop("mass")
+        over = {"previous": self.rows[1], "next": self.rows[2], "distance": mass}
+
+        def mean(name: str, total: NDArray[np.float64]) -> NDArray[np.float64]:
+            count = over.get(name, self.rows[0])
+            return np.divide(total, count, out=np.zeros_like(total), where=(mass > 0) & (count > 0))
+
+        return {name: mean(name, total) for name, total in totals.items()}
+
+
+class Statistics(Summing):
+    """Keeps a few sums per head, from which the numbers of a head follow (`HeadSums.result`).
+
+    special: bool [key], True for special tokens. distance, previous, next and self mean something only where queries
+    and keys are the same tokens (not in cross-attention).
+    """
+
+    def __init__(self, n_layers: int, n_heads: int, special: NDArray[np.bool_]) -> None:
+        self._special = np.asarray(special, np.float32)
+        self._sums = HeadSums.zeros(n_layers, n_heads)
+
     def take(self, tile: Tile) -> None:
         weights, at = tile.weights, slice(tile.heads.start, tile.heads.stop)
-        logs = np.log(weights, out=np.zeros_like(weights), where=weights > 0)
-        entropy = -np.einsum("hrc,hrc->hr", weights, logs)
+        entropies = entropy(weights)
         column = np.arange(tile.cols.start, tile.cols.stop, dtype=np.float32)
         row = np.arange(tile.rows.start, tile.rows.stop, dtype=np.float32)
         away = np.abs(column[None] - row[:, None])
         flat = weights.reshape(len(weights), -1)
         found = {
-            "entropy": entropy.sum(-1, dtype=np.float64),
-            "span": np.exp(entropy).sum(-1, dtype=np.float64),
+            "entropy": entropies.sum(-1, dtype=np.float64),
+            "span": np.exp(entropies).sum(-1, dtype=np.float64),
             "confidence": weights.max(-1).sum(-1, dtype=np.float64),
             "distance": flat @ away.reshape(-1),
             "mass": flat.sum(-1, dtype=np.float64),
@@ -280,87 +305,15 @@ class Statistics:
             "first": weights[..., 0].sum(-1) if tile.cols.start == 0 else np.zeros(len(weights)),
             "special": (weights @ self._special[tile.cols.start : tile.cols.stop]).sum(-1),
         }
-        for i, name in enumerate(self.NAMES):
-            self.sums[i, tile.layer, at] += found[name]
+        for i, name in enumerate(HeadSums.NAMES):
+            self._sums.totals[i, tile.layer, at] += found[name]
         n = len(self._special)
-        self.rows[0, tile.layer, at] += len(tile.rows)
-        self.rows[1, tile.layer, at] += sum(1 for i in tile.rows if i > 0)
-        self.rows[2, tile.layer, at] += sum(1 for i in tile.rows if i < n - 1)
+        self._sums.rows[0, tile.layer, at] += len(tile.rows)
+        self._sums.rows[1, tile.layer, at] += sum(1 for i in tile.rows if i > 0)
+        self._sums.rows[2, tile.layer, at] += sum(1 for i in tile.rows if i < n - 1)
 
-    def merge(self, other: Statistics) -> None:
-        """Add what another text gave."""
-        self.sums += other.sums
-        self.rows += other.rows
-
-    def result(self) -> dict[str, NDArray[np.float64]]:
-        """Each number as [layer, head]: means over rows; distance is sum A |i - j| / sum A over the head.
-
-        0 where no row counts: previous and next in texts of one token.
-        """
-        sums = dict(zip(self.NAMES, self.sums, strict=True))
-        mass = sums.pop("mass")
-        over = {"previous": self.rows[1], "next": self.rows[2], "distance": mass}
-
-        def mean(name: str, total: NDArray[np.float64]) -> NDArray[np.float64]:
-            count = over.get(name, self.rows[0])
-            return np.divide(total, count, out=np.zeros_like(total), where=(mass > 0) & (count > 0))
-
-        return {name: mean(name, total) for name, total in sums.items()}
-
-
-class Links:
-    """Keeps the `count` strongest pairs of each head; of equals, the earlier query and key."""
-
-    needs: frozenset[str] = frozenset()
-
-    def __init__(self, n_layers: int, n_heads: int, count: int) -> None:
-        self.count = count
-        none = (np.empty(0, np.float32), np.empty(0, np.int64), np.empty(0, np.int64))
-        self._best = [[none for _ in range(n_heads)] for _ in range(n_layers)]
-
-    def wants(self, layer: int, head: int) -> bool:
-        return True
-
-    def take(self, tile: Tile) -> None:
-        for position, head in enumerate(tile.heads):
-            best = self._best[tile.layer][head]
-            flat = tile.weights[position].reshape(-1)
-            # Once there are enough, only a stronger one can enter: rows come in order, so that equals lose.
-            if len(best[0]) >= self.count:
-                places = np.flatnonzero(flat > best[0][-1])
-            elif flat.size > self.count:
-                kth = np.partition(flat, flat.size - self.count)[flat.size - self.count]
-                places = np.flatnonzero(flat >= max(kth, np.float32(1e-30)))
-            else:
-                places = np.flatnonzero(flat > 0)
-            row, col = np.divmod(places, len(tile.cols))
-            new = (flat[places], row + tile.rows.start, col + tile.cols.start)
-            self._best[tile.layer][head] = self._strongest(best, new)
-
-    def _strongest(self, *parts: tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]):
-        weight, query, key = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-        order = np.lexsort((key, query, -weight))[: self.count]
-        return weight[order], query[order], key[order]
-
-    def result(self) -> list[list[tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]]]:
-        """For each layer and head (weights, queries, keys), strongest first."""
-        return self._best
-
-
-def _shared(group: int, heads: slice) -> slice | list[int]:
-    """The key-value heads of a run of heads, `group` heads to each.
-
-    A run of whole groups or within one keeps as many heads to each; another gets one each.
-    """
-    first, last = heads.start // group, (heads.stop - 1) // group
-    if first == last or (heads.start % group == 0 and heads.stop % group == 0):
-        return slice(first, last + 1)
-    return [head // group for head in range(heads.start, heads.stop)]
-
-
-def _for_all_heads(allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """[row, col], True where at least one head may attend."""
-    return allowed if allowed.ndim == 2 else np.logical_or.reduce(allowed, axis=0)
+    def state(self) -> HeadSums:
+        return self._sums
 
 
 def _overlap(mine: range, theirs: range) -> tuple[slice, slice]:
@@ -400,8 +353,8 @@ def _diagonal(tile: Tile, offset: int) -> NDArray[np.float64]:
     return picked.sum(-1, dtype=np.float64)
 
 
-def _one_if_equal(masks: list[NDArray[np.bool_]]) -> NDArray[np.bool_]:
-    """[1, ...] where all layers agree, else [layer, ...]."""
-    if all(np.array_equal(masks[0], other) for other in masks[1:]):
+def one_mask(masks: Sequence[NDArray[np.bool_]] | NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """bool [1, ...] where all layers' masks agree, else [layer, ...]."""
+    if all(other is masks[0] or np.array_equal(masks[0], other) for other in masks):
         return masks[0][None]
-    return np.stack(masks)
+    return np.stack(list(masks))

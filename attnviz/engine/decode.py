@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.engine.cache import Cache
-from attnviz.engine.collectors import Tile
 from attnviz.engine.forward import run
 from attnviz.engine.inputs import Inputs
 from attnviz.engine.ops import linear, softmax_
 from attnviz.engine.positions import same_turns
 from attnviz.engine.spec import Spec, Unembed
 from attnviz.engine.tensors import Tensors
+from attnviz.engine.tile import Tile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.engine.attention import Layer, attend
-from attnviz.engine.collectors import Collector
 from attnviz.engine.embed import convolve, embed
 from attnviz.engine.inputs import Inputs
 from attnviz.engine.masks import Mask
@@ -25,6 +24,7 @@ from attnviz.engine.project import Heads, norm_turned, project, turn
 from attnviz.engine.spec import Spec
 from attnviz.engine.tensors import Tensors
 from attnviz.engine.threads import SHARED_ROWS, one_matrix_thread
+from attnviz.engine.tile import Collector
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

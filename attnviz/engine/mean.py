@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.engine.collectors import Collector, Tile
+from attnviz.engine.tile import Collector, Tile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,7 +6,7 @@ Functions ending in `_` work in place on their first argument and return it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -85,6 +85,12 @@ def exponentials_(
     if hidden is not None:
         total[total == 0] = 1.0
     return total
+
+
+def entropy(rows: NDArray[Any]) -> NDArray[Any]:
+    """-sum_j p_j ln p_j of each row, in nats: [..., key] -> [...]; 0 ln 0 counts as 0."""
+    logs = np.log(rows, out=np.zeros_like(rows), where=rows > 0)
+    return -np.einsum("...k,...k->...", rows, logs)
 
 
 def finite(x: Array, what: str) -> Array:

@@ -33,7 +33,6 @@ COLLAPSED = 0.95  # mass on the same FEW keys; of trained models on texts of 9 t
 SINK = 0.5  # what the first and the special tokens together take of a row
 MOST = 0.5  # a share of heads that is more than a model has by nature
 FEW_TWINS = 0.1
-PART = 1 << 20  # weights of a saved map that are looked at together
 AHEAD = 1e-3  # share of all mass on later tokens that looks like a leak, not like a choice
 REFERENCE_TOLERANCE = 1e-3
 SINK_OUTSIDE = "a learned sink takes the rest"  # why a row may sum to less than 1
@@ -67,56 +66,8 @@ class About:
     random: bool = False
 
 
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """Some rows of one layer of a saved map, as a tile."""
-
-    layer: int
-    heads: range
-    rows: range
-    cols: range
-    weights: NDArray[np.float32]
-    allowed: NDArray[np.bool_] | None
-
-
-def maps_of(attention: Attention) -> Maps:
-    """The maps of an Attention, looked at part by part."""
-    n_layers, n_heads, n_query, n_key = attention.weights.shape
-    n_layers, n_heads = (n_heads, 1) if attention.pairs else (n_layers, n_heads)  # as `blocks` come
-    maps = Maps(n_layers, n_heads, n_query, n_key, np.array(attention.keys.special, bool))
-    masks = attention.allowed
-    each = (one for layer in attention.weights for one in layer)
-    if masks is None and n_query == n_key and not any(np.triu(one, 1).any() for one in each):
-        masks = np.tri(n_query, n_key, dtype=bool)[None, None]
-    step = max(1, PART // n_key)
-    for layer, (block, mask) in enumerate(attention.blocks(masks)):
-        for start in range(0, n_query, step):
-            rows = range(start, min(start + step, n_query))
-            here = slice(rows.start, rows.stop)
-            allowed = None if mask is None else mask[here]
-            maps.take(_Part(layer, range(len(block)), rows, range(n_key), block[:, here], allowed))
-    return maps
-
-
-def examine(attention: Attention, below_one: bool = False) -> list[Finding]:
-    """Every check that needs nothing but the weights.
-
-    below_one: a learned sink outside the text takes a share of each row, so that rows may sum to less than 1.
-    """
-    cut = "left out" in attention.reduced or "tokens" in attention.reduced or "window" in attention.meta
-    about = About(
-        attention.stream,
-        attention.places,
-        attention.mask is not None,
-        attention.cell,
-        SINK_OUTSIDE if below_one else "some keys were left out" if cut else "",
-        bool(attention.meta.get("random")),
-    )
-    return judge(maps_of(attention), about)
-
-
 def judge(maps: Maps, about: About) -> list[Finding]:
-    """The same of maps that were looked at as they passed."""
+    """Every check that needs nothing but the weights, of maps that were looked at tile by tile."""
     found = [_numbers(maps, about)]
     if found[0].word == BROKEN:
         return found

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from attnviz.engine.ops import entropy
 from attnviz.errors import InputError
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def divergence(weights: NDArray[Any], reference: NDArray[Any]) -> Wide:
     Source: Lin 1991, eq. 4.1; between attention heads Clark 2019, section 6.
     """
     first, second = _whole(weights), _whole(reference)
-    return _divergence(first, second, _entropy(first), _entropy(second))
+    return _divergence(first, second, entropy(first), entropy(second))
 
 
 def jensen_shannon(weights: NDArray[Any], reference: NDArray[Any]) -> Wide:
@@ -76,7 +77,7 @@ def between_heads(maps: NDArray[Any], progress: Callable[[float], None] | None =
     progress: called with shares of the work as they are done.
     """
     rows = _whole(maps)
-    entropies = _entropy(rows)
+    entropies = entropy(rows)
     found = np.zeros((len(rows), len(rows)))
     most = max(1, _AT_ONCE // max(rows[0].size, 1)) if len(rows) else 1
     for i in range(len(rows) - 1):
@@ -101,12 +102,6 @@ def _whole(weights: NDArray[Any]) -> Wide:
     return rows / np.maximum(rows.sum(-1, keepdims=True), 1e-300)
 
 
-def _entropy(rows: NDArray[Any]) -> Wide:
-    """H of each row in nats, float64."""
-    logs = np.log(rows, out=np.zeros_like(rows), where=rows > 0)
-    return -np.einsum("...k,...k->...", rows, logs, dtype=np.float64)
-
-
 def _divergence(first: NDArray[Any], second: NDArray[Any], *entropies: Wide) -> Wide:
-    apart = _entropy((first + second) / 2) - sum(entropies) / 2
+    apart = entropy((first + second) / 2) - sum(entropies) / 2
     return np.where(apart > _NOISE, np.minimum(apart, np.log(2)), 0.0)

@@ -6,48 +6,66 @@ by `Strongest`. Memory grows with the text, not with its square.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from attnviz.engine.collectors import EveryHead, Summing, Sums
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from attnviz.engine.tile import Tile
 
-class Columns:
-    """A collector (see engine/collectors.py) of each key's column, and of one query's row.
 
-    sums: float64 [layer, head, key], of the weights that a key gets. seen: int64 [layer, head, key], how many queries
-    may see it. row, row_seen: [layer, head, key], the weights of `query` and whether it may see the key.
+@dataclass(frozen=True, eq=False)
+class ColumnSums(Sums):
+    """sums: float64 [layer, head, key], the weights that a key gets. seen: int64 [layer, head, key], how many queries
+    may see it. row, row_seen: [layer, head, key], the weights of one query and whether it may see the key.
+
+    Parts of one text can be merged, not different texts: keys are positions.
     """
 
-    needs: frozenset[str] = frozenset()
+    sums: NDArray[np.float64]
+    seen: NDArray[np.int64]
+    row: NDArray[np.float32]
+    row_seen: NDArray[np.bool_]
 
-    def __init__(self, n_layers: int, n_heads: int, n_key: int, query: int | None = None) -> None:
-        shape = (n_layers, n_heads, n_key)
-        self.sums, self.seen = np.zeros(shape), np.zeros(shape, np.int64)
-        self.query = query
-        self.row = np.zeros(shape if query is not None else (0, 0, 0), np.float32)
-        self.row_seen = np.zeros(self.row.shape, bool)
-
-    def wants(self, layer: int, head: int) -> bool:
-        return True
-
-    def take(self, tile: Any) -> None:
-        """Look at one tile: weights [head, row, col], allowed [row, col] or [head, row, col], None for all."""
-        heads, cols = slice(tile.heads.start, tile.heads.stop), slice(tile.cols.start, tile.cols.stop)
-        self.sums[tile.layer, heads, cols] += tile.weights.sum(1, dtype=np.float64)
-        self.seen[tile.layer, heads, cols] += len(tile.rows) if tile.allowed is None else tile.allowed.sum(-2)
-        if self.query is not None and self.query in tile.rows:
-            at = self.query - tile.rows.start
-            self.row[tile.layer, heads, cols] = tile.weights[:, at]
-            self.row_seen[tile.layer, heads, cols] = True if tile.allowed is None else tile.allowed[..., at, :]
+    def result(self) -> dict[str, NDArray[Any]]:
+        """weights, lifts and seen of the row of one query, each [layer, head, key]."""
+        return {"weights": self.row, "lifts": self.lifts(), "seen": self.row_seen}
 
     def lifts(self) -> NDArray[np.float64]:
         """The lift of every weight of the row, [layer, head, key]; 0 where there is nothing to compare with."""
         others = self.seen - 1
         lift = self.row - (self.sums - self.row) / np.maximum(others, 1)
         return np.where(self.row_seen & (others > 0), lift, 0.0)
+
+
+class Columns(Summing):
+    """A collector (see engine/collectors.py) of each key's column, and of the row of `query`, if there is one."""
+
+    def __init__(self, n_layers: int, n_heads: int, n_key: int, query: int | None = None) -> None:
+        shape = (n_layers, n_heads, n_key)
+        row = shape if query is not None else (0, 0, 0)
+        self.query = query
+        self._sums = ColumnSums(
+            np.zeros(shape), np.zeros(shape, np.int64), np.zeros(row, np.float32), np.zeros(row, bool)
+        )
+
+    def take(self, tile: Tile) -> None:
+        heads, cols = slice(tile.heads.start, tile.heads.stop), slice(tile.cols.start, tile.cols.stop)
+        state = self._sums
+        state.sums[tile.layer, heads, cols] += tile.weights.sum(1, dtype=np.float64)
+        state.seen[tile.layer, heads, cols] += len(tile.rows) if tile.allowed is None else tile.allowed.sum(-2)
+        if self.query is not None and self.query in tile.rows:
+            at = self.query - tile.rows.start
+            state.row[tile.layer, heads, cols] = tile.weights[:, at]
+            state.row_seen[tile.layer, heads, cols] = True if tile.allowed is None else tile.allowed[..., at, :]
+
+    def state(self) -> ColumnSums:
+        return self._sums
 
 
 class Found(NamedTuple):
@@ -59,22 +77,20 @@ class Found(NamedTuple):
     key: NDArray[np.int64]
 
 
-class Strongest:
+class Strongest(EveryHead):
     """A collector of the `count` strongest pairs of each head, by lift or by weight.
 
     Args:
-        columns: filled by the same attention.
+        columns: the state of a `Columns` that the same attention filled.
         count: how many to keep a head.
         by: lift | weight. Of equals the earlier query and key.
         queries, keys: bool, which may take part; rows that may see one key only have no choice and never do, unless
             `forced`.
     """
 
-    needs: frozenset[str] = frozenset()
-
     def __init__(
         self,
-        columns: Columns,
+        columns: ColumnSums,
         count: int,
         by: str,
         queries: NDArray[np.bool_],
@@ -87,10 +103,7 @@ class Strongest:
         n_layers, n_heads, _ = columns.sums.shape
         self.best = [[none for _ in range(n_heads)] for _ in range(n_layers)]
 
-    def wants(self, layer: int, head: int) -> bool:
-        return True
-
-    def take(self, tile: Any) -> None:
+    def take(self, tile: Tile) -> None:
         """Look at one tile, as `Columns` does."""
         rows = np.flatnonzero(self._queries[tile.rows.start : tile.rows.stop])
         cols = np.flatnonzero(self._keys[tile.cols.start : tile.cols.stop])
@@ -98,9 +111,7 @@ class Strongest:
             return
         every = len(rows) == len(tile.rows) and len(cols) == len(tile.cols)
         for place, head in enumerate(tile.heads):
-            weights, allowed = tile.weights[place], tile.allowed
-            if allowed is not None and allowed.ndim == 3:
-                allowed = allowed[place if len(allowed) > 1 else 0]
+            weights, allowed = tile.weights[place], tile.attending(place)
             chosen = self._chosen(allowed, len(tile.cols))
             if not every:
                 weights = weights[np.ix_(rows, cols)]

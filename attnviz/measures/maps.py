@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from attnviz.engine.collectors import EveryHead
+from attnviz.engine.ops import entropy
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from attnviz.engine.tile import Tile
 
 FEW = 2  # keys
 LEAST_KEYS = 4  # rows with fewer keys say nothing about a head
@@ -33,7 +38,7 @@ class HeadFacts:
     rows: int
 
 
-class Maps:
+class Maps(EveryHead):
     """A collector (see engine/collectors.py) of what `measures.check` judges; memory grows with the
     text, not with its square.
 
@@ -42,8 +47,6 @@ class Maps:
     keys after their query. By row and column: row_sums and row_seen [layer, head, query], column_sums
     [layer, head, key].
     """
-
-    needs: frozenset[str] = frozenset()
 
     def __init__(self, n_layers: int, n_heads: int, n_query: int, n_key: int, special: NDArray[np.bool_]) -> None:
         """special: bool [key], True for special tokens."""
@@ -63,16 +66,10 @@ class Maps:
         self._mass = np.zeros((*heads, n_key))  # on each key, over the judged rows
         self._digests = [[blake2b(digest_size=16) for _ in range(n_heads)] for _ in range(n_layers)]
 
-    def wants(self, layer: int, head: int) -> bool:
-        return True
-
-    def take(self, tile: Any) -> None:
-        """Look at one tile: weights [head, row, col], allowed [row, col] or [head, row, col], None for all."""
+    def take(self, tile: Tile) -> None:
         for place, head in enumerate(tile.heads):
-            allowed = tile.allowed
-            if allowed is not None and allowed.ndim == 3:
-                allowed = allowed[place if len(allowed) > 1 else 0]
-            self._take((tile.layer, head), tile.weights[place], allowed, tile.rows, tile.cols)
+            at = (tile.layer, head)
+            self._take(at, tile.weights[place], tile.attending(place), tile.rows, tile.cols)
 
     def _take(
         self, at: tuple[int, int], weights: NDArray[Any], allowed: NDArray[np.bool_] | None, rows: range, cols: range
@@ -109,9 +106,8 @@ class Maps:
             return
         part = weights[rows].astype(np.float64)
         part /= part.sum(-1, keepdims=True)
-        logs = np.log(part, out=np.zeros_like(part), where=part > 0)
         self._judged[at] += len(part)
-        self._sums[(0, *at)] -= ((part * logs).sum(-1) / np.log(counts[rows])).sum()
+        self._sums[(0, *at)] += (entropy(part) / np.log(counts[rows])).sum()
         self._sums[(1, *at)] += part.max(-1).sum()
         self._sums[(2, *at)] += part[:, self._sinks[cols]].sum()
         self._mass[at][cols] += part.sum(0)

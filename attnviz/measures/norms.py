@@ -25,6 +25,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from attnviz.engine.tile import Tile
+
     Array = NDArray[np.float32]
     Maps = dict[str, Array]
 
@@ -173,13 +175,11 @@ class Moved:
         if layer in self.layers and name in ("v", "global_v", "heads"):
             self._seen[name] = values.copy()
 
-    def take(self, tile: Any) -> None:
+    def take(self, tile: Tile) -> None:
         """Keep a tile's weights [head, row, col]."""
         rows, cols = slice(tile.rows.start, tile.rows.stop), slice(tile.cols.start, tile.cols.stop)
         self._weights[tile.heads.start : tile.heads.stop, rows, cols] = tile.weights
-        allowed = tile.allowed
-        if allowed is not None and allowed.ndim == 3:
-            allowed = allowed.any(0)
+        allowed = tile.attending_any()
         self._allowed[rows, cols] |= True if allowed is None else allowed
 
     def after_attention(self, layer: int, block: Any) -> None:

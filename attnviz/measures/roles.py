@@ -8,15 +8,19 @@ a head would have that spreads its weight evenly: in a short text that is a lot.
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+
+from attnviz.engine.collectors import Summing, Sums
+from attnviz.engine.ops import entropy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attnviz.axis import Tokens
+    from attnviz.engine.tile import Tile
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,6 @@ ROLES = (
 BY_RANDOM = ("previous-token", "next-token", "duplicate-token", "induction", "sink", "broad")
 NAMES = tuple(role.name for role in ROLES)
 CHANCE = 2.0  # how many times as much as an even head a head must give
-_COPIES = frozenset({"previous-token", "next-token", "duplicate-token", "induction", "positional"})
 
 
 class Scores(NamedTuple):
@@ -73,8 +76,35 @@ class Scores(NamedTuple):
     queries: NDArray[np.int64]
 
 
-class Roles:
-    """A collector (see engine/collectors.py) of the scores of every head; those of several texts add up.
+@dataclass(frozen=True, eq=False)
+class RoleSums(Sums):
+    """Of each role sums over the queries that could do it, float64 [role, layer, head].
+
+    scores: of the scores. chances: of the scores that a head with even weights would have. counts: of the queries.
+    """
+
+    scores: NDArray[np.float64]
+    chances: NDArray[np.float64]
+    counts: NDArray[np.float64]
+
+    def result(self) -> dict[str, Scores]:
+        """The scores of each role."""
+        found = {}
+        for role, scores, chances, counts in zip(ROLES, self.scores, self.chances, self.counts, strict=True):
+            with np.errstate(invalid="ignore"):
+                score, chance = scores / counts, chances / counts
+            threshold = np.maximum(role.threshold, np.minimum(CHANCE * chance, (1 + role.threshold) / 2))
+            undefined = counts == 0
+            found[role.name] = Scores(
+                np.where(undefined, np.nan, score),
+                np.where(undefined, role.threshold, threshold),
+                counts.astype(np.int64),
+            )
+        return found
+
+
+class Roles(Summing):
+    """A collector (see engine/collectors.py) of the scores of every head (`RoleSums.result`).
 
     Args:
         n_layers, n_heads: how many there are.
@@ -82,11 +112,9 @@ class Roles:
         ordered: whether queries and keys are the same tokens; if not, copies and neighbours mean nothing.
     """
 
-    needs: frozenset[str] = frozenset()
-
     def __init__(self, n_layers: int, n_heads: int, queries: Tokens, keys: Tokens, ordered: bool = True) -> None:
         shape = (len(ROLES), n_layers, n_heads)
-        self.sums, self.chances, self.counts = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+        self._sums = RoleSums(np.zeros(shape), np.zeros(shape), np.zeros(shape))
         self._ordered = ordered
         self._codes = _codes(keys)
         self._plain = ~np.array(queries.special, bool)
@@ -95,24 +123,16 @@ class Roles:
         self._peaks = np.zeros((n_layers, n_heads, len(queries) + len(keys)), np.int64)
         self._zero = len(queries)
 
-    def wants(self, layer: int, head: int) -> bool:
-        return True
-
-    def take(self, tile: Any) -> None:
-        """Look at one tile: weights [head, row, col], allowed [row, col] or [head, row, col], None for all."""
-        allowed = np.ones((1, len(tile.rows), len(tile.cols)), bool) if tile.allowed is None else tile.allowed
-        allowed = allowed[None] if allowed.ndim == 2 else allowed
+    def take(self, tile: Tile) -> None:
+        allowed = tile.attending_each()
         seen = allowed.sum(-1)  # [1 or head, row]
         for name, pattern in self._patterns(tile.rows, tile.cols).items():
             self._add(name, tile, pattern, allowed, seen)
         choice = seen > 1
-        weights = tile.weights
-        logs = np.log(weights, out=np.zeros_like(weights), where=weights > 0)
-        entropy = -np.einsum("hrc,hrc->hr", weights, logs)
-        share = np.where(choice, entropy / np.log(np.maximum(seen, 2)), 0.0)
+        share = np.where(choice, entropy(tile.weights) / np.log(np.maximum(seen, 2)), 0.0)
         at = (NAMES.index("broad"), tile.layer, slice(tile.heads.start, tile.heads.stop))
-        self.sums[at] += share.sum(-1)
-        self.counts[at] += choice.sum(-1)
+        self._sums.scores[at] += share.sum(-1)
+        self._sums.counts[at] += choice.sum(-1)
         if self._ordered:
             self._positions(tile, choice)
 
@@ -145,53 +165,31 @@ class Roles:
         at = (NAMES.index(name), tile.layer, slice(tile.heads.start, tile.heads.stop))
         if could.any():
             flat = pattern.astype(np.float32).reshape(-1)
-            self.sums[at] += tile.weights.reshape(len(tile.weights), -1) @ flat
-            self.counts[at] += could.sum(-1)
-            self.chances[at] += (many / np.maximum(seen, 1)).sum(-1)
+            self._sums.scores[at] += tile.weights.reshape(len(tile.weights), -1) @ flat
+            self._sums.counts[at] += could.sum(-1)
+            self._sums.chances[at] += (many / np.maximum(seen, 1)).sum(-1)
 
     def _positions(self, tile: Any, choice: NDArray[np.bool_]) -> None:
-        at = self.counts[NAMES.index("positional"), tile.layer]
+        at = self._sums.counts[NAMES.index("positional"), tile.layer]
         peaks = tile.weights.argmax(-1) + tile.cols.start - np.arange(tile.rows.start, tile.rows.stop) + self._zero
         for place, head in enumerate(tile.heads):
             rows = choice[place if len(choice) > 1 else 0]
             self._peaks[tile.layer, head] += np.bincount(peaks[place][rows], minlength=self._peaks.shape[-1])
             at[head] += rows.sum()
 
-    def finish(self) -> None:
-        """To be called once when all has passed: the most frequent distance of each head becomes its score."""
+    def state(self) -> RoleSums:
+        """The sums; the most frequent distance of each head in this text has become its positional score."""
         if not self._ordered:
-            return
+            return self._sums
         n = self._zero
         offsets = np.arange(self._peaks.shape[-1]) - n
         room = np.maximum(n - np.abs(offsets), 1)  # how many rows have a key so far away
         fair = (n - np.abs(offsets)) * 2 >= n
         shares = np.where(fair, np.minimum(self._peaks / room, 1.0), 0.0)
-        at = NAMES.index("positional")
-        rows = self.counts[at]
-        self.sums[at] = np.where(rows > 0, shares.max(-1), 0.0) * rows
-
-    def merge(self, other: Roles) -> None:
-        """Add what another text gave; both finished."""
-        self.sums += other.sums
-        self.chances += other.chances
-        self.counts += other.counts
-
-    def result(self) -> dict[str, Scores]:
-        """The scores of each role."""
-        found = {}
-        for role, sums, chances, counts in zip(ROLES, self.sums, self.chances, self.counts, strict=True):
-            with np.errstate(invalid="ignore"):
-                score, chance = sums / counts, chances / counts
-            threshold = np.maximum(role.threshold, np.minimum(CHANCE * chance, (1 + role.threshold) / 2))
-            undefined = counts == 0
-            if not self._ordered and role.name in _COPIES:
-                undefined = np.ones_like(undefined)
-            found[role.name] = Scores(
-                np.where(undefined, np.nan, score),
-                np.where(undefined, role.threshold, threshold),
-                np.where(undefined, 0, counts).astype(np.int64),
-            )
-        return found
+        scores, at = self._sums.scores.copy(), NAMES.index("positional")
+        rows = self._sums.counts[at]
+        scores[at] = np.where(rows > 0, shares.max(-1), 0.0) * rows
+        return replace(self._sums, scores=scores)
 
 
 def _codes(tokens: Tokens) -> NDArray[np.int64]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from attnviz.engine.collectors import one_mask
 from attnviz.errors import InputError, SelectionError
 from attnviz.select import listed_pairs
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attnviz.attention import Attention
+    from attnviz.engine.tile import Tile
 
     Wide = NDArray[np.float64]
 
@@ -128,7 +130,7 @@ def named(attention: Attention, weights: NDArray[np.float32], measure: str, resi
         masks: list[NDArray[np.bool_]] = []
         for layer in range(n_layers):
             masks.append(reached(masks[-1] if masks else None, mask[layer % len(mask)]))
-        mask = one_if_equal(masks)
+        mask = one_mask(masks)
     return replace(
         attention, weights=weights, mask=mask, grid=None, meta={**attention.meta, "measure": f"{measure}{share}"}
     )
@@ -146,13 +148,6 @@ def reached(before: NDArray[np.bool_] | None, seen: NDArray[np.bool_]) -> NDArra
         return before  # everything, or causal: nothing to be added
     found = (own.astype(np.float32) @ before.astype(np.float32)) > 0
     return before if np.array_equal(found, before) else found
-
-
-def one_if_equal(masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
-    """[1, query, key] where all layers agree, else [layer, query, key]."""
-    if all(other is masks[0] for other in masks):
-        return masks[0][None]
-    return np.stack(masks)
 
 
 class Rollout:
@@ -179,7 +174,7 @@ class Rollout:
     def wants(self, layer: int, head: int) -> bool:
         return layer <= self._last and head in self._heads
 
-    def take(self, tile: Any) -> None:
+    def take(self, tile: Tile) -> None:
         """Look at one tile: weights [head, row, col]."""
         whole = np.rint(tile.weights.sum(0, dtype=np.float64) * _UNIT).astype(np.int64)
         with self._lock:
@@ -187,9 +182,7 @@ class Rollout:
                 self._close(tile.layer)
             at = np.s_[tile.rows.start : tile.rows.stop, tile.cols.start : tile.cols.stop]
             self._sum[at] += whole
-            allowed = tile.allowed
-            if allowed is not None and allowed.ndim == 3:
-                allowed = allowed.any(0)
+            allowed = tile.attending_any()
             self._seen[at] |= True if allowed is None else allowed
 
     def _close(self, following: int) -> None:
@@ -218,4 +211,4 @@ class Rollout:
     @property
     def mask(self) -> NDArray[np.bool_]:
         """Which inputs can have come to a position, bool [1 or layer, query, key]; after `result`."""
-        return one_if_equal([self._masks[layer] for layer in self.layers])
+        return one_mask([self._masks[layer] for layer in self.layers])

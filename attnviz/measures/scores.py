@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from attnviz.engine.collectors import Summing, Sums
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from attnviz.engine.tile import Tile
 
     Table = NDArray[np.float64]
 
@@ -29,22 +33,41 @@ class ScoreFacts:
     linear: Table
 
 
-class Scores:
+@dataclass(frozen=True, eq=False)
+class ScoreSums(Sums):
+    """totals: float64 [rows | spread | xy | xx | yy, layer, head]; largest: [layer, head]."""
+
+    totals: Table
+    largest: Table
+
+    def merge(self, other: Self) -> Self:
+        return type(self)(self.totals + other.totals, np.maximum(self.largest, other.largest))
+
+    def result(self) -> ScoreFacts:
+        """The facts; 0 for a head of which no row has two keys."""
+        rows, spread, xy, xx, yy = self.totals
+        return ScoreFacts(
+            spread=_ratio(spread, rows),
+            largest=self.largest,
+            factor=_ratio(xy, xx),
+            linear=_ratio(_ratio(xy, xx) * xy, yy),
+        )
+
+
+class Scores(Summing):
     """A collector (see engine/collectors.py) that measures the scores of every head.
 
-    Only keys that a row may attend to count. Sums are kept in float64, so that parts of a text add up.
+    Only keys that a row may attend to count.
     """
 
     needs: frozenset[str] = frozenset({"scores", "q", "k"})
 
     def __init__(self, n_layers: int, n_heads: int) -> None:
-        self._sums = np.zeros((6, n_layers, n_heads))  # rows, spread, xy, xx, yy, largest
+        self._sums = ScoreSums(np.zeros((5, n_layers, n_heads)), np.zeros((n_layers, n_heads)))
 
-    def wants(self, layer: int, head: int) -> bool:
-        return True
-
-    def take(self, tile: Any) -> None:
+    def take(self, tile: Tile) -> None:
         """Look at one tile: scores [head, row, col] with -inf where hidden, q [head, row, d], k [kv head, col, d]."""
+        assert tile.scores is not None and tile.q is not None and tile.k is not None
         group = len(tile.heads) // len(tile.k)
         for place, head in enumerate(tile.heads):
             scores = tile.scores[place].astype(np.float64)
@@ -53,21 +76,15 @@ class Scores:
             product = tile.q[place].astype(np.float64) @ tile.k[place // group].astype(np.float64).T
             y, x = (_centred(values, seen, count) for values in (scores, product))
             many = count[:, 0] > 1
-            sums = self._sums[:, tile.layer, head]
+            sums, largest = self._sums.totals[:, tile.layer, head], self._sums.largest
             sums[0] += many.sum()
             sums[1] += np.sqrt((y * y).sum(-1) / count[:, 0])[many].sum()
-            sums[2:5] += (x * y).sum(), (x * x).sum(), (y * y).sum()
-            sums[5] = max(sums[5], np.abs(scores, where=seen, out=np.zeros_like(scores)).max(initial=0.0))
+            sums[2:] += (x * y).sum(), (x * x).sum(), (y * y).sum()
+            sizes = np.abs(scores, where=seen, out=np.zeros_like(scores))
+            largest[tile.layer, head] = max(largest[tile.layer, head], sizes.max(initial=0.0))
 
-    def result(self) -> ScoreFacts:
-        """The facts; 0 for a head of which no row has two keys."""
-        rows, spread, xy, xx, yy, largest = self._sums
-        return ScoreFacts(
-            spread=_ratio(spread, rows),
-            largest=largest,
-            factor=_ratio(xy, xx),
-            linear=_ratio(_ratio(xy, xx) * xy, yy),
-        )
+    def state(self) -> ScoreSums:
+        return self._sums
 
 
 def _centred(values: Table, seen: NDArray[np.bool_], count: NDArray[np.intp]) -> Table:

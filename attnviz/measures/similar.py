@@ -56,7 +56,7 @@ def similar(attention: Attention, progress: Callable[[float], None] | None = Non
     """Every head against every other, over all rows of an Attention.
 
     Args:
-        attention: two heads or more. Of a long text a few hundred rows say the same (`attnviz.sampled`).
+        attention: two heads or more. Of a long text a few hundred rows say the same (`models.source.attend_rows`).
         progress: called with shares of the work as they are done; they sum to 1.
 
     Raises:

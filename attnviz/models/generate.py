@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.attention import Attention
 from attnviz.axis import Tokens
+from attnviz.engine.collectors import one_mask
 from attnviz.engine.decode import Choice, Step, Vocabulary, greedy, why_not
 from attnviz.engine.forward import run
 from attnviz.engine.inputs import Inputs
@@ -214,14 +214,10 @@ class _Keeper:
         weights, mask = self._maps()
         keys = self.prompt if self.stream == "cross" else _behind(self.prompt, new.take(range(len(new) - 1)))
         note = "each row is that of the token before, from which the token was chosen"
-        meta = {
-            **self.model_input.meta,
-            "notes": [*self.model_input.meta.get("notes", ()), note],
-            "generated": len(new),
-        }
-        attention = Attention(
-            weights, mask, new, keys, tuple(self.layers), tuple(self.heads), self.stream, self.model.name, meta=meta
-        )
+        notes = [*self.model_input.meta.get("notes", ()), note]
+        meta = {**self.model_input.meta, "notes": notes, "generated": len(new)}
+        fields = {"queries": new, "keys": keys, "stream": self.stream, "grid": None, "meta": meta}
+        attention = self.model_input.attention(self.model.name, weights, mask, self.layers, self.heads, **fields)
         attention = attention.select(heads=self.pairs) if self.pairs else attention
         return Generated(
             prompt=self.prompt,
@@ -244,7 +240,7 @@ class _Keeper:
         for i, (row, allowed) in enumerate(zip(self._rows, self._allowed, strict=True)):
             weights[:, :, i, : row.shape[-1]] = row
             mask[:, i, : row.shape[-1]] = allowed
-        return weights, mask[:1] if (mask == mask[:1]).all() else mask
+        return weights, one_mask(mask)
 
 
 def _described(model: Model, ids: Sequence[int]) -> Tokens:

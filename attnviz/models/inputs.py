@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz import __version__
+from attnviz.attention import Attention
 from attnviz.axis import Tokens
 from attnviz.engine.inputs import Inputs
 from attnviz.engine.spec import EncoderDecoder, Learned, Patches, Segmental, Spec
@@ -40,6 +41,23 @@ class ModelInput:
     def global_tokens(self) -> tuple[int, ...]:
         """The places that see all and are seen by all in this stream."""
         return self.inputs[self.stream].global_tokens if self.stream in self.inputs else ()
+
+    def attention(
+        self,
+        model: str,
+        weights: NDArray[np.float32],
+        mask: NDArray[np.bool_],
+        layers: Iterable[int],
+        heads: Iterable[int],
+        **others: Any,
+    ) -> Attention:
+        """An Attention of this input: its tokens, stream, grid and meta beside these weights.
+
+        model: its name. others: fields of the Attention beyond these, or instead of the input's own.
+        """
+        own = {"queries": self.queries, "keys": self.keys, "stream": self.stream, "grid": self.grid}
+        fields = {**own, "meta": dict(self.meta), **others}
+        return Attention(weights, mask, layers=tuple(layers), heads=tuple(heads), model=model, **fields)
 
 
 @dataclass(frozen=True, eq=False)

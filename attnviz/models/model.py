@@ -10,10 +10,11 @@ import numpy as np
 
 from attnviz.attention import Attention
 from attnviz.axis import Tokens
-from attnviz.engine.collectors import Collector, Dense, Pooled
+from attnviz.engine.collectors import Dense, HeadMaps, Pooled
 from attnviz.engine.forward import run
 from attnviz.engine.spec import EncoderDecoder, Spec, Towers
 from attnviz.engine.tensors import Scoped
+from attnviz.engine.tile import Collector
 from attnviz.errors import InputError, SelectionError, one_of
 from attnviz.models.base import Transformer
 from attnviz.models.inputs import ModelInput, prepare, read
@@ -22,7 +23,6 @@ from attnviz.select import chosen, chosen_heads
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from attnviz.engine.pairs import OfPairs
 
 Progress = Callable[[float], None]
 
@@ -158,37 +158,28 @@ class Model(Transformer):
         if cell > 1 and cropped:
             raise SelectionError("a window (rows, cols) is kept at full resolution: it cannot be pooled to cells too")
 
-        def kept(layers: list[int], heads: list[int]) -> Dense | Pooled:
+        def kept(layers: Sequence[int], heads: Sequence[int]) -> Dense | Pooled:
             if cell == 1:
                 return Dense(layers, heads, *window)
             return Pooled(layers, heads, len(model_input.queries), len(model_input.keys), cell, pool)
 
-        keep: Dense | Pooled | OfPairs
-        if at.pairs:
-            from attnviz.engine.pairs import OfPairs
-
-            keep = OfPairs(at.pairs, kept)
-            each = keep.each
-        else:
-            keep = kept(at.layers, at.heads)
-            each = [keep]
-        collectors: list[Collector] = [*each]
+        maps = HeadMaps(at.layers, at.heads, at.pairs, kept)
+        collectors: list[Collector] = maps.each
         mean = model_input.spec.mean_of_heads and model_input.stream != "cross" and not own_heads
         if mean:
             from attnviz.engine.mean import MeanOfHeads
 
-            collectors = [MeanOfHeads(one, model_input.spec.n_heads) for one in each]
+            collectors = [MeanOfHeads(collector, model_input.spec.n_heads) for collector in maps.each]
         self.observe(model_input, collectors, progress)
-        return Attention(
-            weights=keep.result(),
-            mask=keep.mask,
+        return model_input.attention(
+            self.name,
+            maps.result(),
+            maps.mask,
+            at.layers,
+            at.heads,
+            pairs=at.pairs,
             queries=(model_input.queries.take(window[0]) if cropped else model_input.queries).cells(cell),
             keys=(model_input.keys.take(window[1]) if cropped else model_input.keys).cells(cell),
-            layers=tuple(at.layers),
-            heads=tuple(at.heads),
-            pairs=at.pairs,
-            stream=model_input.stream,
-            model=self.name,
             grid=model_input.grid if cell == 1 and not cropped else None,
             cell=cell,
             reduced=f"{pool} over cells of {cell} x {cell} tokens" if cell > 1 else "",

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from attnviz.attention import Attention
-from attnviz.engine.collectors import Dense, Tile
-from attnviz.engine.pairs import OfPairs
+from attnviz.engine.collectors import Dense, HeadMaps, Rows
+from attnviz.engine.tile import Tile
 from attnviz.errors import InputError
 from attnviz.facts import SourceFacts, facts_of
 from attnviz.select import chosen_heads
@@ -25,12 +25,14 @@ from attnviz.select import chosen_heads
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from attnviz.engine.collectors import Collector
+    from attnviz.engine.tile import Collector
     from attnviz.models.inputs import ModelInput
     from attnviz.models.model import Model, Progress
     from attnviz.select import Chosen
 
 TILE_WEIGHTS = 1 << 20  # weights of an Attention per tile
+MOST_WEIGHTS = 1 << 22  # weights of all heads together up to which every row is kept: 144 heads of 170 tokens
+FEWEST_ROWS = 16  # of a long text
 
 
 class Tiles(Protocol):
@@ -67,6 +69,12 @@ class ArrayTiles:
     """
 
     attention: Attention
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(layers, heads) that a collector must have room for."""
+        n_layers, n_heads = self.attention.weights.shape[:2]
+        return (n_heads, 1) if self.attention.pairs else (n_layers, n_heads)
 
     def run(self, collectors: Sequence[Collector], progress: Progress | None = None) -> None:
         for tile in self:
@@ -173,11 +181,12 @@ class AttentionSource(SourceFacts):
 def _of_attention(attention: Attention) -> AttentionSource:
     if attention.cell > 1:
         raise InputError("cells of pooled attention are no tokens", "analyse the attention that was not pooled")
-    n_layers, n_heads = attention.weights.shape[:2]
-    size = (n_heads, 1) if attention.pairs else (n_layers, n_heads)  # each pair comes as a layer with one head
-    heads = (0,) * n_heads if attention.pairs else tuple(range(n_heads))
-    facts = vars(facts_of(attention))
-    return AttentionSource(**facts, tiles=ArrayTiles(attention), size=size, at=(tuple(range(size[0])), heads))
+    tiles = ArrayTiles(attention)
+    n_layers, n_heads = tiles.size
+    heads = (0,) * n_layers if attention.pairs else tuple(range(n_heads))
+    return AttentionSource(
+        **vars(facts_of(attention)), tiles=tiles, size=tiles.size, at=(tuple(range(n_layers)), heads)
+    )
 
 
 def _of_model(
@@ -253,24 +262,42 @@ class Narrowed:
         return range(int(before[ends.start]), int(before[ends.stop])), np.flatnonzero(left)
 
 
-def held(model: Model, given: ModelInput, at: Chosen, progress: Progress | None = None) -> Attention:
-    """The maps themselves, as `Model.attend` gives them, for analyses that need them whole."""
+def affordable_rows(n_maps: int, n_key: int, times: int = 1) -> int:
+    """How many rows of every head together hold about `MOST_WEIGHTS` weights, or so many times as many.
 
-    def dense(layers: list[int], heads: list[int]) -> Dense:
-        return Dense(layers, heads, range(len(given.queries)), range(len(given.keys)))
+    times: more than 1 for analyses that do not compare every two heads, which takes time by the square of their number.
+    """
+    return max(times * MOST_WEIGHTS // max(n_maps * n_key, 1), FEWEST_ROWS)
 
-    keep = OfPairs(at.pairs, dense) if at.pairs else dense(at.layers, at.heads)
-    model.observe(given, keep.each if isinstance(keep, OfPairs) else [keep], progress)
-    return Attention(
-        weights=keep.result(),
-        mask=keep.mask,
-        queries=given.queries,
-        keys=given.keys,
-        layers=tuple(at.layers),
-        heads=tuple(at.heads),
-        stream=given.stream,
-        model=model.name,
-        grid=given.grid,
-        meta=dict(given.meta),
-        pairs=at.pairs,
-    )
+
+def attend_rows(
+    model: Model,
+    model_input: ModelInput,
+    at: Chosen,
+    rows: Sequence[int] | None = None,
+    progress: Progress | None = None,
+) -> Attention:
+    """The attention of some queries over all keys, in one pass that keeps nothing else.
+
+    Args:
+        model_input: from `Model.prepare`. at: which layers and heads.
+        rows: positions among the queries, in rising order; None for all.
+
+    Returns:
+        An Attention whose queries are these rows; `reduced` says so where they are not all.
+    """
+    n_query, n_key = len(model_input.queries), len(model_input.keys)
+    rows = range(n_query) if rows is None else rows
+    every = len(rows) == n_query
+
+    def make(layers: Sequence[int], heads: Sequence[int]) -> Dense | Rows:
+        return Dense(layers, heads, range(n_query), range(n_key)) if every else Rows(layers, heads, rows, n_key)
+
+    maps = HeadMaps(at.layers, at.heads, at.pairs, make)
+    model.observe(model_input, maps.each, progress)
+    others: dict[str, Any] = {"pairs": at.pairs}
+    if not every:
+        reduced = f"{len(rows)} of {n_query} queries, evenly spread"
+        meta = {**model_input.meta, "sampled": np.asarray(rows).tolist()}
+        others |= {"queries": model_input.queries.take(rows), "grid": None, "reduced": reduced, "meta": meta}
+    return model_input.attention(model.name, maps.result(), maps.mask, at.layers, at.heads, **others)

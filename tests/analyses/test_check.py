@@ -13,6 +13,7 @@ import attnviz
 from attnviz import checking
 from attnviz.attention import Attention
 from attnviz.axis import Tokens
+from attnviz.checking import examine, maps_of
 from attnviz.cli import main
 from attnviz.engine import attention as engine
 from attnviz.engine.masks import Mask
@@ -23,9 +24,7 @@ from attnviz.measures.check import (
     SUSPICIOUS,
     Finding,
     against,
-    examine,
     future,
-    maps_of,
     scores,
     verdict,
 )

@@ -10,13 +10,13 @@ import pytest
 
 import attnviz
 from attnviz.axis import Tokens
-from attnviz.measures.rows import Rows, evenly
+from attnviz.engine.collectors import Rows
 from attnviz.measures.similar import similar
+from attnviz.models.source import affordable_rows, attend_rows
 from attnviz.page.layout import ordinal
 from attnviz.page.scale import number
 from attnviz.page.similar import figure, limit
-from attnviz.sampled import attend_rows, room
-from attnviz.select import Chosen
+from attnviz.select import Chosen, evenly
 
 TEXT = "The animal didn't cross the street because it was too tired"
 
@@ -136,14 +136,14 @@ def test_some_rows_are_those_of_the_whole_map(causal):
 
 
 def test_room_for_rows():
-    assert room(72, 15) > 15
-    assert room(144, 512) == (1 << 22) // (144 * 512)
-    assert room(270, 8192) == 16
-    assert room(144, 512, times=8) == 8 * (1 << 22) // (144 * 512)
+    assert affordable_rows(72, 15) > 15
+    assert affordable_rows(144, 512) == (1 << 22) // (144 * 512)
+    assert affordable_rows(270, 8192) == 16
+    assert affordable_rows(144, 512, times=8) == 8 * (1 << 22) // (144 * 512)
 
 
 def test_a_long_text_is_compared_by_some_rows(run, monkeypatch):
-    monkeypatch.setattr("attnviz.sampled.MOST", 30 * 8 * 90)
+    monkeypatch.setattr("attnviz.models.source.MOST_WEIGHTS", 30 * 8 * 90)
     text = " ".join(f"w{i % 23}" for i in range(90))
     status, out, err = run("similar", text, "--json")
     assert (status, err) == (0, "a long text: 30 of 90 queries, evenly spread are compared\n")

@@ -17,7 +17,8 @@ from rich.console import Console
 import attnviz
 from attnviz import steps as walking
 from attnviz.cli import main
-from attnviz.engine.collectors import Dense, Tile
+from attnviz.engine.collectors import Dense
+from attnviz.engine.tile import Tile
 from attnviz.errors import SelectionError
 from attnviz.measures.steps import entropy, head_share, norm_share, output_share, scaling, softmax
 from attnviz.page.label_bounds import bounds

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 import attnviz
 from attnviz.engine import attention
-from attnviz.engine.collectors import Dense, Links, Pooled, Statistics, Tile
+from attnviz.engine.collectors import Dense, Pooled, Statistics
 from attnviz.engine.mean import MeanOfHeads
+from attnviz.engine.tile import Tile
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,23 +145,6 @@ def test_pooled_cells_are_those_of_the_map(found, cell, pool, heads, says_all) -
         assert cells[layer, place, r, c] == pytest.approx(wanted, abs=1e-6)
 
 
-@settings(max_examples=100, deadline=None)
-@given(maps(), st.integers(1, 9))
-def test_links_are_the_strongest_of_the_map(found, count) -> None:
-    """Of equals the earlier query, then the earlier key, however the tiles were cut; nothing of weight 0."""
-    n_layers, n_heads, _, n_key = found.shape
-    links = Links(n_layers, n_heads, count)
-    deliver(links, found)
-    for layer in range(n_layers):
-        for head in range(n_heads):
-            flat = found.weights[layer, head].reshape(-1)
-            order = sorted(np.flatnonzero(flat), key=lambda place: (-flat[place], place))[:count]
-            weight, query, key = links.result()[layer][head]
-            assert [(w, q * n_key + k) for w, q, k in zip(weight, query, key, strict=True)] == [
-                (flat[place], place) for place in order
-            ]
-
-
 @settings(max_examples=60, deadline=None)
 @given(st.integers(2, 9).flatmap(lambda n: maps(n)), st.integers(1, 4))
 def test_statistics_of_a_text(found, every) -> None:
@@ -194,8 +178,8 @@ def test_statistics_of_texts_count_by_their_rows() -> None:
         )
         parts.append(Statistics(1, 1, np.zeros(n, bool)))
         deliver(parts[-1], found)
-    parts[0].merge(parts[1])
-    got = {name: value[0, 0] for name, value in parts[0].result().items()}
+    both = parts[0].state().merge(parts[1].state())
+    got = {name: value[0, 0] for name, value in both.result().items()}
     assert got["self"] == pytest.approx(3 / 5)
     assert got["previous"] == pytest.approx(2 / 3)
     assert got["first"] == pytest.approx(3 / 5)

@@ -7,7 +7,7 @@ import pytest
 
 import attnviz
 from attnviz.engine import attention
-from attnviz.engine.collectors import Dense, Links, Pooled, Statistics
+from attnviz.engine.collectors import Dense, Pooled, Statistics
 from attnviz.errors import SelectionError
 
 N = 101
@@ -44,8 +44,8 @@ def test_one_pass_feeds_all(monkeypatch, causal, rows) -> None:
     window = Dense([1], [0, 3], range(40, 61), range(35, 90))
     pooled = [Pooled(range(2), range(4), N, N, cell, pool) for cell in (4, 10) for pool in ("max", "mean")]
     special = np.arange(N) % 5 == 0
-    statistics, links = Statistics(2, 4, special), Links(2, 4, 12)
-    model.observe(given, [dense, window, *pooled, statistics, links])
+    statistics = Statistics(2, 4, special)
+    model.observe(given, [dense, window, *pooled, statistics])
     np.testing.assert_array_equal(window.result(), dense.weights[1:, [0, 3], 40:61, 35:90])
     np.testing.assert_array_equal(window.mask, dense.mask[:, 40:61, 35:90])
     for keep in pooled:
@@ -53,7 +53,6 @@ def test_one_pass_feeds_all(monkeypatch, causal, rows) -> None:
         np.testing.assert_allclose(keep.result(), wanted, atol=1e-7)
         np.testing.assert_array_equal(keep.mask[0], seen)
     check_statistics(statistics, dense.weights.astype(float), special)
-    check_links(links, dense.weights)
 
 
 def check_statistics(statistics, a, special) -> None:
@@ -77,15 +76,6 @@ def check_statistics(statistics, a, special) -> None:
         np.testing.assert_allclose(got[name], value, atol=2e-5, rtol=2e-5, err_msg=name)
 
 
-def check_links(links, weights) -> None:
-    for layer, heads in enumerate(links.result()):
-        for head, (weight, query, key) in enumerate(heads):
-            flat = weights[layer, head].reshape(-1)
-            order = np.lexsort((np.arange(flat.size), -flat))[:12]
-            np.testing.assert_array_equal(weight, flat[order])
-            np.testing.assert_array_equal(query * N + key, order)
-
-
 def test_statistics_of_two_texts_add_up() -> None:
     model, parts = attnviz.load("seeded"), []
     for text in ("one two three", "four five six seven"):
@@ -93,9 +83,9 @@ def test_statistics_of_two_texts_add_up() -> None:
         parts.append(Statistics(2, 4, np.zeros(len(given.keys), bool)))
         model.observe(given, [parts[-1]])
     first, second = (part.result() for part in parts)
-    parts[0].merge(parts[1])
-    np.testing.assert_allclose(parts[0].result()["self"], (3 * first["self"] + 4 * second["self"]) / 7)
-    np.testing.assert_allclose(parts[0].result()["previous"], (2 * first["previous"] + 3 * second["previous"]) / 5)
+    both = parts[0].state().merge(parts[1].state()).result()
+    np.testing.assert_allclose(both["self"], (3 * first["self"] + 4 * second["self"]) / 7)
+    np.testing.assert_allclose(both["previous"], (2 * first["previous"] + 3 * second["previous"]) / 5)
 
 
 def test_cells_of_a_text() -> None:

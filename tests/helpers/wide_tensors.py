@@ -9,9 +9,9 @@ from zlib import crc32
 import numpy as np
 from oracles.slow_embedding import Given
 
-from attnviz.engine.collectors import Tile
 from attnviz.engine.inputs import Inputs
 from attnviz.engine.spec import Spec
+from attnviz.engine.tile import Tile
 
 # Standard deviation of an entry of a query or key: scores then spread by the square of it, and attention is peaked.
 QK_GAIN = 1.6
