@@ -1,4 +1,4 @@
-"""Stores small files that torch itself wrote, for tests/checkpoints/test_checkpoints_pytorch.py.
+"""Stores small files that torch itself wrote, for tests/checkpoints/test_checkpoints_pytorch.py and tests/io.
 
     python scripts/make_torch_files.py [FOLDER]      default: tests/data/checkpoints
 
@@ -41,6 +41,19 @@ def main() -> None:
     torch.save(state, folder / "protocol4.pt", pickle_protocol=4)
     state["float8"] = count[:4].to(torch.float8_e4m3fn)
     torch.save(state, folder / "zip.bin")
+    _attentions(folder)
+
+
+def _attentions(folder: Path) -> None:
+    """Attention as transformers gives it: a tuple of [1, head, query, key], a layer each."""
+    even = torch.tril(torch.ones(4, 4))
+    maps = torch.stack([even / even.sum(-1, keepdim=True), torch.eye(4)])[None]
+    layers = (maps.clone(), maps.clone())
+    torch.save(layers, folder / "attentions.pt")
+    cross = [layer[:, :, :3].contiguous().half() for layer in layers]
+    outputs = {"encoder_attentions": [layer.bfloat16() for layer in layers], "cross_attentions": cross}
+    outputs["logits"] = torch.zeros(1, 4, 7)
+    torch.save(outputs, folder / "attentions_old.pt", _use_new_zipfile_serialization=False)
 
 
 if __name__ == "__main__":

@@ -31,9 +31,14 @@ from attnviz.checkpoints.zips import Member, members
 from attnviz.errors import CheckpointError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
+    Named = Callable[[Path, object], dict[str, Tensor]]  # what a pickle built -> its tensors by name
+
 _MAGIC = 0x1950A86A20F9469CFC6C
+_MAX_LISTED = 10_000  # tensors of a list: one can stand in it again and again for two bytes each
 _INSIDE = ("state_dict", "model_state_dict", "model", "module")  # where a training checkpoint keeps the weights
 
 
@@ -43,10 +48,25 @@ def open_pytorch(path: Path) -> Pytorch:
     Raises:
         CheckpointError: it is no such file, is damaged, or its pickle names anything but tensors.
     """
+    return _opened(path, _tensors)
+
+
+def open_tensors(path: Path) -> Pytorch:
+    """A file that torch.save wrote of a tensor, of a list or tuple of tensors, or of a dictionary of these.
+
+    Tensors of a list are named by their places: "0", "1", ... or, in a dictionary, "name.0"; one alone is named "".
+
+    Raises:
+        CheckpointError: as for `open_pytorch`.
+    """
+    return _opened(path, _any_tensors)
+
+
+def _opened(path: Path, named: Named) -> Pytorch:
     data = map_file(path)
     if data[:2].tobytes() == b"PK":
-        return _open_zip(path, data)
-    return _open_legacy(path, data)
+        return _open_zip(path, data, named)
+    return _open_legacy(path, data, named)
 
 
 class Pytorch(Checkpoint):
@@ -99,7 +119,7 @@ def _not_of_torch(path: Path, found: dict[str, Member]) -> NoReturn:
     damaged(path, "is a zip file without data.pkl, so not one of torch's", hint)
 
 
-def _open_zip(path: Path, data: NDArray[np.uint8]) -> Pytorch:
+def _open_zip(path: Path, data: NDArray[np.uint8], named: Named) -> Pytorch:
     found = members(path, data)
     pickle = next((m for name, m in found.items() if name == "data.pkl" or name.endswith("/data.pkl")), None)
     if pickle is None:
@@ -112,7 +132,7 @@ def _open_zip(path: Path, data: NDArray[np.uint8]) -> Pytorch:
         damaged(path, "its numbers are stored big-endian, which is not read")
     if not pickle.plain or pickle.size > MAX_PICKLE:
         damaged(path, f"its data.pkl is compressed or longer than {MAX_PICKLE:,} bytes")
-    tensors = _tensors(path, unpickle(path, data[pickle.start : pickle.start + pickle.size].data)[0])
+    tensors = named(path, unpickle(path, data[pickle.start : pickle.start + pickle.size].data)[0])
     starts: dict[str, tuple[int, int]] = {}
     for tensor in tensors.values():
         if tensor.storage.key not in starts:
@@ -132,7 +152,7 @@ def _storage(path: Path, storage: Storage, member: Member | None) -> tuple[int, 
     return member.start, claimed
 
 
-def _open_legacy(path: Path, data: NDArray[np.uint8]) -> Pytorch:
+def _open_legacy(path: Path, data: NDArray[np.uint8], named: Named) -> Pytorch:
     view = data.data
     magic, at = unpickle(path, view)
     if magic != _MAGIC:
@@ -141,8 +161,8 @@ def _open_legacy(path: Path, data: NDArray[np.uint8]) -> Pytorch:
     system, at = unpickle(path, view, at)
     if not isinstance(system, dict) or system.get("little_endian") is not True:
         damaged(path, "its numbers are stored big-endian, which is not read")
-    tensors, at = unpickle(path, view, at)
-    tensors = _tensors(path, tensors)
+    content, at = unpickle(path, view, at)
+    tensors = named(path, content)
     keys, at = unpickle(path, view, at)
     return Pytorch(path, data, tensors, _legacy_storages(path, view, at, tensors, keys))
 
@@ -183,3 +203,23 @@ def _tensors(path: Path, found: object) -> dict[str, Tensor]:
     damaged(
         path, "holds no dictionary of named tensors", "it must be a state dict, as torch.save(model.state_dict()) gives"
     )
+
+
+def _any_tensors(path: Path, content: object) -> dict[str, Tensor]:
+    """Every tensor of a pickle that holds them in lists, tuples and dictionaries, two levels deep."""
+    tensors: dict[str, Tensor] = {}
+    for name, value in _listed(content) or [("", content)]:
+        items = [("", value)] if isinstance(value, Tensor) else [(f".{at}", item) for at, item in _listed(value)]
+        tensors |= {name + ending: item for ending, item in items if isinstance(item, Tensor)}
+        if len(tensors) > _MAX_LISTED:
+            damaged(path, f"holds more than {_MAX_LISTED:,} tensors")
+    if not tensors:
+        damaged(path, "holds no tensors")
+    return tensors
+
+
+def _listed(content: object) -> list[tuple[str, Any]]:
+    """The items of a dictionary by their keys, of a list or tuple by their places."""
+    if isinstance(content, dict):
+        return [(key, value) for key, value in content.items() if isinstance(key, str)]
+    return [(str(i), value) for i, value in enumerate(content)] if isinstance(content, (list, tuple)) else []

@@ -139,10 +139,11 @@ class Saved:
             IN,
             "--from",
             metavar="FILE",
-            help="Attention saved earlier as .npz, or a .npy or .npz of another program; .json and .csv are not read.",
+            help="Attention saved earlier as .npz, or .npy, .npz, .pt or .safetensors of another program. "
+            ".json and .csv are not read.",
         ),
     ] = None
-    key: Annotated[str | None, option(IN, "--key", metavar="NAME", help="Which array of a foreign .npz.")] = None
+    key: Annotated[str | None, option(IN, "--key", metavar="NAME", help="Which array, if a file has several.")] = None
     labels: Annotated[str | None, option(IN, "--labels", metavar="FILE", help="Tokens for --from, one a line.")] = None
     key_labels: Annotated[
         str | None, option(IN, "--key-labels", metavar="FILE", help="The keys' tokens, where they differ.")

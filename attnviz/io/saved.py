@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,11 @@ import numpy as np
 
 from attnviz.attention import STREAMS, Attention
 from attnviz.axis import Tokens
-from attnviz.errors import InputError, shown
+from attnviz.errors import AttnvizWarning, InputError, shown
 from attnviz.files.text import read_text
 from attnviz.files.untrusted import parse
 from attnviz.io.arrays import Member, archive, existing, npy
+from attnviz.io.tensors import ENDINGS, StoredArray, tensors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,19 +37,27 @@ MAX_LABEL = 512  # characters of a label; a longer one is cut, since every view 
 MAX_SAID = 4096  # characters of a text in its meta
 
 
-def open(path: str | os.PathLike[str]) -> Attention:
-    """Attention that `Attention.save` or `attnviz export` wrote.
+def open(
+    path: str | os.PathLike[str],
+    *,
+    key: str | None = None,
+    labels: str | os.PathLike[str] | None = None,
+    key_labels: str | os.PathLike[str] | None = None,
+) -> Attention:
+    """Attention from a file: one that `Attention.save` or `attnviz export` wrote, or an array of another program.
 
-    Raises InputError: no such file, not such a file, a newer format, or arrays that do not fit each other.
+    Args:
+        path: .npz, .npy, .pt or .safetensors; what they may hold: see `foreign`.
+        key: which array, where a file has several.
+        labels, key_labels: text files with one token a line, for queries and for keys.
+
+    Raises InputError: no such file, not such a file, a newer format, or arrays that do not fit each other. Warns with
+    AttnvizWarning of what is odd, such as rows that do not sum to 1.
     """
-    place = existing(path)
-    with archive(place) as members:
-        if "meta" not in members or "weights" not in members:
-            raise InputError(
-                f"{place.name}: not attention saved by attnviz (no meta and weights in it)",
-                "a foreign array is read with --from FILE, or attnviz.io.saved.foreign(path)",
-            )
-        return _ours(place.name, members)
+    attention, notes = any_attention(path, key=key, labels=labels, key_labels=key_labels)
+    for note in notes:
+        warnings.warn(note, AttnvizWarning, 2)
+    return attention
 
 
 def any_attention(
@@ -63,7 +73,7 @@ def any_attention(
     as_is: numbers that cannot be attention (NaN, negative) are taken all the same, for a check to judge.
     """
     place = existing(path)
-    if key is None and zipfile.is_zipfile(place):
+    if key is None and place.suffix.lower() not in ENDINGS and zipfile.is_zipfile(place):
         with archive(place) as members:
             ours = _ours(place.name, members, as_is) if _is_ours(members) else None
         if ours is not None:
@@ -83,20 +93,24 @@ def foreign(
     key_labels: str | os.PathLike[str] | None = None,
     as_is: bool = False,
 ) -> tuple[Attention, list[str]]:
-    """Attention from a .npy or .npz of another program, and remarks about it.
+    """Attention from a file of another program, and remarks about it.
 
-    Shapes: [query, key], [head, query, key], [layer, head, query, key] or [layer, 1, head, query, key]; any real
-    number type, in either byte order. labels, key_labels: text files with one token a line for queries and keys; the
+    Files: .npy, .npz, .safetensors, and .pt, .pth or .bin of torch.save, of which nothing is run. Shapes: [query, key],
+    [head, query, key], [layer, head, query, key] or [layer, 1, head, query, key]; any real number type, in either byte
+    order. A list or tuple of tensors, and tensors whose names differ in their last number alone (layer.0, layer.1), are
+    one array, a layer each. labels, key_labels: text files with one token a line for queries and keys; the
     labels serve for both where they fit both. Without them tokens are numbered. as_is: see `any_attention`.
 
     Raises InputError: not such a file; another shape; several arrays and no `key`; NaN, infinite or negative
     weights; labels that do not fit.
     """
     place = existing(path)
-    if zipfile.is_zipfile(place):
-        with archive(place) as members:
-            name = _chosen(place.name, members, key)
-            array = members[name].read()
+    name: str | None = None
+    if place.suffix.lower() in ENDINGS or zipfile.is_zipfile(place):
+        reader: Any = tensors if place.suffix.lower() in ENDINGS else archive
+        with reader(place) as arrays:
+            name = _chosen(place.name, arrays, key)
+            array = arrays[name].read()
     elif key is not None:
         raise InputError(f"{place.name} holds one array without a name; --key {key} asks for one by name")
     else:
@@ -105,7 +119,7 @@ def foreign(
     n_layers, n_heads, n_query, n_key = weights.shape
     notes = [] if as_is else _checked(place.name, weights)
     queries, keys = _labels(n_query, n_key, labels, key_labels, notes)
-    stream = key if key in STREAMS else "self"
+    stream = (name or "").removesuffix("_attentions")  # as transformers calls those of an encoder-decoder
     attention = Attention(
         weights=weights,
         mask=None,
@@ -113,7 +127,7 @@ def foreign(
         keys=keys,
         layers=tuple(range(n_layers)),
         heads=tuple(range(n_heads)),
-        stream=stream,
+        stream=stream if stream in STREAMS else "self",
         model=place.stem,
         meta={"source": place.name},
     )
@@ -124,7 +138,7 @@ def foreign(
 
 
 def _is_ours(members: dict[str, Member]) -> bool:
-    return {"meta", "weights", "query_tokens", "key_tokens"} <= members.keys() and members["meta"].dtype.kind == "U"
+    return {"meta", "weights"} <= members.keys() and not members.keys().isdisjoint(("query_tokens", "key_tokens"))
 
 
 def _ours(where: str, members: dict[str, Member], as_is: bool = False) -> Attention:
@@ -277,7 +291,7 @@ def _grid(where: str, grid: Any) -> tuple[int, int] | None:
 # ---- foreign arrays
 
 
-def _chosen(where: str, members: dict[str, Member], key: str | None) -> str:
+def _chosen(where: str, members: Mapping[str, Member | StoredArray], key: str | None) -> str:
     listed = (
         ", ".join(f"{shown(name)[1:-1]} {shown(list(m.shape))}" for name, m in list(members.items())[:12]) or "none"
     )
@@ -286,8 +300,8 @@ def _chosen(where: str, members: dict[str, Member], key: str | None) -> str:
             raise InputError(f"{where}: no array {key!r} in it", f"there are: {listed}")
         return key
     fit = [name for name, m in members.items() if 2 <= len(m.shape) <= 5 and m.dtype.kind == "f"]
-    if "weights" in fit:
-        return "weights"
+    if usual := [name for name in ("weights", "attentions") if name in fit]:
+        return usual[0]
     if len(fit) != 1:
         found = f"{len(fit)} arrays could be attention" if fit else "no array of floats with 2 to 5 axes"
         raise InputError(f"{where}: {found}", f"--key NAME picks one; there are: {listed}")

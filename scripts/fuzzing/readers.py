@@ -287,7 +287,9 @@ def _saved() -> list[Files]:
         theirs = path.read_bytes()
     plain = io.BytesIO()
     np.save(plain, np.full((2, 3, 3), 1 / 3, np.float16))
-    return [{"maps.npz": ours}, {"maps.npz": ours}, {"maps.npz": theirs}, {"maps.npy": plain.getvalue()}]
+    names = ("attentions.pt", "attentions_old.pt")
+    torch = [{"maps.pt": data} for data in _bytes(*(f"data/checkpoints/{name}" for name in names))]
+    return [{"maps.npz": ours}, {"maps.npz": ours}, {"maps.npz": theirs}, {"maps.npy": plain.getvalue()}, *torch]
 
 
 def _read_saved(folder: Path) -> object:
@@ -337,6 +339,6 @@ READERS: dict[str, Reader] = {
     "image": Reader(_images, {"picture": mutate.png}, _read_image),
     "preprocessor": Reader(_preprocessors, {".json": mutate.json_bytes}, _read_preprocessor),
     "sound": Reader(lambda: [{"sound.wav": _sound()}], {".wav": mutate.flipped}, _read_sound),
-    "saved": Reader(_saved, {".npz": mutate.zipped, ".npy": mutate.npy}, _read_saved),
+    "saved": Reader(_saved, {".npz": mutate.zipped, ".npy": mutate.npy, ".pt": _changed_torch}, _read_saved),
     "labels": Reader(_labels, {".txt": mutate.flipped}, _read_labels),
 }

@@ -20,7 +20,7 @@ import attnviz
 from attnviz.attention import Attention
 from attnviz.axis import Tokens
 from attnviz.checking import check
-from attnviz.errors import InputError, OutputError
+from attnviz.errors import AttnvizWarning, InputError, OutputError
 from attnviz.io import arrays, data
 from attnviz.io.saved import any_attention, foreign
 from attnviz.page.lines import lines
@@ -454,10 +454,11 @@ def test_files_that_contradict_themselves(tmp_path, arrays, says):
         attnviz.open(path)
 
 
-def test_a_foreign_file_is_not_opened_as_ours(tmp_path):
-    np.savez(tmp_path / "f.npz", weights=np.ones((1, 1)))
-    with pytest.raises(InputError, match="not attention saved by attnviz"):
-        attnviz.open(tmp_path / "f.npz")
+def test_a_foreign_array_is_opened_with_what_is_odd_about_it(tmp_path):
+    np.savez(tmp_path / "f.npz", weights=np.full((2, 2), 0.25))
+    with pytest.warns(AttnvizWarning, match="2 of 2 rows do not sum to 1"):
+        attention = attnviz.open(tmp_path / "f.npz")
+    assert attention.weights.tolist() == [[[[0.25, 0.25], [0.25, 0.25]]]]
     with pytest.raises(InputError, match="no such file"):
         attnviz.open(tmp_path / "none.npz")
     with pytest.raises(InputError, match="a folder, wanted a file"):
