@@ -40,7 +40,7 @@ def run(
         typer.Option(
             "--key",
             metavar="NAME",
-            help="Which array of a foreign .npz.",
+            help="Which array, if a file has several.",
             rich_help_panel="Input",
             show_default=False,
         ),
