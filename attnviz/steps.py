@@ -214,6 +214,7 @@ def _assembled(model: Model, given: ModelInput, watch: _Watch) -> Steps:
         allowed_matrix=watch.allowed if whole_map else None,
         weight_matrix=watch.weights if whole_map else None,
         matrices=matrices,
+        projection=seen["o.weight"].T if "o.weight" in seen else None,
     )
 
 

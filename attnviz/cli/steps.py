@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, get_type_hints
 
 from attnviz.cli.expand import Line, command
 from attnviz.cli.looks import Shade, Sheet
-from attnviz.cli.options import ONE_HEAD, Input, Json, Output, Selection, Talk, one_head, usage
+from attnviz.cli.options import ONE_HEAD, PAGE, Input, Json, Output, Selection, Talk, one_head, option, usage
 from attnviz.cli.source import Source
 from attnviz.render import formats
 
@@ -15,6 +17,7 @@ FORMATS = (*formats.of(formats.FIGURE), "npz", "json")
 LAYERS = "-1"  # without --layer
 HEADS_MEAN = ONE_HEAD
 PICTURES = formats.of(formats.FIGURE)
+PARTS = ("qkv", "scores", "heads")  # of --diagram
 
 
 def same(group: type, name: str) -> Any:
@@ -48,12 +51,49 @@ class One:
         return int(layer or LAYERS), int(head or "0")
 
 
+@dataclass(frozen=True)
+class Diagram:
+    """Diagrams instead of a page of maps."""
+
+    diagram: Annotated[
+        bool,
+        option(
+            PAGE, "--diagram", help="Draw the three diagrams that explain attention, with these numbers, on one page."
+        ),
+    ] = False
+    part: Annotated[
+        str | None,
+        option(
+            PAGE,
+            "--part",
+            metavar="qkv|scores|heads",
+            help="With --diagram, one of the three: a token through W_Q, W_K and W_V; scores, mask, softmax and "
+            "weighted sum; heads side by side into W_O.",
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        from attnviz.errors import one_of
+
+        if self.part is not None and self.part not in PARTS:
+            usage(one_of("--part", self.part, PARTS))
+        if self.part is not None and not self.diagram:
+            usage("--part chooses one of the figures of --diagram: add --diagram")
+
+    def view(self) -> Callable[..., Any]:
+        """The function that lays the page out."""
+        from attnviz.page import diagram, steps
+
+        return partial(diagram.figure, part=self.part or "all") if self.diagram else steps.figure
+
+
 @command
 def run(
     *,
     given: Input,
     source: Source,
     one: One,
+    how: Diagram,
     sheet: Sheet,
     output: Output,
     listing: Json,
@@ -64,19 +104,23 @@ def run(
 
     Embeddings, queries, keys and values; raw scores; scaling; mask; softmax; the sum of the values; the heads
     together. Printed in the terminal, or with -o drawn on one page (PNG, SVG, PDF) or written as numbers (.npz, .json).
+    --diagram draws the same numbers as three diagrams: one token through W_Q, W_K and W_V; its scores, the mask, the
+    softmax and the weighted sum; the heads side by side into W_O.
     By default the last layer, head 0, and the last token that is not special.
 
     attnviz steps "The cat sat on the mat" --query cat
     attnviz steps "The cat sat on the mat" -m minilm -l 3 -H 1 --query cat -o steps.pdf
+    attnviz steps "The cat sat on the mat" --query cat --diagram -o diagram.pdf
+    attnviz steps "The cat sat on the mat" --diagram --part scores -o scores.png
     attnviz steps "I like tea" -m sample_inputs/by_hand.npz
     attnviz steps "The cat sat on the mat" --json
     """
     from attnviz.cli import work
 
-    written = output.output is not None or output.format is not None
+    written = output.output is not None or output.format is not None or how.diagram
     if written and listing.json:
-        usage("--json prints to standard output: leave out -o, or write a file that ends in .json")
-    format = output.chosen(FORMATS, "png") if written else ""
+        usage("--json prints to standard output: leave out -o and --diagram, or write a file that ends in .json")
+    format = output.chosen(PICTURES if how.diagram else FORMATS, "png") if written else ""
     if written:
         work.check_output(output, format)
     steps = _walked(given, source, one, talk)
@@ -90,7 +134,7 @@ def run(
         print_steps(steps, decimals=one.decimals)
     else:
         made = work.facts(line, steps.facts.model, steps.facts.meta)
-        work.write(output, format, lambda file: file.write(_bytes(steps, format, one, sheet, made, talk)), "steps")
+        work.write(output, format, lambda file: file.write(_bytes(steps, format, one, how, sheet, made, talk)), "steps")
 
 
 def _walked(given: Input, source: Source, one: One, talk: Talk) -> Any:
@@ -110,7 +154,7 @@ def _walked(given: Input, source: Source, one: One, talk: Talk) -> Any:
     return found
 
 
-def _bytes(steps: Any, format: str, one: One, sheet: Sheet, made: dict[str, str], talk: Talk) -> bytes:
+def _bytes(steps: Any, format: str, one: One, how: Diagram, sheet: Sheet, made: dict[str, str], talk: Talk) -> bytes:
     if format not in PICTURES:
         import io
 
@@ -119,14 +163,7 @@ def _bytes(steps: Any, format: str, one: One, sheet: Sheet, made: dict[str, str]
         file = io.BytesIO()
         WRITERS[format](steps, file, made=made)
         return file.getvalue()
-    from attnviz.page.steps import figure
     from attnviz.render.image import to_bytes
 
-    drawn = sheet.draw(
-        figure,
-        steps,
-        decimals=one.decimals,
-        meta=made,
-        talk=talk,
-    )
+    drawn = sheet.draw(how.view(), steps, decimals=one.decimals, meta=made, talk=talk)
     return to_bytes(drawn, format)

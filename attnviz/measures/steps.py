@@ -122,7 +122,7 @@ class Steps:
     sink: a learned score outside the text, or None. output [d_head]: o_i. heads [n_heads, d_head]: the outputs of all
     heads for the query. parts [n_heads, d_model]: of each head in the projected output, None without W_O.
     projected [d_model]: what the layer's attention gives. matrices: W_Q, W_K, W_V [in, d_head], b_Q, ... and W_O
-    [d_head, d_model] of this head, and b_O.
+    [d_head, d_model] of this head, and b_O. projection [n_heads * d_head, d_model]: W_O of all heads, or None.
     """
 
     facts: Facts
@@ -142,6 +142,7 @@ class Steps:
     allowed_matrix: NDArray[np.bool_] | None = None
     weight_matrix: Array | None = None
     matrices: Mapping[str, Array] = field(default_factory=dict)
+    projection: Array | None = None
 
     def vector(self, name: str) -> Vectors | None:
         """The vectors of this name, None if the model has no such step."""

@@ -1,18 +1,15 @@
-"""Steps -> Figure: one page from embeddings to the layer's output; and the words that the terminal says too."""
+"""Steps -> Figure: one page from embeddings to the layer's output."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.errors import SelectionError
 from attnviz.measures.steps import Step, Steps, norm_share, output_share, scaling
 from attnviz.page.figure import Box, Figure, Line, Scale
-from attnviz.page.fitted import scaled
 from attnviz.page.scale import number, round_up
 from attnviz.page.sizes import LINE
 from attnviz.page.steps_page import (
@@ -20,139 +17,33 @@ from attnviz.page.steps_page import (
     LEAST,
     MARGIN,
     ROW_ROOM,
-    SIGNS,
     SMALL,
     WEIGHTS,
     WIDE,
     Page,
     largest,
+    sheet,
     signed,
+    unsigned,
 )
-from attnviz.page.text_metrics import LOST, MIDDLE, one_line, printable, typeface
-from attnviz.page.wording import font_note
+from attnviz.page.steps_words import SCORES
+from attnviz.page.text_metrics import MIDDLE, printable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@dataclass(frozen=True)
-class Words:
-    """What a stage of the scores is called: head of its column; added: of what it adds."""
-
-    head: str
-    added: str = ""
-
-
-SCORES = {
-    "raw": Words("e_ij"),
-    "relative": Words("e + r", "r_ij"),
-    "before_scale": Words("e + b", "b_ij"),
-    "scaled": Words("s_ij"),
-    "capped": Words("capped"),
-    "biased": Words("s + b", "b_ij"),
-    "counted": Words("counted", "ln"),
-    "masked": Words("masked"),
-}
-
-
-def heading(steps: Steps) -> str:
-    """`all-MiniLM-L6-v2 · layer 3 of 0–5 · head 1 of 0–11`."""
-    facts = steps.facts
-    stream = {"self": "", "cross": "cross-attention"}.get(facts.stream, f"{facts.stream} self-attention")
-    parts = [facts.model, stream]
-    for what, index, count in (("layer", facts.layer, facts.n_layers), ("head", facts.head, facts.n_heads)):
-        parts.append(f"{what} {index} of 0–{count - 1}" if count > 1 else f"{what} {index}, the only one")
-    return " · ".join(part for part in parts if part)
-
-
-def question(steps: Steps) -> str:
-    """`query 4, “it”, and 14 keys`."""
-    n = len(steps.keys)
-    return f"query i = {steps.query}, “{printable(steps.queries.text[steps.query])}”, and {n} key{'s' if n > 1 else ''}"
-
-
-def remarks(steps: Steps) -> list[str]:
-    """What a reader must know beside the numbers."""
-    meta = steps.facts.meta
-    said = []
-    if meta.get("random"):
-        said.append(f"random weights, seed {meta.get('seed')}: how attention is computed, not what a model has learned")
-    kept = meta.get("notes") or ()
-    return [*said, *((kept,) if isinstance(kept, str) else map(str, kept))]
-
-
-# --- one page --------------------------------------------------------------------------------------------------------
-
 _GAP = 22.0  # between maps, in points
-_PIXELS = 200_000_000
 _SMALL_MATRIX = 64  # numbers of a weight matrix that is drawn
 
 
-def figure(
-    steps: Steps,
-    *,
-    decimals: int = 2,
-    width: float | None = None,
-    dpi: float | None = None,
-    font: str | None = None,
-    title: str | None = None,
-    svg_text: str = "keep",
-    meta: Mapping[str, str] | None = None,
-) -> Figure:
+def figure(steps: Steps, **options: Any) -> Figure:
     """The walk on one page: vectors of all tokens, maps of all queries, and the chosen query's row after each step.
 
-    Args:
-        decimals: of numbers in cells; whole numbers have none.
-        width: inches; everything is scaled to it.
-        dpi, font, title, svg_text, meta: as for `attnviz.page.heatmap.heatmap`.
-
-    Raises:
-        SelectionError: no such font, or more pixels than a picture can have.
+    options: as for `attnviz.page.steps_page.sheet`, which also says what it raises.
     """
-    said = one_line(title) if title is not None else f"Attention step by step · {heading(steps)}"
-    below = question(steps)
-    tokens = [printable(text) for text in (*steps.queries.text, *steps.keys.text)]
-    lines = [formula for step in steps.steps for line in step.lines for formula in line]
-    titles = [step.title for step in steps.steps]
-    face = typeface(font, [said, below, *tokens, *lines, *titles, *remarks(steps), SIGNS + LOST])
-    page = Page(steps, face, decimals)
-    page.text(one_line(said), MARGIN, 14.0, "bold", role="title")
-    page.text(one_line(below), MARGIN, 9.5, tone="soft", role="subtitle")
-    page.y += 8.0
-    _inputs_row(page)
-    _maps_row(page)
-    _query_rows(page)
-    _outputs_row(page)
-    notes = [*remarks(steps), *page.notes, *page.thinning()]
-    lost = font_note(face)
-    notes += [lost] if lost else []
-    for line in face.wrap(" · ".join(one_line(note) for note in notes), SMALL, WIDE - 2 * MARGIN):
-        page.text(line, MARGIN, SMALL, tone="soft", role="note")
-    drawn = Figure(
-        width=WIDE,
-        height=page.y + MARGIN / 2,
-        panels=tuple(page.panels),
-        scale=Scale("linear", 0.0, 1.0, WEIGHTS),
-        title=said,
-        subtitle=below,
-        caption=one_line(f"{said}. {below}. " + ". ".join(notes)),
-        notes=tuple(notes),
-        labels=tuple(page.labels),
-        lines=tuple(page.lines),
-        face=face,
-        font=font or "",
-        font_size=BASE,
-        dpi=dpi or 200.0,
-        svg_text=svg_text,
-        meta=dict(meta or {}),
-    )
-    drawn = drawn if width is None else scaled(drawn, width * 72 / WIDE)
-    across, down = (side / 72 * drawn.dpi for side in (drawn.width, drawn.height))
-    if across * down > _PIXELS:
-        raise SelectionError(
-            f"a picture of {across:,.0f} x {down:,.0f} pixels is too large", "choose a lower dpi or a smaller width"
-        )
-    return drawn
+    rows = [_inputs_row, _maps_row, _query_rows, _outputs_row]
+    return sheet(steps, "Attention step by step", rows, WIDE, MARGIN, **options)
 
 
 def _inputs_row(page: Page) -> None:
@@ -260,7 +151,7 @@ def _maps_row(page: Page) -> None:
         box = Box(left + i * pitch, y, wide, high)
         hidden = ~steps.allowed_matrix if step.name in ("masked", "softmax") else None
         if step.name == "softmax":
-            scale = Scale("linear", 0.0, round_up(float(matrix.max(initial=0.0))), WEIGHTS)
+            scale = unsigned(matrix)
             note = f"colour: 0 to {number(scale.high)}"
         else:
             scale = signed(*(first if step.name in ("raw", "relative", "before_scale") else later))

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from attnviz.errors import SelectionError
 from attnviz.measures.steps import Step, Steps
-from attnviz.page.figure import Box, Label, Line, MapPanel, Scale
+from attnviz.page.figure import Box, Figure, Label, Line, MapPanel, Scale
+from attnviz.page.fitted import scaled
 from attnviz.page.layout import ordinal
 from attnviz.page.scale import INKS, WHITE, round_up
 from attnviz.page.sizes import LINE
-from attnviz.page.text_metrics import MIDDLE, Typeface, printable
+from attnviz.page.steps_words import heading, question, remarks
+from attnviz.page.text_metrics import LOST, MIDDLE, Typeface, one_line, printable, typeface
+from attnviz.page.wording import font_note
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 WIDE, MARGIN = 780.0, 30.0  # points
+_PIXELS = 200_000_000
 BASE, SMALL, LEAST = 8.5, 7.0, 4.6  # titles, formulas and labels, the smallest number in a cell
 ROW_ROOM = 66.0  # for the names of rows
 SIGNED, WEIGHTS = INKS, WHITE
-SIGNS = "0123456789-−+.,…→←√Σ‖∞·^²|≥“”"
+SIGNS = "0123456789-−+.,…⋮→←√Σ‖∞·^⁰¹²³⁴⁵⁶⁷⁸⁹ᵀ|≥“”"
 
 
 class Page:
@@ -35,6 +40,7 @@ class Page:
         self.lines: list[Line] = []
         self.notes: list[str] = []
         self.every: set[int] = set()  # one in so many tokens is labelled
+        self.matrices: dict[str, list[str]] = {}  # which rows and columns are drawn -> of which matrices
         self.y = MARGIN
 
     def text(
@@ -146,11 +152,12 @@ class Page:
             self.every.add(step)
 
     def thinning(self) -> list[str]:
-        """What the page says about labels that are not there."""
+        """What the page says about rows, columns and labels that are not there."""
+        drawn = [f"{which} of {', '.join(names)} is drawn" for which, names in self.matrices.items()]
         if not self.every:
-            return []
+            return drawn
         ends = sorted({min(self.every), max(self.every)})
-        return [f"labels: every {' to every '.join(ordinal(step) for step in ends)} token"]
+        return [*drawn, f"labels: every {' to every '.join(ordinal(step) for step in ends)} token"]
 
 
 def cell_numbers(values: NDArray[Any], gone: NDArray[np.bool_], decimals: int) -> tuple[tuple[str, ...], ...]:
@@ -178,3 +185,81 @@ def signed(*values: NDArray[Any]) -> Scale:
     tops = [float(np.abs(v[np.isfinite(v)]).max(initial=0.0)) for v in values]
     top = round_up(max(tops, default=0.0))
     return Scale("linear", -top, top, SIGNED, "value")
+
+
+def unsigned(*values: NDArray[Any]) -> Scale:
+    """A scale from 0 that holds all of these weights."""
+    return Scale("linear", 0.0, round_up(max(map(largest, values), default=0.0)), WEIGHTS)
+
+
+def sheet(
+    steps: Steps,
+    name: str,
+    draw: Sequence[Callable[[Page], None]],
+    wide: float,
+    margin: float,
+    *,
+    decimals: int = 2,
+    width: float | None = None,
+    dpi: float | None = None,
+    font: str | None = None,
+    title: str | None = None,
+    svg_text: str = "keep",
+    meta: Mapping[str, str] | None = None,
+) -> Figure:
+    """A title, what each function of `draw` adds to a page, and notes.
+
+    Args:
+        name: the title's beginning, unless `title` replaces it.
+        wide, margin: of the page in points, before it is scaled.
+        decimals: of numbers in cells; whole numbers have none.
+        width: inches; everything is scaled to it.
+        dpi, font, title, svg_text, meta: as for `attnviz.page.heatmap.heatmap`.
+
+    Raises:
+        SelectionError: no such font, or more pixels than a picture can have.
+    """
+    heading_line = one_line(title) if title is not None else f"{name} · {heading(steps)}"
+    below = question(steps)
+    tokens = [printable(text) for text in (*steps.queries.text, *steps.keys.text)]
+    lines = [formula for step in steps.steps for line in step.lines for formula in line]
+    titles = [step.title for step in steps.steps]
+    face = typeface(font, [heading_line, below, *tokens, *lines, *titles, *remarks(steps), SIGNS + LOST])
+    page = Page(steps, face, decimals)
+    page.y = margin
+    size = min(14.0, wide / 45, (wide - 2 * margin) / face.width(heading_line, 1.0, "bold"))
+    page.text(heading_line, margin, size, "bold", role="title")
+    page.text(one_line(below), margin, 9.5 / 14 * size, tone="soft", role="subtitle")
+    page.y += 8.0
+    for part in draw:
+        part(page)
+    notes = [*remarks(steps), *dict.fromkeys(page.notes), *page.thinning()]
+    lost = font_note(face)
+    notes += [lost] if lost else []
+    for line in face.wrap(" · ".join(one_line(note) for note in notes), SMALL, wide - 2 * margin):
+        page.text(line, margin, SMALL, tone="soft", role="note")
+    drawn = Figure(
+        width=wide,
+        height=page.y + margin / 2,
+        panels=tuple(page.panels),
+        scale=Scale("linear", 0.0, 1.0, WEIGHTS),
+        title=heading_line,
+        subtitle=below,
+        caption=one_line(f"{heading_line}. {below}. " + ". ".join(notes)),
+        notes=tuple(notes),
+        labels=tuple(page.labels),
+        lines=tuple(page.lines),
+        face=face,
+        font=font or "",
+        font_size=BASE,
+        dpi=dpi or 200.0,
+        svg_text=svg_text,
+        meta=dict(meta or {}),
+    )
+    drawn = drawn if width is None else scaled(drawn, width * 72 / wide)
+    across, down = (side / 72 * drawn.dpi for side in (drawn.width, drawn.height))
+    if across * down > _PIXELS:
+        raise SelectionError(
+            f"a picture of {across:,.0f} x {down:,.0f} pixels is too large", "choose a lower dpi or a smaller width"
+        )
+    return drawn

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz.measures.steps import Steps, Vectors, head_share, norm_share, output_share, scaling
-from attnviz.page.steps import SCORES, heading, question, remarks
+from attnviz.page.steps_words import SCORES, heading, question, remarks
 from attnviz.render.terminal_paper import INDENT, Column, Paper, numbers
 from attnviz.render.terminal_screen import Screen, cells, fit
 
