@@ -233,7 +233,7 @@ def _summary(shares: dict[str, Attention], heads: bool, decimals: int) -> tuple[
     rows = []
     for at, (layer, head), (weights, _) in _maps(first):
         for name, one in shares.items():
-            shown = [f"{value:.{decimals}f}" for value in summary(one.weights[at], weights, special)]
+            shown = [f"{value:.{decimals}f}" for value in summary(one.weights[at], weights, special).result()]
             rows.append([str(layer), *([str(head)] if heads else []), name, *shown])
     return header, rows
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from attnviz.engine.collectors import Sums
 from attnviz.engine.ops import entropy
 from attnviz.errors import InputError
 
@@ -76,18 +78,35 @@ def between_heads(maps: NDArray[Any], progress: Callable[[float], None] | None =
 
     progress: called with shares of the work as they are done.
     """
+    return distance_sums(maps, progress).result()
+
+
+@dataclass(frozen=True, eq=False)
+class DistanceSums(Sums):
+    """Divergences between every two maps, summed over rows: float64 [map, map], and the number of rows."""
+
+    divergences: Wide
+    rows: int
+
+    def result(self) -> Wide:
+        """Jensen-Shannon distances [map, map] over all rows of all texts."""
+        return np.sqrt(self.divergences / max(self.rows, 1))
+
+
+def distance_sums(maps: NDArray[Any], progress: Callable[[float], None] | None = None) -> DistanceSums:
+    """What `between_heads` is made of, for maps [map, query, key] of one text; those of several texts merge."""
     rows = _whole(maps)
     entropies = entropy(rows)
-    found = np.zeros((len(rows), len(rows)))
+    sums = np.zeros((len(rows), len(rows)))
     most = max(1, _AT_ONCE // max(rows[0].size, 1)) if len(rows) else 1
     for i in range(len(rows) - 1):
         for start in range(i + 1, len(rows), most):
             some = slice(start, start + most)
             apart = _divergence(rows[i], rows[some], entropies[i], entropies[some])
-            found[i, some] = found[some, i] = np.sqrt(apart.mean(-1))
+            sums[i, some] = sums[some, i] = apart.sum(-1)
         if progress is not None:
             progress((len(rows) - 1 - i) / (len(rows) * (len(rows) - 1) / 2))
-    return found
+    return DistanceSums(sums, rows.shape[1])
 
 
 def _whole(weights: NDArray[Any]) -> Wide:

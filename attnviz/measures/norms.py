@@ -18,9 +18,12 @@ through the linear part of the norms. b_i is the output of the whole block. Of s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from attnviz.engine.collectors import Sums
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -129,12 +132,27 @@ def shares(values: NDArray[Any]) -> NDArray[Any]:
     return np.divide(values, total, out=np.zeros_like(values), where=total > 0)
 
 
-def summary(one: NDArray[Any], weights: NDArray[Any], special: Sequence[bool]) -> tuple[float, float, float]:
-    """A measure [query, key] in three numbers, means over rows: its share on special tokens, its share on the token
-    itself, and half the summed absolute difference from the weights (total variation, where rows sum to 1)."""
-    self_share = float(np.diagonal(one).mean()) if one.shape[0] == one.shape[1] else float("nan")
-    away = 0.5 * np.abs(np.asarray(one, np.float64) - weights).sum(-1).mean()
-    return float(one[:, np.array(special, bool)].sum(-1).mean()), self_share, float(away)
+@dataclass(frozen=True, eq=False)
+class ShareSums(Sums):
+    """A measure in three sums over rows: its shares on special tokens and on the token itself, and half the summed
+    absolute difference from the weights (total variation, where rows sum to 1)."""
+
+    special: float
+    own: float
+    unlike: float
+    rows: int
+
+    def result(self) -> tuple[float, float, float]:
+        """The three as means over rows."""
+        return self.special / self.rows, self.own / self.rows, self.unlike / self.rows
+
+
+def summary(values: NDArray[Any], weights: NDArray[Any], special: Sequence[bool]) -> ShareSums:
+    """The sums of one measure [query, key] beside the weights [query, key]; those of several texts merge."""
+    n_query, n_key = values.shape
+    own = float(np.trace(values, dtype=np.float64)) if n_query == n_key else float("nan")
+    unlike = 0.5 * float(np.abs(np.asarray(values, np.float64) - weights).sum())
+    return ShareSums(float(values[:, np.array(special, bool)].sum(dtype=np.float64)), own, unlike, n_query)
 
 
 class Moved:

@@ -96,7 +96,7 @@ def test_effective_attention_is_the_weights_where_values_are_independent(n, widt
 
 def test_summary_in_three_numbers():
     weights, one = np.array([[0.5, 0.5], [1.0, 0.0]]), np.array([[0.25, 0.75], [1.0, 0.0]])
-    assert summary(one, weights, (False, True)) == pytest.approx((0.375, 0.125, 0.125))
+    assert summary(one, weights, (False, True)).result() == pytest.approx((0.375, 0.125, 0.125))
 
 
 # --- the engine -------------------------------------------------------------------------------------------------------
