@@ -7,14 +7,17 @@ import io
 from dataclasses import replace
 
 import numpy as np
-from helpers.paths import GOLDEN
+from helpers.paths import GOLDEN, ROOT
 from PIL import Image
 
+import attnviz
 from attnviz.attention import Attention
 from attnviz.axis import Tokens
+from attnviz.page import diagram as diagrams
 from attnviz.page import mechanisms
 from attnviz.page.heatmap import heatmap
 from attnviz.render.image import to_bytes
+from attnviz.steps import walk
 
 
 def attention(n, n_heads=1, causal=False):
@@ -79,7 +82,15 @@ def interiors(name):
     return np.concatenate(cut)
 
 
+def diagram():
+    """The diagrams of the worked example without their letters: uint8 [y, x, 3]."""
+    steps = walk(attnviz.load(ROOT / "sample_inputs" / "by_hand.npz"), "I like tea", query="like")
+    figure = replace(diagrams.figure(steps, dpi=60, decimals=0), labels=())
+    return np.asarray(Image.open(io.BytesIO(to_bytes(figure, "png"))).convert("RGB"))
+
+
 if __name__ == "__main__":
     GOLDEN.mkdir(exist_ok=True)
     for name in PICTURES:
         Image.fromarray(interiors(name)).save(GOLDEN / f"{name}.png", optimize=True)
+    Image.fromarray(diagram()).save(GOLDEN / "diagram.png", optimize=True)
