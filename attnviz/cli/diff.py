@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FORMATS = formats.of(formats.FIGURE, formats.ROWS)
 LAYERS = "all"  # without --layer
-ROOM = 4  # times `models.source.MOST_WEIGHTS`: 67 MB on either side
+ROOM = 4  # times `models.source.SAMPLE_WEIGHTS`: 67 MB on either side
 
 
 def _other(*names: str, metavar: str, help: str) -> Any:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from attnviz.select import Chosen
 
 TILE_WEIGHTS = 1 << 20  # weights of an Attention per tile
-MOST_WEIGHTS = 1 << 22  # weights of all heads together up to which every row is kept: 144 heads of 170 tokens
+SAMPLE_WEIGHTS = 1 << 22  # weights of all heads together up to which every row is kept: 144 heads of 170 tokens
 FEWEST_ROWS = 16  # of a long text
 
 
@@ -263,11 +263,11 @@ class Narrowed:
 
 
 def affordable_rows(n_maps: int, n_key: int, times: int = 1) -> int:
-    """How many rows of every head together hold about `MOST_WEIGHTS` weights, or so many times as many.
+    """How many rows of every head together hold about `SAMPLE_WEIGHTS` weights, or so many times as many.
 
     times: more than 1 for analyses that do not compare every two heads, which takes time by the square of their number.
     """
-    return max(times * MOST_WEIGHTS // max(n_maps * n_key, 1), FEWEST_ROWS)
+    return max(times * SAMPLE_WEIGHTS // max(n_maps * n_key, 1), FEWEST_ROWS)
 
 
 def attend_rows(

@@ -128,7 +128,7 @@ def test_a_long_text_keeps_some_rows(run, monkeypatch):
     first = " ".join(f"w{i}" for i in range(60))
     second = first.replace("w30", "new word")
     whole = {(row["layer"], row["head"]): row for row in listed(run, first, second)}
-    monkeypatch.setattr("attnviz.models.source.MOST_WEIGHTS", 20 * 2 * 61)  # of 8 heads, 4 times as many
+    monkeypatch.setattr("attnviz.models.source.SAMPLE_WEIGHTS", 20 * 2 * 61)  # of 8 heads, 4 times as many
     status, out, err = run("diff", first, second, "--json")
     assert (status, err) == (0, "a long text: 20 of 60 queries, evenly spread\n")
     some = json.loads(out)

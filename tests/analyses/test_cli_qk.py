@@ -82,7 +82,7 @@ def test_other_families(run, name):
 
 
 def test_a_long_text_is_looked_through_by_some_queries(run, monkeypatch):
-    monkeypatch.setattr("attnviz.models.source.MOST_WEIGHTS", 20 * 4 * 60)
+    monkeypatch.setattr("attnviz.models.source.SAMPLE_WEIGHTS", 20 * 4 * 60)
     text = " ".join(f"w{i}" for i in range(60))
     _, err = listed(run, text)
     assert "the highest lift in layer 1, of 20 queries (weight" in err

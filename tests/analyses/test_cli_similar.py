@@ -143,7 +143,7 @@ def test_room_for_rows():
 
 
 def test_a_long_text_is_compared_by_some_rows(run, monkeypatch):
-    monkeypatch.setattr("attnviz.models.source.MOST_WEIGHTS", 30 * 8 * 90)
+    monkeypatch.setattr("attnviz.models.source.SAMPLE_WEIGHTS", 30 * 8 * 90)
     text = " ".join(f"w{i % 23}" for i in range(90))
     status, out, err = run("similar", text, "--json")
     assert (status, err) == (0, "a long text: 30 of 90 queries, evenly spread are compared\n")

@@ -30,7 +30,7 @@ from attnviz.measures.diff import diff
 from attnviz.measures.flow import MOST, flow
 from attnviz.measures.qk import neurons, plane
 from attnviz.measures.similar import similar
-from attnviz.models.source import FEWEST_ROWS, MOST_WEIGHTS
+from attnviz.models.source import FEWEST_ROWS, SAMPLE_WEIGHTS
 from attnviz.page.lines_choice import LEAST, LEAST_OVER, STRONGEST, STRONGEST_OVER
 from attnviz.steps import walk
 
@@ -244,8 +244,8 @@ def of_similar(place):
         "The closest pair is {}.{} and {}.{}, at {:.2f}".format(*alike.names[a], *alike.names[b], apart[a, b]),
         f"in nats, 0 to {math.sqrt(math.log(2)):.2f}",
         f"squared distances they keep: {100 * sum(alike.shares):.0f}% here",
-        f"Up to {MOST_WEIGHTS / 1e6:.0f} million weights ({many} heads "
-        f"of {math.isqrt(MOST_WEIGHTS // many) // 10 * 10} tokens, 270 of {math.isqrt(MOST_WEIGHTS // 270) + 1})",
+        f"Up to {SAMPLE_WEIGHTS / 1e6:.0f} million weights ({many} heads "
+        f"of {math.isqrt(SAMPLE_WEIGHTS // many) // 10 * 10} tokens, 270 of {math.isqrt(SAMPLE_WEIGHTS // 270) + 1})",
         f"as many as that holds, {FEWEST_ROWS} at least",
     ]
 
