@@ -32,7 +32,8 @@ from attnviz.errors import SelectionError
 from attnviz.page import fonts
 from attnviz.page.figure import Box, Dot, Figure, Fill, Label, Line
 from attnviz.page.heatmap import heatmap
-from attnviz.page.label_bounds import bounds, typeface
+from attnviz.page.label_bounds import bounds
+from attnviz.page.text_metrics import typeface
 from attnviz.page.wording import joining_note
 from attnviz.render import formats
 from attnviz.render.artists import Cells
