@@ -30,18 +30,24 @@ _HOMES = {
     "open": "attnviz.io.saved",
     "tokenize": "attnviz.models.tokenize",
 }
-__all__ = ["Attention", "AttnvizError", "Model", "Tokens", "describe", "load", "open", "tokenize"]
+_ANALYSES = ("focus", "links", "roles", "stats")  # attnviz.analyses.NAMES, which a test compares
+__all__ = ["Attention", "AttnvizError", "Model", "Tokens", "describe", "load", "open", "tokenize", *_ANALYSES]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'attnviz' has no attribute {name!r}")
-    from importlib import import_module
+    if name in _ANALYSES:
+        from attnviz.analyses import find
 
-    value = getattr(import_module(_HOMES[name]), name)
+        value: Any = find(name)
+    elif name in _HOMES:
+        from importlib import import_module
+
+        value = getattr(import_module(_HOMES[name]), name)
+    else:
+        raise AttributeError(f"module 'attnviz' has no attribute {name!r}")
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted({*globals(), *_HOMES, *_ANALYSES})

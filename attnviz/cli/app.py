@@ -54,7 +54,7 @@ class Commands(TyperGroup):
 @cache
 def build(name: str) -> Any:
     """One command with all its options, which are read once in a process: it takes 10 ms."""
-    one, module = typer.Typer(add_completion=False), import_module(f"attnviz.cli.{name}")
+    one, module = typer.Typer(add_completion=False), _module(name)
     one.command(name, context_settings=SETTINGS)(module.run)
     built = get_command(one)
     _say_what_is_its_own(built, module)
@@ -62,6 +62,17 @@ def build(name: str) -> Any:
     _without_types_of_flags(built)
     _spare_pydantic(built)
     return built
+
+
+def _module(name: str) -> Any:
+    """What a command's options and function are read from: its own module, or its analysis."""
+    from attnviz.analyses import NAMES, find
+
+    if name not in NAMES:
+        return import_module(f"attnviz.cli.{name}")
+    from attnviz.cli.run import command_of
+
+    return command_of(find(name))
 
 
 def _say_what_is_its_own(built: Any, module: Any) -> None:

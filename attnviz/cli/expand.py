@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import inspect
 import shlex
-from collections.abc import Callable, Iterator
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import Field, fields, is_dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_origin, get_type_hints
 
 import typer
+
+from attnviz.errors import AttnvizError
 
 NAME = "attnviz"
 
@@ -45,7 +47,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     def run(**values: Any) -> None:
         made: dict[str, Any] = {line: _line(function, parameters, values)} if line else {}
         for name, group in groups.items():
-            made[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
+            made[name] = _made(group, {field.name: values.pop(field.name) for field in fields(group)})
         function(**made, **values)
 
     del run.__wrapped__  # typer would read the signature behind it
@@ -57,9 +59,51 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
 def _expanded(group: type) -> Iterator[inspect.Parameter]:
     hints = get_type_hints(group, include_extras=True)
     for field in fields(group):
-        yield inspect.Parameter(
-            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
-        )
+        annotation = _flag(field, hints[field.name]) if field.metadata else hints[field.name]
+        default = None if field.default == () else field.default
+        yield inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _flag(field: Field[Any], hint: Any) -> Any:
+    """The typer option of one field of an analysis' options (see `attnviz.analyses.base.option`)."""
+    from attnviz.analyses.base import choices_of, flags_of
+
+    choices = choices_of(field)
+    metavar = field.metadata["metavar"] or ("NAME" if choices else "")
+    text = field.metadata["help"] + (f" {_either(choices)}." if choices else "")
+    return Annotated[
+        list[str] if get_origin(hint) is tuple else hint,
+        typer.Option(
+            *flags_of(field),
+            help=text,
+            metavar=metavar or None,
+            min=field.metadata["low"],
+            show_default=field.metadata["shown"],
+            rich_help_panel="What to show",
+            autocompletion=(lambda: list(choices)) if choices else None,
+        ),
+    ]
+
+
+def _either(choices: Sequence[str]) -> str:
+    """`One of entropy, span or distance`."""
+    return f"{', '.join(choices[:-1])} or {choices[-1]}" if len(choices) > 1 else choices[0]
+
+
+def _made(group: Any, values: dict[str, Any]) -> Any:
+    """A group of options with its values; an analysis' own options are checked as they are from Python."""
+    if not any(field.metadata for field in fields(group)):
+        return group(**values)
+    from attnviz.analyses.base import check
+    from attnviz.cli.options import usage
+
+    repeated = {field.name for field in fields(group) if isinstance(field.default, tuple)}
+    try:
+        options = group(**{name: tuple(value or ()) if name in repeated else value for name, value in values.items()})
+        check(options)
+    except AttnvizError as error:
+        usage(str(error), error.hint)
+    return options
 
 
 _PATHS = {"PATH", "FILE", "DIR", "MODEL"}  # metavars of options that take a path

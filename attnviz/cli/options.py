@@ -190,7 +190,12 @@ class Selection(Joined):
     ] = None
     query: Annotated[
         str | None,
-        option(PICK, "--query", metavar="TOKEN", help="Only this token's row: its text, text#2 or its index."),
+        option(
+            PICK,
+            "--query",
+            metavar="TOKEN",
+            help="Only this query's row: its text, text#2 for the second of that text, or its index.",
+        ),
     ] = None
     tokens: Annotated[
         str | None, option(PICK, "--tokens", metavar="3-9", help="Only these tokens, by index, on both axes.")

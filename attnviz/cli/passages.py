@@ -47,7 +47,7 @@ def passage(given: Input, saved: Saved, source: Source, heads: Heads, talk: Talk
 def repeated(source: Source, heads: Heads, talk: Talk) -> AttentionSource:
     """Random tokens that come twice, for the model that the options name."""
     from attnviz.cli import work
-    from attnviz.heads import repeated_tokens
+    from attnviz.models.repeated import repeated_tokens
     from attnviz.select import resolve_heads
 
     model = work.load(source, talk)

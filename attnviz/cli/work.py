@@ -237,15 +237,10 @@ def write(output: Output, format: str, writer: Callable[[IO[bytes]], object], st
 
 
 def print_json(rows: Any) -> None:
-    """A flat list of objects, one a line; not-a-number is null."""
-    from attnviz.files.output import json_text
+    """A flat list of objects, one per line; not-a-number is null."""
+    from attnviz.render.rows import json_pieces
 
-    separator = "["
-    for row in rows:
-        clean = {key: None if isinstance(value, float) and value != value else value for key, value in row.items()}
-        sys.stdout.write(separator + json_text(clean))
-        separator = ",\n"
-    sys.stdout.write("[]\n" if separator == "[" else "]\n")
+    sys.stdout.writelines(json_pieces(rows))
 
 
 def _computed(

@@ -244,78 +244,6 @@ class Summing(EveryHead):
         return self.state().result()
 
 
-@dataclass(frozen=True, eq=False)
-class HeadSums(Sums):
-    """Sums over rows, float64.
-
-    totals [number, layer, head], of `NAMES`. rows [3, layer, head]: all rows; those with a previous key; with a next.
-    """
-
-    totals: NDArray[np.float64]
-    rows: NDArray[np.float64]
-    NAMES = ("entropy", "confidence", "distance", "mass", "previous", "next", "self", "first", "special", "span")
-
-    @classmethod
-    def zeros(cls, n_layers: int, n_heads: int) -> Self:
-        return cls(np.zeros((len(cls.NAMES), n_layers, n_heads)), np.zeros((3, n_layers, n_heads)))
-
-    def result(self) -> dict[str, NDArray[np.float64]]:
-        """Each number as [layer, head]: means over rows; distance is sum A |i - j| / sum A over the head.
-
-        0 where no row counts: previous and next in texts of one token.
-        """
-        totals = dict(zip(self.NAMES, self.totals, strict=True))
-        mass = totals.pop("mass")
-        over = {"previous": self.rows[1], "next": self.rows[2], "distance": mass}
-
-        def mean(name: str, total: NDArray[np.float64]) -> NDArray[np.float64]:
-            count = over.get(name, self.rows[0])
-            return np.divide(total, count, out=np.zeros_like(total), where=(mass > 0) & (count > 0))
-
-        return {name: mean(name, total) for name, total in totals.items()}
-
-
-class Statistics(Summing):
-    """Keeps a few sums per head, from which the numbers of a head follow (`HeadSums.result`).
-
-    special: bool [key], True for special tokens. distance, previous, next and self mean something only where queries
-    and keys are the same tokens (not in cross-attention).
-    """
-
-    def __init__(self, n_layers: int, n_heads: int, special: NDArray[np.bool_]) -> None:
-        self._special = np.asarray(special, np.float32)
-        self._sums = HeadSums.zeros(n_layers, n_heads)
-
-    def take(self, tile: Tile) -> None:
-        weights, at = tile.weights, slice(tile.heads.start, tile.heads.stop)
-        entropies = entropy(weights)
-        column = np.arange(tile.cols.start, tile.cols.stop, dtype=np.float32)
-        row = np.arange(tile.rows.start, tile.rows.stop, dtype=np.float32)
-        away = np.abs(column[None] - row[:, None])
-        flat = weights.reshape(len(weights), -1)
-        found = {
-            "entropy": entropies.sum(-1, dtype=np.float64),
-            "span": np.exp(entropies).sum(-1, dtype=np.float64),
-            "confidence": weights.max(-1).sum(-1, dtype=np.float64),
-            "distance": flat @ away.reshape(-1),
-            "mass": flat.sum(-1, dtype=np.float64),
-            "previous": _diagonal(tile, -1),
-            "next": _diagonal(tile, 1),
-            "self": _diagonal(tile, 0),
-            "first": weights[..., 0].sum(-1) if tile.cols.start == 0 else np.zeros(len(weights)),
-            "special": (weights @ self._special[tile.cols.start : tile.cols.stop]).sum(-1),
-        }
-        for i, name in enumerate(HeadSums.NAMES):
-            self._sums.totals[i, tile.layer, at] += found[name]
-        n = len(self._special)
-        self._sums.rows[0, tile.layer, at] += len(tile.rows)
-        self._sums.rows[1, tile.layer, at] += sum(1 for i in tile.rows if i > 0)
-        self._sums.rows[2, tile.layer, at] += sum(1 for i in tile.rows if i < n - 1)
-
-    def state(self) -> HeadSums:
-        return self._sums
-
-
 def _overlap(mine: range, theirs: range) -> tuple[slice, slice]:
     """Where two ranges meet, counted from the start of each."""
     start, stop = max(mine.start, theirs.start), min(mine.stop, theirs.stop)
@@ -341,16 +269,6 @@ def _columns_(values: NDArray[Any], cols: range, cell: int, join: np.ufunc) -> N
         return np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
     starts = [part.start for _, part in _by_cell(cols, cell)]
     return join.reduceat(values, starts, axis=-1)
-
-
-def _diagonal(tile: Tile, offset: int) -> NDArray[np.float64]:
-    """The sum of a head's weights on key = query + offset, within the tile."""
-    rows = range(max(tile.rows.start, tile.cols.start - offset), min(tile.rows.stop, tile.cols.stop - offset))
-    if not len(rows):
-        return np.zeros(len(tile.weights))
-    at = np.arange(rows.start, rows.stop)
-    picked = tile.weights[:, at - tile.rows.start, at + offset - tile.cols.start]
-    return picked.sum(-1, dtype=np.float64)
 
 
 def one_mask(masks: Sequence[NDArray[np.bool_]] | NDArray[np.bool_]) -> NDArray[np.bool_]:

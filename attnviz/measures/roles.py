@@ -8,7 +8,9 @@ a head would have that spreads its weight evenly: in a short text that is a lot.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from attnviz.axis import Tokens
     from attnviz.engine.tile import Tile
+    from attnviz.measures.tile_source import Progress, TileSource
 
 
 @dataclass(frozen=True)
@@ -209,3 +212,21 @@ def _delimiters(tokens: Tokens) -> NDArray[np.bool_]:
 def _is_punctuation(text: str) -> bool:
     bare = text.removeprefix("##").strip(" ·␣▁")
     return bool(bare) and all(unicodedata.category(char).startswith("P") for char in bare)
+
+
+def role_scores(sources: Sequence[TileSource], progress: Progress | None = None) -> dict[str, Scores]:
+    """For each role of ROLES its scores in one or several sources of one model, each [layer, head].
+
+    A head has the role where the score reaches the threshold; the score is NaN where no query could do it. Over several
+    sources, as `repeated_tokens` makes them, scores are means over all queries.
+
+    Args:
+        sources: AttentionSources with the same layers and heads. progress: called with shares that sum to 1 per source.
+    """
+    states = []
+    for source in sources:
+        collector = Roles(*source.size, source.queries, source.keys, source.ordered)
+        source.observe([collector], progress)
+        states.append(collector.state())
+    sums = reduce(RoleSums.merge, states)
+    return {name: Scores(*map(sources[0].pick, scores)) for name, scores in sums.result().items()}

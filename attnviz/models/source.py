@@ -1,7 +1,7 @@
 """AttentionSource: attention as a stream of tiles, from a model and an input or from an Attention, as often as asked.
 
     source = AttentionSource.of(model, model.prepare("The cat sat on the mat"))
-    attnviz.heads.statistics(source)
+    attnviz.stats(source)
 
 An analysis written for tiles works for both, and a long text costs time instead of memory.
 """

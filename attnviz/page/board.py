@@ -11,10 +11,11 @@ import numpy as np
 
 from attnviz.errors import InputError, SelectionError
 from attnviz.page.board_bar import BAR, UNDER, board_bar
-from attnviz.page.board_values import Board, ends, numbers, scale_of
+from attnviz.page.board_values import ends, numbers, scale_of
 from attnviz.page.figure import Box, Figure, Label, Line, MapPanel, Scale
 from attnviz.page.layout import ordinal
 from attnviz.page.options import PIXELS
+from attnviz.page.parts import Board
 from attnviz.page.scale import WHITE, check_cmap, number, ticks
 from attnviz.page.sizes import LINE, SMALLEST
 from attnviz.page.text_metrics import MIDDLE, Typeface, one_line, typeface

@@ -3,40 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from attnviz.page.figure import Scale
+from attnviz.page.parts import Board
 from attnviz.page.scale import number, round_up, short
 from attnviz.page.tensor import SIGNED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-
-@dataclass(frozen=True, eq=False)
-class Board:
-    """One number a head.
-
-    values: [layer, head]; NaN is drawn grey. heading: above the board. label: beside the colour bar. signed: colours
-    diverge from 0. low, high: ends of the colours; by default 0 and a round number above all values. marks: (row,
-    column) of cells to outline. cell_text: texts [row][column] for the cells; None for the numbers where they fit,
-    () for none. least: [layer, head], what a head must reach; the number of one that does not is cut where rounding
-    would reach it.
-    """
-
-    values: NDArray[Any]
-    label: str = "weight"
-    heading: str = ""
-    signed: bool = False
-    low: float = 0.0
-    high: float | None = None
-    marks: tuple[tuple[int, int], ...] = ()
-    cell_text: Sequence[Sequence[str]] | None = None
-    least: NDArray[Any] | None = None
 
 
 def scale_of(one: Board, cmap: str) -> Scale:

@@ -11,8 +11,8 @@ import numpy as np
 from attnviz.errors import SelectionError
 from attnviz.facts import board_axes, head_name
 from attnviz.page.board import boards
-from attnviz.page.board_values import Board
 from attnviz.page.figure import Box, Figure, Fill, Line
+from attnviz.page.parts import Board
 from attnviz.page.scale import number, round_up
 from attnviz.page.sheet import MARGIN, Sheet
 from attnviz.page.text_metrics import one_line, typeface

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from attnviz.facts import board_axes
 from attnviz.page.board import boards
-from attnviz.page.board_values import Board
 from attnviz.page.figure import Figure
+from attnviz.page.parts import Board
 
 if TYPE_CHECKING:
     import numpy as np

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
 from attnviz.files.output import csv_cell, json_text
 
 
-def write_json(rows: Iterable[dict[str, Any]], file: IO[bytes]) -> None:
-    """A list of objects, one a line; not-a-number is null."""
+def json_pieces(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """A list of objects, one per line, piece by piece, so that a long one need not be held; not-a-number is null."""
     separator = "["
     for row in rows:
-        file.write(_utf8(separator + json_text(_without_nan(row))))
+        yield separator + json_text(_without_nan(row))
         separator = ",\n"
-    file.write(b"[]\n" if separator == "[" else b"]\n")
+    yield "[]\n" if separator == "[" else "]\n"
+
+
+def write_json(rows: Iterable[dict[str, Any]], file: IO[bytes]) -> None:
+    """A list of objects, one per line; not-a-number is null."""
+    file.writelines(map(_utf8, json_pieces(rows)))
 
 
 def write_csv(rows: Iterable[dict[str, Any]], file: IO[bytes]) -> None:

@@ -12,13 +12,31 @@ from hypothesis import strategies as st
 
 import attnviz
 from attnviz.errors import SelectionError
-from attnviz.heads import focus, links, over_heads, spread
 from attnviz.measures.lift import lift, lifts, strongest
+from attnviz.measures.pairs_of_tokens import over_heads, spread, strongest_pairs, view
 from attnviz.models.source import AttentionSource
-from attnviz.page.board_values import Board
-from attnviz.page.ranked import LIFT, WEIGHT, Entry, figure
+from attnviz.page.below import LIFT, WEIGHT
+from attnviz.page.figure_options import FigureOptions
+from attnviz.page.parts import Bars, Board, Boards, Entry, Page
+from attnviz.page.place import place
 
 TEXT = "The animal didn't cross the street because it was too tired"
+
+
+def links(attention, count=20, *, within=False, by="lift", **how):
+    """The strongest pairs of each head, or over all heads."""
+    pairs = strongest_pairs(AttentionSource.of(attention), count, by=by, **how)
+    return pairs if within else over_heads(pairs, count, by)
+
+
+def focus(attention, query):
+    return view(AttentionSource.of(attention), query)
+
+
+def figure(board, entries, heading, **options):
+    """A board of two layers and heads, and below it the entries."""
+    parts = (Boards((board,), ["0", "1"], ["0", "1"]), Bars(heading, tuple(entries)))
+    return place(Page("", parts=parts), FigureOptions(**options))
 
 
 def everyone_and_one():
@@ -142,9 +160,9 @@ def test_of_a_model_they_are_told_from_tiles(causal):
         found, wanted = links(through, 9, by=by), links(held, 9, by=by)
         assert [at(pair) for pair in found] == [at(pair) for pair in wanted]
         assert [pair.lift for pair in found] == pytest.approx([pair.lift for pair in wanted], abs=1e-6)
-    view = focus(through, 300)
-    assert view.weights == pytest.approx(held.weights[:, :, 300], abs=1e-7)
-    assert view.lifts == pytest.approx(lifts(held)[:, :, 300], abs=1e-6)
+    seen = focus(through, 300)
+    assert seen.weights == pytest.approx(held.weights[:, :, 300], abs=1e-7)
+    assert seen.lifts == pytest.approx(lifts(held)[:, :, 300], abs=1e-6)
 
 
 def test_of_a_published_model(minilm):
@@ -159,9 +177,9 @@ def test_of_a_published_model(minilm):
 
 
 def test_one_tokens_view():
-    view = focus(everyone_and_one(), 3)
-    assert view.best().tolist() == [[0, 2]] and view.best("weight").tolist() == [[1, 2]]
-    assert view.ranked()[0] == (2, 0, 1) and view.ranked("weight")[:2] == [(1, 0, 0), (2, 0, 1)]
+    seen = focus(everyone_and_one(), 3)
+    assert seen.best().tolist() == [[0, 2]] and seen.best("weight").tolist() == [[1, 2]]
+    assert seen.ranked()[0] == (2, 0, 1) and seen.ranked("weight")[:2] == [(1, 0, 0), (2, 0, 1)]
     causal = focus(made([np.tri(3) / [[1], [2], [3]]], causal=True), 1)
     assert causal.seen.tolist() == [[[True, True, False]]]
     assert [key for key, _, _ in causal.ranked()] == [1, 0]
@@ -221,14 +239,14 @@ def test_files_of_each_kind(run, tmp_path):
 
 def test_bars_of_weight_and_lift():
     entries = [Entry("a → b", "0.1", 0.8, 0.4), Entry("a → c", "0.0", 0.2, -0.1)]
-    found = figure(Board(np.eye(2), "lift"), entries, "strongest", layers=["0", "1"], heads=["0", "1"])
+    found = figure(Board(np.eye(2), "lift"), entries, "strongest")
     bars = [(fill.rgb, fill.box.width) for fill in found.fills]
     assert [rgb for rgb, _ in bars] == [WEIGHT, LIFT, WEIGHT]
     assert bars[1][1] == pytest.approx(bars[0][1] / 2) and bars[2][1] == pytest.approx(bars[0][1] / 4)
     assert all(fill.box.x + fill.box.width <= found.width for fill in found.fills)
     words = [label.text for label in found.labels]
     assert "a → b" in words and "−0.10" in words and "bars: weight pale, lift dark" in words
-    bare = figure(Board(np.eye(2), "lift"), entries, "strongest", layers=["0", "1"], heads=["0", "1"], bare=True)
+    bare = figure(Board(np.eye(2), "lift"), entries, "strongest", bare=True)
     assert not bare.fills
 
 

@@ -14,9 +14,14 @@ from hypothesis import strategies as st
 
 import attnviz
 from attnviz.errors import InputError
-from attnviz.heads import repeated_tokens, roles
-from attnviz.measures.roles import NAMES, ROLES
+from attnviz.measures.roles import NAMES, ROLES, role_scores
+from attnviz.models.repeated import repeated_tokens
 from attnviz.models.source import AttentionSource
+
+
+def roles(*sources):
+    return role_scores([AttentionSource.of(source) for source in sources])
+
 
 WORDS = ("The", "cat", "saw", "a", "dog", ",", "the", "cat", "saw", "a", "bird", ".")
 
@@ -141,12 +146,12 @@ def test_repeated_random_tokens(minilm):
     ids, special = one.queries.ids, one.queries.special
     assert len(ids) == 102 and ids[1:51] == ids[51:101] and len(set(ids[1:51])) == 50
     assert special == (True, *[False] * 100, True)
-    found = roles([one])
+    found = roles(one)
     assert np.argwhere(found["previous-token"].score > 0.9).tolist() == [[0, 2]]
     assert found["duplicate-token"].queries.tolist() == [[50] * 12] * 6
     other = repeated_tokens(model, seed=1)[0]
     assert other.queries.ids != ids
-    both = roles([one, other])["duplicate-token"]
+    both = roles(one, other)["duplicate-token"]
     assert both.score == pytest.approx(
         (found["duplicate-token"].score + roles(other)["duplicate-token"].score) / 2, abs=1e-6
     )

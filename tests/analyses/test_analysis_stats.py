@@ -13,11 +13,25 @@ from hypothesis import strategies as st
 
 import attnviz
 from attnviz.errors import InputError, SelectionError
-from attnviz.heads import STATISTICS, statistics
+from attnviz.measures.statistics import names
 from attnviz.models.source import AttentionSource
-from attnviz.page.stats import figure
+from attnviz.page.figure_options import FigureOptions
+from attnviz.page.parts import Board, Boards, Depth, Page
+from attnviz.page.place import place
 
 TEXT = "The animal didn't cross the street because it was too tired"
+STATISTICS = names()
+
+
+def statistics(source):
+    return attnviz.stats(source).values
+
+
+def figure(values, layers, heads, **page):
+    """A board of these numbers, and below it the numbers against depth."""
+    rows, cols = ([str(index) for index in axis] for axis in (layers, heads))
+    parts = (Boards((Board(values, "entropy (nats)"),), rows, cols), Depth(values, rows, "entropy (nats)"))
+    return place(Page(parts=parts, **page), FigureOptions())
 
 
 def test_known_answers():
@@ -148,7 +162,7 @@ def test_of_a_file_and_of_words(run, tmp_path):
 
 
 def test_the_picture_is_a_board_and_a_plot_against_depth():
-    values = {"entropy": np.array([[0.0, 2.0], [1.0, 1.0], [3.0, np.nan]])}
+    values = np.array([[0.0, 2.0], [1.0, 1.0], [3.0, np.nan]])
     found = figure(values, layers=(0, 1, 2), heads=(4, 5), title="A model")
     assert found.panels[0].cell_text == (("0.0", "2.0"), ("1.0", "1.0"), ("3.0", ""))
     assert len(found.dots) == 5
@@ -163,7 +177,7 @@ def test_the_picture_is_a_board_and_a_plot_against_depth():
     words = [label.text for label in found.labels]
     assert "entropy (nats) against depth" in words and "layer (dot: a head, line: mean)" in words
     with pytest.raises(SelectionError, match="one of"):
-        figure(values, "spam", layers=(0, 1, 2), heads=(4, 5))
+        attnviz.stats(made([np.eye(3)]), by="spam")
 
 
 def test_a_file_of_each_kind(run, tmp_path):

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 import attnviz
 from attnviz.engine import attention
-from attnviz.engine.collectors import Dense, Pooled, Statistics
+from attnviz.engine.collectors import Dense, Pooled
 from attnviz.engine.mean import MeanOfHeads
 from attnviz.engine.tile import Tile
+from attnviz.measures.statistics import Statistics
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,9 @@ import pytest
 
 import attnviz
 from attnviz.engine import attention
-from attnviz.engine.collectors import Dense, Pooled, Statistics
+from attnviz.engine.collectors import Dense, Pooled
 from attnviz.errors import SelectionError
+from attnviz.measures.statistics import Statistics
 
 N = 101
 TEXT = " ".join(f"w{i % 17}" for i in range(N))

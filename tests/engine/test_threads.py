@@ -11,10 +11,11 @@ import pytest
 import attnviz
 from attnviz.engine import attention, forward, threads
 from attnviz.engine.attention import Layer, attend
-from attnviz.engine.collectors import Dense, Statistics
+from attnviz.engine.collectors import Dense
 from attnviz.engine.masks import Mask
 from attnviz.engine.ops import SAFE
 from attnviz.engine.project import Heads
+from attnviz.measures.statistics import Statistics
 
 N_HEADS, N, D_HEAD = 3, 40, 8
 

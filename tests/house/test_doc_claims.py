@@ -12,7 +12,6 @@ from helpers.sentences import TIRED, WIDE
 
 import attnviz
 from attnviz.circuits import circuits
-from attnviz.heads import repeated_tokens, roles, statistics
 
 
 def page(name):
@@ -83,24 +82,24 @@ def test_a_head_that_rests():
     shares = []
     for name in names:
         text = (ROOT / "sample_inputs" / f"{name}.txt").read_text(encoding="utf-8").rstrip("\n")
-        shares.append(float(statistics(attention(text))["special"][2, 9]))
+        shares.append(float(attnviz.stats(attention(text)).values["special"][2, 9]))
     assert len(names) == 8
     assert f"In the eight other sentences of sample_inputs in English or French it is between {min(shares):.2f}" in said
     assert f"and {max(shares):.2f}. Is it idle?" in said
-    assert f"Head 2.9 gives {statistics(attention(TIRED))['special'][2, 9]:.2f} of its weight" in said
+    assert f"Head 2.9 gives {attnviz.stats(attention(TIRED)).values['special'][2, 9]:.2f} of its weight" in said
     repeated = attention((ROOT / "sample_inputs" / "repeated.txt").read_text(encoding="utf-8").rstrip("\n"))
     tokens = repeated.query_tokens
     second = len(tokens) - 1 - tokens[::-1].index("fox")
-    assert f"its weight on special tokens is {statistics(repeated)['special'][2, 9]:.2f}" in said
+    assert f"its weight on special tokens is {attnviz.stats(repeated).values['special'][2, 9]:.2f}" in said
     assert f'"fox" → "fox" {repeated.weights[2, 9, second, tokens.index("fox")]:.2f}' in said
-    random = roles(repeated_tokens(attnviz.load("minilm")))["duplicate-token"]
+    random = attnviz.roles(attnviz.load("minilm"), random=True).blocks[0].scores["duplicate-token"]
     assert f"it is the only one again, with {random.score[2, 9]:.2f}" in said
 
 
 def test_a_long_text_has_no_idle_head():
     said = page("docs/analysis/idle.md")
     text = (ROOT / "sample_inputs" / "paragraph.txt").read_text(encoding="utf-8").rstrip("\n")
-    special = statistics(attention(text))["special"]
+    special = attnviz.stats(attention(text)).values["special"]
     layer, head = np.unravel_index(special.argmax(), special.shape)
     assert f"Over the {len(attention(text).query_tokens)} tokens of sample_inputs/paragraph.txt head 2.7 gives" in said
     assert f"head 2.7 gives {special[2, 7]:.2f} to special tokens" in said

@@ -270,8 +270,8 @@ def of_refers(place):
 
 
 def of_idle(place):
-    from attnviz.heads import repeated_tokens, roles
     from attnviz.measures.roles import ROLES
+    from attnviz.models.repeated import repeated_tokens
 
     thresholds = {role.name: f"{role.threshold:.2f}" for role in ROLES}
     rows = re.findall(
@@ -279,7 +279,7 @@ def of_idle(place):
     )
     assert dict(rows) == {name: value for name, value in thresholds.items() if name != "next-token"}
     assert thresholds["next-token"] == thresholds["previous-token"]  # which share a row
-    induction = roles(repeated_tokens(smollm()))["induction"].score
+    induction = attnviz.roles(smollm(), random=True).blocks[0].scores["induction"].score
     assert np.unravel_index(induction.argmax(), induction.shape) == (18, 6)
     many = {8: "eight"}[int((induction > ROLES[3].threshold).sum())]
     return [
@@ -313,10 +313,8 @@ def of_norms(place):
 
 
 def of_circuits(place):
-    from attnviz.heads import statistics
-
     text = (ROOT / "sample_inputs" / "repeated.txt").read_text(encoding="utf-8").rstrip("\n")
-    previous = statistics(smollm().attend(text, layers=[16, 17, 18]))["previous"]
+    previous = attnviz.stats(smollm().attend(text, layers=[16, 17, 18])).values["previous"]
     first, second = np.argsort(-previous, axis=None)[:2]
     assert (divmod(first, 9), divmod(second, 9)) == ((0, 0), (1, 8))
     layers = range(15, 29)  # all 30 take 20 s; of the others nothing is above 0.14

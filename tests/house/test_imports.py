@@ -30,23 +30,23 @@ MAY_IMPORT = {
     "models": VALUES | READING | {"files"},
     "measures": VALUES | {"engine"},
     "page": VALUES | {"files", "measures"},
-    "heads": VALUES | {"engine", "models", "measures"},
     "mixing": VALUES | {"engine", "models", "measures"},
     "circuits": VALUES | {"engine", "models", "measures"},
     "relatives": VALUES | {"variants", "models", "measures"},
     "steps": VALUES | {"engine", "models", "measures"},
     "checking": VALUES | {"engine", "models", "measures"},
-    "analyses": VALUES | {"engine", "variants", "models", "measures", "page.parts"},
+    "analyses": VALUES | {"engine", "variants", "models", "measures", "page.parts", "page.numbers"},
     "render": VALUES | {"files", "io", "measures", "page"},
+    "show": VALUES | {"files", "analyses", "page", "render"},
     "cli": VALUES
     | {"files", "io", "families", "variants", "inputs", "models", "measures", "page", "render"}
-    | {"heads", "mixing", "circuits", "relatives", "steps", "checking", "analyses"},
+    | {"show", "analyses", "mixing", "circuits", "relatives", "steps", "checking"},
 }
 # Arrows that still climb: a file, and the room above it that it imports.
 CLIMBS = {("models/generate.py", "measures")}
 # Front doors: methods of a value that draw or save it import these rooms, inside the method. The only other one is
 # `attnviz/__init__.py`, whose names load when they are asked for.
-FRONT_DOORS = {("attention", "io"), ("attention", "page"), ("attention", "render")}
+FRONT_DOORS = {("attention", "io"), ("attention", "page"), ("attention", "render"), ("analyses", "show")}
 HEAVY = {"numpy", "matplotlib", "tokenizers", "rich", "PIL", "safetensors", "ml_dtypes"}
 
 

@@ -10,9 +10,11 @@ import pytest
 
 from attnviz.errors import InputError, SelectionError
 from attnviz.page.board import board, boards
-from attnviz.page.board_values import Board, numbers
+from attnviz.page.board_values import numbers
+from attnviz.page.figure_options import FigureOptions
 from attnviz.page.label_bounds import bounds
-from attnviz.page.stats import figure as stats_figure
+from attnviz.page.parts import Board, Boards, Depth, Page
+from attnviz.page.place import place
 from attnviz.render.image import to_bytes
 
 
@@ -123,12 +125,14 @@ def test_nothing_touches_on_a_board_of_few_heads(shape, label):
     }
     alone = board(values, layers=range(rows), label=label, **how)
     headed = [Board(values, label, heading, high=2.0) for heading in ("previous-token ≥ 0.40 · 0", "sink · 2")]
+    names = [[str(i) for i in range(size)] for size in (rows, cols)]
+    deep = (Boards((Board(values, label),), *names), Depth(values, names[0], label))
     for found in (
         alone,
         boards(headed[::-1], layers=range(rows), **how),
         boards(headed * 2, layers=range(rows), abreast=2, **how),
         boards([replace(one, high=3.0 - i) for i, one in enumerate(headed)], layers=range(rows), **how),
-        stats_figure({"entropy": values}, layers=range(rows), heads=range(cols), title="A title", notes=["a note"]),
+        place(Page("A title", "", deep, ("a note",)), FigureOptions()),
     ):
         assert touching(found) == ([], [])
     (name,) = (placed for placed in alone.labels if placed.role == "bar")

@@ -11,9 +11,9 @@ from helpers.toy_attention import attention, texts, words
 
 from attnviz.page import norms
 from attnviz.page.board import boards
-from attnviz.page.board_values import Board
 from attnviz.page.heatmap import heatmap
 from attnviz.page.label_bounds import bounds
+from attnviz.page.parts import Board
 
 ROOM = 961 * 1321  # points, a page upright or across
 

@@ -1,0 +1,226 @@
+"""An analysis: its options, what it computes, and the result that every output format reads.
+
+    @dataclass(frozen=True)
+    class Options:
+        by: str | None = option(None, "The number that orders the list", choices=names)
+
+    @analysis("stats", Options)
+    def stats(source: AttentionSource, options: Options) -> HeadStatistics: ...
+
+The command's flags, help and checks come from `Options`, its `--help` text from the function's docstring, and
+`attnviz.stats(...)` is the decorated function. docs/adding-an-analysis.md adds one from beginning to end.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+from attnviz.errors import SelectionError, one_of
+
+if TYPE_CHECKING:
+    from attnviz.page.parts import Page
+
+Choices = Sequence[str] | Callable[[], Sequence[str]]
+
+
+def option(
+    default: Any,
+    help: str,
+    *flags: str,
+    metavar: str = "",
+    choices: Choices = (),
+    low: float | None = None,
+    shown: bool = False,
+) -> Any:
+    """One field of an analysis' options, and the flag that sets it.
+
+    Args:
+        default: its value where it is not given.
+        help: one line for `--help`.
+        flags: how the command line spells it, the documented spelling first; default: `--name-of-the-field`. From
+            Python every spelling is a keyword.
+        metavar: what stands for its value in `--help`.
+        choices: the only values that it may have, or a function that lists them.
+        low: the least number that it may be.
+        shown: whether `--help` shows the default.
+    """
+    return field(default=default, metadata={"help": help, "flags": flags, "metavar": metavar, "choices": choices,
+                                            "low": low, "shown": shown})  # fmt: skip
+
+
+QUERY_HELP = "Only this query's row: its text, text#2 for the second of that text, or its index."
+
+
+def query_option(default: str = "", *flags: str) -> Any:
+    """`--query`, which means the same in every command that has it. default: what happens without it."""
+    text = f"{QUERY_HELP} Default: {default}." if default else QUERY_HELP
+    return option(None, text, "--query", *flags, metavar="TOKEN")
+
+
+def top_option() -> Any:
+    """`--top`, which means the same in every command that has it."""
+    return option(None, "How many to show. Default: as many as are easily read.", metavar="N", low=1)
+
+
+def flags_of(option: Field[Any]) -> tuple[str, ...]:
+    """`("--query", "--token")`: how the command line spells a field; the first is the documented spelling."""
+    return tuple(option.metadata["flags"]) or (f"--{option.name.replace('_', '-')}",)
+
+
+def choices_of(option: Field[Any]) -> tuple[str, ...]:
+    """The values that an option may have; () where it may have any."""
+    choices = option.metadata["choices"]
+    return tuple(choices() if callable(choices) else choices)
+
+
+def check(options: Any) -> None:
+    """Raise SelectionError, with the flag in it, for a value that is not among the choices, or below the least."""
+    for each in fields(options):
+        values = getattr(options, each.name)
+        choices, low = choices_of(each), each.metadata["low"]
+        for value in values if isinstance(values, (list, tuple)) else [values]:
+            if value is None or value == each.default:
+                continue
+            if choices and value not in choices:
+                raise SelectionError(one_of(flags_of(each)[0], value, choices))
+            if low is not None and value < low:
+                raise SelectionError(f"{flags_of(each)[0]} wants a number from {low:g} on; got {value}")
+
+
+class Result:
+    """What an analysis found: a plain value, the same for every output format.
+
+    facts: what every result states about its source. messages: what a user should know about how it was computed;
+    the command line prints them on standard error unless the notes of a terminal's page have them.
+    """
+
+    facts: Any
+    messages: Sequence[str] = ()
+
+    @classmethod
+    def kinds(cls) -> tuple[str, ...]:
+        """What it can be written as: names of kinds in `attnviz.render.formats`."""
+        return ("figure", *(("arrays",) if cls.arrays is not Result.arrays else ()), "rows")
+
+    def rows(self) -> Iterable[dict[str, Any]]:
+        """The numbers, one flat dict per line: `--json`, .json and .csv."""
+        raise NotImplementedError
+
+    def page(self) -> Page:
+        """What a picture shows."""
+        raise NotImplementedError
+
+    def printed(self) -> Page:
+        """What a terminal shows; a picture's parts unless a result says otherwise."""
+        return self.page()
+
+    def arrays(self) -> dict[str, Any]:
+        """The numbers as arrays, for .npz."""
+        raise NotImplementedError
+
+    def save(self, path: str, **figure_options: Any) -> str:
+        """Write the result to a file whose ending names the format, whole or not at all; return the path.
+
+        Args:
+            path: ends in .png, .svg, .pdf, .json or .csv, or in another format of this analysis.
+            figure_options: as for `attnviz.page.options.FigureOptions`: width, dpi, font, title ...
+        """
+        from attnviz.show import save_result
+
+        return save_result(self, path, figure_options)
+
+    def _repr_png_(self) -> bytes:
+        from attnviz.show import encode_result
+
+        return encode_result(self, "png")
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """One command: its options, what it computes, and what it says about itself.
+
+    Attributes:
+        name: of the command and of the function in `attnviz`.
+        options: a frozen dataclass; its fields are the flags (see `option`).
+        compute: from a source and options to a Result.
+        help: the text of `--help`: a first line, paragraphs, and examples that begin with `attnviz `.
+        subject: what it looks at: `attention` (a model's or a file's), `model`, or another name in `cli.subjects`.
+        layers: what `-l` means where it is not given: `all`, `-1` or `0`.
+        result: the class of its Result, whose methods say which formats it has.
+        passes: how often the source is read, for the progress bar; progress_label: what the bar says.
+        stem: the name of a file that nobody named; default: the command's name.
+        refuses: called with the options and the format before any work; raises SelectionError for what cannot be.
+    """
+
+    name: str
+    options: type
+    compute: Callable[[Any, Any, Any], Result]
+    help: str
+    subject: str = "attention"
+    result: type[Result] = Result
+    layers: str = "all"
+    passes: int = 1
+    stem: str = ""
+    progress_label: str = "attention"
+    refuses: Callable[[Any, str], None] | None = None
+
+    def __call__(self, source: Any, *inputs: Any, **named: Any) -> Any:
+        """Run it from Python: see `attnviz.analyses.front`."""
+        from attnviz.analyses.front import call
+
+        return call(self, source, inputs, named)
+
+    def opened(self, **named: Any) -> Any:
+        """Its options from keywords, by any of their spellings, checked. Raises SelectionError for unknown ones."""
+        spelled = {
+            flag.removeprefix("--").replace("-", "_"): each.name
+            for each in fields(self.options)
+            for flag in (f"--{each.name}", *flags_of(each))
+        }
+        unknown = sorted(named.keys() - spelled.keys())
+        if unknown:
+            raise SelectionError(one_of("option", unknown[0], sorted(spelled)))
+        options = self.options(**{spelled[name]: value for name, value in named.items()})
+        check(options)
+        return options
+
+
+REGISTERED: dict[str, Analysis] = {}
+
+
+def analysis(
+    name: str, options: type, result: type[Result], **more: Any
+) -> Callable[[Callable[[Any, Any, Any], Any]], Analysis]:
+    """Register a function as the analysis `name`; its docstring is the command's help. more: fields of `Analysis`."""
+
+    def register(compute: Callable[[Any, Any, Any], Any]) -> Analysis:
+        REGISTERED[name] = Analysis(name, options, compute, compute.__doc__ or "", result=result, **more)
+        return REGISTERED[name]
+
+    return register
+
+
+def kind_of(option: Field[Any], owner: type) -> tuple[Any, bool]:
+    """(type, whether it repeats) of a field: `int | None` -> (int, False), `tuple[str, ...]` -> (str, True)."""
+    hint = typing.get_type_hints(owner)[option.name]
+    if isinstance(hint, types.UnionType):
+        hint = next(part for part in typing.get_args(hint) if part is not type(None))
+    if typing.get_origin(hint) in (tuple, list):
+        return typing.get_args(hint)[0], True
+    return hint, False
+
+
+def default_of(option: Field[Any]) -> Any:
+    return None if option.default is MISSING else option.default
+
+
+def ranked(rows: Iterable[dict[str, Any]], by: str | None) -> Iterator[dict[str, Any]]:
+    """Rows with the largest number first; not-a-number last; in their own order where `by` is None."""
+    if by is None:
+        yield from rows
+        return
+    yield from sorted(rows, key=lambda row: -row[by] if row[by] == row[by] else float("inf"))

@@ -1,0 +1,99 @@
+"""From an Analysis to its command: parse, open the source, compute, and send the result where it is wanted."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import sys
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from attnviz.cli import expand
+from attnviz.cli.options import Json, Output, Talk, usage
+from attnviz.cli.steps import Sheet
+from attnviz.cli.subjects import SUBJECTS
+from attnviz.errors import SelectionError
+
+if TYPE_CHECKING:
+    from attnviz.analyses.base import Analysis, Result
+
+
+def command_of(analysis: Analysis) -> SimpleNamespace:
+    """The command of an analysis, as a module of `cli` has it: `run`, which typer reads, and what shared options mean.
+
+    Its options are the subject's, its own, and those of every result.
+    """
+    subject = SUBJECTS[analysis.subject]
+    groups = {
+        **subject.groups,
+        "options": analysis.options,
+        "sheet": Sheet,
+        "output": Output,
+        "listing": Json,
+        "talk": Talk,
+        "line": expand.Line,
+    }
+
+    def run(**values: Any) -> None:
+        _run(analysis, values)
+
+    run.__doc__ = analysis.help
+    run.__module__ = f"attnviz.analyses.{analysis.name}"
+    run.__annotations__ = groups
+    parameters = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind) for name, kind in groups.items()
+    ]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return SimpleNamespace(run=expand.command(run), LAYERS=analysis.layers, __name__=analysis.name)
+
+
+def _run(analysis: Analysis, values: dict[str, Any]) -> None:
+    from attnviz.render import formats
+    from attnviz.render.progress import progress
+
+    talk, options = values["talk"], values["options"]
+    format = asked_format(values["output"], values["listing"], formats.of(*analysis.result.kinds()))
+    if analysis.refuses is not None:
+        try:
+            analysis.refuses(options, format)
+        except SelectionError as error:
+            usage(str(error), error.hint)
+    source = SUBJECTS[analysis.subject].open(analysis, values)
+    with progress(analysis.progress_label, total=analysis.passes, quiet=talk.quiet) as advance:
+        result = analysis.compute(source, options, advance)
+    _give(result, analysis, format, values)
+
+
+def _give(result: Result, analysis: Analysis, format: str, values: dict[str, Any]) -> None:
+    """Print a result, or write it in the format that was asked for."""
+    from attnviz import show
+    from attnviz.cli import work
+
+    page = None if format or values["listing"].json else result.printed()
+    shown = page.notes if page is not None and sys.stdout.isatty() else ()
+    for message in result.messages:
+        if message not in shown:
+            values["talk"].note(message)
+    if page is not None:
+        from attnviz.render.printer import print_page
+
+        print_page(page)
+    elif format:
+        file = io.BytesIO()  # what cannot be drawn is said before a file is opened
+        show.write_result(result, format, file, values["sheet"].figure_options(), command=str(values["line"]))
+        work.write(values["output"], format, lambda out: out.write(file.getbuffer()), analysis.stem or analysis.name)
+    else:
+        work.print_json(result.rows())
+
+
+def asked_format(output: Output, listing: Json, formats: tuple[str, ...]) -> str:
+    """The format of the file that is wanted, '' for none: then the terminal gets the result."""
+    if output.output is None and output.format is None:
+        return ""
+    if listing.json:
+        usage("--json prints to standard output: leave out -o, or write a file that ends in .json")
+    from attnviz.cli import work
+
+    format = output.chosen(formats, formats[0])
+    work.check_output(output, format)
+    return format

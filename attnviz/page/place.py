@@ -1,0 +1,80 @@
+"""Page -> Figure: where each part stands, in points. The only place that turns parts into a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from attnviz.errors import SelectionError
+from attnviz.page.below import Need, add, need
+from attnviz.page.board import boards
+from attnviz.page.parts import Bars, Board, Boards, Depth, Page, Part
+from attnviz.page.text_metrics import printable
+
+if TYPE_CHECKING:
+    from attnviz.page.figure import Figure
+    from attnviz.page.figure_options import FigureOptions
+
+
+def place(page: Page, options: FigureOptions, meta: Mapping[str, str] | None = None) -> Figure:
+    """The page as a Figure.
+
+    Args:
+        page: its parts that a picture can show; a page of tables alone has no picture.
+        options: size, letters and colours. meta: what made it, for the file to carry.
+
+    Raises:
+        SelectionError: there is nothing to draw, no such font, or no room.
+    """
+    first = page.parts[0] if page.parts else None
+    if isinstance(first, Boards):
+        return _boards(page, first, options, meta)
+    raise SelectionError(f"{page.title} has no picture", "write .json or .csv, or leave out -o")
+
+
+def _boards(page: Page, first: Boards, options: FigureOptions, meta: Mapping[str, str] | None) -> Figure:
+    """Boards, and below them at most one plot or list; a bare picture has the boards alone."""
+    below = [] if options.bare else _below(page.parts[1:])
+    needed = need(below[0], options.font) if below else Need()
+    figure = boards(
+        [_printable(board) for board in first.boards],
+        layers=first.layers,
+        heads=first.heads,
+        axes=first.axes,
+        abreast=first.abreast,
+        title=page.title if options.title is None else options.title,
+        subtitle=page.subtitle,
+        notes=(*needed.notes, *page.notes),
+        room=needed.room,
+        words=needed.words,
+        meta=meta,
+        **look_of(options),
+    )
+    for part in below[:1]:
+        assert figure.face is not None
+        figure = add(figure, part, figure.face)
+    return figure
+
+
+def _printable(board: Board) -> Board:
+    """A board whose cells hold nothing that a picture cannot show, whatever a stranger's token is."""
+    if board.cell_text is None:
+        return board
+    return replace(board, cell_text=[[printable(text) for text in row] for row in board.cell_text])
+
+
+def _below(parts: Sequence[Part]) -> list[Depth | Bars]:
+    """The plots and lists that have something to show."""
+    return [part for part in parts if isinstance(part, Depth) or (isinstance(part, Bars) and part.entries)]
+
+
+def look_of(options: FigureOptions) -> dict[str, Any]:
+    """The options that every layout takes."""
+    return {
+        "width": options.width,
+        "dpi": options.dpi,
+        "font": options.font,
+        "svg_text": options.svg_text,
+        "bare": options.bare,
+    }

@@ -1,0 +1,69 @@
+"""Page -> a terminal, or plain columns in a pipe. One printer for every analysis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import IO, TYPE_CHECKING, Any
+
+from attnviz.errors import SelectionError
+from attnviz.page.parts import Listing, Page, Table, WordBoard
+from attnviz.render.terminal_rows import print_footing, print_heading
+from attnviz.render.terminal_screen import Screen
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def print_page(page: Page, out: Console | IO[str] | None = None, *, width: int | None = None) -> None:
+    """Print title, parts and notes; in a pipe the parts alone, as plain columns.
+
+    out, width: as for `attnviz.render.terminal.print_maps`.
+
+    Raises:
+        SelectionError: a part that a terminal cannot show.
+    """
+    print_heading(page.title, page.subtitle, out, width=width)
+    for part in page.parts:
+        if type(part) not in PRINTERS:
+            raise SelectionError(f"a terminal cannot show a {type(part).__name__}", "write a picture with -o")
+        PRINTERS[type(part)](part, out, width)
+    print_footing(page.notes, out, width=width)
+    for following in page.following:
+        Screen.of(out, width).print("")
+        print_page(following, out, width=width)
+
+
+def _table(table: Table, out: Any, width: int | None) -> None:
+    from attnviz.render.terminal_rows import print_rows
+
+    print_rows(table.rows, table.header, table.align, out, width=width, bold=table.bold)
+
+
+def _listing(listing: Listing, out: Any, width: int | None) -> None:
+    from attnviz.render.terminal_listing import print_listing
+
+    rows = listing.rows
+    if listing.fold is not None and not Screen.of(out, width).plain:
+        rows = [(words, _folded(sentence, listing.between, listing.fold)) for words, sentence in rows]
+    print_listing(rows, listing.header, out, width=width, styles=listing.styles, between=listing.between)
+
+
+def _folded(sentence: str, between: str, most: int) -> str:
+    """A list with its first items, and how many more there are."""
+    items = sentence.split(between)
+    return sentence if len(items) <= most else between.join([*items[:most], f"and {len(items) - most} more"])
+
+
+def _words(board: WordBoard, out: Any, width: int | None) -> None:
+    from attnviz.render.terminal_rows import print_board
+
+    print_board(
+        board.words, board.values, board.rows, board.cols, out, width=width, axes=board.axes, heading=board.heading
+    )
+
+
+PRINTERS: dict[type, Callable[[Any, Any, int | None], None]] = {
+    Table: _table,
+    Listing: _listing,
+    WordBoard: _words,
+}

@@ -1,0 +1,78 @@
+"""A result -> its picture or file: the front door behind `save` and the pictures in a notebook.
+
+The values themselves know nothing of layout or renderers; their methods come through here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from attnviz.errors import OutputError, SelectionError, one_of
+from attnviz.render import formats
+
+if TYPE_CHECKING:
+    from attnviz.analyses.base import Result
+    from attnviz.page.figure_options import FigureOptions
+
+
+def write_result(
+    result: Result, format: str, file: IO[bytes], options: FigureOptions | None = None, command: str = ""
+) -> None:
+    """Write a result to an open binary file.
+
+    Args:
+        format: a name in `attnviz.render.formats`. options: of a picture.
+        command: the command line that made it, for a picture or an .npz to carry.
+
+    Raises:
+        SelectionError: no such format, or the result has nothing to show in it.
+    """
+    formats.write(format, _thing(result, format, options, command), file)
+
+
+def encode_result(result: Result, format: str) -> bytes:
+    """The bytes that `write_result` writes."""
+    return formats.encode(format, _thing(result, format, None, ""))
+
+
+def _thing(result: Result, format: str, options: FigureOptions | None, command: str) -> Any:
+    """What a format holds of a result: its rows, its arrays or its picture."""
+    if format in formats.of(formats.ROWS):
+        return result.rows()
+    made_by = result.facts.made_by(command)
+    if format in formats.of(formats.ARRAYS):
+        return result.arrays() | {"meta": _text(made_by)}
+    from attnviz.page.figure_options import FigureOptions
+    from attnviz.page.place import place
+
+    return place(result.page(), options or FigureOptions(), made_by)
+
+
+def _text(made_by: Mapping[str, str]) -> Any:
+    """JSON text as an array that needs no pickle."""
+    import json
+
+    import numpy as np
+
+    return np.array(json.dumps(made_by, sort_keys=True, ensure_ascii=False))
+
+
+def save_result(result: Result, path: str | Path, options: Mapping[str, Any]) -> str:
+    """Write a result to a file whose ending names the format; return the path."""
+    from attnviz.files.output import writing
+    from attnviz.page.figure_options import FigureOptions
+
+    format, known = Path(path).suffix.lower().removeprefix("."), formats.of(*result.kinds())
+    if format not in known:
+        raise OutputError(one_of(f"the ending of {str(path)!r}", format, known))
+    try:
+        figure_options = FigureOptions(**options)
+    except TypeError:
+        names = tuple(FigureOptions.__dataclass_fields__)
+        wrong = next(name for name in options if name not in names)
+        raise SelectionError(one_of("figure option", wrong, names)) from None
+    with writing(str(path)) as file:
+        write_result(result, format, file, figure_options)
+    return str(path)
