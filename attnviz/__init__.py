@@ -5,6 +5,8 @@ The public names load on first use (PEP 562), so that `import attnviz` costs not
 
 from __future__ import annotations
 
+from attnviz.analyses import ANALYSES
+
 TYPE_CHECKING = False  # as `typing` has it, which takes longer to import than all that follows
 if TYPE_CHECKING:
     from typing import Any
@@ -30,12 +32,11 @@ _HOMES = {
     "open": "attnviz.io.saved",
     "tokenize": "attnviz.models.tokenize",
 }
-_ANALYSES = ("focus", "links", "roles", "stats")  # attnviz.analyses.NAMES, which a test compares
-__all__ = ["Attention", "AttnvizError", "Model", "Tokens", "describe", "load", "open", "tokenize", *_ANALYSES]
+__all__ = ["Attention", "AttnvizError", "Model", "Tokens", "describe", "load", "open", "tokenize", *ANALYSES]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _ANALYSES:
+    if name in ANALYSES:
         from attnviz.analyses import find
 
         value: Any = find(name)
@@ -50,4 +51,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES, *_ANALYSES})
+    return sorted({*globals(), *_HOMES, *ANALYSES})

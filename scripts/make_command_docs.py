@@ -36,14 +36,12 @@ def section(name: str) -> str:
     """One command: what it does, examples, and its options in the groups of its help."""
     command = build(name)
     first, *paragraphs = command.help.strip().split("\n\n")
-    examples = [text for text in paragraphs if text.startswith("attnviz ")]
-    prose = [text for text in paragraphs if text not in examples]
+    prose = [text for text in paragraphs if not text.startswith("\b")]
     argument = next((p for p in command.params if p.param_type_name == "argument"), None)
     lines = [f"## attnviz {name}{f' {argument.metavar}' if argument else ''}", "", first, ""]
     for text in prose:
         lines += [textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False), ""]
-    for text in examples:
-        lines += ["```sh", text, "```", ""]
+    lines += ["```sh", *command.examples, "```", ""]
     groups: dict[str, list[Any]] = {}
     for param in command.params:
         if param.param_type_name == "option":

@@ -6,7 +6,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from attnviz.analyses.base import Analysis
 
-NAMES = ("stats", "roles", "links", "focus")  # one module of this folder each
+# name -> the first line of its help, which `attnviz --help` shows without importing the analysis.
+ANALYSES = {
+    "stats": "Measure every head: entropy, span, distance, confidence, weight on neighbours and special tokens.",
+    "roles": "Say which heads are previous-token, induction, sink, positional heads and the like, with scores.",
+    "links": "List the strongest links between tokens, and the heads that make them.",
+    "focus": "Show what one token looks at, over all layers and heads.",
+}
 
 
 def find(name: str) -> Analysis:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from functools import cache
 from importlib import import_module
 from typing import Annotated, Any
@@ -12,8 +13,10 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 import attnviz
+from attnviz.analyses import ANALYSES
 
-COMMANDS = {
+# The commands that are no analysis: name -> the first line of its help.
+_OWN = {
     "heatmap": "Draw attention as a picture, one panel a head: PNG, SVG or PDF.",
     "table": "Print attention in the terminal, a table a head.",
     "tokens": "Show how the text is split: index, token, id, characters.",
@@ -23,10 +26,6 @@ COMMANDS = {
     "steps": "Walk through attention step by step: one layer, one head, one token.",
     "mechanisms": "List attention's relatives; with a text, show them side by side.",
     "diff": "Compare attention: two texts, two models, with and without an adapter, two layers, or two files.",
-    "stats": "Measure every head: entropy, span, distance, confidence, weight on neighbours and special tokens.",
-    "roles": "Say which heads are previous-token, induction, sink, positional heads and the like, with scores.",
-    "links": "List the strongest links between tokens, and the heads that make them.",
-    "focus": "Show what one token looks at, over all layers and heads.",
     "rollout": "Follow attention through the layers: how much of each input token is in each position.",
     "flow": "Follow attention through the layers as water through pipes: the largest flow to each input token.",
     "norms": "Measure what attention moves, beside its weights: norms, ALTI, value zeroing, effective attention.",
@@ -38,6 +37,19 @@ COMMANDS = {
     "check": "Say whether attention is sane: a model's on a text, or that in a file.",
     "models": "List the families that attnviz knows, with their streams and positions.",
 }
+# How `attnviz --help` groups commands; a command that no group names stands in the last one.
+GROUPS = {
+    "Look": ("heatmap", "table", "lines", "steps", "tokens", "generate"),
+    "Analyse": (
+        *("stats", "roles", "links", "focus", "similar", "diff", "qk"),
+        *("circuits", "rollout", "flow", "norms", "check"),
+    ),
+    "Models": ("models", "describe", "inspect"),
+    "More": ("export", "mechanisms"),
+}
+_NAMES = [name for names in GROUPS.values() for name in names]
+COMMANDS = {name: {**ANALYSES, **_OWN}[name] for name in dict.fromkeys([*_NAMES, *ANALYSES, *_OWN])}
+EXAMPLE_WIDTH = 75  # columns of an example's line, besides a backslash and the margins
 LAYERS_SAY = {"all": "all", "-1": "the last", "0": "the first"}
 SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 
@@ -46,7 +58,7 @@ class Commands(TyperGroup):
     """Knows every command's name and first line; builds the one that is called with all its options."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if args and args[0] in COMMANDS:
+        if args and (args[0] in COMMANDS or _is_registered(args[0])):
             self.commands[args[0]] = build(args[0])
         return super().resolve_command(ctx, args)
 
@@ -58,7 +70,7 @@ def build(name: str) -> Any:
     one.command(name, context_settings=SETTINGS)(module.run)
     built = get_command(one)
     _say_what_is_its_own(built, module)
-    built.help = _flowing(built.help or "")
+    built.help, built.examples = _prose_and_examples(built.help or "")  # type: ignore[attr-defined]
     _without_types_of_flags(built)
     _spare_pydantic(built)
     return built
@@ -66,13 +78,19 @@ def build(name: str) -> Any:
 
 def _module(name: str) -> Any:
     """What a command's options and function are read from: its own module, or its analysis."""
-    from attnviz.analyses import NAMES, find
-
-    if name not in NAMES:
+    if name in _OWN:
         return import_module(f"attnviz.cli.{name}")
+    from attnviz.analyses import find
     from attnviz.cli.run import command_of
 
     return command_of(find(name))
+
+
+def _is_registered(name: str) -> bool:
+    """Whether somebody's own code has registered an analysis of this name."""
+    from attnviz.analyses.base import REGISTERED
+
+    return name in REGISTERED
 
 
 def _say_what_is_its_own(built: Any, module: Any) -> None:
@@ -94,10 +112,36 @@ def _say_what_is_its_own(built: Any, module: Any) -> None:
                 param.help = param.help.replace(mark, text)
 
 
-def _flowing(text: str) -> str:
-    """Each paragraph of prose in one line, for the window to break; examples keep a line each."""
+def _prose_and_examples(text: str) -> tuple[str, list[str]]:
+    """The help with each paragraph in one line, for the window to break, and a list of examples at the end.
+
+    The examples are returned whole, too. `\\b` tells typer to keep a paragraph's own lines.
+    """
     paragraphs = inspect.cleandoc(text).split("\n\n")
-    return "\n\n".join(p if p.startswith("attnviz ") else p.replace("\n", " ") for p in paragraphs)
+    examples = [line for part in paragraphs if part.startswith("attnviz ") for line in part.splitlines()]
+    prose = [part.replace("\n", " ") for part in paragraphs if not part.startswith("attnviz ")]
+    shown = [line for example in examples for line in _broken(example)]
+    listed = ["\n".join(["\b", "Examples:", *shown])] if examples else []
+    return "\n\n".join([*prose, *listed]), examples
+
+
+def _broken(example: str) -> list[str]:
+    """An example in lines that fit 80 columns, broken as a shell allows; an option stays with its value."""
+    units: list[str] = []
+    for word in re.findall(r'(?:"[^"]*"|[^\s"])+', example):
+        with_value = len(units) > 1 and re.fullmatch(r"-\S+", units[-1]) and not word.startswith("-")
+        if with_value or units == ["attnviz"]:
+            units[-1] += f" {word}"
+        else:
+            units.append(word)
+    lines = [f"  {units[0]}"]
+    for unit in units[1:]:
+        if len(lines[-1]) + len(unit) + 1 > EXAMPLE_WIDTH:
+            lines[-1] += " \\"
+            lines.append(f"      {unit}")
+        else:
+            lines[-1] += f" {unit}"
+    return lines
 
 
 def _without_types_of_flags(built: Any) -> None:
@@ -133,7 +177,10 @@ def application() -> Any:
     app.callback()(_top)
     built: Any = get_command(app)
     # Not app.command(): typer would read the signature of each.
-    built.commands = {name: TyperCommand(name, help=line) for name, line in COMMANDS.items()}
+    panels = {name: group for group, names in GROUPS.items() for name in names}
+    built.commands = {
+        name: TyperCommand(name, help=line, rich_help_panel=panels.get(name, "More")) for name, line in COMMANDS.items()
+    }
     _without_types_of_flags(built)
     _spare_pydantic(built)
     return built

@@ -19,7 +19,7 @@ SCRIPT = ROOT / "scripts" / "make_command_docs.py"
 
 
 def examples(name):
-    return re.findall(rf"^attnviz {name} .*$", build(name).help, re.MULTILINE)
+    return build(name).examples
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -56,7 +56,7 @@ def test_prose_fills_the_window(name, capsys, monkeypatch):
     assert main([name, "--help"]) == 0
     out = [line.strip() for line in capsys.readouterr().out.splitlines()]
     for paragraph in build(name).help.split("\n\n"):
-        if not paragraph.startswith("attnviz "):
+        if not paragraph.startswith("\b"):
             lines = textwrap.wrap(paragraph, 78, break_on_hyphens=False)
             assert out[out.index(lines[0]) :][: len(lines)] == lines
 
