@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 def write_result(
     result: Result, format: str, file: IO[bytes], options: FigureOptions | None = None, command: str = ""
-) -> None:
-    """Write a result to an open binary file.
+) -> str:
+    """Write a result to an open binary file; return the caption of a picture, '' for numbers.
 
     Args:
         format: a name in `attnviz.render.formats`. options: of a picture.
@@ -29,7 +29,9 @@ def write_result(
     Raises:
         SelectionError: no such format, or the result has nothing to show in it.
     """
-    formats.write(format, _thing(result, format, options, command), file)
+    thing = _thing(result, format, options, command)
+    formats.write(format, thing, file)
+    return getattr(thing, "caption", "")
 
 
 def encode_result(result: Result, format: str) -> bytes:

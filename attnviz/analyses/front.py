@@ -9,18 +9,14 @@ from attnviz.attention import Attention
 from attnviz.errors import InputError, SelectionError
 from attnviz.models.model import Model
 from attnviz.models.repeated import repeated_tokens
-from attnviz.models.source import AttentionSource, held
-from attnviz.select import chosen_heads
+from attnviz.models.source import AttentionSource, attention_source
 
 if TYPE_CHECKING:
     from attnviz.analyses.base import Analysis, Result
-    from attnviz.models.inputs import ModelInput
-    from attnviz.models.model import Progress
 
 # Keywords of `Model.prepare`: what an input may be beside its text.
 INPUTS = ("text", "pair", "target", "ids", "token_types", "target_ids", "pixel_values", "input_values",
           "input_features", "stream", "global_tokens")  # fmt: skip
-MOST_WEIGHTS = 500_000_000  # held at once for words: two gigabytes
 
 
 def call(analysis: Analysis, subject: Any, inputs: Sequence[Any], named: Mapping[str, Any]) -> Result:
@@ -36,34 +32,6 @@ def call(analysis: Analysis, subject: Any, inputs: Sequence[Any], named: Mapping
     """
     source, rest = OPENERS[analysis.subject](subject, inputs, dict(named))
     return analysis.compute(source, analysis.opened(**rest), None)
-
-
-def attention_source(
-    model: Model,
-    model_input: ModelInput,
-    layers: Sequence[int] | None = None,
-    heads: Any = None,
-    *,
-    words: bool = False,
-    special: bool = True,
-    progress: Progress | None = None,
-) -> AttentionSource:
-    """A model's attention on an input, as a stream of tiles; words are made of whole maps, which are held.
-
-    Raises:
-        InputError: maps of more than 500 million weights would have to be held.
-    """
-    if not words:
-        return AttentionSource.of(model, model_input, layers=layers, heads=heads, special=special)
-    chosen = chosen_heads(layers, heads, model_input.spec.n_layers, model_input.spec.n_heads)
-    size = chosen.count * len(model_input.queries) * len(model_input.keys)
-    if size > MOST_WEIGHTS:
-        raise InputError(
-            f"words are made of whole maps, which are {size * 4 / 1e9:.1f} GB for this text",
-            "leave out --words, or choose fewer layers and heads",
-        )
-    attention = held(model, model_input, chosen, progress).words()
-    return AttentionSource.of(attention if special else attention.without_special())
 
 
 def _attention(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> tuple[AttentionSource, dict[str, Any]]:

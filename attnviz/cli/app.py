@@ -13,7 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 import attnviz
-from attnviz.analyses import ANALYSES
+from attnviz.analyses import ANALYSES, find
 
 # The commands that are no analysis: name -> the first line of its help.
 _OWN = {
@@ -80,10 +80,7 @@ def _module(name: str) -> Any:
     """What a command's options and function are read from: its own module, or its analysis."""
     if name in _OWN:
         return import_module(f"attnviz.cli.{name}")
-    from attnviz.analyses import find
-    from attnviz.cli.run import command_of
-
-    return command_of(find(name))
+    return import_module("attnviz.cli.run").command_of(find(name))
 
 
 def _is_registered(name: str) -> bool:

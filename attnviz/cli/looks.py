@@ -12,6 +12,7 @@ from attnviz.errors import AttnvizError
 
 if TYPE_CHECKING:
     from attnviz.page.figure import Figure
+    from attnviz.page.figure_options import FigureOptions
 
 # Of maps: `views.layout` takes a little more than 300 for a fixed width, so that cells are whole pixels.
 DPI_OF_MAPS = "200; with --width 300 or a little more, for cells of whole pixels"
@@ -140,6 +141,12 @@ class Sheet:
             "bare": self.bare,
             "svg_text": self.svg_text,
         }
+
+    def figure_options(self) -> FigureOptions:
+        """Every option as `attnviz.page.place.place` takes it."""
+        from attnviz.page.figure_options import FigureOptions
+
+        return FigureOptions(**self.options())
 
     def draw(self, view: Callable[..., Figure], *subject: Any, talk: Talk, **how: Any) -> Figure:
         """A page by a view that lays itself out for a width, as the options want it; a bare one's caption is printed.

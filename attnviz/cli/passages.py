@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from attnviz.cli.analyses import Heads
 from attnviz.cli.options import Input, Saved, Selection, Talk, usage
@@ -21,7 +21,7 @@ MOST = 500_000_000  # weights that are held at once, two gigabytes of them
 def passage(given: Input, saved: Saved, source: Source, heads: Heads, talk: Talk) -> AttentionSource:
     """What the options ask for: a model's attention, which is not held, unless words are to be made of it."""
     from attnviz.cli import work
-    from attnviz.models.source import AttentionSource, attend_rows
+    from attnviz.models.source import AttentionSource, attention_source
     from attnviz.render.progress import progress
     from attnviz.select import resolve_heads
 
@@ -32,16 +32,9 @@ def passage(given: Input, saved: Saved, source: Source, heads: Heads, talk: Talk
         return AttentionSource.of(work.attention(given, saved, source, asked, talk, layers="all"))
     model, ready = work.prepared(given, source, heads.stream, talk)
     at = resolve_heads(heads.layer or "all", heads.head, ready.spec.n_layers, ready.spec.n_heads)
-    if not heads.words:
-        return AttentionSource.of(model, ready, layers=at.beside, heads=at.asked, special=not heads.no_special)
-    size = at.count * len(ready.queries) * len(ready.keys)
-    if size > MOST:
-        raise InputError(
-            f"words are made of whole maps, which are {size * 4 / 1e9:.1f} GB for this text",
-            "leave out --words, or choose fewer layers and heads",
-        )
+    how: dict[str, Any] = {"words": heads.words, "special": not heads.no_special}
     with progress("attention", total=1, quiet=talk.quiet) as advance:
-        return AttentionSource.of(work.joined(attend_rows(model, ready, at, progress=advance), heads))
+        return attention_source(model, ready, at.beside, at.asked, progress=advance, **how)
 
 
 def repeated(source: Source, heads: Heads, talk: Talk) -> AttentionSource:

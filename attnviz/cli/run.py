@@ -9,8 +9,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from attnviz.cli import expand
+from attnviz.cli.looks import Sheet
 from attnviz.cli.options import Json, Output, Talk, usage
-from attnviz.cli.steps import Sheet
 from attnviz.cli.subjects import SUBJECTS
 from attnviz.errors import SelectionError
 
@@ -80,8 +80,10 @@ def _give(result: Result, analysis: Analysis, format: str, values: dict[str, Any
         print_page(page)
     elif format:
         file = io.BytesIO()  # what cannot be drawn is said before a file is opened
-        show.write_result(result, format, file, values["sheet"].figure_options(), command=str(values["line"]))
+        caption = show.write_result(result, format, file, values["sheet"].figure_options(), command=str(values["line"]))
         work.write(values["output"], format, lambda out: out.write(file.getbuffer()), analysis.stem or analysis.name)
+        if values["sheet"].bare and caption:
+            values["talk"].note(caption)
     else:
         work.print_json(result.rows())
 

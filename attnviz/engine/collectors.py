@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from attnviz.engine.ops import entropy
 from attnviz.engine.tile import Tile
 
 if TYPE_CHECKING:

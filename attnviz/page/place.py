@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import SelectionError
 from attnviz.page.below import Need, add, need
 from attnviz.page.board import boards
+from attnviz.page.fitted import fitted
 from attnviz.page.parts import Bars, Board, Boards, Depth, Page, Part
 from attnviz.page.text_metrics import printable
 
@@ -27,15 +28,24 @@ def place(page: Page, options: FigureOptions, meta: Mapping[str, str] | None = N
     Raises:
         SelectionError: there is nothing to draw, no such font, or no room.
     """
-    first = page.parts[0] if page.parts else None
-    if isinstance(first, Boards):
-        return _boards(page, first, options, meta)
-    raise SelectionError(f"{page.title} has no picture", "write .json or .csv, or leave out -o")
+    placer = PLACERS.get(type(page.parts[0])) if page.parts else None
+    if placer is None:
+        raise SelectionError(f"{page.title} has no picture", "write .json or .csv, or leave out -o")
+    titled = page if options.title is None else replace(page, title=options.title)
+    return fitted(
+        lambda width: placer(titled, replace(options, width=width), dict(meta or {})),
+        width=options.width,
+        height=options.height,
+        font_size=options.font_size,
+        bare=options.bare,
+    )
 
 
-def _boards(page: Page, first: Boards, options: FigureOptions, meta: Mapping[str, str] | None) -> Figure:
-    """Boards, and below them at most one plot or list; a bare picture has the boards alone."""
-    below = [] if options.bare else _below(page.parts[1:])
+def _boards(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Figure:
+    """Boards, and below them at most one plot or list."""
+    first = page.parts[0]
+    assert isinstance(first, Boards)
+    below = _below(page.parts[1:])
     needed = need(below[0], options.font) if below else Need()
     figure = boards(
         [_printable(board) for board in first.boards],
@@ -43,7 +53,7 @@ def _boards(page: Page, first: Boards, options: FigureOptions, meta: Mapping[str
         heads=first.heads,
         axes=first.axes,
         abreast=first.abreast,
-        title=page.title if options.title is None else options.title,
+        title=page.title,
         subtitle=page.subtitle,
         notes=(*needed.notes, *page.notes),
         room=needed.room,
@@ -70,11 +80,9 @@ def _below(parts: Sequence[Part]) -> list[Depth | Bars]:
 
 
 def look_of(options: FigureOptions) -> dict[str, Any]:
-    """The options that every layout takes."""
-    return {
-        "width": options.width,
-        "dpi": options.dpi,
-        "font": options.font,
-        "svg_text": options.svg_text,
-        "bare": options.bare,
-    }
+    """The options that every layout takes; `fitted` sees to the others."""
+    return {"width": options.width, "dpi": options.dpi, "font": options.font, "svg_text": options.svg_text}
+
+
+# The type of a page's first part -> the layout of the page.
+PLACERS: dict[type, Callable[[Page, FigureOptions, Mapping[str, str]], Figure]] = {Boards: _boards}

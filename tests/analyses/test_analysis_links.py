@@ -247,7 +247,7 @@ def test_bars_of_weight_and_lift():
     words = [label.text for label in found.labels]
     assert "a → b" in words and "−0.10" in words and "bars: weight pale, lift dark" in words
     bare = figure(Board(np.eye(2), "lift"), entries, "strongest", bare=True)
-    assert not bare.fills
+    assert len(bare.fills) == 3 and not {"title", "note"} & {label.role for label in bare.labels}
 
 
 def test_errors(run):

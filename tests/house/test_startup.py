@@ -22,7 +22,7 @@ def test_help_and_version_load_nothing_heavy(words):
 def test_help_imports_no_command():
     _, _, modules = loaded("--help")
     ours = {name for name in modules if name.startswith("attnviz.")}
-    assert ours <= {"attnviz.cli", "attnviz.cli.app", "attnviz.cli.options", "attnviz.errors"}
+    assert ours <= {"attnviz.cli", "attnviz.cli.app", "attnviz.cli.options", "attnviz.errors", "attnviz.analyses"}
 
 
 def test_version_loads_no_rich():
@@ -52,7 +52,7 @@ def test_numbers_need_no_matplotlib_and_no_pydantic(tmp_path):
 def test_import_of_the_package_loads_nothing():
     code = "import attnviz, sys; print(sorted(m for m in sys.modules if m.split('.')[0] in {'attnviz', 'numpy'}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "['attnviz']"
+    assert done.stdout.strip() == "['attnviz', 'attnviz.analyses']"  # the latter a table of names
 
 
 # What a plain heatmap has no use for: the Hub, other forms of checkpoints, images, sound, other commands' numbers.
