@@ -60,12 +60,14 @@ def run(
     Queries stand at the left, keys at the right. Each query has its three strongest lines, with --overlay one line per
     head; lines to special tokens, where heads rest, are grey. Without -l and -H it is the head with the highest lift,
     which standard error names; with one of them all that it leaves, one panel per head. --query shows one token's lines
-    alone. With -o a picture, else the terminal; --json, .json and .csv list all lines, strongest first.
+    alone. With -o a picture, else the terminal; --json, .json and .csv list all lines, strongest first. With
+    --as text also .tex and .typ, for a document of one's own.
 
     attnviz lines "The animal didn't cross the street because it was too tired" -m minilm
     attnviz lines "The animal didn't cross the street because it was too tired" -m minilm -l 3 --overlay -o heads.png
     attnviz lines "The animal didn't cross the street because it was too tired" -m minilm --as text --query it
     attnviz lines "The cat sat on the mat" -l 1 -H 2 --query cat -o cat.pdf
+    attnviz lines "The cat sat on the mat" --as text --query sat -o sat.tex
     """
     from attnviz.cli import work
     from attnviz.errors import one_of
@@ -76,8 +78,8 @@ def run(
             usage(one_of(name, value, allowed))
     if overlay and shape == "text":
         usage("--overlay is for lines, not for a text")
-    format = asked_format(output, listing, FORMATS)
     single = shape == "text"
+    format = asked_format(output, listing, (*FORMATS, *(formats.of(formats.TEXT) if single else ())))
     if single:
         _check_size(given, saved, source, chosen, talk)
     found = work.attention(given, saved, source, chosen, talk, layers=LAYERS, cells=None if single else CELLS)
@@ -93,9 +95,7 @@ def run(
     made = work.made(line, found) if format else {}
     figure = _figure(found, row, shape, overlay, by, sheet, made, talk)
     if format:
-        from attnviz.render.image import to_bytes
-
-        drawn = to_bytes(figure, format)
+        drawn = formats.encode(format, figure)
         work.write(output, format, lambda file: file.write(drawn), "lines")
     else:
         from attnviz.render.terminal_lines import print_lines

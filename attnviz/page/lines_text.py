@@ -12,7 +12,7 @@ from attnviz.axis import Tokens
 from attnviz.errors import SelectionError
 from attnviz.measures.lift import lifts
 from attnviz.page import wording
-from attnviz.page.colours import letters_on, tint
+from attnviz.page.colours import RGB, letters_on, tint
 from attnviz.page.figure import Box, Figure, Fill, Line, TextPanel
 from attnviz.page.lines_choice import INK, named_maps, panel_title
 from attnviz.page.options import check_options, made_by
@@ -149,13 +149,11 @@ def _paragraph(sheet: Sheet, panel: TextPanel) -> list[Fill]:
             own = _wide(face, word, i == panel.chosen)
             if x > MARGIN and x + own > right + 0.1:
                 x, y = MARGIN, y + pitch
-            unit = min(max(panel.values[i] / panel.high, 0.0), 1.0)
-            rgb = tint(INK, 0.92 * unit)
-            top, down = y - SIZE * above - PAD, SIZE * (above + under) + 2 * PAD
-            if unit >= 0.01:
-                fills.append(Fill(Box(x, top, own, down), rgb))
+            ground, tone = shade(panel, i)
+            if ground is not None:
+                top, down = y - SIZE * above - PAD, SIZE * (above + under) + 2 * PAD
+                fills.append(Fill(Box(x, top, own, down), ground))
             said = i == panel.chosen
-            tone = letters_on(rgb) if unit >= 0.01 else "ink"
             sheet.word(word, x + own / 2, y, SIZE, "center", weight="bold" if said else "normal", tone=tone, role="row")
             if said:
                 line = y + SIZE * under + PAD + 0.6
@@ -163,6 +161,13 @@ def _paragraph(sheet: Sheet, panel: TextPanel) -> list[Fill]:
             x += own
     sheet.y = y + SIZE * DESCENT + 0.4 * pitch
     return fills
+
+
+def shade(panel: TextPanel, word: int) -> tuple[RGB | None, str]:
+    """The colour under a word, None where its weight shows nothing, and the tone of its letters."""
+    unit = min(max(panel.values[word] / panel.high, 0.0), 1.0)
+    ground = tint(INK, 0.92 * unit) if unit >= 0.01 else None
+    return ground, "ink" if ground is None else letters_on(ground)
 
 
 def _wide(face: Typeface, word: str, said: bool) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 
 from attnviz.files.text import visible
 
@@ -19,7 +20,7 @@ _TEX = {
     "_": r"\_",
     "^": r"\textasciicircum{}",
     "~": r"\textasciitilde{}",
-    "`": r"\textasciigrave{}",
+    "`": r"\`{}",
     "'": "'{}",
     '"': r"{\char34}",
     "<": r"\textless{}",
@@ -94,6 +95,7 @@ def typst(text: str) -> str:
     return '"' + visible(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def comment(text: str) -> str:
-    """A text for a comment that ends with its line, in ASCII."""
-    return visible(text).encode("ascii", "backslashreplace").decode("ascii")
+def remarks(sign: str, facts: Mapping[str, str], use: str) -> list[str]:
+    """Comments for the top of a file, in ASCII: what it is, what made it, and how it is used."""
+    texts = [*(f"{name}: {fact}" for name, fact in facts.items()), f"Use: {use}"]
+    return [f"{sign} {visible(text).encode('ascii', 'backslashreplace').decode('ascii')}" for text in texts]

@@ -15,7 +15,7 @@ from typing import IO, Any
 from attnviz.errors import SelectionError, one_of
 
 # What a format can hold: one Figure; several Figures of one size, shown one after the other; an Attention; rows of a
-# table (dictionaries with the same keys); arrays by name; a running text (TextPanels).
+# table (dictionaries with the same keys); arrays by name; a Figure that draws a running text (TextPanels).
 FIGURE, FRAMES, ATTENTION, ROWS, ARRAYS, TEXT = KINDS = ("figure", "frames", "attention", "rows", "arrays", "text")
 
 
@@ -50,6 +50,8 @@ FORMATS = (
     Format("csv", ATTENTION, "attnviz.io.data:write_csv", plain=True),
     Format("csv", ROWS, "attnviz.render.rows:write_csv", plain=True),
     Format("parquet", ATTENTION, "attnviz.io.data:write_parquet"),
+    Format("tex", TEXT, "attnviz.render.running_text:write_tex", plain=True),
+    Format("typ", TEXT, "attnviz.render.running_text:write_typst", plain=True),
 )
 PLAIN = frozenset(form.name for form in FORMATS if form.plain)
 

@@ -19,6 +19,7 @@ from attnviz.page.figure import Box, Dot, Figure, Label, Line
 from attnviz.page.text_metrics import typeface
 from attnviz.render import escapes
 from attnviz.render.emoji import ABOVE, stamp
+from attnviz.render.image import described
 from attnviz.render.scene import frames, numbers, outlines, patches
 from attnviz.render.theme import TONES
 
@@ -42,6 +43,9 @@ _HEAD = r"""\begingroup%
 \sffamily\fontsize{#6bp}{#6bp}\selectfont#7}}%
 \begin{pgfpicture}%
 """
+_FOOT = r"""\end{pgfpicture}%
+\endgroup%
+"""
 
 
 def write_pgf(figure: Figure, file: IO[bytes]) -> None:
@@ -56,17 +60,9 @@ def write_pgf(figure: Figure, file: IO[bytes]) -> None:
             f"a .pgf holds {MAX_CELLS:,} coloured cells at most; this picture has {page.cells:,}",
             "write it as .pdf, or show fewer heads or cells (-l, -H, --cells)",
         )
-    lines = [*_about(figure), _HEAD + "%\n".join(drawing) + "%", r"\end{pgfpicture}%", r"\endgroup%", ""]
+    use = r"\usepackage{pgf} in the preamble, and \input{THIS FILE} where the picture stands."
+    lines = [*escapes.remarks("%", described(figure), use), _HEAD + "%\n".join(drawing) + "%", _FOOT]
     file.write("\n".join(lines).encode("ascii"))
-
-
-def _about(figure: Figure) -> Iterator[str]:
-    """The comment at the top: what the picture is, what made it, how it is used."""
-    from attnviz.render.image import described
-
-    for name, text in described(figure).items():
-        yield f"% {escapes.comment(name)}: {escapes.comment(text)}"
-    yield r"% Use: \usepackage{pgf} in the preamble, and \input{THIS FILE} where the picture stands."
 
 
 class _Page:
