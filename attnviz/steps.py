@@ -160,12 +160,8 @@ class _Watch:
         there = slice(mine.start - tile.rows.start, mine.stop - tile.rows.start)
         cols = slice(tile.cols.start, tile.cols.stop)
         self.weights[here, cols] = tile.weights[at, there]
-        allowed = tile.allowed
-        if allowed is not None:
-            allowed = (allowed[at] if allowed.ndim == 3 and len(allowed) > 1 else allowed.reshape(-1, len(tile.cols)))[
-                there
-            ]
-        self.allowed[here, cols] = True if allowed is None else allowed
+        allowed = tile.attending(at)
+        self.allowed[here, cols] = True if allowed is None else allowed[there]
         for name, scores in tile.stages.items():
             kept = self.stages.setdefault(name, np.full((len(self.rows), n_key), np.nan, np.float32))
             kept[here, cols] = scores[at, there]

@@ -18,7 +18,27 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Dense:
+class ChosenHeads:
+    """A collector of some layers and heads, kept in the order asked for."""
+
+    needs: frozenset[str] = frozenset()
+
+    def __init__(self, layers: Sequence[int], heads: Sequence[int]) -> None:
+        self.layers, self.heads = tuple(layers), tuple(heads)
+        self._at_layer = {layer: i for i, layer in enumerate(self.layers)}
+        self._at_head = {head: i for i, head in enumerate(self.heads)}
+
+    def wants(self, layer: int, head: int) -> bool:
+        return layer in self._at_layer and head in self._at_head
+
+    def _wanted(self, tile: Tile) -> Iterator[tuple[int, int]]:
+        """(position in the tile, position among those kept) of each head that is wanted."""
+        for position, head in enumerate(tile.heads):
+            if head in self._at_head:
+                yield position, self._at_head[head]
+
+
+class Dense(ChosenHeads):
     """Keeps every weight of the wanted layers and heads: float32 [layer, head, query, key], and the mask.
 
     rows, cols: keep only this window of queries and keys. `mask` is bool [1, query, key] where all layers agree, else
@@ -28,15 +48,10 @@ class Dense:
     needs: frozenset[str] = frozenset({"room"})
 
     def __init__(self, layers: Sequence[int], heads: Sequence[int], rows: range, cols: range) -> None:
-        self.layers, self.heads = tuple(layers), tuple(heads)
+        super().__init__(layers, heads)
         self.rows, self.cols = rows, cols
-        self._at_layer = {layer: i for i, layer in enumerate(self.layers)}
-        self._at_head = {head: i for i, head in enumerate(self.heads)}
         self.weights = np.zeros((len(self.layers), len(self.heads), len(rows), len(cols)), np.float32)
         self._masks: dict[int, NDArray[np.bool_]] = {}
-
-    def wants(self, layer: int, head: int) -> bool:
-        return layer in self._at_layer and head in self._at_head
 
     def take(self, tile: Tile) -> None:
         rows, tile_rows = _overlap(self.rows, tile.rows)
@@ -44,9 +59,9 @@ class Dense:
         if rows.start >= rows.stop or cols.start >= cols.stop:
             return
         at = self._at_layer[tile.layer]
-        for position, head in enumerate(tile.heads):
-            if head in self._at_head and not np.may_share_memory(tile.weights, self.weights):  # else made here
-                self.weights[at, self._at_head[head], rows, cols] = tile.weights[position, tile_rows, tile_cols]
+        if not np.may_share_memory(tile.weights, self.weights):  # else they were written here at once: `room`
+            for position, head in self._wanted(tile):
+                self.weights[at, head, rows, cols] = tile.weights[position, tile_rows, tile_cols]
         if tile.differs or self.heads[0] in tile.heads:  # where all heads agree, one of them is enough
             allowed = tile.attending_any()
             self._mask_of(tile.layer)[rows, cols] |= True if allowed is None else allowed[tile_rows, tile_cols]
@@ -77,23 +92,17 @@ class Dense:
         return self.weights
 
 
-class Rows:
+class Rows(ChosenHeads):
     """Keeps some rows over all keys: float32 [layer, head, row, key], layers, heads and rows in the order asked for.
 
     `mask` is bool [1 or layer, row, key], True where some head was allowed to attend.
     """
 
-    needs: frozenset[str] = frozenset()
-
     def __init__(self, layers: Sequence[int], heads: Sequence[int], rows: Sequence[int], n_key: int) -> None:
-        self._at_layer = {layer: i for i, layer in enumerate(layers)}
-        self._at_head = {head: i for i, head in enumerate(heads)}
+        super().__init__(layers, heads)
         self._rows = np.asarray(rows, np.intp)
         self.weights = np.zeros((len(layers), len(heads), len(rows), n_key), np.float32)
         self._mask = np.zeros((len(layers), len(rows), n_key), bool)
-
-    def wants(self, layer: int, head: int) -> bool:
-        return layer in self._at_layer and head in self._at_head
 
     def take(self, tile: Tile) -> None:
         rows = np.flatnonzero((self._rows >= tile.rows.start) & (self._rows < tile.rows.stop))
@@ -101,9 +110,8 @@ class Rows:
             return
         tile_rows, cols = self._rows[rows] - tile.rows.start, slice(tile.cols.start, tile.cols.stop)
         layer = self._at_layer[tile.layer]
-        for position, head in enumerate(tile.heads):
-            if head in self._at_head:
-                self.weights[layer, self._at_head[head], rows, cols] = tile.weights[position, tile_rows]
+        for position, head in self._wanted(tile):
+            self.weights[layer, head, rows, cols] = tile.weights[position, tile_rows]
         allowed = tile.attending_any()
         self._mask[layer, rows, cols] |= True if allowed is None else allowed[tile_rows]
 
@@ -144,28 +152,22 @@ class HeadMaps:
         return maps[0] if len(maps) == 1 else np.concatenate(maps, axis=1)
 
 
-class Pooled:
+class Pooled(ChosenHeads):
     """Keeps cells of `cell` x `cell` tokens: float32 [layer, head, query cell, key cell], max or mean.
 
     Pooling goes over allowed places only; a cell without one is 0, and masked.
     """
 
-    needs: frozenset[str] = frozenset()
-
     def __init__(
         self, layers: Sequence[int], heads: Sequence[int], n_query: int, n_key: int, cell: int, pool: str = "max"
     ) -> None:
-        self.layers, self.heads, self.cell, self.pool = tuple(layers), tuple(heads), cell, pool
-        self._at_layer = {layer: i for i, layer in enumerate(self.layers)}
-        self._at_head = {head: i for i, head in enumerate(self.heads)}
+        super().__init__(layers, heads)
+        self.cell, self.pool = cell, pool
         shape = (-(-n_query // cell), -(-n_key // cell))
         self._cells = np.zeros((len(self.layers), len(self.heads), *shape), np.float32)
         # How many places of each cell were allowed, to some head where heads differ; and where, in that case.
         self._counts = np.zeros((len(self.layers), *shape), np.int64)
         self._seen: dict[int, NDArray[np.bool_]] = {}
-
-    def wants(self, layer: int, head: int) -> bool:
-        return layer in self._at_layer and head in self._at_head
 
     def take(self, tile: Tile) -> None:
         layer = self._at_layer[tile.layer]
@@ -174,10 +176,9 @@ class Pooled:
         for group, rows in _by_cell(tile.rows, self.cell):
             # Rows first: that runs along memory, and leaves little for the columns.
             band = _columns_(reduce(tile.weights[:, rows], axis=1), tile.cols, self.cell, join)
-            for position, head in enumerate(tile.heads):
-                if head in self._at_head:
-                    cells = self._cells[layer, self._at_head[head], group, first:last]
-                    join(cells, band[position], out=cells)
+            for position, head in self._wanted(tile):
+                cells = self._cells[layer, head, group, first:last]
+                join(cells, band[position], out=cells)
         self._count(layer, tile, slice(first, last))
 
     def _count(self, layer: int, tile: Tile, cells: slice) -> None:

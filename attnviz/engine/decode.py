@@ -72,7 +72,8 @@ class Newest:
         if tile.rows.stop == self._last:
             heads, cols = slice(tile.heads.start, tile.heads.stop), slice(tile.cols.start, tile.cols.stop)
             self.weights[tile.layer, heads, cols] = tile.weights[:, -1]
-            self.allowed[tile.layer, cols] = True if tile.allowed is None else tile.allowed[-1]
+            allowed = tile.attending_any()
+            self.allowed[tile.layer, cols] = True if allowed is None else allowed[-1]
 
 
 class Vocabulary:
