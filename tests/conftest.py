@@ -6,12 +6,13 @@ import gc
 import os
 import signal
 import tempfile
-from importlib.util import find_spec
+from importlib.util import cache_from_source, find_spec
 from pathlib import Path
 
 import pytest
 from helpers.hub_server import files, home, server  # noqa: F401  fixtures of every test of the Hub
 
+import attnviz.cli
 from attnviz.cli import main
 
 for _name in (
@@ -28,10 +29,13 @@ def pytest_configure(config):
     """What the tests' process and those that it starts have in common; numpy is not loaded yet.
 
     The matrix library keeps to one thread unless told otherwise: on a busy machine its threads spend more time waiting
-    for each other than computing. Compiled modules are shared, also where none may be written beside the sources.
+    for each other than computing. Where no compiled modules lie beside the sources and none may be written there,
+    processes share a folder of them: compiling attnviz takes longer than most commands.
     """
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+    if hasattr(config, "workerinput") or Path(cache_from_source(attnviz.cli.__file__)).exists():
+        return
     compiled = tempfile.TemporaryDirectory(prefix="compiled-")
     config.add_cleanup(compiled.cleanup)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import re
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers import command_line
 from helpers.paths import REFERENCE, ROOT
+from helpers.scripts import status_of
 from helpers.startup import HEAVY, loaded
 from PIL import Image
 
@@ -77,10 +76,8 @@ def test_the_list_in_a_pipe(run) -> None:
     assert len(run("mechanisms")[1].splitlines()) == 1 + len(MECHANISMS)
 
 
-def test_the_tables_of_the_page_are_up_to_date() -> None:
-    script = ROOT / "scripts" / "make_mechanism_docs.py"
-    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
+def test_the_tables_of_the_page_are_up_to_date(capsys) -> None:
+    assert (status_of(ROOT / "scripts" / "make_mechanism_docs.py", "--check"), capsys.readouterr().err) == (0, "")
 
 
 # --- side by side --------------------------------------------------------------------------------------------------

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from helpers.paths import REFERENCE, ROOT
+from helpers.scripts import status_of
 
 import attnviz
 
@@ -44,10 +43,8 @@ def test_every_room_is_in_the_table_of_rooms():
     assert {room for room in rooms if f"`{room}`" not in table} == set()
 
 
-def test_the_table_of_families_is_what_their_files_say():
-    script = ROOT / "scripts" / "make_model_docs.py"
-    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, "")
+def test_the_table_of_families_is_what_their_files_say(capsys):
+    assert (status_of(ROOT / "scripts" / "make_model_docs.py", "--check"), capsys.readouterr().err) == (0, "")
 
 
 def test_how_many_families_the_pages_promise():

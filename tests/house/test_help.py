@@ -5,12 +5,11 @@ from __future__ import annotations
 import importlib
 import re
 import shlex
-import subprocess
-import sys
 import textwrap
 
 import pytest
 from helpers.paths import ROOT
+from helpers.scripts import status_of
 
 from attnviz.cli import main
 from attnviz.cli.app import COMMANDS, build
@@ -78,9 +77,8 @@ def test_an_option_means_the_same_everywhere():
                     assert said.setdefault(opt, (param.name, text)) == (param.name, text)
 
 
-def test_the_page_of_commands_is_up_to_date():
-    done = subprocess.run([sys.executable, SCRIPT, "--check"], capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
+def test_the_page_of_commands_is_up_to_date(capsys):
+    assert (status_of(SCRIPT, "--check"), capsys.readouterr().err) == (0, "")
 
 
 def test_the_page_names_every_option(monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import attnviz
@@ -56,6 +57,7 @@ FRONT_DOORS = {
 HEAVY = {"numpy", "matplotlib", "tokenizers", "rich", "PIL", "safetensors", "ml_dtypes"}
 
 
+@cache
 def imports(path):
     """(imported module, whether it is imported when the file is) for every import statement, type hints' too."""
     found = []

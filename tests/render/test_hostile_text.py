@@ -14,10 +14,12 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from helpers import command_line
 
 from attnviz.cli import main
 from attnviz.files.output import csv_cell, json_text
 
+run = command_line.run  # a fixture
 # Clears the screen; sets a title; C1 CSI; right-to-left override; a bell; a colour; a line that claims to be an error.
 HOSTILE = ("a\x1b[2Jb", "c\x1b]0;owned\x07d", "e\x9b2Jf", "g\u202eh", "i\x07j", "k\x1b[31ml", "m\rn", "o\u2066p")
 STEERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -55,14 +57,18 @@ def hostile(tmp_path):
     return place
 
 
-def said(name, place, *more):
-    first = (str(place),) if name == "check" else ("--from", str(place))
-    done = subprocess.run([sys.executable, "-m", "attnviz", name, *first, *more], capture_output=True, timeout=60)
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
+@pytest.fixture
+def said(run):
+    """A command over a saved attention -> (exit status, standard output, standard error)."""
+
+    def call(name, place, *more):
+        return run(name, *([] if name == "check" else ["--from"]), place, *more)
+
+    return call
 
 
 @pytest.mark.parametrize("name", [*COMMANDS, "check"])
-def test_what_is_printed_steers_no_terminal(hostile, name):
+def test_what_is_printed_steers_no_terminal(hostile, said, name):
     for more in (COMMANDS.get(name, ()), (*COMMANDS.get(name, ()), "--json")):
         status, out, err = said(name, hostile, *more)
         assert status == 0, err
@@ -95,7 +101,7 @@ def test_on_a_terminal_there_are_colours_and_nothing_else(hostile, name):
     assert STEERS.findall(re.sub(r"\x1b\[[0-9;]*m", "", text)) == []
 
 
-def test_json_keeps_every_character(hostile):
+def test_json_keeps_every_character(hostile, said):
     rows = json.loads(said("links", hostile, "--json")[1])
     assert {row["query_token"] for row in rows} | {row["key_token"] for row in rows} <= set(HOSTILE)
     assert json.loads(json_text({"a": "".join(HOSTILE) + "\ud800"})) == {"a": "".join(HOSTILE) + "\ud800"}
