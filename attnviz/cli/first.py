@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 NINE = ("0.0", "1.0", "2.0", "2.2", "1.2", "2.3", "3.2", "3.1", "5.1")
 ENDS = ("2.3", "3.2")  # nearest content words, and end marks: the latter where the text has an end mark
-CAUTION = "titles: what each head does most often, in English"
 END_MARKS = frozenset(".!?")
 
 
@@ -69,8 +68,3 @@ def heading(found: Attention, query: int | None = None) -> str:
 
     title = f"{found.model} · eight heads and what they do"
     return with_query(title, "" if query is None else found.query_tokens[query])
-
-
-def cautious(found: Attention) -> Attention:
-    """With the note that titles are no law."""
-    return replace(found, meta={**found.meta, "notes": [CAUTION, *found.meta.get("notes", ())]})

@@ -70,7 +70,7 @@ def run(
     chosen = chosen.completed(opening)
     found, picture = work.attention_and_picture(given, saved, source, chosen, talk, LAYERS, cells, model)
     del model  # its tensors make room for the picture's pixels
-    found = first.cautious(first.eight(found)) if opening else found
+    found = first.eight(found) if opening else found
     found, row, marks = work.narrowed(found, chosen, page.mark)
 
     from attnviz.page.heatmap import heatmap

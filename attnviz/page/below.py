@@ -82,7 +82,8 @@ def _axes(part: Depth, box: Box, figure: Figure, face: Typeface) -> tuple[list[L
     """Heading, grid lines with their numbers, and the layers' names below."""
     bottom, layers = box.y + box.height, part.layers
     soft: dict[str, Any] = {"tone": "soft"}
-    labels = [Label(f"{part.label} against depth", box.x, box.y - 9.0, BASE, weight="bold", role="heading", **soft)]
+    heading, size = face.shrunk(f"{part.label} against depth", BASE, figure.width - MARGIN - box.x, "bold")
+    labels = [Label(heading, box.x, box.y - 9.0, size, weight="bold", role="heading", **soft)]
     lines = []
     for value, place in ticks("linear", figure.scale.low, figure.scale.high, 6):
         y = bottom - box.height * place
@@ -140,7 +141,8 @@ def _with_bars(figure: Figure, part: Bars) -> Figure:
     at_lift = at_weight + columns.numbers / 2
     labels, fills = list(figure.labels), list(figure.fills)
     soft: dict[str, Any] = {"tone": "soft", "role": "text"}
-    labels.append(Label(face.cut(part.heading, BASE, room, "bold"), x, y - 17.0, BASE, weight="bold", **soft))
+    heading, size = face.shrunk(part.heading, BASE, room, "bold")
+    labels.append(Label(heading, x, y - 17.0, size, weight="bold", **soft))
     for name, place, align in (
         ("layer.head", at_head, "left"),
         ("weight", at_weight, "right"),

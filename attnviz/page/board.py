@@ -255,8 +255,8 @@ class _Page:
         if one.heading:
             room = box.width + self.gap + self.left - BASE + (0.0 if self.shared else self.beside)
             room = min(room, self.width - MARGIN - box.x)
-            heading = self.face.cut(one.heading, BASE, room, "bold")
-            at = (box.x, box.y - 0.55 * BASE, BASE)
+            heading, heading_size = self.face.shrunk(one.heading, BASE, room, "bold")
+            at = (box.x, box.y - 0.55 * BASE, heading_size)
             self.labels.append(Label(heading, *at, weight="bold", tone="soft", role="heading"))
         return MapPanel(
             title=one.heading or one.label,

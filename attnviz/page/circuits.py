@@ -159,7 +159,8 @@ def _plot(sheet: Sheet, found: Circuits, place: int, x: float) -> None:
     top, bottom = sheet.y + 6.0, sheet.y + 6.0 + HIGH
     i, j = divmod(place, found.copying.shape[1])
     name = f"head {head_name(*found.places[place])}"
-    sheet.word(sheet.face.cut(name, 7.4, PLOT + GAP - 4, "bold"), x, sheet.y + 1.0, 7.4, weight="bold", tone="soft")
+    name, size = sheet.face.shrunk(name, 7.4, PLOT + GAP - 4, "bold")
+    sheet.word(name, x, sheet.y + 1.0, size, weight="bold", tone="soft")
     for y in (top, top + HIGH / 2, bottom):
         sheet.lines.append(Line(x, y, x + PLOT, y, 0.5, "grid"))
     for value, y in ((1.0, top), (0.5, top + HIGH / 2), (0.0, bottom)):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz.page import wording
+from attnviz.page.cell_numbers import CellNumbers
 from attnviz.page.colour_limits import fills_up, flowing
 from attnviz.page.colour_limits import limits as find_limits
 from attnviz.page.figure import Figure, MapPanel, Scale
@@ -17,9 +18,8 @@ from attnviz.page.options import PIXELS, SIDE, check_options, check_pixels, made
 from attnviz.page.page import panel_room
 from attnviz.page.placing import Placed, arrange
 from attnviz.page.request import Request
-from attnviz.page.scale import WHITE, check_cmap, check_scale, number, round_up, short
-from attnviz.page.sizes import SMALLEST
-from attnviz.page.text_metrics import LOST, Typeface, one_line, printable, typeface
+from attnviz.page.scale import WHITE, check_cmap, check_scale, number
+from attnviz.page.text_metrics import LOST, SAYS, one_line, printable, typeface
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from attnviz.attention import Attention
 
 _SIGNS = "0123456789.–−·≥…" + LOST  # characters of numbers and of shortened text
-_PRINTED = 4000  # numbers in cells, over all panels: more are texture, and take seconds
 
 
 @dataclass(frozen=True)
@@ -108,15 +107,17 @@ def heatmap(
 
     sums = wording.row_sums(attention, query)
     asked = attention.query_tokens[query] if query is not None else ""
-    heading = one_line(title) if title is not None else wording.title(attention, name or "", asked)
+    heading = one_line(title) if title is not None else wording.title(attention, name or "", asked, does)
+    says = title is None and bool(wording.does_alone(attention, does))
+    says = says or any(SAYS in text for text in (maps.headings if query is None else maps.row_labels))
     marked = [] if query is not None else list(marks)
     below = wording.subtitles(attention, sums, len(maps.values), marked, maps.one_row, maps.pooled)
     hidden = wording.hidden_reason(attention)
 
-    def remarks(least: float) -> list[str]:
-        return wording.notes(attention, limits, sums, hidden, over, maps.pooled, least)
+    def remarks(note: str) -> list[str]:
+        return wording.notes(attention, limits, sums, hidden, over, maps.pooled, note)
 
-    face = typeface(font, [heading, *below, *remarks(0.1), *maps.row_labels, *maps.col_labels, *maps.headings, _SIGNS])
+    face = typeface(font, [heading, *below, *remarks(""), *maps.row_labels, *maps.col_labels, *maps.headings, _SIGNS])
     joins = wording.joining_note([*maps.row_labels, *maps.col_labels])
     lost = [note for note in (wording.font_note(face), joins) if note]
     parted = ["lines part the two texts"] if any(maps.splits) else []
@@ -144,17 +145,25 @@ def heatmap(
         splits=maps.splits,
         unit="cell" if attention.cell > 1 else "token",
         every=maps.pooled,
+        caution=wording.CAUTION if says else "",
     )
 
-    def lay_out(least: float) -> tuple[Placed, list[str]]:
-        said = [*remarks(least), *parted, *lost]
+    def lay_out(note: str = "") -> tuple[Placed, list[str]]:
+        said = [*remarks(note), *parted, *lost]
         return arrange(replace(request, notes=tuple(said))), said
 
-    placed, said = lay_out(0.0)
-    printed, size, least = _numbers(maps, limits, face, placed, decimals)
-    if least:  # printing numbers adds a note, which may cost the cells a little of their height
-        placed, said = lay_out(least)
-        printed, size, _ = _numbers(maps, limits, face, placed, decimals)
+    def as_wide(points: float) -> Placed:
+        return arrange(replace(request, width=points, per_row=_grid(maps, points / 72)[0]))
+
+    numbers = CellNumbers(maps.values, limits, face, decimals)
+    placed, said = lay_out()
+    if numbers.wanted and not bare and not numbers.size(placed.sizes):
+        wider = numbers.width_wanted(placed, as_wide)
+        placed, said = lay_out(f"numbers in the cells: from a width of {wider:g} in" if wider else "")
+    elif numbers.wanted and numbers.note():  # a note may cost the cells a little of their height
+        placed, said = lay_out(numbers.note())
+    size = numbers.size(placed.sizes) if numbers.wanted else 0.0
+    printed = numbers.texts() if size else []
     check_pixels(placed)
     panels = tuple(
         MapPanel(
@@ -324,27 +333,3 @@ def _grid(maps: _Maps, width: float | None) -> tuple[int, int]:
 
     best = min(range(1, count + 1), key=misfit)
     return best, math.ceil(count / best)
-
-
-# --- numbers in the cells ---------------------------------------------------------------------------------------------
-
-
-def _numbers(
-    maps: _Maps, scale: Scale, face: Typeface, placed: Placed, decimals: int
-) -> tuple[list[tuple[tuple[str, ...], ...]], float, float]:
-    """Texts [panel][row][column] for the cells, their size, and the smallest number printed; [] if they do not fit."""
-    sizes = placed.sizes
-    if decimals == 0 or placed.sizes.cell_width < 6:
-        return [], 0.0, 0.0
-    widest = face.width("−." + "0" * decimals if scale.low < 0 else "." + "0" * decimals, 1.0)
-    size = min(0.74 * sizes.cell_width / widest, 0.55 * sizes.cell_height, 0.9 * sizes.base)
-    least = max(10.0**-decimals, round_up(0.045 * scale.high))
-    count = sum(int((abs(values) >= least).sum()) for values in maps.values)
-    if size < 1.1 * SMALLEST or count > _PRINTED:
-        return [], 0.0, 0.0
-    left_out = any(bool(((abs(values) < least) & (values != 0)).any()) for values in maps.values)
-    printed = [
-        tuple(tuple(short(value, decimals) if abs(value) >= least else "" for value in row) for row in values.tolist())
-        for values in maps.values
-    ]
-    return printed, size, least if left_out else 0.0

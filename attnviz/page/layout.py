@@ -99,8 +99,7 @@ def _headings(request: Request, sizes: Sizes) -> None:
     sizes.headings, sizes.heading_size = _shrunk(request.face, request.headings, base, room)
     sizes.layer_names, sizes.layer_size = _shrunk(request.face, request.layers, base, high + sizes.gap_x - 2.0)
     sizes.aside = 1.45 * sizes.layer_size if request.columns > 1 else 0.0
-    room_for_heading = 1.5 * sizes.heading_size if any(sizes.headings) else 0.0
-    sizes.gap_y = sizes.gap_x if layered else 0.6 * sizes.gap_x + room_for_heading
+    sizes.gap_y = sizes.gap_x if layered else 0.6 * sizes.gap_x + sizes.heading_room
 
 
 def _shrunk(face: Typeface, texts: tuple[str, ...], base: float, room: float) -> tuple[tuple[str, ...], float]:
@@ -118,14 +117,29 @@ def _shrunk(face: Typeface, texts: tuple[str, ...], base: float, room: float) ->
 
 
 def _saying(face: Typeface, texts: tuple[str, ...], base: float, room: float) -> tuple[tuple[str, ...], float]:
-    """Headings that say what a head does: whole, or shortened, or the names of the heads alone."""
+    """Headings that say what a head does: in one line or two, or the names of the heads alone."""
     size = min(base, room / max(face.width(text, 1.0) for text in texts))
+    if size >= 0.75 * base:
+        return texts, size
+    larger = base
+    while larger > max(size, SMALLEST):
+        lines = [_two_lines(face, text, larger, room) for text in texts]
+        if all(lines):
+            return tuple(lines), larger
+        larger -= 0.1
     if size >= SMALLEST:
         return texts, size
-    names = tuple(text.partition(SAYS)[0] for text in texts)
-    if room >= 4 * max(face.width(name, SMALLEST) for name in names):
-        return tuple(face.cut(text, SMALLEST, room) for text in texts), SMALLEST
-    return _shrunk(face, names, base, room)
+    return _shrunk(face, tuple(text.partition(SAYS)[0] for text in texts), base, room)
+
+
+def _two_lines(face: Typeface, text: str, size: float, room: float) -> str:
+    """A heading in one line, or broken after the head's name, or where it must be; '' if two lines are too few."""
+    name, _, does = text.partition(SAYS)
+    for lines in ([text], [f"{name} ", does], face.wrap(text, size, room)):
+        whole = " ".join(lines) == text and max(face.width(line, size) for line in lines) <= room
+        if whole and len(lines) <= 2:
+            return "\n".join(lines)
+    return ""
 
 
 def _fit_labels(request: Request, sizes: Sizes) -> None:
@@ -218,7 +232,7 @@ def _words(request: Request, sizes: Sizes) -> None:
     above = len(sizes.title) * leading(sizes.title) * sizes.title_size
     above += len(sizes.subtitle) * leading(sizes.subtitle) * base
     overhang = max(0.0, 0.6 * sizes.row_size - sizes.cell_height / 2)
-    headed = 1.5 * sizes.heading_size if any(sizes.headings) else 0.0
+    headed = sizes.heading_room
     sizes.top = margin + (above + 0.6 * base if above else 0.0) + max(headed, overhang)
 
 
@@ -240,12 +254,14 @@ def _thinning(request: Request, sizes: Sizes) -> list[str]:
         both = ((row_step, rows), (col_step, cols))
         said += [f"every {ordinal(step)} {name} labelled" for step, name in both if step > 1]
         said += [f"no room for {name} labels" for step, name in both if step == 0]
+    whole = [text.replace("\n", " ") for text in sizes.headings] == list(request.headings)
     if sizes.layer_names != request.layers:
-        said.append("numbers: layers down, heads across" if sizes.headings != request.headings else "numbers: layers")
-    elif sizes.headings != request.headings and any(SAYS in text for text in request.headings):
-        said.append("no room for all that the heads do")
-    elif sizes.headings != request.headings:
+        said.append("numbers: layers" if whole else "numbers: layers down, heads across")
+    elif not whole and request.caution:
+        said.append("no room for what the heads do")
+    elif not whole:
         said.append("numbers: heads" if "head" in request.headings[0] else "numbers: layers")
+    said += [request.caution] if request.caution and whole else []
     return said
 
 

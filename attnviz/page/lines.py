@@ -153,8 +153,8 @@ class _Page:
     def _panel(self, panel: LinksPanel, x: float, top: float) -> None:
         sheet, x0, x1 = self.sheet, x + self.left + 3.0, x + self.left + self.span - 3.0
         if self.titled and panel.title:  # one panel is what the title says
-            name = self.face.cut(panel.title, SIZE, self.across, "bold")
-            sheet.word(name, x, top - 5.0, SIZE, weight="bold", tone="soft", role="heading")
+            name, size = self.face.shrunk(panel.title, SIZE, self.across, "bold")
+            sheet.word(name, x, top - 5.0, size, weight="bold", tone="soft", role="heading")
         self._parts(x, top)
         for link in panel.links:
             width, share = stroke(link.value / panel.high)

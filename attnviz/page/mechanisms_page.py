@@ -232,8 +232,8 @@ def _titles(on: Page, row: Row) -> None:
     for (start, group), end in zip(row.groups, ends, strict=True):
         x, stop = on.at(start), on.at(end) - GAP
         fits = on.face.width(long_title(group), size, "bold") <= stop - x
-        title = on.face.cut(long_title(group) if fits else short_title(group), size, stop - x, "bold")
-        on.labels.append(Label(title, x, on.y + 0.8 * size, size, weight="bold", tone="soft", role="heading"))
+        title, own = on.face.shrunk(long_title(group) if fits else short_title(group), size, stop - x, "bold")
+        on.labels.append(Label(title, x, on.y + 0.8 * size, own, weight="bold", tone="soft", role="heading"))
         y = on.y + LINE * size + 1.0
         on.lines.append(Line(x, y, stop, y, 0.5, "faint"))
     on.y += LINE * size + 7.0

@@ -10,7 +10,7 @@ from attnviz.page.bar import bar_height, bar_ticks, bar_width, tick_texts
 from attnviz.page.figure import Box, Label, Line
 from attnviz.page.layout import PITCH, paged, settle
 from attnviz.page.request import Request
-from attnviz.page.sizes import Sizes, leading
+from attnviz.page.sizes import HEADING_LINE, Sizes, leading
 from attnviz.page.text_metrics import ASCENT, DESCENT, MIDDLE, tallness
 
 
@@ -84,12 +84,11 @@ def _headings(request: Request, placed: Placed) -> None:
     for i, (text, box) in enumerate(zip(sizes.headings, placed.boxes, strict=True)):
         if not text or (request.layers and request.place(i)[0]):
             continue
+        x, align = (box.x + box.width / 2, "center") if request.layers else (box.x, "left")
         y = box.y - 0.48 * sizes.heading_size
-        if request.layers:
-            middle = box.x + box.width / 2
-            placed.labels.append(Label(text, middle, y, sizes.heading_size, "center", tone="soft", role="heading"))
-        else:
-            placed.labels.append(Label(text, box.x, y, sizes.heading_size, tone="soft", role="heading"))
+        for line in reversed(text.split("\n")):
+            placed.labels.append(Label(line.rstrip(), x, y, sizes.heading_size, align, tone="soft", role="heading"))
+            y -= HEADING_LINE * sizes.heading_size
     for i, text in enumerate(sizes.layer_names):
         panel = i * request.per_layer
         box = placed.boxes[panel]

@@ -168,8 +168,8 @@ class _Plot:
 
     def draw(self, title: str, curves: Sequence[Curve]) -> None:
         how: dict[str, Any] = {"weight": "bold", "tone": "soft", "role": "heading"}
-        title = self.face.cut(title, BASE + 1.0, self.wide + NAMES, "bold")
-        self.labels.append(Label(title, self.x, self.y - 10.0, BASE + 1.0, **how))
+        title, size = self.face.shrunk(title, BASE + 1.0, self.wide + NAMES, "bold")
+        self.labels.append(Label(title, self.x, self.y - 10.0, size, **how))
         self._axes()
         ends = []
         for place, curve in enumerate(curves):

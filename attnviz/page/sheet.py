@@ -93,10 +93,8 @@ class Sheet:
         """
         high, wide = box.height / values.shape[0], box.width / values.shape[1]
         if heading:
-            size, most = BASE, max(box.width + 8.0, 130.0)
-            if room is not None:
-                size, most = max(SMALLEST, min(BASE, BASE * room / self.face.width(heading, BASE, "bold"))), room
-            text = self.face.cut(heading, size, most + 0.1, "bold")
+            most = max(box.width + 8.0, 130.0) if room is None else room
+            text, size = self.face.shrunk(heading, BASE, most, "bold")
             self.word(text, box.x, box.y - 4.0, size, weight="bold", tone="soft", role="heading")
         if shown[0] and rows:
             self.row_names(rows, box, stressed[0])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from attnviz.page.text_metrics import tallness
+from attnviz.page.text_metrics import SMALLEST, tallness
 
-SMALLEST = 5.0  # points: below this a label is not read but guessed
+HEADING_LINE = 1.15  # from one line of a heading to the next, in ems
 LINE = 1.34  # from one line of text to the next, in ems
 
 
@@ -18,8 +18,8 @@ class Sizes:
     upright: column labels stand on end. aside: room for the names of a further column of layers. reduced: the page, not
     the labels, settles the cells. left, right, top, under: room beside all panels; `under` ends with the name of
     the columns, notes come below it. ticks: room for the numbers of the colour bar. layer_names, headings: as they
-    fit, shortened to their numbers if they must be. said: the subtitle chosen; title, subtitle, notes: their lines;
-    remarks: the notes one by one.
+    fit, shortened to their numbers if they must be; a heading of two lines has a line break. said: the subtitle chosen;
+    title, subtitle, notes: their lines; remarks: the notes one by one.
     """
 
     base: float
@@ -55,6 +55,12 @@ class Sizes:
     notes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     text_x: float = 0.0
+
+    @property
+    def heading_room(self) -> float:
+        """Height of the headings above a panel."""
+        most = max((text.count("\n") for text in self.headings), default=0)
+        return (1.5 + HEADING_LINE * most) * self.heading_size if any(self.headings) else 0.0
 
     @property
     def note_size(self) -> float:

@@ -67,7 +67,7 @@ def table(
     above = 0 if scale == "row" else int((attention.weights > limits.high * (1 + 1e-6)).sum())
     over = wording.over_note(above, limits.high, why, any(attention.key_special))
     over = over or wording.under_note([attention.weights], [limits])
-    said = wording.notes(attention, limits, sums, "", over, 0, 0)
+    said = wording.notes(attention, limits, sums, "", over, 0, "")
     return Figure(
         width=0.0,
         height=0.0,

@@ -9,6 +9,7 @@ from functools import cache
 
 from attnviz.page.fonts import FontFile, default_font, fallback_fonts, find_font
 
+SMALLEST = 5.0  # points: below this a label is not read but guessed
 ASCENT, DESCENT = 0.77, 0.24  # ink of letters without accents above and below the baseline, in ems
 TALL_ASCENT, TALL_DESCENT = 1.02, 0.36  # room for scripts that stack marks, and for Chinese characters
 STACKED_ASCENT, STACKED_DESCENT = 1.10, 0.50  # room for Tibetan and Burmese, which stack whole letters
@@ -73,6 +74,11 @@ class Typeface:
         lines += [line] if line else []
         lines = [line.removeprefix("· ").removesuffix(" ·") for line in lines]
         return [self.cut(line, size, room, weight) for line in lines if line != "·"]
+
+    def shrunk(self, text: str, size: float, room: float, weight: str = "normal") -> tuple[str, float]:
+        """A text that fits `room` points, and its size: smaller letters, and only from `SMALLEST` on cut short."""
+        size = max(min(SMALLEST, size), min(size, room / max(self.width(text, 1.0, weight), 1e-9)))
+        return self.cut(text, size, room + 0.01, weight), size
 
 
 def typeface(font: str | None, texts: Iterable[str]) -> Typeface:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.facts import pairs_in_words
+from attnviz.facts import head_name, pairs_in_words
 from attnviz.page.advice import install
 from attnviz.page.scale import FEW, number
 from attnviz.page.text_metrics import SAYS, is_shaped, one_line
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from attnviz.page.figure import Scale
     from attnviz.page.text_metrics import Typeface
 
+CAUTION = "titles: what each head does most often, in English"
 _CELLS = " over cells of "  # as a pooled Attention words it
 _JOINING = (3, 11)  # the first matplotlib that shapes Arabic, Hindi and their like
 
@@ -40,12 +41,18 @@ def with_query(title: str, query: str) -> str:
     return f"{title} · query “{query}”" if query else title
 
 
-def title(attention: Attention, name: str, query: str) -> str:
-    """`all-MiniLM-L6-v2 · layer 3 · 12 heads`: model, stream, layers, heads, the one query if there is one."""
+def does_alone(attention: Attention, does: Mapping[str, str] | None) -> str:
+    """What the head of a picture of one head does, '' where nobody says or there are several."""
+    return (does or {}).get(head_name(*attention.places[0]), "") if len(attention.places) == 1 else ""
+
+
+def title(attention: Attention, name: str, query: str, does: Mapping[str, str] | None = None) -> str:
+    """`all-MiniLM-L6-v2 · layer 3 · 12 heads`: model, stream, layers, heads, what one head does, the one query."""
     parts = [name or attention.model, str(attention.meta.get("measure", ""))]
     if attention.stream != "self":
         parts.append({"cross": "cross-attention"}.get(attention.stream, f"{attention.stream} self-attention"))
     parts += pairs_in_words(attention.pairs, attention.places) if attention.pairs else _of_axes(attention)
+    parts.append(does_alone(attention, does))
     return one_line(with_query(" · ".join(part for part in parts if part), query))
 
 
@@ -68,15 +75,18 @@ def _of_axes(attention: Attention) -> list[str]:
 def headings(attention: Attention, does: Mapping[str, str] | None = None) -> list[str]:
     """What each panel is called beside the title: `head 1`, `layer 3` where each has one head, `3.1` of pairs.
 
-    does: what a head does, by `3.1`, to be said of pairs.
+    does: what a head does, by `3.1`; it follows the name, but where a heading stands above a column of layers.
     """
     n_layers, n_heads = attention.weights.shape[:2]
-    if attention.pairs:
-        names = ["mean" if head is None else f"{layer}.{head}" for layer, head in attention.places]
-        return [f"{name}{SAYS}{does[name]}" if does and name in does else name for name in names]
-    if n_layers > 1 and n_heads == 1:
-        return list(layer_names(attention))
-    return ["mean" if head is None else f"head {head}" for _, head in attention.places]
+    if n_layers > 1 and n_heads > 1:
+        does = None
+    names = ["mean" if None in place else head_name(*place) for place in attention.places]
+    titles = names
+    if not attention.pairs:
+        titles = ["mean" if head is None else f"head {head}" for _, head in attention.places]
+        titles = list(layer_names(attention)) if n_layers > 1 and n_heads == 1 else titles
+    what = does or {}
+    return [f"{title}{SAYS}{what[name]}" if name in what else title for title, name in zip(titles, names, strict=True)]
 
 
 def layer_names(attention: Attention) -> tuple[str, ...]:
@@ -137,12 +147,12 @@ def row_sums(attention: Attention, query: int | None = None) -> tuple[float, flo
 
 
 def notes(
-    attention: Attention, scale: Scale, sums: tuple[float, float], hidden: str, over: str, pooled: int, least: float
+    attention: Attention, scale: Scale, sums: tuple[float, float], hidden: str, over: str, pooled: int, numbers: str
 ) -> list[str]:
     """Remarks that belong on the picture.
 
     hidden: "" or why some cells are grey. over: "" or which weights lie above the scale. pooled: tokens to a drawn
-    cell, beyond what the attention itself pooled. least: numbers below it are not printed, 0 if none are left out.
+    cell, beyond what the attention itself pooled. numbers: "" or which numbers the cells do not have.
     """
     reduced = (note for note in attention.reduced.split("; ") if note and _CELLS not in note)
     said = [note for note in reduced if not note.startswith("mean over")]  # the title has it
@@ -158,8 +168,8 @@ def notes(
         said.append(colour)
     if over:
         said.append(over)
-    if least:
-        said.append(f"numbers {'nearer to 0 than' if scale.low < 0 else 'below'} {number(least)} left out")
+    if numbers:
+        said.append(numbers)
     return [*map(one_line, said), *from_model(attention)]
 
 

@@ -16,6 +16,8 @@ import attnviz
 from attnviz.cli.first import NINE
 from attnviz.models.find import titles
 from attnviz.page.heatmap import heatmap
+from attnviz.page.label_bounds import bounds
+from attnviz.page.wording import CAUTION
 
 sys.path.insert(0, str(ROOT / "scripts" / "tiny"))
 import titles as titles_measured
@@ -123,8 +125,10 @@ def test_pieces_and_special_tokens_come_back(drawn):
 @pytest.mark.parametrize(
     ("options", "titled", "tokens"),
     [
-        (("-l", "-1"), [f"head {i}" for i in range(8)], 15),
-        (("-H", "all"), [f"head {i}" for i in range(8)], 15),
+        (("-l", "-1"), [f"head {i}{'  topic' * (i == 1)}" for i in range(8)], 15),
+        (("-H", "all"), [f"head {i}{'  topic' * (i == 1)}" for i in range(8)], 15),
+        (("-l", "4"), [f"head {i}" for i in range(8)], 15),
+        (("-l", "0,1", "-H", "0,1"), ["head 0", "head 1"] * 2, 15),
         (("-H", "3"), [""], 15),
         (("-m", "seeded"), [f"head {i}" for i in range(4)], 11),
         (("--mean", "heads"), [""], 15),
@@ -137,15 +141,42 @@ def test_what_is_named_is_drawn_as_it_is(drawn, options, titled, tokens):
     assert names(figure) == titled and len(figure.panels[0].row_labels) == tokens
 
 
-def test_in_a_narrow_picture_titles_are_shortened_from_their_end(drawn):
-    """First smaller, then cut, then the heads' names alone; what is left out is said."""
-    for width, shown in (("5.5", "2.0  article to noun"), ("3.25", "1.2  function wo"), ("1.6", "0.0")):
+def headings(figure):
+    """The text above each panel, its lines joined."""
+    found = []
+    for panel in figure.panels:
+        box = panel.box
+        above = [
+            label
+            for label in figure.labels
+            if label.role == "heading" and label.x == box.x and box.y - 2.8 * label.size < label.y < box.y
+        ]
+        found.append([label.text for label in sorted(above, key=lambda label: label.y)])
+    return found
+
+
+def test_in_a_narrow_picture_titles_are_smaller_then_take_two_lines_and_are_never_cut(drawn):
+    """At last only the heads' names are left, which is said; of titles, that they are no law."""
+    for width, most in (("8", 1), ("5.5", 2), ("3.25", 2), ("8.25cm", 2), ("1.6", 1)):
         figure = drawn(TIRED, "--width", width)
-        texts = [label.text for label in figure.labels if label.role == "heading"]
-        assert any(text.startswith(shown) for text in texts)
-        whole = all(name in texts for name in names(figure))
-        assert ("no room for all that the heads do" in figure.notes) != whole
-    assert texts == [name for name in NINE if name != "3.2"]
+        above = headings(figure)
+        assert max(map(len, above)) == most
+        whole = width != "1.6"
+        titled = names(figure) if whole else [name for name in NINE if name != "3.2"]
+        assert [" ".join(lines).split() for lines in above] == [title.split() for title in titled]
+        assert (CAUTION in figure.notes) == whole and ("no room for what the heads do" in figure.notes) != whole
+        for label in figure.labels:
+            left, top, right, bottom = bounds(label, figure.face)
+            assert left >= 0 and top >= 0 and right <= figure.width and bottom <= figure.height
+
+
+def test_one_head_has_its_title_beside_its_name(drawn):
+    figure = drawn(TIRED, "-l", "3", "-H", "1")
+    assert figure.title == "attnviz tiny · layer 3 · head 1 · pronoun to noun" and CAUTION in figure.notes
+    assert drawn(TIRED, "-l", "3", "-H", "0").title == "attnviz tiny · layer 3 · head 0"
+    alone = drawn(TIRED, "-l", "3", "-H", "0-1", "--query", "it")
+    assert alone.panels[0].row_labels == ("head 0", "head 1  pronoun to noun") and CAUTION in alone.notes
+    assert CAUTION not in drawn(TIRED, "-l", "4").notes
 
 
 def test_one_query_has_a_row_a_head(drawn):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import combinations, pairwise
 
@@ -347,6 +348,26 @@ def test_numbers_are_as_exact_as_asked():
 
 def test_small_cells_hold_no_numbers():
     assert heatmap(attention(tokens=words(60))).panels[0].cell_text == ()
+
+
+@pytest.mark.parametrize(
+    ("n_layers", "n_heads", "tokens", "width"),
+    [(1, 1, 15, 3.25), (1, 8, 15, None), (1, 8, 15, 3.25), (1, 1, 40, None), (1, 2, 40, None), (2, 3, 15, 6)],
+)
+def test_numbers_that_do_not_fit_are_said_with_a_width_that_shows_them(n_layers, n_heads, tokens, width):
+    found = attention(n_layers=n_layers, n_heads=n_heads, tokens=words(tokens))
+    figure = heatmap(found, width=width)
+    (note,) = [note for note in figure.notes if note.startswith("numbers")]
+    assert not figure.panels[0].cell_text
+    wider = re.fullmatch(r"numbers in the cells: from a width of ([\d.]+) in", note)
+    large = heatmap(found, width=float(wider[1]))
+    assert large.panels[0].cell_text and not any("from a width" in note for note in large.notes)
+    assert float(wider[1]) > (width or 0)
+
+
+def test_numbers_that_no_picture_shows_or_nobody_wants_are_not_spoken_of():
+    for found, how in ((attention(tokens=words(200)), {}), (attention(tokens=words(40)), {"decimals": 0})):
+        assert not any(note.startswith("numbers") for note in heatmap(found, **how).notes)
 
 
 def test_marks_are_drawn_named_and_bold():

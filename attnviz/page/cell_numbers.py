@@ -1,0 +1,88 @@
+"""Numbers in the cells of maps: whether they fit, which are printed, and from which width on they would fit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from attnviz.errors import SelectionError
+from attnviz.page.scale import number, round_up, short
+from attnviz.page.text_metrics import SMALLEST
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from attnviz.page.figure import Scale
+    from attnviz.page.placing import Placed
+    from attnviz.page.sizes import Sizes
+    from attnviz.page.text_metrics import Typeface
+
+MOST = 4000  # numbers over all panels: more are texture, and take seconds
+WIDEST = 24.0  # inches: a wider picture is not offered for the sake of its numbers
+
+
+@dataclass(frozen=True)
+class CellNumbers:
+    """Numbers to be printed in cells.
+
+    values: [panel][row, column]. scale: of all panels. decimals: digits after the point; 0 prints none.
+    """
+
+    values: Sequence[NDArray[np.float32]]
+    scale: Scale
+    face: Typeface
+    decimals: int
+
+    @property
+    def least(self) -> float:
+        """The smallest number that is printed, by its size."""
+        return max(10.0**-self.decimals, round_up(0.045 * self.scale.high))
+
+    @property
+    def wanted(self) -> bool:
+        """Whether numbers are asked for, and not too many."""
+        return self.decimals > 0 and sum(int((abs(values) >= self.least).sum()) for values in self.values) <= MOST
+
+    def note(self) -> str:
+        """`numbers below 0.03 left out`, or ''."""
+        if not any(bool(((abs(values) < self.least) & (values != 0)).any()) for values in self.values):
+            return ""
+        return f"numbers {'nearer to 0 than' if self.scale.low < 0 else 'below'} {number(self.least)} left out"
+
+    def size(self, sizes: Sizes) -> float:
+        """Points of the numbers in cells of this size, 0 where there is no room."""
+        if sizes.cell_width < 6:
+            return 0.0
+        widest = self.face.width(("−." if self.scale.low < 0 else ".") + "0" * self.decimals, 1.0)
+        size = min(0.74 * sizes.cell_width / widest, 0.55 * sizes.cell_height, 0.9 * sizes.base)
+        return size if size >= 1.1 * SMALLEST else 0.0
+
+    def texts(self) -> list[tuple[tuple[str, ...], ...]]:
+        """The numbers [panel][row][column], '' for those that are left out."""
+        least, decimals = self.least, self.decimals
+        return [
+            tuple(tuple(short(one, decimals) if abs(one) >= least else "" for one in row) for row in values.tolist())
+            for values in self.values
+        ]
+
+    def width_wanted(self, placed: Placed, arrange: Callable[[float], Placed]) -> float | None:
+        """The least width in inches, to a half, at which the numbers fit; None where no picture is that wide.
+
+        placed: the layout without room for numbers. arrange: the layout of the same maps for a width in points.
+        """
+        cell = max(min(placed.sizes.cell_width, placed.sizes.cell_height), 0.1)
+        widest = self.face.width(("−." if self.scale.low < 0 else ".") + "0" * self.decimals, 1.0)
+        needed = 1.1 * SMALLEST * max(widest / 0.74, 1 / 0.55)
+        maps = sum(box.width for box in placed.boxes if box.y == placed.boxes[0].y)
+        inches = math.ceil(2 * (placed.width + maps * max(needed / cell - 1.0, 0.0)) / 72) / 2
+        while inches <= WIDEST:
+            try:
+                if self.size(arrange(inches * 72).sizes):
+                    return inches
+            except SelectionError:  # no room for a panel
+                return None
+            inches = math.ceil(2 * inches * 1.12) / 2  # labels grow too, and panels may stand otherwise
+        return None
