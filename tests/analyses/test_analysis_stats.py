@@ -7,9 +7,10 @@ import math
 
 import numpy as np
 import pytest
-from helpers.analysis_cases import made, random_map, slow_statistics
+from helpers.analysis_cases import made, random_map
 from hypothesis import given
 from hypothesis import strategies as st
+from oracles.slow_statistics import slow_statistics
 
 import attnviz
 from attnviz.errors import InputError, SelectionError
