@@ -8,8 +8,8 @@ different threads.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -97,6 +97,29 @@ class Tile:
             cut_shared(self.v),
             cut(self.outputs),
             None if self.stages is None else {name: scores[at] for name, scores in self.stages.items()},
+        )
+
+    def cut(self, rows: range, cols: range, at_rows: NDArray[np.intp], at_cols: NDArray[np.intp]) -> Tile:
+        """The tile of some of its rows and columns, at these positions in it, which are called `rows` and `cols`."""
+
+        def both(values: NDArray[Any] | None) -> Any:
+            return None if values is None else values[..., at_rows, :][..., at_cols]
+
+        def some(values: Array | None, at: NDArray[np.intp]) -> Array | None:
+            return None if values is None else values[:, at]
+
+        return replace(
+            self,
+            rows=rows,
+            cols=cols,
+            weights=both(self.weights),
+            allowed=both(self.allowed),
+            scores=both(self.scores),
+            q=some(self.q, at_rows),
+            k=some(self.k, at_cols),
+            v=some(self.v, at_cols),
+            outputs=some(self.outputs, at_rows),
+            stages=None if self.stages is None else {name: both(scores) for name, scores in self.stages.items()},
         )
 
 

@@ -227,21 +227,27 @@ class Narrowed:
     """A collector that hands another one only some layers, queries and keys of each tile.
 
     The tokens that are left are counted afresh. layers: the ones handed over; queries, keys: bool, True for the tokens
-    that are left.
+    that are left. Raises InputError if tokens are missing and the collector asks for more than their tiles.
     """
 
     def __init__(
         self, collector: Any, layers: Collection[int], queries: NDArray[np.bool_], keys: NDArray[np.bool_]
     ) -> None:
-        self.needs: frozenset[str] = frozenset(collector.needs)
         self._inner, self._layers = collector, frozenset(layers)
         self._left = queries, keys
         self._all = bool(queries.all() and keys.all())
+        self.needs: frozenset[str] = frozenset(collector.needs) - (set() if self._all else {"room"})
+        if not self._all and self.needs & {"vectors", "after_attention"}:
+            raise InputError("the vectors of all tokens are needed here", "keep the special tokens")
         # The number of tokens left before each token.
         self._before = [np.concatenate([[0], np.cumsum(axis)]) for axis in self._left]
 
     def wants(self, layer: int, head: int) -> bool:
         return layer in self._layers and bool(self._inner.wants(layer, head))
+
+    def __getattr__(self, name: str) -> Any:
+        """What else the engine asks of collectors that need it: see, after_attention, room."""
+        return getattr(self._inner, name)
 
     def take(self, tile: Tile) -> None:
         if self._all:
@@ -251,9 +257,7 @@ class Narrowed:
             self._places(axis, ends) for axis, ends in enumerate((tile.rows, tile.cols))
         )
         if len(rows) and len(cols):
-            weights = tile.weights[:, at_rows][..., at_cols]
-            allowed = None if tile.allowed is None else tile.allowed[..., at_rows, :][..., at_cols]
-            self._inner.take(Tile(tile.stream, tile.layer, tile.heads, rows, cols, weights, allowed))
+            self._inner.take(tile.cut(rows, cols, at_rows, at_cols))
 
     def _places(self, axis: int, ends: range) -> tuple[range, NDArray[np.int64]]:
         """The new places of the tokens left of a run, and where in the run they stand."""

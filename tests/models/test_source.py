@@ -13,7 +13,11 @@ import pytest
 from helpers.paths import ADAPTERS, GGUF, REFERENCE
 
 import attnviz
+from attnviz.engine.collectors import Dense
 from attnviz.errors import InputError, ModelError
+from attnviz.measures.norms import Moved
+from attnviz.measures.scores import Scores
+from attnviz.mixing import norms
 from attnviz.models.source import AttentionSource
 
 TEXT = "The animal didn't cross the street because it was too tired"
@@ -128,3 +132,34 @@ def test_facts_say_what_was_averaged_and_left_out():
         "version": attnviz.__version__,
         "digest": attention.meta["digest"],
     }
+
+
+def test_collectors_of_maps_and_scores_fit_a_source_with_and_without_special_tokens(minilm):
+    """Also those that lend their memory, and those that ask for queries and keys: of the tokens that are left."""
+    model = attnviz.load(minilm)
+    model_input = model.prepare(TEXT)
+    whole = model.attend(TEXT)
+    for special, wanted in ((True, whole), (False, whole.without_special())):
+        source = AttentionSource.of(model, model_input, layers=[4, 1], special=special)
+        n = len(source.queries)
+        maps = source.collect(Dense(range(6), range(12), range(n), range(n)))
+        assert np.array_equal(maps, wanted.weights[[4, 1]])
+        scores = Scores(*source.size)
+        source.observe([scores])
+        facts = scores.result()
+        assert source.pick(facts.factor) == pytest.approx(1 / np.sqrt(32), rel=1e-4)
+        assert source.pick(facts.linear) == pytest.approx(1, abs=1e-6)
+    assert len(wanted.queries) == len(whole.queries) - 2
+
+
+def test_vectors_of_tokens_that_were_left_out_are_not_there(minilm):
+    model = attnviz.load(minilm)
+    model_input = model.prepare(TEXT)
+    every, without = (AttentionSource.of(model, model_input, special=special) for special in (True, False))
+    n = len(every.queries)
+    moved = Moved(range(6), ["norm"], n, 12)
+    every.observe([moved])
+    wanted = norms(model, TEXT, measures=["norm"]).maps["norm"].weights
+    assert np.array_equal(np.stack([moved.found["norm"][layer] for layer in range(6)]), wanted[:, 0])
+    with pytest.raises(InputError, match="the vectors of all tokens are needed here"):
+        without.observe([Moved(range(6), ["norm"], n, 12)])
