@@ -38,8 +38,9 @@ __all__ = ["Attention", "AttnvizError", "Model", "Tokens", "describe", "load", "
 def __getattr__(name: str) -> Any:
     if name in ANALYSES:
         from attnviz.analyses import find
+        from attnviz.analyses.front import function
 
-        value: Any = find(name)
+        value: Any = function(find(name))
     elif name in _HOMES:
         from importlib import import_module
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from attnviz.attention import Attention
@@ -24,7 +26,7 @@ def call(analysis: Analysis, subject: Any, inputs: Sequence[Any], named: Mapping
 
     Args:
         subject: what is analysed. inputs: of a model, its text and a second text.
-        named: `layers`, `heads`, `stream`, `words`, `special`; other inputs of `Model.attend`; and the command's
+        named: `layers`, `heads`, `stream`, `words`, `no_special`; other inputs of `Model.attend`; and the command's
             options by their names.
 
     Raises:
@@ -36,7 +38,7 @@ def call(analysis: Analysis, subject: Any, inputs: Sequence[Any], named: Mapping
 
 def _attention(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> tuple[AttentionSource, dict[str, Any]]:
     layers, heads = named.pop("layers", None), named.pop("heads", None)
-    words, special = named.pop("words", False), named.pop("special", True)
+    words, special = named.pop("words", False), not named.pop("no_special", False)
     if isinstance(subject, Model):
         text = dict(zip(("text", "pair"), inputs, strict=False))
         model_input = subject.prepare(**text, **{name: named.pop(name) for name in INPUTS if name in named})
@@ -77,3 +79,63 @@ OPENERS: dict[str, Callable[[Any, Sequence[Any], dict[str, Any]], tuple[Any, dic
     "attention": _attention,
     "text or random tokens": _text_or_random,
 }
+
+# What a subject takes in Python besides the analysis' own options: name -> type, as the stub has it.
+_TEXTS = {
+    "text": "str | None",
+    "pair": "str | None",
+    "target": "str | None",
+    "ids": "ArrayLike | None",
+    "token_types": "ArrayLike | None",
+    "target_ids": "ArrayLike | None",
+    "pixel_values": "ArrayLike | None",
+    "input_values": "ArrayLike | None",
+    "input_features": "ArrayLike | None",
+    "stream": "str | None",
+    "global_tokens": "Iterable[int] | None",
+}
+_MAPS = {"layers": "Iterable[int] | int | None", "heads": "Iterable[int | str] | int | str | None"}
+_JOINED = {"words": "bool", "no_special": "bool"}
+TAKES: dict[str, tuple[str, dict[str, str]]] = {
+    "attention": ("Attention | AttentionSource | Model", _TEXTS | _MAPS | _JOINED),
+    "text or random tokens": ("Attention | AttentionSource | Model", _TEXTS | _MAPS | _JOINED),
+}
+
+
+def signature(analysis: Analysis) -> inspect.Signature:
+    """What the analysis takes from Python: its subject, an input, layers and heads, and its options."""
+    kind, named = TAKES.get(analysis.subject, ("Any", {}))
+    parameters = [inspect.Parameter("source", inspect.Parameter.POSITIONAL_ONLY, annotation=kind)]
+    for name, hint in named.items():
+        place = inspect.Parameter.POSITIONAL_OR_KEYWORD if name in ("text", "pair") else inspect.Parameter.KEYWORD_ONLY
+        default = False if hint == "bool" else None
+        parameters.append(inspect.Parameter(name, place, default=default, annotation=hint))
+    for each in fields(analysis.options):
+        hint = each.type if isinstance(each.type, str) else each.type.__name__
+        parameters.append(
+            inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=hint)
+        )
+    return inspect.Signature(parameters, return_annotation=analysis.result.__name__)
+
+
+def function(analysis: Analysis) -> Callable[..., Any]:
+    """The analysis as a plain function with a signature and a docstring of its own: what `attnviz.NAME` is."""
+
+    def run(source: Any, /, *inputs: Any, **named: Any) -> Any:
+        return call(analysis, source, inputs, named)
+
+    about, *_ = analysis.help.strip().split("\n\n")
+    options = [f"    {each.name}: {each.metadata['help']}" for each in fields(analysis.options)]
+    run.__name__ = run.__qualname__ = analysis.name
+    run.__module__ = "attnviz"
+    run.__doc__ = "\n".join(
+        [
+            f"{' '.join(about.split())}",
+            "",
+            "A model takes the inputs of `Model.attend` after it; the rest are the options of",
+            f"`attnviz {analysis.name} --help`. Returns a Result: `.rows()`, `.page()`, `.save(path)`.",
+            *(["", "Args:", *options] if options else []),
+        ]
+    )
+    run.__signature__ = signature(analysis)  # type: ignore[attr-defined]
+    return run
