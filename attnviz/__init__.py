@@ -7,23 +7,15 @@ from __future__ import annotations
 
 from attnviz.analyses import ANALYSES
 
-TYPE_CHECKING = False  # as `typing` has it, which takes longer to import than all that follows
+TYPE_CHECKING = False  # as `typing` has it, which takes longer to import than all that follows; types: __init__.pyi
 if TYPE_CHECKING:
     from typing import Any
-
-    from attnviz.attention import Attention as Attention
-    from attnviz.axis import Tokens as Tokens
-    from attnviz.errors import AttnvizError as AttnvizError
-    from attnviz.io.saved import open as open
-    from attnviz.models.describe import describe as describe
-    from attnviz.models.load import load as load
-    from attnviz.models.model import Model as Model
-    from attnviz.models.tokenize import tokenize as tokenize
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Attention": "attnviz.attention",
+    "AttentionSource": "attnviz.models.source",
     "Tokens": "attnviz.axis",
     "AttnvizError": "attnviz.errors",
     "Model": "attnviz.models.model",
@@ -32,7 +24,18 @@ _HOMES = {
     "open": "attnviz.io.saved",
     "tokenize": "attnviz.models.tokenize",
 }
-__all__ = ["Attention", "AttnvizError", "Model", "Tokens", "describe", "load", "open", "tokenize", *ANALYSES]
+__all__ = [
+    "Attention",
+    "AttentionSource",
+    "AttnvizError",
+    "Model",
+    "Tokens",
+    "describe",
+    "load",
+    "open",
+    "tokenize",
+    *ANALYSES,
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike
 
 def stub() -> str:
     """The whole file."""
-    names = [*attnviz._HOMES.items(), ("AttentionSource", "attnviz.models.source")]
+    names = attnviz._HOMES.items()
     results = [(find(name).result.__name__, find(name).result.__module__) for name in ANALYSES]
     lines = [f"from {home} import {name} as {name}" for name, home in sorted({*names, *results}, key=lambda x: x[::-1])]
     body = [f"def {name}{_text(signature(find(name)))}: ..." for name in sorted(ANALYSES)]
