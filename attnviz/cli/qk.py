@@ -45,24 +45,10 @@ class One:
             show_default=False,
         ),
     ] = None
-    method: Annotated[
-        str,
-        typer.Option(
-            "--method",
-            metavar="NAME",
-            help="How the plane is made: pca, or tsne and umap where scikit-learn and umap-learn are installed.",
-            rich_help_panel="What to show",
-            show_default=True,
-        ),
-    ] = "pca"
 
     def __post_init__(self) -> None:
-        from attnviz.errors import one_of
-
         self.at()
         Selection(stream=self.stream)
-        if self.method not in ("pca", "tsne", "umap"):
-            usage(one_of("--method", self.method, ("pca", "tsne", "umap")))
 
     def at(self) -> tuple[str | None, str | None]:
         """Layer and head, as they were asked for."""
@@ -104,7 +90,7 @@ def run(
     found = _chosen(model, ready, one, talk)
     with progress("attention", total=1, quiet=talk.quiet) as advance:
         walk = steps(model, ready, found.layer, found.head, found.query, advance)
-    pair, flat = neurons(walk, found.key), plane(walk.used("q"), walk.used("k"), one.method)
+    pair, flat = neurons(walk, found.key), plane(walk.used("q"), walk.used("k"))
     if listing.json:
         work.print_json(rows(flat, pair))
     elif format == "json":

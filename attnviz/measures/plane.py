@@ -6,14 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.errors import InputError, SelectionError, one_of
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Wide = NDArray[np.float64]
-
-METHODS = ("pca", "tsne", "umap")
 
 
 def classical_scaling(distances: NDArray[Any], dimensions: int = 2) -> tuple[Wide, tuple[float, ...]]:
@@ -68,33 +64,3 @@ def principal(vectors: NDArray[Any], dimensions: int = 2) -> tuple[Wide, tuple[f
     total = float((sizes**2).sum())
     shares = [float(size**2) / total if total > 0 else 0.0 for size in sizes[:kept]]
     return upright(points), tuple(shares + [0.0] * (dimensions - kept))
-
-
-def embedded(vectors: NDArray[Any], method: str) -> Wide:
-    """[n, d] -> [n, 2] by t-SNE (van der Maaten and Hinton 2008) or UMAP (McInnes 2018), started from the components.
-
-    Raises:
-        SelectionError: no such method. InputError: the library for it is not installed, or there are too few points.
-    """
-    if method not in METHODS[1:]:
-        raise SelectionError(one_of("method", method, METHODS))
-    n = len(vectors)
-    if n < 5:
-        raise InputError(f"{method} wants 5 points or more; got {n}", "leave out --method")
-    package = {"tsne": "scikit-learn", "umap": "umap-learn"}[method]
-    start = principal(vectors)[0]
-    start = start / max(float(start[:, 0].std()), 1e-12)
-    try:
-        if method == "tsne":
-            from sklearn.manifold import TSNE  # type: ignore[import-not-found,import-untyped,unused-ignore]
-
-            make = TSNE(init=start * 1e-4, perplexity=min(30.0, (n - 1) / 3), random_state=0)
-        else:
-            from umap import UMAP  # type: ignore[import-not-found,import-untyped,unused-ignore]
-
-            make = UMAP(init=start * 10, n_neighbors=min(15, n - 1), random_state=0, n_jobs=1)
-    except ImportError:
-        raise InputError(
-            f"{method} is made by {package}, which is not installed", f"pip install {package}, or leave out --method"
-        ) from None
-    return upright(np.asarray(make.fit_transform(np.asarray(vectors, np.float32)), np.float64))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.measures.plane import embedded, principal
+from attnviz.measures.plane import principal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,20 +25,19 @@ if TYPE_CHECKING:
 class Plane:
     """Queries [query, 2] and keys [key, 2], both of one head.
 
-    factor: the c that queries were multiplied and keys divided by. shares: of the variance, of each dimension; None
-    where the method has no such thing. agreement: correlation of distance in the plane with q . k, both less their
-    means over a query's keys: -1 if the nearest key always has the highest score, 0 if the plane says nothing.
+    factor: the c that queries were multiplied and keys divided by. shares: of the variance, of each dimension.
+    agreement: correlation of distance in the plane with q . k, both less their means over a query's keys: -1 if the
+    nearest key always has the highest score, 0 if the plane says nothing.
     """
 
     queries: Wide
     keys: Wide
     factor: float
-    shares: tuple[float, float] | None
+    shares: tuple[float, float]
     agreement: float
-    method: str = "pca"
 
 
-def plane(queries: NDArray[Any], keys: NDArray[Any], method: str = "pca") -> Plane:
+def plane(queries: NDArray[Any], keys: NDArray[Any]) -> Plane:
     """Queries [query, d] and keys [key, d] of one head, put on common ground and projected together.
 
         q' = c (q - mean q),   k' = (k - mean k) / c,   c = sqrt(spread of k / spread of q)
@@ -47,25 +46,14 @@ def plane(queries: NDArray[Any], keys: NDArray[Any], method: str = "pca") -> Pla
     softmax. Only then does "near" mean "high score": |q' - k'|^2 = |q'|^2 + |k'|^2 - 2 q' . k'. The spread is the root
     of the mean squared distance from the mean; this c makes both equal (the paper searches for one by correlation).
 
-    Args:
-        method: pca | tsne | umap.
-
-    Raises:
-        SelectionError: no such method. InputError: the library for it is not installed.
-
     Source: Yeh 2023 (AttentionViz), section 4.
     """
     moved, factor = together(queries, keys)
-    shares = None
-    if method == "pca":
-        points, found = principal(moved)
-        shares = (found[0], found[1])
-    else:
-        points = embedded(moved, method)
+    points, shares = principal(moved)
     q, k = points[: len(queries)], points[len(queries) :]
     scores = np.asarray(queries, np.float64) @ np.asarray(keys, np.float64).T
     away = np.sqrt(((q[:, None] - k[None]) ** 2).sum(-1))
-    return Plane(q, k, factor, shares, _correlation(away, scores), method)
+    return Plane(q, k, factor, (shares[0], shares[1]), _correlation(away, scores))
 
 
 def together(queries: NDArray[Any], keys: NDArray[Any]) -> tuple[Wide, float]:

@@ -120,10 +120,7 @@ def remarks(flat: Plane, pair: Neurons) -> list[str]:
     if facts.rotary:
         said = ["queries and keys as they are multiplied, after rotary positions"]
     said.append(f"centred, queries × {flat.factor:.3g}, keys ÷ {flat.factor:.3g}: no weight changes (Yeh 2023)")
-    if flat.shares is not None:
-        said.append(f"the plane keeps {sum(flat.shares):.0%} of the variance")
-    else:
-        said.append({"tsne": "t-SNE", "umap": "UMAP"}[flat.method] + ": distances far apart mean little")
+    said.append(f"the plane keeps {sum(flat.shares):.0%} of the variance")
     said.append(f"correlation of distance in the plane with score: {flat.agreement:.2f}".replace("-", "−"))
     if facts.n_kv_heads < facts.n_heads:
         said.append(f"keys are shared: number {facts.kv_head} of {facts.n_kv_heads}")
@@ -189,10 +186,9 @@ def _plane(sheet: Sheet, flat: Plane, pair: Neurons, box: Box) -> int:
             (x0, y0), (x1, y1) = places[steps.query], places[n + key]
             sheet.lines.insert(lines, Line(x0, y0, x1, y1, 0.4 + 4.0 * weight, rgb=QUERY, share=0.35))
     how: dict[str, Any] = {"tone": "soft", "role": "axis"}
-    if flat.shares is not None:
-        right, bottom = box.x + box.width, box.y + box.height
-        sheet.word(f"first component, {flat.shares[0]:.0%}", right, bottom + 9.0, align="right", **how)
-        sheet.word(f"second component, {flat.shares[1]:.0%}", box.x, box.y - 4.0, **how)
+    right, bottom = box.x + box.width, box.y + box.height
+    sheet.word(f"first component, {flat.shares[0]:.0%}", right, bottom + 9.0, align="right", **how)
+    sheet.word(f"second component, {flat.shares[1]:.0%}", box.x, box.y - 4.0, **how)
     _legend(sheet, pair, box)
     return left_out + names.count("")
 

@@ -9,8 +9,7 @@ import pytest
 from helpers.paths import REFERENCE, ROOT
 
 import attnviz
-from attnviz.errors import InputError, SelectionError
-from attnviz.measures.plane import embedded, principal
+from attnviz.measures.plane import principal
 from attnviz.measures.qk import neurons, plane, together
 from attnviz.steps import walk
 
@@ -178,18 +177,3 @@ def test_components_do_not_depend_on_the_sign_of_the_decomposition():
 def test_one_token():
     found = plane([[1.0, 2.0]], [[3.0, 4.0]])
     assert (found.queries.tolist(), found.keys.tolist(), found.agreement) == ([[0, 0]], [[0, 0]], 0)
-
-
-def test_methods_that_need_a_library():
-    with pytest.raises(SelectionError, match="method must be one of pca, tsne, umap; got 'som'"):
-        embedded(np.eye(6), "som")
-    with pytest.raises(InputError, match="tsne wants 5 points or more; got 4"):
-        embedded(np.eye(4), "tsne")
-
-
-@pytest.mark.parametrize(("method", "package"), [("tsne", "scikit-learn"), ("umap", "umap-learn")])
-def test_a_library_that_is_not_installed(method, package, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, {"tsne": "sklearn.manifold", "umap": "umap"}[method], None)
-    with pytest.raises(InputError, match=f"{method} is made by {package}, which is not installed") as caught:
-        embedded(np.eye(6), method)
-    assert caught.value.hint == f"pip install {package}, or leave out --method"

@@ -121,12 +121,10 @@ def test_files_that_it_writes(run, name):
     ("words", "status", "said"),
     [
         (["the cat", "-l", "0-1"], 2, "--layer wants one index"),
-        (["the cat", "--method", "som"], 2, "--method must be one of pca, tsne, umap; got 'som'"),
         (["the cat", "--pair-of", "cat"], 1, "a mark is QUERY:KEY"),
         (["the cat", "--pair-of", "dog:cat"], 1, "'dog' is not among the queries"),
         (["the cat", "-H", "9"], 1, "head 9 is not there"),
         (["the cat", "--mechanism", "additive"], 1, "additive has no steps to walk through"),
-        (["the cat", "--method", "umap"], 1, "umap wants 5 points or more; got 4"),
     ],
 )
 def test_how_it_ends(run, words, status, said):
