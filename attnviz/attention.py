@@ -274,6 +274,17 @@ def _also(reduced: str, note: str) -> str:
     return f"{reduced}; {note}" if reduced else note
 
 
+def joined(attention: Attention, words: bool, special: bool) -> Attention:
+    """In words if `words`, without special tokens unless `special`.
+
+    Tokens that were cut out of a longer text are then counted afresh.
+    """
+    if words or not special:
+        attention = replace(attention, meta={key: value for key, value in attention.meta.items() if key != "origin"})
+    attention = attention.words() if words else attention
+    return attention if special else attention.without_special()
+
+
 def crop(attention: Attention, rows: tuple[int, int] | None, cols: tuple[int, int] | None) -> Attention:
     """Only these queries and keys, each (first, last); None for all.
 

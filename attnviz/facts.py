@@ -84,13 +84,12 @@ class SourceFacts:
 
     def remarks(self) -> list[str]:
         """Notes: what was done to the tokens, and what the model reports about itself."""
-        notes = self.meta.get("notes") or ()
         reduced = [note for note in self.reduced.split("; ") if note and not note.startswith("mean over")]
         if "special tokens left out" in reduced and not any("renormalised" in note for note in reduced):
             reduced[reduced.index("special tokens left out")] = (
                 "special tokens left out: rows keep what is left of them"
             )
-        return [*reduced, *map(str, notes if isinstance(notes, (list, tuple)) else [notes])]
+        return [*reduced, *attention_notes(self.meta)]
 
     def axes(self) -> dict[str, Any]:
         """The names of a board's rows and columns, and what they are: `board_axes`."""
@@ -129,6 +128,34 @@ def pairs_in_words(pairs: Sequence[tuple[int, int]], places: Sequence[object]) -
         layers = sorted({layer for layer, _ in pairs})
         some = f"{len(pairs)} heads of {f'{len(layers)} layers' if len(layers) > 1 else f'layer {layers[0]}'}"
     return [f"{'mean over ' if len(places) < len(pairs) else ''}{some} (layer.head)"]
+
+
+def listed(what: str, indices: Sequence[int]) -> str:
+    """`head 1`, `heads 0–11`, `heads 0, 2, 5`; a count if a list would be long."""
+    if len(indices) == 1:
+        return f"{what} {indices[0]}"
+    low, high = min(indices), max(indices)
+    if sorted(indices) == list(range(low, high + 1)):
+        return f"{what}s {low}–{high}" if len(indices) > 2 else f"{what}s {low}, {high}"
+    if len(indices) <= 6:
+        return f"{what}s {', '.join(map(str, indices))}"
+    return f"{len(indices)} {what}s of {low}–{high}"
+
+
+def attention_notes(meta: Mapping[str, Any]) -> list[str]:
+    """What whoever computed the attention wants said: configuration keys that were ignored, and other notes.
+
+    meta: as in an Attention; out of a file its values may have any type.
+    """
+    notes, ignored = (_strings(meta.get(name)) for name in ("notes", "ignored_keys"))
+    if ignored:
+        notes.append(f"ignored configuration key{'s' if len(ignored) > 1 else ''}: {', '.join(ignored)}")
+    return notes
+
+
+def _strings(value: object) -> list[str]:
+    values = value if isinstance(value, (list, tuple)) else [value]
+    return [text for text in (" ".join(str(item).split()) for item in values if item is not None) if text]
 
 
 def board_axes(pairs: Sequence[tuple[int, int]], places: Sequence[Place], n_heads: int) -> dict[str, Any]:

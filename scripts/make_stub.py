@@ -45,8 +45,10 @@ def _text(one: object) -> str:
         if each.kind is inspect.Parameter.KEYWORD_ONLY and not star:
             parts.append("*")
             star = True
+        star_name = "*" if each.kind is inspect.Parameter.VAR_POSITIONAL else ""
+        star = star or bool(star_name)
         default = "" if each.default is inspect.Parameter.empty else " = ..."
-        parts.append(f"{each.name}: {each.annotation}{default}")
+        parts.append(f"{star_name}{each.name}: {each.annotation}{default}")
         if each.kind is inspect.Parameter.POSITIONAL_ONLY:
             parts.append("/")
     return "(\n    " + ",\n    ".join(parts) + f",\n) -> {one.return_annotation}"

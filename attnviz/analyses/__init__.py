@@ -12,6 +12,8 @@ ANALYSES = {
     "roles": "Say which heads are previous-token, induction, sink, positional heads and the like, with scores.",
     "links": "List the strongest links between tokens, and the heads that make them.",
     "focus": "Show what one token looks at, over all layers and heads.",
+    "similar": "Show which heads attend alike: their distances, in order and as a map.",
+    "diff": "Compare attention: two texts, two models, with and without an adapter, two layers, or two files.",
 }
 
 

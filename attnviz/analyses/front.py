@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from attnviz.attention import Attention
+from attnviz.analyses.two import TwoMaps, common_size, two_layers, two_passes
+from attnviz.attention import Attention, joined
 from attnviz.errors import InputError, SelectionError
 from attnviz.models.model import Model
 from attnviz.models.repeated import repeated_tokens
-from attnviz.models.source import AttentionSource, attention_source
+from attnviz.models.source import AttentionSource, attend_some_rows, attention_source
+from attnviz.select import Chosen, chosen_heads
 
 if TYPE_CHECKING:
     from attnviz.analyses.base import Analysis, Result
+    from attnviz.models.inputs import ModelInput
 
 # Keywords of `Model.prepare`: what an input may be beside its text.
 INPUTS = ("text", "pair", "target", "ids", "token_types", "target_ids", "pixel_values", "input_values",
@@ -37,26 +40,109 @@ def call(analysis: Analysis, subject: Any, inputs: Sequence[Any], named: Mapping
 
 
 def _attention(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> tuple[AttentionSource, dict[str, Any]]:
-    layers, heads = named.pop("layers", None), named.pop("heads", None)
-    words, special = named.pop("words", False), not named.pop("no_special", False)
+    choice = _Choice.of(named)
     if isinstance(subject, Model):
-        text = dict(zip(("text", "pair"), inputs, strict=False))
-        model_input = subject.prepare(**text, **{name: named.pop(name) for name in INPUTS if name in named})
-        return attention_source(subject, model_input, layers, heads, words=words, special=special), named
+        model_input = subject.prepare(**_input(inputs, named))
+        words, special = choice.words, choice.special
+        source = attention_source(subject, model_input, choice.layers, choice.heads, words=words, special=special)
+        return source, named
+    if isinstance(subject, AttentionSource):
+        if choice != _Choice():
+            raise SelectionError("an AttentionSource has its layers, heads and tokens", "choose them where it is made")
+        _no_input(inputs, named)
+        return subject, named
+    return AttentionSource.of(_selected(subject, inputs, named, choice)), named
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """The keywords that choose among maps and tokens, for every subject."""
+
+    layers: Any = None
+    heads: Any = None
+    words: bool = False
+    no_special: bool = False
+
+    @property
+    def special(self) -> bool:
+        return not self.no_special
+
+    @classmethod
+    def of(cls, named: dict[str, Any]) -> _Choice:
+        """Taken out of the keywords."""
+        return cls(**{each.name: named.pop(each.name) for each in fields(cls) if each.name in named})
+
+    def among(self, model_input: ModelInput) -> Chosen:
+        """The layers and heads of a model."""
+        return chosen_heads(self.layers, self.heads, model_input.spec.n_layers, model_input.spec.n_heads)
+
+
+def _input(inputs: Sequence[Any], named: dict[str, Any]) -> dict[str, Any]:
+    """What `Model.prepare` takes, out of a text, a second text, and the keywords."""
+    text = dict(zip(("text", "pair"), inputs, strict=False))
+    return text | {name: named.pop(name) for name in INPUTS if name in named}
+
+
+def _no_input(inputs: Sequence[Any], named: dict[str, Any]) -> None:
     if inputs or named.keys() & set(INPUTS):
         raise InputError("attention that is there already takes no text", "give the model instead, and its text")
-    if isinstance(subject, Attention):
-        attention = subject if layers is None and heads is None else subject.select(layers, heads)
-        attention = attention.words() if words else attention
-        return AttentionSource.of(attention if special else attention.without_special()), named
-    if isinstance(subject, AttentionSource):
-        if layers is not None or heads is not None or words or not special:
-            raise SelectionError("an AttentionSource has its layers, heads and tokens", "choose them where it is made")
-        return subject, named
-    raise InputError(
-        f"wanted an Attention, an AttentionSource or a Model; got {type(subject).__name__}",
-        "open a model by attnviz.load, or saved attention by attnviz.open",
-    )
+
+
+def _selected(subject: Any, inputs: Sequence[Any], named: dict[str, Any], choice: _Choice) -> Attention:
+    """An Attention, with layers, heads and tokens as asked for."""
+    if not isinstance(subject, Attention):
+        raise InputError(
+            f"wanted an Attention, an AttentionSource or a Model; got {type(subject).__name__}",
+            "open a model by attnviz.load, or saved attention by attnviz.open",
+        )
+    _no_input(inputs, named)
+    every = choice.layers is None and choice.heads is None
+    return joined(subject if every else subject.select(choice.layers, choice.heads), choice.words, choice.special)
+
+
+def _some_rows(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> tuple[Attention, dict[str, Any]]:
+    """Whole maps: those of an Attention, or of a model's attention, of a long text some rows."""
+    choice = _Choice.of(named)
+    if not isinstance(subject, Model):
+        return _selected(subject, inputs, named, choice), named
+    model_input = subject.prepare(**_input(inputs, named))
+    return attend_some_rows(subject, model_input, choice.among(model_input), choice.words, choice.special), named
+
+
+def _two_sources(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> tuple[TwoMaps, dict[str, Any]]:
+    """Two Attentions; a Model and two texts; two Models and a text; or `layers` of one against its `layers_b`."""
+    if "layers_b" in named:
+        return _two_layers(subject, inputs, named, named.pop("layers_b")), named
+    if not inputs:
+        raise InputError("wanted something to compare with", "as in attnviz.diff(model, text, another_text)")
+    choice, (second, *rest) = _Choice.of(named), inputs
+    if not isinstance(subject, Model):
+        sides = [_selected(side, rest, named, choice) for side in (subject, second)]
+        return TwoMaps(sides[0], sides[1]), named
+    if isinstance(second, Model):
+        model_input = _input(rest, named)
+        both = (subject, subject.prepare(**model_input)), (second, second.prepare(**model_input))
+    elif len(inputs) == 2:
+        model_input = _input([], named)
+        both = tuple((subject, subject.prepare(text, **model_input)) for text in inputs)  # type: ignore[assignment]
+    else:
+        raise InputError(f"wanted two texts, or another model and a text; got {len(inputs)} inputs")
+    size, notes = common_size(both[0][1], both[1][1])
+    at = chosen_heads(choice.layers, choice.heads, *size)
+    return replace(two_passes(*both, at, choice.words, choice.special), notes=notes), named
+
+
+def _two_layers(subject: Any, inputs: Sequence[Any], named: dict[str, Any], layers_b: Any) -> TwoMaps:
+    choice = _Choice.of(named)
+    if choice.layers is None:
+        raise SelectionError("layers_b needs layers, whose heads its own are compared with")
+    choices = choice, replace(choice, layers=layers_b)
+    if isinstance(subject, Model):
+        model_input = subject.prepare(**_input(inputs, named))
+        at, at_b = (each.among(model_input) for each in choices)
+        return two_layers((subject, model_input), at.layers, at_b.layers, at.heads, choice.words, choice.special)
+    first, second = (_selected(subject, inputs, named, each) for each in choices)
+    return TwoMaps(first, second)
 
 
 def _text_or_random(
@@ -78,6 +164,8 @@ def _text_or_random(
 OPENERS: dict[str, Callable[[Any, Sequence[Any], dict[str, Any]], tuple[Any, dict[str, Any]]]] = {
     "attention": _attention,
     "text or random tokens": _text_or_random,
+    "maps of some rows": _some_rows,
+    "two sources": _two_sources,
 }
 
 # What a subject takes in Python besides the analysis' own options: name -> type, as the stub has it.
@@ -96,9 +184,15 @@ _TEXTS = {
 }
 _MAPS = {"layers": "Iterable[int] | int | None", "heads": "Iterable[int | str] | int | str | None"}
 _JOINED = {"words": "bool", "no_special": "bool"}
+_OTHERS = {name: hint for name, hint in _TEXTS.items() if name != "text"}
 TAKES: dict[str, tuple[str, dict[str, str]]] = {
     "attention": ("Attention | AttentionSource | Model", _TEXTS | _MAPS | _JOINED),
     "text or random tokens": ("Attention | AttentionSource | Model", _TEXTS | _MAPS | _JOINED),
+    "maps of some rows": ("Attention | Model", _TEXTS | _MAPS | _JOINED),
+    "two sources": (
+        "Attention | Model",
+        {"*others": "Attention | Model | str"} | _OTHERS | _MAPS | {"layers_b": _MAPS["layers"]} | _JOINED,
+    ),
 }
 
 
@@ -107,7 +201,11 @@ def signature(analysis: Analysis) -> inspect.Signature:
     kind, named = TAKES.get(analysis.subject, ("Any", {}))
     parameters = [inspect.Parameter("source", inspect.Parameter.POSITIONAL_ONLY, annotation=kind)]
     for name, hint in named.items():
-        place = inspect.Parameter.POSITIONAL_OR_KEYWORD if name in ("text", "pair") else inspect.Parameter.KEYWORD_ONLY
+        if name.startswith("*"):
+            parameters.append(inspect.Parameter(name[1:], inspect.Parameter.VAR_POSITIONAL, annotation=hint))
+            continue
+        positional = name in ("text", "pair") and "text" in named
+        place = inspect.Parameter.POSITIONAL_OR_KEYWORD if positional else inspect.Parameter.KEYWORD_ONLY
         default = False if hint == "bool" else None
         parameters.append(inspect.Parameter(name, place, default=default, annotation=hint))
     for each in fields(analysis.options):

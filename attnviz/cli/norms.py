@@ -156,8 +156,7 @@ def _maps(first: Attention) -> Iterator[tuple[tuple[int, ...], tuple[int | None,
 
 def _words(first: Attention, heads: bool) -> tuple[str, str]:
     """Title and subtitle."""
-    from attnviz.facts import pairs_in_words
-    from attnviz.page.wording import listed
+    from attnviz.facts import listed, pairs_in_words
 
     stream = "" if first.stream == "self" else f"{first.stream} self-attention"
     which = listed("head", first.heads) if heads else f"{len(first.heads)} heads together"

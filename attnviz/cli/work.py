@@ -136,12 +136,10 @@ def prepared(
 
 
 def joined(found: Attention, how: Joined) -> Attention:
-    """With --words and --no-special applied. What was cut out of a longer text is then counted afresh."""
-    if how.words or how.no_special:
-        found = replace(found, meta={key: value for key, value in found.meta.items() if key != "origin"})
-    if how.words:
-        found = found.words()
-    return found.without_special() if how.no_special else found
+    """With --words and --no-special applied."""
+    from attnviz.attention import joined
+
+    return joined(found, how.words, not how.no_special)
 
 
 def narrowed(

@@ -34,7 +34,6 @@ class Similarity:
     distances: float64 [head, head], Jensen-Shannon distance (`analysis.distance`), 0 to 0.83.
     places: float64 [head, 2], from classical scaling. shares: how much of all squared distance each of the two
     dimensions keeps. joins: (one, other, height), as `joins` gives them. order: heads as the dendrogram has them.
-    attention: what was compared.
     """
 
     names: tuple[tuple[int, int], ...]
@@ -43,7 +42,6 @@ class Similarity:
     shares: tuple[float, float]
     joins: tuple[Join, ...]
     order: tuple[int, ...]
-    attention: Attention
 
     def nearest(self, head: int) -> int:
         """The head nearest to this one, of equals the first."""
@@ -76,7 +74,6 @@ def similar(attention: Attention, progress: Callable[[float], None] | None = Non
         shares=(shares[0], shares[1]),
         joins=tree,
         order=leaves(tree, distances),
-        attention=attention,
     )
 
 

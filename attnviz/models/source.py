@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from attnviz.attention import Attention
+from attnviz.attention import Attention, joined
 from attnviz.engine.collectors import Dense, HeadMaps, Rows
 from attnviz.engine.tile import Tile
 from attnviz.errors import InputError
 from attnviz.facts import SourceFacts, facts_of
-from attnviz.select import chosen_heads
+from attnviz.select import chosen_heads, evenly
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -307,6 +307,23 @@ def attend_rows(
     return model_input.attention(model.name, maps.result(), maps.mask, at.layers, at.heads, **others)
 
 
+def attend_some_rows(
+    model: Model,
+    model_input: ModelInput,
+    at: Chosen,
+    words: bool = False,
+    special: bool = True,
+    progress: Progress | None = None,
+) -> Attention:
+    """Whole maps for analyses that compare every two heads: of a long text as many rows as they can afford.
+
+    words: whole words, made of whole words' rows. special: whether special tokens take part.
+    """
+    most = affordable_rows(at.count, len(model_input.keys))
+    rows = evenly(model_input.queries, most, words, special)
+    return joined(attend_rows(model, model_input, at, rows, progress), words, special)
+
+
 MOST_WEIGHTS = 500_000_000  # held at once for words: two gigabytes
 
 
@@ -334,5 +351,4 @@ def attention_source(
             f"words are made of whole maps, which are {size * 4 / 1e9:.1f} GB for this text",
             "leave out --words, or choose fewer layers and heads",
         )
-    attention = attend_rows(model, model_input, chosen, progress=progress).words()
-    return AttentionSource.of(attention if special else attention.without_special())
+    return AttentionSource.of(joined(attend_rows(model, model_input, chosen, progress=progress), words, special))

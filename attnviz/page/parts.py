@@ -74,6 +74,63 @@ class Bars:
     entries: tuple[Entry, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class Map:
+    """One matrix of a `MapGrid`. values: [row, column]; hidden: True where no attending was allowed; None: nowhere.
+
+    name: of what it is a map; remark: a number or a few words beside the name.
+    """
+
+    name: str
+    values: NDArray[Any]
+    hidden: NDArray[Any] | None = None
+    remark: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class MapGrid:
+    """Maps of the same rows and columns, on one scale that diverges from 0.
+
+    rows, cols: names of the tokens; label: what the colours show. legend: remarks on colours and names.
+    """
+
+    maps: tuple[Map, ...]
+    rows: Sequence[str]
+    cols: Sequence[str]
+    label: str
+    legend: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Distances:
+    """How far things are apart: a matrix in the order of the dendrogram that stands above it.
+
+    values: [thing, thing], symmetric. names: of the things. order: their positions from one end of the dendrogram to
+    the other. joins: (first, second, height); things are 0 to n-1, then joins are n, n+1, ... unit: what a thing is.
+    """
+
+    values: NDArray[Any]
+    names: Sequence[str]
+    order: Sequence[int]
+    joins: Sequence[tuple[int, int, float]]
+    unit: str
+
+
+@dataclass(frozen=True, eq=False)
+class Scatter:
+    """Points in a plane, coloured by a whole number such as the layer, both axes on one scale.
+
+    points: [point, 2]; names: beside them where they fit. groups: a number per point; group: what it is. axes: what
+    the axes show.
+    """
+
+    points: NDArray[Any]
+    names: Sequence[str]
+    groups: Sequence[int]
+    group: str
+    axes: Sequence[str] = ("", "")
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows of short texts under a header. align: a letter per column, `l` or `r`. bold: columns to stress."""
@@ -110,7 +167,7 @@ class WordBoard:
     axes: tuple[str, str] = ("layer", "head")
 
 
-Part = Boards | Depth | Bars | Table | Listing | WordBoard
+Part = Boards | Depth | Bars | MapGrid | Distances | Scatter | Table | Listing | WordBoard
 
 
 @dataclass(frozen=True, eq=False)

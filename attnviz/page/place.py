@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 from attnviz.errors import SelectionError
 from attnviz.page.below import Need, add, need
 from attnviz.page.board import boards
+from attnviz.page.distances import distances_and_points
 from attnviz.page.fitted import fitted
-from attnviz.page.parts import Bars, Board, Boards, Depth, Page, Part
+from attnviz.page.map_grid import board_and_maps
+from attnviz.page.parts import Bars, Board, Boards, Depth, Distances, MapGrid, Page, Part
 from attnviz.page.text_metrics import printable
 
 if TYPE_CHECKING:
@@ -42,7 +44,9 @@ def place(page: Page, options: FigureOptions, meta: Mapping[str, str] | None = N
 
 
 def _boards(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Figure:
-    """Boards, and below them at most one plot or list."""
+    """Boards, and below them at most one plot or list, or the maps of some of their heads."""
+    if isinstance(page.parts[-1], MapGrid):
+        return board_and_maps(page, options, meta)
     first = page.parts[0]
     assert isinstance(first, Boards)
     below = _below(page.parts[1:])
@@ -85,4 +89,7 @@ def look_of(options: FigureOptions) -> dict[str, Any]:
 
 
 # The type of a page's first part -> the layout of the page.
-PLACERS: dict[type, Callable[[Page, FigureOptions, Mapping[str, str]], Figure]] = {Boards: _boards}
+PLACERS: dict[type, Callable[[Page, FigureOptions, Mapping[str, str]], Figure]] = {
+    Boards: _boards,
+    Distances: distances_and_points,
+}

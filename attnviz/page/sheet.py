@@ -15,10 +15,14 @@ from attnviz.page.layout import ordinal
 from attnviz.page.options import PIXELS
 from attnviz.page.scale import number, ticks
 from attnviz.page.sizes import LINE, SMALLEST
-from attnviz.page.text_metrics import MIDDLE, Typeface, one_line
+from attnviz.page.text_metrics import MIDDLE, Typeface, one_line, typeface
+from attnviz.page.wording import font_note
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from attnviz.page.figure_options import FigureOptions
+    from attnviz.page.parts import Page
 
 MARGIN, BASE, SMALL = 18.0, 8.6, 6.8  # points: round the page; sizes of text
 BAR = 8.0  # the width of a colour bar
@@ -213,6 +217,42 @@ class Sheet:
             svg_text=svg_text,
             meta=dict(meta or {}),
         )
+
+
+@dataclass
+class Words:
+    """What a page says above and below its parts, one line each, and the fonts that have all of its characters."""
+
+    title: str
+    subtitle: str
+    notes: list[str]
+    face: Typeface
+
+
+def worded(page: Page, options: FigureOptions, texts: Sequence[str], notes: Sequence[str]) -> Words:
+    """Title, subtitle and notes as they can be drawn.
+
+    texts: of the page's parts. notes: the page's and the layout's own; more may be added before it is `finished`.
+
+    Raises SelectionError: no such font.
+    """
+    title, subtitle, remarks = one_line(page.title), one_line(page.subtitle), [one_line(note) for note in notes]
+    face = typeface(options.font, [title, subtitle, *remarks, *texts])
+    return Words(title, subtitle, [*remarks, *filter(None, [font_note(face)])], face)
+
+
+def finished(sheet: Sheet, words: Words, options: FigureOptions, meta: Mapping[str, str], said: str = "") -> Figure:
+    """The page with its notes below. said: what its caption has to say beside title, subtitle and notes."""
+    sheet.text(" · ".join(words.notes), tone="soft", role="note")
+    return sheet.figure(
+        title=words.title,
+        subtitle=words.subtitle,
+        notes=words.notes,
+        dpi=options.dpi,
+        svg_text=options.svg_text,
+        meta=meta,
+        said=said,
+    )
 
 
 def fitting(cell: float) -> tuple[float, int]:

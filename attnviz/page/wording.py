@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.facts import head_name, pairs_in_words
+from attnviz.facts import attention_notes, head_name, listed, pairs_in_words
 from attnviz.page.advice import install
 from attnviz.page.scale import FEW, number
 from attnviz.page.text_metrics import SAYS, is_shaped, one_line
@@ -22,18 +22,6 @@ if TYPE_CHECKING:
 CAUTION = "titles: what each head does most often, in English"
 _CELLS = " over cells of "  # as a pooled Attention words it
 _JOINING = (3, 11)  # the first matplotlib that shapes Arabic, Hindi and their like
-
-
-def listed(what: str, indices: Sequence[int]) -> str:
-    """`head 1`, `heads 0–11`, `heads 0, 2, 5`; a count if a list would be long."""
-    if len(indices) == 1:
-        return f"{what} {indices[0]}"
-    low, high = min(indices), max(indices)
-    if sorted(indices) == list(range(low, high + 1)):
-        return f"{what}s {low}–{high}" if len(indices) > 2 else f"{what}s {low}, {high}"
-    if len(indices) <= 6:
-        return f"{what}s {', '.join(map(str, indices))}"
-    return f"{len(indices)} {what}s of {low}–{high}"
 
 
 def with_query(title: str, query: str) -> str:
@@ -174,17 +162,8 @@ def notes(
 
 
 def from_model(attention: Attention) -> list[str]:
-    """What whoever computed the attention wants said: configuration keys passed over, and other notes."""
-    kept, ignored = (_strings(attention.meta.get(name)) for name in ("notes", "ignored_keys"))
-    if ignored:
-        kept.append(f"ignored configuration key{'s' if len(ignored) > 1 else ''}: {', '.join(ignored)}")
-    return kept
-
-
-def _strings(value: object) -> list[str]:
-    """Text or texts out of a file's meta, whose types nobody has checked."""
-    values = value if isinstance(value, (list, tuple)) else [value]
-    return [text for text in (one_line(str(item)) for item in values if item is not None) if text]
+    """What whoever computed the attention wants said: configuration keys that were ignored, and other notes."""
+    return [one_line(note) for note in attention_notes(attention.meta)]
 
 
 def colour_note(scale: Scale) -> str:

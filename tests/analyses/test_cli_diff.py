@@ -12,8 +12,9 @@ from helpers.paths import ADAPTERS, REFERENCE, ROOT
 
 import attnviz
 from attnviz.measures.diff import diff
-from attnviz.page.diff import figure, heading
+from attnviz.page.figure_options import FigureOptions
 from attnviz.page.label_bounds import bounds
+from attnviz.page.place import place
 
 TIRED = "The animal didn't cross the street because it was too tired"
 WIDE = "The animal didn't cross the street because it was too wide"
@@ -179,14 +180,17 @@ def test_how_it_ends(run, words, status, said):
 
 
 def changed(first, second, **how):
-    model = attnviz.load("seeded")
-    return figure(diff(model.attend(first), model.attend(second)), **how)
+    return figure(attnviz.load("seeded"), first, second, **how)
+
+
+def figure(*sources, top=None, **how):
+    return place(attnviz.diff(*sources, top=top).page(), FigureOptions(**how))
 
 
 @pytest.mark.parametrize("heads", [["0.1", "1.2"], ["0.1", "1.2", "1.3"]])
 def test_headings_beside_a_board_of_few_heads_keep_apart(heads):
     model = attnviz.load("seeded")
-    drawn = figure(diff(model.attend("the cat sat", heads=heads), model.attend("the dog sat", heads=heads)))
+    drawn = figure(model.attend("the cat sat", heads=heads), model.attend("the dog sat", heads=heads))
     placed = {label.text: bounds(label, drawn.face) for label in drawn.labels}
     board, ranking = placed["Jensen-Shannon distance"], placed["Largest change in each"]
     assert board[2] + 5 < ranking[0]
@@ -236,11 +240,56 @@ def test_a_long_map_is_drawn_by_its_largest_changes():
 def test_headings_of_models_and_layers():
     model = attnviz.load("seeded")
     one = model.attend("a b")
-    assert heading(diff(one.select(0), one.select(1))) == "Changes in attention · seeded · layer 0 → layer 1"
+    assert figure(one.select(0), one.select(1)).title == "Changes in attention · seeded · layer 0 → layer 1"
     other = attnviz.load("seeded", seed=1, name="other").attend("a b")
-    assert heading(diff(one, other)) == "Changes in attention · seeded → other"
+    assert figure(one, other).title == "Changes in attention · seeded → other"
 
 
 def test_equal_texts_are_said_to_be_equal(run):
     assert "nothing has changed" in changed("a b", "a b").notes
     assert "nothing has changed" not in changed("a b", "a c").notes
+
+
+# From Python
+
+
+def test_the_second_source_may_be_a_text_a_model_layers_or_attention(run):
+    model, other = attnviz.load("seeded"), attnviz.load("seeded", seed=1)
+    first, second = model.attend("the cat sat"), model.attend("the dog sat")
+    by_text = attnviz.diff(model, "the cat sat", "the dog sat")
+    assert by_text.rows() == attnviz.diff(first, second).rows()
+    by_model = attnviz.diff(model, other, "the cat sat", layers=1, heads=[0, 2])
+    assert by_model.rows() == attnviz.diff(first, other.attend("the cat sat"), layers=1, heads=[0, 2]).rows()
+    assert {(row["layer"], row["head"]) for row in by_model.rows()} == {(1, 0), (1, 2)}
+    by_layers = attnviz.diff(model, "the cat sat", layers=0, layers_b=1)
+    assert by_layers.rows() == attnviz.diff(first, layers=0, layers_b=1).rows() == listed(run, "the cat sat", "-l", 0,
+                                                                                       "--layer-b", 1)  # fmt: skip
+
+
+def test_models_of_other_sizes_say_what_is_compared():
+    result = attnviz.diff(attnviz.load("seeded"), attnviz.load("minilm"), "the cat sat")
+    assert result.messages[0].endswith("the first 2 layers and 4 heads of both are compared")
+    assert len(result.rows()) == 8
+
+
+@pytest.mark.parametrize(
+    ("inputs", "named", "said"),
+    [
+        (["the cat"], {}, "wanted two texts, or another model and a text"),
+        ([], {}, "wanted something to compare with"),
+        (["the cat"], {"layers_b": 1}, "layers_b needs layers"),
+        (["a b", "a c"], {"up": 1}, "option must be one of top; got 'up'"),
+        (["a b", "a c"], {"top": 0}, "--top wants a number from 1 on; got 0"),
+    ],
+)
+def test_what_cannot_be_compared_from_python(inputs, named, said):
+    with pytest.raises(attnviz.AttnvizError, match=said):
+        attnviz.diff(attnviz.load("seeded"), *inputs, **named)
+
+
+def test_attention_that_is_there_takes_no_text():
+    attention = attnviz.load("seeded").attend("the cat")
+    with pytest.raises(attnviz.AttnvizError, match="takes no text"):
+        attnviz.diff(attention, attention, "the cat")
+    with pytest.raises(attnviz.AttnvizError, match="wanted an Attention"):
+        attnviz.diff(attention, "the cat")

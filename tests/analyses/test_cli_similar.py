@@ -13,9 +13,11 @@ from attnviz.axis import Tokens
 from attnviz.engine.collectors import Rows
 from attnviz.measures.similar import similar
 from attnviz.models.source import affordable_rows, attend_rows
+from attnviz.page.distances import limit
+from attnviz.page.figure_options import FigureOptions
 from attnviz.page.layout import ordinal
+from attnviz.page.place import place
 from attnviz.page.scale import number
-from attnviz.page.similar import figure, limit
 from attnviz.select import Chosen, evenly
 
 TEXT = "The animal didn't cross the street because it was too tired"
@@ -164,7 +166,11 @@ def test_rows_keeps_only_what_it_is_asked_for():
 
 
 def drawn(text="the cat sat on the mat", **how):
-    return figure(similar(attnviz.load("seeded").attend(text)), **how)
+    return figure(attnviz.load("seeded"), text, **how)
+
+
+def figure(*subject, **how):
+    return place(attnviz.similar(*subject).page(), FigureOptions(**how))
 
 
 def test_the_picture_has_every_head_once():
@@ -186,7 +192,7 @@ def test_the_dendrogram_has_three_lines_a_join():
 def test_the_distances_are_in_the_order_of_the_dendrogram():
     attention = attnviz.load("seeded").attend("the cat sat on the mat")
     found = similar(attention)
-    panel = figure(found).panels[0]
+    panel = figure(attention).panels[0]
     order = list(found.order)
     np.testing.assert_allclose(panel.values, found.distances[np.ix_(order, order)], atol=1e-6)
     assert panel.row_labels == tuple(f"{found.names[i][0]}.{found.names[i][1]}" for i in order)
@@ -201,7 +207,7 @@ def heads_apart(n, far=()):
         weights[0, head] = np.eye(4)
     weights /= weights.sum(-1, keepdims=True)
     tokens = Tokens.plain("abcd")
-    return similar(attnviz.attention.Attention(weights, None, tokens, tokens, (0,), tuple(range(n)), meta={}))
+    return attnviz.Attention(weights, None, tokens, tokens, (0,), tuple(range(n)), meta={})
 
 
 def test_dark_is_alike_and_the_bar_says_so():
@@ -223,12 +229,13 @@ def patch_of(found, panel):
 
 
 def test_one_odd_head_does_not_set_the_scale():
-    found = heads_apart(30, far=[7])
-    high = limit(found)
-    assert high < found.distances[7].max() / 2
-    picture = figure(found)
+    attention = heads_apart(30, far=[7])
+    distances = similar(attention).distances
+    high = limit(distances)
+    assert high < distances[7].max() / 2
+    picture = figure(attention)
     assert any(label.text == f"≥{number(high)}" for label in picture.labels if label.role == "tick")
-    beyond = sum(found.distances[i, j] > high for i in range(30) for j in range(i))  # each pair once
+    beyond = sum(distances[i, j] > high for i in range(30) for j in range(i))  # each pair once
     assert 29 <= beyond < 50  # the odd head is that far from all others
     assert f"{beyond} distances above {number(high)} drawn as {number(high)}" in picture.notes
     assert not any("drawn as" in note for note in figure(heads_apart(4)).notes)
@@ -255,3 +262,12 @@ def test_everything_stands_on_the_page(width):
     for dot in found.dots:
         assert 0 < dot.x < found.width
         assert 0 < dot.y < found.height
+
+
+def test_from_python(run):
+    attention = attnviz.load("seeded").attend("the cat sat on the mat")
+    result = attnviz.similar(attention, layers=1)
+    assert result.rows() == json.loads(run("similar", "the cat sat on the mat", "-l", 1, "--json")[1])
+    assert result.rows() == attnviz.similar(attnviz.load("seeded"), "the cat sat on the mat", layers=1).rows()
+    assert result.save("heads.svg") == "heads.svg"
+    assert "Heads that attend alike" in Path("heads.svg").read_text("utf-8")

@@ -15,7 +15,6 @@ from attnviz.page.generated import boards_of
 from attnviz.page.lines import lines
 from attnviz.page.lines_text import text
 from attnviz.page.norms import figure as norms_figure
-from attnviz.page.similar import figure as similar_figure
 
 TEXT = "the cat saw the dog and the cat"
 # What a command is given beside -H; its rows have a layer and a head, and those of a head are its own.
@@ -209,7 +208,6 @@ def test_lines_and_texts_of_pairs():
 
 
 def test_maps_of_norms_and_a_page_of_kin():
-    from attnviz.measures.similar import similar
     from attnviz.mixing import norms
 
     model = attnviz.load("seeded")
@@ -217,7 +215,7 @@ def test_maps_of_norms_and_a_page_of_kin():
     drawn = norms_figure(moves, heads=True)
     named = [panel.title for panel in drawn.panels if panel.title.endswith("  weights")]
     assert named == ["head 1.3  weights", "head 0.0  weights", "head 1.1  weights"]
-    assert "heads 1.3, 0.0, 1.1 (layer.head)" in similar_figure(similar(model.attend(TEXT, heads=PAIRS))).title
+    assert "heads 1.3, 0.0, 1.1 (layer.head)" in attnviz.similar(model, TEXT, heads=PAIRS).page().title
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,13 @@ import attnviz
 from attnviz.cli.looks import Sheet, length
 from attnviz.cli.options import UsageError
 from attnviz.errors import SelectionError
-from attnviz.measures.diff import diff
 from attnviz.page.board import boards
 from attnviz.page.board_values import Board
-from attnviz.page.diff import figure as changes
+from attnviz.page.figure_options import FigureOptions
 from attnviz.page.fitted import fitted, is_bar, scaled, stripped
 from attnviz.page.label_bounds import bounds
 from attnviz.page.lines import lines
+from attnviz.page.place import place
 
 VALUES = np.linspace(0.0, 1.0, 72).reshape(6, 12)
 
@@ -28,9 +28,8 @@ def board(width=None, **how):
 
 @pytest.fixture(scope="module")
 def changed():
-    model = attnviz.load("seeded")
-    found = diff(model.attend("the cat sat"), model.attend("the dog sat"))
-    return lambda width: changes(found, width=width)
+    page = attnviz.diff(attnviz.load("seeded"), "the cat sat", "the dog sat").page()
+    return lambda width: place(page, FigureOptions(width=width))
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,141 @@
+"""`attnviz similar`: which heads attend alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attnviz.analyses.base import Result, analysis
+from attnviz.facts import facts_of, head_name, listed, pairs_in_words
+from attnviz.measures.similar import Similarity
+from attnviz.measures.similar import similar as compare
+from attnviz.page.numbers import number
+from attnviz.page.parts import Distances, Page, Scatter, Table
+
+if TYPE_CHECKING:
+    from attnviz.attention import Attention
+    from attnviz.facts import SourceFacts
+    from attnviz.models.model import Progress
+
+DISTANCE = "distance of two heads: root of the mean Jensen-Shannon divergence of their rows, 0 to 0.83"
+
+
+@dataclass(frozen=True)
+class Options:
+    """None but those of its subject."""
+
+
+@dataclass(frozen=True, eq=False)
+class SimilarHeads(Result):
+    """similarity: distances, order and places of the heads, as `attnviz.measures.similar` gives them."""
+
+    facts: SourceFacts
+    similarity: Similarity
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row per head, in the order of the dendrogram."""
+        heads = self.similarity
+        rows = []
+        for place, head in enumerate(heads.order):
+            nearest, (x, y) = heads.nearest(head), heads.places[head].tolist()
+            rows.append(
+                {
+                    "layer": heads.names[head][0],
+                    "head": heads.names[head][1],
+                    "place": place,
+                    "nearest_layer": heads.names[nearest][0],
+                    "nearest_head": heads.names[nearest][1],
+                    "distance": float(heads.distances[head, nearest]),
+                    "x": x,
+                    "y": y,
+                }
+            )
+        return rows
+
+    def arrays(self) -> dict[str, Any]:
+        """distances [head, head], places [head, 2], order [head], names [head, 2], joins [join, 3]."""
+        heads = self.similarity
+        return {
+            "distances": heads.distances,
+            "places": heads.places,
+            "order": np.array(heads.order, np.int64),
+            "names": np.array(heads.names, np.int64),
+            "joins": np.array(heads.joins, np.float64).reshape(-1, 3),
+        }
+
+    def page(self) -> Page:
+        heads = self.similarity
+        names = tuple(head_name(*name) for name in heads.names)
+        axes = tuple(
+            f"{nth} dimension, {share:.0%}" for nth, share in zip(("first", "second"), heads.shares, strict=True)
+        )
+        layers = tuple(layer for layer, _ in heads.names)
+        return Page(
+            title=self._title(),
+            subtitle=self._subtitle(),
+            parts=(
+                Distances(heads.distances, names, heads.order, heads.joins, "head"),
+                Scatter(heads.places, names, layers, "layer", axes),
+            ),
+            notes=self._notes(),
+        )
+
+    def printed(self) -> Page:
+        rows = []
+        for row in self.rows():
+            near = head_name(row["nearest_layer"], row["nearest_head"])
+            plane = (number(row[axis], 2, "+") for axis in ("x", "y"))
+            rows.append([str(row["layer"]), str(row["head"]), near, number(row["distance"], 3), *plane])
+        header = ("layer", "head", "nearest", "distance", "x", "y")
+        return Page(
+            title=self._title(),
+            subtitle=self._subtitle(),
+            parts=(Table(header, rows, "rrrrrr", bold=(3,)),),
+            notes=("in the order of the dendrogram: kin stand together", *self._notes()),
+        )
+
+    def _title(self) -> str:
+        """`Heads that attend alike · minilm · layers 0–5 · heads 0–11`."""
+        facts = self.facts
+        stream = "" if facts.stream == "self" else f"{facts.stream} attention"
+        axes = zip(("layer", "head"), zip(*self.similarity.names, strict=True), strict=True)
+        maps = [listed(axis, list(dict.fromkeys(indices))) for axis, indices in axes]
+        if facts.pairs:
+            maps = pairs_in_words(facts.pairs, facts.places)
+        return " · ".join(filter(None, ("Heads that attend alike", facts.model, stream, *maps)))
+
+    def _subtitle(self) -> str:
+        """How many rows were compared, and whether weights are random."""
+        random = f"random weights, seed {self.facts.meta.get('seed')}" if self.facts.random else ""
+        axes = ((self.facts.queries, "query", "queries"), (self.facts.keys, "key", "keys"))
+        rows = " over ".join(f"{len(axis)} {name if len(axis) == 1 else names}" for axis, name, names in axes)
+        return " · ".join(filter(None, (random, rows)))
+
+    def _notes(self) -> tuple[str, ...]:
+        share = sum(self.similarity.shares)
+        plane = f"the plane keeps {share:.0%} of the squared distances (classical scaling)"
+        return (DISTANCE, plane, *self.facts.remarks())
+
+    @property
+    def messages(self) -> Sequence[str]:  # type: ignore[override]
+        sampled = "sampled" in self.facts.meta
+        return [f"a long text: {self.facts.reduced.partition('; ')[0]} are compared"] if sampled else []
+
+
+@analysis("similar", Options, SimilarHeads, subject="maps of some rows", progress_label="distances")
+def similar(attention: Attention, options: Options, progress: Progress | None = None) -> SimilarHeads:
+    """Show which heads attend alike: their distances, in order and as a map.
+
+    The distance of two heads is the root of the mean Jensen-Shannon divergence of their rows, from 0 for equal to
+    0.83. Heads stand in the order of a dendrogram (average linkage), each with the one nearest to it and its place in
+    the plane (classical scaling). With -o a picture of both; .npz has all distances. Of a long text rows spread evenly
+    over it are compared.
+
+    attnviz similar "The cat sat on the mat"
+    attnviz similar "The animal was too tired" -m minilm -o heads.pdf
+    attnviz similar --from attention.npz -l 0-2 --json
+    """
+    return SimilarHeads(facts_of(attention), compare(attention, progress))

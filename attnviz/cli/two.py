@@ -1,0 +1,134 @@
+"""Two sources of attention from the command line: the options that name the second, and how both are opened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from attnviz.cli.analyses import Heads
+from attnviz.cli.options import usage
+
+if TYPE_CHECKING:
+    from attnviz.analyses.base import Analysis
+    from attnviz.analyses.two import TwoMaps
+
+
+def _other(*names: str, metavar: str, help: str) -> Any:
+    return typer.Option(*names, metavar=metavar, help=help, rich_help_panel="Against what", show_default=False)
+
+
+@dataclass(frozen=True)
+class Other:
+    """The second of what is compared."""
+
+    second: Annotated[
+        str | None, typer.Argument(metavar="[TEXT2]", help="A second text, for the same model.", show_default=False)
+    ] = None
+    file_b: Annotated[str | None, _other("--file-b", metavar="PATH", help="Read the second text from a file.")] = None
+    model_b: Annotated[
+        str | None, _other("--model-b", metavar="NAME|PATH", help="A second model, as for --model, on the same text.")
+    ] = None
+    adapter_b: Annotated[
+        str | None, _other("--adapter-b", metavar="DIR", help="The second model with a PEFT LoRA adapter.")
+    ] = None
+    layer_b: Annotated[
+        str | None, _other("--layer-b", metavar="LAYERS", help="Other layers, against those of --layer, head by head.")
+    ] = None
+    from_b: Annotated[
+        str | None, _other("--from-b", metavar="FILE", help="A second file of attention, against that of --from.")
+    ] = None
+
+    def __post_init__(self) -> None:
+        ways = self.ways()
+        if not ways:
+            usage(
+                "wanted something to compare with: TEXT2, --file-b, --model-b, --adapter-b, --layer-b or --from-b",
+                'as in attnviz diff "it was too tired" "it was too wide"',
+            )
+        if len(ways) > 1 and set(ways) != {"--model-b", "--adapter-b"}:
+            usage(f"{' and '.join(ways)}: wanted one of them")
+
+    def ways(self) -> list[str]:
+        """The options that name the second."""
+        options = {
+            "TEXT2": self.second,
+            "--file-b": self.file_b,
+            "--model-b": self.model_b,
+            "--adapter-b": self.adapter_b,
+            "--layer-b": self.layer_b,
+            "--from-b": self.from_b,
+        }
+        return [name for name, value in options.items() if value is not None]
+
+
+def open_two(analysis: Analysis, values: dict[str, Any]) -> TwoMaps:
+    """Both sides of a comparison, of as many layers and heads."""
+    from attnviz.analyses.two import common_size, two_layers, two_passes
+    from attnviz.cli import work
+    from attnviz.render.progress import progress
+    from attnviz.select import resolve_heads, resolve_indices
+
+    given, other, saved, source, heads, talk = (
+        values[name] for name in ("given", "other", "saved", "source", "heads", "talk")
+    )
+    if saved.saved is not None or other.from_b is not None:
+        return _from_files(analysis, values)
+    sizes: dict[str, Any] = {"seed": None, "n_layers": None, "n_heads": None, "d_model": None, "causal": None}
+    seeded_b = other.model_b == "seeded" and source.model != "seeded"  # then they are those of the second model
+    first = work.prepared(given, replace(source, **sizes) if seeded_b else source, heads.stream, talk)
+    how = heads.words, not heads.no_special
+    if other.layer_b is not None:
+        layers, layers_b = _layers(heads, other.layer_b, range(first[1].spec.n_layers))
+        at_heads = resolve_indices("head", heads.head, range(first[1].spec.n_heads))
+        with progress("attention", total=1, quiet=talk.quiet) as advance:
+            return two_layers(first, layers, layers_b, at_heads, *how, advance)
+    if other.model_b is None and other.adapter_b is None:
+        second = work.prepared(
+            replace(given, text=other.second, file=other.file_b), source, heads.stream, talk, first[0]
+        )
+    else:
+        source = replace(source, adapter=other.adapter_b)
+        if other.model_b is not None:
+            source = replace(source, model=other.model_b, name=None, **({} if other.model_b == "seeded" else sizes))
+        second = work.prepared(given, source, heads.stream, talk)
+    size, notes = common_size(first[1], second[1])
+    at = resolve_heads(heads.layer or analysis.layers, heads.head, *size)
+    with progress("attention", total=2, quiet=talk.quiet) as advance:
+        return replace(two_passes(first, second, at, *how, advance), notes=notes)
+
+
+def _layers(heads: Heads, layer_b: str, have: Sequence[int]) -> tuple[list[int], list[int]]:
+    from attnviz.select import of_pairs, resolve_indices
+
+    if of_pairs(heads.head):
+        usage(f"--head {heads.head} names the layers of its heads: leave out --layer-b")
+    if heads.layer is None:
+        usage("--layer-b needs --layer, whose heads its own are compared with")
+    layers, layers_b = resolve_indices("layer", heads.layer, have), resolve_indices("layer", layer_b, have)
+    if len(layers) != len(layers_b):
+        usage(f"--layer names {len(layers)} layers and --layer-b {len(layers_b)}: wanted as many")
+    return layers, layers_b
+
+
+def _from_files(analysis: Analysis, values: dict[str, Any]) -> TwoMaps:
+    from attnviz.analyses.two import TwoMaps
+    from attnviz.cli import work
+
+    given, other, saved, source, heads, talk = (
+        values[name] for name in ("given", "other", "saved", "source", "heads", "talk")
+    )
+    how: dict[str, Any] = {"talk": talk, "layers": analysis.layers}
+    if saved.saved is None or (other.from_b is None and other.layer_b is None):
+        usage("wanted two files, --from A --from-b B, or two layers of one with --layer-b")
+    if other.layer_b is not None:
+        every = replace(heads, layer="all").selection()
+        attention = work.attention(given, saved, source, every, **how)
+        layers, layers_b = _layers(heads, other.layer_b, attention.layers)
+        maps = [attention.select(layers), attention.select(layers_b)]
+    else:
+        files = [replace(saved, saved=path) for path in (saved.saved, other.from_b)]
+        maps = [work.attention(given, file, source, heads.selection(), **how) for file in files]
+    return TwoMaps(maps[0], maps[1]).joined(heads.words, not heads.no_special)

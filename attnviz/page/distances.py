@@ -1,0 +1,121 @@
+"""Distances with their dendrogram, and the same things as points in a plane: side by side, or one below the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attnviz.errors import SelectionError
+from attnviz.page.figure import Box, Dot, Figure, Line, Scale
+from attnviz.page.parts import Distances, Page, Scatter
+from attnviz.page.points import ramp, scatter
+from attnviz.page.scale import WHITE, round_up
+from attnviz.page.sheet import BASE, BESIDE, MARGIN, SMALL, Sheet, beside, finished, worded
+from attnviz.page.wording import over_note
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from attnviz.page.figure_options import FigureOptions
+
+SIDE, MOST = 330.0, 520.0  # points: the side of map and plane, and what it grows to if that gives every head a name
+NAMED = 5.6  # points of a cell with a name beside it
+TREE, GAP = 46.0, 18.0  # height of the dendrogram; between map and plane
+
+
+def distances_and_points(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Figure:
+    """A page of `Distances` and a `Scatter`. Raises SelectionError: no such font, or no room."""
+    distances, points = page.parts
+    assert isinstance(distances, Distances) and isinstance(points, Scatter)
+    names = distances.names
+    notes = [*page.notes, *filter(None, [_over(distances.values)])]
+    words = worded(page, options, [*names, "distance", "0123456789.−%≥"], notes)
+    side = min(max(SIDE, NAMED * len(names)), MOST)
+    left = MARGIN + beside(words.face, names, side / len(names))
+    sheet = Sheet(
+        words.face, left + 2 * side + GAP + BESIDE + MARGIN if options.width is None else options.width * 72.0
+    )
+    if sheet.wide < 200.0:
+        raise SelectionError(f"a width of {sheet.wide / 72:g} in leaves no room", "ask for 3 or more")
+    sheet.head(words.title, words.subtitle)
+    room = sheet.wide - left - BESIDE - MARGIN
+    abreast = room >= 420.0
+    side = min((room - GAP) / 2 if abreast else room, side)
+    top = sheet.y
+    _matrix(sheet, distances, Box(left, top + TREE + 4.0, side, side))
+    plane = Box(left + side + BESIDE + GAP, top + 14.0, side, side + TREE - 10.0)
+    if not abreast:
+        sheet.y = top + TREE + side + 34.0
+        plane = Box(left, sheet.y, side, side)
+    nameless = _plane(sheet, points, plane)
+    sheet.y = plane.y + plane.height + 26.0
+    words.notes.extend(sheet.thinning(distances.unit))
+    if nameless:
+        words.notes.append(f"no room for the {'name of 1 point' if nameless == 1 else f'names of {nameless} points'}")
+    return finished(sheet, words, options, meta)
+
+
+def limit(distances: NDArray[Any]) -> float:
+    """The distance that is white: a round number above nine tenths of all, so that one odd head does not set it."""
+    return round_up(float(np.quantile(distances[np.triu_indices(len(distances), 1)], 0.9)))
+
+
+def _over(distances: NDArray[Any]) -> str:
+    """How many pairs are further apart than the bar goes, or ''."""
+    apart, high = distances[np.triu_indices(len(distances), 1)], limit(distances)
+    return over_note(int((apart > high).sum()), high, "", unit="distance")
+
+
+def _matrix(sheet: Sheet, distances: Distances, box: Box) -> None:
+    """The matrix in the order of the dendrogram, which stands above it."""
+    order = list(distances.order)
+    values = distances.values[np.ix_(order, order)]
+    # Things alike are dark, as much is dark everywhere else; the bar says so, because its numbers fall.
+    scale = Scale("linear", 0.0, limit(distances.values), f"{WHITE}_r", "distance (dark: alike)")
+    names = [distances.names[place] for place in order]
+    sheet.map(values, box, scale, title="distances", rows=names, cols=names, upright=True)
+    above = bool((values > scale.high).any())
+    sheet.bar(scale, box.x + box.width + 7.0, box.y, min(box.height, 150.0), above)
+    _tree(sheet, distances, box)
+
+
+def _tree(sheet: Sheet, distances: Distances, box: Box) -> None:
+    """The dendrogram: each join a bracket at its height over the middles of what it joins."""
+    n = len(distances.names)
+    cell = box.width / n
+    across = {head: box.x + (place + 0.5) * cell for place, head in enumerate(distances.order)}
+    highest = max((height for *_, height in distances.joins), default=0.0) or 1.0
+    base = box.y - 2.0
+    up = dict.fromkeys(range(n), base)
+    for place, (first, second, height) in enumerate(distances.joins):
+        y = base - (TREE - 6.0) * height / highest
+        for part in (first, second):
+            sheet.lines.append(Line(across[part], y, across[part], up[part], 0.6, "soft"))
+        left, right = sorted((across[first], across[second]))
+        sheet.lines.append(Line(left, y, right, y, 0.6, "soft"))
+        across[n + place], up[n + place] = (left + right) / 2, y
+
+
+def _plane(sheet: Sheet, part: Scatter, box: Box) -> int:
+    """The points, coloured by their group; returns how many names found no room."""
+    groups = sorted(set(part.groups))
+    colours = {group: ramp(place / max(len(groups) - 1, 1)) for place, group in enumerate(groups)}
+    # Names at the rim have the most room and say the most.
+    outer = np.argsort(-np.hypot(*part.points.T), kind="stable").tolist()
+    size = 6.4 if len(part.names) <= 80 else 5.4
+    inks = [colours[group] for group in part.groups]
+    _, nameless = scatter(sheet, box, part.points, part.names, inks, size=size, first=outer)
+    how: dict[str, Any] = {"tone": "soft", "role": "axis"}
+    sheet.word(part.axes[0], box.x + box.width, box.y + box.height + 9.0, align="right", **how)
+    sheet.word(part.axes[1], box.x, box.y - 4.0, **how)
+    # The legend: `layer` and a dot for each, as many as have room, under the plane.
+    y, x = box.y + box.height + 20.0, box.x + sheet.face.width(part.group, BASE) + 8.0
+    sheet.word(part.group, box.x, y, BASE, **how)
+    step = max(1, -(-len(groups) // max(1, int((box.width - 40.0) / 22.0))))
+    for group in groups[::step]:
+        sheet.dots.append(Dot(x, y - 0.3 * BASE, 2.6, colours[group]))
+        sheet.word(str(group), x + 5.0, y, SMALL)
+        x += 22.0
+    return nameless
