@@ -3,9 +3,11 @@ from collections.abc import Iterable
 
 from numpy.typing import ArrayLike
 
+from attnviz.analyses.diff import Changes as Changes
 from attnviz.analyses.focus import Focus as Focus
 from attnviz.analyses.links import StrongestLinks as StrongestLinks
 from attnviz.analyses.roles import HeadRoles as HeadRoles
+from attnviz.analyses.similar import SimilarHeads as SimilarHeads
 from attnviz.analyses.stats import HeadStatistics as HeadStatistics
 from attnviz.attention import Attention as Attention
 from attnviz.axis import Tokens as Tokens
@@ -19,6 +21,27 @@ from attnviz.models.tokenize import tokenize as tokenize
 
 __version__: str
 
+def diff(
+    source: Attention | Model,
+    /,
+    *others: Attention | Model | str,
+    pair: str | None = ...,
+    target: str | None = ...,
+    ids: ArrayLike | None = ...,
+    token_types: ArrayLike | None = ...,
+    target_ids: ArrayLike | None = ...,
+    pixel_values: ArrayLike | None = ...,
+    input_values: ArrayLike | None = ...,
+    input_features: ArrayLike | None = ...,
+    stream: str | None = ...,
+    global_tokens: Iterable[int] | None = ...,
+    layers: Iterable[int] | int | None = ...,
+    heads: Iterable[int | str] | int | str | None = ...,
+    layers_b: Iterable[int] | int | None = ...,
+    words: bool = ...,
+    no_special: bool = ...,
+    top: int | None = ...,
+) -> Changes: ...
 def focus(
     source: Attention | AttentionSource | Model,
     /,
@@ -91,6 +114,26 @@ def roles(
     random: bool = ...,
     top: int | None = ...,
 ) -> HeadRoles: ...
+def similar(
+    source: Attention | Model,
+    /,
+    text: str | None = ...,
+    pair: str | None = ...,
+    *,
+    target: str | None = ...,
+    ids: ArrayLike | None = ...,
+    token_types: ArrayLike | None = ...,
+    target_ids: ArrayLike | None = ...,
+    pixel_values: ArrayLike | None = ...,
+    input_values: ArrayLike | None = ...,
+    input_features: ArrayLike | None = ...,
+    stream: str | None = ...,
+    global_tokens: Iterable[int] | None = ...,
+    layers: Iterable[int] | int | None = ...,
+    heads: Iterable[int | str] | int | str | None = ...,
+    words: bool = ...,
+    no_special: bool = ...,
+) -> SimilarHeads: ...
 def stats(
     source: Attention | AttentionSource | Model,
     /,
