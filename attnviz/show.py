@@ -39,6 +39,17 @@ def encode_result(result: Result, format: str) -> bytes:
     return formats.encode(format, _thing(result, format, None, ""))
 
 
+def text_of(result: Result) -> str:
+    """What a terminal shows of a result, as plain aligned columns."""
+    import io
+
+    from attnviz.render.printer import print_page
+
+    out = io.StringIO()
+    print_page(result.printed(), out)
+    return out.getvalue().rstrip("\n")
+
+
 def _thing(result: Result, format: str, options: FigureOptions | None, command: str) -> Any:
     """What a format holds of a result: its rows, its arrays or its picture."""
     if format in formats.of(formats.ROWS):

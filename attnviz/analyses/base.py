@@ -133,7 +133,23 @@ class Result:
 
         return save_result(self, path, figure_options)
 
-    def _repr_png_(self) -> bytes:
+    def __init_subclass__(cls) -> None:
+        """Results are dataclasses, whose own repr would print whole arrays."""
+        cls.__repr__ = Result.__repr__  # type: ignore[method-assign]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.printed().title}; .rows(), .save(path), print() for the table>"
+
+    def __str__(self) -> str:
+        """What the command prints into a pipe: plain aligned columns."""
+        from attnviz.show import text_of
+
+        return text_of(self)
+
+    def _repr_png_(self) -> bytes | None:
+        """The picture, for a notebook; None for a result that is a table alone."""
+        if "figure" not in self.kinds():
+            return None
         from attnviz.show import encode_result
 
         return encode_result(self, "png")

@@ -73,6 +73,15 @@ def test_a_result_is_saved_whole_and_shown_in_a_notebook(tmp_path):
     assert result._repr_png_().startswith(b"\x89PNG")
 
 
+def test_a_result_prints_as_its_table_and_has_a_short_repr(capsys):
+    assert main(["stats", TEXT, "-m", "seeded", "--top", "2"]) == 0
+    result = attnviz.stats(attnviz.load("seeded"), TEXT, top=2)
+    assert str(result) + "\n" == capsys.readouterr().out
+    assert repr(result) == (
+        "<HeadStatistics: seeded · 2 layers x 4 heads; .rows(), .save(path), print() for the table>"
+    )
+
+
 @pytest.mark.parametrize("name", ANALYSES)
 def test_the_signature_names_every_option(name):
     function = getattr(attnviz, name)
