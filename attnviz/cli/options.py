@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -21,8 +22,34 @@ class UsageError(AttnvizError):
     """The command line itself is wrong: exit status 2."""
 
 
+# Values that a shell completes: the option -> the values, or where they stand.
+COMPLETED: dict[str, tuple[str, ...] | str] = {
+    "--model": "attnviz.models.find:NAMES",
+    "--scale": "attnviz.page.scale:SCALES",
+    "--cmap": "attnviz.page.scale:SEQUENTIAL",
+    "--mechanism": "attnviz.variants.table:MECHANISMS",
+    "--stream": ("self", "encoder", "decoder", "cross"),
+    "--pool": ("max", "mean"),
+    "--mean": ("heads", "layers"),
+    "--svg-text": ("keep", "paths"),
+}
+
+
 def option(panel: str, *names: str, help: str, **more: Any) -> Any:
-    return typer.Option(*names, help=help, rich_help_panel=panel, **{"show_default": False, **more})
+    """A typer option in a panel of `--help`; its default is in its help, unless `show_default` says otherwise."""
+    values = next((COMPLETED[name] for name in names if name in COMPLETED), None)
+    complete = None if values is None else lambda incomplete: _completed(values, incomplete)
+    return typer.Option(
+        *names, help=help, rich_help_panel=panel, autocompletion=complete, **{"show_default": False, **more}
+    )
+
+
+def _completed(values: tuple[str, ...] | str, incomplete: str) -> list[str]:
+    """The values that begin so; where there are none the shell completes files."""
+    if isinstance(values, str):
+        module, _, name = values.partition(":")
+        values = tuple(getattr(import_module(module), name))
+    return [value for value in values if value.startswith(incomplete)]
 
 
 IN, MODEL, PICK, SHADE, PAGE, OUT, TALK = (

