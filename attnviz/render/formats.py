@@ -43,6 +43,8 @@ FORMATS = (
     Format("svg", FIGURE, "attnviz.render.image:write_svg", plain=True),
     Format("pdf", FIGURE, "attnviz.render.image:write_pdf"),
     Format("pgf", FIGURE, "attnviz.render.pgf:write_pgf", plain=True),
+    Format("gif", FRAMES, "attnviz.render.animation:write_gif"),
+    Format("apng", FRAMES, "attnviz.render.animation:write_apng"),
     Format("npz", ATTENTION, "attnviz.io.data:write_npz"),
     Format("npz", ARRAYS, "attnviz.render.formats:write_arrays"),
     Format("json", ATTENTION, "attnviz.io.data:write_json", plain=True),

@@ -1,0 +1,88 @@
+"""Figures one after the other as GIF and as animated PNG: the same bytes for the same figures.
+
+Source: GIF89a (CompuServe 1990), written by Pillow; PNG (third edition), written by `png`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterator
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+
+from attnviz.errors import OutputError
+from attnviz.page.figure import Figure
+from attnviz.render import png
+from attnviz.render.image import described
+from attnviz.render.raster import paint
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+MILLISECONDS = 800  # a frame
+MAX_PIXELS = 250_000_000  # of all frames: Pillow holds those of a GIF, a byte each
+_GREYS = np.linspace(26, 255, 24).round().astype(np.uint32) * 0x10101  # of letters, which are never many pixels
+
+
+def write_gif(frames: Collection[Figure], file: IO[bytes], milliseconds: int = MILLISECONDS) -> None:
+    """A GIF that begins again at its end. Colours: the 232 most frequent of a frame as they are, others by the nearest.
+
+    Raises OutputError: more pixels than MAX_PIXELS, or frames of different sizes.
+    """
+    pictures = (_with_palette(pixels) for _, pixels in _painted(frames))
+    first = next(pictures)
+    how = {"save_all": True, "append_images": pictures, "loop": 0, "optimize": False, "disposal": 1}
+    first.save(file, "GIF", duration=10 * max(round(milliseconds / 10), 2), **how)
+
+
+def write_apng(frames: Collection[Figure], file: IO[bytes], milliseconds: int = MILLISECONDS) -> None:
+    """An animated PNG that begins again at its end; a reader of plain PNG shows its first frame.
+
+    Raises OutputError: as for `write_gif`.
+    """
+    numbers = itertools.count()
+    for i, (figure, pixels) in enumerate(_painted(frames)):
+        if i == 0:
+            file.write(png.start(pixels, figure.dpi, described(figure), frames=len(frames)))
+        file.write(png.frame(pixels, numbers, milliseconds, first=i == 0))
+    file.write(png.END)
+
+
+def _painted(frames: Collection[Figure]) -> Iterator[tuple[Figure, NDArray[np.uint8]]]:
+    """Each frame and its pixels [y, x, 3], painted when it is asked for."""
+    size: tuple[int, ...] = ()
+    for figure in frames:
+        pixels = paint(figure)
+        if len(frames) * pixels.shape[0] * pixels.shape[1] > MAX_PIXELS:
+            high, wide = pixels.shape[:2]
+            raise OutputError(
+                f"{len(frames)} frames of {wide:,} x {high:,} pixels are more than {MAX_PIXELS:,}",
+                "choose fewer layers or tokens, or a lower --dpi",
+            )
+        if size not in ((), pixels.shape):
+            raise OutputError(f"frames of different sizes: {list(size[:2])} and {list(pixels.shape[:2])} pixels")
+        size = pixels.shape
+        yield figure, pixels
+
+
+def _with_palette(pixels: NDArray[np.uint8]) -> Image:
+    """The picture with 256 colours: its most frequent ones and greys."""
+    from PIL import Image
+
+    codes = (pixels.astype(np.uint32) << np.array([16, 8, 0], np.uint32)).sum(-1, dtype=np.uint32)
+    colours, places, counts = np.unique(codes, return_inverse=True, return_counts=True)
+    frequent = colours[np.argsort(-counts, kind="stable")[: 256 - len(_GREYS)]]
+    palette = np.unique(np.concatenate([frequent, _GREYS]))
+    table = np.stack([palette >> 16, palette >> 8 & 255, palette & 255], -1).astype(np.int32)
+    wanted = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], -1).astype(np.int32)
+    nearest = np.concatenate([_nearest(part, table) for part in np.array_split(wanted, len(wanted) // 4096 + 1)])
+    picture = Image.fromarray(nearest.astype(np.uint8)[places.reshape(codes.shape)], "P")
+    picture.putpalette(table.astype(np.uint8).tobytes())
+    return picture
+
+
+def _nearest(colours: NDArray[np.int32], table: NDArray[np.int32]) -> NDArray[np.intp]:
+    """For each colour [n, 3] the place in the table [m, 3] of the nearest."""
+    return ((colours[:, None] - table) ** 2).sum(-1).argmin(-1)
