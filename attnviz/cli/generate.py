@@ -10,7 +10,7 @@ import typer
 
 from attnviz.cli.analyses import BY, TOP, Heads, asked_format, write_rows
 from attnviz.cli.expand import Line, command
-from attnviz.cli.looks import DPI_OF_MAPS, Sheet
+from attnviz.cli.looks import DPI_OF_MAPS, FRAME_MS, Sheet
 from attnviz.cli.options import Input, Json, Output, Talk, usage
 from attnviz.cli.source import Writer
 from attnviz.render import formats
@@ -18,13 +18,14 @@ from attnviz.render import formats
 if TYPE_CHECKING:
     from attnviz.models.generate import Generated
 
-FORMATS = formats.of(formats.FIGURE, formats.ARRAYS, formats.ROWS)
+FORMATS = formats.of(formats.FIGURE, formats.FRAMES, formats.ARRAYS, formats.ROWS)
 LAYERS = "all"  # without --layer
 DPI = DPI_OF_MAPS
 BY_MEANS = (
     "What is shown: head (retrieval and lookback of each), token (each new one and what it looked at), map or text."
 )
-PICTURES = formats.of(formats.FIGURE)
+PICTURES = formats.of(formats.FIGURE, formats.FRAMES)
+ANIMATIONS = formats.of(formats.FRAMES)
 MOST = 12  # heads in a picture when nobody chooses any
 SHOWS = ("head", "token", "map", "text")
 
@@ -48,6 +49,7 @@ def run(
     by: Annotated[str | None, BY] = None,
     top: Annotated[int | None, TOP] = None,
     sheet: Sheet,
+    frame_ms: Annotated[int, FRAME_MS] = 800,
     output: Output,
     listing: Json,
     talk: Talk,
@@ -59,10 +61,11 @@ def run(
     their answer. retrieval: the share of copied tokens that a head's strongest weight lay on (Wu 2024); lookback: how
     much it attends to the prompt rather than to new tokens (Chuang 2024). -o draws the attention of new tokens to all
     before them, of the 12 leading heads unless -l, -H or --top choose others, or with --by head boards of both numbers;
-    .npz holds that attention for --from. The seeded model chooses among the words of its prompt.
+    .gif and .apng show it token by token, .npz holds it for --from. The seeded model chooses among its prompt's words.
 
     attnviz generate "The capital of France is" -m model.gguf --max-new 12
     attnviz generate "The capital of France is" -m model.gguf -l 12 -H 3 -o new.png
+    attnviz generate "the cat saw the dog and" --max-new 8 -o new.gif
     attnviz generate "the cat saw the dog and" --by token
     attnviz generate "My cat is called Mimi. My cat is called" -m model.gguf --json
     """
@@ -79,6 +82,8 @@ def run(
     format = asked_format(output, listing, FORMATS)
     if format in PICTURES and by in ("token", "text"):
         usage(f"--by {by} has no picture", "--by map or --by head have")
+    if format in ANIMATIONS and by == "head":
+        usage(f"a .{format} shows maps, token by token", "leave out --by head")
     found = _generated(given, source, max_new, heads, talk)
     if listing.json or format in ("json", "csv"):
         rows = _tokens(found) if by == "token" else _heads(found)[:top]
@@ -90,7 +95,7 @@ def run(
         made = work.facts(line, found.attention.model, found.attention.meta)
         if format in PICTURES and (by or "map") == "map":
             found = _leading(found, heads, top or MOST)
-        drawn = _bytes(found, format, by or "map", heads, sheet, made, talk)
+        drawn = _bytes(found, format, by or "map", heads, sheet, made, talk, frame_ms)
         work.write(output, format, lambda file: file.write(drawn), "generated")
     else:
         _print(found, by or "head", top or 12, heads)
@@ -209,6 +214,7 @@ def _bytes(
     sheet: Sheet,
     made: dict[str, str],
     talk: Talk,
+    frame_ms: int,
 ) -> bytes:
     from attnviz.cli import work
 
@@ -227,6 +233,11 @@ def _bytes(
         from attnviz.page.generated import boards_of
 
         return to_bytes(sheet.draw(boards_of, found, meta=made, talk=talk), format)
+    if format in ANIMATIONS:
+        from attnviz.page.frames import by_query
+
+        pictures = by_query(attention, meta=made, **sheet.options())
+        return formats.encode(format, pictures, milliseconds=frame_ms)
     from attnviz.page.heatmap import heatmap
 
     figure = heatmap(attention, meta=made, **sheet.options())

@@ -8,12 +8,12 @@ import typer
 
 from attnviz.cli import first
 from attnviz.cli.expand import Line, command
-from attnviz.cli.looks import DPI_OF_MAPS, Page, Shade
+from attnviz.cli.looks import DPI_OF_MAPS, FRAME_MS, Page, Shade
 from attnviz.cli.options import Input, Output, Saved, Talk, usage
 from attnviz.cli.source import Source
 from attnviz.render import formats
 
-FORMATS = formats.of(formats.FIGURE)
+FORMATS = formats.of(formats.FIGURE, formats.FRAMES)
 LAYERS = "-1"  # without --layer
 DPI = DPI_OF_MAPS
 
@@ -35,29 +35,34 @@ def run(
     ] = False,
     shade: Shade,
     page: Page,
+    frame_ms: Annotated[int, FRAME_MS] = 800,
     output: Output,
     talk: Talk,
     line: Line,
 ) -> None:
-    """Draw attention as a picture, one panel a head: PNG, SVG or PDF.
+    """Draw attention as a picture, one panel per head: PNG, SVG, PDF or PGF; layer by layer as GIF or APNG.
 
     Of tiny, the model that needs no -m, eight heads that do something with a name are drawn in whole words without
     special tokens, unless -l or -H names others; of other models the last layer.
     Without -o the picture is attention.png, or attention-2.png and so on where that is taken.
     The path is printed on standard output. With --image the class token's weights, or those of --query, lie over the
-    picture.
+    picture. In .gif and .apng each layer is a frame, all of them by default.
 
     attnviz heatmap "The animal didn't cross the street because it was too tired"
     attnviz heatmap "The cat sat on the mat" -H 0.1,2.0,5.3 -o heads.png
     attnviz heatmap "It is a bank" -m minilm -l 3 -H 1 --mark it:bank -o bank.pdf
     attnviz heatmap --from attention.npy --labels tokens.txt --words -o map.svg
     attnviz heatmap --image cat.jpg -m path/to/vit --query 2,3
+    attnviz heatmap "The cat sat on the mat" -H 0-3 --frame-ms 500 -o layers.gif
     """
     from attnviz.cli import work
 
     format = output.chosen(FORMATS, "png")
     work.check_output(output, format)
+    animated = format in formats.of(formats.FRAMES)
     over = given.image is not None and not map
+    if over and animated:
+        usage(f"a .{format} shows maps of queries and keys", "add --map")
     for name in ("mark", "tokens", "rows", "cols", "cells") if over else ():
         if getattr(page if name == "mark" else chosen, name) is not None:
             usage(f"--{name} needs the map of queries and keys", "add --map")
@@ -66,16 +71,17 @@ def run(
     cells = None if page.mark or over else 512  # marks and patches name single tokens
     model = None if saved.saved is not None else work.opened(source, talk, given, chosen.stream)
     does = {} if model is None else titles(model)
-    opening = bool(does) and chosen.free()
+    opening = bool(does) and chosen.free() and not animated
     chosen = chosen.completed(opening)
-    found, picture = work.attention_and_picture(given, saved, source, chosen, talk, LAYERS, cells, model)
+    layers = "all" if animated else LAYERS
+    found, picture = work.attention_and_picture(given, saved, source, chosen, talk, layers, cells, model)
     del model  # its tensors make room for the picture's pixels
     found = first.eight(found) if opening else found
     found, row, marks = work.narrowed(found, chosen, page.mark)
 
+    from attnviz.page import frames
     from attnviz.page.heatmap import heatmap
     from attnviz.page.overlay import overlay
-    from attnviz.render.image import to_bytes
 
     how: dict[str, Any] = {
         "scale": shade.scale,
@@ -87,11 +93,15 @@ def run(
     }
     if opening and page.title is None:
         how["title"] = first.heading(found, row)
+    if animated:
+        pictures = frames.by_layer(found, marks=marks, **how)
+        work.write(output, format, lambda file: formats.write(format, pictures, file, milliseconds=frame_ms))
+        return
     if over and picture is not None:
         figure = overlay(found, picture, **how)
     else:
         figure = heatmap(found, marks=marks, decimals=shade.decimals, does=does, **how)
-    drawn = to_bytes(figure, format)
+    drawn = formats.encode(format, figure)
     work.write(output, format, lambda file: file.write(drawn))
     if page.bare:
         talk.note(figure.caption)

@@ -89,6 +89,17 @@ class Shade:
             usage(f"--decimals wants 0 to 7; got {self.decimals}")
 
 
+FRAME_MS = option(
+    PAGE,
+    "--frame-ms",
+    metavar="N",
+    min=20,
+    max=60_000,
+    help="Milliseconds per frame, in .gif and .apng.",
+    show_default=True,
+)
+
+
 @dataclass(frozen=True)
 class Sheet:
     """The picture as a whole."""

@@ -67,6 +67,7 @@ def heatmap(
     does: Mapping[str, str] | None = None,
     name: str | None = None,
     meta: Mapping[str, str] | None = None,
+    among: Attention | None = None,
 ) -> Figure:
     """Attention as a Figure: a panel a head; rows of panels are layers if there are several.
 
@@ -88,6 +89,7 @@ def heatmap(
         query: show this query alone: one panel a layer, one row a head.
         does: what heads do, by `layer.head`; said beside the names of heads of different layers.
         name: what to call the model. meta: what made the picture, kept in the file.
+        among: of an animation all that its frames show, whose scale and remarks hold for each.
 
     Raises:
         SelectionError: an option's value is not there or not possible. InputError: weights that are not finite.
@@ -97,22 +99,25 @@ def heatmap(
     check_options(attention, width, height, font_size, decimals, dpi, svg_text, marks, query)
     maps = _one_query(attention, query, marks, does) if query is not None else _all_queries(attention, marks, does)
     maps = _thin(maps, width, height, dpi)
-    limits, why = find_limits(attention, scale, vmax, cmap, query)
-    own = _own_scales(maps, attention, scale, vmax, cmap)
+    whole = attention if among is None else among
+    shared = query if among is None else None  # the query whose rows set the scale, None for all
+    limits, why = find_limits(whole, scale, vmax, cmap, shared)
+    own = _own_scales(maps, attention, scale, vmax, cmap) if among is None else None
     if own:
         limits, maps = Scale("panel", 0.0, 1.0, cmap, f"{limits.label}, layer by layer"), _ranged(maps, own)
-    above = 0 if scale == "row" else int(sum((values > limits.high * (1 + 1e-6)).sum() for values in maps.values))
+    counted = maps.values if among is None else among.weights
+    above = 0 if scale == "row" else int(sum((values > limits.high * (1 + 1e-6)).sum() for values in counted))
     over = wording.over_note(above, limits.high, why, any(attention.key_special))
     over = over or wording.under_note(maps.values, own or [limits])
 
-    sums = wording.row_sums(attention, query)
+    sums = wording.row_sums(whole, shared)
     asked = attention.query_tokens[query] if query is not None else ""
     heading = one_line(title) if title is not None else wording.title(attention, name or "", asked, does)
     says = title is None and bool(wording.does_alone(attention, does))
     says = says or any(SAYS in text for text in (maps.headings if query is None else maps.row_labels))
     marked = [] if query is not None else list(marks)
     below = wording.subtitles(attention, sums, len(maps.values), marked, maps.one_row, maps.pooled)
-    hidden = wording.hidden_reason(attention)
+    hidden = wording.hidden_reason(whole)
 
     def remarks(note: str) -> list[str]:
         return wording.notes(attention, limits, sums, hidden, over, maps.pooled, note)

@@ -16,6 +16,7 @@ from attnviz.page.figure import Figure
 from attnviz.render import png
 from attnviz.render.image import described
 from attnviz.render.raster import paint
+from attnviz.render.theme import table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,15 +24,17 @@ if TYPE_CHECKING:
 
 MILLISECONDS = 800  # a frame
 MAX_PIXELS = 250_000_000  # of all frames: Pillow holds those of a GIF, a byte each
-_GREYS = np.linspace(26, 255, 24).round().astype(np.uint32) * 0x10101  # of letters, which are never many pixels
+_STEPS, _GREYS = 128, 24  # colours kept for the colour map, so that no part of it is missing, and for letters
 
 
 def write_gif(frames: Collection[Figure], file: IO[bytes], milliseconds: int = MILLISECONDS) -> None:
-    """A GIF that begins again at its end. Colours: the 232 most frequent of a frame as they are, others by the nearest.
+    """A GIF that begins again at its end.
+
+    Each frame has 256 colours: its most frequent ones as they were, others within half a hundredth of the colour map.
 
     Raises OutputError: more pixels than MAX_PIXELS, or frames of different sizes.
     """
-    pictures = (_with_palette(pixels) for _, pixels in _painted(frames))
+    pictures = (_with_palette(figure, pixels) for figure, pixels in _painted(frames))
     first = next(pictures)
     how = {"save_all": True, "append_images": pictures, "loop": 0, "optimize": False, "disposal": 1}
     first.save(file, "GIF", duration=10 * max(round(milliseconds / 10), 2), **how)
@@ -67,20 +70,39 @@ def _painted(frames: Collection[Figure]) -> Iterator[tuple[Figure, NDArray[np.ui
         yield figure, pixels
 
 
-def _with_palette(pixels: NDArray[np.uint8]) -> Image:
-    """The picture with 256 colours: its most frequent ones and greys."""
+def _with_palette(figure: Figure, pixels: NDArray[np.uint8]) -> Image:
+    """The picture with 256 colours: those of its colour maps, greys, and its most frequent ones."""
     from PIL import Image
 
-    codes = (pixels.astype(np.uint32) << np.array([16, 8, 0], np.uint32)).sum(-1, dtype=np.uint32)
+    codes = _coded(pixels)
     colours, places, counts = np.unique(codes, return_inverse=True, return_counts=True)
-    frequent = colours[np.argsort(-counts, kind="stable")[: 256 - len(_GREYS)]]
-    palette = np.unique(np.concatenate([frequent, _GREYS]))
-    table = np.stack([palette >> 16, palette >> 8 & 255, palette & 255], -1).astype(np.int32)
-    wanted = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], -1).astype(np.int32)
-    nearest = np.concatenate([_nearest(part, table) for part in np.array_split(wanted, len(wanted) // 4096 + 1)])
+    fixed = _fixed(figure)
+    others = np.setdiff1d(colours, fixed)
+    often = counts[np.searchsorted(colours, others)]
+    palette = np.concatenate([fixed, others[np.argsort(-often, kind="stable")]])[:256]
+    wanted = np.array_split(_parts(colours), len(colours) // 4096 + 1)
+    nearest = np.concatenate([_nearest(part, _parts(palette)) for part in wanted])
     picture = Image.fromarray(nearest.astype(np.uint8)[places.reshape(codes.shape)], "P")
-    picture.putpalette(table.astype(np.uint8).tobytes())
+    picture.putpalette(_parts(palette).astype(np.uint8).tobytes())
     return picture
+
+
+def _fixed(figure: Figure) -> NDArray[np.uint32]:
+    """Colours that every frame keeps."""
+    maps = {(panel.scale or figure.scale).cmap for panel in figure.panels} | {figure.scale.cmap}
+    steps = np.linspace(0, 255, max(_STEPS // len(maps), 2)).round().astype(int)
+    greys = np.linspace(26, 255, _GREYS).round().astype(np.uint8)[:, None].repeat(3, 1)
+    return np.unique(np.concatenate([_coded(greys), *(_coded(table(name)[steps]) for name in sorted(maps))]))
+
+
+def _coded(colours: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """Colours [..., 3] as one number each [...]."""
+    return (colours.astype(np.uint32) << np.array([16, 8, 0], np.uint32)).sum(-1, dtype=np.uint32)
+
+
+def _parts(codes: NDArray[np.uint32]) -> NDArray[np.int32]:
+    """Red, green and blue [n, 3] of such numbers [n]."""
+    return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], -1).astype(np.int32)
 
 
 def _nearest(colours: NDArray[np.int32], table: NDArray[np.int32]) -> NDArray[np.intp]:
