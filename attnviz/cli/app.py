@@ -17,7 +17,7 @@ from attnviz.analyses import ANALYSES, find
 
 # The commands that are no analysis: name -> the first line of its help.
 _OWN = {
-    "heatmap": "Draw attention as a picture, one panel a head: PNG, SVG or PDF.",
+    "heatmap": "Draw attention as a picture, one panel per head: PNG, SVG, PDF, PGF or GIF.",
     "table": "Print attention in the terminal, a table a head.",
     "tokens": "Show how the text is split: index, token, id, characters.",
     "describe": "Say what attnviz would make of a model, without its weights; or why it cannot be drawn.",

@@ -40,7 +40,7 @@ def run(
     talk: Talk,
     line: Line,
 ) -> None:
-    """Draw attention as a picture, one panel per head: PNG, SVG, PDF or PGF; layer by layer as GIF or APNG.
+    """Draw attention as a picture, one panel per head: PNG, SVG, PDF, PGF or GIF.
 
     Of tiny, the model that needs no -m, eight heads that do something with a name are drawn in whole words without
     special tokens, unless -l or -H names others; of other models the last layer.
