@@ -12,7 +12,7 @@ from attnviz.measures.align import NONE
 from attnviz.measures.diff import Change, Difference
 from attnviz.measures.diff import diff as compare
 from attnviz.page.numbers import number
-from attnviz.page.parts import Board, Boards, Map, MapGrid, Page, Table
+from attnviz.page.parts import Board, Boards, Page, SignedMap, SignedMaps, Table
 
 if TYPE_CHECKING:
     from attnviz.analyses.two import TwoMaps
@@ -114,7 +114,7 @@ class Changes(Result):
             rows.append([self._name(change), pair, f"{change.before:.2f} → {change.after:.2f}"])
         return Table(("Largest change in each", "", ""), rows, "lll", bold=(0,))
 
-    def _maps(self, changes: Sequence[Change]) -> MapGrid:
+    def _maps(self, changes: Sequence[Change]) -> SignedMaps:
         difference, hidden = self.difference, self.difference.hidden
         maps = []
         for change in changes:
@@ -122,9 +122,9 @@ class Changes(Result):
             if hidden is not None:
                 masked = hidden[change.layer % hidden.shape[0], change.head % hidden.shape[1]]
             values = difference.change[change.layer, change.head]
-            maps.append(Map(f"head {self._name(change)}", values, masked, f"{change.distance:.2f}"))
+            maps.append(SignedMap(f"head {self._name(change)}", values, masked, f"{change.distance:.2f}"))
         axes = difference.row_labels, difference.column_labels
-        return MapGrid(tuple(maps), *axes, "change of weight", self._legend())
+        return SignedMaps(tuple(maps), *axes, "change of weight", self._legend())
 
     # In words
 

@@ -75,8 +75,8 @@ class Bars:
 
 
 @dataclass(frozen=True, eq=False)
-class Map:
-    """One matrix of a `MapGrid`. values: [row, column]; hidden: True where no attending was allowed; None: nowhere.
+class SignedMap:
+    """One matrix of `SignedMaps`. values: [row, column]; hidden: True where no attending was allowed; None: nowhere.
 
     name: of what it is a map; remark: a number or a few words beside the name.
     """
@@ -88,13 +88,13 @@ class Map:
 
 
 @dataclass(frozen=True, eq=False)
-class MapGrid:
+class SignedMaps:
     """Maps of the same rows and columns, on one scale that diverges from 0.
 
     rows, cols: names of the tokens; label: what the colours show. legend: remarks on colours and names.
     """
 
-    maps: tuple[Map, ...]
+    maps: tuple[SignedMap, ...]
     rows: Sequence[str]
     cols: Sequence[str]
     label: str
@@ -167,7 +167,7 @@ class WordBoard:
     axes: tuple[str, str] = ("layer", "head")
 
 
-Part = Boards | Depth | Bars | MapGrid | Distances | Scatter | Table | Listing | WordBoard
+Part = Boards | Depth | Bars | SignedMaps | Distances | Scatter | Table | Listing | WordBoard
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,8 +11,8 @@ from attnviz.page.below import Need, add, need
 from attnviz.page.board import boards
 from attnviz.page.distances import distances_and_points
 from attnviz.page.fitted import fitted
-from attnviz.page.map_grid import board_and_maps
-from attnviz.page.parts import Bars, Board, Boards, Depth, Distances, MapGrid, Page, Part
+from attnviz.page.parts import Bars, Board, Boards, Depth, Distances, Page, Part, SignedMaps
+from attnviz.page.signed_maps import board_and_maps
 from attnviz.page.text_metrics import printable
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def place(page: Page, options: FigureOptions, meta: Mapping[str, str] | None = N
 
 def _boards(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Figure:
     """Boards, and below them at most one plot or list, or the maps of some of their heads."""
-    if isinstance(page.parts[-1], MapGrid):
+    if isinstance(page.parts[-1], SignedMaps):
         return board_and_maps(page, options, meta)
     first = page.parts[0]
     assert isinstance(first, Boards)

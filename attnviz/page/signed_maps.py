@@ -11,7 +11,7 @@ import numpy as np
 from attnviz.errors import SelectionError
 from attnviz.page.board_bar import UNDER
 from attnviz.page.figure import Box, Figure, Scale
-from attnviz.page.parts import Boards, MapGrid, Page, Table
+from attnviz.page.parts import Boards, Page, SignedMaps, Table
 from attnviz.page.scale import WHITE, round_up, short
 from attnviz.page.sheet import BASE, BESIDE, MARGIN, SMALL, Sheet, below, beside, finished, worded
 from attnviz.page.sizes import LINE
@@ -30,12 +30,12 @@ NAMES = 58.0  # points for the names of tokens
 
 
 def board_and_maps(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Figure:
-    """A page of `Boards` with one board, a `Table` with the ranking, and a `MapGrid`.
+    """A page of `Boards` with one board, a `Table` with the ranking, and `SignedMaps`.
 
     The board of one head alone is not drawn. Raises SelectionError: no such font, or no room.
     """
     boards, ranking, grid = page.parts
-    assert isinstance(boards, Boards) and isinstance(ranking, Table) and isinstance(grid, MapGrid)
+    assert isinstance(boards, Boards) and isinstance(ranking, Table) and isinstance(grid, SignedMaps)
     board, step = boards.boards[0], math.ceil(max(len(grid.rows), len(grid.cols)) / MOST)
     rows, cols = ([printable(text) for text in names] for names in (grid.rows, grid.cols))
     pooled = [f"drawn as the largest change of {step} x {step} weights a cell"] if step > 1 else []
@@ -102,7 +102,7 @@ def _ranking(sheet: Sheet, ranking: Table, x: float, y: float) -> float:
     return y
 
 
-def _maps(sheet: Sheet, grid: MapGrid, rows: list[str], cols: list[str], step: int) -> None:
+def _maps(sheet: Sheet, grid: SignedMaps, rows: list[str], cols: list[str], step: int) -> None:
     """The maps side by side, on one scale. step: of how many rows and columns a cell is drawn."""
     pooled = [_pooled(each.values, step) for each in grid.maps]
     rows, cols = rows[::step], cols[::step]
