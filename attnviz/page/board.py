@@ -16,7 +16,7 @@ from attnviz.page.figure import Box, Figure, Label, Line, MapPanel, Scale
 from attnviz.page.layout import ordinal
 from attnviz.page.options import PIXELS
 from attnviz.page.parts import Board
-from attnviz.page.scale import WHITE, check_cmap, number, ticks
+from attnviz.page.scale import WHITE, check_cmap, masked, number, ticks
 from attnviz.page.sizes import LINE, SMALLEST
 from attnviz.page.text_metrics import MIDDLE, Typeface, one_line, typeface
 from attnviz.page.wording import font_note
@@ -98,7 +98,7 @@ def boards(
     rows, cols = ([str(name) for name in names] for names in (layers, heads))
     said = list(notes)
     if any(np.isnan(np.asarray(one.values, float)).any() for one in all):
-        said.append("grey: not defined")
+        said.append(f"{masked(cmap)}: not defined")
     texts = [title, subtitle, *said, *words, *rows, *cols, *axes, "0123456789.−·≥…"]
     texts += [text for one in all for row in one.cell_text or () for text in row]
     face = typeface(font, [*texts, *(text for one in all for text in (one.heading, one.label))])

@@ -16,7 +16,7 @@ from attnviz.page.figure import Figure, Scale
 from attnviz.page.groups import TITLES
 from attnviz.page.mechanisms_page import BASE, MARGIN, SMALL, Card, bar, page, place_rows, rows_of
 from attnviz.page.options import check_options
-from attnviz.page.scale import WHITE, check_cmap, check_scale
+from attnviz.page.scale import WHITE, check_cmap, check_scale, masked
 from attnviz.page.text_metrics import LOST, one_line, printable, typeface
 from attnviz.page.wording import caption, colour_note, font_note, from_model, over_note
 
@@ -142,7 +142,7 @@ def _remarks(cards: Sequence[Card], shared: Scale, over: str, left_out: Sequence
     signed = any(card.signed for card in cards)
     said = [DISTANCE + ("; rows with signs are first divided by their size" if signed else "")]
     if any(card.hidden is not None for card in cards):
-        said.append("grey: not allowed")
+        said.append(f"{masked(shared.cmap)}: not allowed")
     if signed:
         said.append("red above 0, blue below" + (", on a scale of its own" if shared.low >= 0 else ""))
     said += [note for note in (colour_note(shared), over) if note]

@@ -13,7 +13,7 @@ from attnviz.facts import head_name
 from attnviz.page.colour_limits import scaled
 from attnviz.page.figure import Box, Figure, Scale
 from attnviz.page.page import fit
-from attnviz.page.scale import WHITE, check_cmap, check_scale, number, round_up, short
+from attnviz.page.scale import WHITE, check_cmap, check_scale, masked, number, round_up, short
 from attnviz.page.sheet import BASE, BESIDE, MARGIN, SMALL, Sheet, below, beside
 from attnviz.page.tensor import SIGNED
 from attnviz.page.text_metrics import LOST, one_line, printable, typeface
@@ -97,7 +97,7 @@ def figure(
     high = vmax or round_up(max((float(one.max(initial=0.0)) for one in plain), default=1.0)) or 1.0
     shared = scaled(scale, 1.0 if scale == "row" else high, check_cmap(cmap), len(first.keys), "share of the row")
     queries, keys = ([printable(text) for text in texts] for texts in (first.query_tokens, first.key_tokens))
-    said = [*(SAYS[name] for name in measures), *_remarks(first), *notes]
+    said = [*(SAYS[name] for name in measures), *_remarks(first, shared.cmap), *notes]
     said += [note for note in (colour_note(shared),) if note]
     signed = any(one.weights.min(initial=0.0) < -1e-6 for one in measures.values())
     said += ["red above 0, blue below, on a scale of its own"] if signed else []
@@ -176,10 +176,10 @@ def _rows(first: Attention, heads: bool) -> list[Place]:
     ]
 
 
-def _remarks(first: Attention) -> list[str]:
-    grey = hidden_reason(first)
+def _remarks(first: Attention, cmap: str) -> list[str]:
+    hidden = hidden_reason(first)
     reduced = [note for note in first.reduced.split("; ") if note and not note.startswith("mean over")]
-    return [*reduced, *([f"grey: {grey}"] if grey else []), *from_model(first)]
+    return [*reduced, *([f"{masked(cmap)}: {hidden}"] if hidden else []), *from_model(first)]
 
 
 def _printed(values: NDArray[Any], decimals: int, scale: Scale) -> list[list[str]]:

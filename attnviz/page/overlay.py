@@ -16,7 +16,7 @@ from attnviz.page.figure import Figure, ImagePanel, MapPanel, Scale
 from attnviz.page.heatmap import check_options, check_pixels, made_by
 from attnviz.page.placing import arrange
 from attnviz.page.request import Request
-from attnviz.page.scale import WHITE, check_cmap, check_scale, check_vmax, round_up
+from attnviz.page.scale import WHITE, check_cmap, check_scale, check_vmax, masked, round_up
 from attnviz.page.text_metrics import LOST, one_line, printable, typeface
 
 if TYPE_CHECKING:
@@ -231,7 +231,7 @@ def _notes(attention: Attention, scale: Scale, kind: str, views: _Views, picture
         said.append(f"{share} of the row goes to {', '.join(views.others)}, which {_has(len(views.others))} no patch")
     said.append(f"the picture as the model sees it, {picture.shape[1]} x {picture.shape[0]} pixels")
     if any(grey is not None for grey in views.hidden):
-        said.append("grey: not allowed")
+        said.append(f"{masked(scale.cmap)}: not allowed")
     above = int(sum((values > scale.high * (1 + 1e-6)).sum() for values in views.values))
     said += ["each panel coloured by its own largest weight"] if kind == "row" else []
     said += [note for note in (wording.colour_note(scale), wording.over_note(above, scale.high, "")) if note]

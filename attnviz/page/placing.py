@@ -13,6 +13,9 @@ from attnviz.page.request import Request
 from attnviz.page.sizes import HEADING_LINE, Sizes, leading
 from attnviz.page.text_metrics import ASCENT, DESCENT, MIDDLE, tallness
 
+# The line between two texts, width and tone: dark for pale maps, on a little paper for dark ones.
+SPLIT = ((1.5, "paper"), (0.6, "ink"))
+
 
 @dataclass
 class Placed:
@@ -158,10 +161,10 @@ def _splits(request: Request, placed: Placed) -> None:
     for box in placed.boxes:
         for i in rows:
             y = box.y + i * sizes.cell_height
-            placed.lines.append(Line(box.x, y, box.x + box.width, y, 0.8, "paper"))
+            placed.lines += [Line(box.x, y, box.x + box.width, y, *stroke) for stroke in SPLIT]
         for i in cols:
             x = box.x + i * sizes.cell_width
-            placed.lines.append(Line(x, box.y, x, box.y + box.height, 0.8, "paper"))
+            placed.lines += [Line(x, box.y, x, box.y + box.height, *stroke) for stroke in SPLIT]
 
 
 def _bar(request: Request, placed: Placed) -> None:

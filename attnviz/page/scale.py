@@ -10,6 +10,7 @@ from attnviz.errors import SelectionError, one_of
 SCALES = ("auto", "linear", "sqrt", "log", "row")
 WHITE = "ink"  # the map of whoever names none: white at 0
 SEQUENTIAL = (WHITE, "viridis", "cividis", "magma", "inferno", "plasma", "Greys", "Blues")
+GREYS = frozenset({"Greys"})  # maps without colour, where a masked cell is hatched
 INKS = "inks"  # the map of numbers with signs: white at 0, red is plus
 DIVERGING = (INKS, "RdBu", "PuOr", "BrBG", "coolwarm")
 RAINBOWS = frozenset(
@@ -58,6 +59,11 @@ def check_cmap(name: str, signed: bool = False) -> str:
     close = get_close_matches(base.lower(), known, n=1)
     hint = f"did you mean {known[close[0]]}?" if close else ""
     raise SelectionError(one_of("cmap", name, offered), hint)
+
+
+def masked(cmap: str) -> str:
+    """How a masked cell looks on a map: grey, or hatched."""
+    return "hatched" if cmap.removesuffix("_r") in GREYS else "grey"
 
 
 def round_up(value: float) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 
 from attnviz.facts import attention_notes, head_name, listed, pairs_in_words
 from attnviz.page.advice import install
-from attnviz.page.scale import FEW, number
+from attnviz.page.scale import FEW, masked, number
 from attnviz.page.text_metrics import SAYS, is_shaped, one_line
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def notes(
     if pooled > 1:
         said.append(f"drawn as the largest of {pooled} x {pooled} weights a cell")
     if hidden:
-        said.append(f"grey: {hidden}")
+        said.append(f"{masked(scale.cmap)}: {hidden}")
     low, high = sums
     partial = attention.cell > 1 or pooled > 1 or any("left out" in note for note in said)
     if (low < 0.995 or high > 1.005) and not partial:

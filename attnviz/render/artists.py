@@ -23,6 +23,7 @@ from matplotlib.transforms import Affine2D
 from attnviz.page.figure import Box, Figure, Label
 from attnviz.page.fonts import FontFile
 from attnviz.page.text_metrics import Typeface, is_shaped, typeface
+from attnviz.render.cell_marks import strokes
 from attnviz.render.emoji import ABOVE, BELOW, stamp
 from attnviz.render.scene import Patch, frames, numbers, outlines, patches
 from attnviz.render.theme import PAPER, TONES
@@ -46,7 +47,7 @@ def draw(figure: Figure) -> Canvas:
     for fill in figure.fills:
         box = fill.box
         _add(axes, Rectangle((box.x, box.y), box.width, box.height, linewidth=0, facecolor=_code(fill.rgb)), 2.5)
-    for line in figure.lines:
+    for line in strokes(figure):
         ends = ([line.x0, line.x1], [line.y0, line.y1])
         colour = TONES[line.tone] if line.rgb is None else _code(line.rgb)
         stroke = Line2D(*ends, linewidth=line.width, color=colour, alpha=line.share, solid_capstyle="butt")

@@ -18,6 +18,7 @@ from attnviz.errors import OutputError
 from attnviz.page.figure import Box, Dot, Figure, Label, Line
 from attnviz.page.text_metrics import typeface
 from attnviz.render import escapes
+from attnviz.render.cell_marks import strokes
 from attnviz.render.emoji import ABOVE, stamp
 from attnviz.render.image import described
 from attnviz.render.scene import frames, numbers, outlines, patches
@@ -78,7 +79,7 @@ class _Page:
         edges = [f"\\avr{{0}}{{0}}{{{_n(figure.width)}}}{{{_n(figure.height)}}}\\pgfusepath{{use as bounding box}}"]
         cells = list(self._cells())
         fills = [self._fill(fill.box, fill.rgb) for fill in figure.fills]
-        lines = [self._line(line) for line in figure.lines]
+        lines = [self._line(line) for line in strokes(figure)]
         dots = [self._dot(dot) for dot in figure.dots]
         return [
             *edges,

@@ -20,6 +20,7 @@ import numpy as np
 from attnviz.page.figure import Box, Dot, Figure, Label, Line
 from attnviz.page.fonts import FontFile
 from attnviz.page.text_metrics import Typeface, is_shaped, typeface
+from attnviz.render.cell_marks import strokes
 from attnviz.render.emoji import ABOVE, stamp
 from attnviz.render.scene import frames, numbers, outlines, patches
 from attnviz.render.theme import TONES
@@ -44,7 +45,7 @@ def paint(figure: Figure) -> NDArray[np.uint8]:
         paper.frame(box, width, tone)
     for fill in figure.fills:
         paper.area(fill.box, np.array(fill.rgb, np.float32))
-    for line in figure.lines:
+    for line in strokes(figure):
         paper.line(line)
     for dot in figure.dots:
         paper.disc(dot)
