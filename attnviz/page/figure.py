@@ -210,6 +210,7 @@ class Figure:
 
     caption: the whole of what the picture says about itself in one line of text, printed when the picture is bare.
     notes: one-line remarks that stand on the picture (masked cells, thinned labels, random weights, ...).
+    shading: those of the notes that speak of colours alone, left out where a terminal has none.
     labels, lines, fills, dots: all that is drawn beside the panels and the bar, the title and the notes included.
     images: pictures beside the panels. drawn: panels that are lines, fills and labels here, and for a terminal.
     bar: the colour bar, lowest colour at the bottom; None if there is none. bar_ticks: (value, place from 0 to 1).
@@ -224,6 +225,7 @@ class Figure:
     subtitle: str = ""
     caption: str = ""
     notes: tuple[str, ...] = ()
+    shading: tuple[str, ...] = ()
     labels: tuple[Label, ...] = ()
     lines: tuple[Line, ...] = ()
     bar: Box | None = None
@@ -238,3 +240,7 @@ class Figure:
     dots: tuple[Dot, ...] = ()
     drawn: tuple[LinksPanel | TextPanel, ...] = ()
     meta: dict[str, str] = field(default_factory=dict)
+
+    def remarks(self, shaded: bool) -> list[str]:
+        """The notes; without those on colours where nothing is shaded."""
+        return [note for note in self.notes if shaded or note not in self.shading]

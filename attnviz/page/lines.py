@@ -90,7 +90,7 @@ def lines(
         meta=made_by(attention, None, meta),
         said=f"The thickest line: {by} {number(high)}{' and more' if choice.over else ''}",
     )
-    return replace(figure, fills=tuple(page.fills), drawn=tuple(panels))
+    return replace(figure, fills=tuple(page.fills), drawn=tuple(panels), shading=choice.shading)
 
 
 def _title(attention: Attention, query: int | None) -> str:

@@ -50,13 +50,14 @@ HEADS: tuple[RGB, ...] = (
 class Choice:
     """What is drawn. high: the weight of the thickest line; over: how many lines have more, and are no thicker.
 
-    said: what is not drawn, or in another way.
+    said: what is not drawn, or in another way. shading: those of them that speak of colours alone.
     """
 
     panels: list[LinksPanel]
     high: float
     said: list[str]
     over: int = 0
+    shading: tuple[str, ...] = ()
 
 
 def chosen(attention: Attention, query: int | None, overlay: bool, by: str) -> Choice:
@@ -79,11 +80,12 @@ def chosen(attention: Attention, query: int | None, overlay: bool, by: str) -> C
         panels.append(_panel(one, links, attention, high, query, by, rests))
     said = [f"the {_strongest(most)} of each query"] if most and most < (~rests).sum() else []
     said += [f"{by}s below {number(least)} are not drawn"]
-    said += _resting(attention, rests, over)
+    grey = _resting(attention, rests, over)
+    said += grey
     said += [f"only the {MOST:,} strongest lines of a panel are drawn"] if _full(panels) else []
     beyond = sum(link.value > high * (1 + 1e-6) for one in panels for link in one.links)
     said += [over_note(beyond, high, "sinks", any(attention.key_special), by)] if beyond else []
-    return Choice(panels, high, said, beyond)
+    return Choice(panels, high, said, beyond, () if over else tuple(grey))
 
 
 def resting(attention: Attention) -> NDArray[np.bool_]:

@@ -10,6 +10,7 @@ from attnviz.errors import SelectionError, one_of
 SCALES = ("auto", "linear", "sqrt", "log", "row")
 WHITE = "ink"  # the map of whoever names none: white at 0
 SEQUENTIAL = (WHITE, "viridis", "cividis", "magma", "inferno", "plasma", "Greys", "Blues")
+PALE = frozenset({WHITE, "Greys", "Blues"})  # maps whose first colour is that of paper
 GREYS = frozenset({"Greys"})  # maps without colour, where a masked cell is hatched
 INKS = "inks"  # the map of numbers with signs: white at 0, red is plus
 DIVERGING = (INKS, "RdBu", "PuOr", "BrBG", "coolwarm")

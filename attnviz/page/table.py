@@ -16,6 +16,7 @@ from attnviz.select import listed_pairs
 if TYPE_CHECKING:
     from attnviz.attention import Attention
 
+SHADE = "shade"  # colours or glyphs, on whichever ground
 NO_BOX = Box(0.0, 0.0, 0.0, 0.0)
 
 
@@ -67,7 +68,7 @@ def table(
     above = 0 if scale == "row" else int((attention.weights > limits.high * (1 + 1e-6)).sum())
     over = wording.over_note(above, limits.high, why, any(attention.key_special))
     over = over or wording.under_note([attention.weights], [limits])
-    said = wording.notes(attention, limits, sums, "", over, 0, "")
+    said = wording.notes(attention, limits, sums, "", over, 0, "", SHADE)
     return Figure(
         width=0.0,
         height=0.0,
@@ -77,6 +78,7 @@ def table(
         subtitle=below,
         caption=wording.caption(heading, below, limits, said),
         notes=tuple(said),
+        shading=tuple(filter(None, (wording.colour_note(limits, SHADE), over))),
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from attnviz.facts import attention_notes, head_name, listed, pairs_in_words
 from attnviz.page.advice import install
-from attnviz.page.scale import FEW, masked, number
+from attnviz.page.scale import FEW, PALE, masked, number
 from attnviz.page.text_metrics import SAYS, is_shaped, one_line
 
 if TYPE_CHECKING:
@@ -135,12 +135,20 @@ def row_sums(attention: Attention, query: int | None = None) -> tuple[float, flo
 
 
 def notes(
-    attention: Attention, scale: Scale, sums: tuple[float, float], hidden: str, over: str, pooled: int, numbers: str
+    attention: Attention,
+    scale: Scale,
+    sums: tuple[float, float],
+    hidden: str,
+    over: str,
+    pooled: int,
+    numbers: str,
+    shade: str = "colour",
 ) -> list[str]:
     """Remarks that belong on the picture.
 
     hidden: "" or why some cells are grey. over: "" or which weights lie above the scale. pooled: tokens to a drawn
-    cell, beyond what the attention itself pooled. numbers: "" or which numbers the cells do not have.
+    cell, beyond what the attention itself pooled. numbers: "" or which numbers the cells do not have. shade: as for
+    `colour_note`.
     """
     reduced = (note for note in attention.reduced.split("; ") if note and _CELLS not in note)
     said = [note for note in reduced if not note.startswith("mean over")]  # the title has it
@@ -152,7 +160,7 @@ def notes(
     partial = attention.cell > 1 or pooled > 1 or any("left out" in note for note in said)
     if (low < 0.995 or high > 1.005) and not partial:
         said.append("rows sum to " + (f"{number(low)}–{number(high)}" if high - low >= 5e-3 else number(high)))
-    if colour := colour_note(scale):
+    if colour := colour_note(scale, shade):
         said.append(colour)
     if over:
         said.append(over)
@@ -166,18 +174,23 @@ def from_model(attention: Attention) -> list[str]:
     return [one_line(note) for note in attention_notes(attention.meta)]
 
 
-def colour_note(scale: Scale) -> str:
-    """How colour grows where it does not grow evenly, or ''."""
+def colour_note(scale: Scale, shade: str = "colour") -> str:
+    """How colour grows where it does not grow evenly, or ''.
+
+    shade: what grows: colour on paper, a shade in a terminal, whose zero may be dark or a blank.
+    """
+    first = "white" if shade == "colour" and scale.cmap in PALE else f"the first {shade}"
     if scale.kind == "sqrt":
         why = f", as more than {FEW} keys share a row" if scale.auto else ""
-        return f"colour grows with the square root of the weight{why}"
+        return f"{shade} grows with the square root of the weight{why}"
     if scale.kind == "log":
-        return f"logarithmic colour, from {number(scale.low)}; what is less has its first colour"
+        return f"logarithmic {shade}, from {number(scale.low)}; what is less has its first {shade}"
     if scale.kind == "panel":
-        return "each layer has a scale of its own, as its heading says: white is its lower end, and less"
+        return f"each layer has a scale of its own, as its heading says: {first} is its lower end, and less"
     if scale.low > 0:
-        return f"white: {number(scale.low)} and less"
-    return "each row coloured by its own largest weight" if scale.kind == "row" else ""
+        return f"{first}: {number(scale.low)} and less"
+    painted = "coloured" if shade == "colour" else "shaded"
+    return f"each row {painted} by its own largest weight" if scale.kind == "row" else ""
 
 
 def over_note(count: int, high: float, why: str, special: bool = True, unit: str = "weight") -> str:

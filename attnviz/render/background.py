@@ -26,7 +26,7 @@ import numpy as np
 
 from attnviz.errors import SelectionError, one_of
 from attnviz.page.colours import RGB
-from attnviz.page.scale import WHITE
+from attnviz.page.scale import GREYS, WHITE
 from attnviz.page.tensor import SIGNED
 from attnviz.render import ink, theme
 
@@ -68,6 +68,13 @@ class Ground:
     def grey(self) -> RGB:
         """A masked cell: neutral, and not far from the background, so that a causal map does not glare."""
         return _rgb(ink.colours(ink.Curve(self.start, 0.0, 0.0, (0.0, 0.0)), self.start + (12 if self.dark else -9))[0])
+
+    def masked(self, cmap: str) -> RGB:
+        """A masked cell of a map: grey, and violet where weights are grey."""
+        if cmap.removesuffix("_r") not in GREYS:
+            return self.grey
+        lightness = 40.0 if self.dark else 80.0
+        return _rgb(ink.colours(ink.Curve(lightness, 30.0, 0.0, (310.0, 310.0)), lightness)[-1])
 
     @property
     def stress(self) -> RGB:

@@ -127,7 +127,7 @@ def _plans(figure: Figure, screen: Screen, decimals: int, compact: bool | None) 
 
 def _print_foot(figure: Figure, screen: Screen, numbers: bool) -> None:
     marks = legend(figure.scale, screen, mask_reason(figure.panels), numbers)
-    notes = [*([] if numbers else remarks(figure, screen)), *figure.notes]
+    notes = [*([] if numbers else remarks(figure, screen)), *figure.remarks(screen.colour or not numbers)]
     if marks or notes:
         screen.print("", *marks)
     screen.print_notes(notes)

@@ -61,11 +61,11 @@ def paint(
 ) -> list[list[RGB | None]]:
     """Positions on a colour map [row, column] as colours [row][column], None where the background shows.
 
-    A hidden or not-a-number cell is grey. zero: see `Ground.colours`.
+    A hidden or not-a-number cell has the ground's colour for masked ones. zero: see `Ground.colours`.
     """
     gone = np.isnan(unit) if hidden is None else hidden | np.isnan(unit)
     rgb, bare = ground.colours(np.where(gone, 0, unit), cmap, zero)
-    rgb[gone] = ground.grey
+    rgb[gone] = ground.masked(cmap)
     return [
         [None if nothing else (r, g, b) for (r, g, b), nothing in zip(row, none, strict=True)]
         for row, none in zip(rgb.tolist(), (bare & ~gone).tolist(), strict=True)
@@ -141,7 +141,8 @@ def legend(scale: Scale, screen: Screen, masked: str, numbers: bool) -> list[Tex
         dot = DOT if screen.blocks else "."
         note = Text()
         if screen.colour:
-            note.append(f" {dot} " if numbers else "   ", colours(ink_on(screen.ground.grey), screen.ground.grey))
+            under = screen.ground.masked(scale.cmap)
+            note.append(f" {dot} " if numbers else "   ", colours(ink_on(under), under))
         else:
             note.append(dot if numbers else HATCH)
         parts.append(note.append(f" {masked}"))

@@ -54,9 +54,10 @@ def print_lines(figure: Figure, out: Console | IO[str] | None = None, *, width: 
             _print_text(panel, screen)
         else:
             _print_links(panel, screen)
-    if figure.notes:
+    notes = figure.remarks(screen.colour)
+    if notes:
         screen.print("")
-        screen.print_notes(figure.notes)
+        screen.print_notes(notes)
 
 
 def _print_plain(figure: Figure, screen: Screen) -> None:

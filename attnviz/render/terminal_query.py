@@ -91,7 +91,7 @@ def print_query(
     blocks = [_block(panel, query, screen, decimals, figure.scale, most, bool(ranked), top) for panel in figure.panels]
     _print_blocks(blocks, screen)
     hidden = any(entry.hidden for block in blocks for entry in block.entries)
-    notes = [*([f"{_mask(screen)} {mask_reason(figure.panels)}"] if hidden else []), *figure.notes]
+    notes = [*([f"{_mask(screen)} {mask_reason(figure.panels)}"] if hidden else []), *figure.remarks(screen.colour)]
     if notes:
         screen.print("")
     screen.print_notes(notes)

@@ -199,3 +199,11 @@ def test_a_masked_cell_is_a_grey_that_neither_glares_nor_hides(way):
     grey = np.array(way.grey, np.uint8)
     assert len(set(way.grey)) == 1
     assert 8 <= abs(lab(linear(grey))[0] - way.start) <= 13
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_masked_cell_is_no_weight_of_a_map_of_greys(way):
+    for cmap in ("Greys", "Greys_r"):
+        apart = lab(linear(np.array(way.masked(cmap), np.uint8))) - lab(linear(table(cmap)))
+        assert np.hypot(*apart.T[1:]).min() > 20  # in colour, whatever the lightness
+    assert way.masked("ink") == way.masked("viridis") == way.grey

@@ -19,6 +19,7 @@ from attnviz.attention import Attention
 from attnviz.axis import Tokens
 from attnviz.errors import SelectionError
 from attnviz.page.figure import Figure
+from attnviz.page.heatmap import heatmap
 from attnviz.page.table import table
 from attnviz.page.tensor import Histogram, Numbers, TensorRow, histogram, numbers
 from attnviz.render import ink, terminal_table, theme
@@ -916,3 +917,25 @@ def test_no_progress_in_a_pipe_or_when_quiet(monkeypatch):
 )
 def test_no_zero_has_a_minus(value, decimals, sign, said):
     assert number(value, decimals, sign) == said
+
+
+COLOUR_WORDS = re.compile(r"\b(white|grey|red|blue|colou?r|coloured)\b")
+
+
+@pytest.mark.parametrize("colour", [None, "truecolor"])
+@pytest.mark.parametrize("ground", ["dark", "light"])
+@pytest.mark.parametrize("options", [{}, {"scale": "row"}, {"scale": "log"}, {"scale": "sqrt", "vmax": 0.01}])
+@pytest.mark.parametrize("measure", ["", "flow"])
+def test_words_follow_the_medium(monkeypatch, ground, colour, options, measure):
+    """No terminal is told of white, which may be its text; one without colours hears of no shades beside numbers."""
+    monkeypatch.setenv("ATTNVIZ_BACKGROUND", ground)
+    weights = np.linspace(0.5, 1.0, 400, dtype=np.float32).reshape(1, 1, 20, 20)
+    tokens = Tokens.plain([f"t{i}" for i in range(20)])
+    found = Attention(weights, None, tokens, tokens, (0,), (0,), meta={"measure": measure} if measure else {})
+    numbers = ESCAPE.sub("", shown(print_attention, found, width=160, colour=colour, **options))
+    glyphs = ESCAPE.sub("", shown(print_attention, found, width=160, colour=colour, compact=True, **options))
+    assert not COLOUR_WORDS.search(numbers) and not COLOUR_WORDS.search(glyphs)
+    assert ("shade" in numbers or "drawn as" in numbers) == (colour is not None)
+    assert "shade" in glyphs or "drawn as" in glyphs
+    picture = heatmap(found, **options)
+    assert COLOUR_WORDS.search(" ".join(picture.notes))
