@@ -152,8 +152,8 @@ def of_steps():
 def of_tiny():
     from attnviz.checkpoints import open_checkpoint
 
-    INPUTS = open_checkpoint(TINY)
-    sizes = {name: math.prod(tensor.shape) for name, tensor in INPUTS.tensors.items()}
+    stored = open_checkpoint(TINY)
+    sizes = {name: math.prod(tensor.shape) for name, tensor in stored.tensors.items()}
     layer = sum(size for name, size in sizes.items() if name.startswith("blk.0."))
     spec, n_all = tiny().spec, spec_heads(tiny())
     teacher = minilm().spec
