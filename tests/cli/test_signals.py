@@ -141,10 +141,10 @@ def test_ctrl_c_that_is_ignored_stays_ignored():
 
 
 def test_almost_nothing_is_imported_before_ctrl_c_is_answered():
-    """The command begins where `python -m attnviz` does, and that takes no module of its own but two."""
+    """The command begins where `python -m attnviz` does, and that takes no module of its own but three."""
     entry = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]["attnviz"]
     assert entry == "attnviz.__main__:main"
     program = "import os, sys; sys.path.insert(0, sys.argv[1]); had = set(sys.modules); import attnviz.__main__\n"
     program += "print(*sorted(set(sys.modules) - had))"
     ran = subprocess.run([sys.executable, "-ISc", program, str(ROOT)], capture_output=True, text=True, timeout=60)
-    assert ran.stdout.split() == ["__future__", "attnviz", "attnviz.__main__"], ran.stderr
+    assert ran.stdout.split() == ["__future__", "attnviz", "attnviz.__main__", "attnviz.analyses"], ran.stderr

@@ -11,13 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import attnviz
-from attnviz.engine.collectors import Statistics, Sums
+from attnviz.engine.collectors import Sums
 from attnviz.engine.tile import Tile
 from attnviz.measures.distance import between_heads, distance_sums
 from attnviz.measures.links import Columns
 from attnviz.measures.norms import summary
 from attnviz.measures.roles import Roles
 from attnviz.measures.scores import Scores
+from attnviz.measures.statistics import Statistics
 from attnviz.models.source import AttentionSource
 
 HEADS = 3

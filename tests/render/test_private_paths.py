@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from importlib import import_module
 
 import numpy as np
 import pytest
@@ -66,7 +65,6 @@ def test_no_folder_stands_in_a_picture(secret, tmp_path, capsys, words, ending):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_options_that_take_paths_say_so(name):
     """The metavar decides what is cut to its last component, so that every path has to be declared as one."""
-    import_module(f"attnviz.cli.{name}")
     built = build(name)
     for param in built.get_params(typer.Context(built)):
         long = next((option.lstrip("-") for option in param.opts if option.startswith("--")), "")
