@@ -8,7 +8,7 @@ import typer
 
 from attnviz.cli import first
 from attnviz.cli.expand import Line, command
-from attnviz.cli.looks import DPI_OF_MAPS, FRAME_MS, Page, Shade
+from attnviz.cli.looks import DPI_OF_MAPS, FRAME_MS, SPAN, Page, Shade
 from attnviz.cli.options import Input, Output, Saved, Talk, usage
 from attnviz.cli.source import Source
 from attnviz.render import formats
@@ -35,6 +35,7 @@ def run(
     ] = False,
     shade: Shade,
     page: Page,
+    span: Annotated[list[str] | None, SPAN] = None,
     frame_ms: Annotated[int, FRAME_MS] = 800,
     output: Output,
     talk: Talk,
@@ -53,6 +54,7 @@ def run(
     attnviz heatmap "It is a bank" -m minilm -l 3 -H 1 --mark it:bank -o bank.pdf
     attnviz heatmap --from attention.npy --labels tokens.txt --words -o map.svg
     attnviz heatmap --image cat.jpg -m path/to/vit --query 2,3
+    attnviz heatmap "The cat sat on the mat" -l 2 -H 0,1 --span 1-2:who --span 4-6:where -o spans.pdf
     attnviz heatmap "The cat sat on the mat" -H 0-3 --frame-ms 500 -o layers.gif
     """
     from attnviz.cli import work
@@ -68,6 +70,7 @@ def run(
             usage(f"--{name} needs the map of queries and keys", "add --map")
     from attnviz.models.find import titles  # what is wrong on its face is said without NumPy
 
+    spans = _spans(span, chosen, over)
     cells = None if page.mark or over else 512  # marks and patches name single tokens
     model = None if saved.saved is not None else work.opened(source, talk, given, chosen.stream)
     does = {} if model is None else titles(model)
@@ -89,6 +92,7 @@ def run(
         "cmap": shade.cmap,
         "query": row,
         "meta": work.made(line, found),
+        **({"spans": _within(spans, chosen)} if spans else {}),
         **page.options(),
     }
     if opening and page.title is None:
@@ -105,3 +109,33 @@ def run(
     work.write(output, format, lambda file: file.write(drawn))
     if page.bare:
         talk.note(figure.caption)
+
+
+def _spans(texts: list[str] | None, chosen: first.Shown, over: bool) -> list[tuple[int, int, str]]:
+    """--span as the view takes it; UsageError for what is no span, or cannot be shown."""
+    if not texts:
+        return []
+    from attnviz.errors import SelectionError
+    from attnviz.page.spans import parse_span
+
+    if over:
+        usage("--span needs the map of queries and keys", "add --map")
+    if chosen.rows is not None or chosen.cols is not None:
+        usage("--span counts the tokens of the whole text: leave out --rows and --cols", "--tokens cuts both axes")
+    try:
+        return [parse_span(text) for text in texts]
+    except SelectionError as error:
+        usage(f"--span: {error}")
+
+
+def _within(spans: list[tuple[int, int, str]], chosen: first.Shown) -> list[tuple[int, int, str]]:
+    """The spans as --tokens leaves them, counted from its first token."""
+    if chosen.tokens is None:
+        return spans
+    from attnviz.select import parse_range
+
+    low, high = parse_range(chosen.tokens)
+    for begin, end, label in spans:
+        if end < low or begin > high:
+            usage(f"--span {begin}-{end}:{label} lies outside of --tokens {chosen.tokens}")
+    return [(max(begin, low) - low, min(end, high) - low, label) for begin, end, label in spans]

@@ -89,6 +89,9 @@ class Shade:
             usage(f"--decimals wants 0 to 7; got {self.decimals}")
 
 
+SPAN = option(
+    PAGE, "--span", metavar="FIRST-LAST:LABEL", help="A bracket over these tokens, as in 0-12:Source. Repeatable."
+)
 FRAME_MS = option(
     PAGE,
     "--frame-ms",

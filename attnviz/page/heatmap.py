@@ -19,6 +19,7 @@ from attnviz.page.page import panel_room
 from attnviz.page.placing import Placed, arrange
 from attnviz.page.request import Request
 from attnviz.page.scale import WHITE, check_cmap, check_scale, number
+from attnviz.page.spans import Span, checked
 from attnviz.page.text_metrics import LOST, SAYS, one_line, printable, typeface
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def heatmap(
     name: str | None = None,
     meta: Mapping[str, str] | None = None,
     among: Attention | None = None,
+    spans: Sequence[Span] = (),
 ) -> Figure:
     """Attention as a Figure: a panel a head; rows of panels are layers if there are several.
 
@@ -89,6 +91,8 @@ def heatmap(
         query: show this query alone: one panel a layer, one row a head.
         does: what heads do, by `layer.head`; said beside the names of heads of different layers.
         name: what to call the model. meta: what made the picture, kept in the file.
+        spans: (first, last, label) of tokens, by index and inclusive: brackets over keys, and beside queries that are
+            the same text.
         among: of an animation all that its frames show, whose scale and remarks hold for each.
 
     Raises:
@@ -122,9 +126,22 @@ def heatmap(
     def remarks(note: str) -> list[str]:
         return wording.notes(attention, limits, sums, hidden, over, maps.pooled, note)
 
-    face = typeface(font, [heading, *below, *remarks(""), *maps.row_labels, *maps.col_labels, *maps.headings, _SIGNS])
+    face = typeface(
+        font,
+        [
+            heading,
+            *below,
+            *remarks(""),
+            *maps.row_labels,
+            *maps.col_labels,
+            *maps.headings,
+            _SIGNS,
+            *(text for _, _, text in spans),
+        ],
+    )
     joins = wording.joining_note([*maps.row_labels, *maps.col_labels])
     lost = [note for note in (wording.font_note(face), joins) if note]
+    named = checked(spans, len(attention.keys), attention.cell, maps.pooled)
     parted = ["lines part the two texts"] if any(maps.splits) else []
     request = Request(
         rows=maps.values[0].shape[0],
@@ -150,6 +167,8 @@ def heatmap(
         splits=maps.splits,
         unit="cell" if attention.cell > 1 else "token",
         every=maps.pooled,
+        row_spans=named if maps.row_axis and attention.queries == attention.keys else (),
+        col_spans=named,
         caution=wording.CAUTION if says else "",
     )
 

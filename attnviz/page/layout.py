@@ -11,7 +11,7 @@ import math
 from dataclasses import replace
 
 from attnviz.errors import SelectionError
-from attnviz.page import page
+from attnviz.page import page, spans
 from attnviz.page.bar import bar_ticks, bar_width, tick_texts
 from attnviz.page.request import Request
 from attnviz.page.sizes import SMALLEST, Sizes, leading
@@ -41,6 +41,7 @@ def settle(request: Request) -> Sizes:
         sizes.ticks = sizes.ticks if turn > 10 else 0.0  # if sizes go to and fro, the bar's numbers keep their room
         _headings(request, sizes)
         _fit_labels(request, sizes)
+        spans.fit(request, sizes)
         _sides(request, sizes)
         _words(request, sizes)
         _cells(request, sizes)
@@ -185,7 +186,8 @@ def _sides(request: Request, sizes: Sizes) -> None:
     sizes.col_text, down = _cut(request, "col", sizes.col_step, sizes.col_size, deepest)
     if not sizes.upright:
         down = sizes.col_size * (sum(tallness(request.col_labels)) - 0.1)
-    sizes.left = sizes.margin + 1.35 * base + (across + 0.5 * base if across else 0.0)
+    sizes.labelled = across + 0.5 * base if across else 0.0
+    sizes.left = sizes.margin + 1.35 * base + sizes.labelled + spans.room(request.row_spans, sizes)
     if any(sizes.layer_names):
         sizes.left += 1.45 * sizes.layer_size
     sizes.under = (0.5 * base + down if down else 0.0) + 0.35 * base + 1.05 * base
@@ -232,7 +234,7 @@ def _words(request: Request, sizes: Sizes) -> None:
     above = len(sizes.title) * leading(sizes.title) * sizes.title_size
     above += len(sizes.subtitle) * leading(sizes.subtitle) * base
     overhang = max(0.0, 0.6 * sizes.row_size - sizes.cell_height / 2)
-    headed = sizes.heading_room
+    headed = sizes.heading_room + spans.room(request.col_spans, sizes)
     sizes.top = margin + (above + 0.6 * base if above else 0.0) + max(headed, overhang)
 
 
@@ -262,6 +264,7 @@ def _thinning(request: Request, sizes: Sizes) -> list[str]:
     elif not whole:
         said.append("numbers: heads" if "head" in request.headings[0] else "numbers: layers")
     said += [request.caution] if request.caution and whole else []
+    said += spans.note(request, sizes)
     return said
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from attnviz.page import spans
 from attnviz.page.bar import bar_height, bar_ticks, bar_width, tick_texts
 from attnviz.page.figure import Box, Label, Line
 from attnviz.page.layout import PITCH, paged, settle
@@ -55,6 +56,7 @@ def arrange(request: Request) -> Placed:
     _tokens(request, placed)
     _axes(request, placed)
     _splits(request, placed)
+    _spans(request, placed)
     if not request.bare:
         _bar(request, placed)
     return placed
@@ -89,6 +91,7 @@ def _headings(request: Request, placed: Placed) -> None:
             continue
         x, align = (box.x + box.width / 2, "center") if request.layers else (box.x, "left")
         y = box.y - 0.48 * sizes.heading_size
+        y -= spans.room(request.col_spans, sizes) if not request.place(i)[0] else 0.0
         for line in reversed(text.split("\n")):
             placed.labels.append(Label(line.rstrip(), x, y, sizes.heading_size, align, tone="soft", role="heading"))
             y -= HEADING_LINE * sizes.heading_size
@@ -165,6 +168,17 @@ def _splits(request: Request, placed: Placed) -> None:
         for i in cols:
             x = box.x + i * sizes.cell_width
             placed.lines += [Line(x, box.y, x, box.y + box.height, *stroke) for stroke in SPLIT]
+
+
+def _spans(request: Request, placed: Placed) -> None:
+    """Brackets over the highest panel of each column, and beside the panels at the left."""
+    for panel, box in enumerate(placed.boxes):
+        row, col = request.place(panel)
+        drawn = [spans.over(request, placed.sizes, box)] if not row else []
+        drawn += [spans.beside(request, placed.sizes, box, box.x - placed.sizes.labelled)] if not col else []
+        for lines, labels in drawn:
+            placed.lines += lines
+            placed.labels += labels
 
 
 def _bar(request: Request, placed: Placed) -> None:

@@ -20,7 +20,7 @@ class Request:
     the rows of panels if they are layers, else (). bold_rows, bold_cols: labels to stress. splits: the rows and the
     columns before which another text begins. bar_over: some values lie above the scale. unit: what a label names; of
     every so many (`every`) there is one. width, height: points, or None to be chosen; dpi: or None to be chosen.
-    caution: a note where headings say what a head does.
+    caution: a note where headings say what a head does. row_spans, col_spans: named spans of rows and of columns.
     columns: of layers, each from top to bottom; per_row counts the panels of all of them. page: points that a picture
     whose size is chosen has to fit.
     """
@@ -51,6 +51,8 @@ class Request:
     unit: str = "token"
     every: int = 1
     caution: str = ""
+    row_spans: tuple[tuple[int, int, str], ...] = ()
+    col_spans: tuple[tuple[int, int, str], ...] = ()
     columns: int = 1
     page: tuple[float, float] | None = None
 

@@ -19,7 +19,8 @@ class Sizes:
     the labels, settles the cells. left, right, top, under: room beside all panels; `under` ends with the name of
     the columns, notes come below it. ticks: room for the numbers of the colour bar. layer_names, headings: as they
     fit, shortened to their numbers if they must be; a heading of two lines has a line break. said: the subtitle chosen;
-    title, subtitle, notes: their lines; remarks: the notes one by one.
+    title, subtitle, notes: their lines; remarks: the notes one by one. labelled: width of the row labels. row_spans,
+    col_spans: labels of spans as they fit, at `span_size`.
     """
 
     base: float
@@ -55,6 +56,10 @@ class Sizes:
     notes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     text_x: float = 0.0
+    row_spans: tuple[str, ...] = ()
+    col_spans: tuple[str, ...] = ()
+    span_size: float = 0.0
+    labelled: float = 0.0
 
     @property
     def heading_room(self) -> float:
