@@ -613,7 +613,8 @@ def requests(draw):
     n_key = draw(st.sampled_from([n_query, n_query, n_query, 1, 9, 60]))
     pieces = st.sampled_from(PIECES)
     queries = draw(st.lists(pieces, min_size=n_query, max_size=n_query))
-    keys = draw(st.lists(pieces, min_size=n_key, max_size=n_key))
+    one_text = n_key == n_query and draw(st.booleans())
+    keys = queries if one_text else draw(st.lists(pieces, min_size=n_key, max_size=n_key))
     found = attention(
         n_layers, n_heads, tuple(queries), tuple(keys), model=draw(st.sampled_from(["m", "m" * 40, "型"]))
     )
@@ -629,6 +630,7 @@ def requests(draw):
                 "bare": st.booleans(),
                 "query": st.just(0),
                 "marks": st.just([(0, 0), (n_query - 1, n_key - 1)]),
+                "spans": st.sampled_from([[(0, n_key - 1, "all of it, 文")], [(i, i, f"s {i}") for i in range(n_key)]]),
                 "dpi": st.sampled_from([72.0, 150.0]),
                 "title": st.just("A title that is rather longer than most titles are, to be sure of it"),
             },
