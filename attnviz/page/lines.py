@@ -14,6 +14,7 @@ from attnviz.errors import SelectionError
 from attnviz.page import wording
 from attnviz.page.colours import RGB, letters_on, tint
 from attnviz.page.figure import Box, Figure, Fill, Label, Line, Link, LinksPanel
+from attnviz.page.layout import ordinal
 from attnviz.page.lines_choice import INK, chosen
 from attnviz.page.options import check_options, made_by
 from attnviz.page.page import PAGES
@@ -32,6 +33,8 @@ GAP = 30.0  # between panels
 THIN, THICK, FAINT = 0.35, 3.4, 0.0  # of lines: width in points of the weakest and the strongest, cover of the weakest
 REST: RGB = (150, 150, 150)  # lines to where heads rest
 SMALLER = (1.0, 0.85, 0.72, 0.61)  # text and pitch of many panels, until they fit a page
+CLOSE = 9.0  # points between the panels of a page of very many, where only the outer ones have names
+TITLE, WORDS = 11.0, 120.0  # points: of such a panel's name; of the title, the scale and the notes of the page
 
 
 def lines(
@@ -73,6 +76,7 @@ def lines(
     lost = (wording.font_note(face), wording.joining_note(labels))
     said += [note for note in lost if note]
     page = _Page(face, panels, attention, width)
+    said += page.remarks()
     sheet = page.sheet
     if not bare:
         sheet.head(heading, below)
@@ -109,14 +113,54 @@ class _Page:
 
     def __init__(self, face: Typeface, panels: Sequence[LinksPanel], attention: Attention, width: float | None) -> None:
         self.face, self.attention, self.titled = face, attention, len(panels) > 1
+        self.gap, self.step, self.times, self.close = GAP, 1, 1.0, False
         for scale in SMALLER if width is None else SMALLER[:1]:
             self._settle(panels, scale, width)
             wide = 2 * MARGIN + self.abreast * self.across + (self.abreast - 1) * GAP
             high = math.ceil(len(panels) / self.abreast) * (self.down + 3 * SIZE)
             if max(wide, high) <= max(PAGES[0]) and wide * high <= math.prod(PAGES[0]):
                 break
+        else:
+            if width is None:
+                wide = self._settle_close(panels)
         self.sheet = Sheet(face, max(wide, 300.0) if width is None else width * 72.0)
         self.fills: list[Fill] = []
+
+    def remarks(self) -> list[str]:
+        """What a page of very many panels does not show."""
+        named = [f"every {ordinal(self.step)} token is named"] if self.step > 1 else []
+        return ["tokens are named beside the outer panels", *named] if self.close else []
+
+    def _settle_close(self, panels: Sequence[LinksPanel]) -> float:
+        """Sizes of so many panels that they fit one page only without names between them; returns its width."""
+        n = max(len(panels[0].row_labels), len(panels[0].col_labels))
+        self.size, self.gap, self.close = SMALLEST, CLOSE, True
+        self.left, self.right = (
+            min(max(self.face.width(text, self.size, "bold") for text in texts), 0.6 * LONGEST)
+            for texts in (panels[0].row_labels, panels[0].col_labels)
+        )
+        beside = 2 * MARGIN + self.left + self.right
+
+        def room(abreast: int, page: tuple[float, float]) -> tuple[float, float]:
+            """Width of a panel, and from token to token."""
+            stacked = math.ceil(len(panels) / abreast)
+            down = (page[1] - WORDS) / stacked - TITLE - 12.0
+            return (page[0] - beside + CLOSE) / abreast - CLOSE, min(down / n, PITCH * SMALLER[-1])
+
+        per_layer = self.attention.weights.shape[1]
+        even = [k for k in range(1, len(panels) + 1) if per_layer % k == 0 or k % per_layer == 0]
+        fits = [(abreast, *room(abreast, page)) for page in PAGES for abreast in even]
+        self.abreast, self.span, self.pitch = max(fits, key=lambda fit: (min(fit[1], 0.8 * n * fit[2]), -fit[0]))
+        self.span = min(self.span, SPAN * SMALLER[-1], max(1.2 * n * self.pitch, 24.0))
+        if self.span <= 4.0 or self.pitch <= 0.0:
+            raise SelectionError(
+                f"{len(panels)} panels of {n} tokens are too many for one page",
+                "choose some with -l and -H",
+            )
+        self.step = math.ceil(1.12 * SMALLEST / self.pitch)
+        self.times = max(self.span / (1.4 * SPAN), 0.25)
+        self.across, self.down = self.span, n * self.pitch
+        return beside + self.abreast * (self.span + CLOSE) - CLOSE
 
     def _settle(self, panels: Sequence[LinksPanel], scale: float, width: float | None) -> None:
         """Sizes of text and panels, and how many panels stand side by side."""
@@ -145,19 +189,32 @@ class _Page:
     def row(self, panels: Sequence[LinksPanel]) -> None:
         """Panels side by side."""
         sheet = self.sheet
-        sheet.y += 1.3 * SIZE if self.titled else 0.0
+        sheet.y += 1.3 * SIZE if self.titled and not self.close else 0.0
+        above = TITLE if self.close else 5.0
         for place, panel in enumerate(panels):
-            self._panel(panel, MARGIN + place * (self.across + GAP), sheet.y + 5.0)
-        sheet.y += 5.0 + self.down + 12.0
+            named = (not self.close or place == 0, not self.close or place == len(panels) - 1)
+            self._panel(panel, MARGIN + place * (self.across + self.gap), sheet.y + above, named)
+        sheet.y += above + self.down + 12.0
 
-    def _panel(self, panel: LinksPanel, x: float, top: float) -> None:
+    def _panel(self, panel: LinksPanel, x: float, top: float, named: tuple[bool, bool]) -> None:
+        """named: whether the queries and the keys have their names beside it."""
         sheet, x0, x1 = self.sheet, x + self.left + 3.0, x + self.left + self.span - 3.0
         if self.titled and panel.title:  # one panel is what the title says
-            name, size = self.face.shrunk(panel.title, SIZE, self.across, "bold")
-            sheet.word(name, x, top - 5.0, size, weight="bold", tone="soft", role="heading")
-        self._parts(x, top)
+            short = self.face.width(panel.title, SMALLEST, "bold") > self.across + self.gap - 2.0
+            title = panel.title.removeprefix("head ") if short else panel.title
+            name, size = self.face.shrunk(title, SIZE, self.across + self.gap - 2.0, "bold")
+            sheet.word(
+                name,
+                x + (self.left if self.close else 0.0),
+                top - 5.0,
+                size,
+                weight="bold",
+                tone="soft",
+                role="heading",
+            )
+        self._parts(x, top, named)
         for link in panel.links:
-            width, share = stroke(link.value / panel.high)
+            width, share = self._stroke(link.value / panel.high)
             count = len(panel.strands)  # heads over each other: side by side within a token's height
             aside = 0.6 * self.pitch * ((link.strand + 0.5) / count - 0.5)
             ends = (x0, self._middle(top, link.row) + aside, x1, self._middle(top, link.col) + aside)
@@ -167,33 +224,38 @@ class _Page:
                 sheet.lines.append(Line(*ends, width, rgb=REST, share=0.55 * share))
                 continue
             sheet.lines.append(Line(*ends, width, rgb=panel.strands[link.strand][1], share=share))
-        self._tokens(panel, x, top)
+        self._tokens(panel, x, top, named)
+
+    def _stroke(self, unit: float) -> tuple[float, float]:
+        width, share = stroke(unit)
+        return max(width * self.times, 0.2), share
 
     def _middle(self, top: float, place: int) -> float:
         return top + (place + 0.5) * self.pitch
 
-    def _tokens(self, panel: LinksPanel, x: float, top: float) -> None:
+    def _tokens(self, panel: LinksPanel, x: float, top: float, named: tuple[bool, bool]) -> None:
         """Both texts; with one query its token is bold, and the keys are shaded by the strongest of its lines."""
         best: dict[int, Link] = {link.col: link for link in panel.links} if panel.row is not None else {}
         x1 = x + self.left + self.span
-        for i, text in enumerate(panel.row_labels):
+        for i, text in enumerate(panel.row_labels if named[0] else ()):
             said = i == panel.row
             tone = "ink" if panel.row is None or said else "faint"
-            self._word(
-                text, x + self.left, self._middle(top, i), self.left, "right", "bold" if said else "normal", tone
-            )
+            if i % self.step == 0 or said:
+                at = (x + self.left, self._middle(top, i), self.left)
+                self._word(text, *at, "right", "bold" if said else "normal", tone)
         for j, text in enumerate(panel.col_labels):
             link = best.get(j)
             tone = "ink"
             if link is not None:
                 rgb = REST if j in panel.rests else panel.strands[link.strand][1]
                 rgb = tint(rgb, (0.55 if j in panel.rests else 0.85) * min(link.value / panel.high, 1.0))
-                wide = min(self.face.width(text, self.size), self.right) + 4.0
+                wide = min(self.face.width(text, self.size), self.right) + 4.0 if named[1] else 4.0
                 self.fills.append(Fill(Box(x1 - 2.0, top + j * self.pitch + 0.4, wide, self.pitch - 0.8), rgb))
                 tone = letters_on(rgb)
             elif panel.row is not None:
                 tone = "faint"
-            self._word(text, x1, self._middle(top, j), self.right, "left", "normal", tone)
+            if named[1] and (j % self.step == 0 or link is not None):
+                self._word(text, x1, self._middle(top, j), self.right, "left", "normal", tone)
 
     def _word(self, text: str, x: float, middle: float, room: float, align: str, weight: str, tone: str) -> None:
         cut = self.face.cut(text, self.size, room + 0.5, weight)
@@ -201,15 +263,16 @@ class _Page:
         y = middle + MIDDLE * self.size
         self.sheet.labels.append(Label(cut, x, y, self.size, align, weight=weight, tone=tone, role=role))
 
-    def _parts(self, x: float, top: float) -> None:
-        """A thin line where the second text begins, at either side."""
+    def _parts(self, x: float, top: float, named: tuple[bool, bool]) -> None:
+        """A thin line where the second text begins, at either side that has names."""
+        right = x + self.left + self.span
         sides = (
             (self.attention.query_segments, x, x + self.left),
-            (self.attention.key_segments, x + self.left + self.span, x + self.across),
+            (self.attention.key_segments, right, right + self.right),
         )
-        for segments, start, stop in sides:
+        for (segments, start, stop), shown in zip(sides, named, strict=True):
             for i in range(1, len(segments)):
-                if segments[i] != segments[i - 1]:
+                if shown and segments[i] != segments[i - 1]:
                     self.sheet.lines.append(Line(start, top + i * self.pitch, stop, top + i * self.pitch, 0.6, "faint"))
 
     def scale(self, high: float, by: str, strands: Sequence[tuple[str, RGB]], over: bool = False) -> None:
@@ -219,7 +282,7 @@ class _Page:
         sheet.word(by, x, y + MIDDLE * 7.0, 7.0, tone="soft", role="bar")
         x += self.face.width(by, 7.0) + 8.0
         for unit in (0.1, 0.3, 1.0):
-            width, share = stroke(unit)
+            width, share = self._stroke(unit)
             sheet.lines.append(Line(x, y, x + 18.0, y, width, rgb=(70, 70, 70) if strands else INK, share=share))
             text = ("≥" if over and unit == 1.0 else "") + number(unit * high)
             sheet.word(text, x + 22.0, y + MIDDLE * 7.0, 7.0, role="tick")

@@ -183,14 +183,27 @@ def test_one_panel_has_no_second_title() -> None:
     assert [label.text for label in lines(small(2)).labels if label.role == "heading"] == ["head 7", "head 8"]
 
 
-@pytest.mark.parametrize(("n_layers", "n_heads", "n"), [(1, 12, 16), (1, 12, 40), (3, 12, 16)])
+@pytest.mark.parametrize(("n_layers", "n_heads", "n"), [
+    (1, 12, 16), (1, 12, 40), (3, 12, 16), (6, 12, 15), (12, 12, 40), (30, 9, 15), (6, 12, 100), (24, 32, 20),
+])  # fmt: skip
 def test_many_panels_fit_a_page(n_layers, n_heads, n) -> None:
+    """Of very many only the outer panels have names, which is said; each has its own lines and its name."""
     tokens = Tokens.plain([f"w{i}" for i in range(n)])
     even = np.full((n_layers, n_heads, n, n), 1 / n, np.float32)
     figure = lines(Attention(even, None, tokens, tokens, tuple(range(n_layers)), tuple(range(n_heads)), meta={}))
-    assert max(figure.width, figure.height) <= 1300
-    assert figure.width * figure.height <= 1.05 * 900 * 1280
+    assert max(figure.width, figure.height) <= 1320
+    assert figure.width * figure.height <= 960 * 1320
     assert min(label.size for label in figure.labels) >= 5
+    named = [label for label in figure.labels if label.role == "heading"]
+    assert len(named) == n_layers * n_heads == len({(label.x, label.y) for label in named})
+    names = {f"{layer}.{head}" for layer in range(n_layers) for head in range(n_heads)}
+    if n_layers > 1:
+        assert {label.text.removeprefix("head ") for label in named} == names
+    rows = [label for label in figure.labels if label.role == "row"]
+    assert ("tokens are named beside the outer panels" in figure.notes) == (len(rows) < n * len(named))
+    for label in figure.labels:
+        left, top, right, bottom = bounds(label, figure.face)
+        assert left >= 0 and top >= 0 and right <= figure.width and bottom <= figure.height
 
 
 def test_lift_instead_of_weight() -> None:
