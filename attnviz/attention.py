@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from attnviz.select import Pairs, asked_heads, listed_pairs, occurring, places_o
 if TYPE_CHECKING:
     from os import PathLike
 
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure as MatplotlibFigure
     from numpy.typing import NDArray
 
@@ -249,8 +250,21 @@ class Attention:
 
         save_npz(self, path)
 
-    def heatmap(self, **options: Any) -> MatplotlibFigure:
-        """One panel a head as a matplotlib Figure. Options: see `attnviz.page.heatmap.heatmap`."""
+    @overload
+    def heatmap(self, *, ax: Axes, **options: Any) -> Axes: ...
+    @overload
+    def heatmap(self, *, ax: None = None, **options: Any) -> MatplotlibFigure: ...
+    def heatmap(self, *, ax: Axes | None = None, **options: Any) -> MatplotlibFigure | Axes:
+        """One panel per head as a matplotlib Figure. Options: see `attnviz.page.heatmap.heatmap`.
+
+        ax: an axes of a figure of one's own, into which one map (one layer and head, or a mean) is drawn, and which is
+        returned. Options are then those of `attnviz.render.axes.heatmap_in`: scale, vmax, cmap, colorbar, decimals,
+        marks, title, font_size.
+        """
+        if ax is not None:
+            from attnviz.render.axes import heatmap_in
+
+            return heatmap_in(ax, self, **options)
         from attnviz.page.heatmap import heatmap
         from attnviz.render.image import draw
 
