@@ -16,79 +16,17 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import SelectionError, one_of
+from attnviz.flags import check, flags_of
+from attnviz.flags import option as option
+from attnviz.flags import query_option as query_option
+from attnviz.flags import top_option as top_option
 
 if TYPE_CHECKING:
     from attnviz.page.parts import Page
-
-Choices = Sequence[str] | Callable[[], Sequence[str]]
-
-
-def option(
-    default: Any,
-    help: str,
-    *flags: str,
-    metavar: str = "",
-    choices: Choices = (),
-    low: float | None = None,
-    shown: bool = False,
-) -> Any:
-    """One field of an analysis' options, and the flag that sets it.
-
-    Args:
-        default: its value where it is not given.
-        help: one line for `--help`.
-        flags: how the command line spells it, the documented spelling first; default: `--name-of-the-field`. From
-            Python every spelling is a keyword.
-        metavar: what stands for its value in `--help`.
-        choices: the only values that it may have, or a function that lists them.
-        low: the least number that it may be.
-        shown: whether `--help` shows the default.
-    """
-    return field(default=default, metadata={"help": help, "flags": flags, "metavar": metavar, "choices": choices,
-                                            "low": low, "shown": shown})  # fmt: skip
-
-
-QUERY_HELP = "Only this query's row: its text, text#2 for the second of that text, or its index."
-
-
-def query_option(default: str = "", *flags: str) -> Any:
-    """`--query`, which means the same in every command that has it. default: what happens without it."""
-    text = f"{QUERY_HELP} Default: {default}." if default else QUERY_HELP
-    return option(None, text, "--query", *flags, metavar="TOKEN")
-
-
-def top_option() -> Any:
-    """`--top`, which means the same in every command that has it."""
-    return option(None, "How many to show. Default: as many as are easily read.", metavar="N", low=1)
-
-
-def flags_of(option: Field[Any]) -> tuple[str, ...]:
-    """`("--query", "--token")`: how the command line spells a field; the first is the documented spelling."""
-    return tuple(option.metadata["flags"]) or (f"--{option.name.replace('_', '-')}",)
-
-
-def choices_of(option: Field[Any]) -> tuple[str, ...]:
-    """The values that an option may have; () where it may have any."""
-    choices = option.metadata["choices"]
-    return tuple(choices() if callable(choices) else choices)
-
-
-def check(options: Any) -> None:
-    """Raise SelectionError, with the flag in it, for a value that is not among the choices, or below the least."""
-    for each in fields(options):
-        values = getattr(options, each.name)
-        choices, low = choices_of(each), each.metadata["low"]
-        for value in values if isinstance(values, (list, tuple)) else [values]:
-            if value is None or value == each.default:
-                continue
-            if choices and value not in choices:
-                raise SelectionError(one_of(flags_of(each)[0], value, choices))
-            if low is not None and value < low:
-                raise SelectionError(f"{flags_of(each)[0]} wants a number from {low:g} on; got {value}")
 
 
 class Result:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from attnviz.cli.options import Joined, Json, Output, Selection, usage
-from attnviz.cli.steps import same
+from attnviz.flags import same
 
 TOP = typer.Option(
     "--top",
@@ -33,9 +33,9 @@ BY = typer.Option(
 class Heads(Joined):
     """Which layers and heads, of tokens or of words."""
 
-    layer: Annotated[str | None, same(Selection, "layer")] = None
-    head: Annotated[str, same(Selection, "head")] = "all"
-    stream: Annotated[str | None, same(Selection, "stream")] = None
+    layer: str | None = same(Selection, "layer", default=None)
+    head: str = same(Selection, "head", default="all")
+    stream: str | None = same(Selection, "stream", default=None)
 
     def __post_init__(self) -> None:
         self.selection()

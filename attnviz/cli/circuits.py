@@ -12,7 +12,7 @@ from attnviz.cli.expand import Line, command
 from attnviz.cli.looks import Sheet
 from attnviz.cli.options import Json, Output, Selection, Talk, usage
 from attnviz.cli.source import Unchanged
-from attnviz.cli.steps import same
+from attnviz.flags import same
 from attnviz.render import formats
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ SHOWS = ("head", "pair", "spectrum")
 class Which:
     """Which layers and heads of which stack."""
 
-    layer: Annotated[str | None, same(Selection, "layer")] = None
-    head: Annotated[str, same(Selection, "head")] = "all"
-    stream: Annotated[str | None, same(Selection, "stream")] = None
+    layer: str | None = same(Selection, "layer", default=None)
+    head: str = same(Selection, "head", default="all")
+    stream: str | None = same(Selection, "stream", default=None)
 
     def __post_init__(self) -> None:
         Selection(layer=self.layer, head=self.head, stream=self.stream)

@@ -9,7 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from attnviz.cli.expand import command
-from attnviz.cli.options import MODEL, Json, Talk, option
+from attnviz.cli.options import Json, Talk
+from attnviz.cli.source import Unchanged as ModelOptions
+from attnviz.flags import same
 
 
 @command
@@ -23,11 +25,8 @@ def run(
             show_default=False,
         ),
     ],
-    ignore_key: Annotated[
-        list[str] | None,
-        option(MODEL, "--ignore-key", metavar="KEY", help="Go on although this config key is unknown. Repeatable."),
-    ] = None,
-    offline: Annotated[bool, option(MODEL, "--offline", help="Never touch the network.")] = False,
+    ignore_key: list[str] | None = same(ModelOptions, "ignore_key"),
+    offline: bool = same(ModelOptions, "offline", default=False),
     output: Json,
     talk: Talk,
 ) -> None:

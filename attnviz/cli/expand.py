@@ -14,12 +14,14 @@ import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import Field, fields, is_dataclass
 from functools import wraps
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, get_origin, get_type_hints
 
 import typer
 
 from attnviz.errors import AttnvizError
+from attnviz.flags import check, check_value, choices_of, flags_of
 
 NAME = "attnviz"
 
@@ -35,10 +37,13 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     hints = get_type_hints(function, include_extras=True)
     groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
     line = next((name for name, hint in hints.items() if hint is Line), None)
-    parameters = []
+    parameters, single = [], {}
     for parameter in inspect.signature(function).parameters.values():
         if parameter.name in groups:
             parameters += list(_expanded(groups[parameter.name]))
+        elif isinstance(parameter.default, Field):
+            single[parameter.name] = parameter.default
+            parameters.append(_parameter(parameter.default, parameter.name, hints[parameter.name]))
         elif parameter.name != line:
             hint = hints[parameter.name]
             parameters.append(parameter.replace(annotation=hint, kind=inspect.Parameter.KEYWORD_ONLY))
@@ -46,6 +51,9 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     @wraps(function)
     def run(**values: Any) -> None:
         made: dict[str, Any] = {line: _line(function, parameters, values)} if line else {}
+        for name, field in single.items():
+            values[name] = tuple(values[name] or ()) if isinstance(field.default, tuple) else values[name]
+            _checked(check_value, field, values[name], name)
         for name, group in groups.items():
             made[name] = _made(group, {field.name: values.pop(field.name) for field in fields(group)})
         function(**made, **values)
@@ -57,32 +65,64 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _expanded(group: type) -> Iterator[inspect.Parameter]:
-    hints = get_type_hints(group, include_extras=True)
-    for field in fields(group):
-        annotation = _flag(field, hints[field.name]) if field.metadata else hints[field.name]
-        default = None if field.default == () else field.default
-        yield inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+    hints = get_type_hints(group)
+    for each in fields(group):
+        yield _parameter(each, each.name, hints[each.name])
 
 
-def _flag(field: Field[Any], hint: Any) -> Any:
-    """The typer option of one field of an analysis' options (see `attnviz.analyses.base.option`)."""
-    from attnviz.analyses.base import choices_of, flags_of
+def _parameter(option: Field[Any], name: str, hint: Any) -> inspect.Parameter:
+    """The parameter that typer reads, from a field as `attnviz.flags.option` makes it."""
+    default = None if option.default == () else option.default
+    annotation: Any = Annotated[list[str] if get_origin(hint) is tuple else hint, _info(option, name)]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
-    choices = choices_of(field)
-    metavar = field.metadata["metavar"] or ("NAME" if choices else "")
-    text = field.metadata["help"] + (f" {_either(choices)}." if choices else "")
-    return Annotated[
-        list[str] if get_origin(hint) is tuple else hint,
-        typer.Option(
-            *flags_of(field),
-            help=text,
-            metavar=metavar or None,
-            min=field.metadata["low"],
-            show_default=field.metadata["shown"],
-            rich_help_panel="What to show",
-            autocompletion=(lambda: list(choices)) if choices else None,
-        ),
-    ]
+
+def _info(option: Field[Any], name: str) -> Any:
+    """typer's own description of a field."""
+    about, choices = option.metadata, choices_of(option)
+    if "argument" in about:
+        return typer.Argument(metavar=about["metavar"], help=about["help"], show_default=False)
+    flags = flags_of(option, name)
+    return typer.Option(
+        *flags,
+        help=about["help"] + (f" {_either(choices)}." if choices else ""),
+        metavar=about["metavar"] or ("NAME" if choices else None),
+        min=about["low"],
+        max=about["high"],
+        show_default=about["shown"],
+        envvar=about["envvar"] or None,
+        rich_help_panel=about["panel"],
+        autocompletion=_completion(flags, choices),
+    )
+
+
+# Values that a shell completes where an option does not list them: the option -> the values, or where they stand.
+COMPLETED: dict[str, tuple[str, ...] | str] = {
+    "--model": "attnviz.models.find:NAMES",
+    "--scale": "attnviz.page.scale:SCALES",
+    "--cmap": "attnviz.page.scale:SEQUENTIAL",
+    "--mechanism": "attnviz.variants.table:MECHANISMS",
+    "--stream": ("self", "encoder", "decoder", "cross"),
+    "--pool": ("max", "mean"),
+    "--mean": ("heads", "layers"),
+    "--svg-text": ("keep", "paths"),
+}
+
+
+def _completion(flags: Sequence[str], choices: Sequence[str]) -> Callable[[str], list[str]] | None:
+    """What completes a value; where nothing fits, the shell completes files."""
+    values = choices or next((COMPLETED[flag] for flag in flags if flag in COMPLETED), ())
+    if not values:
+        return None
+
+    def complete(incomplete: str) -> list[str]:
+        known = values
+        if isinstance(known, str):
+            module, _, constant = known.partition(":")
+            known = tuple(getattr(import_module(module), constant))
+        return [value for value in known if value.startswith(incomplete)]
+
+    return complete
 
 
 def _either(choices: Sequence[str]) -> str:
@@ -91,19 +131,25 @@ def _either(choices: Sequence[str]) -> str:
 
 
 def _made(group: Any, values: dict[str, Any]) -> Any:
-    """A group of options with its values; an analysis' own options are checked as they are from Python."""
-    if not any(field.metadata for field in fields(group)):
-        return group(**values)
-    from attnviz.analyses.base import check
-    from attnviz.cli.options import usage
-
+    """A group of options with its values, checked as they are from Python; what is wrong is wrong usage."""
     repeated = {field.name for field in fields(group) if isinstance(field.default, tuple)}
+    options = _checked(
+        group, **{name: tuple(value or ()) if name in repeated else value for name, value in values.items()}
+    )
+    _checked(check, options)
+    return options
+
+
+def _checked(function: Callable[..., Any], *values: Any, **named: Any) -> Any:
+    """What a function returns; what it finds wrong is wrong usage."""
+    from attnviz.cli.options import UsageError, usage
+
     try:
-        options = group(**{name: tuple(value or ()) if name in repeated else value for name, value in values.items()})
-        check(options)
+        return function(*values, **named)
+    except UsageError:
+        raise
     except AttnvizError as error:
         usage(str(error), error.hint)
-    return options
 
 
 _PATHS = {"PATH", "FILE", "DIR", "MODEL"}  # metavars of options that take a path

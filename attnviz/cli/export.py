@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from attnviz.cli.expand import Line, command
-from attnviz.cli.options import Input, Output, Saved, Selection, Talk, usage
+from attnviz.cli.options import OUT, Input, Output, Saved, Selection, Talk, usage
 from attnviz.cli.source import Source
+from attnviz.flags import option
 from attnviz.render import formats
 
 FORMATS = formats.of(formats.ATTENTION)
@@ -23,9 +20,7 @@ def run(
     source: Source,
     chosen: Selection,
     output: Output,
-    half: Annotated[
-        bool, typer.Option("--half", help="float16 in .npz: half the size.", rich_help_panel="Output")
-    ] = False,
+    half: bool = option(False, "float16 in .npz: half the size.", panel=OUT),
     talk: Talk,
     line: Line,
 ) -> None:

@@ -7,9 +7,10 @@ name, in whole words and without special tokens. docs/tiny.md says how often eac
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from attnviz.cli.options import HEADS, PICK, Selection, option, usage
+from attnviz.cli.options import HEADS, Selection, usage
+from attnviz.flags import option
 
 if TYPE_CHECKING:
     from attnviz.attention import Attention
@@ -23,16 +24,9 @@ END_MARKS = frozenset(".!?")
 class Shown(Selection):
     """Which layers, heads and tokens a picture shows; of tiny, where neither -l nor -H is given, the first picture."""
 
-    head: Annotated[
-        str,
-        option(PICK, "-H", "--head", metavar="HEADS", help=f"{HEADS} Default: all; of tiny, without -l, eight."),
-    ] = ""
-    pieces: Annotated[
-        bool, option(PICK, "--pieces", help="Word pieces. Default: yes, but in the first picture of tiny whole words.")
-    ] = False
-    special: Annotated[
-        bool, option(PICK, "--special", help="Special tokens too. Default: yes, but not in the first picture of tiny.")
-    ] = False
+    head: str = option("", f"{HEADS} Default: all; of tiny, without -l, eight.", "-H", "--head", metavar="HEADS")
+    pieces: bool = option(False, "Word pieces. Default: yes, but in the first picture of tiny whole words.")
+    special: bool = option(False, "Special tokens too. Default: yes, but not in the first picture of tiny.")
 
     def __post_init__(self) -> None:
         if self.words and self.pieces:

@@ -49,7 +49,7 @@ def run(
     by: Annotated[str | None, BY] = None,
     top: Annotated[int | None, TOP] = None,
     sheet: Sheet,
-    frame_ms: Annotated[int, FRAME_MS] = 800,
+    frame_ms: int = FRAME_MS,
     output: Output,
     listing: Json,
     talk: Talk,

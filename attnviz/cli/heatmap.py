@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
-import typer
+from collections.abc import Sequence
+from typing import Any
 
 from attnviz.cli import first
 from attnviz.cli.expand import Line, command
 from attnviz.cli.looks import DPI_OF_MAPS, FRAME_MS, SPAN, Page, Shade
 from attnviz.cli.options import Input, Output, Saved, Talk, usage
 from attnviz.cli.source import Source
+from attnviz.flags import option
 from attnviz.render import formats
 
 FORMATS = formats.of(formats.FIGURE, formats.FRAMES)
@@ -25,18 +25,13 @@ def run(
     saved: Saved,
     source: Source,
     chosen: first.Shown,
-    map: Annotated[
-        bool,
-        typer.Option(
-            "--map",
-            help="With --image: the map of queries and keys, instead of one query's weights over the picture.",
-            rich_help_panel="What to show",
-        ),
-    ] = False,
+    map: bool = option(
+        False, "With --image: the map of queries and keys, instead of one query's weights over the picture."
+    ),
     shade: Shade,
     page: Page,
-    span: Annotated[list[str] | None, SPAN] = None,
-    frame_ms: Annotated[int, FRAME_MS] = 800,
+    span: tuple[str, ...] = SPAN,
+    frame_ms: int = FRAME_MS,
     output: Output,
     talk: Talk,
     line: Line,
@@ -66,7 +61,7 @@ def run(
     if over and animated:
         usage(f"a .{format} shows maps of queries and keys", "add --map")
     for name in ("mark", "tokens", "rows", "cols", "cells") if over else ():
-        if getattr(page if name == "mark" else chosen, name) is not None:
+        if getattr(page if name == "mark" else chosen, name):
             usage(f"--{name} needs the map of queries and keys", "add --map")
     from attnviz.models.find import titles  # what is wrong on its face is said without NumPy
 
@@ -111,7 +106,7 @@ def run(
         talk.note(figure.caption)
 
 
-def _spans(texts: list[str] | None, chosen: first.Shown, over: bool) -> list[tuple[int, int, str]]:
+def _spans(texts: Sequence[str], chosen: first.Shown, over: bool) -> list[tuple[int, int, str]]:
     """--span as the view takes it; UsageError for what is no span, or cannot be shown."""
     if not texts:
         return []

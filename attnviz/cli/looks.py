@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from attnviz.cli.options import PAGE, SHADE, Talk, option, usage
+from attnviz.cli.options import PAGE, SHADE, Talk, usage
 from attnviz.errors import AttnvizError
+from attnviz.flags import option
 
 if TYPE_CHECKING:
     from attnviz.page.figure import Figure
@@ -22,47 +23,30 @@ DPI_OF_MAPS = "200; with --width 300 or a little more, for cells of whole pixels
 class Shade:
     """How numbers become colours and digits."""
 
-    scale: Annotated[
-        str,
-        option(
-            SHADE,
-            "--scale",
-            metavar="KIND",
-            help="linear, sqrt, log, row (each row by its own largest) or auto: linear up to 16 keys to a row, sqrt "
-            "beyond.",
-            show_default=True,
-        ),
-    ] = "auto"
-    vmax: Annotated[
-        str | None,
-        option(
-            SHADE,
-            "--vmax",
-            metavar="X|auto",
-            help="The weight at the end of the colours, or auto: one that about a quarter of the rows reach, special "
-            "tokens and the first key aside. Default: above all weights but to these; auto beyond 64 keys.",
-        ),
-    ] = None
-    cmap: Annotated[
-        str,
-        option(
-            SHADE,
-            "--cmap",
-            metavar="NAME",
-            help="ink (white at 0, in a terminal its background), Greys, viridis, cividis, magma, ...",
-            show_default=True,
-        ),
-    ] = "ink"
-    decimals: Annotated[
-        int,
-        option(
-            SHADE,
-            "--decimals",
-            metavar="N",
-            help="Digits after the point; 0 prints none in a picture.",
-            show_default=True,
-        ),
-    ] = 2
+    scale: str = option(
+        "auto",
+        "linear, sqrt, log, row (each row by its own largest) or auto: linear up to 16 keys to a row, sqrt beyond.",
+        metavar="KIND",
+        shown=True,
+        panel=SHADE,
+    )
+    vmax: str | None = option(
+        None,
+        "The weight at the end of the colours, or auto: one that about a quarter of the rows reach, special "
+        "tokens and the first key aside. Default: above all weights but to these; auto beyond 64 keys.",
+        metavar="X|auto",
+        panel=SHADE,
+    )
+    cmap: str = option(
+        "ink",
+        "ink (white at 0, in a terminal its background), Greys, viridis, cividis, magma, ...",
+        metavar="NAME",
+        shown=True,
+        panel=SHADE,
+    )
+    decimals: int = option(
+        2, "Digits after the point; 0 prints none in a picture.", metavar="N", shown=True, panel=SHADE
+    )
 
     def limit(self) -> float | str | None:
         """--vmax as a number, "auto" or None."""
@@ -89,17 +73,9 @@ class Shade:
             usage(f"--decimals wants 0 to 7; got {self.decimals}")
 
 
-SPAN = option(
-    PAGE, "--span", metavar="FIRST-LAST:LABEL", help="A bracket over these tokens, as in 0-12:Source. Repeatable."
-)
+SPAN = option((), "A bracket over these tokens, as in 0-12:Source. Repeatable.", metavar="FIRST-LAST:LABEL", panel=PAGE)
 FRAME_MS = option(
-    PAGE,
-    "--frame-ms",
-    metavar="N",
-    min=20,
-    max=60_000,
-    help="Milliseconds per frame, in .gif and .apng.",
-    show_default=True,
+    800, "Milliseconds per frame, in .gif and .apng.", metavar="N", low=20, high=60_000, shown=True, panel=PAGE
 )
 
 
@@ -107,26 +83,16 @@ FRAME_MS = option(
 class Sheet:
     """The picture as a whole."""
 
-    width: Annotated[
-        str | None,
-        option(PAGE, "--width", metavar="LENGTH", help="Width: 3.25in, 8.25cm, 82mm, or 3.25, which is inches."),
-    ] = None
-    height: Annotated[
-        str | None, option(PAGE, "--height", metavar="LENGTH", help="Height, written like the width.")
-    ] = None
-    dpi: Annotated[int | None, option(PAGE, "--dpi", metavar="N", help="Dots per inch, in PNG. Default: {dpi}.")] = None
-    font: Annotated[str | None, option(PAGE, "--font", metavar="NAME|PATH", help="Font family or file.")] = None
-    font_size: Annotated[float | None, option(PAGE, "--font-size", metavar="PT", help="Size of labels in points.")] = (
-        None
+    width: str | None = option(
+        None, "Width: 3.25in, 8.25cm, 82mm, or 3.25, which is inches.", metavar="LENGTH", panel=PAGE
     )
-    title: Annotated[str | None, option(PAGE, "--title", metavar="TEXT", help="Title instead of the usual one.")] = None
-    bare: Annotated[
-        bool, option(PAGE, "--bare", help="No title, colour bar or notes; the caption goes to standard error.")
-    ] = False
-    svg_text: Annotated[
-        str,
-        option(PAGE, "--svg-text", metavar="keep|paths", help="Text in SVG as text or as outlines.", show_default=True),
-    ] = "keep"
+    height: str | None = option(None, "Height, written like the width.", metavar="LENGTH", panel=PAGE)
+    dpi: int | None = option(None, "Dots per inch, in PNG. Default: {dpi}.", metavar="N", panel=PAGE)
+    font: str | None = option(None, "Font family or file.", metavar="NAME|PATH", panel=PAGE)
+    font_size: float | None = option(None, "Size of labels in points.", metavar="PT", panel=PAGE)
+    title: str | None = option(None, "Title instead of the usual one.", metavar="TEXT", panel=PAGE)
+    bare: bool = option(False, "No title, colour bar or notes; the caption goes to standard error.", panel=PAGE)
+    svg_text: str = option("keep", "Text in SVG as text or as outlines.", metavar="keep|paths", shown=True, panel=PAGE)
 
     def __post_init__(self) -> None:
         from attnviz.errors import one_of
@@ -182,10 +148,7 @@ class Sheet:
 class Page(Sheet):
     """A picture of maps of queries and keys, whose cells can be outlined."""
 
-    mark: Annotated[
-        list[str] | None,
-        option(PAGE, "--mark", metavar="QUERY:KEY", help="Outline a cell, as in it:animal. Repeatable."),
-    ] = None
+    mark: tuple[str, ...] = option((), "Outline a cell, as in it:animal. Repeatable.", metavar="QUERY:KEY", panel=PAGE)
 
 
 _INCHES = {"": 1.0, "in": 1.0, "cm": 1 / 2.54, "mm": 1 / 25.4}

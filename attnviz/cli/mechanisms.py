@@ -11,8 +11,8 @@ import typer
 from attnviz.cli.expand import Line, command
 from attnviz.cli.looks import Shade, Sheet
 from attnviz.cli.options import ONE_HEAD, Input, Joined, Json, Output, Selection, Talk, one_head, usage
-from attnviz.cli.source import MECHANISM, Drawn, known_mechanisms
-from attnviz.cli.steps import same
+from attnviz.cli.source import Drawn, known_mechanisms, mechanism_option
+from attnviz.flags import same
 from attnviz.render import formats
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ HEADS_MEAN = ONE_HEAD
 class Place:
     """One layer and one head."""
 
-    layer: Annotated[str | None, same(Selection, "layer")] = None
-    head: Annotated[str | None, same(Selection, "head")] = None
-    stream: Annotated[str | None, same(Selection, "stream")] = None
+    layer: str | None = same(Selection, "layer", default=None)
+    head: str | None = same(Selection, "head", default=None)
+    stream: str | None = same(Selection, "stream", default=None)
 
     def __post_init__(self) -> None:
         from attnviz.errors import one_of
@@ -53,7 +53,7 @@ def run(
     *,
     given: Input,
     source: Drawn,
-    mechanism: Annotated[list[str] | None, MECHANISM] = None,
+    mechanism: list[str] | None = mechanism_option(),
     place: Place,
     joined: Joined,
     scaling: Annotated[

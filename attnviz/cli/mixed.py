@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -11,7 +11,7 @@ from attnviz.cli.analyses import Heads
 from attnviz.cli.expand import Line
 from attnviz.cli.looks import Page, Shade
 from attnviz.cli.options import Json, Output, Selection, Talk, usage
-from attnviz.cli.steps import same
+from attnviz.flags import same
 from attnviz.render import formats
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ residual_option = typer.Option(
 class Places(Heads):
     """Which layers, heads (those that are averaged) and tokens."""
 
-    query: Annotated[str | None, same(Selection, "query")] = None
-    tokens: Annotated[str | None, same(Selection, "tokens")] = None
+    query: str | None = same(Selection, "query", default=None)
+    tokens: str | None = same(Selection, "tokens", default=None)
 
     def of_layers(self, name: str) -> None:
         """UsageError for heads of different layers: `name` follows a text through every layer, by its heads' mean."""

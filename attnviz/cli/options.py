@@ -9,53 +9,20 @@ import os
 import re
 import sys
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
-
-import typer
+from typing import NoReturn
 
 from attnviz.errors import AttnvizError
+from attnviz.flags import PICK, QUERY_HELP, argument, option
 
 
 class UsageError(AttnvizError):
     """The command line itself is wrong: exit status 2."""
 
 
-# Values that a shell completes: the option -> the values, or where they stand.
-COMPLETED: dict[str, tuple[str, ...] | str] = {
-    "--model": "attnviz.models.find:NAMES",
-    "--scale": "attnviz.page.scale:SCALES",
-    "--cmap": "attnviz.page.scale:SEQUENTIAL",
-    "--mechanism": "attnviz.variants.table:MECHANISMS",
-    "--stream": ("self", "encoder", "decoder", "cross"),
-    "--pool": ("max", "mean"),
-    "--mean": ("heads", "layers"),
-    "--svg-text": ("keep", "paths"),
-}
-
-
-def option(panel: str, *names: str, help: str, **more: Any) -> Any:
-    """A typer option in a panel of `--help`; its default is in its help, unless `show_default` says otherwise."""
-    values = next((COMPLETED[name] for name in names if name in COMPLETED), None)
-    complete = None if values is None else lambda incomplete: _completed(values, incomplete)
-    return typer.Option(
-        *names, help=help, rich_help_panel=panel, autocompletion=complete, **{"show_default": False, **more}
-    )
-
-
-def _completed(values: tuple[str, ...] | str, incomplete: str) -> list[str]:
-    """The values that begin so; where there are none the shell completes files."""
-    if isinstance(values, str):
-        module, _, name = values.partition(":")
-        values = tuple(getattr(import_module(module), name))
-    return [value for value in values if value.startswith(incomplete)]
-
-
-IN, MODEL, PICK, SHADE, PAGE, OUT, TALK = (
+IN, MODEL, SHADE, PAGE, OUT, TALK = (
     "Input",
     "Model",
-    "What to show",
     "Colours and numbers",
     "Page",
     "Output",
@@ -73,39 +40,23 @@ ONE_HEAD = " In this command: one head, 1 or 3.1."
 class Input:
     """What the model reads: one of text, file, ids, image and sound."""
 
-    text: Annotated[str | None, typer.Argument(metavar="TEXT", help=_TEXT_HELP, show_default=False)] = None
-    file: Annotated[
-        str | None, option(IN, "--file", metavar="PATH", help="Read the text from a file: all of it is one text.")
-    ] = None
-    pair: Annotated[str | None, option(IN, "--pair", metavar="TEXT", help="A second text, as for entailment.")] = None
-    target: Annotated[
-        str | None, option(IN, "--target", metavar="TEXT", help="The decoder's text, in an encoder-decoder.")
-    ] = None
-    ids: Annotated[
-        str | None, option(IN, "--ids", metavar="101,2054,...", help="Token ids instead of a text, used as they are.")
-    ] = None
-    image: Annotated[
-        str | None, option(IN, "--image", metavar="FILE", help="A picture, for a model that reads images.")
-    ] = None
-    audio: Annotated[
-        str | None, option(IN, "--audio", metavar="FILE", help="A WAV file, for a model that reads sound.")
-    ] = None
-    chat: Annotated[
-        bool, option(IN, "--chat", help="Read the text as a user's turn, in the model's own chat template.")
-    ] = False
-    chat_date: Annotated[
-        str | None,
-        option(IN, "--chat-date", metavar="YYYY-MM-DD", help="With --chat: the day that the template may write."),
-    ] = None
-    global_tokens: Annotated[
-        str | None,
-        option(
-            IN,
-            "--global-tokens",
-            metavar="0,5",
-            help="Tokens that see all and are seen by all, by index (Longformer, LED). Default: the first of a text.",
-        ),
-    ] = None
+    text: str | None = argument(_TEXT_HELP, metavar="TEXT")
+    file: str | None = option(None, "Read the text from a file: all of it is one text.", metavar="PATH", panel=IN)
+    pair: str | None = option(None, "A second text, as for entailment.", metavar="TEXT", panel=IN)
+    target: str | None = option(None, "The decoder's text, in an encoder-decoder.", metavar="TEXT", panel=IN)
+    ids: str | None = option(None, "Token ids instead of a text, used as they are.", metavar="101,2054,...", panel=IN)
+    image: str | None = option(None, "A picture, for a model that reads images.", metavar="FILE", panel=IN)
+    audio: str | None = option(None, "A WAV file, for a model that reads sound.", metavar="FILE", panel=IN)
+    chat: bool = option(False, "Read the text as a user's turn, in the model's own chat template.", panel=IN)
+    chat_date: str | None = option(
+        None, "With --chat: the day that the template may write.", metavar="YYYY-MM-DD", panel=IN
+    )
+    global_tokens: str | None = option(
+        None,
+        "Tokens that see all and are seen by all, by index (Longformer, LED). Default: the first of a text.",
+        metavar="0,5",
+        panel=IN,
+    )
 
     def given(self) -> list[str]:
         """The ways in which an input was given."""
@@ -160,21 +111,17 @@ class Input:
 class Saved:
     """Attention from a file instead of a model."""
 
-    saved: Annotated[
-        str | None,
-        option(
-            IN,
-            "--from",
-            metavar="FILE",
-            help="Attention saved earlier as .npz, or .npy, .npz, .pt or .safetensors of another program. "
-            ".json and .csv are not read.",
-        ),
-    ] = None
-    key: Annotated[str | None, option(IN, "--key", metavar="NAME", help="Which array, if a file has several.")] = None
-    labels: Annotated[str | None, option(IN, "--labels", metavar="FILE", help="Tokens for --from, one a line.")] = None
-    key_labels: Annotated[
-        str | None, option(IN, "--key-labels", metavar="FILE", help="The keys' tokens, where they differ.")
-    ] = None
+    saved: str | None = option(
+        None,
+        "Attention saved earlier as .npz, or .npy, .npz, .pt or .safetensors of another program. "
+        ".json and .csv are not read.",
+        "--from",
+        metavar="FILE",
+        panel=IN,
+    )
+    key: str | None = option(None, "Which array, if a file has several.", metavar="NAME", panel=IN)
+    labels: str | None = option(None, "Tokens for --from, one a line.", metavar="FILE", panel=IN)
+    key_labels: str | None = option(None, "The keys' tokens, where they differ.", metavar="FILE", panel=IN)
 
     def __post_init__(self) -> None:
         for name, value in (("--key", self.key), ("--labels", self.labels), ("--key-labels", self.key_labels)):
@@ -186,78 +133,40 @@ class Saved:
 class Joined:
     """Tokens or words, with or without the special ones."""
 
-    words: Annotated[bool, option(PICK, "--words", help="Words instead of pieces: keys summed, queries averaged.")] = (
-        False
-    )
-    no_special: Annotated[bool, option(PICK, "--no-special", help="Without the special tokens.")] = False
+    words: bool = option(False, "Words instead of pieces: keys summed, queries averaged.")
+    no_special: bool = option(False, "Without the special tokens.")
 
 
 @dataclass(frozen=True)
 class Selection(Joined):
     """Which layers, heads and tokens. Token indices count what --words and --no-special leave, from 0."""
 
-    layer: Annotated[
-        str | None,
-        option(
-            PICK,
-            "-l",
-            "--layer",
-            metavar="LAYERS",
-            help=f"{_COMMA} Default: {{layers}}.",
-        ),
-    ] = None
-    head: Annotated[str, option(PICK, "-H", "--head", metavar="HEADS", help=f"{HEADS}{{heads}}", show_default=True)] = (
-        "all"
+    layer: str | None = option(None, f"{_COMMA} Default: {{layers}}.", "-l", "--layer", metavar="LAYERS")
+    head: str = option("all", f"{HEADS}{{heads}}", "-H", "--head", metavar="HEADS", shown=True)
+    stream: str | None = option(
+        None, "self, encoder, decoder or cross. Default: what the input suggests.", metavar="NAME"
     )
-    stream: Annotated[
-        str | None,
-        option(
-            PICK, "--stream", metavar="NAME", help="self, encoder, decoder or cross. Default: what the input suggests."
-        ),
-    ] = None
-    query: Annotated[
-        str | None,
-        option(
-            PICK,
-            "--query",
-            metavar="TOKEN",
-            help="Only this query's row: its text, text#2 for the second of that text, or its index.",
-        ),
-    ] = None
-    tokens: Annotated[
-        str | None, option(PICK, "--tokens", metavar="3-9", help="Only these tokens, by index, on both axes.")
-    ] = None
-    rows: Annotated[
-        str | None, option(PICK, "--rows", metavar="40-60", help="Only these queries of a long text, by index.")
-    ] = None
-    cols: Annotated[
-        str | None, option(PICK, "--cols", metavar="40-60", help="Only these keys of a long text, by index.")
-    ] = None
-    cells: Annotated[
-        int | None,
-        option(
-            PICK,
-            "--cells",
-            metavar="N",
-            min=1,
-            help="Pool a longer text to at most N x N cells a head, as it is computed. "
-            "Default: 512 for heatmap, 256 for table, none for export.",
-        ),
-    ] = None
-    pool: Annotated[
-        str, option(PICK, "--pool", metavar="HOW", help="What a cell keeps: max or mean.", show_default=True)
-    ] = "max"
-    mean: Annotated[
-        str | None,
-        option(
-            PICK, "--mean", metavar="AXIS", help="heads or layers: the mean over those that are chosen, in one map."
-        ),
-    ] = None
+    query: str | None = option(
+        None,
+        QUERY_HELP,
+        metavar="TOKEN",
+        panel=PICK,
+    )
+    tokens: str | None = option(None, "Only these tokens, by index, on both axes.", metavar="3-9")
+    rows: str | None = option(None, "Only these queries of a long text, by index.", metavar="40-60")
+    cols: str | None = option(None, "Only these keys of a long text, by index.", metavar="40-60")
+    cells: int | None = option(
+        None,
+        "Pool a longer text to at most N x N cells a head, as it is computed. "
+        "Default: 512 for heatmap, 256 for table, none for export.",
+        metavar="N",
+        low=1,
+        panel=PICK,
+    )
+    pool: str = option("max", "What a cell keeps: max or mean.", metavar="HOW", shown=True)
+    mean: str | None = option(None, "heads or layers: the mean over those that are chosen, in one map.", metavar="AXIS")
 
-    own_heads: Annotated[
-        bool,
-        option(PICK, "--own-heads", help="Each head's own weights where the reference gives their mean (WavLM)."),
-    ] = False
+    own_heads: bool = option(False, "Each head's own weights where the reference gives their mean (WavLM).")
 
     def window(self, which: str) -> tuple[int, int] | None:
         """`--rows 40-60` -> (40, 61), or None."""
@@ -304,15 +213,15 @@ class Selection(Joined):
 class Output:
     """Where a file goes."""
 
-    output: Annotated[
-        str | None,
-        option(
-            OUT, "-o", "--output", metavar="PATH", help="The file; its ending says the format. '-' is standard output."
-        ),
-    ] = None
-    format: Annotated[
-        str | None, option(OUT, "--format", metavar="NAME", help="The format, where no ending says it.")
-    ] = None
+    output: str | None = option(
+        None,
+        "The file; its ending says the format. '-' is standard output.",
+        "-o",
+        "--output",
+        metavar="PATH",
+        panel=OUT,
+    )
+    format: str | None = option(None, "The format, where no ending says it.", metavar="NAME", panel=OUT)
 
     def chosen(self, formats: tuple[str, ...], default: str) -> str:
         """The format, by --format or by the ending. Raises UsageError for one that is not among `formats`."""
@@ -336,15 +245,15 @@ class Output:
 class Json:
     """Machine-readable output."""
 
-    json: Annotated[bool, option(OUT, "--json", help="A flat list of JSON objects.")] = False
+    json: bool = option(False, "A flat list of JSON objects.", panel=OUT)
 
 
 @dataclass(frozen=True)
 class Talk:
     """Words about results, all on standard error."""
 
-    quiet: Annotated[bool, option(TALK, "-q", "--quiet", help="Only errors.")] = False
-    verbose: Annotated[bool, option(TALK, "-v", "--verbose", help="What was read, and how long it took.")] = False
+    quiet: bool = option(False, "Only errors.", "-q", "--quiet", panel=TALK)
+    verbose: bool = option(False, "What was read, and how long it took.", "-v", "--verbose", panel=TALK)
 
     def __post_init__(self) -> None:
         if self.quiet and self.verbose:

@@ -7,14 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from attnviz.cli.analyses import TOP, asked_format, write_rows
 from attnviz.cli.expand import Line, command
 from attnviz.cli.looks import Sheet
 from attnviz.cli.options import ONE_HEAD, Input, Json, Output, Selection, Talk, one_head, usage
 from attnviz.cli.source import Source
-from attnviz.cli.steps import same
+from attnviz.flags import option, same
 from attnviz.render import formats
 
 if TYPE_CHECKING:
@@ -32,19 +30,12 @@ HEADS_MEAN = ONE_HEAD
 class One:
     """One layer, one head, one pair."""
 
-    layer: Annotated[str | None, same(Selection, "layer")] = None
-    head: Annotated[str | None, same(Selection, "head")] = None
-    stream: Annotated[str | None, same(Selection, "stream")] = None
-    pair_of: Annotated[
-        str | None,
-        typer.Option(
-            "--pair-of",
-            metavar="QUERY:KEY",
-            help="The pair to look at, as in it:animal, each token by its text, text#2 or its index.",
-            rich_help_panel="What to show",
-            show_default=False,
-        ),
-    ] = None
+    layer: str | None = same(Selection, "layer", default=None)
+    head: str | None = same(Selection, "head", default=None)
+    stream: str | None = same(Selection, "stream", default=None)
+    pair_of: str | None = option(
+        None, "The pair to look at, as in it:animal, each token by its text, text#2 or its index.", metavar="QUERY:KEY"
+    )
 
     def __post_init__(self) -> None:
         self.at()

@@ -5,57 +5,45 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Self
+from typing import Any, Self
 
-from attnviz.cli.options import MODEL, option, usage
+from attnviz.cli.options import MODEL, usage
 from attnviz.errors import AttnvizError
+from attnviz.flags import option
 
-NAMED = option(
-    MODEL,
-    "-m",
-    "--model",
-    metavar="NAME|PATH",
-    envvar="ATTNVIZ_MODEL",
-    help="tiny (learned, inside attnviz; the default), seeded (random weights; the default of mechanisms and "
-    "generate), a folder or weight file, a name such as minilm, org/name or org/name@revision from the Hub.",
+_NAMED = (
+    "tiny (learned, inside attnviz; the default), seeded (random weights; the default of mechanisms and "
+    "generate), a folder or weight file, a name such as minilm, org/name or org/name@revision from the Hub."
 )
+
+
+def named(default: str | None) -> Any:
+    """`-m`, with the model that is meant without it."""
+    flags = ("-m", "--model")
+    return option(default, _NAMED, *flags, metavar="NAME|PATH", envvar="ATTNVIZ_MODEL", panel=MODEL)
 
 
 @dataclass(frozen=True)
 class Unchanged:
     """Which model, with the attention that it has."""
 
-    model: Annotated[str | None, NAMED] = None
-    name: Annotated[str | None, option(MODEL, "--name", metavar="LABEL", help="What pictures call the model.")] = None
-    seed: Annotated[
-        int | None, option(MODEL, "--seed", metavar="N", help="Seed of the seeded model: 0 by default.")
-    ] = None
-    n_layers: Annotated[
-        int | None, option(MODEL, "--n-layers", metavar="N", help="Layers of the seeded model: 2 by default.")
-    ] = None
-    n_heads: Annotated[
-        int | None,
-        option(MODEL, "--n-heads", metavar="N", help="Heads a layer of the seeded model: 4 by default."),
-    ] = None
-    d_model: Annotated[
-        int | None, option(MODEL, "--d-model", metavar="N", help="Width of the seeded model: 64 by default.")
-    ] = None
-    causal: Annotated[
-        bool | None,
-        option(
-            MODEL,
-            "--causal/--no-causal",
-            help="Whether the seeded model sees only what came before: it sees all by default.",
-        ),
-    ] = None
-    adapter: Annotated[
-        str | None, option(MODEL, "--adapter", metavar="DIR", help="A PEFT LoRA adapter, merged into the model.")
-    ] = None
-    offline: Annotated[bool, option(MODEL, "--offline", help="Never touch the network.")] = False
-    ignore_key: Annotated[
-        list[str] | None,
-        option(MODEL, "--ignore-key", metavar="KEY", help="Go on although this config key is unknown. Repeatable."),
-    ] = None
+    model: str | None = named(None)
+    name: str | None = option(None, "What pictures call the model.", metavar="LABEL", panel=MODEL)
+    seed: int | None = option(None, "Seed of the seeded model: 0 by default.", metavar="N", panel=MODEL)
+    n_layers: int | None = option(None, "Layers of the seeded model: 2 by default.", metavar="N", panel=MODEL)
+    n_heads: int | None = option(None, "Heads a layer of the seeded model: 4 by default.", metavar="N", panel=MODEL)
+    d_model: int | None = option(None, "Width of the seeded model: 64 by default.", metavar="N", panel=MODEL)
+    causal: bool | None = option(
+        None,
+        "Whether the seeded model sees only what came before: it sees all by default.",
+        "--causal/--no-causal",
+        panel=MODEL,
+    )
+    adapter: str | None = option(None, "A PEFT LoRA adapter, merged into the model.", metavar="DIR", panel=MODEL)
+    offline: bool = option(False, "Never touch the network.", panel=MODEL)
+    ignore_key: tuple[str, ...] = option(
+        (), "Go on although this config key is unknown. Repeatable.", metavar="KEY", panel=MODEL
+    )
 
     def asked(self) -> bool:
         """Whether --model itself names the model, not the default and not the environment."""
@@ -70,19 +58,17 @@ class Unchanged:
         return replace(self, model=which)
 
 
-MECHANISM = option(
-    MODEL,
-    "--mechanism",
-    metavar="NAME[:N]",
-    help="Another kind of attention, of those that `attnviz mechanisms` lists: additive, window:3, lsh:8,rounds=2.",
-)
+def mechanism_option(default: Any = None) -> Any:
+    """`--mechanism`; default () where it may be repeated."""
+    text = "Another kind of attention, of those that `attnviz mechanisms` lists: additive, window:3, lsh:8,rounds=2."
+    return option(default, text, metavar="NAME[:N]", panel=MODEL)
 
 
 @dataclass(frozen=True)
 class Source(Unchanged):
     """Which model, and what stands in place of its attention."""
 
-    mechanism: Annotated[str | None, MECHANISM] = None
+    mechanism: str | None = mechanism_option()
 
     def __post_init__(self) -> None:
         if self.mechanism is not None:
@@ -93,14 +79,14 @@ class Source(Unchanged):
 class Drawn(Unchanged):
     """The seeded model unless another is named: weights that can have any kind of attention."""
 
-    model: Annotated[str, NAMED] = "seeded"
+    model: str = named("seeded")
 
 
 @dataclass(frozen=True)
 class Writer(Source):
     """The same, for what goes on with a text: tiny does not."""
 
-    model: Annotated[str, NAMED] = "seeded"
+    model: str = named("seeded")
 
 
 def known_mechanisms(asked: Sequence[str], groups: Sequence[str] = ()) -> None:

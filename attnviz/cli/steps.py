@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, get_type_hints
+from typing import Any
 
 from attnviz.cli.expand import Line, command
 from attnviz.cli.looks import Shade, Sheet
 from attnviz.cli.options import ONE_HEAD, PAGE, Input, Json, Output, Selection, Talk, one_head, option, usage
 from attnviz.cli.source import Source
+from attnviz.flags import same
 from attnviz.render import formats
 
 FORMATS = (*formats.of(formats.FIGURE), "npz", "json")
@@ -20,20 +21,15 @@ PICTURES = formats.of(formats.FIGURE)
 PARTS = ("qkv", "scores", "heads")  # of --diagram
 
 
-def same(group: type, name: str) -> Any:
-    """An option as another group of options declares it: it means the same here."""
-    return get_type_hints(group, include_extras=True)[name].__metadata__[0]
-
-
 @dataclass(frozen=True)
 class One:
     """One layer, one head, one query."""
 
-    layer: Annotated[str | None, same(Selection, "layer")] = None
-    head: Annotated[str | None, same(Selection, "head")] = None
-    query: Annotated[str | None, same(Selection, "query")] = None
-    stream: Annotated[str | None, same(Selection, "stream")] = None
-    decimals: Annotated[int, same(Shade, "decimals")] = 2
+    layer: str | None = same(Selection, "layer", default=None)
+    head: str | None = same(Selection, "head", default=None)
+    query: str | None = same(Selection, "query", default=None)
+    stream: str | None = same(Selection, "stream", default=None)
+    decimals: int = same(Shade, "decimals", default=2)
 
     def __post_init__(self) -> None:
         from attnviz.errors import one_of
@@ -55,22 +51,16 @@ class One:
 class Diagram:
     """Diagrams instead of a page of maps."""
 
-    diagram: Annotated[
-        bool,
-        option(
-            PAGE, "--diagram", help="Draw the three diagrams that explain attention, with these numbers, on one page."
-        ),
-    ] = False
-    part: Annotated[
-        str | None,
-        option(
-            PAGE,
-            "--part",
-            metavar="qkv|scores|heads",
-            help="With --diagram, one of the three: a token through W_Q, W_K and W_V; scores, mask, softmax and "
-            "weighted sum; heads side by side into W_O.",
-        ),
-    ] = None
+    diagram: bool = option(
+        False, "Draw the three diagrams that explain attention, with these numbers, on one page.", panel=PAGE
+    )
+    part: str | None = option(
+        None,
+        "With --diagram, one of the three: a token through W_Q, W_K and W_V; scores, mask, softmax and "
+        "weighted sum; heads side by side into W_O.",
+        metavar="qkv|scores|heads",
+        panel=PAGE,
+    )
 
     def __post_init__(self) -> None:
         from attnviz.errors import one_of

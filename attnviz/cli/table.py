@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from attnviz.cli.expand import command
 from attnviz.cli.looks import Shade
-from attnviz.cli.options import Input, Json, Saved, Selection, Talk
+from attnviz.cli.options import SHADE, Input, Json, Saved, Selection, Talk
 from attnviz.cli.source import Source
+from attnviz.flags import option
 
 LAYERS = "-1"  # without --layer
 
@@ -22,15 +19,12 @@ def run(
     source: Source,
     chosen: Selection,
     shade: Shade,
-    compact: Annotated[
-        bool | None,
-        typer.Option(
-            "--compact/--full",
-            help="Cells of colour only, or numbers at any width. Default: what fits the window.",
-            rich_help_panel="Colours and numbers",
-            show_default=False,
-        ),
-    ] = None,
+    compact: bool | None = option(
+        None,
+        "Cells of colour only, or numbers at any width. Default: what fits the window.",
+        "--compact/--full",
+        panel=SHADE,
+    ),
     output: Json,
     talk: Talk,
 ) -> None:

@@ -4,42 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from attnviz.cli.analyses import Heads
 from attnviz.cli.options import usage
+from attnviz.flags import argument, option
 
 if TYPE_CHECKING:
     from attnviz.analyses.base import Analysis
     from attnviz.analyses.two import TwoMaps
 
 
-def _other(*names: str, metavar: str, help: str) -> Any:
-    return typer.Option(*names, metavar=metavar, help=help, rich_help_panel="Against what", show_default=False)
+OTHER = "Against what"  # the heading of these options in --help
 
 
 @dataclass(frozen=True)
 class Other:
     """The second of what is compared."""
 
-    second: Annotated[
-        str | None, typer.Argument(metavar="[TEXT2]", help="A second text, for the same model.", show_default=False)
-    ] = None
-    file_b: Annotated[str | None, _other("--file-b", metavar="PATH", help="Read the second text from a file.")] = None
-    model_b: Annotated[
-        str | None, _other("--model-b", metavar="NAME|PATH", help="A second model, as for --model, on the same text.")
-    ] = None
-    adapter_b: Annotated[
-        str | None, _other("--adapter-b", metavar="DIR", help="The second model with a PEFT LoRA adapter.")
-    ] = None
-    layer_b: Annotated[
-        str | None, _other("--layer-b", metavar="LAYERS", help="Other layers, against those of --layer, head by head.")
-    ] = None
-    from_b: Annotated[
-        str | None, _other("--from-b", metavar="FILE", help="A second file of attention, against that of --from.")
-    ] = None
+    second: str | None = argument("A second text, for the same model.", metavar="[TEXT2]")
+    file_b: str | None = option(None, "Read the second text from a file.", "--file-b", metavar="PATH", panel=OTHER)
+    model_b: str | None = option(
+        None, "A second model, as for --model, on the same text.", "--model-b", metavar="NAME|PATH", panel=OTHER
+    )
+    adapter_b: str | None = option(
+        None, "The second model with a PEFT LoRA adapter.", "--adapter-b", metavar="DIR", panel=OTHER
+    )
+    layer_b: str | None = option(
+        None, "Other layers, against those of --layer, head by head.", "--layer-b", metavar="LAYERS", panel=OTHER
+    )
+    from_b: str | None = option(
+        None, "A second file of attention, against that of --from.", "--from-b", metavar="FILE", panel=OTHER
+    )
 
     def __post_init__(self) -> None:
         ways = self.ways()

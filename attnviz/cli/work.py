@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
@@ -47,7 +47,7 @@ def load(source: Unchanged, talk: Talk, given: Input | None = None, stream: str 
         offline=source.offline,
         quiet=talk.quiet,
         adapter=source.adapter,
-        ignore_keys=tuple(source.ignore_key or ()),
+        ignore_keys=source.ignore_key,
         mechanism=source.mechanism if isinstance(source, Source) else None,
     )
     if source.model is None and model.meta.get("random"):
@@ -143,7 +143,7 @@ def joined(found: Attention, how: Joined) -> Attention:
 
 
 def narrowed(
-    found: Attention, chosen: Selection, marks: list[str] | None = None
+    found: Attention, chosen: Selection, marks: Sequence[str] = ()
 ) -> tuple[Attention, int | None, list[tuple[int, int]]]:
     """With --tokens applied; the place of --query in what is left, and the cells that `marks` name in it.
 
@@ -152,7 +152,7 @@ def narrowed(
     from attnviz import select
     from attnviz.attention import crop
 
-    cells = [select.find_mark(found.queries, found.keys, mark) for mark in marks or ()]
+    cells = [select.find_mark(found.queries, found.keys, mark) for mark in marks]
     row = None if chosen.query is None else select.find_token(found.queries, chosen.query, "queries")
     if chosen.tokens is None:
         return found, row, cells
@@ -160,7 +160,7 @@ def narrowed(
     found = crop(found, (first, last), (first, last))
     if row is not None and not first <= row <= last:
         usage(f"--query {chosen.query}: token {row} lies outside of --tokens {chosen.tokens}")
-    for mark, cell in zip(marks or (), cells, strict=True):
+    for mark, cell in zip(marks, cells, strict=True):
         if not all(first <= place <= last for place in cell):
             usage(f"--mark {mark}: the cell lies outside of --tokens {chosen.tokens}")
     return found, None if row is None else row - first, [(query - first, key - first) for query, key in cells]
@@ -298,7 +298,7 @@ def turn(given: Input, model: Model | Splitter, text: str | None) -> tuple[str |
 
 def image_and_sound(given: Input, model: Model, source: Unchanged) -> tuple[dict[str, Any], NDArray[np.uint8] | None]:
     """--image and --audio as `Model.attend` takes them, and the picture as the model sees it."""
-    ignore = tuple(source.ignore_key or ())
+    ignore = source.ignore_key
     if given.image is not None:
         if model.stack("encoder", image=True).patches is None:
             raise InputError(f"{model.name} does not read images")

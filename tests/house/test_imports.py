@@ -17,6 +17,7 @@ READING = {"engine", "families", "variants", "checkpoints", "tokens", "inputs"}
 MAY_IMPORT = {
     "errors": set(),
     "axis": set(),
+    "flags": {"errors"},
     "select": {"errors", "axis"},
     "files": {"errors"},
     "attention": {"errors", "axis", "select"},
@@ -36,12 +37,12 @@ MAY_IMPORT = {
     "relatives": VALUES | {"variants", "models", "measures"},
     "steps": VALUES | {"engine", "models", "measures"},
     "checking": VALUES | {"engine", "models", "measures"},
-    "analyses": VALUES | {"engine", "variants", "models", "measures", "page.parts", "page.numbers"},
+    "analyses": VALUES | {"flags", "engine", "variants", "models", "measures", "page.parts", "page.numbers"},
     "render": VALUES | {"files", "io", "measures", "page"},
     "show": VALUES | {"files", "analyses", "page", "render"},
     "cli": VALUES
     | {"files", "io", "families", "variants", "inputs", "models", "measures", "page", "render"}
-    | {"show", "analyses", "mixing", "circuits", "relatives", "steps", "checking"},
+    | {"flags", "show", "analyses", "mixing", "circuits", "relatives", "steps", "checking"},
 }
 # Arrows that still climb: a file, and the room above it that it imports.
 CLIMBS = {("models/generate.py", "measures")}

@@ -22,7 +22,14 @@ def test_help_and_version_load_nothing_heavy(words):
 def test_help_imports_no_command():
     _, _, modules = loaded("--help")
     ours = {name for name in modules if name.startswith("attnviz.")}
-    assert ours <= {"attnviz.cli", "attnviz.cli.app", "attnviz.cli.options", "attnviz.errors", "attnviz.analyses"}
+    assert ours <= {
+        "attnviz.cli",
+        "attnviz.cli.app",
+        "attnviz.cli.options",
+        "attnviz.errors",
+        "attnviz.analyses",
+        "attnviz.flags",
+    }
 
 
 def test_version_loads_no_rich():
