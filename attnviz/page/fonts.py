@@ -32,12 +32,14 @@ if TYPE_CHECKING:
 
 DEFAULT = "DejaVu Sans"
 _ENDINGS = (".ttf", ".otf", ".ttc")
+_LARGEST_FACE = 1 << 26  # outlines of a face with all Chinese characters take 15 MB
+_MOST_FACES = 64  # of a collection: a damaged count must not take time
 _LARGEST_TABLE = 1 << 23  # a table of a real font is smaller; a damaged length must not take memory
 
 
 @dataclass(frozen=True, eq=False)
 class FontFile:
-    """One face of a font file.
+    """One face of a font file. index: its place in a collection (.ttc), 0 in other files.
 
     family, style: as the file names itself. starts, ends, glyphs: the character ranges and the first glyph of each
     (consecutive from there). advances: widths of glyphs in ems. ascent, descent: in ems, both positive.
@@ -55,6 +57,7 @@ class FontFile:
     glyphs: NDArray[np.int64] = field(repr=False)
     advances: NDArray[np.float64] = field(repr=False)
     strike: int = 0
+    index: int = 0
 
     @property
     def drawable(self) -> bool:
@@ -77,7 +80,7 @@ class FontFile:
 
         None: the font lacks the character, or keeps its outlines in another form than TrueType's.
         """
-        place, heights = self._place(ord(char)), _heights(self.path)
+        place, heights = self._place(ord(char)), _heights(self.path, self.index)
         glyph = int(self.glyphs[place]) if place >= 0 else len(heights)
         return (float(heights[glyph, 1]), -float(heights[glyph, 0])) if glyph < len(heights) else None
 
@@ -87,15 +90,32 @@ class FontFile:
 
 
 @cache
-def read_font(path: str) -> FontFile:
-    """The first face of a .ttf, .otf or .ttc file. Raises InputError if it is not one or is damaged."""
+def read_font(path: str, index: int = 0) -> FontFile:
+    """A face of a .ttf, .otf or .ttc file. Raises InputError if it is not one or is damaged."""
     try:
         with Path(path).open("rb") as file:
-            return _read(path, file)
+            return _read(path, file, index)
     except OSError as error:
         raise InputError(f"cannot read font {Path(path).name}: {error.strerror or error}") from None
     except (ValueError, IndexError, OverflowError) as error:
         raise InputError(f"{Path(path).name} is not a TrueType or OpenType font: {error}") from None
+
+
+def alone(font: FontFile) -> bytes:
+    """A face of a collection as a font file of its own, for readers that know no collections. Raises InputError."""
+    try:
+        with Path(font.path).open("rb") as file:
+            tables = _tables(file, font.index)
+            parts = {name: _table(file, tables, name, _LARGEST_FACE) for name in tables}
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read font {Path(font.path).name}: {error}") from None
+    kind = b"OTTO" if b"CFF " in parts or b"CFF2" in parts else b"\0\1\0\0"
+    directory = kind + len(parts).to_bytes(2, "big") + bytes(6)  # the last three help a binary search, which none needs
+    offset, body = 12 + 16 * len(parts), b""
+    for name, part in sorted(parts.items()):
+        directory += name + bytes(4) + (offset + len(body)).to_bytes(4, "big") + len(part).to_bytes(4, "big")
+        body += part + bytes(-len(part) % 4)
+    return directory + body
 
 
 def default_font(bold: bool = False) -> FontFile:
@@ -195,17 +215,30 @@ def _oddness(stem: str) -> tuple[bool, ...]:
 def _installed() -> list[FontFile]:
     fonts = []
     for path in _paths():
-        try:
-            font = read_font(path)
-        except InputError:
-            continue
-        if font.outlines and len(font.codes):
-            fonts.append(font)
+        for index in range(_count(path)):
+            try:
+                font = read_font(path, index)
+            except InputError:
+                break
+            if font.outlines and len(font.codes):
+                fonts.append(font)
     return fonts
 
 
-def _read(path: str, file: BinaryIO) -> FontFile:
-    tables = _tables(file)
+def _count(path: str) -> int:
+    """How many faces a file has: 1 unless it is a collection."""
+    if not path.lower().endswith(".ttc"):
+        return 1
+    try:
+        with Path(path).open("rb") as file:
+            start = file.read(12)
+    except OSError:
+        return 0
+    return min(int.from_bytes(start[8:12], "big"), _MOST_FACES) if start[:4] == b"ttcf" else 1
+
+
+def _read(path: str, file: BinaryIO, index: int) -> FontFile:
+    tables = _tables(file, index)
     head, hhea = _table(file, tables, b"head"), _table(file, tables, b"hhea")
     em = int.from_bytes(head[18:20], "big")
     if not 16 <= em <= 16384:
@@ -229,6 +262,7 @@ def _read(path: str, file: BinaryIO) -> FontFile:
         glyphs=glyphs,
         advances=metrics / em,
         strike=_strike(file, tables),
+        index=index,
     )
 
 
@@ -241,11 +275,11 @@ def _strike(file: BinaryIO, tables: dict[bytes, tuple[int, int]]) -> int:
 
 
 @cache
-def _heights(path: str) -> NDArray[np.float64]:
+def _heights(path: str, index: int) -> NDArray[np.float64]:
     """Lowest and highest point of each glyph's outline in ems, [glyph, 2]; [0, 2] where the file does not say."""
     try:
         with Path(path).open("rb") as file:
-            tables = _tables(file)
+            tables = _tables(file, index)
             head = _table(file, tables, b"head")
             wide = int.from_bytes(head[50:52], "big") == 1
             loca = np.frombuffer(_table(file, tables, b"loca"), ">u4" if wide else ">u2").astype(np.int64)
@@ -259,12 +293,12 @@ def _heights(path: str) -> NDArray[np.float64]:
     return np.where(drawn[:, None], found, 0) / int.from_bytes(head[18:20], "big")
 
 
-def _tables(file: BinaryIO) -> dict[bytes, tuple[int, int]]:
-    """Offset and length of each table; of the first face in a collection."""
+def _tables(file: BinaryIO, index: int = 0) -> dict[bytes, tuple[int, int]]:
+    """Offset and length of each table of a face."""
     start = file.read(12)
     if start[:4] == b"ttcf":
-        first = int.from_bytes(file.read(4), "big")
-        file.seek(first)
+        file.seek(12 + 4 * index)
+        file.seek(int.from_bytes(file.read(4), "big"))
         start = file.read(12)
     if start[:4] not in (b"\0\1\0\0", b"OTTO", b"true"):
         raise ValueError("unknown signature")
@@ -278,11 +312,11 @@ def _tables(file: BinaryIO) -> dict[bytes, tuple[int, int]]:
     }
 
 
-def _table(file: BinaryIO, tables: dict[bytes, tuple[int, int]], name: bytes) -> bytes:
+def _table(file: BinaryIO, tables: dict[bytes, tuple[int, int]], name: bytes, most: int = _LARGEST_TABLE) -> bytes:
     if name not in tables:
         raise ValueError(f"no {name.decode()} table")
     offset, length = tables[name]
-    if length > _LARGEST_TABLE:
+    if length > most:
         raise ValueError(f"a {name.decode()} table of {length} bytes")
     file.seek(offset)
     data = file.read(length)

@@ -6,6 +6,7 @@ downwards. No pyplot and no state that outlives a call.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -20,6 +21,7 @@ from matplotlib.path import Path as Outline
 from matplotlib.text import Text
 from matplotlib.transforms import Affine2D
 
+from attnviz.errors import OutputError
 from attnviz.page.figure import Box, Figure, Label
 from attnviz.page.fonts import FontFile
 from attnviz.page.text_metrics import Typeface, is_shaped, typeface
@@ -156,8 +158,8 @@ class Emoji(Artist):
         x, y = self.get_transform().transform(self.place)
         if hasattr(renderer, "_draw_text_as_text") and rcParams["svg.fonttype"] == "none":
             height = renderer.get_canvas_width_height()[1]
-            properties = _properties(self.font, self.label)
-            renderer.draw_text(gc, x, height - y, self.text, properties, self.label.rotation)
+            own = properties(self.font, self.label)
+            renderer.draw_text(gc, x, height - y, self.text, own, self.label.rotation)
         else:
             self._draw_image(renderer, gc, x, y)
         gc.restore()
@@ -196,7 +198,7 @@ def _text(axes: Axes, label: Label, face: Typeface, order: float) -> None:
             y,
             piece,
             color=TONES[label.tone],
-            fontproperties=_properties(font, label),
+            fontproperties=properties(font, label),
             rotation=label.rotation,
             rotation_mode="anchor",
             horizontalalignment=cast(Any, align),
@@ -209,9 +211,22 @@ def _text(axes: Axes, label: Label, face: Typeface, order: float) -> None:
         x, y = (x + step, y) if label.rotation == 0 else (x, y - step)
 
 
-def _properties(font: FontFile, label: Label) -> FontProperties:
-    """The font by its file, so that nothing is searched for; the family's name is for an SVG's reader."""
-    return FontProperties(family=font.family, size=label.size, weight=label.weight, fname=font.path)
+def properties(font: FontFile, label: Label) -> FontProperties:
+    """The font by its file, so that nothing is searched for; the family's name is for an SVG's reader.
+
+    Raises OutputError for a further face of a collection, where matplotlib knows only first ones.
+    """
+    path: Any = font.path
+    if font.index:
+        try:
+            from matplotlib.font_manager import FontPath
+        except ImportError:
+            raise OutputError(
+                f"font {font.family} is face {font.index} of {Path(path).name}, which this matplotlib cannot draw",
+                "write PNG, or install matplotlib 3.11",
+            ) from None
+        path = FontPath(path, font.index)
+    return FontProperties(family=font.family, size=label.size, weight=label.weight, fname=path)
 
 
 def _frame(axes: Axes, box: Box, width: float, tone: str, order: float) -> None:

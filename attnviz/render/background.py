@@ -39,6 +39,8 @@ STARTS = {"dark": (12.0, 30.0), "light": (85.0, 100.0)}  # L* at which maps may 
 _ASK = b"\x1b]11;?\x1b\\\x1b[c"  # background colour; then device attributes, which nearly every terminal answers
 _COLOUR = re.compile(rb"\x1b\]11;rgba?:([0-9a-fA-F]{1,4})/([0-9a-fA-F]{1,4})/([0-9a-fA-F]{1,4})")
 _ATTRIBUTES = re.compile(rb"\x1b\[\?[0-9;]*c")
+# All that answers, and what is left of an answer that came too late.
+_ANSWERS = re.compile(rb"\x1b\]11;[^\x07\x1b]*(?:\x07|\x1b\\|$)|\x1b\[\?[0-9;]*(?:c|$)")
 _MOST = 1024  # bytes of an answer
 # Of the 256 colours of older terminals those that lie along a curve: the nearest ones would be greys and violets.
 _FEW: dict[ink.Curve, tuple[int, ...]] = {ink.INK: (195, 153, 111, 68, 25, 18), ink.BRICK: (224, 217, 174, 131, 88, 52)}
@@ -175,9 +177,41 @@ def _answer(reads: int, writes: int) -> bytes:
         if _waits(reads):  # the beginning of a line, which is not to be seen before
             return b""
         os.write(writes, _ASK)
-        return _read(reads, time.monotonic() + (FAR if os.environ.get("SSH_CONNECTION") else WAIT))
+        answer = _read(reads, time.monotonic() + (FAR if os.environ.get("SSH_CONNECTION") else WAIT))
+        keys = _taken_back(reads, _ANSWERS.sub(b"", answer))
     finally:
         restore()
+    _push(reads, keys)
+    return answer
+
+
+def _taken_back(reads: int, typed: bytes) -> bytes:
+    """The keys to be given back, in order: those typed while the terminal was asked, and those that still wait.
+
+    b"" where nothing was typed, or where the system lets nobody type but the keyboard (Linux from 6.2 on, unless
+    dev.tty.legacy_tiocsti is set): one key is tried, so that those that still wait are not lost too.
+    """
+    import fcntl
+    import termios
+
+    before = int.from_bytes(fcntl.ioctl(reads, termios.FIONREAD, bytes(4)), sys.byteorder)
+    if not typed or not _push(reads, typed[:1]):
+        return b""
+    later = os.read(reads, _MOST)
+    return typed + later[:before] + later[before + 1 :]
+
+
+def _push(reads: int, keys: bytes) -> bool:
+    """Type for the user; whether that is allowed."""
+    import fcntl
+    import termios
+
+    try:
+        for key in keys:
+            fcntl.ioctl(reads, termios.TIOCSTI, bytes([key]))
+    except OSError:
+        return False
+    return True
 
 
 def _waits(reads: int) -> bool:

@@ -24,7 +24,7 @@ def stamp(text: str, font: FontFile, size: float) -> NDArray[np.uint8]:
     from PIL import Image, ImageDraw, ImageFont
 
     em = font.strike
-    face = ImageFont.truetype(font.path, em, layout_engine=ImageFont.Layout.BASIC)
+    face = ImageFont.truetype(font.path, em, font.index, layout_engine=ImageFont.Layout.BASIC)
     width = sum(map(font.advance, text))
     page = Image.new("RGBA", (max(math.ceil(width * em), 1), math.ceil((ABOVE + BELOW) * em)))
     pen: Any = ImageDraw.Draw(page)

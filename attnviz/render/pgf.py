@@ -148,11 +148,11 @@ class _Page:
             along += self.face.width(piece, label.size, label.weight)
 
     def _outline(self, text: str, font: FontFile, label: Label, along: float) -> str:
-        from matplotlib.font_manager import FontProperties
         from matplotlib.textpath import TextPath
 
-        properties = FontProperties(family=font.family, size=label.size, weight=label.weight, fname=font.path)
-        path = TextPath((0, 0), text, prop=properties, usetex=False)
+        from attnviz.render.artists import properties
+
+        path = TextPath((0, 0), text, prop=properties(font, label), usetex=False)
         parts = []
         last = np.zeros(2)
         for points, code in path.iter_segments(curves=True, simplify=False):

@@ -7,6 +7,7 @@ letters from matplotlib's FreeType. A test holds it next to the picture that mat
 
 from __future__ import annotations
 
+import io
 import math
 import sys
 from functools import cache
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz.page.figure import Box, Dot, Figure, Label, Line
-from attnviz.page.fonts import FontFile
+from attnviz.page.fonts import FontFile, alone
 from attnviz.page.text_metrics import Typeface, is_shaped, typeface
 from attnviz.render.cell_marks import strokes
 from attnviz.render.emoji import ABOVE, stamp
@@ -165,8 +166,8 @@ class _Pen:
 
     def __init__(self, paper: _Paper, face: Typeface) -> None:
         self.paper, self.face = paper, face
-        self.fonts: dict[str, Any] = {}
-        self.drawn: dict[tuple[str, str, float], tuple[NDArray[np.uint8], int, int]] = {}
+        self.fonts: dict[FontFile, Any] = {}
+        self.drawn: dict[tuple[str, FontFile, float], tuple[NDArray[np.uint8], int, int]] = {}
         self.covers: dict[tuple[object, ...], tuple[int, int, NDArray[np.float32]]] = {}
 
     def write(self, label: Label) -> None:
@@ -174,7 +175,7 @@ class _Pen:
         runs = self.face.runs(label.text, label.weight)
         width = self.face.width(label.text, label.size, label.weight)
         if len(runs) == 1 and is_shaped(runs[0][0]):  # joined letters are narrower than those they are made of
-            shape, origin, _ = self._shape(runs[0][0], runs[0][1].path, label.size)
+            shape, origin, _ = self._shape(runs[0][0], runs[0][1], label.size)
             width = (shape.shape[1] - origin) / (_FINE * self.paper.scale)
         back = {"left": 0.0, "center": 0.5, "right": 1.0}[label.align] * width
         x, y = (label.x - back, label.y) if label.rotation == 0 else (label.x, label.y + back)
@@ -182,7 +183,7 @@ class _Pen:
             if font.strike:
                 self._stamp(piece, font, label, x, y)
             else:
-                self._piece(piece, font.path, label, x, y)
+                self._piece(piece, font, label, x, y)
             step = self.face.width(piece, label.size, label.weight)
             x, y = (x + step, y) if label.rotation == 0 else (x, y - step)
 
@@ -198,23 +199,23 @@ class _Pen:
         ink: Ink = np.asarray(found, np.float32)
         self.paper.blend(left, top, ink[..., 3] / np.float32(255), ink[..., :3])
 
-    def _piece(self, text: str, path: str, label: Label, x: float, y: float) -> None:
+    def _piece(self, text: str, font: FontFile, label: Label, x: float, y: float) -> None:
         across = round(x * self.paper.scale * _FINE)
         down = round(self.paper.down(y) * _FINE)
-        key = (text, path, label.size, label.rotation, across % _FINE, down % _FINE)
+        key = (text, font, label.size, label.rotation, across % _FINE, down % _FINE)
         if key not in self.covers:
-            self.covers[key] = self._cover(text, path, label, across % _FINE, down % _FINE)
+            self.covers[key] = self._cover(text, font, label, across % _FINE, down % _FINE)
         left, top, cover = self.covers[key]
         self.paper.blend(across // _FINE + left, down // _FINE + top, cover, _ink(label.tone))
 
     def _cover(
-        self, text: str, path: str, label: Label, across: int, down: int
+        self, text: str, font: FontFile, label: Label, across: int, down: int
     ) -> tuple[int, int, NDArray[np.float32]]:
         """How much ink takes of each pixel [y, x], and where its corner lies from the pixel of the text's origin.
 
         across, down: where in that pixel the origin lies, in parts of it.
         """
-        shape, x, y = self._shape(text, path, label.size)
+        shape, x, y = self._shape(text, font, label.size)
         if label.rotation:
             x, y, shape = y, shape.shape[1] - x, np.rot90(shape)
         left, top = across - x, down - y
@@ -225,11 +226,11 @@ class _Pen:
         cover = fine.reshape(high, _FINE, wide, _FINE).sum((1, 3)) / (255 * _FINE * _FINE)
         return left // _FINE, top // _FINE, cover
 
-    def _shape(self, text: str, path: str, size: float) -> tuple[NDArray[np.uint8], int, int]:
+    def _shape(self, text: str, file: FontFile, size: float) -> tuple[NDArray[np.uint8], int, int]:
         """The text, `_FINE` times too large, as uint8 [y, x] and the place of its origin in it."""
-        key = (text, path, size)
+        key = (text, file, size)
         if key not in self.drawn:
-            font = self._font(path)
+            font = self._font(file)
             font.set_size(size * _FINE, 72 * self.paper.scale)
             font.set_text(text, 0.0, flags=_unhinted())
             font.draw_glyphs_to_bitmap(antialiased=True)
@@ -238,10 +239,10 @@ class _Pen:
             self.drawn[key] = np.array(font.get_image(), np.uint8), -(start // 64), above
         return self.drawn[key]
 
-    def _font(self, path: str) -> Any:
-        if path not in self.fonts:
-            self.fonts[path] = _freetype().FT2Font(path)
-        return self.fonts[path]
+    def _font(self, file: FontFile) -> Any:
+        if file not in self.fonts:
+            self.fonts[file] = _freetype().FT2Font(io.BytesIO(alone(file)) if file.index else file.path)
+        return self.fonts[file]
 
 
 @cache

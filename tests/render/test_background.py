@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import signal
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +25,9 @@ ASK = (
     "from attnviz.render.background import ground\n"
     "print('start', flush=True); g = ground(sys.stdout); print(f'dark {g.dark} start {g.start:.0f}.')"
 )
+WHITE = b"\x1b]11;rgb:ffff/ffff/ffff\x1b\\"
+LEGACY = Path("/proc/sys/dev/tty/legacy_tiocsti")
+MAY_NOT_TYPE = LEGACY.exists() and LEGACY.read_text().strip() != "1"  # no program may type for the user
 PLACES = np.linspace(0, 1, 256, endpoint=False).astype(np.float32)
 WAYS = [Ground.of("dark"), Ground.of("light"), Ground.of("dark", 22.0), Ground.of("light", 92.0)]
 
@@ -76,6 +80,25 @@ def test_the_terminal_is_asked(answer, found):
         shown.read()
         assert found in shown.seen and b"rgb" not in shown.seen
         assert shown.settings() == shown.before and shown.left() == b"ls\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        (b"m" + WHITE + b"ak" + ATTRIBUTES + b"e\n", b"make\n"),
+        (b"make\n" + WHITE + ATTRIBUTES, b"make\n"),
+        (b"\x1b[A\n" + ATTRIBUTES + b"ls\n", b"\x1b[A\nls\n"),  # an arrow key is no answer
+        (b"slow\n", b"slow\n"),  # and no answer at all
+    ],
+)
+def test_keys_typed_while_the_terminal_is_asked_are_given_back(said, left):
+    with PseudoTerminal("-c", ASK) as shown:
+        assert shown.read(QUERY)
+        shown.say(said)
+        shown.read()
+        assert shown.settings() == shown.before and b"dark" in shown.seen
+        after = said.rpartition(ATTRIBUTES)[2] if ATTRIBUTES in said else b""
+        assert shown.left() + shown.left() == (after if MAY_NOT_TYPE else left)  # a line at a time
 
 
 def test_a_terminal_that_says_nothing_is_not_waited_for():
