@@ -80,6 +80,7 @@ def folder(tmp_path_factory, minilm):
         file.setparams((1, 2, 16000, 0, "NONE", ""))
         file.writeframes(np.zeros(16000, "<i2").tobytes())
     np.save(place / "weights.npy", np.full((3, 3), 1 / 3, np.float32))
+    (place / "attention.pt").symlink_to(ROOT / "tests" / "data" / "checkpoints" / "attentions.pt")
     (place / "tokens.txt").write_text("the\ncat\nsat\n")
     made = {"A.npz": TIRED, "B.npz": WIDE, "before.npz": TIRED, "after.npz": WIDE, "attention.npz": "the cat sat"}
     for name, text in made.items():
