@@ -245,10 +245,13 @@ class Attention:
         )
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write an .npz that `attnviz.open` and plain NumPy read (no pickle in it)."""
-        from attnviz.io.data import save_npz
+        """Write a file: an .npz that `attnviz.open` and plain NumPy read (no pickle in it), or what the ending names.
 
-        save_npz(self, path)
+        .json, .csv and .parquet hold the numbers; .png, .svg, .pdf and .pgf the picture of `heatmap()`.
+        """
+        from attnviz.show import save_attention
+
+        save_attention(self, path)
 
     @overload
     def heatmap(self, *, ax: Axes, **options: Any) -> Axes: ...
@@ -261,20 +264,14 @@ class Attention:
         returned. Options are then those of `attnviz.render.axes.heatmap_in`: scale, vmax, cmap, colorbar, decimals,
         marks, title, font_size.
         """
-        if ax is not None:
-            from attnviz.render.axes import heatmap_in
+        from attnviz.show import draw_attention
 
-            return heatmap_in(ax, self, **options)
-        from attnviz.page.heatmap import heatmap
-        from attnviz.render.image import draw
-
-        return draw(heatmap(self, **options))
+        return draw_attention(self, ax, options)
 
     def _repr_png_(self) -> bytes:
-        from attnviz.page.heatmap import heatmap
-        from attnviz.render.image import to_bytes
+        from attnviz.show import encode_attention
 
-        return to_bytes(heatmap(self), "png")
+        return encode_attention(self)
 
     def _repr_html_(self) -> str:
         import base64

@@ -1,4 +1,4 @@
-"""A result -> its picture or file: the front door behind `save` and the pictures in a notebook.
+"""A value -> its picture or file: the front door behind `save`, `heatmap` and the pictures in a notebook.
 
 The values themselves know nothing of layout or renderers; their methods come through here.
 """
@@ -13,7 +13,12 @@ from attnviz.errors import OutputError, SelectionError, one_of
 from attnviz.render import formats
 
 if TYPE_CHECKING:
+    from os import PathLike
+
+    from matplotlib.axes import Axes
+
     from attnviz.analyses.base import Result
+    from attnviz.attention import Attention
     from attnviz.page.figure_options import FigureOptions
 
 
@@ -89,3 +94,38 @@ def save_result(result: Result, path: str | Path, options: Mapping[str, Any]) ->
     with writing(str(path)) as file:
         write_result(result, format, file, figure_options)
     return str(path)
+
+
+def save_attention(attention: Attention, path: str | PathLike[str]) -> None:
+    """Write an Attention by the ending of its file: numbers or a picture; an .npz where the ending says nothing."""
+    from attnviz.files.output import writing
+
+    format = Path(path).suffix.lower().removeprefix(".")
+    thing: Any = attention
+    if format in formats.of(formats.FIGURE):
+        from attnviz.page.heatmap import heatmap
+
+        thing = heatmap(attention)
+    elif format not in formats.of(formats.ATTENTION):
+        format = "npz"
+    with writing(path) as file:
+        formats.write(format, thing, file)
+
+
+def draw_attention(attention: Attention, ax: Axes | None, options: dict[str, Any]) -> Any:
+    """The maps as a matplotlib Figure, or one map in an axes of a figure of one's own."""
+    if ax is not None:
+        from attnviz.render.axes import heatmap_in
+
+        return heatmap_in(ax, attention, **options)
+    from attnviz.page.heatmap import heatmap
+    from attnviz.render.image import draw
+
+    return draw(heatmap(attention, **options))
+
+
+def encode_attention(attention: Attention) -> bytes:
+    """The maps as a PNG."""
+    from attnviz.page.heatmap import heatmap
+
+    return formats.encode("png", heatmap(attention))

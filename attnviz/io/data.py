@@ -19,11 +19,9 @@ import numpy as np
 
 import attnviz
 from attnviz.errors import OutputError, one_of
-from attnviz.files.output import csv_cell, json_text, writing
+from attnviz.files.output import csv_cell, json_text
 
 if TYPE_CHECKING:
-    from os import PathLike
-
     from numpy.typing import NDArray
 
     from attnviz.attention import Attention
@@ -32,18 +30,6 @@ FORMAT = 1
 COLUMNS = ("layer", "head", "query", "query_token", "key", "key_token", "weight")
 _FIRST_DAY = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip file can hold: no clock in our files
 _AXIS = ("text", "ids", "words", "special", "segments")
-
-
-def save_npz(
-    attention: Attention,
-    path: str | PathLike[str],
-    *,
-    dtype: str = "float32",
-    made: Mapping[str, Any] | None = None,
-) -> None:
-    """Write an .npz that `attnviz.open` and plain NumPy read. `made`: what made it, added to the meta."""
-    with writing(path) as file:
-        write_npz(attention, file, dtype=dtype, made=made)
 
 
 def write_npz(

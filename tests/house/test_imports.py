@@ -49,9 +49,7 @@ CLIMBS = {("models/generate.py", "measures")}
 # Front doors: methods of a value that draw or save it import these rooms, inside the method. The only other one is
 # `attnviz/__init__.py`, whose names load when they are asked for.
 FRONT_DOORS = {
-    ("attention", "io"),
-    ("attention", "page"),
-    ("attention", "render"),
+    ("attention", "show"),
     ("analyses/base", "show"),
     ("analyses/base", "analyses/front"),
 }

@@ -21,6 +21,7 @@ from attnviz.attention import Attention
 from attnviz.axis import Tokens
 from attnviz.checking import check
 from attnviz.errors import AttnvizWarning, InputError, OutputError
+from attnviz.files.output import writing
 from attnviz.io import arrays, data
 from attnviz.io.saved import any_attention, foreign
 from attnviz.page.lines import lines
@@ -130,7 +131,8 @@ def test_numpy_alone_reads_the_file(tmp_path):
 
 def test_the_same_attention_gives_the_same_bytes(tmp_path):
     for name in ("a.npz", "b.npz"):
-        data.save_npz(example(), tmp_path / name, made={"command": "attnviz export x"})
+        with writing(tmp_path / name) as file:
+            data.write_npz(example(), file, made={"command": "attnviz export x"})
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
     with zipfile.ZipFile(tmp_path / "a.npz") as archive:
         assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
@@ -138,13 +140,26 @@ def test_the_same_attention_gives_the_same_bytes(tmp_path):
 
 def test_float16_halves_the_weights_and_opens_as_float32(tmp_path):
     a = example()
-    data.save_npz(a, tmp_path / "a.npz", dtype="float16")
+    with writing(tmp_path / "a.npz") as file:
+        data.write_npz(a, file, dtype="float16")
     assert np.load(tmp_path / "a.npz")["weights"].dtype == np.float16
     b = attnviz.open(tmp_path / "a.npz")
     np.testing.assert_array_equal(b.weights, a.weights.astype(np.float16).astype(np.float32))
-    with pytest.raises(OutputError, match="dtype must be one of float32, float16; got 'int8'"):
-        data.save_npz(a, tmp_path / "b.npz", dtype="int8")
+    with (
+        pytest.raises(OutputError, match="dtype must be one of float32, float16; got 'int8'"),
+        writing(tmp_path / "b.npz") as file,
+    ):
+        data.write_npz(a, file, dtype="int8")
     assert not (tmp_path / "b.npz").exists()
+
+
+def test_save_follows_the_ending(tmp_path):
+    a = example()
+    for name, start in (("a.json", b"{"), ("a.csv", b"layer,head"), ("a.png", b"\x89PNG"), ("a.pdf", b"%PDF")):
+        a.save(tmp_path / name)
+        assert (tmp_path / name).read_bytes().startswith(start)
+    a.save(tmp_path / "a.anything")  # as it ever was: an .npz
+    np.testing.assert_array_equal(attnviz.open(tmp_path / "a.anything").weights, a.weights)
 
 
 # ---- JSON, CSV, Parquet
