@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike
 
 from attnviz.analyses.diff import Changes as Changes
 from attnviz.analyses.focus import Focus as Focus
+from attnviz.analyses.lines import Lines as Lines
 from attnviz.analyses.links import StrongestLinks as StrongestLinks
 from attnviz.analyses.roles import HeadRoles as HeadRoles
 from attnviz.analyses.similar import SimilarHeads as SimilarHeads
@@ -65,6 +66,32 @@ def focus(
     by: str = ...,
     top: int | None = ...,
 ) -> Focus: ...
+def lines(
+    source: Attention | Model,
+    /,
+    text: str | None = ...,
+    pair: str | None = ...,
+    *,
+    target: str | None = ...,
+    ids: ArrayLike | None = ...,
+    token_types: ArrayLike | None = ...,
+    target_ids: ArrayLike | None = ...,
+    pixel_values: ArrayLike | None = ...,
+    input_values: ArrayLike | None = ...,
+    input_features: ArrayLike | None = ...,
+    stream: str | None = ...,
+    global_tokens: Iterable[int] | None = ...,
+    layers: Iterable[int] | int | None = ...,
+    heads: Iterable[int | str] | int | str | None = ...,
+    words: bool = ...,
+    no_special: bool = ...,
+    query: str | int | None = ...,
+    cells: int | None = ...,
+    shape: str = ...,
+    overlay: bool = ...,
+    by: str = ...,
+    top: int | None = ...,
+) -> Lines: ...
 def links(
     source: Attention | AttentionSource | Model,
     /,

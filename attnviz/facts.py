@@ -116,6 +116,40 @@ def made_by(command: object, model: str, meta: Mapping[str, Any]) -> dict[str, s
     return facts
 
 
+def heading(subject: Attention | SourceFacts, name: str = "", does: str = "", query: str = "") -> str:
+    """`all-MiniLM-L6-v2 · layer 3 · 12 heads · query “it”`: model, stream, layers, heads, and the one query.
+
+    name: instead of the model's; does: what the only head does; query: the label of the only query.
+    """
+    parts = [name or subject.model, str(subject.meta.get("measure", ""))]
+    if subject.stream != "self":
+        parts.append({"cross": "cross-attention"}.get(subject.stream, f"{subject.stream} self-attention"))
+    parts += pairs_in_words(subject.pairs, subject.places) if subject.pairs else _axes_in_words(subject)
+    return with_query(" · ".join(filter(None, (*parts, does))), query)
+
+
+def with_query(title: str, query: str) -> str:
+    """The title of a picture that shows the row of one query; the title alone where query is empty."""
+    return f"{title} · query “{query}”" if query else title
+
+
+def _axes_in_words(subject: Attention | SourceFacts) -> list[str]:
+    """`layer 3`, `12 heads`, or what was averaged."""
+    parts = []
+    n_layers = len({layer for layer, _ in subject.places})
+    shown_heads = len(subject.places) // n_layers
+    for what, shown, indices in (("layer", n_layers, subject.layers), ("head", shown_heads, subject.heads)):
+        if shown < len(indices) and what == "head" and subject.meta.get("together"):
+            parts.append(f"{len(indices)} heads together")
+        elif shown < len(indices):
+            parts.append(f"mean over {listed(what, indices)}")
+        elif what == "head" and shown > 1 and tuple(indices) == tuple(range(shown)):
+            parts.append(f"{shown} heads")
+        else:
+            parts.append(listed(what, indices))
+    return parts
+
+
 def pairs_in_words(pairs: Sequence[tuple[int, int]], places: Sequence[object]) -> list[str]:
     """Heads of different layers in words: `heads 3.1, 5.11 (layer.head)`; a count if a list would be long.
 

@@ -14,6 +14,7 @@ ANALYSES = {
     "focus": "Show what one token looks at, over all layers and heads.",
     "similar": "Show which heads attend alike: their distances, in order and as a map.",
     "diff": "Compare attention: two texts, two models, with and without an adapter, two layers, or two files.",
+    "lines": "Draw a text twice with lines of weight between, or once, shaded by what one token attends to.",
 }
 
 

@@ -26,7 +26,10 @@ from attnviz.flags import query_option as query_option
 from attnviz.flags import top_option as top_option
 
 if TYPE_CHECKING:
+    from attnviz.attention import Attention
     from attnviz.page.parts import Page
+
+CELLS = 100  # tokens that stand one below the other; of a longer text neighbours are pooled
 
 
 class Result:
@@ -91,6 +94,19 @@ class Result:
         from attnviz.show import encode_result
 
         return encode_result(self, "png")
+
+
+@dataclass(frozen=True, eq=False)
+class SelectedMaps:
+    """Whole maps of some layers, heads and tokens.
+
+    query: the position of the one query that was asked for; None for all. chosen: whether somebody chose layers or
+    heads.
+    """
+
+    attention: Attention
+    query: int | None = None
+    chosen: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from attnviz.analyses.base import CELLS, SelectedMaps
 from attnviz.analyses.two import TwoMaps, common_size, two_layers, two_passes
 from attnviz.attention import Attention, joined
 from attnviz.errors import InputError, SelectionError
 from attnviz.models.model import Model
 from attnviz.models.repeated import repeated_tokens
 from attnviz.models.source import AttentionSource, attend_some_rows, attention_source
-from attnviz.select import Chosen, chosen_heads
+from attnviz.select import Chosen, chosen_heads, find_token
 
 if TYPE_CHECKING:
     from attnviz.analyses.base import Analysis, Result
@@ -145,6 +146,22 @@ def _two_layers(subject: Any, inputs: Sequence[Any], named: dict[str, Any], laye
     return TwoMaps(first, second)
 
 
+def _selected_maps(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> tuple[SelectedMaps, dict[str, Any]]:
+    """Whole maps of an Attention, or of a model's attention on an input; a longer text is pooled to `cells`."""
+    choice, query = _Choice.of(named), named.pop("query", None)
+    chosen = choice.layers is not None or choice.heads is not None
+    if isinstance(subject, Model):
+        text = "text" in (named.get("shape"), named.get("as"))
+        single = text or query is not None or choice.words or choice.no_special
+        cells = named.pop("cells", None if single else CELLS)
+        attention = subject.attend(**_input(inputs, named), layers=choice.layers, heads=choice.heads, cells=cells)
+        attention = joined(attention, choice.words, choice.special)
+    else:
+        attention = _selected(subject, inputs, named, choice)
+    position = None if query is None else find_token(attention.queries, str(query), "queries")
+    return SelectedMaps(attention, position, chosen), named
+
+
 def _text_or_random(
     subject: Any, inputs: Sequence[Any], named: dict[str, Any]
 ) -> tuple[dict[str, AttentionSource], dict[str, Any]]:
@@ -166,6 +183,7 @@ OPENERS: dict[str, Callable[[Any, Sequence[Any], dict[str, Any]], tuple[Any, dic
     "text or random tokens": _text_or_random,
     "maps of some rows": _some_rows,
     "two sources": _two_sources,
+    "selected maps": _selected_maps,
 }
 
 # What a subject takes in Python besides the analysis' own options: name -> type, as the stub has it.
@@ -189,6 +207,10 @@ TAKES: dict[str, tuple[str, dict[str, str]]] = {
     "attention": ("Attention | AttentionSource | Model", _TEXTS | _MAPS | _JOINED),
     "text or random tokens": ("Attention | AttentionSource | Model", _TEXTS | _MAPS | _JOINED),
     "maps of some rows": ("Attention | Model", _TEXTS | _MAPS | _JOINED),
+    "selected maps": (
+        "Attention | Model",
+        _TEXTS | _MAPS | _JOINED | {"query": "str | int | None", "cells": "int | None"},
+    ),
     "two sources": (
         "Attention | Model",
         {"*others": "Attention | Model | str"} | _OTHERS | _MAPS | {"layers_b": _MAPS["layers"]} | _JOINED,

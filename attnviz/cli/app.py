@@ -30,7 +30,6 @@ _OWN = {
     "norms": "Measure what attention moves, beside its weights: norms, ALTI, value zeroing, effective attention.",
     "qk": "Show a head's queries and keys in one plane, and one pair of them number by number.",
     "circuits": "Say what heads can do, from weights alone: W_QK, W_OV and composition.",
-    "lines": "Draw a text twice with lines of weight between, or once, shaded by what one token attends to.",
     "generate": "Go on with a text, token by token, and say what each head looked at meanwhile.",
     "check": "Say whether attention is sane: a model's on a text, or that in a file.",
     "models": "List the families that attnviz knows, with their streams and positions.",

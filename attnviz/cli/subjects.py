@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from attnviz.cli.analyses import Heads
-from attnviz.cli.options import Input, Saved, usage
+from attnviz.cli.options import Input, Saved, Selection, usage
 from attnviz.cli.source import Source
 from attnviz.cli.two import Other, open_two
+from attnviz.errors import InputError
 
 if TYPE_CHECKING:
-    from attnviz.analyses.base import Analysis
+    from attnviz.analyses.base import Analysis, SelectedMaps
     from attnviz.attention import Attention
+    from attnviz.models.model import Model
     from attnviz.models.source import AttentionSource
 
 
@@ -63,10 +65,42 @@ def _some_rows(analysis: Analysis, values: dict[str, Any]) -> Attention:
         return attend_some_rows(model, model_input, at, heads.words, not heads.no_special, advance)
 
 
+def _selected(analysis: Analysis, values: dict[str, Any]) -> SelectedMaps:
+    """Maps of some layers, heads and tokens, a model's or a file's; of a long text cells, if the options say so."""
+    from attnviz.analyses.base import SelectedMaps
+    from attnviz.cli import work
+
+    given, saved, source, chosen, talk = (values[name] for name in ("given", "saved", "source", "chosen", "talk"))
+    cells, model = values["options"].cells, None
+    if cells is None and saved.saved is None and not (given.given() == ["TEXT"] and len(given.text) < SHORT):
+        model = _check_size(analysis, values)
+    attention, _ = work.attention_and_picture(given, saved, source, chosen, talk, analysis.layers, cells, model)
+    attention, query, _ = work.narrowed(attention, chosen)
+    return SelectedMaps(attention, query, chosen.layer is not None or chosen.head != "all")
+
+
+def _check_size(analysis: Analysis, values: dict[str, Any]) -> Model:
+    """The model that is named; InputError before any work for more weights than can be held."""
+    from attnviz.cli import work
+    from attnviz.models.source import MOST_WEIGHTS
+    from attnviz.select import resolve_heads
+
+    chosen = values["chosen"]
+    model, model_input = work.prepared(values["given"], values["source"], chosen.stream, values["talk"])
+    size = model.size(model_input.stream, model_input.image)
+    at, n_key = resolve_heads(chosen.layer or analysis.layers, chosen.head, *size), len(model_input.keys)
+    if at.count * len(model_input.queries) * n_key > MOST_WEIGHTS:
+        some = f"{at.count}" if at.pairs else f"{len(at.layers)} x {len(at.heads)}"
+        raise InputError(f"{some} heads of {n_key} tokens are too much to hold", "choose a head: -l LAYER -H HEAD")
+    return model
+
+
+SHORT = 2000  # letters of a text whose weights can always be held
 _MAPS = {"given": Input, "saved": Saved, "source": Source, "heads": Heads}
 SUBJECTS = {
     "attention": Subject(_MAPS, _attention),
     "text or random tokens": Subject(_MAPS, _text_or_random),
     "maps of some rows": Subject(_MAPS, _some_rows),
+    "selected maps": Subject({"given": Input, "saved": Saved, "source": Source, "chosen": Selection}, _selected),
     "two sources": Subject({"given": Input, "other": Other, **_MAPS}, open_two),
 }

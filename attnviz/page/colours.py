@@ -10,6 +10,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 RGB = tuple[int, int, int]
+INK: RGB = (0, 94, 162)  # of lines and shades that are not told apart
+# Of heads laid over each other: far apart for most colour-blind readers (Okabe and Ito 2008, darkened), then others.
+HEADS: tuple[RGB, ...] = (
+    (0, 114, 178),
+    (196, 78, 0),
+    (0, 128, 92),
+    (176, 74, 134),
+    (122, 92, 0),
+    (58, 63, 163),
+    (42, 159, 214),
+    (140, 28, 19),
+    (110, 110, 110),
+    (90, 150, 30),
+    (220, 150, 20),
+    (20, 70, 60),
+)
 _WEIGHTS = np.array([0.2126, 0.7152, 0.0722], np.float32)  # of linear red, green and blue in the luminance
 
 

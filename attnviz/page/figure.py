@@ -17,6 +17,7 @@ from attnviz.files.text import visible
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from attnviz.page.parts import RunningText
     from attnviz.page.text_metrics import Typeface
 
 
@@ -152,58 +153,6 @@ class ImagePanel:
     box: Box
 
 
-@dataclass(frozen=True)
-class Link:
-    """A line of weight from one of the texts to the other; strand: which of the panel's colours it has."""
-
-    row: int
-    col: int
-    value: float
-    strand: int = 0
-
-
-@dataclass(frozen=True, eq=False)
-class LinksPanel:
-    """A text twice, queries at the left and keys at the right, with lines of weight between.
-
-    links: the weakest first, so that the strongest lie on top. strands: (name, colour) of what the lines belong to,
-    at: (layer, head) of each by name. row: the one query whose lines are shown. high: the weight of the thickest line.
-    label: what it is. rests: keys to which lines are grey. What a picture shows stands among the Figure's lines, fills
-    and labels.
-    """
-
-    title: str
-    row_labels: tuple[str, ...]
-    col_labels: tuple[str, ...]
-    links: tuple[Link, ...]
-    strands: tuple[tuple[str, tuple[int, int, int]], ...]
-    at: tuple[tuple[str, str], ...]
-    high: float
-    label: str = "weight"
-    row: int | None = None
-    rests: frozenset[int] = frozenset()
-
-
-@dataclass(frozen=True, eq=False)
-class TextPanel:
-    """A running text shaded by what one token gives to each: words, their weights, and which has a space before it.
-
-    chosen: the place of the token whose weights these are, None where it is not in this text; asked: its label.
-    at: layer and head by name. high: the weight of the darkest shade; label: what it is. A picture has it as fills and
-    labels.
-    """
-
-    title: str
-    words: tuple[str, ...]
-    values: tuple[float, ...]
-    spaced: tuple[bool, ...]
-    at: tuple[str, str]
-    high: float
-    asked: str
-    chosen: int | None = None
-    label: str = "weight"
-
-
 @dataclass(frozen=True, eq=False)
 class Figure:
     """A picture: its size, its panels, every label with its place, and what the renderers need beside them.
@@ -212,7 +161,7 @@ class Figure:
     notes: one-line remarks that stand on the picture (masked cells, thinned labels, random weights, ...).
     shading: those of the notes that speak of colours alone, left out where a terminal has none.
     labels, lines, fills, dots: all that is drawn beside the panels and the bar, the title and the notes included.
-    images: pictures beside the panels. drawn: panels that are lines, fills and labels here, and for a terminal.
+    images: pictures beside the panels. text: what it draws, if that is a running text, for formats whose words flow.
     bar: the colour bar, lowest colour at the bottom; None if there is none. bar_ticks: (value, place from 0 to 1).
     face: the fonts that the labels were measured with; font: the name of the first.
     """
@@ -238,7 +187,7 @@ class Figure:
     images: tuple[ImagePanel, ...] = ()
     fills: tuple[Fill, ...] = ()
     dots: tuple[Dot, ...] = ()
-    drawn: tuple[LinksPanel | TextPanel, ...] = ()
+    text: RunningText | None = None
     meta: dict[str, str] = field(default_factory=dict)
 
     def remarks(self, shaded: bool) -> list[str]:

@@ -7,24 +7,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from attnviz.errors import SelectionError
-from attnviz.page import wording
-from attnviz.page.colours import RGB, letters_on, tint
-from attnviz.page.figure import Box, Figure, Fill, Label, Line, Link, LinksPanel
+from attnviz.page.colours import HEADS, INK, RGB, letters_on, tint
+from attnviz.page.figure import Box, Figure, Fill, Label, Line
 from attnviz.page.layout import ordinal
-from attnviz.page.lines_choice import INK, chosen
-from attnviz.page.options import check_options, made_by
 from attnviz.page.page import PAGES
+from attnviz.page.parts import LinesOfWeight, LinesPanel, Link, Page
 from attnviz.page.scale import number
-from attnviz.page.sheet import MARGIN, Sheet
+from attnviz.page.sheet import MARGIN, Sheet, finished, worded
 from attnviz.page.sizes import SMALLEST
-from attnviz.page.text_metrics import MIDDLE, Typeface, one_line, typeface
+from attnviz.page.text_metrics import MIDDLE, Typeface, printable
+from attnviz.page.wording import joining_note
 
 if TYPE_CHECKING:
-    from attnviz.attention import Attention
+    from attnviz.page.figure_options import FigureOptions
 
 SPAN, LONGEST = 104.0, 96.0  # points: between the texts, a label at most
 PITCH, SIZE = 12.0, 8.2  # points from token to token, and the size of their labels
@@ -37,156 +35,106 @@ CLOSE = 9.0  # points between the panels of a page of very many, where only the 
 TITLE, WORDS = 11.0, 120.0  # points: of such a panel's name; of the title, the scale and the notes of the page
 
 
-def lines(
-    attention: Attention,
-    *,
-    query: int | None = None,
-    overlay: bool = False,
-    by: str = "weight",
-    width: float | None = None,
-    dpi: float | None = None,
-    font: str | None = None,
-    title: str | None = None,
-    svg_text: str = "keep",
-    bare: bool = False,
-    meta: Mapping[str, str] | None = None,
-) -> Figure:
-    """Lines of weight from queries at the left to keys at the right, one panel a head.
-
-    Args:
-        attention: of any layers and heads.
-        query: show this query's lines alone, and shade the keys by them.
-        overlay: the heads of a layer in one panel, each in a colour of its own.
-        by: weight | lift: what a line shows; lines of negative lift are not drawn.
-        width: inches; font, dpi, title, svg_text, bare, meta: as for `attnviz.page.heatmap.heatmap`.
-
-    Raises:
-        SelectionError: too many heads for one panel, or no room. InputError: weights that are not finite.
-    """
-    check_options(attention, width, None, None, 0, None if dpi is None else int(dpi), svg_text, (), query)
-    choice = chosen(attention, query, overlay, by)
-    panels, high = choice.panels, choice.high
-    said = [*_reduced(attention, by), *choice.said, *wording.from_model(attention)]
-    heading = one_line(title) if title is not None else _title(attention, query)
-    random = f"random weights, seed {attention.meta.get('seed')}" if attention.meta.get("random") else ""
-    below = one_line(" · ".join(part for part in (random, "queries at the left, keys at the right") if part))
-    names = [text for one in panels for text in (one.title, *(strand for strand, _ in one.strands))]
-    labels = [*panels[0].row_labels, *panels[0].col_labels]
-    face = typeface(font, [heading, below, *said, *labels, *names, "0123456789.≥"])
-    lost = (wording.font_note(face), wording.joining_note(labels))
-    said += [note for note in lost if note]
-    page = _Page(face, panels, attention, width)
-    said += page.remarks()
-    sheet = page.sheet
-    if not bare:
-        sheet.head(heading, below)
-    for first in range(0, len(panels), page.abreast):
-        page.row(panels[first : first + page.abreast])
-    if not bare:
-        page.scale(high, by, panels[0].strands if overlay else (), choice.over > 0)
-        sheet.text(" · ".join(said), tone="soft", role="note")
-    figure = sheet.figure(
-        title=heading,
-        subtitle=below,
-        notes=said,
-        dpi=dpi,
-        svg_text=svg_text,
-        meta=made_by(attention, None, meta),
-        said=f"The thickest line: {by} {number(high)}{' and more' if choice.over else ''}",
-    )
-    return replace(figure, fills=tuple(page.fills), drawn=tuple(panels), shading=choice.shading)
+def lines_of_weight(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Figure:
+    """A page of `LinesOfWeight`. Raises SelectionError: no such font, or no room."""
+    (part,) = page.parts
+    assert isinstance(part, LinesOfWeight)
+    tokens = [printable(token) for token in (*part.rows, *part.cols)]
+    names = [text for panel in part.panels for text in (panel.title, *panel.strands)]
+    words = worded(page, options, [*tokens, *names, "0123456789.≥"], page.notes)
+    words.notes.extend(filter(None, [joining_note(tokens)]))
+    layout = _Layout(words.face, part, options.width)
+    words.notes.extend(layout.remarks())
+    layout.sheet.head(words.title, words.subtitle)
+    for first in range(0, len(part.panels), layout.abreast):
+        layout.row(part.panels[first : first + layout.abreast])
+    if not options.bare:
+        layout.scale()
+    thickest = f"The thickest line: {part.label} {number(part.high)}{' and more' if part.clipped else ''}"
+    return finished(layout.sheet, words, options, meta, thickest)
 
 
-def _title(attention: Attention, query: int | None) -> str:
-    return wording.title(attention, attention.model, "" if query is None else attention.query_tokens[query])
-
-
-def _reduced(attention: Attention, by: str) -> list[str]:
-    """What was done to the weights."""
-    said = [note for note in attention.reduced.split("; ") if note and not note.startswith("mean over")]
-    said += ["lift: a weight less the mean of its column over the other rows"] if by == "lift" else []
-    return [one_line(note) for note in said]
-
-
-class _Page:
+class _Layout:
     """Sizes first, then rows of panels."""
 
-    def __init__(self, face: Typeface, panels: Sequence[LinksPanel], attention: Attention, width: float | None) -> None:
-        self.face, self.attention, self.titled = face, attention, len(panels) > 1
+    def __init__(self, face: Typeface, part: LinesOfWeight, width: float | None) -> None:
+        self.face, self.part, self.titled = face, part, len(part.panels) > 1
+        self.rows, self.cols = (tuple(map(printable, tokens)) for tokens in (part.rows, part.cols))
         self.gap, self.step, self.times, self.close = GAP, 1, 1.0, False
         for scale in SMALLER if width is None else SMALLER[:1]:
-            self._settle(panels, scale, width)
+            self._settle(scale, width)
             wide = 2 * MARGIN + self.abreast * self.across + (self.abreast - 1) * GAP
-            high = math.ceil(len(panels) / self.abreast) * (self.down + 3 * SIZE)
+            high = math.ceil(len(part.panels) / self.abreast) * (self.down + 3 * SIZE)
             if max(wide, high) <= max(PAGES[0]) and wide * high <= math.prod(PAGES[0]):
                 break
         else:
             if width is None:
-                wide = self._settle_close(panels)
+                wide = self._settle_close()
         self.sheet = Sheet(face, max(wide, 300.0) if width is None else width * 72.0)
-        self.fills: list[Fill] = []
 
     def remarks(self) -> list[str]:
         """What a page of very many panels does not show."""
         named = [f"every {ordinal(self.step)} token is named"] if self.step > 1 else []
         return ["tokens are named beside the outer panels", *named] if self.close else []
 
-    def _settle_close(self, panels: Sequence[LinksPanel]) -> float:
+    def _settle_close(self) -> float:
         """Sizes of so many panels that they fit one page only without names between them; returns its width."""
-        n = max(len(panels[0].row_labels), len(panels[0].col_labels))
+        n, count, per_layer = max(len(self.rows), len(self.cols)), len(self.part.panels), self.part.per_layer
         self.size, self.gap, self.close = SMALLEST, CLOSE, True
         self.left, self.right = (
             min(max(self.face.width(text, self.size, "bold") for text in texts), 0.6 * LONGEST)
-            for texts in (panels[0].row_labels, panels[0].col_labels)
+            for texts in (self.rows, self.cols)
         )
         beside = 2 * MARGIN + self.left + self.right
 
         def room(abreast: int, page: tuple[float, float]) -> tuple[float, float]:
             """Width of a panel, and from token to token."""
-            stacked = math.ceil(len(panels) / abreast)
+            stacked = math.ceil(count / abreast)
             down = (page[1] - WORDS) / stacked - TITLE - 12.0
             return (page[0] - beside + CLOSE) / abreast - CLOSE, min(down / n, PITCH * SMALLER[-1])
 
-        per_layer = self.attention.weights.shape[1]
-        even = [k for k in range(1, len(panels) + 1) if per_layer % k == 0 or k % per_layer == 0]
+        even = [k for k in range(1, count + 1) if per_layer % k == 0 or k % per_layer == 0]
         fits = [(abreast, *room(abreast, page)) for page in PAGES for abreast in even]
         self.abreast, self.span, self.pitch = max(fits, key=lambda fit: (min(fit[1], 0.8 * n * fit[2]), -fit[0]))
         self.span = min(self.span, SPAN * SMALLER[-1], max(1.2 * n * self.pitch, 24.0))
         if self.span <= 4.0 or self.pitch <= 0.0:
             raise SelectionError(
-                f"{len(panels)} panels of {n} tokens are too many for one page",
-                "choose some with -l and -H",
+                f"{count} panels of {n} tokens are too many for one page", "choose some with -l and -H"
             )
         self.step = math.ceil(1.12 * SMALLEST / self.pitch)
         self.times = max(self.span / (1.4 * SPAN), 0.25)
         self.across, self.down = self.span, n * self.pitch
         return beside + self.abreast * (self.span + CLOSE) - CLOSE
 
-    def _settle(self, panels: Sequence[LinksPanel], scale: float, width: float | None) -> None:
+    def _settle(self, scale: float, width: float | None) -> None:
         """Sizes of text and panels, and how many panels stand side by side."""
-        n = max(len(panels[0].row_labels), len(panels[0].col_labels))
+        n, count = max(len(self.rows), len(self.cols)), len(self.part.panels)
         self.pitch = scale * (PITCH if n <= MANY else max(PITCH * MANY / n, SMALLEST * 1.12))
         self.size = min(scale * SIZE, self.pitch * 0.78)
         if self.size < SMALLEST:
             self.size, self.pitch = SMALLEST, SMALLEST * 1.12
         self.left, self.right = (
             min(max((self.face.width(text, self.size, "bold") for text in texts), default=0.0), scale * LONGEST)
-            for texts in (panels[0].row_labels, panels[0].col_labels)
+            for texts in (self.rows, self.cols)
         )
         sides, self.down = self.left + self.right, n * self.pitch
-        self.span = scale * (SPAN if len(panels) > 3 else 1.4 * SPAN)
+        self.span = scale * (SPAN if count > 3 else 1.4 * SPAN)
         if width is None:
             one = (sides + self.span + GAP, self.down + 3 * SIZE)
-            self.abreast = _abreast(one, len(panels), self.attention.weights.shape[1])
+            self.abreast = _abreast(one, count, self.part.per_layer)
         else:
             room = width * 72.0 - 2 * MARGIN
-            self.abreast = min(max(1, int((room + GAP) // (sides + SPAN + GAP))), len(panels))
+            self.abreast = min(max(1, int((room + GAP) // (sides + SPAN + GAP))), count)
             self.span = (room - (self.abreast - 1) * GAP) / self.abreast - sides
             if self.span < 18.0:
                 raise SelectionError(f"a width of {width:g} in leaves no room for lines", "ask for a larger one")
         self.across = sides + self.span
 
-    def row(self, panels: Sequence[LinksPanel]) -> None:
+    def _ink(self, strand: int) -> RGB:
+        """The colour of a head's lines."""
+        return HEADS[strand] if self.part.overlay else INK
+
+    def row(self, panels: Sequence[LinesPanel]) -> None:
         """Panels side by side."""
         sheet = self.sheet
         sheet.y += 1.3 * SIZE if self.titled and not self.close else 0.0
@@ -196,34 +144,26 @@ class _Page:
             self._panel(panel, MARGIN + place * (self.across + self.gap), sheet.y + above, named)
         sheet.y += above + self.down + 12.0
 
-    def _panel(self, panel: LinksPanel, x: float, top: float, named: tuple[bool, bool]) -> None:
+    def _panel(self, panel: LinesPanel, x: float, top: float, named: tuple[bool, bool]) -> None:
         """named: whether the queries and the keys have their names beside it."""
-        sheet, x0, x1 = self.sheet, x + self.left + 3.0, x + self.left + self.span - 3.0
+        part, sheet, x0, x1 = self.part, self.sheet, x + self.left + 3.0, x + self.left + self.span - 3.0
         if self.titled and panel.title:  # one panel is what the title says
             short = self.face.width(panel.title, SMALLEST, "bold") > self.across + self.gap - 2.0
             title = panel.title.removeprefix("head ") if short else panel.title
             name, size = self.face.shrunk(title, SIZE, self.across + self.gap - 2.0, "bold")
-            sheet.word(
-                name,
-                x + (self.left if self.close else 0.0),
-                top - 5.0,
-                size,
-                weight="bold",
-                tone="soft",
-                role="heading",
-            )
-        self._parts(x, top, named)
+            at = x + (self.left if self.close else 0.0)
+            sheet.word(name, at, top - 5.0, size, weight="bold", tone="soft", role="heading")
+        self._breaks(x, top, named)
         for link in panel.links:
-            width, share = self._stroke(link.value / panel.high)
+            width, share = self._stroke(link.value / part.high)
             count = len(panel.strands)  # heads over each other: side by side within a token's height
             aside = 0.6 * self.pitch * ((link.strand + 0.5) / count - 0.5)
             ends = (x0, self._middle(top, link.row) + aside, x1, self._middle(top, link.col) + aside)
             if count > 1:
                 width = max(width * min(1.0, 4 / count), THIN)
-            if link.col in panel.rests:
-                sheet.lines.append(Line(*ends, width, rgb=REST, share=0.55 * share))
-                continue
-            sheet.lines.append(Line(*ends, width, rgb=panel.strands[link.strand][1], share=share))
+            rests = link.col in part.rests
+            rgb, share = (REST, 0.55 * share) if rests else (self._ink(link.strand), share)
+            sheet.lines.append(Line(*ends, width, rgb=rgb, share=share))
         self._tokens(panel, x, top, named)
 
     def _stroke(self, unit: float) -> tuple[float, float]:
@@ -233,26 +173,24 @@ class _Page:
     def _middle(self, top: float, place: int) -> float:
         return top + (place + 0.5) * self.pitch
 
-    def _tokens(self, panel: LinksPanel, x: float, top: float, named: tuple[bool, bool]) -> None:
+    def _tokens(self, panel: LinesPanel, x: float, top: float, named: tuple[bool, bool]) -> None:
         """Both texts; with one query its token is bold, and the keys are shaded by the strongest of its lines."""
-        best: dict[int, Link] = {link.col: link for link in panel.links} if panel.row is not None else {}
-        x1 = x + self.left + self.span
-        for i, text in enumerate(panel.row_labels if named[0] else ()):
-            said = i == panel.row
-            tone = "ink" if panel.row is None or said else "faint"
-            if i % self.step == 0 or said:
-                at = (x + self.left, self._middle(top, i), self.left)
-                self._word(text, *at, "right", "bold" if said else "normal", tone)
-        for j, text in enumerate(panel.col_labels):
+        part, x1 = self.part, x + self.left + self.span
+        best: dict[int, Link] = {link.col: link for link in panel.links} if part.row is not None else {}
+        for i, text in enumerate(self.rows if named[0] else ()):
+            tone, weight = ("ink" if part.row in (None, i) else "faint"), ("bold" if i == part.row else "normal")
+            if i % self.step == 0 or i == part.row:
+                self._word(text, x + self.left, self._middle(top, i), self.left, "right", weight, tone)
+        for j, text in enumerate(self.cols):
             link = best.get(j)
             tone = "ink"
             if link is not None:
-                rgb = REST if j in panel.rests else panel.strands[link.strand][1]
-                rgb = tint(rgb, (0.55 if j in panel.rests else 0.85) * min(link.value / panel.high, 1.0))
+                rgb, share = (REST, 0.55) if j in part.rests else (self._ink(link.strand), 0.85)
+                rgb = tint(rgb, share * min(link.value / part.high, 1.0))
                 wide = min(self.face.width(text, self.size), self.right) + 4.0 if named[1] else 4.0
-                self.fills.append(Fill(Box(x1 - 2.0, top + j * self.pitch + 0.4, wide, self.pitch - 0.8), rgb))
+                self.sheet.fills.append(Fill(Box(x1 - 2.0, top + j * self.pitch + 0.4, wide, self.pitch - 0.8), rgb))
                 tone = letters_on(rgb)
-            elif panel.row is not None:
+            elif part.row is not None:
                 tone = "faint"
             if named[1] and (j % self.step == 0 or link is not None):
                 self._word(text, x1, self._middle(top, j), self.right, "left", "normal", tone)
@@ -263,35 +201,31 @@ class _Page:
         y = middle + MIDDLE * self.size
         self.sheet.labels.append(Label(cut, x, y, self.size, align, weight=weight, tone=tone, role=role))
 
-    def _parts(self, x: float, top: float, named: tuple[bool, bool]) -> None:
-        """A thin line where the second text begins, at either side that has names."""
+    def _breaks(self, x: float, top: float, named: tuple[bool, bool]) -> None:
+        """A thin line where another text begins, at either side that has names."""
         right = x + self.left + self.span
-        sides = (
-            (self.attention.query_segments, x, x + self.left),
-            (self.attention.key_segments, right, right + self.right),
-        )
-        for (segments, start, stop), shown in zip(sides, named, strict=True):
-            for i in range(1, len(segments)):
-                if shown and segments[i] != segments[i - 1]:
-                    self.sheet.lines.append(Line(start, top + i * self.pitch, stop, top + i * self.pitch, 0.6, "faint"))
+        sides = (x, x + self.left), (right, right + self.right)
+        for places, (start, stop), shown in zip(self.part.breaks, sides, named, strict=True):
+            for y in (top + place * self.pitch for place in places if shown):
+                self.sheet.lines.append(Line(start, y, stop, y, 0.6, "faint"))
 
-    def scale(self, high: float, by: str, strands: Sequence[tuple[str, RGB]], over: bool = False) -> None:
-        """What a line's width and strength stand for, and whose colours they are. over: some weights are above."""
-        sheet, x = self.sheet, MARGIN
+    def scale(self) -> None:
+        """What a line's width and strength stand for, and whose colours they are."""
+        part, sheet, x = self.part, self.sheet, MARGIN
         y = sheet.y + 4.0
-        sheet.word(by, x, y + MIDDLE * 7.0, 7.0, tone="soft", role="bar")
-        x += self.face.width(by, 7.0) + 8.0
+        sheet.word(part.label, x, y + MIDDLE * 7.0, 7.0, tone="soft", role="bar")
+        x += self.face.width(part.label, 7.0) + 8.0
         for unit in (0.1, 0.3, 1.0):
             width, share = self._stroke(unit)
-            sheet.lines.append(Line(x, y, x + 18.0, y, width, rgb=(70, 70, 70) if strands else INK, share=share))
-            text = ("≥" if over and unit == 1.0 else "") + number(unit * high)
+            sheet.lines.append(Line(x, y, x + 18.0, y, width, rgb=(70, 70, 70) if part.overlay else INK, share=share))
+            text = ("≥" if part.clipped and unit == 1.0 else "") + number(unit * part.high)
             sheet.word(text, x + 22.0, y + MIDDLE * 7.0, 7.0, role="tick")
             x += 22.0 + self.face.width(text, 7.0) + 12.0
-        for name, rgb in strands:
+        for strand, name in enumerate(part.panels[0].strands if part.overlay else ()):
             wide = 14.0 + self.face.width(name, 7.0) + 10.0
             if x + wide > sheet.wide - MARGIN:
                 x, y = MARGIN, y + 11.0
-            self.fills.append(Fill(Box(x, y - 3.0, 10.0, 6.0), rgb))
+            sheet.fills.append(Fill(Box(x, y - 3.0, 10.0, 6.0), self._ink(strand)))
             sheet.word(name, x + 14.0, y + MIDDLE * 7.0, 7.0, role="tick")
             x += wide
         sheet.y = y + 10.0

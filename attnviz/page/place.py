@@ -11,7 +11,20 @@ from attnviz.page.below import Need, add, need
 from attnviz.page.board import boards
 from attnviz.page.distances import distances_and_points
 from attnviz.page.fitted import fitted
-from attnviz.page.parts import Bars, Board, Boards, Depth, Distances, Page, Part, SignedMaps
+from attnviz.page.lines import lines_of_weight
+from attnviz.page.parts import (
+    Bars,
+    Board,
+    Boards,
+    Depth,
+    Distances,
+    LinesOfWeight,
+    Page,
+    Part,
+    RunningText,
+    SignedMaps,
+)
+from attnviz.page.running_text import running_text
 from attnviz.page.signed_maps import board_and_maps
 from attnviz.page.text_metrics import printable
 
@@ -92,4 +105,6 @@ def look_of(options: FigureOptions) -> dict[str, Any]:
 PLACERS: dict[type, Callable[[Page, FigureOptions, Mapping[str, str]], Figure]] = {
     Boards: _boards,
     Distances: distances_and_points,
+    LinesOfWeight: lines_of_weight,
+    RunningText: running_text,
 }

@@ -6,6 +6,8 @@ import math
 from difflib import get_close_matches
 
 from attnviz.errors import SelectionError, one_of
+from attnviz.page.numbers import ROUND, compact
+from attnviz.page.numbers import round_up as round_up
 
 SCALES = ("auto", "linear", "sqrt", "log", "row")
 WHITE = "ink"  # the map of whoever names none: white at 0
@@ -21,7 +23,7 @@ FEW = 16  # keys to a row up to which colour grows evenly with the weight, if no
 LOG_SPAN = 1000.0  # a log scale runs over three decades: below a thousandth of the largest weight nothing is to be read
 
 _TICKS = 6
-_ROUND = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+number = compact  # a short number for a scale: 0, 0.25, 0.001, 1
 
 
 def check_scale(kind: str) -> str:
@@ -67,28 +69,12 @@ def masked(cmap: str) -> str:
     return "hatched" if cmap.removesuffix("_r") in GREYS else "grey"
 
 
-def round_up(value: float) -> float:
-    """The next round number that is not below `value` (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8 times a power of ten)."""
-    if value <= 0 or not math.isfinite(value):
-        return 1.0
-    decade = 10.0 ** math.floor(math.log10(value))
-    for step in _ROUND:
-        if step * decade >= value * (1 - 1e-6):
-            return float(f"{step * decade:.6g}")
-    return 10.0 * decade
-
-
 def round_down(value: float) -> float:
     """The next round number that is not above `value`; 0 for what is not above 0."""
     if value <= 0 or not math.isfinite(value):
         return 0.0
     decade = 10.0 ** math.floor(math.log10(value) + 1e-9)
-    return float(f"{max(step for step in (*_ROUND, 7.0, 9.0) if step * decade <= value * (1 + 1e-6)) * decade:.6g}")
-
-
-def number(value: float) -> str:
-    """A short number for a scale: 0, 0.25, 0.001, 1."""
-    return f"{value:.3g}" if abs(value) >= 1e-4 or value == 0 else f"{value:.0e}".replace("e-0", "e-")
+    return float(f"{max(step for step in (*ROUND, 7.0, 9.0) if step * decade <= value * (1 + 1e-6)) * decade:.6g}")
 
 
 def short(value: float, decimals: int) -> str:

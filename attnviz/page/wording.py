@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.facts import attention_notes, head_name, listed, pairs_in_words
+from attnviz.facts import attention_notes, head_name, heading
+from attnviz.facts import with_query as with_query
 from attnviz.page.advice import install
 from attnviz.page.scale import FEW, PALE, masked, number
 from attnviz.page.text_metrics import SAYS, is_shaped, one_line
@@ -24,11 +25,6 @@ _CELLS = " over cells of "  # as a pooled Attention words it
 _JOINING = (3, 11)  # the first matplotlib that shapes Arabic, Hindi and their like
 
 
-def with_query(title: str, query: str) -> str:
-    """The title of a picture that shows the row of one query; the title alone where query is empty."""
-    return f"{title} · query “{query}”" if query else title
-
-
 def does_alone(attention: Attention, does: Mapping[str, str] | None) -> str:
     """What the head of a picture of one head does, '' where nobody says or there are several."""
     return (does or {}).get(head_name(*attention.places[0]), "") if len(attention.places) == 1 else ""
@@ -36,28 +32,7 @@ def does_alone(attention: Attention, does: Mapping[str, str] | None) -> str:
 
 def title(attention: Attention, name: str, query: str, does: Mapping[str, str] | None = None) -> str:
     """`all-MiniLM-L6-v2 · layer 3 · 12 heads`: model, stream, layers, heads, what one head does, the one query."""
-    parts = [name or attention.model, str(attention.meta.get("measure", ""))]
-    if attention.stream != "self":
-        parts.append({"cross": "cross-attention"}.get(attention.stream, f"{attention.stream} self-attention"))
-    parts += pairs_in_words(attention.pairs, attention.places) if attention.pairs else _of_axes(attention)
-    parts.append(does_alone(attention, does))
-    return one_line(with_query(" · ".join(part for part in parts if part), query))
-
-
-def _of_axes(attention: Attention) -> list[str]:
-    """`layer 3`, `12 heads`, or what was averaged."""
-    parts = []
-    n_layers, n_heads = attention.weights.shape[:2]
-    for what, shown, indices in (("layer", n_layers, attention.layers), ("head", n_heads, attention.heads)):
-        if shown < len(indices) and what == "head" and attention.meta.get("together"):
-            parts.append(f"{len(indices)} heads together")
-        elif shown < len(indices):
-            parts.append(f"mean over {listed(what, indices)}")
-        elif what == "head" and shown > 1 and tuple(indices) == tuple(range(shown)):
-            parts.append(f"{shown} heads")
-        else:
-            parts.append(listed(what, indices))
-    return parts
+    return one_line(heading(attention, name, does_alone(attention, does), query))
 
 
 def headings(attention: Attention, does: Mapping[str, str] | None = None) -> list[str]:

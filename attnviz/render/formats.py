@@ -15,7 +15,7 @@ from typing import IO, Any
 from attnviz.errors import SelectionError, one_of
 
 # What a format can hold: one Figure; several Figures of one size, shown one after the other; an Attention; rows of a
-# table (dictionaries with the same keys); arrays by name; a Figure that draws a running text (TextPanels).
+# table (dictionaries with the same keys); arrays by name; a Figure that draws a running text.
 FIGURE, FRAMES, ATTENTION, ROWS, ARRAYS, TEXT = KINDS = ("figure", "frames", "attention", "rows", "arrays", "text")
 
 

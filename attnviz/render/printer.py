@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Any
 
 from attnviz.errors import SelectionError
-from attnviz.page.parts import Listing, Page, Table, WordBoard
+from attnviz.page.parts import LinesOfWeight, Listing, Page, RunningText, Table, WordBoard
 from attnviz.render.terminal_rows import print_footing, print_heading
 from attnviz.render.terminal_screen import Screen
 
@@ -27,7 +27,8 @@ def print_page(page: Page, out: Console | IO[str] | None = None, *, width: int |
         if type(part) not in PRINTERS:
             raise SelectionError(f"a terminal cannot show a {type(part).__name__}", "write a picture with -o")
         PRINTERS[type(part)](part, out, width)
-    print_footing(page.notes, out, width=width)
+    coloured = Screen.of(out, width).colour
+    print_footing([note for note in page.notes if coloured or note not in page.shading], out, width=width)
     for following in page.following:
         Screen.of(out, width).print("")
         print_page(following, out, width=width)
@@ -62,8 +63,22 @@ def _words(board: WordBoard, out: Any, width: int | None) -> None:
     )
 
 
+def _lines(part: LinesOfWeight, out: Any, width: int | None) -> None:
+    from attnviz.render.terminal_lines import print_lines
+
+    print_lines(part, out, width=width)
+
+
+def _text(part: RunningText, out: Any, width: int | None) -> None:
+    from attnviz.render.terminal_lines import print_text
+
+    print_text(part, out, width=width)
+
+
 PRINTERS: dict[type, Callable[[Any, Any, int | None], None]] = {
     Table: _table,
     Listing: _listing,
     WordBoard: _words,
+    LinesOfWeight: _lines,
+    RunningText: _text,
 }

@@ -5,12 +5,13 @@ Each file is a snippet that says what made it. Nothing that a token spells is un
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import IO, TYPE_CHECKING
 
 from attnviz.errors import OutputError
-from attnviz.page.figure import Figure, TextPanel
-from attnviz.page.lines_text import shade
+from attnviz.page.figure import Figure
+from attnviz.page.parts import Paragraph, RunningText
+from attnviz.page.running_text import shade
 from attnviz.render import escapes
 from attnviz.render.image import described
 from attnviz.render.theme import TONES
@@ -32,46 +33,47 @@ _TYPST_HEAD = """
 def write_tex(figure: Figure, file: IO[bytes]) -> None:
     r"""The text as a file for \input in LaTeX: \colorbox from xcolor, a paragraph for each head."""
     lines = [*escapes.remarks("%", described(figure), _tex_use(figure)), _TEX_HEAD]
-    for panel in _panels(figure):
-        if len(figure.drawn) > 1:
-            lines.append(rf"\noindent\textbf{{{escapes.tex(panel.title)}}}\par\nobreak")
-        lines.append(r"\noindent" + _flowing(panel, _tex_word, "%\n", "\n") + r"\par")
+    text = _text(figure)
+    for paragraph in text.paragraphs:
+        if len(text.paragraphs) > 1:
+            lines.append(rf"\noindent\textbf{{{escapes.tex(paragraph.title)}}}\par\nobreak")
+        lines.append(r"\noindent" + _flowing(text, paragraph, _tex_word, "%\n", "\n") + r"\par")
     file.write("\n".join([*lines, r"\endgroup", ""]).encode("utf-8"))
 
 
 def write_typst(figure: Figure, file: IO[bytes]) -> None:
     """The text as a file for #include in Typst: boxes with a fill, a paragraph for each head."""
     lines = [*escapes.remarks("//", described(figure), '#include "THIS FILE" where the text stands.'), _TYPST_HEAD]
-    for panel in _panels(figure):
-        if len(figure.drawn) > 1:
-            lines += [f"#strong({escapes.typst(panel.title)}) #linebreak()"]
-        lines += [_flowing(panel, _typst_word, "", "\n"), ""]
+    text = _text(figure)
+    for paragraph in text.paragraphs:
+        if len(text.paragraphs) > 1:
+            lines += [f"#strong({escapes.typst(paragraph.title)}) #linebreak()"]
+        lines += [_flowing(text, paragraph, _typst_word, "", "\n"), ""]
     file.write("\n".join([*lines, "]", ""]).encode("utf-8"))
 
 
 def _tex_use(figure: Figure) -> str:
-    words = "".join(word for panel in _panels(figure) for word in panel.words)
-    beyond = "" if all(map(escapes.tex_character, words)) else "; XeLaTeX or LuaLaTeX, and a font with its letters"
+    plain = all(map(escapes.tex_character, "".join(_text(figure).words)))
+    beyond = "" if plain else "; XeLaTeX or LuaLaTeX, and a font with its letters"
     return rf"\usepackage{{xcolor}} in the preamble, and \input{{THIS FILE}} where the text stands{beyond}."
 
 
-def _panels(figure: Figure) -> Iterator[TextPanel]:
-    """The paragraphs. Raises OutputError: the figure draws something else."""
-    for panel in figure.drawn:
-        if not isinstance(panel, TextPanel):
-            raise OutputError("this picture is no running text", "lines --as text makes one")
-        yield panel
+def _text(figure: Figure) -> RunningText:
+    """The text. Raises OutputError: the figure draws something else."""
+    if figure.text is None:
+        raise OutputError("this picture is no running text", "lines --as text makes one")
+    return figure.text
 
 
-def _flowing(panel: TextPanel, write: Write, joint: str, space: str) -> str:
+def _flowing(text: RunningText, paragraph: Paragraph, write: Write, joint: str, space: str) -> str:
     """The words one after the other, with a space where the text has one."""
     parts = []
-    for i, word in enumerate(panel.words):
-        ground, tone = shade(panel, i)
+    for i, (word, value) in enumerate(zip(text.words, paragraph.values, strict=True)):
+        ground, tone = shade(value, text.high)
         code = TONES[tone]
         letters = (int(code[1:3], 16), int(code[3:5], 16), int(code[5:7], 16))
         parts.append(
-            ("" if i == 0 else space if panel.spaced[i] else joint) + write(word, ground, letters, i == panel.chosen)
+            ("" if i == 0 else space if text.spaced[i] else joint) + write(word, ground, letters, i == text.chosen)
         )
     return "".join(parts)
 

@@ -1,4 +1,4 @@
-"""Lines of weight and shaded texts in the terminal: what a Figure of page/lines.py or page/lines_text.py holds.
+"""Lines of weight and shaded texts in the terminal.
 
 Lines are drawn in Braille, eight dots a letter, the strongest last; the numbers of the strongest stand below. In a
 pipe: a line of columns for each, strongest first.
@@ -7,13 +7,15 @@ pipe: a line of columns for each, strongest first.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.page.colours import RGB
-from attnviz.page.figure import LinksPanel, TextPanel
+from attnviz.page.colours import HEADS, INK, RGB
+from attnviz.page.parts import LinesOfWeight, LinesPanel, Link, Paragraph, RunningText
 from attnviz.page.scale import WHITE
+from attnviz.page.text_metrics import printable
 from attnviz.render.terminal_cells import colours, ink_on, paint
 from attnviz.render.terminal_columns import columns, number
 from attnviz.render.terminal_screen import Screen, cells, clean, fit
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
     from rich.style import Style
     from rich.text import Text
 
-    from attnviz.page.figure import Figure, Link
-
 _REST: RGB = (150, 150, 150)  # lines to where heads rest
 LABEL, SPAN, NARROW = 18, 46, 12  # columns: a label at most, between the texts at most and at least
 FAINTEST, PALE = 0.12, 0.3  # of the strongest: lines drawn in colours; and without, or where heads lie over each other
@@ -33,117 +33,123 @@ TOLD = 0.05  # weights from which on a word has its number beside it, where ther
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # of a Braille letter, by row and column
 
 
-def print_lines(figure: Figure, out: Console | IO[str] | None = None, *, width: int | None = None) -> None:
-    """Print every panel of a Figure that holds lines or a text.
-
-    Args:
-        figure: its title, subtitle, notes and `drawn` are used.
-        out, width: as for `attnviz.render.terminal.print_maps`.
-    """
+def print_lines(part: LinesOfWeight, out: Console | IO[str] | None = None, *, width: int | None = None) -> None:
+    """Print every panel. out, width: as for `attnviz.render.terminal.print_maps`."""
     screen = Screen.of(out, width)
-    if screen.plain:
-        _print_plain(figure, screen)
+    part = replace(part, rows=_readable(part.rows, screen), cols=_readable(part.cols, screen))
+    if not screen.plain:
+        for i, panel in enumerate(part.panels):
+            _print_title([each.title for each in part.panels], i, screen)
+            _print_panel(part, panel, screen)
         return
-    screen.print_wrapped(clean(figure.title), "bold")
-    screen.print_wrapped(clean(figure.subtitle), "dim")
-    for panel in figure.drawn:
-        screen.print("")
-        if len(figure.drawn) > 1:
-            screen.print_wrapped(clean(panel.title), "bold")
-        if isinstance(panel, TextPanel):
-            _print_text(panel, screen)
-        else:
-            _print_links(panel, screen)
-    notes = figure.remarks(screen.colour)
-    if notes:
-        screen.print("")
-        screen.print_notes(notes)
-
-
-def _print_plain(figure: Figure, screen: Screen) -> None:
     rows: list[Sequence[object]] = []
-    texts = False
-    for panel in figure.drawn:
-        if isinstance(panel, TextPanel):
-            texts = True
-            rows += [(*panel.at, i, word, number(value, 4)) for i, (word, value) in _numbered(panel)]
-            continue
+    for panel in part.panels:
         for link in reversed(panel.links):
-            ends = (link.row, panel.row_labels[link.row], link.col, panel.col_labels[link.col])
+            ends = (link.row, part.rows[link.row], link.col, part.cols[link.col])
             rows.append((*panel.at[link.strand], *ends, number(link.value, 4)))
-    label = figure.drawn[0].label
-    header = ("layer", "head", "", "token", label) if texts else ("layer", "head", "", "query", "", "key", label)
-    screen.print(*columns(rows, header, "rrrlr" if texts else "rrrlrlr"))
+    screen.print(*columns(rows, ("layer", "head", "", "query", "", "key", part.label), "rrrlrlr"))
 
 
-def _numbered(panel: TextPanel) -> list[tuple[int, tuple[str, float]]]:
-    return list(enumerate(zip(panel.words, panel.values, strict=True)))
+def print_text(part: RunningText, out: Console | IO[str] | None = None, *, width: int | None = None) -> None:
+    """Print every paragraph. out, width: as for `attnviz.render.terminal.print_maps`."""
+    screen = Screen.of(out, width)
+    part = replace(part, words=_readable(part.words, screen))
+    if not screen.plain:
+        for i, paragraph in enumerate(part.paragraphs):
+            _print_title([each.title for each in part.paragraphs], i, screen)
+            _print_paragraph(part, paragraph, screen)
+        return
+    rows: list[Sequence[object]] = []
+    for paragraph in part.paragraphs:
+        numbered = enumerate(zip(part.words, paragraph.values, strict=True))
+        rows += [(*paragraph.at, i, word, number(value, 4)) for i, (word, value) in numbered]
+    screen.print(*columns(rows, ("layer", "head", "", "token", part.label), "rrrlr"))
+
+
+def _readable(texts: Sequence[str], screen: Screen) -> tuple[str, ...]:
+    """Tokens as they can be printed; columns in a pipe see to their own."""
+    texts = tuple(map(printable, texts))
+    return texts if screen.plain else tuple(map(clean, texts))
+
+
+def _print_title(titles: Sequence[str], place: int, screen: Screen) -> None:
+    """The title of a panel where there are several, with an empty line between them."""
+    screen.print(*([""] if place else []))
+    if len(titles) > 1:
+        screen.print_wrapped(clean(titles[place]), "bold")
 
 
 # Lines
 
 
-def _print_links(panel: LinksPanel, screen: Screen) -> None:
-    left = min(max(map(cells, map(clean, panel.row_labels))), LABEL)
-    right = min(max(map(cells, map(clean, panel.col_labels))), LABEL)
+def _print_panel(part: LinesOfWeight, panel: LinesPanel, screen: Screen) -> None:
+    left, right = (min(max(map(cells, names)), LABEL) for names in (part.rows, part.cols))
     span = min(SPAN, screen.width - left - right - 2)
     if screen.blocks and span >= NARROW:
-        for line in _drawing(panel, screen, left, right, span):
+        for line in _drawing(part, panel, screen, (left, span, right)):
             screen.print(line)
         if len(panel.strands) > 1:
             _print_strands(panel, screen)
     strongest = list(reversed(panel.links))[: LISTED if screen.blocks and span >= NARROW else 3 * LISTED]
-    said = [_said(panel, link) for link in strongest]
-    screen.print_items(said, "   ", "dim")
+    screen.print_items([_in_words(part, panel, link) for link in strongest], "   ", "dim")
 
 
-def _said(panel: LinksPanel, link: Link) -> str:
-    ends = f"{clean(panel.row_labels[link.row])} > {clean(panel.col_labels[link.col])} {number(link.value, 2)}"
-    return f"{ends} ({panel.strands[link.strand][0]})" if len(panel.strands) > 1 else ends
+def _in_words(part: LinesOfWeight, panel: LinesPanel, link: Link) -> str:
+    ends = f"{part.rows[link.row]} > {part.cols[link.col]} {number(link.value, 2)}"
+    return f"{ends} ({panel.strands[link.strand]})" if len(panel.strands) > 1 else ends
 
 
-def _drawing(panel: LinksPanel, screen: Screen, left: int, right: int, span: int) -> list[Text]:
-    """The two texts with a canvas of Braille letters between them."""
+def _drawing(part: LinesOfWeight, panel: LinesPanel, screen: Screen, widths: tuple[int, int, int]) -> list[Text]:
+    """The two texts with a canvas of Braille letters between them. widths: columns of queries, lines and keys."""
     from rich.text import Text
 
-    n = max(len(panel.row_labels), len(panel.col_labels))
-    canvas = _Canvas(span, n)
-    for link in panel.links:
-        unit = min(link.value / panel.high, 1.0)
-        if unit >= (FAINTEST if screen.colour and len(panel.strands) == 1 else PALE):
-            own = _REST if link.col in panel.rests else panel.strands[link.strand][1]
-            rgb = _ink(own, unit, screen) if screen.colour else None
-            canvas.line(4 * link.row + 1.5, 4 * link.col + 1.5, rgb)
-    best = {link.col: link for link in panel.links} if panel.row is not None else {}
-    found = []
+    left, span, right = widths
+    n = max(len(part.rows), len(part.cols))
+    canvas = _canvas(part, panel, screen, span, n)
+    best = {link.col: link for link in panel.links} if part.row is not None else {}
+    lines = []
     for i in range(n):
         line = Text()
-        name = clean(panel.row_labels[i]) if i < len(panel.row_labels) else ""
-        chosen = panel.row == i
-        line.append(fit(name, left, "right"), "bold" if chosen else "" if panel.row is None else "dim")
+        style = "bold" if part.row == i else "" if part.row is None else "dim"
+        line.append(fit(part.rows[i] if i < len(part.rows) else "", left, "right"), style)
         line.append(" ")
         canvas.write(i, line, screen.colour)
         line.append(" ")
-        if i < len(panel.col_labels):
-            key = fit(clean(panel.col_labels[i]), right).rstrip()
-            link_in = best.get(i)
-            if link_in is not None and screen.colour:
-                line.append(key, _shade(min(link_in.value / panel.high, 1.0), screen))
-            elif link_in is not None:
-                line.append(f"{key} {number(link_in.value, 2)}"[: right + 5])
-            else:
-                line.append(key, "" if panel.row is None else "dim")
+        if i < len(part.cols):
+            _append_key(line, fit(part.cols[i], right).rstrip(), best.get(i), part, right, screen)
         line.rstrip()
-        found.append(line)
-    return found
+        lines.append(line)
+    return lines
 
 
-def _print_strands(panel: LinksPanel, screen: Screen) -> None:
+def _append_key(line: Text, key: str, link: Link | None, part: LinesOfWeight, right: int, screen: Screen) -> None:
+    """A key, shaded by the line of the one query that is shown, or with its number."""
+    if link is not None and screen.colour:
+        line.append(key, _shade(min(link.value / part.high, 1.0), screen))
+    elif link is not None:
+        line.append(f"{key} {number(link.value, 2)}"[: right + 5])
+    else:
+        line.append(key, "" if part.row is None else "dim")
+
+
+def _canvas(part: LinesOfWeight, panel: LinesPanel, screen: Screen, width: int, height: int) -> _Canvas:
+    """The lines of a panel."""
+    canvas = _Canvas(width, height)
+    for link in panel.links:
+        unit = min(link.value / part.high, 1.0)
+        if unit >= (FAINTEST if screen.colour and len(panel.strands) == 1 else PALE):
+            own = _REST if link.col in part.rests else HEADS[link.strand] if part.overlay else INK
+            rgb = _ink(own, unit, screen) if screen.colour else None
+            canvas.line(4 * link.row + 1.5, 4 * link.col + 1.5, rgb)
+    return canvas
+
+
+def _print_strands(panel: LinesPanel, screen: Screen) -> None:
     """Whose colours the lines have."""
     from rich.text import Text
 
     line = Text()
-    for name, rgb in panel.strands:
+    for name, rgb in zip(panel.strands, HEADS, strict=False):
         line.append("━━ ", colours(_ink(rgb, 1.0, screen), None) if screen.colour else "")
         line.append(f"{name}  ")
     screen.print_wrapped(line)
@@ -201,26 +207,24 @@ class _Canvas:
 # Texts
 
 
-def _print_text(panel: TextPanel, screen: Screen) -> None:
+def _print_paragraph(part: RunningText, paragraph: Paragraph, screen: Screen) -> None:
     """Words in lines, shaded, or with numbers beside those that stand out."""
     from rich.text import Text
 
     lines, line, used = [], Text(), 0
-    for i, (word, value) in _numbered(panel):
-        unit = min(max(value / panel.high, 0.0), 1.0)
-        shown = clean(word)
+    for i, (shown, value) in enumerate(zip(part.words, paragraph.values, strict=True)):
+        unit = min(max(value / part.high, 0.0), 1.0)
         if not screen.colour and value >= TOLD:
             shown = f"{shown}({number(value, 2)})".replace("(0.", "(.")
-        gap = 1 if used and panel.spaced[i] else 0
+        gap = 1 if used and part.spaced[i] else 0
         if used and used + gap + cells(shown) > screen.width:
             lines.append(line)
             line, used, gap = Text(), 0, 0
         line.append(" " * gap)
         line.append(shown, _shade(unit, screen) if screen.colour else "")
-        if i == panel.chosen:
+        if i == part.chosen:
             line.stylize("bold underline", len(line) - len(shown), len(line))
         used += gap + cells(shown)
-    for one in [*lines, line]:
-        screen.print(one)
-    ranked = sorted(_numbered(panel), key=lambda item: (-item[1][1], item[0]))[:LISTED]
-    screen.print_items([f"{clean(word)} {value:.2f}" for _, (word, value) in ranked if value >= 0.005], "   ", "dim")
+    screen.print(*lines, line)
+    ranked = sorted(zip(paragraph.values, part.words, strict=True), key=lambda item: -item[0])[:LISTED]
+    screen.print_items([f"{word} {value:.2f}" for value, word in ranked if value >= 0.005], "   ", "dim")

@@ -12,20 +12,21 @@ import numpy as np
 import pytest
 from helpers import command_line
 from helpers.colour_vision import contrast
+from helpers.drawn_lines import lines, page, text
 from helpers.sentences import TIRED
 from rich.console import Console
 
 import attnviz
+from attnviz.analyses.lines import pieces
+from attnviz.analyses.strongest_lines import TOLD_APART, resting
 from attnviz.attention import Attention
 from attnviz.axis import Tokens
 from attnviz.errors import InputError, SelectionError
-from attnviz.page.colours import letters_on, tint
+from attnviz.page.colours import HEADS, INK, letters_on, tint
 from attnviz.page.label_bounds import bounds
-from attnviz.page.lines import FAINT, REST, THICK, THIN, lines, stroke
-from attnviz.page.lines_choice import HEADS, INK, resting
-from attnviz.page.lines_text import pieces, running, text
+from attnviz.page.lines import FAINT, REST, THICK, THIN, stroke
 from attnviz.render.image import to_bytes
-from attnviz.render.terminal_lines import print_lines
+from attnviz.render.printer import print_page
 from attnviz.render.theme import TONES
 
 run = command_line.run  # a fixture
@@ -51,7 +52,7 @@ def words(figure, role):
 
 def test_a_line_for_every_weight_that_is_strong_enough_the_strongest_last() -> None:
     figure = lines(small())
-    links = figure.drawn[0].links
+    links = page(small()).parts[0].panels[0].links
     assert [(link.row, link.col) for link in links] == [(0, 1), (2, 1), (1, 1), (1, 0), (1, 2), (2, 2), (0, 0)]
     assert [link.value for link in links] == pytest.approx([0.1, 0.195, 0.25, 0.25, 0.5, 0.8, 0.9])
     drawn = strokes(figure)
@@ -78,7 +79,7 @@ def test_lines_run_from_the_query_to_the_key() -> None:
     """Each ends beside both names, at the height of their middle."""
     figure = lines(small())
     left, right = words(figure, "row"), words(figure, "column")
-    for link, line in zip(figure.drawn[0].links, strokes(figure), strict=True):
+    for link, line in zip(page(small()).parts[0].panels[0].links, strokes(figure), strict=True):
         query, key = left[("The", "cat", "sat")[link.row]], right[("The", "cat", "sat")[link.col]]
         assert line.x0 > query.x and line.x1 < key.x
         assert abs(line.y0 - query.y) < query.size / 2 and abs(line.y1 - key.y) < key.size / 2
@@ -95,18 +96,19 @@ def test_width_and_strength_of_a_line() -> None:
 
 def test_one_query_alone() -> None:
     figure = lines(small(), query=1)
-    assert {(link.row, link.col) for link in figure.drawn[0].links} == {(1, 0), (1, 1), (1, 2)}
+    part = page(small(), 1).parts[0]
+    assert {(link.row, link.col) for link in part.panels[0].links} == {(1, 0), (1, 1), (1, 2)}
     assert len(strokes(figure)) == 3 and len(figure.fills) == 3
     left = words(figure, "row")
     assert (left["cat"].weight, left["cat"].tone, left["The"].tone) == ("bold", "ink", "faint")
-    assert figure.drawn[0].high == 0.5  # the scale is that of what is shown
+    assert part.high == 0.5  # the scale is that of what is shown
     assert "query “cat”" in figure.title
 
 
 def test_heads_over_each_other_have_colours_of_their_own_and_do_not_hide_each_other() -> None:
     figure = lines(small(2), overlay=True)
-    assert len(figure.drawn) == 1
-    assert [name for name, _ in figure.drawn[0].strands] == ["head 7", "head 8"]
+    (panel,) = page(small(2), overlay=True).parts[0].panels
+    assert panel.strands == ("head 7", "head 8") and len(HEADS) == TOLD_APART
     drawn = strokes(figure)
     assert {line.rgb for line in drawn} == set(HEADS[:2])
     strong = [line for line in drawn if line.share > 0.8]
@@ -137,8 +139,9 @@ def test_lines_to_where_heads_rest_are_grey_and_set_no_scale(specials) -> None:
     figure = lines(found)
     what = "special tokens" if specials else "the first token"
     assert f"grey: lines to {what}, where heads rest" in figure.notes
-    for panel in figure.drawn:
-        assert panel.rests == {0} and panel.high == 0.5
+    part = page(found).parts[0]
+    assert part.rests == {0} and part.high == 0.5
+    for panel in part.panels:
         grey = [link.col == 0 for link in panel.links]
         assert grey == sorted(grey, reverse=True) and any(grey)  # under all others
     drawn = strokes(figure)
@@ -155,26 +158,26 @@ def test_a_first_token_that_few_look_at_is_no_resting_place() -> None:
 
 def test_a_query_keeps_its_strongest_lines() -> None:
     """Head 0 has one word to each query; head 1, alike to all, keeps three, and says so."""
-    figure = lines(resting_heads(n=8))
-    first, second = ([link for link in panel.links if link.col] for panel in figure.drawn)
+    shown = page(resting_heads(n=8))
+    first, second = ([link for link in panel.links if link.col] for panel in shown.parts[0].panels)
     assert [(link.row, link.col) for link in sorted(first, key=lambda one: one.row)] == [
         (i, i - 1) for i in range(2, 8)
     ]
     assert [sum(link.row == i for link in second) for i in range(8)] == [3] * 8
-    assert "the 3 strongest lines of each query" in figure.notes
-    alone = lines(resting_heads(n=8), query=5)
-    assert sum(link.row == 5 for link in alone.drawn[1].links) == 8  # a single query shows all its lines
+    assert "the 3 strongest lines of each query" in shown.notes
+    alone = page(resting_heads(n=8), 5)
+    assert sum(link.row == 5 for link in alone.parts[0].panels[1].links) == 8  # a single query shows all its lines
     assert not any("strongest" in note for note in alone.notes)
 
 
 def test_heads_over_each_other_show_one_line_of_each_query_and_no_resting_place() -> None:
-    figure = lines(resting_heads(n=8), overlay=True)
-    (panel,) = figure.drawn
+    shown = page(resting_heads(n=8), overlay=True)
+    (panel,) = shown.parts[0].panels
     assert not any(link.col == 0 for link in panel.links)
     assert (
         max(sum((link.row, link.strand) == (i, head) for link in panel.links) for i in range(8) for head in (0, 1)) == 1
     )
-    assert {"the strongest line of each query", "lines to special tokens are left out"} <= set(figure.notes)
+    assert {"the strongest line of each query", "lines to special tokens are left out"} <= set(shown.notes)
 
 
 def test_one_panel_has_no_second_title() -> None:
@@ -208,17 +211,18 @@ def test_many_panels_fit_a_page(n_layers, n_heads, n) -> None:
 
 def test_lift_instead_of_weight() -> None:
     """The diagonal head: lift of each is 1; what others give it is 0. By hand: 0.9 - (0.25 + 0.005) / 2."""
-    figure = lines(small(), by="lift")
-    best = figure.drawn[0].links[-1]
+    links = page(small(), by="lift").parts[0].panels[0].links
+    best = links[-1]
     assert (best.row, best.col, best.value) == (0, 0, pytest.approx(0.9 - 0.255 / 2))
-    assert all(link.value > 0 for link in figure.drawn[0].links)
+    assert all(link.value > 0 for link in links)
 
 
 def test_a_panel_a_head_side_by_side(minilm) -> None:
     found = attnviz.load(minilm).attend(TIRED, layers=[2, 3])
     figure = lines(found)
-    assert [panel.title for panel in figure.drawn][:2] == ["head 2.0", "head 2.1"]
-    assert len(figure.drawn) == 24
+    panels = page(found).parts[0].panels
+    assert [panel.title for panel in panels][:2] == ["head 2.0", "head 2.1"]
+    assert len(panels) == 24
     heads = [label for label in figure.labels if label.role == "heading"]
     assert len(heads) == 24 and len({label.x for label in heads}) == 6  # a divisor of the layer's 12 heads
     assert all(line.x1 <= figure.width for line in figure.lines)
@@ -263,17 +267,17 @@ def test_where_a_text_has_spaces(minilm) -> None:
 
 def test_words_are_shaded_by_one_querys_weights() -> None:
     figure = text(small(), 1)
-    panel = figure.drawn[0]
-    assert (panel.words, panel.chosen, panel.asked, panel.high) == (("The", "cat", "sat"), 1, "cat", 0.5)
-    assert panel.values == pytest.approx((0.25, 0.25, 0.5))
+    part = figure.text
+    assert (part.words, part.chosen, part.high) == (("The", "cat", "sat"), 1, 0.5)
+    assert part.paragraphs[0].values == pytest.approx((0.25, 0.25, 0.5))
     shades = [fill.rgb for fill in figure.fills[:3]]
     assert shades[0] == shades[1] and sum(shades[2]) < sum(shades[0])
     labels = words(figure, "row")
-    for fill, word in zip(figure.fills, panel.words, strict=False):
+    for fill, word in zip(figure.fills, part.words, strict=False):
         assert fill.box.x < labels[word].x < fill.box.x + fill.box.width
         assert fill.box.y < labels[word].y < fill.box.y + fill.box.height
     assert [line.tone for line in figure.lines] == ["mark"]  # under the one that was asked
-    assert len(running(small(2), 0)) == 2
+    assert len(text(small(2), 0).text.paragraphs) == 2
 
 
 def test_letters_can_be_read_on_every_shade() -> None:
@@ -313,17 +317,17 @@ def test_a_long_text_is_broken_into_lines() -> None:
 # Terminal
 
 
-def printed(figure, width=60, terminal=True, colour=None):
+def printed(shown, width=60, terminal=True, colour=None):
     out = io.StringIO()
     console = Console(
         file=out, width=width, force_terminal=terminal, color_system=colour, no_color=colour is None, highlight=False
     )
-    print_lines(figure, console)
+    print_page(shown, console)
     return out.getvalue()
 
 
 def test_lines_in_a_terminal_without_colours() -> None:
-    shown = re.sub(r"\x1b\[[0-9;]*m", "", printed(lines(small()), width=40))
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", printed(page(small()), width=40))
     assert [line.rstrip() for line in shown.splitlines()] == [
         "toy · layer 4 · head 7",
         "queries at the left, keys at the right",
@@ -341,7 +345,7 @@ def test_lines_in_a_terminal_without_colours() -> None:
 
 def test_lines_in_a_pipe() -> None:
     out = io.StringIO()
-    print_lines(lines(small()), out)
+    print_page(page(small()), out)
     rows = [line.split() for line in out.getvalue().splitlines()]
     assert rows[0] == ["layer", "head", '""', "query", '""', "key", "weight"]
     assert rows[1] == ["4", "7", "0", "The", "0", "The", "0.9000"]
@@ -349,17 +353,17 @@ def test_lines_in_a_pipe() -> None:
 
 
 def test_a_text_in_a_terminal_has_numbers_where_there_are_no_colours() -> None:
-    shown = re.sub(r"\x1b\[[0-9;]*m", "", printed(text(small(), 1)))
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", printed(page(small(), 1, shape="text")))
     assert "The(.25) cat(.25) sat(.50)" in shown
-    coloured = printed(text(small(), 1), colour="truecolor")
+    coloured = printed(page(small(), 1, shape="text"), colour="truecolor")
     assert "48;2;177;228;254msat" in coloured and "(.25)" not in coloured
 
 
 def test_windows_of_any_width(minilm) -> None:
     found = attnviz.load(minilm).attend(TIRED, layers=3, heads=[1, 2])
     for width in (30, 60, 80, 120):
-        for figure in (lines(found), lines(found, overlay=True), text(found, 10)):
-            plain = re.sub(r"\x1b\[[0-9;]*m", "", printed(figure, width=width, colour="truecolor"))
+        for shown in (page(found), page(found, overlay=True), page(found, 10, shape="text")):
+            plain = re.sub(r"\x1b\[[0-9;]*m", "", printed(shown, width=width, colour="truecolor"))
             assert max(map(len, plain.splitlines())) <= width
 
 
@@ -429,3 +433,39 @@ def test_a_long_text_is_pooled_for_lines_and_refused_as_a_text(run, tmp_path) ->
     long.write_text("word " * 300)
     status, out, err = run("lines", "--file", str(long), "--json", "--top", "1", "-q")
     assert status == 0 and re.match(r"word \d+–\d+", json.loads(out)[0]["key_token"])
+
+
+# From Python
+
+
+def test_from_python_as_the_command_has_it(run, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = attnviz.load("seeded")
+    rows = json.loads(run("lines", "The cat sat on the mat", "--query", "cat", "--by", "lift", "--json")[1])
+    result = attnviz.lines(model, "The cat sat on the mat", query="cat", by="lift")
+    assert result.rows() == rows
+    assert result.messages[0].startswith(f"layer {rows[0]['layer']}, head {rows[0]['head']}: the highest lift")
+    attention = model.attend("The cat sat on the mat")
+    assert attnviz.lines(attention, query=2, layers=1, top=3).rows() == json.loads(
+        run("lines", "The cat sat on the mat", "--query", "2", "-l", "1", "--top", "3", "--json")[1]
+    )
+    shaded = attnviz.lines(attention, heads="1.2", shape="text", query="cat")
+    assert shaded.save("cat.tex") == "cat.tex" and r"\underline{\textbf{" in Path("cat.tex").read_text()
+    assert str(shaded).split()[:4] == ["layer", "head", '""', "token"]
+
+
+def test_a_long_text_is_pooled_unless_single_tokens_are_asked_for() -> None:
+    model, text = attnviz.load("seeded"), "word " * 150
+    assert len(attnviz.lines(model, text, layers=0).facts.keys) <= 100
+    assert len(attnviz.lines(model, text, layers=0, query=3, heads=1).facts.keys) == 150
+
+
+def test_options_that_cannot_be() -> None:
+    attention = small()
+    for named, said in (
+        ({"overlay": True, "shape": "text"}, "--overlay is for lines"),
+        ({"by": "size"}, "--by must be one of weight, lift"),
+        ({"query": "dog"}, "'dog' is not among the queries"),
+    ):
+        with pytest.raises(SelectionError, match=said):
+            attnviz.lines(attention, **named)

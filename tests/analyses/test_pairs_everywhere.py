@@ -7,13 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.drawn_lines import page
 
 import attnviz
 from attnviz.cli.app import COMMANDS, build
 from attnviz.page.circuits import heads_of, pairs_of, spectrum_of
 from attnviz.page.generated import boards_of
-from attnviz.page.lines import lines
-from attnviz.page.lines_text import text
 from attnviz.page.norms import figure as norms_figure
 
 TEXT = "the cat saw the dog and the cat"
@@ -197,14 +196,14 @@ def test_boards_are_one_row_of_pairs():
 
 def test_lines_and_texts_of_pairs():
     pairs = attnviz.load("seeded").attend(TEXT, heads=PAIRS)
-    assert [panel.title for panel in lines(pairs).drawn][:2] == ["head 1.3", "head 0.0"]
-    (one,) = lines(pairs, overlay=True).drawn
-    assert [name for name, _ in one.strands] == ["1.3", "0.0", "1.1"]
+    assert [panel.title for panel in page(pairs).parts[0].panels][:2] == ["head 1.3", "head 0.0"]
+    (one,) = page(pairs, overlay=True).parts[0].panels
+    assert one.strands == ("1.3", "0.0", "1.1")
     assert max(link.value for link in one.links if link.strand == 1) == pytest.approx(pairs.weights[0, 1].max())
-    panels = text(pairs, 3).drawn
+    panels = page(pairs, 3, shape="text").parts[0].paragraphs
     assert [panel.at for panel in panels] == [("1", "3"), ("0", "0"), ("1", "1")]
     np.testing.assert_allclose(panels[2].values, pairs.weights[0, 2, 3], atol=1e-7)
-    assert lines(pairs.mean("heads")).drawn[0].title == "mean over 3 heads"
+    assert page(pairs.mean("heads")).parts[0].panels[0].title == "mean over 3 heads"
 
 
 def test_maps_of_norms_and_a_page_of_kin():

@@ -24,14 +24,14 @@ from helpers.sentences import TIRED, WIDE
 from rich.console import Console
 
 import attnviz
+from attnviz.analyses.base import CELLS
+from attnviz.analyses.strongest_lines import LEAST, LEAST_OVER, STRONGEST, STRONGEST_OVER
 from attnviz.circuits import circuits
-from attnviz.cli.lines import CELLS
 from attnviz.measures.diff import diff
 from attnviz.measures.flow import MOST, flow
 from attnviz.measures.qk import neurons, plane
 from attnviz.measures.similar import similar
 from attnviz.models.source import FEWEST_ROWS, SAMPLE_WEIGHTS
-from attnviz.page.lines_choice import LEAST, LEAST_OVER, STRONGEST, STRONGEST_OVER
 from attnviz.steps import walk
 
 OURS = "a definition or a bound of the formula beside it, which that function's own test holds"
@@ -142,12 +142,11 @@ def of_diff(place):
 
 def of_lines(place):
     """The block of the page is that of a terminal of 80 columns."""
-    from attnviz.page.lines import lines
-    from attnviz.render.terminal_lines import print_lines
+    from attnviz.render.printer import print_page
 
     with (place / "terminal").open("w") as file:
         said = Console(width=80, record=True, file=file, force_terminal=True, color_system=None)
-        print_lines(lines(attention(TIRED).select(layers=3, heads=1), by="lift"), said)
+        print_page(attnviz.lines(attention(TIRED), layers=3, heads=1, by="lift").page(), said)
     shown = [line.split() for line in said.export_text().splitlines() if line.strip()]
     text = (ROOT / "docs" / "analysis" / "lines.md").read_text(encoding="utf-8").partition("    minilm · ")
     page = [line.split() for line in (text[1] + text[2]).splitlines() if line.strip()]

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers.drawn_lines import page
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,7 +25,6 @@ from attnviz.errors import AttnvizWarning, InputError, OutputError
 from attnviz.files.output import writing
 from attnviz.io import arrays, data
 from attnviz.io.saved import any_attention, foreign
-from attnviz.page.lines import lines
 
 
 def example(n_layers=2, n_heads=3, n=4, causal=True, seed=0, **more):
@@ -373,7 +373,7 @@ USES = {
     "picture": lambda a: a.heatmap(),
     "saved": lambda a: a.save("again.npz"),
     "function": lambda a: np.swapaxes(np.concatenate([a.weights, a.weights]), 2, 3),
-    "lines": lambda a: (lines(a), lines(a, by="lift")),
+    "lines": lambda a: (page(a), page(a, by="lift")),
     "check": lambda a: check(a),
     "loop": lambda a: [maps.max() for maps in a.weights],
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from helpers.drawn_lines import lines
 from helpers.sentences import TIRED
 from PIL import Image
 
@@ -16,7 +17,6 @@ from attnviz.page.board_values import Board
 from attnviz.page.figure_options import FigureOptions
 from attnviz.page.fitted import fitted, is_bar, scaled, stripped
 from attnviz.page.label_bounds import bounds
-from attnviz.page.lines import lines
 from attnviz.page.place import place
 
 VALUES = np.linspace(0.0, 1.0, 72).reshape(6, 12)

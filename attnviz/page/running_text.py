@@ -1,0 +1,111 @@
+"""One running text shaded by what a chosen token attends to -> Figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from attnviz.errors import SelectionError
+from attnviz.page.colours import INK, RGB, letters_on, tint
+from attnviz.page.figure import Box, Figure, Fill, Line
+from attnviz.page.parts import Page, Paragraph, RunningText
+from attnviz.page.scale import number
+from attnviz.page.sheet import MARGIN, Sheet, finished, worded
+from attnviz.page.text_metrics import DESCENT, printable, tallness
+from attnviz.page.wording import joining_note
+
+if TYPE_CHECKING:
+    from attnviz.page.figure_options import FigureOptions
+    from attnviz.page.text_metrics import Typeface
+
+SIZE, LEADING, PAD = 11.0, 1.62, 1.6  # points: letters; a line in sizes; round a word
+COLUMN = 468.0  # the width of a page by itself
+
+
+def running_text(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Figure:
+    """A page of a `RunningText`. Raises SelectionError: no such font, or no room."""
+    (part,) = page.parts
+    assert isinstance(part, RunningText)
+    part = replace(part, words=tuple(map(printable, part.words)))
+    titles = [paragraph.title for paragraph in part.paragraphs]
+    words = worded(page, options, [*part.words, *titles, "0123456789."], page.notes)
+    words.notes.extend(filter(None, [joining_note(part.words)]))
+    sheet = Sheet(words.face, COLUMN if options.width is None else options.width * 72.0)
+    sheet.head(words.title, words.subtitle)
+    for paragraph in part.paragraphs:
+        if len(titles) > 1:
+            sheet.text(paragraph.title, 8.6, weight="bold", tone="soft", role="heading")
+            sheet.y += 2.0
+        _paragraph(sheet, part, paragraph)
+        sheet.y += 8.0
+    if not options.bare:
+        _key(sheet, part)
+    figure = finished(sheet, words, options, meta, f"The darkest shade: {part.label} {number(part.high)}")
+    return replace(figure, text=part)
+
+
+def _paragraph(sheet: Sheet, part: RunningText, paragraph: Paragraph) -> None:
+    """Words in lines, each on its shade; the chosen one is underlined."""
+    face, right = sheet.face, sheet.wide - MARGIN
+    if right - MARGIN < 60.0:
+        raise SelectionError(f"a width of {sheet.wide / 72:g} in leaves no room for a text", "ask for a larger one")
+    above, under = tallness(part.words)
+    space, pitch = 0.32 * SIZE, SIZE * max(LEADING, above + under + 0.35)
+    x, y = MARGIN, sheet.y + 0.5 * (pitch - SIZE * (above - under)) + SIZE * (above - under)
+    for group in _unbroken(part):
+        wide = sum(_wide(face, part.words[i], i == part.chosen) for i in group)
+        if x > MARGIN and x + space + wide > right:
+            x, y = MARGIN, y + pitch
+        elif x > MARGIN and part.spaced[group[0]]:
+            x += space
+        for i in group:
+            word = face.cut(part.words[i], SIZE, right - MARGIN - 2 * PAD)
+            own = _wide(face, word, i == part.chosen)
+            if x > MARGIN and x + own > right + 0.1:
+                x, y = MARGIN, y + pitch
+            ground, tone = shade(paragraph.values[i], part.high)
+            if ground is not None:
+                top, down = y - SIZE * above - PAD, SIZE * (above + under) + 2 * PAD
+                sheet.fills.append(Fill(Box(x, top, own, down), ground))
+            weight = "bold" if i == part.chosen else "normal"
+            sheet.word(word, x + own / 2, y, SIZE, "center", weight=weight, tone=tone, role="row")
+            if i == part.chosen:
+                line = y + SIZE * under + PAD + 0.6
+                sheet.lines.append(Line(x, line, x + own, line, 1.4, "mark"))
+            x += own
+    sheet.y = y + SIZE * DESCENT + 0.4 * pitch
+
+
+def shade(value: float, high: float) -> tuple[RGB | None, str]:
+    """The colour under a word, None where its number shows nothing, and the tone of its letters."""
+    unit = min(max(value / high, 0.0), 1.0)
+    ground = tint(INK, 0.92 * unit) if unit >= 0.01 else None
+    return ground, "ink" if ground is None else letters_on(ground)
+
+
+def _wide(face: Typeface, word: str, chosen: bool) -> float:
+    return face.width(word, SIZE, "bold" if chosen else "normal") + 1.2
+
+
+def _unbroken(part: RunningText) -> list[list[int]]:
+    """Words without a space between them, which stay on one line where they can."""
+    groups: list[list[int]] = []
+    for i, apart in enumerate(part.spaced):
+        if apart or not groups:
+            groups.append([])
+        groups[-1].append(i)
+    return groups
+
+
+def _key(sheet: Sheet, part: RunningText) -> None:
+    """What a shade stands for."""
+    x, y = MARGIN, sheet.y + 4.0
+    sheet.word(part.label, x, y + 2.2, 7.0, tone="soft", role="bar")
+    x += sheet.face.width(part.label, 7.0) + 8.0
+    for unit in (0.1, 0.25, 0.5, 1.0):
+        sheet.fills.append(Fill(Box(x, y - 4.0, 18.0, 8.0), tint(INK, 0.92 * unit)))
+        text = number(unit * part.high)
+        sheet.word(text, x + 22.0, y + 2.2, 7.0, role="tick")
+        x += 22.0 + sheet.face.width(text, 7.0) + 12.0
+    sheet.y = y + 12.0
