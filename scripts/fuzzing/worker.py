@@ -119,9 +119,19 @@ def _work(trial: Trial, name: str, first: int, end: int, seed: int, place: Path,
         watch.seen.clear()
         found = _outcome(trial, Random(f"{name} {number} {seed}"), folder, watch)
         os.write(out, json.dumps([number, found]).encode() + b"\n")
-        shutil.rmtree(folder, ignore_errors=True)
+        _drop(folder)
     os.write(out, json.dumps([end, None]).encode() + b"\n")
     os._exit(0)
+
+
+def _drop(folder: Path) -> None:
+    """Remove a mutant's folder, which nearly always holds a few files and nothing else."""
+    try:
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _outcome(trial: Trial, rng: Random, folder: Path, watch: _Watch) -> str:
