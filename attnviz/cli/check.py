@@ -92,11 +92,15 @@ Stream = tuple[str, "list[Finding]"]
 
 
 def _holds_attention(place: Path) -> bool:
-    """Whether a file is attention, and not weights."""
+    """Whether a file is attention, and not weights, beside which lies a config.json."""
     import zipfile
+
+    from attnviz.io.tensors import ENDINGS
 
     if place.suffix == ".npy":
         return True
+    if place.suffix.lower() in ENDINGS:
+        return place.is_file() and not (place.parent / "config.json").exists()
     if place.suffix != ".npz" or not place.is_file():
         return False
     try:

@@ -141,3 +141,11 @@ def test_the_command_line_reads_them_with_labels(tmp_path, capsys, monkeypatch):
     assert out.count('"weight": 1.0') == 4 and '"query_token": "down"' in out
     assert main(["table", "--from", str(SAVED / "attentions_old.pt")]) == 1
     assert "--key NAME picks one" in capsys.readouterr().err
+
+
+def test_check_takes_them_for_attention_where_no_configuration_lies_beside(tmp_path, capsys):
+    assert main(["check", str(saved(tmp_path / "a.pt", 2))]) == 0
+    assert "2 x 2 heads, 4 x 4 tokens" in capsys.readouterr().out
+    (tmp_path / "config.json").write_text("{}")
+    assert main(["check", str(tmp_path / "a.pt")]) == 1
+    assert "2 x 2 heads" not in capsys.readouterr().out
