@@ -41,8 +41,8 @@ class StoredArray:
     @property
     def shape(self) -> tuple[int, ...]:
         """Of layers that have one map each also [layer, 1, query, key]."""
-        one = self._first.shape
-        return (len(self.names), *((1,) if len(one) == 2 else ()), *one) if self.layered else one
+        shape = self._first.shape
+        return (len(self.names), *((1,) if len(shape) == 2 else ()), *shape) if self.layered else shape
 
     @property
     def dtype(self) -> np.dtype[Any]:

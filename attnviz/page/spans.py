@@ -43,9 +43,9 @@ def checked(spans: Sequence[Span], length: int, cell: int = 1, pooled: int = 1) 
             raise SelectionError(
                 f"span {first}-{last}:{label} lies outside of the text, whose tokens are 0 to {length * cell - 1}"
             )
-    for one, other in pairwise(ordered):
-        if other[0] <= one[1]:
-            names = (f"{first}-{last}:{label}" for first, last, label in (one, other))
+    for span, following in pairwise(ordered):
+        if following[0] <= span[1]:
+            names = (f"{first}-{last}:{label}" for first, last, label in (span, following))
             raise SelectionError(f"spans {' and '.join(names)} overlap", "let one end before the other begins")
     side = cell * pooled
     return tuple((first // side, last // side, label) for first, last, label in ordered)
@@ -121,7 +121,7 @@ def _rooms(spans: Sequence[Span], cell: float, count: int, gap: float) -> list[t
     """Where each label may begin and end, in points from the panel's edge: half-way to its neighbours."""
     if not spans:
         return []
-    inner = [(one[1] + 1 + other[0]) * cell / 2 for one, other in pairwise(spans)]
+    inner = [(span[1] + 1 + following[0]) * cell / 2 for span, following in pairwise(spans)]
     bounds = [-gap / 2, *inner, count * cell + gap / 2]
     return [(low + _INSET, high - _INSET) for low, high in pairwise(bounds)]
 

@@ -107,9 +107,9 @@ def _check_one(attention: Attention) -> None:
     first = {"layers": layer, "heads": f'"{layer}.{head}"' if attention.pairs else head}
     named = [f"{axis}={index}" for axis, index in first.items() if index is not None]
     chosen = ", ".join(named[1:] if attention.pairs else named)
-    held = f"{n_heads} heads" if attention.pairs else f"{n_layers} x {n_heads} heads"
+    heads = f"{n_heads} heads" if attention.pairs else f"{n_layers} x {n_heads} heads"
     raise SelectionError(
-        f"an axes holds one map; this attention has {held}",
+        f"an axes holds one map; this attention has {heads}",
         f"choose one, as in attention.select({chosen}).heatmap(ax=ax)",
     )
 

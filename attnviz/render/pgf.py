@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     Colour = tuple[int, int, int]
 
 MAX_CELLS = 20_000  # rectangles of one colour: TeX, which holds a picture whole, is still done in some ten seconds
-_WHITE = (255, 255, 255)
 _EMOJI = 20  # rectangles to the em of an emoji
 _HEAD = r"""\begingroup%
 \def\avc#1{\definecolor{av}{RGB}{#1}\pgfsetcolor{av}}%
@@ -94,13 +93,12 @@ class _Page:
         ]
 
     def _cells(self) -> Iterator[str]:
-        """Coloured cells; the white of the paper is left out, and the rest once it is too much."""
+        """Coloured cells, as far as they are few enough. White ones too: their neighbours run under them."""
         for patch in patches(self.figure):
             for x0, y0, x1, y1, rgb in patch.runs():
-                if rgb != _WHITE:
-                    self.cells += 1
-                    if self.cells <= MAX_CELLS:
-                        yield self._fill(Box(x0, y0, x1 - x0, y1 - y0), rgb)
+                self.cells += 1
+                if self.cells <= MAX_CELLS:
+                    yield self._fill(Box(x0, y0, x1 - x0, y1 - y0), rgb)
 
     def _fill(self, box: Box, rgb: Colour) -> str:
         return f"\\avf{{{_colour(rgb)}}}" + self._sides(box)

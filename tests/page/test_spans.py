@@ -34,8 +34,8 @@ def spans_of(figure, rotation):
 def overlapping(figure):
     places = [(label.text, bounds(label, figure.face)) for label in figure.labels]
     return [
-        (one, other)
-        for (one, a), (other, b) in combinations(places, 2)
+        (text, neighbour)
+        for (text, a), (neighbour, b) in combinations(places, 2)
         if min(a[2], b[2]) - max(a[0], b[0]) > 0.3 and min(a[3], b[3]) - max(a[1], b[1]) > 0.3
     ]
 

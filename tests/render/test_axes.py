@@ -133,9 +133,9 @@ def test_in_subplots_no_labels_overlap(layout, count):
         if text.get_text()
     ]
     assert len(texts) > 60
-    for (one, a), (other, b) in combinations(texts, 2):
+    for (text, a), (neighbour, b) in combinations(texts, 2):
         wide, high = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
-        assert min(wide, high) < 1.0, (one, other)
+        assert min(wide, high) < 1.0, (text, neighbour)
 
 
 def test_options_of_title_size_and_bar():

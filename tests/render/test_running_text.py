@@ -30,8 +30,8 @@ def figure(words, weights=None, heads=1):
     return text(Attention(rows, None, tokens, tokens, (0,), tuple(range(heads))), 0)
 
 
-def contrast(one, other):
-    light = sorted(float(luminance(np.array(rgb, np.uint8))) + 0.05 for rgb in (one, other))
+def contrast(ground, letters):
+    light = sorted(float(luminance(np.array(rgb, np.uint8))) + 0.05 for rgb in (ground, letters))
     return light[1] / light[0]
 
 
