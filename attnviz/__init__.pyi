@@ -10,6 +10,7 @@ from attnviz.analyses.links import StrongestLinks as StrongestLinks
 from attnviz.analyses.roles import HeadRoles as HeadRoles
 from attnviz.analyses.similar import SimilarHeads as SimilarHeads
 from attnviz.analyses.stats import HeadStatistics as HeadStatistics
+from attnviz.analyses.steps import StepByStep as StepByStep
 from attnviz.attention import Attention as Attention
 from attnviz.axis import Tokens as Tokens
 from attnviz.errors import AttnvizError as AttnvizError
@@ -183,3 +184,25 @@ def stats(
     by: str | None = ...,
     top: int | None = ...,
 ) -> HeadStatistics: ...
+def steps(
+    source: Model,
+    /,
+    text: str | None = ...,
+    pair: str | None = ...,
+    *,
+    target: str | None = ...,
+    ids: ArrayLike | None = ...,
+    token_types: ArrayLike | None = ...,
+    target_ids: ArrayLike | None = ...,
+    pixel_values: ArrayLike | None = ...,
+    input_values: ArrayLike | None = ...,
+    input_features: ArrayLike | None = ...,
+    stream: str | None = ...,
+    global_tokens: Iterable[int] | None = ...,
+    layer: int = ...,
+    head: int | None = ...,
+    query: str | None = ...,
+    decimals: int = ...,
+    diagram: bool = ...,
+    part: str | None = ...,
+) -> StepByStep: ...

@@ -205,12 +205,13 @@ def parse_range(text: str) -> tuple[int, int]:
     return first, last
 
 
-def find_token(tokens: Tokens, wanted: str, axis: str = "tokens") -> int:
+def find_token(tokens: Tokens, wanted: str | int, axis: str = "tokens") -> int:
     """The place of a token named by its text, by text#2 (the second of that text) or by its index.
 
     Text goes before index: `3` is the token "3" where there is one; `#3` is always the fourth token. Case and the
     marks of word pieces are passed over where nothing fits exactly. Raises SelectionError if nothing or several fit.
     """
+    wanted = wanted if isinstance(wanted, str) else f"#{wanted}"
     for same in (_exact, _loose):
         places = [i for i, text in enumerate(tokens.text) if same(text) == same(wanted)]
         if len(places) > 1:

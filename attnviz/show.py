@@ -57,24 +57,16 @@ def text_of(result: Result) -> str:
 
 def _thing(result: Result, format: str, options: FigureOptions | None, command: str) -> Any:
     """What a format holds of a result: its rows, its arrays or its picture."""
-    if format in formats.of(formats.ROWS):
+    kinds = result.kinds()
+    if format in formats.of(formats.ROWS) and formats.ROWS in kinds:
         return result.rows()
     made_by = result.facts.made_by(command)
     if format in formats.of(formats.ARRAYS):
-        return result.arrays() | {"meta": _text(made_by)}
+        return result.arrays() | {"meta": {**result.about(), **made_by}}
     from attnviz.page.figure_options import FigureOptions
     from attnviz.page.place import place
 
     return place(result.page(), options or FigureOptions(), made_by)
-
-
-def _text(made_by: Mapping[str, str]) -> Any:
-    """JSON text as an array that needs no pickle."""
-    import json
-
-    import numpy as np
-
-    return np.array(json.dumps(made_by, sort_keys=True, ensure_ascii=False))
 
 
 def save_result(result: Result, path: str | Path, options: Mapping[str, Any]) -> str:

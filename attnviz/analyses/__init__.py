@@ -15,6 +15,7 @@ ANALYSES = {
     "similar": "Show which heads attend alike: their distances, in order and as a map.",
     "diff": "Compare attention: two texts, two models, with and without an adapter, two layers, or two files.",
     "lines": "Draw a text twice with lines of weight between, or once, shaded by what one token attends to.",
+    "steps": "Walk through attention step by step: one layer, one head, one token.",
 }
 
 

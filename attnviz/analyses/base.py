@@ -63,6 +63,10 @@ class Result:
         """The numbers as arrays, for .npz."""
         raise NotImplementedError
 
+    def about(self) -> dict[str, Any]:
+        """What a file of arrays states besides what made it."""
+        return {}
+
     def save(self, path: str, **figure_options: Any) -> str:
         """Write the result to a file whose ending names the format, whole or not at all; return the path.
 
@@ -123,6 +127,7 @@ class Analysis:
         result: the class of its Result, whose methods say which formats it has.
         passes: how often the source is read, for the progress bar; progress_label: what the bar says.
         stem: the name of a file that nobody named; default: the command's name.
+        draws: from options to the flag that asks for a picture, which is then drawn also without -o; '' for none.
         refuses: called with the options and the format before any work; raises SelectionError for what cannot be.
     """
 
@@ -136,6 +141,7 @@ class Analysis:
     passes: int = 1
     stem: str = ""
     progress_label: str = "attention"
+    draws: Callable[[Any], str] = lambda options: ""
     refuses: Callable[[Any, str], None] | None = None
 
     def __call__(self, source: Any, *inputs: Any, **named: Any) -> Any:

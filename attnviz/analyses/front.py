@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from attnviz.analyses.base import CELLS, SelectedMaps
+from attnviz.analyses.one_head import OneHead
 from attnviz.analyses.two import TwoMaps, common_size, two_layers, two_passes
 from attnviz.attention import Attention, joined
 from attnviz.errors import InputError, SelectionError
@@ -178,12 +179,22 @@ def _text_or_random(
     return sources, {name: value for name, value in named.items() if name not in ("stream", "layers", "heads")}
 
 
+def _one_head(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> tuple[OneHead, dict[str, Any]]:
+    """`layer` and `head` of a Model that is ready to read an input."""
+    if not isinstance(subject, Model):
+        raise InputError(f"wanted a Model, whose pass is watched; got {type(subject).__name__}", "see attnviz.load")
+    layer, head = named.pop("layer", -1), named.pop("head", None)
+    model_input = subject.prepare(**_input(inputs, named))
+    return OneHead.of(subject, model_input, layer, head), named
+
+
 OPENERS: dict[str, Callable[[Any, Sequence[Any], dict[str, Any]], tuple[Any, dict[str, Any]]]] = {
     "attention": _attention,
     "text or random tokens": _text_or_random,
     "maps of some rows": _some_rows,
     "two sources": _two_sources,
     "selected maps": _selected_maps,
+    "one head": _one_head,
 }
 
 # What a subject takes in Python besides the analysis' own options: name -> type, as the stub has it.
@@ -215,6 +226,7 @@ TAKES: dict[str, tuple[str, dict[str, str]]] = {
         "Attention | Model",
         {"*others": "Attention | Model | str"} | _OTHERS | _MAPS | {"layers_b": _MAPS["layers"]} | _JOINED,
     ),
+    "one head": ("Model", _TEXTS | {"layer": "int", "head": "int | None"}),
 }
 
 

@@ -23,7 +23,6 @@ _OWN = {
     "describe": "Say what attnviz would make of a model, without its weights; or why it cannot be drawn.",
     "inspect": "Show what is in a model: its configuration and every tensor.",
     "export": "Write attention as numbers: .npz, .json, .csv or .parquet.",
-    "steps": "Walk through attention step by step: one layer, one head, one token.",
     "mechanisms": "List attention's relatives; with a text, show them side by side.",
     "rollout": "Follow attention through the layers: how much of each input token is in each position.",
     "flow": "Follow attention through the layers as water through pipes: the largest flow to each input token.",

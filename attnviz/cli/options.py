@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from attnviz.errors import AttnvizError
-from attnviz.flags import PICK, QUERY_HELP, argument, option
+from attnviz.flags import PICK, QUERY_HELP, argument, option, same
 
 
 class UsageError(AttnvizError):
@@ -207,6 +207,18 @@ class Selection(Joined):
         streams = ("self", "encoder", "decoder", "cross")
         if self.stream is not None and self.stream not in streams:
             usage(one_of("--stream", self.stream, streams))
+
+
+@dataclass(frozen=True)
+class Head:
+    """One layer and one head."""
+
+    layer: str | None = same(Selection, "layer", default=None)
+    head: str | None = same(Selection, "head", default=None)
+    stream: str | None = same(Selection, "stream", default=None)
+
+    def __post_init__(self) -> None:
+        Selection(stream=self.stream)
 
 
 @dataclass(frozen=True)

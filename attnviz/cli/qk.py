@@ -69,10 +69,10 @@ def run(
     attnviz qk "The animal was too tired, so it slept" -m minilm -l 3 -H 1 --pair-of it:animal
     attnviz qk "The animal was too tired" -m minilm -l 3 -o plane.pdf
     """
+    from attnviz.analyses.steps import walk
     from attnviz.cli import work
     from attnviz.measures.qk import neurons, plane
     from attnviz.render.progress import progress
-    from attnviz.steps import steps
 
     if one.pair_of is None and re.fullmatch(r"[^\s:]+:[^\s:]+", given.pair or ""):
         usage(f"--pair {given.pair} would be a second text", f"for a query and a key write --pair-of {given.pair}")
@@ -80,14 +80,14 @@ def run(
     model, ready = work.prepared(given, source, one.stream, talk)
     found = _chosen(model, ready, one, talk)
     with progress("attention", total=1, quiet=talk.quiet) as advance:
-        walk = steps(model, ready, found.layer, found.head, found.query, advance)
-    pair, flat = neurons(walk, found.key), plane(walk.used("q"), walk.used("k"))
+        recorded = walk(model, ready, found.layer, found.head, found.query, advance)
+    pair, flat = neurons(recorded, found.key), plane(recorded.used("q"), recorded.used("k"))
     if listing.json:
         work.print_json(rows(flat, pair))
     elif format == "json":
         write_rows(output, format, list(rows(flat, pair)), "qk")
     elif format:
-        made = work.facts(line, walk.facts.model, walk.facts.meta)
+        made = work.facts(line, recorded.facts.model, recorded.facts.meta)
         if format == "npz":
             work.write(output, format, lambda file: _write_npz(flat, pair, file, made), "qk")
             return

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from attnviz.cli import expand
 from attnviz.cli.looks import Sheet
-from attnviz.cli.options import Json, Output, Talk, usage
+from attnviz.cli.options import ONE_HEAD, Json, Output, Talk, usage
 from attnviz.cli.subjects import SUBJECTS
 from attnviz.errors import SelectionError
 
@@ -44,7 +44,12 @@ def command_of(analysis: Analysis) -> SimpleNamespace:
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind) for name, kind in groups.items()
     ]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    return SimpleNamespace(run=expand.command(run), LAYERS=analysis.layers, __name__=analysis.name)
+    return SimpleNamespace(
+        run=expand.command(run),
+        LAYERS=analysis.layers,
+        HEADS_MEAN=ONE_HEAD if "place" in groups else "",
+        __name__=analysis.name,
+    )
 
 
 def _run(analysis: Analysis, values: dict[str, Any]) -> None:
@@ -52,7 +57,9 @@ def _run(analysis: Analysis, values: dict[str, Any]) -> None:
     from attnviz.render.progress import progress
 
     talk, options = values["talk"], values["options"]
-    format = asked_format(values["output"], values["listing"], formats.of(*analysis.result.kinds()))
+    drawn = analysis.draws(options)
+    kinds = (formats.FIGURE,) if drawn else analysis.result.kinds()
+    format = asked_format(values["output"], values["listing"], formats.of(*kinds), drawn)
     if analysis.refuses is not None:
         try:
             analysis.refuses(options, format)
@@ -88,12 +95,16 @@ def _give(result: Result, analysis: Analysis, format: str, values: dict[str, Any
         work.print_json(result.rows())
 
 
-def asked_format(output: Output, listing: Json, formats: tuple[str, ...]) -> str:
-    """The format of the file that is wanted, '' for none: then the terminal gets the result."""
-    if output.output is None and output.format is None:
+def asked_format(output: Output, listing: Json, formats: tuple[str, ...], drawn: str = "") -> str:
+    """The format of the file that is wanted, '' for none: then the terminal gets the result.
+
+    drawn: the flag that asks for a picture, '' for none.
+    """
+    if output.output is None and output.format is None and not drawn:
         return ""
     if listing.json:
-        usage("--json prints to standard output: leave out -o, or write a file that ends in .json")
+        flags = f"-o and {drawn}" if drawn else "-o"
+        usage(f"--json prints to standard output: leave out {flags}, or write a file that ends in .json")
     from attnviz.cli import work
 
     format = output.chosen(formats, formats[0])

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from attnviz.cli.analyses import Heads
-from attnviz.cli.options import Input, Saved, Selection, usage
+from attnviz.cli.options import Head, Input, Saved, Selection, one_head, usage
 from attnviz.cli.source import Source
 from attnviz.cli.two import Other, open_two
 from attnviz.errors import InputError
 
 if TYPE_CHECKING:
     from attnviz.analyses.base import Analysis, SelectedMaps
+    from attnviz.analyses.one_head import OneHead
     from attnviz.attention import Attention
     from attnviz.models.model import Model
     from attnviz.models.source import AttentionSource
@@ -96,6 +97,19 @@ def _check_size(analysis: Analysis, values: dict[str, Any]) -> Model:
 
 
 SHORT = 2000  # letters of a text whose weights can always be held
+
+
+def _one_head(analysis: Analysis, values: dict[str, Any]) -> OneHead:
+    """One head of a model that is ready to read an input."""
+    from attnviz.analyses.one_head import OneHead
+    from attnviz.cli import work
+
+    asked = values["place"]
+    layer, head = one_head(asked.layer, asked.head, f"{analysis.name} shows one {{}}")
+    model, model_input = work.prepared(values["given"], values["source"], asked.stream, values["talk"])
+    return OneHead.of(model, model_input, layer or analysis.layers, head)
+
+
 _MAPS = {"given": Input, "saved": Saved, "source": Source, "heads": Heads}
 SUBJECTS = {
     "attention": Subject(_MAPS, _attention),
@@ -103,4 +117,5 @@ SUBJECTS = {
     "maps of some rows": Subject(_MAPS, _some_rows),
     "selected maps": Subject({"given": Input, "saved": Saved, "source": Source, "chosen": Selection}, _selected),
     "two sources": Subject({"given": Input, "other": Other, **_MAPS}, open_two),
+    "one head": Subject({"given": Input, "source": Source, "place": Head}, _one_head),
 }

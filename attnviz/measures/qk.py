@@ -121,7 +121,7 @@ def neurons(steps: Steps, key: int) -> Neurons:
     """q, k, q * k and the score for the query of a walk and one of its keys.
 
     Args:
-        steps: what `attnviz.steps.walk` gives for the layer, head and query.
+        steps: what `attnviz.steps` gives for the layer, head and query.
         key: the place of a key.
 
     Source: Vig 2019 (the neuron view), for any model: rotary, grouped, biased and capped scores among them.

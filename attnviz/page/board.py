@@ -185,8 +185,7 @@ class _Page:
             bars = 1 if self.shared else boards
             return 2 * MARGIN + boards * (self.left + n_cols * cell) + (boards - 1) * self.gap + bars * self.beside
 
-        narrow = width is not None and abreast is not None and across(abreast, min(roomy, SMALL)) > width
-        if abreast is None or narrow:
+        if abreast is None:
             page = WIDE if max(n_rows, n_cols) * finest > SIDE else PAGE
             room, least = (page, roomy) if width is None else (width, min(roomy, SMALL))
             abreast = max((k for k in range(1, count + 1) if across(k, least) <= room), default=1)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 BAR = 8.0  # points: the width of a bar
 NAME, SMALL = 9.0, 7.0  # sizes of its name and of its numbers
-LEAST_NAME = 5.0  # the size that a name has at least; a longer one is cut
+LEAST_NAME = 6.0  # the size that a name has at least; a longer one is cut
 LOWEST, HIGHEST = 60.0, 160.0  # the height of a bar, unless its name or the board's needs another
 UNDER = 3.0  # how far a bar begins below the edge of a board whose heading reaches over it
 

@@ -1,4 +1,4 @@
-"""Steps -> Figure: the three diagrams that explain attention, with the reader's own sentence and numbers in them.
+"""A walk -> Figure: the three diagrams that explain attention, with the reader's own sentence and numbers in them.
 
     qkv     one token through W_Q, W_K and W_V
     scores  the query against every key, scaled, masked, softmax, and the weighted sum of the values
@@ -9,40 +9,43 @@ A vector that is wider than its room is cut: its first numbers, an ellipsis, its
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from attnviz.errors import SelectionError, one_of
-from attnviz.measures.steps import Steps, Vectors, head_share
+from attnviz.page.canvas import SMALL, Canvas, sheet, signed, unsigned
+from attnviz.page.cut import DOTS, Cut
 from attnviz.page.diagram_parts import (
     ARROW,
     CELL,
-    DOTS,
     LEFT,
+    NUMBERS,
     ONE,
     RIGHT,
     ROW,
     WIDE,
-    Cut,
-    arrow,
-    block,
     labelled,
     matrix,
     named,
     remark,
     sentence,
     shape,
-    strongest,
+    some_rows,
     title,
 )
 from attnviz.page.diagram_scores import scores
 from attnviz.page.figure import Box, Figure, Line
+from attnviz.page.parts import Diagrams
 from attnviz.page.sizes import LINE
-from attnviz.page.steps_page import SMALL, Page, sheet, signed, unsigned
 from attnviz.page.text_metrics import MIDDLE, printable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from attnviz.measures.steps import Steps
+    from attnviz.page.figure_options import FigureOptions
+    from attnviz.page.parts import Page
 
 HEADS = 12  # rows
 _TALL = 62.0  # points, the height of a weight matrix
@@ -50,28 +53,32 @@ _SHARE = 24.0  # points, a column of shares
 _SIDE = 112.0  # points, the width of W_O
 
 
-def figure(steps: Steps, part: str = "all", **options: Any) -> Figure:
+def diagrams(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Figure:
     """One diagram, or all three on one page of seven inches.
 
-    Args:
-        part: qkv | scores | heads | all.
-        options: as for `attnviz.page.steps_page.sheet`.
-
-    Raises:
-        SelectionError: no such part or font, or more pixels than a picture can have.
+    Raises SelectionError as `attnviz.page.canvas.sheet`.
     """
-    if part not in (*PARTS, "all"):
-        raise SelectionError(one_of("part", part, (*PARTS, "all")))
-    drawn = list(PARTS.values()) if part == "all" else [PARTS[part]]
-    return sheet(steps, "Attention in diagrams", [*drawn, _colours], WIDE, LEFT, **options)
+    part = page.parts[0]
+    assert isinstance(part, Diagrams)
+    draw = [*(PARTS[name] for name in part.parts), _colours]
+    return sheet(page, part.steps, draw, WIDE, LEFT, NUMBERS, replace(options, decimals=part.decimals), meta)
 
+
+def _unindexed(formula: str) -> str:
+    """A formula of the walk as a diagram has it: `q = x W_Q` for `q_i = x_i W_Q`, `o⁰` for `o_i^0`."""
+    formula = formula.replace("_i", "").replace("_j", "")
+    return re.sub(r"\^(\d+)", lambda power: power[1].translate(_RAISED), formula)
+
+
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 # --- one token through W_Q, W_K, W_V ---------------------------------------------------------------------------------
 
 
-def _qkv(page: Page) -> None:
+def _qkv(page: Canvas) -> None:
     steps = page.steps
-    formulas = [f"{q} = {x} W_{q.upper()}{_bias(steps, q)}" for q, (x, _) in zip("qkv", _sources(steps), strict=True)]
+    lines = [line for line, _ in steps.steps[0].lines]
+    formulas = [_unindexed(line) for line in lines if line.startswith(("q_i =", "k_j =", "v_j ="))]
     title(page, "1", "One token through W_Q, W_K and W_V", ",  ".join(formulas))
     word = sentence(page, steps.queries.text, steps.query)
     gap = 18.0
@@ -86,27 +93,24 @@ def _qkv(page: Page) -> None:
     page.y = max(bottoms)
     _projected(page, lefts, room)
     page.y += 5.0
-    remarks = [line for line, _ in steps.steps[0].lines if line.startswith("k_j ←") or "clipped" in line]
+    remarks = [line for line in lines if line.startswith("k_j ←") or "clipped" in line]
     remarks += [line for step in steps.steps if step.name in ("global", "grouped") for line, _ in step.lines]
     for text in [*remarks, _places(steps)]:
         remark(page, text)
     page.y += 6.0
 
 
-def _bias(steps: Steps, letter: str) -> str:
-    return f" + b_{letter.upper()}" if f"b_{letter.upper()}" in steps.matrices else ""
-
-
 def _sources(steps: Steps) -> list[tuple[str, NDArray[Any]]]:
-    """The vectors that q, k and v are made of, with their symbols: the query's, or of the strongest key's token.
+    """What q is made of and what k and v are made of, with symbols: the query's vector, or the strongest key's.
 
     In cross-attention keys and values are made of the other text; DeepSeek's of a compressed vector.
     """
     x = steps.read[steps.query]
     asks, keys = steps.vector("compressed_q"), steps.vector("compressed") or steps.vector("memory")
-    q = ("x", x) if asks is None else (asks.symbol[0], asks.values[steps.query])
-    kv = ("x", x) if keys is None else (keys.symbol[0], keys.values[_token(steps)])
-    return [q, kv, kv]
+    return [
+        ("x", x) if asks is None else (asks.symbol[0], asks.values[steps.query]),
+        ("x", x) if keys is None else (keys.symbol[0], keys.values[_token(steps)]),
+    ]
 
 
 def _token(steps: Steps) -> int:
@@ -114,15 +118,15 @@ def _token(steps: Steps) -> int:
     return steps.strongest if steps.facts.stream == "cross" else steps.query
 
 
-def _inputs(page: Page, lefts: Sequence[float], room: float, word: float | None) -> None:
+def _inputs(page: Canvas, lefts: Sequence[float], room: float, word: float | None) -> None:
     """The vectors that enter the projections, and lines from them to the matrices below. word: where the query is."""
     steps = page.steps
-    (q, asks), (k, reads), _ = _sources(steps)
+    (q, asks), (k, reads) = _sources(steps)
     groups = [(q, asks, lefts)] if q == k else [(q, asks, lefts[:1]), (k, reads, lefts[1:])]
     top = page.y + ARROW + 1.0
     for i, (symbol, values, columns) in enumerate(groups):
         x, end = columns[0], columns[-1] + room
-        box = block(page, symbol, values[None], x, top, Cut.fitting(len(values), end - x))
+        box = page.block(symbol, values[None], x, top, Cut.fitting(len(values), end - x, CELL), ONE)
         text = f"{shape(1, len(values))}  {_origin(steps, symbol)}"
         indent = 0.0
         if i == 0 and word is not None:
@@ -135,7 +139,7 @@ def _inputs(page: Page, lefts: Sequence[float], room: float, word: float | None)
     page.y = top + ROW + 5.0
 
 
-def _elbow(page: Page, x: float, y: float, box: Box, wide: float, end: float) -> float:
+def _elbow(page: Canvas, x: float, y: float, box: Box, wide: float, end: float) -> float:
     """An arrow from a word at (x, y) down to a box, bent where the box ends before it or a label has no room.
 
     wide, end: the width of the label and the right edge of its room. Returns its distance from the box's left edge:
@@ -146,7 +150,7 @@ def _elbow(page: Page, x: float, y: float, box: Box, wide: float, end: float) ->
     page.lines.append(Line(x, y, x, y + 2.5, 0.8))
     if at != x:
         page.lines.append(Line(at, y + 2.5, x, y + 2.5, 0.8))
-    arrow(page, at, y + 2.5, at, box.y - 1.0)
+    page.arrow(at, y + 2.5, at, box.y - 1.0)
     return at - box.x + 6.0 if at != x or right else 0.0
 
 
@@ -155,12 +159,12 @@ def _origin(steps: Steps, symbol: str) -> str:
     lines = [line for line, _ in steps.steps[0].lines if line.startswith((f"{symbol}_i ", f"{symbol}_j "))]
     if steps.facts.layer > 0 and symbol == "x":
         lines = lines[1:]  # the embeddings are before the first layer
-    texts = [line.partition(" = ")[2] or line.partition(" ← ")[2] for line in lines]
+    texts = [_unindexed(line).partition(" = ")[2] or _unindexed(line).partition(" ← ")[2] for line in lines]
     whose = f"of “{printable(steps.keys.text[_token(steps)])}”, the strongest key: " if symbol == "m" else ""
-    return whose + ", then ".join(texts).replace("token i", "the token").replace("_i", "").replace("_j", "")
+    return whose + ", then ".join(texts).replace("token i", "the token")
 
 
-def _projected(page: Page, lefts: Sequence[float], room: float) -> None:
+def _projected(page: Canvas, lefts: Sequence[float], room: float) -> None:
     """The biases, and q, k and v after each operation."""
     steps = page.steps
     if any(name in steps.matrices for name in ("b_Q", "b_K", "b_V")):
@@ -170,7 +174,7 @@ def _projected(page: Page, lefts: Sequence[float], room: float) -> None:
                 _strip(page, f"+ b_{letter}", "", steps.matrices[f"b_{letter}"], x, y, room)
         page.y += ARROW + ROW
     places = (steps.query, _token(steps), _token(steps))
-    chains = [_chain(steps, letter) for letter in "qkv"]
+    chains = [steps.chain(letter) for letter in "qkv"]
     labels = sorted({vectors.step for chain in chains for vectors in chain})
     for label in labels:
         step = next(step for step in steps.steps if step.label == label)
@@ -182,15 +186,10 @@ def _projected(page: Page, lefts: Sequence[float], room: float) -> None:
         page.y += ARROW + ROW
 
 
-def _chain(steps: Steps, letter: str) -> list[Vectors]:
-    """What W_Q, W_K or W_V makes, and the same vectors after each further operation."""
-    return [v for v in steps.vectors if v.name == letter or v.name.startswith(f"{letter}_")]
-
-
-def _strip(page: Page, name: str, how: str, values: NDArray[Any], x: float, y: float, room: float) -> None:
+def _strip(page: Canvas, name: str, how: str, values: NDArray[Any], x: float, y: float, room: float) -> None:
     rest = " ".join((shape(1, len(values)), *([f"after {how}"] if how else [])))
     top = labelled(page, x, y, name, rest, room)
-    block(page, name.removeprefix("+ "), values[None], x, top, Cut.fitting(len(values), room))
+    page.block(name.removeprefix("+ "), values[None], x, top, Cut.fitting(len(values), room, CELL), ONE)
 
 
 def _places(steps: Steps) -> str:
@@ -209,62 +208,58 @@ def _places(steps: Steps) -> str:
 # --- heads side by side into W_O -------------------------------------------------------------------------------------
 
 
-_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-def _heads(page: Page) -> None:
+def _heads(page: Canvas) -> None:
     steps = page.steps
     n, width = steps.heads.shape
-    names = {1: "o⁰", 2: "o⁰ o¹"}.get(n, f"o⁰ … o{str(n - 1).translate(_RAISED)}")
-    projects = steps.projection is not None and steps.parts is not None
-    bias = " + b_O" if "b_O" in steps.matrices else ""
-    title(page, "3", "Heads side by side into W_O", f"y = [{names}] W_O{bias}" if projects else "there is no W_O")
-    named(page, LEFT, page.y + 0.8 * SMALL, f"[{names}]", shape(1, n * width), RIGHT - LEFT)
+    formula = _unindexed(steps.step("joined").lines[0][0])
+    title(page, "3", "Heads side by side into W_O", formula)
+    names = formula[formula.index("[") : formula.index("]") + 1]
+    named(page, LEFT, page.y + 0.8 * SMALL, names, shape(1, n * width), RIGHT - LEFT)
     page.y += LINE * SMALL
     _side_by_side(page, n, width)
-    if projects:
+    if steps.projection is not None:
         _projection(page)
 
 
-def _side_by_side(page: Page, n: int, width: int) -> None:
+def _side_by_side(page: Canvas, n: int, width: int) -> None:
     """The outputs of all heads as one long vector; numbers where there is room for some of each head."""
     steps = page.steps
     gap = 4.0 if n <= 16 else 2.0
     room = (RIGHT - LEFT - (n - 1) * gap) / n
     if width * CELL <= room or room >= 2 * CELL + DOTS:
-        across = Cut.fitting(width, room)
+        across = Cut.fitting(width, room, CELL)
     else:
         count = min(width, int(room / 0.7))
-        across = Cut.of(range(count), count, room / count)
+        across = Cut.whole(count, room)
         if count < width:
             page.notes.append(f"heads side by side: the first {count} of each head's {width} numbers")
     y = page.y + 10.0
     scale = signed(steps.heads)
     for head, values in enumerate(steps.heads):
         x = LEFT + head * (across.length + gap)
-        box = block(page, f"head {head}", values[None], x, y, across, scale=scale)
+        box = page.block(f"head {head}", values[None], x, y, across, ONE, scale)
         chosen = head == steps.facts.head
         name = f"head {head}" if box.width > 30.0 else str(head)
         weight, tone = ("bold", "mark") if chosen else ("normal", "soft")
         page.put(name, x + box.width / 2, y - 3.0, SMALL, align="center", weight=weight, tone=tone)
         if chosen:
-            page.frame(box, 0, 1)
+            page.frame(box)
     page.lines.append(Line(LEFT, y + ROW + 3.0, x + across.length, y + ROW + 3.0, 0.8))
     page.y = y + ROW + 3.0
 
 
-def _projection(page: Page) -> None:
+def _projection(page: Canvas) -> None:
     """W_O, what each head puts in through its rows of it, and their sum."""
     steps = page.steps
     assert steps.projection is not None and steps.parts is not None
-    share = head_share(steps)
-    down = strongest(page, share, "heads", HEADS, steps.facts.head, 0.0)
+    share = steps.head_share
+    down = some_rows(page, share, "heads", HEADS, steps.facts.head, 0.0)
     top = labelled(page, LEFT, page.y, "W_O", shape(*steps.projection.shape), _SIDE)
     box = matrix(page, "W_O", steps.projection, LEFT, top, _SIDE, max(down.length, 80.0))
     page.frame(box, steps.facts.head, len(steps.heads))
     x = LEFT + max(box.width, 64.0) + 20.0 + 32.0
-    across = Cut.fitting(steps.parts.shape[1], RIGHT - _SHARE - 6.0 - x)
-    arrow(page, box.x + box.width + 3.0, top + down.length / 2, x - 36.0, top + down.length / 2)
+    across = Cut.fitting(steps.parts.shape[1], RIGHT - _SHARE - 6.0 - x, CELL)
+    page.arrow(box.x + box.width + 3.0, top + down.length / 2, x - 36.0, top + down.length / 2)
     scale = signed(steps.parts, steps.projected)
     name, size = "o W_O of each head", shape(1, steps.parts.shape[1])
     wide = page.face.width(name, SMALL, "bold") + 4.0 + page.face.width(size, SMALL)
@@ -273,10 +268,10 @@ def _projection(page: Page) -> None:
         weight, tone = ("bold", "mark") if head == steps.facts.head else ("normal", "soft")
         at = top + down.middle(head) + MIDDLE * SMALL
         page.put(f"head {head}", x - 4.0, at, SMALL, align="right", weight=weight, tone=tone, role="row")
-    block(page, "o W_O", steps.parts, x, top, across, down, scale)
+    page.block("o W_O", steps.parts, x, top, across, down, scale)
     right = x + max(across.length, wide) + 6.0
     page.notes.append("by norm: ‖o W_O‖ of a head / the sum over all heads")
-    block(page, "by norm", share[:, None], right, top, Cut.of(range(1), 1, _SHARE), down, unsigned(share))
+    page.block("by norm", share[:, None], right, top, Cut.whole(1, _SHARE), down, unsigned(share))
     page.put("by norm", right + _SHARE / 2, top - 3.0, SMALL - 0.5, align="center", tone="soft")
     y = top + down.length + 3.0
     for name, values in (("+ b_O", steps.matrices.get("b_O")), ("y", steps.projected)):
@@ -285,17 +280,17 @@ def _projection(page: Page) -> None:
         if name == "y":
             page.lines.append(Line(x, y, x + across.length, y, 0.8))
             y += 3.0
-        block(page, name.removeprefix("+ "), values[None], x, y, across, ONE, scale)
+        page.block(name.removeprefix("+ "), values[None], x, y, across, ONE, scale)
         page.put(name, x - 4.0, y + ROW / 2 + MIDDLE * SMALL, SMALL, align="right", weight="bold")
         y += ROW + 3.0
     page.y = max(y, box.y + box.height) + 6.0
 
 
-def _colours(page: Page) -> None:
+def _colours(page: Canvas) -> None:
     """What colours mean."""
     page.notes.append("red: above 0, blue: below, each box up to its largest number")
     if any(panel.hidden is not None for panel in page.panels):
         page.notes.append("grey: hidden by the mask")
 
 
-PARTS: Mapping[str, Callable[[Page], None]] = {"qkv": _qkv, "scores": scores, "heads": _heads}
+PARTS: Mapping[str, Callable[[Canvas], None]] = {"qkv": _qkv, "scores": scores, "heads": _heads}

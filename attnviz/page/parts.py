@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from attnviz.measures.steps import Steps
+
 
 @dataclass(frozen=True, eq=False)
 class Board:
@@ -239,8 +241,43 @@ class WordBoard:
     axes: tuple[str, str] = ("layer", "head")
 
 
+DIAGRAMS = ("qkv", "scores", "heads")
+
+
+@dataclass(frozen=True, eq=False)
+class Walk:
+    """One query's way through one head, step by step: formulas with shapes, and the numbers of each step.
+
+    decimals: digits after the point; in a picture 0 means no numbers.
+    """
+
+    steps: Steps
+    decimals: int = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Diagrams:
+    """The same way as diagrams. parts: of DIAGRAMS: a token through W_Q, W_K and W_V; its scores; heads into W_O."""
+
+    steps: Steps
+    parts: Sequence[str] = DIAGRAMS
+    decimals: int = 2
+
+
 Part = (
-    Boards | Depth | Bars | SignedMaps | Distances | Scatter | LinesOfWeight | RunningText | Table | Listing | WordBoard
+    Boards
+    | Depth
+    | Bars
+    | SignedMaps
+    | Distances
+    | Scatter
+    | LinesOfWeight
+    | RunningText
+    | Table
+    | Listing
+    | WordBoard
+    | Walk
+    | Diagrams
 )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from attnviz.errors import SelectionError
 from attnviz.page.below import Need, add, need
 from attnviz.page.board import boards
+from attnviz.page.diagram import diagrams
 from attnviz.page.distances import distances_and_points
 from attnviz.page.fitted import fitted
 from attnviz.page.lines import lines_of_weight
@@ -17,15 +18,18 @@ from attnviz.page.parts import (
     Board,
     Boards,
     Depth,
+    Diagrams,
     Distances,
     LinesOfWeight,
     Page,
     Part,
     RunningText,
     SignedMaps,
+    Walk,
 )
 from attnviz.page.running_text import running_text
 from attnviz.page.signed_maps import board_and_maps
+from attnviz.page.steps import walk
 from attnviz.page.text_metrics import printable
 
 if TYPE_CHECKING:
@@ -107,4 +111,6 @@ PLACERS: dict[type, Callable[[Page, FigureOptions, Mapping[str, str]], Figure]] 
     Distances: distances_and_points,
     LinesOfWeight: lines_of_weight,
     RunningText: running_text,
+    Walk: walk,
+    Diagrams: diagrams,
 }

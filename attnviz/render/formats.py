@@ -47,6 +47,7 @@ FORMATS = (
     Format("apng", FRAMES, "attnviz.render.animation:write_apng"),
     Format("npz", ATTENTION, "attnviz.io.data:write_npz"),
     Format("npz", ARRAYS, "attnviz.render.formats:write_arrays"),
+    Format("json", ARRAYS, "attnviz.render.formats:write_nested_arrays", plain=True),
     Format("json", ATTENTION, "attnviz.io.data:write_json", plain=True),
     Format("json", ROWS, "attnviz.render.rows:write_json", plain=True),
     Format("csv", ATTENTION, "attnviz.io.data:write_csv", plain=True),
@@ -83,10 +84,35 @@ def encode(name: str, thing: Any, **how: Any) -> bytes:
 
 
 def write_arrays(arrays: Mapping[str, Any], file: IO[bytes]) -> None:
-    """An .npz of arrays by name."""
+    """An .npz of arrays by name; `meta`, a dictionary of what made them, is JSON text in it."""
+    import json
+
+    import numpy as np
+
     from attnviz.io.data import write_arrays
 
+    if isinstance(arrays.get("meta"), Mapping):
+        arrays = {**arrays, "meta": np.array(json.dumps(arrays["meta"], sort_keys=True, ensure_ascii=False))}
     write_arrays(file, arrays)
+
+
+def write_nested_arrays(arrays: Mapping[str, Any], file: IO[bytes]) -> None:
+    """One JSON object: the entries of `meta`, then the arrays as nested lists; null for a number that is not finite."""
+    from attnviz.files.output import json_text
+
+    nested = {name: _nested(values) for name, values in arrays.items() if name != "meta"}
+    file.write(json_text({**arrays["meta"], **nested}).encode("utf-8", "replace") + b"\n")
+
+
+def _nested(values: Any) -> Any:
+    """An array as lists of numbers with as few digits as bring the same number back; None for what is not finite."""
+    import numpy as np
+
+    if values.dtype.kind != "f":
+        return values.tolist()
+    if values.ndim:
+        return [_nested(part) for part in values]
+    return float(str(values)) if np.isfinite(values) else None
 
 
 def _kind(thing: Any) -> str:

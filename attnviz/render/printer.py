@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Any
 
 from attnviz.errors import SelectionError
-from attnviz.page.parts import LinesOfWeight, Listing, Page, RunningText, Table, WordBoard
+from attnviz.page.parts import LinesOfWeight, Listing, Page, RunningText, Table, Walk, WordBoard
 from attnviz.render.terminal_rows import print_footing, print_heading
 from attnviz.render.terminal_screen import Screen
 
@@ -22,7 +22,8 @@ def print_page(page: Page, out: Console | IO[str] | None = None, *, width: int |
     Raises:
         SelectionError: a part that a terminal cannot show.
     """
-    print_heading(page.title, page.subtitle, out, width=width)
+    if page.title:
+        print_heading(page.title, page.subtitle, out, width=width)
     for part in page.parts:
         if type(part) not in PRINTERS:
             raise SelectionError(f"a terminal cannot show a {type(part).__name__}", "write a picture with -o")
@@ -75,10 +76,17 @@ def _text(part: RunningText, out: Any, width: int | None) -> None:
     print_text(part, out, width=width)
 
 
+def _walk(walk: Walk, out: Any, width: int | None) -> None:
+    from attnviz.render.terminal_steps import print_walk
+
+    print_walk(walk, out, width)
+
+
 PRINTERS: dict[type, Callable[[Any, Any, int | None], None]] = {
     Table: _table,
     Listing: _listing,
     WordBoard: _words,
     LinesOfWeight: _lines,
     RunningText: _text,
+    Walk: _walk,
 }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.measures.steps import Step, Steps
+from attnviz.measures.steps import strongest
 from attnviz.page.scale import WHITE
 from attnviz.render.terminal_cells import bar, colours, ink_on, paint
 from attnviz.render.terminal_columns import field
@@ -18,6 +18,9 @@ from attnviz.render.terminal_table import is_zero
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rich.style import Style
+
+    from attnviz.measures.steps import Steps
+    from attnviz.measures.steps_formulas import Step
 
 MANY = 40  # rows beyond which, at a terminal, the strongest come first and the rest is left out
 TOP = 20
@@ -104,9 +107,12 @@ class Paper:
     def number(self, value: float) -> str:
         return self.numbers([value])[0]
 
-    def numbers(self, values: Any, decimals: int | None = None) -> list[str]:
-        """All with the same number of decimals, none if all are whole; a masked score is -∞, an uncomputed one -."""
-        return numbers(values, self.decimals if decimals is None else decimals)
+    def numbers(self, values: Any, least: int = 0) -> list[str]:
+        """All with the same number of decimals, at least `least`; none if all are whole.
+
+        A masked score is -∞, an uncomputed one -.
+        """
+        return numbers(values, max(self.decimals, least))
 
     def vectors(self, values: NDArray[Any], count: int) -> list[str]:
         """The first `count` numbers of each row, in columns."""
@@ -189,9 +195,9 @@ class Paper:
         n = len(strength)
         if self.screen.plain or n <= MANY:
             return list(range(n)), ""
-        order = np.argsort(-strength, kind="stable")[:TOP]
+        order = strongest(strength, TOP)
         rest = float(strength.sum() - strength[order].sum())
-        return [int(i) for i in order], f"{n - TOP} others: {self.number(rest)} in all"
+        return order, f"{n - TOP} others: {self.number(rest)} in all"
 
 
 def numbers(values: Any, decimals: int) -> list[str]:

@@ -12,72 +12,47 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.measures.steps import Steps, Vectors, head_share, norm_share, output_share, scaling
-from attnviz.page.steps_words import SCORES, heading, question, remarks
-from attnviz.render.terminal_paper import INDENT, Column, Paper, numbers
+from attnviz.measures.steps_formulas import STAGES
+from attnviz.page.text_metrics import printable
+from attnviz.render.terminal_paper import INDENT, Column, Paper
 from attnviz.render.terminal_screen import Screen, cells, fit
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from attnviz.measures.steps import Vectors
+    from attnviz.measures.steps_formulas import Step
+    from attnviz.page.parts import Walk
+
 _TERMS = 4  # products of q . k that are written out
-_SMALL = 8  # widths up to which all vectors and matrices are printed whole
+_COUNT = 8  # numbers of a vector in a line of its own
+_FEW = 12  # queries up to which the vectors of all are printed, where they are small
 
 
-def print_steps(
-    steps: Steps, out: Console | IO[str] | None = None, *, width: int | None = None, decimals: int = 2
-) -> None:
+def print_walk(walk: Walk, out: Console | IO[str] | None = None, width: int | None = None) -> None:
     """Print the walk.
 
     Args:
         out: a rich Console or a text file; standard output by default. width: columns of the window.
-        decimals: of numbers; a column of whole numbers has none.
     """
-    screen = Screen.of(out, width)
-    paper = Paper(steps, screen, decimals)
-    paper.say(heading(steps), "bold")
-    paper.say(question(steps))
+    steps = walk.steps
+    paper = Paper(steps, Screen.of(out, width), walk.decimals)
+    paper.say(printable(steps.title()), "bold")
+    paper.say(printable(steps.subtitle()))
     for step in steps.steps:
         paper.title(step)
-        _BELOW.get(step.name, _nothing)(paper)
-    notes = remarks(steps)
-    if notes:
-        screen.print("")
-    for note in notes:
+        if step.name in _BELOW:
+            _BELOW[step.name](paper)
+        elif step.name in STAGES:
+            _changed_score(paper, step.name)
+        else:
+            _changed_vectors(paper, step)
+    for i, note in enumerate(steps.remarks()):
+        paper.screen.print(*([""] if i == 0 else []))
         paper.say(note, "dim")
 
 
-# What stands below each step
-
-
-def _nothing(paper: Paper) -> None:
-    """Its lines say all."""
-
-
-def _inputs(paper: Paper) -> None:
-    """How the chosen query's input came about, and the keys and values."""
-    steps = paper.steps
-    small = max(steps.facts.d_model, steps.facts.d_head) <= _SMALL and len(steps.queries) <= 12
-    own = [v for v in steps.vectors if v.side == "query" and v.step == "1" and v.name != "q"]
-    screen = paper.screen
-    if small:
-        screen.print("")
-        paper.table(lambda count: [*_names(paper, "i", steps.queries.text), *_all(paper, own, count)], steps.query)
-        screen.print("")
-        drawn = [(name, steps.matrices[name]) for name in ("W_Q", "W_K", "W_V")]
-        texts = [(name, paper.vectors(matrix, 8)) for name, matrix in drawn]
-        height = max(len(rows) for _, rows in texts)
-        paper.table(lambda _: [Column(name, [*rows, *[""] * (height - len(rows))], False) for name, rows in texts])
-        drawn = [(name, steps.matrices[name][None]) for name in ("b_Q", "b_K", "b_V") if name in steps.matrices]
-        if drawn:
-            paper.table(lambda count: [Column(name, paper.vectors(row, 8), False) for name, row in drawn])
-        if steps.facts.stream != "cross":
-            used = [v for v in steps.vectors if v.name in ("q", "k", "v")]
-            screen.print("")
-            paper.table(lambda count: [*_names(paper, "i", steps.queries.text), *_all(paper, used, count)], steps.query)
-            return
-    _query_vectors(paper, [] if small else own)
-    _key_vectors(paper)
+# Tables
 
 
 def _names(paper: Paper, index: str, tokens: Sequence[str], at: Sequence[int] | None = None) -> list[Column]:
@@ -88,84 +63,105 @@ def _names(paper: Paper, index: str, tokens: Sequence[str], at: Sequence[int] | 
     return [Column(index, [str(i) for i in places]), Column({"i": "query", "j": "key"}[index], short, False)]
 
 
-def _all(paper: Paper, vectors: Sequence[Any], count: int) -> list[Column]:
-    return [Column(_name(paper.steps, v), paper.vectors(v.values, count)) for v in vectors]
+def _key_table(
+    paper: Paper, columns: Callable[[list[int], int], list[Column]], rest: str = "", shaded: bool = False
+) -> None:
+    """A line per key, the strongest key's bold. columns: from the keys shown and how many numbers a vector has.
 
-
-def _name(steps: Steps, vectors: Vectors) -> str:
-    """`embedding`, `type + position`, `x_i`, `stream`, `normed`."""
-    names = {"positions": " + ".join(steps.facts.added) or "position", "x": "stream", "read": "normed"}
-    return names.get(vectors.name, vectors.symbol)
-
-
-def _query_vectors(paper: Paper, own: Sequence[Any]) -> None:
-    """One line a vector of the chosen query."""
+    rest: what is said of the keys left out; by default their weight. shaded: the last column is of weights.
+    """
     steps = paper.steps
-    found = [(_name(steps, v), v.values[steps.query]) for v in own]
-    found.append(("q_i", next(v for v in steps.vectors if v.name == "q").values[steps.query]))
+    at, others = paper.kept(steps.weights)
     paper.screen.print("")
-
-    def build(count: int) -> list[Column]:
-        lines = [paper.vectors(values[None], count)[0] for _, values in found]
-        lengths = paper.numbers([np.linalg.norm(values) for _, values in found])
-        query = f"i = {steps.query}"
-        return [
-            Column(query, [name for name, _ in found], False),
-            Column("‖ ‖", lengths),
-            Column("numbers", lines, False),
-        ]
-
-    paper.table(build)
+    paper.table(
+        lambda count: [*_names(paper, "j", steps.keys.text, at), *columns(at, count)],
+        at.index(steps.strongest) if steps.strongest in at else None,
+        steps.weights[at] if shaded else None,
+    )
+    if others:
+        paper.say(rest.format(shown=len(at), rest=len(steps.keys) - len(at)) or others, "dim", INDENT)
 
 
-def _key_vectors(paper: Paper) -> None:
-    """A line a key: its k and v."""
+def _token_table(paper: Paper, vectors: Sequence[Vectors]) -> None:
+    """A line per query token, and a column for each kind of vector."""
     steps = paper.steps
-    k = next(v for v in steps.vectors if v.name == "k").values
-    v = steps.used("v")
-    at, rest = paper.kept(steps.weights)
     paper.screen.print("")
     paper.table(
         lambda count: [
-            *_names(paper, "j", steps.keys.text, at),
-            Column("k_j", paper.vectors(k[at], count), False),
-            Column("v_j", paper.vectors(v[at], count), False),
+            *_names(paper, "i", steps.queries.text),
+            *(Column(_name(paper, v), paper.vectors(v.values, count)) for v in vectors),
         ],
-        bold=at.index(steps.strongest) if steps.strongest in at else None,
+        steps.query,
     )
-    if rest:
-        paper.say(
-            f"the {len(at)} keys with the largest weights; {len(steps.keys) - len(at)} others left out", "dim", INDENT
-        )
 
 
-# Queries and keys change from name to name, in this order: a model has the norm before rotary positions or after them.
-_ENDS = ("", "_normed", "_turned", "_used")
+def _vector_table(paper: Paper, head: str, rows: Sequence[tuple[str, Any]]) -> None:
+    """A line per vector: its name, its length and its numbers, in columns where all are equally wide."""
+
+    def lines(count: int) -> list[str]:
+        if len({len(values) for _, values in rows}) == 1 and not head:
+            return paper.vectors(np.stack([values for _, values in rows]), count)
+        return [paper.vectors(values[None], count)[0] for _, values in rows]
+
+    paper.table(
+        lambda count: [
+            Column(head, [name for name, _ in rows], False),
+            Column("‖ ‖", paper.numbers([np.linalg.norm(values) for _, values in rows])),
+            Column("numbers", lines(count), False),
+        ]
+    )
 
 
-def _changed(*names: str) -> Callable[[Paper], None]:
-    """Below a step that changes q and k: the query before and after. names: what it made, the first that is there."""
+def _matrices(paper: Paper, names: Sequence[tuple[str, str]]) -> None:
+    """Matrices side by side: (heading, name); those that are not there are left out."""
+    matrices = paper.steps.matrices
+    texts = [(head, paper.vectors(np.atleast_2d(matrices[name]), _COUNT)) for head, name in names if name in matrices]
+    high = max((len(rows) for _, rows in texts), default=0)
+    if texts:
+        paper.table(lambda _: [Column(head, [*rows, *[""] * (high - len(rows))], False) for head, rows in texts])
 
-    def below(paper: Paper) -> None:
-        steps = paper.steps
-        rows: list[tuple[str, Any]] = []
-        for which, place in (("q", steps.query), ("k", steps.strongest)):
-            chain = [v for v in (steps.vector(f"{which}{end}") for end in _ENDS) if v is not None]
-            found = [v.name.removeprefix(f"{which}_") for v in chain]
-            last = next((found.index(name) for name in names if name in found), None)
-            if last:
-                rows += [(f"{which}_{place}", chain[last - 1].values[place]), ("  after", chain[last].values[place])]
-        if not rows:
+
+def _name(paper: Paper, vectors: Vectors) -> str:
+    """`embedding`, `type + position`, `x_i`, `stream`, `normed`."""
+    names = {"positions": " + ".join(paper.facts.added) or "position", "x": "stream", "read": "normed"}
+    return names.get(vectors.name, vectors.symbol)
+
+
+# What stands below each step
+
+
+def _inputs(paper: Paper) -> None:
+    """How the chosen query's input came about, and the keys and values."""
+    steps = paper.steps
+    own = [v for v in steps.vectors if v.side == "query" and v.step == "1" and v.name != "q"]
+    q, k, v = (steps.chain(letter)[0] for letter in "qkv")
+    if steps.is_small("W_Q") and len(steps.queries) <= _FEW:
+        _token_table(paper, own)
+        paper.screen.print("")
+        _matrices(paper, [(name, name) for name in ("W_Q", "W_K", "W_V")])
+        _matrices(paper, [(name, name) for name in ("b_Q", "b_K", "b_V")])
+        if steps.facts.stream != "cross":
+            _token_table(paper, [q, k, v])
             return
-        paper.table(
-            lambda count: [
-                Column("", [label for label, _ in rows], False),
-                Column("‖ ‖", paper.numbers([np.linalg.norm(values) for _, values in rows])),
-                Column("numbers", paper.vectors(np.stack([values for _, values in rows]), count), False),
-            ]
-        )
+        own = []
+    paper.screen.print("")
+    _vector_table(paper, f"i = {steps.query}", [(_name(paper, v), v.values[steps.query]) for v in (*own, q)])
+    _key_table(
+        paper,
+        lambda at, count: [Column(v.symbol, paper.vectors(v.values[at], count), False) for v in (k, v)],
+        "the {shown} keys with the largest weights; {rest} others left out",
+    )
 
-    return below
+
+def _changed_vectors(paper: Paper, step: Step) -> None:
+    """The query and the strongest key before a step that changes them, and after it."""
+    steps, rows = paper.steps, []
+    for letter, token in (("q", steps.query), ("k", steps.strongest)):
+        for before, after in zip(steps.chain(letter), steps.chain(letter)[1:], strict=False):
+            if after.step == step.label:
+                rows += [(f"{letter}_{token}", before.values[token]), ("  after", after.values[token])]
+    if rows:
+        _vector_table(paper, "", rows)
 
 
 def _raw(paper: Paper) -> None:
@@ -174,63 +170,44 @@ def _raw(paper: Paper) -> None:
     shown = list(zip(paper.numbers(q[:_TERMS]), paper.numbers(k[:_TERMS]), strict=True))
     terms = " + ".join(f"{_bracketed(a)}·{_bracketed(b)}" for a, b in shown)
     more = f" + … ({len(q)} products)" if len(q) > _TERMS else ""
-    row = steps.scores[0].row
-    paper.worked(f"e_{i},{j} = {terms}{more} = {paper.number(row[j])}")
+    paper.worked(f"e_{i},{j} = {terms}{more} = {paper.number(steps.scores[0].row[j])}")
 
 
 def _bracketed(text: str) -> str:
     return f"({text})" if text.startswith("-") else text
 
 
-def _added(name: str) -> Callable[[Paper], None]:
-    """Below a step that adds to the scores, or caps them: the strongest key's."""
-
-    def below(paper: Paper) -> None:
-        steps, i, j = paper.steps, paper.query, paper.steps.strongest
-        place = next(at for at, s in enumerate(steps.scores) if s.name == name)
-        now, before = steps.scores[place], steps.scores[place - 1]
-        letter = "e" if name in ("relative", "before_scale") else "s"
-        old, new = paper.number(before.row[j]), paper.number(now.row[j])
-        if now.added is None:
-            c = f"{steps.facts.softcap:g}"
-            paper.worked(f"s_{i},{j} = {c} tanh({old} / {c}) = {new}")
-        else:
-            paper.worked(f"{letter}_{i},{j} = {old} + {_bracketed(paper.number(now.added[j]))} = {new}")
-
-    return below
+def _changed_score(paper: Paper, name: str) -> None:
+    """The strongest key's score before a step that adds to it, or caps it, and after it."""
+    steps, i, j = paper.steps, paper.query, paper.steps.strongest
+    place = next(at for at, scores in enumerate(steps.scores) if scores.name == name)
+    now, before = steps.scores[place], steps.scores[place - 1]
+    old, new = paper.number(before.row[j]), paper.number(now.row[j])
+    if now.added is None:
+        c = f"{steps.facts.softcap:g}"
+        paper.worked(f"s_{i},{j} = {c} tanh({old} / {c}) = {new}")
+    else:
+        paper.worked(f"{now.stage.symbol}_{i},{j} = {old} + {_bracketed(paper.number(now.added[j]))} = {new}")
 
 
 def _scaled(paper: Paper) -> None:
-    steps, i, j = paper.steps, paper.query, paper.steps.strongest
-    raw, value = steps.unscaled[j], steps.score("scaled")
-    assert value is not None
-    facts = steps.facts
+    steps, facts, i, j = paper.steps, paper.facts, paper.query, paper.steps.strongest
+    place = next(at for at, scores in enumerate(steps.scores) if scores.name == "scaled")
+    old, new = (paper.number(scores.row[j]) for scores in steps.scores[place - 1 : place + 1])
     if facts.scales:
-        usual = abs(facts.scale - facts.usual) < 1e-6 * facts.usual
-        by = f"/ {1 / facts.scale:.4g}" if usual else f"· {facts.scale:.4g}"
-        paper.worked(f"s_{i},{j} = {paper.number(raw)} {by} = {paper.number(value.row[j])}")
-    found = scaling(steps)
-    n = int(steps.allowed.sum())
-    factor = "with scaling" if facts.scales else f"times {facts.usual:.4g}"
-    entropies = numbers([found.entropy_without, found.entropy_scaled, found.most], max(paper.decimals, 2))
-    tops = numbers([found.without.max(), found.scaled.max()], max(paper.decimals, 2))
-    own = "" if facts.scales else ", as here"
+        by = f"/ {1 / facts.scale:.4g}" if facts.scales_as_usual else f"· {facts.scale:.4g}"
+        paper.worked(f"s_{i},{j} = {old} {by} = {new}")
+    compared, n = steps.scaling, int(steps.allowed.sum())
+    entropies = paper.numbers([compared.entropy_without, compared.entropy_scaled, compared.most], 2)
+    largest = paper.numbers([compared.without.max(), compared.scaled.max()], 2) + paper.numbers([1 / max(n, 1)], 2)
+    kinds = [
+        "without scaling" + ("" if facts.scales else ", as here"),
+        "with scaling" if facts.scales else f"times {facts.usual:.4g}",
+        f"equal weights on {n} key{'s' if n != 1 else ''}",
+    ]
     paper.say("the softmax over these scores alone:", indent=INDENT)
-    lines = [(f"without scaling{own}", entropies[0], tops[0]), (factor, entropies[1], tops[1])]
-    lines.append(
-        (
-            f"equal weights on {n} key{'s' if n != 1 else ''}",
-            entropies[2],
-            numbers([1 / max(n, 1)], max(paper.decimals, 2))[0],
-        )
-    )
-    paper.table(
-        lambda _: [
-            Column("", [text for text, *_ in lines], False),
-            Column("entropy (nats)", [e for _, e, _ in lines]),
-            Column("largest weight", [t for *_, t in lines]),
-        ]
-    )
+    columns = [Column("", kinds, False), Column("entropy (nats)", entropies), Column("largest weight", largest)]
+    paper.table(lambda _: columns)
 
 
 def _masked(paper: Paper) -> None:
@@ -256,116 +233,82 @@ def _softmax(paper: Paper) -> None:
             below = f"({below})" if len(finite) > 1 else below
         else:
             below = "the sum over all keys"
-        shown = numbers([top, total], max(paper.decimals, 3))
-        weight = numbers([steps.weights[j]], max(paper.decimals, 3))[0]
-        paper.worked(f"a_{i},{j} = exp({paper.number(masked[j])}{less}) / {below} = {shown[0]} / {shown[1]} = {weight}")
+        above, under = paper.numbers([top, total], 3)
+        (weight,) = paper.numbers([steps.weights[j]], 3)
+        paper.worked(f"a_{i},{j} = exp({paper.number(masked[j])}{less}) / {below} = {above} / {under} = {weight}")
         if shift:
-            paper.say(
-                f"({paper.number(shift)} is taken off every score first: the weights stay the same)", "dim", INDENT
-            )
-    paper.screen.print("")
-    _score_table(paper)
-
-
-def _score_table(paper: Paper) -> None:
-    """The chosen query's scores against every key after each step, and its weights."""
-    steps = paper.steps
-    at, rest = paper.kept(steps.weights)
-    wide = max(paper.decimals, 2)
-
-    def build(_: int) -> list[Column]:
-        found = _names(paper, "j", steps.keys.text, at)
-        for scores in steps.scores:
-            if scores.name == "masked" and steps.allowed.all():
-                continue
-            if scores.added is not None:
-                found.append(Column(SCORES[scores.name].added, paper.numbers(scores.added[at])))
-            found.append(Column(SCORES[scores.name].head, paper.numbers(scores.row[at])))
-        found.append(Column("unscaled", numbers(scaling(steps).without[at], wide)))
-        return [*found, Column("a_ij", numbers(steps.weights[at], wide))]
-
-    strongest = at.index(steps.strongest) if steps.strongest in at else None
-    paper.table(build, strongest, steps.weights[at])
-    if rest:
-        paper.say(rest, "dim", INDENT)
+            why = "is taken off every score first: the weights stay the same"
+            paper.say(f"({paper.number(shift)} {why})", "dim", INDENT)
+    _key_table(paper, lambda at, _: _score_columns(paper, at), shaded=True)
     paper.say("unscaled: what the softmax would give without the scaling of step 3", "dim", INDENT)
+
+
+def _score_columns(paper: Paper, at: list[int]) -> list[Column]:
+    """The scores of the keys `at` after each step, with what was added, and their weights."""
+    columns = []
+    for quantity in paper.steps.per_key():
+        scores = paper.steps.score(quantity.name)
+        if scores is not None and scores.added is not None:
+            columns.append(Column(scores.stage.added, paper.numbers(scores.added[at])))
+        if not (quantity.name == "masked" and paper.steps.allowed.all()) and not quantity.name.endswith("_share"):
+            least = 2 if scores is None else 0
+            columns.append(Column(quantity.header, paper.numbers(quantity.values[at], least)))
+    return columns
 
 
 def _sink(paper: Paper) -> None:
     steps = paper.steps
     assert steps.sink is not None
-    z, share = paper.number(steps.sink), numbers([steps.sink_weight], max(paper.decimals, 2))[0]
-    paper.worked(f"z = {z} takes {share} of this row")
+    paper.worked(f"z = {paper.number(steps.sink)} takes {paper.numbers([steps.sink_weight], 2)[0]} of this row")
 
 
 def _summed(paper: Paper) -> None:
-    steps = paper.steps
-    v = steps.used("v").astype(np.float64)
-    at, rest = paper.kept(steps.weights)
-    share, along = norm_share(steps), output_share(steps)
-    wide = max(paper.decimals, 2)
-    paper.screen.print("")
+    steps, v = paper.steps, paper.steps.used("v").astype(np.float64)
+    weight, *shares = [q for q in steps.per_key() if q.name in ("weight", "norm_share", "output_share")]
 
-    def build(count: int) -> list[Column]:
+    def columns(at: list[int], count: int) -> list[Column]:
         return [
-            *_names(paper, "j", steps.keys.text, at),
-            Column("a_ij", numbers(steps.weights[at], wide)),
+            Column(weight.header, paper.numbers(weight.values[at], 2)),
             Column("a_ij v_j", paper.vectors(steps.weights[at, None] * v[at], count), False),
             Column("‖v_j‖", paper.numbers(np.linalg.norm(v[at], axis=-1))),
-            Column("by norm", numbers(share[at], wide)),
-            Column("along o_i", numbers(along[at], wide)),
+            *(Column(share.header, paper.numbers(share.values[at], 2)) for share in shares),
         ]
 
-    paper.table(build, at.index(steps.strongest) if steps.strongest in at else None)
-    if rest:
-        paper.say(rest, "dim", INDENT)
-    paper.worked(f"o_{steps.query} = {paper.vectors(steps.output[None], 8)[0]}".strip())
-    said = "by norm: a_ij ‖v_j‖ / Σ_k a_ik ‖v_k‖; along o_i: (a_ij v_j · o_i) / ‖o_i‖²; each sums to 1"
-    paper.say(said, "dim", INDENT)
+    _key_table(paper, columns)
+    paper.worked(f"o_{steps.query} = {paper.vectors(steps.output[None], _COUNT)[0]}".strip())
+    shares_say = "by norm: a_ij ‖v_j‖ / Σ_k a_ik ‖v_k‖; along o_i: (a_ij v_j · o_i) / ‖o_i‖²; each sums to 1"
+    paper.say(shares_say, "dim", INDENT)
 
 
 def _joined(paper: Paper) -> None:
-    steps = paper.steps
-    share = head_share(steps)
+    steps, share, head = paper.steps, paper.steps.head_share, paper.facts.head
     at, _ = paper.kept(share)
-    wide = max(paper.decimals, 2)
+    vectors = [("o_i", steps.heads), *([("o_i W_O", steps.parts)] if steps.parts is not None else [])]
     paper.screen.print("")
-
-    def build(count: int) -> list[Column]:
-        found = [
+    paper.table(
+        lambda count: [
             Column("head", [str(h) for h in at]),
-            Column("o_i", paper.vectors(steps.heads[at], count), False),
-        ]
-        if steps.parts is not None:
-            found.append(Column("o_i W_O", paper.vectors(steps.parts[at], count), False))
-        return [*found, Column("by norm", numbers(share[at], wide))]
-
-    paper.table(build, at.index(steps.facts.head) if steps.facts.head in at else None)
-    if "W_O" in steps.matrices and steps.matrices["W_O"].size <= 64:
-        rows = steps.matrices["W_O"]
+            *(Column(name, paper.vectors(values[at], count), False) for name, values in vectors),
+            Column("by norm", paper.numbers(share[at], 2)),
+        ],
+        at.index(head) if head in at else None,
+    )
+    if steps.is_small("W_O"):
+        first = head * len(steps.matrices["W_O"])
+        last = first + len(steps.matrices["W_O"]) - 1
         paper.screen.print("")
-        first = steps.facts.head * len(rows)
-        name = f"W_O, rows {first} to {first + len(rows) - 1} (head {steps.facts.head})"
-        paper.table(lambda _: [Column(name, paper.vectors(rows, 8), False)])
+        _matrices(paper, [(f"W_O, rows {first} to {last} (head {head})", "W_O")])
     if "b_O" in steps.matrices:
-        paper.say(f"b_O = {paper.vectors(steps.matrices['b_O'][None], 8)[0]}", indent=INDENT)
-    paper.worked(f"y_{steps.query} = {paper.vectors(steps.projected[None], 8)[0]}")
+        paper.say(f"b_O = {paper.vectors(steps.matrices['b_O'][None], _COUNT)[0]}", indent=INDENT)
+    paper.worked(f"y_{steps.query} = {paper.vectors(steps.projected[None], _COUNT)[0]}")
     if steps.parts is not None:
         paper.say("by norm: ‖o_i W_O‖ of a head / their sum over heads", "dim", INDENT)
 
 
 _BELOW: dict[str, Callable[[Paper], None]] = {
     "inputs": _inputs,
-    "qk_norm": _changed("normed", "used"),
-    "rotary": _changed("turned", "used"),
-    "content_bias": _changed("used"),
     "raw": _raw,
-    "relative": _added("relative"),
-    "before_scale": _added("before_scale"),
     "scaled": _scaled,
-    "capped": _added("capped"),
-    "biased": _added("biased"),
-    "counted": _added("counted"),
     "masked": _masked,
     "softmax": _softmax,
     "sink": _sink,

@@ -9,9 +9,9 @@ import pytest
 from helpers.paths import REFERENCE, ROOT
 
 import attnviz
+from attnviz import steps as walk
 from attnviz.measures.plane import principal
 from attnviz.measures.qk import neurons, plane, together
-from attnviz.steps import walk
 
 CASES = sorted(path.name for path in REFERENCE.iterdir() if path.is_dir())
 INPUTS = {"input_ids": "ids", "token_type_ids": "token_types", "decoder_input_ids": "target_ids"}

@@ -10,10 +10,10 @@ import pytest
 from helpers.paths import REFERENCE
 
 import attnviz
+from attnviz import steps as walk
 from attnviz.measures.lift import strongest
 from attnviz.measures.qk import neurons, plane
 from attnviz.page.qk import figure, stages
-from attnviz.steps import walk
 
 TEXT = "The animal didn't cross the street because it was too tired"
 

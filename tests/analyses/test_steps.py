@@ -15,18 +15,18 @@ from helpers.paths import REFERENCE, ROOT
 from rich.console import Console
 
 import attnviz
-from attnviz import steps as walking
+from attnviz.analyses.steps import find_query
 from attnviz.cli import main
 from attnviz.engine.collectors import Dense
 from attnviz.engine.tile import Tile
 from attnviz.errors import SelectionError
-from attnviz.measures.steps import entropy, head_share, norm_share, output_share, scaling, softmax
+from attnviz.measures.steps import entropy, softmax
+from attnviz.measures.steps_recorder import WHOLE
+from attnviz.page.figure_options import FigureOptions
 from attnviz.page.label_bounds import bounds
-from attnviz.page.steps import figure
+from attnviz.page.place import place
 from attnviz.render.image import to_bytes
-from attnviz.render.steps_data import arrays, rows
-from attnviz.render.terminal_steps import print_steps
-from attnviz.steps import find_query, walk
+from attnviz.render.printer import print_page
 
 CASES = sorted(p.name for p in REFERENCE.iterdir() if p.is_dir())
 INPUTS = {"input_ids": "ids", "token_type_ids": "token_types", "decoder_input_ids": "target_ids"}
@@ -41,6 +41,10 @@ def hand():
 
 
 pytestmark = pytest.mark.usefixtures("no_settings")
+
+
+def figure(found, **options):
+    return place(found.page(), FigureOptions(**options))
 
 
 def case(name):
@@ -62,7 +66,7 @@ def test_the_example_is_what_its_script_makes():
 
 
 def test_vectors_by_hand(hand):
-    found = walk(hand, "I like tea")
+    found = attnviz.steps(hand, "I like tea")
     assert (found.query, found.facts.layer, found.facts.head) == (2, 0, 0)
     expected = {
         "embedding": [[1, -1], [-1, 1], [1, 0]],
@@ -78,12 +82,12 @@ def test_vectors_by_hand(hand):
 
 
 def test_scores_by_hand(hand):
-    found = walk(hand, "I like tea", query="tea")
+    found = attnviz.steps(hand, "I like tea", query="tea")
     assert [s.name for s in found.scores] == ["raw", "scaled", "masked"]
     assert [s.row.tolist() for s in found.scores] == [[0, 2, 4], [0, 1, 2], [0, 1, 2]]
     total = 1 + np.e + np.e**2
     np.testing.assert_allclose(found.weights, [1 / total, np.e / total, np.e**2 / total], rtol=1e-6)
-    before = walk(hand, "I like tea", query="like")
+    before = attnviz.steps(hand, "I like tea", query="like")
     assert before.score("raw").row.tolist() == [-2, 2, 2]
     assert before.score("masked").row.tolist() == [-1, 1, -np.inf]
     assert before.allowed.tolist() == [True, True, False]
@@ -97,28 +101,28 @@ def test_outputs_by_hand(hand):
     second = b @ [[2, -1, 0, 1], [0, 1, 0, 0], [2, 1, 0, 1]]
     parts = [[first[0] + first[2], first[1] + first[3]], [second[1] + second[3], second[0] - second[3]]]
     for head, output in ((0, first), (1, second)):
-        found = walk(hand, "I like tea", head=head)
+        found = attnviz.steps(hand, "I like tea", head=head)
         np.testing.assert_allclose(found.output, output, rtol=1e-6)
         np.testing.assert_allclose(found.heads, [first, second], rtol=1e-6, atol=1e-7)
         np.testing.assert_allclose(found.parts, parts, rtol=1e-6)
         np.testing.assert_allclose(found.projected, np.sum(parts, 0), rtol=1e-6)
     lengths = np.linalg.norm(parts, axis=-1)
-    np.testing.assert_allclose(head_share(found), lengths / lengths.sum(), rtol=1e-6)
+    np.testing.assert_allclose(found.head_share, lengths / lengths.sum(), rtol=1e-6)
 
 
 def test_shares_by_hand(hand):
-    found = walk(hand, "I like tea")
+    found = attnviz.steps(hand, "I like tea")
     a = np.exp([0, 1, 2]) / np.exp([0, 1, 2]).sum()
     v = np.array([[1, -1, 0, -2], [0, 1, 1, 2], [1, 1, 2, 2]])
     lengths = a * np.sqrt([6, 6, 10])
-    np.testing.assert_allclose(norm_share(found), lengths / lengths.sum(), rtol=1e-6)
+    np.testing.assert_allclose(found.norm_share, lengths / lengths.sum(), rtol=1e-6)
     o = a @ v
-    np.testing.assert_allclose(output_share(found), [a[j] * (v[j] @ o) / (o @ o) for j in range(3)], rtol=1e-6)
-    assert output_share(found)[0] < 0  # "I" pulls the other way
+    np.testing.assert_allclose(found.output_share, [a[j] * (v[j] @ o) / (o @ o) for j in range(3)], rtol=1e-6)
+    assert found.output_share[0] < 0  # "I" pulls the other way
 
 
 def test_scaling_by_hand(hand):
-    found = scaling(walk(hand, "I like tea"))
+    found = attnviz.steps(hand, "I like tea").scaling
     steep = np.exp([0, 2, 4]) / np.exp([0, 2, 4]).sum()
     np.testing.assert_allclose(found.without, steep, rtol=1e-6)
     assert found.entropy_without == pytest.approx(-(steep * np.log(steep)).sum())
@@ -149,7 +153,7 @@ def test_every_step_follows_from_the_one_before(name):
         n_layers, n_heads, n_query, _ = whole.shape
         for layer in range(n_layers):
             for head, query in ((0, n_query - 1), (n_heads - 1, n_query // 2)):
-                found = walk(model, **given, stream=stream, layer=layer, head=head, query=query)
+                found = attnviz.steps(model, **given, stream=stream, layer=layer, head=head, query=query)
                 np.testing.assert_allclose(found.weights, whole[layer, head, query], atol=2e-6)
                 np.testing.assert_allclose(found.weight_matrix, whole[layer, head], atol=2e-6)
                 check(found)
@@ -195,8 +199,8 @@ def check(found):
         np.testing.assert_allclose(found.output @ found.matrices["W_O"], found.parts[facts.head], **close)
         projected = found.parts.sum(0) + found.matrices.get("b_O", 0)
         np.testing.assert_allclose(projected, found.projected, **close)
-    assert norm_share(found).sum() == pytest.approx(1)
-    assert output_share(found).sum() == pytest.approx(1)
+    assert found.norm_share.sum() == pytest.approx(1)
+    assert found.output_share.sum() == pytest.approx(1)
     assert [step.label for step in found.steps if step.label.isdecimal()] == list("1234567")
 
 
@@ -230,13 +234,13 @@ MORE = {
 @pytest.mark.parametrize("name", MORE)
 def test_a_model_has_the_steps_that_are_its_own(name):
     model, given = case(name)
-    found = walk(model, **given, **({"stream": "encoder"} if name == "t5" else {}))
+    found = attnviz.steps(model, **given, **({"stream": "encoder"} if name == "t5" else {}))
     assert sorted(step.name for step in found.steps) == sorted(SEVEN + MORE[name])
 
 
 def test_a_norm_after_rotary_positions_is_what_scores_are_made_of():
     model, given = case("hunyuan_v1_dense")
-    found = walk(model, **given)
+    found = attnviz.steps(model, **given)
     order = [step.name for step in found.steps]
     assert order.index("rotary") < order.index("qk_norm")
     turned, used = found.vector("q_turned").values, found.used("q")
@@ -247,7 +251,7 @@ def test_a_norm_after_rotary_positions_is_what_scores_are_made_of():
 
 def test_alibi_is_its_slope_times_the_distance():
     model, given = case("bloom")
-    found = walk(model, **given, head=1, query=3)
+    found = attnviz.steps(model, **given, head=1, query=3)
     assert found.facts.slope == 1 / 16
     distance = np.arange(len(found.keys)) - 3
     np.testing.assert_allclose(found.score("biased").added, distance / 16, atol=1e-6)
@@ -255,7 +259,7 @@ def test_alibi_is_its_slope_times_the_distance():
 
 def test_a_sink_takes_what_the_keys_do_not_get():
     model, given = case("gpt_oss")
-    found = walk(model, **given, query=1)
+    found = attnviz.steps(model, **given, query=1)
     masked = found.scores[-1].row[found.allowed].astype(float)
     share = np.exp(found.sink) / (np.exp(found.sink) + np.exp(masked).sum())
     assert found.sink_weight == pytest.approx(share, abs=1e-6)
@@ -264,8 +268,8 @@ def test_a_sink_takes_what_the_keys_do_not_get():
 
 def test_t5_does_not_scale():
     model, given = case("t5")
-    found = walk(model, **given, stream="encoder")
-    compared = scaling(found)
+    found = attnviz.steps(model, **given, stream="encoder")
+    compared = found.scaling
     assert not found.facts.scales
     assert compared.factor == found.facts.d_head**-0.5
     np.testing.assert_array_equal(found.score("raw").row, found.score("scaled").row)
@@ -276,7 +280,7 @@ def test_t5_does_not_scale():
 def test_global_tokens_have_projections_of_their_own(query):
     model, given = case("longformer")
     given["global_tokens"] = [2]
-    found = walk(model, **given, query=query)
+    found = attnviz.steps(model, **given, query=query)
     np.testing.assert_allclose(found.weights, model.attend(**given).weights[-1, 0, query], atol=2e-6)
     check(found)
     assert any(step.name == "global" for step in found.steps) == (query == 2)
@@ -286,9 +290,9 @@ def test_global_tokens_have_projections_of_their_own(query):
 def test_a_long_text_keeps_the_row_alone(causal):
     model = attnviz.load("seeded", n_layers=1, causal=causal)
     text = "the cat sat on the mat " * 100
-    found = walk(model, text, query=300, head=2)
+    found = attnviz.steps(model, text, query=300, head=2)
     whole = model.attend(text, rows=(300, 301)).weights[0, 2, 0]
-    assert len(found.keys) ** 2 > walking.WHOLE
+    assert len(found.keys) ** 2 > WHOLE
     assert found.weight_matrix is None and found.score("raw").matrix is None
     np.testing.assert_allclose(found.weights, whole, atol=2e-6)
     seen = np.isfinite(found.score("raw").row)
@@ -296,17 +300,17 @@ def test_a_long_text_keeps_the_row_alone(causal):
     np.testing.assert_allclose((found.used("k") @ found.used("q")[300])[seen], found.score("raw").row[seen], atol=1e-4)
     np.testing.assert_allclose(found.weights @ found.used("v"), found.output, atol=1e-5)
     assert figure(found).panels
-    json.dumps(list(rows(found)), allow_nan=False)
+    json.dumps(list(found.rows()), allow_nan=False)
 
 
 def test_layers_heads_and_queries(hand):
     model = attnviz.load("seeded")
-    assert walk(model, "a b c").facts.layer == 1
-    found = walk(model, "a b c", layer=-2, head=-1, query=-1)
+    assert attnviz.steps(model, "a b c").facts.layer == 1
+    found = attnviz.steps(model, "a b c", layer=-2, head=-1, query=-1)
     assert (found.facts.layer, found.facts.head, found.query) == (0, 3, 2)
     for wrong in ({"layer": 2}, {"head": 4}, {"query": 3}, {"query": "d"}):
         with pytest.raises(SelectionError):
-            walk(model, "a b c", **wrong)
+            attnviz.steps(model, "a b c", **wrong)
 
 
 def test_the_default_query_is_the_last_that_is_not_special(minilm):
@@ -509,32 +513,32 @@ query i = 3, “9”, and 4 keys
 def printed(found, width=None, encoding=None):
     out = io.StringIO()
     if width is None:
-        print_steps(found, out)
+        print_page(found.printed(), out)
     else:
-        print_steps(found, Console(file=out, width=width, force_terminal=True, color_system=None, _environ={}))
+        print_page(found.printed(), Console(file=out, width=width, force_terminal=True, color_system=None, _environ={}))
     return "\n".join(line.rstrip() for line in ESCAPE.sub("", out.getvalue()).splitlines())
 
 
 def test_at_80_columns(hand):
-    assert printed(walk(hand, "I like tea", query="like"), 80) == EIGHTY.strip("\n")
+    assert printed(attnviz.steps(hand, "I like tea", query="like"), 80) == EIGHTY.strip("\n")
 
 
 def test_at_120_columns():
     model, _ = case("gemma3_text")
-    assert printed(walk(model, ids=[5, 9, 11, 9]), 120) == WIDE.strip("\n")
+    assert printed(attnviz.steps(model, ids=[5, 9, 11, 9]), 120) == WIDE.strip("\n")
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 @pytest.mark.parametrize("name", ["bert", "xlnet", "gpt_oss", "t5"])
 def test_no_line_is_wider_than_the_window(name, width):
     model, given = case(name)
-    found = walk(model, **given, **({"stream": "encoder"} if name == "t5" else {}))
+    found = attnviz.steps(model, **given, **({"stream": "encoder"} if name == "t5" else {}))
     assert max(map(len, printed(found, width).splitlines())) <= width
 
 
 def test_a_pipe_has_no_escape_codes_and_all_keys(hand):
     model = attnviz.load("seeded", n_layers=1)
-    found = walk(model, "word " * 50 + "\x1b[31m end")
+    found = attnviz.steps(model, "word " * 50 + "\x1b[31m end")
     text = printed(found)
     assert "\x1b" not in text and "█" not in text
     table = text.split("\n5  ")[1].split("unscaled: ")[0]
@@ -546,7 +550,7 @@ def test_a_pipe_has_no_escape_codes_and_all_keys(hand):
 def test_without_unicode_the_signs_are_words(hand):
     raw = io.BytesIO()
     out = io.TextIOWrapper(raw, encoding="ascii")
-    print_steps(walk(hand, "I like tea", query="like"), out)
+    print_page(attnviz.steps(hand, "I like tea", query="like").printed(), out)
     out.flush()
     text = raw.getvalue().decode()
     assert "e_ij / sqrt d_k" in text and "-inf" in text and "sum_k" in text
@@ -555,7 +559,7 @@ def test_without_unicode_the_signs_are_words(hand):
 def test_the_terminal_shows_colours_and_bars():
     out = io.StringIO()
     console = Console(file=out, width=100, force_terminal=True, color_system="truecolor", _environ={})
-    print_steps(walk(attnviz.load("seeded"), "The cat sat"), console)
+    print_page(attnviz.steps(attnviz.load("seeded"), "The cat sat").printed(), console)
     assert "\x1b[" in out.getvalue() and "█" in out.getvalue()
 
 
@@ -563,7 +567,7 @@ def test_the_terminal_shows_colours_and_bars():
 
 
 def test_json_rows_are_flat_and_hold_the_walk(hand):
-    found = list(rows(walk(hand, "I like tea", query="like")))
+    found = list(attnviz.steps(hand, "I like tea", query="like").rows())
     keys = {"step", "name", "layer", "head", "query", "query_token", "key", "key_token", "dim", "value"}
     assert all(set(row) == keys for row in found)
     assert all(not isinstance(value, (list, dict)) for row in found for value in row.values())
@@ -602,7 +606,7 @@ def test_the_json_file_holds_the_same_arrays(tmp_path, hand):
     place = tmp_path / "x.json"
     assert main(["steps", "I like tea", "-m", str(HAND), "-q", "--query", "like", "-o", str(place)]) == 0
     got = json.loads(place.read_text(encoding="utf-8"))
-    wanted = arrays(walk(hand, "I like tea", query="like"))
+    wanted = attnviz.steps(hand, "I like tea", query="like").arrays()
     assert set(wanted) <= set(got)
     assert got["query_masked"] == [-1, 1, None]
     np.testing.assert_allclose(got["weights"], wanted["weights"], rtol=1e-7)
@@ -623,10 +627,10 @@ PAGES = {
 @pytest.mark.parametrize("name", PAGES)
 def test_everything_is_on_the_page_and_no_maps_overlap(name):
     if name == "seeded":
-        found = walk(attnviz.load("seeded", causal=True), "The animal didn't cross the street")
+        found = attnviz.steps(attnviz.load("seeded", causal=True), "The animal didn't cross the street")
     else:
         model, given = case(name)
-        found = walk(model, **given, **PAGES[name])
+        found = attnviz.steps(model, **given, **PAGES[name])
     drawn = figure(found)
     for label in drawn.labels:
         left, top, right, bottom = bounds(label, drawn.face)
@@ -643,7 +647,7 @@ def test_everything_is_on_the_page_and_no_maps_overlap(name):
 
 
 def test_the_page_shows_the_numbers_of_the_walk(hand):
-    drawn = figure(walk(hand, "I like tea", query="like"))
+    drawn = figure(attnviz.steps(hand, "I like tea", query="like"))
     numbers = [panel.cell_text for panel in drawn.panels]
     assert (("4", "−2", "0"), ("−2", "2", "2"), ("0", "2", "4")) in numbers
     assert (("1.00", "", ""), ("0.12", "0.88", ""), ("0.09", "0.24", "0.67")) in numbers
@@ -652,7 +656,7 @@ def test_the_page_shows_the_numbers_of_the_walk(hand):
 
 
 def test_a_width_scales_the_whole_page(hand):
-    found = walk(hand, "I like tea")
+    found = attnviz.steps(hand, "I like tea")
     plain, small = figure(found), figure(found, width=6.5)
     assert small.width == 6.5 * 72
     assert small.height / plain.height == pytest.approx(small.width / plain.width)
@@ -661,7 +665,7 @@ def test_a_width_scales_the_whole_page(hand):
 
 @pytest.mark.parametrize("kind, start", [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])
 def test_pages_are_drawn_and_the_same_each_time(hand, kind, start):
-    found = walk(hand, "I like tea")
+    found = attnviz.steps(hand, "I like tea")
     page = to_bytes(figure(found, title="Tea & <steps>"), kind)
     assert page.startswith(start)
     assert page == to_bytes(figure(found, title="Tea & <steps>"), kind)
@@ -688,8 +692,8 @@ def test_the_command_prints_the_walk_and_says_what_it_chose(capsys):
         (["-H", "0-3"], 2, "--head wants one index"),
         (["-H", "all"], 2, "--head wants one index"),
         (["-l", "x"], 2, "--layer wants one index"),
-        (["-H", "7"], 1, "head 7 is not there; 0-1 are"),
-        (["-l", "1"], 1, "layer 1 is not there; only 0 is"),
+        (["-H", "7"], 1, "head 7 is not there; heads 0-1 are"),
+        (["-l", "1"], 1, "layer 1 is not there; layer 0 is the only one"),
         (["--query", "coffee"], 1, "'coffee' is not among the queries"),
         (["--stream", "cross"], 1, "by_hand has no cross attention"),
         (["--stream", "up"], 2, "--stream must be one of"),
@@ -699,7 +703,7 @@ def test_the_command_prints_the_walk_and_says_what_it_chose(capsys):
         (["--width", "1cm"], 2, "--width wants 0.5 to 200 inches"),
         (["--dpi", "2400", "-o", "x.png"], 1, "pixels is too large"),
         (["--font", "No Such Font", "-o", "x.svg"], 1, "No Such Font"),
-        (["--decimals", "8"], 2, "--decimals wants 0 to 7"),
+        (["--decimals", "8"], 2, "--decimals wants a number from 0 to 7"),
     ],
 )
 def test_errors_are_one_line(words, status, said, capsys, tmp_path, monkeypatch):

@@ -13,11 +13,11 @@ from PIL import Image
 import attnviz
 from attnviz.attention import Attention
 from attnviz.axis import Tokens
-from attnviz.page import diagram as diagrams
 from attnviz.page import mechanisms
+from attnviz.page.figure_options import FigureOptions
 from attnviz.page.heatmap import heatmap
+from attnviz.page.place import place
 from attnviz.render.image import to_bytes
-from attnviz.steps import walk
 
 
 def attention(n, n_heads=1, causal=False):
@@ -84,8 +84,9 @@ def interiors(name):
 
 def diagram():
     """The diagrams of the worked example without their letters: uint8 [y, x, 3]."""
-    steps = walk(attnviz.load(ROOT / "sample_inputs" / "by_hand.npz"), "I like tea", query="like")
-    figure = replace(diagrams.figure(steps, dpi=60, decimals=0), labels=())
+    options = {"query": "like", "diagram": True, "decimals": 0}
+    page = attnviz.steps(attnviz.load(ROOT / "sample_inputs" / "by_hand.npz"), "I like tea", **options).page()
+    figure = replace(place(page, FigureOptions(dpi=60)), labels=())
     return np.asarray(Image.open(io.BytesIO(to_bytes(figure, "png"))).convert("RGB"))
 
 

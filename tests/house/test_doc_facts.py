@@ -22,7 +22,7 @@ from helpers.paths import INPUTS, REFERENCE, ROOT
 from helpers.sentences import TIRED
 
 import attnviz
-from attnviz import steps
+from attnviz.measures import steps_recorder
 from attnviz.models.find import TINY
 from attnviz.page import diagram, diagram_parts, diagram_scores
 
@@ -146,7 +146,7 @@ def of_steps():
         f"Its first number is {a[0] * v[0, 0]:.2f} + 0 + {a[2] * v[2, 0]:.2f} = {o[0]:.2f}",
         f"({o[0]:.2f} + {o[2]:.2f}, {o[1]:.2f} + {o[3]:.2f}) = {heads[0]}",
         f"Head 1 (`-H 1`) gives {heads[1]}. The sum is y_2 = {heads[2]}",
-        f"longer than about {math.isqrt(steps.WHOLE)} tokens",
+        f"longer than about {math.isqrt(steps_recorder.WHOLE)} tokens",
     ]
 
 

@@ -24,6 +24,7 @@ from helpers.sentences import TIRED, WIDE
 from rich.console import Console
 
 import attnviz
+from attnviz import steps as walk
 from attnviz.analyses.base import CELLS
 from attnviz.analyses.strongest_lines import LEAST, LEAST_OVER, STRONGEST, STRONGEST_OVER
 from attnviz.circuits import circuits
@@ -32,7 +33,6 @@ from attnviz.measures.flow import MOST, flow
 from attnviz.measures.qk import neurons, plane
 from attnviz.measures.similar import similar
 from attnviz.models.source import FEWEST_ROWS, SAMPLE_WEIGHTS
-from attnviz.steps import walk
 
 OURS = "a definition or a bound of the formula beside it, which that function's own test holds"
 TIMED = "a time of one run; the page names the machine"

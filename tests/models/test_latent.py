@@ -11,11 +11,12 @@ from helpers.paths import REFERENCE
 from safetensors.numpy import load_file, save_file
 
 import attnviz
+from attnviz import steps as walk
 from attnviz.circuits import circuits
 from attnviz.cli.inspect import facts, sizes
 from attnviz.mixing import norms
-from attnviz.page.steps import figure
-from attnviz.steps import walk
+from attnviz.page.figure_options import FigureOptions
+from attnviz.page.place import place
 
 D, H, NOPE, ROPE, V, KV = 32, 4, 8, 4, 8, 16
 CASE = REFERENCE / "deepseek_v3"
@@ -116,7 +117,7 @@ def test_steps_go_through_the_compressed_vectors() -> None:
 
 def test_steps_have_a_picture() -> None:
     """Two formulas stand over the keys, one over queries and one over values."""
-    page = figure(walk(attnviz.load(CASE), ids=IDS))
+    page = place(walk(attnviz.load(CASE), ids=IDS).page(), FigureOptions())
     said = [label.text for label in page.labels]
     assert any("W_S" in line for line in said) and any("b_i = norm" in line for line in said)
 

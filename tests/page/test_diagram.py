@@ -11,12 +11,14 @@ from helpers.paths import GOLDEN, REFERENCE, ROOT
 from PIL import Image
 
 import attnviz
+from attnviz import steps as walk
+from attnviz.analyses.steps import Options
 from attnviz.errors import SelectionError
-from attnviz.measures.steps import head_share
-from attnviz.page.diagram import figure
-from attnviz.page.diagram_parts import CELL, DOTS, Cut
+from attnviz.page.cut import DOTS, Cut
+from attnviz.page.diagram_parts import CELL
+from attnviz.page.figure_options import FigureOptions
 from attnviz.page.label_bounds import bounds
-from attnviz.steps import walk
+from attnviz.page.place import place
 
 pytestmark = pytest.mark.usefixtures("no_settings")
 
@@ -32,6 +34,10 @@ def hand():
 @pytest.fixture(scope="module")
 def seeded():
     return walk(attnviz.load("seeded", causal=True), "The cat sat on the mat", query=3, head=2)
+
+
+def figure(steps, part=None):
+    return place(replace(steps, options=Options(diagram=True, part=part)).page(), FigureOptions())
 
 
 def reference(name, stream=None):
@@ -92,7 +98,7 @@ def test_numbers_are_those_of_the_walk(seeded):
     np.testing.assert_array_equal(values(drawn, "weights")[:, 0], seeded.weights)
     np.testing.assert_array_equal(values(drawn, "W_K"), seeded.matrices["W_K"])
     np.testing.assert_array_equal(values(drawn, "W_O"), seeded.projection)
-    np.testing.assert_allclose(values(drawn, "by norm")[:, 0], head_share(seeded), rtol=1e-6)
+    np.testing.assert_allclose(values(drawn, "by norm")[:, 0], seeded.head_share, rtol=1e-6)
     parts = [panel.values for panel in drawn.panels if panel.title == "parts"]
     np.testing.assert_array_equal(parts[0], (seeded.weights[:, None] * seeded.used("v"))[:, : parts[0].shape[1]])
     first = next(panel for panel in drawn.panels if panel.title == "head 2")
@@ -118,11 +124,11 @@ def test_small_numbers_get_a_decimal_more(seeded):
 
 
 def test_a_vector_is_cut_to_its_first_numbers_and_its_last():
-    cut = Cut.fitting(64, 5 * CELL + DOTS)
+    cut = Cut.fitting(64, 5 * CELL + DOTS, CELL)
     assert cut.indices == [0, 1, 2, 3, 63]
     assert [at for _, at in cut.runs] == [0, 4 * CELL + DOTS]
     assert cut.gaps() == [4 * CELL + DOTS / 2]
-    whole = Cut.fitting(5, 5 * CELL)
+    whole = Cut.fitting(5, 5 * CELL, CELL)
     assert whole.indices == [0, 1, 2, 3, 4] and not whole.gaps() and whole.length == 5 * CELL
     middle = Cut.of([2, 3, 7], 9, 10.0, 4.0)
     assert middle.indices == [2, 3, 7]
@@ -258,9 +264,9 @@ def test_a_part_is_drawn_alone(hand, part, heading):
     assert figure(hand, part).height < figure(hand).height / 1.8
 
 
-def test_an_unknown_part_is_an_error(hand):
-    with pytest.raises(SelectionError, match="part must be one of qkv, scores, heads, all; got 'mask'"):
-        figure(hand, "mask")
+def test_an_unknown_part_is_an_error():
+    with pytest.raises(SelectionError, match="--part must be one of qkv, scores, heads; got 'mask'"):
+        walk(attnviz.load(HAND), "I like tea", diagram=True, part="mask")
 
 
 def test_golden_diagram():
