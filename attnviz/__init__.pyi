@@ -3,10 +3,13 @@ from collections.abc import Iterable
 
 from numpy.typing import ArrayLike
 
+from attnviz.analyses.circuits import HeadCircuits as HeadCircuits
 from attnviz.analyses.diff import Changes as Changes
 from attnviz.analyses.focus import Focus as Focus
 from attnviz.analyses.lines import Lines as Lines
 from attnviz.analyses.links import StrongestLinks as StrongestLinks
+from attnviz.analyses.maps import Maps as Maps
+from attnviz.analyses.norms import Norms as Norms
 from attnviz.analyses.roles import HeadRoles as HeadRoles
 from attnviz.analyses.similar import SimilarHeads as SimilarHeads
 from attnviz.analyses.stats import HeadStatistics as HeadStatistics
@@ -23,6 +26,18 @@ from attnviz.models.tokenize import tokenize as tokenize
 
 __version__: str
 
+def circuits(
+    source: Model,
+    /,
+    *,
+    stream: str | None = ...,
+    layers: Iterable[int] | int | None = ...,
+    heads: Iterable[int | str] | int | str | None = ...,
+    by: str = ...,
+    vocabulary: bool = ...,
+    norms: bool = ...,
+    top: int | None = ...,
+) -> HeadCircuits: ...
 def diff(
     source: Attention | Model,
     /,
@@ -44,6 +59,30 @@ def diff(
     no_special: bool = ...,
     top: int | None = ...,
 ) -> Changes: ...
+def flow(
+    source: Attention | AttentionSource | Model,
+    /,
+    text: str | None = ...,
+    pair: str | None = ...,
+    *,
+    target: str | None = ...,
+    ids: ArrayLike | None = ...,
+    token_types: ArrayLike | None = ...,
+    target_ids: ArrayLike | None = ...,
+    pixel_values: ArrayLike | None = ...,
+    input_values: ArrayLike | None = ...,
+    input_features: ArrayLike | None = ...,
+    stream: str | None = ...,
+    global_tokens: Iterable[int] | None = ...,
+    layers: Iterable[int] | int | None = ...,
+    heads: Iterable[int | str] | int | str | None = ...,
+    words: bool = ...,
+    no_special: bool = ...,
+    residual: float = ...,
+    query: str | None = ...,
+    tokens: str | None = ...,
+    mark: tuple[str, ...] = ...,
+) -> Maps: ...
 def focus(
     source: Attention | AttentionSource | Model,
     /,
@@ -120,6 +159,29 @@ def links(
     by: str = ...,
     top: int | None = ...,
 ) -> StrongestLinks: ...
+def norms(
+    source: Attention | AttentionSource | Model,
+    /,
+    text: str | None = ...,
+    pair: str | None = ...,
+    *,
+    target: str | None = ...,
+    ids: ArrayLike | None = ...,
+    token_types: ArrayLike | None = ...,
+    target_ids: ArrayLike | None = ...,
+    pixel_values: ArrayLike | None = ...,
+    input_values: ArrayLike | None = ...,
+    input_features: ArrayLike | None = ...,
+    stream: str | None = ...,
+    global_tokens: Iterable[int] | None = ...,
+    layers: Iterable[int] | int | None = ...,
+    heads: Iterable[int | str] | int | str | None = ...,
+    words: bool = ...,
+    no_special: bool = ...,
+    measure: tuple[str, ...] = ...,
+    query: str | None = ...,
+    tokens: str | None = ...,
+) -> Norms: ...
 def roles(
     source: Attention | AttentionSource | Model,
     /,
@@ -142,6 +204,31 @@ def roles(
     random: bool = ...,
     top: int | None = ...,
 ) -> HeadRoles: ...
+def rollout(
+    source: Attention | AttentionSource | Model,
+    /,
+    text: str | None = ...,
+    pair: str | None = ...,
+    *,
+    target: str | None = ...,
+    ids: ArrayLike | None = ...,
+    token_types: ArrayLike | None = ...,
+    target_ids: ArrayLike | None = ...,
+    pixel_values: ArrayLike | None = ...,
+    input_values: ArrayLike | None = ...,
+    input_features: ArrayLike | None = ...,
+    stream: str | None = ...,
+    global_tokens: Iterable[int] | None = ...,
+    layers: Iterable[int] | int | None = ...,
+    heads: Iterable[int | str] | int | str | None = ...,
+    words: bool = ...,
+    no_special: bool = ...,
+    residual: float = ...,
+    of: str = ...,
+    query: str | None = ...,
+    tokens: str | None = ...,
+    mark: tuple[str, ...] = ...,
+) -> Maps: ...
 def similar(
     source: Attention | Model,
     /,

@@ -6,7 +6,7 @@ or the analyses inside the method, so that holding an Attention costs NumPy and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any, overload
@@ -15,7 +15,17 @@ import numpy as np
 
 from attnviz.axis import Tokens
 from attnviz.errors import InputError, SelectionError, one_of
-from attnviz.select import Pairs, asked_heads, listed_pairs, occurring, places_of, resolve_pairs
+from attnviz.select import (
+    Pairs,
+    asked_heads,
+    find_mark,
+    find_token,
+    listed_pairs,
+    occurring,
+    parse_range,
+    places_of,
+    resolve_pairs,
+)
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -321,6 +331,30 @@ def crop(attention: Attention, rows: tuple[int, int] | None, cols: tuple[int, in
         reduced="; ".join(filter(None, (attention.reduced, note))),
         meta={**attention.meta, "origin": [before[0] + top, before[1] + left]},
     )
+
+
+def narrowed(
+    attention: Attention, tokens: str | None, query: str | None, marks: Sequence[str] = ()
+) -> tuple[Attention, int | None, list[tuple[int, int]]]:
+    """The tokens of a range such as `3-9`, the index of one query among them, and the cells that marks name.
+
+    Tokens are found and counted before the range is cut out, as `attnviz tokens` lists them.
+
+    Raises:
+        SelectionError: no such token, or one that lies outside of the range.
+    """
+    cells = [find_mark(attention.queries, attention.keys, mark) for mark in marks]
+    row = None if query is None else find_token(attention.queries, query, "queries")
+    if tokens is None:
+        return attention, row, cells
+    first, last = parse_range(tokens)
+    attention = crop(attention, (first, last), (first, last))
+    if row is not None and not first <= row <= last:
+        raise SelectionError(f"--query {query}: token {row} lies outside of --tokens {tokens}")
+    for mark, cell in zip(marks, cells, strict=True):
+        if not all(first <= place <= last for place in cell):
+            raise SelectionError(f"--mark {mark}: the cell lies outside of --tokens {tokens}")
+    return attention, None if row is None else row - first, [(i - first, j - first) for i, j in cells]
 
 
 def _pairs_named(attention: Attention, text: str) -> Attention:

@@ -100,6 +100,18 @@ class SourceFacts:
         return made_by(command, self.model, self.meta)
 
 
+@dataclass(frozen=True, eq=False)
+class ModelFacts:
+    """What a result states that looks at a model alone. meta: as in an Attention."""
+
+    model: str
+    meta: Mapping[str, Any]
+
+    def made_by(self, command: object) -> dict[str, str]:
+        """What made a file, for the file to carry; see `SourceFacts.made_by`."""
+        return made_by(command, self.model, self.meta)
+
+
 def facts_of(subject: Attention | SourceFacts) -> SourceFacts:
     """The facts alone of an Attention or of an AttentionSource: a small value that a result can keep."""
     return SourceFacts(**{entry.name: getattr(subject, entry.name) for entry in fields(SourceFacts)})

@@ -6,6 +6,7 @@ The values themselves know nothing of layout or renderers; their methods come th
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -62,7 +63,10 @@ def _thing(result: Result, format: str, options: FigureOptions | None, command: 
         return result.rows()
     made_by = result.facts.made_by(command)
     if format in formats.of(formats.ARRAYS):
-        return result.arrays() | {"meta": {**result.about(), **made_by}}
+        arrays = result.arrays()
+        if isinstance(arrays, Mapping):
+            return {**arrays, "meta": {**result.about(), **made_by}}
+        return replace(arrays, meta={**arrays.meta, **made_by})
     from attnviz.page.figure_options import FigureOptions
     from attnviz.page.place import place
 

@@ -16,6 +16,10 @@ ANALYSES = {
     "diff": "Compare attention: two texts, two models, with and without an adapter, two layers, or two files.",
     "lines": "Draw a text twice with lines of weight between, or once, shaded by what one token attends to.",
     "steps": "Walk through attention step by step: one layer, one head, one token.",
+    "circuits": "Say what heads can do, from weights alone: W_QK, W_OV and composition.",
+    "rollout": "Follow attention through the layers: how much of each input token is in each position.",
+    "flow": "Follow attention through the layers as water through pipes: the largest flow to each input token.",
+    "norms": "Measure what attention moves, beside its weights: norms, ALTI, value zeroing, effective attention.",
 }
 
 

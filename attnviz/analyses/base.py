@@ -17,7 +17,7 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attnviz.errors import SelectionError, one_of
 from attnviz.flags import check, flags_of
@@ -59,8 +59,8 @@ class Result:
         """What a terminal shows; a picture's parts unless a result says otherwise."""
         return self.page()
 
-    def arrays(self) -> dict[str, Any]:
-        """The numbers as arrays, for .npz."""
+    def arrays(self) -> Any:
+        """The numbers for .npz: arrays by name, or an Attention, which `attnviz.open` reads again."""
         raise NotImplementedError
 
     def about(self) -> dict[str, Any]:
@@ -113,6 +113,18 @@ class SelectedMaps:
     chosen: bool = False
 
 
+class Request(NamedTuple):
+    """What is known before a subject is opened.
+
+    format: of the file that is wanted, '' for none. from_file: attention that has been computed already, not a
+    model's. heads: as they were named, None where nobody did; heads of different layers are text such as `3.1,5.11`.
+    """
+
+    format: str = ""
+    from_file: bool = False
+    heads: Any = None
+
+
 @dataclass(frozen=True)
 class Analysis:
     """One command: its options, what it computes, and what it says about itself.
@@ -124,11 +136,14 @@ class Analysis:
         help: the text of `--help`: a first line, paragraphs, and examples that begin with `attnviz `.
         subject: what it looks at: `attention` (a model's or a file's), `model`, or another name in `cli.subjects`.
         layers: what `-l` means where it is not given: `all`, `-1` or `0`.
+        heads: what `-H` means: `any` heads, or those of all layers whose `mean` is followed.
+        maps: the maps that it shows, whose colours and digits can be chosen: `grid` (one panel per map), `table`
+            (maps of several numbers side by side); '' for none.
         result: the class of its Result, whose methods say which formats it has.
         passes: how often the source is read, for the progress bar; progress_label: what the bar says.
         stem: the name of a file that nobody named; default: the command's name.
         draws: from options to the flag that asks for a picture, which is then drawn also without -o; '' for none.
-        refuses: called with the options and the format before any work; raises SelectionError for what cannot be.
+        refuses: called with the options and a Request before any work; raises SelectionError for what cannot be.
     """
 
     name: str
@@ -138,11 +153,13 @@ class Analysis:
     subject: str = "attention"
     result: type[Result] = Result
     layers: str = "all"
+    heads: str = "any"
+    maps: str = ""
     passes: int = 1
     stem: str = ""
     progress_label: str = "attention"
     draws: Callable[[Any], str] = lambda options: ""
-    refuses: Callable[[Any, str], None] | None = None
+    refuses: Callable[[Any, Request], None] | None = None
 
     def __call__(self, source: Any, *inputs: Any, **named: Any) -> Any:
         """Run it from Python: see `attnviz.analyses.front`."""

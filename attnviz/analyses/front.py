@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from attnviz.analyses.base import CELLS, SelectedMaps
+from attnviz.analyses.base import CELLS, Request, SelectedMaps
+from attnviz.analyses.every_layer import EveryLayer
+from attnviz.analyses.head_circuits import ModelHeads
 from attnviz.analyses.one_head import OneHead
 from attnviz.analyses.two import TwoMaps, common_size, two_layers, two_passes
 from attnviz.attention import Attention, joined
@@ -15,7 +17,7 @@ from attnviz.errors import InputError, SelectionError
 from attnviz.models.model import Model
 from attnviz.models.repeated import repeated_tokens
 from attnviz.models.source import AttentionSource, attend_some_rows, attention_source
-from attnviz.select import Chosen, chosen_heads, find_token
+from attnviz.select import Chosen, asked_heads, chosen_heads, find_token, places_of
 
 if TYPE_CHECKING:
     from attnviz.analyses.base import Analysis, Result
@@ -38,7 +40,11 @@ def call(analysis: Analysis, subject: Any, inputs: Sequence[Any], named: Mapping
         InputError: an input that the subject cannot have. SelectionError: no such option, value, layer or head.
     """
     source, rest = OPENERS[analysis.subject](subject, inputs, dict(named))
-    return analysis.compute(source, analysis.opened(**rest), None)
+    options = analysis.opened(**rest)
+    if analysis.refuses is not None:
+        computed = isinstance(subject, Attention) or (isinstance(subject, AttentionSource) and not subject.opened)
+        analysis.refuses(options, Request(from_file=computed, heads=asked_heads(named.get("heads"))))
+    return analysis.compute(source, options, None)
 
 
 def _attention(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> tuple[AttentionSource, dict[str, Any]]:
@@ -188,6 +194,25 @@ def _one_head(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> tup
     return OneHead.of(subject, model_input, layer, head), named
 
 
+def _every_layer(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> tuple[EveryLayer, dict[str, Any]]:
+    """Attention in every layer, of which some layers and tokens are shown in the end."""
+    layers, words, special = named.pop("layers", None), named.pop("words", False), not named.pop("no_special", False)
+    heads = named.get("heads")
+    asked_heads(heads, layers)
+    source, named = _attention(subject, inputs, named)
+    places = places_of("layer", layers, source.layers, source.shape[0])
+    wanted = None if places is None else tuple(source.layers[place] for place in places)
+    return EveryLayer(source, wanted, single=heads is not None, words=words, special=special), named
+
+
+def _model(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> tuple[ModelHeads, dict[str, Any]]:
+    """A model's heads, without a text."""
+    if not isinstance(subject, Model) or inputs:
+        raise InputError(f"wanted a Model and no text; got {type(subject).__name__}", "open a model by attnviz.load")
+    stream, layers, heads = (named.pop(name, None) for name in ("stream", "layers", "heads"))
+    return ModelHeads(subject, stream, layers, heads), named
+
+
 OPENERS: dict[str, Callable[[Any, Sequence[Any], dict[str, Any]], tuple[Any, dict[str, Any]]]] = {
     "attention": _attention,
     "text or random tokens": _text_or_random,
@@ -195,6 +220,8 @@ OPENERS: dict[str, Callable[[Any, Sequence[Any], dict[str, Any]], tuple[Any, dic
     "two sources": _two_sources,
     "selected maps": _selected_maps,
     "one head": _one_head,
+    "every layer": _every_layer,
+    "model": _model,
 }
 
 # What a subject takes in Python besides the analysis' own options: name -> type, as the stub has it.
@@ -227,6 +254,8 @@ TAKES: dict[str, tuple[str, dict[str, str]]] = {
         {"*others": "Attention | Model | str"} | _OTHERS | _MAPS | {"layers_b": _MAPS["layers"]} | _JOINED,
     ),
     "one head": ("Model", _TEXTS | {"layer": "int", "head": "int | None"}),
+    "every layer": ("Attention | AttentionSource | Model", _TEXTS | _MAPS | _JOINED),
+    "model": ("Model", {"stream": _TEXTS["stream"]} | _MAPS),
 }
 
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import inspect
 import io
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from attnviz.cli import expand
-from attnviz.cli.looks import Sheet
-from attnviz.cli.options import ONE_HEAD, Json, Output, Talk, usage
+from attnviz.cli.looks import DPI_OF_MAPS, Shade, Sheet
+from attnviz.cli.options import HEADS_OF_ALL, ONE_HEAD, Json, Output, Talk, usage
 from attnviz.cli.subjects import SUBJECTS
 from attnviz.errors import SelectionError
 
 if TYPE_CHECKING:
-    from attnviz.analyses.base import Analysis, Result
+    from attnviz.analyses.base import Analysis, Request, Result
+    from attnviz.page.figure_options import FigureOptions
 
 
 def command_of(analysis: Analysis) -> SimpleNamespace:
@@ -27,6 +29,7 @@ def command_of(analysis: Analysis) -> SimpleNamespace:
     groups = {
         **subject.groups,
         "options": analysis.options,
+        **({"shade": Shade} if analysis.maps else {}),
         "sheet": Sheet,
         "output": Output,
         "listing": Json,
@@ -47,7 +50,8 @@ def command_of(analysis: Analysis) -> SimpleNamespace:
     return SimpleNamespace(
         run=expand.command(run),
         LAYERS=analysis.layers,
-        HEADS_MEAN=ONE_HEAD if "place" in groups else "",
+        HEADS_MEAN=HEADS_OF_ALL if analysis.heads == "mean" else ONE_HEAD if "place" in groups else "",
+        DPI=DPI_OF_MAPS if analysis.maps == "grid" else "200",
         __name__=analysis.name,
     )
 
@@ -62,13 +66,30 @@ def _run(analysis: Analysis, values: dict[str, Any]) -> None:
     format = asked_format(values["output"], values["listing"], formats.of(*kinds), drawn)
     if analysis.refuses is not None:
         try:
-            analysis.refuses(options, format)
+            analysis.refuses(options, _request(format, values))
         except SelectionError as error:
             usage(str(error), error.hint)
     source = SUBJECTS[analysis.subject].open(analysis, values)
     with progress(analysis.progress_label, total=analysis.passes, quiet=talk.quiet) as advance:
         result = analysis.compute(source, options, advance)
     _give(result, analysis, format, values)
+
+
+def _request(format: str, values: dict[str, Any]) -> Request:
+    """What the options say of the subject before it is opened."""
+    from attnviz.analyses.base import Request
+
+    head = values["heads"].head if "heads" in values else "all"
+    saved = "saved" in values and values["saved"].saved is not None
+    return Request(format, saved, None if head == "all" else head)
+
+
+def _figure_options(values: dict[str, Any]) -> FigureOptions:
+    """How a picture, or a map in a terminal, is to look."""
+    options, shade = values["sheet"].figure_options(), values.get("shade")
+    if shade is None:
+        return options
+    return replace(options, scale=shade.scale, vmax=shade.limit(), cmap=shade.cmap, decimals=shade.decimals)
 
 
 def _give(result: Result, analysis: Analysis, format: str, values: dict[str, Any]) -> None:
@@ -84,10 +105,10 @@ def _give(result: Result, analysis: Analysis, format: str, values: dict[str, Any
     if page is not None:
         from attnviz.render.printer import print_page
 
-        print_page(page)
+        print_page(page, options=_figure_options(values))
     elif format:
         file = io.BytesIO()  # what cannot be drawn is said before a file is opened
-        caption = show.write_result(result, format, file, values["sheet"].figure_options(), command=str(values["line"]))
+        caption = show.write_result(result, format, file, _figure_options(values), command=str(values["line"]))
         work.write(values["output"], format, lambda out: out.write(file.getbuffer()), analysis.stem or analysis.name)
         if values["sheet"].bare and caption:
             values["talk"].note(caption)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from attnviz.cli.analyses import Heads
 from attnviz.cli.options import Head, Input, Saved, Selection, one_head, usage
-from attnviz.cli.source import Source
+from attnviz.cli.source import Source, Unchanged
 from attnviz.cli.two import Other, open_two
 from attnviz.errors import InputError
+from attnviz.flags import argument, same
 
 if TYPE_CHECKING:
     from attnviz.analyses.base import Analysis, SelectedMaps
+    from attnviz.analyses.every_layer import EveryLayer
+    from attnviz.analyses.head_circuits import ModelHeads
     from attnviz.analyses.one_head import OneHead
     from attnviz.attention import Attention
     from attnviz.models.model import Model
@@ -96,6 +99,63 @@ def _check_size(analysis: Analysis, values: dict[str, Any]) -> Model:
     return model
 
 
+def _every_layer(analysis: Analysis, values: dict[str, Any]) -> EveryLayer:
+    """Every layer of a model's attention on an input, or of a file's."""
+    from attnviz.analyses.every_layer import EveryLayer
+    from attnviz.cli import work
+    from attnviz.models.source import AttentionSource
+    from attnviz.select import resolve_heads, resolve_indices
+
+    given, saved, source, heads, talk = (values[name] for name in ("given", "saved", "source", "heads", "talk"))
+    if saved.saved is not None:
+        everything = replace(heads.selection(), layer="all")
+        stream = AttentionSource.of(work.attention(given, saved, source, everything, talk, layers="all"))
+        layers = stream.layers if stream.pairs else resolve_indices("layer", heads.layer or "all", stream.layers)
+    else:
+        model, model_input = work.prepared(given, source, heads.stream, talk)
+        spec = model_input.spec
+        chosen = resolve_heads(heads.layer or "all", heads.head, spec.n_layers, spec.n_heads)
+        stream, layers = AttentionSource.of(model, model_input, heads=chosen.asked), chosen.layers
+    return EveryLayer(
+        stream,
+        None if heads.layer is None else tuple(layers),
+        single=heads.head != "all",
+        words=heads.words,
+        special=not heads.no_special,
+    )
+
+
+@dataclass(frozen=True)
+class Named:
+    """A model, named as an argument or by --model."""
+
+    which: str | None = argument("The model, as for --model.", metavar="MODEL")
+
+
+@dataclass(frozen=True)
+class HeadsOfModel:
+    """Which layers and heads of which stack of a model."""
+
+    layer: str | None = same(Selection, "layer")
+    head: str = same(Selection, "head", default="all")
+    stream: str | None = same(Selection, "stream")
+
+    def __post_init__(self) -> None:
+        Selection(layer=self.layer, head=self.head, stream=self.stream)
+
+
+def _model(analysis: Analysis, values: dict[str, Any]) -> ModelHeads:
+    """A model's heads, without a text."""
+    from attnviz.analyses.head_circuits import ModelHeads
+    from attnviz.cli import work
+    from attnviz.select import resolve_heads
+
+    heads = values["heads"]
+    model = work.load(values["source"].named(values["named"].which), values["talk"])
+    chosen = resolve_heads(heads.layer or analysis.layers, heads.head, *model.size(heads.stream))
+    return ModelHeads(model, heads.stream, chosen.beside, chosen.asked)
+
+
 SHORT = 2000  # letters of a text whose weights can always be held
 
 
@@ -118,4 +178,6 @@ SUBJECTS = {
     "selected maps": Subject({"given": Input, "saved": Saved, "source": Source, "chosen": Selection}, _selected),
     "two sources": Subject({"given": Input, "other": Other, **_MAPS}, open_two),
     "one head": Subject({"given": Input, "source": Source, "place": Head}, _one_head),
+    "every layer": Subject(_MAPS, _every_layer),
+    "model": Subject({"named": Named, "source": Unchanged, "heads": HeadsOfModel}, _model),
 }

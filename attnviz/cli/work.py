@@ -145,25 +145,10 @@ def joined(found: Attention, how: Joined) -> Attention:
 def narrowed(
     found: Attention, chosen: Selection, marks: Sequence[str] = ()
 ) -> tuple[Attention, int | None, list[tuple[int, int]]]:
-    """With --tokens applied; the place of --query in what is left, and the cells that `marks` name in it.
+    """With --tokens applied; the place of --query in what is left, and the cells that `marks` name in it."""
+    from attnviz.attention import narrowed
 
-    Indices count the tokens before anything is cut away, so that they are those that `attnviz tokens` lists.
-    """
-    from attnviz import select
-    from attnviz.attention import crop
-
-    cells = [select.find_mark(found.queries, found.keys, mark) for mark in marks]
-    row = None if chosen.query is None else select.find_token(found.queries, chosen.query, "queries")
-    if chosen.tokens is None:
-        return found, row, cells
-    first, last = select.parse_range(chosen.tokens)
-    found = crop(found, (first, last), (first, last))
-    if row is not None and not first <= row <= last:
-        usage(f"--query {chosen.query}: token {row} lies outside of --tokens {chosen.tokens}")
-    for mark, cell in zip(marks, cells, strict=True):
-        if not all(first <= place <= last for place in cell):
-            usage(f"--mark {mark}: the cell lies outside of --tokens {chosen.tokens}")
-    return found, None if row is None else row - first, [(query - first, key - first) for query, key in cells]
+    return narrowed(found, chosen.tokens, chosen.query, marks)
 
 
 def only(found: Attention, row: int | None) -> Attention:

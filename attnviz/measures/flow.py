@@ -1,8 +1,8 @@
 """Flow: how much of an input token can reach a position, if every layer's weights are the widths of pipes.
 
 Nodes are (layer, token); an edge goes from (l, i) to (l - 1, j) with the capacity A'_l[i, j], where A' is the mean over
-heads with the residual stream added (`analysis.rollout.with_residual`). flow_l[i, j] is the largest flow from (l, i) to
-the input token j. Source: Abnar and Zuidema 2020, section 3.
+heads with the residual stream added (`with_residual`). flow_l[i, j] is the largest flow from (l, i) to the input token
+j. Source: Abnar and Zuidema 2020, section 3.
 
 Largest flows are found by push-relabel (Goldberg and Tarjan 1988): flow is pushed along edges that lead one step nearer
 to the sink, by exact distances that are found anew as edges fill up. Only the value is wanted, so what cannot reach the
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz.errors import InputError
+from attnviz.facts import facts_of
 from attnviz.measures.rollout import check, named, with_residual
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ _NONE = 1e-12  # a pipe with less room is full
 _FAR = np.int16(30_000)  # the distance of what cannot reach the sink
 
 
-def flow(
+def largest_flows(
     attention: Attention,
     layers: Sequence[int] | None = None,
     queries: Sequence[int] | None = None,
@@ -46,10 +47,10 @@ def flow(
     """The largest flow from positions after a layer to input tokens.
 
     Args:
-        attention: all layers from 0 of one stream, a text to itself; its heads are averaged.
+        attention: all layers from 0 of one stream, a text to itself, with the mean over heads alone or with its heads.
         layers: after which layers, by their indices; all by default.
         queries: from these tokens only, by their indices; the rows of others are 0.
-        residual: share of the residual stream in each layer, as in `analysis.rollout.rollout`.
+        residual: share of the residual stream in each layer, as in `mean_attention`.
         progress: called with shares of the work as they are done; they sum to 1.
 
     Returns:
@@ -59,7 +60,7 @@ def flow(
     Raises:
         SelectionError: layers are missing. InputError: cross-attention, pooled, or more than `MOST` tokens.
     """
-    check(attention)
+    check(facts_of(attention))
     check_size(len(attention.queries))
     wanted = list(attention.layers if layers is None else layers)
     capacities = [with_residual(heads.mean(0, dtype=np.float64), residual) for heads in attention.weights]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from attnviz.attention import Attention
     from attnviz.engine.tile import Tile
+    from attnviz.facts import SourceFacts
 
     Wide = NDArray[np.float64]
 
@@ -53,31 +54,6 @@ def with_residual(mean: NDArray[Any], residual: float = 0.5) -> Wide:
     return np.divide(joined, total, out=joined, where=total > 0)
 
 
-def rollout(attention: Attention, residual: float = 0.5) -> Attention:
-    """How much of each input token is in each position after each layer.
-
-    Args:
-        attention: all layers from 0 of one stream, a text to itself; its heads are averaged.
-        residual: share of the residual stream in each layer, 0 to 1; the paper has 0.5.
-
-    Returns:
-        An Attention whose weights are float32 [layer, 1, query, key], rows summing to 1: of layer l, R_l.
-
-    Raises:
-        SelectionError: layers are missing, or residual is not from 0 to 1. InputError: cross-attention, or pooled.
-
-    Source: Abnar and Zuidema 2020, section 3, eq. 1-2.
-    """
-    check(attention)
-    found = np.empty((len(attention.layers), 1, *attention.weights.shape[2:]), np.float32)
-    mixed: Wide | None = None
-    for layer, heads in enumerate(attention.weights):
-        one = with_residual(heads.mean(0, dtype=np.float64), residual)
-        mixed = one if mixed is None else one @ mixed
-        found[layer, 0] = mixed
-    return named(attention, found, "rollout", residual)
-
-
 def chained(shares: Sequence[NDArray[Any]]) -> list[Wide]:
     """Matrices [layer][query, key] that have the residual stream in them already, multiplied up: R_l = C_l R_(l-1).
 
@@ -90,18 +66,21 @@ def chained(shares: Sequence[NDArray[Any]]) -> list[Wide]:
     return found
 
 
-def check(attention: Attention) -> None:
-    """Raises SelectionError for missing layers, InputError for what is no text's attention to itself."""
-    check_kind(attention.stream, attention.cell)
-    layers = attention.layers
-    if attention.pairs:
-        raise SelectionError(
-            f"heads {listed_pairs(attention.pairs)} were chosen one by one: rollout and flow want every layer whole"
+def check(facts: SourceFacts) -> None:
+    """Raises SelectionError for missing layers, InputError for attention that is not a text's to itself."""
+    if facts.stream == "cross":
+        raise InputError(
+            "rollout and flow follow a text through its own layers: cross-attention goes to another text",
+            "take --stream encoder or --stream decoder",
         )
-    if attention.weights.shape[0] != len(layers):
+    if facts.pairs:
+        raise SelectionError(
+            f"heads {listed_pairs(facts.pairs)} were chosen one by one: rollout and flow want every layer whole"
+        )
+    if facts.shape[0] != len(facts.layers):
         raise SelectionError("its layers were averaged: rollout and flow go from layer to layer")
-    if tuple(layers) != tuple(range(len(layers))):
-        got = ", ".join(map(str, layers[:8]))
+    if facts.layers != tuple(range(len(facts.layers))):
+        got = ", ".join(map(str, facts.layers[:8]))
         raise SelectionError(f"rollout and flow begin at layer 0 and want every layer; got {got}")
 
 
@@ -109,17 +88,6 @@ def check_residual(residual: float) -> None:
     """Raises SelectionError for what is no share."""
     if not 0 <= residual <= 1:
         raise SelectionError(f"residual must be from 0 to 1; got {residual:g}")
-
-
-def check_kind(stream: str, cell: int = 1) -> None:
-    """Raises InputError for cross-attention and for cells."""
-    if stream == "cross":
-        raise InputError(
-            "rollout and flow follow a text through its own layers: cross-attention goes to another text",
-            "take --stream encoder or --stream decoder",
-        )
-    if cell > 1:
-        raise InputError("rollout and flow want single tokens: this attention was pooled to cells")
 
 
 def named(attention: Attention, weights: NDArray[np.float32], measure: str, residual: float) -> Attention:

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
+    from attnviz.attention import Attention
     from attnviz.measures.steps import Steps
 
 
@@ -207,12 +210,19 @@ class RunningText:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of short texts under a header. align: a letter per column, `l` or `r`. bold: columns to stress."""
+    """Rows of short texts under a header. align: a letter per column, `l` or `r`. bold: columns to stress.
+
+    A float among the texts is printed with the digits that are asked for.
+    """
 
     header: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    rows: Sequence[Sequence[str | float]]
     align: str
     bold: Sequence[int] = ()
+
+    def texts(self, decimals: int = 2) -> list[list[str]]:
+        """The rows as they are shown."""
+        return [[cell if isinstance(cell, str) else f"{cell:.{decimals}f}" for cell in row] for row in self.rows]
 
 
 @dataclass(frozen=True)
@@ -264,6 +274,49 @@ class Diagrams:
     decimals: int = 2
 
 
+@dataclass(frozen=True, eq=False)
+class MapGrid:
+    """Every map of an Attention, a panel each. It words its own title, subtitle and notes: the page may leave them ''.
+
+    query: the index of the one query whose row is shown; None for all. marks: (query, key) of cells to outline.
+    """
+
+    attention: Attention
+    query: int | None = None
+    marks: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class MapTable:
+    """Maps of several numbers side by side, on one colour scale but for those with signs.
+
+    columns: by heading, each an Attention of the same layers, heads and tokens. rows: names of its maps, in order;
+    by: what they are, layer or head. label: beside the colour bar.
+    """
+
+    columns: Mapping[str, Attention]
+    rows: Sequence[str]
+    by: str
+    label: str
+
+
+@dataclass(frozen=True, eq=False)
+class Plot:
+    """One small plot. curves: numbers from 0 to 1 against their rank, [n] each. remark: below it."""
+
+    heading: str
+    curves: tuple[NDArray[Any], ...]
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Plots:
+    """Small plots side by side. curves: the names of the curves of each, in order."""
+
+    plots: tuple[Plot, ...]
+    curves: tuple[str, ...]
+
+
 Part = (
     Boards
     | Depth
@@ -278,6 +331,9 @@ Part = (
     | WordBoard
     | Walk
     | Diagrams
+    | MapGrid
+    | MapTable
+    | Plots
 )
 
 

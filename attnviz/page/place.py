@@ -12,7 +12,9 @@ from attnviz.page.board import boards
 from attnviz.page.diagram import diagrams
 from attnviz.page.distances import distances_and_points
 from attnviz.page.fitted import fitted
+from attnviz.page.heatmap import heatmap
 from attnviz.page.lines import lines_of_weight
+from attnviz.page.map_table import map_table
 from attnviz.page.parts import (
     Bars,
     Board,
@@ -21,13 +23,18 @@ from attnviz.page.parts import (
     Diagrams,
     Distances,
     LinesOfWeight,
+    MapGrid,
+    MapTable,
     Page,
     Part,
+    Plots,
     RunningText,
     SignedMaps,
     Walk,
 )
+from attnviz.page.plots import plots
 from attnviz.page.running_text import running_text
+from attnviz.page.scale import WHITE
 from attnviz.page.signed_maps import board_and_maps
 from attnviz.page.steps import walk
 from attnviz.page.text_metrics import printable
@@ -47,6 +54,8 @@ def place(page: Page, options: FigureOptions, meta: Mapping[str, str] | None = N
     Raises:
         SelectionError: there is nothing to draw, no such font, or no room.
     """
+    if page.parts and isinstance(page.parts[0], MapGrid):
+        return _map_grid(page.parts[0], page, options, dict(meta or {}))
     placer = PLACERS.get(type(page.parts[0])) if page.parts else None
     if placer is None:
         raise SelectionError(f"{page.title} has no picture", "write .json or .csv, or leave out -o")
@@ -57,6 +66,28 @@ def place(page: Page, options: FigureOptions, meta: Mapping[str, str] | None = N
         height=options.height,
         font_size=options.font_size,
         bare=options.bare,
+    )
+
+
+def _map_grid(grid: MapGrid, page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Figure:
+    """A page of maps, whose layout sees to every size itself."""
+    return heatmap(
+        grid.attention,
+        scale=options.scale,
+        vmax=options.vmax,
+        cmap=options.cmap or WHITE,
+        width=options.width,
+        height=options.height,
+        font_size=options.font_size,
+        bare=options.bare,
+        title=(page.title or None) if options.title is None else options.title,
+        marks=grid.marks,
+        decimals=options.decimals,
+        query=grid.query,
+        meta=meta,
+        dpi=options.dpi,
+        font=options.font,
+        svg_text=options.svg_text,
     )
 
 
@@ -113,4 +144,6 @@ PLACERS: dict[type, Callable[[Page, FigureOptions, Mapping[str, str]], Figure]] 
     RunningText: running_text,
     Walk: walk,
     Diagrams: diagrams,
+    MapTable: map_table,
+    Plots: plots,
 }

@@ -90,7 +90,7 @@ def _ranking(sheet: Sheet, ranking: Table, x: float, y: float) -> float:
     if room < 120.0:
         return y
     sheet.word(ranking.header[0], x, y - 4.0, BASE, weight="bold", tone="soft", role="heading")
-    rows = [(name, printable(text), numbers) for name, text, numbers in ranking.rows]
+    rows = [(name, printable(text), numbers) for name, text, numbers in ranking.texts()]
     widest = max(sheet.face.width(text, SMALL) for _, text, _ in rows)
     named = max(sheet.face.width(name, SMALL, "bold") for name, _, _ in rows) + 10.0
     columns = [x, x + named, x + min(room - 64.0, widest + named + 16.0)]

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Any
 
 from attnviz.errors import SelectionError
-from attnviz.page.parts import LinesOfWeight, Listing, Page, RunningText, Table, Walk, WordBoard
+from attnviz.page.figure_options import FigureOptions
+from attnviz.page.parts import LinesOfWeight, Listing, MapGrid, Page, RunningText, Table, Walk, WordBoard
 from attnviz.render.terminal_rows import print_footing, print_heading
 from attnviz.render.terminal_screen import Screen
 
@@ -14,10 +15,17 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-def print_page(page: Page, out: Console | IO[str] | None = None, *, width: int | None = None) -> None:
+def print_page(
+    page: Page,
+    out: Console | IO[str] | None = None,
+    *,
+    width: int | None = None,
+    options: FigureOptions | None = None,
+) -> None:
     """Print title, parts and notes; in a pipe the parts alone, as plain columns.
 
-    out, width: as for `attnviz.render.terminal.print_maps`.
+    out, width: as for `attnviz.render.terminal.print_maps`. options: the scale, colours and digits of maps, the digits
+    of a table's numbers.
 
     Raises:
         SelectionError: a part that a terminal cannot show.
@@ -27,21 +35,21 @@ def print_page(page: Page, out: Console | IO[str] | None = None, *, width: int |
     for part in page.parts:
         if type(part) not in PRINTERS:
             raise SelectionError(f"a terminal cannot show a {type(part).__name__}", "write a picture with -o")
-        PRINTERS[type(part)](part, out, width)
+        PRINTERS[type(part)](part, out, width, options or FigureOptions())
     coloured = Screen.of(out, width).colour
     print_footing([note for note in page.notes if coloured or note not in page.shading], out, width=width)
     for following in page.following:
         Screen.of(out, width).print("")
-        print_page(following, out, width=width)
+        print_page(following, out, width=width, options=options)
 
 
-def _table(table: Table, out: Any, width: int | None) -> None:
+def _table(table: Table, out: Any, width: int | None, options: FigureOptions) -> None:
     from attnviz.render.terminal_rows import print_rows
 
-    print_rows(table.rows, table.header, table.align, out, width=width, bold=table.bold)
+    print_rows(table.texts(options.decimals), table.header, table.align, out, width=width, bold=table.bold)
 
 
-def _listing(listing: Listing, out: Any, width: int | None) -> None:
+def _listing(listing: Listing, out: Any, width: int | None, options: FigureOptions) -> None:
     from attnviz.render.terminal_listing import print_listing
 
     rows = listing.rows
@@ -56,7 +64,22 @@ def _folded(sentence: str, between: str, most: int) -> str:
     return sentence if len(items) <= most else between.join([*items[:most], f"and {len(items) - most} more"])
 
 
-def _words(board: WordBoard, out: Any, width: int | None) -> None:
+def _maps(grid: MapGrid, out: Any, width: int | None, options: FigureOptions) -> None:
+    from attnviz.render.terminal import print_attention
+
+    print_attention(
+        grid.attention,
+        out,
+        width=width,
+        scale=options.scale,
+        vmax=options.vmax,
+        cmap=options.cmap or "ink",
+        decimals=options.decimals,
+        query=grid.query,
+    )
+
+
+def _words(board: WordBoard, out: Any, width: int | None, options: FigureOptions) -> None:
     from attnviz.render.terminal_rows import print_board
 
     print_board(
@@ -64,28 +87,29 @@ def _words(board: WordBoard, out: Any, width: int | None) -> None:
     )
 
 
-def _lines(part: LinesOfWeight, out: Any, width: int | None) -> None:
+def _lines(part: LinesOfWeight, out: Any, width: int | None, options: FigureOptions) -> None:
     from attnviz.render.terminal_lines import print_lines
 
     print_lines(part, out, width=width)
 
 
-def _text(part: RunningText, out: Any, width: int | None) -> None:
+def _text(part: RunningText, out: Any, width: int | None, options: FigureOptions) -> None:
     from attnviz.render.terminal_lines import print_text
 
     print_text(part, out, width=width)
 
 
-def _walk(walk: Walk, out: Any, width: int | None) -> None:
+def _walk(walk: Walk, out: Any, width: int | None, options: FigureOptions) -> None:
     from attnviz.render.terminal_steps import print_walk
 
     print_walk(walk, out, width)
 
 
-PRINTERS: dict[type, Callable[[Any, Any, int | None], None]] = {
+PRINTERS: dict[type, Callable[[Any, Any, int | None, FigureOptions], None]] = {
     Table: _table,
     Listing: _listing,
     WordBoard: _words,
+    MapGrid: _maps,
     LinesOfWeight: _lines,
     RunningText: _text,
     Walk: _walk,

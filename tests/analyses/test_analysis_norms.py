@@ -23,7 +23,8 @@ from attnviz.engine.project import Heads
 from attnviz.engine.spec import Spec
 from attnviz.errors import InputError, SelectionError
 from attnviz.measures.norms import MEASURES, Moved, alti, effective, lengths, moved, shares, summary, summed, unlike
-from attnviz.mixing import norms, rollout_by
+from attnviz.page.figure_options import FigureOptions
+from attnviz.page.place import place
 
 NORMS = DATA / "norms_minilm.npz"
 calm = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
@@ -231,17 +232,17 @@ def test_norms_equal_slow_loops(case):
 def test_the_published_model_agrees_with_transformers_own_layers(minilm):
     stored = np.load(NORMS)
     model = attnviz.load(minilm)
-    found = norms(model, TIRED, measures=["weights", "norm", "residual", "alti", "zeroing"])
+    found = attnviz.norms(model, TIRED, measure=["weights", "norm", "residual", "alti", "zeroing"])
     for name in ("norm", "residual", "alti", "zeroing"):
-        difference = np.abs(found.maps[name].weights[:, 0] - stored[name]).max()
+        difference = np.abs(found.absolute[name].weights[:, 0] - stored[name]).max()
         assert difference < 1e-5 * max(1.0, stored[name].max()), name
-    single = norms(model, TIRED, layers=3, heads=None).by_head["norm"]
+    single = attnviz.norms(model, TIRED, layers=3, heads=range(12)).absolute["norm"]
     assert np.abs(single.weights[0] - stored["head"]).max() < 1e-5
 
 
 def test_special_tokens_get_weight_and_move_little(minilm):
     """The finding of Kobayashi 2020, section 4."""
-    found = norms(attnviz.load(minilm), TIRED, measures=["weights", "norm"]).shares().maps
+    found = attnviz.norms(attnviz.load(minilm), TIRED, measure=["weights", "norm"]).shares
     special = {name: one.weights[2, 0][:, [0, -1]].sum(-1).mean() for name, one in found.items()}
     assert special["weights"] == pytest.approx(0.61, abs=0.005)
     assert special["norm"] == pytest.approx(0.16, abs=0.005)
@@ -249,35 +250,36 @@ def test_special_tokens_get_weight_and_move_little(minilm):
 
 def test_a_later_layer_alone_is_that_of_all():
     model = attnviz.load("seeded", n_layers=3, causal=True)
-    whole, one = norms(model, "a b c d", heads=None), norms(model, "a b c d", layers=-1, heads=None)
-    for name, found in one.by_head.items():
-        np.testing.assert_array_equal(found.weights[0], whole.by_head[name].weights[2])
-    every, last = norms(model, "a b c d"), norms(model, "a b c d", layers=[2])
-    for name, found in last.maps.items():
-        np.testing.assert_allclose(found.weights[0], every.maps[name].weights[2], atol=1e-6)
+    whole, one = (attnviz.norms(model, "a b c d", layers=layers, heads=range(4)) for layers in (None, -1))
+    for name, found in one.absolute.items():
+        np.testing.assert_array_equal(found.weights[0], whole.absolute[name].weights[2])
+    every, last = attnviz.norms(model, "a b c d"), attnviz.norms(model, "a b c d", layers=[2])
+    for name, found in last.absolute.items():
+        np.testing.assert_allclose(found.weights[0], every.absolute[name].weights[2], atol=1e-6)
         assert not found.weights[0, 0][~np.tri(4, dtype=bool)].any()
 
 
 def test_effective_attention_is_left_out_where_it_is_the_weights():
-    found = norms(attnviz.load("seeded"), "a b c")
-    assert "effective" not in found.maps
-    assert found.left_out["effective"].startswith("the values of these 3 tokens are independent")
-    longer = norms(attnviz.load("seeded"), " ".join(f"w{i}" for i in range(24)))  # heads are 16 wide
-    assert np.abs(longer.maps["effective"].weights - longer.maps["weights"].weights).max() > 0.01
+    found = attnviz.norms(attnviz.load("seeded"), "a b c")
+    assert "effective" not in found.absolute
+    assert found.messages[0].startswith("left out: effective: the values of these 3 tokens are independent")
+    longer = attnviz.norms(attnviz.load("seeded"), " ".join(f"w{i}" for i in range(24)))  # heads are 16 wide
+    assert np.abs(longer.absolute["effective"].weights - longer.absolute["weights"].weights).max() > 0.01
 
 
 def test_mechanisms_that_weigh_in_another_way_have_norms_too():
     model = attnviz.load("seeded").with_mechanism("additive")
-    found = norms(model, "a b c d")
-    np.testing.assert_allclose(found.maps["weights"].weights[:, 0], model.attend("a b c d").weights.mean(1), atol=1e-6)
-    assert found.maps["norm"].weights.min() > 0
+    found = attnviz.norms(model, "a b c d")
+    np.testing.assert_allclose(
+        found.absolute["weights"].weights[:, 0], model.attend("a b c d").weights.mean(1), atol=1e-6
+    )
+    assert found.absolute["norm"].weights.min() > 0
 
 
 def test_rollout_of_alti_is_the_product_of_its_layers():
     model = attnviz.load("seeded", n_layers=3)
-    given_ = model.prepare("a b c d")
-    layers = norms(model, "a b c d", measures=["alti"]).maps["alti"].weights[:, 0].astype(np.float64)
-    found = rollout_by(model, given_, "alti", [2])
+    layers = attnviz.norms(model, "a b c d", measure=["alti"]).absolute["alti"].weights[:, 0].astype(np.float64)
+    found = attnviz.rollout(model, "a b c d", of="alti", layers=[2]).attention
     np.testing.assert_allclose(found.weights[0, 0], layers[2] @ layers[1] @ layers[0], atol=1e-6)
     np.testing.assert_allclose(found.weights.sum(-1), 1, atol=1e-5)
     assert found.meta["measure"] == "rollout of alti"
@@ -286,14 +288,14 @@ def test_rollout_of_alti_is_the_product_of_its_layers():
 def test_what_cannot_be_measured_says_so():
     model = attnviz.load("seeded")
     with pytest.raises(InputError, match="in cross-attention nothing of the text is mixed in"):
-        norms(model, "a b", "c d", stream="cross")
+        attnviz.norms(model, "a b", "c d", stream="cross")
     with pytest.raises(InputError, match=r"norms of 600 tokens are too much work.*up to 512"):
-        norms(model, " ".join("abcdef" for _ in range(600)))
+        attnviz.norms(model, " ".join("abcdef" for _ in range(600)))
     with pytest.raises(SelectionError, match="measure"):
-        norms(model, "a b", measures=["size"])
-    long = norms(model, " ".join(f"w{i}" for i in range(130)), layers=0)
-    assert "zeroing" not in long.maps
-    assert "ask for it by name" in long.left_out["zeroing"]
+        attnviz.norms(model, "a b", measure=["size"])
+    long = attnviz.norms(model, " ".join(f"w{i}" for i in range(130)), layers=0)
+    assert "zeroing" not in long.absolute
+    assert any("zeroing" in message and "ask for it by name" in message for message in long.messages)
 
 
 # --- the command ------------------------------------------------------------------------------------------------------
@@ -316,7 +318,7 @@ def test_single_heads_have_the_measures_of_heads(run):
     _, out, _ = run("norms", "a b c", "-H", "1,3", "-l", "0", "--measure", "norm", "--query", "b", "--json")
     rows = json.loads(out)
     assert [(row["head"], row["key_token"]) for row in rows] == [(h, k) for h in (1, 3) for k in "abc"]
-    wanted = norms(attnviz.load("seeded"), "a b c", layers=0, heads=[1, 3]).by_head["norm"].weights[0, :, 1]
+    wanted = attnviz.norms(attnviz.load("seeded"), "a b c", layers=0, heads=[1, 3]).absolute["norm"].weights[0, :, 1]
     np.testing.assert_allclose([row["norm"] for row in rows], wanted.ravel(), rtol=1e-6)
 
 
@@ -351,10 +353,10 @@ def test_a_picture_has_a_column_a_measure(run):
 
 
 def test_a_signed_measure_has_a_scale_of_its_own():
-    from attnviz.page.norms import figure
-
-    found = norms(attnviz.load("seeded"), " ".join(f"w{i}" for i in range(24)), measures=["weights", "effective"])
-    drawn = figure(found.shares().maps, title="t")
+    found = attnviz.norms(
+        attnviz.load("seeded"), " ".join(f"w{i}" for i in range(24)), measure=["weights", "effective"]
+    )
+    drawn = place(found.page(), FigureOptions())
     maps = [panel for panel in drawn.panels if "bar" not in panel.title]
     assert [panel.title for panel in maps[:2]] == ["layer 0  weights", "layer 0  effective"]
     assert maps[0].scale.low == 0

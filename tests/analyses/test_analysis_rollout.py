@@ -17,8 +17,8 @@ import attnviz
 from attnviz.attention import Attention
 from attnviz.axis import Tokens
 from attnviz.errors import InputError, SelectionError
-from attnviz.measures.flow import MOST, flow, flows
-from attnviz.measures.rollout import Rollout, chained, rollout, with_residual
+from attnviz.measures.flow import MOST, flows
+from attnviz.measures.rollout import Rollout, chained, with_residual
 
 
 def attention(weights, **more):
@@ -41,7 +41,7 @@ def test_two_layers_by_hand():
     """Heads of layer 0 average to [[.5, .5], [0, 1]], so A'_0 = [[.75, .25], [0, 1]]; A'_1 = [[.5, .5], [.5, .5]]."""
     first = [[[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [0.0, 1.0]]]
     second = [[[0.0, 1.0], [1.0, 0.0]]] * 2
-    found = rollout(attention([first, second]))
+    found = attnviz.rollout(attention([first, second])).attention
     np.testing.assert_allclose(found.weights[0, 0], [[0.75, 0.25], [0.0, 1.0]])
     np.testing.assert_allclose(found.weights[1, 0], [[0.375, 0.625], [0.375, 0.625]])
     assert found.layers == (0, 1)
@@ -52,9 +52,9 @@ def test_two_layers_by_hand():
 def test_without_a_residual_stream_it_is_the_product_of_the_means():
     weights = np.random.default_rng(1).dirichlet(np.ones(5), (3, 2, 5))
     means = weights.mean(1)
-    found = rollout(attention(weights), residual=0.0)
+    found = attnviz.rollout(attention(weights), residual=0.0).attention
     np.testing.assert_allclose(found.weights[2, 0], means[2] @ means[1] @ means[0], atol=1e-6)
-    np.testing.assert_array_equal(rollout(attention(weights), residual=1.0).weights[2, 0], np.eye(5))
+    np.testing.assert_array_equal(attnviz.rollout(attention(weights), residual=1.0).attention.weights[2, 0], np.eye(5))
 
 
 def test_rows_that_sum_to_less_are_made_whole_as_the_paper_does():
@@ -83,17 +83,15 @@ def slow_rollout(weights, residual):
 @settings(max_examples=15, deadline=None)
 def test_rollout_equals_slow_loops_and_its_rows_sum_to_one(seed, residual):
     weights = np.random.default_rng(seed).dirichlet(np.full(4, 0.3), (3, 2, 4)).astype(np.float32)
-    found = rollout(attention(weights), residual).weights[-1, 0]
+    found = attnviz.rollout(attention(weights), residual=residual).attention.weights[-1, 0]
     np.testing.assert_allclose(found, slow_rollout(weights.astype(np.float64), residual), atol=1e-6)
     np.testing.assert_allclose(found.sum(-1), 1, atol=1e-6)
 
 
 def test_a_model_in_tiles_and_a_saved_attention_give_the_same():
     model = attnviz.load("seeded", n_layers=3, causal=True)
-    whole = rollout(model.attend(TIRED))
-    from attnviz.mixing import rollout as of_model
-
-    found = of_model(model, TIRED, layers=[2, 0])
+    whole = attnviz.rollout(model.attend(TIRED)).attention
+    found = attnviz.rollout(model, TIRED, layers=[2, 0]).attention
     assert found.layers == (2, 0)
     np.testing.assert_allclose(found.weights, whole.weights[[2, 0]], atol=2e-7)
     assert np.array_equal(found.mask, whole.mask)
@@ -103,35 +101,33 @@ def test_a_model_in_tiles_and_a_saved_attention_give_the_same():
 def test_a_long_text_comes_in_tiles_and_to_the_same_bytes_every_time():
     text = " ".join(f"w{i % 97}" for i in range(600))
     model = attnviz.load("seeded")
-    from attnviz.mixing import rollout as of_model
-
-    found = of_model(model, text, layers=-1)
+    found = attnviz.rollout(model, text, layers=-1).attention
     assert found.weights.shape == (1, 1, 600, 600)
-    np.testing.assert_allclose(found.weights[0, 0], rollout(model.attend(text)).weights[-1, 0], atol=2e-7)
-    assert of_model(model, text, layers=-1).weights.tobytes() == found.weights.tobytes()
+    np.testing.assert_allclose(
+        found.weights[0, 0], attnviz.rollout(model.attend(text)).attention.weights[-1, 0], atol=2e-7
+    )
+    assert attnviz.rollout(model, text, layers=-1).attention.weights.tobytes() == found.weights.tobytes()
 
 
 def test_a_window_widens_from_layer_to_layer():
     model = attnviz.load("seeded", n_layers=2).with_mechanism("window:1")
-    from attnviz.mixing import rollout as of_model
-
-    found = of_model(model, "a b c d e f")
+    found = attnviz.rollout(model, "a b c d e f").attention
     reach = [np.argwhere(found.mask[layer][0])[:, 0].tolist() for layer in range(2)]
     assert reach == [[0, 1], [0, 1, 2]]
     assert np.array_equal(found.weights[:, 0] > 0, found.mask)
-    assert np.array_equal(rollout(model.attend("a b c d e f")).mask, found.mask)
+    assert np.array_equal(attnviz.rollout(model.attend("a b c d e f")).attention.mask, found.mask)
 
 
 def test_what_cannot_be_rolled_out_says_so():
     two = attention(np.full((2, 1, 2, 2), 0.5))
     with pytest.raises(SelectionError, match="begin at layer 0 and want every layer; got 1"):
-        rollout(two.select(layers=1))
+        attnviz.rollout(two.select(layers=1))
     with pytest.raises(SelectionError, match="layers were averaged"):
-        rollout(two.mean("layers"))
+        attnviz.rollout(two.mean("layers"))
     with pytest.raises(SelectionError, match=r"residual must be from 0 to 1; got 1\.5"):
-        rollout(two, 1.5)
+        attnviz.rollout(two, residual=1.5)
     with pytest.raises(InputError, match="cross-attention goes to another text"):
-        rollout(attention(np.full((1, 1, 2, 2), 0.5), stream="cross"))
+        attnviz.rollout(attention(np.full((1, 1, 2, 2), 0.5), stream="cross"))
 
 
 def test_matrices_with_a_residual_stream_of_their_own_are_only_multiplied():
@@ -247,7 +243,7 @@ def test_flow_says_how_far_it_is():
 def test_flow_of_too_many_tokens_is_refused_with_its_limit():
     assert MOST == 128
     with pytest.raises(InputError, match=r"129 tokens is too much work: 16,641 largest flows.*up to 128 tokens"):
-        flow(attention(np.full((1, 1, 129, 129), 1 / 129)))
+        attnviz.flow(attention(np.full((1, 1, 129, 129), 1 / 129)))
 
 
 def test_deep_networks_fill_up():
@@ -266,14 +262,14 @@ def test_rollout_as_json(run):
     assert code == 0
     assert list(rows[0]) == ["layer", "query", "query_token", "key", "key_token", "rollout"]
     assert len(rows) == 2 * 9
-    wanted = rollout(attnviz.load("seeded").attend("a b c")).weights
+    wanted = attnviz.rollout(attnviz.load("seeded").attend("a b c")).attention.weights
     np.testing.assert_allclose([row["rollout"] for row in rows], wanted.ravel(), atol=2e-7)
 
 
 def test_rollout_chooses_layers_heads_and_words(run):
     _, out, _ = run("rollout", "a b c", "-l", "-1", "-H", "1,2", "--query", "b", "--json")
     rows = json.loads(out)
-    wanted = rollout(attnviz.load("seeded").attend("a b c", heads=[1, 2])).weights[1, 0, 1]
+    wanted = attnviz.rollout(attnviz.load("seeded").attend("a b c", heads=[1, 2])).attention.weights[1, 0, 1]
     assert [(row["layer"], row["query_token"]) for row in rows] == [(1, "b")] * 3
     np.testing.assert_allclose([row["rollout"] for row in rows], wanted, atol=2e-7)
 

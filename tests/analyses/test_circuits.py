@@ -14,7 +14,6 @@ from helpers import command_line, headed
 from helpers.paths import REFERENCE
 
 import attnviz
-from attnviz.circuits import circuits
 from attnviz.errors import ModelError, SelectionError
 from attnviz.measures.circuits import Heads, composed, eigen, ends, factor, positive, singular
 
@@ -48,7 +47,7 @@ def whole(path, layer, head):
 
 def test_against_whole_matrices(tmp_path) -> None:
     path = tmp_path / "toy.npz"
-    found = circuits(lesson(path))
+    found = attnviz.circuits(lesson(path)).circuits
     scale = WIDE**-0.5
     for i in range(2):
         for j in range(H):
@@ -68,7 +67,7 @@ def test_against_whole_matrices(tmp_path) -> None:
 def test_composition_against_whole_matrices(tmp_path) -> None:
     """Elhage 2021: |W_QK^T W_OV|, |W_QK W_OV| and |W_OV W_OV|, each over the product of both norms."""
     path = tmp_path / "toy.npz"
-    found = circuits(lesson(path))
+    found = attnviz.circuits(lesson(path)).circuits
     for reader in range(H):
         for writer in range(H):
             qk, ov = whole(path, 1, reader)
@@ -85,11 +84,11 @@ def test_heads_that_copy_and_heads_that_erase(tmp_path) -> None:
     one, turn = np.eye(D), np.eye(D)
     turn[:2, :2] = [[0, -1], [1, 0]]
     turn[2, 2] = 0
-    found = circuits(lesson(tmp_path / "a.npz", W_V=one, W_O=one))
+    found = attnviz.circuits(lesson(tmp_path / "a.npz", W_V=one, W_O=one)).circuits
     assert np.allclose(found.copying[0], 1.0) and np.allclose(found.ov_singular[0], 1.0)
-    found = circuits(lesson(tmp_path / "b.npz", W_V=one, W_O=-one, W_Q=one, W_K=one))
+    found = attnviz.circuits(lesson(tmp_path / "b.npz", W_V=one, W_O=-one, W_Q=one, W_K=one)).circuits
     assert np.allclose(found.copying[0], -1.0) and np.allclose(found.matching[0], 1.0)
-    found = circuits(lesson(tmp_path / "c.npz", W_V=one, W_O=turn))
+    found = attnviz.circuits(lesson(tmp_path / "c.npz", W_V=one, W_O=turn)).circuits
     assert found.copying[0, 0] == pytest.approx(0.0)
     assert sorted(np.abs(found.ov_eigen[0, 0])) == pytest.approx([0.0, 1.0, 1.0])
     assert found.ov_eigen[0, 0, :2].tolist() == pytest.approx([1j, -1j])
@@ -109,7 +108,7 @@ def test_a_head_that_reads_exactly_what_another_wrote_and_one_that_reads_nothing
 
 
 def test_random_directions_compose_by_chance() -> None:
-    found = circuits(attnviz.load("seeded", n_layers=6, n_heads=8, d_model=128))
+    found = attnviz.circuits(attnviz.load("seeded", n_layers=6, n_heads=8, d_model=128)).circuits
     assert found.chance == pytest.approx(128**-0.5)
     for values in found.composition.values():
         assert np.nanmean(values) == pytest.approx(found.chance, rel=0.05)
@@ -132,7 +131,7 @@ def test_norms_are_folded_and_shared_keys_are_each_heads_own(family) -> None:
     """Against W_QK and W_OV built from the model's own tensors, with diag(weight) and centring written out."""
     model = attnviz.load(REFERENCE / family)
     spec, get = model.spec, model.tensors.get
-    found = circuits(model)
+    found = attnviz.circuits(model).circuits
     layer, head, d = 1, 3, spec.d_model
     kv = head * spec.n_kv_heads // spec.n_heads
 
@@ -153,7 +152,7 @@ def test_norms_are_folded_and_shared_keys_are_each_heads_own(family) -> None:
     assert found.ov_norm[layer, head] == pytest.approx(np.linalg.norm(ov), rel=1e-6)
     values = np.linalg.eigvals(ov)
     assert found.copying[layer, head] == pytest.approx(values.sum().real / np.abs(values).sum(), abs=1e-6)
-    plain = circuits(model, norms=False)
+    plain = attnviz.circuits(model, norms=False).circuits
     assert not np.allclose(plain.copying, found.copying, atol=1e-3)
     assert "norms" in plain.left_out and "the division of norms" in found.left_out
 
@@ -162,7 +161,7 @@ def test_copying_through_the_vocabulary(tmp_path) -> None:
     """Elhage 2021: the eigenvalues of W_U W_OV W_E, written out as [token, token]."""
     folder, _ = headed.headed("llama", tmp_path)
     model = attnviz.load(folder)
-    found = circuits(model, vocabulary=True)
+    found = attnviz.circuits(model, vocabulary=True).circuits
     spec, get = model.spec, model.tensors.get
     d, width = spec.d_model, spec.d_head
     embedding = np.asarray(get("embed.tokens", (spec.vocab, d)), np.float64)
@@ -175,51 +174,56 @@ def test_copying_through_the_vocabulary(tmp_path) -> None:
     values = np.linalg.eigvals(full)
     assert found.vocabulary[0, 0] == pytest.approx(values.sum().real / np.abs(values).sum(), abs=1e-4)
     with pytest.raises(ModelError):
-        circuits(attnviz.load(REFERENCE / "bert"), vocabulary=True)
+        attnviz.circuits(attnviz.load(REFERENCE / "bert"), vocabulary=True)
 
 
 def test_streams_of_an_encoder_decoder() -> None:
     model = attnviz.load(REFERENCE / "bart")
-    encoder, decoder, cross = (circuits(model, stream=name) for name in ("encoder", "decoder", "cross"))
-    assert encoder.stream == circuits(model).stream == "encoder"
+    encoder, decoder, cross = (
+        attnviz.circuits(model, stream=name).circuits for name in ("encoder", "decoder", "cross")
+    )
+    assert encoder.stream == attnviz.circuits(model).circuits.stream == "encoder"
     assert not np.allclose(encoder.copying, decoder.copying) and not np.allclose(decoder.copying, cross.copying)
     assert set(cross.composition) == {"q"}  # keys and values are of the other stack
     with pytest.raises(SelectionError, match="stream"):
-        circuits(model, stream="self")
+        attnviz.circuits(model, stream="self")
 
 
 def test_what_weights_do_not_say() -> None:
-    assert "rotary positions: W_QK is that of two tokens at one place" in circuits(
+    assert "rotary positions: W_QK is that of two tokens at one place" in attnviz.circuits(
         attnviz.load(REFERENCE / "llama")
-    ).left_out  # fmt: skip
-    assert {"biases", "norms"} <= set(circuits(attnviz.load(REFERENCE / "bert")).left_out)
-    assert "scores by distance" in circuits(attnviz.load(REFERENCE / "t5")).left_out
+    ).circuits.left_out  # fmt: skip
+    assert {"biases", "norms"} <= set(attnviz.circuits(attnviz.load(REFERENCE / "bert")).circuits.left_out)
+    assert "scores by distance" in attnviz.circuits(attnviz.load(REFERENCE / "t5")).circuits.left_out
 
 
 def test_a_scale_of_sublayers_scales_what_heads_write(tmp_path) -> None:
     folder = shutil.copytree(REFERENCE / "granite", tmp_path / "granite")
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"residual_multiplier": 1.0}))
-    once, scaled = circuits(attnviz.load(folder)), circuits(attnviz.load(REFERENCE / "granite"))
+    once, scaled = (
+        attnviz.circuits(attnviz.load(folder)).circuits,
+        attnviz.circuits(attnviz.load(REFERENCE / "granite")).circuits,
+    )
     assert np.allclose(scaled.ov_norm, 0.4 * once.ov_norm)
 
 
 def test_every_family_has_circuits() -> None:
     for folder in sorted(REFERENCE.iterdir()):
         if folder.is_dir():
-            found = circuits(attnviz.load(folder))
+            found = attnviz.circuits(attnviz.load(folder)).circuits
             assert np.isfinite(found.copying).all() and np.isfinite(found.qk_singular).all(), folder.name
             assert (np.abs(found.copying) <= 1 + 1e-9).all(), folder.name
 
 
 def test_only_some(tmp_path) -> None:
     model = attnviz.load("seeded", n_layers=3)
-    all, some = circuits(model), circuits(model, layers=[0, 2], heads=[3, 1])
+    all, some = attnviz.circuits(model).circuits, attnviz.circuits(model, layers=[0, 2], heads=[3, 1]).circuits
     assert (some.layers, some.heads) == ((0, 2), (3, 1))
     assert np.array_equal(some.copying, all.copying[[0, 2]][:, [3, 1]])
     expected = all.composition["k"][np.ix_([0, 2], [3, 1], [0, 2], [3, 1])]
     assert np.allclose(some.composition["k"], expected, equal_nan=True)
-    assert circuits(model, composition=False).composition == {}
+    assert attnviz.circuits(model, by="spectrum").circuits.composition == {}
 
 
 # The command
@@ -227,7 +231,7 @@ def test_only_some(tmp_path) -> None:
 
 def test_heads_as_rows(run) -> None:
     status, out, err = run("circuits", "--json")
-    rows, found = json.loads(out), circuits(attnviz.load("seeded"))
+    rows, found = json.loads(out), attnviz.circuits(attnviz.load("seeded")).circuits
     assert (status, err, len(rows)) == (0, "", 8)
     assert [row["copying"] for row in rows] == sorted((row["copying"] for row in rows), reverse=True)
     for row in rows:
@@ -247,7 +251,7 @@ def test_pairs_and_spectra_as_rows(run) -> None:
     assert pairs[0]["over_chance"] == pytest.approx(pairs[0]["composition"] * 8)  # sqrt(64)
     spectrum = json.loads(run("circuits", "--by", "spectrum", "-l", "1", "-H", "2", "--json")[1])
     assert len(spectrum) == 2 * 16
-    found = circuits(attnviz.load("seeded"))
+    found = attnviz.circuits(attnviz.load("seeded")).circuits
     assert [row["singular"] for row in spectrum if row["circuit"] == "OV"] == found.ov_singular[1, 2].tolist()
     assert len(json.loads(run("circuits", "--by", "pair", "--json", "--top", "5")[1])) == 5
 

@@ -11,9 +11,9 @@ from helpers.drawn_lines import page
 
 import attnviz
 from attnviz.cli.app import COMMANDS, build
-from attnviz.page.circuits import heads_of, pairs_of, spectrum_of
+from attnviz.page.figure_options import FigureOptions
 from attnviz.page.generated import boards_of
-from attnviz.page.norms import figure as norms_figure
+from attnviz.page.place import place
 
 TEXT = "the cat saw the dog and the cat"
 # What a command is given beside -H; its rows have a layer and a head, and those of a head are its own.
@@ -169,10 +169,8 @@ def test_check_names_a_broken_pair():
 
 
 def test_python_refuses_pairs_where_they_mean_nothing():
-    from attnviz.mixing import rollout
-
-    with pytest.raises(attnviz.AttnvizError, match=r"heads are whole numbers here; got '1\.3'"):
-        rollout(attnviz.load("seeded"), TEXT, heads=["1.3"])
+    with pytest.raises(attnviz.AttnvizError, match=r"rollout follows the mean over heads .*: --head 1\.3 leaves"):
+        attnviz.rollout(attnviz.load("seeded"), TEXT, heads=["1.3"])
 
 
 # Pictures
@@ -180,15 +178,18 @@ def test_python_refuses_pairs_where_they_mean_nothing():
 
 def test_boards_are_one_row_of_pairs():
     model = attnviz.load("seeded")
-    from attnviz.circuits import circuits
     from attnviz.models.generate import generate
 
-    found = circuits(model, heads=PAIRS)
-    board = heads_of(found).panels[0]
+    found = attnviz.circuits(model, heads=PAIRS).circuits
+    views = {
+        by: place(attnviz.circuits(model, heads=PAIRS, by=by).page(), FigureOptions())
+        for by in ("head", "pair", "spectrum")
+    }
+    board = views["head"].panels[0]
     assert (board.row_labels, board.col_labels) == (("",), ("1.3", "0.0", "1.1"))
     np.testing.assert_allclose(board.values[0], found.copying[0], atol=1e-6)
-    assert pairs_of(found).panels[0].row_labels == ("1.3", "0.0", "1.1")
-    assert {label.text for label in spectrum_of(found).labels} >= {"head 1.3", "head 0.0"}
+    assert views["pair"].panels[0].row_labels == ("1.3", "0.0", "1.1")
+    assert {label.text for label in views["spectrum"].labels} >= {"head 1.3", "head 0.0"}
     new = generate(attnviz.load("seeded", causal=True), TEXT, max_new=2, heads=PAIRS)
     assert boards_of(new).panels[0].col_labels == ("1.3", "0.0", "1.1")
     np.testing.assert_allclose(boards_of(new).panels[0].values[0], new.retrieval[[1, 0, 1], [3, 0, 1]], atol=1e-6)
@@ -207,11 +208,9 @@ def test_lines_and_texts_of_pairs():
 
 
 def test_maps_of_norms_and_a_page_of_kin():
-    from attnviz.mixing import norms
 
     model = attnviz.load("seeded")
-    moves = norms(model, TEXT, heads=PAIRS).shares().by_head
-    drawn = norms_figure(moves, heads=True)
+    drawn = place(attnviz.norms(model, TEXT, heads=PAIRS).page(), FigureOptions())
     named = [panel.title for panel in drawn.panels if panel.title.endswith("  weights")]
     assert named == ["head 1.3  weights", "head 0.0  weights", "head 1.1  weights"]
     assert "heads 1.3, 0.0, 1.1 (layer.head)" in attnviz.similar(model, TEXT, heads=PAIRS).page().title

@@ -316,7 +316,7 @@ def test_inspect_shows_a_model_and_a_tensor(run):
         (["table", TEXT, "--tokens", "9-3"], 2, "error: --tokens: tokens 9-3: the first lies after the last"),
         (
             ["table", TEXT, "--tokens", "0-3", "--query", "it"],
-            2,
+            1,
             "error: --query it: token 7 lies outside of --tokens 0-3",
         ),
         (["heatmap", TEXT, "--mark", "it"], 1, "error: a mark is QUERY:KEY, as in it:animal; got 'it'"),

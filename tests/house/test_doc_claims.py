@@ -11,7 +11,6 @@ from helpers.paths import ROOT
 from helpers.sentences import TIRED, WIDE
 
 import attnviz
-from attnviz.circuits import circuits
 
 
 def page(name):
@@ -108,7 +107,7 @@ def test_a_long_text_has_no_idle_head():
 
 def test_heads_that_copy():
     said = page("docs/analysis/circuits.md")
-    copying = circuits(attnviz.load("minilm")).copying
+    copying = attnviz.circuits(attnviz.load("minilm")).circuits.copying
     order = np.argsort(-copying, axis=None)
     best = [f"{i // 12}.{i % 12}" for i in order[:3]]
     worst = [f"{i // 12}.{i % 12}" for i in order[::-1][:3]]
@@ -118,9 +117,7 @@ def test_heads_that_copy():
 
 def test_what_moves_it():
     """The table of norms.md: the row of "it" in layer 3 under each measure."""
-    from attnviz.mixing import norms
-
-    found = norms(attnviz.load("minilm"), TIRED, layers=3).shares().maps
+    found = attnviz.norms(attnviz.load("minilm"), TIRED, layers=3).shares
     text = (ROOT / "docs" / "analysis" / "norms.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (\[CLS\]|\w+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", text, re.M)
     assert [row[0] for row in rows] == ["[CLS]", "animal", "it", "tired"]
@@ -132,9 +129,7 @@ def test_what_moves_it():
 
 
 def test_what_special_tokens_get_and_what_is_moved():
-    from attnviz.mixing import norms
-
-    found = norms(attnviz.load("minilm"), TIRED, layers=[1, 2, 3, 4]).shares().maps
+    found = attnviz.norms(attnviz.load("minilm"), TIRED, layers=[1, 2, 3, 4]).shares
     said = page("docs/analysis/norms.md")
     special = np.array(found["norm"].keys.special)
     shares = {}
@@ -148,10 +143,8 @@ def test_what_special_tokens_get_and_what_is_moved():
 
 
 def test_how_near_norms_are_to_the_reference():
-    from attnviz.mixing import norms
-
     stored = np.load(ROOT / "tests" / "data" / "norms_minilm.npz")
-    found = norms(attnviz.load("minilm"), TIRED).maps
+    found = attnviz.norms(attnviz.load("minilm"), TIRED).absolute
     said = page("docs/analysis/norms.md")
     quoted = dict(re.findall(r"(norms|ALTI|value zeroing) within (\de-\d)", said))
     assert quoted.keys() == {"norms", "ALTI", "value zeroing"}

@@ -27,9 +27,8 @@ import attnviz
 from attnviz import steps as walk
 from attnviz.analyses.base import CELLS
 from attnviz.analyses.strongest_lines import LEAST, LEAST_OVER, STRONGEST, STRONGEST_OVER
-from attnviz.circuits import circuits
 from attnviz.measures.diff import diff
-from attnviz.measures.flow import MOST, flow
+from attnviz.measures.flow import MOST
 from attnviz.measures.qk import neurons, plane
 from attnviz.measures.similar import similar
 from attnviz.models.source import FEWEST_ROWS, SAMPLE_WEIGHTS
@@ -195,15 +194,13 @@ def of_generate(place):
 
 
 def of_rollout(place):
-    from attnviz.mixing import rollout, rollout_by
-
     names, found = tokens(), attention(TIRED)
     it = names.index("it")
-    plain = rollout(minilm(), TIRED).weights[-1, 0, it]
-    alti = rollout_by(minilm(), minilm().prepare(TIRED), "alti").weights[-1, 0, it]
+    plain = attnviz.rollout(minilm(), TIRED).attention.weights[-1, 0, it]
+    alti = attnviz.rollout(minilm(), TIRED, of="alti").attention.weights[-1, 0, it]
     shares = [f"{plain[names.index(key)]:.2f}" for key in ("[CLS]", "animal", "tired", "it")]
     assert shares[1:] == [shares[1]] * 3
-    widths = flow(found, layers=[1, 5]).weights[:, 0]
+    widths = attnviz.flow(found, layers=[1, 5]).attention.weights[:, 0]
     last = widths[1, it]
     full = [key for key, width in zip(names, last, strict=True) if f"{width:.2f}" == "1.00"]
     assert full == ["[CLS]", "didn", "tired", "[SEP]"]
@@ -289,14 +286,14 @@ def of_idle(place):
 
 
 def of_norms(place):
-    from attnviz.mixing import MOST_TOKENS, MOST_ZEROED, norms
+    from attnviz.analyses.value_norms import MOST_TOKENS, MOST_ZEROED
 
     words = (ROOT / "sample_inputs" / "paragraph.txt").read_text(encoding="utf-8").split()
     text = " ".join(words[:52])
-    found = norms(minilm(), text, measures=["weights", "effective"]).shares().maps
+    found = attnviz.norms(minilm(), text, measure=["weights", "effective"]).shares
     apart = np.abs(found["weights"].weights - found["effective"].weights).sum(-1).mean((1, 2)) / 2
     assert found["effective"].weights.min() < -0.01
-    longest = norms(minilm(), TIRED, measures=["residual"]).maps["residual"].weights[:, 0]
+    longest = attnviz.norms(minilm(), TIRED, measure=["residual"]).absolute["residual"].weights[:, 0]
     stored = np.load(ROOT / "tests" / "data" / "norms_minilm.npz")["residual"]
     # Measured: the model in float32 and these sums in float64 are up to 3.8e-6 away (scores reach 30), the model in
     # float64 and these sums in float32 up to 5.5e-6 by the order of sums, all in float64 0.9e-6.
@@ -317,7 +314,7 @@ def of_circuits(place):
     first, second = np.argsort(-previous, axis=None)[:2]
     assert (divmod(first, 9), divmod(second, 9)) == ((0, 0), (1, 8))
     layers = range(15, 29)  # all 30 take 20 s; of the others nothing is above 0.14
-    found = circuits(smollm(), layers=layers).composition
+    found = attnviz.circuits(smollm(), layers=layers).circuits.composition
     whole = np.stack([found[name] for name in ("q", "k", "v")])
     best = np.argsort(-np.nan_to_num(whole), axis=None)[:4]
     order = [tuple(map(int, np.unravel_index(place, whole.shape))) for place in best]

@@ -12,9 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 import attnviz
 from attnviz import steps as walk
-from attnviz.circuits import circuits
 from attnviz.cli.inspect import facts, sizes
-from attnviz.mixing import norms
 from attnviz.page.figure_options import FigureOptions
 from attnviz.page.place import place
 
@@ -40,7 +38,7 @@ def matrices(layer, head):
 
 
 def test_circuits_go_through_the_compressed_vectors() -> None:
-    found = circuits(attnviz.load(CASE))
+    found = attnviz.circuits(attnviz.load(CASE)).circuits
     scale = (NOPE + ROPE) ** -0.5
     for layer in range(2):
         for head in range(H):
@@ -69,13 +67,13 @@ def test_values_may_be_of_another_width(tmp_path) -> None:
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps({**config, "v_head_dim": 3}))
     model = attnviz.load(tmp_path)
-    found = circuits(model)
+    found = attnviz.circuits(model).circuits
     assert found.ov_singular.shape == (2, H, 3) and found.qk_singular.shape == (2, H, NOPE + ROPE)
     for head in range(H):
         _, _, v, o = matrices(1, head)
         assert found.ov_norm[1, head] == pytest.approx(np.linalg.norm(o[:, :3] @ v[:3]), rel=1e-5)
     assert 0 < np.nanmax(found.composition["v"]) <= 1
-    moved = norms(model, ids=IDS).maps["norm"].weights
+    moved = attnviz.norms(model, ids=IDS).absolute["norm"].weights
     assert moved.shape == (2, 1, 5, 5) and (moved[..., 0] > 0).all()
 
 
@@ -92,7 +90,7 @@ def test_queries_from_the_stream(tmp_path) -> None:
     save_file(tensors, tmp_path / "model.safetensors", {"format": "pt"})
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps({**config, "q_lora_rank": None}))
-    found = circuits(attnviz.load(tmp_path), norms=False, composition=False)
+    found = attnviz.circuits(attnviz.load(tmp_path), norms=False, by="spectrum").circuits
     down = tensors["model.layers.0.self_attn.kv_a_proj_with_mqa.weight"].astype(np.float64)
     up = tensors["model.layers.0.self_attn.kv_b_proj.weight"][: NOPE + V].astype(np.float64)
     k = np.concatenate([up[:NOPE] @ down[:KV], down[KV:]])

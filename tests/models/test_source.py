@@ -17,7 +17,6 @@ from attnviz.engine.collectors import Dense
 from attnviz.errors import InputError, ModelError
 from attnviz.measures.norms import Moved
 from attnviz.measures.scores import Scores
-from attnviz.mixing import norms
 from attnviz.models.source import AttentionSource
 
 TEXT = "The animal didn't cross the street because it was too tired"
@@ -159,7 +158,7 @@ def test_vectors_of_tokens_that_were_left_out_are_not_there(minilm):
     n = len(every.queries)
     moved = Moved(range(6), ["norm"], n, 12)
     every.observe([moved])
-    wanted = norms(model, TEXT, measures=["norm"]).maps["norm"].weights
+    wanted = attnviz.norms(model, TEXT, measure=["norm"]).absolute["norm"].weights
     assert np.array_equal(np.stack([moved.found["norm"][layer] for layer in range(6)]), wanted[:, 0])
     with pytest.raises(InputError, match="the vectors of all tokens are needed here"):
         without.observe([Moved(range(6), ["norm"], n, 12)])

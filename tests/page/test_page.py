@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from helpers.toy_attention import attention, texts, words
 
-from attnviz.page import norms
 from attnviz.page.board import boards
+from attnviz.page.figure_options import FigureOptions
 from attnviz.page.heatmap import heatmap
 from attnviz.page.label_bounds import bounds
-from attnviz.page.parts import Board
+from attnviz.page.parts import Board, MapTable, Page
+from attnviz.page.place import place
 
 ROOM = 961 * 1321  # points, a page upright or across
 
@@ -116,7 +117,8 @@ def test_more_tokens_than_pixels_are_drawn_as_the_largest_of_a_block():
 def test_what_moves_in_every_layer_fits_a_page(n_layers, n, columns):
     found = attention(n_layers, 1, words(n))
     measures = dict.fromkeys(("weights", "norm", "residual", "alti", "zeroing"), found)
-    figure = norms.figure(measures, title="norms")
+    table = MapTable(measures, [str(layer) for layer in range(n_layers)], "layer", "share of the row")
+    figure = place(Page("norms", parts=(table,)), FigureOptions())
     assert figure.width * figure.height <= 1.05 * ROOM and max(figure.width, figure.height) <= 1320
     maps = [panel for panel in figure.panels if not panel.title.startswith("bar")]
     assert len(maps) == 5 * n_layers

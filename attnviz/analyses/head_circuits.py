@@ -1,12 +1,9 @@
-"""Circuits of a model: W_QK and W_OV of every head, from its weights alone.
-
-found = attnviz.circuits.circuits(attnviz.load("minilm"))
-found.copying, found.composition["k"]
-"""
+"""W_QK and W_OV of a model's heads as they act on the residual stream, from its weights alone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -15,8 +12,9 @@ import numpy as np
 from attnviz.engine.spec import EncoderDecoder, Latent, Norm, Spec, Towers
 from attnviz.engine.tensors import Scoped
 from attnviz.engine.threads import one_matrix_thread, share
-from attnviz.errors import SelectionError, one_of
+from attnviz.errors import ModelError, SelectionError, one_of
 from attnviz.measures.circuits import KINDS, Circuits, Heads, composed, eigen, ends, positive, singular
+from attnviz.models.generate import vocabulary_of
 from attnviz.models.model import Model
 from attnviz.select import chosen_heads
 
@@ -28,25 +26,34 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-ROWS = 8192  # of a vocabulary that are worked on at a time
+ROWS = 8192  # of a vocabulary, worked on at a time
 
 
-def circuits(
-    model: Model,
+@dataclass(frozen=True, eq=False)
+class ModelHeads:
+    """Heads of a model, without a text.
+
+    stream: self; of an encoder-decoder encoder (default), decoder or cross. Of two towers it is that of text.
+    layers, heads: as for `Model.attend`; all by default.
+    """
+
+    model: Model
+    stream: str | None = None
+    layers: Iterable[int] | int | None = None
+    heads: Iterable[int | str] | int | str | None = None
+
+
+def head_circuits(
+    chosen: ModelHeads,
     *,
-    stream: str | None = None,
-    layers: Iterable[int] | int | None = None,
-    heads: Iterable[int | str] | int | str | None = None,
     composition: bool = True,
     vocabulary: bool = False,
     norms: bool = True,
     progress: Progress | None = None,
 ) -> Circuits:
-    """Spectra, copying scores and composition of a model's heads.
+    """Spectra, copying scores and composition of heads.
 
     Args:
-        stream: self; of an encoder-decoder encoder (default), decoder or cross. Of two towers it is that of text.
-        layers, heads: which, as for `Model.attend`; all by default.
         composition: whether to compare heads of different layers.
         vocabulary: also the copying score through embeddings and unembedding.
         norms: fold the weight of the norm in front, and its centring, into what reads the stream.
@@ -56,41 +63,44 @@ def circuits(
         SelectionError: no such stream, layer or head. CheckpointError: as for `attend`.
         ModelError: `vocabulary` of a model that has none.
     """
-    name = stream or model.streams[0]
-    if not model.has(name) or (name == "cross" and not isinstance(model.spec, EncoderDecoder)):
-        raise SelectionError(one_of(f"stream of {model.name}", name, model.streams))
-    spec, tensors = _stack(model, name)
-    at = chosen_heads(layers, heads, spec.n_layers, spec.n_heads)
-    at_layers, at_heads = at.layers, at.heads
+    model = chosen.model
+    stream = chosen.stream or model.streams[0]
+    cross = stream == "cross"
+    if not model.has(stream) or (cross and not isinstance(model.spec, EncoderDecoder)):
+        raise SelectionError(one_of(f"stream of {model.name}", stream, model.streams))
+    spec, tensors = _stack(model, stream)
+    at = chosen_heads(chosen.layers, chosen.heads, spec.n_layers, spec.n_heads)
     with one_matrix_thread():  # many small products: threads would wait for each other
-        read = [_heads(spec, tensors, i, name == "cross", norms, at_heads) for i in at_layers]
-        scale = [spec.scale / (i + 1 if spec.scale_by_layer else 1) for i in at_layers]
-        qk = np.stack([singular(one.q, one.k) * by for one, by in zip(read, scale, strict=True)])
-        ov = np.stack([singular(one.o.swapaxes(-1, -2), one.v) for one in read])
-        qk_eigen = np.stack([eigen(one.q, one.k) * by for one, by in zip(read, scale, strict=True)])
-        ov_eigen = np.stack([eigen(one.o.swapaxes(-1, -2), one.v) for one in read])
-        kinds = () if not composition else ("q",) if name == "cross" else KINDS
-        between = _composition(read, at_layers, kinds, progress)
+        layers = [_heads(spec, tensors, i, cross, norms, at.heads) for i in at.layers]
+        scales = [spec.scale / (i + 1 if spec.scale_by_layer else 1) for i in at.layers]
+        qk = [(heads.q, heads.k) for heads in layers]
+        ov = [(heads.o.swapaxes(-1, -2), heads.v) for heads in layers]
+        qk_singular = np.stack([singular(*factors) * scale for factors, scale in zip(qk, scales, strict=True)])
+        ov_singular = np.stack([singular(*factors) for factors in ov])
+        qk_eigen = np.stack([eigen(*factors) * scale for factors, scale in zip(qk, scales, strict=True)])
+        ov_eigen = np.stack([eigen(*factors) for factors in ov])
+        kinds = () if not composition else ("q",) if cross else KINDS
+        between = _composition(layers, at.layers, kinds, progress)
     through = _through(model, spec, tensors, norms) if vocabulary else None
-    found = Circuits(
+    circuits = Circuits(
         model=model.name,
-        stream=name,
-        layers=tuple(at_layers),
-        heads=tuple(at_heads),
-        qk_singular=qk,
-        ov_singular=ov,
+        stream=stream,
+        layers=tuple(at.layers),
+        heads=tuple(at.heads),
+        qk_singular=qk_singular,
+        ov_singular=ov_singular,
         qk_eigen=qk_eigen,
         ov_eigen=ov_eigen,
         copying=positive(ov_eigen),
         matching=positive(qk_eigen),
-        vocabulary=None if through is None else np.stack([_copied(one, through) for one in read]),
+        vocabulary=None if through is None else np.stack([_copied(heads, through) for heads in layers]),
         composition=between,
         chance=spec.d_model**-0.5,
-        folded=_folded(spec, norms, name == "cross"),
-        left_out=tuple(_left_out(spec, norms, name == "cross")),
+        folded=_folded(spec, norms, cross),
+        left_out=tuple(_left_out(spec, norms, cross)),
         meta=dict(model.meta),
     )
-    return found.only(at.pairs) if at.pairs else found
+    return circuits.only(at.pairs) if at.pairs else circuits
 
 
 def _stack(model: Model, stream: str) -> tuple[Spec, Tensors]:
@@ -110,8 +120,8 @@ def _heads(spec: Spec, tensors: Tensors, layer: int, cross: bool, norms: bool, a
 
     def projected(part: str, n_heads: int) -> Floats:
         weight = tensors.get(f"{name}{kind}{part}.weight", (n_heads * spec.d_head, spec.d_model))
-        found = np.asarray(weight, np.float64).reshape(n_heads, spec.d_head, spec.d_model)
-        return found[[head * n_heads // spec.n_heads for head in at]]
+        by_head = np.asarray(weight, np.float64).reshape(n_heads, spec.d_head, spec.d_model)
+        return by_head[[head * n_heads // spec.n_heads for head in at]]
 
     if latent is not None:
         q, k, v = (part[at] for part in _through_compressed(spec, latent, tensors, name, norms))
@@ -121,9 +131,9 @@ def _heads(spec: Spec, tensors: Tensors, layer: int, cross: bool, norms: bool, a
         )
     o = _output(spec, tensors, name, kind)[at]
     if norms and spec.norm_before and (layer > 0 or spec.first_norm):
-        q = _behind_norm(spec.norm, tensors, name + ("norm_cross" if cross else "norm1"), q)
-        if not cross:  # what the encoder wrote has its own norm behind it
-            k, v = (_behind_norm(spec.norm, tensors, name + "norm1", part) for part in (k, v))
+        q = _read_through_norm(spec.norm, tensors, name + ("norm_cross" if cross else "norm1"), q)
+        if not cross:  # the encoder's output has passed a norm of its own
+            k, v = (_read_through_norm(spec.norm, tensors, name + "norm1", part) for part in (k, v))
     if norms and spec.norm_output and not cross:
         o = o * _gain(spec.norm, tensors, name + "norm1_out", spec.d_model)[:, None]
     if spec.layer_scale and not cross:
@@ -141,10 +151,10 @@ def _through_compressed(
 
     def up(which: str, width: int, small: Floats, norm: str) -> Floats:
         weight = tensors.get(f"{name}{which}.weight", (spec.n_heads * width, len(small)))
-        found = np.asarray(weight, np.float64).reshape(spec.n_heads, width, len(small))
+        by_head = np.asarray(weight, np.float64).reshape(spec.n_heads, width, len(small))
         if norm and norms:
-            found = _behind_norm(rule.norm, tensors, name + norm, found)
-        return found @ small
+            by_head = _read_through_norm(rule.norm, tensors, name + norm, by_head)
+        return by_head @ small
 
     own = spec.d_head - rule.d_shared
     both = down("kv_down", rule.d_kv + rule.d_shared)
@@ -172,53 +182,51 @@ def _gain(norm: Norm, tensors: Tensors, name: str, d_model: int) -> Floats:
     return weight + 1 if norm.plus_one else weight
 
 
-def _behind_norm(norm: Norm, tensors: Tensors, name: str, rows: Floats) -> Floats:
+def _read_through_norm(norm: Norm, tensors: Tensors, name: str, rows: Floats) -> Floats:
     """Rows [..., d_model] that read through a norm: times its weight, and for a layer norm with its mean taken off."""
     rows = rows * _gain(norm, tensors, name, rows.shape[-1])
     return rows - rows.mean(-1, keepdims=True) if norm.kind == "layer" else rows
 
 
 def _composition(
-    read: list[Heads], layers: list[int], kinds: tuple[str, ...], progress: Progress | None
+    heads: Sequence[Heads], layers: Sequence[int], kinds: Sequence[str], progress: Progress | None
 ) -> dict[str, NDArray[np.float32]]:
-    n_layers, n_heads = len(read), len(read[0].q)
-    found = {kind: np.full((n_layers, n_heads, n_layers, n_heads), np.nan, np.float32) for kind in kinds}
+    """How much every head reads of what every head of an earlier layer writes, by kind; see `Circuits`."""
+    n_layers, n_heads = len(heads), len(heads[0].q)
+    composition = {kind: np.full((n_layers, n_heads, n_layers, n_heads), np.nan, np.float32) for kind in kinds}
     if not kinds:
-        return found
-    factors = [ends(one) for one in read]
+        return composition
+    factors = [ends(of_layer) for of_layer in heads]
 
-    def one(reader: int, stop: Event) -> None:
+    def read(reader: int, stop: Event) -> None:
         for writer in range(n_layers):
             if layers[writer] < layers[reader] and not stop.is_set():
                 for kind, values in composed(factors[reader], factors[writer], kinds).items():
-                    found[kind][reader, :, writer] = values
+                    composition[kind][reader, :, writer] = values
         if progress is not None:
             progress(1 / n_layers)
 
-    share(range(n_layers), one)
-    return found
+    share(range(n_layers), read)
+    return composition
 
 
 # Through the vocabulary
 
 
 def _through(model: Model, spec: Spec, tensors: Tensors, norms: bool) -> Floats:
-    """E^T U [d_model, d_model] of embeddings E and unembedding U [token, d_model], both with what stands around."""
-    from attnviz.errors import ModelError
-    from attnviz.models.generate import vocabulary_of
-
+    """E^T U [d_model, d_model] of embeddings E and unembedding U [token, d_model], with the final norm folded in."""
     if not isinstance(model.spec, Spec) or spec.by_word or spec.d_embed != spec.d_model:
         raise ModelError(f"{model.name}: copying through the vocabulary wants a decoder with plain embeddings")
     table = vocabulary_of(model).table
-    found = np.zeros((spec.d_model, spec.d_model))
+    product = np.zeros((spec.d_model, spec.d_model))
     n = min(len(table), spec.vocab)
     for start in range(0, n, ROWS):
         rows = np.arange(start, min(start + ROWS, n))
         embedded = tensors.rows("embed.tokens", rows, (spec.vocab, spec.d_embed))
-        found += embedded.T @ table[rows]
+        product += embedded.T @ table[rows]
     if norms and spec.final_norm is not None:
-        found = _behind_norm(spec.final_norm, tensors, "final_norm", found)
-    return found
+        product = _read_through_norm(spec.final_norm, tensors, "final_norm", product)
+    return product
 
 
 def _copied(heads: Heads, through: Floats) -> Floats:
