@@ -3,6 +3,8 @@ from collections.abc import Iterable
 
 from numpy.typing import ArrayLike
 
+from attnviz.analyses.base import Result as Result
+from attnviz.analyses.check import Health as Health
 from attnviz.analyses.circuits import HeadCircuits as HeadCircuits
 from attnviz.analyses.diff import Changes as Changes
 from attnviz.analyses.focus import Focus as Focus
@@ -26,6 +28,23 @@ from attnviz.models.tokenize import tokenize as tokenize
 
 __version__: str
 
+def check(
+    source: Attention | Model,
+    /,
+    text: str | None = ...,
+    pair: str | None = ...,
+    *,
+    target: str | None = ...,
+    ids: ArrayLike | None = ...,
+    token_types: ArrayLike | None = ...,
+    target_ids: ArrayLike | None = ...,
+    pixel_values: ArrayLike | None = ...,
+    input_values: ArrayLike | None = ...,
+    input_features: ArrayLike | None = ...,
+    stream: str | None = ...,
+    global_tokens: Iterable[int] | None = ...,
+    reference: bool = ...,
+) -> Health: ...
 def circuits(
     source: Model,
     /,
@@ -106,6 +125,13 @@ def focus(
     by: str = ...,
     top: int | None = ...,
 ) -> Focus: ...
+def inspect(
+    source: Model,
+    /,
+    *,
+    tensor: str | None = ...,
+    headers: bool = ...,
+) -> Result: ...
 def lines(
     source: Attention | Model,
     /,

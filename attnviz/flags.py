@@ -72,7 +72,10 @@ def top_option() -> Any:
 
 
 def flags_of(option: Field[Any], name: str = "") -> tuple[str, ...]:
-    """`("--query", "--token")`: how the command line spells a field; the first is the documented spelling."""
+    """`("--query", "--token")`: how the command line spells a field; the first is the documented spelling.
+
+    A flag that is on unless it is turned off has both spellings in one, `--reference/--no-reference`.
+    """
     return tuple(option.metadata["flags"]) or (f"--{(name or option.name).replace('_', '-')}",)
 
 

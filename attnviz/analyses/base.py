@@ -45,14 +45,24 @@ class Result:
     @classmethod
     def kinds(cls) -> tuple[str, ...]:
         """What it can be written as: names of kinds in `attnviz.render.formats`."""
-        return ("figure", *(("arrays",) if cls.arrays is not Result.arrays else ()), "rows")
+        own = {"figure": cls.page is not Result.page, "arrays": cls.arrays is not Result.arrays, "rows": True}
+        return tuple(kind for kind, has in own.items() if has)
+
+    def title(self) -> str:
+        """What it is about, in a few words."""
+        return self.printed().title
+
+    @property
+    def status(self) -> int:
+        """The exit status of the command: 1 for an answer that a script has to notice."""
+        return 0
 
     def rows(self) -> Iterable[dict[str, Any]]:
         """The numbers, one flat dict per line: `--json`, .json and .csv."""
         raise NotImplementedError
 
     def page(self) -> Page:
-        """What a picture shows."""
+        """What a picture shows; a result that is a table alone has `printed` instead."""
         raise NotImplementedError
 
     def printed(self) -> Page:
@@ -83,7 +93,7 @@ class Result:
         cls.__repr__ = Result.__repr__  # type: ignore[method-assign]
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {self.printed().title}; .rows(), .save(path), print() for the table>"
+        return f"<{type(self).__name__}: {self.title()}; .rows(), .save(path), print() for the table>"
 
     def __str__(self) -> str:
         """What the command prints into a pipe: plain aligned columns."""
@@ -170,7 +180,7 @@ class Analysis:
     def opened(self, **named: Any) -> Any:
         """Its options from keywords, by any of their spellings, checked. Raises SelectionError for unknown ones."""
         spelled = {
-            flag.removeprefix("--").replace("-", "_"): each.name
+            flag.partition("/")[0].removeprefix("--").replace("-", "_"): each.name
             for each in fields(self.options)
             for flag in (f"--{each.name}", *flags_of(each))
         }

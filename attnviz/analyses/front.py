@@ -17,6 +17,7 @@ from attnviz.errors import InputError, SelectionError
 from attnviz.models.model import Model
 from attnviz.models.repeated import repeated_tokens
 from attnviz.models.source import AttentionSource, attend_some_rows, attention_source
+from attnviz.models.trial_inputs import Trial, trials
 from attnviz.select import Chosen, asked_heads, chosen_heads, find_token, places_of
 
 if TYPE_CHECKING:
@@ -213,6 +214,25 @@ def _model(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> tuple[
     return ModelHeads(subject, stream, layers, heads), named
 
 
+def _attention_or_model(
+    subject: Any, inputs: Sequence[Any], named: dict[str, Any]
+) -> tuple[Attention | tuple[Model, Sequence[Trial]], dict[str, Any]]:
+    """Attention, or a model with an input for every stream: the one given, or one made up."""
+    if isinstance(subject, Model):
+        return (subject, list(trials(subject, _input(inputs, named)))), named
+    if not isinstance(subject, Attention):
+        raise InputError(f"wanted an Attention or a Model; got {type(subject).__name__}")
+    _no_input(inputs, named)
+    return subject, named
+
+
+def _whole_model(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> tuple[Model, dict[str, Any]]:
+    """A model as it is, without an input."""
+    if not isinstance(subject, Model) or inputs:
+        raise InputError(f"wanted a Model and nothing to read; got {type(subject).__name__}")
+    return subject, named
+
+
 OPENERS: dict[str, Callable[[Any, Sequence[Any], dict[str, Any]], tuple[Any, dict[str, Any]]]] = {
     "attention": _attention,
     "text or random tokens": _text_or_random,
@@ -222,6 +242,8 @@ OPENERS: dict[str, Callable[[Any, Sequence[Any], dict[str, Any]], tuple[Any, dic
     "one head": _one_head,
     "every layer": _every_layer,
     "model": _model,
+    "attention or model": _attention_or_model,
+    "whole model": _whole_model,
 }
 
 # What a subject takes in Python besides the analysis' own options: name -> type, as the stub has it.
@@ -256,6 +278,8 @@ TAKES: dict[str, tuple[str, dict[str, str]]] = {
     "one head": ("Model", _TEXTS | {"layer": "int", "head": "int | None"}),
     "every layer": ("Attention | AttentionSource | Model", _TEXTS | _MAPS | _JOINED),
     "model": ("Model", {"stream": _TEXTS["stream"]} | _MAPS),
+    "attention or model": ("Attention | Model", _TEXTS),
+    "whole model": ("Model", {}),
 }
 
 

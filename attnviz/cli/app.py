@@ -21,12 +21,10 @@ _OWN = {
     "table": "Print attention in the terminal, a table a head.",
     "tokens": "Show how the text is split: index, token, id, characters.",
     "describe": "Say what attnviz would make of a model, without its weights; or why it cannot be drawn.",
-    "inspect": "Show what is in a model: its configuration and every tensor.",
     "export": "Write attention as numbers: .npz, .json, .csv or .parquet.",
     "mechanisms": "List attention's relatives; with a text, show them side by side.",
     "qk": "Show a head's queries and keys in one plane, and one pair of them number by number.",
     "generate": "Go on with a text, token by token, and say what each head looked at meanwhile.",
-    "check": "Say whether attention is sane: a model's on a text, or that in a file.",
     "models": "List the families that attnviz knows, with their streams and positions.",
 }
 # How `attnviz --help` groups commands; a command that no group names stands in the last one.

@@ -48,9 +48,9 @@ def run(
         work.print_json([found])
         return
 
-    from attnviz.render.terminal_inspect import print_pairs
+    from attnviz.render.terminal_tensors import print_facts
 
-    print_pairs(list(_facts(found)))
+    print_facts(list(_facts(found)))
 
 
 def _facts(found: dict[str, Any]) -> Iterator[tuple[str, str]]:

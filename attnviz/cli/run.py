@@ -9,6 +9,8 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from attnviz.cli import expand
 from attnviz.cli.looks import DPI_OF_MAPS, Shade, Sheet
 from attnviz.cli.options import HEADS_OF_ALL, ONE_HEAD, Json, Output, Talk, usage
@@ -30,7 +32,7 @@ def command_of(analysis: Analysis) -> SimpleNamespace:
         **subject.groups,
         "options": analysis.options,
         **({"shade": Shade} if analysis.maps else {}),
-        "sheet": Sheet,
+        **({"sheet": Sheet} if "figure" in analysis.result.kinds() else {}),
         "output": Output,
         "listing": Json,
         "talk": Talk,
@@ -73,6 +75,8 @@ def _run(analysis: Analysis, values: dict[str, Any]) -> None:
     with progress(analysis.progress_label, total=analysis.passes, quiet=talk.quiet) as advance:
         result = analysis.compute(source, options, advance)
     _give(result, analysis, format, values)
+    if result.status:
+        raise typer.Exit(result.status)
 
 
 def _request(format: str, values: dict[str, Any]) -> Request:
@@ -86,6 +90,10 @@ def _request(format: str, values: dict[str, Any]) -> Request:
 
 def _figure_options(values: dict[str, Any]) -> FigureOptions:
     """How a picture, or a map in a terminal, is to look."""
+    from attnviz.page.figure_options import FigureOptions
+
+    if "sheet" not in values:
+        return FigureOptions()
     options, shade = values["sheet"].figure_options(), values.get("shade")
     if shade is None:
         return options
@@ -110,7 +118,7 @@ def _give(result: Result, analysis: Analysis, format: str, values: dict[str, Any
         file = io.BytesIO()  # what cannot be drawn is said before a file is opened
         caption = show.write_result(result, format, file, _figure_options(values), command=str(values["line"]))
         work.write(values["output"], format, lambda out: out.write(file.getbuffer()), analysis.stem or analysis.name)
-        if values["sheet"].bare and caption:
+        if caption and values["sheet"].bare:
             values["talk"].note(caption)
     else:
         work.print_json(result.rows())

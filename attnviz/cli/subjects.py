@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from attnviz.cli.analyses import Heads
+from attnviz.cli.named_subjects import ModelOrFile, open_attention_or_model
 from attnviz.cli.options import Head, Input, Saved, Selection, one_head, usage
 from attnviz.cli.source import Source, Unchanged
 from attnviz.cli.two import Other, open_two
@@ -156,6 +157,15 @@ def _model(analysis: Analysis, values: dict[str, Any]) -> ModelHeads:
     return ModelHeads(model, heads.stream, chosen.beside, chosen.asked)
 
 
+def _whole_model(analysis: Analysis, values: dict[str, Any]) -> Model:
+    """A model as it is, without an input."""
+    from attnviz.cli import work
+    from attnviz.files.untrusted import uncollected
+
+    with uncollected():  # a file may hold 100,000 tensors
+        return work.load(values["source"].named(values["named"].which), values["talk"])
+
+
 SHORT = 2000  # letters of a text whose weights can always be held
 
 
@@ -180,4 +190,6 @@ SUBJECTS = {
     "one head": Subject({"given": Input, "source": Source, "place": Head}, _one_head),
     "every layer": Subject(_MAPS, _every_layer),
     "model": Subject({"named": Named, "source": Unchanged, "heads": HeadsOfModel}, _model),
+    "attention or model": Subject({"which": ModelOrFile, "given": Input, "source": Source}, open_attention_or_model),
+    "whole model": Subject({"named": Named, "source": Source}, _whole_model),
 }

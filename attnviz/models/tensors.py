@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
     from attnviz.models.model import Model
 
+TensorHeader = tuple[str, str, tuple[int, ...], str]  # stored name, our name, shape, dtype
 
-def tensor_rows(model: Model) -> Iterator[tuple[str, str, tuple[int, ...], str]]:
-    """(stored name, our name, shape, dtype) of every tensor, from headers only."""
+
+def tensor_rows(model: Model) -> Iterator[TensorHeader]:
+    """The header of every tensor; no values are read."""
     if model.checkpoint is None:
         for name, shape in model.tensors.names():  # type: ignore[attr-defined]
             yield name, name, shape, "F32"
@@ -25,12 +27,15 @@ def tensor_rows(model: Model) -> Iterator[tuple[str, str, tuple[int, ...], str]]
         yield stored.name, ours.get(stored.name, ""), stored.shape, stored.dtype
 
 
-def tensor_values(model: Model, name: str) -> NDArray[Any]:
-    """One tensor as it is stored, by its stored name or by ours. Raises ConfigError if there is none."""
-    for stored, ours, shape, _ in tensor_rows(model):
-        if name in (stored, *ours.split(", ")):
-            if model.checkpoint is None:
-                return model.tensors.get(stored, shape)
-            return model.checkpoint.read(stored)
-    near = get_close_matches(name, [row[0] for row in tensor_rows(model)], n=3, cutoff=0.4)
+def tensor_named(model: Model, name: str) -> TensorHeader:
+    """One tensor by its stored name or by ours. Raises ConfigError, with the nearest names, if there is none."""
+    for header in tensor_rows(model):
+        if name in (header[0], *header[1].split(", ")):
+            return header
+    near = get_close_matches(name, [header[0] for header in tensor_rows(model)], n=3, cutoff=0.4)
     raise ConfigError(f"{model.name} has no tensor {name!r}", f"the nearest: {', '.join(near)}" if near else "")
+
+
+def stored_values(model: Model, stored: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    """A tensor's values, by its stored name and shape."""
+    return model.tensors.get(stored, shape) if model.checkpoint is None else model.checkpoint.read(stored)

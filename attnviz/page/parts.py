@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from attnviz.attention import Attention
     from attnviz.measures.steps import Steps
+    from attnviz.measures.tensors import TensorRow
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,6 +227,43 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Sentence:
+    """A line of words. lead: a word in front of it and a colon, in `style`."""
+
+    text: str
+    lead: str = ""
+    style: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Names and values, one pair per line."""
+
+    pairs: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class TensorTable:
+    """The tensors of a model with their statistics, and their total."""
+
+    tensors: Sequence[TensorRow]
+
+
+@dataclass(frozen=True, eq=False)
+class TensorValues:
+    """One tensor: its statistics, a map and a histogram.
+
+    stored, ours: its name in the file and in attnviz. dtype: as the file calls it. values: of any shape and any number
+    type that converts to float64.
+    """
+
+    stored: str
+    ours: str
+    dtype: str
+    values: NDArray[Any]
+
+
+@dataclass(frozen=True)
 class Listing:
     """Rows of short words, each with a sentence.
 
@@ -328,6 +366,10 @@ Part = (
     | RunningText
     | Table
     | Listing
+    | Sentence
+    | Facts
+    | TensorTable
+    | TensorValues
     | WordBoard
     | Walk
     | Diagrams
@@ -345,7 +387,7 @@ class Page:
     terminal has none. following: pages with titles of their own, which a terminal prints next.
     """
 
-    title: str
+    title: str = ""
     subtitle: str = ""
     parts: tuple[Part, ...] = ()
     notes: tuple[str, ...] = ()

@@ -1,10 +1,7 @@
-"""What a tensor holds, in a few numbers: a row of the list of a model's tensors, a histogram, and its map."""
+"""A tensor as one map of signed colours."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,105 +12,7 @@ from attnviz.page.scale import INKS, round_up
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-CHUNK = 1 << 20  # numbers looked at in one go, so that a large tensor is not copied as a whole
 SIGNED = INKS
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """Statistics of a tensor's finite numbers (None if it has none), and how many are not.
-
-    std: population standard deviation. zeros, nan, infinite: counts.
-    """
-
-    size: int
-    mean: float | None = None
-    std: float | None = None
-    min: float | None = None
-    max: float | None = None
-    zeros: int = 0
-    nan: int = 0
-    infinite: int = 0
-
-
-@dataclass(frozen=True)
-class TensorRow:
-    """A line of the list of tensors. ours: our name, '' if we have none. dtype: as its file calls it.
-
-    nbytes: bytes in the file, 0 if unknown.
-    """
-
-    stored: str
-    ours: str
-    shape: tuple[int, ...]
-    dtype: str
-    mean: float | None = None
-    std: float | None = None
-    min: float | None = None
-    max: float | None = None
-    nbytes: int = 0
-
-    @classmethod
-    def of(cls, stored: str, ours: str, dtype: str, values: NDArray[Any], *, nbytes: int | None = None) -> TensorRow:
-        """The row of these values."""
-        found = numbers(values)
-        size = values.nbytes if nbytes is None else nbytes
-        return cls(stored, ours, values.shape, dtype, found.mean, found.std, found.min, found.max, size)
-
-
-@dataclass(frozen=True, eq=False)
-class Histogram:
-    """counts int [bin], edges float [bin + 1]: bin i holds what is at least edges[i] and below edges[i + 1]."""
-
-    counts: NDArray[np.int64]
-    edges: NDArray[np.float64]
-
-
-def numbers(values: NDArray[Any]) -> Numbers:
-    """Mean, standard deviation, least and largest of an array of any shape and number type, in float64.
-
-    Chunks are combined by the pairwise update of Chan, Golub and LeVeque 1979.
-    """
-    count, mean, spread = 0, 0.0, 0.0
-    low, high = math.inf, -math.inf
-    zeros = nan = infinite = 0
-    for part in _chunks(values):
-        finite = part[np.isfinite(part)]
-        not_numbers = int(np.isnan(part).sum())
-        nan += not_numbers
-        infinite += part.size - finite.size - not_numbers
-        if not finite.size:
-            continue
-        zeros += int((finite == 0).sum())
-        part_mean = float(finite.mean())
-        part_spread = float(np.square(finite - part_mean).sum())
-        total = count + finite.size
-        shift = part_mean - mean
-        spread += part_spread + shift * shift * count * finite.size / total
-        mean += shift * finite.size / total
-        count = total
-        low, high = min(low, float(finite.min())), max(high, float(finite.max()))
-    if not count:
-        return Numbers(values.size, nan=nan, infinite=infinite)
-    return Numbers(values.size, mean, math.sqrt(spread / count), low, high, zeros, nan, infinite)
-
-
-def histogram(values: NDArray[Any], bins: int = 15) -> Histogram:
-    """Equal bins from the least to the largest finite number; the last bin holds its upper edge too.
-
-    Numbers that are all the same have one bin. No finite number: no bin.
-    """
-    found = numbers(values)
-    if found.min is None or found.max is None:
-        return Histogram(np.zeros(0, np.int64), np.zeros(1))
-    if not found.max > found.min or not math.isfinite(found.max - found.min):
-        edges = np.array([found.min, found.max])
-        return Histogram(np.array([found.size - found.nan - found.infinite], np.int64), edges)
-    edges = np.linspace(found.min, found.max, bins + 1)
-    counts = np.zeros(bins, np.int64)
-    for part in _chunks(values):
-        counts += np.histogram(part[np.isfinite(part)], edges)[0]
-    return Histogram(counts, edges)
 
 
 def tensor_map(name: str, values: NDArray[Any]) -> Figure:
@@ -140,9 +39,3 @@ def tensor_map(name: str, values: NDArray[Any]) -> Figure:
     )
     scale = Scale("linear", -top, top, SIGNED, "value")
     return Figure(0.0, 0.0, (panel,) if flat.size else (), scale, title=name, notes=tuple(notes))
-
-
-def _chunks(values: NDArray[Any]) -> Iterator[NDArray[np.float64]]:
-    flat = values.reshape(-1)
-    for start in range(0, flat.size, CHUNK):
-        yield flat[start : start + CHUNK].astype(np.float64)

@@ -7,7 +7,20 @@ from typing import IO, TYPE_CHECKING, Any
 
 from attnviz.errors import SelectionError
 from attnviz.page.figure_options import FigureOptions
-from attnviz.page.parts import LinesOfWeight, Listing, MapGrid, Page, RunningText, Table, Walk, WordBoard
+from attnviz.page.parts import (
+    Facts,
+    LinesOfWeight,
+    Listing,
+    MapGrid,
+    Page,
+    RunningText,
+    Sentence,
+    Table,
+    TensorTable,
+    TensorValues,
+    Walk,
+    WordBoard,
+)
 from attnviz.render.terminal_rows import print_footing, print_heading
 from attnviz.render.terminal_screen import Screen
 
@@ -79,6 +92,30 @@ def _maps(grid: MapGrid, out: Any, width: int | None, options: FigureOptions) ->
     )
 
 
+def _sentence(sentence: Sentence, out: Any, width: int | None, options: FigureOptions) -> None:
+    from attnviz.render.terminal_listing import print_sentence
+
+    print_sentence(sentence.text, sentence.lead, out, width=width, style=sentence.style)
+
+
+def _facts(facts: Facts, out: Any, width: int | None, options: FigureOptions) -> None:
+    from attnviz.render.terminal_tensors import print_facts
+
+    print_facts(facts.pairs, out, width=width)
+
+
+def _tensors(table: TensorTable, out: Any, width: int | None, options: FigureOptions) -> None:
+    from attnviz.render.terminal_tensors import print_tensors
+
+    print_tensors(table.tensors, out, width=width)
+
+
+def _tensor(tensor: TensorValues, out: Any, width: int | None, options: FigureOptions) -> None:
+    from attnviz.render.terminal_tensors import print_tensor
+
+    print_tensor(tensor, out, width=width)
+
+
 def _words(board: WordBoard, out: Any, width: int | None, options: FigureOptions) -> None:
     from attnviz.render.terminal_rows import print_board
 
@@ -107,6 +144,10 @@ def _walk(walk: Walk, out: Any, width: int | None, options: FigureOptions) -> No
 
 PRINTERS: dict[type, Callable[[Any, Any, int | None, FigureOptions], None]] = {
     Table: _table,
+    Sentence: _sentence,
+    Facts: _facts,
+    TensorTable: _tensors,
+    TensorValues: _tensor,
     Listing: _listing,
     WordBoard: _words,
     MapGrid: _maps,

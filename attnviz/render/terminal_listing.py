@@ -78,18 +78,18 @@ def _whole(sentence: str, between: str, width: int) -> str:
     return "\n".join(lines)
 
 
-def print_verdict(
-    word: str, why: str, out: Console | IO[str] | None = None, *, width: int | None = None, style: str = ""
+def print_sentence(
+    text: str, lead: str = "", out: Console | IO[str] | None = None, *, width: int | None = None, style: str = ""
 ) -> None:
-    """Print `word: why`, wrapped at a terminal, on one line in a pipe."""
+    """Print a sentence, behind a word in its style if there is one: wrapped at a terminal, on one line in a pipe."""
     from rich.text import Text
 
     screen = Screen.of(out, width)
-    text = Text.assemble((word, style), f": {clean(why)}" if why else "")
+    line = Text.assemble((lead, style), ": " if lead and text else "", clean(text))
     if screen.plain:
-        screen.print(text)
+        screen.print(line)
     else:
-        screen.print_wrapped(text)
+        screen.print_wrapped(line)
 
 
 def _print_below(

@@ -10,10 +10,10 @@ import pytest
 from helpers.paths import REFERENCE
 
 import attnviz
-from attnviz import checking
+from attnviz.analyses import check as analysis
+from attnviz.analyses.check import examine, maps_of
 from attnviz.attention import Attention
 from attnviz.axis import Tokens
-from attnviz.checking import examine, maps_of
 from attnviz.cli import main
 from attnviz.engine import attention as engine
 from attnviz.engine.masks import Mask
@@ -395,10 +395,10 @@ def test_maps_that_pass_in_tiles_say_what_whole_ones_say(case, monkeypatch):
 
 def test_of_a_long_text_the_last_rows_are_compared(capsys, monkeypatch):
     """No whole map is held: what fits is the rows before the last, where a mask that lets it through is seen."""
-    monkeypatch.setattr("attnviz.checking.MOST_WEIGHTS", 2 * 4 * 30 * 5)
+    monkeypatch.setattr("attnviz.analyses.check.MOST_WEIGHTS", 2 * 4 * 30 * 5)
     asked = []
-    keep = checking.Dense
-    monkeypatch.setattr(checking, "Dense", lambda *axes: (asked.append(axes[2]), keep(*axes))[1])
+    keep = analysis.Dense
+    monkeypatch.setattr(analysis, "Dense", lambda *axes: (asked.append(axes[2]), keep(*axes))[1])
     ids = ",".join(map(str, range(10, 40)))
     rows = json.loads(check(capsys, REFERENCE / "gpt2", "--ids", ids, "--json")[1])
     assert [row["word"] for row in rows if row["check"] == "future"] == [OK]
@@ -458,14 +458,48 @@ def test_wrong_usage(capsys, tmp_path, sane):
 
 def test_a_model_is_checked_from_python():
     model = attnviz.load("seeded", causal=True)
-    checked = checking.check(model, "The cat sat on the mat and the dog ran away")
-    assert (checked.word, checked.stream, checked.size) == ("healthy", "self", (2, 4, 11, 11))
+    checked = attnviz.check(model, "The cat sat on the mat and the dog ran away", reference=False)
+    assert [(stream.stream, stream.size) for stream in checked.streams] == [("self", (2, 4, 11, 11))]
+    assert (checked.word, checked.status) == ("healthy", 0)
     assert {"rows", "mask", "scores", "scale"} <= {f.check for f in checked.findings}
-    assert checking.check(model.attend("The cat sat on the mat")).word == "healthy"
+    assert attnviz.check(model.attend("The cat sat on the mat")).word == "healthy"
 
 
 def test_a_causal_model_from_ids_is_tried_with_another_end():
     ids = list(range(10, 22))
-    found = {f.check: f for f in checking.check(attnviz.load(REFERENCE / "llama"), ids=ids).findings}
+    found = {f.check: f for f in attnviz.check(attnviz.load(REFERENCE / "llama"), ids=ids, reference=False).findings}
     assert found["future"].word == OK
-    assert "future" not in {f.check for f in checking.check(attnviz.load(REFERENCE / "bert"), ids=ids).findings}
+    findings = attnviz.check(attnviz.load(REFERENCE / "bert"), ids=ids, reference=False).findings
+    assert "future" not in {f.check for f in findings}
+
+
+def test_python_checks_what_the_command_checks(capsys):
+    """Without an input a model is tried with one made up, in every stream; one stream where it is named."""
+    folder = REFERENCE / "t5"
+    checked = attnviz.check(attnviz.load(folder), reference=False)
+    rows = json.loads(check(capsys, folder, "--json")[1])
+    assert list(checked.rows()) == rows
+    assert [stream.stream for stream in checked.streams] == ["encoder", "decoder", "cross"]
+    alone = attnviz.check(attnviz.load(folder), stream="cross", reference=False)
+    assert alone.streams == checked.streams[2:]
+
+
+def test_a_result_is_written_as_rows(capsys, tmp_path, sane):
+    """A file gets the numbers that --json prints, and the exit status is the verdict's."""
+    weights = sane.weights.copy()
+    weights[1, 2, 5] *= 0.9
+    np.save(tmp_path / "a.npy", weights)
+    status, out, _ = check(capsys, tmp_path / "a.npy", "--json")
+    assert check(capsys, tmp_path / "a.npy", "-o", tmp_path / "a.json")[0] == status == 1
+    assert json.loads((tmp_path / "a.json").read_text()) == json.loads(out)
+    assert check(capsys, tmp_path / "a.npy", "-o", tmp_path / "a.png")[0] == 2
+    assert attnviz.check(replace(sane, weights=weights)).status == 1
+    with pytest.raises(attnviz.AttnvizError, match="takes no text"):
+        attnviz.check(sane, "a text")
+
+
+def test_an_input_of_another_kind_is_refused(capsys):
+    """A text for a model of images was once ignored, and noise checked instead."""
+    status, out, err = check(capsys, REFERENCE / "vit", "a text")
+    assert (status, out) == (1, "")
+    assert "reads images" in err

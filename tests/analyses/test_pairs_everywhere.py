@@ -159,13 +159,11 @@ def test_diff_of_layers_is_not_of_pairs(run):
 
 
 def test_check_names_a_broken_pair():
-    from attnviz.checking import check
-
     pairs = attnviz.load("seeded").attend(TEXT).select(heads=PAIRS)
     pairs.weights[0, 1, 2, 3] = np.nan
-    findings = check(pairs).findings
+    findings = attnviz.check(pairs).findings
     assert findings[0].text.endswith("the first in layer 0, head 0")
-    assert check(attnviz.load("seeded").attend(TEXT, heads=PAIRS)).word == "healthy"
+    assert attnviz.check(attnviz.load("seeded").attend(TEXT, heads=PAIRS)).word == "healthy"
 
 
 def test_python_refuses_pairs_where_they_mean_nothing():

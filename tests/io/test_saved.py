@@ -20,7 +20,6 @@ from hypothesis import strategies as st
 import attnviz
 from attnviz.attention import Attention
 from attnviz.axis import Tokens
-from attnviz.checking import check
 from attnviz.errors import AttnvizWarning, InputError, OutputError
 from attnviz.files.output import writing
 from attnviz.io import arrays, data
@@ -374,7 +373,7 @@ USES = {
     "saved": lambda a: a.save("again.npz"),
     "function": lambda a: np.swapaxes(np.concatenate([a.weights, a.weights]), 2, 3),
     "lines": lambda a: (page(a), page(a, by="lift")),
-    "check": lambda a: check(a),
+    "check": lambda a: attnviz.check(a),
     "loop": lambda a: [maps.max() for maps in a.weights],
 }
 

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 import attnviz
 from attnviz import steps as walk
-from attnviz.cli.inspect import facts, sizes
+from attnviz.analyses.inspect import sizes, summary
 from attnviz.page.figure_options import FigureOptions
 from attnviz.page.place import place
 
@@ -136,5 +136,5 @@ def test_sizes_of_a_head() -> None:
     model = attnviz.load(REFERENCE / "deepseek_v2")
     assert dict(sizes(model))["W_K of a self head"] == "32 x 12"
     assert dict(sizes(model))["W_O of a self head"] == "8 x 32"
-    assert dict(facts(model))["self attention"] == "2 layers x 4 heads of 12, values of 8; width 32"
-    assert dict(facts(model))["self keys and values"] == "from a vector of 16 for each token"
+    assert dict(summary(model))["self attention"] == "2 layers x 4 heads of 12, values of 8; width 32"
+    assert dict(summary(model))["self keys and values"] == "from a vector of 16 for each token"

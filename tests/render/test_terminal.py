@@ -18,20 +18,22 @@ from rich.console import Console
 from attnviz.attention import Attention
 from attnviz.axis import Tokens
 from attnviz.errors import SelectionError
+from attnviz.measures.tensors import Histogram, Numbers, TensorRow, histogram, numbers
 from attnviz.page.figure import Figure
 from attnviz.page.heatmap import heatmap
+from attnviz.page.parts import Facts, Page, TensorTable, TensorValues
 from attnviz.page.table import table
-from attnviz.page.tensor import Histogram, Numbers, TensorRow, histogram, numbers
 from attnviz.render import ink, terminal_table, theme
+from attnviz.render.printer import print_page
 from attnviz.render.progress import progress
 from attnviz.render.terminal import print_attention, print_maps, print_tokens
 from attnviz.render.terminal_cells import bar, half_lines, pooled
 from attnviz.render.terminal_columns import columns, number
-from attnviz.render.terminal_inspect import print_inspect, print_tensor
 from attnviz.render.terminal_listing import print_listing
 from attnviz.render.terminal_query import print_query
 from attnviz.render.terminal_rows import print_rows
 from attnviz.render.terminal_screen import clean, fit
+from attnviz.render.terminal_tensors import print_tensor
 
 TOKENS = Tokens(
     text=("[CLS]", "the", "animal", "the"),
@@ -385,7 +387,7 @@ def test_half_blocks_leave_the_background_alone():
 
 def test_signed_numbers_leave_zero_to_the_background():
     values = np.array([[-1.0, 0.0, 0.001], [0.5, 1.0, 0.25]])
-    rows = shown(print_tensor, "w", values, width=60, colour="truecolor").splitlines()
+    rows = shown(print_tensor, tensor(values), width=60, colour="truecolor").splitlines()
     zero, small = rows[5].split("-1.00")[1].split("0.00")[:2]
     assert "48;2;" not in zero + small  # the cell before it ends, and nothing begins
     red, blue = ink.colours(ink.EMBER, 12.0, 128), ink.colours(ink.NIGHT, 12.0, 128)
@@ -551,7 +553,7 @@ def test_ascii_terminal():
     console = Console(file=out, width=60, force_terminal=True, color_system=None, _environ={})
     print_maps(figure(), console)
     print_query(figure(), 3, console)
-    print_tensor("w", np.arange(40.0), console)
+    print_tensor(tensor(np.arange(40.0)), console)
     out.flush()
     text = out.buffer.getvalue().decode("ascii")
     assert ". later tokens, not allowed" in text and "3 the     0.62 ###" in text
@@ -578,8 +580,8 @@ def test_nothing_is_wider_than_the_window(width, n_query, n_key, n_heads, data):
     print_attention(made, console, compact=compact, scale=data.draw(st.sampled_from(["sqrt", "row"])))
     print_attention(made, console, query=n_query - 1)
     print_tokens(keys, console)
-    print_tensor("some.long.name." * 4, weights[0], console)
-    print_inspect([("key", "v" * 90)], [TensorRow.of("s" * 50, "o" * 30, "F32", weights)], [], console)
+    print_tensor(tensor(weights[0], "some.long.name." * 4), console)
+    print_page(model_page([("key", "v" * 90)], [TensorRow.of("s" * 50, "o" * 30, "F32", weights)]), console)
     text = console.file.getvalue()
     assert "\x1b[2J" not in text
     assert max(cell_len(line) for line in ESCAPE.sub("", text).splitlines()) <= width
@@ -662,8 +664,16 @@ ROWS = [
 ]
 
 
+def model_page(facts, tensors=tuple(ROWS)):
+    return Page(parts=(Facts(facts), TensorTable(tensors)))
+
+
+def tensor(values, stored="w", ours="", dtype=""):
+    return TensorValues(stored, ours, dtype or str(values.dtype), values)
+
+
 def test_inspect_piped():
-    assert shown(print_inspect, [("model", "toy"), ("family", "bert")], ROWS, [("d_head", 32)]) == lines("""
+    assert shown(print_page, model_page([("model", "toy"), ("family", "bert"), ("d_head", "32")])) == lines("""
 model   toy
 family  bert
 d_head  32
@@ -678,7 +688,7 @@ total  3  17  102
 
 
 def test_inspect_wide():
-    assert shown(print_inspect, [("model", "toy")], ROWS, width=120) == lines("""
+    assert shown(print_page, model_page([("model", "toy")]), width=120) == lines("""
 model  toy
 
 stored                                       ours               shape  dtype  mean   std  min  max
@@ -691,7 +701,9 @@ ids                                                             2      I64      
 
 
 def test_inspect_at_80_columns():
-    assert shown(print_inspect, [], ROWS, width=80) == lines("""
+    assert shown(print_page, model_page([("model", "toy")]), width=80) == lines("""
+model  toy
+
 stored                                       shape  dtype  mean   std  min  max
 encoder.layer.0.attention.self.query.weight  2 x 6  F32     5.5  3.45    0   11
   layers.0.q.weight
@@ -703,7 +715,7 @@ ids                                          2      I64       -     -    -    -
 
 
 def test_inspect_narrow():
-    assert shown(print_inspect, [("model", "toy")], ROWS, width=40) == lines("""
+    assert shown(print_page, model_page([("model", "toy")]), width=40) == lines("""
 model  toy
 
 encoder.layer.0.attention.self.query.wei
@@ -725,7 +737,7 @@ ODD = np.array([[np.nan, -2, 1], [0, np.inf, 4]], np.float32)
 
 
 def test_small_tensor():
-    assert shown(print_tensor, "w", ODD, width=60, ours="layers.0.w", dtype="F32") == lines("""
+    assert shown(print_tensor, tensor(ODD, ours="layers.0.w", dtype="F32"), width=60) == lines("""
 w
 layers.0.w
 2 x 3  F32
@@ -757,7 +769,7 @@ infinite 1
 
 
 def test_tensor_piped():
-    assert shown(print_tensor, "w", np.array([1.0, 1.0])).splitlines() == [
+    assert shown(print_tensor, tensor(np.array([1.0, 1.0]))).splitlines() == [
         "stored    w",
         "shape     2",
         "dtype     float64",
@@ -777,7 +789,7 @@ def test_tensor_piped():
 def test_large_tensor_is_pooled_by_size():
     values = np.zeros((60, 60), np.float32)
     values[10, 20], values[11, 21], values[50, 3] = 0.5, -1, 0.75
-    text = shown(print_tensor, "w", values, width=40).splitlines()
+    text = shown(print_tensor, tensor(values), width=40).splitlines()
     assert text[5] == "   0    10   20   30   40   50"
     cells = [line[3:] for line in text[6:36]]
     assert cells[5] == " " * 10 + "M" and cells[25] == " P"
@@ -787,21 +799,21 @@ def test_large_tensor_is_pooled_by_size():
 
 
 def test_axes_beyond_two_are_laid_out_as_columns():
-    text = shown(print_tensor, "w", np.ones((2, 3, 20)), width=100)
+    text = shown(print_tensor, tensor(np.ones((2, 3, 20))), width=100)
     assert "2 x 3 x 20  float64" in text and "columns: axes 1 to 2, the last one fastest" in text
 
 
 def test_empty_and_scalar_tensors():
-    assert "0 x 4  float64" in shown(print_tensor, "w", np.zeros((0, 4)), width=60)
-    assert "scalar  float64" in shown(print_tensor, "w", np.array(3.0), width=60)
-    assert "NaN 2" in shown(print_tensor, "w", np.full(2, np.nan), width=60)
+    assert "0 x 4  float64" in shown(print_tensor, tensor(np.zeros((0, 4))), width=60)
+    assert "scalar  float64" in shown(print_tensor, tensor(np.array(3.0)), width=60)
+    assert "NaN 2" in shown(print_tensor, tensor(np.full(2, np.nan)), width=60)
 
 
 def test_statistics_do_not_depend_on_the_chunks(monkeypatch):
     rng = np.random.default_rng(0)
     values = (rng.normal(size=(13, 7)) * 3 + 100).astype(np.float32)
     for chunk in (1, 2, 5, 91, 1000):
-        monkeypatch.setattr("attnviz.page.tensor.CHUNK", chunk)
+        monkeypatch.setattr("attnviz.measures.tensors.CHUNK", chunk)
         found = numbers(values)
         exact = values.astype(np.float64)
         assert found.mean == pytest.approx(exact.mean(), rel=1e-12)

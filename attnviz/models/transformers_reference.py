@@ -30,11 +30,11 @@ class NotComparedError(Exception):
 
 
 def installed() -> bool:
-    """Whether both libraries are there; nothing is imported to find out."""
+    """Whether both torch and transformers are installed; nothing is imported to find out."""
     return all(find_spec(name) is not None for name in ("torch", "transformers"))
 
 
-class Eager:
+class Reference:
     """A checkpoint folder opened by transformers: its plain attention code, in float32, from local files only."""
 
     def __init__(self, folder: Path) -> None:
@@ -48,33 +48,33 @@ class Eager:
             self._model = transformers.AutoModel.from_pretrained(
                 folder, attn_implementation="eager", dtype="float32", local_files_only=True, trust_remote_code=False
             ).eval()
-        except Exception as error:  # whatever it finds wrong with a folder that we can open
-            raise NotComparedError(_said(error)) from None
+        except Exception as error:  # the library may fail in any way on a folder that attnviz can open
+            raise NotComparedError(_first_line(error)) from None
 
-    def attention(self, given: Mapping[str, Any], stream: str) -> NDArray[Any]:
-        """[layer, head, query, key] of one stream, for arguments as `Model.attend` takes them.
+    def attention(self, inputs: Mapping[str, Any], stream: str) -> NDArray[Any]:
+        """The weights [layer, head, query, key] of one stream. inputs: arrays by their keywords in `Model.attend`.
 
-        Raises NotComparedError where the library fails, or gives no such weights.
+        Raises NotComparedError if the library fails or returns no weights.
         """
         import numpy as np
         import torch
 
         try:
-            batch = {_ARGUMENTS[name]: torch.from_numpy(np.asarray(values)[None]) for name, values in given.items()}
+            batch = {_ARGUMENTS[name]: torch.from_numpy(np.asarray(values)[None]) for name, values in inputs.items()}
             with torch.no_grad(), _quiet():
                 out = self._tower(batch)(**batch, output_attentions=True)
-            found = getattr(out, _BY_STREAM.get(stream, "attentions"), None)
-            layers = [layer[0] if isinstance(layer, tuple) else layer for layer in found or ()]
+            weights = getattr(out, _BY_STREAM.get(stream, "attentions"), None)
+            layers = [layer[0] if isinstance(layer, tuple) else layer for layer in weights or ()]
             if not layers or any(layer is None for layer in layers):
                 raise NotComparedError("it returns no weights")
             return np.stack([layer[0].numpy() for layer in layers])
         except NotComparedError:
             raise
         except Exception as error:
-            raise NotComparedError(_said(error)) from None
+            raise NotComparedError(_first_line(error)) from None
 
     def _tower(self, batch: Mapping[str, Any]) -> Any:
-        """Of a model with two towers that of the input; else the model."""
+        """The tower that reads the input, in a model with two; else the model."""
         tower = getattr(self._model, "vision_model" if "pixel_values" in batch else "text_model", None)
         return self._model if tower is None else tower
 
@@ -83,16 +83,16 @@ class _quiet:
     """Standard error closed: the library prints advice there that is not about the result."""
 
     def __enter__(self) -> None:
-        self._kept = sys.stderr
+        self._stderr = sys.stderr
         self._null = open(os.devnull, "w")  # noqa: PTH123
         sys.stderr = self._null
 
     def __exit__(self, *_: object) -> None:
-        sys.stderr = self._kept
+        sys.stderr = self._stderr
         self._null.close()
 
 
-def _said(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     """An error's first line, cut."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 120 else text[:117] + "..."

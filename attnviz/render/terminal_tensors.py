@@ -1,4 +1,4 @@
-"""What is in a model, and what is in one of its tensors."""
+"""Facts about a model, a list of its tensors, and one of its tensors."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from attnviz.render.terminal_screen import Screen, cells, clean, fit
 from attnviz.render.terminal_table import plan, print_tables
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from rich.console import Console
 
+    from attnviz.measures.tensors import Histogram, TensorRow
     from attnviz.page.figure import Figure
-    from attnviz.page.tensor import Histogram, TensorRow
+    from attnviz.page.parts import TensorValues
 
 STATISTICS = ("mean", "std", "min", "max")
 GAP = 2
@@ -25,102 +25,86 @@ LONGEST_BAR = 40
 MOST_NUMBERS = 16  # a matrix with more rows or columns is drawn without its numbers
 
 
-def print_inspect(
-    summary: Sequence[tuple[str, object]],
-    tensors: Sequence[TensorRow],
-    sizes: Sequence[tuple[str, object]] = (),
-    out: Console | IO[str] | None = None,
-    *,
-    width: int | None = None,
+def print_facts(
+    pairs: Sequence[tuple[str, str]], out: Console | IO[str] | None = None, *, width: int | None = None
 ) -> None:
-    """Print a model: what it is, sizes a head, every tensor, and their total.
+    """Print (name, value) pairs, one per line. In a pipe `name  value`, names padded to one width."""
+    from rich.table import Table
+    from rich.text import Text
 
-    In a pipe, three blocks with an empty line between: `key  value` lines of the summary and the sizes; the tensors
-    under the header `stored ours shape dtype mean std min max`, `-` for what is unknown; `total` with the numbers of
-    tensors, of values and of bytes.
+    screen = Screen.of(out, width)
+    if screen.plain:
+        screen.print(*_plain_pairs(pairs))
+        return
+    table = Table(box=None, show_header=False, padding=(0, GAP, 0, 0), pad_edge=False)
+    table.add_column(style="dim", no_wrap=screen.width >= 40)
+    table.add_column(overflow="fold")
+    for key, value in pairs:
+        table.add_row(Text(clean(key)), Text(clean(value)))
+    if pairs:
+        screen.console.print(table, width=screen.width)
 
-    Args:
-        summary: (name, value) pairs: model, family, layers, ...
-        tensors: a row each, in the order they are to be printed.
-        sizes: (name, value) pairs about one head: W_Q, d_head, ...
-        out, width: as for `attnviz.render.terminal.print_maps`.
+
+def _plain_pairs(pairs: Sequence[tuple[str, str]]) -> list[str]:
+    shown = [(clean(key), " ".join(clean(value).split())) for key, value in pairs]
+    key_width = max((cells(key) for key, _ in shown), default=0)
+    return [f"{fit(key, key_width)}  {value}".rstrip() for key, value in shown]
+
+
+def print_tensors(
+    tensors: Sequence[TensorRow], out: Console | IO[str] | None = None, *, width: int | None = None
+) -> None:
+    """Print a row per tensor and their total, below an empty line.
+
+    In a pipe: columns under the header `stored ours shape dtype mean std min max`, `-` for what is unknown; an empty
+    line; `total` with the numbers of tensors, of values and of bytes.
+
+    out, width: as for `attnviz.render.terminal.print_maps`.
     """
     screen = Screen.of(out, width)
-    total = _total(tensors)
+    count, size, n_bytes = _total(tensors)
     if screen.plain:
-        screen.print(*_plain_pairs([*summary, *sizes]))
         rows = [(row.stored, row.ours or "-", _shape(row.shape, "x"), row.dtype, *_statistics(row)) for row in tensors]
         header = ("stored", "ours", "shape", "dtype", *STATISTICS)
-        screen.print("", *columns(rows, header, "llllrrrr"), "", f"total  {total[0]}  {total[1]}  {total[2]}")
+        screen.print("", *columns(rows, header, "llllrrrr"), "", f"total  {count}  {size}  {n_bytes}")
         return
-    _print_pairs([*summary, *sizes], screen)
-    if summary or sizes:
-        screen.print("")
+    screen.print("")
     _print_tensors(tensors, screen)
-    words = [f"{total[0]:,} tensor{'s' if total[0] != 1 else ''}", f"{total[1]:,} numbers"]
-    words += [_bytes(total[2])] if total[2] else []
+    words = [f"{count:,} tensor{'s' if count != 1 else ''}", f"{size:,} numbers"]
+    words += [_bytes(n_bytes)] if n_bytes else []
     screen.print("")
     screen.print_items(words, " · " if screen.blocks else "; ", "bold")
 
 
-def print_pairs(
-    pairs: Sequence[tuple[str, object]], out: Console | IO[str] | None = None, *, width: int | None = None
-) -> None:
-    """Print facts, one a line: (name, value) pairs. In a pipe `name  value`, names padded to one width."""
-    screen = Screen.of(out, width)
-    if screen.plain:
-        screen.print(*_plain_pairs(pairs))
-    else:
-        _print_pairs(pairs, screen)
-
-
-def _plain_pairs(pairs: Sequence[tuple[str, object]]) -> list[str]:
-    said = [(clean(key), " ".join(clean(str(value)).split())) for key, value in pairs]
-    key_width = max((cells(key) for key, _ in said), default=0)
-    return [f"{fit(key, key_width)}  {value}".rstrip() for key, value in said]
-
-
-def print_tensor(
-    name: str,
-    values: NDArray[Any],
-    out: Console | IO[str] | None = None,
-    *,
-    ours: str = "",
-    dtype: str = "",
-    width: int | None = None,
-) -> None:
+def print_tensor(tensor: TensorValues, out: Console | IO[str] | None = None, *, width: int | None = None) -> None:
     """Print one tensor: statistics, a map of signed colours pooled to the window, a histogram.
 
     In a pipe: `key  value` lines (stored, ours, shape, dtype, mean, std, min, max, zeros, nan, infinite), an empty
     line, and the histogram under the header `from to count`; the map is left out.
-
-    Args:
-        name: as it is stored; ours: our name; dtype: as its file calls it, by default the array's own.
-        values: any shape, any number type that converts to float64.
     """
-    from attnviz.page.tensor import histogram, numbers, tensor_map
+    from attnviz.measures.tensors import histogram, numbers
+    from attnviz.page.tensor import tensor_map
 
     screen = Screen.of(out, width)
-    found = numbers(values)
-    facts: list[tuple[str, object]] = [("stored", name)]
-    facts += [("ours", ours)] if ours and ours != name else []
-    facts += [("shape", _shape(values.shape, " x " if not screen.plain else "x")), ("dtype", dtype or values.dtype)]
-    facts += [(key, _number(getattr(found, key))) for key in STATISTICS]
-    facts += [("zeros", found.zeros), ("nan", found.nan), ("infinite", found.infinite)]
-    counted = histogram(values)
+    stored, values = tensor.stored, tensor.values
+    ours = tensor.ours if tensor.ours != stored else ""
+    own, counted = numbers(values), histogram(values)
+    statistics = [(key, _number(getattr(own, key))) for key in STATISTICS]
+    odd = [(key, getattr(own, key)) for key in ("zeros", "nan", "infinite")]
     if screen.plain:
-        screen.print(*(f"{key:8s}  {clean(str(value))}" for key, value in facts), "")
-        rows = [(_number(a), _number(b), n) for a, b, n in _bins(counted)]
+        facts = [("stored", stored), ("ours", ours), ("shape", _shape(values.shape, "x")), ("dtype", tensor.dtype)]
+        counts = [(key, str(count)) for key, count in odd]
+        screen.print(*_plain_pairs([(key, text) for key, text in [*facts, *statistics, *counts] if text]), "")
+        rows = [(_number(low), _number(high), count) for low, high, count in _bins(counted)]
         screen.print(*columns(rows, ("from", "to", "count"), "rrr"))
         return
-    screen.print_wrapped(clean(name), "bold")
-    screen.print_wrapped(clean(ours) if ours != name else "", "dim")
-    screen.print_wrapped(f"{_shape(values.shape, ' x ')}  {dtype or values.dtype}")
-    said = [f"{key} {value}" for key, value in facts[-7:-3] if value != "-"]
-    odd = (("zeros", found.zeros), ("NaN", found.nan), ("infinite", found.infinite))
-    said += [f"{word} {count:,}" for word, count in odd if count]
-    screen.print_items(said)
-    _print_map(tensor_map(name, values), screen)
+    screen.print_wrapped(clean(stored), "bold")
+    screen.print_wrapped(clean(ours), "dim")
+    screen.print_wrapped(f"{_shape(values.shape, ' x ')}  {tensor.dtype}")
+    items = [f"{key} {text}" for key, text in statistics if text != "-"]
+    items += [f"{'NaN' if key == 'nan' else key} {count:,}" for key, count in odd if count]
+    screen.print_items(items)
+    _print_map(tensor_map(stored, values), screen)
     _print_histogram(counted, screen)
 
 
@@ -139,19 +123,6 @@ def _print_map(picture: Figure, screen: Screen) -> None:
     if marks or notes:
         screen.print("", *marks)
     screen.print_notes(notes)
-
-
-def _print_pairs(pairs: Sequence[tuple[str, object]], screen: Screen) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, show_header=False, padding=(0, GAP, 0, 0), pad_edge=False)
-    table.add_column(style="dim", no_wrap=screen.width >= 40)
-    table.add_column(overflow="fold")
-    for key, value in pairs:
-        table.add_row(Text(clean(key)), Text(clean(str(value))))
-    if pairs:
-        screen.console.print(table, width=screen.width)
 
 
 def _print_tensors(tensors: Sequence[TensorRow], screen: Screen) -> None:
@@ -193,8 +164,8 @@ def _print_tensors(tensors: Sequence[TensorRow], screen: Screen) -> None:
             screen.print_items([own], style="dim", indent=GAP)
         if not beside:
             screen.print_items(values[:2], indent=GAP)
-            said = [f"{key} {value}" for key, value in zip(STATISTICS, values[2:], strict=True) if value != "-"]
-            screen.print_items(said, indent=GAP)
+            items = [f"{key} {value}" for key, value in zip(STATISTICS, values[2:], strict=True) if value != "-"]
+            screen.print_items(items, indent=GAP)
     screen.print(*waiting)
 
 
