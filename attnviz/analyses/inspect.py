@@ -6,11 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from attnviz.analyses.base import Result, analysis, option
 from attnviz.files.untrusted import uncollected
-from attnviz.measures.tensors import TensorRow
 from attnviz.models.find import imitated
 from attnviz.models.tensors import stored_values, tensor_named, tensor_rows
 from attnviz.page.parts import Facts, Page, TensorTable, TensorValues
@@ -18,6 +15,7 @@ from attnviz.page.parts import Facts, Page, TensorTable, TensorValues
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from attnviz.measures.tensors import TensorRow
     from attnviz.models.model import Model, Progress
 
 
@@ -56,6 +54,8 @@ class OneTensor(Result):
     values: NDArray[Any]
 
     def rows(self) -> Iterator[dict[str, Any]]:
+        import numpy as np
+
         for place, value in np.ndenumerate(self.values):
             yield {"index": list(place), "value": float(value)}
 
@@ -84,6 +84,8 @@ def inspect(model: Model, options: Options, progress: Progress | None = None) ->
 
 def _measured(model: Model, headers: bool, progress: Progress | None) -> Iterator[TensorRow]:
     """Read one tensor at a time, measure and forget it; read none if only the headers are wanted."""
+    from attnviz.measures.tensors import TensorRow
+
     tensors = list(tensor_rows(model))
     for stored, ours, shape, dtype in tensors:
         n_bytes = model.checkpoint.tensors[stored].nbytes if model.checkpoint is not None else 0
