@@ -13,7 +13,7 @@ from attnviz.analyses.head_circuits import ModelHeads
 from attnviz.analyses.one_head import OneHead
 from attnviz.analyses.two import TwoMaps, common_size, two_layers, two_passes
 from attnviz.attention import Attention, joined
-from attnviz.errors import InputError, SelectionError
+from attnviz.errors import InputError, SelectionError, shown
 from attnviz.models.model import Model
 from attnviz.models.repeated import repeated_tokens
 from attnviz.models.source import AttentionSource, attend_some_rows, attention_source
@@ -228,8 +228,10 @@ def _attention_or_model(
 
 def _whole_model(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> tuple[Model, dict[str, Any]]:
     """A model as it is, without an input."""
-    if not isinstance(subject, Model) or inputs:
-        raise InputError(f"wanted a Model and nothing to read; got {type(subject).__name__}")
+    if not isinstance(subject, Model):
+        raise InputError(f"wanted a Model; got {type(subject).__name__}", "open one by attnviz.load")
+    if inputs:
+        raise InputError(f"a model is looked at without an input; got {shown(inputs[0])}")
     return subject, named
 
 

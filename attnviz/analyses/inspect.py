@@ -35,10 +35,15 @@ class ModelTensors(Result):
     sizes: tuple[tuple[str, str], ...]
     tensors: tuple[TensorRow, ...]
 
+    @property
+    def title(self) -> str:
+        return f"{dict(self.summary)['model']}, {len(self.tensors)} tensors"
+
     def rows(self) -> Iterator[dict[str, Any]]:
-        names = ("stored", "ours", "shape", "dtype", "mean", "std", "min", "max")
+        statistics = ("mean", "std", "min", "max")
         for row in self.tensors:
-            yield {name: getattr(row, name) for name in names} | {"bytes": row.nbytes or None}
+            named = {"stored": row.stored, "ours": row.ours, "shape": list(row.shape), "dtype": row.dtype}
+            yield named | {name: getattr(row, name) for name in statistics} | {"bytes": row.nbytes or None}
 
     def printed(self) -> Page:
         return Page(parts=(Facts((*self.summary, *self.sizes)), TensorTable(self.tensors)))
@@ -52,6 +57,10 @@ class OneTensor(Result):
     ours: str
     dtype: str
     values: NDArray[Any]
+
+    @property
+    def title(self) -> str:
+        return self.stored
 
     def rows(self) -> Iterator[dict[str, Any]]:
         import numpy as np

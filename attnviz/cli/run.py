@@ -105,6 +105,7 @@ def _give(result: Result, analysis: Analysis, format: str, values: dict[str, Any
     from attnviz import show
     from attnviz.cli import work
 
+    stem = analysis.stem or analysis.name
     page = None if format or values["listing"].json else result.printed()
     shown = page.notes if page is not None and sys.stdout.isatty() else ()
     for message in result.messages:
@@ -114,10 +115,12 @@ def _give(result: Result, analysis: Analysis, format: str, values: dict[str, Any
         from attnviz.render.printer import print_page
 
         print_page(page, options=_figure_options(values))
+    elif format and "sheet" not in values:  # rows, of which there may be millions: one by one
+        work.write(values["output"], format, lambda out: show.write_result(result, format, out), stem)
     elif format:
         file = io.BytesIO()  # what cannot be drawn is said before a file is opened
         caption = show.write_result(result, format, file, _figure_options(values), command=str(values["line"]))
-        work.write(values["output"], format, lambda out: out.write(file.getbuffer()), analysis.stem or analysis.name)
+        work.write(values["output"], format, lambda out: out.write(file.getbuffer()), stem)
         if caption and values["sheet"].bare:
             values["talk"].note(caption)
     else:
