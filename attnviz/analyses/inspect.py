@@ -35,7 +35,6 @@ class ModelTensors(Result):
     sizes: tuple[tuple[str, str], ...]
     tensors: tuple[TensorRow, ...]
 
-    @property
     def title(self) -> str:
         return f"{dict(self.summary)['model']}, {len(self.tensors)} tensors"
 
@@ -58,7 +57,6 @@ class OneTensor(Result):
     dtype: str
     values: NDArray[Any]
 
-    @property
     def title(self) -> str:
         return self.stored
 
