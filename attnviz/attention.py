@@ -257,7 +257,8 @@ class Attention:
     def save(self, path: str | PathLike[str]) -> None:
         """Write a file: an .npz that `attnviz.open` and plain NumPy read (no pickle in it), or what the ending names.
 
-        .json, .csv and .parquet hold the numbers; .png, .svg, .pdf and .pgf the picture of `heatmap()`.
+        .json, .csv and .parquet hold the numbers; .png, .svg, .pdf and .pgf the picture of `heatmap()`; .gif and .apng
+        a picture of each layer, one after the other.
         """
         from attnviz.show import save_attention
 

@@ -102,6 +102,10 @@ def save_attention(attention: Attention, path: str | PathLike[str]) -> None:
         from attnviz.page.heatmap import heatmap
 
         thing = heatmap(attention)
+    elif format in formats.of(formats.FRAMES):
+        from attnviz.page.frames import by_layer
+
+        thing = by_layer(attention)
     elif format not in formats.of(formats.ATTENTION):
         format = "npz"
     with writing(path) as file:

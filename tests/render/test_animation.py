@@ -154,3 +154,8 @@ def test_the_commands_animate_layers_and_new_tokens(tmp_path, monkeypatch, capsy
     assert main(["generate", *text, "--by", "head", "-o", "a.gif"]) == 2
     assert main(["heatmap", *text, "--frame-ms", "1", "-o", "a.gif"]) == 2
     assert not Path("a.gif").exists()
+
+
+def test_an_attention_is_saved_as_its_layers(tmp_path):
+    attention().save(tmp_path / "layers.gif")
+    assert (tmp_path / "layers.gif").read_bytes() == formats.encode("gif", by_layer(attention()))
