@@ -114,6 +114,9 @@ def save_attention(attention: Attention, path: str | PathLike[str]) -> None:
 
 def draw_attention(attention: Attention, ax: Axes | None, options: dict[str, Any]) -> Any:
     """The maps as a matplotlib Figure, or one map in an axes of a figure of one's own."""
+    from attnviz.page.figure_options import length
+
+    options |= {side: length(side, options[side]) for side in ("width", "height") if side in options}
     if ax is not None:
         from attnviz.render.axes import heatmap_in
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -100,10 +99,10 @@ class Sheet:
         if self.svg_text not in ("keep", "paths"):
             usage(one_of("--svg-text", self.svg_text, ("keep", "paths")))
         for name, value, low, high in (
-            ("--width", length("--width", self.width), 0.5, 200),
-            ("--height", length("--height", self.height), 0.5, 200),
+            ("--width", inches("--width", self.width), 0.5, 100),
+            ("--height", inches("--height", self.height), 0.5, 100),
             ("--dpi", self.dpi, 20, 2400),
-            ("--font-size", self.font_size, 1, 100),
+            ("--font-size", self.font_size, 1, 72),
         ):
             if value is not None and not low <= value <= high:
                 unit = " inches" if name in ("--width", "--height") else ""
@@ -112,8 +111,8 @@ class Sheet:
     def options(self) -> dict[str, Any]:
         """Every option as `attnviz.page.heatmap.heatmap` takes it, lengths in inches."""
         return {
-            "width": length("--width", self.width),
-            "height": length("--height", self.height),
+            "width": inches("--width", self.width),
+            "height": inches("--height", self.height),
             "dpi": self.dpi,
             "font": self.font,
             "font_size": self.font_size,
@@ -151,14 +150,11 @@ class Page(Sheet):
     mark: tuple[str, ...] = option((), "Outline a cell, as in it:animal. Repeatable.", metavar="QUERY:KEY", panel=PAGE)
 
 
-_INCHES = {"": 1.0, "in": 1.0, "cm": 1 / 2.54, "mm": 1 / 25.4}
+def inches(name: str, value: str | None) -> float | None:
+    """A length that an option gives, in inches. One that cannot be read ends with exit status 2."""
+    from attnviz.page.figure_options import length
 
-
-def length(option: str, text: str | None) -> float | None:
-    """`3.25`, `3.25in`, `8.25cm` or `82mm` in inches; None for None. Anything else ends with exit status 2."""
-    if text is None:
-        return None
-    parts = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*([a-z]*)\s*", text.lower())
-    if parts is None or parts[2] not in _INCHES:
-        usage(f"{option} wants a length such as 3.25in, 8.25cm, 82mm or 3.25; got {text!r}")
-    return float(parts[1]) * _INCHES[parts[2]]
+    try:
+        return length(name, value)
+    except AttnvizError as error:
+        usage(str(error))

@@ -700,7 +700,7 @@ def test_the_command_prints_the_walk_and_says_what_it_chose(capsys):
         (["--json", "-o", "x.json"], 2, "--json prints to standard output"),
         (["-o", "x.csv"], 2, "ends in '.csv'"),
         (["-o", "nowhere/x.png"], 1, "there is no folder"),
-        (["--width", "1cm"], 2, "--width wants 0.5 to 200 inches"),
+        (["--width", "1cm"], 2, "--width wants 0.5 to 100 inches"),
         (["--dpi", "2400", "-o", "x.png"], 1, "pixels is too large"),
         (["--font", "No Such Font", "-o", "x.svg"], 1, "No Such Font"),
         (["--decimals", "8"], 2, "--decimals wants a number from 0 to 7"),

@@ -9,7 +9,7 @@ from helpers.sentences import TIRED
 from PIL import Image
 
 import attnviz
-from attnviz.cli.looks import Sheet, length
+from attnviz.cli.looks import Sheet, inches
 from attnviz.cli.options import UsageError
 from attnviz.errors import SelectionError
 from attnviz.page.board import boards
@@ -47,7 +47,7 @@ def draw(request, changed, linked):
 
 
 @pytest.mark.parametrize(
-    ("text", "inches"),
+    ("text", "wanted"),
     [
         ("3.25", 3.25),
         ("3.25in", 3.25),
@@ -58,20 +58,31 @@ def draw(request, changed, linked):
         ("7", 7),
     ],
 )
-def test_lengths(text, inches):
-    assert length("--width", text) == pytest.approx(inches, abs=1e-9)
+def test_lengths(text, wanted):
+    assert inches("--width", text) == pytest.approx(wanted, abs=1e-9)
+    assert FigureOptions(height=text).height == pytest.approx(wanted, abs=1e-9)
 
 
 @pytest.mark.parametrize("text", ["", "wide", "8,25cm", "-3", "3px", "1e3", "nan", "3.25 in.", "3 2"])
 def test_what_is_no_length(text):
     with pytest.raises(UsageError, match=r"--height wants a length such as 3.25in, 8.25cm, 82mm or 3.25; got"):
-        length("--height", text)
+        inches("--height", text)
+    with pytest.raises(SelectionError, match=r"width wants a length such as 3.25in, 8.25cm, 82mm or 3.25; got"):
+        FigureOptions(width=text)
 
 
 @pytest.mark.parametrize("text", ["1mm", "600cm", "0"])
 def test_lengths_that_no_picture_has(text):
-    with pytest.raises(UsageError, match=r"--width wants 0\.5 to 200 inches"):
+    with pytest.raises(UsageError, match=r"--width wants 0\.5 to 100 inches"):
         Sheet(width=text)
+
+
+def test_python_takes_the_same_lengths(tmp_path):
+    attention = attnviz.load("seeded").attend(TIRED)
+    attnviz.stats(attention).save(str(tmp_path / "x.png"), width="15cm", height="180mm", dpi=100, bare=True)
+    assert Image.open(tmp_path / "x.png").size == (590, 708)
+    drawn = attention.heatmap(width="8.255cm", height="50.8mm")
+    assert drawn.get_size_inches().tolist() == pytest.approx([3.25, 2.0])
 
 
 @pytest.mark.parametrize("draw", PAGES, indirect=True)
