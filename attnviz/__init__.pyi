@@ -12,6 +12,7 @@ from attnviz.analyses.lines import Lines as Lines
 from attnviz.analyses.links import StrongestLinks as StrongestLinks
 from attnviz.analyses.maps import Maps as Maps
 from attnviz.analyses.norms import Norms as Norms
+from attnviz.analyses.qk import QueriesAndKeys as QueriesAndKeys
 from attnviz.analyses.roles import HeadRoles as HeadRoles
 from attnviz.analyses.similar import SimilarHeads as SimilarHeads
 from attnviz.analyses.stats import HeadStatistics as HeadStatistics
@@ -208,6 +209,28 @@ def norms(
     query: str | None = ...,
     tokens: str | None = ...,
 ) -> Norms: ...
+def qk(
+    source: Model,
+    /,
+    text: str | None = ...,
+    pair: str | None = ...,
+    *,
+    target: str | None = ...,
+    ids: ArrayLike | None = ...,
+    token_types: ArrayLike | None = ...,
+    target_ids: ArrayLike | None = ...,
+    pixel_values: ArrayLike | None = ...,
+    input_values: ArrayLike | None = ...,
+    input_features: ArrayLike | None = ...,
+    stream: str | None = ...,
+    global_tokens: Iterable[int] | None = ...,
+    layer: int = ...,
+    head: int | None = ...,
+    query: str | None = ...,
+    key_token: str | None = ...,
+    pair_of: str | None = ...,
+    top: int | None = ...,
+) -> QueriesAndKeys: ...
 def roles(
     source: Attention | AttentionSource | Model,
     /,

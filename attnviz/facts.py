@@ -77,10 +77,12 @@ class SourceFacts:
         n_query, n_key = len(self.queries), len(self.keys)
         what = "words" if "words" in self.reduced else "tokens"
         parts = [f"{n_query} {what}" if self.ordered else f"{n_query} queries x {n_key} keys"]
-        if self.random:
-            seed = self.meta.get("seed")
-            parts.append("random weights" + (f", seed {seed}" if seed is not None else ""))
-        return " · ".join(parts)
+        return " · ".join(filter(None, (*parts, self.randomness())))
+
+    def randomness(self) -> str:
+        """`random weights, seed 0`; '' of a model that somebody trained."""
+        seed = self.meta.get("seed")
+        return "random weights" + (f", seed {seed}" if seed is not None else "") if self.random else ""
 
     def remarks(self) -> list[str]:
         """Notes: what was done to the tokens, and what the model reports about itself."""

@@ -66,6 +66,15 @@ def query_option(default: str = "", *flags: str) -> Any:
     return option(None, text, "--query", *flags, metavar="TOKEN")
 
 
+KEY_HELP = "Only what attends to this token."
+
+
+def key_option(default: str = "", *flags: str) -> Any:
+    """`--key-token`, which means the same in every command that has it; `--key` names an array of a file."""
+    text = f"{KEY_HELP} Default: {default}." if default else KEY_HELP
+    return option(None, text, "--key-token", *flags, metavar="TOKEN")
+
+
 def top_option() -> Any:
     """`--top`, which means the same in every command that has it."""
     return option(None, "How many to show. Default: as many as are easily read.", metavar="N", low=1)

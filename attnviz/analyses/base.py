@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attnviz.errors import SelectionError, one_of
 from attnviz.flags import check, flags_of
+from attnviz.flags import key_option as key_option
 from attnviz.flags import option as option
 from attnviz.flags import query_option as query_option
 from attnviz.flags import top_option as top_option

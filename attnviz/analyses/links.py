@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.analyses.base import Result, analysis, option, query_option, top_option
+from attnviz.analyses.base import Result, analysis, key_option, option, query_option, top_option
 from attnviz.errors import SelectionError
 from attnviz.measures.pairs_of_tokens import BY, LIFT, over_heads, spread, strongest_pairs
 from attnviz.page.numbers import number
@@ -33,9 +33,7 @@ class Options:
     """Which pairs are listed."""
 
     query: str | None = query_option("", "--from-token")
-    key_token: str | None = option(
-        None, "Only what attends to this token.", "--key-token", "--to-token", metavar="TOKEN"
-    )
+    key_token: str | None = key_option("", "--to-token")
     within: bool = option(False, "The strongest of each head, instead of all.")
     each: str | None = option(
         None,

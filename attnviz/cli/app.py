@@ -23,7 +23,6 @@ _OWN = {
     "describe": "Say what attnviz would make of a model, without its weights; or why it cannot be drawn.",
     "export": "Write attention as numbers: .npz, .json, .csv or .parquet.",
     "mechanisms": "List attention's relatives; with a text, show them side by side.",
-    "qk": "Show a head's queries and keys in one plane, and one pair of them number by number.",
     "generate": "Go on with a text, token by token, and say what each head looked at meanwhile.",
     "models": "List the families that attnviz knows, with their streams and positions.",
 }

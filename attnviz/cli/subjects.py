@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -174,7 +175,9 @@ def _one_head(analysis: Analysis, values: dict[str, Any]) -> OneHead:
     from attnviz.analyses.one_head import OneHead
     from attnviz.cli import work
 
-    asked = values["place"]
+    asked, pair = values["place"], values["given"].pair or ""
+    if getattr(values["options"], "pair_of", "") is None and re.fullmatch(r"[^\s:]+:[^\s:]+", pair):
+        usage(f"--pair {pair} would be a second text", f"for a query and a key write --pair-of {pair}")
     layer, head = one_head(asked.layer, asked.head, f"{analysis.name} shows one {{}}")
     model, model_input = work.prepared(values["given"], values["source"], asked.stream, values["talk"])
     return OneHead.of(model, model_input, layer or analysis.layers, head)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz.errors import SelectionError
-from attnviz.page.figure import Box, Dot, Figure, Line, Scale
+from attnviz.page.figure import Box, Figure, Line, Scale
 from attnviz.page.parts import Distances, Page, Scatter
-from attnviz.page.points import ramp, scatter
+from attnviz.page.points import plane
 from attnviz.page.scale import WHITE, round_up
-from attnviz.page.sheet import BASE, BESIDE, MARGIN, SMALL, Sheet, beside, finished, worded
+from attnviz.page.sheet import BESIDE, MARGIN, Sheet, beside, finished, worded
 from attnviz.page.wording import over_note
 
 if TYPE_CHECKING:
@@ -45,15 +45,13 @@ def distances_and_points(page: Page, options: FigureOptions, meta: Mapping[str, 
     side = min((room - GAP) / 2 if abreast else room, side)
     top = sheet.y
     _matrix(sheet, distances, Box(left, top + TREE + 4.0, side, side))
-    plane = Box(left + side + BESIDE + GAP, top + 14.0, side, side + TREE - 10.0)
+    square = Box(left + side + BESIDE + GAP, top + 14.0, side, side + TREE - 10.0)
     if not abreast:
         sheet.y = top + TREE + side + 34.0
-        plane = Box(left, sheet.y, side, side)
-    nameless = _plane(sheet, points, plane)
-    sheet.y = plane.y + plane.height + 26.0
-    words.notes.extend(sheet.thinning(distances.unit))
-    if nameless:
-        words.notes.append(f"no room for the {'name of 1 point' if nameless == 1 else f'names of {nameless} points'}")
+        square = Box(left, sheet.y, side, side)
+    nameless = plane(sheet, points, square)
+    sheet.y = square.y + square.height + 26.0
+    words.notes.extend([*sheet.thinning(distances.unit), *nameless])
     return finished(sheet, words, options, meta)
 
 
@@ -96,26 +94,3 @@ def _tree(sheet: Sheet, distances: Distances, box: Box) -> None:
         left, right = sorted((across[first], across[second]))
         sheet.lines.append(Line(left, y, right, y, 0.6, "soft"))
         across[n + place], up[n + place] = (left + right) / 2, y
-
-
-def _plane(sheet: Sheet, part: Scatter, box: Box) -> int:
-    """The points, coloured by their group; returns how many names found no room."""
-    groups = sorted(set(part.groups))
-    colours = {group: ramp(place / max(len(groups) - 1, 1)) for place, group in enumerate(groups)}
-    # Names at the rim have the most room and say the most.
-    outer = np.argsort(-np.hypot(*part.points.T), kind="stable").tolist()
-    size = 6.4 if len(part.names) <= 80 else 5.4
-    inks = [colours[group] for group in part.groups]
-    _, nameless = scatter(sheet, box, part.points, part.names, inks, size=size, first=outer)
-    how: dict[str, Any] = {"tone": "soft", "role": "axis"}
-    sheet.word(part.axes[0], box.x + box.width, box.y + box.height + 9.0, align="right", **how)
-    sheet.word(part.axes[1], box.x, box.y - 4.0, **how)
-    # The legend: `layer` and a dot for each, as many as have room, under the plane.
-    y, x = box.y + box.height + 20.0, box.x + sheet.face.width(part.group, BASE) + 8.0
-    sheet.word(part.group, box.x, y, BASE, **how)
-    step = max(1, -(-len(groups) // max(1, int((box.width - 40.0) / 22.0))))
-    for group in groups[::step]:
-        sheet.dots.append(Dot(x, y - 0.3 * BASE, 2.6, colours[group]))
-        sheet.word(str(group), x + 5.0, y, SMALL)
-        x += 22.0
-    return nameless

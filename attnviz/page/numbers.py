@@ -31,3 +31,12 @@ def round_up(value: float) -> float:
         if step * decade >= value * (1 - 1e-6):
             return float(f"{step * decade:.6g}")
     return 10.0 * decade
+
+
+def signed(value: float) -> str:
+    """`7.213`, `−0.405`, `−∞`; `–` for what was never computed."""
+    if value != value:
+        return "–"
+    if value in (float("inf"), -float("inf")):
+        return "−∞" if value < 0 else "∞"
+    return f"{value:.3f}".replace("-", "−")

@@ -124,17 +124,42 @@ class Distances:
 
 @dataclass(frozen=True, eq=False)
 class Scatter:
-    """Points in a plane, coloured by a whole number such as the layer, both axes on one scale.
+    """Points in a plane, both axes on one scale, coloured by group.
 
-    points: [point, 2]; names: beside them where they fit. groups: a number per point; group: what it is. axes: what
-    the axes show.
+    points: [point, 2]; names: beside them where they fit. groups: a number per point; group: what the number is, such
+    as the layer, or the names of groups 0 and 1. axes: what the axes show. stressed: points whose names always stand.
+    links: (point, point, weight) of lines as thick as the weight, which is at most 1; link: what they show.
     """
 
     points: NDArray[Any]
     names: Sequence[str]
     groups: Sequence[int]
-    group: str
+    group: str | tuple[str, str]
     axes: Sequence[str] = ("", "")
+    stressed: tuple[int, ...] = ()
+    links: Sequence[tuple[int, int, float]] = ()
+    link: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class DotProduct:
+    """Two vectors, their products dimension by dimension, and what follows from the sum of the products.
+
+    names: of the vectors, such as q and k; tokens: whose they are. steps: (operation, number), from the sum on.
+    summary: all of it in one line, for a caption.
+    """
+
+    names: tuple[str, str]
+    tokens: tuple[str, str]
+    vectors: tuple[NDArray[Any], NDArray[Any]]
+    steps: Sequence[tuple[str, str]]
+    summary: str = ""
+
+    @property
+    def products(self) -> NDArray[Any]:
+        """float64, one per dimension."""
+        first, second = self.vectors
+        return first.astype(float) * second.astype(float)
 
 
 @dataclass(frozen=True)
@@ -213,17 +238,20 @@ class RunningText:
 class Table:
     """Rows of short texts under a header. align: a letter per column, `l` or `r`. bold: columns to stress.
 
-    A float among the texts is printed with the digits that are asked for.
+    A float among the texts is printed with the digits that are asked for. piped: the rows that a pipe gets where they
+    are others: all of them, in their own order.
     """
 
     header: Sequence[str]
     rows: Sequence[Sequence[str | float]]
     align: str
     bold: Sequence[int] = ()
+    piped: Sequence[Sequence[str]] | None = None
 
-    def texts(self, decimals: int = 2) -> list[list[str]]:
-        """The rows as they are shown."""
-        return [[cell if isinstance(cell, str) else f"{cell:.{decimals}f}" for cell in row] for row in self.rows]
+    def texts(self, decimals: int = 2, *, piped: bool = False) -> list[list[str]]:
+        """The rows as they are shown, or as a pipe gets them."""
+        rows = self.piped if piped and self.piped is not None else self.rows
+        return [[cell if isinstance(cell, str) else f"{cell:.{decimals}f}" for cell in row] for row in rows]
 
 
 @dataclass(frozen=True)
@@ -362,6 +390,7 @@ Part = (
     | SignedMaps
     | Distances
     | Scatter
+    | DotProduct
     | LinesOfWeight
     | RunningText
     | Table

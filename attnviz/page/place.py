@@ -11,6 +11,7 @@ from attnviz.page.below import Need, add, need
 from attnviz.page.board import boards
 from attnviz.page.diagram import diagrams
 from attnviz.page.distances import distances_and_points
+from attnviz.page.dot_product import plane_and_product
 from attnviz.page.fitted import fitted
 from attnviz.page.heatmap import heatmap
 from attnviz.page.lines import lines_of_weight
@@ -29,6 +30,7 @@ from attnviz.page.parts import (
     Part,
     Plots,
     RunningText,
+    Scatter,
     SignedMaps,
     Walk,
 )
@@ -140,6 +142,7 @@ def look_of(options: FigureOptions) -> dict[str, Any]:
 PLACERS: dict[type, Callable[[Page, FigureOptions, Mapping[str, str]], Figure]] = {
     Boards: _boards,
     Distances: distances_and_points,
+    Scatter: plane_and_product,
     LinesOfWeight: lines_of_weight,
     RunningText: running_text,
     Walk: walk,

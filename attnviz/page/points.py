@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from attnviz.page.colours import RGB
 from attnviz.page.figure import Box, Dot, Line
-from attnviz.page.text_metrics import ASCENT, DESCENT
+from attnviz.page.sheet import BASE, SMALL
+from attnviz.page.text_metrics import ASCENT, DESCENT, printable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from attnviz.page.parts import Scatter
     from attnviz.page.sheet import Sheet
 
 # From dark blue over green to gold: as bright as can be read on white, dark to light for those who see no hue.
 _RAMP = ((53, 34, 108), (49, 97, 141), (32, 146, 121), (118, 179, 55), (222, 178, 16))
+PAIR: tuple[RGB, RGB] = ((0, 114, 178), (196, 78, 0))  # of two named groups
+MOST = 150  # points whose names are tried beside those that are stressed or linked
+LEAST = 0.03  # links below it have no line
 EDGE = 8.0  # points between the outermost dots and the frame
 
 
@@ -28,6 +33,57 @@ def ramp(share: float) -> RGB:
     part = at - first
     mixed = (round(a + part * (b - a)) for a, b in zip(_RAMP[first], _RAMP[first + 1], strict=True))
     return tuple(mixed)  # type: ignore[return-value]
+
+
+def plane(sheet: Sheet, part: Scatter, box: Box) -> list[str]:
+    """A `Scatter` with its links and legend; returns a remark if some names found no room."""
+    groups, size = sorted(set(part.groups)), 6.4 if len(part.names) <= 80 else 5.4
+    shades = dict(zip(groups, (ramp(place / max(len(groups) - 1, 1)) for place in range(len(groups))), strict=True))
+    # Names at the rim have the most room and say the most.
+    first = np.argsort(-np.hypot(*part.points.T), kind="stable").tolist()
+    names = [printable(name) for name in part.names]
+    if part.stressed:
+        shades, size = dict(enumerate(PAIR)), 6.6 if len(names) <= 60 else 5.6
+        strongest = sorted(part.links, key=lambda link: -link[2])[:6]
+        first = [*part.stressed, *(end for _, end, _ in strongest)]
+    if part.stressed and len(names) > MOST:
+        names = [name if i in first else "" for i, name in enumerate(names)]
+    stressed, lines = frozenset(part.stressed), len(sheet.lines)
+    radius = 2.6 if len(names) <= 200 else 1.6
+    inks = [shades[group] for group in part.groups]
+    places, nameless = scatter(
+        sheet, box, part.points, names, inks, radius=radius, size=size, first=first, bold=stressed, forced=stressed
+    )
+    for start, end, weight in part.links:
+        if weight >= LEAST:
+            (x0, y0), (x1, y1) = places[start], places[end]
+            sheet.lines.insert(lines, Line(x0, y0, x1, y1, 0.4 + 4.0 * weight, rgb=PAIR[0], share=0.35))
+    how: dict[str, Any] = {"tone": "soft", "role": "axis"}
+    sheet.word(part.axes[0], box.x + box.width, box.y + box.height + 9.0, align="right", **how)
+    sheet.word(part.axes[1], box.x, box.y - 4.0, **how)
+    _legend(sheet, part, shades, box)
+    nameless += names.count("")
+    return [f"no room for the {'name of 1 point' if nameless == 1 else f'names of {nameless} points'}"] * bool(nameless)
+
+
+def _legend(sheet: Sheet, part: Scatter, shades: Mapping[int, RGB], box: Box) -> None:
+    """What the colours are, and the lines, under the plane: as many groups as have room."""
+    x, y = box.x, box.y + box.height + 20.0
+    if isinstance(part.group, str):
+        sheet.word(part.group, x, y, BASE, tone="soft", role="axis")
+        x += sheet.face.width(part.group, BASE) + 8.0
+        step = max(1, -(-len(shades) // max(1, int((box.width - 40.0) / 22.0))))
+        for group, shade in list(shades.items())[::step]:
+            sheet.dots.append(Dot(x, y - 0.3 * BASE, 2.6, shade))
+            sheet.word(str(group), x + 5.0, y, SMALL)
+            x += 22.0
+        return
+    for text, shade in zip(part.group, shades.values(), strict=True):
+        sheet.dots.append(Dot(x + 3.0, y - 0.3 * SMALL, 2.6, shade))
+        sheet.word(text, x + 9.0, y)
+        x += 20.0 + sheet.face.width(text, SMALL)
+    sheet.lines.append(Line(x, y - 0.3 * SMALL, x + 14.0, y - 0.3 * SMALL, 2.0, rgb=PAIR[0], share=0.35))
+    sheet.word(sheet.face.cut(printable(part.link), SMALL, 120.0), x + 18.0, y)
 
 
 def scatter(

@@ -59,7 +59,8 @@ def print_page(
 def _table(table: Table, out: Any, width: int | None, options: FigureOptions) -> None:
     from attnviz.render.terminal_rows import print_rows
 
-    print_rows(table.texts(options.decimals), table.header, table.align, out, width=width, bold=table.bold)
+    rows = table.texts(options.decimals, piped=Screen.of(out, width).plain)
+    print_rows(rows, table.header, table.align, out, width=width, bold=table.bold)
 
 
 def _listing(listing: Listing, out: Any, width: int | None, options: FigureOptions) -> None:

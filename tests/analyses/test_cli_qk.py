@@ -13,7 +13,8 @@ import attnviz
 from attnviz import steps as walk
 from attnviz.measures.lift import strongest
 from attnviz.measures.qk import neurons, plane
-from attnviz.page.qk import figure, stages
+from attnviz.page.figure_options import FigureOptions
+from attnviz.page.place import place
 
 TEXT = "The animal didn't cross the street because it was too tired"
 
@@ -44,7 +45,7 @@ def test_nothing_named_is_the_highest_lift_of_the_last_layer(run):
     query, key = attention.query_tokens[best.query], attention.key_tokens[best.key]
     assert err == (
         f"head {best.head}, {query} → {key}: the highest lift in layer 1 (weight {best.weight:.2f}, "
-        f"lift {best.lift:.2f}); --head and --pair-of choose others\n"
+        f"lift {best.lift:.2f}); --head, --query and --key-token choose others\n"
     )
     assert [row["value"] for row in found if row["part"] == "weight"] == [pytest.approx(best.weight, abs=1e-6)]
 
@@ -52,8 +53,38 @@ def test_nothing_named_is_the_highest_lift_of_the_last_layer(run):
 def test_a_head_without_a_pair(run):
     _, err = listed(run, "the cat sat on the mat", "-H", 3)
     best = strongest(attnviz.load("seeded").attend("the cat sat on the mat", layers=-1, heads=3))
-    assert f"(weight {best.weight:.2f}, lift {best.lift:.2f}); --pair-of chooses another" in err
+    assert f"(weight {best.weight:.2f}, lift {best.lift:.2f}); --query and --key-token choose others" in err
     assert "head" not in err
+
+
+def test_a_query_or_a_key_alone_leaves_the_other_to_the_highest_lift(run):
+    text, attention = "the cat sat on the mat", attnviz.load("seeded").attend("the cat sat on the mat", layers=-1)
+    for words, best, left in (
+        (("--query", "sat"), strongest(attention, query=2), "--key-token"),
+        (("--key-token", "cat"), strongest(attention, key=1), "--query"),
+    ):
+        found, err = listed(run, text, *words)
+        pair = f"{attention.query_tokens[best.query]} → {attention.key_tokens[best.key]}"
+        assert err.startswith(f"head {best.head}, {pair}: the highest lift in layer 1 (weight {best.weight:.2f}")
+        assert err.endswith(f"; --head and {left} choose others\n")
+        assert [row["value"] for row in found if row["part"] == "weight"] == [pytest.approx(best.weight, abs=1e-6)]
+
+
+def test_query_and_key_token_are_pair_of_in_two(run):
+    both = listed(run, "the cat sat", "-H", 0, "--query", "sat", "--key-token", "cat")
+    assert both == listed(run, "the cat sat", "-H", 0, "--pair-of", "sat:cat")
+
+
+def test_from_python_it_is_the_same(run):
+    found, _ = listed(run, "the cat sat", "-l", 0, "-H", 2, "--pair-of", "sat:cat")
+    model = attnviz.load("seeded")
+    result = attnviz.qk(model, "the cat sat", layer=0, head=2, query="sat", key_token="cat")
+    assert list(result.rows()) == found
+    assert list(attnviz.qk(model, "the cat sat", layer=-2, head=2, pair_of="sat:cat").rows()) == found
+    chosen = attnviz.qk(model, "the cat sat")
+    assert chosen.messages[0].startswith(f"head {chosen.facts.heads[0]}, ")
+    with pytest.raises(attnviz.AttnvizError, match="wanted a Model, whose pass is watched"):
+        attnviz.qk(model.attend("the cat sat"))
 
 
 def test_head_and_pair_named_need_no_choice(run):
@@ -121,6 +152,7 @@ def test_files_that_it_writes(run, name):
     ("words", "status", "said"),
     [
         (["the cat", "-l", "0-1"], 2, "--layer wants one index"),
+        (["the cat", "--pair-of", "cat:the", "--query", "cat"], 2, "--pair-of names a query and a key: leave out"),
         (["the cat", "--pair-of", "cat"], 1, "a mark is QUERY:KEY"),
         (["the cat", "--pair-of", "dog:cat"], 1, "'dog' is not among the queries"),
         (["the cat", "-H", "9"], 1, "head 9 is not there"),
@@ -137,8 +169,8 @@ def test_how_it_ends(run, words, status, said):
 
 
 def drawn(text="the cat sat on a mat", **how):
-    steps = walk(attnviz.load("seeded"), text, layer=-1, head=0, query=2)
-    return figure(plane(steps.used("q"), steps.used("k")), neurons(steps, 1), **how)
+    result = attnviz.qk(attnviz.load("seeded"), text, head=0, pair_of="#2:#1")
+    return place(result.page(), FigureOptions(**how))
 
 
 def test_the_picture_has_both_clouds_and_every_name():
@@ -167,14 +199,14 @@ def test_lines_are_as_thick_as_the_weights():
 
 def test_the_way_to_the_score_in_words():
     model = attnviz.load(REFERENCE / "t5")
-    steps = walk(model, ids=[5, 6, 7, 8], stream="encoder", query=2)
-    said = [text for text, _ in stages(neurons(steps, 1))]
+    result = attnviz.qk(model, ids=[5, 6, 7, 8], stream="encoder", head=0, pair_of="#2:#1")
+    said = [text for text, _ in result.page().parts[1].steps]
     assert said[0] == "q · k"
     assert said[1] == "not scaled"
     assert said[2].startswith("+ bias by distance ")
     assert said[2].endswith("= score before the softmax")
-    hidden = walk(attnviz.load("seeded", causal=True), "a b c", query="a")
-    assert ("behind the mask", "−∞") in stages(neurons(hidden, 2))
+    hidden = attnviz.qk(attnviz.load("seeded", causal=True), "a b c", head=0, pair_of="a:c")
+    assert ("behind the mask", "−∞") in hidden.page().parts[1].steps
 
 
 @pytest.mark.parametrize("width", [None, 3.25, 12.0])
