@@ -11,7 +11,7 @@ from attnviz.analyses.base import CELLS, Request, SelectedMaps
 from attnviz.analyses.every_layer import EveryLayer
 from attnviz.analyses.head_circuits import ModelHeads
 from attnviz.analyses.one_head import OneHead
-from attnviz.analyses.two import TwoMaps, common_size, two_layers, two_passes
+from attnviz.analyses.two import TwoMaps, two_layers, two_passes
 from attnviz.attention import Attention, joined
 from attnviz.errors import InputError, SelectionError, shown
 from attnviz.models.model import Model
@@ -22,7 +22,6 @@ from attnviz.select import Chosen, asked_heads, chosen_heads, find_token, places
 
 if TYPE_CHECKING:
     from attnviz.analyses.base import Analysis, Result
-    from attnviz.models.inputs import ModelInput
 
 # Keywords of `Model.prepare`: what an input may be beside its text.
 INPUTS = ("text", "pair", "target", "ids", "token_types", "target_ids", "pixel_values", "input_values",
@@ -52,9 +51,8 @@ def _attention(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> tu
     choice = _Choice.of(named)
     if isinstance(subject, Model):
         model_input = subject.prepare(**_input(inputs, named))
-        words, special = choice.words, choice.special
-        source = attention_source(subject, model_input, choice.layers, choice.heads, words=words, special=special)
-        return source, named
+        how: dict[str, Any] = {"words": choice.words, "special": not choice.no_special}
+        return attention_source(subject, model_input, choice.layers, choice.heads, **how), named
     if isinstance(subject, AttentionSource):
         if choice != _Choice():
             raise SelectionError("an AttentionSource has its layers, heads and tokens", "choose them where it is made")
@@ -72,18 +70,14 @@ class _Choice:
     words: bool = False
     no_special: bool = False
 
-    @property
-    def special(self) -> bool:
-        return not self.no_special
-
     @classmethod
     def of(cls, named: dict[str, Any]) -> _Choice:
         """Taken out of the keywords."""
         return cls(**{each.name: named.pop(each.name) for each in fields(cls) if each.name in named})
 
-    def among(self, model_input: ModelInput) -> Chosen:
-        """The layers and heads of a model."""
-        return chosen_heads(self.layers, self.heads, model_input.spec.n_layers, model_input.spec.n_heads)
+    def among(self, n_layers: int, n_heads: int) -> Chosen:
+        """The layers and heads of a model of that size."""
+        return chosen_heads(self.layers, self.heads, n_layers, n_heads)
 
 
 def _input(inputs: Sequence[Any], named: dict[str, Any]) -> dict[str, Any]:
@@ -106,7 +100,8 @@ def _selected(subject: Any, inputs: Sequence[Any], named: dict[str, Any], choice
         )
     _no_input(inputs, named)
     every = choice.layers is None and choice.heads is None
-    return joined(subject if every else subject.select(choice.layers, choice.heads), choice.words, choice.special)
+    attention = subject if every else subject.select(choice.layers, choice.heads)
+    return joined(attention, choice.words, not choice.no_special)
 
 
 def _some_rows(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> tuple[Attention, dict[str, Any]]:
@@ -114,8 +109,7 @@ def _some_rows(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> tu
     choice = _Choice.of(named)
     if not isinstance(subject, Model):
         return _selected(subject, inputs, named, choice), named
-    model_input = subject.prepare(**_input(inputs, named))
-    return attend_some_rows(subject, model_input, choice.among(model_input), choice.words, choice.special), named
+    return attend_some_rows(subject, subject.prepare(**_input(inputs, named)), choice), named
 
 
 def _two_sources(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> tuple[TwoMaps, dict[str, Any]]:
@@ -136,9 +130,7 @@ def _two_sources(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> 
         both = tuple((subject, subject.prepare(text, **model_input)) for text in inputs)  # type: ignore[assignment]
     else:
         raise InputError(f"wanted two texts, or another model and a text; got {len(inputs)} inputs")
-    size, notes = common_size(both[0][1], both[1][1])
-    at = chosen_heads(choice.layers, choice.heads, *size)
-    return replace(two_passes(*both, at, choice.words, choice.special), notes=notes), named
+    return two_passes(*both, choice), named
 
 
 def _two_layers(subject: Any, inputs: Sequence[Any], named: dict[str, Any], layers_b: Any) -> TwoMaps:
@@ -148,8 +140,9 @@ def _two_layers(subject: Any, inputs: Sequence[Any], named: dict[str, Any], laye
     choices = choice, replace(choice, layers=layers_b)
     if isinstance(subject, Model):
         model_input = subject.prepare(**_input(inputs, named))
-        at, at_b = (each.among(model_input) for each in choices)
-        return two_layers((subject, model_input), at.layers, at_b.layers, at.heads, choice.words, choice.special)
+        size = model_input.spec.n_layers, model_input.spec.n_heads
+        layers, other_layers = (each.among(*size).layers for each in choices)
+        return two_layers((subject, model_input), layers, other_layers, choice)
     first, second = (_selected(subject, inputs, named, each) for each in choices)
     return TwoMaps(first, second)
 
@@ -163,7 +156,7 @@ def _selected_maps(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -
         single = text or query is not None or choice.words or choice.no_special
         cells = named.pop("cells", None if single else CELLS)
         attention = subject.attend(**_input(inputs, named), layers=choice.layers, heads=choice.heads, cells=cells)
-        attention = joined(attention, choice.words, choice.special)
+        attention = joined(attention, choice.words, not choice.no_special)
     else:
         attention = _selected(subject, inputs, named, choice)
     position = None if query is None else find_token(attention.queries, str(query), "queries")

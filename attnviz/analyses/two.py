@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from attnviz.attention import Attention, joined
 from attnviz.measures.align import NONE, align
-from attnviz.models.source import affordable_rows, attend_rows
+from attnviz.models.source import affordable_rows, attend_rows, attend_some_rows
 from attnviz.select import Chosen, evenly
 
 if TYPE_CHECKING:
     from attnviz.models.inputs import ModelInput
     from attnviz.models.model import Model, Progress
+    from attnviz.models.source import Choice
 
     Side = tuple[Model, ModelInput]
 
@@ -28,55 +29,38 @@ class TwoMaps:
     second: Attention
     notes: tuple[str, ...] = ()
 
-    def joined(self, words: bool, special: bool) -> TwoMaps:
-        """Both sides in words, and without special tokens."""
-        first, second = (joined(side, words, special) for side in (self.first, self.second))
+    def joined(self, choice: Choice) -> TwoMaps:
+        """Both sides in words, and without special tokens, as chosen."""
+        first, second = (joined(side, choice.words, not choice.no_special) for side in (self.first, self.second))
         return replace(self, first=first, second=second)
 
 
-def common_size(first: ModelInput, second: ModelInput) -> tuple[tuple[int, int], tuple[str, ...]]:
-    """((layers, heads) that both models have, a note where one of them has more)."""
-    sizes = [(side.spec.n_layers, side.spec.n_heads) for side in (first, second)]
-    n_layers, n_heads = map(min, zip(*sizes, strict=True))
-    if sizes[0] == sizes[1]:
-        return (n_layers, n_heads), ()
-    both = " and ".join(f"{layers} x {heads} heads" for layers, heads in sizes)
-    return (n_layers, n_heads), (
-        f"the models have {both}: the first {n_layers} layers and {n_heads} heads of both are compared",
-    )
-
-
-def two_passes(
-    first: Side, second: Side, at: Chosen, words: bool, special: bool, progress: Progress | None = None
-) -> TwoMaps:
+def two_passes(first: Side, second: Side, choice: Choice, progress: Progress | None = None) -> TwoMaps:
     """The same layers and heads of two models or inputs; of long texts some rows, the same in both.
 
-    at: layers and heads that both have. words, special: what will be made of the maps; rows are chosen so that whole
-    words are left, and tokens that are no special ones. progress: gets shares that sum to 2.
+    progress: gets shares that sum to 2.
     """
-    queries = first[1].queries, second[1].queries
+    sizes = [(side.spec.n_layers, side.spec.n_heads) for _, side in (first, second)]
+    n_layers, n_heads = map(min, zip(*sizes, strict=True))
+    both = " and ".join(f"{layers} x {heads} heads" for layers, heads in sizes)
+    some = f"the models have {both}: the first {n_layers} layers and {n_heads} heads of both are compared"
+    at, queries = choice.among(n_layers, n_heads), (first[1].queries, second[1].queries)
     most = affordable_rows(at.count, max(len(first[1].keys), len(second[1].keys)), TIMES)
     rows: tuple[Sequence[int], Sequence[int]] = range(len(queries[0])), range(len(queries[1]))
     if max(map(len, rows)) > most:
         pairs = [pair for pair in align(*queries) if NONE not in pair]
         common = queries[0].take(i for i, _ in pairs)
-        chosen = [pairs[place] for place in evenly(common, most, words, special)]
+        chosen = [pairs[place] for place in evenly(common, most, choice.words, not choice.no_special)]
         rows = [i for i, _ in chosen], [j for _, j in chosen]
-    maps = [attend_rows(*side, at, some, progress) for side, some in zip((first, second), rows, strict=True)]
-    return TwoMaps(maps[0], maps[1]).joined(words, special)
+    maps = [attend_rows(*side, at, places, progress) for side, places in zip((first, second), rows, strict=True)]
+    return TwoMaps(maps[0], maps[1], (some,) if sizes[0] != sizes[1] else ()).joined(choice)
 
 
 def two_layers(
-    side: Side,
-    layers: Sequence[int],
-    layers_b: Sequence[int],
-    heads: Sequence[int],
-    words: bool,
-    special: bool,
-    progress: Progress | None = None,
+    side: Side, layers: Sequence[int], layers_b: Sequence[int], choice: Choice, progress: Progress | None = None
 ) -> TwoMaps:
-    """Layers of one pass against as many others, head by head; of a long text some rows. progress: sums to 1."""
-    at = Chosen(sorted({*layers, *layers_b}), list(heads))
-    rows = evenly(side[1].queries, affordable_rows(at.count, len(side[1].keys), TIMES), words, special)
-    attention = attend_rows(*side, at, rows, progress)
-    return TwoMaps(attention.select(layers), attention.select(layers_b)).joined(words, special)
+    """Layers of one pass against as many others, head by head; of a long text some rows. choice: names the heads."""
+    heads = choice.among(side[1].spec.n_layers, side[1].spec.n_heads).heads
+    at = Chosen(sorted({*layers, *layers_b}), heads)
+    attention = attend_some_rows(*side, choice, progress, at=at, times=TIMES)
+    return TwoMaps(attention.select(layers), attention.select(layers_b))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from attnviz.cli.options import Joined, Json, Output, Selection, usage
 from attnviz.flags import same
+
+if TYPE_CHECKING:
+    from attnviz.select import Chosen
 
 TOP = typer.Option(
     "--top",
@@ -39,6 +42,12 @@ class Heads(Joined):
 
     def __post_init__(self) -> None:
         self.selection()
+
+    def among(self, n_layers: int, n_heads: int) -> Chosen:
+        """The layers and heads of a model of that size; all layers where none is named."""
+        from attnviz.select import resolve_heads
+
+        return resolve_heads(self.layer or "all", self.head, n_layers, n_heads)
 
     def selection(self) -> Selection:
         """The same, as the commands of maps have it."""

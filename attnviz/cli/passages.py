@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from attnviz.cli.analyses import Heads
-from attnviz.cli.options import Input, Saved, Selection, Talk, usage
+from attnviz.cli.options import Input, Saved, Selection, Talk
 from attnviz.cli.source import Source
 from attnviz.errors import InputError
 
 if TYPE_CHECKING:
     from attnviz.models.source import AttentionSource
-
-T = TypeVar("T")
-LIFT = "lift: the weight less the mean of its key's column over the other queries"
-MOST = 500_000_000  # weights that are held at once, two gigabytes of them
 
 
 def passage(given: Input, saved: Saved, source: Source, heads: Heads, talk: Talk) -> AttentionSource:
@@ -49,20 +44,3 @@ def repeated(source: Source, heads: Heads, talk: Talk) -> AttentionSource:
     stream = heads.stream or model.streams[0]
     at = resolve_heads(heads.layer or "all", heads.head, *model.size(stream))
     return repeated_tokens(model, stream=stream, layers=at.beside, heads=at.asked)[0]
-
-
-def observed(source: AttentionSource, talk: Talk, look: Callable[..., T], passes: int = 1) -> T:
-    """What `look(source, progress)` finds, with a bar where that takes long. passes: how often it observes."""
-    from attnviz.render.progress import progress
-
-    with progress("attention", total=passes, quiet=talk.quiet) as advance:
-        return look(source, advance)
-
-
-def lift_or_weight(by: str | None) -> str:
-    """--by of links: lift unless asked otherwise."""
-    from attnviz.errors import one_of
-
-    if by not in (None, "lift", "weight"):
-        usage(one_of("--by", by, ("lift", "weight")))
-    return by or "lift"

@@ -60,15 +60,13 @@ def _some_rows(analysis: Analysis, values: dict[str, Any]) -> Attention:
     from attnviz.cli import work
     from attnviz.models.source import attend_some_rows
     from attnviz.render.progress import progress
-    from attnviz.select import resolve_heads
 
     given, saved, source, heads, talk = (values[name] for name in ("given", "saved", "source", "heads", "talk"))
     if saved.saved is not None:
         return work.joined(work.attention(given, saved, source, heads.selection(), talk, layers=analysis.layers), heads)
     model, model_input = work.prepared(given, source, heads.stream, talk)
-    at = resolve_heads(heads.layer or analysis.layers, heads.head, model_input.spec.n_layers, model_input.spec.n_heads)
     with progress("attention", total=1, quiet=talk.quiet) as advance:
-        return attend_some_rows(model, model_input, at, heads.words, not heads.no_special, advance)
+        return attend_some_rows(model, model_input, heads, advance)
 
 
 def _selected(analysis: Analysis, values: dict[str, Any]) -> SelectedMaps:

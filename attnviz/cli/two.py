@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from attnviz.cli.analyses import Heads
-from attnviz.cli.options import usage
+from attnviz.cli.options import Input, Saved, Talk, usage
+from attnviz.cli.source import Source
 from attnviz.flags import argument, option
 
 if TYPE_CHECKING:
@@ -23,18 +24,16 @@ class Other:
     """The second of what is compared."""
 
     second: str | None = argument("A second text, for the same model.", metavar="[TEXT2]")
-    file_b: str | None = option(None, "Read the second text from a file.", "--file-b", metavar="PATH", panel=OTHER)
+    file_b: str | None = option(None, "Read the second text from a file.", metavar="PATH", panel=OTHER)
     model_b: str | None = option(
-        None, "A second model, as for --model, on the same text.", "--model-b", metavar="NAME|PATH", panel=OTHER
+        None, "A second model, as for --model, on the same text.", metavar="NAME|PATH", panel=OTHER
     )
-    adapter_b: str | None = option(
-        None, "The second model with a PEFT LoRA adapter.", "--adapter-b", metavar="DIR", panel=OTHER
-    )
+    adapter_b: str | None = option(None, "The second model with a PEFT LoRA adapter.", metavar="DIR", panel=OTHER)
     layer_b: str | None = option(
-        None, "Other layers, against those of --layer, head by head.", "--layer-b", metavar="LAYERS", panel=OTHER
+        None, "Other layers, against those of --layer, head by head.", metavar="LAYERS", panel=OTHER
     )
     from_b: str | None = option(
-        None, "A second file of attention, against that of --from.", "--from-b", metavar="FILE", panel=OTHER
+        None, "A second file of attention, against that of --from.", metavar="FILE", panel=OTHER
     )
 
     def __post_init__(self) -> None:
@@ -49,51 +48,37 @@ class Other:
 
     def ways(self) -> list[str]:
         """The options that name the second."""
-        options = {
-            "TEXT2": self.second,
-            "--file-b": self.file_b,
-            "--model-b": self.model_b,
-            "--adapter-b": self.adapter_b,
-            "--layer-b": self.layer_b,
-            "--from-b": self.from_b,
-        }
-        return [name for name, value in options.items() if value is not None]
+        given = (each.name for each in fields(self) if getattr(self, each.name) is not None)
+        return ["TEXT2" if name == "second" else f"--{name.replace('_', '-')}" for name in given]
 
 
 def open_two(analysis: Analysis, values: dict[str, Any]) -> TwoMaps:
     """Both sides of a comparison, of as many layers and heads."""
-    from attnviz.analyses.two import common_size, two_layers, two_passes
+    from attnviz.analyses.two import two_layers, two_passes
     from attnviz.cli import work
     from attnviz.render.progress import progress
-    from attnviz.select import resolve_heads, resolve_indices
 
-    given, other, saved, source, heads, talk = (
-        values[name] for name in ("given", "other", "saved", "source", "heads", "talk")
-    )
+    names = ("given", "other", "saved", "source", "heads", "talk")
+    given, other, saved, source, heads, talk = (values[name] for name in names)
     if saved.saved is not None or other.from_b is not None:
-        return _from_files(analysis, values)
+        return _from_files(given, other, saved, source, heads, talk)
     sizes: dict[str, Any] = {"seed": None, "n_layers": None, "n_heads": None, "d_model": None, "causal": None}
     seeded_b = other.model_b == "seeded" and source.model != "seeded"  # then they are those of the second model
     first = work.prepared(given, replace(source, **sizes) if seeded_b else source, heads.stream, talk)
-    how = heads.words, not heads.no_special
     if other.layer_b is not None:
-        layers, layers_b = _layers(heads, other.layer_b, range(first[1].spec.n_layers))
-        at_heads = resolve_indices("head", heads.head, range(first[1].spec.n_heads))
+        layers = _layers(heads, other.layer_b, range(first[1].spec.n_layers))
         with progress("attention", total=1, quiet=talk.quiet) as advance:
-            return two_layers(first, layers, layers_b, at_heads, *how, advance)
+            return two_layers(first, *layers, heads, advance)
     if other.model_b is None and other.adapter_b is None:
-        second = work.prepared(
-            replace(given, text=other.second, file=other.file_b), source, heads.stream, talk, first[0]
-        )
+        given = replace(given, text=other.second, file=other.file_b)
+        second = work.prepared(given, source, heads.stream, talk, first[0])
     else:
         source = replace(source, adapter=other.adapter_b)
         if other.model_b is not None:
             source = replace(source, model=other.model_b, name=None, **({} if other.model_b == "seeded" else sizes))
         second = work.prepared(given, source, heads.stream, talk)
-    size, notes = common_size(first[1], second[1])
-    at = resolve_heads(heads.layer or analysis.layers, heads.head, *size)
     with progress("attention", total=2, quiet=talk.quiet) as advance:
-        return replace(two_passes(first, second, at, *how, advance), notes=notes)
+        return two_passes(first, second, heads, advance)
 
 
 def _layers(heads: Heads, layer_b: str, have: Sequence[int]) -> tuple[list[int], list[int]]:
@@ -103,28 +88,23 @@ def _layers(heads: Heads, layer_b: str, have: Sequence[int]) -> tuple[list[int],
         usage(f"--head {heads.head} names the layers of its heads: leave out --layer-b")
     if heads.layer is None:
         usage("--layer-b needs --layer, whose heads its own are compared with")
-    layers, layers_b = resolve_indices("layer", heads.layer, have), resolve_indices("layer", layer_b, have)
+    layers, layers_b = (resolve_indices("layer", text, have) for text in (heads.layer, layer_b))
     if len(layers) != len(layers_b):
         usage(f"--layer names {len(layers)} layers and --layer-b {len(layers_b)}: wanted as many")
     return layers, layers_b
 
 
-def _from_files(analysis: Analysis, values: dict[str, Any]) -> TwoMaps:
+def _from_files(given: Input, other: Other, saved: Saved, source: Source, heads: Heads, talk: Talk) -> TwoMaps:
     from attnviz.analyses.two import TwoMaps
     from attnviz.cli import work
 
-    given, other, saved, source, heads, talk = (
-        values[name] for name in ("given", "other", "saved", "source", "heads", "talk")
-    )
-    how: dict[str, Any] = {"talk": talk, "layers": analysis.layers}
     if saved.saved is None or (other.from_b is None and other.layer_b is None):
         usage("wanted two files, --from A --from-b B, or two layers of one with --layer-b")
     if other.layer_b is not None:
         every = replace(heads, layer="all").selection()
-        attention = work.attention(given, saved, source, every, **how)
-        layers, layers_b = _layers(heads, other.layer_b, attention.layers)
-        maps = [attention.select(layers), attention.select(layers_b)]
+        attention = work.attention(given, saved, source, every, talk, layers="all")
+        maps = [attention.select(layers) for layers in _layers(heads, other.layer_b, attention.layers)]
     else:
         files = [replace(saved, saved=path) for path in (saved.saved, other.from_b)]
-        maps = [work.attention(given, file, source, heads.selection(), **how) for file in files]
-    return TwoMaps(maps[0], maps[1]).joined(heads.words, not heads.no_special)
+        maps = [work.attention(given, file, source, heads.selection(), talk, layers="all") for file in files]
+    return TwoMaps(maps[0], maps[1]).joined(heads)

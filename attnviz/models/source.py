@@ -307,21 +307,36 @@ def attend_rows(
     return model_input.attention(model.name, maps.result(), maps.mask, at.layers, at.heads, **others)
 
 
+class Choice(Protocol):
+    """Which maps of a model are wanted, and of what: of words instead of tokens, without special tokens.
+
+    among: (number of layers, number of heads) -> the layers and heads.
+    """
+
+    @property
+    def words(self) -> bool: ...
+    @property
+    def no_special(self) -> bool: ...
+    def among(self, n_layers: int, n_heads: int) -> Chosen: ...
+
+
 def attend_some_rows(
     model: Model,
     model_input: ModelInput,
-    at: Chosen,
-    words: bool = False,
-    special: bool = True,
+    choice: Choice,
     progress: Progress | None = None,
+    *,
+    at: Chosen | None = None,
+    times: int = 1,
 ) -> Attention:
-    """Whole maps for analyses that compare every two heads: of a long text as many rows as they can afford.
+    """Whole maps; of a long text as many rows as can be afforded, spread evenly, and of words whole ones.
 
-    words: whole words, made of whole words' rows. special: whether special tokens take part.
+    at: instead of the layers and heads of the choice. times: as for `affordable_rows`.
     """
-    most = affordable_rows(at.count, len(model_input.keys))
-    rows = evenly(model_input.queries, most, words, special)
-    return joined(attend_rows(model, model_input, at, rows, progress), words, special)
+    at = at or choice.among(model_input.spec.n_layers, model_input.spec.n_heads)
+    most = affordable_rows(at.count, len(model_input.keys), times)
+    rows = evenly(model_input.queries, most, choice.words, not choice.no_special)
+    return joined(attend_rows(model, model_input, at, rows, progress), choice.words, not choice.no_special)
 
 
 MOST_WEIGHTS = 500_000_000  # held at once for words: two gigabytes
