@@ -1,26 +1,22 @@
-"""Canvas: a page that is drawn downwards, a block at a time: text, matrices with numbers, frames, arrows and labels."""
+"""Canvas: a sheet for formulas, and for matrices whose cells have numbers: whole, or cut where they are long."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.errors import SelectionError
 from attnviz.page.cut import Cut
-from attnviz.page.figure import Box, Figure, Label, Line, MapPanel, Scale
+from attnviz.page.figure import Box, Figure, Line, MapPanel, Scale
 from attnviz.page.fitted import scaled
-from attnviz.page.layout import ordinal
 from attnviz.page.scale import INKS, WHITE, round_up
+from attnviz.page.sheet import Sheet, finished, worded
 from attnviz.page.sizes import LINE
-from attnviz.page.text_metrics import LOST, MIDDLE, Typeface, one_line, printable, typeface
-from attnviz.page.wording import font_note
+from attnviz.page.text_metrics import LOST, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from attnviz.measures.steps import Steps
@@ -29,97 +25,40 @@ if TYPE_CHECKING:
     from attnviz.page.parts import Page
 
 BASE, SMALL, LEAST = 8.5, 7.0, 4.6  # points: titles, formulas and labels, the smallest number in a cell
-ROW_ROOM = 66.0  # points for the names of rows
 SIGNS = "0123456789-−+.,…⋮√Σ‖∞←→·^⁰¹²³⁴⁵⁶⁷⁸⁹ᵀ|≥“”e"
-_PIXELS = 200_000_000
 _HEAD = 2.4  # points, the sides of an arrow's head
 
 
-class Canvas:
-    """What has been placed so far; `y` is where the next block begins, in points from the top.
+@dataclass(kw_only=True)
+class Canvas(Sheet):
+    """A sheet for the numbers of one walk.
 
-    largest: points of the largest number in a cell.
+    largest: points of the largest number in a cell. matrices: which rows and columns are drawn -> of which matrices.
     """
 
-    def __init__(self, steps: Steps, face: Typeface, decimals: int, largest: float) -> None:
-        self.steps, self.face, self.decimals, self.largest = steps, face, decimals, largest
-        self.panels: list[MapPanel] = []
-        self.labels: list[Label] = []
-        self.lines: list[Line] = []
-        self.notes: list[str] = []
-        self.every: set[int] = set()  # one in so many tokens is labelled
-        self.matrices: dict[str, list[str]] = {}  # which rows and columns are drawn -> of which matrices
-        self.y = 0.0
+    steps: Steps
+    decimals: int
+    largest: float
+    notes: list[str] = field(default_factory=list)
+    matrices: dict[str, list[str]] = field(default_factory=dict)
 
     # Text
 
-    def text(self, text: str, x: float, size: float, **how: Any) -> None:
-        """A line of its own."""
-        self.put(text, x, self.y + 0.8 * size, size, **how)
-        self.y += LINE * size
-
-    def put(self, text: str, x: float, y: float, size: float, **how: Any) -> None:
-        """A text whose baseline lies at y."""
-        if text:
-            self.labels.append(Label(text, x, y, size, **how))
-
     def header(self, step: Step, x: float, room: float, y: float, formulas: bool = True) -> float:
         """Number, title and formulas of a step within `room` points; returns where they end."""
-        self.put(step.label, x, y + 0.8 * BASE, BASE, weight="bold", tone="mark")
+        self.word(step.label, x, y + 0.8 * BASE, BASE, weight="bold", tone="mark")
         indent = self.face.width(step.label, BASE, "bold") + 4.0
         title = self.face.cut(step.title, BASE, room - indent, "bold")
-        self.put(title, x + indent, y + 0.8 * BASE, BASE, weight="bold")
+        self.word(title, x + indent, y + 0.8 * BASE, BASE, weight="bold")
         return self.formulas(step.lines if formulas else (), x, room, y + LINE * BASE)
 
     def formulas(self, lines: Iterable[tuple[str, str]], x: float, room: float, y: float) -> float:
         """Formulas with their shapes below them; returns where they end."""
         for text, tone in ((text, tone) for line in lines for text, tone in zip(line, ("soft", "faint"), strict=True)):
             for part in self.face.wrap(text, SMALL, room) if text else ():
-                self.put(part, x, y + 0.8 * SMALL, SMALL, tone=tone)
+                self.word(part, x, y + 0.8 * SMALL, SMALL, tone=tone)
                 y += LINE * SMALL
         return y
-
-    def row_names(self, texts: Sequence[str], box: Box, bold: int | None = None) -> None:
-        """Token labels at the left of a map, as many as there is room for."""
-        high = box.height / len(texts)
-        size = min(SMALL, 0.95 * high) if high >= LEAST else LEAST
-        step = self._thinned(size, high)
-        shown = {i for i in range(0, len(texts), step) if bold is None or abs(i - bold) * high > size}
-        for i in sorted(shown | ({bold} if bold is not None else set())):
-            weight, tone = ("bold", "ink") if i == bold else ("normal", "soft")
-            text = self.face.cut(printable(texts[i]), size, ROW_ROOM - 6.0, weight)
-            y = box.y + (i + 0.5) * high + MIDDLE * size
-            self.put(text, box.x - 4.0, y, size, align="right", weight=weight, tone=tone, role="row")
-
-    def col_names(self, texts: Sequence[str], box: Box) -> float:
-        """Token labels below a map, on end unless they fit; returns where they end."""
-        wide, bottom = box.width / len(texts), box.y + box.height
-        names = [self.face.cut(printable(text), SMALL, 52.0) for text in texts]
-        longest = max(self.face.width(text, SMALL) for text in names)
-        if longest <= wide - 3.0:
-            for i, text in enumerate(names):
-                x = box.x + (i + 0.5) * wide
-                self.put(text, x, bottom + 9.0, SMALL, align="center", tone="soft", role="column")
-            return bottom + 12.0
-        size = min(SMALL, 0.95 * wide) if wide >= LEAST else LEAST
-        for i in range(0, len(texts), self._thinned(size, wide)):
-            x = box.x + (i + 0.5) * wide + MIDDLE * size
-            self.put(names[i], x, bottom + 4.0, size, align="right", rotation=90, tone="soft", role="column")
-        return bottom + 6.0 + longest * size / SMALL
-
-    def _thinned(self, size: float, cell: float) -> int:
-        """One in so many names has room beside cells of that side."""
-        step = max(1, math.ceil(1.05 * size / cell))
-        self.every |= {step} - {1}
-        return step
-
-    def thinning(self) -> list[str]:
-        """What the page says about rows, columns and labels that are not there."""
-        drawn = [f"{which} of {', '.join(names)} is drawn" for which, names in self.matrices.items()]
-        if not self.every:
-            return drawn
-        ends = sorted({min(self.every), max(self.every)})
-        return [*drawn, f"labels: every {' to every '.join(ordinal(step) for step in ends)} token"]
 
     # Lines
 
@@ -144,7 +83,7 @@ class Canvas:
 
     # Matrices
 
-    def map(self, values: NDArray[Any], box: Box, scale: Scale, hidden: NDArray[np.bool_] | None = None) -> None:
+    def whole(self, values: NDArray[Any], box: Box, scale: Scale, hidden: NDArray[np.bool_] | None = None) -> None:
         """A whole matrix [row, column] within a box."""
         rows, cols = values.shape
         self.block("", values, box.x, box.y, Cut.whole(cols, box.width), Cut.whole(rows, box.height), scale, hidden)
@@ -185,7 +124,7 @@ class Canvas:
             top += len(rows)
             for dx in across.gaps():
                 middle = y + dy + len(rows) * down.cell / 2
-                self.put("…", x + dx, middle + 0.1 * SMALL, SMALL, align="center", tone="soft")
+                self.word("…", x + dx, middle + 0.1 * SMALL, SMALL, align="center", tone="soft")
         return Box(x, y, across.length, down.length)
 
     def _numbers(
@@ -247,7 +186,7 @@ def unsigned(*values: NDArray[Any]) -> Scale:
     return Scale("linear", 0.0, round_up(max(map(largest, values), default=0.0)), WHITE)
 
 
-def sheet(
+def drawn(
     page: Page,
     steps: Steps,
     draw: Sequence[Callable[[Canvas], None]],
@@ -266,45 +205,15 @@ def sheet(
     Raises:
         SelectionError: no such font, or more pixels than a picture can have.
     """
-    title, below = one_line(page.title), one_line(printable(page.subtitle))
-    tokens = [printable(text) for text in (*steps.queries.text, *steps.keys.text)]
-    lines = [formula for step in steps.steps for line in step.lines for formula in line]
-    titles = [step.title for step in steps.steps]
-    face = typeface(options.font, [title, below, *tokens, *lines, *titles, *page.notes, SIGNS + LOST])
-    canvas = Canvas(steps, face, options.decimals, numbers)
-    canvas.y = margin
-    size = min(14.0, wide / 45, (wide - 2 * margin) / face.width(title, 1.0, "bold"))
-    canvas.text(title, margin, size, weight="bold", role="title")
-    canvas.text(below, margin, 9.5 / 14 * size, tone="soft", role="subtitle")
-    canvas.y += 8.0
+    formulas = [text for step in steps.steps for line in step.lines for text in (step.title, *line)]
+    texts = [*map(printable, (*steps.queries.text, *steps.keys.text)), *formulas, SIGNS + LOST]
+    words = worded(replace(page, subtitle=printable(page.subtitle)), options, texts, page.notes)
+    canvas = Canvas(words.face, wide, margin, margin=margin, steps=steps, decimals=options.decimals, largest=numbers)
+    canvas.head(words.title, words.subtitle)
     for part in draw:
         part(canvas)
-    lost = font_note(face)
-    notes = [*page.notes, *dict.fromkeys(canvas.notes), *canvas.thinning(), *([lost] if lost else [])]
-    for line in face.wrap(" · ".join(one_line(note) for note in notes), SMALL, wide - 2 * margin):
-        canvas.text(line, margin, SMALL, tone="soft", role="note")
-    figure = Figure(
-        width=wide,
-        height=canvas.y + margin / 2,
-        panels=tuple(canvas.panels),
-        scale=Scale("linear", 0.0, 1.0, WHITE),
-        title=title,
-        subtitle=below,
-        caption=one_line(f"{title}. {below}. " + ". ".join(notes)),
-        notes=tuple(notes),
-        labels=tuple(canvas.labels),
-        lines=tuple(canvas.lines),
-        face=face,
-        font=options.font or "",
-        font_size=BASE,
-        dpi=options.dpi or 200.0,
-        svg_text=options.svg_text,
-        meta=dict(meta),
-    )
-    figure = figure if options.width is None else scaled(figure, options.width * 72 / wide)
-    across, down = (side / 72 * figure.dpi for side in (figure.width, figure.height))
-    if across * down > _PIXELS:
-        raise SelectionError(
-            f"a picture of {across:,.0f} x {down:,.0f} pixels is too large", "choose a lower dpi or a smaller width"
-        )
-    return figure
+    words.notes += [*dict.fromkeys(canvas.notes), *canvas.thinning("token")]
+    words.notes += [f"{which} of {', '.join(names)} is drawn" for which, names in canvas.matrices.items()]
+    times, dpi = 1.0 if options.width is None else options.width * 72.0 / wide, options.dpi or 200.0
+    figure = finished(canvas, words, replace(options, dpi=times * dpi), meta)
+    return replace(scaled(figure, times), dpi=dpi)

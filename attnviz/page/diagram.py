@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from attnviz.page.canvas import SMALL, Canvas, sheet, signed, unsigned
+from attnviz.page.canvas import SMALL, Canvas, drawn, signed, unsigned
 from attnviz.page.cut import DOTS, Cut
 from attnviz.page.diagram_parts import (
     ARROW,
@@ -56,12 +56,12 @@ _SIDE = 112.0  # points, the width of W_O
 def diagrams(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Figure:
     """One diagram, or all three on one page of seven inches.
 
-    Raises SelectionError as `attnviz.page.canvas.sheet`.
+    Raises SelectionError as `attnviz.page.canvas.drawn`.
     """
     part = page.parts[0]
     assert isinstance(part, Diagrams)
     draw = [*(PARTS[name] for name in part.parts), _colours]
-    return sheet(page, part.steps, draw, WIDE, LEFT, NUMBERS, replace(options, decimals=part.decimals), meta)
+    return drawn(page, part.steps, draw, WIDE, LEFT, NUMBERS, replace(options, decimals=part.decimals), meta)
 
 
 def _unindexed(formula: str) -> str:
@@ -241,7 +241,7 @@ def _side_by_side(page: Canvas, n: int, width: int) -> None:
         chosen = head == steps.facts.head
         name = f"head {head}" if box.width > 30.0 else str(head)
         weight, tone = ("bold", "mark") if chosen else ("normal", "soft")
-        page.put(name, x + box.width / 2, y - 3.0, SMALL, align="center", weight=weight, tone=tone)
+        page.word(name, x + box.width / 2, y - 3.0, SMALL, align="center", weight=weight, tone=tone)
         if chosen:
             page.frame(box)
     page.lines.append(Line(LEFT, y + ROW + 3.0, x + across.length, y + ROW + 3.0, 0.8))
@@ -267,12 +267,12 @@ def _projection(page: Canvas) -> None:
     for head in down.indices:
         weight, tone = ("bold", "mark") if head == steps.facts.head else ("normal", "soft")
         at = top + down.middle(head) + MIDDLE * SMALL
-        page.put(f"head {head}", x - 4.0, at, SMALL, align="right", weight=weight, tone=tone, role="row")
+        page.word(f"head {head}", x - 4.0, at, SMALL, align="right", weight=weight, tone=tone, role="row")
     page.block("o W_O", steps.parts, x, top, across, down, scale)
     right = x + max(across.length, wide) + 6.0
     page.notes.append("by norm: ‖o W_O‖ of a head / the sum over all heads")
     page.block("by norm", share[:, None], right, top, Cut.whole(1, _SHARE), down, unsigned(share))
-    page.put("by norm", right + _SHARE / 2, top - 3.0, SMALL - 0.5, align="center", tone="soft")
+    page.word("by norm", right + _SHARE / 2, top - 3.0, SMALL - 0.5, align="center", tone="soft")
     y = top + down.length + 3.0
     for name, values in (("+ b_O", steps.matrices.get("b_O")), ("y", steps.projected)):
         if values is None:
@@ -281,7 +281,7 @@ def _projection(page: Canvas) -> None:
             page.lines.append(Line(x, y, x + across.length, y, 0.8))
             y += 3.0
         page.block(name.removeprefix("+ "), values[None], x, y, across, ONE, scale)
-        page.put(name, x - 4.0, y + ROW / 2 + MIDDLE * SMALL, SMALL, align="right", weight="bold")
+        page.word(name, x - 4.0, y + ROW / 2 + MIDDLE * SMALL, SMALL, align="right", weight="bold")
         y += ROW + 3.0
     page.y = max(y, box.y + box.height) + 6.0
 

@@ -51,9 +51,9 @@ def labelled(page: Canvas, x: float, y: float, name: str, rest: str, room: float
 
 def named(page: Canvas, x: float, y: float, name: str, rest: str, room: float) -> None:
     """A box's name, and behind it its shape or formula, as much as fits."""
-    page.put(name, x, y, SMALL, weight="bold")
+    page.word(name, x, y, SMALL, weight="bold")
     indent = page.face.width(name, SMALL, "bold") + 4.0
-    page.put(page.face.cut(rest, SMALL, room - indent), x + indent, y, SMALL, tone="soft")
+    page.word(page.face.cut(rest, SMALL, room - indent), x + indent, y, SMALL, tone="soft")
 
 
 def shape(*sides: int) -> str:
@@ -64,14 +64,14 @@ def title(page: Canvas, number: str, text: str, formula: str) -> None:
     """A figure's number and name, and its formula in the same line if it fits, else below."""
     size = SMALL + 2.0
     page.y += 4.0
-    page.put(number, LEFT, page.y + 0.8 * size, size, weight="bold", tone="mark")
+    page.word(number, LEFT, page.y + 0.8 * size, size, weight="bold", tone="mark")
     indent = LEFT + page.face.width(number, size, "bold") + 5.0
-    page.put(text, indent, page.y + 0.8 * size, size, weight="bold")
+    page.word(text, indent, page.y + 0.8 * size, size, weight="bold")
     end = indent + page.face.width(text, size, "bold") + 12.0
     fits = end + page.face.width(formula, SMALL) <= RIGHT
     if not fits:
         page.y += LINE * size
-    page.put(
+    page.word(
         page.face.cut(formula, SMALL, RIGHT - LEFT), RIGHT if fits else LEFT, page.y + 0.8 * size, SMALL,
         align="right" if fits else "left", tone="soft",
     )  # fmt: skip
@@ -102,7 +102,7 @@ def sentence(page: Canvas, texts: Sequence[str], chosen: int) -> float | None:
             x, middle = LEFT, None
             page.y += 1.5 * size
         weight, tone = ("bold", "mark") if i == chosen else ("normal", "ink")
-        page.put(words[i], x, page.y + 0.8 * size, size, weight=weight, tone=tone, role="column")
+        page.word(words[i], x, page.y + 0.8 * size, size, weight=weight, tone=tone, role="column")
         middle = x + (widths[i] - space) / 2 if i == chosen else middle
         x += widths[i] if i == chosen else page.face.width(words[i], size) + space
     page.y += 1.4 * size
@@ -117,9 +117,9 @@ def row_names(page: Canvas, texts: Sequence[str], right: float, y: float, down: 
             middle = y + at + (i - run.start + 0.5) * down.cell
             text = page.face.cut(printable(texts[i]), SMALL, room)
             tone = "faint" if faint[i] else "ink"
-            page.put(text, right, middle + MIDDLE * SMALL, SMALL, align="right", tone=tone, role="row")
+            page.word(text, right, middle + MIDDLE * SMALL, SMALL, align="right", tone=tone, role="row")
     for gap in down.gaps():
-        page.put("⋮", right - 3.0, y + gap + MIDDLE * SMALL, SMALL, align="right", tone="soft")
+        page.word("⋮", right - 3.0, y + gap + MIDDLE * SMALL, SMALL, align="right", tone="soft")
 
 
 def some_rows(page: Canvas, weights: NDArray[Any], what: str, most: int, chosen: int, gap: float) -> Cut:

@@ -41,7 +41,7 @@ def scores(page: Canvas) -> None:
     top = page.y + 9.0
     x = LEFT + _NAMES + 4.0
     word = page.face.cut(printable(steps.queries.text[steps.query]), SMALL, _NAMES, "bold")
-    page.put(word, x - 4.0, top + 2.0 + ROW / 2 + MIDDLE * SMALL, SMALL, align="right", weight="bold", tone="mark")
+    page.word(word, x - 4.0, top + 2.0 + ROW / 2 + MIDDLE * SMALL, SMALL, align="right", weight="bold", tone="mark")
     both = signed(q[steps.query], k)
     page.block("q", q[steps.query][None], x, top + 2.0, keys, ONE, both)
     named(page, x, top, "q", shape(1, len(q.T)), room)
@@ -78,7 +78,7 @@ def _heading(page: Canvas, lines: tuple[str, str, str], x: float, y: float) -> N
     """Name, operation and shape, centred above a block that begins at y."""
     tones = (("bold", "ink"), ("normal", "soft"), ("normal", "faint"))
     for up, text, (weight, tone) in zip((20.0, 11.5, 3.0), lines, tones, strict=True):
-        page.put(text, x, y - up, SMALL - 0.5, align="center", weight=weight, tone=tone)
+        page.word(text, x, y - up, SMALL - 0.5, align="center", weight=weight, tone=tone)
 
 
 def _columns(page: Canvas, x: float, y: float, down: Cut) -> float:
@@ -100,7 +100,7 @@ def _columns(page: Canvas, x: float, y: float, down: Cut) -> float:
         x += _COLUMN
     if steps.sink is not None:
         text = f"sink {steps.sink_weight:.2f}"
-        page.put(text, x, y + down.length + 9.0, SMALL - 0.5, align="right", tone="soft")
+        page.word(text, x, y + down.length + 9.0, SMALL - 0.5, align="right", tone="soft")
     return x
 
 
@@ -126,7 +126,7 @@ def _weighted(page: Canvas, x: float, y: float, across: Cut, down: Cut) -> float
         ("×", "values", "V", v, signed(v), None),
         ("=", "parts", "a_j v_j", parts, together, hidden),
     ):
-        page.put(sign, x + _BETWEEN / 2, middle, SMALL + 1.0, align="center", tone="soft")
+        page.word(sign, x + _BETWEEN / 2, middle, SMALL + 1.0, align="center", tone="soft")
         x += _BETWEEN
         page.block(name, values, x, y, across, down, scale, masked)
         _heading(page, (name, how, shape(*v.shape)), x + across.length / 2, y)
@@ -136,5 +136,5 @@ def _weighted(page: Canvas, x: float, y: float, across: Cut, down: Cut) -> float
     page.lines.append(Line(left, bottom + 3.0, x, bottom + 3.0, 0.8))
     page.block("o", steps.output[None], left, bottom + 6.0, across, ONE, together)
     at = bottom + 6.0 + ROW / 2 + MIDDLE * SMALL
-    page.put(f"their sum: o {shape(1, len(steps.output))}", left - 5.0, at, SMALL, align="right", weight="bold")
+    page.word(f"their sum: o {shape(1, len(steps.output))}", left - 5.0, at, SMALL, align="right", weight="bold")
     return x

@@ -43,15 +43,19 @@ class Sheet:
     fills: list[Fill] = field(default_factory=list)
     dots: list[Dot] = field(default_factory=list)
     step: int = 1  # of how many rows or columns one is named, at most
+    margin: float = MARGIN
 
     def thinning(self, unit: str) -> list[str]:
         """A remark that not every row and column drawn since the last call has its name, if that is so."""
         step, self.step = self.step, 1
         return [f"every {ordinal(step)} {unit} is named beside the map"] if step > 1 else []
 
-    def text(self, text: str, size: float = SMALL, room: float | None = None, x: float = MARGIN, **how: Any) -> None:
+    def text(
+        self, text: str, size: float = SMALL, room: float | None = None, x: float | None = None, **how: Any
+    ) -> None:
         """A paragraph of its own, as wide as the page or as `room`."""
-        room = self.wide - x - MARGIN if room is None else room
+        x = self.margin if x is None else x
+        room = self.wide - x - self.margin if room is None else room
         for line in self.face.wrap(text, size, room, how.get("weight", "normal")) if text else []:
             self.labels.append(Label(line, x, self.y + 0.8 * size, size, **how))
             self.y += LINE * size
@@ -130,10 +134,11 @@ class Sheet:
         return (tuple(map(tuple, texts)), size) if size >= SMALLEST else ((), 0.0)
 
     def row_names(self, names: Sequence[str], box: Box, stressed: frozenset[int] = frozenset()) -> None:
-        """Names at the left of a box, thinned where there is no room."""
+        """Names at the left of a box, thinned where there is no room; those of stressed rows are always there."""
         size, step = fitting(box.height / len(names))
         self.step = max(self.step, step)
-        for i in range(0, len(names), step):
+        free = {i for i in range(0, len(names), step) if all(abs(i - row) >= step for row in stressed)}
+        for i in sorted(free | stressed):
             y = box.y + (i + 0.5) * box.height / len(names) + MIDDLE * size
             weight = "bold" if i in stressed else "normal"
             self.word(names[i], box.x - 4.0, y, size, "right", weight=weight, role="row")
@@ -199,7 +204,7 @@ class Sheet:
         pixel = 72.0 / dots
         return Figure(
             width=self.wide,
-            height=math.ceil((self.y + MARGIN - 6.0) / pixel) * pixel,
+            height=math.ceil((self.y + self.margin - 6.0) / pixel) * pixel,
             panels=tuple(self.panels),
             scale=next((panel.scale for panel in self.panels if panel.scale), Scale()),
             title=one_line(title),

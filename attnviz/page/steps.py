@@ -9,37 +9,44 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.page.canvas import BASE, LEAST, ROW_ROOM, SMALL, Canvas, sheet, signed, unsigned
+from attnviz.page.canvas import BASE, LEAST, SMALL, Canvas, drawn, signed, unsigned
 from attnviz.page.figure import Box, Figure, Line, Scale
 from attnviz.page.parts import Walk
 from attnviz.page.scale import WHITE, number
 from attnviz.page.text_metrics import MIDDLE, printable
 
 if TYPE_CHECKING:
+    from attnviz.axis import Tokens
     from attnviz.measures.steps_formulas import Step
     from attnviz.page.figure_options import FigureOptions
     from attnviz.page.parts import Page
 
 WIDE, MARGIN = 780.0, 30.0  # points
 _GAP = 22.0  # points between maps
+_NAMES = 66.0  # points for the names of rows
 _ROOM = WIDE - 2 * MARGIN
 
 
 def walk(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Figure:
     """The walk on one page: vectors of all tokens, maps of all queries, and the chosen query's row after each step.
 
-    Raises SelectionError as `attnviz.page.canvas.sheet`.
+    Raises SelectionError as `attnviz.page.canvas.drawn`.
     """
     part = page.parts[0]
     assert isinstance(part, Walk)
     rows = [_inputs_row, _maps_row, _query_rows, _outputs_row]
-    return sheet(page, part.steps, rows, WIDE, MARGIN, SMALL, replace(options, decimals=part.decimals), meta)
+    return drawn(page, part.steps, rows, WIDE, MARGIN, SMALL, replace(options, decimals=part.decimals), meta)
+
+
+def _tokens(page: Canvas, tokens: Tokens) -> list[str]:
+    """Names of rows and columns, as much of each as there is room for."""
+    return [page.face.cut(printable(text), SMALL, _NAMES - 10.0) for text in tokens.text]
 
 
 def _colours(page: Canvas, scale: Scale, x: float, y: float) -> None:
     """What the ends of the colours are, in small letters."""
     low = f"−{number(scale.high)}" if scale.low else "0"
-    page.put(f"colour: {low} to {number(scale.high)}", x, y, LEAST + 1.0, tone="faint")
+    page.word(f"colour: {low} to {number(scale.high)}", x, y, LEAST + 1.0, tone="faint")
 
 
 def _inputs_row(page: Canvas) -> None:
@@ -51,7 +58,7 @@ def _inputs_row(page: Canvas) -> None:
     for line in first.lines:
         lines[("q_i", "k_j", "v_j").index(line[0][:3]) + 1 if line[0][:3] in ("q_i", "k_j", "v_j") else 0].append(line)
     top = page.header(first, MARGIN, _ROOM, page.y, formulas=False)
-    left, second = MARGIN + ROW_ROOM, ROW_ROOM if cross else 0.0
+    left, second = MARGIN + _NAMES, _NAMES if cross else 0.0
     room = WIDE - MARGIN - left - 3 * _GAP - second
     drawn = [
         min(share * room, 40.0 * values.shape[1])
@@ -65,14 +72,14 @@ def _inputs_row(page: Canvas) -> None:
     shared = signed(q, k, v)
     for i, (values, scale) in enumerate(((x, signed(x)), (q, shared), (k, shared), (v, shared))):
         box = Box(xs[i], y, drawn[i], high * len(values) / n)
-        page.map(values, box, scale)
+        page.whole(values, box, scale)
         if i < 2:
             page.frame(box, steps.query, len(values))
         if i == 0:
-            page.row_names(steps.queries.text, box, steps.query)
+            page.row_names(_tokens(page, steps.queries), box, frozenset({steps.query}))
             page.arrow(box.x + box.width + 5.0, y + box.height / 2, xs[1] - 5.0, y + box.height / 2)
         elif i == 2 and cross:
-            page.row_names(steps.keys.text, box)
+            page.row_names(_tokens(page, steps.keys), box)
         _colours(page, scale, box.x, y + box.height + 8.0)
     page.y = y + high + 14.0
     if steps.is_small("W_Q"):
@@ -85,11 +92,11 @@ def _between(page: Canvas, steps: Sequence[Step]) -> None:
     """Steps that have no map of their own, a line each."""
     for step in steps:
         y = page.y + 0.8 * SMALL
-        page.put(step.label, MARGIN, y, SMALL, weight="bold", tone="mark")
-        page.put(step.title, MARGIN + 16.0, y, SMALL, weight="bold")
+        page.word(step.label, MARGIN, y, SMALL, weight="bold", tone="mark")
+        page.word(step.title, MARGIN + 16.0, y, SMALL, weight="bold")
         indent = MARGIN + 22.0 + page.face.width(step.title, SMALL, "bold")
         formulas = "; ".join(line for line, _ in step.lines)
-        page.text(page.face.cut(formulas, SMALL, WIDE - MARGIN - indent), indent, SMALL, tone="soft")
+        page.text(page.face.cut(formulas, SMALL, WIDE - MARGIN - indent), SMALL, x=indent, tone="soft")
 
 
 def _weights(page: Canvas, at: Sequence[tuple[str, float, float]]) -> None:
@@ -97,8 +104,8 @@ def _weights(page: Canvas, at: Sequence[tuple[str, float, float]]) -> None:
     y = page.y + 12.0
     for name, x, wide in at:
         matrix = page.steps.matrices[name]
-        page.put(f"{name}, head {page.steps.facts.head}", x, y - 4.0, SMALL, tone="soft")
-        page.map(matrix, Box(x, y, wide, 18.0 * len(matrix)), signed(matrix))
+        page.word(f"{name}, head {page.steps.facts.head}", x, y - 4.0, SMALL, tone="soft")
+        page.whole(matrix, Box(x, y, wide, 18.0 * len(matrix)), signed(matrix))
         page.y = max(page.y, y + 18.0 * len(matrix) + 8.0)
 
 
@@ -112,7 +119,7 @@ def _maps_row(page: Canvas) -> None:
     early, late = (signed(*(m for stage, m in scores if stage.early == side)) for side in (True, False))
     shown = [(stage.name, matrix, early if stage.early else late) for stage, matrix in scores]
     shown.append(("softmax", steps.weight_matrix, unsigned(steps.weight_matrix)))
-    left = MARGIN + ROW_ROOM
+    left = MARGIN + _NAMES
     side = min((WIDE - MARGIN - left - (len(shown) - 1) * _GAP) / len(shown), 150.0)
     rows, cols = steps.weight_matrix.shape
     wide, high = (max(side * min(1.0, a / b), 24.0) for a, b in ((cols, rows), (rows, cols)))
@@ -126,13 +133,13 @@ def _maps_row(page: Canvas) -> None:
     end = y + high
     for x, (name, matrix, scale) in zip(xs, shown, strict=True):
         box = Box(x, y, wide, high)
-        page.map(matrix, box, scale, ~steps.allowed_matrix if name in ("masked", "softmax") else None)
+        page.whole(matrix, box, scale, ~steps.allowed_matrix if name in ("masked", "softmax") else None)
         page.frame(box, steps.query, rows)
         if x == left:
-            page.row_names(steps.queries.text, box, steps.query)
+            page.row_names(_tokens(page, steps.queries), box, frozenset({steps.query}))
         else:
             page.arrow(x - (pitch - wide) + 5.0, y + high / 2, x - 5.0, y + high / 2)
-        below = page.col_names(steps.keys.text, box)
+        below = y + high + page.column_names(_tokens(page, steps.keys), box)
         _colours(page, scale, x, below + 7.0)
         end = max(end, below + 9.0)
     if (~steps.allowed_matrix).any():
@@ -149,7 +156,7 @@ def _query_rows(page: Canvas) -> None:
     steps = page.steps
     token = page.face.cut(printable(steps.queries.text[steps.query]), BASE, 160.0, "bold")
     heading = f"The row of query {steps.query}, “{token}”: every key, after each step"
-    page.text(heading, MARGIN, BASE, weight="bold")
+    page.text(heading, BASE, weight="bold")
     weight = unsigned(steps.weights, steps.norm_share)
     scales = {
         "weight": weight,
@@ -165,7 +172,7 @@ def _query_rows(page: Canvas) -> None:
             continue
         box = Box(left, y, wide * n, high)
         plain = steps.score(row.name) is not None and row.name != "masked"
-        page.map(
+        page.whole(
             np.asarray(row.values)[None],
             box,
             scales.get(row.name) or signed(row.values),
@@ -173,18 +180,17 @@ def _query_rows(page: Canvas) -> None:
         )
         baseline = y + high / 2 + MIDDLE * SMALL
         if row.step not in labels:
-            page.put(row.step, MARGIN, baseline, SMALL, weight="bold", tone="mark")
+            page.word(row.step, MARGIN, baseline, SMALL, weight="bold", tone="mark")
         labels.add(row.step)
         chosen = row.name == "weight"
-        page.put(
+        page.word(
             row.title, left - 6.0, baseline, SMALL, align="right", weight="bold" if chosen else "normal", role="row"
         )
         if chosen:
             page.frame(box)
         y += high + 2.0
-    page.y = page.col_names(steps.keys.text, Box(left, y - 2.0, wide * n, 0.0)) + 5.0
-    for line in page.face.wrap(_entropies(page, weight), SMALL, _ROOM - names):
-        page.text(line, left, SMALL, tone="soft")
+    page.y = y + 3.0 + page.column_names(_tokens(page, steps.keys), Box(left, y - 2.0, wide * n, 0.0))
+    page.text(_entropies(page, weight), SMALL, x=left, tone="soft")
     page.y += 11.0
 
 
@@ -217,10 +223,11 @@ def _outputs_row(page: Canvas) -> None:
         )
     ):
         box = Box(xs[i], y, min(widths[i], 34.0 * values.shape[1]), high)
-        page.map(values, box, scale)
-        page.put(name, box.x, y - 3.0, SMALL, tone="soft")
+        page.whole(values, box, scale)
         _colours(page, scale, box.x, y + high + 8.0)
-        if i == 1:
+        if name:
+            page.word(name, box.x, y - 3.0, SMALL, tone="soft")
+        else:
             _heads(page, box, facts.n_heads, facts.head)
         if i < 2:
             page.arrow(box.x + box.width + 4.0, y + high / 2, xs[i + 1] - 4.0, y + high / 2)
@@ -239,5 +246,5 @@ def _heads(page: Canvas, box: Box, n_heads: int, head: int) -> None:
             page.lines.append(Line(x, box.y, x, box.y + box.height, 0.8, "paper"))
         if h % step == 0 or h == head:
             tone, weight = ("mark", "bold") if h == head else ("soft", "normal")
-            page.put(str(h), x + wide / 2, box.y - 3.0, SMALL - 1.0, align="center", tone=tone, weight=weight)
+            page.word(str(h), x + wide / 2, box.y - 3.0, SMALL - 1.0, align="center", tone=tone, weight=weight)
     page.frame(Box(box.x + head * wide, box.y, wide, box.height))
