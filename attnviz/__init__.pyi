@@ -98,9 +98,9 @@ def flow(
     heads: Iterable[int | str] | int | str | None = ...,
     words: bool = ...,
     no_special: bool = ...,
-    residual: float = ...,
     query: str | None = ...,
     tokens: str | None = ...,
+    residual: float = ...,
     mark: tuple[str, ...] = ...,
 ) -> Maps: ...
 def focus(
@@ -205,9 +205,9 @@ def norms(
     heads: Iterable[int | str] | int | str | None = ...,
     words: bool = ...,
     no_special: bool = ...,
-    measure: tuple[str, ...] = ...,
     query: str | None = ...,
     tokens: str | None = ...,
+    measure: tuple[str, ...] = ...,
 ) -> Norms: ...
 def qk(
     source: Model,
@@ -272,11 +272,11 @@ def rollout(
     heads: Iterable[int | str] | int | str | None = ...,
     words: bool = ...,
     no_special: bool = ...,
-    residual: float = ...,
-    of: str = ...,
     query: str | None = ...,
     tokens: str | None = ...,
+    residual: float = ...,
     mark: tuple[str, ...] = ...,
+    of: str = ...,
 ) -> Maps: ...
 def similar(
     source: Attention | Model,

@@ -13,10 +13,8 @@ The command's flags, help and checks come from `Options`, its `--help` text from
 
 from __future__ import annotations
 
-import types
-import typing
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attnviz.errors import SelectionError, one_of
@@ -206,20 +204,6 @@ def analysis(
         return REGISTERED[name]
 
     return register
-
-
-def kind_of(option: Field[Any], owner: type) -> tuple[Any, bool]:
-    """(type, whether it repeats) of a field: `int | None` -> (int, False), `tuple[str, ...]` -> (str, True)."""
-    hint = typing.get_type_hints(owner)[option.name]
-    if isinstance(hint, types.UnionType):
-        hint = next(part for part in typing.get_args(hint) if part is not type(None))
-    if typing.get_origin(hint) in (tuple, list):
-        return typing.get_args(hint)[0], True
-    return hint, False
-
-
-def default_of(option: Field[Any]) -> Any:
-    return None if option.default is MISSING else option.default
 
 
 def ranked(rows: Iterable[dict[str, Any]], by: str | None) -> Iterator[dict[str, Any]]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from attnviz.analyses.base import analysis, option, query_option
+from attnviz.analyses.base import analysis
 from attnviz.analyses.every_layer import mean_attention, refuse_single_heads
-from attnviz.analyses.maps import RESIDUAL, Maps, check_tokens, mark_option, tokens_option
+from attnviz.analyses.maps import Followed, Maps
 from attnviz.measures.flow import check_size, largest_flows
 from attnviz.select import find_token
 
@@ -17,27 +16,14 @@ if TYPE_CHECKING:
     from attnviz.models.model import Progress
 
 
-@dataclass(frozen=True)
-class Options:
-    """How wide the pipes are, and which tokens are shown."""
-
-    residual: float = option(0.5, RESIDUAL, metavar="SHARE", shown=True)
-    query: str | None = query_option()
-    tokens: str | None = tokens_option()
-    mark: tuple[str, ...] = mark_option()
-
-    def __post_init__(self) -> None:
-        check_tokens(self.tokens)
-
-
-def _refuses(options: Options, request: Request) -> None:
+def _refuses(options: Followed, request: Request) -> None:
     refuse_single_heads("flow", request)
 
 
 @analysis(
-    "flow", Options, Maps, subject="every layer", layers="-1", heads="mean", maps="grid", passes=2, refuses=_refuses
+    "flow", Followed, Maps, subject="every layer", layers="-1", heads="mean", maps="grid", passes=2, refuses=_refuses
 )
-def flow(text: EveryLayer, options: Options, progress: Progress | None = None) -> Maps:
+def flow(text: EveryLayer, options: Followed, progress: Progress | None = None) -> Maps:
     """Follow attention through the layers as water through pipes: the largest flow to each input token.
 
     Flow (Abnar and Zuidema 2020): every weight, averaged over heads and joined with the residual stream, is the width
@@ -58,4 +44,4 @@ def flow(text: EveryLayer, options: Options, progress: Progress | None = None) -
         query = [i for i, special in enumerate(tokens.queries.special) if not special][query]
     attention = largest_flows(tokens, layers, None if query is None else [query], options.residual, progress)
     attention = attention if text.special else attention.without_special()
-    return Maps.of(attention, "flow", options.tokens, options.query, options.mark)
+    return Maps.of(attention, "flow", options)

@@ -196,7 +196,9 @@ def _every_layer(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> 
     source, named = _attention(subject, inputs, named)
     places = places_of("layer", layers, source.layers, source.shape[0])
     wanted = None if places is None else tuple(source.layers[place] for place in places)
-    return EveryLayer(source, wanted, single=heads is not None, words=words, special=special), named
+    return EveryLayer(
+        source, wanted, single=heads is not None or bool(source.pairs), words=words, special=special
+    ), named
 
 
 def _model(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> tuple[ModelHeads, dict[str, Any]]:

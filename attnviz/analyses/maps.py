@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from attnviz.analyses.base import Result, option
+from attnviz.analyses.base import Result, option, query_option
 from attnviz.attention import Attention, crop, narrowed
 from attnviz.errors import SelectionError
 from attnviz.facts import facts_of
@@ -17,26 +17,29 @@ from attnviz.select import parse_range
 if TYPE_CHECKING:
     from attnviz.facts import SourceFacts
 
-RESIDUAL = "Share of the residual stream in each layer, 0 to 1."
 
+@dataclass(frozen=True)
+class Shown:
+    """Which tokens of a map are shown. Raises SelectionError for what is no range of tokens."""
 
-def tokens_option() -> Any:
-    """`--tokens`, which means the same in every command that has it; `check_tokens` checks it."""
-    return option(None, "Only these tokens, by index, on both axes.", metavar="3-9")
+    query: str | None = query_option()
+    tokens: str | None = option(None, "Only these tokens, by index, on both axes.", metavar="3-9")
 
-
-def mark_option() -> Any:
-    """`--mark`, which means the same in every command that has it."""
-    return option((), "Outline a cell, as in it:animal. Repeatable.", metavar="QUERY:KEY", panel="Page")
-
-
-def check_tokens(tokens: str | None) -> None:
-    """Raise SelectionError where `--tokens` is no range."""
-    if tokens is not None:
+    def __post_init__(self) -> None:
         try:
-            parse_range(tokens)
+            parse_range(self.tokens or "0")
         except SelectionError as error:
             raise SelectionError(f"--tokens: {error}", error.hint) from None
+
+
+@dataclass(frozen=True)
+class Followed(Shown):
+    """Options of what follows the mean over heads from layer to layer."""
+
+    residual: float = option(0.5, "Share of the residual stream in each layer, 0 to 1.", metavar="SHARE", shown=True)
+    mark: tuple[str, ...] = option(
+        (), "Outline a cell, as in it:animal. Repeatable.", metavar="QUERY:KEY", panel="Page"
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,15 +56,13 @@ class Maps(Result):
     marks: tuple[tuple[int, int], ...] = ()
 
     @classmethod
-    def of(
-        cls, attention: Attention, name: str, tokens: str | None, query: str | None, marks: tuple[str, ...] = ()
-    ) -> Self:
-        """The maps of some tokens, with the row and the cells that a person named.
+    def of(cls, attention: Attention, name: str, options: Followed) -> Self:
+        """The maps of some tokens, with the row and the cells that the options name.
 
         Raises:
             SelectionError: no such token, or one outside of those that are shown.
         """
-        attention, row, cells = narrowed(attention, tokens, query, marks)
+        attention, row, cells = narrowed(attention, options.tokens, options.query, options.mark)
         return cls(facts_of(attention), attention, name, row, tuple(cells))
 
     @property

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.analyses.base import Result, analysis, option, query_option
-from attnviz.analyses.maps import check_tokens, tokens_option
-from attnviz.analyses.value_norms import ValueNorms, value_norms
+from attnviz.analyses.base import Result, analysis, option
+from attnviz.analyses.maps import Shown
+from attnviz.analyses.value_norms import value_norms
 from attnviz.attention import narrowed
 from attnviz.errors import SelectionError
 from attnviz.facts import facts_of, head_name, listed, pairs_in_words
@@ -46,15 +46,10 @@ DEFINITIONS = {
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Shown):
     """What is measured, and which tokens are shown."""
 
     measure: tuple[str, ...] = option((), "Beside the weights; by default all there are. Repeatable.", choices=MEASURES)
-    query: str | None = query_option()
-    tokens: str | None = tokens_option()
-
-    def __post_init__(self) -> None:
-        check_tokens(self.tokens)
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,13 +135,11 @@ class Norms(Result):
         named = list(self._named(None, None))
         return Table([*named, "measure", "special", "self", "unlike"], rows, "r" * len(named) + "lrrr")
 
-    def _maps(self) -> Iterator[tuple[tuple[int, ...], tuple[int | None, int | None], NDArray[np.bool_] | None]]:
+    def _maps(self) -> list[tuple[tuple[int, ...], tuple[int | None, int | None], NDArray[np.bool_] | None]]:
         """Each map's position, its layer and head, and its mask."""
         first = self.shares["weights"]
-        for at, place, (_, allowed) in zip(
-            np.ndindex(first.weights.shape[:2]), first.places, first.maps(), strict=True
-        ):
-            yield at, place, allowed
+        maps = zip(np.ndindex(first.weights.shape[:2]), first.places, first.maps(), strict=True)
+        return [(at, place, allowed) for at, place, (_, allowed) in maps]
 
     def _named(self, layer: int | None, head: int | None) -> dict[str, Any]:
         return {"layer": layer} | ({"head": head} if self.by_head else {})
@@ -195,14 +188,11 @@ def norms(text: EveryLayer, options: Options, progress: Progress | None = None) 
     if text.single and others:
         raise SelectionError(f"{others[0]} is of all heads together", "leave out --head")
     moved = value_norms(text.source, measures, text.wanted(), single=text.single, progress=progress)
-    absolute, shares = (_shown(moved, text, options) for moved in (moved, moved.shares()))
+    absolute, shares = (
+        {name: narrowed(text.joined(attention), options.tokens, None)[0] for name, attention in maps.items()}
+        for maps in (moved.maps, moved.shares())
+    )
     first = shares["weights"]
     query = None if options.query is None else find_token(first.queries, options.query, "queries")
     messages = [f"left out: {name}: {why}" for name, why in moved.left_out.items()]
     return Norms(facts_of(first), absolute, shares, text.single, query, messages)
-
-
-def _shown(moved: ValueNorms, text: EveryLayer, options: Options) -> dict[str, Attention]:
-    """The maps of the tokens or words that are wanted."""
-    maps = moved.by_head if text.single else moved.maps
-    return {name: narrowed(text.joined(attention), options.tokens, None)[0] for name, attention in maps.items()}

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.analyses.base import analysis, option, query_option
+from attnviz.analyses.base import analysis, option
 from attnviz.analyses.every_layer import mean_attention, refuse_single_heads
-from attnviz.analyses.maps import RESIDUAL, Maps, check_tokens, mark_option, tokens_option
+from attnviz.analyses.maps import Followed, Maps
 from attnviz.analyses.value_norms import WITH_RESIDUAL, value_norms
 from attnviz.errors import SelectionError
 from attnviz.measures.rollout import chained, named
@@ -22,22 +22,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Followed):
     """What is multiplied up, and which tokens are shown."""
 
-    residual: float = option(0.5, RESIDUAL, metavar="SHARE", shown=True)
     of: str = option(
         "weights",
         "What is multiplied up: the weights, or a measure of attnviz norms.",
         choices=("weights", *WITH_RESIDUAL),
         shown=True,
     )
-    query: str | None = query_option()
-    tokens: str | None = tokens_option()
-    mark: tuple[str, ...] = mark_option()
-
-    def __post_init__(self) -> None:
-        check_tokens(self.tokens)
 
 
 def _refuses(options: Options, request: Request) -> None:
@@ -70,7 +63,7 @@ def rollout(text: EveryLayer, options: Options, progress: Progress | None = None
         attention = mean_attention(text.source, layers, options.residual, f"rollout{share}", progress)
     else:
         attention = rollout_of(text, options.of, layers, progress)
-    return Maps.of(text.joined(attention), "rollout", options.tokens, options.query, options.mark)
+    return Maps.of(text.joined(attention), "rollout", options)
 
 
 def rollout_of(text: EveryLayer, measure: str, layers: list[int], progress: Progress | None = None) -> Attention:
@@ -81,6 +74,6 @@ def rollout_of(text: EveryLayer, measure: str, layers: list[int], progress: Prog
 
     Source: Ferrando 2022, section 3.3; Mohebbi 2023, section 5.
     """
-    shares = value_norms(text.source, [measure], range(max(layers) + 1), progress=progress).shares().maps[measure]
+    shares = value_norms(text.source, [measure], range(max(layers) + 1), progress=progress).shares()[measure]
     mixed = np.stack(chained(list(shares.weights[:, 0])))[:, None].astype(np.float32)
     return named(shares, mixed, f"rollout of {measure}", 0.5).select(layers=layers)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,14 +14,10 @@ from attnviz.errors import InputError
 from attnviz.measures.norms import MEASURES, OF_HEADS, Moved, shares
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from attnviz.attention import Attention
     from attnviz.models.inputs import ModelInput
     from attnviz.models.model import Progress
     from attnviz.models.source import AttentionSource
-
-    Maps = dict[str, Attention]
 
 WITH_RESIDUAL = ("residual", "alti", "zeroing")  # measures that have the residual stream in them
 MOST_TOKENS = 512  # whose norms are measured: every pair has a vector of the model's width
@@ -32,27 +28,19 @@ MOST_ZEROED = 128  # tokens up to which value zeroing, a block for every pair, i
 class ValueNorms:
     """What attention moves, by measure (`attnviz.measures.norms`): each an Attention of the same layers and tokens.
 
-    maps: of all heads together, weights [layer, 1, query, key]. by_head: of single heads, [layer, head, query, key].
+    maps: weights [layer, 1, query, key] of all heads of a layer together, or [layer, head, query, key] of single ones.
     left_out: measures that this model or text cannot have, and why.
     """
 
-    maps: Maps
-    by_head: Maps = field(default_factory=dict)
-    left_out: Mapping[str, str] = field(default_factory=dict)
+    maps: dict[str, Attention]
+    left_out: Mapping[str, str]
 
-    def shares(self) -> ValueNorms:
-        """The same with norms divided by the sums of their rows, so that all measures can be compared."""
-        return self._each(
-            lambda name, attention: (
-                replace(attention, weights=shares(attention.weights)) if name in ("norm", "residual") else attention
-            )
-        )
-
-    def _each(self, change: Any) -> ValueNorms:
-        maps, by_head = (
-            {name: change(name, attention) for name, attention in of.items()} for of in (self.maps, self.by_head)
-        )
-        return ValueNorms(maps, by_head, self.left_out)
+    def shares(self) -> dict[str, Attention]:
+        """The maps with norms divided by the sums of their rows, so that all measures can be compared."""
+        return {
+            name: replace(attention, weights=shares(attention.weights)) if name in ("norm", "residual") else attention
+            for name, attention in self.maps.items()
+        }
 
 
 def value_norms(
@@ -96,32 +84,26 @@ def value_norms(
     moved = Moved(layers, wanted, n, spec.n_heads, heads, model_input.global_tokens)
     model.observe(model_input, [moved], progress)
     mask = one_mask([moved.allowed[layer] for layer in layers])
-
-    def attention(by_layer: Mapping[int, NDArray[np.float32]], name: str, of: Sequence[int]) -> Attention:
+    maps = {}
+    for name, by_layer in (moved.by_head if single else moved.found).items():
         weights = np.stack([by_layer[layer] for layer in layers])
-        weights = weights if weights.ndim == 4 else weights[:, None]
+        weights = weights if single else weights[:, None]
         meta = {**model_input.meta, "measure": name, "together": name in ("norm", *WITH_RESIDUAL)}
-        return model_input.attention(model.name, weights, mask, layers, of, grid=None, meta=meta)
-
-    maps = {name: attention(by_layer, name, range(spec.n_heads)) for name, by_layer in moved.found.items()}
-    by_head = {name: attention(by_layer, name, heads) for name, by_layer in moved.by_head.items()}
-    if source.pairs:
-        by_head = {name: attention.select(heads=source.pairs) for name, attention in by_head.items()}
-    norms = ValueNorms(maps, by_head, {} if measures is not None else reasons)
-    return norms if measures is not None else _without_doubles(norms)
+        attention = model_input.attention(
+            model.name, weights, mask, layers, heads or range(spec.n_heads), grid=None, meta=meta
+        )
+        maps[name] = attention.select(heads=source.pairs) if source.pairs else attention
+    return ValueNorms(maps, {}) if measures is not None else _without_doubles(maps, reasons)
 
 
-def _without_doubles(norms: ValueNorms) -> ValueNorms:
+def _without_doubles(maps: dict[str, Attention], reasons: Mapping[str, str]) -> ValueNorms:
     """Effective attention left out where it is the weights themselves."""
-    pairs = [
-        (of["effective"].weights, of["weights"].weights) for of in (norms.maps, norms.by_head) if "effective" in of
-    ]
-    if not pairs or any(np.abs(effective - weights).max() > 1e-6 for effective, weights in pairs):
-        return norms
-    n = len(norms.maps["weights"].keys)
+    if np.abs(maps["effective"].weights - maps["weights"].weights).max() > 1e-6:
+        return ValueNorms(maps, reasons)
+    n = len(maps["weights"].keys)
     why = f"the values of these {n} tokens are independent, so that it is the weights themselves"
-    maps, by_head = ({k: v for k, v in of.items() if k != "effective"} for of in (norms.maps, norms.by_head))
-    return ValueNorms(maps, by_head, {**norms.left_out, "effective": why})
+    others = {name: attention for name, attention in maps.items() if name != "effective"}
+    return ValueNorms(others, {**reasons, "effective": why})
 
 
 def _reasons(model_input: ModelInput) -> dict[str, str]:

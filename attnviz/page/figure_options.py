@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from attnviz.errors import SelectionError
+from attnviz.page.scale import WHITE
 
 _INCHES = {"": 1.0, "in": 1.0, "cm": 1 / 2.54, "mm": 1 / 25.4}
 
@@ -43,7 +44,7 @@ class FigureOptions:
     svg_text: str = "keep"
     scale: str = "auto"
     vmax: float | str | None = None
-    cmap: str | None = None
+    cmap: str = WHITE
     decimals: int = 2
 
     def __post_init__(self) -> None:

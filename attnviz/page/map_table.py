@@ -13,7 +13,7 @@ from attnviz.page.colour_limits import scaled
 from attnviz.page.figure import Box, Figure, Scale
 from attnviz.page.page import fit
 from attnviz.page.parts import MapTable
-from attnviz.page.scale import WHITE, check_cmap, check_scale, masked, number, round_up, short
+from attnviz.page.scale import check_cmap, check_scale, masked, number, round_up, short
 from attnviz.page.sheet import BASE, BESIDE, MARGIN, SMALL, Sheet, below, beside
 from attnviz.page.tensor import SIGNED
 from attnviz.page.text_metrics import LOST, one_line, printable, typeface
@@ -119,7 +119,7 @@ def _shared(table: MapTable, options: FigureOptions) -> Scale:
     high = options.vmax if isinstance(options.vmax, (int, float)) else None
     high = high or round_up(max((float(weights.max(initial=0.0)) for weights in plain), default=1.0)) or 1.0
     n_key = len(next(iter(table.columns.values())).keys)
-    cmap = check_cmap(options.cmap or WHITE)
+    cmap = check_cmap(options.cmap)
     return scaled(options.scale, 1.0 if options.scale == "row" else high, cmap, n_key, table.label)
 
 

@@ -36,7 +36,6 @@ from attnviz.page.parts import (
 )
 from attnviz.page.plots import plots
 from attnviz.page.running_text import running_text
-from attnviz.page.scale import WHITE
 from attnviz.page.signed_maps import board_and_maps
 from attnviz.page.steps import walk
 from attnviz.page.text_metrics import printable
@@ -56,41 +55,25 @@ def place(page: Page, options: FigureOptions, meta: Mapping[str, str] | None = N
     Raises:
         SelectionError: there is nothing to draw, no such font, or no room.
     """
-    if page.parts and isinstance(page.parts[0], MapGrid):
-        return _map_grid(page.parts[0], page, options, dict(meta or {}))
     placer = PLACERS.get(type(page.parts[0])) if page.parts else None
     if placer is None:
         raise SelectionError(f"{page.title} has no picture", "write .json or .csv, or leave out -o")
     titled = page if options.title is None else replace(page, title=options.title)
-    return fitted(
-        lambda width: placer(titled, replace(options, width=width), dict(meta or {})),
-        width=options.width,
-        height=options.height,
-        font_size=options.font_size,
-        bare=options.bare,
-    )
+
+    def drawn(width: float | None) -> Figure:
+        return placer(titled, replace(options, width=width), dict(meta or {}))
+
+    if placer is _map_grid:  # it sees to every size itself, so that its cells are whole pixels
+        return drawn(options.width)
+    return fitted(drawn, width=options.width, height=options.height, font_size=options.font_size, bare=options.bare)
 
 
-def _map_grid(grid: MapGrid, page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Figure:
-    """A page of maps, whose layout sees to every size itself."""
-    return heatmap(
-        grid.attention,
-        scale=options.scale,
-        vmax=options.vmax,
-        cmap=options.cmap or WHITE,
-        width=options.width,
-        height=options.height,
-        font_size=options.font_size,
-        bare=options.bare,
-        title=(page.title or None) if options.title is None else options.title,
-        marks=grid.marks,
-        decimals=options.decimals,
-        query=grid.query,
-        meta=meta,
-        dpi=options.dpi,
-        font=options.font,
-        svg_text=options.svg_text,
-    )
+def _map_grid(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Figure:
+    """A page of maps."""
+    grid = page.parts[0]
+    assert isinstance(grid, MapGrid)
+    look = {**vars(options), "title": page.title or None}
+    return heatmap(grid.attention, query=grid.query, marks=grid.marks, meta=meta, **look)
 
 
 def _boards(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Figure:
@@ -141,6 +124,7 @@ def look_of(options: FigureOptions) -> dict[str, Any]:
 # The type of a page's first part -> the layout of the page.
 PLACERS: dict[type, Callable[[Page, FigureOptions, Mapping[str, str]], Figure]] = {
     Boards: _boards,
+    MapGrid: _map_grid,
     Distances: distances_and_points,
     Scatter: plane_and_product,
     LinesOfWeight: lines_of_weight,

@@ -87,7 +87,7 @@ def _maps(grid: MapGrid, out: Any, width: int | None, options: FigureOptions) ->
         width=width,
         scale=options.scale,
         vmax=options.vmax,
-        cmap=options.cmap or "ink",
+        cmap=options.cmap,
         decimals=options.decimals,
         query=grid.query,
     )
