@@ -68,7 +68,6 @@ def boards(
     dpi: float | None = None,
     font: str | None = None,
     svg_text: str = "keep",
-    bare: bool = False,
     room: tuple[float, float] = (0.0, 0.0),
     words: Sequence[str] = (),
     meta: Mapping[str, str] | None = None,
@@ -83,7 +82,7 @@ def boards(
         cmap: of values from 0 up; signed ones have red and blue.
         room: width and height in points to be left free between the boards and the notes, for what a caller draws;
             words: the texts of that, for which there must be a font.
-        width: inches. dpi, font, svg_text, bare, meta: as for `attnviz.page.heatmap.heatmap`.
+        width: inches. dpi, font, svg_text, meta: as for `attnviz.page.heatmap.heatmap`.
 
     Raises:
         InputError: values are not [layer, head]. SelectionError: no such font or colours, or no room.
@@ -103,7 +102,7 @@ def boards(
     texts += [text for one in all for row in one.cell_text or () for text in row]
     face = typeface(font, [*texts, *(text for one in all for text in (one.heading, one.label))])
     said += [note for note in [font_note(face)] if note]
-    page = _Page(face, rows, cols, axes, () if bare else scales, room)
+    page = _Page(face, rows, cols, axes, scales, room)
     longest = max((face.width(text, SMALL) for one in all for row in one.cell_text or () for text in row), default=0.0)
     headed = max(face.width(one.heading, BASE, "bold") for one in all)
     page.settle(len(all), abreast, None if width is None else width * 72.0, headed, longest)
@@ -147,9 +146,9 @@ class _Page:
         scales: Sequence[Scale],
         room: tuple[float, float],
     ) -> None:
-        """scales: one a board; none for a bare page."""
+        """scales: one a board."""
         self.room = room
-        self.face, self.rows, self.cols, self.axes, self.bare = face, rows, cols, axes, not scales
+        self.face, self.rows, self.cols, self.axes = face, rows, cols, axes
         self.shared = len(set(scales)) <= 1
         self.labels: list[Label] = []
         self.lines: list[Line] = []
@@ -159,7 +158,7 @@ class _Page:
         self.left = BASE + 6.0 + widest + 4.0  # the axis' name and the rows' names
         figures = [number(value) for scale in scales for value, _ in ticks("linear", scale.low, scale.high)]
         longest = max((face.width(text, SMALL) for text in figures), default=0.0)
-        self.beside = 0.0 if self.bare else 7.0 + BAR + 4.0 + longest + 1.4 * BASE  # a colour bar
+        self.beside = 7.0 + BAR + 4.0 + longest + 1.4 * BASE  # a colour bar
         self.width = self.height = self.lowest = 0.0
         self.bounded: float | None = None
         self.gap = GAP
@@ -209,12 +208,11 @@ class _Page:
         self, all: Sequence[Board], scales: Sequence[Scale], title: str, subtitle: str, notes: Sequence[str]
     ) -> list[MapPanel]:
         if self.bounded is None:
-            self.width = max(self.width, 0.0 if self.bare else 240.0, self.room[0])
+            self.width = max(self.width, 240.0, self.room[0])
         text_x, room = MARGIN + self.left, self.width - 2 * MARGIN - self.left
         y = MARGIN
-        if not self.bare:
-            y = self._text(title, text_x, y, 12.0, room, weight="bold", role="title")
-            y = self._text(subtitle, text_x, y, BASE, room, tone="soft", role="subtitle") + 6.0
+        y = self._text(title, text_x, y, 12.0, room, weight="bold", role="title")
+        y = self._text(subtitle, text_x, y, BASE, room, tone="soft", role="subtitle") + 6.0
         panels: list[MapPanel] = []
         wide, tall = len(self.cols) * self.cell, len(self.rows) * self.high
         stacked = len(all) > self.abreast
@@ -229,16 +227,14 @@ class _Page:
             )
             panels.append(self._board(one, box, None if self.shared else scale))
             self._names(box, first=col == 0)
-            if not self.bare and not self.shared:
+            if not self.shared:
                 panels.append(self._bar(scale, box, one, stacked))
         bottom = max(panel.box.y + panel.box.height for panel in panels) + BELOW + self.room[1]
-        if not self.bare:
-            if self.shared:
-                last = min(self.abreast, len(panels)) - 1
-                self._bar(scales[0], panels[last].box, all[last], stacked)
-            bottom = self._text(
-                " · ".join(notes), text_x, max(bottom, self.lowest + 4.0) + 2.0, SMALL, room, tone="soft", role="note"
-            )
+        if self.shared:
+            last = min(self.abreast, len(panels)) - 1
+            self._bar(scales[0], panels[last].box, all[last], stacked)
+        below = max(bottom, self.lowest + 4.0) + 2.0
+        bottom = self._text(" · ".join(notes), text_x, below, SMALL, room, tone="soft", role="note")
         self.height = bottom + MARGIN - 4.0
         return panels
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from attnviz.errors import SelectionError
-from attnviz.page.figure import Box, Figure, Label, Line, MapPanel
+from attnviz.page.figure import Box, Dot, Figure, Label, Line, MapPanel
 from attnviz.page.label_bounds import bounds
 from attnviz.page.text_metrics import typeface
 
@@ -124,54 +124,45 @@ def scaled(figure: Figure, times: float) -> Figure:
     """The page with everything so many times as large, but for its pixels."""
     if times == 1.0:
         return figure
-
-    def box(one: Box) -> Box:
-        return Box(one.x * times, one.y * times, one.width * times, one.height * times)
-
-    def line(one: Line) -> Line:
-        ends = {name: getattr(one, name) * times for name in ("x0", "y0", "x1", "y1")}
-        return replace(one, **ends, width=one.width * times)
-
-    return replace(
-        figure,
-        width=figure.width * times,
-        height=figure.height * times,
-        font_size=figure.font_size * times,
-        panels=tuple(replace(one, box=box(one.box), cell_size=one.cell_size * times) for one in figure.panels),
-        labels=tuple(replace(one, x=one.x * times, y=one.y * times, size=one.size * times) for one in figure.labels),
-        lines=tuple(map(line, figure.lines)),
-        bar=None if figure.bar is None else box(figure.bar),
-        images=tuple(replace(one, box=box(one.box)) for one in figure.images),
-        fills=tuple(replace(one, box=box(one.box)) for one in figure.fills),
-        dots=tuple(replace(one, x=one.x * times, y=one.y * times, radius=one.radius * times) for one in figure.dots),
-    )
+    large = _placed(figure, times, 0.0, 0.0)
+    return replace(large, width=figure.width * times, height=figure.height * times, font_size=figure.font_size * times)
 
 
 def on_paper(figure: Figure, width: float, height: float) -> Figure:
     """The page in the middle of paper of this size, in points."""
-    return shifted(figure, (width - figure.width) / 2, (height - figure.height) / 2, width, height)
+    moved = _placed(figure, 1.0, (width - figure.width) / 2, (height - figure.height) / 2)
+    return replace(moved, width=width, height=height)
 
 
-def shifted(figure: Figure, right: float, down: float, width: float, height: float) -> Figure:
-    """Everything moved to the right and down, on paper of another size."""
+def _placed(figure: Figure, times: float, right: float, down: float) -> Figure:
+    """Everything so many times as large, then moved to the right and down, on paper of the same size."""
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        return x * times + right, y * times + down
 
     def box(one: Box) -> Box:
-        return replace(one, x=one.x + right, y=one.y + down)
+        return Box(*at(one.x, one.y), one.width * times, one.height * times)
+
+    def label(one: Label) -> Label:
+        x, y = at(one.x, one.y)
+        return replace(one, x=x, y=y, size=one.size * times)
+
+    def line(one: Line) -> Line:
+        (x0, y0), (x1, y1) = at(one.x0, one.y0), at(one.x1, one.y1)
+        return replace(one, x0=x0, y0=y0, x1=x1, y1=y1, width=one.width * times)
+
+    def dot(one: Dot) -> Dot:
+        return Dot(*at(one.x, one.y), one.radius * times, one.rgb)
 
     return replace(
         figure,
-        width=width,
-        height=height,
-        panels=tuple(replace(one, box=box(one.box)) for one in figure.panels),
-        labels=tuple(replace(one, x=one.x + right, y=one.y + down) for one in figure.labels),
-        lines=tuple(
-            replace(one, x0=one.x0 + right, x1=one.x1 + right, y0=one.y0 + down, y1=one.y1 + down)
-            for one in figure.lines
-        ),
+        panels=tuple(replace(one, box=box(one.box), cell_size=one.cell_size * times) for one in figure.panels),
+        labels=tuple(map(label, figure.labels)),
+        lines=tuple(map(line, figure.lines)),
         bar=None if figure.bar is None else box(figure.bar),
         images=tuple(replace(one, box=box(one.box)) for one in figure.images),
         fills=tuple(replace(one, box=box(one.box)) for one in figure.fills),
-        dots=tuple(replace(one, x=one.x + right, y=one.y + down) for one in figure.dots),
+        dots=tuple(map(dot, figure.dots)),
     )
 
 
@@ -193,7 +184,8 @@ def stripped(figure: Figure) -> Figure:
         bar_ticks=(),
     )
     left, top, right, bottom = _extent(bare)
-    return shifted(bare, _EDGE - left, _EDGE - top, right - left + 2 * _EDGE, bottom - top + 2 * _EDGE)
+    cut = _placed(bare, 1.0, _EDGE - left, _EDGE - top)
+    return replace(cut, width=right - left + 2 * _EDGE, height=bottom - top + 2 * _EDGE)
 
 
 def is_bar(panel: MapPanel) -> bool:

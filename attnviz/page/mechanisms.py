@@ -48,7 +48,6 @@ def figure(
     font: str | None = None,
     svg_text: str = "keep",
     grouped: bool = True,
-    bare: bool = False,
     left_out: Sequence[str] = (),
     notes: Sequence[str] = (),
     meta: Mapping[str, str] | None = None,
@@ -60,7 +59,6 @@ def figure(
         scale, vmax, cmap, decimals, dpi, font, title, svg_text, meta: as for `attnviz.page.heatmap.heatmap`.
         width: inches; fewer cards stand abreast on a narrow page.
         grouped: cards of one group follow each other, and stand under its name.
-        bare: no title, colour bar or remarks; they are in the Figure's caption.
         left_out: names of mechanisms that could not be had, to be said. notes: other remarks.
 
     Raises:
@@ -83,20 +81,18 @@ def figure(
     sizes = [len(list(members)) for _, members in groupby(cards, key=lambda card: card.group)]
     widest = max(sizes) if grouped else len(cards)
     dpi = dpi or 200.0
-    on = page(cards, face, shared, widest, None if width is None else width * 72.0, decimals, bare)
+    on = page(cards, face, shared, widest, None if width is None else width * 72.0, decimals)
     drawn = [_thinned(card, on.side, dpi) for card in cards]
     pooled = drawn[0].attention.cell
     remarks += [f"drawn as the largest of {pooled} x {pooled} weights a cell"] if pooled > 1 else []
     remarks += [*on.thinning(), *filter(None, [font_note(face)])]
-    if not bare:
-        on.text(said, 13.0, "bold", role="title")
-        on.text(below, 9.0, tone="soft", role="subtitle")
-        on.y += 9.0
+    on.text(said, 13.0, "bold", role="title")
+    on.text(below, 9.0, tone="soft", role="subtitle")
+    on.y += 9.0
     place_rows(on, rows_of(drawn, on, grouped))
     remarks += ["numbers near 0 left out"] if any(panel.cell_text for panel in on.panels) else []
-    box, bar_ticks = (None, []) if bare else bar(on, shared, on.panels[0].box.y, above > 0)
-    if not bare:
-        on.text(" · ".join(remarks), SMALL + 0.4, tone="soft", role="note")
+    box, bar_ticks = bar(on, shared, on.panels[0].box.y, above > 0)
+    on.text(" · ".join(remarks), SMALL + 0.4, tone="soft", role="note")
     height = math.ceil((on.y + MARGIN - 6.0) / 72 * dpi) * 72 / dpi
     _check_pixels(on.wide, height, dpi)
     return Figure(

@@ -158,7 +158,6 @@ def page(
     widest: int,
     width: float | None,
     decimals: int,
-    bare: bool = False,
 ) -> Page:
     """A page whose sizes are settled: `widest` cards want to stand abreast; width in points, or None to be chosen.
 
@@ -170,7 +169,7 @@ def page(
     )
     cut = [face.cut(text, 7.2, NAMES) for text in queries]
     left = MARGIN + max(face.width(text, 7.2) for text in cut) + 7.0
-    abreast, beside = min(MOST_ABREAST, widest), MARGIN if bare else BESIDE
+    abreast, beside = min(MOST_ABREAST, widest), BESIDE
     if width is None:
         side = _FEW[abreast - 1] if abreast <= len(_FEW) else 106.0
         side = max(side, min(7.8 * max(len(queries), len(keys)), 140.0 if len(keys) <= 64 else 170.0))

@@ -16,6 +16,7 @@ from attnviz.attention import Attention
 from attnviz.axis import Tokens
 from attnviz.errors import SelectionError
 from attnviz.page import mechanisms, scaling
+from attnviz.page.fitted import stripped
 from attnviz.page.label_bounds import bounds
 from attnviz.page.mechanisms import Card
 from attnviz.page.scaling import Curve
@@ -214,7 +215,8 @@ def test_notes_of_the_model_stand_once_and_those_of_a_card_not_at_all() -> None:
 
 
 def test_a_bare_picture_has_its_words_in_the_caption() -> None:
-    full, bare = (mechanisms.figure(many({"keys": 3}), bare=on, notes=["mine"]) for on in (False, True))
+    full = mechanisms.figure(many({"keys": 3}), notes=["mine"])
+    bare = stripped(full)
     assert bare.bar is None and not texts(bare, "title") + texts(bare, "subtitle") + texts(bare, "tick")
     assert texts(bare, "heading") == ["Keys: which of them a query sees", "keys-0", "keys-1", "keys-2"]
     assert bare.caption == full.caption and "mine" in bare.caption

@@ -12,6 +12,7 @@ from attnviz.errors import InputError, SelectionError
 from attnviz.page.board import board, boards
 from attnviz.page.board_values import numbers
 from attnviz.page.figure_options import FigureOptions
+from attnviz.page.fitted import stripped
 from attnviz.page.label_bounds import bounds
 from attnviz.page.parts import Board, Boards, Depth, Page
 from attnviz.page.place import place
@@ -154,7 +155,8 @@ def test_cells_may_hold_words():
 
 
 def test_bare_is_the_board_alone():
-    found = board(np.eye(2), layers=range(2), heads=range(2), label="share", title="A model", notes=["x"], bare=True)
+    found = board(np.eye(2), layers=range(2), heads=range(2), label="share", title="A model", notes=["x"])
+    found = stripped(found)
     assert found.bar is None and not texts(found, "title") and not texts(found, "note")
     assert found.caption == "A model. share from 0 to 1. x."
 
