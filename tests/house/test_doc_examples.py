@@ -91,13 +91,13 @@ def folder(tmp_path_factory, minilm):
 
 def words_of(command):
     """The words of a command line, with what stands for something replaced."""
-    words = [STAND_FOR.get(word, word) for word in shlex.split(command.text)[1:]]
-    if words[0] == "generate":  # the published encoder cannot continue a text; for any model, a small one is enough
-        decoder = "SmolLM2-135M-Instruct.Q4_1.gguf" if "-l" in words else "seeded"
-        words = [decoder if word == "minilm" else word for word in words]
+    words = shlex.split(command.text)[1:]
+    if words[0] == "generate":  # the published encoder cannot continue a text; any model is a small one
+        decoder = "model.gguf" if "-l" in words else "seeded"
+        words = [decoder if word in ("MODEL", "model.gguf") else word for word in words]
         if not command.shown:  # of a text that the page does not show, three tokens are enough
             words += ["--max-new", "3"]
-    return words
+    return [STAND_FOR.get(word, word) for word in words]
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.text not in NOT_RUN], ids=str)
