@@ -1,4 +1,4 @@
-"""Stores small files that torch itself wrote, for tests/checkpoints/test_checkpoints_pytorch.py and tests/io.
+"""Stores small files that torch itself wrote, for tests/checkpoints/test_pytorch.py and tests/io.
 
     python scripts/make_torch_files.py [FOLDER]      default: tests/data/checkpoints
 

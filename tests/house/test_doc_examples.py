@@ -25,7 +25,7 @@ from attnviz.cli import main
 HUB = "a model on the Hub: no network in the tests (tests/models/test_hub.py has a server of its own)"
 LONG = "8,192 tokens take a minute (benchmarks/long_texts.py)"
 HEADS = "the composition of all 270 heads takes 20 s; docs/analysis/circuits.md has six layers"
-TIMES = "measures times for minutes (tests/analyses/test_cli_mechanisms.py)"
+TIMES = "measures times for minutes (tests/analyses/test_mechanisms_command.py)"
 NOT_RUN = {
     'attnviz heatmap "The cat sat on the mat" -m openai-community/gpt2@main': HUB,
     'attnviz heatmap "The cat sat on the mat" -m openai-community/gpt2': HUB,

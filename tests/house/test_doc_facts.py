@@ -48,12 +48,12 @@ UNREAD: dict[str, list[tuple[str, str]]] = {
         (r"weight decay 0\.01, gradients clipped at 1; batches of about 1,800|and 10 GB", RECORD),
         (r"less than 0\.0001 of js: 0\.02461 before, 0\.02461 after", RECORD),
         (r"js 0\.025 and top-1 0\.72 over at least 24|\(0: equal, ", "the aim; a bound"),
-        (r"blocks of 32 numbers in 8 bits", "the format Q8_0, tests/checkpoints/test_checkpoints_gguf.py"),
+        (r"blocks of 32 numbers in 8 bits", "the format Q8_0, tests/checkpoints/test_gguf.py"),
     ],
     "docs/mechanisms.md": [
         (r"rows that sum to 1", DEFINED),
         (r"here p from 1\.0 to 1\.3", RECORD),
-        (r"layer 0 and head 0, unless", "a default, held by tests/analyses/test_cli_mechanisms.py"),
+        (r"layer 0 and head 0, unless", "a default, held by tests/analyses/test_mechanisms_command.py"),
     ],
     "docs/inputs.md": [
         (r"transformers 4 and 5|transformers 5 does so with pictures, 4 drops", RELEASE),
@@ -61,12 +61,12 @@ UNREAD: dict[str, list[tuple[str, str]]] = {
         (r"are those of `WhisperFeatureExtractor` to 2e-7", "test_log_mel_spectra_are_as_near_as_said"),
         (r"by 1/255 here and there|lies up to 3e-5 from either", THEIRS),
         (r"16-bit grey \| scaled to 8 bits|row 3 and column 4 \(counted from 0\)", DEFINED),
-        (r"flat to 0\.9 of", "held by tests/inputs/test_inputs_sound.py"),
+        (r"flat to 0\.9 of", "held by tests/inputs/test_sound.py"),
     ],
     "docs/models.md": [
         (r"before version 1\.6|5\.23 is followed|in 4\.46 to 4\.57; 5\.x ignores|are 5\.23's|those of 4\.46:", RELEASE),
         (r"round to 8 bits|texts beyond 4,096 tokens", THEIRS),
-        (r"Numbers of 64 to 16 bits", "held by tests/checkpoints/test_checkpoints_safetensors.py"),
+        (r"Numbers of 64 to 16 bits", "held by tests/checkpoints/test_safetensors.py"),
         (
             r"above 1 \||other than 1 \||multiple of 4 \|",
             "refused values, held by tests/families/test_published_configs.py",
@@ -225,7 +225,7 @@ def of_inputs():
 
     return [
         f"up to {MAX_PIXELS // 10**6} million pixels",
-        "PCM of 8, 16, 24 or 32 bits, floating point of 32 or 64",  # tests/inputs/test_inputs_sound.py reads each
+        "PCM of 8, 16, 24 or 32 bits, floating point of 32 or 64",  # tests/inputs/test_sound.py reads each
     ]
 
 

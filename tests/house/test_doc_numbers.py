@@ -48,7 +48,7 @@ UNREAD: dict[str, list[tuple[str, str]]] = {
     "generate": [],
     "rollout": [
         (r"0\.5 in the paper|Rows of a rollout sum to 1|the least of 1 and of|every layer from 0\.", OURS),
-        (r"exact to 1e-9", "held by tests/analyses/test_analysis_rollout.py"),
+        (r"exact to 1e-9", "held by tests/analyses/test_rollout.py"),
         (r"15 tokens through 6 layers take half a second, 60 through 12 about 30 s on two cores", TIMED),
     ],
     "similar": [(r"270 heads of 4,000 tokens: 42 s on two busy cores", TIMED)],
