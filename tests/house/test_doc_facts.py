@@ -82,6 +82,12 @@ UNREAD: dict[str, list[tuple[str, str]]] = {
     ],
     "docs/terminal.md": [
         (r"256 colours|written as 0\.00|OSC 11, then DA1", "of terminals, held by tests/render/test_background.py"),
+        (r"Linux from 6\.2 on forbids this unless `[^`]*` is 1", "the release that forbids TIOCSTI, and its setting"),
+    ],
+    "docs/formats.md": [
+        (r"has 256 colours a frame", "the format GIF"),
+        (r"from 0, both ends included|or \[layer, 1, head", "where indices begin, and a shape"),
+        (r"a contrast of 4\.5:1 at least", "held by tests/render/test_running_text.py"),
     ],
     "docs/adding-a-family.md": [(r"1e-1 in|1e-1 from|1e-4 everywhere|(?<= )[2-6]\. ", "rules of thumb; list numbers")],
     "docs/adding-an-analysis.md": [],
@@ -277,6 +283,20 @@ def of_terminal():
     return [f"for {WAIT} seconds at most, over ssh {FAR}"]
 
 
+def of_formats():
+    from attnviz.io.arrays import ALWAYS_ALLOWED, MAX_RATIO
+    from attnviz.render.animation import MAX_PIXELS, MILLISECONDS
+    from attnviz.render.pgf import MAX_CELLS
+
+    assert MAX_RATIO == 100
+    return [
+        f"{MAX_CELLS:,} at most",
+        f"how long each is shown, {MILLISECONDS} by default",
+        f"{MAX_PIXELS // 10**6} million pixels of all frames",
+        f"a hundred times its size, {ALWAYS_ALLOWED >> 20} MB aside",
+    ]
+
+
 def of_adding():
     files = [path.read_text() for path in (ROOT / "attnviz" / "families").glob("[a-z]*.py")]
     lines = [text.count("\n") for text in files if "_decoder" in text]
@@ -291,7 +311,7 @@ def of_security():
     from fuzzing import worker
 
     from attnviz import errors
-    from attnviz.checkpoints import base, pickles, zips
+    from attnviz.checkpoints import base, pickles, pytorch, zips
     from attnviz.files import untrusted
     from attnviz.inputs import images, pictures, sound, wav
     from attnviz.io import arrays, saved
@@ -315,6 +335,7 @@ def of_security():
         f"float32: {arrays.ALWAYS_ALLOWED // mebi} MiB, or {arrays.MAX_RATIO} times the file; labels of "
         f"{saved.MAX_LABEL} characters (longer ones are cut), layers below {saved.MAX_LAYERS:,}, heads below "
         f"{saved.MAX_HEADS:,}; meta of {saved.MAX_META // mebi} Mi characters",
+        f"of a `.pt` file {pytorch._MAX_LISTED:,} tensors",
         f"tokenizer.json {reading._LIMITS['tokenizer.json'] // mebi} MiB, SentencePiece "
         f"{reading._LIMITS['.model'] // mebi} MiB; a normaliser may make {budget.GROWTH} times of a text, and writes "
         f"{budget.MAX_CONTENT} characters at a time; {budget.MAX_STEPS} steps; a template {budget.MAX_TEMPLATE} parts; "
@@ -338,6 +359,7 @@ OF = {
     "docs/tokenizers.md": of_tokenizers,
     "docs/architecture.md": of_architecture,
     "docs/terminal.md": of_terminal,
+    "docs/formats.md": of_formats,
     "docs/adding-a-family.md": of_adding,
     "docs/adding-an-analysis.md": list,  # no number stands there
     "SECURITY.md": of_security,
