@@ -18,6 +18,7 @@ from attnviz.page.text_metrics import one_line
 if TYPE_CHECKING:
     from attnviz.attention import Attention
 
+DPI = 120.0  # unless asked for: a screen has no more, and every frame is as large as the first
 _MARGIN = 3.0  # points right of a title
 
 
@@ -42,6 +43,8 @@ class Frames(Sequence[Figure]):
         part, query = self.parts[index]
         longest = max(self.titles, key=len)
         how = {**self.options, "title": longest, "decimals": 0, "query": query}
+        if how.get("dpi") is None and how.get("width") is None:
+            how["dpi"] = DPI
         figure = heatmap(part, among=self.attention, **how)
         title = self.titles[index]
         labels = _titled(figure, title)

@@ -1,11 +1,13 @@
 """Figures one after the other as GIF and as animated PNG: the same bytes for the same figures.
 
-Source: GIF89a (CompuServe 1990), written by Pillow; PNG (third edition), written by `png`.
+Source: GIF89a (CompuServe 1990), sections 17 to 27, its compression by Pillow; PNG (third edition), written by `png`.
 """
 
 from __future__ import annotations
 
+import io
 import itertools
+import struct
 from collections.abc import Collection, Iterator
 from typing import IO, TYPE_CHECKING
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 MILLISECONDS = 800  # a frame
-MAX_PIXELS = 250_000_000  # of all frames: Pillow holds those of a GIF, a byte each
+MAX_PIXELS = 1_000_000_000  # of all frames: a minute, and more than programs that show them can hold
 _STEPS, _GREYS = 128, 24  # colours kept for the colour map, so that no part of it is missing, and for letters
 
 
@@ -34,10 +36,41 @@ def write_gif(frames: Collection[Figure], file: IO[bytes], milliseconds: int = M
 
     Raises OutputError: more pixels than MAX_PIXELS, or frames of different sizes.
     """
-    pictures = (_with_palette(figure, pixels) for figure, pixels in _painted(frames))
-    first = next(pictures)
-    how = {"save_all": True, "append_images": pictures, "loop": 0, "optimize": False, "disposal": 1}
-    first.save(file, "GIF", duration=10 * max(round(milliseconds / 10), 2), **how)
+    delay = max(round(milliseconds / 10), 2)
+    for i, (figure, pixels) in enumerate(_painted(frames)):
+        high, wide, _ = pixels.shape
+        if i == 0:
+            file.write(b"GIF89a" + struct.pack("<HHBBB", wide, high, 0x70, 0, 0))
+            file.write(b"!\xff\x0bNETSCAPE2.0\x03\x01\0\0\0")  # again and again
+        palette, data = _compressed(_with_palette(figure, pixels))
+        file.write(b"!\xf9\x04" + struct.pack("<BHBB", 0x04, delay, 0, 0))  # it stays until the next is drawn
+        file.write(b"," + struct.pack("<HHHHB", 0, 0, wide, high, 0x80 | _exponent(palette)) + palette + data)
+    file.write(b";")
+
+
+def _compressed(picture: Image) -> tuple[bytes, bytes]:
+    """The palette of a picture and its pixels by LZW in blocks, out of a GIF that Pillow writes of it alone."""
+    single = io.BytesIO()
+    picture.save(single, "GIF", optimize=False, interlace=0)
+    gif = single.getvalue()
+    at = 13 + 3 * 2 ** ((gif[10] & 7) + 1)
+    palette = gif[13:at]
+    while gif[at] == 0x21:  # an extension: its label, and blocks until one of no bytes
+        at += 2
+        while gif[at]:
+            at += gif[at] + 1
+        at += 1
+    own = gif[at + 9]  # of the image's descriptor: whether a palette of its own follows
+    start = at + 10
+    if own & 0x80:
+        palette = gif[start : start + 3 * 2 ** ((own & 7) + 1)]
+        start += len(palette)
+    return palette, gif[start:-1]
+
+
+def _exponent(palette: bytes) -> int:
+    """How GIF writes the size of a palette of 2, 4, ... or 256 colours."""
+    return (len(palette) // 3).bit_length() - 2
 
 
 def write_apng(frames: Collection[Figure], file: IO[bytes], milliseconds: int = MILLISECONDS) -> None:
@@ -75,14 +108,19 @@ def _with_palette(figure: Figure, pixels: NDArray[np.uint8]) -> Image:
     from PIL import Image
 
     codes = _coded(pixels)
-    colours, places, counts = np.unique(codes, return_inverse=True, return_counts=True)
+    there = np.zeros(1 << 24, bool)  # a look-up of all colours is far quicker than sorting all pixels
+    there[codes] = True
+    colours = np.flatnonzero(there).astype(np.uint32)
+    place = np.zeros(1 << 24, np.uint32)
+    place[colours] = np.arange(len(colours), dtype=np.uint32)
+    places = place[codes]
+    counts = np.bincount(places.ravel(), minlength=len(colours))
     fixed = _fixed(figure)
     others = np.setdiff1d(colours, fixed)
-    often = counts[np.searchsorted(colours, others)]
-    palette = np.concatenate([fixed, others[np.argsort(-often, kind="stable")]])[:256]
+    palette = np.concatenate([fixed, others[np.argsort(-counts[place[others]], kind="stable")]])[:256]
     wanted = np.array_split(_parts(colours), len(colours) // 4096 + 1)
     nearest = np.concatenate([_nearest(part, _parts(palette)) for part in wanted])
-    picture = Image.fromarray(nearest.astype(np.uint8)[places.reshape(codes.shape)], "P")
+    picture = Image.fromarray(nearest.astype(np.uint8)[places], "P")
     picture.putpalette(_parts(palette).astype(np.uint8).tobytes())
     return picture
 
@@ -97,7 +135,8 @@ def _fixed(figure: Figure) -> NDArray[np.uint32]:
 
 def _coded(colours: NDArray[np.uint8]) -> NDArray[np.uint32]:
     """Colours [..., 3] as one number each [...]."""
-    return (colours.astype(np.uint32) << np.array([16, 8, 0], np.uint32)).sum(-1, dtype=np.uint32)
+    red, green, blue = (colours[..., part].astype(np.uint32) for part in range(3))
+    return (red << 16) + (green << 8) + blue
 
 
 def _parts(codes: NDArray[np.uint32]) -> NDArray[np.int32]:
