@@ -19,7 +19,7 @@ from attnviz.analyses.steps import find_query
 from attnviz.cli import main
 from attnviz.engine.collectors import Dense
 from attnviz.engine.tile import Tile
-from attnviz.errors import SelectionError
+from attnviz.errors import InputError, OutputError, SelectionError
 from attnviz.measures.steps import entropy, softmax
 from attnviz.measures.steps_recorder import WHOLE
 from attnviz.page.figure_options import FigureOptions
@@ -27,6 +27,7 @@ from attnviz.page.label_bounds import bounds
 from attnviz.page.place import place
 from attnviz.render.image import to_bytes
 from attnviz.render.printer import print_page
+from attnviz.show import encode_result
 
 CASES = sorted(p.name for p in REFERENCE.iterdir() if p.is_dir())
 INPUTS = {"input_ids": "ids", "token_type_ids": "token_types", "decoder_input_ids": "target_ids"}
@@ -610,6 +611,21 @@ def test_the_json_file_holds_the_same_arrays(tmp_path, hand):
     assert set(wanted) <= set(got)
     assert got["query_masked"] == [-1, 1, None]
     np.testing.assert_allclose(got["weights"], wanted["weights"], rtol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["x.pdf", "x.npz", "x.json", "x.svg"])
+def test_a_result_is_saved_by_its_ending(hand, tmp_path, name):
+    result = attnviz.steps(hand, "I like tea", query=1, head=1)
+    assert result.messages == [] and result.query == 1
+    assert Path(result.save(tmp_path / name)).read_bytes() == encode_result(result, name[2:])
+    with pytest.raises(OutputError, match=r"the ending of .* must be one of"):
+        result.save(tmp_path / "x.csv")
+
+
+def test_only_a_model_can_be_watched(hand):
+    attention = hand.attend("I like tea")
+    with pytest.raises(InputError, match="wanted a Model, whose pass is watched; got Attention"):
+        attnviz.steps(attention)
 
 
 # ---- the page

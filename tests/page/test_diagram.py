@@ -14,6 +14,7 @@ import attnviz
 from attnviz import steps as walk
 from attnviz.analyses.steps import Options
 from attnviz.errors import SelectionError
+from attnviz.page.canvas import cell_numbers
 from attnviz.page.cut import DOTS, Cut
 from attnviz.page.diagram_parts import CELL
 from attnviz.page.figure_options import FigureOptions
@@ -118,6 +119,13 @@ def test_small_numbers_get_a_decimal_more(seeded):
         (row,) = cells(drawn, name)
         assert {len(text.partition(".")[2]) for text in row} == {3 if small else 2}
         assert all(text.lstrip("−").startswith("." if small else tuple("0123")) for text in row)
+
+
+def test_a_number_too_small_for_its_decimals_keeps_its_power_of_ten():
+    values = np.array([[0.05, 0.0004, -0.00001, 0.0006, 0.0]])
+    texts = cell_numbers(values, np.zeros(values.shape, bool), 3, small=True)
+    assert texts == ((".050", "4e−4", "−1e−5", ".001", ".000"),)
+    assert cell_numbers(values, np.zeros(values.shape, bool), 2) == (("0.05", "0.00", "0.00", "0.00", "0.00"),)
 
 
 # ---- what is cut, and what is said
