@@ -14,10 +14,10 @@ from attnviz.page.figure import Box, Figure, Scale
 from attnviz.page.page import fit
 from attnviz.page.parts import MapTable
 from attnviz.page.scale import check_cmap, check_scale, masked, number, round_up, short
-from attnviz.page.sheet import BASE, BESIDE, MARGIN, SMALL, Sheet, below, beside
+from attnviz.page.sheet import BASE, BESIDE, MARGIN, Sheet, below, beside, finished, worded
 from attnviz.page.tensor import SIGNED
-from attnviz.page.text_metrics import LOST, one_line, printable, typeface
-from attnviz.page.wording import colour_note, font_note, from_model, hidden_reason
+from attnviz.page.text_metrics import LOST, printable
+from attnviz.page.wording import colour_note, from_model, hidden_reason
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -65,13 +65,12 @@ def map_table(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Fi
     table = page.parts[0]
     assert isinstance(table, MapTable)
     first, scale = next(iter(table.columns.values())), _shared(table, options)
-    title = one_line(page.title)
     queries, keys = ([printable(text) for text in texts] for texts in (first.query_tokens, first.key_tokens))
     notes = [*page.notes, *_remarks(first, scale.cmap), *filter(None, [colour_note(scale)])]
     if any(_is_signed(attention.weights) for attention in table.columns.values()):
         notes.append("red above 0, blue below, on a scale of its own")
-    face = typeface(options.font, [title, page.subtitle, *notes, *queries, *keys, *table.columns, _SIGNS])
-    notes += [note for note in [font_note(face)] if note]
+    words = worded(page, options, [*queries, *keys, *table.columns, _SIGNS], notes)
+    face, notes = words.face, words.notes
     names = [face.cut(text, 7.4, _LONGEST) for text in queries]
     side, columns = _side(len(table.columns), len(table.rows), first.weights.shape[2:], options.width)
     left = MARGIN + BASE * 1.6 + beside(face, names, side / len(keys))
@@ -83,7 +82,7 @@ def map_table(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Fi
             )
     block = len(table.columns) * (side + _GAP) + _BLOCK
     sheet = Sheet(face, left + columns * block - _BLOCK - _GAP + BESIDE + MARGIN)
-    sheet.head(title, one_line(page.subtitle))
+    sheet.head(words.title, words.subtitle)
     down, stacked = side * len(queries) / len(keys), -(-len(table.rows) // columns)
     places = _Places(side, down, left, sheet.y + 12.0, block, columns, stacked)
     tight = max(face.width(f"{table.by} {name}", BASE) for name in table.rows) > down + _GAP
@@ -98,16 +97,8 @@ def map_table(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Fi
     notes += [f"{table.by}s in {columns} columns, each from top to bottom"] if columns > 1 else []
     notes += [f"beside the maps: {'layer.head' if table.by == 'head' else table.by}"] if tight else []
     notes += sheet.thinning("token")
-    sheet.text(" · ".join(notes), SMALL, tone="soft", role="note")
-    return sheet.figure(
-        title=title,
-        subtitle=page.subtitle,
-        notes=notes,
-        dpi=options.dpi,
-        svg_text=options.svg_text,
-        meta=meta,
-        said=f"Colour: {scale.label}, {scale.kind} from 0 to {number(scale.high)} ({scale.cmap})",
-    )
+    colours = f"Colour: {scale.label}, {scale.kind} from 0 to {number(scale.high)} ({scale.cmap})"
+    return finished(sheet, words, options, meta, colours)
 
 
 def _shared(table: MapTable, options: FigureOptions) -> Scale:

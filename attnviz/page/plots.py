@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -11,8 +10,7 @@ from attnviz.errors import SelectionError
 from attnviz.page.figure import Box, Figure, Fill, Line
 from attnviz.page.numbers import compact as number
 from attnviz.page.parts import Plots
-from attnviz.page.sheet import MARGIN, Sheet
-from attnviz.page.text_metrics import one_line, typeface
+from attnviz.page.sheet import MARGIN, Sheet, finished, worded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,37 +35,30 @@ def plots(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Figure
     count = len(part.plots)
     if count > MOST:
         raise SelectionError(f"{count} heads are too many plots: at most {MOST}", "choose some: -l, -H")
-    title, notes = one_line(page.title), list(page.notes)
-    words = [" ".join(text for plot in part.plots for text in (plot.heading, plot.remark)), " ".join(part.curves)]
-    face = typeface(options.font, [title, page.subtitle, *notes, *words, "0123456789.−"])
+    texts = [text for plot in part.plots for text in (plot.heading, plot.remark)]
+    words = worded(page, options, [*texts, *part.curves, "0123456789.−"], page.notes)
     room = (760.0 if options.width is None else options.width * 72.0) - 2 * MARGIN
     abreast = max(1, min(int((room + GAP) // (WIDE + GAP)), count))
-    sheet = Sheet(face, max(2 * MARGIN + abreast * (WIDE + GAP) - GAP, 330.0))
-    if options.width is not None:
-        sheet.wide = options.width * 72.0
-    sheet.head(title, page.subtitle)
-    fills = _key(sheet, part.curves)
+    wide = max(2 * MARGIN + abreast * (WIDE + GAP) - GAP, 330.0)
+    sheet = Sheet(words.face, wide if options.width is None else options.width * 72.0)
+    sheet.head(words.title, words.subtitle)
+    _key(sheet, part.curves)
     for first in range(0, count, abreast):
         sheet.y += 14.0
         for place, plot in enumerate(part.plots[first : first + abreast]):
             _plot(sheet, plot, MARGIN + place * (WIDE + GAP))
         sheet.y += HIGH + 26.0
-    sheet.text(" · ".join(notes), tone="soft", role="note")
-    figure = sheet.figure(
-        title=title, subtitle=page.subtitle, notes=notes, dpi=options.dpi, svg_text=options.svg_text, meta=meta
-    )
-    return replace(figure, fills=tuple(fills))
+    return finished(sheet, words, options, meta)
 
 
-def _key(sheet: Sheet, names: Sequence[str]) -> list[Fill]:
+def _key(sheet: Sheet, names: Sequence[str]) -> None:
     """Which colour is which curve's."""
-    x, fills = MARGIN, []
+    x = MARGIN
     for name, rgb in zip(names, COLOURS, strict=False):
-        fills.append(Fill(Box(x, sheet.y, 10.0, 5.0), rgb))
+        sheet.fills.append(Fill(Box(x, sheet.y, 10.0, 5.0), rgb))
         sheet.word(name, x + 14.0, sheet.y + 5.0, 7.0, role="tick")
         x += 24.0 + sheet.face.width(name, 7.0)
     sheet.y += 12.0
-    return fills
 
 
 def _plot(sheet: Sheet, plot: Plot, x: float) -> None:

@@ -182,47 +182,6 @@ class Sheet:
         steps = np.linspace(scale.high, scale.low, 64, dtype=np.float32)[:, None]
         self.panels.append(MapPanel(f"bar {scale.label}", steps, None, ("",) * 64, ("",), box, scale=scale))
 
-    def figure(
-        self,
-        *,
-        title: str,
-        subtitle: str,
-        notes: Sequence[str],
-        dpi: float | None,
-        svg_text: str,
-        meta: Mapping[str, str] | None,
-        said: str = "",
-    ) -> Figure:
-        """The finished page. said: what its caption has to say beside title, subtitle and notes."""
-        dots = dpi or 200.0
-        if self.wide * self.y * (dots / 72) ** 2 > PIXELS:
-            raise SelectionError(
-                f"a picture of {self.wide / 72 * dots:,.0f} x {self.y / 72 * dots:,.0f} pixels is too large",
-                "choose a lower dpi, or less to show",
-            )
-        parts = [part.rstrip(".") for part in (title, subtitle, said, *notes) if part]
-        pixel = 72.0 / dots
-        return Figure(
-            width=self.wide,
-            height=math.ceil((self.y + self.margin - 6.0) / pixel) * pixel,
-            panels=tuple(self.panels),
-            scale=next((panel.scale for panel in self.panels if panel.scale), Scale()),
-            title=one_line(title),
-            subtitle=one_line(subtitle),
-            caption=one_line(". ".join(parts) + "."),
-            notes=tuple(notes),
-            labels=tuple(self.labels),
-            lines=tuple(self.lines),
-            fills=tuple(self.fills),
-            dots=tuple(self.dots),
-            face=self.face,
-            font=self.face.family,
-            font_size=BASE,
-            dpi=dots,
-            svg_text=svg_text,
-            meta=dict(meta or {}),
-        )
-
 
 @dataclass
 class Words:
@@ -247,16 +206,38 @@ def worded(page: Page, options: FigureOptions, texts: Sequence[str], notes: Sequ
 
 
 def finished(sheet: Sheet, words: Words, options: FigureOptions, meta: Mapping[str, str], said: str = "") -> Figure:
-    """The page with its notes below. said: what its caption has to say beside title, subtitle and notes."""
+    """The page with its notes below. said: what its caption has to say beside title, subtitle and notes.
+
+    Raises SelectionError: the picture would have too many pixels.
+    """
     sheet.text(" · ".join(words.notes), tone="soft", role="note")
-    return sheet.figure(
+    dots = options.dpi or 200.0
+    if sheet.wide * sheet.y * (dots / 72) ** 2 > PIXELS:
+        raise SelectionError(
+            f"a picture of {sheet.wide / 72 * dots:,.0f} x {sheet.y / 72 * dots:,.0f} pixels is too large",
+            "choose a lower dpi, or less to show",
+        )
+    parts = [part.rstrip(".") for part in (words.title, words.subtitle, said, *words.notes) if part]
+    pixel = 72.0 / dots
+    return Figure(
+        width=sheet.wide,
+        height=math.ceil((sheet.y + sheet.margin - 6.0) / pixel) * pixel,
+        panels=tuple(sheet.panels),
+        scale=next((panel.scale for panel in sheet.panels if panel.scale), Scale()),
         title=words.title,
         subtitle=words.subtitle,
-        notes=words.notes,
-        dpi=options.dpi,
+        caption=one_line(". ".join(parts) + "."),
+        notes=tuple(words.notes),
+        labels=tuple(sheet.labels),
+        lines=tuple(sheet.lines),
+        fills=tuple(sheet.fills),
+        dots=tuple(sheet.dots),
+        face=sheet.face,
+        font=sheet.face.family,
+        font_size=BASE,
+        dpi=dots,
         svg_text=options.svg_text,
-        meta=meta,
-        said=said,
+        meta=dict(meta),
     )
 
 
