@@ -371,6 +371,14 @@ def test_numbers_in_a_file(run):
     assert len(rows) == 18
 
 
+def test_from_python_the_numbers_are_those_of_the_command(run):
+    _, out, _ = run("norms", "a b c", "-H", "1.3,0.0", "--query", "b", "--json")
+    result = attnviz.norms(attnviz.load("seeded"), "a b c", heads=["1.3", "0.0"], query="b")
+    assert list(result.rows()) == json.loads(out)
+    with pytest.raises(attnviz.AttnvizError, match="a file of attention does not hold"):
+        attnviz.norms(attnviz.load("seeded").attend("a b c"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

@@ -331,6 +331,20 @@ def test_one_query_of_flow_is_that_row(run):
     assert json.loads(one) == [row for row in json.loads(whole) if row["query_token"] == "c"]
 
 
+@pytest.mark.parametrize("name", ["rollout", "flow"])
+def test_from_python_the_numbers_are_those_of_the_command(run, name):
+    words = ("a b c d", "-l", "1", "-H", "0,2", "--no-special", "--tokens", "1-2", "--query", "c", "--residual", "0.3")
+    _, out, _ = run(name, *words, "--json")
+    model = attnviz.load("seeded")
+    chosen = {"layers": 1, "heads": [0, 2], "no_special": True, "tokens": "1-2", "query": "c", "residual": 0.3}
+    result = getattr(attnviz, name)(model, "a b c d", **chosen)
+    assert list(result.rows()) == json.loads(out)
+    assert [row["key_token"] for row in result.rows()] == ["b", "c"]
+    whole = getattr(attnviz, name)(model.attend("a b c d", heads=[0, 2]), layers=1, residual=0.3)
+    np.testing.assert_allclose(whole.attention.weights[0, 0, 2, 1:3], [row[name] for row in result.rows()], atol=2e-7)
+    assert np.array_equal(attnviz.open(whole.save(f"{name}.npz")).weights, whole.attention.weights)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
