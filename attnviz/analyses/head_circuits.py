@@ -158,11 +158,11 @@ def _through_compressed(
 
     own = spec.d_head - rule.d_shared
     both = down("kv_down", rule.d_kv + rule.d_shared)
-    kept, shared = both[: rule.d_kv], np.broadcast_to(both[rule.d_kv :], (spec.n_heads, rule.d_shared, spec.d_model))
+    latent, shared = both[: rule.d_kv], np.broadcast_to(both[rule.d_kv :], (spec.n_heads, rule.d_shared, spec.d_model))
     q_from, q_norm = (down("q_down", rule.d_q), "q_down_norm") if rule.d_q else (np.eye(spec.d_model), "")
     q = up("q", spec.d_head, q_from, q_norm)
-    k = np.concatenate([up("k", own, kept, "kv_norm"), shared], axis=1)
-    return q, k, up("v", spec.d_value, kept, "kv_norm")
+    k = np.concatenate([up("k", own, latent, "kv_norm"), shared], axis=1)
+    return q, k, up("v", spec.d_value, latent, "kv_norm")
 
 
 def _output(spec: Spec, tensors: Tensors, name: str, kind: str) -> Floats:

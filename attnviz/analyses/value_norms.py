@@ -85,7 +85,7 @@ def value_norms(
     model.observe(model_input, [moved], progress)
     mask = one_mask([moved.allowed[layer] for layer in layers])
     maps = {}
-    for name, by_layer in (moved.by_head if single else moved.found).items():
+    for name, by_layer in (moved.by_head if single else moved.together).items():
         weights = np.stack([by_layer[layer] for layer in layers])
         weights = weights if single else weights[:, None]
         meta = {**model_input.meta, "measure": name, "together": name in ("norm", *WITH_RESIDUAL)}

@@ -119,10 +119,10 @@ def eigen(left: NDArray[Any], right: NDArray[Any]) -> NDArray[np.complex128]:
     Returns:
         complex128 [..., d_head]; of a pair of conjugates the one above the real axis comes first.
     """
-    found = np.linalg.eigvals(np.asarray(right, np.float64) @ np.asarray(left, np.float64).swapaxes(-1, -2))
-    found = np.asarray(found, np.complex128)
-    order = np.lexsort((-found.imag, -found.real, -np.round(np.abs(found), 12)), axis=-1)
-    return np.take_along_axis(found, order, -1)
+    eigenvalues = np.linalg.eigvals(np.asarray(right, np.float64) @ np.asarray(left, np.float64).swapaxes(-1, -2))
+    eigenvalues = np.asarray(eigenvalues, np.complex128)
+    order = np.lexsort((-eigenvalues.imag, -eigenvalues.real, -np.round(np.abs(eigenvalues), 12)), axis=-1)
+    return np.take_along_axis(eigenvalues, order, -1)
 
 
 def positive(eigenvalues: NDArray[np.complex128]) -> Floats:
@@ -141,8 +141,8 @@ def factor(rows: NDArray[Any]) -> Floats:
 
     rows: [..., d_head, d] -> [..., d_head, d_head]; d_head or d rows of it, whichever is less.
     """
-    found: Any = np.linalg.qr(np.asarray(rows, np.float64).swapaxes(-1, -2), mode="r")
-    return np.asarray(found, np.float64)
+    triangle: Any = np.linalg.qr(np.asarray(rows, np.float64).swapaxes(-1, -2), mode="r")
+    return np.asarray(triangle, np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,12 +183,12 @@ def composed(reader: Ends, writer: Ends, kinds: Sequence[str] = KINDS) -> dict[s
     k: |W_QK W_OV| / (|W_QK| |W_OV|), q: the same of W_QK^T, v: |W_OV W_OV| / (|W_OV| |W_OV|), Frobenius norms; from 0
     to 1. Source: Elhage 2021, The Compositionality of attention heads.
     """
-    found = {}
+    composition = {}
     for kind in kinds:
         product = reader.reads[kind] @ writer.writes
         n_reading, n_writing = len(reader.read[kind]), len(writer.written)
         blocks = np.square(product).reshape(n_reading, len(product) // n_reading, n_writing, -1)
         norms = np.sqrt(blocks.sum((1, 3), dtype=np.float64))
         both = reader.read[kind][:, None] * writer.written[None]
-        found[kind] = np.divide(norms, both, out=np.zeros_like(norms), where=both > 0).astype(np.float32)
-    return found
+        composition[kind] = np.divide(norms, both, out=np.zeros_like(norms), where=both > 0).astype(np.float32)
+    return composition

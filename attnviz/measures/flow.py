@@ -64,9 +64,9 @@ def largest_flows(
     check_size(len(attention.queries))
     wanted = list(attention.layers if layers is None else layers)
     capacities = [with_residual(heads.mean(0, dtype=np.float64), residual) for heads in attention.weights]
-    found = flows(capacities, wanted, queries, progress)
-    whole = np.zeros((len(capacities), 1, *found.shape[1:]), np.float32)
-    whole[wanted, 0] = found
+    values = flows(capacities, wanted, queries, progress)
+    whole = np.zeros((len(capacities), 1, *values.shape[1:]), np.float32)
+    whole[wanted, 0] = values
     return named(attention, whole, "flow", residual).select(layers=wanted)
 
 
@@ -95,38 +95,38 @@ def flows(
     Returns:
         float64 [wanted layer, query, key].
     """
-    wide = np.stack([np.asarray(one, np.float64) for one in capacities])
+    wide = np.stack([np.asarray(capacity, np.float64) for capacity in capacities])
     depth, n = wide.shape[:2]
     wanted = list(range(depth) if layers is None else layers)
     rows = np.arange(n) if queries is None else np.unique(np.asarray(queries, np.intp))
-    found = np.zeros((len(wanted), n, n))
+    values = np.zeros((len(wanted), n, n))
     works = np.array([max(layer, 1) for layer in wanted], np.float64)
     for place, (layer, share) in enumerate(zip(wanted, works / works.sum(), strict=True)):
-        for done in _layer(wide[: layer + 1], rows, found[place]):
+        for done in _layer(wide[: layer + 1], rows, values[place]):
             if progress is not None:
                 progress(done * share)
-    return found
+    return values
 
 
-def _layer(wide: Wide, rows: NDArray[np.intp], found: Wide) -> Iterator[float]:
-    """The flows of these queries after the last layer, into `found` [query, key]; yields shares of the work."""
+def _layer(wide: Wide, rows: NDArray[np.intp], values: Wide) -> Iterator[float]:
+    """The flows of these queries after the last layer, into `values` [query, key]; yields shares of the work."""
     if len(wide) == 1:
-        found[rows] = wide[0, rows]
+        values[rows] = wide[0, rows]
     elif len(wide) == 2:  # every path has an edge of its own on either side
-        found[rows] = np.minimum(wide[1, rows][:, :, None], wide[0][None]).sum(1)
+        values[rows] = np.minimum(wide[1, rows][:, :, None], wide[0][None]).sum(1)
     if len(wide) <= 2:
         yield 1.0
         return
     walk = [wide[-1]]  # what comes to each node [source, token], from the uppermost layer of nodes down
-    for one in wide[-2:0:-1]:
-        walk.append(walk[-1] @ one)
+    for capacity in wide[-2:0:-1]:
+        walk.append(walk[-1] @ capacity)
     come = np.stack(walk[::-1], 1)  # [source, layer of nodes, token]
     most = _most(wide)
     pairs = np.stack(np.meshgrid(rows, np.arange(wide.shape[1]), indexing="ij"), -1).reshape(-1, 2)
     step = max(1, _BESIDE // wide[1:-1].size)
     for start in range(0, len(pairs), step):
         query, key = pairs[start : start + step].T
-        found[query, key] = _Network(wide[1:-1], wide[0][:, key].T, come[query], most[query, key]).solved()
+        values[query, key] = _Network(wide[1:-1], wide[0][:, key].T, come[query], most[query, key]).solved()
         yield len(query) / len(pairs)
 
 
@@ -160,19 +160,19 @@ class _Network:
 
     def solved(self) -> Wide:
         """The largest flow of each pair."""
-        found = np.empty(len(self.most))
+        values = np.empty(len(self.most))
         while len(self.at):
             height = self._distances()
             way = self.excess.sum((1, 2), where=height < _FAR) > _CRUMB
             going = way & (self.arrived < self.most - _CRUMB)
-            found[self.at[~going]] = self.arrived[~going]
+            values[self.at[~going]] = self.arrived[~going]
             if not going.all():
                 for name in ("at", "most", "used", "excess", "arrived", "room", "gap"):
                     setattr(self, name, getattr(self, name)[going])
                 height = height[going]
             if len(self.at):
                 self._sweep(height)
-        return found
+        return values
 
     def _distances(self) -> NDArray[np.int16]:
         """Exact distances to the sink by pipes with room: [source, layer, token]; up and down until nothing changes."""

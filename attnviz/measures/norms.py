@@ -47,10 +47,10 @@ def moved(values: NDArray[Any], output: NDArray[Any] | None, n_heads: int) -> ND
     n_kv, n, width = values.shape
     shared = values.repeat(n_heads // n_kv, axis=0)
     if output is None:
-        made = np.zeros((n_heads, n, n_heads * width), values.dtype)
+        wide = np.zeros((n_heads, n, n_heads * width), values.dtype)
         for head in range(n_heads):
-            made[head, :, head * width : (head + 1) * width] = shared[head]
-        return made
+            wide[head, :, head * width : (head + 1) * width] = shared[head]
+        return wide
     by_head = output.reshape(len(output), n_heads, width).transpose(1, 2, 0)  # [head, d_head, d_model]
     return np.matmul(shared, by_head)
 
@@ -103,7 +103,7 @@ def effective(weights: NDArray[Any], values: NDArray[Any], allowed: NDArray[np.b
     Source: Brunner 2020, section 3.3, eq. 5-6.
     """
     weights, values = np.asarray(weights, np.float64), np.asarray(values, np.float64)
-    found = weights.copy()
+    projected = weights.copy()
     if allowed is None:
         allowed = np.ones(weights.shape, bool)
     patterns: dict[bytes, list[int]] = {}
@@ -122,8 +122,8 @@ def effective(weights: NDArray[Any], values: NDArray[Any], allowed: NDArray[np.b
             free = seen if free is None else free
             continue
         at = np.ix_(np.array(rows), places)
-        found[at] = weights[at] @ left[:, :rank] @ left[:, :rank].T
-    return found
+        projected[at] = weights[at] @ left[:, :rank] @ left[:, :rank].T
+    return projected
 
 
 def shares(values: NDArray[Any]) -> NDArray[Any]:
@@ -161,7 +161,7 @@ class Moved:
     layers: of which layers. measures: of all heads together, of MEASURES. heads: single heads too, of which OF_HEADS
     among the measures are found. n: tokens. global_tokens: places whose rows have values of their own.
 
-    found: {measure: {layer: float32 [query, key]}}; by_head: {measure: {layer: float32 [head, query, key]}}; allowed
+    together: {measure: {layer: float32 [query, key]}}; by_head: {measure: {layer: float32 [head, query, key]}}; allowed
     {layer: bool [query, key]}.
     """
 
@@ -177,7 +177,7 @@ class Moved:
         global_tokens: Sequence[int] = (),
     ) -> None:
         self.layers, self.measures, self.heads = tuple(layers), tuple(measures), tuple(heads)
-        self.found: dict[str, dict[int, Array]] = {name: {} for name in measures}
+        self.together: dict[str, dict[int, Array]] = {name: {} for name in measures}
         self.by_head: dict[str, dict[int, Array]] = {name: {} for name in measures if heads and name in OF_HEADS}
         self.allowed: dict[int, NDArray[np.bool_]] = {}
         self._weights = np.zeros((n_heads, n, n), np.float32)
@@ -204,14 +204,14 @@ class Moved:
         """All tiles of the layer have been taken: measure it."""
         n_heads, n, _ = self._weights.shape
         plain = np.array([i for i in range(n) if i not in self._global], np.intp)
-        made = {name: np.zeros((n, n), np.float32) for name in self.measures}
+        together = {name: np.zeros((n, n), np.float32) for name in self.measures}
         single = {name: np.zeros((len(self.heads), n, n), np.float32) for name in self.by_head}
         for rows, which in ((plain, "v"), (np.array(self._global, np.intp), "global_v")):
             if len(rows):
                 values = moved(self._seen[which], block.weight, n_heads)
-                self._measure(rows, values, self._seen[which], block, made, single)
-        for name, one in made.items():
-            self.found[name][layer] = one
+                self._measure(rows, values, self._seen[which], block, together, single)
+        for name, values in together.items():
+            self.together[name][layer] = values
         for name, several in single.items():
             self.by_head[name][layer] = several
         self.allowed[layer] = self._allowed.copy()
@@ -219,44 +219,46 @@ class Moved:
         self._seen.clear()
 
     def _measure(
-        self, rows: NDArray[np.intp], values: Array, narrow: Array, block: Any, made: Maps, single: Maps
+        self, rows: NDArray[np.intp], values: Array, narrow: Array, block: Any, together: Maps, single: Maps
     ) -> None:
         """These rows of all measures; values: f_h(x_j), narrow: v [kv head, token, d_head], of them."""
         weights = self._weights[:, rows]
-        for name, found in self._by_head(weights, narrow, block, rows).items():
-            if name in made:
-                made[name][rows] = found.mean(0, dtype=np.float64)
+        for name, of_heads in self._by_head(weights, narrow, block, rows).items():
+            if name in together:
+                together[name][rows] = of_heads.mean(0, dtype=np.float64)
             if name in single:
-                single[name][:, rows] = found[list(self.heads)]
+                single[name][:, rows] = of_heads[list(self.heads)]
         if "norm" in single:
             single["norm"][:, rows] = lengths(weights[list(self.heads)], values[list(self.heads)])
         step = max(1, _BESIDE // values[0].size)
-        if {"norm", "residual", "alti"} & made.keys():
+        if {"norm", "residual", "alti"} & together.keys():
             for start in range(0, len(rows), step):
                 some = rows[start : start + step]
                 parts = summed(self._weights[:, some], values)
-                if "norm" in made:
-                    made["norm"][some] = np.linalg.norm(parts, axis=-1)
-                if {"residual", "alti"} & made.keys():
+                if "norm" in together:
+                    together["norm"][some] = np.linalg.norm(parts, axis=-1)
+                if {"residual", "alti"} & together.keys():
                     parts = block.parts(parts, some)
-                if "residual" in made:
-                    made["residual"][some] = np.linalg.norm(parts, axis=-1)
-                if "alti" in made:
-                    made["alti"][some] = alti(parts, block.added[some])
-        if "zeroing" in made:
-            made["zeroing"][rows] = self._zeroed(rows, narrow, block)
+                if "residual" in together:
+                    together["residual"][some] = np.linalg.norm(parts, axis=-1)
+                if "alti" in together:
+                    together["alti"][some] = alti(parts, block.added[some])
+        if "zeroing" in together:
+            together["zeroing"][rows] = self._zeroed(rows, narrow, block)
 
     def _by_head(self, weights: Array, narrow: Array, block: Any, rows: NDArray[np.intp]) -> Maps:
         """weights and effective of every head, [head, row, key]."""
-        found: Maps = {}
+        of_heads: Maps = {}
         if "weights" in self.measures:
-            found["weights"] = weights
+            of_heads["weights"] = weights
         if "effective" in self.measures:
             allowed = None if self._allowed.all() else self._allowed[rows]
             values = _narrowed(narrow, block.weight, len(weights))
             pairs = zip(weights, values, strict=True)
-            found["effective"] = np.stack([effective(one, value, allowed) for one, value in pairs]).astype(np.float32)
-        return found
+            of_heads["effective"] = np.stack([effective(head, value, allowed) for head, value in pairs]).astype(
+                np.float32
+            )
+        return of_heads
 
     def _zeroed(self, rows: NDArray[np.intp], narrow: Array, block: Any) -> Array:
         """Value zeroing: the block once more for each row and each token that the row attends to, without its value."""
@@ -264,7 +266,7 @@ class Moved:
         n_heads, n, _ = self._weights.shape
         shared = narrow.repeat(n_heads // len(narrow), axis=0)  # [head, key, d_head]
         whole = block.finish(heads[rows], rows)
-        found = np.zeros((len(rows), n))
+        turned = np.zeros((len(rows), n))
         place, key = np.nonzero(self._weights[:, rows].any(0))
         step = max(1, _BESIDE // heads.shape[1])
         for start in range(0, len(place), step):
@@ -272,8 +274,8 @@ class Moved:
             some = rows[at]
             gone = self._weights[:, some, without].T[:, :, None] * shared[:, without].swapaxes(0, 1)
             changed = block.finish(heads[some] - gone.reshape(len(some), -1), some)
-            found[at, without] = unlike(whole[at], changed)
-        return shares(found).astype(np.float32)
+            turned[at, without] = unlike(whole[at], changed)
+        return shares(turned).astype(np.float32)
 
 
 def _narrowed(values: Array, output: Array | None, n_heads: int) -> NDArray[Any]:

@@ -59,11 +59,11 @@ def chained(shares: Sequence[NDArray[Any]]) -> list[Wide]:
 
     Source: Ferrando 2022, section 3.3; Mohebbi 2023, section 5.
     """
-    found: list[Wide] = []
-    for one in shares:
-        wide = np.asarray(one, np.float64)
-        found.append(wide @ found[-1] if found else wide)
-    return found
+    products: list[Wide] = []
+    for share in shares:
+        wide = np.asarray(share, np.float64)
+        products.append(wide @ products[-1] if products else wide)
+    return products
 
 
 def check(facts: SourceFacts) -> None:
@@ -114,8 +114,8 @@ def reached(before: NDArray[np.bool_] | None, seen: NDArray[np.bool_]) -> NDArra
         return own
     if before.all() or (np.array_equal(own, before) and np.array_equal(own, np.tri(len(own), dtype=bool))):
         return before  # everything, or causal: nothing to be added
-    found = (own.astype(np.float32) @ before.astype(np.float32)) > 0
-    return before if np.array_equal(found, before) else found
+    widened = (own.astype(np.float32) @ before.astype(np.float32)) > 0
+    return before if np.array_equal(widened, before) else widened
 
 
 class Rollout:
@@ -136,7 +136,7 @@ class Rollout:
         self._seen = np.zeros((n, n), bool)
         self._reached: NDArray[np.bool_] | None = None
         self._masks: dict[int, NDArray[np.bool_]] = {}
-        self._found: dict[int, NDArray[np.float32]] = {}
+        self._numbers: dict[int, NDArray[np.float32]] = {}
         self._lock = threading.Lock()
 
     def wants(self, layer: int, head: int) -> bool:
@@ -157,24 +157,24 @@ class Rollout:
         """A layer has been seen whole: mix it in, and begin the next one."""
         mean = self._sum / (_UNIT * len(self._heads))
         if self._residual is None:
-            kept = mean
+            numbers = mean
         else:
-            one = with_residual(mean, self._residual)
-            kept = self._mixed = one if self._mixed is None else one @ self._mixed
+            mixed = with_residual(mean, self._residual)
+            numbers = self._mixed = mixed if self._mixed is None else mixed @ self._mixed
         seen = self._seen if self._residual is None else reached(self._reached, self._seen)
         if self._reached is None or not np.array_equal(seen, self._reached):
             self._reached = seen
         if self._layer in self.layers:
-            self._found[self._layer] = kept.astype(np.float32)
+            self._numbers[self._layer] = numbers.astype(np.float32)
             self._masks[self._layer] = self._reached
         self._sum[...], self._seen = 0, np.zeros_like(self._seen)
         self._layer = following
 
     def result(self) -> NDArray[np.float32]:
         """The rollouts (or the means) of the layers asked for, float32 [layer, query, key]."""
-        if self._last not in self._found:
+        if self._last not in self._numbers:
             self._close(self._layer + 1)
-        return np.stack([self._found[layer] for layer in self.layers])
+        return np.stack([self._numbers[layer] for layer in self.layers])
 
     @property
     def mask(self) -> NDArray[np.bool_]:

@@ -200,7 +200,7 @@ def test_value_zeroing_is_the_engine_run_again_without_a_value(case):
             wanted[:, j] = unlike(whole, run_engine(spec, case.tensors(), case.inputs, {}, whole=True))
     for row in range(n):
         if wanted[row].sum() > 1e-3:
-            np.testing.assert_allclose(keep.found["zeroing"][0][row], wanted[row] / wanted[row].sum(), atol=2e-3)
+            np.testing.assert_allclose(keep.together["zeroing"][0][row], wanted[row] / wanted[row].sum(), atol=2e-3)
 
 
 @calm
@@ -223,7 +223,7 @@ def test_norms_equal_slow_loops(case):
                 part = keep.by_head["weights"][0][h, i, j] * f
                 assert keep.by_head["norm"][0][h, i, j] == pytest.approx(np.linalg.norm(part), rel=1e-4, abs=1e-5)
                 total += part
-            assert keep.found["norm"][0][i, j] == pytest.approx(np.linalg.norm(total), rel=1e-3, abs=1e-4)
+            assert keep.together["norm"][0][i, j] == pytest.approx(np.linalg.norm(total), rel=1e-3, abs=1e-4)
 
 
 # --- models -----------------------------------------------------------------------------------------------------------

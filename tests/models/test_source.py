@@ -159,6 +159,6 @@ def test_vectors_of_tokens_that_were_left_out_are_not_there(minilm):
     moved = Moved(range(6), ["norm"], n, 12)
     every.observe([moved])
     wanted = attnviz.norms(model, TEXT, measure=["norm"]).absolute["norm"].weights
-    assert np.array_equal(np.stack([moved.found["norm"][layer] for layer in range(6)]), wanted[:, 0])
+    assert np.array_equal(np.stack([moved.together["norm"][layer] for layer in range(6)]), wanted[:, 0])
     with pytest.raises(InputError, match="the vectors of all tokens are needed here"):
         without.observe([Moved(range(6), ["norm"], n, 12)])
