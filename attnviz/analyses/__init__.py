@@ -23,6 +23,7 @@ ANALYSES = {
     "norms": "Measure what attention moves, beside its weights: norms, ALTI, value zeroing, effective attention.",
     "check": "Say whether attention is sane: a model's on a text, or that in a file.",
     "inspect": "Show what is in a model: its configuration and every tensor.",
+    "mechanisms": "List attention's relatives; with a text, show them side by side.",
 }
 
 

@@ -14,6 +14,7 @@ from attnviz.analyses.one_head import OneHead
 from attnviz.analyses.two import TwoMaps, two_layers, two_passes
 from attnviz.attention import Attention, joined
 from attnviz.errors import InputError, SelectionError, shown
+from attnviz.models.load import load
 from attnviz.models.model import Model
 from attnviz.models.repeated import repeated_tokens
 from attnviz.models.source import AttentionSource, attend_some_rows, attention_source
@@ -22,6 +23,7 @@ from attnviz.select import Chosen, asked_heads, chosen_heads, find_token, places
 
 if TYPE_CHECKING:
     from attnviz.analyses.base import Analysis, Result
+    from attnviz.analyses.mechanisms import ModelText, Timer
 
 # Keywords of `Model.prepare`: what an input may be beside its text.
 INPUTS = ("text", "pair", "target", "ids", "token_types", "target_ids", "pixel_values", "input_values",
@@ -230,6 +232,22 @@ def _whole_model(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> 
     return subject, named
 
 
+def _text_timer_or_nothing(
+    subject: Any, inputs: Sequence[Any], named: dict[str, Any]
+) -> tuple[ModelText | Timer | None, dict[str, Any]]:
+    from attnviz.analyses.mechanisms import ModelText, opened_timer
+
+    if named.get("scaling"):
+        return opened_timer(load, named.pop("seed", 0)), named
+    if subject is None:
+        return None, named
+    chosen = _Choice.of(named)
+    layer, head = named.pop("layer", 0), named.pop("head", 0)
+    texts = _input(inputs, named)
+    text = texts.pop("text", None)
+    return ModelText(subject, text, texts, layer, head, chosen.words, chosen.special), named
+
+
 OPENERS: dict[str, Callable[[Any, Sequence[Any], dict[str, Any]], tuple[Any, dict[str, Any]]]] = {
     "attention": _attention,
     "text or random tokens": _text_or_random,
@@ -241,6 +259,7 @@ OPENERS: dict[str, Callable[[Any, Sequence[Any], dict[str, Any]], tuple[Any, dic
     "model": _model,
     "attention or model": _attention_or_model,
     "whole model": _whole_model,
+    "text, timer or nothing": _text_timer_or_nothing,
 }
 
 # What a subject takes in Python besides the analysis' own options: name -> type, as the stub has it.
@@ -273,6 +292,10 @@ TAKES: dict[str, tuple[str, dict[str, str]]] = {
         {"*others": "Attention | Model | str"} | _OTHERS | _MAPS | {"layers_b": _MAPS["layers"]} | _JOINED,
     ),
     "one head": ("Model", _TEXTS | {"layer": "int", "head": "int | None"}),
+    "text, timer or nothing": (
+        "Model | None",
+        _TEXTS | {"layer": "int", "head": "int", "seed": "int"} | _JOINED,
+    ),
     "every layer": ("Attention | AttentionSource | Model", _TEXTS | _MAPS | _JOINED),
     "model": ("Model", {"stream": _TEXTS["stream"]} | _MAPS),
     "attention or model": ("Attention | Model", _TEXTS),
@@ -283,7 +306,8 @@ TAKES: dict[str, tuple[str, dict[str, str]]] = {
 def signature(analysis: Analysis) -> inspect.Signature:
     """What the analysis takes from Python: its subject, an input, layers and heads, and its options."""
     kind, named = TAKES.get(analysis.subject, ("Any", {}))
-    parameters = [inspect.Parameter("source", inspect.Parameter.POSITIONAL_ONLY, annotation=kind)]
+    default: Any = None if "None" in kind else inspect.Parameter.empty
+    parameters = [inspect.Parameter("source", inspect.Parameter.POSITIONAL_ONLY, default=default, annotation=kind)]
     for name, hint in named.items():
         if name.startswith("*"):
             parameters.append(inspect.Parameter(name[1:], inspect.Parameter.VAR_POSITIONAL, annotation=hint))
@@ -303,7 +327,7 @@ def signature(analysis: Analysis) -> inspect.Signature:
 def function(analysis: Analysis) -> Callable[..., Any]:
     """The analysis as a plain function with a signature and a docstring of its own: what `attnviz.NAME` is."""
 
-    def run(source: Any, /, *inputs: Any, **named: Any) -> Any:
+    def run(source: Any = None, /, *inputs: Any, **named: Any) -> Any:
         return call(analysis, source, inputs, named)
 
     about, *_ = analysis.help.strip().split("\n\n")

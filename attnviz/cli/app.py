@@ -22,7 +22,6 @@ _OWN = {
     "tokens": "Show how the text is split: index, token, id, characters.",
     "describe": "Say what attnviz would make of a model, without its weights; or why it cannot be drawn.",
     "export": "Write attention as numbers: .npz, .json, .csv or .parquet.",
-    "mechanisms": "List attention's relatives; with a text, show them side by side.",
     "generate": "Go on with a text, token by token, and say what each head looked at meanwhile.",
     "models": "List the families that attnviz knows, with their streams and positions.",
 }

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from attnviz.cli.analyses import Heads
 from attnviz.cli.named_subjects import ModelOrFile, open_attention_or_model
-from attnviz.cli.options import Head, Input, Saved, Selection, one_head, usage
-from attnviz.cli.source import Source, Unchanged
+from attnviz.cli.options import Head, Input, Joined, Saved, Selection, one_head, usage
+from attnviz.cli.source import Drawn, Source, Unchanged
 from attnviz.cli.two import Other, open_two
 from attnviz.errors import InputError
 from attnviz.flags import argument, same
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from attnviz.analyses.base import Analysis, SelectedMaps
     from attnviz.analyses.every_layer import EveryLayer
     from attnviz.analyses.head_circuits import ModelHeads
+    from attnviz.analyses.mechanisms import ModelText, Timer
     from attnviz.analyses.one_head import OneHead
     from attnviz.attention import Attention
     from attnviz.models.model import Model
@@ -181,6 +182,41 @@ def _one_head(analysis: Analysis, values: dict[str, Any]) -> OneHead:
     return OneHead.of(model, model_input, layer or analysis.layers, head)
 
 
+def _text_timer_or_nothing(analysis: Analysis, values: dict[str, Any]) -> ModelText | Timer | None:
+    """A model and a text on which mechanisms are compared; random numbers to time them; or nothing, for a list."""
+    from attnviz.analyses import mechanisms
+    from attnviz.cli import work
+    from attnviz.models.load import load
+    from attnviz.render import formats
+
+    given, source, output, joined = (values[name] for name in ("given", "source", "output", "joined"))
+    if values["options"].scaling:
+        if given.given():
+            usage(f"--scaling measures without a text; got {given.given()[0]}")
+        if source.asked():
+            usage(f"--scaling draws queries and keys by itself: leave out --model {source.model}")
+        return mechanisms.opened_timer(load, source.seed or 0)
+    if not given.given():
+        if output.output is not None and output.chosen(formats.of(formats.FIGURE, formats.ROWS), "png") in formats.of(
+            formats.FIGURE
+        ):
+            hint = 'as in attnviz mechanisms "The cat sat on the mat" -o a.png'
+            usage("wanted a text to draw: TEXT or --file PATH", hint)
+        return None
+    asked = values["place"]
+    layer, head = one_head(asked.layer, asked.head, "mechanisms stand side by side in one {}")
+    text = work.text_of(given)
+    model = work.load(source, values["talk"])
+    text, ids = work.turn(given, model, text)
+    arrays, _ = work.image_and_sound(given, model, source)
+    inputs = {"pair": given.pair, "target": given.target, "ids": ids, "stream": asked.stream, **arrays}
+    inputs = {
+        name: value for name, value in {**inputs, "global_tokens": given.everywhere()}.items() if value is not None
+    }
+    at = int(layer or analysis.layers), int(head or "0")
+    return mechanisms.ModelText(model, text, inputs, *at, joined.words, not joined.no_special)
+
+
 _MAPS = {"given": Input, "saved": Saved, "source": Source, "heads": Heads}
 SUBJECTS = {
     "attention": Subject(_MAPS, _attention),
@@ -190,6 +226,9 @@ SUBJECTS = {
     "two sources": Subject({"given": Input, "other": Other, **_MAPS}, open_two),
     "one head": Subject({"given": Input, "source": Source, "place": Head}, _one_head),
     "every layer": Subject(_MAPS, _every_layer),
+    "text, timer or nothing": Subject(
+        {"given": Input, "source": Drawn, "place": Head, "joined": Joined}, _text_timer_or_nothing
+    ),
     "model": Subject({"named": Named, "source": Unchanged, "heads": HeadsOfModel}, _model),
     "attention or model": Subject({"which": ModelOrFile, "given": Input, "source": Source}, open_attention_or_model),
     "whole model": Subject({"named": Named, "source": Source}, _whole_model),

@@ -14,8 +14,9 @@ from attnviz.errors import SelectionError
 from attnviz.page.colour_limits import limits
 from attnviz.page.figure import Figure, Scale
 from attnviz.page.groups import TITLES
-from attnviz.page.mechanisms_page import BASE, MARGIN, SMALL, Card, bar, page, place_rows, rows_of
+from attnviz.page.mechanisms_page import BASE, MARGIN, SMALL, bar, place_rows, rows_of, settled
 from attnviz.page.options import check_options
+from attnviz.page.parts import DISTANCE, Card, Cards, Page
 from attnviz.page.scale import WHITE, check_cmap, check_scale, masked
 from attnviz.page.text_metrics import LOST, one_line, printable, typeface
 from attnviz.page.wording import caption, colour_note, font_note, from_model, over_note
@@ -23,65 +24,40 @@ from attnviz.page.wording import caption, colour_note, font_note, from_model, ov
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from attnviz.attention import Attention
+    from attnviz.page.figure_options import FigureOptions
 
-__all__ = ["DISTANCE", "Card", "figure", "heading", "subtitle"]
-
-DISTANCE = (
-    "distance, error: mean over queries of half the summed absolute difference from the model's own attention, which "
-    "is total variation where rows sum to 1"
-)
 _PIXELS = 200_000_000
 _SIGNS = "0123456789.,–−·≥…costdianer" + LOST
 
 
-def figure(
-    cards: Sequence[Card],
-    *,
-    title: str | None = None,
-    scale: str = "auto",
-    vmax: float | str | None = None,
-    cmap: str = WHITE,
-    decimals: int = 2,
-    width: float | None = None,
-    dpi: float | None = None,
-    font: str | None = None,
-    svg_text: str = "keep",
-    grouped: bool = True,
-    left_out: Sequence[str] = (),
-    notes: Sequence[str] = (),
-    meta: Mapping[str, str] | None = None,
-) -> Figure:
-    """Cards with a map each, all on one colour scale but for those with signs.
-
-    Args:
-        cards: all of the same queries and keys.
-        scale, vmax, cmap, decimals, dpi, font, title, svg_text, meta: as for `attnviz.page.heatmap.heatmap`.
-        width: inches; fewer cards stand abreast on a narrow page.
-        grouped: cards of one group follow each other, and stand under its name.
-        left_out: names of mechanisms that could not be had, to be said. notes: other remarks.
+def cards_page(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Figure:
+    """Cards with a map each, all on one colour scale but for those with signs; fewer stand abreast on a narrow page.
 
     Raises:
         SelectionError: an option's value is not there or not possible, or there is nothing to draw.
     """
+    part = page.parts[0]
+    assert isinstance(part, Cards)
+    cards, grouped, scale, vmax = part.cards, part.grouped, options.scale, options.vmax
+    cmap, decimals, width, font = options.cmap or WHITE, options.decimals, options.width, options.font
     check_scale(scale)
     if not cards:
         raise SelectionError("there is no mechanism to draw")
     first = cards[0].attention
-    check_options(first, width, None, None, min(decimals, 6), dpi, svg_text, (), None)
+    check_options(first, width, None, None, min(decimals, 6), options.dpi, options.svg_text, (), None)
     shared, why = _shared(cards, scale, vmax, check_cmap(cmap))
-    said, below = one_line(title) if title is not None else heading(first), subtitle(first)
+    said, below = one_line(page.title), page.subtitle
     above = 0 if scale == "row" else sum(int((c.values > shared.high * (1 + 1e-6)).sum()) for c in _plain(cards))
     over = over_note(above, shared.high, why, any(cards[0].attention.key_special))
-    remarks = [*_remarks(cards, shared, over, left_out), *notes]
+    remarks = [*_remarks(cards, shared, over, part.left_out), *page.notes]
     words = [text for card in cards for text in (card.name, card.formula, card.cost, card.detail)]
     tokens = [printable(text) for text in (*first.query_tokens, *first.key_tokens)]
     face = typeface(font, [said, below, *remarks, *words, *tokens, *TITLES.values(), _SIGNS])
 
     sizes = [len(list(members)) for _, members in groupby(cards, key=lambda card: card.group)]
     widest = max(sizes) if grouped else len(cards)
-    dpi = dpi or 200.0
-    on = page(cards, face, shared, widest, None if width is None else width * 72.0, decimals)
+    dpi = options.dpi or 200.0
+    on = settled(cards, face, shared, widest, None if width is None else width * 72.0, decimals)
     drawn = [_thinned(card, on.side, dpi) for card in cards]
     pooled = drawn[0].attention.cell
     remarks += [f"drawn as the largest of {pooled} x {pooled} weights a cell"] if pooled > 1 else []
@@ -112,26 +88,9 @@ def figure(
         font=face.family,
         font_size=BASE,
         dpi=dpi,
-        svg_text=svg_text,
-        meta=dict(meta or {}),
+        svg_text=options.svg_text,
+        meta=dict(meta),
     )
-
-
-def heading(attention: Attention) -> str:
-    """`Kinds of attention · seeded · layer 0 · head 0`."""
-    model = attention.model.rpartition(", ")[0] if attention.meta.get("mechanism") else attention.model
-    stream = {"self": "", "cross": "cross-attention"}.get(attention.stream, f"{attention.stream} self-attention")
-    parts = ["Kinds of attention", model, stream, f"layer {attention.layers[0]}", f"head {attention.heads[0]}"]
-    return one_line(" · ".join(part for part in parts if part))
-
-
-def subtitle(attention: Attention) -> str:
-    """Random weights or not, what is what, and whether queries and keys are the same."""
-    said = [f"random weights, seed {attention.meta.get('seed')}"] if attention.meta.get("random") else []
-    same = "the same queries and keys but where positions change"
-    if attention.layers[0]:
-        same = "the same queries and keys but where scale, causality, global tokens or positions change, in all layers"
-    return " · ".join([*said, f"every panel: rows are queries, columns are keys, {same}"])
 
 
 def _remarks(cards: Sequence[Card], shared: Scale, over: str, left_out: Sequence[str]) -> list[str]:

@@ -14,15 +14,14 @@ from attnviz.errors import SelectionError
 from attnviz.page.figure import Box, Label, Line, MapPanel, Scale
 from attnviz.page.groups import long_title, short_title
 from attnviz.page.layout import ordinal
+from attnviz.page.parts import Card
 from attnviz.page.scale import number, round_up, short, ticks
 from attnviz.page.sizes import LINE, SMALLEST
 from attnviz.page.tensor import SIGNED
 from attnviz.page.text_metrics import ASCENT, MIDDLE, Typeface, printable
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from attnviz.attention import Attention
+    pass
 
 MARGIN, GAP, BASE, SMALL = 20.0, 15.0, 8.6, 6.6  # points: round the page, between cards; names, small print
 BESIDE = 58.0  # for the colour bar
@@ -30,49 +29,6 @@ MOST_ABREAST, NARROWEST, LEAST_SIDE, MOST_SIDE = 7, 92.0, 56.0, 320.0
 NAMES = 62.0  # for the names of rows
 _FEW = (230.0, 185.0, 150.0)  # sides of one, two and three cards abreast
 _BAR, _PRINTED = 8.0, 15.0  # width of the colour bar; a cell that is large enough for a number
-
-
-@dataclass(frozen=True, eq=False)
-class Card:
-    """One mechanism: its attention in one layer and one head.
-
-    detail: its numbers in words. distance: from the model's own attention. exact: not an approximation.
-    """
-
-    name: str
-    group: str
-    formula: str
-    cost: str
-    distance: float
-    attention: Attention
-    detail: str = ""
-    exact: bool = True
-
-    @property
-    def values(self) -> NDArray[np.float32]:
-        return self.attention.weights[0, 0]
-
-    @property
-    def hidden(self) -> NDArray[np.bool_] | None:
-        mask = self.attention.mask
-        return None if mask is None or mask.all() else ~mask[0]
-
-    @property
-    def signed(self) -> bool:
-        """Whether some weights are below 0, rounding aside."""
-        return bool(self.values.min(initial=0.0) < -1e-6)
-
-    @property
-    def keys(self) -> float:
-        """How many keys a query sees, on average."""
-        mask = self.attention.mask
-        return float(self.values.shape[1]) if mask is None else float(mask[0].sum(-1).mean())
-
-    @property
-    def said(self) -> str:
-        """`distance 0.61`, `error 0.43`."""
-        value = f"{self.distance:.2f}" if self.distance > 1e-6 else "0"
-        return f"{'distance' if self.exact else 'error'} {value}"
 
 
 @dataclass(frozen=True)
@@ -151,7 +107,7 @@ class Page:
         return [f"every {ordinal(step)} token labelled"] if step > 1 else []
 
 
-def page(
+def settled(
     cards: Sequence[Card],
     face: Typeface,
     shared: Scale,

@@ -16,10 +16,12 @@ from attnviz.page.fitted import fitted
 from attnviz.page.heatmap import heatmap
 from attnviz.page.lines import lines_of_weight
 from attnviz.page.map_table import map_table
+from attnviz.page.mechanisms import cards_page
 from attnviz.page.parts import (
     Bars,
     Board,
     Boards,
+    Cards,
     Depth,
     Diagrams,
     Distances,
@@ -32,10 +34,12 @@ from attnviz.page.parts import (
     RunningText,
     Scatter,
     SignedMaps,
+    Timings,
     Walk,
 )
 from attnviz.page.plots import plots
 from attnviz.page.running_text import running_text
+from attnviz.page.scaling import timings_page
 from attnviz.page.signed_maps import board_and_maps
 from attnviz.page.steps import walk
 from attnviz.page.text_metrics import printable
@@ -133,4 +137,6 @@ PLACERS: dict[type, Callable[[Page, FigureOptions, Mapping[str, str]], Figure]] 
     Diagrams: diagrams,
     MapTable: map_table,
     Plots: plots,
+    Cards: cards_page,
+    Timings: timings_page,
 }

@@ -6,12 +6,16 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import SelectionError
 from attnviz.page.figure import Figure, Label, Line, Scale
+from attnviz.page.parts import Page, Timing, Timings
 from attnviz.page.sizes import LINE
 from attnviz.page.text_metrics import Typeface, one_line, typeface
+
+if TYPE_CHECKING:
+    from attnviz.page.figure_options import FigureOptions
 
 MARGIN, WIDE, HIGH, GAP = 20.0, 320.0, 250.0, 40.0  # points: round the page, a plot, between plots
 TICKS, NAMES = 32.0, 172.0  # for the numbers at the left, for the names at the curves' ends
@@ -31,50 +35,24 @@ REFERENCE = "full"
 _SIGNS = "0123456789,.µ⁰¹²³⁴⁵⁶⁷⁸⁹·⁻"
 
 
-@dataclass(frozen=True)
-class Curve:
-    """One mechanism: seconds for n tokens, and the exponent of its fit. setting: its name with its numbers."""
-
-    name: str
-    group: str
-    setting: str
-    cost: str
-    n: tuple[int, ...]
-    seconds: tuple[float, ...]
-    exponent: float
-
-
-def figure(
-    curves: Sequence[Curve],
-    *,
-    title: str | None = None,
-    width: float | None = None,
-    dpi: float | None = None,
-    font: str | None = None,
-    svg_text: str = "keep",
-    notes: Sequence[str] = (),
-    meta: Mapping[str, str] | None = None,
-) -> Figure:
-    """A plot a group, with full attention in grey in each; curves end in their names, exponents and costs.
-
-    Args:
-        curves: what was measured.
-        width: inches; on a narrow page one plot stands below the other.
-        title, dpi, font, svg_text, meta: as for `attnviz.page.heatmap.heatmap`.
-        notes: remarks to stand below the plots.
+def timings_page(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Figure:
+    """A plot per group, with full attention in grey in each; curves end in their names, exponents and costs.
 
     Raises:
         SelectionError: there is no curve, no such font, or no room for a plot.
     """
+    part = page.parts[0]
+    assert isinstance(part, Timings)
+    curves, width, notes = part.timings, options.width, page.notes
     if not curves:
         raise SelectionError("there is nothing to measure")
-    heading = one_line(title) if title is not None else "Kinds of attention · time over the length of the text"
+    heading = one_line(page.title)
     below = (
         "one head of 64 dimensions, one thread, this machine · behind each name: the exponent of a fit over the longer "
         "texts, and the cost by the paper"
     )
     names = [text for curve in curves for text in (curve.name, curve.cost)]
-    face = typeface(font, [heading, below, *notes, *names, *TITLES.values(), _SIGNS])
+    face = typeface(options.font, [heading, below, *notes, *names, *TITLES.values(), _SIGNS])
     plots = _plots(curves)
     abreast, wide = _sizes(len(plots), width)
     x_range = (min(curve.n[0] for curve in curves), max(curve.n[-1] for curve in curves))
@@ -109,9 +87,9 @@ def figure(
         face=face,
         font=face.family,
         font_size=BASE,
-        dpi=dpi or 200.0,
-        svg_text=svg_text,
-        meta=dict(meta or {}),
+        dpi=options.dpi or 200.0,
+        svg_text=options.svg_text,
+        meta=dict(meta),
     )
 
 
@@ -134,10 +112,10 @@ def _sizes(plots: int, width: float | None) -> tuple[int, float]:
     raise SelectionError(f"a width of {width:g} in leaves no room for a plot", "ask for a larger one")
 
 
-def _plots(curves: Sequence[Curve]) -> list[tuple[str, list[Curve]]]:
+def _plots(curves: Sequence[Timing]) -> list[tuple[str, list[Timing]]]:
     """The curves of each plot; the state space stands beside the approximations, full attention in all of them."""
     reference = [curve for curve in curves if curve.name == REFERENCE]
-    found: dict[str, list[Curve]] = {name: [] for name in TITLES}
+    found: dict[str, list[Timing]] = {name: [] for name in TITLES}
     for curve in curves:
         if curve.name != REFERENCE:
             group = "approximation" if curve.group == "state space" else curve.group
@@ -166,7 +144,7 @@ class _Plot:
         up = math.log(seconds / self.seconds[0]) / math.log(self.seconds[1] / self.seconds[0])
         return self.x + self.wide * across, self.y + HIGH * (1 - up)
 
-    def draw(self, title: str, curves: Sequence[Curve]) -> None:
+    def draw(self, title: str, curves: Sequence[Timing]) -> None:
         how: dict[str, Any] = {"weight": "bold", "tone": "soft", "role": "heading"}
         title, size = self.face.shrunk(title, BASE + 1.0, self.wide + NAMES, "bold")
         self.labels.append(Label(title, self.x, self.y - 10.0, size, **how))
@@ -203,7 +181,7 @@ class _Plot:
             Label("tokens, n", self.x + self.wide / 2, bottom + 22.0, BASE, "center", tone="soft", role="axis")
         )
 
-    def _names(self, ends: Sequence[tuple[tuple[float, float], Curve, str]]) -> None:
+    def _names(self, ends: Sequence[tuple[tuple[float, float], Timing, str]]) -> None:
         """Names at the right, moved apart and led to their curves; a curve that ends early is named at its end."""
         pitch, x = 1.3 * SMALL, self.x + self.wide + 12.0
         last: dict[float, float] = {}  # the lowest name so far, by the place of the curve's end

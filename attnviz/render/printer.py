@@ -8,6 +8,8 @@ from typing import IO, TYPE_CHECKING, Any
 from attnviz.errors import SelectionError
 from attnviz.page.figure_options import FigureOptions
 from attnviz.page.parts import (
+    Cards,
+    Catalogue,
     Facts,
     LinesOfWeight,
     Listing,
@@ -18,6 +20,7 @@ from attnviz.page.parts import (
     Table,
     TensorTable,
     TensorValues,
+    Timings,
     Walk,
     WordBoard,
 )
@@ -143,6 +146,24 @@ def _walk(walk: Walk, out: Any, width: int | None, options: FigureOptions) -> No
     print_walk(walk, out, width)
 
 
+def _cards(part: Cards, out: Any, width: int | None, options: FigureOptions) -> None:
+    from attnviz.render.terminal_relatives import print_cards
+
+    print_cards(part, out, width=width, decimals=max(options.decimals, 1))
+
+
+def _timings(part: Timings, out: Any, width: int | None, options: FigureOptions) -> None:
+    from attnviz.render.terminal_relatives import print_timings
+
+    print_timings(part, out, width=width)
+
+
+def _catalogue(part: Catalogue, out: Any, width: int | None, options: FigureOptions) -> None:
+    from attnviz.render.terminal_mechanisms import print_catalogue
+
+    print_catalogue(part, out, width=width)
+
+
 PRINTERS: dict[type, Callable[[Any, Any, int | None, FigureOptions], None]] = {
     Table: _table,
     Sentence: _sentence,
@@ -155,4 +176,7 @@ PRINTERS: dict[type, Callable[[Any, Any, int | None, FigureOptions], None]] = {
     LinesOfWeight: _lines,
     RunningText: _text,
     Walk: _walk,
+    Cards: _cards,
+    Timings: _timings,
+    Catalogue: _catalogue,
 }

@@ -16,6 +16,8 @@ from attnviz.render.terminal_screen import Screen, cells
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from attnviz.page.parts import Catalogue
+
 GAP = 2
 BESIDE = 112  # columns of a window in which the source stands beside the formula
 LEAST = 60  # and of one in which the formula stands beside the name
@@ -34,16 +36,14 @@ class Entry(NamedTuple):
     numbers: str = ""
 
 
-def print_mechanisms(
-    entries: Sequence[Entry], out: Console | IO[str] | None = None, *, width: int | None = None
-) -> None:
+def print_catalogue(part: Catalogue, out: Console | IO[str] | None = None, *, width: int | None = None) -> None:
     """Print mechanisms, those of one group under its title.
 
     Args:
-        entries: in the order of their groups.
+        part: in the order of their groups.
         out, width: as for `attnviz.render.terminal.print_maps`.
     """
-    screen = Screen.of(out, width)
+    screen, entries = Screen.of(out, width), [Entry(*entry) for entry in part.entries]
     if screen.plain:
         rows = [((e.name, e.group, e.cost, "yes" if e.exact else "no", e.source), e.formula) for e in entries]
         print_listing(rows, HEADER, screen.console)

@@ -4,37 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from attnviz.page.groups import long_title
 from attnviz.render.terminal_cells import bar
 from attnviz.render.terminal_columns import columns
-from attnviz.render.terminal_screen import Screen, cells, clean, fit
+from attnviz.render.terminal_screen import Screen, cells, fit
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from attnviz.page.mechanisms import Card
+    from attnviz.page.parts import Card, Cards, Timing, Timings
 
 GAP = "  "
 MOST_BAR, LEAST_BAR = 30, 8
-
-
-class Curve(Protocol):
-    """How long one mechanism took, as `attnviz.page.scaling.Curve` has it."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def setting(self) -> str: ...
-    @property
-    def cost(self) -> str: ...
-    @property
-    def n(self) -> tuple[int, ...]: ...
-    @property
-    def seconds(self) -> tuple[float, ...]: ...
-    @property
-    def exponent(self) -> float: ...
 
 
 class _Line(NamedTuple):
@@ -47,37 +30,22 @@ class _Line(NamedTuple):
     numbers: str
 
 
-def print_comparison(
-    cards: Sequence[Card],
-    title: str,
-    subtitle: str = "",
-    notes: Sequence[str] = (),
-    out: Console | IO[str] | None = None,
-    *,
-    width: int | None = None,
-    decimals: int = 2,
-    grouped: bool = True,
+def print_cards(
+    part: Cards, out: Console | IO[str] | None = None, *, width: int | None = None, decimals: int = 2
 ) -> None:
     """Print mechanisms on one text: cost, keys that a query sees on average, distance from the model's own attention.
 
     Args:
-        cards: as they are drawn by `attnviz.page.mechanisms.figure`.
-        title, subtitle, notes: words before and behind; a pipe gets the table alone.
-        out, width: as for `attnviz.render.terminal.print_maps`.
+        out, width: as for `attnviz.render.terminal.print_maps`; a pipe gets plain columns.
         decimals: of the distances.
-        grouped: those of one group under its title.
     """
     screen = Screen.of(out, width)
-    lines = [_Line(c.name, c.cost, f"{c.keys:.1f}", f"{c.distance:.{decimals}f}", c.detail) for c in cards]
+    lines = [_Line(c.name, c.cost, f"{c.keys:.1f}", f"{c.distance:.{decimals}f}", c.detail) for c in part.cards]
     if screen.plain:
-        rows = [(c.group, *line[:4], "yes" if c.exact else "no") for c, line in zip(cards, lines, strict=True)]
+        rows = [(c.group, *line[:4], "yes" if c.exact else "no") for c, line in zip(part.cards, lines, strict=True)]
         screen.print(*columns(rows, ("group", "name", "cost", "keys", "distance", "exact"), "lllrrl"))
         return
-    screen.print_wrapped(clean(title), "bold")
-    screen.print_wrapped(clean(subtitle), "dim")
-    _comparison(cards, lines, screen, grouped)
-    screen.print("")
-    screen.print_notes(notes)
+    _comparison(part.cards, lines, screen, part.grouped)
 
 
 def _comparison(cards: Sequence[Card], lines: Sequence[_Line], screen: Screen, grouped: bool) -> None:
@@ -92,7 +60,7 @@ def _comparison(cards: Sequence[Card], lines: Sequence[_Line], screen: Screen, g
     if length < LEAST_BAR:  # a window so narrow has no bars
         length = 0
     head = [fit("", names), fit("cost", costs), fit("keys", keys, "right"), fit("distance", distances, "right")]
-    screen.print("", Text(GAP.join(head).rstrip(), "dim"))
+    screen.print(Text(GAP.join(head).rstrip(), "dim"))
     pairs = list(zip(cards, lines, strict=True))
     for group, members in groupby(pairs, key=lambda pair: pair[0].group if grouped else ""):
         screen.print_wrapped(long_title(group) if group else "", "bold")
@@ -107,14 +75,12 @@ def _comparison(cards: Sequence[Card], lines: Sequence[_Line], screen: Screen, g
             screen.print(line)
 
 
-def print_scaling(curves: Sequence[Curve], out: Console | IO[str] | None = None, *, width: int | None = None) -> None:
+def print_timings(part: Timings, out: Console | IO[str] | None = None, *, width: int | None = None) -> None:
     """Print milliseconds for growing numbers of tokens, and the exponent of the fit to the longer texts.
 
-    Args:
-        curves: what was measured.
-        out, width: as for `attnviz.render.terminal.print_maps`. Where not all sizes fit, the longest stay.
+    out, width: as for `attnviz.render.terminal.print_maps`. Where not all sizes fit, the longest stay.
     """
-    screen = Screen.of(out, width)
+    screen, curves = Screen.of(out, width), part.timings
     sizes = sorted({n for curve in curves for n in curve.n})
     if screen.plain:
         rows = [(curve.setting, curve.cost, _power(curve), *_times(curve, sizes)) for curve in curves]
@@ -122,7 +88,6 @@ def print_scaling(curves: Sequence[Curve], out: Console | IO[str] | None = None,
         return
     from rich.text import Text
 
-    screen.print(Text("Milliseconds for n tokens, one head of 64 dimensions, one thread", "bold"))
     names = max(cells(curve.name) for curve in curves)
     costs = max(*(cells(curve.cost) for curve in curves), len("cost"))
     times = [_times(curve, sizes) for curve in curves]
@@ -132,23 +97,18 @@ def print_scaling(curves: Sequence[Curve], out: Console | IO[str] | None = None,
         sizes, pitch, times = sizes[1:], pitch[1:], [row[1:] for row in times]
     head = [fit("", names), fit("cost", costs), fit("fit", 6)]
     head += [fit(f"{n:,}", wide, "right") for n, wide in zip(sizes, pitch, strict=True)]
-    screen.print("", Text(GAP.join(head), "dim"))
+    screen.print(Text(GAP.join(head), "dim"))
     for curve, row in zip(curves, times, strict=True):
         line = [fit(curve.name, names), fit(curve.cost, costs), fit(f"n^{_power(curve)}", 6)]
         line += [fit("" if text == "-" else text, wide, "right") for text, wide in zip(row, pitch, strict=True)]
         screen.print(Text(GAP.join(line).rstrip()))
-    screen.print("")
-    settings = [curve.setting for curve in curves if curve.setting != curve.name]
-    screen.print_notes(
-        [*([f"at the longest text: {' '.join(settings)}"] if settings else []), "fit: over the longer texts"]
-    )
 
 
-def _power(curve: Curve) -> str:
+def _power(curve: Timing) -> str:
     return "-" if curve.exponent != curve.exponent else f"{curve.exponent:.2f}"
 
 
-def _times(curve: Curve, sizes: Sequence[int]) -> list[str]:
+def _times(curve: Timing, sizes: Sequence[int]) -> list[str]:
     """Milliseconds for each size, '-' where a text was not tried."""
     return list(_each(dict(zip(curve.n, curve.seconds, strict=True)), sizes))
 

@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from attnviz.analyses.mechanisms import heading, own_facts, subtitle
 from attnviz.attention import Attention
 from attnviz.axis import Tokens
 from attnviz.errors import SelectionError
-from attnviz.page import mechanisms, scaling
-from attnviz.page.fitted import stripped
+from attnviz.page import scaling
+from attnviz.page.figure_options import FigureOptions
 from attnviz.page.label_bounds import bounds
-from attnviz.page.mechanisms import Card
-from attnviz.page.scaling import Curve
+from attnviz.page.parts import DISTANCE, Card, Cards, Catalogue, Page, Timing, Timings
+from attnviz.page.place import place
 from attnviz.render.image import to_bytes
-from attnviz.render.terminal_mechanisms import Entry, print_mechanisms
-from attnviz.render.terminal_relatives import print_comparison, print_scaling
+from attnviz.render.printer import print_page
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -55,6 +55,19 @@ def many(counts, **how):
     return [card(f"{g}-{i}", g, 0.1 * i, seed=i, **how) for g, count in counts.items() for i in range(count)]
 
 
+def drawn_cards(cards, *, grouped=True, left_out=(), notes=(), **options):
+    """The picture of a comparison."""
+    facts = own_facts(cards[0].attention) if cards else None
+    words = (heading(facts), subtitle(facts)) if facts else ("", "")
+    return place(Page(*words, (Cards(tuple(cards), grouped, tuple(left_out)),), tuple(notes)), FigureOptions(**options))
+
+
+def drawn_times(timings, *, notes=(), **options):
+    """The picture of times."""
+    title = "Kinds of attention · time over the length of the text"
+    return place(Page(title, "", (Timings(tuple(timings)),), tuple(notes)), FigureOptions(**options))
+
+
 def texts(figure, role):
     return [label.text for label in figure.labels if label.role == role]
 
@@ -75,7 +88,7 @@ def beside(figure, panel, above=12.0):
 
 def test_each_card_has_its_map_its_cost_and_its_distance() -> None:
     cards = [card("own"), card("lsh:2", distance=0.345, seed=1), card("linear", "approximation", 0.5, exact=False)]
-    figure = mechanisms.figure(cards)
+    figure = drawn_cards(cards)
     assert [panel.title for panel in figure.panels] == ["own", "lsh:2", "linear"]
     for one, panel in zip(cards, figure.panels, strict=True):
         np.testing.assert_array_equal(panel.values, one.attention.weights[0, 0])
@@ -87,12 +100,12 @@ def test_each_card_has_its_map_its_cost_and_its_distance() -> None:
 
 
 def test_rounding_is_no_distance() -> None:
-    figure = mechanisms.figure([card(distance=3e-8)])
+    figure = drawn_cards([card(distance=3e-8)])
     assert beside(figure, figure.panels[0]) == ["cost n²", "distance 0"]
 
 
 def test_groups_have_titles_in_their_order() -> None:
-    figure = mechanisms.figure(many({"scoring": 5, "keys": 9, "approximation": 3, "state space": 1, "positions": 7}))
+    figure = drawn_cards(many({"scoring": 5, "keys": 9, "approximation": 3, "state space": 1, "positions": 7}))
     assert [text for text in texts(figure, "heading") if ":" in text and "-" not in text] == [
         "Scoring: how well a query and a key fit",
         "Keys: which of them a query sees",
@@ -106,7 +119,7 @@ def test_groups_have_titles_in_their_order() -> None:
 
 
 def test_a_title_without_room_is_short() -> None:
-    figure = mechanisms.figure(many({"keys": 6, "approximation": 2, "state space": 1}))
+    figure = drawn_cards(many({"keys": 6, "approximation": 2, "state space": 1}))
     assert [text for text in texts(figure, "heading") if "-" not in text] == [
         "Keys: which of them a query sees",
         "Approximations",
@@ -116,7 +129,7 @@ def test_a_title_without_room_is_short() -> None:
 
 def test_without_groups_cards_stand_as_they_were_asked_for() -> None:
     cards = [card("b", "keys"), card("a", "scoring"), card("c", "keys")]
-    figure = mechanisms.figure(cards, grouped=False)
+    figure = drawn_cards(cards, grouped=False)
     assert texts(figure, "heading") == ["b", "a", "c"]
     assert len({panel.box.y for panel in figure.panels}) == 1
 
@@ -126,16 +139,16 @@ def test_one_scale_for_all() -> None:
     peaked.attention.weights[0, 0, 0] = (0.9, 0.1, 0, 0)
     flat = replace(card("flat"), attention=replace(peaked.attention, weights=np.full((1, 1, 4, 4), 0.25, np.float32)))
     for order in ([flat, peaked], [peaked, flat]):
-        figure = mechanisms.figure(order)
+        figure = drawn_cards(order)
         assert (figure.scale.low, figure.scale.high) == (0, 1)
         assert [panel.scale for panel in figure.panels] == [None, None]
-    assert mechanisms.figure([flat]).scale.high == 0.25
-    assert mechanisms.figure([flat, peaked], vmax=0.5).scale.high == 0.5
+    assert drawn_cards([flat]).scale.high == 0.25
+    assert drawn_cards([flat, peaked], vmax=0.5).scale.high == 0.5
 
 
 def test_weights_with_signs_have_a_scale_of_their_own() -> None:
     signed = card("mamba", "state space", signed=True)
-    figure = mechanisms.figure([card(), signed])
+    figure = drawn_cards([card(), signed])
     plain, own = figure.panels
     assert plain.scale is None
     assert own.scale.low == -own.scale.high and own.scale.cmap == "inks"
@@ -145,7 +158,7 @@ def test_weights_with_signs_have_a_scale_of_their_own() -> None:
 
 
 def test_where_all_have_signs_they_share_one() -> None:
-    figure = mechanisms.figure([card("a", signed=True), card("b", signed=True, seed=1)])
+    figure = drawn_cards([card("a", signed=True), card("b", signed=True, seed=1)])
     assert figure.scale.low == -figure.scale.high < 0
     assert [panel.scale for panel in figure.panels] == [None, None]
     assert figure.bar is not None and "red above 0, blue below" in figure.notes
@@ -154,23 +167,23 @@ def test_where_all_have_signs_they_share_one() -> None:
 
 def test_what_is_not_allowed_is_hidden() -> None:
     mask = np.tri(4, dtype=bool)
-    figure = mechanisms.figure([card(), card("causal", mask=mask)])
+    figure = drawn_cards([card(), card("causal", mask=mask)])
     assert figure.panels[0].hidden is None
     np.testing.assert_array_equal(figure.panels[1].hidden, ~mask)
     assert "grey: not allowed" in figure.notes
-    assert "grey: not allowed" not in mechanisms.figure([card()]).notes
+    assert "grey: not allowed" not in drawn_cards([card()]).notes
 
 
 def test_numbers_stand_in_cells_that_are_large_enough() -> None:
     own = card("own")
     own.attention.weights[0, 0, :2] = ((0.5, 0.451, 0.039, 0), (0, 0.999, 0, 0))
-    assert mechanisms.figure([own]).panels[0].cell_text[:2] == ((".50", ".45", "", ""), ("", "1", "", ""))
-    assert "numbers near 0 left out" in mechanisms.figure([own]).notes
-    assert mechanisms.figure([own], decimals=1).panels[0].cell_text[0] == (".5", ".5", "", "")
-    assert mechanisms.figure([own], decimals=0).panels[0].cell_text == ()
-    small = mechanisms.figure(many({"keys": 7}, n=12))
+    assert drawn_cards([own]).panels[0].cell_text[:2] == ((".50", ".45", "", ""), ("", "1", "", ""))
+    assert "numbers near 0 left out" in drawn_cards([own]).notes
+    assert drawn_cards([own], decimals=1).panels[0].cell_text[0] == (".5", ".5", "", "")
+    assert drawn_cards([own], decimals=0).panels[0].cell_text == ()
+    small = drawn_cards(many({"keys": 7}, n=12))
     assert small.panels[0].cell_text == () and "numbers near 0 left out" not in small.notes
-    signed = mechanisms.figure([card("a", signed=True)]).panels[0]
+    signed = drawn_cards([card("a", signed=True)]).panels[0]
     assert {text[0] for row in signed.cell_text for text in row if text} == {".", "−"}
 
 
@@ -178,25 +191,25 @@ def test_numbers_stand_in_cells_that_are_large_enough() -> None:
 
 
 def test_what_the_picture_says_of_itself() -> None:
-    figure = mechanisms.figure([card()], left_out=["lsh", "linformer"])
+    figure = drawn_cards([card()], left_out=["lsh", "linformer"])
     assert figure.title == "Kinds of attention · toy · layer 0 · head 2"
     assert figure.subtitle == (
         "random weights, seed 7 · every panel: rows are queries, columns are keys, "
         "the same queries and keys but where positions change"
     )
     assert figure.notes[-2] == "left out, as this model or text cannot have them: lsh, linformer"
-    assert figure.notes[0] == mechanisms.DISTANCE
+    assert figure.notes[0] == DISTANCE
     assert figure.caption.startswith("Kinds of attention · toy · layer 0 · head 2. Random weights, seed 7")
     assert "linear from 0 to" in figure.caption
-    assert mechanisms.figure([card()], title="Mine").title == "Mine"
+    assert drawn_cards([card()], title="Mine").title == "Mine"
 
 
 def test_in_a_later_layer_more_may_change() -> None:
-    assert "scale, causality, global tokens or positions change" in mechanisms.subtitle(attention(layers=(1,)))
+    assert "scale, causality, global tokens or positions change" in subtitle(own_facts(attention(layers=(1,))))
 
 
 def test_a_model_between_two_texts() -> None:
-    figure = mechanisms.figure([card(n=3, keys=6, stream="cross")])
+    figure = drawn_cards([card(n=3, keys=6, stream="cross")])
     assert figure.title == "Kinds of attention · toy · cross-attention · layer 0 · head 2"
     box = figure.panels[0].box
     assert box.height / box.width == pytest.approx(0.5, abs=0.01)
@@ -209,14 +222,13 @@ def test_notes_of_the_model_stand_once_and_those_of_a_card_not_at_all() -> None:
         return replace(card(name), attention=attention(meta={"notes": notes}))
 
     for cards in ([noted("window")], [noted("window"), noted("dilated")]):
-        notes = mechanisms.figure(cards).notes
+        notes = drawn_cards(cards).notes
         assert notes.count("about the model") == 1
         assert not [note for note in notes if "Beltagy" in note]
 
 
 def test_a_bare_picture_has_its_words_in_the_caption() -> None:
-    full = mechanisms.figure(many({"keys": 3}), notes=["mine"])
-    bare = stripped(full)
+    full, bare = (drawn_cards(many({"keys": 3}), bare=on, notes=["mine"]) for on in (False, True))
     assert bare.bar is None and not texts(bare, "title") + texts(bare, "subtitle") + texts(bare, "tick")
     assert texts(bare, "heading") == ["Keys: which of them a query sees", "keys-0", "keys-1", "keys-2"]
     assert bare.caption == full.caption and "mine" in bare.caption
@@ -227,7 +239,7 @@ def test_a_bare_picture_has_its_words_in_the_caption() -> None:
 def test_a_long_text_is_thinned_pooled_and_says_so() -> None:
     cards = many({"keys": 7}, n=900)
     cards[0].attention.weights[0, 0, 898:, 898:] = ((0, 0.7), (0.3, 0))
-    figure = mechanisms.figure(cards, dpi=150)
+    figure = drawn_cards(cards, dpi=150)
     k = math.ceil(900 / (0.9 * 170 / 72 * 150))
     shape = (math.ceil(900 / k),) * 2
     assert k > 1 and {panel.values.shape for panel in figure.panels} == {shape}
@@ -244,7 +256,7 @@ def test_pooled_cells_keep_the_sign_and_what_was_hidden() -> None:
     mask[:2, :2] = True
     one = card("mamba", n=600, mask=mask)
     one.attention.weights[0, 0, :2, :2] = ((0.1, -0.9), (0.2, 0.3))
-    panel = mechanisms.figure([one], dpi=100).panels[0]
+    panel = drawn_cards([one], dpi=100).panels[0]
     assert panel.values[0, 0] == np.float32(-0.9)
     assert not panel.hidden[0, 0] and panel.hidden[0, 1]
 
@@ -263,13 +275,13 @@ def test_pooled_cells_keep_the_sign_and_what_was_hidden() -> None:
 )
 def test_what_is_not_possible_is_an_error(how, says) -> None:
     with pytest.raises(SelectionError) as caught:
-        mechanisms.figure(many({"keys": 13, "scoring": 7, "positions": 7}), **how)
+        drawn_cards(many({"keys": 13, "scoring": 7, "positions": 7}), **how)
     assert says in str(caught.value)
 
 
 def test_no_card_is_an_error() -> None:
     with pytest.raises(SelectionError, match="there is no mechanism to draw"):
-        mechanisms.figure([])
+        drawn_cards([])
 
 
 # --- places --------------------------------------------------------------------------------------------------------
@@ -300,18 +312,18 @@ ALL = {"scoring": 5, "keys": 13, "approximation": 3, "state space": 1, "position
 @pytest.mark.parametrize("n", [1, 3, 12, 40, 70])
 @pytest.mark.parametrize("counts", [ALL, {"keys": 1}, {"keys": 2}, {"scoring": 2, "keys": 10}])
 def test_nothing_lies_on_anything(n, counts) -> None:
-    check_places(mechanisms.figure(many(counts, n=n, detail="3 tokens to each side, steps of 2")))
+    check_places(drawn_cards(many(counts, n=n, detail="3 tokens to each side, steps of 2")))
 
 
 @pytest.mark.parametrize("width", [3.25, 6.75, 14])
 def test_a_page_of_a_width_is_that_wide(width) -> None:
-    figure = mechanisms.figure(many(ALL, n=9), width=width)
+    figure = drawn_cards(many(ALL, n=9), width=width)
     assert figure.width == pytest.approx(width * 72)
     check_places(figure)
 
 
 def test_every_column_of_maps_has_its_names_once_below_it() -> None:
-    figure = mechanisms.figure(many({"keys": 11, "scoring": 3}, n=3))
+    figure = drawn_cards(many({"keys": 11, "scoring": 3}, n=3))
     columns = sorted({panel.box.x for panel in figure.panels})
     assert len(columns) == 7
     for x in columns:
@@ -323,7 +335,7 @@ def test_every_column_of_maps_has_its_names_once_below_it() -> None:
 
 
 def test_edges_lie_on_whole_pixels() -> None:
-    figure = mechanisms.figure(many(ALL), dpi=150)
+    figure = drawn_cards(many(ALL), dpi=150)
     for panel in figure.panels:
         box = panel.box
         for edge in (box.x, box.width, box.height, figure.height - box.y):
@@ -331,7 +343,7 @@ def test_edges_lie_on_whole_pixels() -> None:
 
 
 def test_groups_of_an_svg_have_names_of_their_own() -> None:
-    drawn = to_bytes(mechanisms.figure([card("window:3"), card("mamba", signed=True)]), "svg").decode()
+    drawn = to_bytes(drawn_cards([card("window:3"), card("mamba", signed=True)]), "svg").decode()
     ids = re.findall(r'<g id="([^"]+)"', drawn)
     assert len(ids) == len(set(ids)) and {"window-3", "mamba", "bar"} <= set(ids)
     assert "window:3" in re.sub(r"<[^>]+>", "", drawn)
@@ -341,7 +353,7 @@ def test_groups_of_an_svg_have_names_of_their_own() -> None:
 
 
 def curve(name="full", group="keys", power=2.0, scale=1e-8, n=(128, 256, 512, 1024), cost="n²"):
-    return Curve(name, group, f"{name}:64", cost, n, tuple(scale * x**power for x in n), power)
+    return Timing(name, group, f"{name}:64", cost, n, tuple(scale * x**power for x in n), power)
 
 
 def drawn_lines(figure, tone):
@@ -351,7 +363,7 @@ def drawn_lines(figure, tone):
 
 def test_a_power_of_n_is_a_straight_line_of_its_slope() -> None:
     square, linear = curve(), curve("window", power=1.0, scale=1e-6, cost="n·w")
-    figure = scaling.figure([square, linear])
+    figure = drawn_times([square, linear])
     slopes = {}
     for tone in ("faint", "curve0"):
         found = {round((line.y0 - line.y1) / (line.x1 - line.x0), 6) for line in drawn_lines(figure, tone)}
@@ -361,7 +373,7 @@ def test_a_power_of_n_is_a_straight_line_of_its_slope() -> None:
 
 
 def test_every_measured_point_is_drawn() -> None:
-    figure = scaling.figure([curve()])
+    figure = drawn_times([curve()])
     points = [line for line in figure.lines if line.width == scaling.POINT]
     assert len(points) == 4 and {line.y0 - line.y1 for line in points} == {0}
     ends = drawn_lines(figure, "faint")
@@ -369,7 +381,7 @@ def test_every_measured_point_is_drawn() -> None:
 
 
 def test_names_powers_and_costs_stand_at_the_ends() -> None:
-    figure = scaling.figure([curve(), curve("lsh", power=1.1, cost="n·log n"), curve("once", n=(128,), power=math.nan)])
+    figure = drawn_times([curve(), curve("lsh", power=1.1, cost="n·log n"), curve("once", n=(128,), power=math.nan)])
     assert {"full  n²·⁰⁰", "lsh  n¹·¹⁰", "once"} <= set(texts(figure, "text"))
     assert "n·log n" in texts(figure, "text")
 
@@ -382,7 +394,7 @@ def test_full_attention_is_in_every_plot() -> None:
         curve("permutation"),
         curve("mamba", "state space"),
     ]
-    figure = scaling.figure(curves)
+    figure = drawn_times(curves)
     assert texts(figure, "heading") == [
         "Scoring", "Keys: few of them", "Keys: more of them in longer texts", "Approximations, and a state space",
     ]  # fmt: skip
@@ -390,7 +402,7 @@ def test_full_attention_is_in_every_plot() -> None:
 
 
 def test_axes_are_labelled() -> None:
-    figure = scaling.figure([curve(scale=1e-7)])
+    figure = drawn_times([curve(scale=1e-7)])
     assert texts(figure, "tick") == ["128", "256", "512", "1,024", "10 ms", "100 ms"]
     assert texts(figure, "axis") == ["tokens, n"]
 
@@ -399,7 +411,7 @@ def test_axes_are_labelled() -> None:
 def test_curves_that_end_together_have_names_apart(width) -> None:
     groups = {"scoring": 3, "keys": 6, "approximation": 4}
     curves = [curve()] + [curve(f"{g}-{i}", g, 1.0, cost="n·w") for g, count in groups.items() for i in range(count)]
-    figure = scaling.figure(curves, width=width, notes=["one note", "another"])
+    figure = drawn_times(curves, width=width, notes=["one note", "another"])
     if width is not None:
         assert figure.width == pytest.approx(width * 72)
     check_places(figure)
@@ -407,32 +419,32 @@ def test_curves_that_end_together_have_names_apart(width) -> None:
 
 def test_no_room_for_a_plot_is_an_error() -> None:
     with pytest.raises(SelectionError, match=r"a width of 3\.5 in leaves no room for a plot"):
-        scaling.figure([curve()], width=3.5)
+        drawn_times([curve()], width=3.5)
     with pytest.raises(SelectionError, match="there is nothing to measure"):
-        scaling.figure([])
+        drawn_times([])
 
 
 # --- in a terminal -------------------------------------------------------------------------------------------------
 
 
-def printed(show, *values, width=80, terminal=True, **how):
+def printed(part, title="", subtitle="", notes=(), *, width=80, terminal=True, decimals=2):
     """What is printed, without escape codes and spaces at the ends of lines."""
     out = io.StringIO()
     console = Console(file=out, width=width, force_terminal=terminal, color_system=None, highlight=False)
-    show(*values, out=console, **how)
+    print_page(Page(title, subtitle, (part,), tuple(notes)), console, options=FigureOptions(decimals=decimals))
     return "\n".join(line.rstrip() for line in ESCAPE.sub("", out.getvalue()).rstrip().split("\n"))
 
 
 ENTRIES = [
-    Entry("scaled-dot", "scoring", "softmaxⱼ(qᵢ·kⱼ / √d)", "Vaswani 2017", "n²", True),
-    Entry("window", "keys", "|i − j| ≤ w", "Beltagy 2020, Longformer", "n·w", True, "reach=2"),
-    Entry("performer", "approximation", "φ(qᵢ)·φ(kⱼ) / Σ", "Choromanski 2021, Performer", "n·m", False, "features=64"),
+    ("scaled-dot", "scoring", "softmaxⱼ(qᵢ·kⱼ / √d)", "Vaswani 2017", "n²", True, ""),
+    ("window", "keys", "|i − j| ≤ w", "Beltagy 2020, Longformer", "n·w", True, "reach=2"),
+    ("performer", "approximation", "φ(qᵢ)·φ(kⱼ) / Σ", "Choromanski 2021, Performer", "n·m", False, "features=64"),
 ]
 
 
 def test_the_list_in_a_window() -> None:
     assert (
-        printed(print_mechanisms, ENTRIES, width=80)
+        printed(Catalogue(tuple(ENTRIES)), width=80)
         == """\
 Scoring: how well a query and a key fit
 name        formula                                                         cost
@@ -454,7 +466,7 @@ dilated:2,gap=3"""
 
 def test_the_list_in_a_wide_window() -> None:
     assert (
-        printed(print_mechanisms, ENTRIES[1:], width=120)
+        printed(Catalogue(tuple(ENTRIES[1:])), width=120)
         == """\
 Keys: which of them a query sees
 name       formula                                                                     cost  source
@@ -471,7 +483,7 @@ performer  φ(qᵢ)·φ(kⱼ) / Σ                                              
 
 def test_the_list_in_a_narrow_window() -> None:
     assert (
-        printed(print_mechanisms, ENTRIES[1:2], width=30)
+        printed(Catalogue(tuple(ENTRIES[1:2])), width=30)
         == """\
 Keys: which of them a query
 sees
@@ -488,7 +500,7 @@ window:3, dilated:2,gap=3"""
 
 def test_the_list_in_a_pipe() -> None:
     assert (
-        printed(print_mechanisms, ENTRIES, terminal=False)
+        printed(Catalogue(tuple(ENTRIES)), terminal=False)
         == """\
 name        group          cost  exact  source                       formula
 scaled-dot  scoring        n²    yes    Vaswani␣2017                 softmaxⱼ(qᵢ·kⱼ / √d)
@@ -508,7 +520,7 @@ def compared():
 
 def test_a_comparison_in_a_window() -> None:
     assert (
-        printed(print_comparison, compared(), "Kinds of attention", "random weights", ["a note", "another"], width=60)
+        printed(Cards(tuple(compared())), "Kinds of attention", "random weights", ["a note", "another"], width=60)
         == """\
 Kinds of attention
 random weights
@@ -526,7 +538,7 @@ a note · another"""
 
 
 def test_a_comparison_in_a_wide_window_has_the_numbers_in_words() -> None:
-    out = printed(print_comparison, compared(), "Kinds", "", width=100, grouped=False, decimals=3)
+    out = printed(Cards(tuple(compared()), grouped=False), "Kinds", "", width=100, decimals=3)
     assert (
         out
         == """\
@@ -541,7 +553,7 @@ linear      n²     4.0     0.250  ███████▌"""
 
 def test_a_comparison_in_a_pipe() -> None:
     assert (
-        printed(print_comparison, compared(), "Kinds", "", ["a note"], terminal=False)
+        printed(Cards(tuple(compared())), "Kinds", "", ["a note"], terminal=False)
         == """\
 group          name        cost  keys  distance  exact
 scoring        scaled-dot  n²     4.0      0.00  yes
@@ -551,17 +563,26 @@ approximation  linear      n²     4.0      0.25  no"""
 
 
 CURVES = [
-    Curve("full", "keys", "full", "n²", (128, 256, 512), (1.2e-4, 4.6e-4, 0.0161), 2.05),
-    Curve("additive", "scoring", "additive", "n²", (128, 256), (0.0042, 0.512), 1.99),
-    Curve("window", "keys", "window:64", "n·w", (128, 256, 512), (2e-4, 4e-4, 8e-4), 1.0),
+    Timing("full", "keys", "full", "n²", (128, 256, 512), (1.2e-4, 4.6e-4, 0.0161), 2.05),
+    Timing("additive", "scoring", "additive", "n²", (128, 256), (0.0042, 0.512), 1.99),
+    Timing("window", "keys", "window:64", "n·w", (128, 256, 512), (2e-4, 4e-4, 8e-4), 1.0),
 ]
+
+
+TIMES = (
+    Timings(tuple(CURVES)),
+    "Milliseconds for n tokens, one head of 64 dimensions, one thread",
+    "",
+    ("at the longest text: window:64", "fit: over the longer texts"),
+)
 
 
 def test_times_in_a_window() -> None:
     assert (
-        printed(print_scaling, CURVES, width=60)
+        printed(*TIMES, width=60)
         == """\
-Milliseconds for n tokens, one head of 64 dimensions, one thread
+Milliseconds for n tokens, one head of 64 dimensions, one
+thread
 
           cost  fit      128   256   512
 full      n²    n^2.05  0.12  0.46  16.1
@@ -570,13 +591,13 @@ window    n·w   n^1.00  0.20  0.40  0.80
 
 at the longest text: window:64 · fit: over the longer texts"""
     )
-    narrow = printed(print_scaling, CURVES, width=35).split("\n")
+    narrow = printed(*TIMES, width=35).split("\n")
     assert "          cost  fit      256   512" in narrow
 
 
 def test_times_in_a_pipe() -> None:
     assert (
-        printed(print_scaling, CURVES, terminal=False)
+        printed(*TIMES, terminal=False)
         == """\
 mechanism  cost  exponent   128   256   512
 full       n²        2.05  0.12  0.46  16.1

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import attnviz
+from attnviz.analyses.side_by_side import chosen, compare
 from attnviz.checkpoints.seeded import SeededWeights, seeded_spec
 from attnviz.errors import SelectionError
 from attnviz.measures.distance import total_variation
-from attnviz.relatives import chosen, compare
 from attnviz.variants import GROUPS, MECHANISMS, scaling
 
 TEXT = "The cat sat on the mat and slept"

@@ -13,9 +13,9 @@ from PIL import Image
 import attnviz
 from attnviz.attention import Attention
 from attnviz.axis import Tokens
-from attnviz.page import mechanisms
 from attnviz.page.figure_options import FigureOptions
 from attnviz.page.heatmap import heatmap
+from attnviz.page.parts import Card, Cards, Page
 from attnviz.page.place import place
 from attnviz.render.image import to_bytes
 
@@ -50,7 +50,7 @@ def cards():
         "near": replace(own, weights=windowed.astype(np.float32), mask=near[None]),
         "signed": replace(own, weights=(own.weights * signs).astype(np.float32)),
     }
-    return [mechanisms.Card(name, "keys", "", "n²", 0.5, found) for name, found in of.items()]
+    return [Card(name, "keys", "", "n²", 0.5, found) for name, found in of.items()]
 
 
 PICTURES = {
@@ -68,7 +68,7 @@ def interiors(name):
     """The panels of a picture, and nothing else of it, one above the other: uint8 [y, x, 3]."""
     found, options = PICTURES[name]
     if isinstance(found, list):
-        figure = mechanisms.figure(found, **options, dpi=50, decimals=0)
+        figure = place(Page("", parts=(Cards(tuple(found)),)), FigureOptions(**options, dpi=50, decimals=0))
     else:
         figure = heatmap(found, **options, dpi=50, decimals=0, bare=True)
     page = np.asarray(Image.open(io.BytesIO(to_bytes(figure, "png"))).convert("RGB"))

@@ -213,7 +213,7 @@ def syntax():
 
 
 def of_mechanisms():
-    from attnviz.relatives import compare
+    from attnviz.analyses.side_by_side import compare
     from attnviz.variants.scaling import D_HEAD, FITTED, LONGEST, SIZES
 
     panels, left_out = compare(attnviz.load("seeded"), TIRED)

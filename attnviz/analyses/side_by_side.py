@@ -1,6 +1,6 @@
 """Kinds of attention side by side: one text, one layer, one head, and how far each is from the model's own.
 
-for relative in attnviz.relatives.compare(attnviz.load("seeded"), "The cat sat on the mat"):
+for relative in attnviz.mechanisms(attnviz.load("seeded"), "The cat sat on the mat").relatives:
     print(relative.asked.name, relative.distance)
 """
 
