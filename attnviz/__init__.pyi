@@ -11,6 +11,7 @@ from attnviz.analyses.focus import Focus as Focus
 from attnviz.analyses.lines import Lines as Lines
 from attnviz.analyses.links import StrongestLinks as StrongestLinks
 from attnviz.analyses.maps import Maps as Maps
+from attnviz.analyses.mechanisms import Mechanisms as Mechanisms
 from attnviz.analyses.norms import Norms as Norms
 from attnviz.analyses.qk import QueriesAndKeys as QueriesAndKeys
 from attnviz.analyses.roles import HeadRoles as HeadRoles
@@ -186,6 +187,29 @@ def links(
     by: str = ...,
     top: int | None = ...,
 ) -> StrongestLinks: ...
+def mechanisms(
+    source: Model | None = ...,
+    /,
+    text: str | None = ...,
+    pair: str | None = ...,
+    *,
+    target: str | None = ...,
+    ids: ArrayLike | None = ...,
+    token_types: ArrayLike | None = ...,
+    target_ids: ArrayLike | None = ...,
+    pixel_values: ArrayLike | None = ...,
+    input_values: ArrayLike | None = ...,
+    input_features: ArrayLike | None = ...,
+    stream: str | None = ...,
+    global_tokens: Iterable[int] | None = ...,
+    layer: int = ...,
+    head: int = ...,
+    seed: int = ...,
+    words: bool = ...,
+    no_special: bool = ...,
+    mechanism: tuple[str, ...] = ...,
+    scaling: bool = ...,
+) -> Mechanisms: ...
 def norms(
     source: Attention | AttentionSource | Model,
     /,

@@ -245,7 +245,7 @@ def _text_timer_or_nothing(
     layer, head = named.pop("layer", 0), named.pop("head", 0)
     texts = _input(inputs, named)
     text = texts.pop("text", None)
-    return ModelText(subject, text, texts, layer, head, chosen.words, chosen.special), named
+    return ModelText(subject, text, texts, layer, head, chosen.words, not chosen.no_special), named
 
 
 OPENERS: dict[str, Callable[[Any, Sequence[Any], dict[str, Any]], tuple[Any, dict[str, Any]]]] = {

@@ -75,6 +75,10 @@ class Timer:
 class Mechanisms(Result):
     """What is common to the list, the comparison and the times."""
 
+    @classmethod
+    def kinds(cls) -> tuple[str, ...]:
+        return ("figure", "rows")
+
 
 @dataclass(frozen=True, eq=False)
 class MechanismList(Mechanisms):
