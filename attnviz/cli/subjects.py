@@ -78,6 +78,7 @@ def _selected(analysis: Analysis, values: dict[str, Any]) -> SelectedMaps:
     given, saved, source, chosen, talk = (values[name] for name in ("given", "saved", "source", "chosen", "talk"))
     cells, model = values["options"].cells, None
     if cells is None and saved.saved is None and not (given.given() == ["TEXT"] and len(given.text) < SHORT):
+        given = values["given"] = replace(given, text=work.text_of(given), file=None)  # standard input is read once
         model = _check_size(analysis, values)
     attention, _ = work.attention_and_picture(given, saved, source, chosen, talk, analysis.layers, cells, model)
     attention, query, _ = work.narrowed(attention, chosen)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
 from attnviz.errors import SelectionError
@@ -40,23 +41,24 @@ def print_page(
 ) -> None:
     """Print title, parts and notes; in a pipe the parts alone, as plain columns.
 
-    out, width: as for `attnviz.render.terminal.print_maps`. options: the scale, colours and digits of maps, the digits
-    of a table's numbers.
+    out, width: as for `attnviz.render.terminal.print_maps`. options: a title instead of the usual one; the scale,
+    colours and digits of maps, the digits of a table's numbers.
 
     Raises:
         SelectionError: a part that a terminal cannot show.
     """
-    if page.title:
-        print_heading(page.title, page.subtitle, out, width=width)
+    options = options or FigureOptions()
+    if title := page.title if options.title is None else options.title:
+        print_heading(title, page.subtitle, out, width=width)
     for part in page.parts:
         if type(part) not in PRINTERS:
             raise SelectionError(f"a terminal cannot show a {type(part).__name__}", "write a picture with -o")
-        PRINTERS[type(part)](part, out, width, options or FigureOptions())
+        PRINTERS[type(part)](part, out, width, options)
     coloured = Screen.of(out, width).colour
     print_footing([note for note in page.notes if coloured or note not in page.shading], out, width=width)
     for following in page.following:
         Screen.of(out, width).print("")
-        print_page(following, out, width=width, options=options)
+        print_page(following, out, width=width, options=replace(options, title=None))
 
 
 def _table(table: Table, out: Any, width: int | None, options: FigureOptions) -> None:

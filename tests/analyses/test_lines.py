@@ -23,6 +23,7 @@ from attnviz.attention import Attention
 from attnviz.axis import Tokens
 from attnviz.errors import InputError, SelectionError
 from attnviz.page.colours import HEADS, INK, letters_on, tint
+from attnviz.page.figure_options import FigureOptions
 from attnviz.page.label_bounds import bounds
 from attnviz.page.lines import FAINT, REST, THICK, THIN, stroke
 from attnviz.render.image import to_bytes
@@ -469,3 +470,16 @@ def test_options_that_cannot_be() -> None:
     ):
         with pytest.raises(SelectionError, match=said):
             attnviz.lines(attention, **named)
+
+
+def test_standard_input_is_read_once(run) -> None:
+    words = ("lines", "--file", "-", "--as", "text", "-l", "1", "-H", "1", "--query", "cat")
+    status, out, err = run(*words, stdin=b"the cat sat")
+    assert status == 0, err
+    assert "cat" in out
+
+
+def test_a_title_of_ones_own_stands_above_the_lines_in_a_terminal_too() -> None:
+    out = io.StringIO()
+    print_page(page(small()), Console(file=out, width=60, force_terminal=True), options=FigureOptions(title="Mine"))
+    assert re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue()).splitlines()[0] == "Mine"
