@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attnviz.attention import Attention
+    from attnviz.page.text_metrics import Typeface
 
 _SIGNS = "0123456789.–−·≥…" + LOST  # characters of numbers and of shortened text
 
@@ -103,8 +104,7 @@ def heatmap(
     check_options(attention, width, height, font_size, decimals, dpi, svg_text, marks, query)
     maps = _one_query(attention, query, marks, does) if query is not None else _all_queries(attention, marks, does)
     maps = _thin(maps, width, height, dpi)
-    whole = attention if among is None else among
-    shared = query if among is None else None  # the query whose rows set the scale, None for all
+    whole, shared = (attention, query) if among is None else (among, None)
     limits, why = find_limits(whole, scale, vmax, cmap, shared)
     own = _own_scales(maps, attention, scale, vmax, cmap) if among is None else None
     if own:
@@ -113,46 +113,25 @@ def heatmap(
     above = 0 if scale == "row" else int(sum((values > limits.high * (1 + 1e-6)).sum() for values in counted))
     over = wording.over_note(above, limits.high, why, any(attention.key_special))
     over = over or wording.under_note(maps.values, own or [limits])
-
-    sums = wording.row_sums(whole, shared)
+    sums, hidden = wording.row_sums(whole, shared), wording.hidden_reason(whole)
     asked = attention.query_tokens[query] if query is not None else ""
     heading = one_line(title) if title is not None else wording.title(attention, name or "", asked, does)
     says = title is None and bool(wording.does_alone(attention, does))
     says = says or any(SAYS in text for text in (maps.headings if query is None else maps.row_labels))
     marked = [] if query is not None else list(marks)
     below = wording.subtitles(attention, sums, len(maps.values), marked, maps.one_row, maps.pooled)
-    hidden = wording.hidden_reason(whole)
 
     def remarks(note: str) -> list[str]:
         return wording.notes(attention, limits, sums, hidden, over, maps.pooled, note)
 
-    face = typeface(
-        font,
-        [
-            heading,
-            *below,
-            *remarks(""),
-            *maps.row_labels,
-            *maps.col_labels,
-            *maps.headings,
-            _SIGNS,
-            *(text for _, _, text in spans),
-        ],
-    )
-    joins = wording.joining_note([*maps.row_labels, *maps.col_labels])
-    lost = [note for note in (wording.font_note(face), joins) if note]
-    named = checked(spans, len(attention.keys), attention.cell, maps.pooled)
+    tokens = [*maps.row_labels, *maps.col_labels]
+    named = [label for _, _, label in spans]
+    face = typeface(font, [heading, *below, *remarks(""), *tokens, *maps.headings, *named, _SIGNS])
+    lost = [note for note in (wording.font_note(face), wording.joining_note(tokens)) if note]
     parted = ["lines part the two texts"] if any(maps.splits) else []
-    request = Request(
-        rows=maps.values[0].shape[0],
-        cols=maps.values[0].shape[1],
-        headings=tuple(maps.headings),
+    request = replace(
+        _request(attention, maps, checked(spans, len(attention.keys), attention.cell, maps.pooled), face),
         per_row=_grid(maps, width)[0],
-        row_labels=tuple(maps.row_labels),
-        col_labels=tuple(maps.col_labels),
-        face=face,
-        layers=maps.layers,
-        row_axis=maps.row_axis,
         title=heading,
         subtitles=below,
         scale=limits,
@@ -162,34 +141,72 @@ def heatmap(
         height=None if height is None else height * 72.0,
         font_size=font_size,
         dpi=dpi,
+        caution=wording.CAUTION if says else "",
+    )
+    numbers = CellNumbers(maps.values, limits, face, decimals)
+    placed, notes = _laid_out(request, maps, numbers, lambda note: (*remarks(note), *parted, *lost))
+    check_pixels(placed)
+    return placed.figure(
+        _panels(maps, placed, numbers, own),
+        limits,
+        face,
+        title=heading,
+        subtitle=below[0],
+        notes=notes,
+        bare=bare,
+        svg_text=svg_text,
+        meta=made_by(attention, name, meta),
+    )
+
+
+# --- where it stands -----------------------------------------------------------------------------------------------
+
+
+def _request(attention: Attention, maps: _Maps, spans: tuple[Span, ...], face: Typeface) -> Request:
+    """What the maps themselves ask of the layout."""
+    return Request(
+        rows=maps.values[0].shape[0],
+        cols=maps.values[0].shape[1],
+        headings=tuple(maps.headings),
+        per_row=1,
+        row_labels=tuple(maps.row_labels),
+        col_labels=tuple(maps.col_labels),
+        face=face,
+        layers=maps.layers,
+        row_axis=maps.row_axis,
         bold_rows=frozenset(row for row, _ in maps.marks) if maps.row_axis else frozenset(),
         bold_cols=frozenset(col for _, col in maps.marks),
         splits=maps.splits,
         unit="cell" if attention.cell > 1 else "token",
         every=maps.pooled,
-        row_spans=named if maps.row_axis and attention.queries == attention.keys else (),
-        col_spans=named,
-        caution=wording.CAUTION if says else "",
+        row_spans=spans if maps.row_axis and attention.queries == attention.keys else (),
+        col_spans=spans,
     )
 
-    def lay_out(note: str = "") -> tuple[Placed, list[str]]:
-        said = [*remarks(note), *parted, *lost]
-        return arrange(replace(request, notes=tuple(said))), said
+
+def _laid_out(
+    request: Request, maps: _Maps, numbers: CellNumbers, remarks: Callable[[str], tuple[str, ...]]
+) -> tuple[Placed, tuple[str, ...]]:
+    """The layout, and the notes that it was made for. remarks: the notes with one on the numbers in the cells."""
 
     def as_wide(points: float) -> Placed:
         return arrange(replace(request, width=points, per_row=_grid(maps, points / 72)[0]))
 
-    numbers = CellNumbers(maps.values, limits, face, decimals)
-    placed, said = lay_out()
-    if numbers.wanted and not bare and not numbers.size(placed.sizes):
+    placed, note = arrange(replace(request, notes=remarks(""))), ""
+    if numbers.wanted and not request.bare and not numbers.size(placed.sizes):
         wider = numbers.width_wanted(placed, as_wide)
-        placed, said = lay_out(f"numbers in the cells: from a width of {wider:g} in" if wider else "")
-    elif numbers.wanted and numbers.note():  # a note may cost the cells a little of their height
-        placed, said = lay_out(numbers.note())
+        note = f"numbers in the cells: from a width of {wider:g} in" if wider else ""
+    elif numbers.wanted:
+        note = numbers.note()
+    if note:  # it may cost the cells a little of their height
+        placed = arrange(replace(request, notes=remarks(note)))
+    return placed, remarks(note)
+
+
+def _panels(maps: _Maps, placed: Placed, numbers: CellNumbers, own: list[Scale] | None) -> tuple[MapPanel, ...]:
     size = numbers.size(placed.sizes) if numbers.wanted else 0.0
     printed = numbers.texts() if size else []
-    check_pixels(placed)
-    panels = tuple(
+    return tuple(
         MapPanel(
             title=maps.headings[i],
             values=maps.values[i],
@@ -205,27 +222,6 @@ def heatmap(
             scale=own[i] if own else None,
         )
         for i in range(len(maps.values))
-    )
-    spoken = placed.sizes.remarks if not bare else tuple(said)
-    return Figure(
-        width=placed.width,
-        height=placed.height,
-        panels=panels,
-        scale=limits,
-        title=heading,
-        subtitle=placed.sizes.said,
-        caption=wording.caption(heading, below[0], limits, spoken),
-        notes=spoken,
-        labels=tuple(placed.labels),
-        lines=tuple(placed.lines),
-        bar=placed.bar,
-        bar_ticks=tuple(placed.bar_ticks),
-        face=face,
-        font=face.family,
-        font_size=placed.sizes.base,
-        dpi=placed.sizes.dpi,
-        svg_text=svg_text,
-        meta=made_by(attention, name, meta),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +13,7 @@ from attnviz.errors import InputError, SelectionError
 from attnviz.page import wording
 from attnviz.page.colour_limits import scaled
 from attnviz.page.figure import Figure, ImagePanel, MapPanel, Scale
-from attnviz.page.heatmap import check_options, check_pixels, made_by
+from attnviz.page.options import check_options, check_pixels, made_by
 from attnviz.page.placing import arrange
 from attnviz.page.request import Request
 from attnviz.page.scale import WHITE, check_cmap, check_scale, check_vmax, masked, round_up
@@ -127,28 +127,18 @@ def overlay(
         )
         for i in range(len(values))
     )
-    spoken = placed.sizes.remarks if not bare else tuple(said)
-    return Figure(
-        width=placed.width,
-        height=placed.height,
-        panels=panels,
-        images=(ImagePanel("the picture", picture, placed.boxes[0]),) if with_picture else (),
-        scale=limits,
+    figure = placed.figure(
+        panels,
+        limits,
+        face,
         title=heading,
-        subtitle=placed.sizes.said,
-        caption=wording.caption(heading, below[0], limits, spoken),
-        notes=spoken,
-        labels=tuple(placed.labels),
-        lines=tuple(placed.lines),
-        bar=placed.bar,
-        bar_ticks=tuple(placed.bar_ticks),
-        face=face,
-        font=face.family,
-        font_size=placed.sizes.base,
-        dpi=placed.sizes.dpi,
+        subtitle=below[0],
+        notes=said,
+        bare=bare,
         svg_text=svg_text,
         meta=made_by(attention, name, meta),
     )
+    return replace(figure, images=(ImagePanel("the picture", picture, placed.boxes[0]),) if with_picture else ())
 
 
 def _grid(attention: Attention, picture: NDArray[np.uint8]) -> tuple[int, int]:

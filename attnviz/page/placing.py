@@ -6,13 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from attnviz.page import spans
+from attnviz.page import spans, wording
 from attnviz.page.bar import bar_height, bar_ticks, bar_width, tick_texts
-from attnviz.page.figure import Box, Label, Line
+from attnviz.page.figure import Box, Figure, Label, Line, MapPanel, Scale
 from attnviz.page.layout import PITCH, paged, settle
 from attnviz.page.request import Request
 from attnviz.page.sizes import HEADING_LINE, Sizes, leading
-from attnviz.page.text_metrics import ASCENT, DESCENT, MIDDLE, tallness
+from attnviz.page.text_metrics import ASCENT, DESCENT, MIDDLE, Typeface, tallness
 
 # The line between two texts, width and tone: dark for pale maps, on a little paper for dark ones.
 SPLIT = ((1.5, "paper"), (0.6, "ink"))
@@ -30,6 +30,42 @@ class Placed:
     bar_ticks: list[tuple[float, float]] = field(default_factory=list)
     labels: list[Label] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
+
+    def figure(
+        self,
+        panels: tuple[MapPanel, ...],
+        scale: Scale,
+        face: Typeface,
+        *,
+        title: str,
+        subtitle: str,
+        notes: Sequence[str],
+        bare: bool,
+        svg_text: str,
+        meta: dict[str, str],
+    ) -> Figure:
+        """The picture. subtitle: the longest; notes: those that were asked for, which a bare picture has alone."""
+        remarks = tuple(notes) if bare else self.sizes.remarks
+        return Figure(
+            width=self.width,
+            height=self.height,
+            panels=panels,
+            scale=scale,
+            title=title,
+            subtitle=self.sizes.said,
+            caption=wording.caption(title, subtitle, scale, remarks),
+            notes=remarks,
+            labels=tuple(self.labels),
+            lines=tuple(self.lines),
+            bar=self.bar,
+            bar_ticks=tuple(self.bar_ticks),
+            face=face,
+            font=face.family,
+            font_size=self.sizes.base,
+            dpi=self.sizes.dpi,
+            svg_text=svg_text,
+            meta=meta,
+        )
 
 
 def arrange(request: Request) -> Placed:
