@@ -61,8 +61,10 @@ class Sheet:
             self.y += LINE * size
 
     def head(self, title: str, subtitle: str) -> None:
-        """The title and what stands under it."""
-        self.text(title, 12.0, weight="bold", role="title")
+        """The title, a little smaller where that spares a line, and what stands under it."""
+        room, width = self.wide - 2 * MARGIN, self.face.width(title, 12.0, "bold")
+        size = 11.99 * room / width if room < width <= 1.2 * room else 12.0
+        self.text(title, size, weight="bold", role="title")
         self.text(subtitle, 9.0, tone="soft", role="subtitle")
         self.y += 6.0
 
