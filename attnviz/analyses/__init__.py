@@ -25,6 +25,12 @@ ANALYSES = {
     "inspect": "Show what is in a model: its configuration and every tensor.",
     "mechanisms": "List attention's relatives; with a text, show them side by side.",
 }
+# Commands of the same kind whose answers Python has by other names: all of them stand in listings.py.
+LISTINGS = {
+    "tokens": "Show how the text is split: index, token, id, characters.",
+    "models": "List the families that attnviz knows, with their streams and positions.",
+    "describe": "Say what attnviz would make of a model, without its weights; or why it cannot be drawn.",
+}
 
 
 def find(name: str) -> Analysis:
@@ -34,5 +40,5 @@ def find(name: str) -> Analysis:
     from attnviz.analyses.base import REGISTERED
 
     if name not in REGISTERED:
-        import_module(f"attnviz.analyses.{name}")
+        import_module(f"attnviz.analyses.{'listings' if name in LISTINGS else name}")
     return REGISTERED[name]

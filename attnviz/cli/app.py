@@ -13,17 +13,14 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 import attnviz
-from attnviz.analyses import ANALYSES, find
+from attnviz.analyses import ANALYSES, LISTINGS, find
 
 # The commands that are no analysis: name -> the first line of its help.
 _OWN = {
     "heatmap": "Draw attention as a picture, one panel per head: PNG, SVG, PDF, PGF or GIF.",
     "table": "Print attention in the terminal, a table a head.",
-    "tokens": "Show how the text is split: index, token, id, characters.",
-    "describe": "Say what attnviz would make of a model, without its weights; or why it cannot be drawn.",
     "export": "Write attention as numbers: .npz, .json, .csv or .parquet.",
     "generate": "Go on with a text, token by token, and say what each head looked at meanwhile.",
-    "models": "List the families that attnviz knows, with their streams and positions.",
 }
 # How `attnviz --help` groups commands; a command that no group names stands in the last one.
 GROUPS = {
@@ -36,7 +33,8 @@ GROUPS = {
     "More": ("export", "mechanisms"),
 }
 _NAMES = [name for names in GROUPS.values() for name in names]
-COMMANDS = {name: {**ANALYSES, **_OWN}[name] for name in dict.fromkeys([*_NAMES, *ANALYSES, *_OWN])}
+_LINES = {**ANALYSES, **LISTINGS, **_OWN}
+COMMANDS = {name: _LINES[name] for name in dict.fromkeys([*_NAMES, *_LINES])}
 EXAMPLE_WIDTH = 75  # columns of an example's line, besides a backslash and the margins
 LAYERS_SAY = {"all": "all", "-1": "the last", "0": "the first"}
 SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}

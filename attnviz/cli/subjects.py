@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from attnviz.cli.analyses import Heads
+from attnviz.cli.listings import Configuration, open_configuration, open_tokens
 from attnviz.cli.named_subjects import ModelOrFile, open_attention_or_model
 from attnviz.cli.options import Head, Input, Joined, Saved, Selection, one_head, usage
 from attnviz.cli.source import Drawn, Source, Unchanged
@@ -232,5 +233,8 @@ SUBJECTS = {
     ),
     "model": Subject({"named": Named, "source": Unchanged, "heads": HeadsOfModel}, _model),
     "attention or model": Subject({"which": ModelOrFile, "given": Input, "source": Source}, open_attention_or_model),
+    "nothing": Subject({}, lambda analysis, values: None),
+    "configuration": Subject({"configuration": Configuration}, open_configuration),
+    "tokens": Subject({"given": Input, "source": Unchanged, "joined": Joined}, open_tokens),
     "whole model": Subject({"named": Named, "source": Source}, _whole_model),
 }

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attnviz.attention import Attention
+    from attnviz.axis import Tokens
     from attnviz.measures.steps import Steps
     from attnviz.measures.tensors import TensorRow
 
@@ -271,6 +272,13 @@ class Facts:
 
 
 @dataclass(frozen=True)
+class TokenTable:
+    """How a text was split: the index, text, id, characters and word of each token."""
+
+    tokens: Tokens
+
+
+@dataclass(frozen=True)
 class TensorTable:
     """The tensors of a model with their statistics, and their total."""
 
@@ -485,6 +493,7 @@ Part = (
     | Listing
     | Sentence
     | Facts
+    | TokenTable
     | TensorTable
     | TensorValues
     | WordBoard

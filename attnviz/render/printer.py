@@ -22,6 +22,7 @@ from attnviz.page.parts import (
     TensorTable,
     TensorValues,
     Timings,
+    TokenTable,
     Walk,
     WordBoard,
 )
@@ -110,6 +111,12 @@ def _facts(facts: Facts, out: Any, width: int | None, options: FigureOptions) ->
     print_facts(facts.pairs, out, width=width)
 
 
+def _tokens(table: TokenTable, out: Any, width: int | None, options: FigureOptions) -> None:
+    from attnviz.render.terminal import print_tokens
+
+    print_tokens(table.tokens, out, width=width)
+
+
 def _tensors(table: TensorTable, out: Any, width: int | None, options: FigureOptions) -> None:
     from attnviz.render.terminal_tensors import print_tensors
 
@@ -170,6 +177,7 @@ PRINTERS: dict[type, Callable[[Any, Any, int | None, FigureOptions], None]] = {
     Table: _table,
     Sentence: _sentence,
     Facts: _facts,
+    TokenTable: _tokens,
     TensorTable: _tensors,
     TensorValues: _tensor,
     Listing: _listing,

@@ -32,12 +32,17 @@ def write_csv(rows: Iterable[dict[str, Any]], file: IO[bytes]) -> None:
         if writer is None:
             writer = csv.DictWriter(text, list(row), lineterminator="\n")
             writer.writeheader()
-        writer.writerow({key: csv_cell(value) for key, value in _without_nan(row).items()})
+        writer.writerow({key: csv_cell(_cell(value)) for key, value in _without_nan(row).items()})
         file.write(_utf8(text.getvalue()))
         text.seek(0)
         text.truncate()
     if writer is None:
         file.write(b"\n")
+
+
+def _cell(value: Any) -> Any:
+    """A list or an object as JSON; any other value as it is."""
+    return json_text(value) if isinstance(value, (list, dict)) else value
 
 
 def _without_nan(row: dict[str, Any]) -> dict[str, Any]:

@@ -33,7 +33,8 @@ MAY_IMPORT = {
     "measures": VALUES | {"engine"},
     "page": VALUES | {"files", "measures"},
     "analyses": VALUES
-    | {"flags", "files", "engine", "variants", "models", "measures", "io.data", "page.parts", "page.numbers"},
+    | {"flags", "files", "families", "engine", "variants", "models", "measures"}
+    | {"io.data", "page.parts", "page.numbers"},
     "render": VALUES | {"files", "io", "measures", "page"},
     "show": VALUES | {"files", "analyses", "page", "render"},
     "cli": VALUES

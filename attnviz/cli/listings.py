@@ -1,0 +1,53 @@
+"""What `models`, `describe` and `tokens` look at: nothing, a configuration, or a text and what splits it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from attnviz.cli.options import usage
+from attnviz.cli.source import Unchanged
+from attnviz.flags import argument, same
+
+if TYPE_CHECKING:
+    from attnviz.analyses.base import Analysis
+    from attnviz.axis import Tokens
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A configuration, or a model whose configuration is read."""
+
+    which: str | None = argument("org/name on the Hub, a folder, a GGUF file, or a config.json.", "MODEL|CONFIG")
+    ignore_key: tuple[str, ...] = same(Unchanged, "ignore_key", default=())
+    offline: bool = same(Unchanged, "offline", default=False)
+
+    def __post_init__(self) -> None:
+        if self.which is None:
+            usage("missing argument 'MODEL|CONFIG'")
+
+
+def open_configuration(analysis: Analysis, values: dict[str, Any]) -> dict[str, Any]:
+    """What attnviz makes of a configuration."""
+    from attnviz.models.describe import describe
+
+    start, named, talk = time.perf_counter(), values["configuration"], values["talk"]
+    description = describe(named.which, ignore_keys=named.ignore_key, offline=named.offline, quiet=talk.quiet)
+    talk.detail(f"{description['model']}: its configuration, read in {time.perf_counter() - start:.2f} s")
+    return description
+
+
+def open_tokens(analysis: Analysis, values: dict[str, Any]) -> Tokens:
+    """How a text is split by the tokenizer of a model."""
+    from attnviz.cli import work
+
+    given, joined = values["given"], values["joined"]
+    text = work.text_of(given)
+    splitter = work.splitter(values["source"], values["talk"], given)
+    text, ids = work.turn(given, splitter, text)
+    tokens = splitter.tokens(text, given.pair, ids)
+    tokens = tokens.merged() if joined.words else tokens
+    if not joined.no_special:
+        return tokens
+    return tokens.take(i for i, special in enumerate(tokens.special) if not special)
