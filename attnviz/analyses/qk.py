@@ -13,6 +13,7 @@ from attnviz.analyses.steps import walk
 from attnviz.errors import SelectionError
 from attnviz.measures.lift import Pair, strongest
 from attnviz.measures.qk import Neurons, Plane, neurons, plane
+from attnviz.measures.steps_formulas import STAGES
 from attnviz.models.source import AttentionSource, affordable_rows, attend_rows
 from attnviz.page.numbers import number, signed
 from attnviz.page.parts import DotProduct, Page, Scatter, Table
@@ -25,15 +26,6 @@ if TYPE_CHECKING:
     from attnviz.models.model import Progress
 
 DIMENSIONS, TOKENS = 10, 40  # dimensions and tokens of each side that a terminal lists, without --top
-STAGES = {
-    "raw": "q · k",
-    "relative": "+ relative positions",
-    "before_scale": "+ linear bias",
-    "capped": "soft cap",
-    "biased": "+ bias by distance",
-    "counted": "+ first block counted several times",
-    "masked": "score before the softmax",
-}
 
 
 @dataclass(frozen=True)
@@ -164,15 +156,17 @@ class QueriesAndKeys(Result):
         steps, stages = self.pair.steps, list(self.pair.stages)
         merged = self.pair.allowed and len(stages) > 1 and stages[-1].name == "masked"
         for stage in stages[:-1] if merged else stages:
-            text = STAGES.get(stage.name, stage.name)
-            if stage.name == "scaled":
+            text = STAGES[stage.name].title.lower()
+            if stage.name == "raw":
+                text = "q · k"
+            elif stage.name == "scaled":
                 text = f"× {steps.facts.scale:.4g}" if steps.facts.scales else "not scaled"
             elif stage.added is not None:
-                text = f"{text} {signed(stage.added)}"
+                text = f"+ {text} {signed(stage.added)}"
             elif stage.name == "masked":
                 text = "behind the mask"
             if merged and stage is stages[-2]:
-                text = f"{text} = {STAGES['masked']}"
+                text = f"{text} = score before the softmax"
             yield text, signed(stage.value)
         if steps.sink is not None:
             yield "a learned sink takes part in the softmax", signed(steps.sink)
@@ -206,8 +200,8 @@ class QueriesAndKeys(Result):
         notes.append(f"the plane keeps {sum(self.plane.shares):.0%} of the variance")
         agreement = f"{self.plane.agreement:.2f}".replace("-", "−")
         notes.append(f"correlation of distance in the plane with score: {agreement}")
-        if head.n_kv_heads < head.n_heads:
-            notes.append(f"keys are shared: number {head.kv_head} of {head.n_kv_heads}")
+        if head.spec.n_kv_heads < head.spec.n_heads:
+            notes.append(f"keys are shared: number {head.kv_head} of {head.spec.n_kv_heads}")
         return [*notes, *self.facts.remarks()]
 
 

@@ -119,9 +119,10 @@ class StepByStep(Steps, Result):
 
     def about(self) -> dict[str, Any]:
         """The model's sizes, and the formulas of every step."""
-        names = ("model", "n_heads", "n_kv_heads", "d_model", "d_head", "scale", "stream")
+        facts = self.facts
+        sizes = {name: getattr(facts.spec, name) for name in ("n_heads", "n_kv_heads", "d_model", "d_head")}
         steps = [{"step": s.label, "name": s.name, "title": s.title, "formulas": list(s.lines)} for s in self.steps]
-        return {name: getattr(self.facts, name) for name in names} | {"steps": steps}
+        return {"model": facts.model, **sizes, "scale": facts.scale, "stream": facts.stream, "steps": steps}
 
     def page(self) -> Page:
         options, shown = self.options, self._walk()

@@ -225,7 +225,10 @@ class Steps:
         facts = self.facts
         stream = {"self": "", "cross": "cross-attention"}.get(facts.stream, f"{facts.stream} self-attention")
         parts = [facts.model, stream]
-        for what, index, count in (("layer", facts.layer, facts.n_layers), ("head", facts.head, facts.n_heads)):
+        for what, index, count in (
+            ("layer", facts.layer, facts.spec.n_layers),
+            ("head", facts.head, facts.spec.n_heads),
+        ):
             parts.append(f"{what} {index} of 0–{count - 1}" if count > 1 else f"{what} {index}, the only one")
         return " · ".join(part for part in parts if part)
 

@@ -73,7 +73,7 @@ def _scaling(facts: Facts) -> str:
     if not facts.scales:
         return f"s_ij = e_ij: this model does not scale (1/√d_k would be {facts.usual:.4g})"
     if facts.scales_as_usual:
-        return f"s_ij = e_ij / √d_k = e_ij / √{facts.d_head} = e_ij / {facts.d_head**0.5:.4g}"
+        return f"s_ij = e_ij / √d_k = e_ij / √{facts.spec.d_head} = e_ij / {facts.spec.d_head**0.5:.4g}"
     return f"s_ij = {facts.scale:.4g} e_ij, the model's own factor (1/√d_k would be {facts.usual:.4g})"
 
 
@@ -82,7 +82,7 @@ def _cap(facts: Facts) -> str:
 
 
 def _count_of(facts: Facts) -> str:
-    count = facts.counted
+    count = 1 if facts.blocks is None else 1 + facts.blocks.n_random
     return f"s_ij ← s_ij + ln {count} for keys of the first block, which count {count} times"
 
 
@@ -160,17 +160,17 @@ class _Formulas:
         if facts.global_query:
             text = "a global token: W_Q, W_K and W_V are those kept for global tokens (Beltagy 2020)"
             steps.append(("global", "Global token", [(text, "")]))
-        if facts.n_kv_heads < facts.n_heads:
+        if facts.spec.n_kv_heads < facts.spec.n_heads:
             steps.append(("grouped", "Grouped heads", [(_grouped(facts), "")]))
         steps += self._changes()
         if facts.relative == "segmental":
-            d = facts.d_head
+            d = facts.spec.d_head
             steps.append(("content_bias", "Content bias", [("q_i ← q_i + u (Dai 2019)", f"[{d}] → [{d}]")]))
         return steps
 
     def _stream(self) -> Lines:
         """x_i, from the embeddings to what the projections read, and m_j of another text."""
-        facts, shape = self.facts, f"[{self.n_query} x {self.facts.d_model}]"
+        facts, shape = self.facts, f"[{self.n_query} x {self.facts.spec.d_model}]"
         lines = []
         if "embedding" in self.names:
             origin = " + ".join(("token", *facts.added)) if facts.added else "the embedding of token i"
@@ -179,8 +179,8 @@ class _Formulas:
             before = "layer 0" if facts.layer == 1 else f"layers 0 to {facts.layer - 1}"
             lines.append((f"x_i ← the stream after {before}", shape))
         if "read" in self.names:
-            lines.append((f"x_i ← {facts.read_norm or 'norm'}(x_i)", ""))
-        if facts.stream == "cross":
+            lines.append((f"x_i ← {'RMS' if facts.spec.norm.kind == 'rms' else 'layer'} norm(x_i)", ""))
+        if facts.cross:
             # The seeded model has one stack for both texts.
             origin = "the pair after all layers" if facts.meta.get("random") else "the encoder's output"
             lines.append((f"m_j = {origin}", f"[{self.n_key} x {self.sizes['k']}]"))
@@ -188,47 +188,43 @@ class _Formulas:
 
     def _compressed(self) -> Lines:
         """The vectors that keys, values and perhaps queries are made of (DeepSeek-V2, DeepSeek-AI 2024, 2.1)."""
+        made = (("compressed_q", "b_i", "x_i", "B", "q"), ("compressed", "c_j", "x_j", "C", "k"))
         return [
-            (
-                f"{small} = norm({x} W_{letter}{self.bias(letter)})",
-                f"[{self.facts.d_model}] [{self.facts.d_model} x {self.sizes[size]}] → [{self.sizes[size]}]",
-            )
-            for name, small, x, letter, size in (
-                ("compressed_q", "b_i", "x_i", "B", "q"),
-                ("compressed", "c_j", "x_j", "C", "k"),
-            )
-            if name in self.names and "compressed" in self.names
+            (f"{c} = norm({x} W_{letter}{self.bias(letter)})", _product(self.facts.spec.d_model, self.sizes[size]))
+            for name, c, x, letter, size in made
+            if name in self.names
         ]
 
     def _projections(self) -> Lines:
         """q_i, k_j and v_j."""
-        facts, own = self.facts, self.facts.d_head - self.facts.d_shared
+        facts, own = self.facts, self.facts.spec.d_head - self.facts.d_shared
         asks = "b_i" if "compressed_q" in self.names else "x_i"
-        other = "c_j" if "compressed" in self.names else "m_j" if facts.stream == "cross" else "x_j"
+        other = "c_j" if "compressed" in self.names else "m_j" if facts.cross else "x_j"
         d_in, d_key = self.sizes["q"], self.sizes["k"]
         lines = [
-            (f"{q} = {x} W_{letter}{self.bias(letter)}", f"[{width}] [{width} x {out}] → [{out}]")
+            (f"{q} = {x} W_{letter}{self.bias(letter)}", _product(width, out))
             for q, letter, x, width, out in (
-                ("q_i", "Q", asks, d_in, facts.d_head),
+                ("q_i", "Q", asks, d_in, facts.spec.d_head),
                 ("k_j", "K", other, d_key, own),
-                ("v_j", "V", other, d_key, facts.d_value or facts.d_head),
+                ("v_j", "V", other, d_key, facts.spec.d_value),
             )
         ]
         if facts.d_shared:
             line = f"k_j ← [k_j, x_j W_S{self.bias('S')}], alike in all heads"
-            lines.append((line, f"[{own}] [{facts.d_shared}] → [{facts.d_head}]"))
-        if facts.clip:
-            lines.append((f"{'v_j' if facts.clip_late else 'each'} clipped to ±{facts.clip:g}", ""))
+            lines.append((line, f"[{own}] [{facts.d_shared}] → [{facts.spec.d_head}]"))
+        if facts.spec.qkv_clip:
+            lines.append((f"{'v_j' if facts.spec.clip_after_norm else 'each'} clipped to ±{facts.spec.qkv_clip:g}", ""))
         return lines
 
     def _changes(self) -> list[tuple[str, str, Lines]]:
         """The norm of queries and keys and rotary positions, in the order that the model has them."""
-        facts, shape = self.facts, f"[{self.facts.d_head}] → [{self.facts.d_head}]"
+        facts, shape = self.facts, f"[{self.facts.spec.d_head}] → [{self.facts.spec.d_head}]"
         changes: list[tuple[str, str, Lines]] = []
         late = "q_turned" in self.names
         if late or "q_normed" in self.names:
-            clipped = [(f"each clipped to ±{facts.clip:g}", "")] if facts.clip and facts.clip_late else []
-            norm = [("q_i ← norm(q_i), k_j ← norm(k_j)", shape), *clipped]
+            norm = [("q_i ← norm(q_i), k_j ← norm(k_j)", shape)]
+            if facts.spec.qkv_clip and facts.spec.clip_after_norm:
+                norm.append((f"each clipped to ±{facts.spec.qkv_clip:g}", ""))
             changes.append(("qk_norm", "Norm of queries and keys", norm))
         if facts.rotary:
             turn = [("q_i ← R(i) q_i, k_j ← R(j) k_j", shape), (facts.rotary, "")]
@@ -237,9 +233,8 @@ class _Formulas:
 
     def stage(self, name: str) -> tuple[str, str, Lines]:
         """One operation on the scores."""
-        stage, shape = STAGES[name], f"[{self.n_key}]"
-        shapes = f"[{self.facts.d_head}] [{self.facts.d_head} x {self.n_key}] → {shape}" if name == "raw" else shape
-        return name, stage.title, stage.lines(self.facts, shapes)
+        shapes = _product(self.facts.spec.d_head, self.n_key) if name == "raw" else f"[{self.n_key}]"
+        return name, STAGES[name].title, STAGES[name].lines(self.facts, shapes)
 
     def softmax(self) -> list[tuple[str, str, Lines]]:
         sink, shape = "sink" in self.names, f"[{self.n_key}]"
@@ -251,26 +246,29 @@ class _Formulas:
         return steps
 
     def summed(self) -> list[tuple[str, str, Lines]]:
-        d = self.facts.d_value or self.facts.d_head
-        shapes = f"[{self.n_key}] [{self.n_key} x {d}] → [{d}]"
+        shapes = _product(self.n_key, self.facts.spec.d_value)
         return [("summed", "Weighted sum of the values", [("o_i = Σ_j a_ij v_j", shapes)])]
 
     def joined(self) -> list[tuple[str, str, Lines]]:
-        n, out = self.facts.n_heads, self.sizes["o"]
-        width = n * (self.facts.d_value or self.facts.d_head)
+        n, out = self.facts.spec.n_heads, self.sizes["o"]
+        width = n * self.facts.spec.d_value
         heads = {1: "o_i^0", 2: "o_i^0 o_i^1"}.get(n, f"o_i^0 … o_i^{n - 1}")
         if not out:
             return [("joined", "Heads side by side", [(f"y_i = [{heads}]: there is no W_O", f"[{width}]")])]
-        shapes = f"[{width}] [{width} x {out}] → [{out}]"
-        return [("joined", "Heads side by side, projected", [(f"y_i = [{heads}] W_O{self.bias('O')}", shapes)])]
+        line = (f"y_i = [{heads}] W_O{self.bias('O')}", _product(width, out))
+        return [("joined", "Heads side by side, projected", [line])]
+
+
+def _product(width: int, out: int) -> str:
+    """The shapes of a vector times a matrix."""
+    return f"[{width}] [{width} x {out}] → [{out}]"
 
 
 def _grouped(facts: Facts) -> str:
-    if facts.n_kv_heads == 1:
+    if facts.spec.n_kv_heads == 1:
         return "all heads share one set of keys and values (Shazeer 2019)"
-    group = facts.n_heads // facts.n_kv_heads
+    group = facts.spec.n_heads // facts.spec.n_kv_heads
     first = facts.kv_head * group
     heads = f"heads {first} {'and' if group == 2 else 'to'} {first + group - 1}"
-    return (
-        f"{heads} share one set of keys and values, number {facts.kv_head} of 0–{facts.n_kv_heads - 1} (Ainslie 2023)"
-    )
+    number = f"number {facts.kv_head} of 0–{facts.spec.n_kv_heads - 1}"
+    return f"{heads} share one set of keys and values, {number} (Ainslie 2023)"

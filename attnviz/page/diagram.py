@@ -115,7 +115,7 @@ def _sources(steps: Steps) -> list[tuple[str, NDArray[Any]]]:
 
 def _token(steps: Steps) -> int:
     """The token whose key and value are shown: the query's own, or in cross-attention the strongest key."""
-    return steps.strongest if steps.facts.stream == "cross" else steps.query
+    return steps.strongest if steps.facts.cross else steps.query
 
 
 def _inputs(page: Canvas, lefts: Sequence[float], room: float, word: float | None) -> None:

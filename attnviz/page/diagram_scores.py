@@ -32,7 +32,7 @@ def scores(page: Canvas) -> None:
     """Draw the second diagram."""
     steps = page.steps
     title(page, "2", "Scores, scaling, mask, softmax, weighted sum", f"o = softmax({_formula(steps)}) V")
-    own = steps.strongest if steps.facts.stream == "cross" else steps.query
+    own = steps.strongest if steps.facts.cross else steps.query
     down = some_rows(page, steps.weights, "keys", KEYS, own, 6.0)
     stages = len(steps.scores) + 1
     room = RIGHT - LEFT - _NAMES - 4.0 - stages * _COLUMN - (stages + 2) * _BETWEEN
@@ -108,7 +108,7 @@ def _operation(steps: Steps, scores: Scores) -> str:
     """What makes these scores of those before."""
     facts = steps.facts
     if scores.name == "scaled":
-        return f"/ √{facts.d_head}" if facts.scales_as_usual else f"× {facts.scale:.3g}"
+        return f"/ √{facts.spec.d_head}" if facts.scales_as_usual else f"× {facts.scale:.3g}"
     if scores.name == "masked" and steps.allowed.all():
         return "hides none"
     return scores.stage.operation

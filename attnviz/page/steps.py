@@ -52,7 +52,7 @@ def _colours(page: Canvas, scale: Scale, x: float, y: float) -> None:
 def _inputs_row(page: Canvas) -> None:
     """Step 1: what the layer reads, and the queries, keys and values made of it."""
     steps = page.steps
-    first, cross = steps.steps[0], steps.facts.stream == "cross"
+    first, cross = steps.steps[0], steps.facts.cross
     x, q, k, v = steps.read, *(steps.used(letter) for letter in "qkv")
     lines: list[list[tuple[str, str]]] = [[], [], [], []]
     for line in first.lines:
@@ -228,7 +228,7 @@ def _outputs_row(page: Canvas) -> None:
         if name:
             page.word(name, box.x, y - 3.0, SMALL, tone="soft")
         else:
-            _heads(page, box, facts.n_heads, facts.head)
+            _heads(page, box, facts.spec.n_heads, facts.head)
         if i < 2:
             page.arrow(box.x + box.width + 4.0, y + high / 2, xs[i + 1] - 4.0, y + high / 2)
     page.y = y + high + 18.0

@@ -166,7 +166,7 @@ def check(found):
     close = {"rtol": 2e-4, "atol": 2e-4}
     if "W_C" in found.matrices:
         check_compressed(found, close)
-    elif not facts.clip:
+    elif not facts.spec.qkv_clip:
         q = found.read[i] @ found.matrices["W_Q"] + found.matrices.get("b_Q", 0)
         np.testing.assert_allclose(q, found.vector("q").values[i], **close)
         source = found.read if facts.stream != "cross" else found.vector("memory").values
@@ -245,7 +245,7 @@ def test_a_norm_after_rotary_positions_is_what_scores_are_made_of():
     order = [step.name for step in found.steps]
     assert order.index("rotary") < order.index("qk_norm")
     turned, used = found.vector("q_turned").values, found.used("q")
-    weight = model.tensors.get(f"layers.{found.facts.layer}.q_norm.weight", (found.facts.d_head,))
+    weight = model.tensors.get(f"layers.{found.facts.layer}.q_norm.weight", (found.facts.spec.d_head,))
     normed = turned / np.sqrt((turned**2).mean(-1, keepdims=True) + 1e-5) * weight
     np.testing.assert_allclose(used, normed, atol=1e-5)
 
@@ -272,7 +272,7 @@ def test_t5_does_not_scale():
     found = attnviz.steps(model, **given, stream="encoder")
     compared = found.scaling
     assert not found.facts.scales
-    assert compared.factor == found.facts.d_head**-0.5
+    assert compared.factor == found.facts.spec.d_head**-0.5
     np.testing.assert_array_equal(found.score("raw").row, found.score("scaled").row)
     assert "does not scale" in found.step("scaled").lines[0][0]
 

@@ -109,7 +109,7 @@ def test_numbers_are_those_of_the_walk(seeded):
 def test_the_projection_holds_the_rows_of_every_head(seeded):
     heads = seeded.heads.reshape(-1)
     np.testing.assert_allclose(heads @ seeded.projection + seeded.matrices["b_O"], seeded.projected, atol=1e-5)
-    rows = slice(2 * seeded.facts.d_head, 3 * seeded.facts.d_head)
+    rows = slice(2 * seeded.facts.spec.d_head, 3 * seeded.facts.spec.d_head)
     np.testing.assert_array_equal(seeded.projection[rows], seeded.matrices["W_O"])
 
 
