@@ -19,7 +19,7 @@ from attnviz.page.parts import Page, Paragraph, RunningText
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from attnviz.analyses.base import SelectedMaps
+    from attnviz.analyses.base import Request, SelectedMaps
     from attnviz.attention import Attention
     from attnviz.axis import Tokens
     from attnviz.facts import Place, SourceFacts
@@ -154,9 +154,9 @@ def pieces(tokens: Tokens) -> tuple[tuple[str, ...], tuple[bool, ...]]:
     return tuple(words), tuple(spaced)
 
 
-def _refuses(options: Options, format: str) -> None:
-    if format in ("tex", "typ") and options.shape != "text":
-        raise SelectionError(f".{format} holds a running text, not lines", "ask for one by --as text")
+def _refuses(options: Options, request: Request) -> None:
+    if request.format in ("tex", "typ") and options.shape != "text":
+        raise SelectionError(f".{request.format} holds a running text, not lines", "ask for one by --as text")
 
 
 @analysis("lines", Options, Lines, subject="selected maps", refuses=_refuses)
