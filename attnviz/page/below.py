@@ -22,7 +22,7 @@ WIDEST, LEAST = 420.0, 220.0
 HEAD = (126, 164, 204)  # a head's dot
 SHIFT = 0.36  # how far apart the dots of a layer stand, as a share of the way to the next layer
 PITCH, ABOVE_LIST = 13.0, 34.0  # points from one line of a list to the next, and above the list
-BAR, LEAST_BAR = 150.0, 60.0
+BAR, LEAST_BAR = 150.0, 24.0
 NUMBERS = "−0.00"
 WEIGHT, LIFT = (196, 212, 230), (43, 98, 158)
 

@@ -184,6 +184,9 @@ class _Page:
             bars = 1 if self.shared else boards
             return 2 * MARGIN + boards * (self.left + n_cols * cell) + (boards - 1) * self.gap + bars * self.beside
 
+        if width is not None and abreast is not None:
+            least = min(roomy, SMALL)
+            abreast = max((k for k in range(1, abreast + 1) if across(k, least) <= width), default=1)
         if abreast is None:
             page = WIDE if max(n_rows, n_cols) * finest > SIDE else PAGE
             room, least = (page, roomy) if width is None else (width, min(roomy, SMALL))
