@@ -9,15 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.paths import ADAPTERS, REFERENCE, ROOT
+from helpers.sentences import TIRED, WIDE
 
 import attnviz
 from attnviz.measures.diff import diff
 from attnviz.page.figure_options import FigureOptions
 from attnviz.page.label_bounds import bounds
 from attnviz.page.place import place
-
-TIRED = "The animal didn't cross the street because it was too tired"
-WIDE = "The animal didn't cross the street because it was too wide"
 
 
 def listed(run, *words):

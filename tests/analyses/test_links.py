@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 from helpers.analysis_cases import made, random_map
+from helpers.sentences import TIRED as TEXT
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,8 +20,6 @@ from attnviz.page.below import LIFT, WEIGHT
 from attnviz.page.figure_options import FigureOptions
 from attnviz.page.parts import Bars, Board, Boards, Entry, Page
 from attnviz.page.place import place
-
-TEXT = "The animal didn't cross the street because it was too tired"
 
 
 def links(attention, count=20, *, within=False, by="lift", **how):

@@ -12,6 +12,7 @@ import pytest
 from helpers import command_line
 from helpers.paths import REFERENCE, ROOT
 from helpers.scripts import status_of
+from helpers.sentences import TIRED as TEXT
 from helpers.startup import HEAVY, loaded
 from PIL import Image
 
@@ -21,7 +22,6 @@ from attnviz.variants import GROUPS, MECHANISMS
 
 run = command_line.run  # a fixture
 
-TEXT = "The animal didn't cross the street because it was too tired"
 TEA = "I like tea"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.paths import REFERENCE
+from helpers.sentences import TIRED as TEXT
 
 import attnviz
 from attnviz import steps as walk
@@ -15,8 +16,6 @@ from attnviz.measures.lift import strongest
 from attnviz.measures.qk import neurons, plane
 from attnviz.page.figure_options import FigureOptions
 from attnviz.page.place import place
-
-TEXT = "The animal didn't cross the street because it was too tired"
 
 
 def listed(run, *words):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.sentences import TIRED as TEXT
 
 import attnviz
 from attnviz.axis import Tokens
@@ -19,8 +20,6 @@ from attnviz.page.layout import ordinal
 from attnviz.page.place import place
 from attnviz.page.scale import number
 from attnviz.select import Chosen, evenly
-
-TEXT = "The animal didn't cross the street because it was too tired"
 
 
 def test_every_head_with_its_nearest(run):

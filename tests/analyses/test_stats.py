@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 from helpers.analysis_cases import made, random_map
+from helpers.sentences import TIRED as TEXT
 from hypothesis import given
 from hypothesis import strategies as st
 from oracles.slow_statistics import slow_statistics
@@ -20,7 +21,6 @@ from attnviz.page.figure_options import FigureOptions
 from attnviz.page.parts import Board, Boards, Depth, Page
 from attnviz.page.place import place
 
-TEXT = "The animal didn't cross the street because it was too tired"
 STATISTICS = names()
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import command_line
+from helpers.sentences import TIRED as TEXT
 from PIL import Image
 
 import attnviz
@@ -22,7 +23,6 @@ from attnviz.errors import AttnvizWarning
 
 run = command_line.run  # a fixture
 
-TEXT = "The animal didn't cross the street because it was too tired"
 PNG = b"\x89PNG\r\n\x1a\n"
 
 

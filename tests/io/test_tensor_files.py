@@ -9,6 +9,7 @@ import pytest
 from helpers.bounded import bounded
 from helpers.checkpoint_files import tensor as pickled_tensor
 from helpers.checkpoint_files import text, torch_zip
+from helpers.paths import DATA
 from safetensors.numpy import save_file
 
 import attnviz
@@ -16,7 +17,7 @@ from attnviz.cli import main
 from attnviz.errors import InputError
 from attnviz.io.saved import foreign
 
-SAVED = Path(__file__).parent.parent / "data" / "checkpoints"
+SAVED = DATA / "checkpoints"
 EVEN = np.tril(np.ones((4, 4))) / np.arange(1, 5)[:, None]
 MAPS = np.stack([EVEN, np.eye(4)]).astype(np.float32)  # [head, query, key], as make_torch_files.py has them
 

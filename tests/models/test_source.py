@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.paths import ADAPTERS, GGUF, REFERENCE
+from helpers.sentences import TIRED as TEXT
 
 import attnviz
 from attnviz.engine.collectors import Dense
@@ -19,7 +20,6 @@ from attnviz.measures.norms import Moved
 from attnviz.measures.scores import Scores
 from attnviz.models.source import AttentionSource
 
-TEXT = "The animal didn't cross the street because it was too tired"
 IDS = [5, 6, 7, 8, 9]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from helpers.golden_pictures import diagram
 from helpers.paths import GOLDEN, REFERENCE, ROOT
+from helpers.sentences import TIRED as SENTENCE
 from PIL import Image
 
 import attnviz
@@ -24,7 +25,6 @@ from attnviz.page.place import place
 pytestmark = pytest.mark.usefixtures("no_settings")
 
 HAND = ROOT / "sample_inputs" / "by_hand.npz"
-SENTENCE = "The animal didn't cross the street because it was too tired"
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,12 @@ import struct
 
 import pytest
 from helpers.bounded import bounded
+from helpers.sentences import TIRED as TEXT
 
 from attnviz.cli import main
 from attnviz.errors import CheckpointError
 from attnviz.tokens import budget, load_tokenizer
 
-TEXT = "The animal didn't cross the street because it was too tired"
 REPLACE = {"type": "Replace", "pattern": {"String": "a"}, "content": "aa"}
 EVERY = {"type": "Replace", "pattern": {"Regex": ""}, "content": "x" * 200}
 METASPACE = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True}

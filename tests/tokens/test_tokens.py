@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.sentences import TIRED as ANIMAL
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer as Backend
@@ -26,7 +27,6 @@ from attnviz.tokens.added import Added, read_names
 from attnviz.tokens.labels import decode_together, readable, visible
 from attnviz.tokens.words import find_words, word_of
 
-ANIMAL = "The animal didn't cross the street because it was too tired"
 CORPUS = [ANIMAL, "unbelievable tokenization", "the cat sat on the mat", "café naïve 日本語 日本 नमस्ते Привет"] * 4
 GPT2_END = "<|endoftext|>"
 
