@@ -8,6 +8,7 @@ from attnviz.analyses.check import Health as Health
 from attnviz.analyses.circuits import HeadCircuits as HeadCircuits
 from attnviz.analyses.diff import Changes as Changes
 from attnviz.analyses.focus import Focus as Focus
+from attnviz.analyses.generate import GeneratedText as GeneratedText
 from attnviz.analyses.lines import Lines as Lines
 from attnviz.analyses.links import StrongestLinks as StrongestLinks
 from attnviz.analyses.maps import Maps as Maps
@@ -127,6 +128,28 @@ def focus(
     by: str = ...,
     top: int | None = ...,
 ) -> Focus: ...
+def generate(
+    source: Model,
+    /,
+    text: str | None = ...,
+    *,
+    target: str | None = ...,
+    ids: ArrayLike | None = ...,
+    token_types: ArrayLike | None = ...,
+    target_ids: ArrayLike | None = ...,
+    pixel_values: ArrayLike | None = ...,
+    input_values: ArrayLike | None = ...,
+    input_features: ArrayLike | None = ...,
+    stream: str | None = ...,
+    global_tokens: Iterable[int] | None = ...,
+    layers: Iterable[int] | int | None = ...,
+    heads: Iterable[int | str] | int | str | None = ...,
+    words: bool = ...,
+    no_special: bool = ...,
+    max_new: int = ...,
+    by: str | None = ...,
+    top: int | None = ...,
+) -> GeneratedText: ...
 def inspect(
     source: Model,
     /,

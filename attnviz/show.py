@@ -36,7 +36,8 @@ def write_result(
         SelectionError: no such format, or the result has nothing to show in it.
     """
     thing = _thing(result, format, options, command)
-    formats.write(format, thing, file)
+    pace = {"milliseconds": options.frame_ms} if options and format in formats.of(formats.FRAMES) else {}
+    formats.write(format, thing, file, **pace)
     return getattr(thing, "caption", "")
 
 
@@ -68,9 +69,10 @@ def _thing(result: Result, format: str, options: FigureOptions | None, command: 
             return {**arrays, "meta": {**result.about(), **made_by}}
         return replace(arrays, meta={**arrays.meta, **made_by})
     from attnviz.page.figure_options import FigureOptions
-    from attnviz.page.place import place
+    from attnviz.page.place import frames, place
 
-    return place(result.page(), options or FigureOptions(), made_by)
+    draw = frames if format in formats.of(formats.FRAMES) else place
+    return draw(result.page(), options or FigureOptions(), made_by)
 
 
 def save_result(result: Result, path: str | Path, options: Mapping[str, Any]) -> str:

@@ -40,11 +40,13 @@ class Result:
 
     facts: Any
     messages: Sequence[str] = ()
+    animated = False  # whether its maps can be shown query by query, in .gif and .apng
 
     @classmethod
     def kinds(cls) -> tuple[str, ...]:
         """What it can be written as: names of kinds in `attnviz.render.formats`."""
-        own = {"figure": cls.page is not Result.page, "arrays": cls.arrays is not Result.arrays, "rows": True}
+        own = {"figure": cls.page is not Result.page, "frames": cls.animated}
+        own |= {"arrays": cls.arrays is not Result.arrays, "rows": True}
         return tuple(kind for kind, has in own.items() if has)
 
     def title(self) -> str:

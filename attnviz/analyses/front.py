@@ -16,6 +16,7 @@ from attnviz.attention import Attention, joined
 from attnviz.errors import InputError, SelectionError, shown
 from attnviz.models.load import load
 from attnviz.models.model import Model
+from attnviz.models.prompt import Prompt
 from attnviz.models.repeated import repeated_tokens
 from attnviz.models.source import AttentionSource, attend_some_rows, attention_source
 from attnviz.models.trial_inputs import Trial, trials
@@ -248,6 +249,17 @@ def _text_timer_or_nothing(
     return ModelText(subject, text, texts, layer, head, chosen.words, not chosen.no_special), named
 
 
+def _prompt(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> tuple[Prompt, dict[str, Any]]:
+    """A text for a model to continue."""
+    if not isinstance(subject, Model):
+        raise InputError(f"wanted a Model, which continues a text; got {type(subject).__name__}", "see attnviz.load")
+    choice, prompt = _Choice.of(named), _input(inputs, named)
+    if prompt.pop("pair", None) is not None:
+        raise InputError("one text is continued, so there is no second one", "put both sentences into the first")
+    words, special = choice.words, not choice.no_special
+    return Prompt.of(subject, **prompt, layers=choice.layers, heads=choice.heads, words=words, special=special), named
+
+
 OPENERS: dict[str, Callable[[Any, Sequence[Any], dict[str, Any]], tuple[Any, dict[str, Any]]]] = {
     "attention": _attention,
     "text or random tokens": _text_or_random,
@@ -260,6 +272,7 @@ OPENERS: dict[str, Callable[[Any, Sequence[Any], dict[str, Any]], tuple[Any, dic
     "attention or model": _attention_or_model,
     "whole model": _whole_model,
     "text, timer or nothing": _text_timer_or_nothing,
+    "prompt": _prompt,
 }
 
 # What a subject takes in Python besides the analysis' own options: name -> type, as the stub has it.
@@ -300,6 +313,7 @@ TAKES: dict[str, tuple[str, dict[str, str]]] = {
     "model": ("Model", {"stream": _TEXTS["stream"]} | _MAPS),
     "attention or model": ("Attention | Model", _TEXTS),
     "whole model": ("Model", {}),
+    "prompt": ("Model", {name: hint for name, hint in _TEXTS.items() if name != "pair"} | _MAPS | _JOINED),
 }
 
 

@@ -14,8 +14,8 @@ from attnviz.engine.tensors import Scoped
 from attnviz.engine.threads import one_matrix_thread, share
 from attnviz.errors import ModelError, SelectionError, one_of
 from attnviz.measures.circuits import KINDS, Circuits, Heads, composed, eigen, ends, positive, singular
-from attnviz.models.generate import vocabulary_of
 from attnviz.models.model import Model
+from attnviz.models.vocabulary import vocabulary_of
 from attnviz.select import chosen_heads
 
 if TYPE_CHECKING:

@@ -20,7 +20,6 @@ _OWN = {
     "heatmap": "Draw attention as a picture, one panel per head: PNG, SVG, PDF, PGF or GIF.",
     "table": "Print attention in the terminal, a table a head.",
     "export": "Write attention as numbers: .npz, .json, .csv or .parquet.",
-    "generate": "Go on with a text, token by token, and say what each head looked at meanwhile.",
 }
 # How `attnviz --help` groups commands; a command that no group names stands in the last one.
 GROUPS = {

@@ -7,7 +7,7 @@ from typing import Any
 
 from attnviz.cli import first
 from attnviz.cli.expand import Line, command
-from attnviz.cli.looks import DPI_OF_MAPS, FRAME_MS, SPAN, Page, Shade
+from attnviz.cli.looks import DPI_OF_MAPS, SPAN, Pace, Page, Shade
 from attnviz.cli.options import Input, Output, Saved, Talk, usage
 from attnviz.cli.source import Source
 from attnviz.flags import option
@@ -31,7 +31,7 @@ def run(
     shade: Shade,
     page: Page,
     span: tuple[str, ...] = SPAN,
-    frame_ms: int = FRAME_MS,
+    pace: Pace,
     output: Output,
     talk: Talk,
     line: Line,
@@ -94,7 +94,7 @@ def run(
         how["title"] = first.heading(found, row)
     if animated:
         pictures = frames.by_layer(found, marks=marks, **how)
-        work.write(output, format, lambda file: formats.write(format, pictures, file, milliseconds=frame_ms))
+        work.write(output, format, lambda file: formats.write(format, pictures, file, milliseconds=pace.frame_ms))
         return
     if over and picture is not None:
         figure = overlay(found, picture, **how)

@@ -73,9 +73,15 @@ class Shade:
 
 
 SPAN = option((), "A bracket over these tokens, as in 0-12:Source. Repeatable.", metavar="FIRST-LAST:LABEL", panel=PAGE)
-FRAME_MS = option(
-    800, "Milliseconds per frame, in .gif and .apng.", metavar="N", low=20, high=60_000, shown=True, panel=PAGE
-)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast an animation is."""
+
+    frame_ms: int = option(
+        800, "Milliseconds per frame, in .gif and .apng.", metavar="N", low=20, high=60_000, shown=True, panel=PAGE
+    )
 
 
 @dataclass(frozen=True)

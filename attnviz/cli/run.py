@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from attnviz.cli import expand
-from attnviz.cli.looks import DPI_OF_MAPS, Shade, Sheet
+from attnviz.cli.looks import DPI_OF_MAPS, Pace, Shade, Sheet
 from attnviz.cli.options import HEADS_OF_ALL, ONE_HEAD, Json, Output, Talk, usage
 from attnviz.cli.subjects import SUBJECTS
 from attnviz.errors import SelectionError
@@ -33,6 +33,7 @@ def command_of(analysis: Analysis) -> SimpleNamespace:
         "options": analysis.options,
         **({"shade": Shade} if analysis.maps else {}),
         **({"sheet": Sheet} if "figure" in analysis.result.kinds() else {}),
+        **({"pace": Pace} if analysis.result.animated else {}),
         "output": Output,
         "listing": Json,
         "talk": Talk,
@@ -95,6 +96,8 @@ def _figure_options(values: dict[str, Any]) -> FigureOptions:
     if "sheet" not in values:
         return FigureOptions()
     options, shade = values["sheet"].figure_options(), values.get("shade")
+    if "pace" in values:
+        options = replace(options, frame_ms=values["pace"].frame_ms)
     if shade is None:
         return options
     return replace(options, scale=shade.scale, vmax=shade.limit(), cmap=shade.cmap, decimals=shade.decimals)

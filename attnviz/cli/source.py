@@ -84,7 +84,7 @@ class Drawn(Unchanged):
 
 @dataclass(frozen=True)
 class Writer(Source):
-    """The same, for what goes on with a text: tiny does not."""
+    """The seeded model unless another is named: tiny cannot continue a text."""
 
     model: str = named("seeded")
 

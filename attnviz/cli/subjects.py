@@ -11,7 +11,7 @@ from attnviz.cli.analyses import Heads
 from attnviz.cli.listings import Configuration, open_configuration, open_tokens
 from attnviz.cli.named_subjects import ModelOrFile, open_attention_or_model
 from attnviz.cli.options import Head, Input, Joined, Saved, Selection, one_head, usage
-from attnviz.cli.source import Drawn, Source, Unchanged
+from attnviz.cli.source import Drawn, Source, Unchanged, Writer
 from attnviz.cli.two import Other, open_two
 from attnviz.errors import InputError
 from attnviz.flags import argument, same
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from attnviz.analyses.one_head import OneHead
     from attnviz.attention import Attention
     from attnviz.models.model import Model
+    from attnviz.models.prompt import Prompt
     from attnviz.models.source import AttentionSource
 
 
@@ -168,6 +169,31 @@ def _whole_model(analysis: Analysis, values: dict[str, Any]) -> Model:
         return work.load(values["source"].named(values["named"].which), values["talk"])
 
 
+def _prompt(analysis: Analysis, values: dict[str, Any]) -> Prompt:
+    """A text for a model to continue."""
+    from attnviz.cli import work
+    from attnviz.models.prompt import Prompt
+    from attnviz.select import resolve_heads
+
+    given, source, heads, talk = (values[name] for name in ("given", "source", "heads", "talk"))
+    if given.pair is not None:
+        usage(f"{analysis.name} continues one text, so --pair cannot be used", "put both sentences into TEXT")
+    text = work.text_of(given)
+    if source.model == "seeded" and not source.causal:
+        source = replace(source, causal=True)
+        talk.note("seeded: a model that continues a text sees only what came before (--causal)")
+    model = work.load(source, talk, given, heads.stream)
+    stream = heads.stream or ("cross" if "cross" in model.streams else None)
+    chosen: dict[str, Any] = {}
+    if heads.layer is not None or heads.head != "all":
+        at = resolve_heads(heads.layer or analysis.layers, heads.head, *model.size(stream))
+        chosen = {"layers": at.beside, "heads": at.asked}
+    arrays, _ = work.image_and_sound(given, model, source)
+    text, ids = work.turn(given, model, text)
+    tokens = {"words": heads.words, "special": not heads.no_special}
+    return Prompt.of(model, text, target=given.target, ids=ids, stream=stream, **chosen, **tokens, **arrays)
+
+
 SHORT = 2000  # letters of a text whose weights can always be held
 
 
@@ -226,6 +252,7 @@ SUBJECTS = {
     "maps of some rows": Subject(_MAPS, _some_rows),
     "selected maps": Subject({"given": Input, "saved": Saved, "source": Source, "chosen": Selection}, _selected),
     "two sources": Subject({"given": Input, "other": Other, **_MAPS}, open_two),
+    "prompt": Subject({"given": Input, "source": Writer, "heads": Heads}, _prompt),
     "one head": Subject({"given": Input, "source": Source, "place": Head}, _one_head),
     "every layer": Subject(_MAPS, _every_layer),
     "text, timer or nothing": Subject(

@@ -7,41 +7,12 @@ tokens so far, the context (a prompt, or the text that an encoder read) first.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from attnviz.attention import Attention
-    from attnviz.axis import Tokens
-
-
-@dataclass(frozen=True, eq=False)
-class Generated:
-    """What a model went on with.
-
-    prompt, new: the tokens it read and those that it made, the one that ended the text among them.
-    text: what the new ones spell. probabilities: of each new token when it was chosen.
-    ended: end (a token ended the text) | count (as many as were asked for) | positions (no more places for tokens).
-    attention: float32 [layer, head, new token, all tokens so far]: the row that each was chosen from, which is that of
-    the token before it. With stream "cross" the keys are the text that the encoder read.
-    retrieval, lookback: [layer, head] of all layers and heads; see below. copied: how many new
-    tokens the prompt has too. passed_over: what the model's own settings ask for beyond greedy decoding.
-    """
-
-    prompt: Tokens
-    new: Tokens
-    text: str
-    probabilities: tuple[float, ...]
-    ended: str
-    attention: Attention
-    retrieval: NDArray[np.float64]
-    lookback: NDArray[np.float64]
-    copied: int
-    passed_over: tuple[str, ...] = ()
 
 
 def fetched(rows: NDArray[Any], chosen: int, context: Sequence[int]) -> NDArray[np.bool_] | None:

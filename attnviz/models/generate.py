@@ -1,40 +1,37 @@
-"""A model goes on with a text, and what its heads look at meanwhile.
+"""The text with which a model continues a prompt: greedily, token by token.
 
-found = attnviz.models.generate.generate(attnviz.load("model.gguf"), "The capital of France is", max_new=12)
-found.text, found.attention, found.retrieval, found.lookback
+prompt = Prompt.of(attnviz.load("model.gguf"), "The capital of France is")
+continuation = continued(prompt, max_new=12)
+continuation.text, continuation.attention
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from attnviz.axis import Tokens
 from attnviz.engine.collectors import one_mask
-from attnviz.engine.decode import Choice, Step, Vocabulary, greedy, why_not
+from attnviz.engine.decode import Choice, Step, greedy
 from attnviz.engine.forward import run
 from attnviz.engine.inputs import Inputs
-from attnviz.engine.spec import EncoderDecoder, Spec, Unembed
+from attnviz.engine.spec import EncoderDecoder
 from attnviz.engine.tensors import Scoped
-from attnviz.errors import InputError, ModelError, SelectionError, one_of
+from attnviz.errors import InputError, ModelError, SelectionError
 from attnviz.files.untrusted import read_object
-from attnviz.measures.generated import Generated, Tally
-from attnviz.models.model import Model
-from attnviz.select import chosen_heads
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
-
-    from attnviz.models.inputs import ModelInput
-    from attnviz.models.model import Progress
+    from attnviz.attention import Attention
+    from attnviz.models.model import Model, Progress
+    from attnviz.models.prompt import Prompt
 
 MAX_SETTINGS = 10_000_000  # bytes of a generation_config.json
 MOST_WEIGHTS = 1 << 28  # numbers of new tokens' attention that are held: 1 GB
 # Settings of a model's makers that greedy decoding does not follow, and the values at which they do nothing.
-_PASSED_OVER: Mapping[str, tuple[Any, ...]] = {
+_IGNORED: Mapping[str, tuple[Any, ...]] = {
     "num_beams": (1,),
     "no_repeat_ngram_size": (0,),
     "repetition_penalty": (1.0, 1),
@@ -44,203 +41,135 @@ _PASSED_OVER: Mapping[str, tuple[Any, ...]] = {
 }
 
 
-def generate(
-    model: Model,
-    text: str | None = None,
-    *,
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Continuation:
+    """What a model continued a prompt with.
+
+    prompt, new: the tokens that it read and those that it added, the one that ended the text among them.
+    text: what the new ones spell. probabilities: of each new token when it was chosen.
+    ended: end (a token ended the text) | count (as many as were asked for) | positions (no more places for tokens).
+    attention: float32 [layer, head, new token, all tokens so far]: the row that each was chosen from, which is that of
+    the token before it. With stream "cross" the keys are the text that the encoder read.
+    ignored: what the model's own settings ask for beyond greedy decoding.
+    """
+
+    prompt: Tokens
+    new: Tokens
+    text: str
+    probabilities: tuple[float, ...]
+    ended: str
+    attention: Attention
+    ignored: tuple[str, ...] = ()
+
+
+def continued(
+    prompt: Prompt,
     max_new: int = 20,
-    target: str | None = None,
-    ids: ArrayLike | None = None,
-    target_ids: ArrayLike | None = None,
-    stream: str | None = None,
-    layers: Iterable[int] | int | None = None,
-    heads: Iterable[int | str] | int | str | None = None,
+    observe: Callable[[Step], object] | None = None,
     progress: Progress | None = None,
-    **inputs: Any,
-) -> Generated:
-    """Go on with a prompt greedily, or answer it with a decoder.
+) -> Continuation:
+    """Continue a prompt greedily: the likeliest token, again and again.
 
     Args:
-        text: the prompt; for an encoder-decoder what its encoder reads.
         max_new: new tokens at most; a token that ends the text stops it before.
-        target, target_ids: how the decoder's text begins, for an encoder-decoder; its start token by default.
-        ids: token ids instead of a text, used as they are.
-        stream: whose attention is kept: self; for an encoder-decoder cross (default) or decoder.
-        layers, heads: which of it, as for `Model.attend`; all by default.
-        progress: called with shares of the work.
-        inputs: image or sound, as for `Model.attend`.
+        observe: called with every step; its rows are of all layers and heads.
+        progress: called with shares of the work, which sum to 1.
 
     Raises:
-        ModelError: the model cannot go on with a text. InputError, SelectionError, CheckpointError: as for `attend`.
+        SelectionError: no whole number of tokens. InputError: no room for a token, or attention too large to hold.
     """
     if isinstance(max_new, bool) or not isinstance(max_new, (int, np.integer)) or max_new < 1:
         raise SelectionError(f"max_new must be a whole number from 1; got {max_new!r}")
-    stream = _stream(model, stream)
-    spec = model.stack("decoder" if isinstance(model.spec, EncoderDecoder) else "self")
-    vocabulary = None if spec.by_word else vocabulary_of(model)
-    if reason := why_not(spec):
-        hint = "--causal makes the seeded model see only what came before" if model.meta.get("random") else ""
-        raise ModelError(f"{model.name} cannot go on with a text: {reason}", hint)
-    model_input = _model_input(model, text, target, ids, target_ids, inputs)
-    names: tuple[str, ...] = ()
-    if vocabulary is None:
-        names = tuple(dict.fromkeys(model_input.queries.text))
-        vocabulary = _of_words(model, spec, names)
-    choice, passed_over = settings(model)
-    if isinstance(model.spec, EncoderDecoder) and len(model_input.queries) > 1:
+    choice, ignored = settings(prompt.model)
+    begun = len(prompt.model_input.queries)
+    if prompt.crosses and begun > 1:
         choice = replace(choice, first=None)  # the decoder's text has begun already
-    most = int(max_new)
-    room = None if spec.max_positions is None else spec.max_positions - len(model_input.queries) + 1
-    if room is not None and room < 1:
+    places = prompt.spec.max_positions
+    if places is not None and begun > places:
         raise InputError(
-            f"{model.name} has no place for a token after these {len(model_input.queries)}: its positions end at "
-            f"{spec.max_positions}"
+            f"{prompt.model.name} has no place for a token after these {begun}: its positions end at {places}"
         )
-    keeper = _Keeper(model, model_input, spec, stream, layers, heads, most if room is None else min(most, room))
-    for step in _steps(model, model_input, spec, vocabulary, keeper.most, choice, names):
-        keeper.take(step)
+    most = int(max_new) if places is None else min(int(max_new), places - begun + 1)
+    _check_size(prompt, most)
+    taken: list[Step] = []
+    for step in _steps(prompt, most, choice):
+        taken.append(_narrowed(step, prompt))
+        if observe is not None:
+            observe(step)
         if progress is not None:
-            progress(1 / keeper.most)
+            progress(1 / most)
     if progress is not None:
-        progress(1 - len(keeper.ids) / keeper.most)
-    ended = "end" if keeper.ids[-1] in choice.stop else "count" if len(keeper.ids) == most else "positions"
-    return keeper.result(names, ended, passed_over)
+        progress(1 - len(taken) / most)
+    ended = "end" if taken[-1].id in choice.stop else "count" if len(taken) == max_new else "positions"
+    ids = [step.id for step in taken]
+    new = Tokens.plain([prompt.names[i] for i in ids], ids) if prompt.names else _described(prompt.model, ids)
+    return Continuation(
+        prompt=prompt.read,
+        new=new,
+        text=_spelled(prompt.model, new),
+        probabilities=tuple(step.probability for step in taken),
+        ended=ended,
+        attention=_attention(prompt, taken, new),
+        ignored=ignored,
+    )
 
 
-def _stream(model: Model, asked: str | None) -> str:
-    if not isinstance(model.spec, EncoderDecoder):
-        if asked not in (None, "self"):
-            raise SelectionError(one_of("stream", asked, ("self",)))
-        return "self"
-    if asked not in (None, "cross", "decoder"):
-        raise SelectionError(one_of("stream of new tokens", asked, ("cross", "decoder")))
-    return asked or "cross"
-
-
-def _model_input(
-    model: Model,
-    text: str | None,
-    target: str | None,
-    ids: ArrayLike | None,
-    target_ids: ArrayLike | None,
-    inputs: Mapping[str, Any],
-) -> ModelInput:
-    """What is read, with the decoder's beginning where there is a decoder."""
-    if not isinstance(model.spec, EncoderDecoder):
-        if target is not None or target_ids is not None:
-            raise InputError(f"{model.name} has no decoder to give a target to", "leave out the target")
-        return model.prepare(text, ids=ids, **inputs)
-    if target is None and target_ids is None:
-        if model.spec.start_id is None:
-            raise ModelError(
-                f"{model.name} does not say which token begins an answer",
-                "begin it yourself: target_ids=[2] (--target TEXT)",
-            )
-        target_ids = [model.spec.start_id]
-    return model.prepare(text, ids=ids, target=target, target_ids=target_ids, stream="cross", **inputs)
-
-
-def _steps(
-    model: Model,
-    model_input: ModelInput,
-    spec: Spec,
-    vocabulary: Vocabulary,
-    most: int,
-    choice: Choice,
-    names: tuple[str, ...],
-) -> Iterator[Step]:
+def _steps(prompt: Prompt, most: int, choice: Choice) -> Iterator[Step]:
     """The engine's steps; an encoder reads its text once."""
+    model, model_input, names = prompt.model, prompt.model_input, prompt.names
     if isinstance(model.spec, EncoderDecoder):
         encoder, decoder = Scoped(model.tensors, "encoder."), Scoped(model.tensors, "decoder.")
         memory = run(model.spec.encoder, encoder, model_input.inputs["encoder"], {}, stream="encoder", whole=True)
-        yield from greedy(
-            spec, decoder, _read, vocabulary, model_input.queries.ids, most, choice, stream="decoder", memory=memory
-        )
+        start = model_input.queries.ids
+        how: dict[str, Any] = {"stream": "decoder", "memory": memory}
+        yield from greedy(prompt.spec, decoder, _read, prompt.vocabulary, start, most, choice, **how)
         return
 
-    def words(ids: Sequence[int], first: int) -> Inputs:
+    def read_words(ids: Sequence[int], first: int) -> Inputs:
         return Inputs(np.array(ids, np.intp), words=tuple(names[i] for i in ids), first=first)
 
-    start = model_input.queries.ids if not names else [names.index(word) for word in model_input.queries.text]
-    yield from greedy(spec, model.tensors, words if names else _read, vocabulary, start, most, choice)
+    start = tuple(map(names.index, model_input.queries.text)) if names else model_input.queries.ids
+    read = read_words if names else _read
+    yield from greedy(prompt.spec, model.tensors, read, prompt.vocabulary, start, most, choice)
 
 
 def _read(ids: Sequence[int], first: int) -> Inputs:
     return Inputs(np.array(ids, np.intp), first=first)
 
 
-class _Keeper:
-    """Keeps what was asked for of each step."""
-
-    def __init__(
-        self,
-        model: Model,
-        model_input: ModelInput,
-        spec: Spec,
-        stream: str,
-        layers: Iterable[int] | int | None,
-        heads: Iterable[int | str] | int | str | None,
-        most: int,
-    ) -> None:
-        self.model, self.model_input, self.stream = model, model_input, stream
-        at = chosen_heads(layers, heads, spec.n_layers, spec.n_heads)
-        self.layers, self.heads, self.pairs = at.layers, at.heads, at.pairs
-        self.ids: list[int] = []
-        self.most = most
-        self._probabilities: list[float] = []
-        self._rows: list[NDArray[np.float32]] = []
-        self._allowed: list[NDArray[np.bool_]] = []
-        self.prompt = model_input.keys if stream == "cross" else model_input.queries
-        size = len(self.layers) * len(self.heads) * most * (len(self.prompt) + most)
-        if size > MOST_WEIGHTS:
-            raise InputError(
-                f"attention of {most} new tokens to {len(self.prompt)} and more is too much to hold: {size:,} numbers",
-                "choose fewer layers or heads (-l, -H), or fewer new tokens",
-            )
-        crosses = isinstance(model.spec, EncoderDecoder)
-        self._tallied = "cross" if crosses else stream
-        context = model_input.keys.ids if crosses else model_input.queries.ids
-        self._tally = Tally(context, spec.n_layers, spec.n_heads, one_text=not crosses)
-
-    def take(self, step: Step) -> None:
-        self.ids.append(step.id)
-        self._probabilities.append(step.probability)
-        self._tally.add(step.rows[self._tallied], step.id)
-        self._rows.append(step.rows[self.stream][np.ix_(self.layers, self.heads)])
-        self._allowed.append(step.allowed[self.stream][self.layers])
-
-    def result(self, names: tuple[str, ...], ended: str, passed_over: tuple[str, ...]) -> Generated:
-        new = Tokens.plain([names[i] for i in self.ids], self.ids) if names else _described(self.model, self.ids)
-        weights, mask = self._maps()
-        keys = self.prompt if self.stream == "cross" else _behind(self.prompt, new.take(range(len(new) - 1)))
-        note = "each row is that of the token before, from which the token was chosen"
-        notes = [*self.model_input.meta.get("notes", ()), note]
-        meta = {**self.model_input.meta, "notes": notes, "generated": len(new)}
-        fields = {"queries": new, "keys": keys, "stream": self.stream, "grid": None, "meta": meta}
-        attention = self.model_input.attention(self.model.name, weights, mask, self.layers, self.heads, **fields)
-        attention = attention.select(heads=self.pairs) if self.pairs else attention
-        return Generated(
-            prompt=self.prompt,
-            new=new,
-            text=_spelled(self.model, new),
-            probabilities=tuple(self._probabilities),
-            ended=ended,
-            attention=attention,
-            retrieval=self._tally.retrieval(),
-            lookback=self._tally.lookback(),
-            copied=self._tally.copied,
-            passed_over=passed_over,
+def _check_size(prompt: Prompt, most: int) -> None:
+    """Raise InputError if the attention that is kept would not fit in memory."""
+    size = len(prompt.chosen.layers) * len(prompt.chosen.heads) * most * (len(prompt.read) + most)
+    if size > MOST_WEIGHTS:
+        raise InputError(
+            f"attention of {most} new tokens to {len(prompt.read)} and more is too much to hold: {size:,} numbers",
+            "choose fewer layers or heads (-l, -H), or fewer new tokens",
         )
 
-    def _maps(self) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """All rows together, those of earlier tokens with nothing behind them."""
-        n_key = self._rows[-1].shape[-1]
-        weights = np.zeros((len(self.layers), len(self.heads), len(self._rows), n_key), np.float32)
-        mask = np.zeros((len(self.layers), len(self._rows), n_key), bool)
-        for i, (row, allowed) in enumerate(zip(self._rows, self._allowed, strict=True)):
-            weights[:, :, i, : row.shape[-1]] = row
-            mask[:, i, : row.shape[-1]] = allowed
-        return weights, one_mask(mask)
+
+def _narrowed(step: Step, prompt: Prompt) -> Step:
+    """The rows that are kept: of one stream, and of the layers and heads that were chosen."""
+    stream, at = prompt.stream, prompt.chosen
+    rows = step.rows[stream][np.ix_(at.layers, at.heads)]
+    return replace(step, rows={stream: rows}, allowed={stream: step.allowed[stream][at.layers]})
+
+
+def _attention(prompt: Prompt, taken: Sequence[Step], new: Tokens) -> Attention:
+    """The rows of all steps together, those of earlier tokens with nothing behind them."""
+    stream, at, model_input = prompt.stream, prompt.chosen, prompt.model_input
+    n_key = taken[-1].rows[stream].shape[-1]
+    weights = np.zeros((len(at.layers), len(at.heads), len(taken), n_key), np.float32)
+    mask = np.zeros((len(at.layers), len(taken), n_key), bool)
+    for i, step in enumerate(taken):
+        row = step.rows[stream]
+        weights[:, :, i, : row.shape[-1]] = row
+        mask[:, i, : row.shape[-1]] = step.allowed[stream]
+    note = "each row is that of the token before, from which the token was chosen"
+    meta = {**model_input.meta, "notes": [*model_input.meta.get("notes", ()), note], "generated": len(new)}
+    keys = prompt.read if stream == "cross" else _behind(prompt.read, new.take(range(len(new) - 1)))
+    fields = {"queries": new, "keys": keys, "stream": stream, "grid": None, "meta": meta}
+    attention = model_input.attention(prompt.model.name, weights, one_mask(mask), at.layers, at.heads, **fields)
+    return attention.select(heads=at.pairs) if at.pairs else attention
 
 
 def _described(model: Model, ids: Sequence[int]) -> Tokens:
@@ -266,58 +195,11 @@ def _behind(first: Tokens, rest: Tokens) -> Tokens:
     )
 
 
-# What turns a stack's output into the next token
-
-
-def vocabulary_of(model: Model) -> Vocabulary:
-    """The scores of a loaded model's vocabulary. Raises ModelError for a family that goes on with no text."""
-    from attnviz.checkpoints.weights import Weights
-    from attnviz.families import _unembed
-    from attnviz.families._config import Config
-
-    weights = getattr(model.tensors, "weights", model.tensors)
-    checkpoint = model.checkpoint
-    if not isinstance(weights, Weights) or checkpoint is None:
-        raise ModelError(f"{model.name} has no vocabulary to choose from")
-    metadata = checkpoint.config or {}
-    if "general.architecture" in metadata:
-        how, names = _unembed.of_gguf(Config(model.config), metadata, checkpoint.tensors, model.spec)
-    else:
-        how, names = _unembed.of_config(Config(model.config), model.spec)
-    if how is None:
-        raise ModelError(
-            f"{model.name} cannot go on with a text: its family has nothing that chooses a next token",
-            "decoders (gpt2, llama, ...) and encoder-decoders (t5, bart, ...) have",
-        )
-    more = weights.also(names)
-    if not more.has("unembed.weight"):
-        raise ModelError(
-            f"{model.name} lacks the matrix that chooses a next token: {_stored(names)}",
-            "the file was saved without its language model head",
-        )
-    decoder = model.spec.decoder if isinstance(model.spec, EncoderDecoder) else model.spec
-    assert isinstance(decoder, Spec)
-    return Vocabulary.of(how, decoder, more)
-
-
-def _stored(names: Mapping[str, Any]) -> str:
-    source = names["unembed.weight"]
-    forms = source if isinstance(source, list) else [source]
-    return " or ".join(form if isinstance(form, str) else form[0] for form in forms)
-
-
-def _of_words(model: Model, spec: Spec, names: tuple[str, ...]) -> Vocabulary:
-    """A model without a vocabulary chooses among the words of its prompt, by vectors drawn for them."""
-    drawn = "unembed.weight" if model.checkpoint is None else "embed.tokens"
-    table = model.tensors.rows(drawn, names, (spec.vocab, spec.d_embed))
-    return Vocabulary(Unembed(scale=spec.d_embed**-0.5), table)
-
-
 # What the makers of a model ask for
 
 
 def settings(model: Model) -> tuple[Choice, tuple[str, ...]]:
-    """Which tokens end a text and which are not chosen, as the model's files say; and what greedy decoding passes over.
+    """Which tokens end a text and which are not chosen, as the model's files say; and what greedy decoding ignores.
 
     generation_config.json goes before config.json; a GGUF file names its ends in its metadata.
     """
@@ -330,9 +212,9 @@ def settings(model: Model) -> tuple[Choice, tuple[str, ...]]:
     bad = bad if isinstance(bad, list) else []
     never = _ids(found.get("suppress_tokens")) + [i for one in bad if len(_ids(one)) == 1 for i in _ids(one)]
     first = _ids(found.get("forced_bos_token_id")) if isinstance(model.spec, EncoderDecoder) else []
-    passed = [
+    ignored = [
         f"{name} {found[name]}"
-        for name, nothing in _PASSED_OVER.items()
+        for name, nothing in _IGNORED.items()
         if found.get(name) is not None and found[name] not in nothing
     ]
     choice = Choice(
@@ -341,7 +223,7 @@ def settings(model: Model) -> tuple[Choice, tuple[str, ...]]:
         never_first=tuple(_ids(found.get("begin_suppress_tokens"))),
         first=first[0] if first else None,
     )
-    return choice, tuple(passed)
+    return choice, tuple(ignored)
 
 
 def _ids(value: Any) -> list[int]:

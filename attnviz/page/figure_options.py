@@ -30,8 +30,8 @@ class FigureOptions:
 
     width, height: inches, or a text that `length` reads, such as "8.25cm"; None: what the content needs. dpi: dots per
     inch in PNG; None: 200. font: a family or a file. font_size: of labels, in points. title: instead of the usual one.
-    bare: no title, colour bar or notes. svg_text: keep | paths. scale, vmax, cmap, decimals: of maps, as for
-    `attnviz.page.heatmap.heatmap`.
+    bare: no title, colour bar or notes. svg_text: keep | paths. frame_ms: milliseconds per frame of an animation.
+    scale, vmax, cmap, decimals: of maps, as for `attnviz.page.heatmap.heatmap`.
     """
 
     width: float | None = None
@@ -42,6 +42,7 @@ class FigureOptions:
     title: str | None = None
     bare: bool = False
     svg_text: str = "keep"
+    frame_ms: int = 800
     scale: str = "auto"
     vmax: float | str | None = None
     cmap: str = WHITE

@@ -257,7 +257,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Sentence:
-    """A line of words. lead: a word in front of it and a colon, in `style`."""
+    """A line of words. lead: words in front of it, in `style`, and a colon where both are there."""
 
     text: str
     lead: str = ""

@@ -13,6 +13,7 @@ from attnviz.page.diagram import diagrams
 from attnviz.page.distances import distances_and_points
 from attnviz.page.dot_product import plane_and_product
 from attnviz.page.fitted import fitted
+from attnviz.page.frames import Frames, by_query
 from attnviz.page.heatmap import heatmap
 from attnviz.page.lines import lines_of_weight
 from attnviz.page.map_table import map_table
@@ -72,12 +73,26 @@ def place(page: Page, options: FigureOptions, meta: Mapping[str, str] | None = N
     return fitted(drawn, width=options.width, height=options.height, font_size=options.font_size, bare=options.bare)
 
 
+def frames(page: Page, options: FigureOptions, meta: Mapping[str, str] | None = None) -> Frames:
+    """A page of maps query by query, one Figure each. Raises SelectionError for a page of anything else."""
+    grid = page.parts[0]
+    if not isinstance(grid, MapGrid):
+        raise SelectionError(f"{page.title} has no frames", "write .png, .svg or .pdf")
+    return by_query(grid.attention, meta=dict(meta or {}), **_look_of_maps(page, options))
+
+
 def _map_grid(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Figure:
     """A page of maps."""
     grid = page.parts[0]
     assert isinstance(grid, MapGrid)
-    look = {**vars(options), "title": page.title or None}
-    return heatmap(grid.attention, query=grid.query, marks=grid.marks, meta=meta, **look)
+    return heatmap(grid.attention, query=grid.query, marks=grid.marks, meta=meta, **_look_of_maps(page, options))
+
+
+def _look_of_maps(page: Page, options: FigureOptions) -> dict[str, Any]:
+    """The options that `heatmap` takes."""
+    look = {**vars(options), "title": (page.title if options.title is None else options.title) or None}
+    del look["frame_ms"]
+    return look
 
 
 def _boards(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Figure:

@@ -81,11 +81,11 @@ def _whole(sentence: str, between: str, width: int) -> str:
 def print_sentence(
     text: str, lead: str = "", out: Console | IO[str] | None = None, *, width: int | None = None, style: str = ""
 ) -> None:
-    """Print a sentence, behind a word in its style if there is one: wrapped at a terminal, on one line in a pipe."""
+    """Print a sentence, behind words in their style if there are any: wrapped at a terminal, on one line in a pipe."""
     from rich.text import Text
 
     screen = Screen.of(out, width)
-    line = Text.assemble((lead, style), ": " if lead and text else "", clean(text))
+    line = Text.assemble((clean(lead), style), ": " if lead and text else "", clean(text))
     if screen.plain:
         screen.print(line)
     else:

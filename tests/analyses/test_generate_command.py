@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import command_line
+from PIL import Image
 
 import attnviz
-from attnviz.models.generate import generate
+from attnviz import generate
 
 run = command_line.run  # a fixture
 
@@ -24,7 +25,7 @@ def test_the_new_text_and_its_heads(run) -> None:
     found = generate(attnviz.load("seeded", causal=True), PROMPT, max_new=8)
     lines = out.splitlines()
     assert status == 0
-    assert err == "seeded: a model that goes on with a text sees only what came before (--causal)\n"
+    assert err == "seeded: a model that continues a text sees only what came before (--causal)\n"
     assert lines[0] == found.text
     assert lines[2].split() == ["layer", "head", "retrieval", "lookback"]
     shown = [line.split() for line in lines[3:]]
@@ -130,7 +131,7 @@ def test_pictures_are_the_same_every_time(run, tmp_path) -> None:
         (("generate", "cat", "--by", "token", "-o", "x.png"), 2, "--by token has no picture"),
         (("generate", "cat", "--max-new", "0"), 2, "--max-new"),
         (("generate", "cat", "--stream", "cross"), 1, "cross"),
-        (("generate", "cat", "--mechanism", "additive"), 1, "cannot go on with a text"),
+        (("generate", "cat", "--mechanism", "additive"), 1, "cannot continue a text"),
     ],
 )
 def test_what_cannot_be(run, words, status, said, tmp_path, monkeypatch) -> None:
@@ -139,6 +140,21 @@ def test_what_cannot_be(run, words, status, said, tmp_path, monkeypatch) -> None
     assert (got, out) == (status, "")
     assert said in err and "Traceback" not in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_from_python_it_is_the_same(tmp_path) -> None:
+    model = attnviz.load("seeded", causal=True)
+    result = attnviz.generate(model, PROMPT, max_new=4, layers=1, words=True)
+    assert {row["layer"] for row in result.rows()} == {1} and len(list(result.rows())) == 4
+    assert [row["token"] for row in attnviz.generate(model, PROMPT, max_new=4, by="token").rows()] == [*result.new.text]
+    saved = attnviz.open(result.save(str(tmp_path / "new.npz")))
+    assert np.array_equal(saved.weights, result.attention.weights)
+    assert Image.open(result.save(str(tmp_path / "new.gif"), dpi=40, frame_ms=300)).info["duration"] == 300
+    assert str(result).splitlines()[0] == result.text
+    with pytest.raises(attnviz.AttnvizError, match="one text is continued"):
+        attnviz.generate(model, PROMPT, "and more")
+    with pytest.raises(attnviz.AttnvizError, match="wanted a Model, which continues a text; got Attention"):
+        attnviz.generate(model.attend(PROMPT), PROMPT)
 
 
 def test_a_window_of_a_mechanism_holds_while_going_on(run) -> None:

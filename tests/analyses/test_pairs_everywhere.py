@@ -12,7 +12,6 @@ from helpers.drawn_lines import page
 import attnviz
 from attnviz.cli.app import COMMANDS, build
 from attnviz.page.figure_options import FigureOptions
-from attnviz.page.generated import boards_of
 from attnviz.page.place import place
 
 TEXT = "the cat saw the dog and the cat"
@@ -176,8 +175,6 @@ def test_python_refuses_pairs_where_they_mean_nothing():
 
 def test_boards_are_one_row_of_pairs():
     model = attnviz.load("seeded")
-    from attnviz.models.generate import generate
-
     found = attnviz.circuits(model, heads=PAIRS).circuits
     views = {
         by: place(attnviz.circuits(model, heads=PAIRS, by=by).page(), FigureOptions())
@@ -188,9 +185,10 @@ def test_boards_are_one_row_of_pairs():
     np.testing.assert_allclose(board.values[0], found.copying[0], atol=1e-6)
     assert views["pair"].panels[0].row_labels == ("1.3", "0.0", "1.1")
     assert {label.text for label in views["spectrum"].labels} >= {"head 1.3", "head 0.0"}
-    new = generate(attnviz.load("seeded", causal=True), TEXT, max_new=2, heads=PAIRS)
-    assert boards_of(new).panels[0].col_labels == ("1.3", "0.0", "1.1")
-    np.testing.assert_allclose(boards_of(new).panels[0].values[0], new.retrieval[[1, 0, 1], [3, 0, 1]], atol=1e-6)
+    new = attnviz.generate(attnviz.load("seeded", causal=True), TEXT, max_new=2, heads=PAIRS, by="head")
+    board = place(new.page(), FigureOptions()).panels[0]
+    assert board.col_labels == ("1.3", "0.0", "1.1")
+    np.testing.assert_allclose(board.values[0], new.retrieval[[1, 0, 1], [3, 0, 1]], atol=1e-6)
 
 
 def test_lines_and_texts_of_pairs():

@@ -24,7 +24,7 @@ from attnviz.checkpoints import open_checkpoint
 from attnviz.errors import AttnvizWarning, CheckpointError, ConfigError
 from attnviz.families import INDEX, family
 from attnviz.families._config import Config
-from attnviz.models.generate import vocabulary_of
+from attnviz.models.vocabulary import vocabulary_of
 from attnviz.tokens.gguf import load_gguf_tokenizer
 from attnviz.tokens.gguf_splits import SPLITS
 

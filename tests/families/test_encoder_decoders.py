@@ -11,8 +11,8 @@ from helpers.paths import REFERENCE
 from safetensors.numpy import load_file, save_file
 
 import attnviz
+from attnviz import generate
 from attnviz.errors import InputError, ModelError, SelectionError
-from attnviz.models.generate import generate
 
 IDS = [7, 9, 30, 12, 55, 8, 21]
 
@@ -62,7 +62,7 @@ def test_what_an_encoder_alone_cannot_do(tmp_path) -> None:
             model.attend(ids=IDS, stream=stream)
     with pytest.raises(InputError, match="has no decoder to read a target"):
         model.attend(ids=IDS, target_ids=[1])
-    with pytest.raises(ModelError, match="cannot go on with a text"):
+    with pytest.raises(ModelError, match="cannot continue a text"):
         generate(model, ids=IDS)
 
 

@@ -11,8 +11,8 @@ from helpers.paths import REFERENCE
 from safetensors.numpy import load_file, save_file
 
 import attnviz
+from attnviz import generate
 from attnviz.errors import ConfigError
-from attnviz.models.generate import generate
 
 
 def saved(folder: Path, tensors, config) -> Path:

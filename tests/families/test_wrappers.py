@@ -11,8 +11,8 @@ from helpers.paths import REFERENCE
 from safetensors.numpy import load_file, save_file
 
 import attnviz
+from attnviz import generate
 from attnviz.errors import ConfigError
-from attnviz.models.generate import generate
 
 IDS = [7, 9, 30, 12, 55, 8, 21]
 # The reader, the language model inside it, and whether its output matrix is the token embeddings.

@@ -1,4 +1,4 @@
-"""The tiny reference checkpoints with heads, so that they can go on with a text: what both programs are run on."""
+"""The tiny reference checkpoints with heads, so that they can continue a text: what both programs are run on."""
 
 from __future__ import annotations
 

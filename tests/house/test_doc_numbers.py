@@ -182,7 +182,7 @@ def of_qk(place):
 
 def of_generate(place):
     """Its table is compared in tests/house/test_doc_examples.py; 18.6 leads it with 1.00, five times out of five."""
-    from attnviz.cli.generate import MOST as LEADING
+    from attnviz.analyses.generate import COUNT as LEADING
 
     heads = smollm().n_layers * smollm().n_heads
     return [

