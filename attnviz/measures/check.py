@@ -68,25 +68,25 @@ class About:
 
 def judge(maps: Maps, about: About) -> list[Finding]:
     """Every check that needs nothing but the weights, of maps that were looked at tile by tile."""
-    found = [_numbers(maps, about)]
-    if found[0].word == BROKEN:
-        return found
-    found += [_rows(maps, about), _hidden(maps, about)]
+    findings = [_numbers(maps, about)]
+    if findings[0].word == BROKEN:
+        return findings
+    findings += [_rows(maps, about), _hidden(maps, about)]
     if about.random:
-        found.append(Finding("weights", NOTE, 0.0, "random: these maps say nothing about language"))
-    return [*found, *_heads(maps, about)]
+        findings.append(Finding("weights", NOTE, 0.0, "random: these maps say nothing about language"))
+    return [*findings, *_heads(maps, about)]
 
 
-def verdict(found: Iterable[Finding]) -> tuple[str, str]:
+def verdict(findings: Iterable[Finding]) -> tuple[str, str]:
     """(healthy | suspicious | broken, why) from all findings; why is one line."""
-    found = list(found)
+    findings = list(findings)
     for word in (BROKEN, SUSPICIOUS):
-        worst = [f"{f.check}: {f.text}" for f in found if f.word == word]
+        worst = [f"{f.check}: {f.text}" for f in findings if f.word == word]
         if worst:
             return word, "; ".join(dict.fromkeys(worst))
-    fine = {f.check for f in found if f.word == OK}
+    fine = {f.check for f in findings if f.word == OK}
     good = [text for check, text in _GOOD.items() if check in fine]
-    shares = [f.value for f in found if f.check == "reference" and f.word == OK]
+    shares = [f.value for f in findings if f.check == "reference" and f.word == OK]
     return "healthy", ", ".join([*good, *([f"the reference agrees to {max(shares):.1g}"] if shares else [])])
 
 

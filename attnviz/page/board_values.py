@@ -9,8 +9,7 @@ import numpy as np
 
 from attnviz.page.figure import Scale
 from attnviz.page.parts import Board
-from attnviz.page.scale import number, round_up, short
-from attnviz.page.tensor import SIGNED
+from attnviz.page.scale import INKS, number, round_up, short
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,7 +21,7 @@ def scale_of(one: Board, cmap: str) -> Scale:
     known = values[np.isfinite(values)]
     if one.signed:
         high = one.high or round_up(float(np.abs(known).max(initial=0.0)))
-        return Scale("linear", -high, high, SIGNED, one.label)
+        return Scale("linear", -high, high, INKS, one.label)
     high = one.high if one.high is not None else max(round_up(float(known.max(initial=0.0))), one.low)
     return Scale("linear", one.low, high if high > one.low else one.low + 1.0, cmap, one.label)
 

@@ -20,8 +20,7 @@ import numpy as np
 
 from attnviz.errors import SelectionError
 from attnviz.page.figure import Scale
-from attnviz.page.scale import FEW, LOG_SPAN, check_vmax, round_down, round_up
-from attnviz.page.tensor import SIGNED
+from attnviz.page.scale import FEW, INKS, LOG_SPAN, check_vmax, round_down, round_up
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -111,7 +110,7 @@ def _signed(attention: Attention, kind: str, vmax: float | str | None) -> Scale:
             f"{attention.model or 'this attention'} has negative weights: wanted scale linear; got {kind}"
         )
     high = vmax if isinstance(vmax, (int, float)) else round_up(float(np.nanmax(np.abs(attention.weights))))
-    return Scale("linear", -float(high), float(high), SIGNED, "weight (signed)")
+    return Scale("linear", -float(high), float(high), INKS, "weight (signed)")
 
 
 def _end(weights: NDArray[np.float32], special: tuple[bool, ...]) -> float:

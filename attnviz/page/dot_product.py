@@ -12,10 +12,9 @@ from attnviz.page.figure import Box, Figure, Fill, Line, Scale
 from attnviz.page.numbers import signed
 from attnviz.page.parts import DotProduct, Page, Scatter
 from attnviz.page.points import plane
-from attnviz.page.scale import round_up
+from attnviz.page.scale import INKS, round_up
 from attnviz.page.sheet import BASE, MARGIN, SMALL, Sheet, finished, worded
 from attnviz.page.sizes import LINE
-from attnviz.page.tensor import SIGNED
 from attnviz.page.text_metrics import printable
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def _product(sheet: Sheet, part: DotProduct, x: float, y: float, room: float) ->
         heading = f"{name} of “{sheet.face.cut(printable(token), SMALL, wide / 2)}”, ±{high:g}"
         sheet.word(heading, left, y + 0.8 * SMALL, tone="soft")
         y += LINE * SMALL
-        scale = Scale("linear", -high, high, SIGNED, name)
+        scale = Scale("linear", -high, high, INKS, name)
         sheet.map(values[None], Box(left, y, wide, STRIP), scale, title=name)
         sheet.word(name, left - 8.0, y + STRIP / 2 + 0.3 * BASE, BASE, "right", weight="bold")
         y += STRIP + 7.0

@@ -13,9 +13,8 @@ from attnviz.page.colour_limits import scaled
 from attnviz.page.figure import Box, Figure, Scale
 from attnviz.page.page import fit
 from attnviz.page.parts import MapTable
-from attnviz.page.scale import check_cmap, check_scale, masked, number, round_up, short
+from attnviz.page.scale import INKS, check_cmap, check_scale, masked, number, round_up, short
 from attnviz.page.sheet import BASE, BESIDE, MARGIN, Sheet, below, beside, finished, worded
-from attnviz.page.tensor import SIGNED
 from attnviz.page.text_metrics import LOST, printable
 from attnviz.page.wording import colour_note, from_model, hidden_reason
 
@@ -136,7 +135,7 @@ def _row(
         values, scale = attention.weights[at], shared
         if _is_signed(values):
             end = round_up(float(np.abs(attention.weights).max()))
-            scale = Scale("linear", -end, end, SIGNED, "signed")
+            scale = Scale("linear", -end, end, INKS, "signed")
         sheet.map(
             values,
             places.box(row, col),

@@ -15,9 +15,8 @@ from attnviz.page.figure import Box, Label, Line, MapPanel, Scale
 from attnviz.page.groups import long_title, short_title
 from attnviz.page.layout import ordinal
 from attnviz.page.parts import Card
-from attnviz.page.scale import number, round_up, short, ticks
+from attnviz.page.scale import INKS, number, round_up, short, ticks
 from attnviz.page.sizes import LINE, SMALLEST
-from attnviz.page.tensor import SIGNED
 from attnviz.page.text_metrics import ASCENT, MIDDLE, Typeface, printable
 
 if TYPE_CHECKING:
@@ -206,7 +205,7 @@ def _card(on: Page, card: Card, x: float, top: float) -> None:
     scale, line, room = None, on.y + 0.8 * BASE, side
     if card.signed and on.shared.low >= 0:
         high = round_up(float(np.abs(card.values).max()))
-        scale = Scale("linear", -high, high, SIGNED, "weight")
+        scale = Scale("linear", -high, high, INKS, "weight")
         span = f"−{number(high)} to {number(high)}"
         on.labels.append(Label(span, x + side, line, SMALL, "right", tone="faint"))
         room -= face.width(span, SMALL) + 4.0

@@ -12,10 +12,9 @@ from attnviz.errors import SelectionError
 from attnviz.page.board_bar import UNDER
 from attnviz.page.figure import Box, Figure, Scale
 from attnviz.page.parts import Boards, Page, SignedMaps, Table
-from attnviz.page.scale import WHITE, round_up, short
+from attnviz.page.scale import INKS, WHITE, round_up, short
 from attnviz.page.sheet import BASE, BESIDE, MARGIN, SMALL, Sheet, below, beside, finished, worded
 from attnviz.page.sizes import LINE
-from attnviz.page.tensor import SIGNED
 from attnviz.page.text_metrics import printable
 
 if TYPE_CHECKING:
@@ -107,7 +106,7 @@ def _maps(sheet: Sheet, grid: SignedMaps, rows: list[str], cols: list[str], step
     pooled = [_pooled(each.values, step) for each in grid.maps]
     rows, cols = rows[::step], cols[::step]
     high = round_up(max(float(np.abs(values).max()) for values in pooled))
-    scale = Scale("linear", -high, high, SIGNED, grid.label)
+    scale = Scale("linear", -high, high, INKS, grid.label)
     left = MARGIN + beside(sheet.face, rows, 9.0)
     room = sheet.wide - left - MARGIN - BESIDE
     least = 130.0 if sheet.wide >= 420.0 else 70.0

@@ -12,8 +12,6 @@ from attnviz.page.scale import INKS, round_up
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SIGNED = INKS
-
 
 def tensor_map(name: str, values: NDArray[Any]) -> Figure:
     """A tensor as one map of signed colours, symmetric about 0; not-a-number and infinite cells are hidden.
@@ -37,5 +35,5 @@ def tensor_map(name: str, values: NDArray[Any]) -> Figure:
         col_labels=tuple(map(str, range(flat.shape[1]))),
         box=Box(0.0, 0.0, 0.0, 0.0),
     )
-    scale = Scale("linear", -top, top, SIGNED, "value")
+    scale = Scale("linear", -top, top, INKS, "value")
     return Figure(0.0, 0.0, (panel,) if flat.size else (), scale, title=name, notes=tuple(notes))

@@ -26,8 +26,7 @@ import numpy as np
 
 from attnviz.errors import SelectionError, one_of
 from attnviz.page.colours import RGB
-from attnviz.page.scale import GREYS, WHITE
-from attnviz.page.tensor import SIGNED
+from attnviz.page.scale import GREYS, INKS, WHITE
 from attnviz.render import ink, theme
 
 if TYPE_CHECKING:
@@ -90,9 +89,9 @@ class Ground:
 
         zero: what else is the background; on a map chosen by name nothing is.
         """
-        if cmap not in (WHITE, SIGNED):
+        if cmap not in (WHITE, INKS):
             return theme.colour(unit, cmap), np.zeros(np.shape(unit), bool)
-        colours, nothing = _table(cmap == SIGNED, self)
+        colours, nothing = _table(cmap == INKS, self)
         bare = theme.picked(nothing, unit)
         return theme.picked(colours, unit), bare if zero is None else bare | zero
 
