@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Draw = Callable[[float | None], Figure]  # a width in inches, None to choose it -> the page
 
-LEAST = 4.0  # points: smaller letters cannot be read
+LEAST = 3.8  # points: smaller letters cannot be read
 _EDGE = 3.0  # points around a page that is bare
 _BESIDE = 60.0  # points to the right of a colour bar in which its numbers and its name stand
 _WORDS = frozenset({"title", "subtitle", "note"})

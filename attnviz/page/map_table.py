@@ -77,7 +77,8 @@ def map_table(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Fi
         side = (options.width * 72.0 - left - BESIDE - MARGIN + _GAP) / len(table.columns) - _GAP
         if side < _NARROWEST:
             raise SelectionError(
-                f"a width of {options.width:g} in leaves no room for {len(table.columns)} maps abreast"
+                f"a width of {options.width:.3g} in leaves no room for {len(table.columns)} maps abreast",
+                "ask for a larger one, or for fewer maps",
             )
     block = len(table.columns) * (side + _GAP) + _BLOCK
     sheet = Sheet(face, left + columns * block - _BLOCK - _GAP + BESIDE + MARGIN)
