@@ -11,6 +11,7 @@ import numpy as np
 from attnviz.page.cut import Cut
 from attnviz.page.figure import Box, Figure, Line, MapPanel, Scale
 from attnviz.page.fitted import scaled
+from attnviz.page.numbers import alike
 from attnviz.page.scale import INKS, WHITE, round_up
 from attnviz.page.sheet import Sheet, finished, worded
 from attnviz.page.sizes import LINE
@@ -154,20 +155,15 @@ def cell_numbers(
 
     small: without the 0 before the point, and what would be rounded to nothing with its power of ten, as in 4e-4.
     """
-    there = values[~gone]
-    whole = np.array_equal(there, np.rint(there)) and bool(np.all(np.abs(there) < 1e6))
-    places = 0 if whole else decimals
-
-    def text_of(value: float) -> str:
-        text = f"{value:.{places}f}"
-        if not text.strip("-0."):
-            text = f"{value:.0e}".replace("e-0", "e-") if small and value else text.lstrip("-")
-        return (text.replace("0.", ".", 1) if small else text).replace("-", "−")
-
-    return tuple(
-        tuple(instead if out else text_of(value) for value, out in zip(row, off, strict=True))
-        for row, off in zip(values.tolist(), gone.tolist(), strict=True)
-    )
+    numbers = alike(np.where(gone, np.nan, values), decimals)
+    texts = []
+    for value, out, text in zip(values.reshape(-1).tolist(), gone.reshape(-1).tolist(), numbers, strict=True):
+        if small and value and not text.strip("-0."):
+            text = f"{value:.0e}".replace("e-0", "e-")
+        text = text.replace("0.", ".", 1) if small else text
+        texts.append(instead if out else text.replace("-", "−"))
+    cols = values.shape[1]
+    return tuple(tuple(texts[i : i + cols]) for i in range(0, len(texts), cols))
 
 
 def largest(values: NDArray[Any]) -> float:

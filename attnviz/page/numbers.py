@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 ROUND = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)  # times a power of ten
 LARGE = 1e7  # from here on a number is written with its power of ten: a file may hold 1e38
@@ -40,3 +41,17 @@ def signed(value: float) -> str:
     if value in (float("inf"), -float("inf")):
         return "−∞" if value < 0 else "∞"
     return f"{value:.3f}".replace("-", "−")
+
+
+def alike(values: Any, decimals: int) -> list[str]:
+    """Values with the same number of decimals, none if all are whole; -inf is -∞, not-a-number is -. Never '-0.00'."""
+    import numpy as np
+
+    array = np.asarray(values, np.float64).reshape(-1)
+    finite = array[np.isfinite(array)]
+    whole = np.array_equal(finite, np.rint(finite)) and bool(np.all(np.abs(finite) < 1e6))
+    texts = []
+    for value in array.tolist():
+        text = f"{value:.{0 if whole else decimals}f}".replace("inf", "∞").replace("nan", "-")
+        texts.append(text.lstrip("-") if not text.strip("-0.") and value == value else text)
+    return texts

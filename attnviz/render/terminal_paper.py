@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz.measures.steps import strongest
+from attnviz.page.numbers import alike
 from attnviz.page.scale import WHITE
 from attnviz.render.terminal_cells import bar, colours, ink_on, paint
 from attnviz.render.terminal_columns import field
@@ -112,12 +113,12 @@ class Paper:
 
         A masked score is -∞, an uncomputed one -.
         """
-        return numbers(values, max(self.decimals, least))
+        return alike(values, max(self.decimals, least))
 
     def vectors(self, values: NDArray[Any], count: int) -> list[str]:
         """The first `count` numbers of each row, in columns."""
         shown = values[:, :count]
-        texts = numbers(shown.reshape(-1), self.decimals)
+        texts = alike(shown, self.decimals)
         parts = [texts[i * shown.shape[1] : (i + 1) * shown.shape[1]] for i in range(len(shown))]
         widths = [max(map(len, column)) for column in zip(*parts, strict=True)] if parts else []
         more = " …" if values.shape[1] > count else ""
@@ -190,7 +191,7 @@ class Paper:
             line.rstrip()
             self.screen.print(line)
 
-    def kept(self, strength: NDArray[Any]) -> tuple[list[int], str]:
+    def strongest(self, strength: NDArray[Any]) -> tuple[list[int], str]:
         """The rows that are shown, and a line about the others: the strongest of many, at a terminal."""
         n = len(strength)
         if self.screen.plain or n <= MANY:
@@ -198,20 +199,3 @@ class Paper:
         order = strongest(strength, TOP)
         rest = float(strength.sum() - strength[order].sum())
         return order, f"{n - TOP} others: {self.number(rest)} in all"
-
-
-def numbers(values: Any, decimals: int) -> list[str]:
-    """Values with the same number of decimals, none if all are whole; -inf is -∞, not-a-number is -."""
-    array = np.asarray(values, np.float64).reshape(-1)
-    finite = array[np.isfinite(array)]
-    places = 0 if np.array_equal(finite, np.rint(finite)) and np.all(np.abs(finite) < 1e6) else decimals
-    texts = []
-    for value in array.tolist():
-        if np.isnan(value):
-            texts.append("-")
-        elif np.isinf(value):
-            texts.append("-∞" if value < 0 else "∞")
-        else:
-            text = f"{value:.{places}f}"
-            texts.append(text.lstrip("-") if not text.strip("-0.") else text)
-    return texts

@@ -71,7 +71,7 @@ def _key_table(
     rest: what is said of the keys left out; by default their weight. shaded: the last column is of weights.
     """
     steps = paper.steps
-    at, others = paper.kept(steps.weights)
+    at, others = paper.strongest(steps.weights)
     paper.screen.print("")
     paper.table(
         lambda count: [*_names(paper, "j", steps.keys.text, at), *columns(at, count)],
@@ -282,7 +282,7 @@ def _summed(paper: Paper) -> None:
 
 def _joined(paper: Paper) -> None:
     steps, share, head = paper.steps, paper.steps.head_share, paper.facts.head
-    at, _ = paper.kept(share)
+    at, _ = paper.strongest(share)
     vectors = [("o_i", steps.heads), *([("o_i W_O", steps.parts)] if steps.parts is not None else [])]
     paper.screen.print("")
     paper.table(
