@@ -65,6 +65,9 @@ class Maps(Result):
         attention, row, cells = narrowed(attention, options.tokens, options.query, options.mark)
         return cls(facts_of(attention), attention, name, row, tuple(cells))
 
+    def title(self) -> str:
+        return f"{self.facts.title()} · {self.name}"
+
     @property
     def shown(self) -> Attention:
         """The maps, or the one row that was asked for."""

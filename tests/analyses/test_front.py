@@ -82,6 +82,11 @@ def test_a_result_prints_as_its_table_and_has_a_short_repr(capsys):
     )
 
 
+def test_maps_have_a_short_repr_too():
+    followed = attnviz.rollout(attnviz.load("seeded"), TEXT)
+    assert repr(followed).startswith("<Maps: seeded · 2 layers x mean of 4 heads · rollout; ")
+
+
 @pytest.mark.parametrize("name", ANALYSES)
 def test_the_signature_names_every_option(name):
     function = getattr(attnviz, name)
