@@ -23,13 +23,13 @@ def align(first: Tokens, second: Tokens) -> tuple[Place, ...]:
     a, b = _names(first), _names(second)
     if a == b:
         return tuple((i, i) for i in range(len(a)))
-    found: list[Place] = []
+    places: list[Place] = []
     for _, a0, a1, b0, b1 in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
         if a1 - a0 == b1 - b0:
-            found += zip(range(a0, a1), range(b0, b1), strict=True)
+            places += zip(range(a0, a1), range(b0, b1), strict=True)
         else:
-            found += [(i, NONE) for i in range(a0, a1)] + [(NONE, j) for j in range(b0, b1)]
-    return tuple(found)
+            places += [(i, NONE) for i in range(a0, a1)] + [(NONE, j) for j in range(b0, b1)]
+    return tuple(places)
 
 
 def labels(places: tuple[Place, ...], first: Tokens, second: Tokens) -> tuple[str, ...]:

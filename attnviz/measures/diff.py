@@ -103,17 +103,17 @@ def diff(first: Attention, second: Attention) -> Difference:
     Raises InputError: they have different numbers of layers or heads, no query in common, negative weights, or one is
     pooled and the other is not.
     """
-    shapes = [one.weights.shape[:2] for one in (first, second)]
+    shapes = [side.weights.shape[:2] for side in (first, second)]
     if shapes[0] != shapes[1]:
-        said = " and ".join(f"{n_layers} x {n_heads}" for n_layers, n_heads in shapes)
-        raise InputError(f"wanted as many layers and heads on both sides; got {said} heads", "choose with -l and -H")
+        both = " and ".join(f"{n_layers} x {n_heads}" for n_layers, n_heads in shapes)
+        raise InputError(f"wanted as many layers and heads on both sides; got {both} heads", "choose with -l and -H")
     if first.cell != second.cell:
         raise InputError(f"cells of {first.cell} and of {second.cell} tokens cannot be compared")
     queries, columns = align(first.queries, second.queries), align(first.keys, second.keys)
     rows = tuple(place for place in queries if NONE not in place)
     if not rows:
         raise InputError("the two have no query in common: there is nothing to compare")
-    before, after = (_on(one.weights, rows, columns, side) for side, one in enumerate((first, second)))
+    before, after = (_on(each.weights, rows, columns, side) for side, each in enumerate((first, second)))
     return Difference(
         first=first,
         second=second,
@@ -131,8 +131,8 @@ def diff(first: Attention, second: Attention) -> Difference:
 def _on(values: NDArray[Any], rows: tuple[Place, ...], columns: tuple[Place, ...], side: int) -> NDArray[Any]:
     """[..., query, key] of one side on the common axes; 0 for keys that this side does not have."""
     keys = np.array([place[side] for place in columns])
-    found = values[..., [place[side] for place in rows], :][..., np.maximum(keys, 0)]
-    return np.where(keys != NONE, found, 0).astype(values.dtype)
+    weights = values[..., [place[side] for place in rows], :][..., np.maximum(keys, 0)]
+    return np.where(keys != NONE, weights, 0).astype(values.dtype)
 
 
 def _distances(before: NDArray[np.float32], after: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -65,8 +65,7 @@ def strongest(
 ) -> Pair:
     """The weight that stands out most, over all layers and heads.
 
-    Rows that may see one key only have no choice and are passed over, as are special tokens that nobody named, unless
-    nothing would be left.
+    Rows that can see only one key are ignored, as are special tokens that nobody named, unless nothing is left then.
 
     Args:
         attention: of any layers and heads, with one query, one key and one head at least.
@@ -77,17 +76,17 @@ def strongest(
     mask = attention.effective_mask()
     rows = [query] if query is not None else _choosing(attention, mask, special)
     cols = [key] if key is not None else _plain(attention.keys.special, special)
-    found: tuple[float, Pair] | None = None
+    best: tuple[float, Pair] | None = None
     maps = [(weights, allowed) for block, allowed in attention.blocks(mask) for weights in block]
     for (layer, head), (weights, allowed) in zip(attention.places, maps, strict=True):
         lifted = lift(weights, allowed)
         rank = (lifted if by == "lift" else weights)[np.ix_(rows, cols)]
         i, j = divmod(int(rank.argmax()), len(cols))
-        if found is None or rank[i, j] > found[0]:
+        if best is None or rank[i, j] > best[0]:
             at = (layer or 0, head or 0, rows[i], cols[j])  # an averaged axis has one position
-            found = float(rank[i, j]), Pair(*at, float(weights[at[2:]]), float(lifted[at[2:]]))
-    assert found is not None
-    return found[1]
+            best = float(rank[i, j]), Pair(*at, float(weights[at[2:]]), float(lifted[at[2:]]))
+    assert best is not None
+    return best[1]
 
 
 def _choosing(attention: Attention, mask: NDArray[np.bool_] | None, special: bool) -> list[int]:
@@ -101,4 +100,4 @@ def _choosing(attention: Attention, mask: NDArray[np.bool_] | None, special: boo
 
 def _plain(marked: Sequence[bool], special: bool) -> list[int]:
     """The places of tokens that are not special; all of them where there are no others."""
-    return [i for i, one in enumerate(marked) if special or not one] or list(range(len(marked)))
+    return [i for i, mark in enumerate(marked) if special or not mark] or list(range(len(marked)))

@@ -58,9 +58,9 @@ def principal(vectors: NDArray[Any], dimensions: int = 2) -> tuple[Wide, tuple[f
     centred = np.asarray(vectors, np.float64)
     centred = centred - centred.mean(0)
     left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
-    kept = min(dimensions, len(sizes))
+    count = min(dimensions, len(sizes))
     points = np.zeros((len(centred), dimensions))
-    points[:, :kept] = left[:, :kept] * sizes[:kept]
+    points[:, :count] = left[:, :count] * sizes[:count]
     total = float((sizes**2).sum())
-    shares = [float(size**2) / total if total > 0 else 0.0 for size in sizes[:kept]]
-    return upright(points), tuple(shares + [0.0] * (dimensions - kept))
+    shares = [float(size**2) / total if total > 0 else 0.0 for size in sizes[:count]]
+    return upright(points), tuple(shares + [0.0] * (dimensions - count))

@@ -33,7 +33,7 @@ class Similarity:
 
     distances: float64 [head, head], Jensen-Shannon distance (`analysis.distance`), 0 to 0.83.
     places: float64 [head, 2], from classical scaling. shares: how much of all squared distance each of the two
-    dimensions keeps. joins: (one, other, height), as `joins` gives them. order: heads as the dendrogram has them.
+    dimensions keeps. joins: (first, second, height), as `joins` gives them. order: heads as the dendrogram has them.
     """
 
     names: tuple[tuple[int, int], ...]
@@ -80,25 +80,25 @@ def similar(attention: Attention, progress: Callable[[float], None] | None = Non
 def joins(distances: NDArray[Any]) -> tuple[Join, ...]:
     """Average linkage: the two groups with the smallest mean distance between their members join, until one is left.
 
-    Returns (one, other, height) a join; groups are heads 0 to n-1, then joins n, n+1, ... in order. Of equals the
+    Returns (first, second, height) per join; groups are heads 0 to n-1, then joins n, n+1, ... in order. Of equals the
     first pair. Source: Sokal and Michener 1958 (UPGMA).
     """
     apart = np.array(distances, np.float64)
     n = len(apart)
     np.fill_diagonal(apart, np.inf)
     names, sizes = list(range(n)), np.ones(n)
-    found: list[Join] = []
+    tree: list[Join] = []
     for _ in range(n - 1):
         i, j = divmod(int(apart.argmin()), n)
         i, j = min(i, j), max(i, j)
-        found.append((names[i], names[j], float(apart[i, j])))
+        tree.append((names[i], names[j], float(apart[i, j])))
         merged = (sizes[i] * apart[i] + sizes[j] * apart[j]) / (sizes[i] + sizes[j])
         apart[i], apart[:, i] = merged, merged
         apart[i, i] = np.inf
         apart[j], apart[:, j] = np.inf, np.inf
         sizes[i] += sizes[j]
-        names[i] = n + len(found) - 1
-    return tuple(found)
+        names[i] = n + len(tree) - 1
+    return tuple(tree)
 
 
 def leaves(tree: tuple[Join, ...], distances: NDArray[Any]) -> tuple[int, ...]:
@@ -107,8 +107,8 @@ def leaves(tree: tuple[Join, ...], distances: NDArray[Any]) -> tuple[int, ...]:
     Each join is turned so that its nearest ends meet, the whole so that the lower of both ends is at the left.
     """
     members: list[list[int]] = [[i] for i in range(len(tree) + 1)]
-    for one, other, _ in tree:
-        a, b = members[one], members[other]
+    for first, second, _ in tree:
+        a, b = members[first], members[second]
         ways = [(a, b), (a, b[::-1]), (a[::-1], b), (a[::-1], b[::-1])]
         gaps = [float(distances[left[-1]][right[0]]) for left, right in ways]
         left, right = ways[gaps.index(min(gaps))]

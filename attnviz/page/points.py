@@ -122,14 +122,14 @@ def scatter(
             continue
         weight = "bold" if i in bold else "normal"
         wide = sheet.face.width(names[i], size, weight)
-        found = _room(places[i], wide, size, radius, taken, box)
-        if found is None and i in forced:
-            found = (float(places[i, 0]) + radius + 1.2, float(places[i, 1]) + (ASCENT + DESCENT) * size / 2)
-        if found is None:
+        corner = _room(places[i], wide, size, radius, taken, box)
+        if corner is None and i in forced:
+            corner = (float(places[i, 0]) + radius + 1.2, float(places[i, 1]) + (ASCENT + DESCENT) * size / 2)
+        if corner is None:
             left_out += 1
             continue
-        sheet.word(names[i], found[0], found[1] - DESCENT * size + 0.6, size, weight=weight)
-        taken = np.vstack([taken, [found[0], found[1] - size, found[0] + wide, found[1]]])
+        sheet.word(names[i], corner[0], corner[1] - DESCENT * size + 0.6, size, weight=weight)
+        taken = np.vstack([taken, [corner[0], corner[1] - size, corner[0] + wide, corner[1]]])
     return places, left_out
 
 
