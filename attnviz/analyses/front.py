@@ -53,9 +53,7 @@ def call(analysis: Analysis, subject: Any, inputs: Sequence[Any], named: Mapping
 def _attention(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> tuple[AttentionSource, dict[str, Any]]:
     choice = _Choice.of(named)
     if isinstance(subject, Model):
-        model_input = subject.prepare(**_input(inputs, named))
-        how: dict[str, Any] = {"words": choice.words, "special": not choice.no_special}
-        return attention_source(subject, model_input, choice.layers, choice.heads, **how), named
+        return attention_source(subject, subject.prepare(**_input(inputs, named)), choice), named
     if isinstance(subject, AttentionSource):
         if choice != _Choice():
             raise SelectionError("an AttentionSource has its layers, heads and tokens", "choose them where it is made")

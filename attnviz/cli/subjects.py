@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from attnviz.cli.analyses import Heads
 from attnviz.cli.listings import Configuration, open_configuration, open_tokens
 from attnviz.cli.named_subjects import ModelOrFile, open_attention_or_model
-from attnviz.cli.options import Head, Input, Joined, Saved, Selection, one_head, usage
+from attnviz.cli.options import Head, Input, Joined, Saved, Selection, Talk, one_head, usage
 from attnviz.cli.source import Drawn, Source, Unchanged, Writer
 from attnviz.cli.two import Other, open_two
 from attnviz.errors import InputError
@@ -36,17 +36,41 @@ class Subject:
     open: Callable[[Analysis, dict[str, Any]], Any]
 
 
-def _attention(analysis: Analysis, values: dict[str, Any]) -> AttentionSource:
-    """A model's attention on an input, or a file's."""
-    from attnviz.cli import passages
+def _observed(values: dict[str, Any], observe: Callable[..., Any]) -> Any:
+    """Attention from a file, or what `observe` makes of a model, an input, and the layers, heads and tokens chosen."""
+    from attnviz.cli import work
+    from attnviz.render.progress import progress
 
-    return passages.passage(*(values[name] for name in ("given", "saved", "source", "heads", "talk")))
+    given, saved, source, heads, talk = (values[name] for name in ("given", "saved", "source", "heads", "talk"))
+    if saved.saved is not None:
+        return work.joined(work.attention(given, saved, source, heads.selection(), talk, layers="all"), heads)
+    model, model_input = work.prepared(given, source, heads.stream, talk)
+    with progress("attention", total=1, quiet=talk.quiet) as advance:
+        return observe(model, model_input, heads, advance)
+
+
+def _attention(analysis: Analysis, values: dict[str, Any]) -> AttentionSource:
+    """A model's attention on an input, or a file's, as a stream of tiles."""
+    from attnviz.models.source import AttentionSource, attention_source
+
+    return AttentionSource.of(_observed(values, attention_source))
+
+
+def _repeated(source: Source, heads: Heads, talk: Talk) -> AttentionSource:
+    """Random tokens that come twice, for the model that the options name."""
+    from attnviz.cli import work
+    from attnviz.models.repeated import repeated_tokens
+
+    model = work.load(source, talk)
+    if heads.stream not in (None, *model.streams):
+        raise InputError(f"{model.name} has no {heads.stream} attention; it has {', '.join(model.streams)}")
+    stream = heads.stream or model.streams[0]
+    at = heads.among(*model.size(stream))
+    return repeated_tokens(model, stream=stream, layers=at.beside, heads=at.asked)[0]
 
 
 def _text_or_random(analysis: Analysis, values: dict[str, Any]) -> dict[str, AttentionSource]:
     """`text`, `random` or both: attention on the input, and on random tokens that come twice."""
-    from attnviz.cli import passages
-
     saved, random = values["saved"].saved is not None, values["options"].random
     if random and saved:
         usage("--random needs a model: what is in a file has been computed")
@@ -54,22 +78,16 @@ def _text_or_random(analysis: Analysis, values: dict[str, Any]) -> dict[str, Att
     if values["given"].given() or saved or not random:
         sources["text"] = _attention(analysis, values)
     if random:
-        sources["random"] = passages.repeated(values["source"], values["heads"], values["talk"])
+        sources["random"] = _repeated(values["source"], values["heads"], values["talk"])
     return sources
 
 
 def _some_rows(analysis: Analysis, values: dict[str, Any]) -> Attention:
     """Whole maps of attention, a model's or a file's; of a long text some rows of them, spread evenly."""
-    from attnviz.cli import work
     from attnviz.models.source import attend_some_rows
-    from attnviz.render.progress import progress
 
-    given, saved, source, heads, talk = (values[name] for name in ("given", "saved", "source", "heads", "talk"))
-    if saved.saved is not None:
-        return work.joined(work.attention(given, saved, source, heads.selection(), talk, layers=analysis.layers), heads)
-    model, model_input = work.prepared(given, source, heads.stream, talk)
-    with progress("attention", total=1, quiet=talk.quiet) as advance:
-        return attend_some_rows(model, model_input, heads, advance)
+    attention: Attention = _observed(values, attend_some_rows)
+    return attention
 
 
 def _selected(analysis: Analysis, values: dict[str, Any]) -> SelectedMaps:

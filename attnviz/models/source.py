@@ -343,27 +343,20 @@ MOST_WEIGHTS = 500_000_000  # held at once for words: two gigabytes
 
 
 def attention_source(
-    model: Model,
-    model_input: ModelInput,
-    layers: Sequence[int] | None = None,
-    heads: Sequence[Any] | str | None = None,
-    *,
-    words: bool = False,
-    special: bool = True,
-    progress: Progress | None = None,
+    model: Model, model_input: ModelInput, choice: Choice, progress: Progress | None = None
 ) -> AttentionSource:
     """A model's attention on an input, as a stream of tiles; words are made of whole maps, which are held.
 
     Raises:
         InputError: maps of more than 500 million weights would have to be held.
     """
-    if not words:
-        return AttentionSource.of(model, model_input, layers=layers, heads=heads, special=special)
-    chosen = chosen_heads(layers, heads, model_input.spec.n_layers, model_input.spec.n_heads)
-    size = chosen.count * len(model_input.queries) * len(model_input.keys)
+    at, special = choice.among(model_input.spec.n_layers, model_input.spec.n_heads), not choice.no_special
+    if not choice.words:
+        return AttentionSource.of(model, model_input, layers=at.beside, heads=at.asked, special=special)
+    size = at.count * len(model_input.queries) * len(model_input.keys)
     if size > MOST_WEIGHTS:
         raise InputError(
             f"words are made of whole maps, which are {size * 4 / 1e9:.1f} GB for this text",
             "leave out --words, or choose fewer layers and heads",
         )
-    return AttentionSource.of(joined(attend_rows(model, model_input, chosen, progress=progress), words, special))
+    return AttentionSource.of(joined(attend_rows(model, model_input, at, progress=progress), True, special))
