@@ -10,10 +10,13 @@ import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from attnviz.errors import AttnvizError
 from attnviz.flags import PICK, QUERY_HELP, argument, option, same
+
+if TYPE_CHECKING:
+    from attnviz.select import Chosen
 
 
 class UsageError(AttnvizError):
@@ -207,6 +210,28 @@ class Selection(Joined):
         streams = ("self", "encoder", "decoder", "cross")
         if self.stream is not None and self.stream not in streams:
             usage(one_of("--stream", self.stream, streams))
+
+
+@dataclass(frozen=True)
+class Heads(Joined):
+    """Which layers and heads, of tokens or of words."""
+
+    layer: str | None = same(Selection, "layer", default=None)
+    head: str = same(Selection, "head", default="all")
+    stream: str | None = same(Selection, "stream", default=None)
+
+    def __post_init__(self) -> None:
+        self.selection()
+
+    def among(self, n_layers: int, n_heads: int) -> Chosen:
+        """The layers and heads of a model of that size; all layers where none is named."""
+        from attnviz.select import resolve_heads
+
+        return resolve_heads(self.layer or "all", self.head, n_layers, n_heads)
+
+    def selection(self) -> Selection:
+        """The same, as the commands of maps have it."""
+        return Selection(layer=self.layer, head=self.head, stream=self.stream)
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from attnviz.cli.analyses import Heads
 from attnviz.cli.listings import Configuration, open_configuration, open_tokens
 from attnviz.cli.named_subjects import ModelOrFile, open_attention_or_model
-from attnviz.cli.options import Head, Input, Joined, Saved, Selection, Talk, one_head, usage
+from attnviz.cli.options import Head, Heads, Input, Joined, Saved, Selection, Talk, one_head, usage
 from attnviz.cli.source import Drawn, Source, Unchanged, Writer
 from attnviz.cli.two import Other, open_two
 from attnviz.errors import InputError

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from attnviz.cli.analyses import Heads
-from attnviz.cli.options import Input, Saved, Talk, usage
+from attnviz.cli.options import Heads, Input, Saved, Talk, usage
 from attnviz.cli.source import Source
 from attnviz.flags import argument, option
 
