@@ -78,12 +78,11 @@ def _is_registered(name: str) -> bool:
 def _say_what_is_its_own(built: Any, module: Any) -> None:
     """Fill in what an option that many commands share means in this one, from the constants that its code uses.
 
-    LAYERS: which layers are used without --layer: all, last or first. BY_MEANS: what --by orders by and shows.
-    HEADS_MEAN: what --head takes, where it is less than elsewhere. DPI: the dots an inch without --dpi, unless 200.
+    LAYERS: which layers are used without --layer: all, last or first. HEADS_MEAN: what --head takes, where it is less
+    than elsewhere. DPI: the dots per inch without --dpi, unless 200.
     """
     own = {
         "{layers}": LAYERS_SAY.get(getattr(module, "LAYERS", ""), ""),
-        "{by}": getattr(module, "BY_MEANS", ""),
         "{heads}": getattr(module, "HEADS_MEAN", ""),
         "{dpi}": getattr(module, "DPI", "200"),
     }

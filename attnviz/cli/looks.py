@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from attnviz.cli.options import PAGE, SHADE, Talk, usage
+from attnviz.cli.options import PAGE, SHADE, usage
 from attnviz.errors import AttnvizError
 from attnviz.flags import option
 
 if TYPE_CHECKING:
-    from attnviz.page.figure import Figure
     from attnviz.page.figure_options import FigureOptions
 
 # Of maps: `views.layout` takes a little more than 300 for a fixed width, so that cells are whole pixels.
@@ -132,21 +130,6 @@ class Sheet:
         from attnviz.page.figure_options import FigureOptions
 
         return FigureOptions(**self.options())
-
-    def draw(self, view: Callable[..., Figure], *subject: Any, talk: Talk, **how: Any) -> Figure:
-        """A page by a view that lays itself out for a width, as the options want it; a bare one's caption is printed.
-
-        how: what else the view takes; a title among it is the usual one.
-        """
-        from attnviz.page.fitted import fitted
-
-        how |= {"dpi": self.dpi, "font": self.font, "svg_text": self.svg_text}
-        how |= {} if self.title is None else {"title": self.title}
-        size = {name: self.options()[name] for name in ("width", "height", "font_size", "bare")}
-        figure = fitted(lambda width: view(*subject, width=width, **how), **size)
-        if self.bare:
-            talk.note(figure.caption)
-        return figure
 
 
 @dataclass(frozen=True)

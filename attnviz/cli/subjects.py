@@ -190,7 +190,6 @@ def _prompt(analysis: Analysis, values: dict[str, Any]) -> Prompt:
     """A text for a model to continue."""
     from attnviz.cli import work
     from attnviz.models.prompt import Prompt
-    from attnviz.select import resolve_heads
 
     given, source, heads, talk = (values[name] for name in ("given", "source", "heads", "talk"))
     if given.pair is not None:
@@ -203,7 +202,7 @@ def _prompt(analysis: Analysis, values: dict[str, Any]) -> Prompt:
     stream = heads.stream or ("cross" if "cross" in model.streams else None)
     chosen: dict[str, Any] = {}
     if heads.layer is not None or heads.head != "all":
-        at = resolve_heads(heads.layer or analysis.layers, heads.head, *model.size(stream))
+        at = heads.among(*model.size(stream))
         chosen = {"layers": at.beside, "heads": at.asked}
     arrays, _ = work.image_and_sound(given, model, source)
     text, ids = work.turn(given, model, text)

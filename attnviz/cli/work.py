@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
@@ -177,14 +177,9 @@ def text_of(given: Input, what: str = "a text") -> str | None:
 
 def made(line: Line, attention: Attention) -> dict[str, str]:
     """What made a file, for the file to carry: see `facts.made_by`."""
-    return facts(line, attention.model, attention.meta)
-
-
-def facts(line: Line, model: str, meta: Mapping[str, Any]) -> dict[str, str]:
-    """The same for a result that is no Attention."""
     from attnviz.facts import made_by
 
-    return made_by(line, model, meta)
+    return made_by(line, attention.model, attention.meta)
 
 
 def check_output(output: Output, format: str) -> None:
