@@ -77,6 +77,7 @@ UNREAD: dict[str, list[tuple[str, str]]] = {
         (r"Some 5,000 checkpoints", "tiny checkpoints of every variant, made and compared by scripts/, not kept"),
         (r"agree to 1e-5", "the tolerance of tests/families/test_reference.py"),
         (r"144 panels cost what", DEFINED),
+        (r"About 6,000 lines, in this order", "held by tests/house/test_reading_path.py"),
         (r"a contrast of 4\.5:1 at least", "held by tests/page/test_ink.py"),
         (r"median of 15 pairs: 1\.01 times|0\.96 with libraqm|of 5 points is 3\.7 % wider|1\.9 % narrower", RECORD),
     ],
@@ -91,6 +92,7 @@ UNREAD: dict[str, list[tuple[str, str]]] = {
     ],
     "docs/adding-a-family.md": [(r"1e-1 in|1e-1 from|1e-4 everywhere|(?<= )[2-6]\. ", "rules of thumb; list numbers")],
     "docs/adding-an-analysis.md": [],
+    "docs/gallery.md": [],
     "SECURITY.md": [
         (r"exit 143\) and SIGHUP \(129\)", "held by tests/cli/test_signals.py"),
         (r"exit status 1\.", "held by tests/cli/test_cli.py"),
@@ -285,16 +287,28 @@ def of_terminal():
 
 def of_formats():
     from attnviz.io.arrays import ALWAYS_ALLOWED, MAX_RATIO
+    from attnviz.page import fitted, frames
     from attnviz.render.animation import MAX_PIXELS, MILLISECONDS
     from attnviz.render.pgf import MAX_CELLS
 
-    assert MAX_RATIO == 100
+    assert (MAX_RATIO, MAX_PIXELS) == (100, 1000 * 10**6)
     return [
         f"{MAX_CELLS:,} at most",
         f"how long each is shown, {MILLISECONDS} by default",
-        f"{MAX_PIXELS // 10**6} million pixels of all frames",
+        "a thousand million pixels of them at most",
+        f"letters below {fitted.LEAST} points are refused",
+        f"Frames have {frames.DPI:.0f} dots per inch unless",
         f"a hundred times its size, {ALWAYS_ALLOWED >> 20} MB aside",
     ]
+
+
+def of_gallery():
+    """The widths in scripts/draw_gallery.sh."""
+    script = (ROOT / "scripts" / "draw_gallery.sh").read_text()
+    widths = re.findall(r"^draw \w+ (\S+)", script, re.M)
+    narrow, wide = widths[0], widths[-1]
+    assert widths == [narrow] * (len(widths) - 3) + [wide] * 3
+    return [f"at the width of a column ({narrow} inches; the last three at {wide})"]
 
 
 def of_adding():
@@ -360,6 +374,7 @@ OF = {
     "docs/architecture.md": of_architecture,
     "docs/terminal.md": of_terminal,
     "docs/formats.md": of_formats,
+    "docs/gallery.md": of_gallery,
     "docs/adding-a-family.md": of_adding,
     "docs/adding-an-analysis.md": list,  # no number stands there
     "SECURITY.md": of_security,
