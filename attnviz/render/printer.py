@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any
 
 from attnviz.errors import SelectionError
@@ -16,6 +17,7 @@ from attnviz.page.parts import (
     Listing,
     MapGrid,
     Page,
+    Part,
     RunningText,
     Sentence,
     Table,
@@ -52,14 +54,23 @@ def print_page(
     if title := page.title if options.title is None else options.title:
         print_heading(title, page.subtitle, out, width=width)
     for part in page.parts:
-        if type(part) not in PRINTERS:
-            raise SelectionError(f"a terminal cannot show a {type(part).__name__}", "write a picture with -o")
-        PRINTERS[type(part)](part, out, width, options)
+        _print_part(part, out, width, options)
     coloured = Screen.of(out, width).colour
     print_footing([note for note in page.notes if coloured or note not in page.shading], out, width=width)
     for following in page.following:
         Screen.of(out, width).print("")
         print_page(following, out, width=width, options=replace(options, title=None))
+
+
+def _print_part(part: Part, out: Any, width: int | None, options: FigureOptions) -> None:
+    printer = PRINTERS.get(type(part))
+    if printer is None:
+        raise SelectionError(f"a terminal cannot show a {type(part).__name__}", "write a picture with -o")
+    if isinstance(printer, str):
+        module, _, function = printer.partition(":")
+        getattr(import_module(f"attnviz.render.{module}"), function)(part, out, width=width)
+    else:
+        printer(part, out, width, options)
 
 
 def _table(table: Table, out: Any, width: int | None, options: FigureOptions) -> None:
@@ -99,36 +110,6 @@ def _maps(grid: MapGrid, out: Any, width: int | None, options: FigureOptions) ->
     )
 
 
-def _sentence(sentence: Sentence, out: Any, width: int | None, options: FigureOptions) -> None:
-    from attnviz.render.terminal_listing import print_sentence
-
-    print_sentence(sentence.text, sentence.lead, out, width=width, style=sentence.style)
-
-
-def _facts(facts: Facts, out: Any, width: int | None, options: FigureOptions) -> None:
-    from attnviz.render.terminal_tensors import print_facts
-
-    print_facts(facts.pairs, out, width=width)
-
-
-def _tokens(table: TokenTable, out: Any, width: int | None, options: FigureOptions) -> None:
-    from attnviz.render.terminal import print_tokens
-
-    print_tokens(table.tokens, out, width=width)
-
-
-def _tensors(table: TensorTable, out: Any, width: int | None, options: FigureOptions) -> None:
-    from attnviz.render.terminal_tensors import print_tensors
-
-    print_tensors(table.tensors, out, width=width)
-
-
-def _tensor(tensor: TensorValues, out: Any, width: int | None, options: FigureOptions) -> None:
-    from attnviz.render.terminal_tensors import print_tensor
-
-    print_tensor(tensor, out, width=width)
-
-
 def _words(board: WordBoard, out: Any, width: int | None, options: FigureOptions) -> None:
     from attnviz.render.terminal_rows import print_board
 
@@ -137,56 +118,28 @@ def _words(board: WordBoard, out: Any, width: int | None, options: FigureOptions
     )
 
 
-def _lines(part: LinesOfWeight, out: Any, width: int | None, options: FigureOptions) -> None:
-    from attnviz.render.terminal_lines import print_lines
-
-    print_lines(part, out, width=width)
-
-
-def _text(part: RunningText, out: Any, width: int | None, options: FigureOptions) -> None:
-    from attnviz.render.terminal_lines import print_text
-
-    print_text(part, out, width=width)
-
-
-def _walk(walk: Walk, out: Any, width: int | None, options: FigureOptions) -> None:
-    from attnviz.render.terminal_steps import print_walk
-
-    print_walk(walk, out, width)
-
-
 def _cards(part: Cards, out: Any, width: int | None, options: FigureOptions) -> None:
     from attnviz.render.terminal_relatives import print_cards
 
     print_cards(part, out, width=width, decimals=max(options.decimals, 1))
 
 
-def _timings(part: Timings, out: Any, width: int | None, options: FigureOptions) -> None:
-    from attnviz.render.terminal_relatives import print_timings
-
-    print_timings(part, out, width=width)
-
-
-def _catalogue(part: Catalogue, out: Any, width: int | None, options: FigureOptions) -> None:
-    from attnviz.render.terminal_mechanisms import print_catalogue
-
-    print_catalogue(part, out, width=width)
-
-
-PRINTERS: dict[type, Callable[[Any, Any, int | None, FigureOptions], None]] = {
+# A part -> its printer: a function of the part, `out`, `width` and the figure options; or "module:function" of this
+# room, called with the part, `out` and `width`.
+PRINTERS: dict[type, Callable[[Any, Any, int | None, FigureOptions], None] | str] = {
     Table: _table,
-    Sentence: _sentence,
-    Facts: _facts,
-    TokenTable: _tokens,
-    TensorTable: _tensors,
-    TensorValues: _tensor,
     Listing: _listing,
     WordBoard: _words,
     MapGrid: _maps,
-    LinesOfWeight: _lines,
-    RunningText: _text,
-    Walk: _walk,
     Cards: _cards,
-    Timings: _timings,
-    Catalogue: _catalogue,
+    Sentence: "terminal_listing:print_sentence",
+    Facts: "terminal_tensors:print_facts",
+    TensorTable: "terminal_tensors:print_tensors",
+    TensorValues: "terminal_tensors:print_tensor",
+    TokenTable: "terminal:print_tokens",
+    LinesOfWeight: "terminal_lines:print_lines",
+    RunningText: "terminal_lines:print_text",
+    Walk: "terminal_steps:print_walk",
+    Timings: "terminal_relatives:print_timings",
+    Catalogue: "terminal_mechanisms:print_catalogue",
 }

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from attnviz.attention import Attention
-    from attnviz.axis import Tokens
     from attnviz.page.figure import Figure, MapPanel
+    from attnviz.page.parts import TokenTable
 
 MOST_LINES = 120  # tables longer than this together become maps
 
@@ -149,13 +149,13 @@ def _print_plain(figure: Figure, screen: Screen, decimals: int) -> None:
         screen.print(*columns(rows, ["query", *panel.col_labels], "l" + "r" * len(panel.col_labels)))
 
 
-def print_tokens(tokens: Tokens, out: Console | IO[str] | None = None, *, width: int | None = None) -> None:
+def print_tokens(split: TokenTable, out: Console | IO[str] | None = None, *, width: int | None = None) -> None:
     """Print how a text was split: index, token, id, characters (first:last plus one), word, and what is special.
 
     In a pipe: `index token id start end word special`, with `-` for what there is none of, and the segment as an
     eighth column if there are two texts.
     """
-    screen = Screen.of(out, width)
+    screen, tokens = Screen.of(out, width), split.tokens
     paired = any(tokens.segments)
     known = tokens.spans or ((0, 0),) * len(tokens)
     spans = [(start, end) if end > start else ("-", "-") for start, end in known]

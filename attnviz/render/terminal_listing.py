@@ -14,6 +14,8 @@ from attnviz.render.terminal_screen import Screen, cells, clean
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from attnviz.page.parts import Sentence
+
 GAP = 2
 LEAST_SENTENCE = 30  # columns: in a narrower window the sentence goes below its words
 
@@ -78,14 +80,13 @@ def _whole(sentence: str, between: str, width: int) -> str:
     return "\n".join(lines)
 
 
-def print_sentence(
-    text: str, lead: str = "", out: Console | IO[str] | None = None, *, width: int | None = None, style: str = ""
-) -> None:
-    """Print a sentence, behind words in their style if there are any: wrapped at a terminal, on one line in a pipe."""
+def print_sentence(sentence: Sentence, out: Console | IO[str] | None = None, *, width: int | None = None) -> None:
+    """Print a sentence, after its leading words if it has any: wrapped at a terminal, on one line in a pipe."""
     from rich.text import Text
 
     screen = Screen.of(out, width)
-    line = Text.assemble((clean(lead), style), ": " if lead and text else "", clean(text))
+    lead, text = clean(sentence.lead), clean(sentence.text)
+    line = Text.assemble((lead, sentence.style), ": " if lead and text else "", text)
     if screen.plain:
         screen.print(line)
     else:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from attnviz.measures.tensors import Histogram, TensorRow
     from attnviz.page.figure import Figure
-    from attnviz.page.parts import TensorValues
+    from attnviz.page.parts import Facts, TensorTable, TensorValues
 
 STATISTICS = ("mean", "std", "min", "max")
 GAP = 2
@@ -25,23 +25,21 @@ LONGEST_BAR = 40
 MOST_NUMBERS = 16  # a matrix with more rows or columns is drawn without its numbers
 
 
-def print_facts(
-    pairs: Sequence[tuple[str, str]], out: Console | IO[str] | None = None, *, width: int | None = None
-) -> None:
+def print_facts(facts: Facts, out: Console | IO[str] | None = None, *, width: int | None = None) -> None:
     """Print (name, value) pairs, one per line. In a pipe `name  value`, names padded to one width."""
     from rich.table import Table
     from rich.text import Text
 
     screen = Screen.of(out, width)
     if screen.plain:
-        screen.print(*_plain_pairs(pairs))
+        screen.print(*_plain_pairs(facts.pairs))
         return
     table = Table(box=None, show_header=False, padding=(0, GAP, 0, 0), pad_edge=False)
     table.add_column(style="dim", no_wrap=screen.width >= 40)
     table.add_column(overflow="fold")
-    for key, value in pairs:
+    for key, value in facts.pairs:
         table.add_row(Text(clean(key)), Text(clean(value)))
-    if pairs:
+    if facts.pairs:
         screen.console.print(table, width=screen.width)
 
 
@@ -51,9 +49,7 @@ def _plain_pairs(pairs: Sequence[tuple[str, str]]) -> list[str]:
     return [f"{fit(key, key_width)}  {value}".rstrip() for key, value in shown]
 
 
-def print_tensors(
-    tensors: Sequence[TensorRow], out: Console | IO[str] | None = None, *, width: int | None = None
-) -> None:
+def print_tensors(table: TensorTable, out: Console | IO[str] | None = None, *, width: int | None = None) -> None:
     """Print a row per tensor and their total, below an empty line.
 
     In a pipe: columns under the header `stored ours shape dtype mean std min max`, `-` for what is unknown; an empty
@@ -61,7 +57,7 @@ def print_tensors(
 
     out, width: as for `attnviz.render.terminal.print_maps`.
     """
-    screen = Screen.of(out, width)
+    screen, tensors = Screen.of(out, width), table.tensors
     count, size, n_bytes = _total(tensors)
     if screen.plain:
         rows = [(row.stored, row.ours or "-", _shape(row.shape, "x"), row.dtype, *_statistics(row)) for row in tensors]

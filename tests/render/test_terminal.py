@@ -21,7 +21,7 @@ from attnviz.errors import SelectionError
 from attnviz.measures.tensors import Histogram, Numbers, TensorRow, histogram, numbers
 from attnviz.page.figure import Figure
 from attnviz.page.heatmap import heatmap
-from attnviz.page.parts import Facts, Page, TensorTable, TensorValues
+from attnviz.page.parts import Facts, Page, TensorTable, TensorValues, TokenTable
 from attnviz.page.table import table
 from attnviz.render import ink, terminal_table, theme
 from attnviz.render.printer import print_page
@@ -579,7 +579,7 @@ def test_nothing_is_wider_than_the_window(width, n_query, n_key, n_heads, data):
     compact = data.draw(st.sampled_from([None, True, False]))
     print_attention(made, console, compact=compact, scale=data.draw(st.sampled_from(["sqrt", "row"])))
     print_attention(made, console, query=n_query - 1)
-    print_tokens(keys, console)
+    print_tokens(TokenTable(keys), console)
     print_tensor(tensor(weights[0], "some.long.name." * 4), console)
     print_page(model_page([("key", "v" * 90)], [TensorRow.of("s" * 50, "o" * 30, "F32", weights)]), console)
     text = console.file.getvalue()
@@ -625,7 +625,7 @@ c
 
 
 def test_tokens():
-    assert shown(print_tokens, TOKENS, width=80) == lines("""
+    assert shown(print_tokens, TokenTable(TOKENS), width=80) == lines("""
 index  token     id  chars  word
     0  [CLS]    101      -     -  special
     1  the     1996    0:3     0
@@ -635,7 +635,7 @@ index  token     id  chars  word
 
 
 def test_tokens_piped():
-    assert shown(print_tokens, TOKENS) == lines("""
+    assert shown(print_tokens, TokenTable(TOKENS)) == lines("""
 index  token     id  start  end  word  special
     0  [CLS]    101      -    -     -  special
     1  the     1996      0    3     0  -
@@ -646,7 +646,7 @@ index  token     id  start  end  word  special
 
 def test_tokens_of_a_pair_without_ids():
     pair = replace(Tokens.plain(["a", "b"]), segments=(0, 1))
-    assert shown(print_tokens, pair).splitlines() == [
+    assert shown(print_tokens, TokenTable(pair)).splitlines() == [
         "index  token  id  start  end  word  special  segment",
         "    0  a       -      -    -     0  -              0",
         "    1  b       -      -    -     1  -              1",
