@@ -77,12 +77,7 @@ class SourceFacts:
         n_query, n_key = len(self.queries), len(self.keys)
         what = "words" if "words" in self.reduced else "tokens"
         parts = [f"{n_query} {what}" if self.ordered else f"{n_query} queries x {n_key} keys"]
-        return " · ".join(filter(None, (*parts, self.randomness())))
-
-    def randomness(self) -> str:
-        """`random weights, seed 0`; '' of a model that somebody trained."""
-        seed = self.meta.get("seed")
-        return "random weights" + (f", seed {seed}" if seed is not None else "") if self.random else ""
+        return " · ".join(filter(None, (*parts, randomness(self.meta))))
 
     def remarks(self) -> list[str]:
         """Notes: what was done to the tokens, and what the model reports about itself."""
@@ -188,6 +183,12 @@ def listed(what: str, indices: Sequence[int]) -> str:
     if len(indices) <= 6:
         return f"{what}s {', '.join(map(str, indices))}"
     return f"{len(indices)} {what}s of {low}–{high}"
+
+
+def randomness(meta: Mapping[str, Any]) -> str:
+    """`random weights, seed 0`; '' of a model that somebody trained. meta: as in an Attention."""
+    seed = meta.get("seed")
+    return "random weights" + (f", seed {seed}" if seed is not None else "") if meta.get("random") else ""
 
 
 def attention_notes(meta: Mapping[str, Any]) -> list[str]:

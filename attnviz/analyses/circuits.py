@@ -11,7 +11,7 @@ import numpy as np
 from attnviz.analyses.base import Result, analysis, option, top_option
 from attnviz.analyses.head_circuits import head_circuits
 from attnviz.errors import SelectionError
-from attnviz.facts import ModelFacts, board_axes, head_name
+from attnviz.facts import ModelFacts, board_axes, head_name, randomness
 from attnviz.page.numbers import compact, number, round_up
 from attnviz.page.parts import Board, Boards, Page, Plot, Plots, Table
 
@@ -90,8 +90,7 @@ class HeadCircuits(Result):
 
     def _subtitle(self) -> str:
         """From weights alone, random or not."""
-        meta = self.circuits.meta
-        return "from weights alone" + (f" · random weights, seed {meta.get('seed')}" if meta.get("random") else "")
+        return " · ".join(filter(None, ("from weights alone", randomness(self.circuits.meta))))
 
     def _notes(self) -> list[str]:
         """What is folded into the matrices, and what they leave out."""

@@ -11,7 +11,7 @@ import numpy as np
 from attnviz.analyses.base import Request, Result, analysis, option, top_option
 from attnviz.attention import joined
 from attnviz.errors import SelectionError
-from attnviz.facts import facts_of, head_name
+from attnviz.facts import facts_of, head_name, randomness
 from attnviz.measures.generated import Tally
 from attnviz.measures.lift import strongest
 from attnviz.models.generate import Continuation, continued
@@ -88,7 +88,7 @@ class GeneratedText(Continuation, Result):
             boards.append(Board(self._of_maps(self.lookback), "share of prompt", "lookback", high=1.0))
             notes.append("lookback: mean weight on the prompt against that on new tokens (Chuang 2024)")
         parts = (Boards(tuple(boards), **self.facts.axes()),)
-        return Page(self.facts.model, self.facts.randomness(), parts, tuple(notes))
+        return Page(self.facts.model, randomness(self.facts.meta), parts, tuple(notes))
 
     def printed(self) -> Page:
         by = self.options.by or "head"

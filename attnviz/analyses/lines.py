@@ -11,7 +11,7 @@ import numpy as np
 from attnviz.analyses.base import CELLS, Result, analysis, option, top_option
 from attnviz.analyses.strongest_lines import named_maps, strongest_lines
 from attnviz.errors import InputError, SelectionError
-from attnviz.facts import attention_notes, facts_of, heading
+from attnviz.facts import attention_notes, facts_of, heading, randomness
 from attnviz.measures.lift import lifts, strongest
 from attnviz.page.numbers import number, round_up
 from attnviz.page.parts import Page, Paragraph, RunningText
@@ -108,10 +108,9 @@ class Lines(Result):
             how = self.query, self.options.overlay, self.options.by
             part, remarks, shading = strongest_lines(attention, values, *how)
             below = "queries at the left, keys at the right"
-        random = f"random weights, seed {self.facts.meta.get('seed')}" if self.facts.random else ""
         return Page(
             title=heading(self.facts, query=asked),
-            subtitle=" · ".join(filter(None, (random, below))),
+            subtitle=" · ".join(filter(None, (randomness(self.facts.meta), below))),
             parts=(part,),
             notes=(*self._reduced(), *remarks, *attention_notes(self.facts.meta)),
             shading=shading,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from attnviz.analyses.base import Result, analysis, option
 from attnviz.errors import AttnvizError, SelectionError
+from attnviz.facts import randomness
 from attnviz.page.parts import DISTANCE, Card, Cards, Catalogue, Page, Timing, Timings
 from attnviz.variants import GROUPS, MECHANISMS, parse
 
@@ -171,12 +172,12 @@ def heading(facts: SourceFacts) -> str:
 
 def subtitle(facts: SourceFacts, picture: bool = True) -> str:
     """Random weights or not, what is what, and whether queries and keys are the same."""
-    random = [f"random weights, seed {facts.meta.get('seed')}"] if facts.random else []
     panels = "every panel: rows are queries, columns are keys, " if picture else ""
     changes = "positions change"
     if facts.layers[0]:
         changes = "scale, causality, global tokens or positions change, in all layers"
-    return " · ".join([*random, f"{panels}the same queries and keys but where {changes}"])
+    same = f"{panels}the same queries and keys but where {changes}"
+    return " · ".join(filter(None, (randomness(facts.meta), same)))
 
 
 def own_facts(attention: Attention) -> SourceFacts:

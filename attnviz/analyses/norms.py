@@ -13,7 +13,7 @@ from attnviz.analyses.maps import Shown
 from attnviz.analyses.value_norms import value_norms
 from attnviz.attention import narrowed
 from attnviz.errors import SelectionError
-from attnviz.facts import facts_of, head_name, listed, pairs_in_words
+from attnviz.facts import facts_of, head_name, listed, pairs_in_words, randomness
 from attnviz.measures.norms import MEASURES, OF_HEADS, summary
 from attnviz.page.parts import MapTable, Page, Table
 from attnviz.select import find_token
@@ -154,9 +154,8 @@ class Norms(Result):
         return " · ".join(filter(None, [facts.model, stream, "what attention moves", *where]))
 
     def _subtitle(self) -> str:
-        seed = f"random weights, seed {self.facts.meta.get('seed')}" if self.facts.random else ""
         shares = "norms as shares of their row" + ("" if self.by_head else ", weights as the mean over heads")
-        return " · ".join(filter(None, [seed, f"{len(self.facts.queries)} tokens", shares]))
+        return " · ".join(filter(None, [randomness(self.facts.meta), f"{len(self.facts.queries)} tokens", shares]))
 
 
 def _refuses(options: Options, request: Request) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from attnviz.analyses.base import Result, analysis, key_option, option, query_option, top_option
 from attnviz.analyses.steps import walk
 from attnviz.errors import SelectionError
+from attnviz.facts import randomness
 from attnviz.measures.lift import Pair, strongest
 from attnviz.measures.qk import Neurons, Plane, neurons, plane
 from attnviz.measures.steps_formulas import STAGES
@@ -190,7 +191,7 @@ class QueriesAndKeys(Result):
     def _subtitle(self) -> str:
         query, key = self._tokens()
         pair = f"“{query}” → “{key}”: weight {self.pair.weight:.2f}"
-        return " · ".join(filter(None, (self.facts.randomness(), pair)))
+        return " · ".join(filter(None, (randomness(self.facts.meta), pair)))
 
     def _notes(self) -> list[str]:
         """What the numbers are, in a picture and in a terminal."""

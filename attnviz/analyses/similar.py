@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz.analyses.base import Result, analysis
-from attnviz.facts import facts_of, head_name, listed, pairs_in_words
+from attnviz.facts import facts_of, head_name, listed, pairs_in_words, randomness
 from attnviz.measures.similar import Similarity
 from attnviz.measures.similar import similar as compare
 from attnviz.page.numbers import number
@@ -109,10 +109,9 @@ class SimilarHeads(Result):
 
     def _subtitle(self) -> str:
         """How many rows were compared, and whether weights are random."""
-        random = f"random weights, seed {self.facts.meta.get('seed')}" if self.facts.random else ""
         axes = ((self.facts.queries, "query", "queries"), (self.facts.keys, "key", "keys"))
         rows = " over ".join(f"{len(axis)} {name if len(axis) == 1 else names}" for axis, name, names in axes)
-        return " · ".join(filter(None, (random, rows)))
+        return " · ".join(filter(None, (randomness(self.facts.meta), rows)))
 
     def _notes(self) -> tuple[str, ...]:
         share = sum(self.similarity.shares)

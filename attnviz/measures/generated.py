@@ -56,8 +56,7 @@ def retrieval(weights: NDArray[Any], new: Sequence[int], context: Sequence[int])
     Args:
         weights: [layer, head, new token, key], the context's keys first. new, context: token ids.
     """
-    found = [fetched(weights[:, :, i], chosen, context) for i, chosen in enumerate(new)]
-    return _mean([one for one in found if one is not None], weights.shape[:2])
+    return _mean([fetched(weights[:, :, i], chosen, context) for i, chosen in enumerate(new)], weights.shape[:2])
 
 
 def lookback(weights: NDArray[Any], n_context: int) -> NDArray[np.float64]:
@@ -66,30 +65,28 @@ def lookback(weights: NDArray[Any], n_context: int) -> NDArray[np.float64]:
     Args:
         weights: [layer, head, new token, key]; row k has the context and the k new tokens before it.
     """
-    found = [looked_back(weights[:, :, i, : n_context + i], n_context) for i in range(weights.shape[2])]
-    return _mean([one for one in found if one is not None], weights.shape[:2])
+    rows = [weights[:, :, i, : n_context + i] for i in range(weights.shape[2])]
+    return _mean([looked_back(row, n_context) for row in rows], weights.shape[:2])
 
 
 class Tally:
     """Both numbers, row by row, so that no map of a long text need be held."""
 
     def __init__(self, context: Sequence[int], n_layers: int, n_heads: int, one_text: bool = True) -> None:
-        """context: its ids. one_text: whether new tokens stand behind the context, as keys in the same rows."""
+        """context: its ids. one_text: whether new tokens follow the context, as keys in the same rows."""
         self.context, self._one_text, self._shape = list(context), one_text, (n_layers, n_heads)
-        self._fetched: list[NDArray[np.bool_]] = []
-        self._back: list[NDArray[np.float64]] = []
+        self._fetched: list[NDArray[np.bool_] | None] = []
+        self._back: list[NDArray[np.float64] | None] = []
 
     def add(self, rows: NDArray[Any], chosen: int) -> None:
         """One new token: its row [layer, head, key] over the tokens so far, and its id."""
-        found = fetched(rows, chosen, self.context)
-        back = looked_back(rows, len(self.context)) if self._one_text else None
-        self._fetched += [] if found is None else [found]
-        self._back += [] if back is None else [back]
+        self._fetched.append(fetched(rows, chosen, self.context))
+        self._back.append(looked_back(rows, len(self.context)) if self._one_text else None)
 
     @property
     def copied(self) -> int:
         """How many new tokens the context has too."""
-        return len(self._fetched)
+        return sum(heads is not None for heads in self._fetched)
 
     def retrieval(self) -> NDArray[np.float64]:
         """As `retrieval` above."""
@@ -100,11 +97,12 @@ class Tally:
         return _mean(self._back, self._shape)
 
 
-def _mean(found: Sequence[NDArray[Any]], shape: Sequence[int]) -> NDArray[np.float64]:
-    """The mean over the first axis, NaN left out."""
-    if not found:
+def _mean(tokens: Sequence[NDArray[Any] | None], shape: Sequence[int]) -> NDArray[np.float64]:
+    """The mean over the tokens that say something, NaN left out."""
+    values = [heads for heads in tokens if heads is not None]
+    if not values:
         return np.full(tuple(shape), np.nan)
-    stacked = np.asarray(found, np.float64)
+    stacked = np.asarray(values, np.float64)
     known = ~np.isnan(stacked)
     total, count = np.where(known, stacked, 0).sum(0), known.sum(0)
     return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)

@@ -58,16 +58,16 @@ def plane(queries: NDArray[Any], keys: NDArray[Any]) -> Plane:
 
 def together(queries: NDArray[Any], keys: NDArray[Any]) -> tuple[Wide, float]:
     """q' above k' as one array [query + key, d], and c: see `plane`."""
-    q, k = (np.asarray(one, np.float64) for one in (queries, keys))
+    q, k = (np.asarray(vectors, np.float64) for vectors in (queries, keys))
     q, k = q - q.mean(0), k - k.mean(0)
-    spreads = [float(np.sqrt((one**2).sum(-1).mean())) for one in (q, k)]
+    spreads = [float(np.sqrt((vectors**2).sum(-1).mean())) for vectors in (q, k)]
     factor = float(np.sqrt(spreads[1] / spreads[0])) if min(spreads) > 0 else 1.0
     return np.concatenate([q * factor, k / factor]), factor
 
 
 def _correlation(first: Wide, second: Wide) -> float:
     """Pearson's r of two [query, key] arrays, each less its rows' means; 0 where one does not vary."""
-    a, b = (one - one.mean(-1, keepdims=True) for one in (first, second))
+    a, b = (values - values.mean(-1, keepdims=True) for values in (first, second))
     size = float(np.sqrt((a * a).sum() * (b * b).sum()))
     return float((a * b).sum()) / size if size > 1e-12 else 0.0
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from attnviz.facts import attention_notes, randomness
 from attnviz.measures.steps_formulas import STAGES, Stage, Step
 
 if TYPE_CHECKING:
@@ -239,13 +240,9 @@ class Steps:
 
     def remarks(self) -> tuple[str, ...]:
         """What a reader must know besides the numbers."""
-        meta = self.facts.meta
-        remarks = []
-        if meta.get("random"):
-            seed = f"random weights, seed {meta.get('seed')}"
-            remarks.append(f"{seed}: how attention is computed, not what a model has learned")
-        notes = meta.get("notes") or ()
-        return (*remarks, *((notes,) if isinstance(notes, str) else map(str, notes)))
+        random = randomness(self.facts.meta)
+        remarks = [f"{random}: how attention is computed, not what a model has learned"] if random else []
+        return (*remarks, *attention_notes(self.facts.meta))
 
 
 @dataclass(frozen=True, eq=False)

@@ -184,7 +184,7 @@ def _spelled(model: Model, new: Tokens) -> str:
 
 
 def _behind(first: Tokens, rest: Tokens) -> Tokens:
-    """The tokens of one text and those that follow it; words are counted through."""
+    """The tokens of one text and those that follow it; words are counted on."""
     start = max(first.words, default=-1) + 1
     return Tokens(
         text=first.text + rest.text,
@@ -203,24 +203,24 @@ def settings(model: Model) -> tuple[Choice, tuple[str, ...]]:
 
     generation_config.json goes before config.json; a GGUF file names its ends in its metadata.
     """
-    found = {**model.config, **_generation_config(model)}
+    wanted = {**model.config, **_generation_config(model)}
     metadata = (model.checkpoint.config if model.checkpoint is not None else None) or {}
-    stop = _ids(found.get("eos_token_id"))
+    stop = _ids(wanted.get("eos_token_id"))
     for name in ("eos", "eot"):
         stop += _ids(metadata.get(f"tokenizer.ggml.{name}_token_id"))
-    bad = found.get("bad_words_ids")
+    bad = wanted.get("bad_words_ids")
     bad = bad if isinstance(bad, list) else []
-    never = _ids(found.get("suppress_tokens")) + [i for one in bad if len(_ids(one)) == 1 for i in _ids(one)]
-    first = _ids(found.get("forced_bos_token_id")) if isinstance(model.spec, EncoderDecoder) else []
+    never = _ids(wanted.get("suppress_tokens")) + [id for word in bad if len(_ids(word)) == 1 for id in _ids(word)]
+    first = _ids(wanted.get("forced_bos_token_id")) if isinstance(model.spec, EncoderDecoder) else []
     ignored = [
-        f"{name} {found[name]}"
+        f"{name} {wanted[name]}"
         for name, nothing in _IGNORED.items()
-        if found.get(name) is not None and found[name] not in nothing
+        if wanted.get(name) is not None and wanted[name] not in nothing
     ]
     choice = Choice(
         stop=tuple(dict.fromkeys(stop)),
         never=tuple(dict.fromkeys(never)),
-        never_first=tuple(_ids(found.get("begin_suppress_tokens"))),
+        never_first=tuple(_ids(wanted.get("begin_suppress_tokens"))),
         first=first[0] if first else None,
     )
     return choice, tuple(ignored)
@@ -229,8 +229,8 @@ def settings(model: Model) -> tuple[Choice, tuple[str, ...]]:
 def _ids(value: Any) -> list[int]:
     """One id or a list of them; nothing for anything else."""
     values = value if isinstance(value, (list, tuple)) else [value]
-    plain = [int(one) for one in values if isinstance(one, (int, np.integer)) and not isinstance(one, bool)]
-    return [one for one in plain if one >= 0] if len(plain) == len(values) else []
+    ids = [int(id) for id in values if isinstance(id, (int, np.integer)) and not isinstance(id, bool)]
+    return [id for id in ids if id >= 0] if len(ids) == len(values) else []
 
 
 def _generation_config(model: Model) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.errors import InputError, SelectionError
+from attnviz.facts import randomness
 from attnviz.page import wording
 from attnviz.page.colour_limits import scaled
 from attnviz.page.figure import Figure, ImagePanel, MapPanel, Scale
@@ -205,12 +206,10 @@ def _scale(views: _Views, kind: str, vmax: float | str | None, cmap: str) -> tup
 
 def _subtitles(attention: Attention, token: str, rows: int, cols: int) -> tuple[str, ...]:
     """Random weights or not, and whose weights these are; in two lengths."""
-    said = []
-    if attention.meta.get("random"):
-        seed = attention.meta.get("seed")
-        said.append("random weights" + (f", seed {seed}" if seed is not None else ""))
+    random = list(filter(None, [randomness(attention.meta)]))
     what = f"the weights of {token if token.startswith('[') else f'patch {token}'} over {rows} x {cols} patches"
-    return one_line(" · ".join([*said, f"each panel: {what}"])), one_line(" · ".join([*said, what]))
+    short, long = (" · ".join([*random, text]) for text in (what, f"each panel: {what}"))
+    return one_line(long), one_line(short)
 
 
 def _notes(attention: Attention, scale: Scale, kind: str, views: _Views, picture: NDArray[np.uint8]) -> list[str]:

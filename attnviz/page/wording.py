@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.facts import attention_notes, head_name, heading
+from attnviz.facts import attention_notes, head_name, heading, randomness
 from attnviz.facts import with_query as with_query
 from attnviz.page.advice import install
 from attnviz.page.scale import FEW, PALE, masked, number
@@ -70,10 +70,7 @@ def subtitles(
     pooled: tokens to a drawn cell, beyond what the attention itself pooled. The same in up to three lengths, longest
     first.
     """
-    said = []
-    if attention.meta.get("random"):
-        seed = attention.meta.get("seed")
-        said.append("random weights" + (f", seed {seed}" if seed is not None else ""))
+    said = list(filter(None, [randomness(attention.meta)]))
     if panels == 1 and len(marks) <= 4:
         queries, keys = attention.query_tokens, attention.key_tokens
         said += [f"{queries[i]} → {keys[j]} {float(attention.weights[0, 0, i, j]):.2f}" for i, j in marks]
