@@ -22,7 +22,7 @@ CHATML = (
     "{% for message in messages %}{{ '<im>' + message['role'] + ' ' + message['content'] + '</im>' }}{% endfor %}\n"
     "{% if add_generation_prompt %}{{ '<im>assistant' }}{% endif %}"
 )
-WORDS = ["<s>", "<im>", "</im>", "user", "assistant", "system", "the", "cat", "sat", "[INST]", "[/INST]"]
+WORDS = ["<s>", "<im>", "</im>", "user", "assistant", "system", "the", "cat", "sat", "[INST]", "[/INST]", "<unk>"]
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def folder(tmp_path):
     """The tiny Llama with a tokenizer of whole words that puts <s> in front of every text."""
     place = tmp_path / "m"
     shutil.copytree(REFERENCE / "llama", place)
-    backend = Backend(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="the"))
+    backend = Backend(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="<unk>"))
     backend.pre_tokenizer = pre_tokenizers.Whitespace()
     backend.add_special_tokens([AddedToken(word, special=True) for word in WORDS[:3]])
     backend.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])
