@@ -80,12 +80,12 @@ def top_option() -> Any:
     return option(None, "How many to show. Default: as many as are easily read.", metavar="N", low=1)
 
 
-def flags_of(option: Field[Any], name: str = "") -> tuple[str, ...]:
+def flags_of(option: Field[Any]) -> tuple[str, ...]:
     """`("--query", "--token")`: how the command line spells a field; the first is the documented spelling.
 
     A flag that is on unless it is turned off has both spellings in one, `--reference/--no-reference`.
     """
-    return tuple(option.metadata["flags"]) or (f"--{(name or option.name).replace('_', '-')}",)
+    return tuple(option.metadata["flags"]) or (f"--{option.name.replace('_', '-')}",)
 
 
 def choices_of(option: Field[Any]) -> tuple[str, ...]:
@@ -95,19 +95,15 @@ def choices_of(option: Field[Any]) -> tuple[str, ...]:
 
 
 def check(options: Any) -> None:
-    """Raise SelectionError, with the flag in it, for a value that an option may not have."""
-    for each in fields(options):
-        check_value(each, getattr(options, each.name))
-
-
-def check_value(option: Field[Any], value: Any, name: str = "") -> None:
-    """Raise SelectionError for a value that is not among the choices, or a number outside its limits."""
-    choices, low, high = choices_of(option), option.metadata.get("low"), option.metadata.get("high")
-    for each in value if isinstance(value, (list, tuple)) else [value]:
-        if each is None or each == option.default:
-            continue
-        if choices and each not in choices:
-            raise SelectionError(one_of(flags_of(option, name)[0], each, choices))
-        if (low is not None and each < low) or (high is not None and each > high):
-            wanted = f"from {low:g} on" if high is None else f"from {low:g} to {high:g}"
-            raise SelectionError(f"{flags_of(option, name)[0]} wants a number {wanted}; got {each}")
+    """Raise SelectionError, with the flag in it, for a value that is not among the choices or outside its limits."""
+    for option in fields(options):
+        choices, low, high = choices_of(option), option.metadata.get("low"), option.metadata.get("high")
+        value = getattr(options, option.name)
+        for each in value if isinstance(value, (list, tuple)) else [value]:
+            if each is None or each == option.default:
+                continue
+            if choices and each not in choices:
+                raise SelectionError(one_of(flags_of(option)[0], each, choices))
+            if (low is not None and each < low) or (high is not None and each > high):
+                wanted = f"from {low:g} on" if high is None else f"from {low:g} to {high:g}"
+                raise SelectionError(f"{flags_of(option)[0]} wants a number {wanted}; got {each}")

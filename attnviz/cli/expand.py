@@ -20,8 +20,9 @@ from typing import Annotated, Any, get_origin, get_type_hints
 
 import typer
 
+from attnviz.cli.options import UsageError, usage
 from attnviz.errors import AttnvizError
-from attnviz.flags import check, check_value, choices_of, flags_of
+from attnviz.flags import check, choices_of, flags_of
 
 NAME = "attnviz"
 
@@ -34,29 +35,17 @@ class Line(str):
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
     """Expand the dataclass parameters of a command into single options; see the module's docstring."""
-    hints = get_type_hints(function, include_extras=True)
-    groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
+    hints = get_type_hints(function)
     line = next((name for name, hint in hints.items() if hint is Line), None)
-    parameters, single = [], {}
-    for parameter in inspect.signature(function).parameters.values():
-        if parameter.name in groups:
-            parameters += list(_expanded(groups[parameter.name]))
-        elif isinstance(parameter.default, Field):
-            single[parameter.name] = parameter.default
-            parameters.append(_parameter(parameter.default, parameter.name, hints[parameter.name]))
-        elif parameter.name != line:
-            hint = hints[parameter.name]
-            parameters.append(parameter.replace(annotation=hint, kind=inspect.Parameter.KEYWORD_ONLY))
+    groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
+    parameters = [parameter for group in groups.values() for parameter in _expanded(group)]
 
     @wraps(function)
     def run(**values: Any) -> None:
-        made: dict[str, Any] = {line: _line(function, parameters, values)} if line else {}
-        for name, field in single.items():
-            values[name] = tuple(values[name] or ()) if isinstance(field.default, tuple) else values[name]
-            _checked(check_value, field, values[name], name)
+        given: dict[str, Any] = {line: _line(function, parameters, values)} if line else {}
         for name, group in groups.items():
-            made[name] = _made(group, {field.name: values.pop(field.name) for field in fields(group)})
-        function(**made, **values)
+            given[name] = _filled(group, {field.name: values[field.name] for field in fields(group)})
+        function(**given)
 
     del run.__wrapped__  # typer would read the signature behind it
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -65,24 +54,21 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _expanded(group: type) -> Iterator[inspect.Parameter]:
+    """The parameters that typer reads, from fields as `attnviz.flags.option` makes them."""
     hints = get_type_hints(group)
     for each in fields(group):
-        yield _parameter(each, each.name, hints[each.name])
+        default = None if each.default == () else each.default
+        hint = list[str] if get_origin(hints[each.name]) is tuple else hints[each.name]
+        annotation: Any = Annotated[hint, _info(each)]
+        yield inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def _parameter(option: Field[Any], name: str, hint: Any) -> inspect.Parameter:
-    """The parameter that typer reads, from a field as `attnviz.flags.option` makes it."""
-    default = None if option.default == () else option.default
-    annotation: Any = Annotated[list[str] if get_origin(hint) is tuple else hint, _info(option, name)]
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-
-
-def _info(option: Field[Any], name: str) -> Any:
+def _info(option: Field[Any]) -> Any:
     """typer's own description of a field."""
     about, choices = option.metadata, choices_of(option)
     if "argument" in about:
         return typer.Argument(metavar=about["metavar"], help=about["help"], show_default=False)
-    flags = flags_of(option, name)
+    flags = flags_of(option)
     return typer.Option(
         *flags,
         help=about["help"] + (f" {_either(choices)}." if choices else ""),
@@ -130,26 +116,17 @@ def _either(choices: Sequence[str]) -> str:
     return f"{', '.join(choices[:-1])} or {choices[-1]}" if len(choices) > 1 else choices[0]
 
 
-def _made(group: Any, values: dict[str, Any]) -> Any:
+def _filled(group: Any, values: dict[str, Any]) -> Any:
     """A group of options with its values, checked as they are from Python; what is wrong is wrong usage."""
     repeated = {field.name for field in fields(group) if isinstance(field.default, tuple)}
-    options = _checked(
-        group, **{name: tuple(value or ()) if name in repeated else value for name, value in values.items()}
-    )
-    _checked(check, options)
-    return options
-
-
-def _checked(function: Callable[..., Any], *values: Any, **named: Any) -> Any:
-    """What a function returns; what it finds wrong is wrong usage."""
-    from attnviz.cli.options import UsageError, usage
-
     try:
-        return function(*values, **named)
+        options = group(**{name: tuple(value or ()) if name in repeated else value for name, value in values.items()})
+        check(options)
     except UsageError:
         raise
     except AttnvizError as error:
         usage(str(error), error.hint)
+    return options
 
 
 _PATHS = {"PATH", "FILE", "DIR", "MODEL"}  # metavars of options that take a path

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from attnviz.cli import opening
 from attnviz.cli.expand import Line, command
 from attnviz.cli.options import OUT, Input, Output, Saved, Selection, Talk, usage
 from attnviz.cli.source import Source
+from attnviz.cli.writing import check_output, write
 from attnviz.flags import option
 from attnviz.render import formats
 
@@ -12,17 +16,16 @@ FORMATS = formats.of(formats.ATTENTION)
 LAYERS = "all"  # without --layer
 
 
+@dataclass(frozen=True)
+class Numbers(Output):
+    """Where a file of numbers goes."""
+
+    half: bool = option(False, "float16 in .npz: half the size.", panel=OUT)
+
+
 @command
 def run(
-    *,
-    given: Input,
-    saved: Saved,
-    source: Source,
-    chosen: Selection,
-    output: Output,
-    half: bool = option(False, "float16 in .npz: half the size.", panel=OUT),
-    talk: Talk,
-    line: Line,
+    *, given: Input, saved: Saved, source: Source, chosen: Selection, output: Numbers, talk: Talk, line: Line
 ) -> None:
     """Write attention as numbers: .npz, .json, .csv or .parquet.
 
@@ -33,15 +36,14 @@ def run(
     attnviz export "The cat sat on the mat" -m minilm -l 3 -o cat.csv
     attnviz export "The cat sat on the mat" -o - --format json
     """
-    from attnviz.cli import work
-
     format = output.chosen(FORMATS, "npz")
-    if half and format != "npz":
+    if output.half and format != "npz":
         usage(f"--half is for .npz, not for .{format}")
-    work.check_output(output, format)
-    found = work.attention(given, saved, source, chosen, talk, layers=LAYERS)
-    found, row, _ = work.narrowed(found, chosen)
-    found = work.only(found, row)
+    check_output(output, format)
+    attention = opening.narrowed_rows(opening.attention(given, saved, source, chosen, talk, LAYERS), chosen)
 
-    more = {"dtype": "float16"} if half else {}
-    work.write(output, format, lambda file: formats.write(format, found, file, made=work.made(line, found), **more))
+    from attnviz.facts import made_by
+
+    made = made_by(line, attention.model, attention.meta)
+    more = {"dtype": "float16"} if output.half else {}
+    write(output, format, lambda file: formats.write(format, attention, file, made=made, **more))

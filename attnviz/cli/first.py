@@ -27,6 +27,9 @@ class Shown(Selection):
     head: str = option("", f"{HEADS} Default: all; of tiny, without -l, eight.", "-H", "--head", metavar="HEADS")
     pieces: bool = option(False, "Word pieces. Default: yes, but in the first picture of tiny whole words.")
     special: bool = option(False, "Special tokens too. Default: yes, but not in the first picture of tiny.")
+    map: bool = option(
+        False, "With --image: the map of queries and keys, instead of one query's weights over the picture."
+    )
 
     def __post_init__(self) -> None:
         if self.words and self.pieces:
@@ -50,15 +53,15 @@ class Shown(Selection):
         return replace(self, head=",".join(NINE), words=not self.pieces, no_special=not self.special)
 
 
-def eight(found: Attention) -> Attention:
+def eight(attention: Attention) -> Attention:
     """Of the nine heads computed the eight that are drawn: end marks where there are any, else the other of `ENDS`."""
-    marks = any(set(text) <= END_MARKS for text in found.key_tokens)
-    return found.select(heads=[head for head in NINE if head != ENDS[not marks]])
+    marks = any(set(text) <= END_MARKS for text in attention.key_tokens)
+    return attention.select(heads=[head for head in NINE if head != ENDS[not marks]])
 
 
-def heading(found: Attention, query: int | None = None) -> str:
+def heading(attention: Attention, query: int | None = None) -> str:
     """The title of the first picture. query: whose row is shown alone."""
     from attnviz.page.wording import with_query
 
-    title = f"{found.model} · eight heads and what they do"
-    return with_query(title, "" if query is None else found.query_tokens[query])
+    title = f"{attention.model} · eight heads and what they do"
+    return with_query(title, "" if query is None else attention.query_tokens[query])

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from attnviz.cli import first
+from attnviz.cli import first, opening
 from attnviz.cli.expand import Line, command
-from attnviz.cli.looks import DPI_OF_MAPS, SPAN, Pace, Page, Shade
-from attnviz.cli.options import Input, Output, Saved, Talk, usage
+from attnviz.cli.figure_options import DPI_OF_MAPS, Colours, Pace, Picture
+from attnviz.cli.options import PAGE, Input, Output, Saved, Talk, usage
 from attnviz.cli.source import Source
+from attnviz.cli.writing import check_output, write
+from attnviz.errors import SelectionError
 from attnviz.flags import option
 from attnviz.render import formats
 
 FORMATS = formats.of(formats.FIGURE, formats.FRAMES)
 LAYERS = "-1"  # without --layer
 DPI = DPI_OF_MAPS
+
+
+@dataclass(frozen=True)
+class Named:
+    """Cells and tokens that are pointed out."""
+
+    mark: tuple[str, ...] = option((), "Outline a cell, as in it:animal. Repeatable.", metavar="QUERY:KEY", panel=PAGE)
+    span: tuple[str, ...] = option(
+        (), "A bracket over these tokens, as in 0-12:Source. Repeatable.", metavar="FIRST-LAST:LABEL", panel=PAGE
+    )
 
 
 @command
@@ -25,12 +38,9 @@ def run(
     saved: Saved,
     source: Source,
     chosen: first.Shown,
-    map: bool = option(
-        False, "With --image: the map of queries and keys, instead of one query's weights over the picture."
-    ),
-    shade: Shade,
-    page: Page,
-    span: tuple[str, ...] = SPAN,
+    colours: Colours,
+    picture: Picture,
+    named: Named,
     pace: Pace,
     output: Output,
     talk: Talk,
@@ -52,83 +62,72 @@ def run(
     attnviz heatmap "The cat sat on the mat" -l 2 -H 0,1 --span 1-2:who --span 4-6:where -o spans.pdf
     attnviz heatmap "The cat sat on the mat" -H 0-3 --frame-ms 500 -o layers.gif
     """
-    from attnviz.cli import work
-
     format = output.chosen(FORMATS, "png")
-    work.check_output(output, format)
+    check_output(output, format)
     animated = format in formats.of(formats.FRAMES)
-    over = given.image is not None and not map
+    over = given.image is not None and not chosen.map
     if over and animated:
         usage(f"a .{format} shows maps of queries and keys", "add --map")
-    for name in ("mark", "tokens", "rows", "cols", "cells") if over else ():
-        if getattr(page if name == "mark" else chosen, name):
+    for name in ("mark", "tokens", "rows", "cols", "cells", "span") if over else ():
+        if getattr(named if name in ("mark", "span") else chosen, name):
             usage(f"--{name} needs the map of queries and keys", "add --map")
     from attnviz.models.find import titles  # what is wrong on its face is said without NumPy
 
-    spans = _spans(span, chosen, over)
-    cells = None if page.mark or over else 512  # marks and patches name single tokens
-    model = None if saved.saved is not None else work.opened(source, talk, given, chosen.stream)
+    spans = _spans(named.span, chosen)
+    cells = None if named.mark or over else 512  # marks and patches name single tokens
+    model = None
+    if saved.saved is None:
+        opening.check_given(given)
+        model = opening.load(source, talk, given, chosen.stream)
     does = {} if model is None else titles(model)
-    opening = bool(does) and chosen.free() and not animated
-    chosen = chosen.completed(opening)
+    eight = bool(does) and chosen.free() and not animated
+    chosen = chosen.completed(eight)
     layers = "all" if animated else LAYERS
-    found, picture = work.attention_and_picture(given, saved, source, chosen, talk, layers, cells, model)
+    attention, pixels = opening.attention_and_picture(given, saved, source, chosen, talk, layers, cells, model)
     del model  # its tensors make room for the picture's pixels
-    found = first.eight(found) if opening else found
-    found, row, marks = work.narrowed(found, chosen, page.mark)
+    attention = first.eight(attention) if eight else attention
+    attention, query, marks = opening.narrowed(attention, chosen, named.mark)
 
+    from attnviz.facts import made_by
     from attnviz.page import frames
     from attnviz.page.heatmap import heatmap
     from attnviz.page.overlay import overlay
 
-    how: dict[str, Any] = {
-        "scale": shade.scale,
-        "vmax": shade.limit(),
-        "cmap": shade.cmap,
-        "query": row,
-        "meta": work.made(line, found),
-        **({"spans": _within(spans, chosen)} if spans else {}),
-        **page.options(),
-    }
-    if opening and page.title is None:
-        how["title"] = first.heading(found, row)
+    made = made_by(line, attention.model, attention.meta)
+    options: dict[str, Any] = {**vars(colours), **vars(picture), "query": query, "meta": made}
+    decimals = options.pop("decimals")
+    options |= {"spans": spans} if spans else {}
+    if eight and picture.title is None:
+        options["title"] = first.heading(attention, query)
     if animated:
-        pictures = frames.by_layer(found, marks=marks, **how)
-        work.write(output, format, lambda file: formats.write(format, pictures, file, milliseconds=pace.frame_ms))
+        pictures = frames.by_layer(attention, marks=marks, **options)
+        write(output, format, lambda file: formats.write(format, pictures, file, milliseconds=pace.frame_ms))
         return
-    if over and picture is not None:
-        figure = overlay(found, picture, **how)
+    if over and pixels is not None:
+        figure = overlay(attention, pixels, **options)
     else:
-        figure = heatmap(found, marks=marks, decimals=shade.decimals, does=does, **how)
+        figure = heatmap(attention, marks=marks, decimals=decimals, does=does, **options)
     drawn = formats.encode(format, figure)
-    work.write(output, format, lambda file: file.write(drawn))
-    if page.bare:
+    write(output, format, lambda file: file.write(drawn))
+    if picture.bare:
         talk.note(figure.caption)
 
 
-def _spans(texts: Sequence[str], chosen: first.Shown, over: bool) -> list[tuple[int, int, str]]:
-    """--span as the view takes it; UsageError for what is no span, or cannot be shown."""
+def _spans(texts: Sequence[str], chosen: first.Shown) -> list[tuple[int, int, str]]:
+    """--span as (first, last, label), counted from the first token of --tokens. UsageError if it cannot be shown."""
     if not texts:
         return []
-    from attnviz.errors import SelectionError
     from attnviz.page.spans import parse_span
+    from attnviz.select import parse_range
 
-    if over:
-        usage("--span needs the map of queries and keys", "add --map")
     if chosen.rows is not None or chosen.cols is not None:
         usage("--span counts the tokens of the whole text: leave out --rows and --cols", "--tokens cuts both axes")
     try:
-        return [parse_span(text) for text in texts]
+        spans = [parse_span(text) for text in texts]
     except SelectionError as error:
         usage(f"--span: {error}")
-
-
-def _within(spans: list[tuple[int, int, str]], chosen: first.Shown) -> list[tuple[int, int, str]]:
-    """The spans as --tokens leaves them, counted from its first token."""
     if chosen.tokens is None:
         return spans
-    from attnviz.select import parse_range
-
     low, high = parse_range(chosen.tokens)
     for begin, end, label in spans:
         if end < low or begin > high:

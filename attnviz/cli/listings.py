@@ -6,12 +6,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from attnviz.cli.options import usage
+from attnviz.cli import opening
+from attnviz.cli.opening import Command
+from attnviz.cli.options import Input, Joined, usage
 from attnviz.cli.source import Unchanged
 from attnviz.flags import argument, same
 
 if TYPE_CHECKING:
-    from attnviz.analyses.base import Analysis
     from attnviz.axis import Tokens
 
 
@@ -28,24 +29,23 @@ class Configuration:
             usage("missing argument 'MODEL|CONFIG'")
 
 
-def open_configuration(analysis: Analysis, values: dict[str, Any]) -> dict[str, Any]:
+def open_configuration(command: Command, configuration: Configuration) -> dict[str, Any]:
     """What attnviz makes of a configuration."""
     from attnviz.models.describe import describe
 
-    start, named, talk = time.perf_counter(), values["configuration"], values["talk"]
-    description = describe(named.which, ignore_keys=named.ignore_key, offline=named.offline, quiet=talk.quiet)
-    talk.detail(f"{description['model']}: its configuration, read in {time.perf_counter() - start:.2f} s")
+    assert configuration.which is not None
+    start, quiet = time.perf_counter(), command.talk.quiet
+    ignored, offline = configuration.ignore_key, configuration.offline
+    description = describe(configuration.which, ignore_keys=ignored, offline=offline, quiet=quiet)
+    command.talk.detail(f"{description['model']}: its configuration, read in {time.perf_counter() - start:.2f} s")
     return description
 
 
-def open_tokens(analysis: Analysis, values: dict[str, Any]) -> Tokens:
+def open_tokens(command: Command, given: Input, source: Unchanged, joined: Joined) -> Tokens:
     """How a text is split by the tokenizer of a model."""
-    from attnviz.cli import work
-
-    given, joined = values["given"], values["joined"]
-    text = work.text_of(given)
-    splitter = work.splitter(values["source"], values["talk"], given)
-    text, ids = work.turn(given, splitter, text)
+    text = opening.text_of(given)
+    splitter = opening.splitter(source, command.talk, given)
+    text, ids = opening.turn(given, splitter, text)
     tokens = splitter.tokens(text, given.pair, ids)
     tokens = tokens.merged() if joined.words else tokens
     if not joined.no_special:

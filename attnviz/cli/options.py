@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from attnviz.errors import AttnvizError
+from attnviz.errors import AttnvizError, InputError, one_of
 from attnviz.flags import PICK, QUERY_HELP, argument, option, same
 
 if TYPE_CHECKING:
@@ -23,14 +24,7 @@ class UsageError(AttnvizError):
     """The command line itself is wrong: exit status 2."""
 
 
-IN, MODEL, SHADE, PAGE, OUT, TALK = (
-    "Input",
-    "Model",
-    "Colours and numbers",
-    "Page",
-    "Output",
-    "Messages",
-)
+IN, MODEL, SHADE, PAGE, OUT, TALK = "Input", "Model", "Colours and numbers", "Page", "Output", "Messages"
 _TEXT_HELP = "The text; '-' reads standard input. A text that begins with '-' goes after '--'."
 _COMMA = "all, 3, -1, 0-3 or 0,2,5, counted from 0."
 # What --head takes, and where it means less.
@@ -63,14 +57,8 @@ class Input:
 
     def given(self) -> list[str]:
         """The ways in which an input was given."""
-        ways = {
-            "TEXT": self.text,
-            "--file": self.file,
-            "--ids": self.ids,
-            "--image": self.image,
-            "--audio": self.audio,
-        }
-        return [name for name, value in ways.items() if value is not None]
+        names = [name for name in ("text", "file", "ids", "image", "audio") if getattr(self, name) is not None]
+        return ["TEXT" if name == "text" else f"--{name}" for name in names]
 
     def __post_init__(self) -> None:
         if len(self.given()) > 1:
@@ -97,7 +85,6 @@ class Input:
 
     def read(self) -> str | None:
         """The text, wherever it stands. Raises InputError if it is not UTF-8 or cannot be read."""
-        from attnviz.errors import InputError
         from attnviz.files.text import read_stream, read_text
 
         if self.file not in (None, "-"):
@@ -141,20 +128,43 @@ class Joined:
 
 
 @dataclass(frozen=True)
-class Selection(Joined):
-    """Which layers, heads and tokens. Token indices count what --words and --no-special leave, from 0."""
+class HeadsOfModel:
+    """Which layers and heads of which stack."""
 
     layer: str | None = option(None, f"{_COMMA} Default: {{layers}}.", "-l", "--layer", metavar="LAYERS")
     head: str = option("all", f"{HEADS}{{heads}}", "-H", "--head", metavar="HEADS", shown=True)
     stream: str | None = option(
         None, "self, encoder, decoder or cross. Default: what the input suggests.", metavar="NAME"
     )
-    query: str | None = option(
-        None,
-        QUERY_HELP,
-        metavar="TOKEN",
-        panel=PICK,
-    )
+
+    def __post_init__(self) -> None:
+        from attnviz.select import of_pairs, parse_heads, parse_indices
+
+        _parsed("--layer", self.layer, parse_indices)
+        _parsed("--head", self.head, parse_heads)
+        if self.layer is not None and of_pairs(self.head):
+            usage(f"--head {self.head} names the layers of its heads: leave out --layer {self.layer}")
+        streams = ("self", "encoder", "decoder", "cross")
+        if self.stream is not None and self.stream not in streams:
+            usage(one_of("--stream", self.stream, streams))
+
+    def among(self, n_layers: int, n_heads: int, layers: str = "all") -> Chosen:
+        """The layers and heads of a model of that size. layers: which layers, if none is named."""
+        from attnviz.select import resolve_heads
+
+        return resolve_heads(self.layer or layers, self.head, n_layers, n_heads)
+
+
+@dataclass(frozen=True)
+class Heads(HeadsOfModel, Joined):
+    """Which layers and heads, of tokens or of words."""
+
+
+@dataclass(frozen=True)
+class Selection(Heads):
+    """Which layers, heads and tokens. Token indices count what --words and --no-special leave, from 0."""
+
+    query: str | None = option(None, QUERY_HELP, metavar="TOKEN", panel=PICK)
     tokens: str | None = option(None, "Only these tokens, by index, on both axes.", metavar="3-9")
     rows: str | None = option(None, "Only these queries of a long text, by index.", metavar="40-60")
     cols: str | None = option(None, "Only these keys of a long text, by index.", metavar="40-60")
@@ -171,11 +181,20 @@ class Selection(Joined):
 
     own_heads: bool = option(False, "Each head's own weights where the reference gives their mean (WavLM).")
 
-    def window(self, which: str) -> tuple[int, int] | None:
-        """`--rows 40-60` -> (40, 61), or None."""
+    def __post_init__(self) -> None:
         from attnviz.select import parse_range
 
-        text = self.rows if which == "rows" else self.cols
+        if self.pool not in ("max", "mean"):
+            usage(one_of("--pool", self.pool, ("max", "mean")))
+        super().__post_init__()
+        for name in ("tokens", "rows", "cols"):
+            _parsed(f"--{name}", getattr(self, name), parse_range)
+
+    def window(self, which: str) -> tuple[int, int] | None:
+        """`--rows 40-60` -> (40, 61), or None. which: rows or cols."""
+        from attnviz.select import parse_range
+
+        text = getattr(self, which)
         if text is None:
             return None
         first, last = parse_range(text)
@@ -186,64 +205,34 @@ class Selection(Joined):
         single = (self.words, self.no_special, self.query, self.tokens, self.rows, self.cols)
         return self.cells if self.cells is not None or any(single) else default
 
-    def __post_init__(self) -> None:
-        from attnviz.errors import one_of
-        from attnviz.select import of_pairs, parse_heads, parse_indices, parse_range
-
-        if self.pool not in ("max", "mean"):
-            usage(one_of("--pool", self.pool, ("max", "mean")))
-
-        for name, value, parse in (
-            ("--layer", self.layer, parse_indices),
-            ("--head", self.head, parse_heads),
-            ("--tokens", self.tokens, parse_range),
-            ("--rows", self.rows, parse_range),
-            ("--cols", self.cols, parse_range),
-        ):
-            if value is not None:
-                try:
-                    parse(value)
-                except AttnvizError as error:
-                    usage(f"{name}: {error}", error.hint)
-        if self.layer is not None and of_pairs(self.head):
-            usage(f"--head {self.head} names the layers of its heads: leave out --layer {self.layer}")
-        streams = ("self", "encoder", "decoder", "cross")
-        if self.stream is not None and self.stream not in streams:
-            usage(one_of("--stream", self.stream, streams))
-
-
-@dataclass(frozen=True)
-class Heads(Joined):
-    """Which layers and heads, of tokens or of words."""
-
-    layer: str | None = same(Selection, "layer", default=None)
-    head: str = same(Selection, "head", default="all")
-    stream: str | None = same(Selection, "stream", default=None)
-
-    def __post_init__(self) -> None:
-        self.selection()
-
-    def among(self, n_layers: int, n_heads: int) -> Chosen:
-        """The layers and heads of a model of that size; all layers where none is named."""
-        from attnviz.select import resolve_heads
-
-        return resolve_heads(self.layer or "all", self.head, n_layers, n_heads)
-
-    def selection(self) -> Selection:
-        """The same, as the commands of maps have it."""
-        return Selection(layer=self.layer, head=self.head, stream=self.stream)
-
 
 @dataclass(frozen=True)
 class Head:
     """One layer and one head."""
 
-    layer: str | None = same(Selection, "layer", default=None)
-    head: str | None = same(Selection, "head", default=None)
-    stream: str | None = same(Selection, "stream", default=None)
+    layer: str | None = same(HeadsOfModel, "layer")
+    head: str | None = same(HeadsOfModel, "head")
+    stream: str | None = same(HeadsOfModel, "stream")
 
     def __post_init__(self) -> None:
-        Selection(stream=self.stream)
+        HeadsOfModel(stream=self.stream)
+
+    def indices(self, why: str) -> tuple[str | None, str | None]:
+        """--layer and --head as single indices; -H 3.1 is -l 3 -H 1.
+
+        why: what the command shows of one, as in "qk shows one {}".
+        """
+        layer, head = self.layer, self.head
+        both = re.fullmatch(r"(-?\d{1,8})\.(-?\d{1,8})", head or "")
+        if both and layer is not None:
+            usage(f"--head {head} names the layer of its head: leave out --layer {layer}")
+        layer, head = both.groups() if both else (layer, head)
+        for name, value in (("--layer", layer), ("--head", head)):
+            if value is not None and (not value.removeprefix("-").isdecimal() or len(value) > 9):
+                pair = re.match(r"\d{1,8}\.\d{1,8}", value) if name == "--head" else None
+                example = f"{name} 0, or one layer.head, as in {name} {pair[0]}" if pair else f"{name} 0"
+                usage(f"{name} wants one index, as in {example}: {why.format(name[2:])}; got {value!r}")
+        return layer, head
 
 
 @dataclass(frozen=True)
@@ -262,8 +251,6 @@ class Output:
 
     def chosen(self, formats: tuple[str, ...], default: str) -> str:
         """The format, by --format or by the ending. Raises UsageError for one that is not among `formats`."""
-        from attnviz.errors import one_of
-
         wanted = self.format.lower().removeprefix(".") if self.format is not None else None
         if wanted is not None and wanted not in formats:
             usage(one_of("--format", self.format, formats))
@@ -315,26 +302,18 @@ class Talk:
             print(text, file=sys.stderr)
 
 
-def one_head(layer: str | None, head: str | None, why: str) -> tuple[str | None, str | None]:
-    """--layer and --head of a command that shows one of each: single indices, or -H 3.1 for -l 3 -H 1.
-
-    why: what the command shows of one, as in "qk shows one {}".
-    """
-    both = re.fullmatch(r"(-?\d{1,8})\.(-?\d{1,8})", head or "")
-    if both and layer is not None:
-        usage(f"--head {head} names the layer of its head: leave out --layer {layer}")
-    layer, head = both.groups() if both else (layer, head)
-    for name, value in (("--layer", layer), ("--head", head)):
-        if value is not None and (not value.removeprefix("-").isdecimal() or len(value) > 9):
-            pair = re.match(r"\d{1,8}\.\d{1,8}", value) if name == "--head" else None
-            example = f"{name} 0, or one layer.head, as in {name} {pair[0]}" if pair else f"{name} 0"
-            usage(f"{name} wants one index, as in {example}: {why.format(name[2:])}; got {value!r}")
-    return layer, head
-
-
 def usage(message: str, hint: str = "") -> NoReturn:
     """End with exit status 2."""
     raise UsageError(message, hint)
+
+
+def _parsed(name: str, value: str | None, parse: Callable[[str], object]) -> None:
+    """Check that a value can be read, if there is one; what `parse` finds wrong is wrong usage."""
+    if value is not None:
+        try:
+            parse(value)
+        except AttnvizError as error:
+            usage(f"{name}: {error}", error.hint)
 
 
 def _numbers(name: str, value: str | None, example: str) -> list[int] | None:
@@ -352,8 +331,6 @@ def _sound(text: str) -> str:
 
     In the locale C that is every byte of UTF-8 beyond ASCII. Raises InputError for bytes that are not UTF-8.
     """
-    from attnviz.errors import InputError
-
     try:
         text.encode("utf-8")
         return text

@@ -23,6 +23,9 @@ def named(default: str | None) -> Any:
     return option(default, _NAMED, *flags, metavar="NAME|PATH", envvar="ATTNVIZ_MODEL", panel=MODEL)
 
 
+SIZES = ("seed", "n_layers", "n_heads", "d_model", "causal")  # of the seeded model
+
+
 @dataclass(frozen=True)
 class Unchanged:
     """Which model, with the attention that it has."""

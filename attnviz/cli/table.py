@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from attnviz.cli import opening
 from attnviz.cli.expand import command
-from attnviz.cli.looks import Shade
+from attnviz.cli.figure_options import Colours
 from attnviz.cli.options import SHADE, Input, Json, Saved, Selection, Talk
 from attnviz.cli.source import Source
+from attnviz.cli.writing import print_json
 from attnviz.flags import option
 
 LAYERS = "-1"  # without --layer
 
 
-@command
-def run(
-    *,
-    given: Input,
-    saved: Saved,
-    source: Source,
-    chosen: Selection,
-    shade: Shade,
+@dataclass(frozen=True)
+class Cells(Colours):
+    """How numbers become cells of a table."""
+
     compact: bool | None = option(
         None,
         "Cells of colour only, or numbers at any width. Default: what fits the window.",
         "--compact/--full",
         panel=SHADE,
-    ),
-    output: Json,
-    talk: Talk,
+    )
+
+
+@command
+def run(
+    *, given: Input, saved: Saved, source: Source, chosen: Selection, colours: Cells, output: Json, talk: Talk
 ) -> None:
     """Print attention in the terminal, a table a head.
 
@@ -38,24 +41,14 @@ def run(
     attnviz table "The cat sat on the mat" -m minilm -l all
     attnviz table "The cat sat on the mat" --query cat --json
     """
-    from attnviz.cli import work
-
-    found = work.attention(given, saved, source, chosen, talk, layers=LAYERS, cells=256)
-    found, row, _ = work.narrowed(found, chosen)
+    attention = opening.attention(given, saved, source, chosen, talk, LAYERS, cells=256)
     if output.json:
         from attnviz.io.data import rows
 
-        work.print_json(rows(work.only(found, row)))
+        print_json(rows(opening.narrowed_rows(attention, chosen)))
         return
 
     from attnviz.render.terminal import print_attention
 
-    print_attention(
-        found,
-        scale=shade.scale,
-        vmax=shade.limit(),
-        cmap=shade.cmap,
-        decimals=shade.decimals,
-        compact=compact,
-        query=row,
-    )
+    attention, query, _ = opening.narrowed(attention, chosen)
+    print_attention(attention, query=query, **vars(colours))

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from attnviz.cli import opening
 from attnviz.cli.options import Heads, Input, Saved, Talk, usage
-from attnviz.cli.source import Source
+from attnviz.cli.source import SIZES, Source
 from attnviz.flags import argument, option
 
 if TYPE_CHECKING:
-    from attnviz.analyses.base import Analysis
     from attnviz.analyses.two import TwoMaps
 
 
@@ -51,31 +51,28 @@ class Other:
         return ["TEXT2" if name == "second" else f"--{name.replace('_', '-')}" for name in given]
 
 
-def open_two(analysis: Analysis, values: dict[str, Any]) -> TwoMaps:
+def open_two(given: Input, other: Other, saved: Saved, source: Source, heads: Heads, talk: Talk) -> TwoMaps:
     """Both sides of a comparison, of as many layers and heads."""
     from attnviz.analyses.two import two_layers, two_passes
-    from attnviz.cli import work
     from attnviz.render.progress import progress
 
-    names = ("given", "other", "saved", "source", "heads", "talk")
-    given, other, saved, source, heads, talk = (values[name] for name in names)
     if saved.saved is not None or other.from_b is not None:
         return _from_files(given, other, saved, source, heads, talk)
-    sizes: dict[str, Any] = {"seed": None, "n_layers": None, "n_heads": None, "d_model": None, "causal": None}
+    sizes: dict[str, Any] = dict.fromkeys(SIZES)
     seeded_b = other.model_b == "seeded" and source.model != "seeded"  # then they are those of the second model
-    first = work.prepared(given, replace(source, **sizes) if seeded_b else source, heads.stream, talk)
+    first = opening.prepared(given, replace(source, **sizes) if seeded_b else source, heads.stream, talk)
     if other.layer_b is not None:
         layers = _layers(heads, other.layer_b, range(first[1].spec.n_layers))
         with progress("attention", total=1, quiet=talk.quiet) as advance:
             return two_layers(first, *layers, heads, advance)
     if other.model_b is None and other.adapter_b is None:
         given = replace(given, text=other.second, file=other.file_b)
-        second = work.prepared(given, source, heads.stream, talk, first[0])
+        second = opening.prepared(given, source, heads.stream, talk, first[0])
     else:
         source = replace(source, adapter=other.adapter_b)
         if other.model_b is not None:
             source = replace(source, model=other.model_b, name=None, **({} if other.model_b == "seeded" else sizes))
-        second = work.prepared(given, source, heads.stream, talk)
+        second = opening.prepared(given, source, heads.stream, talk)
     with progress("attention", total=2, quiet=talk.quiet) as advance:
         return two_passes(first, second, heads, advance)
 
@@ -95,15 +92,14 @@ def _layers(heads: Heads, layer_b: str, have: Sequence[int]) -> tuple[list[int],
 
 def _from_files(given: Input, other: Other, saved: Saved, source: Source, heads: Heads, talk: Talk) -> TwoMaps:
     from attnviz.analyses.two import TwoMaps
-    from attnviz.cli import work
 
     if saved.saved is None or (other.from_b is None and other.layer_b is None):
         usage("wanted two files, --from A --from-b B, or two layers of one with --layer-b")
+    tokens = replace(heads, words=False, no_special=False)  # words of both are made together
     if other.layer_b is not None:
-        every = replace(heads, layer="all").selection()
-        attention = work.attention(given, saved, source, every, talk, layers="all")
+        attention = opening.attention(given, saved, source, replace(tokens, layer="all"), talk)
         maps = [attention.select(layers) for layers in _layers(heads, other.layer_b, attention.layers)]
     else:
         files = [replace(saved, saved=path) for path in (saved.saved, other.from_b)]
-        maps = [work.attention(given, file, source, heads.selection(), talk, layers="all") for file in files]
+        maps = [opening.attention(given, file, source, tokens, talk) for file in files]
     return TwoMaps(maps[0], maps[1]).joined(heads)

@@ -404,7 +404,7 @@ def test_of_a_long_text_the_last_rows_are_compared(capsys, monkeypatch):
     assert [row["word"] for row in rows if row["check"] == "future"] == [OK]
     assert asked == [range(24, 30)] * 2
     leaky = replace(attnviz.load(REFERENCE / "gpt2"), name="leaky")
-    monkeypatch.setattr("attnviz.cli.work.load", lambda *_: leaky)
+    monkeypatch.setattr("attnviz.cli.opening.load", lambda *_: leaky)
     monkeypatch.setattr("attnviz.engine.forward.Mask", lambda n, m, causal=False, *rest, **more: Mask(n, m, False, 1))
     rows = json.loads(check(capsys, REFERENCE / "gpt2", "--ids", ids, "--json")[1])
     assert [row["word"] for row in rows if row["check"] == "future"] == [BROKEN]

@@ -9,12 +9,12 @@ from helpers.sentences import TIRED
 from PIL import Image
 
 import attnviz
-from attnviz.cli.looks import Sheet, inches
+from attnviz.cli.figure_options import Picture
 from attnviz.cli.options import UsageError
 from attnviz.errors import SelectionError
 from attnviz.page.board import boards
 from attnviz.page.board_values import Board
-from attnviz.page.figure_options import FigureOptions
+from attnviz.page.figure_options import FigureOptions, length
 from attnviz.page.fitted import fitted, is_bar, scaled, stripped
 from attnviz.page.label_bounds import bounds
 from attnviz.page.place import place
@@ -59,14 +59,14 @@ def draw(request, changed, linked):
     ],
 )
 def test_lengths(text, wanted):
-    assert inches("--width", text) == pytest.approx(wanted, abs=1e-9)
+    assert length("--width", text) == pytest.approx(wanted, abs=1e-9)
     assert FigureOptions(height=text).height == pytest.approx(wanted, abs=1e-9)
 
 
 @pytest.mark.parametrize("text", ["", "wide", "8,25cm", "-3", "3px", "1e3", "nan", "3.25 in.", "3 2"])
 def test_what_is_no_length(text):
-    with pytest.raises(UsageError, match=r"--height wants a length such as 3.25in, 8.25cm, 82mm or 3.25; got"):
-        inches("--height", text)
+    with pytest.raises(SelectionError, match=r"--height wants a length such as 3.25in, 8.25cm, 82mm or 3.25; got"):
+        Picture(height=text)
     with pytest.raises(SelectionError, match=r"width wants a length such as 3.25in, 8.25cm, 82mm or 3.25; got"):
         FigureOptions(width=text)
 
@@ -74,7 +74,7 @@ def test_what_is_no_length(text):
 @pytest.mark.parametrize("text", ["1mm", "600cm", "0"])
 def test_lengths_that_no_picture_has(text):
     with pytest.raises(UsageError, match=r"--width wants 0\.5 to 100 inches"):
-        Sheet(width=text)
+        Picture(width=text)
 
 
 def test_python_takes_the_same_lengths(tmp_path):

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attnviz.cli.options import PAGE, SHADE, usage
-from attnviz.errors import AttnvizError
+from attnviz.errors import AttnvizError, one_of
 from attnviz.flags import option
 
 if TYPE_CHECKING:
     from attnviz.page.figure_options import FigureOptions
 
-# Of maps: `views.layout` takes a little more than 300 for a fixed width, so that cells are whole pixels.
+# Of maps: `page.layout` takes a little more than 300 for a fixed width, so that cells are whole pixels.
 DPI_OF_MAPS = "200; with --width 300 or a little more, for cells of whole pixels"
 
 
 @dataclass(frozen=True)
-class Shade:
+class Colours:
     """How numbers become colours and digits."""
 
     scale: str = option(
@@ -45,22 +45,10 @@ class Shade:
         2, "Digits after the point; 0 prints none in a picture.", metavar="N", shown=True, panel=SHADE
     )
 
-    def limit(self) -> float | str | None:
-        """--vmax as a number, "auto" or None."""
-        if self.vmax in (None, "auto"):
-            return self.vmax
-        try:
-            value = float(str(self.vmax))
-        except ValueError:
-            value = 0.0
-        if not 0 < value < float("inf"):
-            usage(f"--vmax wants a number above 0, or auto; got {self.vmax!r}")
-        return value
-
     def __post_init__(self) -> None:
         from attnviz.page.scale import check_cmap, check_scale
 
-        self.limit()
+        object.__setattr__(self, "vmax", _limit(self.vmax))  # a text for typer, a number from here on
         for check, value in ((check_scale, self.scale), (check_cmap, self.cmap)):
             try:
                 check(value)
@@ -68,9 +56,6 @@ class Shade:
                 usage(f"--{error}", error.hint)
         if not 0 <= self.decimals <= 7:
             usage(f"--decimals wants 0 to 7; got {self.decimals}")
-
-
-SPAN = option((), "A bracket over these tokens, as in 0-12:Source. Repeatable.", metavar="FIRST-LAST:LABEL", panel=PAGE)
 
 
 @dataclass(frozen=True)
@@ -83,7 +68,7 @@ class Pace:
 
 
 @dataclass(frozen=True)
-class Sheet:
+class Picture:
     """The picture as a whole."""
 
     width: str | None = option(
@@ -98,52 +83,34 @@ class Sheet:
     svg_text: str = option("keep", "Text in SVG as text or as outlines.", metavar="keep|paths", shown=True, panel=PAGE)
 
     def __post_init__(self) -> None:
-        from attnviz.errors import one_of
+        from attnviz.page.figure_options import length
 
         if self.svg_text not in ("keep", "paths"):
             usage(one_of("--svg-text", self.svg_text, ("keep", "paths")))
-        for name, value, low, high in (
-            ("--width", inches("--width", self.width), 0.5, 100),
-            ("--height", inches("--height", self.height), 0.5, 100),
-            ("--dpi", self.dpi, 20, 2400),
-            ("--font-size", self.font_size, 1, 72),
-        ):
+        for side in ("width", "height"):  # a text for typer, inches from here on
+            object.__setattr__(self, side, length(f"--{side}", getattr(self, side)))
+        for name, low, high in (("width", 0.5, 100), ("height", 0.5, 100), ("dpi", 20, 2400), ("font_size", 1, 72)):
+            value = getattr(self, name)
             if value is not None and not low <= value <= high:
-                unit = " inches" if name in ("--width", "--height") else ""
-                usage(f"{name} wants {low} to {high}{unit}; got {value:g}")
-
-    def options(self) -> dict[str, Any]:
-        """Every option as `attnviz.page.heatmap.heatmap` takes it, lengths in inches."""
-        return {
-            "width": inches("--width", self.width),
-            "height": inches("--height", self.height),
-            "dpi": self.dpi,
-            "font": self.font,
-            "font_size": self.font_size,
-            "title": self.title,
-            "bare": self.bare,
-            "svg_text": self.svg_text,
-        }
-
-    def figure_options(self) -> FigureOptions:
-        """Every option as `attnviz.page.place.place` takes it."""
-        from attnviz.page.figure_options import FigureOptions
-
-        return FigureOptions(**self.options())
+                unit = " inches" if name in ("width", "height") else ""
+                usage(f"--{name.replace('_', '-')} wants {low} to {high}{unit}; got {value:g}")
 
 
-@dataclass(frozen=True)
-class Page(Sheet):
-    """A picture of maps of queries and keys, whose cells can be outlined."""
+def figure_options(*groups: Colours | Picture | Pace) -> FigureOptions:
+    """All options of these groups, as a picture or a map in a terminal takes them."""
+    from attnviz.page.figure_options import FigureOptions
 
-    mark: tuple[str, ...] = option((), "Outline a cell, as in it:animal. Repeatable.", metavar="QUERY:KEY", panel=PAGE)
+    return FigureOptions(**{name: value for group in groups for name, value in vars(group).items()})
 
 
-def inches(name: str, value: str | None) -> float | None:
-    """A length that an option gives, in inches. One that cannot be read ends with exit status 2."""
-    from attnviz.page.figure_options import length
-
+def _limit(vmax: str | None) -> float | str | None:
+    """--vmax as a number, "auto" or None."""
+    if vmax in (None, "auto"):
+        return vmax
     try:
-        return length(name, value)
-    except AttnvizError as error:
-        usage(str(error))
+        value = float(str(vmax))
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        usage(f"--vmax wants a number above 0, or auto; got {vmax!r}")
+    return value

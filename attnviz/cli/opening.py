@@ -1,0 +1,301 @@
+"""From options to what a command looks at: a model, an input for it, attention of a model or from a file."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from attnviz.cli.options import Heads, Input, Output, Saved, Selection, Talk, usage
+from attnviz.cli.source import SIZES, Source, Unchanged
+from attnviz.errors import AttnvizWarning, InputError, SelectionError, shown
+from attnviz.files.text import names_a_file
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from attnviz.analyses.base import Analysis
+    from attnviz.attention import Attention
+    from attnviz.models.inputs import ModelInput
+    from attnviz.models.model import Model
+    from attnviz.models.tokenize import Splitter
+
+
+class Command(NamedTuple):
+    """What a subject is opened for: an analysis, its options, and those of every command."""
+
+    analysis: Analysis
+    options: Any
+    output: Output
+    talk: Talk
+
+
+def load(source: Unchanged, talk: Talk, given: Input | None = None, stream: str | None = None) -> Model:
+    """The model that the options name, with another kind of attention if they do.
+
+    given, stream: what it is to read and show. If no model is named, load tiny, or the seeded model for inputs that
+    tiny cannot read (images, two texts).
+    """
+    import attnviz
+
+    start = time.perf_counter()
+    drawn = stream == "cross" or (given is not None and given.image is not None)
+    model = attnviz.load(
+        "seeded" if source.model is None and drawn else source.model,
+        **{size: getattr(source, size) for size in SIZES},
+        name=source.name,
+        offline=source.offline,
+        quiet=talk.quiet,
+        adapter=source.adapter,
+        ignore_keys=source.ignore_key,
+        mechanism=source.mechanism if isinstance(source, Source) else None,
+    )
+    if source.model is None and model.meta.get("random"):
+        talk.note("seeded: random weights, for what no learned model can do; -m names another model")
+    sizes = ", ".join("{} {} x {}".format(stream, *model.size(stream)) for stream in model.streams)
+    talk.detail(f"{model.name}: {sizes}, opened in {time.perf_counter() - start:.2f} s")
+    if model.meta.get("unread_keys"):
+        talk.detail(f"configuration keys that are not read by the model: {', '.join(model.meta['unread_keys'])}")
+    return model
+
+
+def splitter(source: Unchanged, talk: Talk, given: Input) -> Model | Splitter:
+    """The tokenizer of the model that the options name; weights are opened only where the tokens depend on them."""
+    from attnviz.models import tokenize
+
+    sizes = source.adapter, *(getattr(source, size) for size in SIZES)
+    if given.image is not None or any(value is not None for value in sizes):
+        return load(source, talk, given)
+    start = time.perf_counter()
+    splitter = tokenize.splitter(source.model, source.offline, talk.quiet)
+    talk.detail(f"{splitter.name}: its tokenizer, opened in {time.perf_counter() - start:.2f} s")
+    return splitter if source.name is None else replace(splitter, name=source.name)
+
+
+def text_of(given: Input) -> str | None:
+    """The text; None if the input is ids, an image or sound. UsageError if nothing was given."""
+    check_given(given)
+    text = given.read()
+    if given.text is not None and names_a_file(given.text):
+        message = f"{shown(given.text)} is a file, and here its name is the text"
+        warnings.warn(f"{message}: --image, --file or --from reads it", AttnvizWarning, 2)
+    if text is not None and not text.strip():
+        raise InputError("the text is empty")
+    return text
+
+
+def check_given(given: Input) -> None:
+    """UsageError if no input was given."""
+    if not given.given():
+        usage("wanted a text: TEXT or --file PATH", 'as in attnviz heatmap "The cat sat on the mat"')
+
+
+def turn(given: Input, model: Model | Splitter, text: str | None) -> tuple[str | None, list[int] | None]:
+    """(text, ids) as the model is to read them: with --chat the ids that its template makes of the text."""
+    if given.chat and text is not None:
+        return None, model.chat(text, given.chat_date)
+    return text, given.numbers()
+
+
+def inputs(
+    given: Input, text: str | None, model: Model, source: Unchanged
+) -> tuple[dict[str, Any], NDArray[np.uint8] | None]:
+    """The keywords of `Model.prepare`, and the picture as the model sees it, uint8 [row, column, 3], with --image."""
+    arrays, picture = _image_and_sound(given, model, source.ignore_key)
+    text, ids = turn(given, model, text)
+    own = {"text": text, "pair": given.pair, "target": given.target, "ids": ids, "global_tokens": given.everywhere()}
+    return own | arrays, picture
+
+
+def prepared(
+    given: Input, source: Source, stream: str | None, talk: Talk, model: Model | None = None
+) -> tuple[Model, ModelInput]:
+    """A model and an input ready to be observed. model: one that has been opened already, from the same options."""
+    text = text_of(given)
+    model = model or load(source, talk, given, stream)
+    stream = _stream(model, stream, given)
+    return model, model.prepare(**inputs(given, text, model, source)[0], stream=stream)
+
+
+def attention(
+    given: Input,
+    saved: Saved,
+    source: Source,
+    chosen: Heads,
+    talk: Talk,
+    layers: str = "all",
+    cells: int | None = None,
+    model: Model | None = None,
+) -> Attention:
+    """The attention that the options ask for; see `attention_and_picture`."""
+    return attention_and_picture(given, saved, source, chosen, talk, layers, cells, model)[0]
+
+
+def attention_and_picture(
+    given: Input,
+    saved: Saved,
+    source: Source,
+    chosen: Heads,
+    talk: Talk,
+    layers: str,
+    cells: int | None,
+    model: Model | None,
+) -> tuple[Attention, NDArray[np.uint8] | None]:
+    """Attention, computed or from a file, in words if asked for, and the picture that the model saw, if there is one.
+
+    layers, cells: what --layer and --cells mean where they are not given. model: one that has been opened already,
+    from the same options.
+    """
+    from attnviz.attention import joined
+
+    mean = chosen.mean if isinstance(chosen, Selection) else None
+    if mean not in (None, "heads", "layers"):
+        usage(f"--mean wants heads or layers; got {mean!r}")
+    if saved.saved is not None:
+        attention, picture = _from_file(given, saved, source, chosen, talk, layers), None
+    else:
+        assert isinstance(chosen, Selection)
+        attention, picture = _computed(given, source, chosen, talk, layers, cells, model)
+    attention = joined(attention, chosen.words, not chosen.no_special)
+    return attention if mean is None else attention.mean(mean), picture
+
+
+def narrowed(
+    attention: Attention, chosen: Selection, marks: Sequence[str] = ()
+) -> tuple[Attention, int | None, list[tuple[int, int]]]:
+    """With --tokens applied; the place of --query in what is left, and the cells that `marks` name in it."""
+    from attnviz.attention import narrowed
+
+    return narrowed(attention, chosen.tokens, chosen.query, marks)
+
+
+def narrowed_rows(attention: Attention, chosen: Selection) -> Attention:
+    """With --tokens and --query applied: only that query's row is left."""
+    from attnviz.attention import crop
+
+    attention, row, _ = narrowed(attention, chosen)
+    return attention if row is None else crop(attention, (row, row), None)
+
+
+def _computed(
+    given: Input,
+    source: Source,
+    chosen: Selection,
+    talk: Talk,
+    layers: str,
+    cells: int | None,
+    model: Model | None,
+) -> tuple[Attention, NDArray[np.uint8] | None]:
+    from attnviz.render.progress import progress
+
+    text = text_of(given)
+    model = model or load(source, talk, given, chosen.stream)
+    stream = _stream(model, chosen.stream, given)
+    if chosen.own_heads and not (stream != "cross" and model.stack(stream, given.image is not None).mean_of_heads):
+        raise SelectionError(
+            f"--own-heads is for a model whose reference gives the mean over heads (WavLM): {model.name} has each "
+            "head's own weights in any case",
+            "leave it out",
+        )
+    at = chosen.among(*model.size(stream, given.image is not None), layers)
+    model_input, picture = inputs(given, text, model, source)
+    start = time.perf_counter()
+    with progress("attention", total=1, quiet=talk.quiet) as advance:
+        attention = model.attend(
+            **model_input,
+            stream=stream,
+            layers=at.beside,
+            heads=at.asked,
+            cells=chosen.pooled(cells),
+            pool=chosen.pool,
+            rows=chosen.window("rows"),
+            cols=chosen.window("cols"),
+            own_heads=chosen.own_heads,
+            progress=advance,
+        )
+    talk.detail(f"{attention!r} in {time.perf_counter() - start:.2f} s")
+    return attention, picture
+
+
+def _image_and_sound(
+    given: Input, model: Model, ignore: Sequence[str]
+) -> tuple[dict[str, Any], NDArray[np.uint8] | None]:
+    """--image and --audio as `Model.prepare` takes them, and the picture as the model sees it."""
+    if given.image is not None:
+        if model.stack("encoder", image=True).patches is None:
+            raise InputError(f"{model.name} does not read images")
+        from attnviz.inputs.images import read_image
+
+        with warnings.catch_warnings():
+            if model.meta.get("random"):  # nobody trained it, so there is no other way to read an image
+                warnings.simplefilter("ignore", AttnvizWarning)
+            picture = read_image(given.image, model.config, model.folder, ignore)
+        return {"pixel_values": picture.pixel_values}, picture.shown
+    if given.audio is not None:
+        if model.stack("encoder").convolutions is None:
+            raise InputError(f"{model.name} does not read sound")
+        from attnviz.inputs.sound import read_sound
+
+        sound = read_sound(given.audio, model.config, model.folder, ignore)
+        if sound.input_features is not None:
+            return {"input_features": sound.input_features}, None
+        return {"input_values": sound.input_values}, None
+    return {}, None
+
+
+def _stream(model: Model, asked: str | None, given: Input) -> str:
+    """The stream that is asked for, or that the input suggests: a target asks for cross-attention."""
+    if asked is not None:
+        stream = asked
+    elif model.mechanism is not None and model.mechanism.mechanism.name == "cross":
+        stream = "cross"
+    elif len(model.streams) == 1:
+        stream = model.streams[0]
+    else:
+        stream = "cross" if given.target is not None else "encoder"
+    if not model.has(stream):
+        raise InputError(f"{model.name} has no {stream} attention; it has {', '.join(model.streams)}")
+    return stream
+
+
+def _from_file(given: Input, saved: Saved, source: Source, chosen: Heads, talk: Talk, layers: str) -> Attention:
+    from attnviz.io.saved import any_attention
+    from attnviz.select import of_pairs
+
+    if given.given():
+        usage(f"--from and {given.given()[0]}: wanted one of them")
+    for flag, value in (("--mechanism", source.mechanism), ("--own-heads", getattr(chosen, "own_heads", False))):
+        if value:
+            usage(f"--from and {flag} exclude each other: what is in a file has been computed")
+    assert saved.saved is not None
+    attention, notes = any_attention(saved.saved, key=saved.key, labels=saved.labels, key_labels=saved.key_labels)
+    for note in notes:
+        talk.warn(note)
+    if chosen.stream is not None and chosen.stream != attention.stream:
+        raise InputError(f"{attention.model or saved.saved} holds {attention.stream} attention, not {chosen.stream}")
+    if source.name is not None:
+        attention = replace(attention, model=source.name)
+    if of_pairs(chosen.head):
+        return attention.select(heads=chosen.head)
+    return attention.select(
+        layers=_indices(attention, 0, "layer", chosen.layer, layers, attention.layers),
+        heads=_indices(attention, 1, "head", chosen.head, "all", attention.heads),
+    )
+
+
+def _indices(
+    attention: Attention, axis: int, what: str, asked: str | None, default: str, have: Sequence[int]
+) -> list[int] | None:
+    """The layers or heads that are asked for, along an axis of a file's weights; None for all that it holds."""
+    from attnviz.select import resolve_indices
+
+    if not attention.pairs and len(have) == attention.weights.shape[axis]:
+        return resolve_indices(what, asked or default, have)
+    if asked in (None, "all"):
+        return None
+    if not attention.pairs:
+        raise InputError(f"its {what}s were averaged: --{what} cannot choose among them")
+    return resolve_indices(what, asked, have)
