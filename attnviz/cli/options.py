@@ -1,6 +1,6 @@
 """Options that several commands share, each group declared once as a dataclass; `expand.command` hands them over.
 
-A group checks its own values when it is made: what is wrong on its face ends with exit status 2 before any work.
+A group checks its own values: what is wrong by itself ends with exit status 2 before any work.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Options that say which model, and what stands in place of its attention."""
+"""Options that say which model, and another kind of attention for it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Unchanged:
         return self.model not in (type(self).model, os.environ.get("ATTNVIZ_MODEL"))
 
     def named(self, which: str | None) -> Self:
-        """With a command's own MODEL, if there is one, in the place of --model. UsageError if both are given."""
+        """With a command's own MODEL, if there is one, instead of --model. UsageError if both are given."""
         if which is None:
             return self
         if self.asked():
@@ -69,7 +69,7 @@ def mechanism_option(default: Any = None) -> Any:
 
 @dataclass(frozen=True)
 class Source(Unchanged):
-    """Which model, and what stands in place of its attention."""
+    """Which model, and another kind of attention for it."""
 
     mechanism: str | None = mechanism_option()
 
