@@ -6,8 +6,9 @@ command line makes its flags from them (`cli/expand.py`), Python its keywords, d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, field, fields
+from numbers import Integral, Real
 from typing import Any
 
 from attnviz.errors import SelectionError, one_of
@@ -99,7 +100,7 @@ def check(options: Any) -> None:
     for option in fields(options):
         choices, low, high = choices_of(option), option.metadata.get("low"), option.metadata.get("high")
         value = getattr(options, option.name)
-        for each in value if isinstance(value, (list, tuple)) else [value]:
+        for each in value if isinstance(option.default, tuple) else [value]:
             if each is None or each == option.default:
                 continue
             if choices and each not in choices:
@@ -107,3 +108,30 @@ def check(options: Any) -> None:
             if (low is not None and each < low) or (high is not None and each > high):
                 wanted = f"from {low:g} on" if high is None else f"from {low:g} to {high:g}"
                 raise SelectionError(f"{flags_of(option)[0]} wants a number {wanted}; got {each}")
+
+
+_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "bool": ((bool,), "True or False"),
+    "int": ((Integral,), "a whole number"),
+    "float": ((Real,), "a number"),
+    "str": ((str, Integral), "text"),
+}
+
+
+def of_kinds(group: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values from Python as the options hold them: an index of a token as text, one text of several in a tuple.
+
+    Raises SelectionError for a value of another type than its option has.
+    """
+    wanted = dict(values)
+    for each in fields(group):
+        value, hint = values.get(each.name), str(each.type).partition(" ")[0]
+        if isinstance(each.default, tuple) and isinstance(value, str):
+            wanted[each.name] = (value,)
+        if value is None or hint not in _KINDS:
+            continue
+        kinds, words = _KINDS[hint]
+        if not isinstance(value, kinds) or (isinstance(value, bool) and hint != "bool"):
+            raise SelectionError(f"{each.name} wants {words}; got {value!r}")
+        wanted[each.name] = str(value) if hint == "str" else value
+    return wanted

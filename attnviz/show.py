@@ -75,7 +75,7 @@ def _thing(result: Result, format: str, options: FigureOptions | None, command: 
     return draw(result.page(), options or FigureOptions(), made_by)
 
 
-def save_result(result: Result, path: str | Path, options: Mapping[str, Any]) -> str:
+def save_result(result: Result, path: str | PathLike[str], options: Mapping[str, Any]) -> str:
     """Write a result to a file whose ending names the format; return the path."""
     from attnviz.files.output import writing
     from attnviz.page.figure_options import FigureOptions

@@ -4,8 +4,8 @@
     class Options:
         by: str | None = option(None, "The number that orders the list", choices=names)
 
-    @analysis("stats", Options)
-    def stats(source: AttentionSource, options: Options) -> HeadStatistics: ...
+    @analysis("stats", Options, HeadStatistics)
+    def stats(source: AttentionSource, options: Options, progress: Progress | None = None) -> HeadStatistics: ...
 
 The command's flags, help and checks come from `Options`, its `--help` text from the function's docstring, and
 `attnviz.stats(...)` is the decorated function. docs/adding-an-analysis.md adds one from beginning to end.
@@ -18,13 +18,15 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attnviz.errors import SelectionError, one_of
-from attnviz.flags import check, flags_of
+from attnviz.flags import check, flags_of, of_kinds
 from attnviz.flags import key_option as key_option
 from attnviz.flags import option as option
 from attnviz.flags import query_option as query_option
 from attnviz.flags import top_option as top_option
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from attnviz.attention import Attention
     from attnviz.page.parts import Page
 
@@ -51,7 +53,7 @@ class Result:
 
     def title(self) -> str:
         """What it is about, in a few words."""
-        return self.printed().title
+        return self.printed().title or type(self).__name__
 
     @property
     def status(self) -> int:
@@ -78,12 +80,12 @@ class Result:
         """What a file of arrays states besides what made it."""
         return {}
 
-    def save(self, path: str, **figure_options: Any) -> str:
+    def save(self, path: str | PathLike[str], **figure_options: Any) -> str:
         """Write the result to a file whose ending names the format, whole or not at all; return the path.
 
         Args:
             path: ends in .png, .svg, .pdf, .json or .csv, or in another format of this analysis.
-            figure_options: as for `attnviz.page.options.FigureOptions`: width, dpi, font, title ...
+            figure_options: as for `attnviz.page.figure_options.FigureOptions`: width, dpi, font, title ...
         """
         from attnviz.show import save_result
 
@@ -187,8 +189,15 @@ class Analysis:
         }
         unknown = sorted(named.keys() - spelled.keys())
         if unknown:
+            if not spelled:
+                raise SelectionError(f"{self.name} has no options of its own; got {unknown[0]!r}")
             raise SelectionError(one_of("option", unknown[0], sorted(spelled)))
-        options = self.options(**{spelled[name]: value for name, value in named.items()})
+        values: dict[str, Any] = {}
+        for name, value in named.items():
+            if spelled[name] in values:
+                raise SelectionError(f"{name} is another spelling of an option that is given already")
+            values[spelled[name]] = value
+        options = self.options(**of_kinds(self.options, values))
         check(options)
         return options
 

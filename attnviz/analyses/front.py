@@ -83,6 +83,8 @@ class _Choice:
 
 def _input(inputs: Sequence[Any], named: dict[str, Any]) -> dict[str, Any]:
     """What `Model.prepare` takes, out of a text, a second text, and the keywords."""
+    if len(inputs) > 2:
+        raise InputError(f"a model reads a text and at most a second one; got {len(inputs)}")
     text = dict(zip(("text", "pair"), inputs, strict=False))
     return text | {name: named.pop(name) for name in INPUTS if name in named}
 
@@ -240,6 +242,9 @@ def _text_timer_or_nothing(
         return opened_timer(load, named.pop("seed", 0)), named
     if subject is None:
         return None, named
+    if not isinstance(subject, Model):
+        raise InputError(f"wanted a Model; got {type(subject).__name__}", "open one by attnviz.load")
+    named.pop("seed", None)
     chosen = _Choice.of(named)
     layer, head = named.pop("layer", 0), named.pop("head", 0)
     texts = _input(inputs, named)
@@ -330,6 +335,7 @@ def signature(analysis: Analysis) -> inspect.Signature:
         parameters.append(inspect.Parameter(name, place, default=default, annotation=hint))
     for each in fields(analysis.options):
         hint = each.type if isinstance(each.type, str) else each.type.__name__
+        hint = "str | int | None" if each.metadata["metavar"] == "TOKEN" else hint
         parameters.append(
             inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=hint)
         )

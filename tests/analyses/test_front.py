@@ -53,6 +53,13 @@ def test_what_is_wrong_is_one_line():
         (lambda: attnviz.stats("cat.npz"), InputError, "wanted an Attention, an AttentionSource or a Model; got str"),
         (lambda: attnviz.focus(attention, query="dog"), SelectionError, "'dog' is not among the queries"),
         (lambda: attnviz.roles(attention, random=True), InputError, "random tokens need a model"),
+        (lambda: attnviz.stats(attention, top="3"), SelectionError, "top wants a whole number; got '3'"),
+        (lambda: attnviz.stats(attention, by=["span"]), SelectionError, "by wants text; got ['span']"),
+        (lambda: attnviz.links(attention, within="no"), SelectionError, "within wants True or False; got 'no'"),
+        (lambda: attnviz.rollout(attention, residual="x"), SelectionError, "residual wants a number; got 'x'"),
+        (lambda: attnviz.focus(attention, token="cat", query="mat"), SelectionError, "another spelling"),
+        (lambda: attnviz.stats(model, "a", "b", "c"), InputError, "a text and at most a second one; got 3"),
+        (lambda: attnviz.mechanisms(attention), InputError, "wanted a Model; got Attention"),
         (lambda: attnviz.stats(attention).save("x.spam"), OutputError, "must be one of"),
         (lambda: attnviz.stats(attention).save("x.png", wide=3), SelectionError, "got 'wide'"),
     ):
@@ -71,6 +78,15 @@ def test_a_result_is_saved_whole_and_shown_in_a_notebook(tmp_path):
     result.save(tmp_path / "wide.svg", width=9, title="My own")
     assert "My own" in (tmp_path / "wide.svg").read_text() and 'width="648pt"' in (tmp_path / "wide.svg").read_text()
     assert result._repr_png_().startswith(b"\x89PNG")
+
+
+def test_a_token_is_its_text_or_its_index_and_one_text_stands_for_several():
+    model = attnviz.load("seeded")
+    attention = model.attend(TEXT)
+    assert attnviz.focus(attention, query=1).rows() == attnviz.focus(attention, query="cat").rows()
+    both = [attnviz.mechanisms(model, TEXT, mechanism=which) for which in ("window:1", ("window:1",))]
+    assert [list(each.rows()) for each in both] == [list(both[0].rows())] * 2
+    assert attnviz.stats(attention, top=np.int64(2)).rows() == attnviz.stats(attention, top=2).rows()
 
 
 def test_a_result_prints_as_its_table_and_has_a_short_repr(capsys):
