@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from itertools import product
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 if TYPE_CHECKING:
     from attnviz.attention import Attention
@@ -46,7 +45,8 @@ class SourceFacts:
     @property
     def named(self) -> list[tuple[tuple[int, int], Place]]:
         """(position in an array of `shape`, (layer, head)) of each map."""
-        return list(zip(np.ndindex(self.shape), self.places, strict=True))
+        n_layers, n_heads = self.shape
+        return list(zip(product(range(n_layers), range(n_heads)), self.places, strict=True))
 
     @property
     def ordered(self) -> bool:

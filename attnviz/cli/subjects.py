@@ -101,6 +101,7 @@ def _selected(command: Command, given: Input, saved: Saved, source: Source, chos
     layers, cells, model = command.analysis.layers, command.options.cells, None
     short = given.text is not None and len(given.text) < SHORT
     if cells is None and saved.saved is None and not short:
+        given = replace(given, text=opening.text_of(given), file=None)  # Standard input is read once.
         model = _check_size(command, given, source, chosen)
     attention = opening.attention(given, saved, source, chosen, command.talk, layers, cells, model)
     attention, query, _ = opening.narrowed(attention, chosen)
