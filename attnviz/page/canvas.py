@@ -10,9 +10,9 @@ import numpy as np
 
 from attnviz.page.cut import Cut
 from attnviz.page.figure import Box, Figure, Line, MapPanel, Scale
-from attnviz.page.fitted import scaled
+from attnviz.page.fitted import dashed, scaled
 from attnviz.page.numbers import alike
-from attnviz.page.scale import INKS, WHITE, round_up
+from attnviz.page.scale import INKS, WHITE, number, round_up
 from attnviz.page.sheet import Sheet, finished, worded
 from attnviz.page.sizes import LINE
 from attnviz.page.text_metrics import LOST, printable
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 BASE, SMALL, LEAST = 8.5, 7.0, 4.6  # points: titles, formulas and labels, the smallest number in a cell
 SIGNS = "0123456789-−+.,…⋮√Σ‖∞←→·^⁰¹²³⁴⁵⁶⁷⁸⁹ᵀ|≥“”e"
+_GAP = 0.3  # of a number's size: the least room between neighbours, about a space
 _HEAD = 2.4  # points, the sides of an arrow's head
 
 
@@ -84,10 +85,18 @@ class Canvas(Sheet):
 
     # Matrices
 
-    def whole(self, values: NDArray[Any], box: Box, scale: Scale, hidden: NDArray[np.bool_] | None = None) -> None:
-        """A whole matrix [row, column] within a box."""
+    def whole(
+        self,
+        values: NDArray[Any],
+        box: Box,
+        scale: Scale,
+        hidden: NDArray[np.bool_] | None = None,
+        sparse: bool = False,
+    ) -> None:
+        """A whole matrix [row, column] within a box. sparse: weights, without the numbers that are rounded to 0."""
         rows, cols = values.shape
-        self.block("", values, box.x, box.y, Cut.whole(cols, box.width), Cut.whole(rows, box.height), scale, hidden)
+        across, down = Cut.whole(cols, box.width), Cut.whole(rows, box.height)
+        self.block("", values, box.x, box.y, across, down, scale, hidden, sparse=sparse)
 
     def block(
         self,
@@ -100,11 +109,13 @@ class Canvas(Sheet):
         scale: Scale | None = None,
         hidden: NDArray[np.bool_] | None = None,
         instead: str = "",
+        sparse: bool = False,
     ) -> Box:
         """A matrix [row, column] as cells with numbers, cut on both sides.
 
         name: of its panels, for an SVG. scale: signed, up to the largest of all values, unless another is given.
-        hidden: cells drawn grey, with the text `instead` in them. Returns the box of the whole block.
+        hidden: cells drawn grey, with the text `instead` in them. sparse: these are weights, and numbers
+        that are rounded to 0 are left out, which a note says. Returns the box of the whole block.
         """
         finite = np.isfinite(values)
         gone = ~finite if hidden is None else hidden | ~finite
@@ -112,6 +123,8 @@ class Canvas(Sheet):
         shown = np.where(finite, values, 0.0).astype(np.float32)
         at = np.ix_(down.indices, across.indices)
         texts, size = self._numbers(shown[at], gone[at], across.cell, down.cell, instead)
+        if sparse and texts:
+            texts = self._without_zeros(texts, shown[at], gone[at])
         top = 0
         for rows, dy in down.runs:
             first = 0
@@ -142,10 +155,23 @@ class Canvas(Sheet):
         for decimals in range(self.decimals + small if self.decimals else 0, 0, -1):
             texts = cell_numbers(values, gone, decimals, instead, small)
             widest = max((self.face.width(text, 1.0) for line in texts for text in line), default=0.0) or 1.0
-            size = min(self.largest, 0.9 * cell / widest, 0.7 * row)
+            size = min(self.largest, cell / (widest + _GAP), 0.7 * row)
             if size >= LEAST:
                 return texts, size
         return (), 0.0
+
+    def _without_zeros(
+        self, texts: tuple[tuple[str, ...], ...], values: NDArray[Any], gone: NDArray[np.bool_]
+    ) -> tuple[tuple[str, ...], ...]:
+        """The texts without those of numbers that were rounded to 0."""
+        zero = np.array([[not text.strip("0.") for text in row] for row in texts]) & ~gone
+        if (values[zero] != 0).any():
+            decimals = max(len(text.partition(".")[2]) for row in texts for text in row)
+            self.notes.append(f"numbers below {number(0.5 * 10.0**-decimals)} left out of the map of weights")
+        return tuple(
+            tuple("" if out else text for text, out in zip(row, outs, strict=True))
+            for row, outs in zip(texts, zero.tolist(), strict=True)
+        )
 
 
 def cell_numbers(
@@ -211,5 +237,7 @@ def drawn(
     words.notes += [*dict.fromkeys(canvas.notes), *canvas.thinning("token")]
     words.notes += [f"{which} of {', '.join(names)} is drawn" for which, names in canvas.matrices.items()]
     times, dpi = 1.0 if options.width is None else options.width * 72.0 / wide, options.dpi or 200.0
+    if any(panel.scale and dashed(panel, panel.scale, times).any() for panel in canvas.panels):
+        words.notes.append("a dash in a cell marks a negative number")
     figure = finished(canvas, words, replace(options, dpi=times * dpi), meta)
     return replace(scaled(figure, times), dpi=dpi)

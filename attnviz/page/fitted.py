@@ -11,18 +11,24 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from attnviz.errors import SelectionError
-from attnviz.page.figure import Box, Dot, Figure, Label, Line, MapPanel
+from attnviz.page.figure import Box, Dot, Figure, Label, Line, MapPanel, Scale
 from attnviz.page.label_bounds import bounds
 from attnviz.page.text_metrics import typeface
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from attnviz.page.text_metrics import Typeface
 
     Draw = Callable[[float | None], Figure]  # a width in inches, None to choose it -> the page
 
 LEAST = 3.8  # points: smaller letters cannot be read
 _EDGE = 3.0  # points around a page that is bare
+_DASH = 3.5  # points: a smaller cell has no room for a dash
+_FAINTEST = 0.08  # of the scale: below it a colour is hardly one
 _BESIDE = 60.0  # points to the right of a colour bar in which its numbers and its name stand
 _WORDS = frozenset({"title", "subtitle", "note"})
 _TRIED = tuple(1.12**step for step in range(-10, 15))  # layouts for a height: widths as shares of the usual one
@@ -191,6 +197,19 @@ def stripped(figure: Figure) -> Figure:
 def is_bar(panel: MapPanel) -> bool:
     """Whether a panel is a colour bar rather than a map."""
     return panel.title.startswith("bar ") and not any(panel.row_labels)
+
+
+def dashed(panel: MapPanel, scale: Scale, times: float = 1.0) -> NDArray[np.bool_]:
+    """Which cells [row, column] of a map have a dash, because a negative number is not printed in them.
+
+    times: the panel will be drawn so much larger.
+    """
+    rows, cols = panel.values.shape
+    side = times * min(panel.box.width / cols, panel.box.height / rows)
+    if scale.low >= 0 or panel.cell_text or side < _DASH:
+        return np.zeros((rows, cols), bool)
+    negative = panel.values < _FAINTEST * scale.low
+    return negative if panel.hidden is None else negative & ~panel.hidden
 
 
 def _beside(bar: Box, x: float, y: float) -> bool:

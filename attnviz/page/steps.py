@@ -133,7 +133,8 @@ def _maps_row(page: Canvas) -> None:
     end = y + high
     for x, (name, matrix, scale) in zip(xs, shown, strict=True):
         box = Box(x, y, wide, high)
-        page.whole(matrix, box, scale, ~steps.allowed_matrix if name in ("masked", "softmax") else None)
+        hidden = ~steps.allowed_matrix if name in ("masked", "softmax") else None
+        page.whole(matrix, box, scale, hidden, sparse=name == "softmax")
         page.frame(box, steps.query, rows)
         if x == left:
             page.row_names(_tokens(page, steps.queries), box, frozenset({steps.query}))

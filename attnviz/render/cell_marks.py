@@ -15,7 +15,7 @@ import numpy as np
 
 from attnviz.page.colours import is_dark
 from attnviz.page.figure import Box, Figure, Line, MapPanel, Scale
-from attnviz.page.fitted import is_bar
+from attnviz.page.fitted import dashed, is_bar
 from attnviz.page.scale import GREYS
 from attnviz.render.theme import colour
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 PITCH = 4.5  # points between the strokes of a hatching, along both axes
 HATCH = (140, 140, 140)
-SMALLEST = 3.5  # points: a smaller cell has no room for a dash
-FAINTEST = 0.08  # of the scale: below it a colour is hardly one
 _BAR_PITCH = 9.0  # points between the dashes on a colour bar
 
 
@@ -67,12 +65,7 @@ def _dashes(panel: MapPanel, scale: Scale) -> Iterator[Line]:
     rows, cols = panel.values.shape
     wide, high = panel.box.width / cols, panel.box.height / rows
     side = min(wide, high)
-    if panel.cell_text or side < SMALLEST:
-        return
-    negative = panel.values < FAINTEST * scale.low
-    if panel.hidden is not None:
-        negative &= ~panel.hidden
-    for i, j in np.argwhere(negative).tolist():
+    for i, j in np.argwhere(dashed(panel, scale)).tolist():
         middle = panel.box.x + (j + 0.5) * wide, panel.box.y + (i + 0.5) * high
         yield _dash(*middle, side, scale, panel.values[i, j])
 

@@ -25,6 +25,7 @@ from attnviz.measures.steps_recorder import WHOLE
 from attnviz.page.figure_options import FigureOptions
 from attnviz.page.label_bounds import bounds
 from attnviz.page.place import place
+from attnviz.render.cell_marks import strokes
 from attnviz.render.image import to_bytes
 from attnviz.render.printer import print_page
 from attnviz.show import encode_result
@@ -669,6 +670,28 @@ def test_the_page_shows_the_numbers_of_the_walk(hand):
     assert (("1.00", "", ""), ("0.12", "0.88", ""), ("0.09", "0.24", "0.67")) in numbers
     assert (("−1", "1", ""),) in numbers
     assert "grey: hidden by the mask" in drawn.notes
+
+
+def test_numbers_of_narrow_cells_stand_apart_and_small_weights_are_left_out():
+    walked = attnviz.steps(attnviz.load("seeded"), ids=list(range(20, 34)))
+    drawn = figure(walked)
+    softmax = next(p for p in drawn.panels if p.values.shape == (14, 14) and p.scale.low == 0)
+    texts = np.array(softmax.cell_text)
+    np.testing.assert_array_equal(texts != "", walked.weight_matrix >= 0.05)
+    assert "numbers below 0.05 left out of the map of weights" in drawn.notes
+    for panel in drawn.panels:
+        widest = max((drawn.face.width(text, panel.cell_size) for row in panel.cell_text for text in row), default=0.0)
+        gap = panel.box.width / panel.values.shape[1] - widest
+        assert not panel.cell_text or gap >= 0.29 * panel.cell_size
+
+
+def test_a_dash_is_explained_where_one_is_drawn(hand):
+    note = "a dash in a cell marks a negative number"
+    few = figure(attnviz.steps(hand, "I like tea"))
+    many = figure(attnviz.steps(attnviz.load("seeded"), "The cat sat"))
+    for drawn in (few, many):
+        assert (note in drawn.notes) == any(line.y0 == line.y1 for line in set(strokes(drawn)) - set(drawn.lines))
+    assert note in many.notes and note not in few.notes
 
 
 def test_a_width_scales_the_whole_page(hand):

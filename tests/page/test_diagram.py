@@ -131,6 +131,12 @@ def test_a_number_too_small_for_its_decimals_keeps_its_power_of_ten():
 # ---- what is cut, and what is said
 
 
+def test_biases_near_zero_have_numbers_that_fit(seeded):
+    seeded = replace(seeded, matrices={**seeded.matrices, "b_K": np.full(16, -4e-4, np.float32)})
+    drawn = figure(seeded, "qkv")
+    assert {text for row in cells(drawn, "b_K") for text in row} == {"−4e−4"}
+
+
 def test_a_vector_is_cut_to_its_first_numbers_and_its_last():
     cut = Cut.fitting(64, 5 * CELL + DOTS, CELL)
     assert cut.indices == [0, 1, 2, 3, 63]
