@@ -133,5 +133,6 @@ def of_kinds(group: type, values: Mapping[str, Any]) -> dict[str, Any]:
         kinds, words = _KINDS[hint]
         if not isinstance(value, kinds) or (isinstance(value, bool) and hint != "bool"):
             raise SelectionError(f"{each.name} wants {words}; got {value!r}")
-        wanted[each.name] = str(value) if hint == "str" else value
+        if hint == "str" and not isinstance(value, str):  # `#3` is always an index; `3` may be the text of a token
+            wanted[each.name] = f"#{value}" if each.metadata["metavar"] == "TOKEN" else str(value)
     return wanted
