@@ -104,6 +104,7 @@ def _work(trial: Trial, name: str, first: int, end: int, seed: int, place: Path,
     gc.freeze()  # what is the parent's is not searched for cycles, which would copy it page by page
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.disable()  # a crash is told by the parent
+    sys.dont_write_bytecode = True  # our own modules, imported late, are not files that a mutant wrote
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.dup2(null, 2)

@@ -25,8 +25,9 @@ BLOCKS = re.findall(
 
 @pytest.fixture
 def words(capsys, tmp_path, monkeypatch):
-    """Run a command in an empty folder: (status, standard output)."""
+    """Run a command in an empty folder, with help and tables of 100 columns: (status, standard output)."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
     app.build.cache_clear()
     yield lambda *argv: (main([*argv]), capsys.readouterr().out)
     app.build.cache_clear()
