@@ -105,7 +105,7 @@ def _merged(tokens: Tokens, groups: list[list[int]]) -> Tokens:
 def _piece(word: str, label: str) -> str:
     """The word so far and the next piece of it, without the marks that only tell pieces apart (see tokens/labels.py).
 
-    WordPiece's `##` says that a piece follows, `日₂` that it goes on with the character before it, `◌` that a mark has
+    WordPiece's `##` says that a piece follows, `日₂` that it continues the character before it, `◌` that a mark has
     lost its letter; a first piece `␣` is the word's own leading space. What makes several emoji one, or one of a sign,
     is shown by its number where it stands alone.
     """

@@ -76,6 +76,12 @@ def key_option(default: str = "", *flags: str) -> Any:
     return option(None, text, "--key-token", *flags, metavar="TOKEN")
 
 
+def mechanism_option(default: Any = None) -> Any:
+    """`--mechanism`; default () where it may be repeated."""
+    text = "Another kind of attention, of those that `attnviz mechanisms` lists: additive, window:3, lsh:8,rounds=2."
+    return option(default, text, metavar="NAME[:N]", panel="Model")
+
+
 def top_option() -> Any:
     """`--top`, which means the same in every command that has it."""
     return option(None, "How many to show. Default: as many as are easily read.", metavar="N", low=1)

@@ -14,7 +14,6 @@ from attnviz.analyses.one_head import OneHead
 from attnviz.analyses.two import TwoMaps, two_layers, two_passes
 from attnviz.attention import Attention, joined
 from attnviz.errors import InputError, SelectionError, shown
-from attnviz.models.load import load
 from attnviz.models.model import Model
 from attnviz.models.prompt import Prompt
 from attnviz.models.repeated import repeated_tokens
@@ -239,7 +238,7 @@ def _text_timer_or_nothing(
     from attnviz.analyses.mechanisms import ModelText, opened_timer
 
     if named.get("scaling"):
-        return opened_timer(load, named.pop("seed", 0)), named
+        return opened_timer(named.pop("seed", 0)), named
     if subject is None:
         return None, named
     if not isinstance(subject, Model):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from attnviz.analyses.base import Result, analysis, option
-from attnviz.errors import AttnvizError, SelectionError
+from attnviz.errors import SelectionError
 from attnviz.facts import randomness
+from attnviz.flags import mechanism_option
 from attnviz.page.parts import DISTANCE, Card, Cards, Catalogue, Page, Timing, Timings
 from attnviz.variants import GROUPS, MECHANISMS, parse
+from attnviz.variants.table import check_mechanism
 
 if TYPE_CHECKING:
     from attnviz.analyses.side_by_side import Relative
@@ -28,21 +30,13 @@ SAME = "distances are those of all tokens"
 class Options:
     """Which mechanisms, and whether they are timed."""
 
-    mechanism: tuple[str, ...] = option(
-        (),
-        "Another kind of attention, of those that `attnviz mechanisms` lists: additive, window:3, lsh:8,rounds=2.",
-        metavar="NAME[:N]",
-        panel="Model",
-    )
+    mechanism: tuple[str, ...] = mechanism_option(())
     scaling: bool = option(False, "Without TEXT: measure how long each takes on this machine as texts grow.")
 
     def __post_init__(self) -> None:
         for name in self.mechanism:
-            try:
-                _ = name in GROUPS or parse(name)
-            except AttnvizError as error:
-                hint = error.hint or "attnviz mechanisms lists them, with their numbers"
-                raise SelectionError(f"--mechanism {name}: {error}", hint) from None
+            if name not in GROUPS:
+                check_mechanism(name)
         if self.scaling:
             timed_names(self.mechanism)
 
@@ -219,10 +213,7 @@ class Times(Mechanisms):
                 }
 
     def page(self) -> Page:
-        timings = tuple(
-            Timing(each.name, each.group, each.setting, each.cost, each.n, each.seconds, each.exponent)
-            for each in self.measured
-        )
+        timings = tuple(Timing(**vars(each)) for each in self.measured)
         return Page("Kinds of attention · time over the length of the text", "", (Timings(timings),), self._settings())
 
     def printed(self) -> Page:
@@ -314,6 +305,8 @@ def timed_names(asked: Sequence[str]) -> list[str]:
     return [each for each in known if not asked or each == "full" or {each, MECHANISMS[each].group} & set(asked)]
 
 
-def opened_timer(load: Callable[..., Any], seed: int) -> Timer:
-    """Random numbers for the times, as the seeded model draws them. load: as `attnviz.load`."""
-    return Timer(load("seeded", seed=seed).tensors.normal, seed)
+def opened_timer(seed: int) -> Timer:
+    """Random numbers for the times, as the seeded model draws them."""
+    from attnviz.models.load import load
+
+    return Timer(load("seeded", seed=seed).tensors.normal, seed)  # type: ignore[attr-defined]

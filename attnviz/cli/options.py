@@ -241,13 +241,13 @@ class Output:
 
     output: str | None = option(
         None,
-        "The file; its ending says the format. '-' is standard output.",
+        "Output file; the extension selects the format. '-' is standard output.",
         "-o",
         "--output",
         metavar="PATH",
         panel=OUT,
     )
-    format: str | None = option(None, "The format, where no ending says it.", metavar="NAME", panel=OUT)
+    format: str | None = option(None, "Output format when there is no extension.", metavar="NAME", panel=OUT)
 
     def chosen(self, formats: tuple[str, ...], default: str) -> str:
         """The format, by --format or by the ending. Raises UsageError for one that is not among `formats`."""

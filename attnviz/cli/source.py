@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from attnviz.cli.options import MODEL, usage
-from attnviz.errors import AttnvizError
-from attnviz.flags import option
+from attnviz.flags import mechanism_option, option
 
 _NAMED = (
     "tiny (learned, inside attnviz; the default), seeded (random weights; the default of mechanisms and "
@@ -61,12 +59,6 @@ class Unchanged:
         return replace(self, model=which)
 
 
-def mechanism_option(default: Any = None) -> Any:
-    """`--mechanism`; default () where it may be repeated."""
-    text = "Another kind of attention, of those that `attnviz mechanisms` lists: additive, window:3, lsh:8,rounds=2."
-    return option(default, text, metavar="NAME[:N]", panel=MODEL)
-
-
 @dataclass(frozen=True)
 class Source(Unchanged):
     """Which model, and another kind of attention for it."""
@@ -75,7 +67,9 @@ class Source(Unchanged):
 
     def __post_init__(self) -> None:
         if self.mechanism is not None:
-            known_mechanisms([self.mechanism])
+            from attnviz.variants.table import check_mechanism
+
+            check_mechanism(self.mechanism)
 
 
 @dataclass(frozen=True)
@@ -90,15 +84,3 @@ class Writer(Source):
     """The seeded model unless another is named: tiny cannot continue a text."""
 
     model: str = named("seeded")
-
-
-def known_mechanisms(asked: Sequence[str], groups: Sequence[str] = ()) -> None:
-    """UsageError for what is no mechanism, or has numbers that it cannot have; `groups` may be named too."""
-    from attnviz.variants import parse
-
-    for name in asked:
-        try:
-            if name not in groups:
-                parse(name)
-        except AttnvizError as error:
-            usage(f"--mechanism {name}: {error}", error.hint or "attnviz mechanisms lists them, with their numbers")

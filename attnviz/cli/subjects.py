@@ -259,7 +259,6 @@ def _text_timer_or_nothing(
 ) -> ModelText | Timer | None:
     """A model and a text on which mechanisms are compared; random numbers to time them; or nothing, for a list."""
     from attnviz.analyses import mechanisms
-    from attnviz.models.load import load
     from attnviz.render import formats
 
     if command.options.scaling:
@@ -267,7 +266,7 @@ def _text_timer_or_nothing(
             usage(f"--scaling measures without a text; got {given.given()[0]}")
         if source.asked():
             usage(f"--scaling draws queries and keys by itself: leave out --model {source.model}")
-        return mechanisms.opened_timer(load, source.seed or 0)
+        return mechanisms.opened_timer(source.seed or 0)
     if not given.given():
         pictures, output = formats.of(formats.FIGURE), command.output
         if output.output is not None and output.chosen((*pictures, *formats.of(formats.ROWS)), "png") in pictures:

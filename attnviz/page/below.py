@@ -45,9 +45,12 @@ def need(part: Depth | Bars, font: str | None) -> Need:
     return Need((width, ABOVE_LIST + PITCH * len(part.entries) + 8.0), words, ("bars: weight pale, lift dark",))
 
 
-def add(figure: Figure, part: Depth | Bars, face: Typeface) -> Figure:
+def add(figure: Figure, part: Depth | Bars) -> Figure:
     """The figure of a board, with a part in the room that was left below it."""
-    return _with_depth(figure, part, face) if isinstance(part, Depth) else _with_bars(figure, part)
+    assert figure.face is not None  # every board has letters
+    if isinstance(part, Depth):
+        return _with_depth(figure, part, figure.face)
+    return _with_bars(figure, part, figure.face)
 
 
 def _with_depth(figure: Figure, part: Depth, face: Typeface) -> Figure:
@@ -128,8 +131,7 @@ def _columns(face: Typeface, part: Bars) -> _Columns:
     return _Columns(text, head, 2 * (face.width(NUMBERS, SMALL) + 8.0))
 
 
-def _with_bars(figure: Figure, part: Bars) -> Figure:
-    face = typeface(figure.font or None, _words(part)) if figure.face is None else figure.face
+def _with_bars(figure: Figure, part: Bars, face: Typeface) -> Figure:
     columns = _columns(face, part)
     board = figure.panels[0].box
     x, y = board.x, board.y + board.height + BELOW + ABOVE_LIST

@@ -272,6 +272,15 @@ def parse(text: str) -> VariantSpec:
     )
 
 
+def check_mechanism(text: str) -> None:
+    """Raise SelectionError, with the flag in it, for what `--mechanism` cannot take."""
+    try:
+        parse(text)
+    except SelectionError as error:
+        hint = error.hint or "attnviz mechanisms lists them, with their numbers"
+        raise SelectionError(f"--mechanism {text}: {error}", hint) from None
+
+
 def _named(mechanism: Mechanism, place: int, word: str) -> tuple[Parameter, str]:
     """The parameter that `3` or `reach=3` sets, and the number as it was written."""
     key, equals, number = word.partition("=")
