@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from attnviz.page.board import BASE, BELOW, MARGIN, SMALL
-from attnviz.page.figure import Box, Dot, Figure, Fill, Label, Line
+from attnviz.page.figure import Box, Dot, Fill, Line
 from attnviz.page.parts import Bars, Depth
 from attnviz.page.scale import number, ticks
-from attnviz.page.text_metrics import MIDDLE, Typeface, printable, typeface
+from attnviz.page.text_metrics import MIDDLE, Typeface, printable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from attnviz.page.figure import Scale
+    from attnviz.page.parts import Part
+    from attnviz.page.sheet import Sheet
+
+BASE, SMALL = 9.0, 7.0  # points: sizes of text, here and on the boards
 PLOT, ABOVE_PLOT = 120.0, 30.0  # points: the height of a plot, and the room above it
-WIDEST, LEAST = 420.0, 220.0
+WIDEST, LEAST = 420.0, 220.0  # points: the width of a plot at most and at least
 HEAD = (126, 164, 204)  # a head's dot
 SHIFT = 0.36  # how far apart the dots of a layer stand, as a share of the way to the next layer
 PITCH, ABOVE_LIST = 13.0, 34.0  # points from one line of a list to the next, and above the list
@@ -27,46 +31,41 @@ NUMBERS = "−0.00"
 WEIGHT, LIFT = (196, 212, 230), (43, 98, 158)
 
 
-class Need(NamedTuple):
-    """What a part needs below a board: width and height in points, its texts, and remarks for the page's notes."""
-
-    room: tuple[float, float] = (0.0, 0.0)
-    words: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+def first_below(parts: Sequence[Part]) -> Depth | Bars | None:
+    """The first plot or list that has something to show."""
+    return next((part for part in parts if isinstance(part, Depth) or (isinstance(part, Bars) and part.entries)), None)
 
 
-def need(part: Depth | Bars, font: str | None) -> Need:
-    """The room, texts and notes of a part below a board."""
+def texts_of(part: Depth | Bars | None) -> list[str]:
+    """All that is written in a part that other parts do not write."""
+    if not isinstance(part, Bars):
+        return []
+    texts = [text for entry in part.entries for text in (printable(entry.text), entry.head)]
+    return [part.heading, *texts, "weightliftlayer.head−.0123456789…"]
+
+
+def room_for(part: Depth | Bars | None, face: Typeface) -> tuple[float, float]:
+    """Width and height in points that a part needs below a board, without the page's margins."""
+    if part is None:
+        return 0.0, 0.0
     if isinstance(part, Depth):
-        return Need((LEAST + 2 * MARGIN + 40.0, ABOVE_PLOT + PLOT + 34.0))
-    words = _words(part)
-    columns = _columns(typeface(font, words), part)
-    width = columns.text + columns.beside + BAR + 2 * MARGIN + 40.0
-    return Need((width, ABOVE_LIST + PITCH * len(part.entries) + 8.0), words, ("bars: weight pale, lift dark",))
+        return LEAST + 40.0, ABOVE_PLOT + PLOT + 34.0
+    columns = _columns(face, part)
+    return columns.text + columns.beside + BAR + 40.0, ABOVE_LIST + PITCH * len(part.entries) + 8.0
 
 
-def add(figure: Figure, part: Depth | Bars) -> Figure:
-    """The figure of a board, with a part in the room that was left below it."""
-    assert figure.face is not None  # every board has letters
-    if isinstance(part, Depth):
-        return _with_depth(figure, part, figure.face)
-    return _with_bars(figure, part, figure.face)
-
-
-def _with_depth(figure: Figure, part: Depth, face: Typeface) -> Figure:
+def draw_depth(sheet: Sheet, part: Depth, x: float, y: float, wide: float, scale: Scale) -> None:
+    """A dot per head over its layer, and a line through the layers' means, from x, y on. wide: of the board above."""
     values, layers = np.asarray(part.values, np.float64), part.layers
-    board = figure.panels[0].box
-    left, top = board.x, board.y + board.height + BELOW + ABOVE_PLOT
-    wide = min(max(board.width, LEAST), WIDEST, figure.width - left - MARGIN)
-    box = Box(left, top, wide, PLOT)
-    labels, lines = _axes(part, box, figure, face)
-    dots = list(figure.dots)
+    top = y + ABOVE_PLOT
+    wide = min(max(wide, LEAST), WIDEST, sheet.wide - x - sheet.margin)
+    _axes(sheet, part, Box(x, top, wide, PLOT), scale)
 
     def across(layer: float) -> float:
-        return left + wide * (layer + 0.5) / len(layers)
+        return x + wide * (layer + 0.5) / len(layers)
 
     def up(value: float) -> float:
-        return top + PLOT - PLOT * (value - figure.scale.low) / (figure.scale.high - figure.scale.low)
+        return top + PLOT - PLOT * (value - scale.low) / (scale.high - scale.low)
 
     n_heads = values.shape[1]
     radius = min(2.2, 0.3 * wide / len(layers))
@@ -74,33 +73,29 @@ def _with_depth(figure: Figure, part: Depth, face: Typeface) -> Figure:
         for j, value in enumerate(row.tolist()):
             if np.isfinite(value):
                 beside = SHIFT * (2 * j / (n_heads - 1) - 1) if n_heads > 1 else 0.0
-                dots.append(Dot(across(i + beside), up(value), radius, HEAD))
+                sheet.dots.append(Dot(across(i + beside), up(value), radius, HEAD))
     for (i, first), (k, second) in pairwise(enumerate(_means(values))):
         if np.isfinite(first) and np.isfinite(second):
-            lines.append(Line(across(i), up(first), across(k), up(second), 1.4, "curve0"))
-    return replace(figure, labels=(*figure.labels, *labels), lines=(*figure.lines, *lines), dots=tuple(dots))
+            sheet.lines.append(Line(across(i), up(first), across(k), up(second), 1.4, "curve0"))
 
 
-def _axes(part: Depth, box: Box, figure: Figure, face: Typeface) -> tuple[list[Label], list[Line]]:
+def _axes(sheet: Sheet, part: Depth, box: Box, scale: Scale) -> None:
     """Heading, grid lines with their numbers, and the layers' names below."""
     bottom, layers = box.y + box.height, part.layers
-    soft: dict[str, Any] = {"tone": "soft"}
-    heading, size = face.shrunk(f"{part.label} against depth", BASE, figure.width - MARGIN - box.x, "bold")
-    labels = [Label(heading, box.x, box.y - 9.0, size, weight="bold", role="heading", **soft)]
-    lines = []
-    for value, place in ticks("linear", figure.scale.low, figure.scale.high, 6):
+    room = sheet.wide - sheet.margin - box.x
+    heading, size = sheet.face.shrunk(f"{part.label} against depth", BASE, room, "bold")
+    sheet.word(heading, box.x, box.y - 9.0, size, weight="bold", tone="soft", role="heading")
+    for value, place in ticks("linear", scale.low, scale.high, 6):
         y = bottom - box.height * place
-        lines.append(Line(box.x, y, box.x + box.width, y, 0.4, "grid"))
-        labels.append(Label(number(value), box.x - 4.0, y + 0.36 * SMALL, SMALL, "right", role="tick"))
-    widest = max(face.width(name, SMALL) for name in layers)
+        sheet.lines.append(Line(box.x, y, box.x + box.width, y, 0.4, "grid"))
+        sheet.word(number(value), box.x - 4.0, y + 0.36 * SMALL, SMALL, "right", role="tick")
+    widest = max(sheet.face.width(name, SMALL) for name in layers)
     step = max(1, -(-int(len(layers) * (widest + 3.0)) // int(box.width)))
     below = bottom + 4.0 + 0.75 * SMALL
     for i in range(0, len(layers), step):
-        x = box.x + box.width * (i + 0.5) / len(layers)
-        labels.append(Label(layers[i], x, below, SMALL, "center", role="tick"))
-    at = (box.x + box.width / 2, bottom + 4.0 + SMALL + 3.0 + 0.8 * BASE, BASE)
-    labels.append(Label("layer (dot: a head, line: mean)", *at, "center", role="axis", **soft))
-    return labels, lines
+        sheet.word(layers[i], box.x + box.width * (i + 0.5) / len(layers), below, SMALL, "center", role="tick")
+    middle, below = box.x + box.width / 2, bottom + 4.0 + SMALL + 3.0 + 0.8 * BASE
+    sheet.word("layer (dot: a head, line: mean)", middle, below, BASE, "center", tone="soft", role="axis")
 
 
 def _means(values: NDArray[np.float64]) -> list[float]:
@@ -120,48 +115,39 @@ class _Columns(NamedTuple):
         return 10.0 + self.head + 10.0 + self.numbers
 
 
-def _words(part: Bars) -> tuple[str, ...]:
-    texts = [printable(entry.text) for entry in part.entries]
-    return (part.heading, *texts, *(entry.head for entry in part.entries), "weightliftlayer.head−.0123456789…")
-
-
 def _columns(face: Typeface, part: Bars) -> _Columns:
     text = max(min(max(face.width(printable(entry.text), BASE) for entry in part.entries), 210.0), 40.0)
     head = max(face.width(text, SMALL) for text in [*(entry.head for entry in part.entries), "layer.head"])
     return _Columns(text, head, 2 * (face.width(NUMBERS, SMALL) + 8.0))
 
 
-def _with_bars(figure: Figure, part: Bars, face: Typeface) -> Figure:
-    columns = _columns(face, part)
-    board = figure.panels[0].box
-    x, y = board.x, board.y + board.height + BELOW + ABOVE_LIST
-    room = figure.width - MARGIN - x
+def draw_bars(sheet: Sheet, part: Bars, x: float, y: float) -> None:
+    """A ranked list with two bars a line, from x, y on."""
+    face, columns = sheet.face, _columns(sheet.face, part)
+    y += ABOVE_LIST
+    room = sheet.wide - sheet.margin - x
     text = max(min(columns.text, room - columns.beside - LEAST_BAR), 20.0)
     bar = min(room - text - columns.beside, 1.6 * BAR)
     at_head = x + text + 10.0
     at_weight = at_head + columns.head + 10.0 + columns.numbers / 2 - 8.0
     at_lift = at_weight + columns.numbers / 2
-    labels, fills = list(figure.labels), list(figure.fills)
-    soft: dict[str, Any] = {"tone": "soft", "role": "text"}
     heading, size = face.shrunk(part.heading, BASE, room, "bold")
-    labels.append(Label(heading, x, y - 17.0, size, weight="bold", **soft))
-    for name, place, align in (
+    sheet.word(heading, x, y - 17.0, size, weight="bold", tone="soft")
+    for name, at, align in (
         ("layer.head", at_head, "left"),
         ("weight", at_weight, "right"),
         ("lift", at_lift, "right"),
     ):
-        labels.append(Label(name, place, y - 4.0, SMALL, align, **soft))
+        sheet.word(name, at, y - 4.0, SMALL, align, tone="soft")
     most = max(max(entry.weight, entry.lift) for entry in part.entries) or 1.0
     for i, entry in enumerate(part.entries):
         top = y + i * PITCH
         baseline = top + PITCH / 2 + MIDDLE * SMALL
-        labels.append(Label(face.cut(printable(entry.text), BASE, text), x, baseline, BASE, role="row"))
-        labels.append(Label(entry.head, at_head, baseline, SMALL, role="text"))
-        for value, place in ((entry.weight, at_weight), (entry.lift, at_lift)):
+        sheet.word(face.cut(printable(entry.text), BASE, text), x, baseline, BASE, role="row")
+        sheet.word(entry.head, at_head, baseline, SMALL)
+        for value, at, rgb, high in ((entry.weight, at_weight, WEIGHT, 9.0), (entry.lift, at_lift, LIFT, 4.0)):
             digits = f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
-            labels.append(Label(digits, place, baseline, SMALL, "right", role="text"))
-        for value, rgb, high in ((entry.weight, WEIGHT, 9.0), (entry.lift, LIFT, 4.0)):
+            sheet.word(digits, at, baseline, SMALL, "right")
             if value > 0 and bar > 0:
                 width = bar * min(value / most, 1.0)
-                fills.append(Fill(Box(at_lift + 8.0, top + (PITCH - high) / 2, width, high), rgb))
-    return replace(figure, labels=tuple(labels), fills=tuple(fills))
+                sheet.fills.append(Fill(Box(at_lift + 8.0, top + (PITCH - high) / 2, width, high), rgb))

@@ -9,36 +9,36 @@ import numpy as np
 
 from attnviz.page.figure import Scale
 from attnviz.page.parts import Board
-from attnviz.page.scale import INKS, number, round_up, short
+from attnviz.page.scale import INKS, WHITE, number, round_up, short
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def scale_of(one: Board, cmap: str) -> Scale:
+def scale_of(board: Board) -> Scale:
     """The scale of its colours: as it asks, or to a round number above all values."""
-    values = np.asarray(one.values, np.float64)
+    values = np.asarray(board.values, np.float64)
     known = values[np.isfinite(values)]
-    if one.signed:
-        high = one.high or round_up(float(np.abs(known).max(initial=0.0)))
-        return Scale("linear", -high, high, INKS, one.label)
-    high = one.high if one.high is not None else max(round_up(float(known.max(initial=0.0))), one.low)
-    return Scale("linear", one.low, high if high > one.low else one.low + 1.0, cmap, one.label)
+    if board.signed:
+        high = board.high or round_up(float(np.abs(known).max(initial=0.0)))
+        return Scale("linear", -high, high, INKS, board.label)
+    high = board.high if board.high is not None else max(round_up(float(known.max(initial=0.0))), board.low)
+    return Scale("linear", board.low, high if high > board.low else board.low + 1.0, WHITE, board.label)
 
 
-def ends(one: Board) -> str:
+def ends(board: Board) -> str:
     """In words: from its smallest to its largest value."""
-    values = np.asarray(one.values, np.float64)
+    values = np.asarray(board.values, np.float64)
     known = values[np.isfinite(values)]
     span = f" from {number(float(known.min()))} to {number(float(known.max()))}" if known.size else ""
-    return (one.heading or one.label) + span
+    return (board.heading or board.label) + span
 
 
-def numbers(one: Board) -> list[list[str]]:
+def numbers(board: Board) -> list[list[str]]:
     """What is printed in the cells: two decimals below 2, one below 100, none above."""
-    if one.cell_text is not None:
-        return [list(row) for row in one.cell_text]
-    values = np.asarray(one.values, np.float64)
+    if board.cell_text is not None:
+        return [list(row) for row in board.cell_text]
+    values = np.asarray(board.values, np.float64)
     largest = float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
 
     def text(value: float) -> str:
@@ -46,8 +46,8 @@ def numbers(one: Board) -> list[list[str]]:
             return ""
         return short(value, 2) if largest < 2 else f"{value:.{1 if largest < 100 else 0}f}".replace("-", "−")
 
-    if one.least is not None:
-        values = _unreached(values, one.least, 2 if largest < 2 else 1 if largest < 100 else 0)
+    if board.least is not None:
+        values = _unreached(values, board.least, 2 if largest < 2 else 1 if largest < 100 else 0)
     return [[text(value) for value in row] for row in values.tolist()]
 
 

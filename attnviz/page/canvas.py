@@ -230,7 +230,9 @@ def drawn(
     formulas = [text for step in steps.steps for line in step.lines for text in (step.title, *line)]
     texts = [*map(printable, (*steps.queries.text, *steps.keys.text)), *formulas, SIGNS + LOST]
     words = worded(replace(page, subtitle=printable(page.subtitle)), options, texts, page.notes)
-    canvas = Canvas(words.face, wide, margin, margin=margin, steps=steps, decimals=options.decimals, largest=numbers)
+    canvas = Canvas(
+        words.face, wide, margin=margin, foot=margin - 6.0, steps=steps, decimals=options.decimals, largest=numbers
+    )
     canvas.head(words.title, words.subtitle)
     for part in draw:
         part(canvas)

@@ -85,7 +85,7 @@ def _look_of_maps(page: Page, options: FigureOptions) -> dict[str, Any]:
 
 # The type of a page's first part -> "module:function" that lays the page out, imported when such a page is drawn.
 PLACERS: dict[type, str] = {
-    Boards: "attnviz.page.boards_page:boards_page",
+    Boards: "attnviz.page.boards:boards_page",
     MapGrid: "attnviz.page.place:map_grid",
     Distances: "attnviz.page.distances:distances_and_points",
     Scatter: "attnviz.page.dot_product:plane_and_product",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 MARGIN, BASE, SMALL = 18.0, 8.6, 6.8  # points: round the page; sizes of text
 BAR = 8.0  # the width of a colour bar
 BESIDE = 46.0  # room for a colour bar with its numbers and its name
+UNDER = 3.0  # how far a colour bar begins below the edge of a map whose heading reaches over it
 _STEPS = (1, 2, 4, 5, 8, 10, 16, 20, 32, 50, 100, 200, 500, 1000)
 
 
@@ -36,14 +37,24 @@ class Sheet:
 
     face: Typeface
     wide: float
-    y: float = MARGIN
+    y: float = field(init=False)
     panels: list[MapPanel] = field(default_factory=list)
     labels: list[Label] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     fills: list[Fill] = field(default_factory=list)
     dots: list[Dot] = field(default_factory=list)
-    step: int = 1  # of how many rows or columns one is named, at most
+    step: int = 1  # one in so many rows or columns is named, at most
     margin: float = MARGIN
+    indent: float = 0.0  # of title and notes, from the margin
+    base: float = BASE  # size of an ordinary label
+    small: float = SMALL  # size of the notes
+    foot: float = MARGIN - 6.0  # points below the notes
+    scale: Scale | None = None  # of the panels that have none of their own
+    bar_box: Box | None = None  # the colour bar of this scale, and its (value, place from 0 to 1)
+    bar_ticks: Sequence[tuple[float, float]] = ()
+
+    def __post_init__(self) -> None:
+        self.y = self.margin
 
     def thinning(self, unit: str) -> list[str]:
         """A remark that not every row and column drawn since the last call has its name, if that is so."""
@@ -54,16 +65,16 @@ class Sheet:
         self, text: str, size: float = SMALL, room: float | None = None, x: float | None = None, **how: Any
     ) -> None:
         """A paragraph of its own, as wide as the page or as `room`."""
-        x = self.margin if x is None else x
+        x = self.margin + self.indent if x is None else x
         room = self.wide - x - self.margin if room is None else room
         for line in self.face.wrap(text, size, room, how.get("weight", "normal")) if text else []:
             self.labels.append(Label(line, x, self.y + 0.8 * size, size, **how))
             self.y += LINE * size
 
-    def head(self, title: str, subtitle: str) -> None:
-        """The title, a little smaller where that spares a line, and what stands under it."""
-        room, width = self.wide - 2 * MARGIN, self.face.width(title, 12.0, "bold")
-        size = 11.99 * room / width if room < width <= 1.2 * room else 12.0
+    def head(self, title: str, subtitle: str, size: float = 12.0, shrink: bool = True) -> None:
+        """Title and subtitle. shrink: the title becomes a little smaller where that spares a line."""
+        room, width = self.wide - 2 * max(MARGIN, self.margin) - self.indent, self.face.width(title, size, "bold")
+        size = (size - 0.01) * room / width if shrink and room < width <= 1.2 * room else size
         self.text(title, size, weight="bold", role="title")
         self.text(subtitle, 9.0, tone="soft", role="subtitle")
         self.y += 6.0
@@ -170,19 +181,42 @@ class Sheet:
 
     def bar(self, scale: Scale, x: float, y: float, high: float, above: bool = False) -> None:
         """A colour bar with its numbers and its name. above: some values lie above the scale."""
-        box = Box(x, y, BAR, high)
         found = ticks(scale.kind, scale.low, scale.high, int(high / (1.8 * SMALL)) + 1)
-        texts = [number(value).replace("-", "−") for value, _ in found]
+        name = self.face.cut(scale.label, BASE, high + 10.0)
+        self.beside_bar(Box(x, y, BAR, high), found, name, SMALL, BASE, 1.2 * BASE, above)
+        self.panels.append(bar_panel(scale, Box(x, y, BAR, high)))
+
+    def beside_bar(
+        self,
+        bar: Box,
+        ticks: Sequence[tuple[float, float]],
+        name: str,
+        size: float,
+        name_size: float,
+        gap: float,
+        above: bool = False,
+    ) -> None:
+        """The ticks of a colour bar with their numbers, and its name on end.
+
+        Args:
+            ticks: (value, place from 0 to 1). size, name_size: of numbers and name, in points.
+            gap: from the numbers to the name's baseline. above: some values lie above the scale.
+        """
+        edge = bar.x + bar.width
+        texts = [number(value).replace("-", "−") for value, _ in ticks]
         texts[-1] = f"{'≥' if above else ''}{texts[-1]}"
-        for (_, place), text in zip(found, texts, strict=True):
-            at = box.y + high * (1 - place)
-            self.lines.append(Line(x + BAR, at, x + BAR + 2.0, at, 0.6))
-            self.word(text, x + BAR + 4.0, at + 0.36 * SMALL, role="tick")
-        right = x + BAR + 4.0 + max(self.face.width(text, SMALL) for text in texts) + 1.2 * BASE
-        named = self.face.cut(scale.label, BASE, high + 10.0)
-        self.labels.append(Label(named, right, y + high / 2, BASE, "center", 90, tone="soft", role="bar"))
-        steps = np.linspace(scale.high, scale.low, 64, dtype=np.float32)[:, None]
-        self.panels.append(MapPanel(f"bar {scale.label}", steps, None, ("",) * 64, ("",), box, scale=scale))
+        for (_, place), text in zip(ticks, texts, strict=True):
+            y = bar.y + bar.height * (1 - place)
+            self.lines.append(Line(edge, y, edge + 2.0, y, 0.6))
+            self.word(text, edge + 4.0, y + 0.36 * size, size, role="tick")
+        x = edge + 4.0 + max(self.face.width(text, size) for text in texts) + gap
+        self.word(name, x, bar.y + bar.height / 2, name_size, "center", rotation=90, tone="soft", role="bar")
+
+
+def bar_panel(scale: Scale, box: Box) -> MapPanel:
+    """The colours of a scale, the largest value on top."""
+    values = np.linspace(scale.high, scale.low, 64, dtype=np.float32)[:, None]
+    return MapPanel(f"bar {scale.label}", values, None, ("",) * 64, ("",), box, scale=scale)
 
 
 @dataclass
@@ -212,7 +246,7 @@ def finished(sheet: Sheet, words: Words, options: FigureOptions, meta: Mapping[s
 
     Raises SelectionError: the picture would have too many pixels.
     """
-    sheet.text(" · ".join(words.notes), tone="soft", role="note")
+    sheet.text(" · ".join(words.notes), sheet.small, tone="soft", role="note")
     dots = options.dpi or 200.0
     if sheet.wide * sheet.y * (dots / 72) ** 2 > PIXELS:
         raise SelectionError(
@@ -223,9 +257,9 @@ def finished(sheet: Sheet, words: Words, options: FigureOptions, meta: Mapping[s
     pixel = 72.0 / dots
     return Figure(
         width=sheet.wide,
-        height=math.ceil((sheet.y + sheet.margin - 6.0) / pixel) * pixel,
+        height=math.ceil((sheet.y + sheet.foot) / pixel) * pixel,
         panels=tuple(sheet.panels),
-        scale=next((panel.scale for panel in sheet.panels if panel.scale), Scale()),
+        scale=sheet.scale or next((panel.scale for panel in sheet.panels if panel.scale), Scale()),
         title=words.title,
         subtitle=words.subtitle,
         caption=one_line(". ".join(parts) + "."),
@@ -234,9 +268,11 @@ def finished(sheet: Sheet, words: Words, options: FigureOptions, meta: Mapping[s
         lines=tuple(sheet.lines),
         fills=tuple(sheet.fills),
         dots=tuple(sheet.dots),
+        bar=sheet.bar_box,
+        bar_ticks=tuple(sheet.bar_ticks),
         face=sheet.face,
         font=sheet.face.family,
-        font_size=BASE,
+        font_size=sheet.base,
         dpi=dots,
         svg_text=options.svg_text,
         meta=dict(meta),

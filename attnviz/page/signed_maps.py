@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.errors import SelectionError
-from attnviz.page.board_bar import UNDER
 from attnviz.page.figure import Box, Figure, Scale
 from attnviz.page.parts import Boards, Page, SignedMaps, Table
 from attnviz.page.scale import INKS, WHITE, round_up, short
-from attnviz.page.sheet import BASE, BESIDE, MARGIN, SMALL, Sheet, below, beside, finished, worded
+from attnviz.page.sheet import BASE, BESIDE, MARGIN, SMALL, UNDER, Sheet, below, beside, finished, worded
 from attnviz.page.sizes import LINE
 from attnviz.page.text_metrics import printable
 

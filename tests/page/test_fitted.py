@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from helpers.drawn_boards import boards
 from helpers.drawn_lines import lines
 from helpers.sentences import TIRED
 from PIL import Image
@@ -12,11 +13,10 @@ import attnviz
 from attnviz.cli.figure_options import Picture
 from attnviz.cli.options import UsageError
 from attnviz.errors import SelectionError
-from attnviz.page.board import boards
-from attnviz.page.board_values import Board
 from attnviz.page.figure_options import FigureOptions, length
 from attnviz.page.fitted import fitted, is_bar, scaled, stripped
 from attnviz.page.label_bounds import bounds
+from attnviz.page.parts import Board
 from attnviz.page.place import place
 
 VALUES = np.linspace(0.0, 1.0, 72).reshape(6, 12)

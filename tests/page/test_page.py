@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers.drawn_boards import boards
 from helpers.toy_attention import attention, texts, words
 
-from attnviz.page.board import boards
 from attnviz.page.figure_options import FigureOptions
 from attnviz.page.heatmap import heatmap
 from attnviz.page.label_bounds import bounds
