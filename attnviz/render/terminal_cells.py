@@ -1,4 +1,4 @@
-"""Cells of a map in a terminal.
+"""Cells of maps in a terminal, and panels of maps in bands.
 
 A map is drawn in one of three ways, whichever the terminal allows:
 
@@ -9,47 +9,51 @@ A map is drawn in one of three ways, whichever the terminal allows:
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import groupby, zip_longest
 from typing import TYPE_CHECKING
 
 import numpy as np
+from rich.color import Color
+from rich.style import Style
+from rich.text import Text
 
+from attnviz.facts import head_name
 from attnviz.page.colours import RGB, is_dark
 from attnviz.render.background import Ground
 from attnviz.render.terminal_screen import Screen
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
-    from rich.style import Style
-    from rich.text import Text
 
-    from attnviz.page.figure import Scale
+    from attnviz.page.figure import MapPanel, Scale
+
+    Colours = Sequence[Sequence[RGB | None]]  # [row][column], None where the background shows
 
 RAMP = " .:-=+*#%@"
-HATCH = "/"  # a cell where no attending was allowed, in a ramp of glyphs
-DOT = "·"  # the same in a table of numbers
-SIGNED_RAMP = "Mm- +pP"  # from the largest minus to the largest plus
-EIGHTHS = " ▏▎▍▌▋▊▉█"
+HATCH = "/"  # a masked cell in a ramp of glyphs
+SIGNED_RAMP = "Mm- +pP"  # from the most negative to the most positive
 
 
 @lru_cache(maxsize=4096)
 def colours(ink: RGB | None, ground: RGB | None) -> Style:
-    """The rich style of these red, green, blue triples."""
-    from rich.color import Color
-    from rich.style import Style
-
-    return Style(
-        color=None if ink is None else Color.from_rgb(*ink),
-        bgcolor=None if ground is None else Color.from_rgb(*ground),
-    )
+    """The rich style of letters and their ground."""
+    triples = (None if rgb is None else Color.from_rgb(*rgb) for rgb in (ink, ground))
+    return Style(color=next(triples), bgcolor=next(triples))
 
 
 @lru_cache(maxsize=4096)
-def ink_on(ground: RGB) -> RGB:
-    """Black or white, whichever reads better on a colour."""
-    return (255, 255, 255) if is_dark(np.array(ground, np.uint8)) else (0, 0, 0)
+def on(ground: RGB | None) -> Style | str:
+    """The style of letters on a colour, black or white, whichever reads better; '' on the terminal's background."""
+    if ground is None:
+        return ""
+    return colours((255, 255, 255) if is_dark(np.array(ground, np.uint8)) else (0, 0, 0), ground)
+
+
+def is_zero(text: str) -> bool:
+    """Whether a number is written as 0: such a cell is the terminal's background."""
+    return not text.strip("-0.")
 
 
 def paint(
@@ -57,13 +61,15 @@ def paint(
     hidden: NDArray[np.bool_] | None,
     cmap: str,
     ground: Ground,
-    zero: NDArray[np.bool_] | None = None,
+    texts: Sequence[Sequence[str]] | None = None,
 ) -> list[list[RGB | None]]:
     """Positions on a colour map [row, column] as colours [row][column], None where the background shows.
 
-    A hidden or not-a-number cell has the ground's colour for masked ones. zero: see `Ground.colours`.
+    A cell that is hidden or not a number has the ground's colour for masked cells. texts: the numbers in the cells, of
+    which those written as 0 stand on the background too.
     """
     gone = np.isnan(unit) if hidden is None else hidden | np.isnan(unit)
+    zero = None if texts is None else np.array([list(map(is_zero, row)) for row in texts], bool).reshape(unit.shape)
     rgb, bare = ground.colours(np.where(gone, 0, unit), cmap, zero)
     rgb[gone] = ground.masked(cmap)
     return [
@@ -72,18 +78,15 @@ def paint(
     ]
 
 
-def half_lines(colour: Sequence[Sequence[RGB | None]]) -> list[Text]:
+def half_lines(colour: Colours) -> list[Text]:
     """Rows of cells in lines of half height: the upper row is the glyph's colour, the lower its ground.
 
     Where the upper cell is the background, the glyph is a lower half.
     """
-    from rich.text import Text
-
     lines = []
-    for top in range(0, len(colour), 2):
+    for upper, lower in zip_longest(colour[::2], colour[1::2], fillvalue=[None] * len(colour[0])):
         line = Text()
-        lower = colour[top + 1] if top + 1 < len(colour) else [None] * len(colour[top])
-        for upper_rgb, lower_rgb in zip(colour[top], lower, strict=True):
+        for upper_rgb, lower_rgb in zip(upper, lower, strict=True):
             if upper_rgb is not None:
                 line.append("▀", colours(upper_rgb, lower_rgb))
             else:
@@ -92,60 +95,33 @@ def half_lines(colour: Sequence[Sequence[RGB | None]]) -> list[Text]:
     return lines
 
 
-def tall_lines(colour: Sequence[Sequence[RGB | None]], width: int = 2) -> list[Text]:
-    """One line a row of cells, each cell `width` spaces on its colour."""
-    from rich.text import Text
-
-    lines = []
-    for row in colour:
-        line = Text()
-        for rgb in row:
-            line.append(" " * width, colours(None, rgb))
-        lines.append(line)
-    return lines
+def tall_lines(colour: Colours, width: int = 2) -> list[Text]:
+    """One line per row of cells, each cell `width` spaces on its colour."""
+    return [Text.assemble(*((" " * width, colours(None, rgb)) for rgb in row)) for row in colour]
 
 
 def glyph_lines(
     unit: NDArray[np.float32], hidden: NDArray[np.bool_] | None, width: int = 1, ramp: str = RAMP
 ) -> list[Text]:
-    """One line a row of cells, each cell a glyph of the ramp."""
-    from rich.text import Text
-
+    """One line per row of cells, each cell a glyph of the ramp."""
     gone = np.isnan(unit) if hidden is None else hidden | np.isnan(unit)
     level = np.clip(np.where(gone, 0, unit) * len(ramp), 0, len(ramp) - 1).astype(int)
     glyphs = np.array(list(ramp))[level]
     glyphs[gone] = HATCH
-    return [Text("".join(g * width for g in row)) for row in glyphs]
-
-
-def bar(fraction: float, width: int, blocks: bool) -> str:
-    """A horizontal bar, at most `width` columns, to an eighth of a column; what is above 0 is never invisible."""
-    if not fraction > 0:
-        return ""
-    if not blocks:
-        return "#" * max(1, round(min(fraction, 1.0) * width))
-    eighths = max(1, round(min(fraction, 1.0) * width * 8))
-    return EIGHTHS[8] * (eighths // 8) + (EIGHTHS[eighths % 8] if eighths % 8 else "")
+    return [Text("".join(glyph * width for glyph in row)) for row in glyphs]
 
 
 def legend(scale: Scale, screen: Screen, masked: str, numbers: bool) -> list[Text]:
     """The ends of the scale, what lies between them, and the mark of a masked cell: one line where it fits.
 
-    masked: why cells are masked, or ''. numbers: the cells hold numbers, a masked one a dot; without colour they need
-    no scale.
+    masked: why cells are masked, or ''. numbers: whether the cells hold numbers, a masked one a dot; without colour
+    they need no scale.
     """
-    from rich.text import Text
-
     parts = [] if numbers and not screen.colour else [_ends(scale, screen), Text(scale.label)]
     if masked:
-        dot = DOT if screen.blocks else "."
-        note = Text()
-        if screen.colour:
-            under = screen.ground.masked(scale.cmap)
-            note.append(f" {dot} " if numbers else "   ", colours(ink_on(under), under))
-        else:
-            note.append(dot if numbers else HATCH)
-        parts.append(note.append(f" {masked}"))
+        mark = (f" {screen.dot} " if numbers else "   ") if screen.colour else screen.dot if numbers else HATCH
+        style = on(screen.ground.masked(scale.cmap)) if screen.colour else ""
+        parts.append(Text.assemble((mark, style), f" {masked}"))
     lines: list[Text] = []
     for part in parts:
         if lines and lines[-1].cell_len + 2 + part.cell_len <= screen.width:
@@ -157,8 +133,6 @@ def legend(scale: Scale, screen: Screen, masked: str, numbers: bool) -> list[Tex
 
 def _ends(scale: Scale, screen: Screen) -> Text:
     """`0 ██████ 1`, or the ramp between bars."""
-    from rich.text import Text
-
     low, high = ("0", "1") if scale.kind == "row" else (f"{scale.low:.3g}", f"{scale.high:.3g}")
     line = Text(low + " ")
     if not screen.colour:
@@ -181,14 +155,47 @@ def pooled(
     gone = np.isnan(values) if hidden is None else hidden | np.isnan(values)
     at_rows, at_cols = np.arange(0, values.shape[0], rows), np.arange(0, values.shape[1], cols)
 
-    def most(array: NDArray[np.float32]) -> NDArray[np.float32]:
+    def largest(array: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.maximum.reduceat(np.maximum.reduceat(array, at_cols, axis=1), at_rows, axis=0)
 
-    top = most(np.where(gone, -np.inf, values))
+    top = largest(np.where(gone, -np.inf, values))
     if signed:
-        bottom = -most(np.where(gone, -np.inf, -values))
+        bottom = -largest(np.where(gone, -np.inf, -values))
         top = np.where(-bottom > top, bottom, top)
     nothing = ~np.isfinite(top) & np.logical_and.reduceat(
         np.logical_and.reduceat(gone, at_cols, axis=1), at_rows, axis=0
     )
     return np.where(nothing, 0, top).astype(np.float32), nothing
+
+
+# Panels
+
+
+def panel_name(panel: MapPanel, plain: bool = False) -> str:
+    """`head 3.1`, in a pipe `layer 3  head 1`; the panel's own title where it is no single head."""
+    if panel.layer is None or panel.head is None:
+        return panel.title
+    return f"layer {panel.layer}  head {panel.head}" if plain else f"head {head_name(panel.layer, panel.head)}"
+
+
+def bands(panels: Sequence[MapPanel], across: int) -> Iterator[Sequence[MapPanel]]:
+    """Panels in bands of nearly equal length; a layer of several heads begins a band."""
+    layers = [list(same) for _, same in groupby(panels, lambda panel: panel.layer)]
+    apart = len({len(same) for same in layers}) == 1 and len(layers[0]) > 1  # else one head each, or heads by hand
+    groups: list[Sequence[MapPanel]] = [*layers] if apart else [panels]
+    for group in groups:
+        n_bands = -(-len(group) // across)
+        each = -(-len(group) // n_bands)
+        for start in range(0, len(group), each):
+            yield group[start : start + each]
+
+
+def mask_reason(panels: Sequence[MapPanel]) -> str:
+    """Why cells are masked: the future, in a causal map, or simply not allowed; '' if none is."""
+    hidden = [panel.hidden for panel in panels if panel.hidden is not None and panel.hidden.any()]
+    if not hidden:
+        return ""
+    rows, cols = hidden[0].shape
+    future = ~np.tri(rows, cols, dtype=bool)
+    causal = rows == cols and all(np.array_equal(mask, future) for mask in hidden)
+    return "later tokens, not allowed" if causal else "not allowed"

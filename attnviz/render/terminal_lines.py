@@ -8,22 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import numpy as np
+from rich.style import Style
+from rich.text import Text
 
 from attnviz.page.colours import HEADS, INK, RGB
+from attnviz.page.numbers import number
 from attnviz.page.parts import LinesOfWeight, LinesPanel, Link, Paragraph, RunningText
 from attnviz.page.scale import WHITE
 from attnviz.page.text_metrics import printable
-from attnviz.render.terminal_cells import colours, ink_on, paint
-from attnviz.render.terminal_columns import columns, number
+from attnviz.render.terminal_cells import colours, on, paint
+from attnviz.render.terminal_layout import columns, widest
 from attnviz.render.terminal_screen import Screen, cells, clean, fit
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.style import Style
-    from rich.text import Text
+    from attnviz.page.figure_options import FigureOptions
 
 _REST: RGB = (150, 150, 150)  # lines to where heads rest
 LABEL, SPAN, NARROW = 18, 46, 12  # columns: a label at most, between the texts at most and at least
@@ -33,9 +34,8 @@ TOLD = 0.05  # weights from which on a word has its number beside it, where ther
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # of a Braille letter, by row and column
 
 
-def print_lines(part: LinesOfWeight, out: Console | IO[str] | None = None, *, width: int | None = None) -> None:
-    """Print every panel. out, width: as for `attnviz.render.terminal.print_maps`."""
-    screen = Screen.of(out, width)
+def print_lines(part: LinesOfWeight, screen: Screen, _: FigureOptions) -> None:
+    """Print every panel as a drawing with the numbers of its strongest lines."""
     part = replace(part, rows=_readable(part.rows, screen), cols=_readable(part.cols, screen))
     if not screen.plain:
         for i, panel in enumerate(part.panels):
@@ -50,24 +50,24 @@ def print_lines(part: LinesOfWeight, out: Console | IO[str] | None = None, *, wi
     screen.print(*columns(rows, ("layer", "head", "", "query", "", "key", part.label), "rrrlrlr"))
 
 
-def print_text(part: RunningText, out: Console | IO[str] | None = None, *, width: int | None = None) -> None:
-    """Print every paragraph. out, width: as for `attnviz.render.terminal.print_maps`."""
-    screen = Screen.of(out, width)
+def print_text(part: RunningText, screen: Screen, _: FigureOptions) -> None:
+    """Print every paragraph shaded by its weights."""
     part = replace(part, words=_readable(part.words, screen))
     if not screen.plain:
         for i, paragraph in enumerate(part.paragraphs):
             _print_title([each.title for each in part.paragraphs], i, screen)
             _print_paragraph(part, paragraph, screen)
         return
-    rows: list[Sequence[object]] = []
-    for paragraph in part.paragraphs:
-        numbered = enumerate(zip(part.words, paragraph.values, strict=True))
-        rows += [(*paragraph.at, i, word, number(value, 4)) for i, (word, value) in numbered]
+    rows = [
+        (*paragraph.at, i, word, number(value, 4))
+        for paragraph in part.paragraphs
+        for i, (word, value) in enumerate(zip(part.words, paragraph.values, strict=True))
+    ]
     screen.print(*columns(rows, ("layer", "head", "", "token", part.label), "rrrlr"))
 
 
 def _readable(texts: Sequence[str], screen: Screen) -> tuple[str, ...]:
-    """Tokens as they can be printed; columns in a pipe see to their own."""
+    """Tokens as a terminal can print them; for a pipe `columns` cleans them."""
     texts = tuple(map(printable, texts))
     return texts if screen.plain else tuple(map(clean, texts))
 
@@ -83,11 +83,10 @@ def _print_title(titles: Sequence[str], place: int, screen: Screen) -> None:
 
 
 def _print_panel(part: LinesOfWeight, panel: LinesPanel, screen: Screen) -> None:
-    left, right = (min(max(map(cells, names)), LABEL) for names in (part.rows, part.cols))
+    left, right = (min(widest(names), LABEL) for names in (part.rows, part.cols))
     span = min(SPAN, screen.width - left - right - 2)
     if screen.blocks and span >= NARROW:
-        for line in _drawing(part, panel, screen, (left, span, right)):
-            screen.print(line)
+        screen.print(*_drawing(part, panel, screen, (left, span, right)))
         if len(panel.strands) > 1:
             _print_strands(panel, screen)
     strongest = list(reversed(panel.links))[: LISTED if screen.blocks and span >= NARROW else 3 * LISTED]
@@ -101,8 +100,6 @@ def _in_words(part: LinesOfWeight, panel: LinesPanel, link: Link) -> str:
 
 def _drawing(part: LinesOfWeight, panel: LinesPanel, screen: Screen, widths: tuple[int, int, int]) -> list[Text]:
     """The two texts with a canvas of Braille letters between them. widths: columns of queries, lines and keys."""
-    from rich.text import Text
-
     left, span, right = widths
     n = max(len(part.rows), len(part.cols))
     canvas = _canvas(part, panel, screen, span, n)
@@ -125,7 +122,7 @@ def _drawing(part: LinesOfWeight, panel: LinesPanel, screen: Screen, widths: tup
 def _append_key(line: Text, key: str, link: Link | None, part: LinesOfWeight, right: int, screen: Screen) -> None:
     """A key, shaded by the line of the one query that is shown, or with its number."""
     if link is not None and screen.colour:
-        line.append(key, _shade(min(link.value / part.high, 1.0), screen))
+        line.append(key, _shade(link.value / part.high, screen))
     elif link is not None:
         line.append(f"{key} {number(link.value, 2)}"[: right + 5])
     else:
@@ -145,9 +142,7 @@ def _canvas(part: LinesOfWeight, panel: LinesPanel, screen: Screen, width: int, 
 
 
 def _print_strands(panel: LinesPanel, screen: Screen) -> None:
-    """Whose colours the lines have."""
-    from rich.text import Text
-
+    """Print the head that each colour of the lines stands for."""
     line = Text()
     for name, rgb in zip(panel.strands, HEADS, strict=False):
         line.append("━━ ", colours(_ink(rgb, 1.0, screen), None) if screen.colour else "")
@@ -156,16 +151,15 @@ def _print_strands(panel: LinesPanel, screen: Screen) -> None:
 
 
 def _ink(rgb: RGB, unit: float, screen: Screen) -> RGB:
-    """A line's colour, bright enough for a dark screen and dark enough for a light one: near the ground if weak."""
+    """A line's colour, light on a dark screen and dark on a light screen; a weak line is near the ground."""
     if screen.ground.dark:
         return mixed((105, 105, 105), mixed(rgb, (255, 255, 255), 0.35), unit)
     return mixed((190, 190, 190), rgb, unit)
 
 
 def _shade(unit: float, screen: Screen) -> Style | str:
-    """The style of a word on the colour of its weight."""
-    ground = paint(np.array([[unit]], np.float32), None, WHITE, screen.ground)[0][0]
-    return colours(ink_on(ground), ground) if ground is not None else ""
+    """The style of a word on the colour of its weight, 0 to 1; beyond them it is clipped."""
+    return on(paint(np.array([[min(max(unit, 0.0), 1.0)]], np.float32), None, WHITE, screen.ground)[0][0])
 
 
 def mixed(first: RGB, second: RGB, share: float) -> RGB:
@@ -183,7 +177,7 @@ class _Canvas:
         self._inks: list[list[RGB | None]] = [[None] * width for _ in range(height)]
 
     def line(self, start: float, stop: float, ink: RGB | None) -> None:
-        """From the left edge to the right one, heights in dots from the top."""
+        """Draw a line from the left edge to the right edge; start and stop: heights in dots from the top."""
         across = 2 * self.width
         before = round(start)
         for x in range(across):
@@ -199,7 +193,7 @@ class _Canvas:
             self._inks[row][col] = ink
 
     def write(self, row: int, line: Text, colour: bool) -> None:
-        """One row of letters."""
+        """Append one row of letters to a line."""
         for dots, ink in zip(self._dots[row], self._inks[row], strict=True):
             line.append(chr(0x2800 + dots) if dots else " ", colours(ink, None) if colour and ink else "")
 
@@ -208,12 +202,9 @@ class _Canvas:
 
 
 def _print_paragraph(part: RunningText, paragraph: Paragraph, screen: Screen) -> None:
-    """Words in lines, shaded, or with numbers beside those that stand out."""
-    from rich.text import Text
-
+    """Words in lines, shaded; without colours numbers stand beside the words with most weight."""
     lines, line, used = [], Text(), 0
     for i, (shown, value) in enumerate(zip(part.words, paragraph.values, strict=True)):
-        unit = min(max(value / part.high, 0.0), 1.0)
         if not screen.colour and value >= TOLD:
             shown = f"{shown}({number(value, 2)})".replace("(0.", "(.")
         gap = 1 if used and part.spaced[i] else 0
@@ -221,7 +212,7 @@ def _print_paragraph(part: RunningText, paragraph: Paragraph, screen: Screen) ->
             lines.append(line)
             line, used, gap = Text(), 0, 0
         line.append(" " * gap)
-        line.append(shown, _shade(unit, screen) if screen.colour else "")
+        line.append(shown, _shade(value / part.high, screen) if screen.colour else "")
         if i == part.chosen:
             line.stylize("bold underline", len(line) - len(shown), len(line))
         used += gap + cells(shown)

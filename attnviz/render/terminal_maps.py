@@ -9,23 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from attnviz.render.terminal_cells import (
-    RAMP,
-    SIGNED_RAMP,
-    glyph_lines,
-    half_lines,
-    paint,
-    pooled,
-    tall_lines,
-)
-from attnviz.render.terminal_panels import bands, panel_name
+from rich.text import Text
+
+from attnviz.render import terminal_cells
+from attnviz.render.terminal_cells import bands, panel_name
+from attnviz.render.terminal_layout import widest
 from attnviz.render.terminal_screen import Screen, cells, clean, fit
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from attnviz.page.figure import Figure, MapPanel, Scale
 
 GAP = 2  # columns between panels
@@ -63,18 +57,18 @@ def print_compact(figure: Figure, screen: Screen) -> None:
 
 
 def remarks(figure: Figure, screen: Screen) -> list[str]:
-    """What a reader of the maps has to know: rows a line, neighbours a cell."""
+    """Notes that a reader of the maps needs: rows per line, neighbours per cell."""
     if not figure.panels:
         return []
     layout = _layout(figure.panels, screen)
     rows, cols = layout.pool
-    found = []
+    notes = []
     if layout.pool != (1, 1):
         largest = "the largest by size" if figure.scale.low < 0 else "the largest"
-        found.append(f"each cell is {largest} of {rows} x {cols} (rows x columns)")
+        notes.append(f"each cell is {largest} of {rows} x {cols} (rows x columns)")
     if layout.per_line == 2 and max(panel.values.shape[0] for panel in figure.panels) > rows:
-        found.append("each line holds two rows of cells")
-    return found
+        notes.append("each line holds two rows of cells")
+    return notes
 
 
 def _layout(panels: Sequence[MapPanel], screen: Screen) -> Layout:
@@ -91,7 +85,7 @@ def _fitted(panels: Sequence[MapPanel], width: int, cell_width: int, per_line: i
     pool = (1, 1)
     while True:  # places in the labels of a pooled map cost width, which may call for larger cells: twice at most
         labels = _row_labels(panels[0], pool, per_line, max(width // 4, 6))
-        label_width = max(map(cells, labels), default=0)
+        label_width = widest(labels)
         room = width - label_width - 1
         share = len(panels) if len(panels) <= 2 else 4 if len(panels) <= 12 else 6
         limit = max(1, max((room + GAP) // share - GAP, min(LEAST_CELLS, room)) // cell_width)
@@ -108,28 +102,27 @@ def _fitted(panels: Sequence[MapPanel], width: int, cell_width: int, per_line: i
 
 def _band_lines(band: Sequence[MapPanel], figure: Figure, screen: Screen, layout: Layout) -> Iterator[Text]:
     """The lines of one band: titles, the labels above, then the maps with their labels at the left."""
-    from rich.text import Text
-
     one_layer = len({panel.layer for panel in figure.panels}) == 1
-    titles = [(Text(fit(_title(panel, layout.pitch, one_layer), layout.pitch), "bold")) for panel in band]
     if len(figure.panels) > 1:
+        titles = [Text(fit(_title(panel, layout.pitch, one_layer), layout.pitch), "bold") for panel in band]
         yield _beside("", titles, layout)
-    above = [_above(panel, layout) for panel in band]
-    tallest = max(map(len, above))
-    above = [[""] * (tallest - len(lines)) + lines for lines in above]
-    for parts in zip(*above, strict=True):
+    for parts in zip(*_bottom_aligned([_above(panel, layout) for panel in band]), strict=True):
         yield _beside("", [Text(part) for part in parts], layout)
     maps = [_map_lines(panel, figure.scale, screen, layout) for panel in band]
-    longest = max(band, key=lambda panel: panel.values.shape[0])
-    labels = _row_labels(longest, layout.pool, layout.per_line, layout.label_width)
-    for i, label in enumerate(labels):
-        yield _beside(label, [lines[i] if i < len(lines) else Text() for lines in maps], layout)
+    highest = max(band, key=lambda panel: panel.values.shape[0])
+    labels = _row_labels(highest, layout.pool, layout.per_line, layout.label_width)
+    for label, lines in zip(labels, zip_longest(*maps, fillvalue=Text()), strict=True):
+        yield _beside(label, lines, layout)
+
+
+def _bottom_aligned(stacks: Sequence[list[str]]) -> list[list[str]]:
+    """Stacks of texts with empty ones on top, so that all are as high as the highest."""
+    highest = max(map(len, stacks))
+    return [[""] * (highest - len(stack)) + stack for stack in stacks]
 
 
 def _beside(label: str, parts: Sequence[Text], layout: Layout) -> Text:
-    """A line: the label, then a piece of each panel, each filled to the pitch but the last."""
-    from rich.text import Text
-
+    """A line: the label, then a piece of each panel; all but the last are filled to the pitch."""
     line = Text(fit(label, layout.label_width, "right") + " ")
     for i, part in enumerate(parts):
         line.append_text(part)
@@ -150,22 +143,26 @@ def _title(panel: MapPanel, width: int, one_layer: bool) -> str:
 
 
 def _map_lines(panel: MapPanel, scale: Scale, screen: Screen, layout: Layout) -> list[Text]:
-    values, hidden = pooled(panel.values, panel.hidden, *layout.pool, signed=scale.low < 0)
+    signed = scale.low < 0
+    values, hidden = terminal_cells.pooled(panel.values, panel.hidden, *layout.pool, signed=signed)
     unit = scale.unit(values)
     if not screen.colour:
-        return glyph_lines(unit, hidden, layout.cell_width, SIGNED_RAMP if scale.low < 0 else RAMP)
-    colour = paint(unit, hidden, scale.cmap, screen.ground)
-    return half_lines(colour) if layout.per_line == 2 else tall_lines(colour, layout.cell_width)
+        ramp = terminal_cells.SIGNED_RAMP if signed else terminal_cells.RAMP
+        return terminal_cells.glyph_lines(unit, hidden, layout.cell_width, ramp)
+    colour = terminal_cells.paint(unit, hidden, scale.cmap, screen.ground)
+    if layout.per_line == 2:
+        return terminal_cells.half_lines(colour)
+    return terminal_cells.tall_lines(colour, layout.cell_width)
 
 
 def _row_labels(panel: MapPanel, pool: tuple[int, int], per_line: int, width: int) -> list[str]:
-    """A label a line, at most `width` columns: a line's one or two tokens or, if pooled, its first place and token."""
+    """A label per line, at most `width` columns: its one or two tokens or, if pooled, the first index and token."""
     labels = [clean(text) for text in panel.row_labels]
     each = pool[0] * per_line
     if pool != (1, 1):
         digits = len(str(len(labels) - 1))
         shown = {i: "" if labels[i] == str(i) else f" {labels[i]}" for i in range(0, len(labels), each)}
-        longest = min(width, digits + max(map(cells, shown.values())))
+        longest = min(width, digits + widest(shown.values()))
         return [fit(f"{i:{digits}d}{label}", longest) for i, label in shown.items()]
     lines = [labels[i : i + each] for i in range(0, len(labels), each)]
     return [_pair(tokens, width) for tokens in lines]
@@ -184,18 +181,17 @@ def _pair(tokens: list[str], width: int) -> str:
 
 
 def _above(panel: MapPanel, layout: Layout) -> list[str]:
-    """What stands above a map: its labels written downwards, or places counted where they do not fit."""
+    """The lines above a map: its labels written downwards, or counted indices where they do not fit."""
     if layout.pool == (1, 1):
         stacks = [_stacked(clean(text)) for text in panel.col_labels]
         if all(len(s) <= TALLEST_LABEL and all(cells(c) <= layout.cell_width for c in s) for s in stacks):
-            tallest = max(map(len, stacks))
-            full = [[""] * (tallest - len(stack)) + stack for stack in stacks]
-            return ["".join(fit(c, layout.cell_width) for c in line) for line in zip(*full, strict=True)]
+            lines = zip(*_bottom_aligned(stacks), strict=True)
+            return ["".join(fit(c, layout.cell_width) for c in line) for line in lines]
     return [_counted(panel.values.shape[1], layout)]
 
 
 def _stacked(text: str) -> list[str]:
-    """Characters one below the other; marks without a width stay with the one before."""
+    """Characters one below the other; marks without a width stay with the character before."""
     stack: list[str] = []
     for char in text:
         if stack and cells(char) == 0:

@@ -1,4 +1,4 @@
-"""What a terminal can show, and texts made fit for it: width, colour, glyphs. No numbers are needed for this."""
+"""A terminal's width, colours and glyphs, and texts made safe to print in it. Loads neither NumPy nor rich."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class Screen:
     """A console and what it can show.
 
-    width: columns; plain: no terminal, so neither escape codes nor a window to fit; colour: 256 colours or more;
-    blocks: it takes block characters.
+    width: columns; plain: a pipe or a file, so neither escape codes nor a window to fit; colour: 256 colours or more;
+    blocks: the encoding has block characters.
     """
 
     console: Console
@@ -35,14 +35,16 @@ class Screen:
     blocks: bool
 
     @classmethod
-    def of(cls, out: Console | IO[str] | None = None, width: int | None = None) -> Screen:
-        """The screen behind a rich Console or a text file (default: standard output).
+    def of(cls, out: Screen | Console | IO[str] | None = None, width: int | None = None) -> Screen:
+        """The screen of a rich Console or a text file (default: standard output); a Screen as it is.
 
         rich reads NO_COLOR, FORCE_COLOR, COLORTERM, TERM and COLUMNS; sixteen colours are too few for a map and
         count as none.
         """
         from rich.console import Console
 
+        if isinstance(out, Screen):
+            return out
         if isinstance(out, Console):
             console = out
         else:
@@ -53,25 +55,30 @@ class Screen:
 
     @cached_property
     def ground(self) -> Ground:
-        """The background that weights are painted on; for whoever paints, because the terminal may be asked."""
+        """The background that weights are painted on. Read only by what paints: the terminal may be asked for it."""
         from attnviz.render.background import ground
 
         return replace(ground(self.console.file), few=self.console.color_system == "256")
 
+    @property
+    def dot(self) -> str:
+        """The mark of a masked cell among numbers."""
+        return "·" if self.blocks else "."
+
     def print(self, *lines: Text | str) -> None:
-        """Lines that already fit; nothing is wrapped, cut or highlighted."""
-        for is_str, some in groupby(lines, lambda line: isinstance(line, str)):
+        """Print lines that already fit: nothing is wrapped, cut or highlighted."""
+        for is_str, group in groupby(lines, lambda line: isinstance(line, str)):
             # Lines without a style are written at once: rich would take 50 microseconds for each.
-            for one in [_Unstyled("".join(f"{line}\n" for line in some))] if is_str else some:
-                self.console.print(one, soft_wrap=True, highlight=False, markup=False, emoji=False)
+            for text in [_Unstyled("".join(f"{line}\n" for line in group))] if is_str else group:
+                self.console.print(text, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
     def print_wrapped(self, text: Text | str, style: str = "") -> None:
-        """A sentence, broken between words where the window ends; nothing at all if it is empty."""
+        """Print a sentence, broken between words where the window ends; nothing if it is empty."""
         if text:
             self.console.print(text, style=style or None, width=self.width, highlight=False, markup=False, emoji=False)
 
     def print_items(self, items: Iterable[str], between: str = "  ", style: str = "", indent: int = 0) -> None:
-        """Items one after another, none broken over two lines unless it is longer than one."""
+        """Print items one after another; an item is broken only if it is longer than a line."""
         from rich.padding import Padding
         from rich.text import Text
 
@@ -86,14 +93,21 @@ class Screen:
             text = Text(line.rstrip(), style)
             self.console.print(Padding(text, (0, 0, 0, indent), expand=False), width=self.width)
 
+    def wrapped(self, text: Text, indent: int) -> Iterator[Text]:
+        """The lines of a text, broken between words where the window ends, behind so many spaces."""
+        from rich.text import Text
+
+        for line in text.wrap(self.console, self.width - indent):
+            yield Text(" " * indent).append_text(line)
+
     def print_notes(self, notes: Sequence[str]) -> None:
-        """Remarks, in one paragraph."""
+        """Print remarks in one paragraph."""
         self.print_wrapped(clean((" · " if self.blocks else "; ").join(notes)), "dim")
 
 
 @dataclass(frozen=True)
 class _Unstyled:
-    """Text as it is, for a console of rich's."""
+    """Plain text that a rich console writes as it is."""
 
     text: str
 
@@ -103,7 +117,7 @@ class _Unstyled:
         yield Segment(self.text.expandtabs(console.tab_size))
 
 
-# Of whole texts, where lines and tabs mean what they mean.
+# In whole texts line breaks and tabs keep their meaning.
 _STEERING = {code: shown for code, shown in VISIBLE.items() if chr(code) not in "\n\t"}
 
 
@@ -113,18 +127,18 @@ def clean(text: str) -> str:
 
 
 def _harmless(text: str) -> str:
-    """A whole text without what steers a terminal; the text itself if it has nothing of the kind."""
+    """A whole text with control characters made visible; the same object if it has none."""
     if text.isprintable():
         return text
-    lines = text.split("\n")  # looked at one by one: to translate a line costs fifty times as much as to look at it
+    lines = text.split("\n")  # one by one: to translate a line costs fifty times as much as to look at it
     odd = [at for at, line in enumerate(lines) if not line.isprintable()]
     for at in odd:
         lines[at] = lines[at].translate(_STEERING)
     return "\n".join(lines) if odd else text
 
 
-def safe_console(file: IO[str], **how: Any) -> Console:
-    """A console that writes colours of its own, and from texts nothing that steers a terminal."""
+def safe_console(file: IO[str], **options: Any) -> Console:
+    """A console that writes its own colours, and makes control characters of texts visible. options: rich's."""
     from rich.console import Console
     from rich.segment import Segment
 
@@ -134,13 +148,13 @@ def safe_console(file: IO[str], **how: Any) -> Console:
                 text = segment.text if segment.control is not None else _harmless(segment.text)
                 yield segment if text is segment.text else Segment(text, segment.style)
 
-    return Safe(file=getattr(file, "behind", file), **how)
+    return Safe(file=getattr(file, "behind", file), **options)
 
 
 class SafeStream:
-    """A text stream for what is printed without a console: what steers a terminal becomes visible.
+    """A text stream for prints without a console: control characters become visible.
 
-    behind: the stream itself, for a console that writes colours.
+    behind: the stream that it writes to, for a console that writes colours.
     """
 
     def __init__(self, behind: IO[str]) -> None:
@@ -159,7 +173,7 @@ class SafeStream:
 
 
 def cells(text: str) -> int:
-    """Columns that a text takes."""
+    """Columns of the terminal that a text takes."""
     if text.isascii():
         return len(text)
     from rich.cells import cell_len

@@ -2,13 +2,13 @@
 
 Each step has its number and name, its formula with the shapes beside it, one number worked out, and a table. At a
 terminal tables are made to fit the window and the strongest keys of a long text come first; in a pipe they hold all
-keys, and each of their fields is a word, but for the spaces between the numbers of one vector.
+keys, and each field is one word, except for the spaces between the numbers of one vector.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,10 +18,9 @@ from attnviz.render.terminal_paper import INDENT, Column, Paper
 from attnviz.render.terminal_screen import Screen, cells, fit
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from attnviz.measures.steps import Vectors
     from attnviz.measures.steps_formulas import Step
+    from attnviz.page.figure_options import FigureOptions
     from attnviz.page.parts import Walk
 
 _TERMS = 4  # products of q . k that are written out
@@ -29,14 +28,10 @@ _COUNT = 8  # numbers of a vector in a line of its own
 _FEW = 12  # queries up to which the vectors of all are printed, where they are small
 
 
-def print_walk(walk: Walk, out: Console | IO[str] | None = None, width: int | None = None) -> None:
-    """Print the walk.
-
-    Args:
-        out: a rich Console or a text file; standard output by default. width: columns of the window.
-    """
+def print_walk(walk: Walk, screen: Screen, _: FigureOptions) -> None:
+    """Print the walk: title, steps and remarks."""
     steps = walk.steps
-    paper = Paper(steps, Screen.of(out, width), walk.decimals)
+    paper = Paper(steps, screen, walk.decimals)
     paper.say(printable(steps.title()), "bold")
     paper.say(printable(steps.subtitle()))
     for step in steps.steps:

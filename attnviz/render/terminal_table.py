@@ -8,17 +8,17 @@ from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+from rich.cells import chop_cells
+from rich.table import Table
+from rich.text import Text
 
 from attnviz.page.colours import RGB
-from attnviz.render.terminal_cells import DOT, colours, ink_on, paint
-from attnviz.render.terminal_columns import number
-from attnviz.render.terminal_panels import bands, panel_name
+from attnviz.page.numbers import number
+from attnviz.render.terminal_cells import bands, on, paint, panel_name
+from attnviz.render.terminal_layout import widest
 from attnviz.render.terminal_screen import Screen, cells, clean, fit
 
 if TYPE_CHECKING:
-    from rich.table import Table
-    from rich.text import Text
-
     from attnviz.page.figure import MapPanel, Scale
 
 MOST_FOLDS = 4  # lines that a column's label may take
@@ -31,7 +31,7 @@ MASKED = ""  # stands for a masked cell among the texts
 class Plan:
     """How a panel fits a window.
 
-    texts: of the cells, [row][column]. widths: of the columns; bounds[i] to bounds[i + 1] stand side by side.
+    texts: of the cells, [row][column]. widths: of the columns; columns bounds[i] to bounds[i + 1] stand side by side.
     """
 
     label_width: int
@@ -39,10 +39,15 @@ class Plan:
     bounds: tuple[int, ...]
     texts: tuple[tuple[str, ...], ...]
 
+    @property
+    def width(self) -> int:
+        """Columns of the whole table."""
+        return self.label_width + 1 + sum(self.widths)
 
-def is_zero(text: str) -> bool:
-    """Whether a number is written as 0: such a cell is the terminal's background."""
-    return not text.strip("-0.")
+    @property
+    def parts(self) -> int:
+        """How many tables stand below each other."""
+        return len(self.bounds) - 1
 
 
 def texts(panel: MapPanel, decimals: int) -> tuple[tuple[str, ...], ...]:
@@ -58,31 +63,24 @@ def plan(panel: MapPanel, width: int, decimals: int, split: bool = False) -> Pla
     """The roomiest table of a panel in a window of `width` columns; None if even the tightest is too wide.
 
     In order: whole labels on one line; labels folded over equal columns; the same without the zero before the point;
-    and, if `split`, columns that go on in a further table below.
+    and, if `split`, columns that continue in a further table below.
     """
     n_cols = panel.values.shape[1]
     labels = [clean(text) for text in panel.col_labels]
-    longest = max((cells(clean(text)) for text in panel.row_labels), default=0)
-    label_width = min(longest, max(width // 4, 8))
+    label_width = min(widest(map(clean, panel.row_labels)), max(width // 4, 8))
     room = width - label_width - 1
     if not split and n_cols * 3 > room:
         return None  # spares the formatting of a large map
     long = texts(panel, decimals)
-    long_width = max((len(text) for row in long for text in row), default=1)
+    long_width = _longest(long, 1)
     own = tuple(1 + max(long_width, cells(text)) for text in labels)
     if sum(own) <= room:
         return Plan(label_width, own, (0, n_cols), long)
     short = tuple(tuple(_shorter(text) for text in row) for row in long)
-    short_width = max((len(text) for row in short for text in row), default=1)
-    widest = max(map(cells, labels), default=0)
-    for cell, shown in (
-        (long_width + 2, long),
-        (long_width + 1, long),
-        (short_width + 2, short),
-        (short_width + 1, short),
-    ):
-        if n_cols * cell <= room and widest <= MOST_FOLDS * (cell - 1):
-            return Plan(label_width, (cell,) * n_cols, (0, n_cols), shown)
+    for shown in (long, short):
+        for cell in (_longest(shown, 1) + 2, _longest(shown, 1) + 1):
+            if n_cols * cell <= room and widest(labels) <= MOST_FOLDS * (cell - 1):
+                return Plan(label_width, (cell,) * n_cols, (0, n_cols), shown)
     if not split:
         return None
     own = tuple(min(w, room) for w in own)
@@ -95,8 +93,13 @@ def plan(panel: MapPanel, width: int, decimals: int, split: bool = False) -> Pla
     return Plan(label_width, own, (*bounds, n_cols), long)
 
 
+def _longest(shown: Sequence[Sequence[str]], least: int = 0) -> int:
+    """Characters of the longest number; `least` if there is none."""
+    return max((len(text) for row in shown for text in row), default=least)
+
+
 def _shorter(text: str) -> str:
-    """0.64 as .64 and 1.00 as 1.0, so that both take the same room."""
+    """0.64 as .64 and 1.00 as 1.0, so that both are equally long."""
     if "e" in text:
         return text
     sign, digits = ("-", text[1:]) if text.startswith("-") else ("", text)
@@ -114,12 +117,10 @@ def count_lines(panels: Sequence[MapPanel], plans: Sequence[Plan], screen: Scree
 def print_tables(
     panels: Sequence[MapPanel], plans: Sequence[Plan], scale: Scale, screen: Screen, named: bool = True
 ) -> None:
-    """Print a table a panel, side by side where the window holds several; columns that do not fit go on below.
+    """Print a table per panel, side by side where the window holds several; columns that do not fit continue below.
 
-    named: each under its name.
+    named: whether each stands under its name.
     """
-    from rich.table import Table
-
     pairs = zip(panels, plans, strict=True)
     for band in bands(panels, _across(plans, screen)):
         parts = [_parts(panel, how, scale, screen, named) for panel, how in islice(pairs, len(band))]
@@ -132,37 +133,31 @@ def print_tables(
             screen.console.print(grid, width=screen.width)
 
 
-def _parts(panel: MapPanel, how: Plan, scale: Scale, screen: Screen, named: bool) -> list[tuple[Text, Table]]:
-    """The panel's tables with their titles; more than one if its columns go on below."""
-    from rich.text import Text
+def _across(plans: Sequence[Plan], screen: Screen) -> int:
+    """How many tables stand side by side: one if the columns of any continue below."""
+    if any(how.parts > 1 for how in plans):
+        return 1
+    pitch = max(LEAST_PITCH, *(how.width for how in plans))
+    return max(1, (screen.width + GAP) // (pitch + GAP))
 
+
+def _parts(panel: MapPanel, how: Plan, scale: Scale, screen: Screen, named: bool) -> list[tuple[Text, Table]]:
+    """The panel's tables with their titles; more than one if its columns continue below."""
     ground = None
     if screen.colour:
-        zero = np.array([[is_zero(text) for text in row] for row in how.texts], bool).reshape(panel.values.shape)
-        ground = paint(scale.unit(panel.values), panel.hidden, scale.cmap, screen.ground, zero)
+        ground = paint(scale.unit(panel.values), panel.hidden, scale.cmap, screen.ground, how.texts)
     name = clean(panel_name(panel)) if named else ""
-    made = []
+    tables = []
     for first, stop in pairwise(how.bounds):
-        part = f"keys {first}-{stop - 1} of {panel.values.shape[1]}" if len(how.bounds) > 2 else ""
+        part = f"keys {first}-{stop - 1} of {panel.values.shape[1]}" if how.parts > 1 else ""
         both = "  ".join(filter(None, (name, part)))
         title = Text(both if cells(both) <= screen.width else f"{name}\n{part}", "bold")
-        made.append((title, _table(panel, ground, screen, how, range(first, stop))))
-    return made
-
-
-def _across(plans: Sequence[Plan], screen: Screen) -> int:
-    """How many tables stand side by side: one if any of them goes on below."""
-    if any(len(how.bounds) > 2 for how in plans):
-        return 1
-    widest = max(LEAST_PITCH, *(how.label_width + 1 + sum(how.widths) for how in plans))
-    return max(1, (screen.width + GAP) // (widest + GAP))
+        tables.append((title, _table(panel, ground, screen, how, range(first, stop))))
+    return tables
 
 
 def _table(panel: MapPanel, ground: list[list[RGB | None]] | None, screen: Screen, how: Plan, cols: range) -> Table:
     """Two columns, the labels and the numbers: a column for each number would take rich many times as long."""
-    from rich.table import Table
-    from rich.text import Text
-
     heads = [_folded(clean(panel.col_labels[col]), how.widths[col] - 1) for col in cols]
     tallest = max(map(len, heads), default=1)
     heads = [[""] * (tallest - len(head)) + head for head in heads]
@@ -173,34 +168,22 @@ def _table(panel: MapPanel, ground: list[list[RGB | None]] | None, screen: Scree
     table = Table(box=None, padding=0, pad_edge=False, header_style="")
     table.add_column(width=how.label_width + 1, no_wrap=True)
     table.add_column(Text("\n".join(above)), width=sum(how.widths[col] for col in cols), no_wrap=True)
-    marks = set(panel.marks)
-    longest = max((len(text) for row in how.texts for text in row), default=0)
+    longest = _longest(how.texts)
     for row, label in enumerate(panel.row_labels):
         numbers = Text()
         for col in cols:
-            _append(
-                numbers,
-                how.texts[row][col].rjust(longest) if how.texts[row][col] else (DOT if screen.blocks else "."),
-                how.widths[col],
-                ground[row][col] if ground else None,
-                (row, col) in marks,
-            )
+            text = how.texts[row][col].rjust(longest) if how.texts[row][col] else screen.dot
+            shown = Text(" " + fit(text, how.widths[col] - 1, "center"), on(ground[row][col] if ground else None))
+            if (row, col) in panel.marks:
+                start = shown.plain.index(text.strip())
+                shown.stylize("bold underline", start, start + len(text.strip()))
+            numbers.append_text(shown)
         table.add_row(Text(fit(clean(label), how.label_width, "right") + " "), numbers)
     return table
 
 
-def _append(line: Text, shown: str, width: int, ground: RGB | None, marked: bool) -> None:
-    start = len(line)
-    line.append(" " + fit(shown, width - 1, "center"), colours(ink_on(ground), ground) if ground is not None else None)
-    if marked:
-        start = line.plain.index(shown.strip(), start)
-        line.stylize("bold underline", start, start + len(shown.strip()))
-
-
 def _folded(text: str, width: int) -> list[str]:
     """A label over as many lines as it needs, at most MOST_FOLDS."""
-    from rich.cells import chop_cells
-
     if cells(text) <= width:
         return [text]
     lines = list(chop_cells(text, width))

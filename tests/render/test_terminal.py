@@ -21,19 +21,17 @@ from attnviz.errors import SelectionError
 from attnviz.measures.tensors import Histogram, Numbers, TensorRow, histogram, numbers
 from attnviz.page.figure import Figure
 from attnviz.page.heatmap import heatmap
-from attnviz.page.parts import Facts, Page, TensorTable, TensorValues, TokenTable
+from attnviz.page.numbers import number
+from attnviz.page.parts import Facts, Listing, Page, Table, TensorTable, TensorValues, TokenTable
 from attnviz.page.table import table
-from attnviz.render import ink, terminal_table, theme
+from attnviz.render import ink, terminal_query, terminal_table, theme
 from attnviz.render.printer import print_page
 from attnviz.render.progress import progress
-from attnviz.render.terminal import print_attention, print_maps, print_tokens
-from attnviz.render.terminal_cells import bar, half_lines, pooled
-from attnviz.render.terminal_columns import columns, number
-from attnviz.render.terminal_listing import print_listing
+from attnviz.render.terminal import print_attention, print_maps
+from attnviz.render.terminal_cells import half_lines, pooled
+from attnviz.render.terminal_layout import bar, columns
 from attnviz.render.terminal_query import print_query
-from attnviz.render.terminal_rows import print_rows
 from attnviz.render.terminal_screen import clean, fit
-from attnviz.render.terminal_tensors import print_tensor
 
 TOKENS = Tokens(
     text=("[CLS]", "the", "animal", "the"),
@@ -78,6 +76,10 @@ def shown(printer, *args, width=None, colour=None, **options):
     return text if colour else "\n".join(line.rstrip() for line in ESCAPE.sub("", text).splitlines())
 
 
+def print_part(part, out):
+    print_page(Page(parts=(part,)), out)
+
+
 def lines(text):
     """A block of expected text as it stands in this file, without its first and last line break."""
     return text.removeprefix("\n").rstrip("\n ")
@@ -115,7 +117,7 @@ query         c           d
 a          1e38        0.50
 b      -1.25e38  9999999.00
 """)
-    assert [terminal_table.number(value, 2) for value in (1e7, 3.402e38, -1e38, float("inf"))] == [
+    assert [number(value, 2) for value in (1e7, 3.402e38, -1e38, float("inf"))] == [
         "1e7", "3.4e38", "-1e38", "inf",
     ]  # fmt: skip
     folded = terminal_table.plan(drawn.panels[0], 22, 2)
@@ -387,7 +389,7 @@ def test_half_blocks_leave_the_background_alone():
 
 def test_signed_numbers_leave_zero_to_the_background():
     values = np.array([[-1.0, 0.0, 0.001], [0.5, 1.0, 0.25]])
-    rows = shown(print_tensor, tensor(values), width=60, colour="truecolor").splitlines()
+    rows = shown(print_part, tensor(values), width=60, colour="truecolor").splitlines()
     zero, small = rows[5].split("-1.00")[1].split("0.00")[:2]
     assert "48;2;" not in zero + small  # the cell before it ends, and nothing begins
     red, blue = ink.colours(ink.EMBER, 12.0, 128), ink.colours(ink.NIGHT, 12.0, 128)
@@ -447,8 +449,10 @@ head 3.0                                 head 3.1
 """)
 
 
-def test_query_ranked():
-    assert shown(print_query, figure(1), 2, width=40, ranked=True, top=2) == lines("""
+def test_query_ranked(monkeypatch):
+    monkeypatch.setattr(terminal_query, "MANY_KEYS", 3)
+    monkeypatch.setattr(terminal_query, "TOP", 2)
+    assert shown(print_query, figure(1), 2, width=40) == lines("""
 toy
 query 2: animal
 
@@ -553,7 +557,7 @@ def test_ascii_terminal():
     console = Console(file=out, width=60, force_terminal=True, color_system=None, _environ={})
     print_maps(figure(), console)
     print_query(figure(), 3, console)
-    print_tensor(tensor(np.arange(40.0)), console)
+    print_part(tensor(np.arange(40.0)), console)
     out.flush()
     text = out.buffer.getvalue().decode("ascii")
     assert ". later tokens, not allowed" in text and "3 the     0.62 ###" in text
@@ -579,8 +583,8 @@ def test_nothing_is_wider_than_the_window(width, n_query, n_key, n_heads, data):
     compact = data.draw(st.sampled_from([None, True, False]))
     print_attention(made, console, compact=compact, scale=data.draw(st.sampled_from(["sqrt", "row"])))
     print_attention(made, console, query=n_query - 1)
-    print_tokens(TokenTable(keys), console)
-    print_tensor(tensor(weights[0], "some.long.name." * 4), console)
+    print_part(TokenTable(keys), console)
+    print_part(tensor(weights[0], "some.long.name." * 4), console)
     print_page(model_page([("key", "v" * 90)], [TensorRow.of("s" * 50, "o" * 30, "F32", weights)]), console)
     text = console.file.getvalue()
     assert "\x1b[2J" not in text
@@ -592,24 +596,22 @@ def test_nothing_is_wider_than_the_window(width, n_query, n_key, n_heads, data):
 
 def test_items_of_a_sentence_stay_whole():
     rows = [(("sink", "3"), "2.4 0.84, 3.4 0.77, 1.4 0.66"), (("broad", "0"), "none")]
-    assert shown(print_listing, rows, ("role", "heads", "layer.head"), width=44, between=", ") == lines("""
+    assert shown(print_part, Listing(("role", "heads", "layer.head"), rows, ", "), width=44) == lines("""
 role   heads  layer.head
 sink   3      2.4 0.84, 3.4 0.77, 1.4 0.66
 broad  0      none
 """)
     long = [(("sink", "5"), "2.4 0.84, 3.4 0.77, 1.4 0.66, 4.3 0.61, 2.1 0.5")]
-    assert shown(print_listing, long, width=44, between=", ") == lines("""
+    assert shown(print_part, Listing((), long, ", "), width=44) == lines("""
 sink  5  2.4 0.84, 3.4 0.77, 1.4 0.66,
          4.3 0.61, 2.1 0.5
 """)
-    assert shown(print_listing, long, between=", ").startswith("sink  5  2.4 0.84, 3.4 0.77, 1.4 0.66, 4.3")
+    assert shown(print_part, Listing((), long, ", ")).startswith("sink  5  2.4 0.84, 3.4 0.77, 1.4 0.66, 4.3")
 
 
 def test_rows_stand_below_their_title():
-    assert shown(
-        print_rows, [("a", "1")], ("name", "n"), "lr", width=40, title="toy", subtitle="b", notes=["c"]
-    ) == lines(
-        """
+    page = Page("toy", "b", (Table(("name", "n"), [("a", "1")], "lr"),), ("c",))
+    assert shown(print_page, page, width=40) == lines("""
 toy
 b
 
@@ -617,15 +619,14 @@ name   n
 a      1
 
 c
-"""
-    )
+""")
 
 
 # --- tokens --------------------------------------------------------------------------------------------------------
 
 
 def test_tokens():
-    assert shown(print_tokens, TokenTable(TOKENS), width=80) == lines("""
+    assert shown(print_part, TokenTable(TOKENS), width=80) == lines("""
 index  token     id  chars  word
     0  [CLS]    101      -     -  special
     1  the     1996    0:3     0
@@ -635,7 +636,7 @@ index  token     id  chars  word
 
 
 def test_tokens_piped():
-    assert shown(print_tokens, TokenTable(TOKENS)) == lines("""
+    assert shown(print_part, TokenTable(TOKENS)) == lines("""
 index  token     id  start  end  word  special
     0  [CLS]    101      -    -     -  special
     1  the     1996      0    3     0  -
@@ -646,7 +647,7 @@ index  token     id  start  end  word  special
 
 def test_tokens_of_a_pair_without_ids():
     pair = replace(Tokens.plain(["a", "b"]), segments=(0, 1))
-    assert shown(print_tokens, TokenTable(pair)).splitlines() == [
+    assert shown(print_part, TokenTable(pair)).splitlines() == [
         "index  token  id  start  end  word  special  segment",
         "    0  a       -      -    -     0  -              0",
         "    1  b       -      -    -     1  -              1",
@@ -737,7 +738,7 @@ ODD = np.array([[np.nan, -2, 1], [0, np.inf, 4]], np.float32)
 
 
 def test_small_tensor():
-    assert shown(print_tensor, tensor(ODD, ours="layers.0.w", dtype="F32"), width=60) == lines("""
+    assert shown(print_part, tensor(ODD, ours="layers.0.w", dtype="F32"), width=60) == lines("""
 w
 layers.0.w
 2 x 3  F32
@@ -769,7 +770,7 @@ infinite 1
 
 
 def test_tensor_piped():
-    assert shown(print_tensor, tensor(np.array([1.0, 1.0]))).splitlines() == [
+    assert shown(print_part, tensor(np.array([1.0, 1.0]))).splitlines() == [
         "stored    w",
         "shape     2",
         "dtype     float64",
@@ -789,7 +790,7 @@ def test_tensor_piped():
 def test_large_tensor_is_pooled_by_size():
     values = np.zeros((60, 60), np.float32)
     values[10, 20], values[11, 21], values[50, 3] = 0.5, -1, 0.75
-    text = shown(print_tensor, tensor(values), width=40).splitlines()
+    text = shown(print_part, tensor(values), width=40).splitlines()
     assert text[5] == "   0    10   20   30   40   50"
     cells = [line[3:] for line in text[6:36]]
     assert cells[5] == " " * 10 + "M" and cells[25] == " P"
@@ -799,14 +800,14 @@ def test_large_tensor_is_pooled_by_size():
 
 
 def test_axes_beyond_two_are_laid_out_as_columns():
-    text = shown(print_tensor, tensor(np.ones((2, 3, 20))), width=100)
+    text = shown(print_part, tensor(np.ones((2, 3, 20))), width=100)
     assert "2 x 3 x 20  float64" in text and "columns: axes 1 to 2, the last one fastest" in text
 
 
 def test_empty_and_scalar_tensors():
-    assert "0 x 4  float64" in shown(print_tensor, tensor(np.zeros((0, 4))), width=60)
-    assert "scalar  float64" in shown(print_tensor, tensor(np.array(3.0)), width=60)
-    assert "NaN 2" in shown(print_tensor, tensor(np.full(2, np.nan)), width=60)
+    assert "0 x 4  float64" in shown(print_part, tensor(np.zeros((0, 4))), width=60)
+    assert "scalar  float64" in shown(print_part, tensor(np.array(3.0)), width=60)
+    assert "NaN 2" in shown(print_part, tensor(np.full(2, np.nan)), width=60)
 
 
 def test_statistics_do_not_depend_on_the_chunks(monkeypatch):
