@@ -1,7 +1,7 @@
-"""Model families: one declarative file a model_type.
+"""Model families: one declarative file per model_type.
 
 A file gives `spec(config)`, which turns a configuration into what the engine does, and `NAMES`, which says where a
-checkpoint keeps each of our tensors. Beside them stand the other facts of the family: `ALIASES`, `UNEMBED`, `GGUF`,
+checkpoint keeps each of our tensors. Further constants hold the family's other facts: `ALIASES`, `UNEMBED`, `GGUF`,
 `TOKENIZERS`, `IMAGES`, `TYPICAL`. No arithmetic, no branches on names: see docs/adding-a-family.md.
 
 `_index.py` lists which file serves which name, so that looking one family up imports one file.
@@ -41,7 +41,10 @@ def model_types() -> tuple[str, ...]:
 
 
 def family(model_type: str) -> ModuleType:
-    """The file of a model_type. Raises ConfigError, naming the nearest known ones, if there is none."""
+    """Import the family file that serves a model_type.
+
+    Raises ConfigError, naming the nearest known ones, if there is none.
+    """
     name = model_type[:100].replace("-", "_")
     file = INDEX["model_types"].get(name)
     if file is None:
@@ -52,13 +55,13 @@ def family(model_type: str) -> ModuleType:
 
 
 def names_of(module: ModuleType, config: Config) -> Mapping[str, Source]:
-    """Where a family's checkpoints keep our tensors, which may depend on the configuration."""
+    """Our tensor names -> the names in a family's checkpoints, which may depend on the configuration."""
     found: Mapping[str, Source] = module.names(config) if hasattr(module, "names") else module.NAMES
     return found
 
 
 def architecture(name: str, where: str) -> Architecture:
-    """How GGUF files of an architecture are read. Raises ConfigError, naming the nearest known ones."""
+    """Look up how GGUF files of an architecture are read. Raises ConfigError, naming the nearest known ones."""
     file = INDEX["gguf"].get(name)
     if file is None:
         hint = _nearest(name[:100], sorted(INDEX["gguf"]))
@@ -68,7 +71,7 @@ def architecture(name: str, where: str) -> Architecture:
 
 
 def recipe(key: str) -> Recipe | None:
-    """What a tokenizer's files leave out, by `_recipes.key_of` its class; None where no family says."""
+    """Look up what a tokenizer's files leave out. key: `_recipes.key_of` its class; None if no family lists it."""
     from attnviz.families._recipes import key_of
 
     served = INDEX["tokenizers"]
@@ -79,7 +82,7 @@ def recipe(key: str) -> Recipe | None:
 
 
 def make_index() -> Index:
-    """The index, made by reading every family file. Raises ValueError where two files claim one name.
+    """Make the index by importing every family file. Raises ValueError where two files claim one name.
 
     scripts/make_family_index.py writes it to `_index.py`.
     """
@@ -105,7 +108,7 @@ def _file(name: str) -> ModuleType:
 
 
 def _nearest(name: str, names: Sequence[str], listed: Sequence[str] = ()) -> str:
-    """A hint: names that begin with the same word, else those that `name` may be a misspelling of, else the list."""
+    """A hint: names that begin with the same word, else names that `name` may misspell, else the whole list."""
     near = [known for known in names if _stem(known) and _stem(known) == _stem(name)]
     near = near or [known for known in names if _misspelt(name, known)]
     near = get_close_matches(name, near, n=3, cutoff=0)
@@ -113,21 +116,21 @@ def _nearest(name: str, names: Sequence[str], listed: Sequence[str] = ()) -> str
 
 
 def _stem(name: str) -> str:
-    """The letters that a name begins with, without number and variant; "" where they are too few to mean anything."""
+    """The letters that a name begins with, without number and variant; "" if they are fewer than three."""
     letters = "".join(takewhile(str.isalpha, name))
     return letters if len(letters) > 2 else ""
 
 
 def _misspelt(name: str, known: str) -> bool:
-    """Whether one or two slips lead from a known name to `name`: a letter too few, too many, another, or two swapped.
+    """Whether one or two slips turn a known name into `name`: a letter missing, added or replaced, or two swapped.
 
-    One slip for four letters, two at most, and the first letter is right: other models are as near to each other.
+    One slip per four letters, two at most, and the first letter must be right: names of different models are as close.
     """
     most = min(2, len(name) // 4)
     if name[:1] != known[:1] or abs(len(name) - len(known)) > most:
         return False
     before: list[int] = []
-    row = list(range(len(known) + 1))  # [letters of known]: slips between the letters of name so far and these
+    row = list(range(len(known) + 1))  # [n]: slips between `name` up to x and known[:n]
     for i, x in enumerate(name):
         older, before, row = before, row, [i + 1]
         for j, y in enumerate(known):

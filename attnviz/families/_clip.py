@@ -1,4 +1,4 @@
-"""What CLIP and its relatives share: the names of a layer's tensors, and two towers in one configuration."""
+"""Shared by CLIP and its relatives: the names of a layer's tensors, and two towers in one configuration."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ LAYER = {
 
 
 def towers(config: Config, text: ModuleType, image: ModuleType) -> Towers:
-    """Both towers, each from its own part of the configuration by the family file of that tower."""
+    """Both towers; the family file of each reads its own part of the configuration."""
     return Towers(_tower(config, "text_config", text), _tower(config, "vision_config", image))
 
 
 def _tower(config: Config, key: str, family: ModuleType) -> Spec:
-    """One tower. Files of 2022 may hold its part twice: the reference then takes `KEY_dict`, its defaults included."""
+    """One tower. Files from 2022 may hold its part twice: the reference then uses `KEY_dict`, its defaults included."""
     old, own = config.sub(f"{key}_dict"), config.sub(key)
     if old is not None and own is not None:
         own.skip(*own.data)

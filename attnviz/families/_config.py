@@ -1,7 +1,7 @@
 """A configuration as families read it: every value checked, every key accounted for.
 
 A key that the family has not read is an error if it may matter, which `_keys.py` decides: better no picture than a
-wrong one. The way past it is --ignore-key, which the picture then says.
+wrong one. --ignore-key continues without the key, and the picture then says so.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Config:
     Args:
         data: the parsed JSON.
         where: how messages call the file.
-        reference: what the reference does with keys that no family reads. Left out, nobody knows.
+        reference: what the reference implementation does with keys that no family reads; unknown if left out.
     """
 
     def __init__(self, data: Mapping[str, Any], where: str = "config.json", reference: Reference | None = None) -> None:
@@ -40,11 +40,11 @@ class Config:
         return self.data.get(key) is not None
 
     def skip(self, *keys: str) -> None:
-        """These keys are known to leave this family's attention alone."""
+        """Mark keys as read that do not change this family's attention."""
         self._read.update(keys)
 
     def rename(self, **aliases: str) -> None:
-        """Some configurations write `hidden_size` where this family's own word is another: own="alias".
+        """Move values from an alias, such as `hidden_size`, to this family's own key: own="alias".
 
         Raises ConfigError if both are there and differ.
         """
@@ -55,7 +55,7 @@ class Config:
                     raise self.error(f"{own} {shown(self.data[own])} and {alias} {shown(value)} contradict each other")
 
     def raw(self, key: str, default: Any = None) -> Any:
-        """The value as it stands; `default` where it is left out or null."""
+        """The value, unchecked; `default` if it is left out or null."""
         return self.data[key] if self.has(key) else default
 
     def int(self, key: str, default: _Int | None = None, low: _Int = 1, high: _Int = 1 << 24) -> _Int:
@@ -66,11 +66,11 @@ class Config:
         return value
 
     def layers(self, key: str, default: _Int | None = None) -> _Int:
-        """A number of layers: what is beyond reason is refused before anything is made of it."""
+        """A number of layers: an absurd one is refused before anything is allocated for it."""
         return self.int(key, default, high=10_000)
 
     def heads(self, key: str, default: _Int | None = None) -> _Int:
-        """A number of heads: a map of each will be asked for, so that a lie would be dear."""
+        """A number of heads. It is limited because a map is allocated for each."""
         return self.int(key, default, high=4096)
 
     def float(self, key: str, default: _Float | None = None, low: _Float = -1e12, high: _Float = 1e12) -> _Float:
@@ -108,22 +108,24 @@ class Config:
         return self._counted(key, value, length)
 
     def window(self, key: str, default: _Int | None) -> _Int:
-        """How many tokens back a sliding window of so many tokens reaches, its own among them; -1 where it is off.
+        """The distance to the farthest token in a sliding window; -1 if windows are off.
 
-        Left out it means `default`, null it means off.
+        The window's size counts the query too.
+
+        A key left out means `default`, null means off.
         """
         size = self.data.get(key) if key in self.data else default
         self._read.add(key)
         return -1 if size is None else self.int(key, default) - 1
 
     def cap(self, key: str, default: _Float | None) -> _Float:
-        """A bound on scores; 0 where it is off (null)."""
+        """A bound on scores; 0 if it is off (null)."""
         value = self.data.get(key) if key in self.data else default
         self._read.add(key)
         return 0.0 if value is None else self.float(key, default, low=1e-6)
 
     def words(self, key: str, allowed: Iterable[str], length: _Int | None = None) -> tuple[str, ...]:
-        """A list of words, each one of those that this family handles; () where it is left out."""
+        """A list of words, each of which this family must handle; () if it is left out."""
         value = self.raw(key, ())
         if not isinstance(value, (list, tuple)):
             raise self.error(f"{key} must be a list; got {shown(value)}")
@@ -133,14 +135,14 @@ class Config:
         return self._counted(key, value, length) if value else ()
 
     def off(self, key: str, *values: Any) -> None:
-        """A key that must be left out, null, false or one of `values`, because nothing else is handled."""
+        """Refuse a key unless it is left out, null, false or one of `values`: no other value is handled."""
         value = self.raw(key)
         if value and value not in values:
             wanted = f" other than {', '.join(map(repr, values))}" if values else ""
             raise self.error(f"{key} {shown(value)} is not handled{wanted and ','}{wanted and ' nor any'}{wanted}")
 
     def sub(self, key: str) -> Config | None:
-        """A nested configuration, None where it is left out. `inside` makes its keys count."""
+        """A nested configuration, None if it is left out. `inside` makes its keys count."""
         value = self.raw(key)
         if value is None:
             return None
@@ -149,24 +151,24 @@ class Config:
         return self.nested(key, value)
 
     def nested(self, key: str, data: Mapping[str, Any]) -> Config:
-        """A configuration that stands under `key`."""
+        """A configuration nested under `key`."""
         return Config(data, f"{self.where}: {key}", self.reference.within(data))
 
     def divides(self, small: str, by: _Int, large: str, whole: _Int) -> None:
-        """`whole` must be a multiple of `by`."""
+        """Refuse a `whole` that is not a multiple of `by`."""
         if whole % by:
             raise self.error(f"{large} {whole} must be a multiple of {small} {by}")
 
     def inside(self, other: Config) -> None:
-        """Keys of a nested configuration that nobody has accounted for count as this one's, as `text_config.key`."""
+        """Report the unread keys of a nested configuration with this one's, as `text_config.key`."""
         self._nested[other.where.removeprefix(f"{self.where}: ").replace(": ", ".")] = other
 
     def unread(self) -> list[str]:
-        """Keys that nobody has accounted for and that may change attention."""
+        """Keys that the family has not read and that may change attention."""
         return self._placed("refused")
 
     def ignored(self) -> list[str]:
-        """Keys that nobody reads, not even the reference."""
+        """Keys that neither the family nor the reference reads."""
         return self._placed("ignored")
 
     def _placed(self, place: str) -> list[str]:
@@ -189,11 +191,11 @@ class Config:
 
     def _counted(self, key: str, value: Sequence[Any], length: _Int | None) -> tuple[Any, ...]:
         if length is not None and len(value) != length:
-            raise self.error(f"{key} must have {length} entries, one a layer; got {len(value)}")
+            raise self.error(f"{key} must have {length} entries, one per layer; got {len(value)}")
         return tuple(value)
 
 
-# What configurations call activations -> the engine's names.
+# Activations: configurations' names -> the engine's names.
 ACTIVATIONS = {
     "gelu": "gelu",
     "gelu_python": "gelu",

@@ -1,6 +1,6 @@
-"""What most decoders since Llama share: sizes, tensor names, norms and the pre-norm block with rotary positions.
+"""Shared by most decoders since Llama: sizes, tensor names, norms and the pre-norm block with rotary positions.
 
-A family that differs in little starts from `NAMES`, `sizes` and `decoder` and says what differs.
+A family that differs a little starts from `NAMES`, `sizes` and `decoder` and states the differences.
 """
 
 from __future__ import annotations
@@ -54,9 +54,10 @@ NORMS_AROUND = pairs(
 
 
 def sizes(config: Config, **defaults: int) -> dict[str, Any]:
-    """The sizes that this line of models spells alike; `defaults` are what keys left out mean.
+    """The sizes, under the keys that these models share; `defaults` are the values of keys left out.
 
-    n_kv_heads left out or null means as many as n_heads unless a default is given for it left out; likewise d_head.
+    n_kv_heads is n_heads if its key is null, or left out without a default here; d_head is d_model / n_heads in the
+    same cases.
     """
 
     def optional(key: str, name: str, other: int) -> int:
@@ -82,7 +83,7 @@ def sizes(config: Config, **defaults: int) -> dict[str, Any]:
 
 
 def rms(config: Config, eps: float = 1e-6, plus_one: bool = False) -> Norm:
-    """The RMS norm of a configuration."""
+    """The RMS norm that a configuration describes."""
     return Norm("rms", config.float("rms_norm_eps", eps, low=0), bias=False, plus_one=plus_one)
 
 
@@ -92,7 +93,7 @@ def biases(q: bool, k: bool, v: bool, o: bool) -> dict[str, Any]:
 
 
 def decoder(config: Config, norm: Norm, turns: tuple[Rotary | None, ...], **more: Any) -> Spec:
-    """A causal pre-norm decoder with a gated MLP and no biases; `more` is what differs, sizes included."""
+    """A causal pre-norm decoder with a gated MLP and no biases; `more` has the sizes and all fields that differ."""
     plain: dict[str, Any] = {
         "rotary": turns,
         "norm": norm,

@@ -1,4 +1,4 @@
-"""What BERT and the encoders that follow it share: tensor names, sizes and the post-norm block."""
+"""Shared by BERT and the encoders that follow it: tensor names, sizes and the post-norm block."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NAMES = {
     "layers.{i}.norm2.weight": "encoder.layer.{i}.output.LayerNorm.weight",
     "layers.{i}.norm2.bias": "encoder.layer.{i}.output.LayerNorm.bias",
 }
-# What position_embedding_type says: vectors by distance, scored by the query, or by query and key.
+# position_embedding_type -> whether vectors by distance are scored by the key as well as by the query.
 BY_DISTANCE = {"relative_key": False, "relative_key_query": True}
 PLACES = ("absolute", *BY_DISTANCE)
 
@@ -48,9 +48,9 @@ def encoder(
     positions: tuple[str, ...] = PLACES,
     longest: int = 512,
 ) -> Spec:
-    """BertConfig, or the configuration of a family that begins as BERT.
+    """Read BertConfig, or the configuration of a family that starts from BERT's.
 
-    Every argument is what a key means where the configuration leaves it out.
+    Every argument is the value of a key that the configuration leaves out.
     """
     places = config.choice("position_embedding_type", "absolute", positions)
     longest = config.int("max_position_embeddings", longest)
@@ -58,7 +58,7 @@ def encoder(
     norm = Norm(eps=config.float("layer_norm_eps", 1e-12, low=0))
     d_model, n_heads = config.int("hidden_size", d_model), config.heads("num_attention_heads", n_heads)
     config.divides("num_attention_heads", n_heads, "hidden_size", d_model)
-    # Without a second text nothing is attended to across.
+    # Cross-attention needs a second text, which these encoders do not get.
     config.skip("add_cross_attention", "directionality")
     return Spec(
         n_layers=config.layers("num_hidden_layers", n_layers),
@@ -78,7 +78,7 @@ def encoder(
 
 
 def after_padding(config: Config, plain: Spec, pad: int = 1) -> Spec:
-    """The same encoder with positions, where it has a table of them, that are counted from the padding id on."""
+    """Make an encoder count learned positions from the padding id on; one without a position table stays as it is."""
     pad = config.int("pad_token_id", pad, low=0)
     if not isinstance(plain.absolute, Learned):
         return plain
@@ -86,7 +86,7 @@ def after_padding(config: Config, plain: Spec, pad: int = 1) -> Spec:
 
 
 def norms_before(plain: Spec, embed: bool = True) -> Spec:
-    """The same encoder with norms before its sublayers and one at the end. embed: whether embeddings are normed."""
+    """Move an encoder's norms before its sublayers, with one more at the end. embed: whether embeddings are normed."""
     return replace(
         plain, embed_norm=plain.embed_norm if embed else None, norm_before=True, norm_after=False, final_norm=plain.norm
     )

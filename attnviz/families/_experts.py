@@ -1,4 +1,4 @@
-"""What mixtures of experts share: where files keep the experts, which layers have them, how DeepSeek's line routes."""
+"""Shared by mixtures of experts: where files keep the experts, which layers have them, how DeepSeek's models route."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def stored(
     parts: tuple[str, str, str] = ("gate_proj", "up_proj", "down_proj"),
     fused: Sequence[tuple[str, str]] = FUSED,
 ) -> dict[str, Source]:
-    """Gate, up and down of each expert, in every form that files have them.
+    """Gate, up and down of each expert, in every form in which files store them.
 
-    block, parts: of experts stored one by one, `block`.experts.3.gate_proj.weight. fused: names of experts stored
+    block, parts: names of experts stored one by one, `block`.experts.3.gate_proj.weight. fused: names of experts stored
     together, [expert, gate | up, d_model] and [expert, d_model, d_inner], or each with its last two axes swapped.
     """
 
@@ -43,30 +43,30 @@ def shared(block: str) -> dict[str, Source]:
 
 
 def after_first(config: Config, n_layers: int, default: int) -> tuple[bool, ...]:
-    """Which layers have experts: all but the first `first_k_dense_replace`."""
+    """Which layers have experts: all except the first `first_k_dense_replace`."""
     first = config.int("first_k_dense_replace", default, low=0)
     return tuple(i >= first for i in range(n_layers))
 
 
 def by_step(config: Config, n_layers: int) -> tuple[bool, ...]:
-    """Which layers have experts: every `decoder_sparse_step`-th, but for those in `mlp_only_layers`."""
+    """Which layers have experts: every `decoder_sparse_step`-th, except layers in `mlp_only_layers`."""
     step, plain = config.int("decoder_sparse_step", 1), config.ints("mlp_only_layers", ())
     return tuple(i not in plain and (i + 1) % step == 0 for i in range(n_layers))
 
 
 def chosen(config: Config, n_experts: int, default: int | None) -> int:
-    """How many experts a token is sent to; of none, any number is taken."""
+    """The number of experts that a token is sent to; in a model without experts any number is accepted."""
     return config.int("num_experts_per_tok", default, high=n_experts or 1 << 24)
 
 
 def n_shared(config: Config, default: int) -> int:
-    """How many experts every token is sent to; null means none, as in the authors' own code."""
+    """The number of experts that every token is sent to; null means none, as in the authors' own code."""
     left_out = 0 if "n_shared_experts" in config.data else default
     return config.int("n_shared_experts", left_out, low=0, high=1024)
 
 
 def grouped(config: Config, n_experts: int, top_k: int, groups: int, top_groups: int) -> dict[str, Any]:
-    """Experts in groups, of which only the best are chosen from; groups, top_groups: what keys left out mean."""
+    """Experts in groups, where only the best groups are chosen from; groups, top_groups: values of keys left out."""
     n_group = config.int("n_group", groups, high=n_experts)
     config.divides("n_group", n_group, "n_routed_experts", n_experts)
     best = config.int("topk_group", top_groups, high=n_group)
@@ -78,7 +78,7 @@ def grouped(config: Config, n_experts: int, top_k: int, groups: int, top_groups:
 
 
 def sigmoid(config: Config, layers: tuple[bool, ...], defaults: dict[str, Any]) -> dict[str, Any]:
-    """The mixtures of DeepSeek-V3 and GLM-4.5: sigmoid scores, corrected for the choice; defaults: of keys left out."""
+    """The mixtures of DeepSeek-V3 and GLM-4.5: sigmoid scores, corrected for the choice. defaults: of keys."""
     n_experts = config.int("n_routed_experts", defaults["n_experts"])
     top_k = chosen(config, n_experts, 8)
     groups = grouped(config, n_experts, top_k, *defaults["groups"])

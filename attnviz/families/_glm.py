@@ -1,4 +1,4 @@
-"""What the GLM family of decoders shares: neighbouring pairs turned in a part of each head."""
+"""Shared by the GLM decoders: neighbouring pairs turned in a part of each head."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from attnviz.families._rotary import rotary
 
 
 def half_turned(config: Config, **more: Any) -> Spec:
-    """A dense decoder of the family; `more` is what differs."""
+    """A dense GLM decoder; `more` has the fields that differ."""
     sizes = {"n_layers": 40, "n_kv_heads": 2, "d_head": 128, "d_mlp": 13696, "vocab": 151552, "positions": 131072}
     found = _decoder.sizes(config, **sizes)
     bias = config.bool("attention_bias", True)
@@ -23,7 +23,7 @@ def half_turned(config: Config, **more: Any) -> Spec:
 
 
 def from_gguf(m: Metadata, model_type: str) -> Made:
-    """The configuration in a file. Sections of positions (of models that read images) would be another model."""
+    """The configuration in a file. Sections of positions, which models that read images have, are refused."""
     m.only("nextn_predict_layers", 0)
     m.only("rope.dimension_sections", [0, 0, 0, 0])
     found = {**gguf.grouped(m), **gguf.inner(m, parts=2), **gguf.rms(m), "model_type": model_type}

@@ -1,4 +1,4 @@
-"""What the line of GPT shares: names of tensors stored [in, out], and the blocks of GPT-2 and of GPT-J."""
+"""Shared by the GPT models: names of tensors stored [in, out], and the blocks of GPT-2 and of GPT-J."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LAYER: dict[str, Source] = {
 
 
 def learned(config: Config, activation: str = "gelu_new", **more: Any) -> Spec:
-    """GPT-2's block, with learned positions. activation: what its key means left out. more: what differs."""
+    """GPT-2's block, with learned positions. activation: if its key is left out. more: fields that differ."""
     plain = _block(config, n_layers=12, n_heads=12, d_model=768, vocab=50257)
     config.skip("add_cross_attention")
     return Spec(
@@ -42,7 +42,7 @@ def learned(config: Config, activation: str = "gelu_new", **more: Any) -> Spec:
 def turned(config: Config, **more: Any) -> Spec:
     """GPT-J's block: attention and MLP side by side, part of each head turned in neighbouring pairs.
 
-    more: what differs.
+    more: fields that differ.
     """
     plain = _block(config, n_layers=28, n_heads=16, d_model=4096, vocab=50400)
     config.skip("rotary", "scale_attn_weights")
@@ -61,7 +61,7 @@ def turned(config: Config, **more: Any) -> Spec:
 
 
 def _block(config: Config, n_layers: int, n_heads: int, d_model: int, vocab: int) -> dict[str, Any]:
-    """Sizes and norms of a causal pre-norm block under GPT's keys; the numbers are what keys left out mean."""
+    """Sizes and norms of a causal pre-norm block under GPT's keys; the numbers are values of keys left out."""
     config.rename(n_embd="hidden_size", n_head="num_attention_heads", n_layer="num_hidden_layers")
     config.rename(n_positions="max_position_embeddings")
     norm = Norm(eps=config.float("layer_norm_epsilon", 1e-5, low=0))

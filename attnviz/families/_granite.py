@@ -1,4 +1,4 @@
-"""What Granite's models share: a multiplier for embeddings, for scores and for the output of each sublayer."""
+"""Shared by Granite's models: a multiplier for embeddings, for scores and for the output of each sublayer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from attnviz.families._config import Config
 
 
 def multipliers(config: Config) -> dict[str, Any]:
-    """Fields of a Spec. The logits have one more, which `Unembedding` reads."""
+    """Read the multipliers as fields of a Spec. The logits have one more, which `Unembedding` reads."""
     config.skip("logits_scaling")
     return {
         "embed_scale": config.float("embedding_multiplier", 1.0),

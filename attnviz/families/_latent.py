@@ -1,4 +1,4 @@
-"""What DeepSeek's models share: keys and values from a compressed vector, with a part for positions beside it."""
+"""Shared by DeepSeek's models: keys and values from a compressed vector, with a part for positions beside it."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ NAMES: dict[str, Source] = {
     **_experts.stored(),
     **_experts.shared("mlp.shared_experts"),
 }
-# Of training, of prediction several tokens ahead, and of how the work is spread over machines.
+# Keys of training, of prediction several tokens ahead, and of how the work is spread over machines.
 _UNUSED = ("aux_loss_alpha", "seq_aux", "ep_size", "num_nextn_predict_layers", "num_mtp_layers", "qk_head_dim")
 
 
 def attention(config: Config, positions: int, heads: int, interleaved: bool) -> tuple[dict[str, Any], Rotary]:
-    """Sizes of heads, rotary positions and the scale of scores; positions, heads: what keys left out mean.
+    """Sizes of heads, rotary positions and the scale of scores; positions, heads: values of keys left out.
 
     Compressed vectors are normalised with an epsilon of 1e-6 whatever `rms_norm_eps` says, as in the reference.
     """
@@ -59,7 +59,7 @@ def attention(config: Config, positions: int, heads: int, interleaved: bool) -> 
 
 
 def _magnitude(turns: Rotary) -> float:
-    """What positions stretched by `mscale_all_dim` multiply queries and keys with. Source: Peng 2023, section 3.4."""
+    """The factor on queries and keys of positions stretched by `mscale_all_dim`. Source: Peng 2023, section 3.4."""
     scaling = turns.scaling
     if scaling is None or not scaling.mscale_all_dim or scaling.factor <= 1:
         return 1.0

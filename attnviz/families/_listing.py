@@ -1,7 +1,7 @@
-"""What the families are, said from their own files: nothing here names one, so the list cannot drift from the code.
+"""List the families from their own files: no name of one is written here, so that the list agrees with the code.
 
-A family is described by the Spec of an empty configuration: what its keys mean where they are left out. Where published
-models all set a key that is off when left out, the file says so in `TYPICAL`, a configuration to be described instead.
+A family is described by the Spec of an empty configuration, where every key has its default. If all published models
+set a key whose default is off, the family's file has `TYPICAL`, a configuration to describe instead.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ _PLACES = {
 
 @dataclass(frozen=True)
 class Description:
-    """One family.
+    """A model_type and what attnviz knows of it.
 
-    model_type: as a configuration says it; family: the name of the file that serves it. title: a line for people.
-    reads: text, image, sound. streams: self, or encoder, decoder, cross. positions: how it knows where things are.
-    mask: who may see whom: all or causal, and window, some-windows, blocks or global-tokens beside.
+    family: the name of the file that serves it. title: one line about the model. reads: text, image, sound. streams:
+    self, or encoder, decoder, cross. positions: the kinds of position encoding. mask: which keys a query may see: all
+    or causal, followed by window, some-windows, blocks or global-tokens.
     """
 
     model_type: str
@@ -64,13 +64,13 @@ def descriptions() -> Iterator[Description]:
 
 
 def describe(model_type: str) -> Description:
-    """One family, by a model_type that it serves."""
+    """Describe one model_type."""
     module = family(model_type)
     return described(model_type, module, module.spec(Config(getattr(module, "TYPICAL", {}))))
 
 
 def described(model_type: str, module: ModuleType, spec: Spec | EncoderDecoder | Towers) -> Description:
-    """What a family makes of one configuration."""
+    """The Spec that a family reads from one configuration."""
     parts = stacks(spec).values()
     return Description(
         model_type,
@@ -85,7 +85,7 @@ def described(model_type: str, module: ModuleType, spec: Spec | EncoderDecoder |
 
 
 def stacks(spec: Spec | EncoderDecoder | Towers) -> dict[str, Spec]:
-    """The stacks of a model by what they are called; "self" for a single one."""
+    """The stacks of a model by name; "self" for a single one."""
     if isinstance(spec, EncoderDecoder):
         return {"encoder": spec.encoder, "decoder": spec.decoder}
     return {"text": spec.text, "image": spec.image} if isinstance(spec, Towers) else {"self": spec}

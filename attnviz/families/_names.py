@@ -1,4 +1,4 @@
-"""Tables of names, written short: a weight and a bias for every pair."""
+"""Short forms of name tables: a weight and a bias for every pair."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ Source = str | tuple[str, ...] | list["str | tuple[str, ...]"]
 
 
 def pairs(table: Mapping[str, str], ours: str = "", theirs: str = "", *layouts: str) -> dict[str, Source]:
-    """`{"q": "attn.q_proj"}` -> weight and bias of ours + "q" at theirs + "attn.q_proj", through the layouts."""
+    """`{"q": "attn.q_proj"}` -> weight and bias: ours + "q" at theirs + "attn.q_proj", through the layouts."""
     return {
         f"{ours}{name}.{kind}": (f"{theirs}{stored}.{kind}", *layouts) if layouts else f"{theirs}{stored}.{kind}"
         for name, stored in table.items()
@@ -17,7 +17,7 @@ def pairs(table: Mapping[str, str], ours: str = "", theirs: str = "", *layouts: 
 
 
 def fused(stored: str, ours: str = "layers.{i}.", how: str = "qkv", transposed: bool = False) -> dict[str, Source]:
-    """q, k and v from one stored matrix; how: which function of checkpoints.layouts takes it apart."""
+    """q, k and v from one stored matrix; how: suffix of the functions in checkpoints.layouts that take it apart."""
     turn = ("transpose",) if transposed else ()
     return {
         f"{ours}{part}.{kind}": (f"{stored}.{kind}", *(turn if kind == "weight" else ()), f"{part}_of_{how}")

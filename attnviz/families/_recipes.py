@@ -1,10 +1,10 @@
-"""What tokenizer files leave out, as data: where a family's special tokens go, and what families share of that.
+"""Facts that tokenizer files leave out, as data: where a family's special tokens go, and what families share of that.
 
-Where a folder has no tokenizer.json, the vocabulary alone does not say where special tokens go. The class that wrote it
-does: `tokenizer_class` of tokenizer_config.json, or else the config's `model_type`. `TOKENIZERS` of a family's file
-maps that name, written as `key_of` has it, to a Recipe. A template is written as the `tokenizers` library writes it,
-`name:type` for each token, with {cls} etc. for the names, which special_tokens_map.json and tokenizer_config.json may
-change.
+Where a folder has no tokenizer.json, the vocabulary alone does not say where special tokens go. The class that wrote
+the vocabulary does: `tokenizer_class` of tokenizer_config.json, or else the config's `model_type`. `TOKENIZERS` of a
+family's file maps that name, written as `key_of` has it, to a Recipe. A template is written as the `tokenizers` library
+writes it, `name:type` for each token, with {cls} etc. for the names, which special_tokens_map.json and
+tokenizer_config.json may change.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one family completes its vocabulary. Defaults mean "nothing added".
+    """The rules by which one family completes its vocabulary. Defaults mean "nothing added".
 
     single, pair: templates. ends: whether add_bos_token and add_eos_token decide over the template of a tokenizer.json
     too. special: default names of special tokens. vocab: what a bare vocab.txt or vocab.json holds: wordpiece | bytes
     (byte-level BPE) | suffix (BPE with </w>) | clip | characters | numbered (which number each piece of a SentencePiece
-    model has; those of the languages in `back` come after); json: there is always a tokenizer.json. split: a
+    model has; the languages in `back` get the numbers after them); json: there is always a tokenizer.json. split: a
     regular expression instead of GPT-2's. flags: kind of special token -> how it is found in a text: lstrip takes the
     space before it, normalized looks for it after the normaliser.
 
-    Of a SentencePiece model: spaces: what happens to white space, a name of tokens/spaces.py. lower, accents: whether
-    case goes and accents stay, where the options do not say. commas: a piece such as "1," is not used. bytes: whether
-    an unknown character becomes its bytes. turns: pieces of the users' own that are special. front, skip, back: how the
-    family renumbers the model: these pieces, then the file's own but for the first `skip`, then these.
+    For SentencePiece models: spaces: treatment of white space, a name of tokens/spaces.py. lower, accents: whether text
+    is lower-cased and keeps accents, unless the options say otherwise. commas: a piece such as "1," is not used. bytes:
+    whether an unknown character becomes its bytes. turns: user-defined pieces that are special. front, skip, back: how
+    the family renumbers the model: `front`, then the file's pieces without the first `skip`, then `back`.
     """
 
     single: str = "$A:0"
@@ -51,7 +51,7 @@ class Recipe:
 
     @property
     def is_decoder(self) -> bool:
-        """Whether only a begin or an end token may stand around a text, as add_bos_token and add_eos_token say."""
+        """Whether a template adds only a begin and an end token, as add_bos_token and add_eos_token decide."""
         return not re.search(r"\{(?!bos)|<", self.single)
 
 
@@ -102,6 +102,6 @@ def key_of(name: str) -> str:
 
 
 def recipe_name(tokenizer_class: str, model_type: str) -> str:
-    """The family that completes the vocabulary: the tokenizer's class says, else the model's type, else ''."""
+    """The key of the recipe for a vocabulary: the tokenizer's class, else the model's type, else ''."""
     key = key_of(tokenizer_class)
     return key_of(model_type) if key in _GENERIC else key

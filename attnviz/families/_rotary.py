@@ -13,7 +13,7 @@ from attnviz.engine.spec import Rotary, RotaryScaling
 from attnviz.families._config import Config
 
 KINDS = ("default", "linear", "dynamic", "llama3", "yarn", "longrope")
-# Older names. Multimodal positions are three for each token; a text's three are equal, which is plain rotation.
+# Older names. Multimodal models have three positions per token; in a text the three are equal, which is plain rotation.
 OLD = {"su": "longrope", "mrope": "default"}
 
 
@@ -25,12 +25,12 @@ def rotary(
     max_positions: int = 1 << 20,
     interleaved: bool = False,
 ) -> Rotary:
-    """The rotary positions of a whole model. theta, part, max_positions: what keys left out mean.
+    """The rotary positions of a whole model. theta, part, max_positions: values of keys left out.
 
     part: the share of a head that turns; None for a family that turns whole heads whatever its configuration says.
     """
     old = {"rope_theta": config.raw("rope_theta"), "partial_rotary_factor": config.raw("partial_rotary_factor")}
-    # Where both are there, the reference lets the older spelling win.
+    # If both are there, the reference uses the older spelling.
     new = config.sub("rope_scaling") or config.sub("rope_parameters") or Config({}, config.where)
     config.skip("rope_parameters")
     filled = Config({**{k: v for k, v in old.items() if v is not None}, **new.data}, new.where, new.reference)
@@ -96,8 +96,8 @@ def _scaling(config: Config, rope: Config, kind: str, limit: int, dim: int) -> R
             truncate=rope.bool("truncate", True),
         )
     tables = [_table(rope, key, (dim + 1) // 2) for key in ("short_factor", "long_factor")]
-    # A stated factor counts, as since transformers 5.0; before, the ratio of the lengths won where the configuration
-    # itself, not its rope_scaling, had the original one.
+    # A stated factor counts, as in transformers since 5.0; earlier versions used the ratio of the lengths if the
+    # configuration itself, not its rope_scaling, had the original length.
     return RotaryScaling(kind, factor, own, attention_factor=attention, short_factor=tables[0], long_factor=tables[1])
 
 
@@ -120,10 +120,10 @@ def by_layer_type(
     max_positions: int,
     scaled: str = "",
 ) -> tuple[Rotary, ...]:
-    """Rotary positions for each layer where kinds of layers have their own.
+    """Rotary positions for each layer, in models whose kinds of layers differ in them.
 
-    thetas: for each kind, the key of its base in version 4 and what that key left out means. In version 5
-    `rope_parameters` holds an object a kind; in version 4 `rope_scaling` is for the kind `scaled` alone.
+    thetas: for each kind, the key of its base in version 4, and that key's value if left out. In version 5
+    `rope_parameters` holds an object per kind; in version 4 `rope_scaling` is for the kind `scaled` alone.
     """
     new, old = config.sub("rope_parameters"), config.raw("rope_scaling")
     made = {}

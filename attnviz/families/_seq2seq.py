@@ -1,4 +1,4 @@
-"""What BART and its relatives have in common: two stacks whose tensors and sizes are spelt alike."""
+"""Shared by BART and its relatives: two stacks whose tensors and sizes have the same names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from attnviz.families._config import Config
 from attnviz.families._names import Source, pairs
 from attnviz.families._unembed import Unembedding
 
-# Our name of a layer's part -> the stored one, in every stack of this line.
+# Our name of a layer's part -> the stored name, in every stack of these models.
 LAYER = {
     "q": "self_attn.q_proj",
     "k": "self_attn.k_proj",
@@ -24,7 +24,7 @@ LAYER = {
 
 
 def names(tokens: str = "shared.weight", embed_norm: str = "layernorm_embedding") -> dict[str, Source]:
-    """Where both stacks' tensors are. Token embeddings may be shared by both or stored beside each."""
+    """Our names -> stored names for both stacks. Token embeddings may be shared by both or stored beside each."""
     table: dict[str, Source] = {}
     for stack in ("encoder", "decoder"):
         table[f"{stack}.embed.tokens"] = [tokens, f"{stack}.embed_tokens.weight"]
@@ -49,9 +49,9 @@ def stacks(
     start: int | None = None,
     **more: Any,
 ) -> EncoderDecoder:
-    """Encoder and decoder with the sizes of a configuration; the arguments are what keys left out mean.
+    """Encoder and decoder with the sizes of a configuration; the arguments are values of keys left out.
 
-    n_layers: of the encoder and of the decoder. more: what both stacks do, as fields of Spec.
+    n_layers: of the encoder and of the decoder. more: fields of Spec that both stacks share.
     """
     config.rename(
         d_model="hidden_size", encoder_layers="num_hidden_layers", encoder_attention_heads="num_attention_heads"
@@ -81,12 +81,12 @@ def stacks(
 
 
 def scaled(config: Config, d_model: int = 1024, left_out: bool = False) -> float:
-    """sqrt(d_model) where `scale_embedding` asks for it, else 1. left_out: what that key means where it is left out."""
+    """sqrt(d_model) if `scale_embedding` is true, else 1. left_out: that key's value if left out."""
     return config.int("d_model", d_model) ** 0.5 if config.bool("scale_embedding", left_out) else 1.0
 
 
 def computed_positions(config: Config, both: EncoderDecoder) -> EncoderDecoder:
-    """Sines first, then cosines; a table that a file stores goes before the formula."""
+    """Sinusoidal positions, sines first, then cosines. A table stored in the file replaces the formula."""
     places = Learned(config.int("max_position_embeddings", 1024), computed=Sinusoidal(interleaved=False))
     return replace(both, encoder=replace(both.encoder, absolute=places), decoder=replace(both.decoder, absolute=places))
 

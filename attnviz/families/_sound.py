@@ -1,4 +1,4 @@
-"""What models of raw sound share (wav2vec 2.0 and its line): convolutions, positions by convolution, an encoder."""
+"""Shared by models of raw sound (wav2vec 2.0 and its line): convolutions, positions by convolution, an encoder."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NAMES: dict[str, Source] = {
     ),
 }
 
-# Training, task heads, and an adapter that comes behind the last layer.
+# Keys of training, of task heads, and of an adapter that follows the last layer.
 _NO_EFFECT = (
     "add_adapter adapter_kernel_size adapter_stride num_adapter_layers output_hidden_size apply_spec_augment "
     "use_weighted_layer_sum num_negatives vocab_size codevector_dim proj_codevector_dim "
@@ -44,13 +44,13 @@ _NO_EFFECT = (
 
 
 def convolutions(config: Config, **more: Any) -> Convolutions:
-    """How sound becomes frames; `more` is what differs."""
+    """The convolutions that turn sound into frames; `more` has the fields that differ."""
     dims = config.ints("conv_dim", (512,) * 7)
     kernels = config.ints("conv_kernel", (10, 3, 3, 3, 3, 2, 2), len(dims))
     strides = config.ints("conv_stride", (5, 2, 2, 2, 2, 2, 2), len(dims))
     if min(dims + kernels + strides, default=0) < 1:
         raise config.error("conv_dim, conv_kernel and conv_stride must be above 0")
-    config.skip("num_feat_extract_layers")  # the reference counts conv_dim instead
+    config.skip("num_feat_extract_layers")  # the reference reads no number, but counts the entries of conv_dim
     plain: dict[str, Any] = {
         "bias": config.bool("conv_bias"),
         "activation": config.activation("feat_extract_activation", "gelu"),
@@ -62,14 +62,14 @@ def convolutions(config: Config, **more: Any) -> Convolutions:
 
 
 def groups(config: Config) -> int:
-    """The groups of the convolution that stands for positions."""
+    """The number of groups of the convolution that encodes positions."""
     found, d_model = config.int("num_conv_pos_embedding_groups", 16), config.int("hidden_size", 768)
     config.divides("num_conv_pos_embedding_groups", found, "hidden_size", d_model)
     return found
 
 
 def encoder(config: Config, **more: Any) -> Spec:
-    """An encoder over sound; `more` is what differs."""
+    """An encoder over sound; `more` has the fields that differ."""
     norm = Norm(eps=config.float("layer_norm_eps", 1e-5, low=0))
     d_model, n_heads = config.int("hidden_size", 768), config.heads("num_attention_heads", 12)
     config.divides("num_attention_heads", n_heads, "hidden_size", d_model)

@@ -1,4 +1,4 @@
-"""What T5, mT5 and UMT5 share: tensor names, and two pre-norm stacks with a bucketed distance bias, scores unscaled."""
+"""Shared by T5, mT5 and UMT5: tensor names, and two pre-norm stacks with a bucketed distance bias, scores unscaled."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from attnviz.families._names import Source
 
 
 def names(by_layer: bool = False) -> dict[str, Source]:
-    """Where both stacks' tensors are. by_layer: every layer stores a table of distances, not the first alone."""
+    """Our names -> stored names for both stacks.
+
+    by_layer: every layer stores a table of distances, not the first alone.
+    """
     table: dict[str, Source] = {}
     for stack in ("encoder", "decoder"):
         block = f"{stack}.block.{{i}}.layer."
@@ -47,9 +50,9 @@ def stacks(
     start: int | None = None,
     by_layer: bool = False,
 ) -> EncoderDecoder:
-    """Encoder and decoder; the arguments are what keys left out mean. by_layer: as for `names`.
+    """Encoder and decoder; the arguments are values of keys left out. by_layer: as for `names`.
 
-    start: what stands in front of a decoder's text; None for the padding id.
+    start: the id in front of a decoder's text; None for the padding id.
     """
     config.rename(
         d_model="hidden_size", num_heads="num_attention_heads", num_layers="num_hidden_layers", d_kv="head_dim"
@@ -91,8 +94,8 @@ def stacks(
 def _mlp(config: Config, left_out: str) -> tuple[bool, str]:
     """Whether the MLP is gated, and its activation.
 
-    `feed_forward_proj` is an activation, or gated- and one; gated-gelu means the tanh form. What a saved file says of
-    both in `dense_act_fn` and `is_gated_act` goes before it, as in the reference.
+    `feed_forward_proj` is an activation, or "gated-" and one; gated-gelu means the tanh form. A saved file's
+    `dense_act_fn` and `is_gated_act` override it, as in the reference.
     """
     named = config.raw("feed_forward_proj", left_out)
     gated = isinstance(named, str) and named.startswith("gated-")

@@ -1,6 +1,6 @@
-"""The language-model head: where a family keeps what turns its last layer into one logit per token of the vocabulary.
+"""The language-model head: the last layer -> one logit per vocabulary token.
 
-A family that generates text says so with `UNEMBED = Unembedding(...)` in its file. Attention needs none of it.
+A family that generates text has `UNEMBED = Unembedding(...)` in its file. Attention does not need it.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from attnviz.families._names import Source
 
 @dataclass(frozen=True)
 class Unembedding:
-    """stored: the matrix, where it is not the token embeddings. tied: whether it is these, where no key says so.
+    """The names and keys of a head.
 
-    bias: where a bias is stored. project: a map from d_model to the embeddings' width. softcap, scale: the key of
-    each, and what it left out means; divide: the key of what scores are divided by. by_width: tied to the embeddings,
-    the output is scaled by 1 / sqrt(d_model). stored_first: a stored matrix is taken even where a configuration ties
-    it: it is written for either kind of file.
+    stored: the name of the matrix if it is not the token embeddings. tied: whether it is the token embeddings if no key
+    says so. bias: the name of a bias. project: a map from d_model to the embeddings' width. softcap, scale: the key of
+    each, and its value if left out; divide: the key of the number that logits are divided by. by_width: if tied to the
+    embeddings, the output is scaled by 1 / sqrt(d_model). stored_first: a stored matrix is used even if the
+    configuration ties it, since files with and without a matrix have the same configuration.
     """
 
     stored: tuple[str, ...] = ("lm_head.weight", "language_model.lm_head.weight")
@@ -37,7 +38,7 @@ class Unembedding:
 
 
 def of_config(config: Config, spec: Spec | EncoderDecoder | Towers) -> tuple[Unembed | None, dict[str, Source]]:
-    """How a model scores the next token, and where its tensors are; (None, {}) where it goes on with no text."""
+    """The head that scores the next token, and our names -> stored names; (None, {}) if a model generates no text."""
     module = family(config.data["model_type"])
     if hasattr(module, "language"):  # the language model inside a model that reads images too
         config = module.language(config)
@@ -49,7 +50,7 @@ def of_config(config: Config, spec: Spec | EncoderDecoder | Towers) -> tuple[Une
 def of_gguf(
     config: Config, metadata: Mapping[str, Any], stored: Mapping[str, Any], spec: Spec | EncoderDecoder | Towers
 ) -> tuple[Unembed | None, dict[str, Source]]:
-    """The same for a GGUF file, which ties by leaving out its last matrix. stored: the tensors that it has."""
+    """The head of a GGUF file, which ties by leaving out the last matrix. stored: the tensors that it has."""
     more: dict[str, Any] = {"tie_word_embeddings": "output.weight" not in stored}
     for key in ("final_logit_softcapping", "logit_scale"):
         value = metadata.get(f"{metadata['general.architecture']}.{key}")

@@ -1,4 +1,4 @@
-"""What vision transformers share: how an image is cut into patches, the pre-norm encoder over them, tensor names."""
+"""Shared by vision transformers: how an image is cut into patches, the pre-norm encoder over them, tensor names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from attnviz.errors import shown
 from attnviz.families._config import Config
 from attnviz.families._names import Source
 
-# Means and deviations of pixels that checkpoints were trained with, one a channel.
+# Means and deviations of pixels that checkpoints were trained with, one per channel.
 HALF = (0.5, 0.5, 0.5)
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
@@ -18,7 +18,7 @@ CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711
 
 @dataclass(frozen=True)
 class ImageHabit:
-    """How a family's images are prepared where a checkpoint has no preprocessor_config.json.
+    """The preparation of a family's images if a checkpoint has no preprocessor_config.json.
 
     processor: a name of inputs.images.PROCESSORS. mean, std: of pixels scaled to 0..1, per channel.
     """
@@ -29,7 +29,7 @@ class ImageHabit:
 
 
 def table(prefix: dict[str, str], parts: dict[str, list[str]]) -> dict[str, Source]:
-    """Where tensors are: the learned tokens in front, then a layer's parts with every spelling they have had."""
+    """Our names -> stored names: learned tokens, then a layer's parts under every spelling they have had."""
     found: dict[str, Source] = {
         "embed.patches.weight": "embeddings.patch_embeddings.projection.weight",
         "embed.patches.bias": "embeddings.patch_embeddings.projection.bias",
@@ -45,7 +45,7 @@ def table(prefix: dict[str, str], parts: dict[str, list[str]]) -> dict[str, Sour
 
 
 def both(old: str, new: str) -> list[str]:
-    """A layer's part as files have it, and as the library's newest release names it."""
+    """A layer's part under its name in files, and under its name in the library's newest release."""
     return [f"encoder.layer.{{i}}.{old}", f"layers.{{i}}.{new}"]
 
 
@@ -62,7 +62,7 @@ LAYER = {
 
 
 def sides(config: Config, key: str, default: int) -> tuple[int, int]:
-    """A size that may be written as one number or as two, rows first."""
+    """A size, written as one number or as two, rows first."""
     value = config.raw(key, default)
     found = config.ints(key, length=2) if isinstance(value, (list, tuple)) else (config.int(key, default),) * 2
     if min(found) < 1:
@@ -71,26 +71,26 @@ def sides(config: Config, key: str, default: int) -> tuple[int, int]:
 
 
 def patches(config: Config, prefix: tuple[str, ...], size: int = 16, **more: Any) -> tuple[Patches, Learned]:
-    """How an image is cut, and the table of places for its patches and the tokens in front."""
+    """The cutting of an image into patches, and the position table for patches and the tokens in front."""
     image, side = sides(config, "image_size", 224), sides(config, "patch_size", size)
     if image[0] < side[0] or image[1] < side[1]:
         raise config.error(f"image_size {image} is smaller than patch_size {side}")
     cut = Patches(side, config.int("num_channels", 3, high=64), image, prefix, **more)
     rows, cols = cut.grid(*image)
     if cut.interpolate and rows != cols:  # the reference stretches every table as if it were a square
-        raise config.error(f"image_size {image} of {rows} x {cols} patches: only places of a square can be stretched")
+        raise config.error(f"image_size {image} of {rows} x {cols} patches: only a square table can be stretched")
     return cut, Learned(rows * cols + len(prefix))
 
 
 def heads(config: Config, d_model: int = 768, n_heads: int = 12) -> tuple[int, int, int]:
-    """d_model, n_heads and d_head; the numbers are what keys left out mean."""
+    """d_model, n_heads and d_head; the numbers are values of keys left out."""
     d_model, n_heads = config.int("hidden_size", d_model), config.heads("num_attention_heads", n_heads)
     if not config.has("head_dim"):
         config.divides("num_attention_heads", n_heads, "hidden_size", d_model)
     return d_model, n_heads, config.int("head_dim", d_model // n_heads)
 
 
-# Of backbones: which layers' outputs are given to a head, and how.
+# Keys of backbones: which layers' outputs a task head gets, and how.
 BACKBONE = (
     "apply_layernorm reshape_hidden_states out_features out_indices stage_names _out_features _out_indices "
     "return_class_token"
@@ -100,7 +100,7 @@ BACKBONE = (
 def vision(
     config: Config, prefix: tuple[str, ...], eps: float = 1e-12, size: int = 16, act: str = "gelu", **more: Any
 ) -> Spec:
-    """A pre-norm encoder of patches; `more` is what differs."""
+    """A pre-norm encoder of patches; `more` has the fields that differ."""
     norm = Norm(eps=config.float("layer_norm_eps", eps, low=0))
     d_model, n_heads, d_head = heads(config)
     bias = config.bool("qkv_bias", True) if "q_bias" not in more else True

@@ -10,13 +10,16 @@ FULL, SLIDING = "full_attention", "sliding_attention"
 
 
 def layer_types(config: Config, n_layers: int, left_out: Callable[[int], bool]) -> tuple[str, ...]:
-    """The kind of each layer; left_out(i): whether layer i slides where `layer_types` is not there."""
+    """The kind of each layer; left_out(i): whether layer i slides if `layer_types` is left out."""
     kinds = config.words("layer_types", (FULL, SLIDING), n_layers)
     return kinds or tuple(SLIDING if left_out(i) else FULL for i in range(n_layers))
 
 
 def sliding_window(config: Config, default: int | None, kinds: tuple[str, ...]) -> int:
-    """How many tokens back sliding layers reach, -1 where there are none. Raises ConfigError for layers without one."""
+    """The reach of sliding layers in tokens, -1 if no layer slides.
+
+    Raises ConfigError for sliding layers without a window.
+    """
     reach = config.window("sliding_window", default)
     if reach < 0 and SLIDING in kinds:
         raise config.error("layer_types has sliding layers, but sliding_window is null")
@@ -24,12 +27,15 @@ def sliding_window(config: Config, default: int | None, kinds: tuple[str, ...]) 
 
 
 def reaches(kinds: tuple[str, ...], reach: int) -> tuple[int, ...]:
-    """The reach of each layer."""
+    """The reach of each layer in tokens."""
     return tuple(reach if kind == SLIDING else -1 for kind in kinds)
 
 
 def upper_windows(config: Config, n_layers: int, first: int = 28) -> tuple[int, ...]:
-    """Layers from `max_window_layers` on slide, if windows are used at all. first: that key left out."""
+    """Whether each layer slides: layers from `max_window_layers` on, if windows are used at all.
+
+    first: that key's value if left out.
+    """
     reach = config.window("sliding_window", 4096)
     if not config.bool("use_sliding_window"):
         reach = -1

@@ -1,6 +1,8 @@
-"""Models that read images and text: the language model inside is one of the other families, and reads a text as alone.
+"""Models that read images and text.
 
-Such a family's file is one line: `language, names, spec = _wrapper.reading("llama")`.
+The language model inside belongs to another family, and reads a text as it would alone.
+
+The file of a family like this is one line: `language, names, spec = _wrapper.reading("llama")`.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from attnviz.families import family, names_of
 from attnviz.families._config import Config
 from attnviz.families._names import Source
 
-# What the whole model has beside its language model. None of it changes how a text without images is read.
+# Keys of the whole model besides its language model. None of them changes how a text without images is read.
 OUTER = (
     "vision_config audio_config image_token_id image_token_index video_token_id video_token_index vision_token_id "
     "vision_start_token_id vision_end_token_id boi_token_index eoi_token_index boi_token_id eoi_token_id "
@@ -27,7 +29,7 @@ OUTER = (
 def reading(
     kind: str, tied: bool = False
 ) -> tuple[Callable[[Config], Config], Callable[[Config], Mapping[str, Source]], Callable[[Config], Spec]]:
-    """What a family's file gives: the language model's configuration, its tensors' names, and its Spec.
+    """The three functions of a family's file: the language model's configuration, its tensors' names, and its Spec.
 
     kind, tied: as for `_language`. Texts alone are read, no images.
     """
@@ -41,7 +43,7 @@ def reading(
 def _language(config: Config, kind: str, tied: bool = False) -> Config:
     """The configuration of the language model: `text_config`, or in older files the keys beside `vision_config`.
 
-    kind: its model_type where the file says none. tied: what the whole model's tie_word_embeddings left out means.
+    kind: its model_type if the file names none. tied: the whole model's tie_word_embeddings if left out.
     """
     text = config.raw("text_config")
     if text is None:
@@ -55,7 +57,7 @@ def _language(config: Config, kind: str, tied: bool = False) -> Config:
             config.bool("tie_word_embeddings", tied) or found.bool("tie_word_embeddings")
         )
     else:
-        config.sub("text_config")  # refuses what is no object
+        config.sub("text_config")  # refuses a value that is not an object
         raise AssertionError
     config.skip(*OUTER, "vocab_size")
     return found
@@ -71,7 +73,7 @@ def _spec(config: Config, own: Config) -> Spec:
 
 
 def _names(own: Config) -> Mapping[str, Source]:
-    """Where the language model's tensors are; a prefix in front of them is found by itself."""
+    """Our names -> the language model's stored names; a prefix in front of them is detected later."""
     return names_of(_module(own), own)
 
 

@@ -1,4 +1,4 @@
-"""What XLM and FlauBERT share: tensor names, sizes and the block."""
+"""Shared by XLM and FlauBERT: tensor names, sizes and the block."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAMES = {
     ),
 }
 
-# What published files say of how the model was trained.
+# Keys of published files about how the model was trained.
 _TRAINING = (
     "amp bptt clip_grad_norm fp16 group_by_size langs lg_sampling_factor lgs max_batch_size mlm_steps sample_alpha "
     "tokens_per_batch word_blank word_dropout word_keep word_mask word_mask_keep_rand word_pred word_rand word_shuffle"
@@ -35,8 +35,8 @@ _TRAINING = (
 def encoder(config: Config) -> Spec:
     """XLMConfig and FlaubertConfig: learned positions, a norm on the embeddings, an MLP four times as wide.
 
-    Languages get no embedding: the reference adds one only where it is told the languages, and tokenizers do
-    not tell. Sinusoidal positions are stored in the same table as learned ones.
+    Languages get no embedding: the reference adds one only if it gets the language of each token, and tokenizers do not
+    provide it. Sinusoidal positions are stored in the same table as learned ones.
     """
     config.rename(
         emb_dim="hidden_size", n_heads="num_attention_heads", n_layers="num_hidden_layers", vocab_size="n_words"

@@ -12,7 +12,7 @@ from attnviz.families._recipes import BERT_NAMES, CLS_SEP, Recipe
 
 
 def names(config: Config) -> dict[str, Source]:
-    """Where tensors are: our layer i is layer i % inner of group i // inner."""
+    """Our names -> stored names: our layer i is layer i % inner of group i // inner."""
     inner = config.int("inner_group_num", 1, high=100)
     table: dict[str, Source] = {
         **{ours: source for ours, source in _encoder.NAMES.items() if ours.startswith("embed.")},
@@ -51,7 +51,7 @@ TOKENIZERS = {
 
 
 def spec(config: Config) -> Spec:
-    """AlbertConfig. A group is run through whole each time it is used."""
+    """AlbertConfig. All layers of a group run each time the group is used."""
     plain = _encoder.encoder(config, n_heads=64, d_model=4096, d_mlp=16384, vocab=30000, activation="gelu_new")
     groups = config.int("num_hidden_groups", 1, high=plain.n_layers)
     inner = config.int("inner_group_num", 1, high=100)
@@ -66,7 +66,7 @@ def spec(config: Config) -> Spec:
         embed_order=("add", "norm", "project"),
         project_square=True,
         causal=False,  # is_decoder changes nothing in the reference
-        # Unlike its kin it adds the scores of distances to scores that have been scaled.
+        # Unlike BERT, ALBERT adds the scores of distances after scaling.
         relative=replace(plain.relative, scaled=False) if isinstance(plain.relative, DistanceVectors) else None,
         layer_source=source,
     )

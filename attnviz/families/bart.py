@@ -13,7 +13,7 @@ TOKENIZERS = dict.fromkeys(("bart", "led", "mvp"), ROBERTA)
 
 
 def spec(config: Config) -> EncoderDecoder:
-    """BartConfig. The position table has two rows in front that no token reads."""
+    """BartConfig. The first two rows of the position table are not used."""
     config.rename(d_model="hidden_size")
     places = Learned(config.int("max_position_embeddings", 1024) + 2, offset=2)
     return _seq2seq.stacks(

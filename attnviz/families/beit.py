@@ -10,7 +10,7 @@ from attnviz.families._config import Config
 from attnviz.families._names import Source
 from attnviz.families._vision import HALF, LAYER, ImageHabit, both
 
-ALIASES = ("data2vec_vision",)  # trained in another way
+ALIASES = ("data2vec_vision",)  # same architecture, trained differently
 _TABLE = "relative_position_bias_table"
 NAMES: dict[str, Source] = {
     **_vision.table({"class": "embeddings.cls_token"}, LAYER),

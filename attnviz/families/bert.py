@@ -21,7 +21,7 @@ def spec(config: Config) -> Spec:
 
 
 def _from_gguf(m: Metadata) -> Made:
-    """BERT, and its relatives whose positions the converter has counted from 0 (RoBERTa) or that have no types."""
+    """BERT, and relatives whose positions the converter counts from 0 (RoBERTa) or that have no token types."""
     m.only("attention.causal", False)
     gguf.one_kind_of_heads(m)
     types = m.shape("token_types.weight")[0] if "token_types.weight" in m.shapes else 0

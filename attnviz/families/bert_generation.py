@@ -14,6 +14,6 @@ TOKENIZERS = {"bertgeneration": Recipe(special={**END, "bos": "<s>", "sep": "<::
 
 
 def spec(config: Config) -> Spec:
-    """BertGenerationConfig. Learned positions are added also where distances are scored."""
+    """BertGenerationConfig. Learned positions are added even if distances are scored."""
     plain = _encoder.encoder(config, n_layers=24, n_heads=16, d_model=1024, d_mlp=4096, vocab=50358, types=0)
     return replace(plain, absolute=Learned(config.int("max_position_embeddings", 512)))

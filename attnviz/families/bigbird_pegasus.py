@@ -17,14 +17,14 @@ NAMES = {
         "encoder.layers.{i}.",
         "encoder.layers.{i}.self_attn.",
     ),
-    # It is called a norm of embeddings and stands after the last layer.
+    # The name says embeddings, but this norm follows the last layer.
     **pairs({f"{stack}.final_norm": f"{stack}.layernorm_embedding" for stack in ("encoder", "decoder")}),
 }
 UNEMBED = _seq2seq.UNEMBED
 
 
 def spec(config: Config) -> EncoderDecoder:
-    """BigBirdPegasusConfig. A text that is short for its blocks is attended to in full."""
+    """BigBirdPegasusConfig. A text too short for blocks has full attention."""
     config.rename(d_model="hidden_size")
     bias = config.bool("use_bias")
     both = _seq2seq.stacks(

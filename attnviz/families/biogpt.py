@@ -18,7 +18,7 @@ UNEMBED = Unembedding(("output_projection.weight",), tied=True)
 
 
 def spec(config: Config) -> Spec:
-    """BioGptConfig. No token reads the first two rows of its position table; its norms ignore `layer_norm_eps`."""
+    """BioGptConfig. The first two rows of the position table are not used; norms ignore `layer_norm_eps`."""
     d_model, n_heads = config.int("hidden_size", 1024), config.heads("num_attention_heads", 16)
     config.divides("num_attention_heads", n_heads, "hidden_size", d_model)
     config.skip("layer_norm_eps")

@@ -15,7 +15,7 @@ TOKENIZERS = {"blenderbot": Recipe("$A:0 {eos}:0", "$A:0 $B:1", S_NAMES, vocab="
 def spec(config: Config) -> EncoderDecoder:
     """BlenderbotConfig."""
     config.rename(d_model="hidden_size")
-    # What earlier files say of their norms, the reference ignores.
+    # The reference ignores earlier files' keys about norms.
     config.skip("extra_pos_embeddings", "layernorm_variant", "do_blenderbot_90_layernorm", "extra_layer_norm")
     config.skip("normalize_before", "normalize_embedding", "add_bias_logits", "add_final_layer_norm")
     return _seq2seq.stacks(

@@ -1,4 +1,4 @@
-"""Blenderbot small (Roller 2020): post-norm encoder and decoder for conversation; the decoder norms words alone."""
+"""Blenderbot small (Roller 2020): post-norm encoder and decoder for chat; the decoder norms before positions."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def spec(config: Config) -> Spec:
     norm = Norm(eps=config.float("layer_norm_epsilon", 1e-5, low=0))
     d_model, n_heads = config.int("hidden_size", 64), config.heads("n_head", 8)
     config.divides("n_head", n_heads, "hidden_size", d_model)
-    # The rest is how the framework that trained it laid out its work.
+    # The remaining keys are about the framework that trained it.
     if config.bool("slow_but_exact") and config.int("pretraining_tp", 1) > 1:
         raise config.error(
             "slow_but_exact with pretraining_tp above 1 is not handled: the reference loses a bias there"

@@ -20,7 +20,7 @@ TOKENIZERS = {
 
 
 def table(ours: str = "", theirs: str = "") -> dict[str, Source]:
-    """Where tensors are, with what stands in front of our names and of the file's."""
+    """Our names -> stored names; the two prefixes go in front of ours and of the file's."""
     return {
         f"{ours}embed.tokens": f"{theirs}embeddings.token_embedding.weight",
         f"{ours}embed.positions": f"{theirs}embeddings.position_embedding.weight",

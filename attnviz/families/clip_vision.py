@@ -14,7 +14,7 @@ IMAGES = ImageHabit("CLIP", *CLIP)
 
 
 def table(ours: str = "", theirs: str = "") -> dict[str, Source]:
-    """Where tensors are, with what stands in front of our names and of the file's."""
+    """Our names -> stored names; the two prefixes go in front of ours and of the file's."""
     return {
         f"{ours}embed.class": f"{theirs}embeddings.class_embedding",
         f"{ours}embed.patches.weight": f"{theirs}embeddings.patch_embedding.weight",

@@ -20,7 +20,7 @@ def spec(config: Config) -> Spec:
     found = _decoder.sizes(config, n_layers=40, n_heads=64, d_model=8192, d_mlp=22528, vocab=256000, positions=8192)
     every = config.int("sliding_window_pattern", 4)
     kinds = layer_types(config, found["n_layers"], lambda i: (i + 1) % every != 0)
-    # Files saved since 4.53 have it beside `layer_types`, which wins; where it stands alone, the reference ignores it.
+    # Files saved since 4.53 have it beside `layer_types`, which overrides it; on its own the reference ignores it.
     if config.has("layer_types"):
         config.skip("_sliding_window_pattern")
     else:

@@ -30,7 +30,7 @@ TOKENIZERS = {
 
 
 def _kinds(config: Config) -> list[str]:
-    """The scores by place. Words that mean nothing count in the scale all the same, as in the reference."""
+    """The scores by place. Unknown words in pos_att_type still count in the scale, as in the reference."""
     said = config.raw("pos_att_type", [])
     kinds = [kind.strip() for kind in said.lower().split("|")] if isinstance(said, str) else said
     if not isinstance(kinds, list) or not all(isinstance(kind, str) for kind in kinds) or len(kinds) > 9:

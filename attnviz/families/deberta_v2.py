@@ -28,7 +28,7 @@ NAMES = {
     ),
 }
 
-# Of what is published, unlike keys left out.
+# Values of published models, which differ from keys left out.
 TYPICAL = {"relative_attention": True, "position_biased_input": False, "pos_att_type": "p2c|c2p"}
 TOKENIZERS = {
     "debertav2": Recipe(

@@ -56,10 +56,10 @@ def spec(config: Config) -> Spec:
 
 
 def _from_gguf(m: Metadata) -> Made:
-    """DeepSeek-V2 and V3 alike: how scores become shares says which. Files without groups have been made of models that
-    have some: what is not there cannot be read, and a choice among all experts is made.
+    """Read a file of DeepSeek-V2 or V3; the function that turns scores into shares says which.
 
-    Older files have the sizes of heads where newer ones have those of compressed keys.
+    Some files lack the groups that their models have; such a model chooses among all experts. Older files hold the
+    sizes of heads, newer files the sizes of compressed keys.
     """
     sigmoid = m.int("expert_gating_func", 1, low=0) == 2
     m.only("expert_gating_func", 0, 1, 2)

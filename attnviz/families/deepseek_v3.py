@@ -13,8 +13,11 @@ UNEMBED = Unembedding()
 
 
 def spec(config: Config) -> Spec:
-    """DeepseekV3Config. Experts outside the best groups are never chosen, as since transformers 5.6; before, an expert
-    outside them stood at 0, which a correction below 0 could put first."""
+    """DeepseekV3Config.
+
+    Experts outside the best groups are never chosen, as since transformers 5.6; in earlier versions such an expert had
+    the score 0, which a correction below 0 could put first.
+    """
     config.rename(n_routed_experts="num_local_experts")
     config.choice("scoring_func", "sigmoid", ("sigmoid",))
     config.choice("topk_method", "noaux_tc", ("noaux_tc",))

@@ -38,7 +38,7 @@ IMAGES = ImageHabit("Bit", *IMAGENET)
 
 
 def spec(config: Config, **more: Any) -> Spec:
-    """Dinov2Config; `more` is what a relative differs in."""
+    """Dinov2Config; `more` has the fields in which a relative differs."""
     gated = config.bool("use_swiglu_ffn")
     width = int(config.int("hidden_size", 768) * config.int("mlp_ratio", 4))
     if gated:  # two thirds, rounded up to a multiple of 8

@@ -1,4 +1,4 @@
-"""DINOv2 with registers (Darcet 2024): learned tokens behind the class token, which have no place in the image."""
+"""DINOv2 with registers (Darcet 2024): learned tokens after the class token, which have no position in the image."""
 
 from __future__ import annotations
 

@@ -11,12 +11,12 @@ from attnviz.families import family
 from attnviz.families._config import Config
 from attnviz.families._names import Source
 
-# Model types whose blocks are named as BERT's are; a decoder of another kind names its cross-attention otherwise.
+# Model types whose blocks have BERT's names; decoders of other types name their cross-attention differently.
 KINDS = (
     *("bert", "roberta", "camembert", "xlm-roberta", "electra", "ernie", "bert-generation", "megatron-bert", "rembert"),
     *("data2vec-text", "roberta-prelayernorm", "roformer", "xlm-roberta-xl"),
 )
-# What a decoder's own model is called inside the head that it is stored with.
+# The name of a decoder's own model inside the head that it is stored with.
 _INSIDE = ("bert", "roberta", "electra", "ernie", "rembert", "roformer", "data2vec_text", "roberta_prelayernorm")
 _SIDES = ("encoder", "decoder")
 TYPICAL = {"encoder": {}, "decoder": {"is_decoder": True, "add_cross_attention": True}}
@@ -37,7 +37,7 @@ def _in_decoder(stored: str) -> list[str]:
 
 
 def names(config: Config) -> dict[str, Source]:
-    """The names of each side's family; cross-attention is called as self-attention is, `crossattention` for it."""
+    """Our names -> stored names of both sides; for cross-attention, `attention` in a name becomes `crossattention`."""
     encoder, decoder = (_side(config, side)[0].NAMES for side in _SIDES)
     tied = config.bool("tie_encoder_decoder")  # stored once, mostly on the decoder's side
     table: dict[str, Source] = {}
@@ -55,7 +55,7 @@ def names(config: Config) -> dict[str, Source]:
 
 def spec(config: Config) -> EncoderDecoder:
     """EncoderDecoderConfig."""
-    config.skip("tie_encoder_decoder", "vocab_size")  # the sides have vocabularies of their own
+    config.skip("tie_encoder_decoder", "vocab_size")  # each side has its own vocabulary
     stacks: list[Spec] = []
     for side in _SIDES:
         module, own = _side(config, side)

@@ -14,6 +14,6 @@ TOKENIZERS = {"ernie": WORDPIECE}
 
 
 def spec(config: Config) -> Spec:
-    """ErnieConfig. Every text is of task 0, as in the reference where nothing else is said."""
+    """ErnieConfig. Every text belongs to task 0, the reference's default."""
     n_tasks = config.int("task_type_vocab_size", 3)
     return replace(_encoder.encoder(config), n_tasks=n_tasks if config.bool("use_task_id") else 0)

@@ -16,7 +16,7 @@ NAMES = {
     **pairs({"norm1": "attention.LayerNorm", "norm2": "LayerNorm"}, "layers.{i}.", "encoder.layer.{i}."),
 }
 
-TYPICAL = {"position_embedding_type": "rotary"}  # of what is published, unlike keys left out
+TYPICAL = {"position_embedding_type": "rotary"}  # values of published models, which differ from keys left out
 TOKENIZERS = {
     "esm": Recipe(
         "{cls}:0 $A:0 {eos}:0",

@@ -1,4 +1,4 @@
-"""EuroBERT (Boizard 2025): Llama's block, seeing both ways: RMS norms, rotary positions, grouped heads, gated MLP."""
+"""EuroBERT (Boizard 2025): Llama's block without causal mask: RMS norms, rotary positions, grouped heads, gated MLP."""
 
 from __future__ import annotations
 

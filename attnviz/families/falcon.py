@@ -1,4 +1,4 @@
-"""Falcon (Almazrouei 2023): attention and MLP side by side; one key-value head, or a few (40B), or one a head (RW)."""
+"""Falcon (Almazrouei 2023): attention and MLP side by side; one key-value head, a few (40B), or one per head (RW)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from attnviz.families._names import Source, fused, pairs
 from attnviz.families._rotary import rotary
 from attnviz.families._unembed import Unembedding
 
-# Falcon's first files: RefinedWeb is the 40B model, RefinedWebModel the others.
+# Falcon's first files: RefinedWeb is the 40B model, RefinedWebModel any other.
 CLASSES = ("RWForCausalLM", "RWModel")  # as older files call the architecture
 ALIASES = ("RefinedWeb", "RefinedWebModel")
 _FUSED = "h.{i}.self_attention.query_key_value"
 
 
 def names(config: Config) -> dict[str, Source]:
-    """Where tensors are: how queries, keys and values are stacked depends on the configuration."""
+    """Our names -> stored names: how queries, keys and values are stacked depends on the configuration."""
     how = "qkv_grouped" if _new(config) else "qkv" if _one_kv(config) else "qkv_by_head"
     return {
         "embed.tokens": "word_embeddings.weight",
@@ -99,7 +99,7 @@ def _from_gguf(m: Metadata) -> Made:
         **gguf.layer_norm(m, "layer_norm_epsilon"),
         "model_type": "falcon",
         "num_kv_heads": gguf.kv_heads(m),
-        "new_decoder_architecture": True,  # the older one is the same with one key head and one norm
+        "new_decoder_architecture": True,  # the older architecture is this one with one key head and one norm
         "num_ln_in_parallel_attn": 2 if "blk.0.attn_norm_2.weight" in m.shapes else 1,
         "rope_parameters": gguf.rope(m),
     }

@@ -31,9 +31,9 @@ def spec(config: Config) -> Spec:
     bias = config.bool("attention_bias")
     config.skip("hidden_activation")
     activation = config.activation("hidden_act", "gelu_pytorch_tanh")
-    if activation == "gelu":  # the first files say so, and mean the tanh form that the model was trained with
+    if activation == "gelu":  # the first files say gelu, and mean the tanh form that the model was trained with
         activation = "gelu_tanh"
-    config.skip("use_bidirectional_attention")  # the reference masks later keys whatever it says
+    config.skip("use_bidirectional_attention")  # the reference masks later keys whatever this key says
     return _decoder.decoder(
         config,
         _decoder.rms(config, plus_one=True),

@@ -25,7 +25,7 @@ def spec(config: Config) -> Spec:
     bias = config.bool("attention_bias")
     kinds = layer_types(config, found["n_layers"], lambda i: i % 2 == 0)
     config.skip("final_logit_softcapping", "hidden_act", "cache_implementation")
-    config.skip("use_bidirectional_attention")  # the reference masks later keys whatever it says
+    config.skip("use_bidirectional_attention")  # the reference masks later keys whatever this key says
     return _decoder.decoder(
         config,
         _decoder.rms(config, plus_one=True),

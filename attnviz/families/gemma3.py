@@ -1,4 +1,4 @@
-"""Gemma 3 (Gemma Team 2025): the language model of the reader of images."""
+"""Gemma 3 (Gemma Team 2025): the language model of a model that reads images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gemma 3 (Kamath 2025), text only: five sliding layers to a full one, each kind with rotary positions of its own."""
+"""Gemma 3 (Kamath 2025), text only: five sliding layers to a full one, each kind with its own rotary positions."""
 
 from __future__ import annotations
 

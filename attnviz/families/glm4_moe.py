@@ -43,14 +43,14 @@ def spec(config: Config) -> Spec:
 
 
 def _width(config: Config) -> dict[str, int]:
-    """Heads are d_model / n_heads wide, rounded down, where no key says: so they are in the defaults of all keys."""
+    """The width of heads without a key for it: d_model / n_heads, rounded down, as the defaults of all keys have it."""
     if config.has("head_dim"):
         return {}
     return {"d_head": config.int("hidden_size", 4096) // config.heads("num_attention_heads", 96)}
 
 
 def _from_gguf(m: Metadata) -> Made:
-    """A layer that predicts a token further ahead counts among a file's blocks and is no part of the stack."""
+    """A file's blocks include a layer that predicts a token further ahead; it is not part of the stack."""
     n_layers = m.layers() - m.int("nextn_predict_layers", 0, low=0)
     m.only("expert_gating_func", 2)
     return {

@@ -16,7 +16,7 @@ TOKENIZERS = {"gptbigcode": BYTES}
 
 
 def names(config: Config) -> dict[str, Source]:
-    """Where tensors are: one key-value head follows all queries, or each head keeps its own three parts together."""
+    """Our names -> stored names: one key-value head follows all queries, or each head's three parts are together."""
     how = "qkv" if config.bool("multi_query", True) else "qkv_by_head"
     return {
         "embed.tokens": "wte.weight",

@@ -30,7 +30,7 @@ NAMES: dict[str, Source] = {
     "layers.{i}.experts.{e}.down.weight": (f"{_EXPERTS}down_proj", "expert", "transpose"),
     "layers.{i}.experts.{e}.down.bias": (f"{_EXPERTS}down_proj_bias", "expert"),
 }
-# What the published models were scaled by, where a configuration leaves it out.
+# The factor of the published models, for configurations that leave it out.
 _YARN = {
     "rope_type": "yarn",
     "factor": 32.0,

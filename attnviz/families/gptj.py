@@ -1,4 +1,4 @@
-"""GPT-J (Wang 2021): attention and MLP side by side behind one norm, neighbouring pairs of part of a head rotated."""
+"""GPT-J (Wang 2021): attention and MLP side by side after one norm, neighbouring pairs of part of a head rotated."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ _OF_MAMBA = "conv_kernel state_size group_count inner_size time_step_rank"
 
 
 def _from_gguf(m: Metadata) -> Made:
-    """Files of Granite 4 hold sizes of Mamba layers and experts too, which its models of attention alone lack."""
+    """Files of Granite 4 also hold sizes of Mamba layers and experts, even if the model has attention alone."""
     m.only("expert_count", 0)
     m.only("expert_used_count", 0)
     m.skip("expert_shared_feed_forward_length", *(f"ssm.{name}" for name in _OF_MAMBA.split()))

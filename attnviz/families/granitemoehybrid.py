@@ -1,4 +1,4 @@
-"""Granite 4 (IBM 2025), the models of attention alone: Granite with gate and up in one matrix. No Mamba, no experts."""
+"""Granite 4 (IBM 2025), models without Mamba layers and experts: Granite with gate and up in one matrix."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def spec(config: Config) -> Spec:
 
 
 def _only_attention(config: Config, n_layers: int) -> None:
-    """Refuses Mamba layers, which have no attention, and experts, which only models with such layers have."""
+    """Refuse Mamba layers, which have no attention, and experts, which only models with Mamba layers have."""
     kinds = config.raw("layer_types", ["mamba"] * n_layers)
     if isinstance(kinds, list) and {"mamba", "linear_attention"} & {k for k in kinds if isinstance(k, str)}:
         raise config.error("layer_types has Mamba layers, which have no attention, so that this model is not handled")

@@ -35,7 +35,7 @@ def spec(config: Config) -> Spec:
 
 
 def _turns(config: Config, d_head: int) -> Rotary:
-    """Rotary positions. A `dynamic` scaling with alpha has a larger base, the same for texts of every length."""
+    """Rotary positions. A `dynamic` scaling with alpha raises the base, equally for texts of every length."""
     rope = config.sub("rope_scaling") or config.sub("rope_parameters")
     if rope is None or not rope.raw("alpha") or "dynamic" not in (rope.raw("rope_type"), rope.raw("type")):
         return rotary(config, d_head)

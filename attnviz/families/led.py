@@ -27,7 +27,7 @@ UNEMBED = _seq2seq.UNEMBED
 
 
 def spec(config: Config) -> EncoderDecoder:
-    """LEDConfig. Each stack has a position table of its own length."""
+    """LEDConfig. The position tables of the two stacks differ in length."""
     config.rename(d_model="hidden_size")
     config.skip("scale_embedding", "classif_dropout", "max_position_embeddings", "attention_mode")
     both = _seq2seq.stacks(

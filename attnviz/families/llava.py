@@ -1,4 +1,4 @@
-"""LLaVA (Liu 2023): the language model of a reader of images, Llama or another family."""
+"""LLaVA (Liu 2023): the language model, Llama or another family, of a model that reads images."""
 
 from __future__ import annotations
 

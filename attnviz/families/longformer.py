@@ -1,4 +1,4 @@
-"""Longformer (Beltagy 2020): RoBERTa with a sliding window, and global tokens with projections of their own."""
+"""Longformer (Beltagy 2020): RoBERTa with a sliding window, and global tokens with their own projections."""
 
 from __future__ import annotations
 

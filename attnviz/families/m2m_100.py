@@ -1,4 +1,4 @@
-"""M2M-100 (Fan 2020; also NLLB): pre-norm encoder and decoder for translation, sinusoidal positions without padding."""
+"""M2M-100 (Fan 2020; also NLLB): pre-norm encoder and decoder for translation; sinusoidal positions skip padding."""
 
 from __future__ import annotations
 

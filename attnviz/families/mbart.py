@@ -1,4 +1,4 @@
-"""mBART (Liu 2020): BART with norms in front, and one behind each stack."""
+"""mBART (Liu 2020): BART with norms before its sublayers, and one after each stack."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MBART50_LANGUAGES = (
 
 
 def _recipe(single: str, pair: str, languages: str) -> Recipe:
-    """A SentencePiece vocabulary with languages behind it, of which the template names one."""
+    """A SentencePiece vocabulary followed by language tokens, one of which the template contains."""
     special, back = {**S_NAMES, "src_lang": "en_XX"}, (*languages.split(), "<mask>")
     return Recipe(single, pair, special, flags=MASK_STRIPS, front=FAIRSEQ, skip=3, back=back)
 

@@ -1,4 +1,4 @@
-"""Mistral 3 (Mistral AI 2025): the language model of a reader of images."""
+"""Mistral 3 (Mistral AI 2025): the language model of a model that reads images."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def spec(config: Config) -> Spec:
 def _from_gguf(m: Metadata) -> Made:
     m.only("attention.causal", False)
     gguf.one_kind_of_heads(m)
-    # Which of the two it stands in depends on the converter's age.
+    # Older and newer converters use different ones of these two keys.
     eps = m.float("attention.layer_norm_epsilon", m.float("attention.layer_norm_rms_epsilon", 1e-5, low=0), low=0)
     local = m.float("rope.freq_base_swa", 10000.0, low=1e-3)
     return {

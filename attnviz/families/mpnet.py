@@ -40,5 +40,5 @@ TOKENIZERS = {
 def spec(config: Config) -> Spec:
     """MPNetConfig."""
     plain = _encoder.after_padding(config, _encoder.encoder(config, vocab=30527, types=0, positions=("absolute",)))
-    # The reference makes a table of as many rows as the configuration says and reads the first 32.
+    # The reference makes a table with the configured number of rows and reads the first 32.
     return replace(plain, bias=Buckets(32, rows=config.int("relative_attention_num_buckets", 32, low=32)))

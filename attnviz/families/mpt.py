@@ -28,12 +28,12 @@ NAMES = {
     **pairs({"final_norm": "norm_f"}),
 }
 UNEMBED = Unembedding(tied=True)
-# Of the published files, which bring code of their own: how weights are made and by which tokenizer.
+# Keys of published files, which bring their own code, about initial weights and the tokenizer.
 HARMLESS = ("init_config", "tokenizer_name")
 
 
 def spec(config: Config) -> Spec:
-    """MptConfig. The reference reads of `attn_config` what is read here, and passes over the rest."""
+    """MptConfig. The reference reads the same keys of `attn_config` as this function, and ignores the rest."""
     config.rename(n_heads="num_attention_heads", n_layers="num_hidden_layers", d_model="hidden_size")
     attention = config.sub("attn_config") or Config({}, config.where)
     norm = Norm(eps=config.float("layer_norm_epsilon", 1e-5, low=0), bias=False)

@@ -16,7 +16,7 @@ from attnviz.families._names import Source
 from attnviz.families._recipes import WORDPIECE
 from attnviz.families._rotary import rotary
 
-# As published, and as the reference's own model calls them.
+# Names in published files, and in the reference's own model.
 _PARTS = {
     "o": ("attn.out_proj", "self_attn.o_proj"),
     "norm1": ("norm1", "post_attention_layernorm"),
@@ -56,7 +56,7 @@ TYPICAL = {"rope_parameters": {"rope_type": "default", "rope_theta": 1000.0}}
 # Keys of published files, whose code builds on GPT-2's configuration.
 _PUBLISHED = ("n_embd", "n_head", "n_layer", "n_inner", "rotary_emb_fraction", "qkv_proj_bias", "activation_function")
 _GATED = {"glu": "sigmoid", "swiglu": "silu", "geglu": "gelu"}
-_PLAIN = ("gelu", "gelu_new", "gelu_fast", "gelu_pytorch_tanh")  # one and the same in that code
+_PLAIN = ("gelu", "gelu_new", "gelu_fast", "gelu_pytorch_tanh")  # both choices compute the same in that code
 
 
 def spec(config: Config) -> Spec:
@@ -163,7 +163,7 @@ def _mlp(config: Config, d_model: int) -> dict[str, Any]:
 
 
 def _mixture(config: Config, n_layers: int) -> dict[str, Any]:
-    """Experts in every so many layers, the second of them (nomic-embed-text-v2-moe); shares are not normalised."""
+    """Experts in every n-th layer, from the second on (nomic-embed-text-v2-moe); shares are not normalised."""
     every, n_experts = config.int("moe_every_n_layers", 0, low=0), config.int("num_experts", 0, low=0, high=10_000)
     for key in ("expert_choice_router", "num_shared_experts", "moe_normalize_expert_weights"):
         config.off(key)
@@ -172,7 +172,7 @@ def _mixture(config: Config, n_layers: int) -> dict[str, Any]:
     if not every or not n_experts:
         return {}
     if config.raw("activation_function") in _GATED or not config.bool("mlp_fc1_bias", True):
-        raise config.error("experts with a gated MLP, or without the biases of the others, are not handled")
+        raise config.error("experts with a gated MLP, or without the other MLPs' biases, are not handled")
     return {
         "n_experts": n_experts,
         "top_k": top_k,
@@ -198,7 +198,10 @@ def _from_gguf(m: Metadata) -> Made:
 
 
 def _with_experts(m: Metadata) -> Made:
-    """In the words of the published files. Converters leave out the bias of the mixtures: the model runs without it."""
+    """Write the configuration under the published files' keys.
+
+    Converters leave out the bias of the mixtures: the model runs without it.
+    """
     found = _from_gguf(m)
     found["rotary_emb_base"] = found.pop("rope_parameters")["rope_theta"]
     m.only("expert_feed_forward_length", found["intermediate_size"])

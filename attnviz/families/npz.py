@@ -1,7 +1,8 @@
-"""Weights in an .npz, for a lesson: attention and the residual stream alone, without norms and MLPs.
+"""Weights in an .npz, for teaching: attention and the residual stream alone, without norms and MLPs.
 
-Each layer adds its heads' output to what it read; without W_O the heads stand side by side (Elhage 2021 calls such a
-model attention-only). Matrices are stored [in, out], layer i's under a name that ends in `.i`, layer 0's without it.
+Each layer adds its heads' output to what it read; without W_O the heads' outputs are concatenated (Elhage 2021 calls
+such a model attention-only). Matrices are stored [in, out], layer i's under a name that ends in `.i`, layer 0's without
+it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ UNEMBED = Unembedding(tied=True)
 
 
 def spec(config: Config) -> Spec:
-    """What the arrays of an .npz say; `width` is n_heads * d_head, `has` the names of the arrays that are there."""
+    """The Spec of the arrays in an .npz; `width` is n_heads * d_head, `has` the names of the arrays that are there."""
     d_model, n_heads, width = config.int("d_model"), config.heads("n_heads"), config.int("width")
     present = set(config.raw("has"))
     if "W_O" not in present and width != d_model and config.int("n_layers") > 1:

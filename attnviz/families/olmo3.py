@@ -1,4 +1,4 @@
-"""OLMo 3 (Ai2 2025): OLMo 2 with windows in three layers of four, and rotary positions stretched in the others."""
+"""OLMo 3 (Ai2 2025): OLMo 2 with windows in three layers of four, and stretched rotary positions in the fourth."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def spec(config: Config) -> Spec:
 def _turns(config: Config, kinds: tuple[str, ...], d_head: int) -> tuple[Rotary, ...]:
     """Rotary positions layer by layer, where the releases of the reference agree about them.
 
-    One set of parameters: transformers 5.0 to 5.12 uses it in all layers, 5.13 and later in none. A rope_theta that
-    stands outside: 4.57 makes it the base of all layers, 5.13 and later of full layers alone.
+    One set of parameters: transformers 5.0 to 5.12 uses it in all layers, 5.13 and later in none. A rope_theta outside
+    of these parameters: 4.57 makes it the base of all layers, 5.13 and later of full layers alone.
     """
     rope = config.sub("rope_parameters")
     if rope is not None:

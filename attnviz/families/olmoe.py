@@ -43,7 +43,10 @@ def spec(config: Config) -> Spec:
 
 
 def _from_gguf(m: Metadata) -> Made:
-    """Shares are not normalised: no key says so, and no published model is another. `clip_qkv` is not in the file."""
+    """Shares are not normalised: no key says so, but it is true of every published model.
+
+    `clip_qkv` is not in the file.
+    """
     found = gguf.experts(m)
     return {
         **gguf.grouped(m),

@@ -26,7 +26,7 @@ def spec(config: Config) -> Spec:
     d_model, n_heads = config.int("n_embd", 768), config.heads("n_head", 12)
     config.divides("n_head", n_heads, "n_embd", d_model)
     config.skip("n_ctx", "n_special")
-    named = config.choice("afn", "gelu", ("gelu", "relu", "silu", "swish"))  # gelu means the tanh form here
+    named = config.choice("afn", "gelu", ("gelu", "relu", "silu", "swish"))  # gelu means the tanh form in this model
     return Spec(
         n_layers=config.layers("n_layer", 12),
         n_heads=n_heads,

@@ -38,7 +38,7 @@ TOKENIZERS = {
 
 
 def spec(config: Config) -> Spec:
-    """OPTConfig. Its position table has two rows in front that no token reads."""
+    """OPTConfig. The first two rows of the position table are not used."""
     affine = config.bool("layer_norm_elementwise_affine", True)
     norm = Norm(weight=affine, bias=affine)
     d_model, n_heads = config.int("hidden_size", 768), config.heads("num_attention_heads", 12)

@@ -1,4 +1,4 @@
-"""Phi (Gunasekar 2023): attention and MLP side by side behind one layer norm, part of each head rotated."""
+"""Phi (Gunasekar 2023): attention and MLP side by side after one layer norm, part of each head rotated."""
 
 from __future__ import annotations
 

@@ -14,7 +14,10 @@ _LAYER = {"norm1": "ln", "o": "mixer.out_proj", "up": "mlp.fc1", "down": "mlp.fc
 
 
 def names(config: Config) -> dict[str, Source]:
-    """Where tensors are. phi-1 and phi-1.5 were one sequence: the embeddings are 0, the head comes after the layers."""
+    """Our names -> stored names.
+
+    phi-1 and phi-1.5 number their modules in one sequence: embeddings are 0, the head comes last.
+    """
     if not str(config.data.get("model_type", "")).startswith("mixformer"):
         return {
             "embed.tokens": "transformer.embd.wte.weight",

@@ -26,10 +26,12 @@ UNEMBED = Unembedding(bias="lm_head.bias")
 
 
 def turns(config: Config, d_head: int) -> Rotary:
-    """Rotary positions. Scaled ones are longrope with a factor of their own on cos and sin, short and long.
+    """The rotary positions of every layer.
 
-    Beyond the original length the reference turns by the short table from version 5.15 on, and by the long one before;
-    today's is followed.
+    Scaled positions are longrope with a separate factor on cos and sin for short and for long texts.
+
+    Beyond the original length the reference turns by the short table from version 5.15 on, and by the long table
+    before; the newer rule is used here.
     """
     key = "rope_scaling" if config.has("rope_scaling") else "rope_parameters"
     given: Any = config.raw(key)
@@ -52,7 +54,7 @@ def turns(config: Config, d_head: int) -> Rotary:
 
 
 def spec(config: Config) -> Spec:
-    """PhimoeConfig. A token is sent to two experts whatever `num_experts_per_tok` says: the reference has no other."""
+    """PhimoeConfig. A token is sent to two experts whatever `num_experts_per_tok` says, as in the reference."""
     found = _decoder.sizes(config, n_kv_heads=8, d_mlp=6400, vocab=32064, positions=4096 * 32)
     bias, n_experts = config.bool("attention_bias"), config.int("num_local_experts", 16, low=2)
     config.skip("lm_head_bias", "num_experts_per_tok", "input_jitter_noise")
@@ -70,8 +72,10 @@ def spec(config: Config) -> Spec:
 
 
 def _from_gguf(m: Metadata) -> Made:
-    """The mixer's tolerance is not in these files: it is that of the published model. Nor is a factor on cos and sin of
-    its own, so that both are the file's."""
+    """The configuration in a file, with the mixer's tolerance of the published model, which files lack.
+
+    Files also lack separate factors on cos and sin: both are the file's single factor.
+    """
     turned = gguf.rope(m)
     if turned["rope_type"] == "longrope":
         factor = turned.pop("attention_factor", 1.0)

@@ -1,4 +1,4 @@
-"""Qwen2.5-VL (Bai 2025): the language model of a reader of images and films."""
+"""Qwen2.5-VL (Bai 2025): the language model of a model that reads images and films."""
 
 from __future__ import annotations
 

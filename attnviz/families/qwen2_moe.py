@@ -27,7 +27,7 @@ TOKENIZERS = {"qwen2moe": QWEN2}
 def windows(config: Config, n_layers: int) -> tuple[int, ...]:
     """Every other layer below `max_window_layers` slides, if windows are used at all.
 
-    So transformers has it since version 5; in version 4 all layers slid. Published models use no windows.
+    This is the rule of transformers since version 5; in version 4 all layers slid. Published models use no windows.
     """
     used, first = config.bool("use_sliding_window"), config.int("max_window_layers", 28, low=0)
     kinds = layer_types(config, n_layers, lambda i: used and i % 2 == 0 and i < first)
@@ -64,7 +64,7 @@ def spec(config: Config) -> Spec:
 
 
 def _from_gguf(m: Metadata) -> Made:
-    """Shares are not normalised: no key says so, and no published model is another."""
+    """Shares are not normalised: no key says so, but it is true of every published model."""
     m.skip("expert_shared_feed_forward_length")
     return {
         **gguf.grouped(m),

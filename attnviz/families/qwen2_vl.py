@@ -1,4 +1,4 @@
-"""Qwen2-VL (Wang 2024): the language model of a reader of images and films."""
+"""Qwen2-VL (Wang 2024): the language model of a model that reads images and films."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Qwen3 (Yang 2025): Qwen2 without those biases, with an RMS norm on each head's queries and keys."""
+"""Qwen3 (Yang 2025): Qwen2 without biases, with an RMS norm on each head's queries and keys."""
 
 from __future__ import annotations
 

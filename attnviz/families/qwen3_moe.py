@@ -48,7 +48,7 @@ def spec(config: Config) -> Spec:
 
 
 def _from_gguf(m: Metadata) -> Made:
-    """Shares are normalised: no key says so, and every published model does."""
+    """Shares are normalised: no key says so, but it is true of every published model."""
     return {
         **gguf.grouped(m),
         **gguf.rms(m),

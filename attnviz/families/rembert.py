@@ -23,7 +23,7 @@ TOKENIZERS = {
 
 
 def spec(config: Config) -> Spec:
-    """RemBertConfig. The wider output embeddings are of the head."""
+    """RemBertConfig. The wider output embeddings belong to the language-model head."""
     config.skip("output_embedding_size")
     plain = _encoder.encoder(
         config, n_layers=32, n_heads=18, d_model=1152, d_mlp=4608, vocab=250300, positions=("absolute",)

@@ -1,4 +1,4 @@
-"""RoBERTa (Liu 2019): BERT whose positions count from behind the padding id. Also XLM-RoBERTa and CamemBERT."""
+"""RoBERTa (Liu 2019): BERT whose positions count from the padding id + 1. Also XLM-RoBERTa and CamemBERT."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ TOKENIZERS = {
 
 def spec(config: Config) -> Spec:
     """RobertaConfig."""
-    config.skip("projection_dim", "projection_hidden_act")  # behind the text tower of CLAP
+    config.skip("projection_dim", "projection_hidden_act")  # the projection after CLAP's text tower
     return _encoder.after_padding(config, _encoder.encoder(config, vocab=50265))

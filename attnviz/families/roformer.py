@@ -15,12 +15,12 @@ NAMES = {
     **pairs({"embed.project": "embeddings_project"}),
     "rotary.table": "encoder.embed_positions.weight",
 }
-# A tokenizer.json that the reference saved names another splitter than the one that it then uses.
+# A tokenizer.json saved by the reference names another splitter than the reference uses.
 TOKENIZERS = {"roformer": Recipe(beyond="words are cut with jieba's dictionary")}
 
 
 def spec(config: Config) -> Spec:
-    """RoFormerConfig. Published files may hold the sines and cosines, which then count."""
+    """RoFormerConfig. Published files may hold the sines and cosines, which are then used."""
     plain = _encoder.encoder(config, vocab=50000, positions=("absolute",), longest=1536)
     if plain.d_head % 2:
         raise config.error(

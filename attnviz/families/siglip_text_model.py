@@ -1,4 +1,4 @@
-"""SigLIP's text tower (Zhai 2023): a pre-norm stack that sees the whole text, padding too."""
+"""SigLIP's text tower (Zhai 2023): a pre-norm stack without a causal mask; padding is attended to as well."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ IMAGES = ImageHabit("Siglip", HALF, HALF)
 
 
 def table(ours: str = "", theirs: str = "") -> dict[str, Source]:
-    """Where tensors are, with what stands in front of our names and of the file's."""
+    """Our names -> stored names; the two prefixes go in front of ours and of the file's."""
     return {
         f"{ours}embed.positions": f"{theirs}embeddings.position_embedding.weight",
         **pairs({"embed.patches": "embeddings.patch_embedding", "final_norm": "post_layernorm"}, ours, theirs),
@@ -26,6 +26,6 @@ NAMES = table()
 
 def spec(config: Config) -> Spec:
     """SiglipVisionConfig."""
-    config.off("num_patches")  # of another kind of SigLIP 2, which keeps the shape of every image
+    config.off("num_patches")  # a key of another kind of SigLIP 2, which keeps the shape of every image
     config.skip("vision_use_head", "projection_dim")
     return _vision.vision(config, (), eps=1e-6, q_bias=True, k_bias=True, v_bias=True, act="gelu_pytorch_tanh")

@@ -10,6 +10,6 @@ NAMES = _encoder.NAMES
 
 
 def spec(config: Config) -> Spec:
-    """SplinterConfig. The token for the question is where its head looks."""
+    """SplinterConfig. Its head reads the hidden state of the question token."""
     config.skip("question_token_id")
     return _encoder.encoder(config, positions=("absolute",))

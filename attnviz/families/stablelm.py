@@ -1,4 +1,4 @@
-"""StableLM (Bellagente 2024): layer norms, part of each head rotated, a parallel residual on request."""
+"""StableLM (Bellagente 2024): layer norms, part of each head rotated, optionally a parallel residual."""
 
 from __future__ import annotations
 

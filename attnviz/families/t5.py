@@ -34,7 +34,7 @@ def _encoder_from_gguf(m: Metadata) -> Made:
     m.skip("attention.layer_norm_epsilon", "feed_forward_length")
     return {
         **gguf.sizes(m),
-        # UMT5 has the same name there; a table of distances in the second layer tells it.
+        # UMT5 has the same name in GGUF files; a table of distances in the second layer identifies it.
         "model_type": "umt5" if "enc.blk.1.attn_rel_b.weight" in m.shapes else "t5",
         "architectures": ["T5EncoderModel"],
         "d_kv": gguf.head_width(m),

@@ -1,4 +1,4 @@
-"""UMT5 (Chung 2023): mT5 whose layers each have a distance bias of their own."""
+"""UMT5 (Chung 2023): mT5 with a separate distance bias in each layer."""
 
 from __future__ import annotations
 

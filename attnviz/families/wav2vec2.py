@@ -6,7 +6,7 @@ from attnviz.engine.spec import Spec
 from attnviz.families import _sound
 from attnviz.families._config import Config
 
-ALIASES = ("unispeech", "unispeech_sat")  # they differ in how they were trained
+ALIASES = ("unispeech", "unispeech_sat")  # these models differ in their training alone
 NAMES = _sound.NAMES
 
 

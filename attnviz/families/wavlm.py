@@ -1,4 +1,4 @@
-"""WavLM (Chen 2022): HuBERT's encoder with a bias by distance, which every layer's queries open and close."""
+"""WavLM (Chen 2022): HuBERT's encoder with a bias by distance, gated by each layer's queries."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAMES: dict[str, Source] = {
 
 
 def spec(config: Config) -> Spec:
-    """WavLMConfig. The reference gives the mean over heads for each head, and notes that it should not."""
+    """WavLMConfig. The reference returns the mean over heads for each head, and notes that it should not."""
     n = config.int("num_buckets", 320, low=4)
     farthest = config.int("max_bucket_distance", 800)
     if farthest <= n // 4:

@@ -28,7 +28,7 @@ UNEMBED = Unembedding(tied=True)
 
 
 def spec(config: Config) -> Spec:
-    """XGLMConfig. Positions begin at 2; the row of the padding id is zero, whichever token stands there."""
+    """XGLMConfig. Positions begin at 2; the row at the padding id is zero, whichever token has that position."""
     config.rename(d_model="hidden_size", num_layers="num_hidden_layers", attention_heads="num_attention_heads")
     d_model, n_heads = config.int("d_model", 1024, low=4), config.heads("attention_heads", 16)
     config.divides("attention_heads", n_heads, "d_model", d_model)

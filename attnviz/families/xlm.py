@@ -1,4 +1,4 @@
-"""XLM (Conneau 2019): a post-norm encoder whose token types are tokens; languages are told apart by an embedding."""
+"""XLM (Conneau 2019): a post-norm encoder whose token types are tokens; an embedding tells languages apart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""XLNet (Yang 2019), with Transformer-XL's relative positions (Dai 2019). Its content stream, which sees all."""
+"""XLNet (Yang 2019), with Transformer-XL's relative positions (Dai 2019). The content stream alone, without a mask."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TOKENIZERS = {
 
 
 def spec(config: Config) -> Spec:
-    """XLNetConfig. Memories of earlier segments and the query stream are for training and generation."""
+    """XLNetConfig. Memories of earlier segments and the query stream belong to training and generation."""
     config.rename(
         d_model="hidden_size", n_head="num_attention_heads", n_layer="num_hidden_layers", vocab_size="n_token"
     )

@@ -100,7 +100,7 @@ def test_values_that_cannot_be(folder, changes, message):
     ("case", "changes", "message"),
     [
         ("llama", {"num_key_value_heads": 3}, "num_attention_heads 4 must be a multiple of num_key_value_heads 3"),
-        ("qwen2", {"layer_types": ["full_attention"]}, "layer_types must have 2 entries, one a layer; got 1"),
+        ("qwen2", {"layer_types": ["full_attention"]}, "layer_types must have 2 entries, one per layer; got 1"),
         ("qwen2", {"layer_types": ["full", "full"]}, "each of layer_types must be one of"),
         ("gpt2", {"hidden_size": 64}, "n_embd 32 and hidden_size 64 contradict each other"),
         ("llama", {"rope_parameters": 7}, "rope_parameters must be an object; got 7"),

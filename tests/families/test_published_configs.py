@@ -148,7 +148,7 @@ REFUSED = {
     "adapters": ({"model_type": "hubert", "adapter_attn_dim": 16}, "adapter_attn_dim 16 is not handled"),
     "an oblong table": (
         {"model_type": "dinov2", "image_size": [28, 56]},
-        r"of 2 x 4 patches: only places of a square can be stretched",
+        r"of 2 x 4 patches: only a square table can be stretched",
     ),
     "oblong patches": (
         {"model_type": "beit", "patch_size": [16, 8], "use_relative_position_bias": True},

@@ -25,7 +25,6 @@ NOT_YET = (
     "attnviz/checkpoints",
     "attnviz/cli",
     "attnviz/engine",
-    "attnviz/families",
     "attnviz/files",
     "attnviz/inputs",
     "attnviz/io",

@@ -1,13 +1,13 @@
-"""What a GGUF file says about its model, as the configuration that its family reads, and where its tensors are.
+"""Read a GGUF file's metadata as the configuration that its family reads, and find its tensors.
 
-A GGUF file has no config.json: its keys are named after an architecture (`llama.attention.head_count`), some things
-are known only from the tensors that are there, and some are left to whoever knows the architecture.
+A GGUF file has no config.json: its keys are named after an architecture (`llama.attention.head_count`), some facts
+follow only from the tensors that are there, and some are known only to code for that architecture.
 
 metadata.py       the keys, checked
 shared.py         Architecture, and what most architectures have in common
 names.py          our names of tensors -> GGUF's
 
-Each architecture stands in its family's file, as an entry of `GGUF`.
+Each architecture is an entry of `GGUF` in its family's file.
 
 Source: the key names of ggml's docs/gguf.md; what llama.cpp's converters write and its loaders assume.
 """
@@ -29,14 +29,14 @@ from attnviz.families._names import Source
 
 @dataclass(frozen=True)
 class Reading:
-    """What was made of a file: its configuration, and where its tensors are."""
+    """The result of reading a file: its configuration, and where its tensors are."""
 
     config: Made
     meta: Metadata
     architecture: Architecture
 
     def adjusted(self, spec: Spec | EncoderDecoder | Towers) -> Spec | EncoderDecoder | Towers:
-        """What the family makes of the configuration, with norms as this file stores them."""
+        """Turn the configuration into the family's Spec, with norms as this file stores them."""
         if not self.architecture.shifted or not isinstance(spec, Spec):
             return spec
 
@@ -57,7 +57,7 @@ class Reading:
         return table(spec, how.names, turned=how.turned, gate_up=how.gate_up)
 
     def left_over(self, names: Mapping[str, Source]) -> list[str]:
-        """Stored tensors that the model does not use although they stand among those that it does."""
+        """Stored tensors that the model does not use although their names are among its parts."""
         return left_over(names, self.meta.shapes)
 
 
@@ -67,14 +67,14 @@ def read(
     numbers: Callable[[str], Sequence[float]],
     where: str,
 ) -> Reading:
-    """The configuration behind a file's metadata.
+    """Make the configuration that a file's metadata describes.
 
     Args:
-        data: its metadata. shapes: of its tensors. numbers: reads one of them. where: how messages call the file.
+        data: its metadata. shapes: of its tensors. numbers: reads one tensor. where: how messages call the file.
 
     Raises:
-        ConfigError: an architecture that is not known; keys that are missing or have values that are not handled.
-        CheckpointError: a tensor that the configuration is taken from is missing or misshapen.
+        ConfigError: an unknown architecture; missing keys, or values that are not handled. CheckpointError: a tensor
+        that the configuration depends on is missing or has a wrong shape.
     """
     kind = str(data.get("general.type", "model"))
     if kind != "model":

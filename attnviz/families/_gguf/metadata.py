@@ -1,4 +1,4 @@
-"""A GGUF file's keys, and what its tensors tell, checked as they are read."""
+"""A GGUF file's keys, and facts that follow from its tensors, checked as they are read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from attnviz.families._config import Config
 
 Made: TypeAlias = dict[str, Any]  # a configuration as a family reads it
 _MAX_TABLE = 4096  # numbers in a table of rotary factors
-# Where texts about a model are written, its heads, its sampling: nothing of it changes attention.
+# Keys about a model's description, task heads and sampling; none of them changes attention.
 _NO_EFFECT = (
     "context_length vocab_size tensor_data_layout logit_scale final_logit_softcapping pooling_type "
     "classifier.pooling_type classifier.output_labels rope.scaling.finetuned"
@@ -26,7 +26,7 @@ _Bool: TypeAlias = bool
 
 
 class Metadata:
-    """A file's keys without the architecture's name in front, and what its tensors tell.
+    """A file's keys without the architecture's name in front, and facts that follow from its tensors.
 
     Args:
         data: every key of the file; lists as lists or arrays.
@@ -51,7 +51,7 @@ class Metadata:
         self.skip(*_NO_EFFECT)
 
     def name(self, key: str) -> str:
-        """A key as it stands in the file."""
+        """A key as the file spells it."""
         return f"{self.arch}.{key}"
 
     def has(self, key: str) -> _Bool:
@@ -59,19 +59,22 @@ class Metadata:
         return self.keys.has(self.name(key))
 
     def skip(self, *keys: str) -> None:
-        """These keys leave attention alone."""
+        """Mark keys as read that do not change attention."""
         self.keys.skip(*map(self.name, keys))
 
     def int(self, key: str, default: _Int | None = None, low: _Int = 1) -> _Int:
-        """A whole number. One that is given for each layer must be the same in all."""
+        """A whole number. A list with a number per layer must have the same in all layers."""
         return self.keys.int(self._one(key), default, low=low)
 
     def layers(self) -> _Int:
-        """The number of layers: what is beyond reason is refused before anything is made of it."""
+        """The number of layers: an absurd one is refused before anything is allocated for it."""
         return self.keys.layers(self.name("block_count"))
 
     def float(self, key: str, default: _Float | None = None, low: _Float = -1e12) -> _Float:
-        """A finite number; one stored in 32 bits as the decimal that was meant: 1e-05, not 9.999999747378752e-06."""
+        """A finite number.
+
+        One stored in 32 bits becomes the decimal that was meant: 1e-05, not 9.999999747378752e-06.
+        """
         value = self.keys.float(self._one(key), default, low=low)
         meant = float(f"{value:.7g}")
         return meant if abs(value) < 1e30 and struct.pack("<f", meant) == struct.pack("<f", value) else value
@@ -81,7 +84,7 @@ class Metadata:
         return self.keys.bool(self.name(key), default)
 
     def text(self, key: str, default: str, allowed: Sequence[str]) -> str:
-        """One of the words that are handled."""
+        """One of the `allowed` words."""
         return self.keys.choice(self.name(key), default, allowed)
 
     def has_bias(self, part: str) -> _Bool:
@@ -89,13 +92,13 @@ class Metadata:
         return f"blk.0.{part}.bias" in self.shapes
 
     def only(self, key: str, *values: Any) -> None:
-        """A key that may be left out, or have one of these values, because nothing else is handled."""
+        """Refuse a key unless it is left out or has one of these values: no other value is handled."""
         value = self.keys.raw(self.name(key))
         if value is not None and value not in values:
             raise self.keys.error(f"{self.name(key)} {value!r} is not handled")
 
     def shape(self, stored: str, axes: _Int = 2) -> Sequence[_Int]:
-        """The shape of a tensor that must be there."""
+        """The shape of a tensor. Raises if the file lacks it."""
         if stored not in self.shapes:
             hint = "" if self.shapes else "a file of a vocabulary alone holds no weights"
             raise CheckpointError(f"{self.where} has no tensor {stored}", hint)
@@ -106,7 +109,7 @@ class Metadata:
         return self.shapes[stored]
 
     def numbers(self, stored: str) -> list[_Float] | None:
-        """A table of factors, None where the file has none."""
+        """A table of factors, None if the file has none."""
         if stored not in self.shapes:
             return None
         if self.shape(stored, 1)[0] > _MAX_TABLE:
@@ -117,7 +120,7 @@ class Metadata:
         return found
 
     def _one(self, key: str) -> str:
-        """The key's name; a list of equal numbers, one a layer, becomes that number."""
+        """The key's name; a list of equal numbers, one per layer, becomes that number."""
         name = self.name(key)
         value = self.keys.data.get(name)
         if isinstance(value, list) and value:

@@ -1,7 +1,7 @@
-"""Where a GGUF file keeps the tensors of a model: one table for all architectures, made from what the model does.
+"""Tensor names in GGUF files: one table for all architectures, made from what the model does.
 
 Since an entry is made only for what the Spec says is there, a stored tensor that no entry names is one that the model
-would pass over, such as a bias that its configuration does not mention: `left_over` finds it.
+would ignore, such as a bias that its configuration does not mention: `left_over` finds it.
 
 Source: the tensor names of llama.cpp's gguf-py (constants.py).
 """
@@ -25,7 +25,7 @@ _USUAL = {
     "k_norm": "attn_k_norm",
     "router": "ffn_gate_inp",
 }
-# Heads for tasks, tables that the configuration was made from, towers for images, and what old converters left in.
+# Task heads, tables that the configuration was made from, image towers, and leftovers of old converters.
 _NO_EFFECT = re.compile(
     r"(output|cls|cls\.output|cls\.norm|rope_\w+)\.(weight|bias)|(v|mm)\..*"
     r"|blk\.#\.nextn\..*|blk\.#\.attn_rot_embd|dec\.blk\.#\.cross_attn_rel_b\.weight"
@@ -42,9 +42,9 @@ def table(
 ) -> dict[str, Source]:
     """Our names -> stored ones, with layout functions.
 
-    named: where the stored part of a name is not the usual one; `a|b` is a, or b where there is no a. turned: queries
-    and keys have neighbouring rotary pairs. gate_up: one tensor holds both. ours, theirs: what stands in front of a
-    stack's names.
+    named: our part of a name -> the stored part, if it is not the usual one; `a|b` is a, or b if there is no a. turned:
+    queries and keys have neighbouring rotary pairs. gate_up: one tensor holds both. ours, theirs: prefix of a stack's
+    names.
     """
     words = {**_USUAL, **named}
     block = {**_projections(spec, words, turned), **_norms(spec, words), **_mlp(spec, words, gate_up)}
@@ -57,13 +57,13 @@ def table(
 
 
 def _entries(name: str, stored: str, weight: bool, bias: bool) -> dict[str, Source]:
-    """Weight and bias of one part, each where it is there."""
+    """Weight and bias of one part, each if it is there."""
     kinds = ["weight"] * weight + ["bias"] * bias
     return {f"{name}.{kind}": [f"{word}.{kind}" for word in stored.split("|")] for kind in kinds}
 
 
 def _projections(spec: Spec, words: Mapping[str, str], turned: bool) -> dict[str, Source]:
-    """Queries, keys, values, apart or in one tensor, and what is done with heads' outputs."""
+    """Queries, keys and values, apart or in one tensor, and the output projection."""
     found = _entries("o", words["o"], True, spec.o_bias)
     if spec.latent is not None:
         return found | _compressed(spec.latent)
@@ -111,7 +111,7 @@ def _norms(spec: Spec, words: Mapping[str, str]) -> dict[str, Source]:
     if spec.qk_norm is None:
         return found
     for name in ("q_norm", "k_norm"):
-        if spec.qk_norm_over == "heads":  # a row a head
+        if spec.qk_norm_over == "heads":  # one row per head
             found[f"{name}.{{e}}.weight"] = (f"{words[name]}.weight", "expert")
         else:
             found |= _entries(name, words[name], spec.qk_norm.weight, spec.qk_norm.bias)
@@ -119,7 +119,7 @@ def _norms(spec: Spec, words: Mapping[str, str]) -> dict[str, Source]:
 
 
 def _mlp(spec: Spec, words: Mapping[str, str], gate_up: bool) -> dict[str, Source]:
-    """The MLPs of the layers that have one, and the experts of the others."""
+    """The MLPs of dense layers, and the experts of all other layers."""
     parts = ("gate", "up", "down") if spec.gated else ("up", "down")
     mixed = [spec.has_experts(i) for i in range(spec.n_layers)]
     found: dict[str, Source] = {}
@@ -132,7 +132,7 @@ def _mlp(spec: Spec, words: Mapping[str, str], gate_up: bool) -> dict[str, Sourc
 
 
 def _experts(spec: Spec, words: Mapping[str, str], parts: Sequence[str]) -> dict[str, Source]:
-    """A router, the experts that it chooses from, and the one that every token is sent to."""
+    """A router, the experts that it chooses from, and the expert that every token is sent to."""
     found = _entries("router", words["router"], True, spec.router_bias)
     if spec.routing.corrected:
         found["router.correction"] = ["exp_probs_b.bias", "exp_probs_b"]
@@ -151,7 +151,7 @@ def _experts(spec: Spec, words: Mapping[str, str], parts: Sequence[str]) -> dict
 
 
 def _around(spec: Spec) -> dict[str, str]:
-    """What stands outside the blocks."""
+    """Tensors outside the blocks: embeddings and norms around the stack."""
     found: dict[str, str] = {}
     if spec.n_types and not spec.types_are_tokens:
         found["embed.types"] = "token_types.weight"
@@ -180,7 +180,7 @@ def _behind(front: str, source: Source) -> Source:
 
 
 def left_over(names: Mapping[str, Source], stored: Iterable[str]) -> list[str]:
-    """Stored tensors that no entry of a table names, those aside that have no part in attention."""
+    """Stored tensors that no entry of a table names, except tensors that have no part in attention."""
     forms = (form for source in names.values() for form in (source if isinstance(source, list) else [source]))
     known = {_general(form if isinstance(form, str) else form[0]) for form in forms}
     return [name for name in stored if (form := _general(name)) not in known and not _NO_EFFECT.fullmatch(form)]

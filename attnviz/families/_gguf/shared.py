@@ -1,8 +1,8 @@
-"""What the GGUF files of most architectures have in common: sizes, norms, rotary positions, windows, experts.
+"""Shared by the GGUF files of most architectures: sizes, norms, rotary positions, windows, experts.
 
-Converters leave out what llama.cpp does not use, so that no reader can know it: the sliding windows of Mistral, Qwen 2,
-StarCoder 2 and Mixtral (a text shorter than the window is not touched by that), an activation other than the family's
-usual one, rotary scaling in Falcon, Command R and OLMo 2, RoBERTa's padding id.
+Converters leave out settings that llama.cpp does not use, so that no reader can know them: the sliding windows of
+Mistral, Qwen 2, StarCoder 2 and Mixtral (a text shorter than the window is not touched by that), an activation other
+than the family's usual one, rotary scaling in Falcon, Command R and OLMo 2, RoBERTa's padding id.
 
 Source: what llama.cpp's converters write, and what its loaders assume where they write nothing.
 """
@@ -15,17 +15,17 @@ from dataclasses import dataclass, field
 from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._windows import FULL, SLIDING
 
-# Our names -> the stored ones, of models with a norm on each sublayer's output.
+# Our names -> stored names, in models with a norm on each sublayer's output.
 AROUND = {"norm1_out": "post_attention_norm", "norm2_out": "post_ffw_norm"}
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """How one architecture's files differ from the plain ones.
+    """Differences of one architecture's files from plain ones.
 
-    config: makes the family's configuration. names: our part of a block -> the stored one, where it is not the usual.
-    turned: queries and keys are stored with neighbouring rotary pairs. gate_up: one tensor holds gate and up.
-    shifted: what its norms store is 1 + the weight that the family reads.
+    config: makes the family's configuration. names: our part of a block -> the stored part, if it is not the usual one.
+    turned: queries and keys are stored with neighbouring rotary pairs. gate_up: one tensor holds gate and up. shifted:
+    its norms store 1 + the weight that the family reads.
     """
 
     config: Callable[[Metadata], Made]
@@ -36,7 +36,10 @@ class Architecture:
 
 
 def sizes(m: Metadata, positions: str = "") -> Made:
-    """Sizes under words that every family takes; the vocabulary's from its table. positions: the word for these."""
+    """Sizes, under keys that every family reads; the vocabulary's size is its table's.
+
+    positions: the key of the number of positions.
+    """
     found = {
         "num_hidden_layers": m.layers(),
         "num_attention_heads": m.int("attention.head_count"),
@@ -47,7 +50,7 @@ def sizes(m: Metadata, positions: str = "") -> Made:
 
 
 def grouped(m: Metadata) -> Made:
-    """The sizes of the line of models that begins with Llama, whose keys and values have fewer heads."""
+    """The sizes of Llama and models like it, whose keys and values may have fewer heads."""
     more = {"num_key_value_heads": kv_heads(m), "head_dim": head_width(m)}
     return {**sizes(m, "max_position_embeddings"), **more}
 
@@ -65,12 +68,12 @@ def head_width(m: Metadata) -> int:
 
 
 def one_kind_of_heads(m: Metadata) -> None:
-    """Keys and values have as many heads as queries."""
+    """Refuse files whose keys and values have fewer heads than queries."""
     m.only("attention.head_count_kv", m.int("attention.head_count"))
 
 
 def inner(m: Metadata, key: str = "intermediate_size", parts: int = 1) -> Made:
-    """The inner width of the MLP: as the tensor has it, for the key of some files is a guess of their converter."""
+    """The inner width of the MLP, from the tensor's shape: in some files the key is a guess of the converter."""
     m.skip("feed_forward_length")
     return {key: m.shape("blk.0.ffn_up.weight")[0] // parts}
 
@@ -88,7 +91,7 @@ def layer_norm(m: Metadata, key: str = "layer_norm_eps") -> Made:
 def rope(m: Metadata, partial: bool = False, base: str = "rope.freq_base", theta: float = 10000.0) -> Made:
     """Rotary positions as transformers 5 writes them.
 
-    partial: the family may turn a part of a head only. base, theta: the key of the base, and what it left out means.
+    partial: the family may turn a part of a head only. base, theta: the key of the base, and its value if left out.
     """
     d_head = head_width(m)
     found: Made = {"rope_type": "default", "rope_theta": m.float(base, theta, low=1e-3)}
@@ -101,12 +104,12 @@ def rope(m: Metadata, partial: bool = False, base: str = "rope.freq_base", theta
 
 
 def scaling(m: Metadata, magnified: bool = False) -> Made:
-    """What stretches the frequencies; {} where nothing does.
+    """The scaling that stretches the frequencies; {} if there is none.
 
-    magnified: with them, what queries and keys are multiplied by grows in scores (`mscale_all_dim`).
+    magnified: read the multiplier of `mscale_all_dim`, which raises the factor on queries and keys, and so the scores.
 
-    Llama 3's rule is worked out by the converter into one table, LongRoPE has two, for short and long texts: a factor
-    a frequency. One table is two that are alike.
+    Converters store Llama 3's rule as one table with a factor per frequency; LongRoPE has two tables, for short and for
+    long texts. A single table is used for both.
     """
     kind = m.text("rope.scaling.type", "linear", ("none", "linear", "yarn", "longrope"))
     factor = m.float("rope.scaling.factor", m.float("rope.scale_linear", 0.0), low=0) or 1.0
@@ -135,7 +138,7 @@ def _yarn(m: Metadata, magnified: bool) -> Made:
         "beta_slow": m.float("rope.scaling.yarn_beta_slow", 1.0, low=1e-6),
     }
     if magnified and m.has("rope.scaling.yarn_log_multiplier"):
-        # Converters write a tenth of it.
+        # Converters write a tenth of the value.
         found["mscale"] = found["mscale_all_dim"] = round(10 * m.float("rope.scaling.yarn_log_multiplier"), 7)
     if m.has("rope.scaling.yarn_attn_factor"):
         found["attention_factor"] = m.float("rope.scaling.yarn_attn_factor", low=0)
@@ -143,12 +146,12 @@ def _yarn(m: Metadata, magnified: bool) -> Made:
 
 
 def layer_kinds(m: Metadata, every: int, first_full: bool = False) -> list[str]:
-    """The kind of each layer: a list in the file, or one full layer in so many, the last of them or the first."""
+    """The kind of each layer: a list in the file, or every n-th layer is full, the last or the first of each n."""
     n_layers, key = m.layers(), "attention.sliding_window_pattern"
     given = m.keys.raw(m.name(key))
     if isinstance(given, list):
         if len(given) != n_layers:
-            raise m.keys.error(f"{m.name(key)} must have {n_layers} entries, one a layer; got {len(given)}")
+            raise m.keys.error(f"{m.name(key)} must have {n_layers} entries, one per layer; got {len(given)}")
         return [SLIDING if slides else FULL for slides in given]
     every = m.int(key, every, low=0)
     full = 0 if first_full else every - 1
@@ -156,7 +159,7 @@ def layer_kinds(m: Metadata, every: int, first_full: bool = False) -> list[str]:
 
 
 def plain(model_type: str) -> Callable[[Metadata], Made]:
-    """Families whose files say nothing that Llama's do not."""
+    """Read the configuration of families whose files have Llama's keys alone."""
     return lambda m: {**grouped(m), **inner(m), **rms(m), "model_type": model_type, "rope_parameters": rope(m)}
 
 
@@ -170,7 +173,7 @@ def experts(m: Metadata) -> Made:
 
 
 def many_experts(m: Metadata) -> Made:
-    """Small experts, of a width of their own, in some layers or in all."""
+    """Small experts, whose width has its own key, in some layers or in all."""
     m.skip("feed_forward_length", "expert_feed_forward_length")
     first = next((name for name in m.shapes if name.endswith(".ffn_up_exps.weight")), "blk.0.ffn_up_exps.weight")
     width = m.shape(first, 3)[1]
@@ -178,7 +181,7 @@ def many_experts(m: Metadata) -> Made:
 
 
 def dense_width(m: Metadata) -> Made:
-    """The inner width of MLPs that are no mixtures, in any layer; {} where there is none."""
+    """The inner width of dense MLPs, from any layer that has one; {} if none has."""
     first = next((name for name in m.shapes if name.endswith(".ffn_up.weight")), "")
     return {"intermediate_size": m.shape(first)[0]} if first else {}
 
@@ -189,8 +192,8 @@ def plain_layers(m: Metadata) -> list[int]:
 
 
 def multipliers(m: Metadata) -> Made:
-    """Constants that embeddings, scores, sublayers and logits are multiplied with; one left out changes nothing."""
-    m.only("rope.scaling.finetuned", True)  # here it says whether there are positions at all
+    """Constants that embeddings, scores, sublayers and logits are multiplied by; a missing one is 1."""
+    m.only("rope.scaling.finetuned", True)  # false would mean that the model has no positions
     return {
         "embedding_multiplier": m.float("embedding_scale", 0.0) or 1.0,
         "attention_multiplier": m.float("attention.scale", 0.0) or head_width(m) ** -0.5,
@@ -200,8 +203,8 @@ def multipliers(m: Metadata) -> Made:
 
 
 def scale_width(m: Metadata, n_layers: int) -> int:
-    """What scores are divided by the root of: a head's width, but another number in the models of 27 billion weights.
+    """The number whose root divides scores: a head's width, except in the models of 27 billion weights.
 
-    No key says so; who reads these files knows those models by how many layers they have.
+    No key says so; readers of these files recognise these models by their number of layers.
     """
     return m.int("embedding_length") // m.int("attention.head_count") if m.layers() == n_layers else head_width(m)
