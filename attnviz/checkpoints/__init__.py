@@ -1,6 +1,6 @@
-"""Weights as they lie on disk: opened by `open_checkpoint`, read by our names through `weights.Weights`.
+"""Weight files: `open_checkpoint` opens them, `weights.Weights` reads tensors by our names.
 
-Every reader takes headers only when a file is opened, and memory-maps the rest. Nothing in a file is run.
+Opening a file reads its headers only; the rest is memory-mapped. No code in a file is run.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from attnviz.checkpoints.base import Checkpoint
     from attnviz.checkpoints.quantised import Quantised
 
-# What a folder may hold, in the order in which it is looked for.
+# File names that a folder may hold, in the order in which they are looked for.
 FOLDER_FILES = (
     "model.safetensors",
     "model.safetensors.index.json",
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
 )
-# What people have that is not read, and would otherwise wonder about.
+# Common kinds of weight files that are not read, so that a message can name them.
 _FOREIGN = {
     ".h5": "TensorFlow weights",
     ".msgpack": "Flax weights",
@@ -33,28 +33,30 @@ _FOREIGN = {
     ".pkl": "a pickle",
 }
 _ENDINGS = ".safetensors, .gguf, .npz, .bin, .pt or .pth"
-_LEGACY_TORCH = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"  # a pickle of torch's magic number
+# Old files begin with a pickle of torch's magic number.
+_LEGACY_TORCH = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"
 
 
 def is_second_copy(file: str) -> bool:
-    """Whether a .safetensors file is not the model by itself: an adapter, or its weights again under other names."""
+    """Whether a .safetensors file is not the model itself: an adapter, or the same weights under other names."""
     return file.startswith(("adapter_", "consolidated"))
 
 
 def open_checkpoint(path: Path, quantised: Callable[[], Quantised | None] | None = None) -> Checkpoint:
-    """A folder's weights, or a single file's, recognised by what it holds.
+    """Open a folder's weights, or a single file, whose format is recognised by its bytes.
 
-    quantised: what the configuration beside it says of its weights; asked for unless the file has a configuration.
+    quantised: a function that reads quantisation settings from config.json; called only if the file has no
+    configuration.
 
     Raises:
-        CheckpointError: nothing there, no weights in the folder, or a file that is damaged or of an unknown kind.
+        CheckpointError: no such file, no weights in the folder, or a file that is damaged or of an unknown kind.
     """
     from attnviz.checkpoints.scaled import with_scales
 
     path = Path(path)
     try:
         file = _in_folder(path) if path.is_dir() else path
-    except OSError as error:  # a name that is too long, a folder that may not be looked into
+    except OSError as error:  # a name that is too long, a folder without permission to list it
         raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from None
     checkpoint = _open_file(file)
     said = quantised() if quantised is not None and checkpoint.config is None else None
@@ -81,7 +83,7 @@ def _in_folder(folder: Path) -> Path:
 
 
 def _hint(folder: Path) -> str:
-    """What to do about a folder without weights that can be read."""
+    """Advice for a folder without readable weights."""
     files = sorted(p for p in folder.iterdir() if p.is_file())
     copies = [p for p in files if p.name.startswith("consolidated")]
     if copies:
@@ -119,7 +121,7 @@ def _open_file(path: Path) -> Checkpoint:
 
 
 def _kind(path: Path) -> str:
-    """safetensors, gguf, npz or torch: by the first bytes, and where these say nothing by the ending."""
+    """safetensors, gguf, npz or torch, by the first bytes, or by the extension if the bytes decide nothing."""
     head = _first_bytes(path)
     if head.startswith(b"version https://git-lfs"):
         raise CheckpointError(f"{path.name} is a Git LFS pointer, not the weights themselves", "run `git lfs pull`")

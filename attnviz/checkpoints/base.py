@@ -1,7 +1,7 @@
-"""What every weight file looks like from outside: names and shapes at once, numbers when they are asked for.
+"""The interface of every weight file: names and shapes when it is opened, numbers when they are read.
 
-A file on disk is a stranger's: its header is believed only after it was compared with the size of the file, and
-nothing is allocated because a header claims it.
+Files are untrusted: a header is compared with the size of the file before it is believed, and no memory is allocated
+because a header claims it.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 MAX_HEADER = 100_000_000  # bytes; the safetensors format sets the same limit
 MAX_DIMS = 8
-MAX_SIZE = 1 << 40  # of one axis
-MAX_NUMBERS = 1 << 60  # in a tensor, axes of 0 aside
+MAX_SIZE = 1 << 40  # the largest size of one axis
+MAX_NUMBERS = 1 << 60  # the largest number of entries in a tensor, axes of 0 not counted
 
-# Names of dtypes as safetensors writes them -> NumPy's; those that only ml_dtypes knows follow in `numpy_dtype`.
+# Names of dtypes in safetensors -> NumPy's names; `numpy_dtype` adds dtypes that only ml_dtypes has.
 _NUMPY = {
     "F64": "<f8",
     "F32": "<f4",
@@ -71,8 +71,8 @@ def numpy_dtype(name: str) -> np.dtype[Any]:
 class Stored:
     """One tensor of a file, as its header describes it.
 
-    shape: as a reader gets it (rows first); dtype: "F32", "BF16", "Q4_1", ...; nbytes: on disk; file: name of the
-    file that holds it, without its folder.
+    shape: as `read` returns it (rows first); dtype: "F32", "BF16", "Q4_1", ...; nbytes: on disk; file: name of the file
+    that holds it, without its folder.
     """
 
     name: str
@@ -88,7 +88,7 @@ class Checkpoint:
     Attributes:
         path: the file, or the folder's index file.
         tensors: stored name -> Stored, from headers only.
-        config: what the file itself says about its model (GGUF, npz), else None.
+        config: the model's configuration if the file itself holds it (GGUF, npz), else None.
     """
 
     def __init__(
@@ -100,8 +100,8 @@ class Checkpoint:
         self._places = places
 
     def read(self, name: str) -> NDArray[Any]:
-        """The whole tensor, read-only: in its stored dtype (a view of the file where it can be), or float32 if
-        it is stored in blocks of few bits.
+        """The whole tensor, read-only: in its stored dtype (a view of the file if possible), or float32 if it is stored
+        in blocks of few bits.
 
         Raises:
             CheckpointError: no such tensor, or its numbers cannot be decoded.
@@ -109,11 +109,11 @@ class Checkpoint:
         raise NotImplementedError
 
     def rows(self, name: str, ids: Sequence[int] | NDArray[Any]) -> NDArray[Any]:
-        """The rows `ids` of the first axis, and only those are read: [len(ids), ...]."""
+        """The rows `ids` of the first axis; no other rows are read: [len(ids), ...]."""
         return self.read(name)[np.asarray(ids, dtype=np.int64)]
 
     def digest(self) -> str:
-        """16 hex digits that stand for names, dtypes, shapes and places of all tensors; the numbers are not read."""
+        """16 hex digits: a hash of names, dtypes, shapes and places of all tensors; the numbers are not read."""
         lines = (
             f"{name}\t{stored.dtype}\t{stored.shape}\t{self._places.get(name)}\n"
             for name, stored in sorted(self.tensors.items())
@@ -121,14 +121,14 @@ class Checkpoint:
         return hashlib.sha256("".join(lines).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
     def close(self) -> None:
-        """Let go of the file. Arrays that were handed out stay valid."""
+        """Close the file. Arrays that were returned stay valid."""
 
     def place(self, name: str) -> object:
-        """Where a tensor lies, as the digest has it."""
+        """A tensor's place in the file, for the digest."""
         return self._places.get(name)
 
     def stored(self, name: str) -> Stored:
-        """The description of a tensor that must be there."""
+        """The description of a tensor. Raises CheckpointError if there is none."""
         found = self.tensors.get(name)
         if found is None:
             raise CheckpointError(f"{self.path.name} has no tensor {shown(name)}")
@@ -182,18 +182,18 @@ def map_file(path: Path) -> NDArray[np.uint8]:
 
 
 def check_whole(path: Path, data: NDArray[np.uint8]) -> None:
-    """Raises CheckpointError if a mapped file has shrunk: to read what is gone would end the process (SIGBUS)."""
+    """Raise CheckpointError if a mapped file has shrunk: reading the missing part would end the process (SIGBUS)."""
     if fault := untrusted.shrunk(data):
         damaged(path, fault)
 
 
 def opened(path: Path) -> BinaryIO:
-    """A regular file, open for reading; a pipe or a device would block or never end."""
+    """A regular file, open for reading; pipes and devices are refused, since they would block or never end."""
     return untrusted.open_file(path, CheckpointError)
 
 
 def shown(text: object, limit: int = 100) -> str:
-    """A stranger's name for use in a one-line message: no line breaks, no control characters, not endless."""
+    """A name from an untrusted file, for a one-line message: shortened, without line breaks and control characters."""
     plain = "".join(
         c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(text)[: limit + 1]
     )
@@ -206,32 +206,32 @@ def times(shape: Sequence[int]) -> str:
 
 
 def damaged(path: Path, fault: str, hint: str = "") -> NoReturn:
-    """Every complaint about a damaged file: its name, then the fault."""
+    """The error for a damaged file: its name, then the fault."""
     raise CheckpointError(f"{path.name}: {fault}", hint)
 
 
 def checked_shape(path: Path, name: str, shape: object) -> tuple[int, ...]:
-    """A shape from a stranger's header: a list of at most MAX_DIMS whole numbers, none negative."""
+    """A shape from an untrusted header: a list of at most MAX_DIMS whole numbers, none negative."""
     if not isinstance(shape, (list, tuple)) or not all(type(n) is int and n >= 0 for n in shape):
         damaged(path, f"the shape of tensor {shown(name)} is not a list of sizes")
     if len(shape) > MAX_DIMS:
         damaged(path, f"tensor {shown(name)} has {len(shape)} axes; at most {MAX_DIMS} are read")
     if max(shape, default=0) > MAX_SIZE:
         damaged(path, f"tensor {shown(name)} has an axis of {shown(max(shape), 30)}")
-    if 0 in shape and math.prod(n for n in shape if n) > MAX_NUMBERS:  # with an axis of 0 it takes no byte of the file
+    if 0 in shape and math.prod(n for n in shape if n) > MAX_NUMBERS:  # such a tensor has no bytes to compare with
         damaged(path, f"tensor {shown(name)} has the shape {shown(times(shape), 80)}, which no array can have")
     return tuple(shape)
 
 
 def checked_bytes(path: Path, name: str, shape: tuple[int, ...], dtype: str) -> int:
-    """How many bytes a plain tensor of this shape and dtype takes; the dtype must be one that is read."""
+    """The size of a plain tensor in bytes. Raises if the dtype is not one that is read."""
     if dtype not in DTYPE_BYTES:
         damaged(path, f"tensor {shown(name)} has the unknown dtype {shown(dtype, 40)}")
     return math.prod(shape) * DTYPE_BYTES[dtype]
 
 
 def parse_json(path: Path, text: bytes, what: str) -> dict[str, Any]:
-    """A JSON object from a stranger: no key twice, no depth that exhausts the stack."""
+    """A JSON object from an untrusted file: no key twice, no nesting that exhausts the stack."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)

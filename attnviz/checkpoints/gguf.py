@@ -1,7 +1,7 @@
-"""GGUF, the file that llama.cpp and Ollama use: configuration, tokenizer and weights in one.
+"""GGUF, the file format of llama.cpp and Ollama: configuration, tokenizer and weights in one.
 
-The header is walked once with every length checked against the file; weights stay mapped, and those in blocks of few
-bits are decoded when they are read, rows of a table one by one.
+The header is read once, with every length checked against the file. Weights stay mapped; quantised tensors are decoded
+when they are read, and tables row by row.
 
 Source: the format's description in ggml (docs/gguf.md), versions 2 and 3.
 """
@@ -24,7 +24,7 @@ from attnviz.errors import CheckpointError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Numbers of tensor types, as the format assigns them; the gaps were types that no longer exist.
+# Numbers of tensor types, as the format assigns them; missing numbers were types that no longer exist.
 TYPES = {
     0: "F32",
     1: "F16",
@@ -64,16 +64,17 @@ TYPES = {
 # Types of a value in the metadata -> struct and NumPy codes.
 _NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _TEXT, _LIST = 8, 9
-_MAX_TEXTS = 4_000_000  # in one list: the largest vocabularies have 0.3 million pieces
+_MAX_TEXTS = 4_000_000  # entries of one list: the largest vocabularies have 0.3 million pieces
 _AXES = 4
 _U32, _U64 = struct.Struct("<I"), struct.Struct("<Q")
 
 
 def open_gguf(path: Path) -> Gguf:
-    """A .gguf file.
+    """Open a .gguf file.
 
     Raises:
-        CheckpointError: no GGUF, of a version that is not read, truncated, or its header contradicts the file.
+        CheckpointError: not a GGUF file, a version that is not read, a truncated file, or a header that contradicts the
+        file.
     """
     data = map_file(path)
     head = _Header(path, data)
@@ -132,7 +133,7 @@ class Gguf(Mapped):
         return self._decode(stored, by_row[index]).reshape(len(index), *stored.shape[1:])
 
     def digest(self) -> str:
-        """16 hex digits that stand for the whole header: metadata and tokenizer as well as tensors."""
+        """16 hex digits: a hash of the whole header, with metadata and tokenizer as well as tensors."""
         return self._digest
 
     def _packed(self, stored: Stored) -> NDArray[np.uint8]:
@@ -149,7 +150,7 @@ class Gguf(Mapped):
 
 
 class _Header:
-    """A place in the header; every step checks that the file goes on that far."""
+    """A position in the header; every read checks that the file is long enough."""
 
     def __init__(self, path: Path, data: NDArray[np.uint8]) -> None:
         self.path, self.at = path, 0
@@ -166,7 +167,7 @@ class _Header:
             big = int.from_bytes(version.to_bytes(4, "little"), "big") in (2, 3)
             damaged(self.path, "is big-endian GGUF" if big else f"is GGUF version {version}; 2 and 3 are read")
         n_tensors, n_values = self.u64(), self.u64()
-        # A tensor takes at least 24 bytes of header and a value 13: a larger count cannot be meant.
+        # A tensor takes at least 24 bytes of header and a value 13: a larger count is damage.
         if n_tensors * 24 + n_values * 13 > self._end - self.at:
             damaged(self.path, f"claims {n_tensors:,} tensors and {n_values:,} values, more than its size allows")
         return n_tensors, n_values
@@ -207,7 +208,7 @@ class _Header:
         return self._texts(count, key)
 
     def _texts(self, count: int, key: str) -> list[str]:
-        """A list of `count` texts: the loop that opening a file spends its time in."""
+        """A list of `count` texts. Opening a file spends most of its time in this loop."""
         if count > _MAX_TEXTS or count * 8 > self._end - self.at:
             damaged(self.path, f"metadata key {shown(key)} claims {count:,} texts, more than its size allows")
         view, at, end, unpack = self._view, self.at, self._end, _U64.unpack_from
@@ -242,7 +243,7 @@ class _Header:
 
 
 def _check_layout(path: Path, tensors: dict[str, Stored], places: dict[str, int], size: int) -> None:
-    """Every tensor lies within the file, and none on another."""
+    """Raise unless every tensor lies within the file and none overlaps another."""
     at, last = 0, ""
     for name in sorted(tensors, key=lambda name: (places[name], tensors[name].nbytes)):
         end = places[name] + tensors[name].nbytes

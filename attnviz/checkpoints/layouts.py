@@ -1,12 +1,12 @@
-"""How a stored tensor differs from ours, one small function each; families name them beside a stored name.
+"""Conversions of stored tensors to our layout, one small function each; families name them beside a stored name.
 
 Ours: a matrix is [out, in], as torch's Linear stores it (`y = x @ W.T`); heads lie one after the other on the first
 axis, [n_heads * d_head, d_model]; a gated MLP has two matrices.
 
-Every function takes (array, sizes, **indices) and gives an array. `sizes` has what `Sizes` says; the indices
-are those of the canonical name (`i` the layer, `e` the expert). Functions for rows work on biases too. They slice and
-reshape before anything is converted, so that a view of a file stays a view where NumPy allows it.
-A shape that does not fit raises ValueError, which `Weights` turns into a message with both names.
+Every function takes (array, sizes, **indices) and gives an array. `sizes` is a `Sizes`; the indices are the
+placeholders of our name (`i` the layer, `e` the expert). Functions for rows work on biases too. They slice and reshape
+before anything is converted, so that a view of a file stays a view where NumPy allows it. A shape that does not fit
+raises ValueError, which `Weights` turns into a message with both names.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Array = NDArray[Any]
 
 
 class Sizes(Protocol):
-    """What layouts need to know of a model."""
+    """The sizes of a model that layouts need."""
 
     @property
     def n_heads(self) -> int: ...
@@ -142,7 +142,7 @@ def _quarters(array: Array, sizes: Sizes, part: int) -> Array:
     return array.reshape(4, 3, rows // 4, *rest)[:, part].reshape(rows, *rest)
 
 
-# Keys and values fused head by head, each of its own width: each head holds its own k and v rows (DeepSeek).
+# Keys and values fused head by head, with different widths: each head holds its own k and v rows (DeepSeek).
 
 
 def k_of_kv_by_head(array: Array, sizes: Sizes, **_: int) -> Array:
@@ -201,7 +201,7 @@ def up_of_gate_up_interleaved(array: Array, sizes: Sizes, **_: int) -> Array:
 
 
 def expert(array: Array, sizes: Sizes, **indices: int) -> Array:
-    """[n_experts, ...] -> expert `e` of them."""
+    """[n_experts, ...] -> expert `e`."""
     e = indices["e"]
     if array.ndim < 2 or e >= len(array):
         raise ValueError(f"expert {e} is wanted, it has {len(array) if array.ndim > 1 else 0}")
@@ -216,12 +216,12 @@ def expert_rows(array: Array, sizes: Sizes, **indices: int) -> Array:
 
 
 def d_model_last(array: Array, sizes: Sizes, **_: int) -> Array:
-    """[d_model, d_inner] -> [d_inner, d_model]; what has d_model last already is given back as it is."""
+    """[d_model, d_inner] -> [d_inner, d_model]; an array whose last axis is d_model is returned unchanged."""
     return array.T if array.ndim == 2 and array.shape[1] != sizes.d_model == array.shape[0] else array
 
 
 def d_model_first(array: Array, sizes: Sizes, **_: int) -> Array:
-    """[d_inner, d_model] -> [d_model, d_inner]; what has d_model first already is given back as it is."""
+    """[d_inner, d_model] -> [d_model, d_inner]; an array whose first axis is d_model is returned unchanged."""
     return array.T if array.ndim == 2 and array.shape[0] != sizes.d_model == array.shape[1] else array
 
 
@@ -246,12 +246,12 @@ def flatten(array: Array, sizes: Sizes, **_: int) -> Array:
 
 
 def row(array: Array, sizes: Sizes, **_: int) -> Array:
-    """[n] -> [1, n]; what has two axes already is given back as it is."""
+    """[n] -> [1, n]; an array of two axes is returned unchanged."""
     return array[None] if array.ndim == 1 else array
 
 
 def squeeze(array: Array, sizes: Sizes, **_: int) -> Array:
-    """[1, n, ...] -> [n, ...]; what has no leading axis of 1 is given back as it is."""
+    """[1, n, ...] -> [n, ...]; an array without a leading axis of 1 is returned unchanged."""
     return array[0] if array.ndim > 1 and array.shape[0] == 1 else array
 
 

@@ -1,7 +1,7 @@
 """A PEFT LoRA adapter, merged into a checkpoint tensor by tensor as it is read.
 
     W' = W + s B A                             s = lora_alpha / r, or lora_alpha / sqrt(r) with use_rslora
-    W' = m (W + s B A) / |W + s B A|           with use_dora; m and the norm are one number an output
+    W' = m (W + s B A) / |W + s B A|           with use_dora; m and the norm have one number per output
 
     adapter_config.json                        what was trained and how
     adapter_model.safetensors (or .bin)        base_model.model.<module>.lora_A.weight  [r, in]
@@ -45,21 +45,18 @@ _FLOATS = ("F64", "F32", "F16", "BF16")
 
 @dataclass(frozen=True)
 class _Pair:
-    """A module's matrices, by their names in the adapter's file, and what they are multiplied with."""
+    """A module's matrices, by their names in the adapter's file, and the factor on their product."""
 
     a: str
     b: str
     magnitude: str | None
     scaling: float
-    transposed: bool = False  # the model keeps the matrix [in, out]
+    transposed: bool = False  # whether the model stores the matrix [in, out]
 
 
 @dataclass(frozen=True, eq=False)
 class Adapter:
-    """An adapter ready to be applied.
-
-    name: of its folder. digest: 16 hex digits over its configuration and its numbers.
-    """
+    """An opened adapter. name: of its folder. digest: 16 hex digits over its configuration and its numbers."""
 
     name: str
     file: Checkpoint
@@ -67,11 +64,11 @@ class Adapter:
     digest: str
 
     def applied(self, checkpoint: Checkpoint, names: Mapping[str, Source]) -> Checkpoint:
-        """The checkpoint as the adapter changes it.
+        """Apply the adapter to a checkpoint.
 
         Args:
             checkpoint: of the model that the adapter was trained on.
-            names: the family's table, which says what is stored [in, out].
+            names: the family's table, which lists matrices stored [in, out].
 
         Raises:
             CheckpointError: a tensor of the adapter matches none of the model, or has another shape.
@@ -124,7 +121,10 @@ class Adapter:
         return _Pair(parts["lora_A"], parts["lora_B"], magnitude, self.settings.scaling(module))
 
     def _matched(self, checkpoint: Checkpoint, table: Mapping[str, Source], names: Sequence[str]) -> dict[str, str]:
-        """Name in the adapter -> stored name. A head that the model lacks keeps its own name: no attention reads it."""
+        """Name in the adapter -> stored name.
+
+        A task head that the model lacks keeps its own name; attention does not read it.
+        """
         prefix = find_prefix({name: name for name in names}, checkpoint.tensors)
         found = {name: prefix.find(name, checkpoint.tensors) for name in names}
         lost = [name for name, stored in found.items() if stored is None and not self.settings.is_saved(name)]
@@ -143,7 +143,7 @@ class Adapter:
         return stored
 
     def _fitted(self, pair: _Pair, stored: Stored, turned: Iterable[re.Pattern[str]]) -> _Pair:
-        """The pair, once its product is known to fit the model's tensor."""
+        """The pair, after checking that its product has the shape of the model's tensor."""
         n_in, n_out = self.file.tensors[pair.a].shape[1], self.file.tensors[pair.b].shape[0]
         transposed = any(pattern.fullmatch(stored.name) for pattern in turned)
         if self.settings.fan_in_fan_out and stored.shape == (n_in, n_out) and n_in != n_out:
@@ -160,11 +160,11 @@ class Adapter:
 
 
 def open_adapter(folder: Path, ignore_keys: Iterable[str] = ()) -> Adapter:
-    """The adapter in a folder; its numbers are read once, for the digest.
+    """Open the adapter in a folder; its numbers are read once, for the digest.
 
     Raises:
-        ModelError: no such folder. ConfigError: it is no LoRA, or asks for what is not read here.
-        CheckpointError: its file of tensors is missing or damaged.
+        ModelError: no such folder. ConfigError: it is no LoRA, or uses options that are not read here. CheckpointError:
+        its file of tensors is missing or damaged.
     """
     from attnviz.checkpoints import open_checkpoint
 
@@ -183,7 +183,7 @@ def open_adapter(folder: Path, ignore_keys: Iterable[str] = ()) -> Adapter:
 
 
 def _turned(checkpoint: Checkpoint, names: Mapping[str, Source]) -> list[re.Pattern[str]]:
-    """Patterns of the stored names of matrices that are kept [in, out]."""
+    """Patterns of the names of matrices that are stored [in, out]."""
     prefix = find_prefix(names, checkpoint.tensors)
     return [
         matcher(form)
@@ -195,20 +195,20 @@ def _turned(checkpoint: Checkpoint, names: Mapping[str, Source]) -> list[re.Patt
 
 
 def _read_by(table: Mapping[str, Source], names: Iterable[str]) -> list[str]:
-    """Those names under which the family's table would look for one of our tensors, whatever stands before them."""
+    """The names under which the family's table would look for one of our tensors, with any prefix."""
     forms = {form for source in table.values() for form, _ in alternatives(source)}
     patterns = [re.compile(rf"(.+\.)?{matcher(form).pattern}") for form in forms]
     return [name for name in names if any(pattern.fullmatch(name) for pattern in patterns)]
 
 
 class Adapted(Checkpoint):
-    """A checkpoint seen through an adapter.
+    """A checkpoint with an adapter's changes.
 
     Args:
         inner: the model's own.
         file: the adapter's.
-        pairs: stored name -> what is added to it.
-        whole: stored name -> the adapter's tensor that stands in its place.
+        pairs: stored name -> the product that is added to it.
+        whole: stored name -> the adapter's tensor that replaces it.
     """
 
     def __init__(
@@ -246,7 +246,7 @@ class Adapted(Checkpoint):
         found = array.astype(np.float32)
         found += delta.T if pair.transposed else delta
         if pair.magnitude is not None:
-            axis = 0 if pair.transposed else 1  # of the inputs
+            axis = 0 if pair.transposed else 1  # weights of the inputs
             share = self._numbers(pair.magnitude).reshape(-1) / np.linalg.norm(found, axis=axis)  # [out]
             found *= np.expand_dims(share, axis)
         return found

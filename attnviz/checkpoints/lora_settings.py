@@ -1,6 +1,6 @@
-"""adapter_config.json: what PEFT says about a LoRA adapter, taken whole or refused.
+"""adapter_config.json: PEFT's settings of a LoRA adapter, all of which are used or refused.
 
-A key is used, or known to change no number, or off; anything else is an error that names it.
+A key is used, or known to change no number, or off; any other key is an error that names it.
 
 Source: PEFT's LoraConfig, up to version 0.21, and `get_pattern_key` for how patterns name modules.
 """
@@ -22,7 +22,7 @@ T = TypeVar("T")
 NAME = "adapter_config.json"
 MAX_BYTES = 10_000_000
 MAX_RANK = 1 << 20
-MAX_NAME = 150  # letters of a module's name that patterns are tried on
+MAX_NAME = 150  # longest module name that patterns are tried on
 
 _USED = {
     "peft_type",
@@ -39,7 +39,8 @@ _USED = {
     "init_lora_weights",
     "base_model_name_or_path",
 }
-# Which modules were trained shows in the tensors; the rest is about training, memory or where files came from.
+# Keys without effect here: the tensors show which modules were trained; the rest is about training, memory or where
+# files came from.
 _NO_EFFECT = {
     "auto_mapping",
     "revision",
@@ -59,7 +60,7 @@ _NO_EFFECT = {
     "ensure_weight_tying",
     "runtime_config",
 }
-# Known to change the numbers in ways that are not read here.
+# Keys known to change the numbers in ways that are not read here.
 _REFUSED = {
     "use_qalora",
     "layer_replication",
@@ -74,17 +75,17 @@ _REFUSED = {
     "monteclora_config",
     "velora_config",
 }
-# The other ways to begin (pissa, olora, corda, loftq, lora_ga) change the model's own matrices before training.
+# Other initialisations (pissa, olora, corda, loftq, lora_ga) change the model's own matrices before training.
 _BEGINNINGS = (None, True, False, "true", "false", "gaussian", "eva", "orthogonal", "mica")
 MERGE = "merge it with PEFT (merge_and_unload), save the model, and load that"
-# Heads that PEFT saves whole without naming them in modules_to_save.
+# Task heads that PEFT saves whole without naming them in modules_to_save.
 _HEADS = {"SEQ_CLS": ("classifier", "score"), "TOKEN_CLS": ("classifier", "score"), "QUESTION_ANS": ("qa_outputs",)}
 _EMBEDDINGS = ("embed_tokens", "lm_head")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What of the configuration decides numbers. Patterns map regular expressions for the end of a module's name."""
+    """The settings that decide numbers. Patterns map regular expressions for the end of a module's name to values."""
 
     r: int
     alpha: float
@@ -102,13 +103,13 @@ class Settings:
         return _first(self.ranks, module, self.r)
 
     def scaling(self, module: str) -> float:
-        """What a module's product is multiplied with."""
+        """The factor on a module's product."""
         return _first(self.alphas, module, self.alpha) / (
             math.sqrt(self.rank(module)) if self.rslora else self.rank(module)
         )
 
     def is_saved(self, tensor: str) -> bool:
-        """Whether a tensor is of a module that is saved whole, and may be the adapter's own (a new head)."""
+        """Whether a tensor belongs to a module that is saved whole, which may be new in the adapter (a task head)."""
         return any(f"{module}." in tensor for module in self.saved)
 
 
@@ -120,10 +121,10 @@ def _first(patterns: tuple[tuple[re.Pattern[str], T], ...], module: str, other: 
 
 
 def read_settings(folder: Path, ignore_keys: Iterable[str] = ()) -> tuple[Settings, dict[str, Any]]:
-    """The settings in a folder's adapter_config.json, and all of it as it was read.
+    """Read the settings in a folder's adapter_config.json; returned with the whole object.
 
     Raises:
-        ConfigError: it is missing, of another method than LoRA, or asks for what is not read here.
+        ConfigError: it is missing, not of the method LoRA, or uses options that are not read here.
         CheckpointError: it is not an object in JSON.
     """
     path = folder / NAME
@@ -158,7 +159,7 @@ def _settings(data: Mapping[str, Any], ignored: tuple[str, ...]) -> Settings:
 
 
 def _check_keys(data: Mapping[str, Any], ignore_keys: set[str]) -> tuple[str, ...]:
-    """Refuse keys that change numbers or that nobody knows; those that are off do nothing."""
+    """Refuse unknown keys and keys that change numbers, unless they are off."""
     unknown = []
     for key, value in data.items():
         if key in _USED or key in _NO_EFFECT or value in (None, False, "") or value in ([], {}):
@@ -180,7 +181,7 @@ def _patterns(
 
 
 def _pattern(key: str, text: str) -> re.Pattern[str]:
-    """A pattern as PEFT reads it. A stranger's may not be of a form that takes for ever to fail."""
+    """A pattern as PEFT reads it. Patterns that could take for ever to fail are refused, since files are untrusted."""
     if _is_involved(text):
         raise _error(f"{key}: the pattern {shown(text, 60)!r} is too involved to be read")
     try:
@@ -190,7 +191,7 @@ def _pattern(key: str, text: str) -> re.Pattern[str]:
 
 
 def _is_involved(text: str) -> bool:
-    """Whether failing to match could take more than some 10^7 steps: many ways to read the same letters."""
+    """Whether failing to match could take more than some 10^7 steps, as it can read the same letters in many ways."""
     plain = text.replace("(?:", "(")
     repeats, choices = len(re.findall(r"[*+?{]", plain)), plain.count("|")
     strange = re.search(r"\)[*+?{]|\\[1-9]|\(\?", plain) is not None

@@ -1,9 +1,9 @@
-"""From our names to a file's names.
+"""Map our names to a file's names.
 
 A family's table gives, for each of our dotted names, where a file keeps it: `"layers.{i}.q.weight"` ->
 `"encoder.layer.{i}.attention.self.query.weight"`, perhaps with layout functions, perhaps several alternatives. Files
-differ from a table in one more way: the same model saved with a head has a prefix in front of every name
-(`bert.`, `model.`, `transformer.`) or lacks the one that the table has. That difference is found once, by counting.
+differ from a table in one more way: a model saved with a task head has a prefix in front of every name (`bert.`,
+`model.`, `transformer.`), or lacks the prefix that the table has. This difference is found once per file, by counting.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from dataclasses import dataclass
 
 Source = str | tuple[str, ...] | list["str | tuple[str, ...]"]
 
-_MOST_HEADS = 256  # beginnings that are tried for one ending: a published file has a handful
+_MOST_HEADS = 256  # prefixes that are tried for one suffix: a published file has a handful
 _PLACE = re.compile(r"\{(\w+)\}")
-_OLD_SPELLING = {"weight": "gamma", "bias": "beta"}  # of a layer norm, in checkpoints of TensorFlow's descent
+# Names of a layer norm's weight and bias in checkpoints converted from TensorFlow.
+_OLD_SPELLING = {"weight": "gamma", "bias": "beta"}
 _NEW_SPELLING = {old: new for new, old in _OLD_SPELLING.items()}
 
 
 def alternatives(source: Source) -> list[tuple[str, tuple[str, ...]]]:
-    """A table entry as (stored pattern, layout names), one for each form that a file may have."""
+    """A table entry as (stored pattern, layout names) for each form that a file may have."""
     forms = source if isinstance(source, list) else [source]
     return [(form, ()) if isinstance(form, str) else (form[0], form[1:]) for form in forms]
 
@@ -46,20 +47,20 @@ def matcher(pattern: str) -> re.Pattern[str]:
 
 
 def any_of(patterns: Iterable[re.Pattern[str]]) -> re.Pattern[str]:
-    """One expression that matches what one of the matchers does, and perhaps more: its placeholders may differ."""
+    """One expression that matches at least what any matcher does; repeated placeholders may differ."""
     loose = (re.sub(r"\(\?P=\w+\)|\(\?P<\w+>(.*?)\)", r"\\d{1,6}", pattern.pattern) for pattern in patterns)
     return re.compile("|".join(dict.fromkeys(loose)) or r"(?!)")
 
 
 @dataclass(frozen=True)
 class Prefix:
-    """How the names in a file differ from a table's at their beginning: `table` there is `stored` here."""
+    """A difference in prefixes: where the table's names begin with `table`, the file's begin with `stored`."""
 
     table: str = ""
     stored: str = ""
 
     def forms(self, name: str) -> Iterator[str]:
-        """The names under which a file may keep a table's `name`, the likeliest first."""
+        """The names that a table's `name` may have in a file, the likeliest first."""
         if name.startswith(self.table):
             yield self.stored + name[len(self.table) :]
         if self.table or self.stored:
@@ -79,25 +80,26 @@ class Prefix:
 
 
 def old_spelling(name: str) -> str:
-    """`x.LayerNorm.weight` -> `x.LayerNorm.gamma`; other names as they are."""
+    """`x.LayerNorm.weight` -> `x.LayerNorm.gamma`; other names are unchanged."""
     head, dot, last = name.rpartition(".")
     return head + dot + _OLD_SPELLING[last] if last in _OLD_SPELLING and "norm" in head.lower() else name
 
 
 def new_spelling(name: str) -> str:
-    """`x.gamma` -> `x.weight`, `x.beta` -> `x.bias`; other names as they are."""
+    """`x.gamma` -> `x.weight`, `x.beta` -> `x.bias`; other names are unchanged."""
     head, dot, last = name.rpartition(".")
     return head + dot + _NEW_SPELLING[last] if dot and last in _NEW_SPELLING else name
 
 
 def find_prefix(table: Mapping[str, Source], stored: Iterable[str]) -> Prefix:
-    """The difference under which `table` finds most of the `stored` names; none, if none helps."""
+    """The difference under which `table` finds most of the `stored` names; no difference if none finds more."""
     entries = [[_general(pattern) for pattern, _ in alternatives(source)] for source in table.values()]
     present = {_general(name) for name in stored}
     candidates = [Prefix(), *_candidates({name for entry in entries for name in entry}, present)]
 
     def score(prefix: Prefix) -> tuple[int, int]:
-        # Stored names count once: no prefix may serve one stack's tensors as another's that is not there.
+        # Stored names count once, so that a prefix cannot map the tensors of one stack to another stack that is
+        # missing.
         found = {next(filter(None, (prefix.find(name, present) for name in entry)), None) for entry in entries}
         return len(found - {None}), -len(prefix.table) - len(prefix.stored)
 
@@ -110,7 +112,7 @@ def _general(name: str) -> str:
 
 
 def _candidates(wanted: set[str], present: set[str], at_most: int = 24) -> list[Prefix]:
-    """The differences that the most pairs of names suggest."""
+    """The differences suggested by most pairs of names."""
     endings: dict[str, set[str]] = {}
     for name in present:
         for head, rest in _splits(name, 4):
@@ -120,7 +122,7 @@ def _candidates(wanted: set[str], present: set[str], at_most: int = 24) -> list[
     votes: Counter[Prefix] = Counter()
     for name in wanted:
         for cut, rest in _splits(name, 2):
-            # A lone last part ("weight") is the end of too many names to tell anything.
+            # A last part alone ("weight") is the end of too many names to suggest a prefix.
             if "." in rest or not cut:
                 votes.update(Prefix(cut, head) for head in endings.get(rest, ()))
     return [prefix for prefix, _ in votes.most_common(at_most)]

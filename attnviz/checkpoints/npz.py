@@ -1,4 +1,4 @@
-"""Weights in an .npz, as a lesson or another program writes them with `numpy.savez`.
+"""Weights in an .npz, written by hand for teaching or by another program with `numpy.savez`.
 
 `W_Q`, `W_K`, `W_V` float [d_model, n_heads * d_head] and `n_heads`; optional `W_O` [n_heads * d_head, d_model], biases
 `b_Q`, `b_K`, `b_V`, `b_O`, `embedding` [token, d_model] with `tokens` (text), `positions` [position, d_model] and
@@ -32,13 +32,13 @@ from attnviz.checkpoints.zips import Member, members
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_HEAD = 4096  # bytes in which an .npy header must end; a plain array's takes 128
+_HEAD = 4096  # limit of an .npy header in bytes; a plain array's takes 128
 _DTYPE = re.compile(r"[<|=]?(b1|[iu][1248]|f[248]|c8|U[1-9]\d{0,6})")
 _LAYER = re.compile(r"W_Q(?:\.(\d{1,4}))?")
 
 
 def open_npz(path: Path) -> NpzCheckpoint:
-    """An .npz of weights.
+    """Open an .npz of weights.
 
     Raises:
         CheckpointError: no such file, damaged, or without W_Q, W_K, W_V and n_heads.
@@ -47,7 +47,7 @@ def open_npz(path: Path) -> NpzCheckpoint:
 
 
 class NpzCheckpoint(Checkpoint):
-    """Arrays of an .npz by their names; those stored uncompressed are views of the file.
+    """Arrays of an .npz by name; uncompressed arrays are views of the file.
 
     config: model_type "npz", n_heads, n_layers, d_model, causal, tokens (list of str, or None), has_positions,
     has_embedding.
@@ -126,7 +126,7 @@ class NpzCheckpoint(Checkpoint):
             return None
         if array.dtype.kind != "U" or len(array.shape) != 1:
             damaged(self._file, "tokens must be a list of texts")
-        # Text of four bytes a character, of which not every number is one: NumPy would stumble over those.
+        # NumPy text has four bytes per character, and fails on numbers that are no character.
         wide, raw = array.dtype.itemsize, self._raw(array).tobytes()
         tokens = [
             raw[at : at + wide].decode("utf-32-le", "replace").rstrip("\0")
@@ -150,7 +150,7 @@ class _Array:
 
 
 def _header(path: Path, data: NDArray[np.uint8], member: Member) -> _Array:
-    """Shape and dtype of a member; its size must be what they need."""
+    """Shape and dtype of a member, checked against its size."""
     name = shown(member.name.removesuffix(".npy"))
     head = _bytes(path, data, member, min(_HEAD, member.size)).tobytes()
     begin = 10 if head[6:7] == b"\x01" else 12  # after the magic string, the version and a length
@@ -173,7 +173,7 @@ def _header(path: Path, data: NDArray[np.uint8], member: Member) -> _Array:
 
 
 def _bytes(path: Path, data: NDArray[np.uint8], member: Member, size: int) -> NDArray[np.uint8]:
-    """The first `size` bytes of a member: a view if it is stored plainly, unpacked otherwise."""
+    """The first `size` bytes of a member: a view if it is stored uncompressed, unpacked otherwise."""
     packed = data[member.start : member.start + member.packed]
     if member.plain or size == 0:  # unpacking to a limit of 0 would mean no limit
         return packed[:size]

@@ -1,8 +1,8 @@
 """A reader of pickles that can build tensors and nothing else.
 
-A pickle is a program. This one is interpreted here, not by Python's own machine: there is no opcode that imports, a
-name in it stays a name, and the only calls are those that torch writes for tensors. Whatever else it names is
-refused with that name.
+A pickle is a program. It is interpreted here, not by Python's own machine: no opcode imports, a name in it stays a
+name, and the only calls are the ones that torch writes for tensors. Any other name is refused, and the message names
+it.
 
 Source: Python's pickletools (the meaning of the opcodes), torch/serialization.py and torch/_utils.py (what is called).
 """
@@ -17,11 +17,12 @@ from typing import Any
 
 from attnviz.checkpoints.base import damaged, shown
 
-MAX_PICKLE = 32 << 20  # bytes: a tensor takes about 150
-_MAX_STEPS = 4_000_000  # opcodes: a tensor takes about 45
-# Lists, dictionaries and places in the memo, each some hundred bytes for one of the file: a tensor takes about 15.
+MAX_PICKLE = 32 << 20  # limit of a pickle in bytes: a tensor takes about 150
+_MAX_STEPS = 4_000_000  # limit of opcodes: a tensor takes about 45
+# Limit of lists, dictionaries and memo entries, each of which takes some hundred bytes of memory per byte in the file:
+# a tensor takes about 15.
 _MAX_MADE, _BYTES_EACH, _ALWAYS_MADE = 1_000_000, 4, 10_000
-_MAX_KEY = 1 << 24  # of a dictionary: larger ones could be chosen so that all fall into one place
+_MAX_KEY = 1 << 24  # largest key of a dictionary: larger keys could be chosen to collide
 STORAGES = {
     "FloatStorage": "F32",
     "DoubleStorage": "F64",
@@ -62,14 +63,14 @@ _DTYPE_NAMES = {f"torch {name}": dtype for name, dtype in _DTYPES.items()}
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A global that the pickle names, which is never looked up: "torch FloatStorage"."""
+    """A global that the pickle names; it is never imported: "torch FloatStorage"."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """A run of numbers elsewhere in the file. size: in elements of dtype (bytes, if untyped)."""
+    """A block of numbers elsewhere in the file. size: in elements of dtype (bytes, if untyped)."""
 
     key: str
     dtype: str
@@ -78,7 +79,7 @@ class Storage:
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """Which elements of a storage are a tensor; offset and strides in elements of dtype."""
+    """A tensor's elements within a storage; offset and strides in elements of dtype."""
 
     storage: Storage
     dtype: str
@@ -88,7 +89,7 @@ class Tensor:
 
 
 class _Mark:
-    """Where a run of items begins on the stack."""
+    """A mark on the stack: the beginning of a sequence of items."""
 
 
 _MARK = _Mark()
@@ -96,12 +97,12 @@ _SAVE_WEIGHTS = "save only the weights: torch.save(model.state_dict(), ...), or 
 
 
 def unpickle(path: Path, data: memoryview, at: int = 0) -> tuple[Any, int]:
-    """The object that a pickle at byte `at` builds, and where it ends.
+    """Build the object of the pickle at byte `at`; returned with the position after it.
 
     Plain values, lists, tuples and dictionaries come out as Python's own; tensors as `Tensor`.
 
     Raises:
-        CheckpointError: it is damaged, or names anything but what torch writes for tensors.
+        CheckpointError: it is damaged, or names anything except what torch writes for tensors.
     """
     machine = _Machine(path, data, at)
     try:
@@ -147,7 +148,7 @@ class _Machine:
         return struct.unpack(code, self.take(struct.calcsize(code)))[0]
 
     def line(self) -> str:
-        """A text that a line break ends, as GLOBAL has two."""
+        """A text that ends at a line break; GLOBAL has two."""
         stop = self.at
         while self.take(1)[0] != 0x0A:
             pass
@@ -163,7 +164,7 @@ class _Machine:
         return value
 
     def items(self) -> list[Any]:
-        """Everything above the last mark, taken off the stack together with it."""
+        """Pop the last mark and all items above it; return the items."""
         stack, at = self.stack, len(self.stack) - 1
         while stack[at] is not _MARK:
             at -= 1
@@ -185,7 +186,7 @@ class _Machine:
         self.push(int.from_bytes(self.take(nbytes), "little", signed=True))
 
     def make(self) -> None:
-        """Count one more thing that takes far more memory than its bytes in the file."""
+        """Count one more object that takes far more memory than its bytes in the file."""
         self.may_make -= 1
         if self.may_make < 0:
             damaged(self.path, f"its pickle builds more than its size allows, at byte {self.at:,}")
@@ -214,7 +215,7 @@ class _Machine:
         if type(target) is not dict or len(pairs) % 2:
             raise TypeError("no dictionary to fill")
         for key, value in zip(pairs[::2], pairs[1::2], strict=True):
-            if type(key) not in (str, int):  # hashing what a stranger nested may exhaust the stack
+            if type(key) not in (str, int):  # hashing deeply nested tuples may exhaust the stack
                 damaged(self.path, f"its pickle uses a {type(key).__name__} as a key")
             if type(key) is int and not 0 <= key < _MAX_KEY:
                 damaged(self.path, f"its pickle uses the number {shown(key, 40)} as a key")
@@ -245,12 +246,12 @@ class _Machine:
         self.push(_CALLS[function.text](*arguments))
 
     def inst(self) -> None:
-        """A call in an old spelling, which torch never used: refused by its name."""
+        """Refuse a call in an old spelling, which torch never used."""
         self.name(self.line(), self.line())
         raise TypeError("a call in an old spelling")
 
     def build(self) -> None:
-        """State for an object: only the attributes of an ordered dictionary are expected, and not needed."""
+        """Ignore state for an object: only attributes of ordered dictionaries occur, which are not needed."""
         self.pop()
         if type(self.stack[-1]) not in (dict, Tensor):
             raise TypeError("state for what has none")
@@ -292,7 +293,7 @@ def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> Ten
 def _tensor_v3(
     storage: Any, offset: Any, shape: Any, strides: Any, grad: Any, hooks: Any, dtype: Any, *_: Any
 ) -> Tensor:
-    """A tensor of untyped storage: its dtype stands beside it."""
+    """A tensor of untyped storage, with its dtype as a separate argument."""
     found = _tensor(storage, offset, shape, strides)
     if type(dtype) is not Name or dtype.text not in _DTYPE_NAMES:
         raise TypeError("a tensor without a dtype")
@@ -304,7 +305,7 @@ def _parameter(data: Any, *_: Any) -> Any:
 
 
 def _from_type(function: Any, kind: Any, arguments: Any, *_: Any) -> Any:
-    """A tensor of a subclass with attributes of its own, which are dropped."""
+    """A tensor of a subclass, whose additional attributes are dropped."""
     if type(function) is not Name or type(arguments) is not tuple or function.text not in _TENSORS:
         raise TypeError("a call of what cannot be called")
     return _TENSORS[function.text](*arguments[:16])
@@ -332,7 +333,7 @@ _INERT = {"torch Tensor", "torch.nn.parameter Parameter"}
 
 
 def _steps() -> dict[int, Callable[[_Machine], object]]:
-    """Opcode -> what it does. Named as in pickletools."""
+    """Opcode -> the method that executes it. Names as in pickletools."""
     steps: dict[bytes, Callable[[_Machine], object]] = {
         b"\x80": lambda m: m.take(1),  # PROTO
         b"\x95": lambda m: m.take(8),  # FRAME: only a hint for reading ahead

@@ -1,4 +1,4 @@
-"""PyTorch's .bin, .pt and .pth without torch, and without running what is inside.
+"""Read PyTorch's .bin, .pt and .pth files without torch, and without running code in them.
 
 Since torch 1.6 such a file is a zip: a pickle that describes the tensors, and one member of raw numbers for each
 storage, uncompressed, so that it can be mapped. Before, it was five pickles and then the storages one after the other.
@@ -38,23 +38,25 @@ if TYPE_CHECKING:
     Named = Callable[[Path, object], dict[str, Tensor]]  # what a pickle built -> its tensors by name
 
 _MAGIC = 0x1950A86A20F9469CFC6C
-_MAX_LISTED = 10_000  # tensors of a list: one can stand in it again and again for two bytes each
+_MAX_LISTED = 10_000  # limit of tensors in a list: repeating one takes two bytes of the file
 _INSIDE = ("state_dict", "model_state_dict", "model", "module")  # where a training checkpoint keeps the weights
 
 
 def open_pytorch(path: Path) -> Pytorch:
-    """A file that torch.save wrote of a state dict, or of a dictionary that holds one.
+    """Open a file that torch.save wrote of a state dict, or of a dictionary that holds one.
 
     Raises:
-        CheckpointError: it is no such file, is damaged, or its pickle names anything but tensors.
+        CheckpointError: it is no such file, is damaged, or its pickle names anything except tensors.
     """
     return _opened(path, _tensors)
 
 
 def open_tensors(path: Path) -> Pytorch:
-    """A file that torch.save wrote of a tensor, of a list or tuple of tensors, or of a dictionary of these.
+    """Open a file that torch.save wrote of a tensor, of a list or tuple of tensors, or of a dictionary of tensors,
+    lists and tuples.
 
-    Tensors of a list are named by their places: "0", "1", ... or, in a dictionary, "name.0"; one alone is named "".
+    Tensors of a list are named by their index: "0", "1", ... or, in a dictionary, "name.0"; a single tensor is named
+    "".
 
     Raises:
         CheckpointError: as for `open_pytorch`.
@@ -70,7 +72,7 @@ def _opened(path: Path, named: Named) -> Pytorch:
 
 
 class Pytorch(Checkpoint):
-    """Tensors of a torch file: each some elements of a storage, itself a run of bytes in the file."""
+    """Tensors of a torch file. Each is some elements of a storage, which is a range of bytes in the file."""
 
     def __init__(
         self, path: Path, data: NDArray[np.uint8], tensors: dict[str, Tensor], starts: dict[str, tuple[int, int]]
@@ -96,7 +98,7 @@ class Pytorch(Checkpoint):
 
 
 def _stored(path: Path, name: str, tensor: Tensor, starts: dict[str, tuple[int, int]]) -> Stored:
-    """A tensor's description, once every element of it was found to lie in its storage."""
+    """A tensor's description, after checking that all its elements lie in its storage."""
     shape = checked_shape(path, name, tensor.shape)
     if len(tensor.strides) != len(shape):
         damaged(path, f"tensor {shown(name)} has {len(shape)} axes and {len(tensor.strides)} strides")
@@ -105,13 +107,13 @@ def _stored(path: Path, name: str, tensor: Tensor, starts: dict[str, tuple[int, 
     last = tensor.offset + sum((n - 1) * stride for n, stride in zip(shape, tensor.strides, strict=True))
     if math.prod(shape) and (last + 1) * DTYPE_BYTES[tensor.dtype] > have:
         damaged(path, f"tensor {shown(name)} reaches beyond its storage of {have:,} bytes")
-    if nbytes > have:  # strides of 0 make any size out of nothing
+    if nbytes > have:  # with strides of 0 a small storage could claim any size
         damaged(path, f"tensor {shown(name)} claims {nbytes:,} bytes of a storage of {have:,}")
     return Stored(name, shape, tensor.dtype, nbytes, path.name)
 
 
 def _not_of_torch(path: Path, found: dict[str, Member]) -> NoReturn:
-    """Refuse a zip file that holds no pickle of torch's, in the words of what its name promises."""
+    """Refuse a zip file without a pickle of torch's; the message depends on the file's extension."""
     kind = path.suffix.lower().lstrip(".")
     hint = "its members are NumPy arrays: name it .npz" if any(name.endswith(".npy") for name in found) else ""
     if kind in ("safetensors", "gguf"):
@@ -141,7 +143,7 @@ def _open_zip(path: Path, data: NDArray[np.uint8], named: Named) -> Pytorch:
 
 
 def _storage(path: Path, storage: Storage, member: Member | None) -> tuple[int, int]:
-    """Where a storage lies in the zip, and its bytes."""
+    """A storage's place in the zip, and its size in bytes."""
     if member is None:
         damaged(path, f"lacks data/{shown(storage.key)}, which its pickle names")
     if not member.plain:
@@ -170,7 +172,7 @@ def _open_legacy(path: Path, data: NDArray[np.uint8], named: Named) -> Pytorch:
 def _legacy_storages(
     path: Path, view: memoryview, at: int, tensors: dict[str, Tensor], keys: object
 ) -> dict[str, tuple[int, int]]:
-    """Where each storage lies: in the order of `keys`, eight bytes of size and then the numbers."""
+    """The place of each storage. Storages follow in the order of `keys`: eight bytes of size, then the numbers."""
     storages = {tensor.storage.key: tensor.storage for tensor in tensors.values()}
     starts: dict[str, tuple[int, int]] = {}
     for key in keys if isinstance(keys, list) else []:
@@ -191,7 +193,7 @@ def _legacy_storages(
 
 
 def _tensors(path: Path, found: object) -> dict[str, Tensor]:
-    """The named tensors of what a pickle built: at the top, or under one of the usual keys of a training run."""
+    """The named tensors in a pickled object: at its top, or under one of the usual keys of training checkpoints."""
     places: list[Any] = [found]
     if isinstance(found, dict):
         places += [found.get(key) for key in _INSIDE]
@@ -206,7 +208,7 @@ def _tensors(path: Path, found: object) -> dict[str, Tensor]:
 
 
 def _any_tensors(path: Path, content: object) -> dict[str, Tensor]:
-    """Every tensor of a pickle that holds them in lists, tuples and dictionaries, two levels deep."""
+    """Every tensor of a pickled object that holds them in lists, tuples and dictionaries, two levels deep."""
     tensors: dict[str, Tensor] = {}
     for name, value in _listed(content) or [("", content)]:
         items = [("", value)] if isinstance(value, Tensor) else [(f".{at}", item) for at, item in _listed(value)]
@@ -219,7 +221,7 @@ def _any_tensors(path: Path, content: object) -> dict[str, Tensor]:
 
 
 def _listed(content: object) -> list[tuple[str, Any]]:
-    """The items of a dictionary by their keys, of a list or tuple by their places."""
+    """(name, item) for a dictionary by its keys, for a list or tuple by index."""
     if isinstance(content, dict):
         return [(key, value) for key, value in content.items() if isinstance(key, str)]
     return [(str(i), value) for i, value in enumerate(content)] if isinstance(content, (list, tuple)) else []

@@ -1,11 +1,10 @@
-"""What a configuration says of quantised weights: forms that are read, all others refused by name.
+"""Settings of quantised weights in a configuration: some forms are read, every other one is refused by name.
 
     mxfp4               4-bit floats, 32 to a scale (gpt-oss)
     fp8, fbgemm_fp8     8-bit floats, a scale for the tensor, a row, or a block (DeepSeek-V3, Qwen3-FP8, Llama-3.1-405B)
     compressed-tensors  its forms of 8-bit floats: float-quantized, naive-quantized
 
-Weights are decoded to float32. Activations, which these models' own kernels round to 8 bits as they run, are not
-rounded here.
+Weights are decoded to float32. The models' own kernels round activations to 8 bits; they are not rounded here.
 
 Source: OCP Microscaling Formats 1.0 (2023) section 5; DeepSeek-V3 (2024) section 3.3.2; compressed-tensors' config
 groups as published models have them.
@@ -19,12 +18,12 @@ from typing import Any
 
 from attnviz.errors import ConfigError, shown
 
-# The second is what compressed-tensors wrote before, the third what MLX writes.
+# The second key is an older one of compressed-tensors, the third is MLX's.
 KEYS = ("quantization_config", "compression_config", "quantization")
 _HINT = "use the model as it was before, or a GGUF file of it"
 _MAX_BLOCK = 1 << 20
 
-# Settings of each method that are understood, or that say nothing of how weights are stored.
+# Settings of each method that are understood, or that do not concern how weights are stored.
 _SETTINGS = {
     "mxfp4": "modules_to_not_convert dequantize",
     "fp8": (
@@ -49,7 +48,7 @@ _STRATEGIES = ("tensor", "channel", "block", "group")
 class Quantised:
     """A form of quantised weights that is read.
 
-    method: as the configuration calls it. blocks: (rows, columns) that share a scale, each size that may occur.
+    method: its name in the configuration. blocks: (rows, columns) that share a scale, each size that may occur.
     """
 
     method: str
@@ -57,12 +56,12 @@ class Quantised:
 
 
 def understood(config: Mapping[str, Any], ignored: Collection[str] = ()) -> Quantised | None:
-    """What a configuration, or the part of it for a text model, says of its weights; None if they are plain.
+    """Read the quantisation of a configuration, or of its part for a text model; None if weights are plain.
 
     ignored: keys to ignore.
 
     Raises:
-        ConfigError: weights in a form that is not read, or with a setting that nobody has accounted for.
+        ConfigError: weights in a form that is not read, or with an unknown setting.
     """
     parts = (config, *_parts(config).values())
     said = [(key, part[key]) for part in parts for key in KEYS if part.get(key) and key not in ignored]
@@ -73,7 +72,7 @@ def understood(config: Mapping[str, Any], ignored: Collection[str] = ()) -> Quan
 
 
 def without(config: Mapping[str, Any], kept: Collection[str] = ()) -> dict[str, Any]:
-    """The configuration without what it says of quantised weights, for who reads the rest; `kept` keys stay."""
+    """A copy of the configuration without its quantisation settings, for families; keys in `kept` stay."""
     inner = {key: without(value, kept) for key, value in _parts(config).items()}
     return {key: inner.get(key, value) for key, value in config.items() if key not in KEYS or key in kept}
 
@@ -103,7 +102,7 @@ def _read(key: str, value: object) -> Quantised:
 
 
 def _method(value: Mapping[str, Any]) -> object:
-    """The name of the method, which older configurations leave to be guessed."""
+    """The name of the method, which is inferred in older configurations."""
     if value.get("quant_method") is not None:
         return value["quant_method"]
     if any("load_in_" in key for key in value):
@@ -122,7 +121,7 @@ def _called(method: object, value: Mapping[str, Any]) -> str:
 
 
 def _fp8(value: Mapping[str, Any]) -> tuple[tuple[int, int], ...]:
-    """The blocks of DeepSeek's form; none where scales are for tensors or rows."""
+    """The block sizes of DeepSeek's form; () if scales are for tensors or rows."""
     for key, allowed in (("fmt", ("e4m3", "float8_e4m3fn", "e5m2")), ("scale_fmt", ("float", "ue8m0"))):
         if value.get(key) not in (None, *allowed):
             raise ConfigError(f"config.json: {key} {shown(value[key])} of fp8 weights is not read", _HINT)
@@ -131,7 +130,7 @@ def _fp8(value: Mapping[str, Any]) -> tuple[tuple[int, int], ...]:
 
 
 def _groups(value: Mapping[str, Any]) -> tuple[tuple[int, int], ...]:
-    """The blocks of all groups of compressed-tensors, each of which must be 8-bit floats."""
+    """The block sizes of all groups of compressed-tensors, each of which must be 8-bit floats."""
     for key in ("sparsity_config", "transform_config"):
         setting = value.get(key) or {}
         if not isinstance(setting, dict) or setting.get("format", "dense") != "dense" or setting.get("config_groups"):
@@ -149,7 +148,7 @@ def _groups(value: Mapping[str, Any]) -> tuple[tuple[int, int], ...]:
 
 
 def _weights(said: object) -> tuple[int, int] | None:
-    """The block of one group's weights, None where a scale is for a row or the whole tensor."""
+    """The block size of one group's weights, None if a scale is for a row or the whole tensor."""
     if not isinstance(said, dict):
         raise ConfigError(f"config.json: weights of a config group must be an object; got {shown(said)}")
     kind, bits = said.get("type", "int"), said.get("num_bits", 8)

@@ -1,8 +1,8 @@
-"""Weights in blocks of few bits, as GGUF stores them, turned into float32.
+"""Decode weights in blocks of few bits, as GGUF stores them, to float32.
 
 A block holds 32 or 256 numbers: one or two float16 scales, for the K-quants a small scale for every 16 or 32 numbers as
 well, and the numbers as integers of 2 to 8 bits, packed. Each decoder takes raw blocks, uint8 [block, bytes], and
-writes float32 [block, numbers] into an array that it is given: what a file's loading takes is mostly spent here.
+writes float32 [block, numbers] into an array of the caller, since loading a file spends most of its time here.
 
 Source: the block structures in ggml (ggml-common.h) and their meaning there (ggml-quants.c).
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 # dtype -> (numbers in a block, bytes of a block): every quantised type that a file may name, so that sizes can be
-# checked; those in DECODERS can be read.
+# checked; types in DECODERS can be read.
 BLOCKS = {
     "Q4_0": (32, 18),
     "Q4_1": (32, 20),
@@ -50,15 +50,16 @@ BLOCKS = {
     "NVFP4": (64, 36),
     "Q1_0": (128, 18),
 }
-_CHUNK = 1 << 18  # numbers decoded at a time, so that the steps between stay in the processor's cache
+_CHUNK = 1 << 18  # numbers decoded at a time, so that intermediate arrays stay in the processor's cache
 
-# The sixteen values of IQ4_NL and IQ4_XS, and of a 4-bit float (1 sign, 2 exponent, 1 mantissa), the latter doubled.
+# The sixteen values of IQ4_NL and IQ4_XS, and of a 4-bit float (1 sign, 2 exponent, 1 mantissa), the float's values
+# doubled.
 _NON_LINEAR = np.array([-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113], np.float32)
 _FLOAT4 = np.array([0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12], np.float32)
 
 
 def dequantise(raw: Raw, dtype: str) -> Floats:
-    """Blocks of `dtype`, uint8 of any shape whose last axis is whole blocks -> float32, last axis in numbers.
+    """Decode blocks of `dtype`: uint8 of any shape whose last axis is whole blocks -> float32, last axis in numbers.
 
     Raises:
         KeyError: no decoder for `dtype`.
@@ -75,7 +76,7 @@ def dequantise(raw: Raw, dtype: str) -> Floats:
 
 
 def dequantise_mxfp4(blocks: Raw, scales: Raw) -> Floats:
-    """MXFP4 as gpt-oss stores it, scales apart and neighbours in one byte: [..., 16], [...] -> float32 [..., 32]."""
+    """Decode gpt-oss's MXFP4, scales apart and neighbours in one byte: [..., 16], [...] -> float32 [..., 32]."""
     numbers = _FLOAT4[np.stack([blocks & 15, blocks >> 4], axis=-1)].reshape(*blocks.shape[:-1], 32)
     return np.ldexp(numbers, scales[..., None].astype(np.int32) - 128)
 
@@ -141,11 +142,11 @@ def _iq4_nl(raw: Raw, out: Floats) -> None:
 
 
 def _mxfp4(raw: Raw, out: Floats) -> None:
-    """One power of two a block; the values are doubled, hence 128 where the exponent's bias is 127."""
+    """One power of two per block; the values are doubled, hence 128 although the exponent's bias is 127."""
     np.ldexp(_FLOAT4[_nibbles(raw[:, 1:])], raw[:, :1].astype(np.int32) - 128, out=out)
 
 
-# K-quants: 256 numbers a block, in groups with scales of their own.
+# K-quants: 256 numbers per block, in groups with a scale each.
 
 
 def _two_bits(packed: Raw) -> Raw:
@@ -180,7 +181,7 @@ def _q3_k(raw: Raw, out: Floats) -> None:
 
 
 def _scales_and_minima(raw: Raw) -> tuple[Floats, Floats]:
-    """Eight scales and eight minima of 6 bits each, in 12 bytes from byte 4, times the block's own two."""
+    """Eight scales and eight minima of 6 bits each, in 12 bytes from byte 4, times the block's scale and minimum."""
     low, middle, mixed = raw[:, 4:8], raw[:, 8:12], raw[:, 12:16]
     small = np.concatenate([low & 63, mixed & 15 | (low >> 6) << 4], axis=1)
     minima = np.concatenate([middle & 63, mixed >> 4 | (middle >> 6) << 4], axis=1)

@@ -1,9 +1,10 @@
-"""Safetensors: eight bytes of length, a JSON header, then the numbers. Read here so that nothing is copied.
+"""Safetensors: eight bytes of length, a JSON header, then the numbers.
 
-The file is mapped; `read` gives a view of it, so that only the pages of the tensors and rows in use are read.
+The file is mapped and `read` returns a view of it: nothing is copied, and only the pages of the tensors and rows in use
+are read.
 
-Source: the format's description in the safetensors project's README (its rules on header size, duplicate keys,
-holes and overlaps are all held to).
+Source: the format's description in the safetensors project's README (its rules on header size, duplicate keys, holes
+and overlaps are all enforced).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def open_safetensors(path: Path) -> Mapped:
-    """A single .safetensors file.
+    """Open a single .safetensors file.
 
     Raises:
         CheckpointError: it is no such file, is truncated, or its header contradicts it.
@@ -40,7 +41,7 @@ def open_safetensors(path: Path) -> Mapped:
     header.pop("__metadata__", None)
     tensors: dict[str, Stored] = {}
     places: dict[str, int] = {}
-    file = path.name  # for a path a computation, and there may be 100,000 tensors
+    file = path.name  # computed once, since there may be 100,000 tensors
     for name, entry in header.items():
         tensors[name], begin = _entry(path, file, name, entry)
         places[name] = start + begin
@@ -49,7 +50,7 @@ def open_safetensors(path: Path) -> Mapped:
 
 
 def _header(path: Path, data: NDArray[np.uint8]) -> tuple[dict[str, Any], int]:
-    """The parsed header, and where the numbers begin."""
+    """The parsed header, and the position of the first number."""
     if data.size < 8:
         damaged(path, f"holds {data.size} bytes, too few for a safetensors file")
     length = int.from_bytes(data[:8].tobytes(), "little")
@@ -63,7 +64,7 @@ def _header(path: Path, data: NDArray[np.uint8]) -> tuple[dict[str, Any], int]:
 
 
 def _entry(path: Path, file: str, name: str, entry: object) -> tuple[Stored, int]:
-    """One tensor of the header, and where it begins in the numbers."""
+    """One tensor of the header, and its offset from the first number."""
     if not isinstance(entry, dict) or "dtype" not in entry or "shape" not in entry or "data_offsets" not in entry:
         damaged(path, f"the header of tensor {shown(name)} lacks dtype, shape or data_offsets")
     shape = checked_shape(path, name, entry["shape"])
@@ -79,7 +80,7 @@ def _entry(path: Path, file: str, name: str, entry: object) -> tuple[Stored, int
 
 
 def _check_layout(path: Path, tensors: dict[str, Stored], places: dict[str, int], start: int, size: int) -> None:
-    """Tensors lie one after the other, without overlap or hole, up to the end of the file."""
+    """Raise unless tensors follow each other, without overlap or hole, up to the end of the file."""
     last, at = "the header", start
     for name in sorted(tensors, key=lambda name: (places[name], tensors[name].nbytes)):
         if places[name] < at:

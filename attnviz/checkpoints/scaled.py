@@ -1,9 +1,9 @@
 """Tensors whose scales are stored beside them as further tensors.
 
-    X (8-bit float) with X_scale_inv or X_scale         X * scale, one scale for all, a row, or a block of a matrix
+    X (8-bit float) with X_scale_inv or X_scale         X * scale, one scale per tensor, row, or block of a matrix
     X_blocks, X_scales (bytes)                          MXFP4: 32 numbers of 4 bits to a scale, [expert, out, in]
 
-Without its scales such a tensor would be read as numbers that mean nothing. Here the pair is one tensor, float32.
+Without its scales a tensor like this would be read as meaningless numbers. Here the pair is one tensor, float32.
 
 Source: the checkpoints of DeepSeek-V3 (blocks), of compressed-tensors (rows), and of gpt-oss (MXFP4, whose tensors
 transformers turns to [expert, in, out]).
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 
     from attnviz.checkpoints.quantised import Quantised
 
-_BLOCKS = ((128, 128),)  # (rows, columns) of a matrix that share a scale, where no configuration says so
+_BLOCKS = ((128, 128),)  # (rows, columns) of a matrix that share a scale, unless the configuration says otherwise
 _SUFFIXES = ("_scale_inv", "_scale")
 _NUMBERS = ("F8_E4", "F8_E5")  # F8_E8M0 has powers of two alone: it is a scale
-_FLOATS = ("F32", "BF16", "F16", "F64", "F8_E8M0", "U8")  # U8 is F8_E8M0 by its bytes
-_ZERO = "_zero_point"  # beside a tensor of a symmetric form, where it is zero
+_FLOATS = ("F32", "BF16", "F16", "F64", "F8_E8M0", "U8")  # stored as U8, read as F8_E8M0
+_ZERO = "_zero_point"  # zero points, stored although they are 0 in a symmetric form
 
 
 def with_scales(checkpoint: Checkpoint, quantised: Quantised | None = None) -> Checkpoint:
-    """The checkpoint itself, or one in which tensors and their scales are joined.
+    """Join tensors and their scales; a checkpoint without scales is returned as it is.
 
-    quantised: what the configuration says of it, against which tensors are checked; None if it says nothing.
+    quantised: the configuration's settings, which the tensors are checked against; None if it has none.
 
     Raises:
         CheckpointError: scales that do not fit their tensor, or are missing or left over.
@@ -58,7 +58,7 @@ def _scale_of(name: str, names: Mapping[str, Stored]) -> str | None:
 
 
 def _check_pairs(checkpoint: Checkpoint, scales: Mapping[str, str], packed: Sequence[str]) -> None:
-    """Every quantised tensor has its scale, and every scale of a weight its quantised tensor."""
+    """Raise unless every quantised tensor has its scale, and every scale of a weight its quantised tensor."""
     names, used = checkpoint.tensors, set(scales.values())
     for name, stored in names.items():
         base, _, part = name.rpartition("_")
@@ -78,7 +78,7 @@ def _lost(name: str) -> str:
 
 
 class Scaled(Checkpoint):
-    """A checkpoint seen through its scales: tensors that have some are given as float32."""
+    """A checkpoint whose tensors with scales are read as float32."""
 
     def __init__(
         self,
@@ -120,7 +120,7 @@ class Scaled(Checkpoint):
         return dequantise_mxfp4(blocks, scales).reshape(*blocks.shape[:2], -1).swapaxes(1, 2)
 
     def _check_zero(self, name: str) -> None:
-        """Zero points that are not zero would shift the numbers, which no form that is read does."""
+        """Refuse zero points other than 0, which would shift the numbers; no form that is read does."""
         if name + _ZERO in self.tensors and self._inner.read(name + _ZERO).astype(np.float32).any():
             damaged(self.path, f"tensor {shown(name)} has zero points that are not zero, which is not read")
 
@@ -134,11 +134,11 @@ class Scaled(Checkpoint):
 def _checked_block(
     inner: Checkpoint, name: str, shape: tuple[int, ...], scale: Stored, blocks: Sequence[tuple[int, int]]
 ) -> tuple[int, int]:
-    """The block by which scales are spread over a tensor; (1, 1) for one scale, or one a row."""
+    """The block of a tensor that shares a scale; (1, 1) for one scale per tensor or per row."""
     plain = scale.shape in ((), (1,), shape[:1])
     fitting = [(1, 1)] if plain or _fits(shape, scale.shape, (1, 1)) else []
     fitting = fitting or [block for block in blocks if _fits(shape, scale.shape, block)]
-    # Blocks of several sizes may come to as many scales and yet differ in where they end.
+    # Blocks of several sizes may need the same number of scales and yet end at different places.
     ends = {tuple(min(n, size) for n, size in zip(shape[-2:], block, strict=False)) for block in fitting}
     if len(ends) != 1 or scale.dtype not in _FLOATS:
         kind = "" if scale.dtype in _FLOATS else f" of {scale.dtype}"
@@ -150,7 +150,7 @@ def _checked_block(
 
 
 def _fits(shape: tuple[int, ...], scale: tuple[int, ...], block: tuple[int, int]) -> bool:
-    """Whether each axis has one scale, one a place, or (the last two axes) one a block."""
+    """Whether each axis has one scale, one per index, or (the last two axes) one per block."""
     if len(scale) != len(shape) or len(shape) < 2:
         return False
     sizes = (*[1] * (len(shape) - 2), *block)
@@ -169,7 +169,7 @@ def _rows_of(
 
 
 def _scaled(array: NDArray[Any], scale: NDArray[Any], block: tuple[int, int]) -> NDArray[np.float32]:
-    """array * scale, float32. scale: one number, one a row, or as `_fits` has it."""
+    """array * scale, float32. scale: one number, one per row, or a shape that `_fits` accepts."""
     if scale.dtype == np.uint8:  # a power of two of bias 127 (OCP Microscaling Formats 1.0, section 5.4.1)
         scale = np.ldexp(np.float32(1), scale.astype(np.int32) - 127)
     scale = scale.astype(np.float32)
@@ -186,7 +186,7 @@ def _scaled(array: NDArray[Any], scale: NDArray[Any], block: tuple[int, int]) ->
 
 
 def _packed(inner: Checkpoint, name: str, blocks: Stored, scales: Stored) -> Stored:
-    """The one tensor that blocks [expert, out, group, 16] and scales [expert, out, group] are."""
+    """The description of the tensor that blocks [expert, out, group, 16] and scales [expert, out, group] decode to."""
     fits = len(blocks.shape) == 4 and blocks.shape[3] == 16 and scales.shape == blocks.shape[:3]
     if not fits or {blocks.dtype, scales.dtype} != {"U8"}:
         damaged(inner.path, f"the blocks of tensor {shown(name)}, {times(blocks.shape)}, are not MXFP4 with its scales")

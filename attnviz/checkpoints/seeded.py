@@ -1,4 +1,4 @@
-"""Random weights that never change: every tensor is drawn from its own stream, named by the seed and the tensor.
+"""Reproducible random weights: every tensor is drawn from its own stream, seeded by the seed and the tensor's name.
 
 RandomState is frozen by NEP 19, so that the same seed gives the same numbers with every NumPy release.
 """
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 # Standard deviation of an entry of W_Q and W_K times sqrt(d_model). Scores then spread enough that a row is neither
 # uniform nor one-hot: its mean entropy is about half of ln n (measured in tests/checkpoints/test_seeded.py).
 QK_GAIN = 1.6
-BIAS_GAIN = 1.5  # standard deviation of a learned bias on scores, whose own is about 2.5
+BIAS_GAIN = 1.5  # standard deviation of a learned bias on scores; that of scores is about 2.5
 PATCHES = Patches(size=(16, 16), channels=3, image=(224, 224))
 
 
 def seeded_spec(n_layers: int = 2, n_heads: int = 4, d_model: int = 64, causal: bool = False) -> Spec:
-    """The plain transformer of Vaswani 2017, pre-norm, with sinusoidal positions.
+    """The Spec of the plain transformer of Vaswani 2017, pre-norm, with sinusoidal positions.
 
     Raises ConfigError if the sizes do not fit each other.
     """
@@ -53,7 +53,7 @@ def seeded_spec(n_layers: int = 2, n_heads: int = 4, d_model: int = 64, causal: 
 
 
 class SeededWeights:
-    """Tensors by canonical name, drawn when they are asked for."""
+    """Tensors by our names, drawn when they are read."""
 
     def __init__(self, seed: int, spec: Spec) -> None:
         if isinstance(seed, bool) or not isinstance(seed, int):
@@ -71,7 +71,7 @@ class SeededWeights:
         return self._drawn[name]
 
     def rows(self, name: str, ids: Iterable[int] | Iterable[str], shape: tuple[int, ...]) -> Array:
-        """One row a word, drawn from the seed and the word alone: [n, d]."""
+        """One row per word, drawn from the seed and the word alone: [n, d]."""
         return np.stack([self.normal(f"{name}/{word}", shape[1:]) for word in ids])
 
     def has(self, name: str) -> bool:
@@ -96,9 +96,9 @@ class SeededWeights:
             return np.ones(shape, np.float32)
         part = name.split(".")[-2].removeprefix("cross_").removeprefix("global_")
         gain = QK_GAIN if part in ("q", "k") else 1.0
-        if name == "bias.table":  # [bucket, head]: added to scores as it is
+        if name == "bias.table":  # [bucket, head]: added to scores without scaling
             return self.normal(name, shape) * np.float32(BIAS_GAIN)
-        if name.startswith("embed.") and "patches" not in name:  # positions and the class token, as large as a word
+        if name.startswith("embed.") and "patches" not in name:  # positions, class token: as large as words
             return self.normal(name, shape)
         fan_in = np.prod(shape[1:]) if len(shape) > 2 else shape[-1]
         return self.normal(name, shape) * np.float32(gain / np.sqrt(fan_in))

@@ -13,21 +13,21 @@ from attnviz.checkpoints.base import MAX_HEADER, Checkpoint, damaged, map_file, 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_MOST_NAMED = 4  # missing files, in one line
-_LONGEST_NAME = 255  # characters, on every system's disk
+_MOST_NAMED = 4  # missing files that a message names
+_LONGEST_NAME = 255  # longest file name in characters, on every system
 _LONGEST_PATH = 1024
-_MOST_FILES = 10_000  # published models have up to some 200
+_MOST_FILES = 10_000  # most files; published models have up to some 200
 
 
 class Sharded(Checkpoint):
-    """The tensors that an index (`model.safetensors.index.json`) finds in its files.
+    """The tensors of all files that an index (`model.safetensors.index.json`) lists.
 
     Args:
         path: the index.
         open_shard: opens one of the files.
 
     Raises:
-        CheckpointError: a file is missing or lies outside the folder, or does not hold what the index says.
+        CheckpointError: a file is missing or lies outside the folder, or lacks tensors that the index places in it.
     """
 
     def __init__(self, path: Path, open_shard: Callable[[Path], Checkpoint]) -> None:
@@ -43,7 +43,7 @@ class Sharded(Checkpoint):
         super().__init__(path, tensors, places, None)
 
     def _unlisted(self, path: Path, listed: Mapping[str, str]) -> dict[str, str]:
-        """Tensors of the files that the index does not list; they are part of the model all the same."""
+        """Tensors of the files that the index does not list; they still belong to the model."""
         found: dict[str, str] = {}
         for file, shard in self._shards.items():
             for name in (name for name in shard.tensors if name not in listed):
@@ -77,7 +77,7 @@ def _weight_map(path: Path) -> dict[str, str]:
 
 
 def _files(path: Path, listed: set[str]) -> dict[str, Path]:
-    """The path of each file that the index lists, all of which must be there."""
+    """The path of each file that the index lists. Raises if one is missing."""
     if len(listed) > _MOST_FILES:
         damaged(path, f"names {len(listed):,} files; at most {_MOST_FILES:,} are read")
     found = {file: _inside(path, file) for file in sorted(listed)}
@@ -92,13 +92,16 @@ def _files(path: Path, listed: set[str]) -> dict[str, Path]:
 
 
 def _inside(path: Path, file: str) -> Path:
-    """The path of a shard, which must lie in the folder of the index. Links are followed: the Hub's cache has them."""
+    """The path of a shard.
+
+    Raises unless it is in the folder of the index. Links are followed: the Hub's cache has them.
+    """
     parts = PurePosixPath(file).parts
     if not parts or ".." in parts or file.startswith("/") or any(c in file for c in "\\:\0"):
         damaged(path, f"names {shown(file)!r}, which is not a file in its folder")
     if file.endswith(".index.json"):
         damaged(path, f"names {shown(file)}, an index, as a file of weights")
-    if file != "/".join(parts):  # one file by many names would be opened as often
+    if file != "/".join(parts):  # a file under many names would be opened many times
         damaged(path, f"names {shown(file)!r}, which is {shown('/'.join(parts))!r} written in another way")
     if max(map(len, parts)) > _LONGEST_NAME or len(file) > _LONGEST_PATH:
         damaged(path, f"names {shown(file)}, which is too long a name")

@@ -1,7 +1,7 @@
-"""The numbers of a model under our own names, read from its checkpoint when they are asked for.
+"""A model's tensors under our names, read from its checkpoint when they are needed.
 
-A tensor is located by a family's table, cut and turned by layout functions while it is still a view of the file,
-checked against the shape that the configuration asks for, and only then converted to float32.
+A family's table locates a tensor, layout functions slice and transpose it while it is still a view of the file, its
+shape is compared with the configuration, and only then is it converted to float32.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 
     from attnviz.checkpoints.layouts import Sizes
 
-# Stored as whole numbers of 8 bits, a matrix is one half of a quantisation whose scales lie elsewhere.
+# A matrix stored as 8-bit whole numbers is quantised, and its scales are in some other tensor.
 _NOT_WEIGHTS = {"I8", "U8", "BOOL", "C64"}
 
 
 @dataclass(frozen=True)
 class _Found:
-    """Where one of our tensors lies: its stored name, what to do to it, and the indices in its name."""
+    """The source of one of our tensors: its stored name, layout functions, and the indices in its name."""
 
     stored: str
     layouts: tuple[str, ...]
@@ -53,11 +53,11 @@ class Weights:
     Args:
         checkpoint: where they are stored.
         names: our name or pattern -> where a file keeps it: a stored name or pattern, a tuple of it and names of
-            functions in `attnviz.checkpoints.layouts`, or a list of such forms of which the first that is there
-            is taken. Placeholders: `{i}` the layer, `{e}` the expert.
+        functions in `attnviz.checkpoints.layouts`, or a list of these forms, of which the first that the file has is
+        used. Placeholders: `{i}` the layer, `{e}` the expert.
         sizes: n_heads, n_kv_heads, d_head and d_model, for the layout functions.
         cache_bytes: how many bytes of decoded tensors are kept; views of a file cost nothing and are not counted.
-        exact: the file's names are those of the table, with nothing else in front.
+        exact: the file's names are the table's names, without a prefix.
     """
 
     def __init__(
@@ -79,10 +79,10 @@ class Weights:
         self._cached = 0
 
     def get(self, name: str, shape: Sequence[int]) -> NDArray[np.float32]:
-        """The tensor `name` in full; -1 in `shape` stands for any length. Read-only, C-contiguous.
+        """The whole tensor `name`; -1 in `shape` means any length. Read-only, C-contiguous.
 
         Raises:
-            CheckpointError: it is not in the checkpoint, has another shape, or holds NaN or infinity.
+            CheckpointError: the checkpoint lacks it, or it has another shape or holds NaN or infinity.
         """
         cached = self._cache.get(name)
         if cached is not None:
@@ -97,7 +97,7 @@ class Weights:
         return array
 
     def rows(self, name: str, ids: Sequence[int] | NDArray[Any], shape: Sequence[int]) -> NDArray[np.float32]:
-        """Rows `ids` of a table of `shape` [vocabulary, d], and only those are read: [len(ids), d].
+        """Rows `ids` of a table of `shape` [vocabulary, d]; no other rows are read: [len(ids), d].
 
         Raises:
             InputError: an id that the table has no row for.
@@ -127,7 +127,7 @@ class Weights:
         return self._require(name).stored
 
     def also(self, names: Mapping[str, Source]) -> Weights:
-        """The same file's tensors by these names too."""
+        """Weights of the same file with these names added to the table."""
         more = copy(self)
         more._names = {**self._names, **names}
         more._patterns = [(matcher(name), source) for name, source in more._names.items() if "{" in name]
@@ -135,7 +135,7 @@ class Weights:
         return more
 
     def renamed(self, names: Mapping[str, Source], sizes: Sizes) -> Weights:
-        """The same file's tensors by these names alone."""
+        """Weights of the same file with these names as the whole table."""
         other = copy(self)
         other._names, other._sizes = names, sizes
         other._patterns = [(matcher(name), source) for name, source in names.items() if "{" in name]
@@ -145,7 +145,7 @@ class Weights:
     def canonical(self) -> dict[str, str]:
         """Stored name -> ours, for every stored tensor that the table knows.
 
-        Several of ours that share one stored tensor are joined by ", "; "*" stands for any index.
+        Several of our names for one stored tensor are joined by ", "; "*" means any index.
         """
         ours: dict[str, list[str]] = {}
         inverse = [
@@ -154,7 +154,7 @@ class Weights:
             for pattern, _ in alternatives(source)
             for form in dict.fromkeys(self._prefix.forms(pattern))
         ]
-        known = any_of(pattern for pattern, _ in inverse)  # most names of a file of 100,000 are none of ours
+        known = any_of(pattern for pattern, _ in inverse)  # of 100,000 names in a file most match no name of ours
         for stored in self.checkpoint.tensors:
             spelled = new_spelling(stored)
             if not known.fullmatch(stored) and (spelled == stored or not known.fullmatch(spelled)):
@@ -167,7 +167,7 @@ class Weights:
         return {stored: ", ".join(dict.fromkeys(found)) for stored, found in ours.items()}
 
     def _is_source(self, stored: str, pattern: str, groups: Mapping[str, str]) -> bool:
-        """Whether `stored` is where our tensor is taken from, and not a form that another one goes before."""
+        """Whether our tensor is read from `stored`, and not from a form that precedes it in the table."""
         found = self._find(re.sub(r"\{(\w+)\}", lambda m: groups.get(m[1], "0"), pattern))
         return found is not None and found.stored == stored
 
@@ -185,7 +185,7 @@ class Weights:
         return None
 
     def _source(self, name: str) -> tuple[Source, dict[str, int]]:
-        """The table's entry for our `name`, and the indices in it; an empty list where the table has none."""
+        """The table's entry for our `name`, and the indices in it; an empty list if the table has none."""
         if name in self._names:
             return self._names[name], {}
         for pattern, source in self._patterns:
@@ -205,7 +205,7 @@ class Weights:
         raise CheckpointError(f"{self.checkpoint.path.name} has no tensor {' or '.join(wanted)} ({name})")
 
     def _shape(self, name: str, found: _Found) -> tuple[int, ...]:
-        """The shape after the layouts, found without reading a number: they are tried on an array of no bytes."""
+        """The shape after the layouts, computed without reading a number: they are applied to an array without data."""
         stored = self.checkpoint.stored(found.stored)
         if stored.dtype in _NOT_WEIGHTS:
             raise CheckpointError(
@@ -229,7 +229,7 @@ class Weights:
 
     def _laid_out(self, found: _Found) -> NDArray[Any]:
         """The stored numbers in our layout, in their stored dtype."""
-        if found.layouts[:1] == ("expert",):  # one of many experts: do not decode the others
+        if found.layouts[:1] == ("expert",):  # one of many experts: do not decode the rest
             return self._apply(found, self.checkpoint.rows(found.stored, [found.indices["e"]])[0], skip=1)
         return self._apply(found, self.checkpoint.read(found.stored))
 
@@ -253,7 +253,7 @@ class Weights:
         )
 
     def _keep(self, name: str, array: NDArray[np.float32]) -> None:
-        """Remember a tensor; the longest unused leave when the limit is passed."""
+        """Cache a tensor; the least recently used ones leave when the limit is passed."""
         array.flags.writeable = False
         self._cache[name] = array
         self._cached += _own_bytes(array)
@@ -263,7 +263,7 @@ class Weights:
 
 
 def _own_bytes(array: NDArray[Any]) -> int:
-    """Bytes of memory that keeping an array costs: none for a view of a mapped file."""
+    """Bytes of memory that caching an array takes: 0 for a view of a mapped file."""
     base: object = array
     while isinstance(base, np.ndarray):
         if base.flags.owndata:
@@ -273,6 +273,6 @@ def _own_bytes(array: NDArray[Any]) -> int:
 
 
 def _float32(array: NDArray[Any]) -> NDArray[np.float32]:
-    """float32, C-contiguous and aligned; the array itself where it is all that already."""
+    """The array as float32, C-contiguous and aligned; the array itself if it is already."""
     with np.errstate(over="ignore"):  # a float64 too large becomes infinity, which is reported with its name
         return np.require(array, np.float32, ["C", "A"])

@@ -1,4 +1,4 @@
-"""The members of a zip file and where their bytes lie, checked against the file before anything is read."""
+"""The members of a zip file and the places of their bytes, checked against the file before anything is read."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_MEMBERS = 200_000
-# Deflate can reach 1:1000. Weights do not, and a small lesson's zeros stay below the size that is always allowed.
+# Deflate can reach 1:1000. Weights do not, and a small file of zeros stays below the size that is always allowed.
 MAX_RATIO, ALWAYS_ALLOWED = 100, 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """name: in the zip; size: uncompressed bytes; start: of its bytes in the file; packed: bytes there;
-    crc: of the uncompressed bytes; plain: stored as they are, so that they can be mapped."""
+    """A member of a zip.
+
+    name: in the zip; size: uncompressed bytes; start: of its bytes in the file; packed: bytes there; crc: of the
+    uncompressed bytes; plain: stored uncompressed, so that they can be mapped.
+    """
 
     name: str
     size: int
@@ -32,7 +35,7 @@ class Member:
 
 
 def members(path: Path, data: NDArray[np.uint8]) -> dict[str, Member]:
-    """Every member of the zip file at `path`, whose bytes are `data`.
+    """List every member of the zip file at `path`, whose bytes are `data`.
 
     Raises:
         CheckpointError: no zip file, truncated, encrypted, names twice, or sizes that the file contradicts.
@@ -76,7 +79,7 @@ def _member(path: Path, data: NDArray[np.uint8], entry: zipfile.ZipInfo) -> Memb
 
 
 def _check_overlap(path: Path, found: dict[str, Member]) -> None:
-    """No two members share bytes, which would let a small file stand for a large one."""
+    """Raise if two members share bytes, which would let a small file unpack to a large one."""
     at, last = 0, ""
     for member in sorted((m for m in found.values() if m.packed), key=lambda m: m.start):
         if member.start < at:

@@ -1,1 +1,1 @@
-"""Files of images and sound as the arrays that models read: what a checkpoint's own processor would make of them."""
+"""Image and sound files -> the arrays that models read, as a checkpoint's own processor would compute them."""

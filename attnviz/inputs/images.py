@@ -1,8 +1,8 @@
 """An image file -> pixel_values, as the checkpoint's own image processor would make them.
 
-The steps and their order are those of the reference: upright by EXIF, RGB, resized with Pillow, cropped about the
-middle, rescaled, normalised. Its torchvision variant resizes a little differently (by 1/255 here and there); these are
-the numbers of its Pillow variant, which is the older one. A processor that has none rescales before it resizes.
+The steps and their order follow the reference: upright by EXIF, RGB, resized with Pillow, cropped about the middle,
+rescaled, normalised. The reference's torchvision variant resizes a little differently (by 1/255 in some pixels); these
+are the numbers of its older Pillow variant. A processor without a Pillow variant rescales before it resizes.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-MAX_SEEN = 1 << 22  # of a picture as the model would see it: each becomes floating-point numbers
-_NEAREST, _LANCZOS, _BILINEAR, _BICUBIC, _BOX, _HAMMING = range(6)  # Pillow's numbers
+MAX_SEEN = 1 << 22  # limit of pixels after resizing: each becomes floating-point numbers
+_NEAREST, _LANCZOS, _BILINEAR, _BICUBIC, _BOX, _HAMMING = range(6)  # Pillow's numbers of filters
 
 
 @dataclass(frozen=True)
 class Size:
-    """A size in pixels: height and width, or the shorter side, perhaps with a limit for the longer one. 0 is unset."""
+    """A size in pixels: height and width, or the shorter side, perhaps with a limit for the longer side. 0 is unset."""
 
     height: int = 0
     width: int = 0
@@ -42,7 +42,7 @@ class Size:
     longest: int = 0
 
     def of(self, height: int, width: int) -> tuple[int, int]:
-        """What a picture of height x width becomes, (rows, columns)."""
+        """The size (rows, columns) to which a picture of height x width is resized."""
         if not self.shortest:
             return self.height, self.width
         low, high = min(height, width), max(height, width)
@@ -57,9 +57,9 @@ class Size:
 
 @dataclass(frozen=True)
 class Steps:
-    """What is done to a picture, None for what is not done.
+    """The steps applied to a picture, None for a step that is left out.
 
-    resample: Pillow's number of the filter. mean, std: one a channel. square: a size of one number means a square.
+    resample: Pillow's number of the filter. mean, std: one per channel. square: a size of one number means a square.
     rescale_first: pixels become floating-point numbers before they are resized, and are not rounded after it.
     """
 
@@ -76,10 +76,10 @@ class Steps:
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """An image as a model reads it, and as a person sees what the model read.
+    """An image as a model reads it, and a picture of the pixels that the model reads.
 
     pixel_values: float32 [channel, row, column]. shown: uint8 [row, column, 3], after resizing and cropping and before
-    normalising; what is left over at the right and below, outside of whole patches, is cut off.
+    normalising; a margin at the right and below that fills no whole patch is cut off.
     """
 
     pixel_values: NDArray[np.float32]
@@ -87,7 +87,7 @@ class Picture:
     name: str = ""
 
 
-# What a processor does where its file leaves a key out.
+# Each processor's values of keys that its file leaves out.
 PROCESSORS = {
     "ViT": Steps(Size(224, 224), _BILINEAR, None, HALF, HALF),
     "DeiT": Steps(Size(256, 256), _BICUBIC, (224, 224), HALF, HALF),
@@ -102,12 +102,12 @@ PROCESSORS = {
 def read_image(
     path: str | Path, config: Mapping[str, Any], folder: Path | None = None, ignore_keys: Iterable[str] = ()
 ) -> Picture:
-    """An image file as a model reads it.
+    """Read an image file as the model's input.
 
     Args:
-        path: any file that Pillow reads, PostScript aside (reading it would run it).
+        path: any file that Pillow reads, except PostScript (reading it would run it).
         config: the model's config.json.
-        folder: where its preprocessor_config.json lies. Without one the family's usual steps are taken, with a warning.
+        folder: where its preprocessor_config.json is. Without one the family's usual steps are used, with a warning.
         ignore_keys: keys of that file to ignore.
 
     Raises:
@@ -133,7 +133,7 @@ def prepared(image: Image, steps: Steps, patch: tuple[int, int] = (1, 1), name: 
         pixels, factor = _resized(pixels * np.float32(factor), size, steps.resample), 1.0
     if steps.crop is not None:
         pixels = _cropped(pixels, *steps.crop)
-    # The roundings of the reference: rescaled in float64, normalised in float32.
+    # Rounded as in the reference: rescaled in float64, normalised in float32.
     values: NDArray[np.float32] = np.multiply(pixels, factor, dtype=np.float64).astype(np.float32)
     seen = pixels if pixels.dtype == np.uint8 else np.clip(np.rint(pixels / (steps.factor or 1)), 0, 255)
     rows, cols = (side // size * size for side, size in zip(pixels.shape, patch, strict=False))
@@ -145,7 +145,7 @@ def prepared(image: Image, steps: Steps, patch: tuple[int, int] = (1, 1), name: 
 
 
 def _check_seen(image: Image, steps: Steps, size: tuple[int, int] | None, name: str) -> None:
-    """Raises InputError for a picture that the steps make too large, or nothing of."""
+    """Raise InputError for a picture that the steps would make too large or empty."""
     rows, cols = (image.height, image.width) if size is None else size
     if not 0 < rows * cols <= (MAX_PIXELS if steps.crop is not None and not steps.rescale_first else MAX_SEEN):
         raise InputError(f"{name}: {image.width} x {image.height} pixels would be resized to {cols} x {rows}")
@@ -176,11 +176,11 @@ def _cropped(pixels: NDArray[Any], height: int, width: int) -> NDArray[Any]:
     return pixels[y : y + height, x : x + width]
 
 
-# --- what the checkpoint asks for ----------------------------------------------------------------------------------
+# --- the checkpoint's settings ----------------------------------------------------------------------------------
 
 
 def steps_of(config: Mapping[str, Any], folder: Path | None = None, ignore_keys: Iterable[str] = ()) -> Steps:
-    """The steps for a model, from its preprocessor_config.json or by the habit of its family. Raises ConfigError."""
+    """The steps for a model, from its preprocessor_config.json or its family's usual steps. Raises ConfigError."""
     family = str(config.get("model_type", ""))
     inner = config.get("vision_config")
     own = Config(inner if isinstance(inner, Mapping) else config)
@@ -208,13 +208,13 @@ def steps_of(config: Mapping[str, Any], folder: Path | None = None, ignore_keys:
 
 
 def _habit_of(model_type: str) -> ImageHabit:
-    """How a family's images are prepared; as ViT's where the family does not say."""
+    """A family's preparation of images; ViT's if the family has none."""
     habit = getattr(family_file(model_type), "IMAGES", None) if model_type in model_types() else None
     return habit if isinstance(habit, ImageHabit) else ImageHabit("ViT", HALF, HALF)
 
 
 def _habit(kind: str, side: tuple[int, int]) -> Steps:
-    """A processor's steps for another size of image: what is resized and what is cropped keep their ratio."""
+    """A processor's steps for another image size: the sizes for resizing and cropping keep their ratio."""
     usual = PROCESSORS[kind]
     if usual.crop is None:
         return replace(usual, resize=Size(*side))
@@ -236,12 +236,12 @@ def _words(steps: Steps) -> str:
 
 
 def _read(config: Config, family: str) -> Steps:
-    """The steps that a preprocessor's file asks for."""
+    """The steps in a preprocessor's file."""
     known = ("image_processor_type", "feature_extractor_type")
     usual = PROCESSORS[kind_of(config, known, "ImageProcessor|FeatureExtractor", PROCESSORS, family)]
     for key in ("do_pad", "use_square_size", "do_flip_channel_order"):
         config.off(key)
-    config.bool("do_convert_rgb", True)  # done always: a file may hold grey, palette or CMYK pixels
+    config.bool("do_convert_rgb", True)  # always converted to RGB: a file may hold grey, palette or CMYK pixels
     square = config.bool("default_to_square", usual.square)
     resize = _size(config, "size", square) or usual.resize
     crop = _size(config, "crop_size", True) or Size(*(usual.crop or (0, 0)))
@@ -288,7 +288,7 @@ def _size(config: Config, key: str, square: bool) -> Size | None:
 
 
 def _numbers(config: Config, key: str, default: tuple[float, ...] | None) -> tuple[float, ...] | None:
-    """One number for all channels, or a list with one a channel."""
+    """One number for all channels, or a list with one per channel."""
     value = config.raw(key)
     if value is None:
         return default
@@ -299,20 +299,20 @@ def _numbers(config: Config, key: str, default: tuple[float, ...] | None) -> tup
 
 
 def _each(values: tuple[float, ...] | None, channels: int) -> tuple[float, ...] | None:
-    """One number a channel; one stands for all, and three equal ones fit a grey image too."""
+    """One number per channel; a single number is used for all, and three equal ones fit a grey image too."""
     if values is not None and (len(values) == 1 or (channels == 1 and len(set(values)) == 1)):
         return values[:1] * channels
     return values
 
 
 def _pair(config: Config, key: str, default: int) -> tuple[int, int]:
-    """A size of one number or two, rows first."""
+    """A size written as one number or as two, rows first."""
     value = config.raw(key, default)
     sides = config.ints(key, length=2) if isinstance(value, (list, tuple)) else (config.int(key, default),) * 2
     return sides[0], sides[1]
 
 
 def _patch(config: Mapping[str, Any]) -> tuple[int, int]:
-    """(rows, columns) of a patch in pixels; 1 x 1 where the configuration does not say."""
+    """(rows, columns) of a patch in pixels; 1 x 1 if the configuration has none."""
     inner = config.get("vision_config")
     return _pair(Config(inner if isinstance(inner, Mapping) else config), "patch_size", 1)

@@ -1,4 +1,4 @@
-"""Picture files: any that Pillow reads, as 8-bit RGB, upright; no more pixels than the file's size accounts for."""
+"""Picture files that Pillow reads, as 8-bit RGB, upright; the file's size limits the number of pixels."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 MAX_PIXELS = 100_000_000
-# A small file may hold a few megapixels of one colour; beyond them, no more for its bytes than photographs have.
+# A small file may hold a few megapixels of one colour; beyond that, no more pixels per byte than photographs have.
 ALWAYS_ALLOWED, PIXELS_A_BYTE = 1 << 24, 64
 
 
 def open_image(path: str | Path) -> Image:
-    """A picture in 8-bit RGB, upright. Raises InputError; warns of what could not be kept."""
+    """Read a picture as 8-bit RGB, upright. Raises InputError; warns about losses, such as transparency."""
     path = Path(path)
     if path.is_dir() or not path.exists():
         raise InputError(f"no such picture: {str(path)!r}")
     said: list[str] = []
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's: ours say what matters
+            warnings.simplefilter("ignore")  # Pillow's warnings are hidden: ours say what matters
             image = _opened(path, said)
     except InputError:
         raise
@@ -70,7 +70,7 @@ _SMALLER = f"scale it down first: at most {MAX_PIXELS // 1_000_000} million pixe
 
 
 def _rgb(image: Image, name: str, said: list[str]) -> Image:
-    """Any mode as 8-bit RGB: transparency on white, 16-bit grey scaled to 8."""
+    """Convert any mode to 8-bit RGB: transparency on white, 16-bit grey scaled to 8."""
     from PIL import Image as Images
 
     if image.mode == "F":
@@ -96,6 +96,6 @@ def _rgb(image: Image, name: str, said: list[str]) -> Image:
 
 
 def _reason(error: Exception) -> str:
-    """An exception of Pillow's in a few words on one line."""
+    """Pillow's error message, shortened to one line."""
     text = " ".join(str(error).split())
     return f"{text:.120}" if text else type(error).__name__

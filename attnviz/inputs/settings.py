@@ -1,4 +1,4 @@
-"""preprocessor_config.json: what a checkpoint wants done to images and sound before it reads them."""
+"""preprocessor_config.json: the steps that images and sound go through before a model reads them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from attnviz.files.untrusted import read_object
 FILE, WHOLE = "preprocessor_config.json", "processor_config.json"
 MAX_BYTES = 10_000_000
 
-# Keys that say where the file came from, how a framework returns arrays, or what is done with labels.
+# Keys about the file's origin, the arrays that a framework returns, or labels.
 NO_EFFECT = (
     "processor_class _processor_class image_processor_type feature_extractor_type auto_map _valid_processor_keys "
     "data_format input_data_format return_tensors device disable_grouping image_seq_length do_reduce_labels "
@@ -23,9 +23,9 @@ NO_EFFECT = (
 
 
 def settings(folder: Path | None, part: str) -> Config | None:
-    """What a model folder says about its `part` (image_processor | feature_extractor), None where it says nothing.
+    """Read a folder's settings of `part` (image_processor | feature_extractor), None if there are none.
 
-    The part inside processor_config.json goes before preprocessor_config.json, as in the reference. Raises ConfigError.
+    The part in processor_config.json overrides preprocessor_config.json, as in the reference. Raises ConfigError.
     """
     if folder is None:
         return None
@@ -40,7 +40,7 @@ def settings(folder: Path | None, part: str) -> Config | None:
 
 
 def kind_of(config: Config, keys: Iterable[str], endings: str, known: Mapping[str, Any], default: str) -> str:
-    """Which of the `known` processors a file is for: `ViTImageProcessorFast` is ViT. Raises ConfigError for others."""
+    """The one of the `known` processors that a file is for: `ViTImageProcessorFast` is ViT. Raises ConfigError."""
     named = next((config.data[key] for key in keys if config.data.get(key) is not None), None)
     if named is None:
         return default
@@ -54,7 +54,7 @@ def kind_of(config: Config, keys: Iterable[str], endings: str, known: Mapping[st
 
 
 def check_keys(config: Config, ignore: Iterable[str] = ()) -> None:
-    """Refuse keys that nobody has accounted for; one that is off (false, null) does nothing."""
+    """Refuse unknown keys, unless they are off (false, null)."""
     config.skip(*NO_EFFECT)
     on = [key for key in config.unread() if not (key.startswith("do_") and config.data[key] is False)]
     passed_over(on, ignore, config.error, does="the input")

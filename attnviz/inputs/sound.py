@@ -18,15 +18,15 @@ from attnviz.inputs.wav import MAX_SAMPLES, RATES, read_wav, resample
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MAX_BANDS = 512  # of mel filters: published models have 80 or 128
-MAX_NUMBERS = 1 << 29  # that a convolution of a model of raw sound makes: 2 GiB, 5.5 minutes for published models
-MAX_RATE = 96_000  # samples a second that a model may want: published models have 16,000
+MAX_BANDS = 512  # limit of mel filters: published models have 80 or 128
+MAX_NUMBERS = 1 << 29  # limit of a convolution's outputs: 2 GiB, 5.5 minutes of sound for published models
+MAX_RATE = 96_000  # limit of a model's sampling rate: published models have 16,000 per second
 _KINDS = {"Wav2Vec2": "raw", "Whisper": "mel"}
 
 
 @dataclass(frozen=True)
 class Waves:
-    """Raw samples for the model. normalise: to mean 0 and variance 1. samples: more than these are refused."""
+    """Settings for raw samples. normalise: to mean 0 and variance 1. samples: longer sounds are refused."""
 
     rate: int = 16_000
     normalise: bool = True
@@ -35,9 +35,10 @@ class Waves:
 
 @dataclass(frozen=True)
 class Mels:
-    """A log-mel spectrogram for the model.
+    """Settings for a log-mel spectrogram.
 
-    bands: mel filters. window, hop: samples. samples: to which the sound is cut or filled up with `silence`.
+    bands: mel filters. window, hop: in samples. samples: the length that the sound is cut to, or filled up to with
+    `silence`.
     """
 
     rate: int = 16_000
@@ -50,10 +51,10 @@ class Mels:
 
 @dataclass(frozen=True, eq=False)
 class Sound:
-    """A sound as a model reads it: one of the two arrays is there.
+    """A sound as a model reads it; one of the two arrays is set.
 
-    input_values: float32 [sample]; input_features: float32 [mel, frame]. wave: float32 [sample] at `rate`, before
-    anything but resampling was done to it. seconds: the length of what was read.
+    input_values: float32 [sample]; input_features: float32 [mel, frame]. wave: float32 [sample] at `rate`, resampled
+    but otherwise unprocessed. seconds: the length that was read.
     """
 
     wave: NDArray[np.float32]
@@ -70,16 +71,16 @@ class Sound:
 def read_sound(
     path: str | Path, config: Mapping[str, Any], folder: Path | None = None, ignore_keys: Iterable[str] = ()
 ) -> Sound:
-    """A WAV file as a model reads it: mono, at the model's rate, then raw or as a log-mel spectrogram.
+    """Read a WAV file as the model's input: mono, at the model's rate, then raw or as a log-mel spectrogram.
 
     Args:
         path: PCM of 8 to 32 bits, or floating point.
         config: the model's config.json.
-        folder: where its preprocessor_config.json lies. Without one the usual steps are taken, with a warning.
+        folder: where its preprocessor_config.json is. Without one the usual steps are used, with a warning.
         ignore_keys: keys of that file to ignore.
 
     Raises:
-        InputError: the file is missing, damaged, no WAV, or too long.
+        InputError: the file is missing, damaged, not WAV, or too long.
         ConfigError: the preprocessor's file asks for something unknown.
     """
     steps = steps_of(config, folder, ignore_keys)
@@ -101,16 +102,16 @@ def read_sound(
 
 
 def normalised(wave: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean 0 and variance 1, [sample] -> [sample]. Source: Wav2Vec2FeatureExtractor of transformers."""
+    """Normalise to mean 0 and variance 1, [sample] -> [sample]. Source: Wav2Vec2FeatureExtractor of transformers."""
     return (wave - wave.mean()) / np.sqrt(wave.var() + np.float32(1e-7))
 
 
 def log_mel(wave: NDArray[np.float32], steps: Mels) -> NDArray[np.float32]:
     """Sound [sample] -> log-mel spectrogram float32 [mel, frame], a frame every `hop` samples.
 
-    Power in Hann windows centred on the frames (the ends mirrored), summed by mel filters, log10, at most 8 below the
-    loudest, (x + 4) / 4. Computed in float64; the reference on torch computes in float32 and differs by its own
-    rounding, 3e-5 where a band is nearly silent.
+    Power in Hann windows centred on the frames (the ends mirrored), summed by mel filters, log10, limited to 8 below
+    the largest value, then (x + 4) / 4. Computed in float64; the reference on torch computes in float32 and differs by
+    its own rounding, 3e-5 where a band is nearly silent.
 
     Source: Radford et al. 2022, section 2.2, and WhisperFeatureExtractor of transformers.
     """
@@ -145,11 +146,11 @@ def mel_filters(bands: int, window: int, rate: int, high: float = 8000.0) -> NDA
     return np.maximum(0, np.minimum(rising, falling)) * (2 / (upper - low))
 
 
-# --- what the checkpoint asks for ----------------------------------------------------------------------------------
+# --- the checkpoint's settings ----------------------------------------------------------------------------------
 
 
 def steps_of(config: Mapping[str, Any], folder: Path | None = None, ignore_keys: Iterable[str] = ()) -> Waves | Mels:
-    """The steps for a model, from its preprocessor_config.json or by the habit of its family. Raises ConfigError."""
+    """The steps for a model, from its preprocessor_config.json or its family's usual steps. Raises ConfigError."""
     own = Config(config)
     bands = own.int("num_mel_bins", 80, high=MAX_BANDS) if own.has("num_mel_bins") else 0
     frames = 2 * own.int("max_source_positions", 1500, high=1 << 16) if bands else 0
@@ -171,10 +172,10 @@ def steps_of(config: Mapping[str, Any], folder: Path | None = None, ignore_keys:
 
 
 def _most_samples(model: Config) -> int:
-    """How many samples a model of raw sound reads at once: no convolution makes more than MAX_NUMBERS of them."""
+    """The most samples that a model of raw sound reads: no convolution may have more than MAX_NUMBERS outputs."""
     dims = model.ints("conv_dim", (512,) * 7)
     strides = model.ints("conv_stride", (5, 2, 2, 2, 2, 2, 2), len(dims))
-    most, frames = 1.0, 1.0  # numbers, and frames, that come of one sample
+    most, frames = 1.0, 1.0  # numbers and frames per sample
     for width, stride in zip(dims, strides, strict=True):
         frames /= max(stride, 1)
         most = max(most, width * frames)
@@ -194,9 +195,9 @@ def _mels(config: Config, bands: int, frames: int) -> Mels:
     hop, window = config.int("hop_length", 160, high=1 << 14), config.int("n_fft", 400, low=2, high=1 << 14)
     samples = rate * config.int("chunk_length", 30, high=60)
     if config.float("dither", 0.0):
-        raise config.error("dither adds noise, and there is to be the same picture every time", "set it to 0")
+        raise config.error("dither adds random noise, so that every run would give another picture", "set it to 0")
     config.choice("padding_side", "right", ("right",))
-    # They follow from the others; the filters, too, are made anew by the reference.
+    # These values follow from other keys; the reference computes the filters again, too.
     config.skip("mel_filters", "n_samples", "nb_max_frames", "do_normalize")
     found = Mels(rate, config.int("feature_size", 80), window, hop, samples, config.float("padding_value", 0.0))
     if found.bands != bands:

@@ -1,7 +1,7 @@
-"""WAV files: samples as float32, mono, and another sampling rate where a model wants one.
+"""WAV files: samples as float32, mono, and resampled to the rate of a model.
 
-The standard library's `wave` reads no floating-point samples and, before Python 3.12, no extensible header; so the few
-chunks that matter are read here. Sizes are checked against the file before anything is allocated.
+The standard library's `wave` reads no floating-point samples and, before Python 3.12, no extensible header; so the
+chunks of a WAV file are read here. Sizes are checked against the file before anything is allocated.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from attnviz.files.untrusted import open_file
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MAX_SAMPLES = 1 << 26  # of one channel, at the file's rate or the model's: 70 minutes at 16 kHz, 256 MiB
+MAX_SAMPLES = 1 << 26  # limit of samples per channel, at the file's rate or the model's: 70 minutes at 16 kHz, 256 MiB
 _AT_ONCE = 1 << 20  # values that are unpacked together
 MAX_CHANNELS = 64
-RATES = (1_000, 768_000)  # samples a second: what recordings have
+RATES = (1_000, 768_000)  # sampling rates of recordings, per second
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
-_UNKNOWN = 0xFFFFFFFF  # a size that a program wrote before it knew it, to a pipe
+_UNKNOWN = 0xFFFFFFFF  # the size written by programs that write to a pipe and do not know it yet
 _CODECS = {2: "ADPCM", 6: "A-law", 7: "mu-law", 17: "IMA ADPCM", 49: "GSM", 80: "MPEG", 85: "MP3"}
-_GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")  # of the extensible header's formats
+_GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")  # end of the extensible header's format codes
 _OTHERS = {b"fLaC": "FLAC", b"OggS": "Ogg", b"ID3": "MP3", b"\xff\xfb": "MP3", b"\xff\xf3": "MP3", b"FORM": "AIFF"}
 _OTHERS |= {b"RIFX": "a big-endian WAV", b"RF64": "a 64-bit WAV (RF64)", b"caff": "CAF", b"\x1aE\xdf\xa3": "WebM"}
 _CONVERT = "convert it, as in: ffmpeg -i {} -ac 1 -ar 16000 -c:a pcm_s16le sound.wav"
 
 
 class Format(NamedTuple):
-    """How samples are stored: a kind (PCM or float), bytes a sample, channels, samples a second."""
+    """The storage of samples: kind (PCM or float), bytes per sample, channels, samples per second."""
 
     kind: int
     width: int
@@ -45,15 +45,15 @@ class Format(NamedTuple):
 def read_wav(
     path: str | Path, seconds: float | None = None, longest: float | None = None
 ) -> tuple[NDArray[np.float32], int]:
-    """The samples of a WAV file: float32 [sample], -1 to 1, channels averaged; and samples a second.
+    """Read a WAV file: float32 [sample], -1 to 1, channels averaged; and its samples per second.
 
     Args:
         path: PCM of 8, 16, 24 or 32 bits, or floating point of 32 or 64.
-        seconds: read no more than this from the start.
-        longest: seconds beyond which it is refused, before memory is taken.
+        seconds: read at most this much from the start.
+        longest: a longer file is refused before memory is allocated, in seconds.
 
     Raises:
-        InputError: it is no such file, it is cut off, it holds no samples, or more than are read.
+        InputError: it is not a WAV file, is cut off, holds no samples, or too many.
     """
     path = Path(path)
     if not path.exists():
@@ -85,12 +85,12 @@ def read_wav(
 
 
 def _time(seconds: float) -> str:
-    """Seconds up to two minutes, then minutes."""
+    """A duration as text: seconds up to two minutes, then minutes."""
     return f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
 
 
 def _header(file: BinaryIO, path: Path) -> tuple[Format, int]:
-    """The format, and the size in bytes of the sound, which the file then stands at."""
+    """The format, and the size of the sound in bytes; the file is left at its first sample."""
     whole = os.fstat(file.fileno()).st_size
     start = file.read(12)
     if start[:4] != b"RIFF" or start[8:12] != b"WAVE":
@@ -152,14 +152,14 @@ def _samples(data: bytes, format: Format, name: str) -> NDArray[np.float32]:
     raw: NDArray[Any]
     if format.kind == _FLOAT:
         raw, full = np.frombuffer(data, f"<f{format.width}"), 1.0
-    elif format.width == 3:  # the three bytes as the upper ones of four
+    elif format.width == 3:  # the three bytes become the upper bytes of four
         padded = np.zeros((len(data) // 3, 4), np.uint8)
         padded[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
         raw, full = padded.view("<i4")[:, 0], 2.0**31
     else:
         raw = np.frombuffer(data, "u1" if format.width == 1 else f"<i{format.width}")
     values: NDArray[Any] = raw.astype(np.float32 if format.width < 3 else np.float64)
-    if format.kind == _PCM and format.width == 1:  # the only unsigned one
+    if format.kind == _PCM and format.width == 1:  # the only unsigned width
         values = values - 128
     values = values / full
     if not np.isfinite(values).all():
@@ -170,16 +170,17 @@ def _samples(data: bytes, format: Format, name: str) -> NDArray[np.float32]:
 
 
 _ZEROS = 64  # zero crossings of the sinc on each side
-_BETA = 9.0  # of the Kaiser window: what lies beyond the new limit comes through at less than -90 dB
-_BLOCK = 8192  # new samples at once: their windows are copied
-_PASS = 0.95  # share of the lower Nyquist frequency at which the filter has half its height
+_BETA = 9.0  # of the Kaiser window: frequencies above the new limit are damped by more than 90 dB
+_BLOCK = 8192  # new samples computed at a time: their windows are copied
+_PASS = 0.95  # share of the lower Nyquist frequency at which the filter falls to half
 
 
 def resample(x: NDArray[np.floating], rate: int, wanted: int) -> NDArray[np.float32]:
-    """Sound at another rate: [sample] at `rate` -> [ceil(sample * wanted / rate)] at `wanted`.
+    """Resample a sound: [sample] at `rate` -> [ceil(sample * wanted / rate)] at `wanted`.
 
-    A polyphase filter: the band-limited signal through the old samples, sinc under a Kaiser window, taken at the new
-    places. Tones up to 0.9 of the lower Nyquist frequency keep their height to 1e-4; of those above it 1e-5 is left.
+    A polyphase filter: the band-limited signal through the old samples, sinc under a Kaiser window, is evaluated at the
+    new times. Tones up to 0.9 of the lower Nyquist frequency keep their amplitude to 1e-4; tones above that frequency
+    are reduced to 1e-5.
     """
     if rate == wanted:
         return np.asarray(x, np.float32)
@@ -196,7 +197,7 @@ def resample(x: NDArray[np.floating], rate: int, wanted: int) -> NDArray[np.floa
     out = np.empty(count, np.float32)
     for phase in range(min(up, count)):
         whole, part = divmod(phase * down, up)
-        distance = steps - part / up  # from the new place to each old sample
+        distance = steps - part / up  # distance from the new time to each old sample
         kernel = np.sinc(cut * distance) * np.i0(_BETA * np.sqrt(np.maximum(0, 1 - (distance / (reach + 1)) ** 2)))
         kernel /= kernel.sum()
         here, rows = out[phase::up], windows[whole::down]

@@ -22,11 +22,9 @@ PAGES = ("README.md", "SECURITY.md", "CONTRIBUTING.md")
 NOT_YET = (
     "attnviz/*.py",
     "attnviz/analyses",
-    "attnviz/checkpoints",
     "attnviz/cli",
     "attnviz/engine",
     "attnviz/files",
-    "attnviz/inputs",
     "attnviz/io",
     "attnviz/measures",
     "attnviz/models",

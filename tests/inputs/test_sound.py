@@ -260,7 +260,7 @@ def test_without_a_file_the_configuration_says(tmp_path):
     [
         ({"feature_size": 128}, "feature_size 128 does not fit the model's num_mel_bins 80"),
         ({"chunk_length": 20}, "2000 frames do not fit the model's max_source_positions 1500, of 2 each"),
-        ({"dither": 0.1}, "dither adds noise"),
+        ({"dither": 0.1}, "dither adds random noise"),
         ({"padding_side": "left"}, "padding_side must be one of right; got 'left'"),
         ({"feature_extractor_type": "ClapFeatureExtractor"}, "nobody has said what a ClapFeatureExtractor does"),
         ({"feature_extractor_type": "Wav2Vec2FeatureExtractor"}, "a Wav2Vec2 feature extractor does not fit"),

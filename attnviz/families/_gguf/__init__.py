@@ -73,8 +73,8 @@ def read(
         data: its metadata. shapes: of its tensors. numbers: reads one tensor. where: how messages call the file.
 
     Raises:
-        ConfigError: an unknown architecture; missing keys, or values that are not handled. CheckpointError: a tensor
-        that the configuration depends on is missing or has a wrong shape.
+        ConfigError: an unknown architecture; missing keys, or values that are not handled.
+        CheckpointError: a tensor that the configuration depends on is missing or has a wrong shape.
     """
     kind = str(data.get("general.type", "model"))
     if kind != "model":
