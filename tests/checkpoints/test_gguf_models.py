@@ -179,7 +179,7 @@ def test_a_tensor_that_the_model_would_pass_over_is_refused(tmp_path):
         ("bert", {"bert.attention.causal": True}, (), "bert.attention.causal True is not handled"),
         ("mpt", {"mpt.attention.max_alibi_bias": 4.0}, (), "mpt.attention.max_alibi_bias 4.0 is not handled"),
         ("qwen2", {"qwen2.attention.value_length": 4}, (), "qwen2.attention.value_length 4 is not handled"),
-        ("gemma2", {"gemma2.attention.sliding_window_pattern": [True]}, (), "must have 4 entries, one per layer; got 1"),
+        ("gemma2", {"gemma2.attention.sliding_window_pattern": [True]}, (), "4 entries, one per layer; got 1"),
     ],
 )
 def test_what_cannot_be_is_refused(tmp_path, name, change, drop, words):
