@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attnviz.errors import SelectionError
-from attnviz.page.figure import Figure, Label, Line, Scale
+from attnviz.page.figure import Figure, Line
 from attnviz.page.parts import Page, Timing, Timings
-from attnviz.page.sizes import LINE
-from attnviz.page.text_metrics import Typeface, one_line, typeface
+from attnviz.page.sheet import BASE, Sheet, finished, worded
 
 if TYPE_CHECKING:
     from attnviz.page.figure_options import FigureOptions
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 MARGIN, WIDE, HIGH, GAP = 20.0, 320.0, 250.0, 40.0  # points: round the page, a plot, between plots
 TICKS, NAMES = 32.0, 172.0  # for the numbers at the left, for the names at the curves' ends
 NARROWEST = 130.0
-BASE, SMALL = 8.6, 7.0
+SMALL = 7.0
 ABREAST = 2
 POINT = 3.4  # the side of a measured point
 TITLES = {
@@ -32,73 +31,41 @@ TITLES = {
 POWERS = str.maketrans("0123456789.-", "⁰¹²³⁴⁵⁶⁷⁸⁹·⁻")
 TONES = tuple(f"curve{i}" for i in range(8))
 REFERENCE = "full"
+SUBTITLE = (
+    "one head of 64 dimensions, one thread, this machine · behind each name: the exponent of a fit over the longer "
+    "texts, and the cost by the paper"
+)
 _SIGNS = "0123456789,.µ⁰¹²³⁴⁵⁶⁷⁸⁹·⁻"
 
 
 def timings_page(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Figure:
     """A plot per group, with full attention in grey in each; curves end in their names, exponents and costs.
 
-    Raises:
-        SelectionError: there is no curve, no such font, or no room for a plot.
+    Raises SelectionError: there is no curve, no such font, or no room for a plot.
     """
     part = page.parts[0]
     assert isinstance(part, Timings)
-    curves, width, notes = part.timings, options.width, page.notes
+    curves = part.timings
     if not curves:
         raise SelectionError("there is nothing to measure")
-    heading = one_line(page.title)
-    below = (
-        "one head of 64 dimensions, one thread, this machine · behind each name: the exponent of a fit over the longer "
-        "texts, and the cost by the paper"
-    )
     names = [text for curve in curves for text in (curve.name, curve.cost)]
-    face = typeface(options.font, [heading, below, *notes, *names, *TITLES.values(), _SIGNS])
+    words = worded(replace(page, subtitle=SUBTITLE), options, [*names, *TITLES.values(), _SIGNS], page.notes)
     plots = _plots(curves)
-    abreast, wide = _sizes(len(plots), width)
-    x_range = (min(curve.n[0] for curve in curves), max(curve.n[-1] for curve in curves))
-    times = [second for curve in curves for second in curve.seconds]
-    low, high = 0.8 * min(times), 1.25 * max(times)
+    abreast, wide = _sizes(len(plots), options.width)
     pitch = TICKS + wide + NAMES + GAP
     across = 2 * MARGIN + abreast * pitch - GAP
-    left, room = MARGIN + TICKS, across - 2 * MARGIN - TICKS
-    labels: list[Label] = []
-    lines: list[Line] = []
-    y = _paragraph(labels, face.wrap(heading, 13.0, room, "bold"), left, MARGIN, 13.0, weight="bold", role="title")
-    top = _paragraph(labels, face.wrap(below, 9.0, room), left, y, 9.0, tone="soft", role="subtitle") + 30.0
+    sheet = Sheet(words.face, across, margin=MARGIN, indent=TICKS, foot=16.0, small=SMALL)
+    sheet.head(words.title, words.subtitle, 13.0, shrink=False)
+    n_range = (min(curve.n[0] for curve in curves), max(curve.n[-1] for curve in curves))
+    times = [second for curve in curves for second in curve.seconds]
+    top = sheet.y + 24.0
     for place, (name, members) in enumerate(plots):
         row, col = divmod(place, abreast)
-        x, y = left + col * pitch, top + row * (HIGH + 62.0)
-        _Plot(x, y, wide, x_range, (low, high), face, labels, lines).draw(TITLES.get(name, name), members)
-    bottom = _paragraph(
-        labels, face.wrap(" · ".join(notes), SMALL, room), left, y + HIGH + 34.0, SMALL, tone="soft", role="note"
-    )
-    said = ", ".join(f"{curve.name} n^{curve.exponent:.2f}" for curve in curves)
-    return Figure(
-        width=across,
-        height=bottom + MARGIN - 4.0,
-        panels=(),
-        scale=Scale(),
-        title=heading,
-        subtitle=below,
-        caption=one_line(f"{heading}. {below}. {said}."),
-        notes=tuple(notes),
-        labels=tuple(labels),
-        lines=tuple(lines),
-        face=face,
-        font=face.family,
-        font_size=BASE,
-        dpi=options.dpi or 200.0,
-        svg_text=options.svg_text,
-        meta=dict(meta),
-    )
-
-
-def _paragraph(labels: list[Label], texts: Sequence[str], x: float, y: float, size: float, **how: Any) -> float:
-    """Lines of text from `y` downwards; returns where they end."""
-    for text in texts:
-        labels.append(Label(text, x, y + 0.8 * size, size, **how))
-        y += LINE * size
-    return y
+        x, sheet.y = MARGIN + TICKS + col * pitch, top + row * (HIGH + 62.0)
+        plot = _Plot(sheet, x, sheet.y, wide, n_range, (0.8 * min(times), 1.25 * max(times)))
+        plot.draw(TITLES.get(name, name), members)
+    sheet.y += HIGH + 34.0
+    return finished(sheet, words, options, meta, ", ".join(f"{curve.name} n^{curve.exponent:.2f}" for curve in curves))
 
 
 def _sizes(plots: int, width: float | None) -> tuple[int, float]:
@@ -128,16 +95,14 @@ def _plots(curves: Sequence[Timing]) -> list[tuple[str, list[Timing]]]:
 
 @dataclass
 class _Plot:
-    """One pair of axes."""
+    """One pair of axes. x, y: its left upper corner; n, seconds: the ends of both axes."""
 
+    sheet: Sheet
     x: float
     y: float
     wide: float
     n: tuple[int, int]
     seconds: tuple[float, float]
-    face: Typeface
-    labels: list[Label]
-    lines: list[Line]
 
     def at(self, n: float, seconds: float) -> tuple[float, float]:
         across = math.log(n / self.n[0]) / (math.log(self.n[1] / self.n[0]) or 1.0)
@@ -145,41 +110,38 @@ class _Plot:
         return self.x + self.wide * across, self.y + HIGH * (1 - up)
 
     def draw(self, title: str, curves: Sequence[Timing]) -> None:
-        how: dict[str, Any] = {"weight": "bold", "tone": "soft", "role": "heading"}
-        title, size = self.face.shrunk(title, BASE + 1.0, self.wide + NAMES, "bold")
-        self.labels.append(Label(title, self.x, self.y - 10.0, size, **how))
+        title, size = self.sheet.face.shrunk(title, BASE + 1.0, self.wide + NAMES, "bold")
+        self.sheet.word(title, self.x, self.y - 10.0, size, weight="bold", tone="soft", role="heading")
         self._axes()
         ends = []
         for place, curve in enumerate(curves):
             tone = "faint" if curve.name == REFERENCE else TONES[(place - 1) % len(TONES)]
             points = [self.at(n, seconds) for n, seconds in zip(curve.n, curve.seconds, strict=True)]
             for (x0, y0), (x1, y1) in pairwise(points):
-                self.lines.append(Line(x0, y0, x1, y1, 1.4, tone))
+                self.sheet.lines.append(Line(x0, y0, x1, y1, 1.4, tone))
             for x, y in points:
-                self.lines.append(Line(x - POINT / 2, y, x + POINT / 2, y, POINT, tone))
+                self.sheet.lines.append(Line(x - POINT / 2, y, x + POINT / 2, y, POINT, tone))
             ends.append((points[-1], curve, tone))
         self._names(ends)
 
     def _axes(self) -> None:
         right, bottom = self.x + self.wide, self.y + HIGH
         doublings = round(math.log2(self.n[1] / self.n[0]))
-        widest = self.face.width(f"{self.n[1]:,}", SMALL) + 6.0
+        widest = self.sheet.face.width(f"{self.n[1]:,}", SMALL) + 6.0
         step = max(1, math.ceil(widest * max(doublings, 1) / self.wide))
         for k in range(doublings + 1):
             n = self.n[0] * 2**k
             x, _ = self.at(n, self.seconds[0])
-            self.lines.append(Line(x, self.y, x, bottom, 0.4, "grid"))
+            self.sheet.lines.append(Line(x, self.y, x, bottom, 0.4, "grid"))
             if (doublings - k) % step == 0:
-                self.labels.append(Label(f"{n:,}", x, bottom + 10.0, SMALL, "center", tone="soft", role="tick"))
+                self.sheet.word(f"{n:,}", x, bottom + 10.0, SMALL, "center", tone="soft", role="tick")
         first, last = (math.log10(seconds) for seconds in self.seconds)
         for power in range(math.ceil(first), math.floor(last) + 1):
             _, y = self.at(self.n[0], 10.0**power)
-            self.lines.append(Line(self.x, y, right, y, 0.4, "grid"))
-            place = (self.x - 5.0, y + 0.35 * SMALL)
-            self.labels.append(Label(_duration(power), *place, SMALL, "right", tone="soft", role="tick"))
-        self.labels.append(
-            Label("tokens, n", self.x + self.wide / 2, bottom + 22.0, BASE, "center", tone="soft", role="axis")
-        )
+            self.sheet.lines.append(Line(self.x, y, right, y, 0.4, "grid"))
+            self.sheet.word(_duration(power), self.x - 5.0, y + 0.35 * SMALL, SMALL, "right", tone="soft", role="tick")
+        middle = self.x + self.wide / 2
+        self.sheet.word("tokens, n", middle, bottom + 22.0, BASE, "center", tone="soft", role="axis")
 
     def _names(self, ends: Sequence[tuple[tuple[float, float], Timing, str]]) -> None:
         """Names at the right, moved apart and led to their curves; a curve that ends early is named at its end."""
@@ -191,12 +153,12 @@ class _Plot:
             place = max(y, last.get(right, -math.inf) + pitch)
             last[right] = place
             left = right + 12.0 if early else x
-            self.lines.append(Line(right + 2.0, y, left - 2.0, place, 0.5, tone))
+            self.sheet.lines.append(Line(right + 2.0, y, left - 2.0, place, 0.5, tone))
             power = f"{curve.exponent:.2f}".translate(POWERS) if curve.exponent == curve.exponent else ""
             text = f"{curve.name}  n{power}" if power else curve.name
-            self.labels.append(Label(text, left, place + 0.35 * SMALL, SMALL, tone=tone, weight="bold"))
-            after = left + self.face.width(text, SMALL, "bold") + 6.0
-            self.labels.append(Label(curve.cost, after, place + 0.35 * SMALL, SMALL, tone="faint"))
+            self.sheet.word(text, left, place + 0.35 * SMALL, SMALL, tone=tone, weight="bold")
+            after = left + self.sheet.face.width(text, SMALL, "bold") + 6.0
+            self.sheet.word(curve.cost, after, place + 0.35 * SMALL, SMALL, tone="faint")
 
 
 def _duration(power: int) -> str:
