@@ -24,6 +24,17 @@ MOST = 4000  # numbers over all panels: more are texture, and take seconds
 WIDEST = 24.0  # inches: a wider picture is not offered for the sake of its numbers
 
 
+def printed(values: NDArray[np.float32], decimals: int, high: float) -> list[list[str]]:
+    """Texts for the cells [row][column] of a map whose colours end at `high`, '' for a number near 0."""
+    least = least_printed(decimals, high)
+    return [[short(value, decimals) if abs(value) >= least else "" for value in row] for row in values.tolist()]
+
+
+def least_printed(decimals: int, high: float) -> float:
+    """The smallest number that is printed, by its size."""
+    return max(10.0**-decimals, round_up(0.045 * high))
+
+
 @dataclass(frozen=True)
 class CellNumbers:
     """Numbers to be printed in cells.
@@ -38,8 +49,7 @@ class CellNumbers:
 
     @property
     def least(self) -> float:
-        """The smallest number that is printed, by its size."""
-        return max(10.0**-self.decimals, round_up(0.045 * self.scale.high))
+        return least_printed(self.decimals, self.scale.high)
 
     @property
     def wanted(self) -> bool:
@@ -62,11 +72,8 @@ class CellNumbers:
 
     def texts(self) -> list[tuple[tuple[str, ...], ...]]:
         """The numbers [panel][row][column], '' for those that are left out."""
-        least, decimals = self.least, self.decimals
-        return [
-            tuple(tuple(short(one, decimals) if abs(one) >= least else "" for one in row) for row in values.tolist())
-            for values in self.values
-        ]
+        maps = (printed(values, self.decimals, self.scale.high) for values in self.values)
+        return [tuple(map(tuple, rows)) for rows in maps]
 
     def width_wanted(self, placed: Placed, arrange: Callable[[float], Placed]) -> float | None:
         """The least width in inches, to a half, at which the numbers fit; None where no picture is that wide.

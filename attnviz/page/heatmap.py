@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from attnviz.page.figure import Figure, MapPanel, Scale
 from attnviz.page.options import PIXELS, SIDE, check_options, check_pixels, made_by
 from attnviz.page.page import panel_room
 from attnviz.page.placing import Placed, arrange
+from attnviz.page.pooled import all_hidden, blocks
 from attnviz.page.request import Request
 from attnviz.page.scale import WHITE, check_cmap, check_scale, number
 from attnviz.page.spans import Span, checked
@@ -296,18 +297,10 @@ def _thin(maps: _Maps, width: float | None, height: float | None, dpi: float | N
     k = math.ceil(longest / max(room, 1.0))
     if k <= 1:
         return maps
-    shape = maps.values[0].shape
-
-    def blocks(values: NDArray[Any], worst: float) -> NDArray[Any]:
-        """[row, column] -> [row, k, column, k], filled up with `worst`."""
-        padded = np.full([math.ceil(side / k) * k for side in shape], worst, values.dtype)
-        padded[: shape[0], : shape[1]] = values
-        return padded.reshape(padded.shape[0] // k, k, padded.shape[1] // k, k)
-
     return replace(
         maps,
-        values=[blocks(values, -np.inf).max((1, 3)) for values in maps.values],
-        hidden=[None if grey is None else np.logical_and.reduce(blocks(grey, True), (1, 3)) for grey in maps.hidden],
+        values=[blocks(values, k, -np.inf).max((1, 3)) for values in maps.values],
+        hidden=[all_hidden(grey, k) for grey in maps.hidden],
         row_labels=maps.row_labels[::k],
         col_labels=maps.col_labels[::k],
         marks=tuple((i // k, j // k) for i, j in maps.marks),

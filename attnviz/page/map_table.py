@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz.errors import SelectionError
+from attnviz.page.cell_numbers import printed
 from attnviz.page.colour_limits import scaled
 from attnviz.page.figure import Box, Figure, Scale
 from attnviz.page.page import fit
 from attnviz.page.parts import MapTable
-from attnviz.page.scale import INKS, check_cmap, check_scale, masked, number, round_up, short
+from attnviz.page.scale import INKS, check_cmap, check_scale, masked, round_up
 from attnviz.page.sheet import BASE, BESIDE, MARGIN, Sheet, below, beside, finished, worded
 from attnviz.page.text_metrics import LOST, printable
-from attnviz.page.wording import colour_note, from_model, hidden_reason
+from attnviz.page.wording import colour_note, colours, from_model, hidden_reason
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -97,8 +98,7 @@ def map_table(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Fi
     notes += [f"{table.by}s in {columns} columns, each from top to bottom"] if columns > 1 else []
     notes += [f"beside the maps: {'layer.head' if table.by == 'head' else table.by}"] if tight else []
     notes += sheet.thinning("token")
-    colours = f"Colour: {scale.label}, {scale.kind} from 0 to {number(scale.high)} ({scale.cmap})"
-    return finished(sheet, words, options, meta, colours)
+    return finished(sheet, words, options, meta, colours(scale))
 
 
 def _shared(table: MapTable, options: FigureOptions) -> Scale:
@@ -148,7 +148,7 @@ def _row(
             rows=names[0],
             cols=names[1],
             shown=(row < places.stacked and col == 0, places.lowest(row, len(table.rows))),
-            printed=_printed(values, decimals, scale) if printing else (),
+            printed=printed(values, decimals, scale.high) if printing else (),
             at=first.places[row],
         )
 
@@ -166,8 +166,3 @@ def _remarks(attention: Attention, cmap: str) -> list[str]:
     hidden = hidden_reason(attention)
     reduced = [note for note in attention.reduced.split("; ") if note and not note.startswith("mean over")]
     return [*reduced, *([f"{masked(cmap)}: {hidden}"] if hidden else []), *from_model(attention)]
-
-
-def _printed(values: NDArray[Any], decimals: int, scale: Scale) -> list[list[str]]:
-    least = max(10.0**-decimals, round_up(0.045 * scale.high))
-    return [[short(value, decimals) if abs(value) >= least else "" for value in row] for row in values.tolist()]

@@ -95,6 +95,6 @@ PLACERS: dict[type, str] = {
     Diagrams: "attnviz.page.diagram:diagrams",
     MapTable: "attnviz.page.map_table:map_table",
     Plots: "attnviz.page.plots:plots",
-    Cards: "attnviz.page.mechanisms:cards_page",
+    Cards: "attnviz.page.mechanism_cards:cards_page",
     Timings: "attnviz.page.scaling:timings_page",
 }

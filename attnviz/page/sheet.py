@@ -87,7 +87,7 @@ class Sheet:
         self,
         values: NDArray[Any],
         box: Box,
-        scale: Scale,
+        scale: Scale | None,
         *,
         title: str,
         heading: str = "",
@@ -102,7 +102,7 @@ class Sheet:
         marks: Sequence[tuple[int, int]] = (),
         at: tuple[int | None, int | None] = (None, None),
     ) -> None:
-        """A matrix in a box.
+        """A matrix in a box. scale: its own; None: that of the page.
 
         Args:
             title: what a terminal and an SVG call it. heading: above it; room: points that it has, if few.

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.errors import SelectionError
+from attnviz.page.cell_numbers import printed
 from attnviz.page.figure import Box, Figure, Scale
 from attnviz.page.parts import Boards, Page, SignedMaps, Table
+from attnviz.page.pooled import all_hidden, strongest
 from attnviz.page.scale import INKS, WHITE, round_up, short
 from attnviz.page.sheet import BASE, BESIDE, MARGIN, SMALL, UNDER, Sheet, below, beside, finished, worded
 from attnviz.page.sizes import LINE
 from attnviz.page.text_metrics import printable
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from attnviz.page.figure_options import FigureOptions
 
 WIDE = 640.0  # points of a page by itself
@@ -63,10 +63,10 @@ def _board(sheet: Sheet, part: Boards, ranking: Table) -> None:
     high = min(cell, max(240.0 / n_layers, 4.0), 22.0)
     box = Box(left, sheet.y + 14.0, cell * n_heads, high * n_layers)
     scale = Scale("linear", 0.0, round_up(float(board.values.max())), WHITE, board.label)
-    printed = [[short(value, 2) if value else "0" for value in row] for row in board.values.tolist()]
+    texts = [[short(value, 2) if value else "0" for value in row] for row in board.values.tolist()]
     sheet.map(
         board.values, box, scale, title=board.heading, heading=board.heading, rows=part.layers, cols=part.heads,
-        printed=printed, marks=board.marks,
+        printed=texts, marks=board.marks,
     )  # fmt: skip
     how = {"tone": "soft", "role": "axis"}
     if down:
@@ -102,7 +102,7 @@ def _ranking(sheet: Sheet, ranking: Table, x: float, y: float) -> float:
 
 def _maps(sheet: Sheet, grid: SignedMaps, rows: list[str], cols: list[str], step: int) -> None:
     """The maps side by side, on one scale. step: of how many rows and columns a cell is drawn."""
-    pooled = [_pooled(each.values, step) for each in grid.maps]
+    pooled = [strongest(each.values, step) if step > 1 else each.values for each in grid.maps]
     rows, cols = rows[::step], cols[::step]
     high = round_up(max(float(np.abs(values).max()) for values in pooled))
     scale = Scale("linear", -high, high, INKS, grid.label)
@@ -114,38 +114,20 @@ def _maps(sheet: Sheet, grid: SignedMaps, rows: list[str], cols: list[str], step
     tall = side * min(max(len(rows) / len(cols), 0.3), 1.6)
     under = below(sheet.face, cols, side / len(cols), upright=True)
     top = sheet.y + 14.0
-    smallest = max(0.01, round_up(0.045 * high))
     for place, (each, values) in enumerate(zip(grid.maps, pooled, strict=True)):
         row, col = divmod(place, abreast)
-        printed = [[short(value, 2) if abs(value) >= smallest else "" for value in line] for line in values.tolist()]
         sheet.map(
             values,
             Box(left + col * (side + GAP), top + row * (tall + 24.0), side, tall),
             scale,
             title=each.name,
             heading=f"{each.name}   {each.remark}",
-            hidden=_grey(each.hidden, step),
+            hidden=all_hidden(each.hidden, step),
             rows=rows,
             cols=cols,
             shown=(col == 0, place + abreast >= len(pooled)),
-            printed=printed if side / len(cols) >= 13.0 else (),
+            printed=printed(values, 2, high) if side / len(cols) >= 13.0 else (),
             upright=True,
         )
     sheet.bar(scale, left + abreast * (side + GAP) - GAP + 7.0, top, max(min(tall, 160.0), 70.0))
     sheet.y = top + math.ceil(len(pooled) / abreast) * (tall + 24.0) - 24.0 + under + 10.0
-
-
-def _pooled(values: NDArray[np.float32], step: int) -> NDArray[np.float32]:
-    """[row, column] -> cells of step x step, each its largest by size."""
-    if step == 1:
-        return values
-    rows, cols = (math.ceil(side / step) for side in values.shape)
-    padded = np.zeros((rows * step, cols * step), np.float32)
-    padded[: values.shape[0], : values.shape[1]] = values
-    cells = padded.reshape(rows, step, cols, step).swapaxes(1, 2).reshape(rows, cols, -1)
-    return np.take_along_axis(cells, np.abs(cells).argmax(-1, keepdims=True), -1)[..., 0]
-
-
-def _grey(hidden: NDArray[np.bool_] | None, step: int) -> NDArray[np.bool_] | None:
-    """A cell is grey where all that it is drawn of is hidden."""
-    return None if hidden is None else _pooled((~hidden).astype(np.float32), step) == 0

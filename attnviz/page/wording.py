@@ -236,10 +236,14 @@ def hidden_reason(attention: Attention) -> str:
     return "not allowed in any of these heads" if apart else "not allowed"
 
 
-def caption(title_: str, subtitle_: str, scale: Scale, remarks: Sequence[str]) -> str:
-    """All of it in one line, for a picture that carries no words."""
+def colours(scale: Scale) -> str:
+    """`Colour: attention weight, linear from 0 to 0.6 (ink)`."""
     top = "its largest weight" if scale.kind == "row" else number(scale.high)
     ends = "" if scale.kind == "panel" else f", {scale.kind} from {number(scale.low)} to {top}"
-    colour = f"Colour: {scale.label}{ends}"
-    parts = [title_, subtitle_[:1].upper() + subtitle_[1:], f"{colour} ({scale.cmap})", *remarks]
+    return f"Colour: {scale.label}{ends} ({scale.cmap})"
+
+
+def caption(title_: str, subtitle_: str, scale: Scale, remarks: Sequence[str]) -> str:
+    """All of it in one line, for a picture that carries no words."""
+    parts = [title_, subtitle_[:1].upper() + subtitle_[1:], colours(scale), *remarks]
     return one_line(". ".join(part.rstrip(".") for part in parts if part) + ".")

@@ -246,7 +246,7 @@ def test_a_long_text_is_thinned_pooled_and_says_so() -> None:
     assert figure.panels[0].values[-1, -1] == np.float32(0.7)
     assert figure.panels[0].values.max() == cards[0].values.max()
     assert f"drawn as the largest of {k} x {k} weights a cell" in figure.notes
-    assert any(re.fullmatch(r"every \d+(st|nd|rd|th) token labelled", note) for note in figure.notes)
+    assert any(re.fullmatch(r"every \d+(st|nd|rd|th) token is named beside the map", note) for note in figure.notes)
     assert any("a limit that about a quarter of the rows reach" in note for note in figure.notes)
     assert any(text.startswith("≥") for text in texts(figure, "tick"))
 
