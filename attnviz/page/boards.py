@@ -6,7 +6,7 @@ The first board's left edge is that of the page's title and notes, and of the pl
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from attnviz.page.figure import Box, Figure, MapPanel
 from attnviz.page.layout import ordinal
 from attnviz.page.parts import Bars, Boards, Depth, SignedMaps
 from attnviz.page.scale import WHITE, masked, number, ticks
-from attnviz.page.sheet import BAR, UNDER, Sheet, bar_panel, finished, worded
+from attnviz.page.sheet import BAR, UNDER, Sheet, bar_panel, finished, no_room, started, worded
 from attnviz.page.sizes import SMALLEST
 from attnviz.page.text_metrics import MIDDLE, Typeface, printable
 
@@ -40,7 +40,7 @@ LOWEST, HIGHEST = 60.0, 160.0  # the height of a colour bar, unless its name or 
 _STEPS = (1, 2, 4, 5, 8, 10, 16, 20, 32, 50, 100)
 
 
-def boards_page(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Figure:
+def boards_page(page: Page, options: FigureOptions) -> Figure:
     """Boards, and below them at most one plot or list, or the maps of some of their heads.
 
     Boards of one label and one scale share a colour bar.
@@ -51,34 +51,30 @@ def boards_page(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> 
     if isinstance(page.parts[-1], SignedMaps):
         from attnviz.page.signed_maps import board_and_maps
 
-        return board_and_maps(page, options, meta)
-    part, extra = page.parts[0], below.first_below(page.parts[1:])
-    assert isinstance(part, Boards)
+        return board_and_maps(page, options)
+    part, extra = page.part(Boards), below.first_below(page.parts)
     boards = [_checked(board, part) for board in part.boards]
     if not boards or not len(part.layers) or not len(part.heads):
         raise SelectionError("there is no head to draw")
     texts = [*part.layers, *part.heads, *part.axes, "0123456789.−·≥…", *below.texts_of(extra)]
     texts += [text for board in boards for text in (board.heading, board.label, *_words(board))]
-    notes = ["bars: weight pale, lift dark"] if isinstance(extra, Bars) else []
-    notes += page.notes
+    words = worded(page, options, texts, ["bars: weight pale, lift dark"] if isinstance(extra, Bars) else [])
     if any(np.isnan(np.asarray(board.values, float)).any() for board in boards):
-        notes.append(f"{masked(WHITE)}: not defined")
-    words = worded(page, options, texts, notes)
+        words.notes.append(f"{masked(WHITE)}: not defined")
     grid = _Grid(words.face, part, boards)
     grid.settle(None if options.width is None else options.width * 72.0)
     words.notes.extend(grid.thinning())
     room = below.room_for(extra, words.face)
     wide = grid.width if options.width is not None else max(grid.width, 240.0, room[0] + 2 * MARGIN)
-    sheet = Sheet(words.face, wide, margin=MARGIN, indent=grid.left, foot=8.0, base=BASE, small=SMALL)
-    sheet.scale = grid.scales[0]
-    sheet.head(words.title, words.subtitle, shrink=False)
+    sizes = {"margin": MARGIN, "indent": grid.left, "foot": 8.0, "base": BASE, "small": SMALL}
+    sheet = started(words, wide, shrink=False, scale=grid.scales[0], **sizes)
     left, top, bar_end = grid.place(sheet, extra is not None)
     if isinstance(extra, Depth):
         below.draw_depth(sheet, extra, left, top, len(part.heads) * grid.cell, grid.scales[0])
     elif extra is not None:
         below.draw_bars(sheet, extra, left, top)
     sheet.y = max(top + room[1], bar_end + 4.0) + 2.0
-    return finished(sheet, words, options, meta, ". ".join(map(ends, boards)))
+    return finished(sheet, ". ".join(map(ends, boards)))
 
 
 def _checked(board: Board, part: Boards) -> Board:
@@ -144,9 +140,7 @@ class _Grid:
             self.cell = (width - self._across(self.abreast, 0.0)) / (self.abreast * n_cols)
             self.high = min(self.cell, 1.4 * WIDEST, self.high if longest else self.cell)
             if self.cell < 1.5:
-                raise SelectionError(
-                    f"a width of {width / 72:g} in leaves no room for {n_cols} columns", "ask for a larger one"
-                )
+                raise no_room(width, f" for {n_cols} columns")
         self.width = width or self._across(self.abreast, self.cell)
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +41,7 @@ class Canvas(Sheet):
     steps: Steps
     decimals: int
     largest: float
-    notes: list[str] = field(default_factory=list)
+    own_notes: list[str] = field(default_factory=list)
     matrices: dict[str, list[str]] = field(default_factory=dict)
 
     # Text
@@ -167,7 +167,7 @@ class Canvas(Sheet):
         zero = np.array([[not text.strip("0.") for text in row] for row in texts]) & ~gone
         if (values[zero] != 0).any():
             decimals = max(len(text.partition(".")[2]) for row in texts for text in row)
-            self.notes.append(f"numbers below {number(0.5 * 10.0**-decimals)} left out of the map of weights")
+            self.own_notes.append(f"numbers below {number(0.5 * 10.0**-decimals)} left out of the map of weights")
         return tuple(
             tuple("" if out else text for text, out in zip(row, outs, strict=True))
             for row, outs in zip(texts, zero.tolist(), strict=True)
@@ -216,7 +216,6 @@ def drawn(
     margin: float,
     numbers: float,
     options: FigureOptions,
-    meta: Mapping[str, str],
 ) -> Figure:
     """A title, what each function of `draw` adds to a canvas, and notes.
 
@@ -227,19 +226,18 @@ def drawn(
     Raises:
         SelectionError: no such font, or more pixels than a picture can have.
     """
+    times, dpi = 1.0 if options.width is None else options.width * 72.0 / wide, options.dpi or 200.0
     formulas = [text for step in steps.steps for line in step.lines for text in (step.title, *line)]
     texts = [*map(printable, (*steps.queries.text, *steps.keys.text)), *formulas, SIGNS + LOST]
-    words = worded(replace(page, subtitle=printable(page.subtitle)), options, texts, page.notes)
+    words = worded(replace(page, subtitle=printable(page.subtitle)), replace(options, dpi=times * dpi), texts)
     canvas = Canvas(
-        words.face, wide, margin=margin, foot=margin - 6.0, steps=steps, decimals=options.decimals, largest=numbers
+        words, wide, margin=margin, foot=margin - 6.0, steps=steps, decimals=options.decimals, largest=numbers
     )
-    canvas.head(words.title, words.subtitle)
+    canvas.head()
     for part in draw:
         part(canvas)
-    words.notes += [*dict.fromkeys(canvas.notes), *canvas.thinning("token")]
+    words.notes += [*dict.fromkeys(canvas.own_notes), *canvas.thinning("token")]
     words.notes += [f"{which} of {', '.join(names)} is drawn" for which, names in canvas.matrices.items()]
-    times, dpi = 1.0 if options.width is None else options.width * 72.0 / wide, options.dpi or 200.0
     if any(panel.scale and dashed(panel, panel.scale, times).any() for panel in canvas.panels):
         words.notes.append("a dash in a cell marks a negative number")
-    figure = finished(canvas, words, replace(options, dpi=times * dpi), meta)
-    return replace(scaled(figure, times), dpi=dpi)
+    return replace(scaled(finished(canvas), times), dpi=dpi)

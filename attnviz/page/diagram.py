@@ -53,15 +53,14 @@ _SHARE = 24.0  # points, a column of shares
 _SIDE = 112.0  # points, the width of W_O
 
 
-def diagrams(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Figure:
+def diagrams(page: Page, options: FigureOptions) -> Figure:
     """One diagram, or all three on one page of seven inches.
 
     Raises SelectionError as `attnviz.page.canvas.drawn`.
     """
-    part = page.parts[0]
-    assert isinstance(part, Diagrams)
+    part = page.part(Diagrams)
     draw = [*(PARTS[name] for name in part.parts), _colours]
-    return drawn(page, part.steps, draw, WIDE, LEFT, NUMBERS, replace(options, decimals=part.decimals), meta)
+    return drawn(page, part.steps, draw, WIDE, LEFT, NUMBERS, replace(options, decimals=part.decimals))
 
 
 def _unindexed(formula: str) -> str:
@@ -232,7 +231,7 @@ def _side_by_side(page: Canvas, n: int, width: int) -> None:
         count = min(width, int(room / 0.7))
         across = Cut.whole(count, room)
         if count < width:
-            page.notes.append(f"heads side by side: the first {count} of each head's {width} numbers")
+            page.own_notes.append(f"heads side by side: the first {count} of each head's {width} numbers")
     y = page.y + 10.0
     scale = signed(steps.heads)
     for head, values in enumerate(steps.heads):
@@ -270,7 +269,7 @@ def _projection(page: Canvas) -> None:
         page.word(f"head {head}", x - 4.0, at, SMALL, align="right", weight=weight, tone=tone, role="row")
     page.block("o W_O", steps.parts, x, top, across, down, scale)
     right = x + max(across.length, wide) + 6.0
-    page.notes.append("by norm: ‖o W_O‖ of a head / the sum over all heads")
+    page.own_notes.append("by norm: ‖o W_O‖ of a head / the sum over all heads")
     page.block("by norm", share[:, None], right, top, Cut.whole(1, _SHARE), down, unsigned(share))
     page.word("by norm", right + _SHARE / 2, top - 3.0, SMALL - 0.5, align="center", tone="soft")
     y = top + down.length + 3.0
@@ -288,9 +287,9 @@ def _projection(page: Canvas) -> None:
 
 def _colours(page: Canvas) -> None:
     """What colours mean."""
-    page.notes.append("red: above 0, blue: below, each box up to its largest number")
+    page.own_notes.append("red: above 0, blue: below, each box up to its largest number")
     if any(panel.hidden is not None for panel in page.panels):
-        page.notes.append("grey: hidden by the mask")
+        page.own_notes.append("grey: hidden by the mask")
 
 
 PARTS: Mapping[str, Callable[[Canvas], None]] = {"qkv": _qkv, "scores": scores, "heads": _heads}

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.errors import SelectionError
 from attnviz.page.figure import Box, Figure, Line, Scale
 from attnviz.page.parts import Distances, Page, Scatter
 from attnviz.page.points import plane
 from attnviz.page.scale import WHITE, round_up
-from attnviz.page.sheet import BESIDE, MARGIN, Sheet, beside, finished, worded
+from attnviz.page.sheet import BESIDE, MARGIN, Sheet, beside, finished, started, worded
 from attnviz.page.wording import over_note
 
 if TYPE_CHECKING:
@@ -25,21 +23,15 @@ NAMED = 5.6  # points of a cell with a name beside it
 TREE, GAP = 46.0, 18.0  # height of the dendrogram; between map and plane
 
 
-def distances_and_points(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Figure:
+def distances_and_points(page: Page, options: FigureOptions) -> Figure:
     """A page of `Distances` and a `Scatter`. Raises SelectionError: no such font, or no room."""
-    distances, points = page.parts
-    assert isinstance(distances, Distances) and isinstance(points, Scatter)
+    distances, points = page.part(Distances), page.part(Scatter)
     names = distances.names
-    notes = [*page.notes, *filter(None, [_over(distances.values)])]
-    words = worded(page, options, [*names, "distance", "0123456789.−%≥"], notes)
+    words = worded(page, options, [*names, "distance", "0123456789.−%≥"])
+    words.notes.extend(filter(None, [_over(distances.values)]))
     side = min(max(SIDE, NAMED * len(names)), MOST)
     left = MARGIN + beside(words.face, names, side / len(names))
-    sheet = Sheet(
-        words.face, left + 2 * side + GAP + BESIDE + MARGIN if options.width is None else options.width * 72.0
-    )
-    if sheet.wide < 200.0:
-        raise SelectionError(f"a width of {sheet.wide / 72:g} in leaves no room", "ask for 3 or more")
-    sheet.head(words.title, words.subtitle)
+    sheet = started(words, left + 2 * side + GAP + BESIDE + MARGIN, least=200.0)
     room = sheet.wide - left - BESIDE - MARGIN
     abreast = room >= 420.0
     side = min((room - GAP) / 2 if abreast else room, side)
@@ -52,7 +44,7 @@ def distances_and_points(page: Page, options: FigureOptions, meta: Mapping[str, 
     nameless = plane(sheet, points, square)
     sheet.y = square.y + square.height + 26.0
     words.notes.extend([*sheet.thinning(distances.unit), *nameless])
-    return finished(sheet, words, options, meta)
+    return finished(sheet)
 
 
 def limit(distances: NDArray[Any]) -> float:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.errors import SelectionError
 from attnviz.page.figure import Box, Figure, Fill, Line, Scale
 from attnviz.page.numbers import signed
 from attnviz.page.parts import DotProduct, Page, Scatter
 from attnviz.page.points import plane
 from attnviz.page.scale import INKS, round_up
-from attnviz.page.sheet import BASE, MARGIN, SMALL, Sheet, finished, worded
+from attnviz.page.sheet import BASE, MARGIN, SMALL, Sheet, finished, started, worded
 from attnviz.page.sizes import LINE
 from attnviz.page.text_metrics import printable
 
@@ -28,16 +26,12 @@ POSITIVE, NEGATIVE = (178, 40, 52), (46, 108, 170)
 SIGNS = "0123456789.−+×=∞·"
 
 
-def plane_and_product(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Figure:
+def plane_and_product(page: Page, options: FigureOptions) -> Figure:
     """A page of a `Scatter` and a `DotProduct`. Raises SelectionError: no such font, or no room."""
-    points, product = page.parts
-    assert isinstance(points, Scatter) and isinstance(product, DotProduct)
+    points, product = page.part(Scatter), page.part(DotProduct)
     texts = [printable(text) for text in (*points.names, *product.tokens)]
-    words = worded(page, options, [*texts, *(text for text, _ in product.steps), SIGNS], page.notes)
-    sheet = Sheet(words.face, WIDE if options.width is None else options.width * 72.0)
-    if sheet.wide < 200.0:
-        raise SelectionError(f"a width of {sheet.wide / 72:g} in leaves no room", "ask for 3 or more")
-    sheet.head(words.title, words.subtitle)
+    words = worded(page, options, [*texts, *(text for text, _ in product.steps), SIGNS])
+    sheet = started(words, WIDE, least=200.0)
     room = sheet.wide - 2 * MARGIN
     abreast = room >= 420.0
     side = min((room - GAP) / 2 if abreast else room, SIDE)
@@ -47,7 +41,7 @@ def plane_and_product(page: Page, options: FigureOptions, meta: Mapping[str, str
     end = _product(sheet, product, x, start, sheet.wide - MARGIN - x)
     sheet.y = max(top + side + 26.0, end) + 6.0
     words.notes.extend(nameless)
-    return finished(sheet, words, options, meta, product.summary)
+    return finished(sheet, product.summary)
 
 
 def _product(sheet: Sheet, part: DotProduct, x: float, y: float, room: float) -> float:

@@ -36,7 +36,6 @@ _TRIED = tuple(1.12**step for step in range(-10, 15))  # layouts for a height: w
 
 def fitted(
     draw: Draw,
-    *,
     width: float | None = None,
     height: float | None = None,
     font_size: float | None = None,

@@ -6,7 +6,7 @@ A line's width and strength grow with its weight and the strongest lie on top, s
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from attnviz.errors import SelectionError
@@ -16,9 +16,9 @@ from attnviz.page.layout import ordinal
 from attnviz.page.page import PAGES
 from attnviz.page.parts import LinesOfWeight, LinesPanel, Link, Page
 from attnviz.page.scale import number
-from attnviz.page.sheet import MARGIN, Sheet, finished, worded
+from attnviz.page.sheet import MARGIN, Words, finished, no_room, started, worded
 from attnviz.page.sizes import SMALLEST
-from attnviz.page.text_metrics import MIDDLE, Typeface, printable
+from attnviz.page.text_metrics import MIDDLE, printable
 from attnviz.page.wording import joining_note
 
 if TYPE_CHECKING:
@@ -35,30 +35,28 @@ CLOSE = 9.0  # points between the panels of a page of very many, where only the 
 TITLE, WORDS = 11.0, 120.0  # points: of such a panel's name; of the title, the scale and the notes of the page
 
 
-def lines_of_weight(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Figure:
+def lines_of_weight(page: Page, options: FigureOptions) -> Figure:
     """A page of `LinesOfWeight`. Raises SelectionError: no such font, or no room."""
-    (part,) = page.parts
-    assert isinstance(part, LinesOfWeight)
+    part = page.part(LinesOfWeight)
     tokens = [printable(token) for token in (*part.rows, *part.cols)]
     names = [text for panel in part.panels for text in (panel.title, *panel.strands)]
-    words = worded(page, options, [*tokens, *names, "0123456789.≥"], page.notes)
+    words = worded(page, options, [*tokens, *names, "0123456789.≥"])
     words.notes.extend(filter(None, [joining_note(tokens)]))
-    layout = _Layout(words.face, part, options.width)
+    layout = _Layout(words, part, options.width)
     words.notes.extend(layout.remarks())
-    layout.sheet.head(words.title, words.subtitle)
     for first in range(0, len(part.panels), layout.abreast):
         layout.row(part.panels[first : first + layout.abreast])
     if not options.bare:
         layout.scale()
     thickest = f"The thickest line: {part.label} {number(part.high)}{' and more' if part.clipped else ''}"
-    return finished(layout.sheet, words, options, meta, thickest)
+    return finished(layout.sheet, thickest)
 
 
 class _Layout:
     """Sizes first, then rows of panels."""
 
-    def __init__(self, face: Typeface, part: LinesOfWeight, width: float | None) -> None:
-        self.face, self.part, self.titled = face, part, len(part.panels) > 1
+    def __init__(self, words: Words, part: LinesOfWeight, width: float | None) -> None:
+        self.face, self.part, self.titled = words.face, part, len(part.panels) > 1
         self.rows, self.cols = (tuple(map(printable, tokens)) for tokens in (part.rows, part.cols))
         self.gap, self.step, self.times, self.close = GAP, 1, 1.0, False
         for scale in SMALLER if width is None else SMALLER[:1]:
@@ -70,7 +68,7 @@ class _Layout:
         else:
             if width is None:
                 wide = self._settle_close()
-        self.sheet = Sheet(face, max(wide, 300.0) if width is None else width * 72.0)
+        self.sheet = started(words, max(wide, 300.0))
 
     def remarks(self) -> list[str]:
         """What a page of very many panels does not show."""
@@ -127,7 +125,7 @@ class _Layout:
             self.abreast = min(max(1, int((room + GAP) // (sides + SPAN + GAP))), count)
             self.span = (room - (self.abreast - 1) * GAP) / self.abreast - sides
             if self.span < 18.0:
-                raise SelectionError(f"a width of {width:g} in leaves no room for lines", "ask for a larger one")
+                raise no_room(width * 72.0, " for lines")
         self.across = sides + self.span
 
     def _ink(self, strand: int) -> RGB:

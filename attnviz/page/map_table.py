@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from attnviz.page.figure import Box, Figure, Scale
 from attnviz.page.page import fit
 from attnviz.page.parts import MapTable
 from attnviz.page.scale import INKS, check_cmap, check_scale, masked, round_up
-from attnviz.page.sheet import BASE, BESIDE, MARGIN, Sheet, below, beside, finished, worded
+from attnviz.page.sheet import BASE, BESIDE, MARGIN, Sheet, below, beside, finished, started, worded
 from attnviz.page.text_metrics import LOST, printable
 from attnviz.page.wording import colour_note, colours, from_model, hidden_reason
 
@@ -56,21 +56,20 @@ class _Places:
         return row % self.stacked == self.stacked - 1 or row == rows - 1
 
 
-def map_table(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Figure:
+def map_table(page: Page, options: FigureOptions) -> Figure:
     """The page of a table of maps.
 
     Raises:
         SelectionError: an option's value is not possible, or the width leaves no room.
     """
-    table = page.parts[0]
-    assert isinstance(table, MapTable)
+    table = page.part(MapTable)
     first, scale = next(iter(table.columns.values())), _shared(table, options)
     queries, keys = ([printable(text) for text in texts] for texts in (first.query_tokens, first.key_tokens))
-    notes = [*page.notes, *_remarks(first, scale.cmap), *filter(None, [colour_note(scale)])]
+    words = worded(page, options, [*queries, *keys, *table.columns, _SIGNS])
+    face, notes = words.face, words.notes
+    notes += [*_remarks(first, scale.cmap), *filter(None, [colour_note(scale)])]
     if any(_is_signed(attention.weights) for attention in table.columns.values()):
         notes.append("red above 0, blue below, on a scale of its own")
-    words = worded(page, options, [*queries, *keys, *table.columns, _SIGNS], notes)
-    face, notes = words.face, words.notes
     names = [face.cut(text, 7.4, _LONGEST) for text in queries]
     side, columns = _side(len(table.columns), len(table.rows), first.weights.shape[2:], options.width)
     left = MARGIN + BASE * 1.6 + beside(face, names, side / len(keys))
@@ -82,8 +81,7 @@ def map_table(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Fi
                 "ask for a larger one, or for fewer maps",
             )
     block = len(table.columns) * (side + _GAP) + _BLOCK
-    sheet = Sheet(face, left + columns * block - _BLOCK - _GAP + BESIDE + MARGIN)
-    sheet.head(words.title, words.subtitle)
+    sheet = started(words, left + columns * block - _BLOCK - _GAP + BESIDE + MARGIN)
     down, stacked = side * len(queries) / len(keys), -(-len(table.rows) // columns)
     places = _Places(side, down, left, sheet.y + 12.0, block, columns, stacked)
     tight = max(face.width(f"{table.by} {name}", BASE) for name in table.rows) > down + _GAP
@@ -98,7 +96,7 @@ def map_table(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Fi
     notes += [f"{table.by}s in {columns} columns, each from top to bottom"] if columns > 1 else []
     notes += [f"beside the maps: {'layer.head' if table.by == 'head' else table.by}"] if tight else []
     notes += sheet.thinning("token")
-    return finished(sheet, words, options, meta, colours(scale))
+    return finished(sheet, colours(scale))
 
 
 def _shared(table: MapTable, options: FigureOptions) -> Scale:

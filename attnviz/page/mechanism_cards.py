@@ -6,7 +6,7 @@ A card is a name, a formula and a map. Cards stand in rows, from top to bottom.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from attnviz.page.options import check_options
 from attnviz.page.parts import DISTANCE, Card, Cards, Page
 from attnviz.page.pooled import blocks, strongest
 from attnviz.page.scale import INKS, WHITE, check_cmap, check_scale, masked, number, round_up, ticks
-from attnviz.page.sheet import BAR, BASE, Sheet, beside, finished, worded
+from attnviz.page.sheet import BAR, BASE, Sheet, beside, finished, no_room, started, worded
 from attnviz.page.sizes import LINE
 from attnviz.page.text_metrics import ASCENT, LOST, printable
 
@@ -40,13 +40,12 @@ _PRINTED = 15.0  # points of a cell that is large enough for a number
 _SIGNS = "0123456789.,–−·≥…costdianer" + LOST
 
 
-def cards_page(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Figure:
+def cards_page(page: Page, options: FigureOptions) -> Figure:
     """Cards with a map each, all on one colour scale but for those with signs; fewer stand abreast on a narrow page.
 
     Raises SelectionError: an option's value is not there or not possible, or there is nothing to draw.
     """
-    part = page.parts[0]
-    assert isinstance(part, Cards)
+    part = page.part(Cards)
     cards, cmap = part.cards, options.cmap or WHITE
     check_scale(options.scale)
     if not cards:
@@ -59,15 +58,15 @@ def cards_page(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> F
     over = wording.over_note(above, shared.high, why, any(first.key_special))
     texts = [text for card in cards for text in (card.name, card.formula, card.cost, card.detail)]
     texts += [printable(text) for text in (*first.query_tokens, *first.key_tokens)]
-    notes = [*_notes(cards, shared, over, part.left_out), *page.notes]
+    notes = _notes(cards, shared, over, part.left_out)
     words = worded(page, options, [*texts, *TITLES.values(), _SIGNS], notes)
     dpi = options.dpi or 200.0
     grid = _Grid.settled(cards, part.grouped, words.face, None if options.width is None else options.width * 72.0)
     drawn = [_thinned(card, grid.side, dpi) for card in cards]
     pooled = drawn[0].attention.cell
     words.notes += [f"drawn as the largest of {pooled} x {pooled} weights a cell"] if pooled > 1 else []
-    sheet = Sheet(words.face, grid.wide, margin=MARGIN, indent=grid.left - MARGIN, foot=MARGIN - 6.0, small=SMALL + 0.4)
-    sheet.head(words.title, words.subtitle, 13.0, shrink=False)
+    sizes = {"margin": MARGIN, "indent": grid.left - MARGIN, "foot": MARGIN - 6.0, "small": SMALL + 0.4}
+    sheet = started(words, grid.wide, title_size=13.0, shrink=False, **sizes)
     sheet.y += 3.0
     rows = grid.rows(drawn, part.grouped)
     for i, row in enumerate(rows):
@@ -79,7 +78,7 @@ def cards_page(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> F
     gap = 2.0 + ASCENT * SMALL
     sheet.beside_bar(sheet.bar_box, sheet.bar_ticks, shared.label, SMALL, SMALL + 0.6, gap, above > 0)
     caption = wording.caption(words.title, words.subtitle, shared, words.notes)
-    return replace(_snapped(finished(sheet, words, options, meta)), caption=caption)
+    return replace(_snapped(finished(sheet)), caption=caption)
 
 
 def _notes(cards: Sequence[Card], shared: Scale, over: str, left_out: Sequence[str]) -> list[str]:
@@ -177,7 +176,7 @@ class _Grid:
             abreast = max(1, min(abreast, int((room + GAP) / (NARROWEST + GAP))))
             side = min((room + GAP) / abreast - GAP, MOST_SIDE)
             if side < LEAST_SIDE:
-                raise SelectionError(f"a width of {width / 72:g} in leaves no room for a map", "ask for a larger one")
+                raise no_room(width, " for a map")
         high = side * min(max(queries / keys, 0.4), 2.0)
         return cls(face, abreast, side, high, left, width or left + abreast * (side + GAP) - GAP + BESIDE)
 

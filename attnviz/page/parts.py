@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from attnviz.axis import Tokens
     from attnviz.measures.steps import Steps
     from attnviz.measures.tensors import TensorRow
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -522,3 +524,7 @@ class Page:
     notes: tuple[str, ...] = ()
     following: tuple[Page, ...] = ()
     shading: tuple[str, ...] = ()
+
+    def part(self, kind: type[T]) -> T:
+        """The first part of a kind."""
+        return next(part for part in self.parts if isinstance(part, kind))

@@ -41,6 +41,8 @@ def place(page: Page, options: FigureOptions, meta: Mapping[str, str] | None = N
     Raises:
         SelectionError: there is nothing to draw, no such font, or no room.
     """
+    if page.parts and isinstance(page.parts[0], MapGrid):  # its cells are whole pixels: it sees to every size itself
+        return map_grid(page, options, meta)
     name = PLACERS.get(type(page.parts[0])) if page.parts else None
     if name is None:
         raise SelectionError(f"{page.title} has no picture", "write .json or .csv, or leave out -o")
@@ -49,12 +51,11 @@ def place(page: Page, options: FigureOptions, meta: Mapping[str, str] | None = N
     titled = page if options.title is None else replace(page, title=options.title)
 
     def drawn(width: float | None) -> Figure:
-        figure: Figure = placer(titled, replace(options, width=width), dict(meta or {}))
+        figure: Figure = placer(titled, replace(options, width=width))
         return figure
 
-    if placer is map_grid:  # it sees to every size itself, so that its cells are whole pixels
-        return drawn(options.width)
-    return fitted(drawn, width=options.width, height=options.height, font_size=options.font_size, bare=options.bare)
+    figure = fitted(drawn, options.width, options.height, options.font_size, options.bare)
+    return replace(figure, meta=dict(meta or {}))
 
 
 def frames(page: Page, options: FigureOptions, meta: Mapping[str, str] | None = None) -> Frames:
@@ -64,15 +65,14 @@ def frames(page: Page, options: FigureOptions, meta: Mapping[str, str] | None = 
         raise SelectionError(f"{page.title} has no frames", "write .png, .svg or .pdf")
     from attnviz.page.frames import by_query
 
-    return by_query(grid.attention, meta=dict(meta or {}), **_look_of_maps(page, options))
+    return by_query(grid.attention, meta=meta, **_look_of_maps(page, options))
 
 
-def map_grid(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Figure:
+def map_grid(page: Page, options: FigureOptions, meta: Mapping[str, str] | None) -> Figure:
     """A page of maps."""
-    grid = page.parts[0]
-    assert isinstance(grid, MapGrid)
     from attnviz.page.heatmap import heatmap
 
+    grid = page.part(MapGrid)
     return heatmap(grid.attention, query=grid.query, marks=grid.marks, meta=meta, **_look_of_maps(page, options))
 
 
@@ -86,7 +86,6 @@ def _look_of_maps(page: Page, options: FigureOptions) -> dict[str, Any]:
 # The type of a page's first part -> "module:function" that lays the page out, imported when such a page is drawn.
 PLACERS: dict[type, str] = {
     Boards: "attnviz.page.boards:boards_page",
-    MapGrid: "attnviz.page.place:map_grid",
     Distances: "attnviz.page.distances:distances_and_points",
     Scatter: "attnviz.page.dot_product:plane_and_product",
     LinesOfWeight: "attnviz.page.lines:lines_of_weight",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ from attnviz.errors import SelectionError
 from attnviz.page.figure import Box, Figure, Fill, Line
 from attnviz.page.numbers import compact as number
 from attnviz.page.parts import Plots
-from attnviz.page.sheet import MARGIN, Sheet, finished, worded
+from attnviz.page.sheet import MARGIN, Sheet, finished, started, worded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,31 +23,29 @@ COLOURS = ((0, 94, 162), (196, 78, 0))  # of the curves, in order
 NAME, DIGITS = 7.4, 6.2  # points: a plot's name, and its small numbers
 
 
-def plots(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Figure:
+def plots(page: Page, options: FigureOptions) -> Figure:
     """The page of a part with plots.
 
     Raises:
         SelectionError: too many plots.
     """
-    part = page.parts[0]
-    assert isinstance(part, Plots)
+    part = page.part(Plots)
     count = len(part.plots)
     if count > MOST:
         raise SelectionError(f"{count} heads are too many plots: at most {MOST}", "choose some: -l, -H")
     texts = [text for plot in part.plots for text in (plot.heading, plot.remark)]
-    words = worded(page, options, [*texts, *part.curves, "0123456789.−"], page.notes)
+    words = worded(page, options, [*texts, *part.curves, "0123456789.−"])
     room = (760.0 if options.width is None else options.width * 72.0) - 2 * MARGIN
     abreast = max(1, min(int((room + GAP) // (WIDE + GAP)), count))
     wide = max(2 * MARGIN + abreast * (WIDE + GAP) - GAP, 330.0)
-    sheet = Sheet(words.face, wide if options.width is None else options.width * 72.0)
-    sheet.head(words.title, words.subtitle)
+    sheet = started(words, wide)
     _key(sheet, part.curves)
     for first in range(0, count, abreast):
         sheet.y += 14.0
         for place, plot in enumerate(part.plots[first : first + abreast]):
             _plot(sheet, plot, MARGIN + place * (WIDE + GAP))
         sheet.y += HIGH + 26.0
-    return finished(sheet, words, options, meta)
+    return finished(sheet)
 
 
 def _key(sheet: Sheet, names: Sequence[str]) -> None:

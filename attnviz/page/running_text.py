@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from attnviz.errors import SelectionError
 from attnviz.page.colours import INK, RGB, letters_on, tint
 from attnviz.page.figure import Box, Figure, Fill, Line
 from attnviz.page.parts import Page, Paragraph, RunningText
 from attnviz.page.scale import number
-from attnviz.page.sheet import MARGIN, Sheet, finished, worded
+from attnviz.page.sheet import MARGIN, Sheet, finished, no_room, started, worded
 from attnviz.page.text_metrics import DESCENT, printable, tallness
 from attnviz.page.wording import joining_note
 
@@ -23,16 +21,14 @@ SIZE, LEADING, PAD = 11.0, 1.62, 1.6  # points: letters; a line in sizes; round 
 COLUMN = 468.0  # the width of a page by itself
 
 
-def running_text(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Figure:
+def running_text(page: Page, options: FigureOptions) -> Figure:
     """A page of a `RunningText`. Raises SelectionError: no such font, or no room."""
-    (part,) = page.parts
-    assert isinstance(part, RunningText)
+    part = page.part(RunningText)
     part = replace(part, words=tuple(map(printable, part.words)))
     titles = [paragraph.title for paragraph in part.paragraphs]
-    words = worded(page, options, [*part.words, *titles, "0123456789."], page.notes)
+    words = worded(page, options, [*part.words, *titles, "0123456789."])
     words.notes.extend(filter(None, [joining_note(part.words)]))
-    sheet = Sheet(words.face, COLUMN if options.width is None else options.width * 72.0)
-    sheet.head(words.title, words.subtitle)
+    sheet = started(words, COLUMN)
     for paragraph in part.paragraphs:
         if len(titles) > 1:
             sheet.text(paragraph.title, 8.6, weight="bold", tone="soft", role="heading")
@@ -41,7 +37,7 @@ def running_text(page: Page, options: FigureOptions, meta: Mapping[str, str]) ->
         sheet.y += 8.0
     if not options.bare:
         _key(sheet, part)
-    figure = finished(sheet, words, options, meta, f"The darkest shade: {part.label} {number(part.high)}")
+    figure = finished(sheet, f"The darkest shade: {part.label} {number(part.high)}")
     return replace(figure, text=part)
 
 
@@ -49,7 +45,7 @@ def _paragraph(sheet: Sheet, part: RunningText, paragraph: Paragraph) -> None:
     """Words in lines, each on its shade; the chosen one is underlined."""
     face, right = sheet.face, sheet.wide - MARGIN
     if right - MARGIN < 60.0:
-        raise SelectionError(f"a width of {sheet.wide / 72:g} in leaves no room for a text", "ask for a larger one")
+        raise no_room(sheet.wide, " for a text")
     above, under = tallness(part.words)
     space, pitch = 0.32 * SIZE, SIZE * max(LEADING, above + under + 0.35)
     x, y = MARGIN, sheet.y + 0.5 * (pitch - SIZE * (above - under)) + SIZE * (above - under)

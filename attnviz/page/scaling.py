@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from attnviz.errors import SelectionError
 from attnviz.page.figure import Figure, Line
 from attnviz.page.parts import Page, Timing, Timings
-from attnviz.page.sheet import BASE, Sheet, finished, worded
+from attnviz.page.sheet import BASE, Sheet, finished, no_room, started, worded
 
 if TYPE_CHECKING:
     from attnviz.page.figure_options import FigureOptions
@@ -38,24 +38,23 @@ SUBTITLE = (
 _SIGNS = "0123456789,.µ⁰¹²³⁴⁵⁶⁷⁸⁹·⁻"
 
 
-def timings_page(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Figure:
+def timings_page(page: Page, options: FigureOptions) -> Figure:
     """A plot per group, with full attention in grey in each; curves end in their names, exponents and costs.
 
     Raises SelectionError: there is no curve, no such font, or no room for a plot.
     """
-    part = page.parts[0]
-    assert isinstance(part, Timings)
+    part = page.part(Timings)
     curves = part.timings
     if not curves:
         raise SelectionError("there is nothing to measure")
     names = [text for curve in curves for text in (curve.name, curve.cost)]
-    words = worded(replace(page, subtitle=SUBTITLE), options, [*names, *TITLES.values(), _SIGNS], page.notes)
+    words = worded(replace(page, subtitle=SUBTITLE), options, [*names, *TITLES.values(), _SIGNS])
     plots = _plots(curves)
     abreast, wide = _sizes(len(plots), options.width)
     pitch = TICKS + wide + NAMES + GAP
     across = 2 * MARGIN + abreast * pitch - GAP
-    sheet = Sheet(words.face, across, margin=MARGIN, indent=TICKS, foot=16.0, small=SMALL)
-    sheet.head(words.title, words.subtitle, 13.0, shrink=False)
+    sizes = {"margin": MARGIN, "indent": TICKS, "foot": 16.0, "small": SMALL}
+    sheet = started(words, across, title_size=13.0, shrink=False, **sizes)
     n_range = (min(curve.n[0] for curve in curves), max(curve.n[-1] for curve in curves))
     times = [second for curve in curves for second in curve.seconds]
     top = sheet.y + 24.0
@@ -65,7 +64,7 @@ def timings_page(page: Page, options: FigureOptions, meta: Mapping[str, str]) ->
         plot = _Plot(sheet, x, sheet.y, wide, n_range, (0.8 * min(times), 1.25 * max(times)))
         plot.draw(TITLES.get(name, name), members)
     sheet.y += HIGH + 34.0
-    return finished(sheet, words, options, meta, ", ".join(f"{curve.name} n^{curve.exponent:.2f}" for curve in curves))
+    return finished(sheet, ", ".join(f"{curve.name} n^{curve.exponent:.2f}" for curve in curves))
 
 
 def _sizes(plots: int, width: float | None) -> tuple[int, float]:
@@ -76,7 +75,7 @@ def _sizes(plots: int, width: float | None) -> tuple[int, float]:
         wide = (width * 72.0 - 2 * MARGIN + GAP) / abreast - GAP - TICKS - NAMES
         if wide >= (NARROWEST if abreast == 1 else 1.5 * NARROWEST):
             return abreast, wide
-    raise SelectionError(f"a width of {width:g} in leaves no room for a plot", "ask for a larger one")
+    raise no_room(width * 72.0, " for a plot")
 
 
 def _plots(curves: Sequence[Timing]) -> list[tuple[str, list[Timing]]]:

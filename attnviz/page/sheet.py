@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -32,10 +32,34 @@ _STEPS = (1, 2, 4, 5, 8, 10, 16, 20, 32, 50, 100, 200, 500, 1000)
 
 
 @dataclass
+class Words:
+    """What a page says above and below its parts, one line each, and the fonts that have all of its characters."""
+
+    title: str
+    subtitle: str
+    notes: list[str]
+    face: Typeface
+    options: FigureOptions
+
+
+def worded(page: Page, options: FigureOptions, texts: Sequence[str], notes: Sequence[str] = ()) -> Words:
+    """Title, subtitle and notes as they can be drawn: the page's notes after the layout's own.
+
+    texts: of the page's parts. notes: more may be added to the sheet's before it is `finished`.
+
+    Raises SelectionError: no such font.
+    """
+    title, subtitle = one_line(page.title), one_line(page.subtitle)
+    remarks = [one_line(note) for note in (*notes, *page.notes)]
+    face = typeface(options.font, [title, subtitle, *remarks, *texts])
+    return Words(title, subtitle, [*remarks, *filter(None, [font_note(face)])], face, options)
+
+
+@dataclass
 class Sheet:
     """What has been placed on a page of `wide` points; `y` is where the next thing goes."""
 
-    face: Typeface
+    words: Words
     wide: float
     y: float = field(init=False)
     panels: list[MapPanel] = field(default_factory=list)
@@ -54,7 +78,7 @@ class Sheet:
     bar_ticks: Sequence[tuple[float, float]] = ()
 
     def __post_init__(self) -> None:
-        self.y = self.margin
+        self.y, self.face, self.notes = self.margin, self.words.face, self.words.notes
 
     def thinning(self, unit: str) -> list[str]:
         """A remark that not every row and column drawn since the last call has its name, if that is so."""
@@ -71,12 +95,13 @@ class Sheet:
             self.labels.append(Label(line, x, self.y + 0.8 * size, size, **how))
             self.y += LINE * size
 
-    def head(self, title: str, subtitle: str, size: float = 12.0, shrink: bool = True) -> None:
+    def head(self, size: float = 12.0, shrink: bool = True) -> None:
         """Title and subtitle. shrink: the title becomes a little smaller where that spares a line."""
+        title = self.words.title
         room, width = self.wide - 2 * max(MARGIN, self.margin) - self.indent, self.face.width(title, size, "bold")
         size = (size - 0.01) * room / width if shrink and room < width <= 1.2 * room else size
         self.text(title, size, weight="bold", role="title")
-        self.text(subtitle, 9.0, tone="soft", role="subtitle")
+        self.text(self.words.subtitle, 9.0, tone="soft", role="subtitle")
         self.y += 6.0
 
     def word(self, text: str, x: float, y: float, size: float = SMALL, align: str = "left", **how: Any) -> None:
@@ -219,33 +244,34 @@ def bar_panel(scale: Scale, box: Box) -> MapPanel:
     return MapPanel(f"bar {scale.label}", values, None, ("",) * 64, ("",), box, scale=scale)
 
 
-@dataclass
-class Words:
-    """What a page says above and below its parts, one line each, and the fonts that have all of its characters."""
+def started(
+    words: Words, wide: float, *, least: float = 0.0, title_size: float = 12.0, shrink: bool = True, **sizes: Any
+) -> Sheet:
+    """A sheet as wide as the options ask, else of `wide` points, with title and subtitle on it.
 
-    title: str
-    subtitle: str
-    notes: list[str]
-    face: Typeface
+    least: points below which nothing can be drawn. shrink: the title becomes a little smaller where that spares a line.
+    sizes: of the `Sheet`.
 
-
-def worded(page: Page, options: FigureOptions, texts: Sequence[str], notes: Sequence[str]) -> Words:
-    """Title, subtitle and notes as they can be drawn.
-
-    texts: of the page's parts. notes: the page's and the layout's own; more may be added before it is `finished`.
-
-    Raises SelectionError: no such font.
+    Raises SelectionError: it is narrower than `least`.
     """
-    title, subtitle, remarks = one_line(page.title), one_line(page.subtitle), [one_line(note) for note in notes]
-    face = typeface(options.font, [title, subtitle, *remarks, *texts])
-    return Words(title, subtitle, [*remarks, *filter(None, [font_note(face)])], face)
+    sheet = Sheet(words, wide if words.options.width is None else words.options.width * 72.0, **sizes)
+    if sheet.wide < least:
+        raise no_room(sheet.wide, ask="ask for 3 or more")
+    sheet.head(title_size, shrink)
+    return sheet
 
 
-def finished(sheet: Sheet, words: Words, options: FigureOptions, meta: Mapping[str, str], said: str = "") -> Figure:
-    """The page with its notes below. said: what its caption has to say beside title, subtitle and notes.
+def no_room(wide: float, what: str = "", ask: str = "ask for a larger one") -> SelectionError:
+    """The error of a page of `wide` points. what: as in ` for a map`."""
+    return SelectionError(f"a width of {wide / 72:.4g} in leaves no room{what}", ask)
+
+
+def finished(sheet: Sheet, summary: str = "") -> Figure:
+    """The page with its notes below. summary: what its caption says beside title, subtitle and notes.
 
     Raises SelectionError: the picture would have too many pixels.
     """
+    words, options = sheet.words, sheet.words.options
     sheet.text(" · ".join(words.notes), sheet.small, tone="soft", role="note")
     dots = options.dpi or 200.0
     if sheet.wide * sheet.y * (dots / 72) ** 2 > PIXELS:
@@ -253,7 +279,7 @@ def finished(sheet: Sheet, words: Words, options: FigureOptions, meta: Mapping[s
             f"a picture of {sheet.wide / 72 * dots:,.0f} x {sheet.y / 72 * dots:,.0f} pixels is too large",
             "choose a lower dpi, or less to show",
         )
-    parts = [part.rstrip(".") for part in (words.title, words.subtitle, said, *words.notes) if part]
+    parts = [part.rstrip(".") for part in (words.title, words.subtitle, summary, *words.notes) if part]
     pixel = 72.0 / dots
     return Figure(
         width=sheet.wide,
@@ -275,7 +301,6 @@ def finished(sheet: Sheet, words: Words, options: FigureOptions, meta: Mapping[s
         font_size=sheet.base,
         dpi=dots,
         svg_text=options.svg_text,
-        meta=dict(meta),
     )
 
 

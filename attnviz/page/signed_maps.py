@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.errors import SelectionError
 from attnviz.page.cell_numbers import printed
 from attnviz.page.figure import Box, Figure, Scale
 from attnviz.page.parts import Boards, Page, SignedMaps, Table
 from attnviz.page.pooled import all_hidden, strongest
 from attnviz.page.scale import INKS, WHITE, round_up, short
-from attnviz.page.sheet import BASE, BESIDE, MARGIN, SMALL, UNDER, Sheet, below, beside, finished, worded
+from attnviz.page.sheet import BASE, BESIDE, MARGIN, SMALL, UNDER, Sheet, below, beside, finished, started, worded
 from attnviz.page.sizes import LINE
 from attnviz.page.text_metrics import printable
 
@@ -27,30 +25,26 @@ MOST = 96  # cells of a map's side; beyond, neighbours are drawn as the one with
 NAMES = 58.0  # points for the names of tokens
 
 
-def board_and_maps(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Figure:
+def board_and_maps(page: Page, options: FigureOptions) -> Figure:
     """A page of `Boards` with one board, a `Table` with the ranking, and `SignedMaps`.
 
     The board of one head alone is not drawn. Raises SelectionError: no such font, or no room.
     """
-    boards, ranking, grid = page.parts
-    assert isinstance(boards, Boards) and isinstance(ranking, Table) and isinstance(grid, SignedMaps)
+    boards, ranking, grid = page.part(Boards), page.part(Table), page.part(SignedMaps)
     board, step = boards.boards[0], math.ceil(max(len(grid.rows), len(grid.cols)) / MOST)
     rows, cols = ([printable(text) for text in names] for names in (grid.rows, grid.cols))
     pooled = [f"drawn as the largest change of {step} x {step} weights a cell"] if step > 1 else []
-    notes = [*grid.legend, *pooled, *page.notes]
+    notes = [*grid.legend, *pooled]
     words = worded(page, options, [*rows, *cols, board.heading, "0123456789.+−→·|"], notes)
     rows, cols = ([words.face.cut(text, 7.4, NAMES) for text in names] for names in (rows, cols))
-    sheet = Sheet(words.face, WIDE if options.width is None else options.width * 72.0)
-    if sheet.wide < 200.0:
-        raise SelectionError(f"a width of {sheet.wide / 72:g} in leaves no room", "ask for 3 or more")
-    sheet.head(words.title, words.subtitle)
+    sheet = started(words, WIDE, least=200.0)
     if board.values.size > 1:
         _board(sheet, boards, ranking)
     words.notes.extend(sheet.thinning("layer and head"))
     _maps(sheet, grid, rows, cols, step)
     words.notes.extend(sheet.thinning("token" if step == 1 else "cell"))
     ends = f"{board.heading} {board.values.min():.3f} to {board.values.max():.3f}"
-    return finished(sheet, words, options, meta, ends)
+    return finished(sheet, ends)
 
 
 def _board(sheet: Sheet, part: Boards, ranking: Table) -> None:

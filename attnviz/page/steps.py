@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -27,15 +27,14 @@ _NAMES = 66.0  # points for the names of rows
 _ROOM = WIDE - 2 * MARGIN
 
 
-def walk(page: Page, options: FigureOptions, meta: Mapping[str, str]) -> Figure:
+def walk(page: Page, options: FigureOptions) -> Figure:
     """The walk on one page: vectors of all tokens, maps of all queries, and the chosen query's row after each step.
 
     Raises SelectionError as `attnviz.page.canvas.drawn`.
     """
-    part = page.parts[0]
-    assert isinstance(part, Walk)
+    part = page.part(Walk)
     rows = [_inputs_row, _maps_row, _query_rows, _outputs_row]
-    return drawn(page, part.steps, rows, WIDE, MARGIN, SMALL, replace(options, decimals=part.decimals), meta)
+    return drawn(page, part.steps, rows, WIDE, MARGIN, SMALL, replace(options, decimals=part.decimals))
 
 
 def _tokens(page: Canvas, tokens: Tokens) -> list[str]:
@@ -113,7 +112,7 @@ def _maps_row(page: Canvas) -> None:
     """Steps 2 to 5 as maps of all queries and keys."""
     steps = page.steps
     if steps.weight_matrix is None or steps.allowed_matrix is None:
-        page.notes.append("a long text: maps of all queries are left out")
+        page.own_notes.append("a long text: maps of all queries are left out")
         return
     scores = [(s.stage, s.matrix) for s in steps.scores if s.matrix is not None]
     early, late = (signed(*(m for stage, m in scores if stage.early == side)) for side in (True, False))
@@ -144,7 +143,7 @@ def _maps_row(page: Canvas) -> None:
         _colours(page, scale, x, below + 7.0)
         end = max(end, below + 9.0)
     if (~steps.allowed_matrix).any():
-        page.notes.append("grey: hidden by the mask")
+        page.own_notes.append("grey: hidden by the mask")
     page.y = end + 12.0
     if steps.sink is not None:
         page.y -= 6.0
