@@ -62,22 +62,26 @@ class SourceFacts:
         """`3.1` for each map, in order; `mean` for an averaged axis."""
         return [head_name(*place) for place in self.places]
 
+    @property
+    def attention(self) -> str:
+        """`cross attention`, `encoder attention`; '' where the model has one kind of attention alone."""
+        return "" if self.stream == "self" else f"{self.stream} attention"
+
     def title(self) -> str:
         """`minilm · 6 layers x 12 heads`, `minilm · heads 3.1, 5.11 (layer.head)`."""
-        stream = {"self": "", "cross": "cross-attention"}.get(self.stream, f"{self.stream} self-attention")
         if self.pairs:
             maps = ", ".join(pairs_in_words(self.pairs, self.places))
         else:
             axes = zip(("layer", "head"), (self.layers, self.heads), self.shape, strict=True)
             maps = " x ".join(_count(what, indices, shown) for what, indices, shown in axes)
-        return " · ".join(filter(None, (self.model, stream, maps)))
+        return dotted(self.model, stream_in_words(self.stream), maps)
 
     def subtitle(self) -> str:
         """`15 tokens · random weights, seed 0`."""
         n_query, n_key = len(self.queries), len(self.keys)
         what = "words" if "words" in self.reduced else "tokens"
         parts = [f"{n_query} {what}" if self.ordered else f"{n_query} queries x {n_key} keys"]
-        return " · ".join(filter(None, (*parts, randomness(self.meta))))
+        return dotted(*parts, randomness(self.meta))
 
     def remarks(self) -> list[str]:
         """Notes: what was done to the tokens, and what the model reports about itself."""
@@ -91,6 +95,13 @@ class SourceFacts:
     def axes(self) -> dict[str, Any]:
         """The names of a board's rows and columns, and what they are: `board_axes`."""
         return board_axes(self.pairs, self.places, self.shape[1])
+
+    def pair(self, place: Place, query: int, key: int, **numbers: float) -> dict[str, Any]:
+        """The row of a table for one query and one key of the map at `place`, with its numbers."""
+        layer, head = place
+        query_token, key_token = self.queries.text[query], self.keys.text[key]
+        row = {"layer": layer, "head": head, "query": query, "query_token": query_token}
+        return row | {"key": key, "key_token": key_token} | numbers
 
     def made_by(self, command: object) -> dict[str, str]:
         """What made a file, for the file to carry: command, model, version, digest, seed. No clock, no private path."""
@@ -130,11 +141,19 @@ def heading(subject: Attention | SourceFacts, name: str = "", does: str = "", qu
 
     name: instead of the model's; does: what the only head does; query: the label of the only query.
     """
-    parts = [name or subject.model, str(subject.meta.get("measure", ""))]
-    if subject.stream != "self":
-        parts.append({"cross": "cross-attention"}.get(subject.stream, f"{subject.stream} self-attention"))
+    parts = [name or subject.model, str(subject.meta.get("measure", "")), stream_in_words(subject.stream)]
     parts += pairs_in_words(subject.pairs, subject.places) if subject.pairs else _axes_in_words(subject)
-    return with_query(" · ".join(filter(None, (*parts, does))), query)
+    return with_query(dotted(*parts, does), query)
+
+
+def dotted(*parts: str) -> str:
+    """The parts of a title that are not empty, with dots between."""
+    return " · ".join(filter(None, parts))
+
+
+def stream_in_words(stream: str) -> str:
+    """`cross-attention`, `encoder self-attention`; '' where the model has one kind of attention alone."""
+    return {"self": "", "cross": "cross-attention"}.get(stream, f"{stream} self-attention")
 
 
 def with_query(title: str, query: str) -> str:

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from attnviz.attention import Attention
-    from attnviz.page.parts import Page
+    from attnviz.facts import SourceFacts
+    from attnviz.page.parts import Page, Part
 
 CELLS = 100  # tokens that stand one below the other; of a longer text neighbours are pooled
 
@@ -111,6 +112,34 @@ class Result:
         from attnviz.show import encode_result
 
         return encode_result(self, "png")
+
+
+class AttentionResult(Result):
+    """A result about attention. Its pages share a title, a subtitle and notes, which are by default those of its facts."""
+
+    def title(self) -> str:
+        facts: SourceFacts = self.facts
+        return facts.title()
+
+    def subtitle(self) -> str:
+        """What stands below the title."""
+        facts: SourceFacts = self.facts
+        return facts.subtitle()
+
+    def notes(self) -> Sequence[str]:
+        """One line each, below everything."""
+        facts: SourceFacts = self.facts
+        return facts.remarks()
+
+    def sheet(self, *parts: Part, title: str = "", subtitle: str = "", notes: Sequence[str] = (), **more: Any) -> Page:
+        """A page of these parts.
+
+        Args:
+            title, subtitle: instead of its own. notes: in front of its own. more: other fields of a Page.
+        """
+        from attnviz.page.parts import Page
+
+        return Page(title or self.title(), subtitle or self.subtitle(), parts, (*notes, *self.notes()), **more)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.analyses.base import Result, analysis, option, top_option
+from attnviz.analyses.base import AttentionResult, analysis, option, top_option
 from attnviz.analyses.head_circuits import head_circuits
 from attnviz.errors import SelectionError
-from attnviz.facts import ModelFacts, board_axes, head_name, randomness
+from attnviz.facts import ModelFacts, board_axes, dotted, head_name, randomness
 from attnviz.page.numbers import compact, number, round_up
 from attnviz.page.parts import Board, Boards, Page, Plot, Plots, Table
 
@@ -48,7 +48,7 @@ class Options:
 
 
 @dataclass(frozen=True, eq=False)
-class HeadCircuits(Result):
+class HeadCircuits(AttentionResult):
     """circuits: copying, matching, composition and spectra of every head, as arrays."""
 
     facts: ModelFacts
@@ -67,7 +67,7 @@ class HeadCircuits(Result):
         part = views[self.options.by]()
         chance = f"colours begin at {compact(self.circuits.chance)}, what random directions give"
         notes = [chance] if self.options.by == "pair" else []
-        return Page(self._title(TITLES[self.options.by]), self._subtitle(), (part,), (*notes, *self._notes()))
+        return self.sheet(part, notes=notes)
 
     def printed(self) -> Page:
         by, circuits = self.options.by, self.circuits
@@ -76,23 +76,20 @@ class HeadCircuits(Result):
         names = list(lines[0]) if lines else []
         align = "".join("l" if name in ("reads", "circuit") else "r" for name in names)
         chance = f"composition by chance: {compact(circuits.chance)}; q, k, v: what of a head reads"
-        return Page(
-            self._title("spectra" if by == "spectrum" else TITLES[by]),
-            self._subtitle(),
-            (Table([HEADERS.get(name, name) for name in names], rows, align),),
-            (*([chance] if by != "spectrum" and circuits.composition else []), *self._notes()),
-        )
+        table = Table([HEADERS.get(name, name) for name in names], rows, align)
+        notes = [chance] if by != "spectrum" and circuits.composition else []
+        return self.sheet(table, title=self.title("spectra") if by == "spectrum" else "", notes=notes)
 
-    def _title(self, what: str) -> str:
+    def title(self, what: str = "") -> str:
         """`minilm · circuits`."""
         stream = "" if self.circuits.stream == "self" else f"{self.circuits.stream} attention"
-        return " · ".join(filter(None, (self.circuits.model, stream, what)))
+        return dotted(self.circuits.model, stream, what or TITLES[self.options.by])
 
-    def _subtitle(self) -> str:
+    def subtitle(self) -> str:
         """From weights alone, random or not."""
-        return " · ".join(filter(None, ("from weights alone", randomness(self.circuits.meta))))
+        return dotted("from weights alone", randomness(self.circuits.meta))
 
-    def _notes(self) -> list[str]:
+    def notes(self) -> Sequence[str]:
         """What is folded into the matrices, and what they leave out."""
         folded, left_out = self.circuits.folded, self.circuits.left_out
         notes = [f"folded: {folded}"] if folded else []

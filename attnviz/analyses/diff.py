@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from attnviz.analyses.base import Result, analysis, top_option
-from attnviz.facts import attention_notes, facts_of, head_name, listed, pairs_in_words
+from attnviz.analyses.base import AttentionResult, analysis, top_option
+from attnviz.facts import attention_notes, dotted, facts_of, head_name, listed, pairs_in_words
 from attnviz.measures.align import NONE
 from attnviz.measures.diff import Change, Difference
 from attnviz.measures.diff import diff as compare
@@ -33,7 +33,7 @@ class Options:
 
 
 @dataclass(frozen=True, eq=False)
-class Changes(Result):
+class Changes(AttentionResult):
     """difference: both sides on common axes. facts: of the second."""
 
     facts: SourceFacts
@@ -70,12 +70,7 @@ class Changes(Result):
 
     def page(self) -> Page:
         changes = self.difference.ranked()[: self.options.top or DRAWN]
-        return Page(
-            title=self._title(),
-            subtitle=self._subtitle(),
-            parts=(self._board(changes), self._ranking(changes), self._maps(changes)),
-            notes=self._notes(),
-        )
+        return self.sheet(self._board(changes), self._ranking(changes), self._maps(changes))
 
     def printed(self) -> Page:
         difference, heads = self.difference, self.difference.distance.size
@@ -87,12 +82,7 @@ class Changes(Result):
             rows.append([*self._indices(change.layer, change.head), number(change.distance, 3), *tokens, *weights])
         header = ("layer", "head", "distance", "query", "key", "before", "after", "change")
         some = [f"{len(rows)} of {heads} heads, those that changed most"] if heads > len(rows) else []
-        return Page(
-            title=self._title(),
-            subtitle=self._subtitle(),
-            parts=(Table(header, rows, "rrrllrrr", bold=(2,)),),
-            notes=(*some, MEANING, *self._notes()),
-        )
+        return self.sheet(Table(header, rows, "rrrllrrr", bold=(2,)), notes=(*some, MEANING))
 
     # The parts
 
@@ -141,11 +131,10 @@ class Changes(Result):
         before, after = (head_name(*place) for place in self.difference.place(change.layer, change.head))
         return before if before == after else f"{before}→{after}"
 
-    def _title(self) -> str:
+    def title(self) -> str:
         """What is compared: `minilm · two texts`, `minilm → minilm + lora`, `minilm · layer 2 → layer 4`."""
         difference, first, second = self.difference, self.difference.first, self.difference.second
         model = first.model if first.model == second.model else f"{first.model} → {second.model}"
-        stream = "" if first.stream == "self" else f"{first.stream} attention"
         same = difference.row_labels == first.query_tokens and not (difference.gone or difference.come)
         what = "" if same else "two texts"
         if self._pairs():
@@ -153,9 +142,9 @@ class Changes(Result):
             what = ", ".join(filter(None, (what, " → ".join(dict.fromkeys(sides)))))
         elif first.layers != second.layers:
             what = f"{listed('layer', first.layers)} → {listed('layer', second.layers)}"
-        return " · ".join(filter(None, ("Changes in attention", model, stream, what)))
+        return dotted("Changes in attention", model, facts_of(first).attention, what)
 
-    def _subtitle(self) -> str:
+    def subtitle(self) -> str:
         """What changed in the text, and whether weights are random."""
         difference, sides = self.difference, (self.difference.first, self.difference.second)
         seeds = dict.fromkeys(side.meta.get("seed") for side in sides if side.meta.get("random"))
@@ -165,9 +154,9 @@ class Changes(Result):
         changed = [label for label, (i, j) in labels if NONE in (i, j) or label != tokens[i]]
         more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
         texts = f"changed: {', '.join(changed[:NAMED])}{more}" if changed else ""
-        return " · ".join(filter(None, (random, texts)))
+        return dotted(random, texts)
 
-    def _notes(self) -> tuple[str, ...]:
+    def notes(self) -> Sequence[str]:
         """What is to be known of the numbers."""
         difference, sides = self.difference, (self.difference.first, self.difference.second)
         notes = [] if difference.distance.any() or difference.change.any() else ["nothing has changed"]

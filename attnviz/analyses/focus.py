@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.analyses.base import Result, analysis, option, query_option, top_option
+from attnviz.analyses.base import AttentionResult, analysis, option, query_option, top_option
 from attnviz.measures.pairs_of_tokens import BY, LIFT, View, over_heads, strongest_pairs, view
 from attnviz.page.numbers import number
 from attnviz.page.parts import Bars, Board, Boards, Entry, Page, Table, WordBoard
@@ -32,7 +32,7 @@ class Options:
 
 
 @dataclass(frozen=True, eq=False)
-class Focus(Result):
+class Focus(AttentionResult):
     """view: what the query attends to. messages: how the query was chosen, where nobody named one."""
 
     facts: SourceFacts
@@ -43,22 +43,10 @@ class Focus(Result):
     def rows(self) -> list[dict[str, Any]]:
         """Every key that the query can see, head by head, the strongest first."""
         view, rows = self.view, []
-        query_token = self.facts.queries.text[view.query]
-        for (i, j), (layer, head) in self.facts.named:
-            order = (-view.values(self.options.by)[i, j]).argsort(kind="stable").tolist()
-            rows += [
-                {
-                    "layer": layer,
-                    "head": head,
-                    "query": view.query,
-                    "query_token": query_token,
-                    "key": key,
-                    "key_token": self.facts.keys.text[key],
-                    "weight": float(view.weights[i, j, key]),
-                    "lift": float(view.lifts[i, j, key]),
-                }
-                for key in [key for key in order if view.seen[i, j, key]][: self.options.top]
-            ]
+        for at, place in self.facts.named:
+            order = (-view.values(self.options.by)[at]).argsort(kind="stable").tolist()
+            keys = [key for key in order if view.seen[at][key]][: self.options.top]
+            rows += [self.facts.pair(place, view.query, key, **self._numbers(*at, key)) for key in keys]
         return rows
 
     def page(self) -> Page:
@@ -67,12 +55,8 @@ class Focus(Result):
         peak = divmod(int(values.argmax()), values.shape[1])
         board = Board(values, f"strongest {by}", marks=(peak,), cell_text=texts)
         entries = tuple(entry for _, entry in self._entries())
-        return Page(
-            title=self._title(),
-            subtitle=self._subtitle(),
-            parts=(Boards((board,), **self.facts.axes()), Bars(f"words by their strongest {by}", entries)),
-            notes=(LIFT, *self.facts.remarks()),
-        )
+        bars = Bars(f"words by their strongest {by}", entries)
+        return self.sheet(Boards((board,), **self.facts.axes()), bars, notes=(LIFT,))
 
     def printed(self) -> Page:
         by, (best, values), axes = self.options.by, self._strongest(), self.facts.axes()
@@ -82,16 +66,10 @@ class Focus(Result):
             rows.append([entry.text, str(key), entry.head, *(number(value, 2) for value in numbers)])
         words = [[self.facts.keys.text[key] for key in row] for row in best.tolist()]
         heading = f"the word with the largest {by} in every head"
+        table = Table(["word", "at", "layer.head", "weight", "lift", "mean"], rows, "lrlrrr", bold=(0,))
+        board = WordBoard(heading, words, values, axes["layers"], axes["heads"], axes["axes"])
         meaning = f"{LIFT}; at layer.head a word's {by} is largest; mean: its weight over all of them"
-        return Page(
-            title=self._title(),
-            subtitle=self._subtitle(),
-            parts=(
-                Table(["word", "at", "layer.head", "weight", "lift", "mean"], rows, "lrlrrr", bold=(0,)),
-                WordBoard(heading, words, values, axes["layers"], axes["heads"], axes["axes"]),
-            ),
-            notes=(meaning, *self.facts.remarks()),
-        )
+        return self.sheet(table, board, notes=(meaning,))
 
     def _strongest(self) -> tuple[Any, Any]:
         """The key that each head singles out, and its lift or weight, both [layer, head]."""
@@ -102,17 +80,17 @@ class Focus(Result):
         """(key, line of the list) of the keys that stand out most."""
         names, n_heads = self.facts.names(), self.facts.shape[1]
         return [
-            (key, Entry(self.facts.keys.text[key], names[i * n_heads + j], *self._numbers(i, j, key)))
+            (key, Entry(self.facts.keys.text[key], names[i * n_heads + j], **self._numbers(i, j, key)))
             for key, i, j in self.view.ranked(self.options.by)[: self.options.top or COUNT]
         ]
 
-    def _numbers(self, i: int, j: int, key: int) -> tuple[float, float]:
-        return float(self.view.weights[i, j, key]), float(self.view.lifts[i, j, key])
+    def _numbers(self, i: int, j: int, key: int) -> dict[str, float]:
+        return {"weight": float(self.view.weights[i, j, key]), "lift": float(self.view.lifts[i, j, key])}
 
-    def _title(self) -> str:
+    def title(self) -> str:
         return f"{self.facts.title()} · what “{self.facts.queries.text[self.view.query]}” looks at"
 
-    def _subtitle(self) -> str:
+    def subtitle(self) -> str:
         return f"{self.facts.subtitle()} · token {self.view.query}"
 
 

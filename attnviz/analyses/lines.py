@@ -11,7 +11,7 @@ import numpy as np
 from attnviz.analyses.base import CELLS, Result, analysis, option, top_option
 from attnviz.analyses.strongest_lines import named_maps, strongest_lines
 from attnviz.errors import InputError, SelectionError
-from attnviz.facts import attention_notes, facts_of, heading, randomness
+from attnviz.facts import attention_notes, dotted, facts_of, heading, randomness
 from attnviz.measures.lift import lifts, strongest
 from attnviz.page.numbers import number, round_up
 from attnviz.page.parts import Page, Paragraph, RunningText
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from attnviz.analyses.base import Request, SelectedMaps
     from attnviz.attention import Attention
     from attnviz.axis import Tokens
-    from attnviz.facts import Place, SourceFacts
+    from attnviz.facts import SourceFacts
     from attnviz.models.model import Progress
 
 LIFT = "lift: a weight less the mean of its column over the other rows"
@@ -75,22 +75,10 @@ class Lines(Result):
         for at, place in self.facts.named:
             for query in queries:
                 keys = weights[at][query].nonzero()[0].tolist()
-                rows += [self._row(place, query, key, weights[at], lifted[at]) for key in keys]
+                for key in keys:
+                    numbers = {"weight": float(weights[at][query, key]), "lift": float(lifted[at][query, key])}
+                    rows.append(self.facts.pair(place, query, key, **numbers))
         return sorted(rows, key=lambda row: -row[self.options.by])[: self.options.top]
-
-    def _row(
-        self, place: Place, query: int, key: int, weights: NDArray[np.float32], lifted: NDArray[np.float64]
-    ) -> dict[str, Any]:
-        return {
-            "layer": place[0],
-            "head": place[1],
-            "query": query,
-            "query_token": self.facts.queries.text[query],
-            "key": key,
-            "key_token": self.facts.keys.text[key],
-            "weight": float(weights[query, key]),
-            "lift": float(lifted[query, key]),
-        }
 
     def page(self) -> Page:
         """The lines, or the text. Raises InputError: weights are not finite; SelectionError: too many heads."""
@@ -108,13 +96,9 @@ class Lines(Result):
             how = self.query, self.options.overlay, self.options.by
             part, remarks, shading = strongest_lines(attention, values, *how)
             below = "queries at the left, keys at the right"
-        return Page(
-            title=heading(self.facts, query=asked),
-            subtitle=" · ".join(filter(None, (randomness(self.facts.meta), below))),
-            parts=(part,),
-            notes=(*self._reduced(), *remarks, *attention_notes(self.facts.meta)),
-            shading=shading,
-        )
+        notes = (*self._reduced(), *remarks, *attention_notes(self.facts.meta))
+        subtitle = dotted(randomness(self.facts.meta), below)
+        return Page(heading(self.facts, query=asked), subtitle, (part,), notes, shading=shading)
 
     def _reduced(self) -> list[str]:
         """What was done to the weights; the title says over what they are a mean."""

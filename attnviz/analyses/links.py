@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.analyses.base import Result, analysis, key_option, option, query_option, top_option
+from attnviz.analyses.base import AttentionResult, analysis, key_option, option, query_option, top_option
 from attnviz.errors import SelectionError
+from attnviz.facts import head_name
 from attnviz.measures.pairs_of_tokens import BY, LIFT, over_heads, spread, strongest_pairs
 from attnviz.page.numbers import number
 from attnviz.page.parts import Bars, Board, Boards, Entry, Page, Table
 from attnviz.select import find_token
 
 if TYPE_CHECKING:
-    from attnviz.facts import SourceFacts
+    from attnviz.facts import Place, SourceFacts
     from attnviz.measures.lift import Pair
     from attnviz.models.model import Progress
     from attnviz.models.source import AttentionSource
@@ -54,7 +55,7 @@ class Options:
 
 
 @dataclass(frozen=True, eq=False)
-class StrongestLinks(Result):
+class StrongestLinks(AttentionResult):
     """pairs: of every head, strongest first; listed: of these, the ones shown; asked: positions of query and key.
 
     left_out: what was said of pairs that are as strong as those listed, '' if there are none.
@@ -68,18 +69,8 @@ class StrongestLinks(Result):
     options: Options
 
     def rows(self) -> list[dict[str, Any]]:
-        queries, keys = self.facts.queries.text, self.facts.keys.text
         return [
-            {
-                "layer": None if pair.layer < 0 else pair.layer,
-                "head": None if pair.head < 0 else pair.head,
-                "query": pair.query,
-                "query_token": queries[pair.query],
-                "key": pair.key,
-                "key_token": keys[pair.key],
-                "weight": pair.weight,
-                "lift": pair.lift,
-            }
+            self.facts.pair(_place(pair), pair.query, pair.key, weight=pair.weight, lift=pair.lift)
             for pair in self.listed
         ]
 
@@ -88,34 +79,28 @@ class StrongestLinks(Result):
         named = [text[place] for text, place in zip(texts, self.asked, strict=True) if place is not None]
         what = f" of “{' → '.join(named)}”" if named else ""
         entries = tuple(
-            Entry(f"{texts[0][pair.query]} → {texts[1][pair.key]}", _head(pair), pair.weight, pair.lift)
+            Entry(f"{texts[0][pair.query]} → {texts[1][pair.key]}", head_name(*_place(pair)), pair.weight, pair.lift)
             for pair in self.listed[:COUNT]
         )
-        return Page(
-            title=f"{self.facts.title()} · links{what}",
-            subtitle=self.facts.subtitle(),
-            parts=(
-                Boards((self._board(),), **self.facts.axes()),
-                Bars(f"strongest by {self.options.by}", entries),
-            ),
-            notes=self._notes(),
-        )
+        boards = Boards((self._board(),), **self.facts.axes())
+        bars = Bars(f"strongest by {self.options.by}", entries)
+        return self.sheet(boards, bars, title=f"{self.title()} · links{what}")
 
-    def _notes(self) -> tuple[str, ...]:
-        return (*filter(None, [self.left_out]), LIFT, *self.facts.remarks())
+    def notes(self) -> Sequence[str]:
+        return (*self.messages, LIFT, *self.facts.remarks())
 
     def _board(self) -> Board:
         """The strongest link of every head, the tokens in its cell; of two named tokens, the number alone."""
         by = self.options.by
         values = np.full(self.facts.shape, np.nan)
         texts = [["" for _ in row] for row in values]
-        strongest: dict[tuple[int, int], Pair] = {}
+        strongest: dict[Place, Pair] = {}
         for pair in self.pairs:  # strongest first within a head
-            strongest.setdefault((pair.layer, pair.head), pair)
+            strongest.setdefault(_place(pair), pair)
         best = max(self.pairs, key=lambda pair: getattr(pair, by), default=None)
         marks = []
         for (i, j), place in self.facts.named:
-            link = strongest.get((_number(place[0]), _number(place[1])))
+            link = strongest.get(place)
             if link is not None:
                 values[i, j], texts[i][j] = getattr(link, by), self._link(link)
                 marks += [(i, j)] if link is best else []
@@ -136,26 +121,17 @@ class StrongestLinks(Result):
             tokens = [row["query_token"], str(row["query"]), row["key_token"], str(row["key"])]
             rows.append([*at, *tokens, number(row["weight"], 2), number(row["lift"], 2)])
         header = ["layer", "head", "query", "at", "key", "at", "weight", "lift"]
-        return Page(
-            title=self.facts.title(),
-            subtitle=f"{self.facts.subtitle()} · the strongest links by {self.options.by}",
-            parts=(Table(header, rows, "rrlrlrrr", bold=(2, 4)),),
-            notes=self._notes(),
-        )
+        subtitle = f"{self.subtitle()} · the strongest links by {self.options.by}"
+        return self.sheet(Table(header, rows, "rrlrlrrr", bold=(2, 4)), subtitle=subtitle)
 
     @property
     def messages(self) -> Sequence[str]:  # type: ignore[override]
         return [self.left_out] if self.left_out else []
 
 
-def _number(index: int | None) -> int:
-    """A layer or head as pairs have it: -1 where it was averaged."""
-    return -1 if index is None else index
-
-
-def _head(pair: Pair) -> str:
-    """`3.1`, `mean.1`."""
-    return ".".join("mean" if index < 0 else str(index) for index in (pair.layer, pair.head))
+def _place(pair: Pair) -> Place:
+    """Layer and head of a pair, which has -1 where an axis was averaged; None there, as everywhere else."""
+    return None if pair.layer < 0 else pair.layer, None if pair.head < 0 else pair.head
 
 
 @analysis("links", Options, StrongestLinks, passes=2)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from attnviz.analyses.base import Result, analysis, option
 from attnviz.errors import SelectionError
-from attnviz.facts import randomness
+from attnviz.facts import dotted, randomness, stream_in_words
 from attnviz.flags import mechanism_option
 from attnviz.page.parts import DISTANCE, Card, Cards, Catalogue, Page, Timing, Timings
 from attnviz.variants import GROUPS, MECHANISMS, parse
@@ -159,9 +159,8 @@ class Comparison(Mechanisms):
 
 def heading(facts: SourceFacts) -> str:
     """`Kinds of attention · seeded · layer 0 · head 0`."""
-    stream = {"self": "", "cross": "cross-attention"}.get(facts.stream, f"{facts.stream} self-attention")
-    parts = ["Kinds of attention", facts.model, stream, f"layer {facts.layers[0]}", f"head {facts.heads[0]}"]
-    return " · ".join(filter(None, parts))
+    head = f"layer {facts.layers[0]}", f"head {facts.heads[0]}"
+    return dotted("Kinds of attention", facts.model, stream_in_words(facts.stream), *head)
 
 
 def subtitle(facts: SourceFacts, picture: bool = True) -> str:
@@ -171,7 +170,7 @@ def subtitle(facts: SourceFacts, picture: bool = True) -> str:
     if facts.layers[0]:
         changes = "scale, causality, global tokens or positions change, in all layers"
     same = f"{panels}the same queries and keys but where {changes}"
-    return " · ".join(filter(None, (randomness(facts.meta), same)))
+    return dotted(randomness(facts.meta), same)
 
 
 def own_facts(attention: Attention) -> SourceFacts:

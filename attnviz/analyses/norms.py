@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.analyses.base import Result, analysis, option
+from attnviz.analyses.base import AttentionResult, analysis, option
 from attnviz.analyses.maps import Shown
 from attnviz.analyses.value_norms import value_norms
 from attnviz.attention import narrowed
 from attnviz.errors import SelectionError
-from attnviz.facts import facts_of, head_name, listed, pairs_in_words, randomness
+from attnviz.facts import dotted, facts_of, head_name, listed, pairs_in_words, randomness, with_query
 from attnviz.measures.norms import MEASURES, OF_HEADS, summary
 from attnviz.page.parts import MapTable, Page, Table
 from attnviz.select import find_token
@@ -53,7 +53,7 @@ class Options(Shown):
 
 
 @dataclass(frozen=True, eq=False)
-class Norms(Result):
+class Norms(AttentionResult):
     """absolute, shares: each measure as an Attention; in shares, norms are divided by the sums of their rows.
 
     by_head: whether the maps are of single heads, weights [layer, head, query, key], not of all heads of a layer
@@ -89,28 +89,24 @@ class Norms(Result):
     def page(self) -> Page:
         columns = {TITLES[name]: attention for name, attention in self.shares.items()}
         names = tuple(head_name(*place) if self.by_head else f"{place[0]}" for _, place, _ in self._maps())
-        return Page(
-            title=self._title(),
-            subtitle=self._subtitle(),
-            parts=(MapTable(columns, names, "head" if self.by_head else "layer", "share of the row"),),
-            notes=tuple(DEFINITIONS[name] for name in self.shares),
-        )
+        maps = MapTable(columns, names, "head" if self.by_head else "layer", "share of the row")
+        return self.sheet(maps)
+
+    def notes(self) -> Sequence[str]:
+        return [DEFINITIONS[name] for name in self.shares]
 
     def printed(self) -> Page:
         """One token's view of its keys, or a summary of every map."""
-        title, notes = self._title(), [DEFINITIONS[name] for name in self.shares]
-        if self.query is not None:
-            table = self._keys(self.query)
-            title = f"{title} · query “{self.shares['weights'].query_tokens[self.query]}”"
-        else:
-            table = self._summary()
+        table, notes = self._summary() if self.query is None else self._keys(self.query), [*self.notes()]
+        asked = "" if self.query is None else self.shares["weights"].query_tokens[self.query]
+        if self.query is None:
             notes = [
                 "special, self: mean share of a row on special tokens and on the token itself",
                 "unlike: total variation from the raw weights, 0 to 1, the mean over rows",
                 *notes,
             ]
         notes += [note for note in self.facts.reduced.split("; ") if note]
-        return Page(title, self._subtitle(), (table,), tuple(notes))
+        return Page(with_query(self.title(), asked), self.subtitle(), (table,), tuple(notes))
 
     def _keys(self, query: int) -> Table:
         """A line per map and key that the query may see, a column per measure."""
@@ -144,18 +140,18 @@ class Norms(Result):
     def _named(self, layer: int | None, head: int | None) -> dict[str, Any]:
         return {"layer": layer} | ({"head": head} if self.by_head else {})
 
-    def _title(self) -> str:
+    def title(self) -> str:
         facts = self.facts
         stream = "" if facts.stream == "self" else f"{facts.stream} self-attention"
         heads = listed("head", facts.heads) if self.by_head else f"{len(facts.heads)} heads together"
         where = [listed("layer", facts.layers), heads]
         if facts.pairs:
             where = pairs_in_words(facts.pairs, facts.places)
-        return " · ".join(filter(None, [facts.model, stream, "what attention moves", *where]))
+        return dotted(facts.model, stream, "what attention moves", *where)
 
-    def _subtitle(self) -> str:
+    def subtitle(self) -> str:
         shares = "norms as shares of their row" + ("" if self.by_head else ", weights as the mean over heads")
-        return " · ".join(filter(None, [randomness(self.facts.meta), f"{len(self.facts.queries)} tokens", shares]))
+        return dotted(randomness(self.facts.meta), f"{len(self.facts.queries)} tokens", shares)
 
 
 def _refuses(options: Options, request: Request) -> None:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.analyses.base import Result, analysis, key_option, option, query_option, top_option
+from attnviz.analyses.base import AttentionResult, analysis, key_option, option, query_option, top_option
 from attnviz.analyses.steps import walk
 from attnviz.errors import SelectionError
-from attnviz.facts import randomness
+from attnviz.facts import dotted, randomness
 from attnviz.measures.lift import Pair, strongest
 from attnviz.measures.qk import Neurons, Plane, neurons, plane
 from attnviz.measures.steps_formulas import STAGES
@@ -53,7 +53,7 @@ class Options:
 
 
 @dataclass(frozen=True, eq=False)
-class QueriesAndKeys(Result):
+class QueriesAndKeys(AttentionResult):
     """plane: all queries and keys of the head. pair: one of each, number by number. messages: how it was chosen."""
 
     facts: SourceFacts
@@ -116,7 +116,7 @@ class QueriesAndKeys(Result):
             steps=tuple(self._stages()),
             summary=f"{query} → {key}: q · k {self.pair.total:.3g}, weight {self.pair.weight:.2f}",
         )
-        return Page(self._title(), self._subtitle(), (scatter, product), tuple(self._notes()))
+        return self.sheet(scatter, product)
 
     def printed(self) -> Page:
         """The dimensions with the largest products and the way to the score, then where every token lies."""
@@ -128,12 +128,8 @@ class QueriesAndKeys(Result):
         left = max(len(pair.steps.queries), len(pair.steps.keys)) - TOKENS
         notes = [f"{left} further tokens are in --json"] if left > 0 else []
         places = Table(("side", "index", "token", "x", "y"), listed, "lrlrr", piped=points)
-        return Page(
-            title=self._title(),
-            subtitle=self._subtitle(),
-            parts=(self._products(),),
-            following=(Page("", parts=(places,), notes=(*notes, *self._notes())),),
-        )
+        following = Page("", parts=(places,), notes=(*notes, *self.notes()))
+        return Page(self.title(), self.subtitle(), (self._products(),), following=(following,))
 
     def _products(self) -> Table:
         """The products of the dimensions, the largest first, and the way to the weight; in a pipe all, in order."""
@@ -182,18 +178,17 @@ class QueriesAndKeys(Result):
         steps = self.pair.steps
         return steps.queries.text[steps.query], steps.keys.text[self.pair.key]
 
-    def _title(self) -> str:
+    def title(self) -> str:
         """`Queries and keys · minilm · layer 3 · head 1`."""
         facts, (layer, head) = self.facts, self.facts.places[0]
-        stream = "" if facts.stream == "self" else f"{facts.stream} attention"
-        return " · ".join(filter(None, ("Queries and keys", facts.model, stream, f"layer {layer}", f"head {head}")))
+        return dotted("Queries and keys", facts.model, facts.attention, f"layer {layer}", f"head {head}")
 
-    def _subtitle(self) -> str:
+    def subtitle(self) -> str:
         query, key = self._tokens()
         pair = f"“{query}” → “{key}”: weight {self.pair.weight:.2f}"
-        return " · ".join(filter(None, (randomness(self.facts.meta), pair)))
+        return dotted(randomness(self.facts.meta), pair)
 
-    def _notes(self) -> list[str]:
+    def notes(self) -> Sequence[str]:
         """What the numbers are, in a picture and in a terminal."""
         head, factor = self.pair.steps.facts, self.plane.factor
         notes = [f"queries and keys as they are multiplied{', after rotary positions' if head.rotary else ''}"]

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from attnviz.analyses.base import Result, analysis, option, top_option
+from attnviz.analyses.base import AttentionResult, analysis, option, top_option
 from attnviz.errors import InputError
+from attnviz.facts import dotted
 from attnviz.measures.roles import BY_RANDOM, ROLES, Role, Scores, role_scores
 from attnviz.page.parts import Board, Boards, Listing, Page
 
@@ -54,7 +55,7 @@ class Block:
 
 
 @dataclass(frozen=True, eq=False)
-class HeadRoles(Result):
+class HeadRoles(AttentionResult):
     """blocks: the roles on the text, on random tokens, or on both."""
 
     facts: SourceFacts
@@ -92,12 +93,8 @@ class HeadRoles(Result):
                 boards.append(Board(score, "score", heading, high=1.0, marks=tuple(heads), least=threshold))
         if not boards:
             raise InputError("no role can be told of so short a text", "give a longer one, or --random")
-        return Page(
-            title=f"{self.facts.title()} · roles",
-            subtitle=_subtitle(self.blocks[0]),
-            parts=(Boards(tuple(boards), **self.facts.axes()),),
-            notes=(*notes, *self.facts.remarks()),
-        )
+        maps, title = Boards(tuple(boards), **self.facts.axes()), f"{self.title()} · roles"
+        return self.sheet(maps, title=title, subtitle=_subtitle(self.blocks[0]), notes=notes)
 
     def printed(self) -> Page:
         first, *others = map(self._printed, self.blocks)
@@ -128,7 +125,7 @@ def _row(
 
 def _subtitle(block: Block) -> str:
     on = "repeated random tokens" if block.on == "random" else ""
-    return " · ".join(filter(None, (block.facts.subtitle(), on)))
+    return dotted(block.facts.subtitle(), on)
 
 
 @analysis("roles", Options, HeadRoles, subject="text or random tokens")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.analyses.base import Result, analysis
-from attnviz.facts import facts_of, head_name, listed, pairs_in_words, randomness
+from attnviz.analyses.base import AttentionResult, analysis
+from attnviz.facts import dotted, facts_of, head_name, listed, pairs_in_words, randomness
 from attnviz.measures.similar import Similarity
 from attnviz.measures.similar import similar as compare
 from attnviz.page.numbers import number
@@ -29,7 +29,7 @@ class Options:
 
 
 @dataclass(frozen=True, eq=False)
-class SimilarHeads(Result):
+class SimilarHeads(AttentionResult):
     """similarity: distances, order and places of the heads, as `attnviz.measures.similar` gives them."""
 
     facts: SourceFacts
@@ -73,15 +73,8 @@ class SimilarHeads(Result):
             f"{nth} dimension, {share:.0%}" for nth, share in zip(("first", "second"), heads.shares, strict=True)
         )
         layers = tuple(layer for layer, _ in heads.names)
-        return Page(
-            title=self._title(),
-            subtitle=self._subtitle(),
-            parts=(
-                Distances(heads.distances, names, heads.order, heads.joins, "head"),
-                Scatter(heads.places, names, layers, "layer", axes),
-            ),
-            notes=self._notes(),
-        )
+        distances = Distances(heads.distances, names, heads.order, heads.joins, "head")
+        return self.sheet(distances, Scatter(heads.places, names, layers, "layer", axes))
 
     def printed(self) -> Page:
         rows = []
@@ -90,30 +83,25 @@ class SimilarHeads(Result):
             plane = (number(row[axis], 2, "+") for axis in ("x", "y"))
             rows.append([str(row["layer"]), str(row["head"]), near, number(row["distance"], 3), *plane])
         header = ("layer", "head", "nearest", "distance", "x", "y")
-        return Page(
-            title=self._title(),
-            subtitle=self._subtitle(),
-            parts=(Table(header, rows, "rrrrrr", bold=(3,)),),
-            notes=("in the order of the dendrogram: kin stand together", *self._notes()),
-        )
+        order = "in the order of the dendrogram: kin stand together"
+        return self.sheet(Table(header, rows, "rrrrrr", bold=(3,)), notes=(order,))
 
-    def _title(self) -> str:
+    def title(self) -> str:
         """`Heads that attend alike · minilm · layers 0–5 · heads 0–11`."""
         facts = self.facts
-        stream = "" if facts.stream == "self" else f"{facts.stream} attention"
         axes = zip(("layer", "head"), zip(*self.similarity.names, strict=True), strict=True)
         maps = [listed(axis, list(dict.fromkeys(indices))) for axis, indices in axes]
         if facts.pairs:
             maps = pairs_in_words(facts.pairs, facts.places)
-        return " · ".join(filter(None, ("Heads that attend alike", facts.model, stream, *maps)))
+        return dotted("Heads that attend alike", facts.model, facts.attention, *maps)
 
-    def _subtitle(self) -> str:
+    def subtitle(self) -> str:
         """How many rows were compared, and whether weights are random."""
         axes = ((self.facts.queries, "query", "queries"), (self.facts.keys, "key", "keys"))
         rows = " over ".join(f"{len(axis)} {name if len(axis) == 1 else names}" for axis, name, names in axes)
-        return " · ".join(filter(None, (randomness(self.facts.meta), rows)))
+        return dotted(randomness(self.facts.meta), rows)
 
-    def _notes(self) -> tuple[str, ...]:
+    def notes(self) -> Sequence[str]:
         share = sum(self.similarity.shares)
         plane = f"the plane keeps {share:.0%} of the squared distances (classical scaling)"
         return (DISTANCE, plane, *self.facts.remarks())

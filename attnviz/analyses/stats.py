@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.analyses.base import Result, analysis, option, ranked, top_option
+from attnviz.analyses.base import AttentionResult, analysis, option, ranked, top_option
 from attnviz.measures.statistics import STATISTICS, Statistics, names
 from attnviz.page.parts import Board, Boards, Depth, Page, Table
 
@@ -29,7 +29,7 @@ class Options:
 
 
 @dataclass(frozen=True, eq=False)
-class HeadStatistics(Result):
+class HeadStatistics(AttentionResult):
     """values: [layer, head] by name; NaN where a number means nothing, as the distance in cross-attention."""
 
     facts: SourceFacts
@@ -48,23 +48,15 @@ class HeadStatistics(Result):
         label = next(each.label for each in STATISTICS if each.name == by)
         values, axes = self.values[by], self.facts.axes()
         deep = len(values) > 1 and bool(np.isfinite(values).any())
-        return Page(
-            title=f"{self.facts.title()} · {by}",
-            subtitle=f"{self.facts.subtitle()} · {self._means()}",
-            parts=(Boards((Board(values, label),), **axes), *([Depth(values, axes["layers"], label)] if deep else [])),
-            notes=tuple(self.facts.remarks()),
-        )
+        depth = [Depth(values, axes["layers"], label)] if deep else []
+        boards, subtitle = Boards((Board(values, label),), **axes), f"{self.subtitle()} · {self._means()}"
+        return self.sheet(boards, *depth, title=f"{self.title()} · {by}", subtitle=subtitle)
 
     def printed(self) -> Page:
         header = ["layer", "head", *self.values]
         rows = [[text_of(row[name], name) for name in header] for row in self.rows()]
         units = "entropy in nats, distance in tokens, span in keys; the others from 0 to 1"
-        return Page(
-            title=self.facts.title(),
-            subtitle=self.facts.subtitle(),
-            parts=(Table(header, rows, "r" * len(header)),),
-            notes=(units, self._means(), *self.facts.remarks()),
-        )
+        return self.sheet(Table(header, rows, "r" * len(header)), notes=(units, self._means()))
 
     def _means(self) -> str:
         return "means over all queries" + (

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.facts import attention_notes, randomness
+from attnviz.facts import attention_notes, dotted, randomness, stream_in_words
 from attnviz.measures.steps_formulas import STAGES, Stage, Step
 
 if TYPE_CHECKING:
@@ -224,14 +224,13 @@ class Steps:
     def title(self) -> str:
         """`all-MiniLM-L6-v2 · layer 3 of 0–5 · head 1 of 0–11`."""
         facts = self.facts
-        stream = {"self": "", "cross": "cross-attention"}.get(facts.stream, f"{facts.stream} self-attention")
-        parts = [facts.model, stream]
+        parts = [facts.model, stream_in_words(facts.stream)]
         for what, index, count in (
             ("layer", facts.layer, facts.spec.n_layers),
             ("head", facts.head, facts.spec.n_heads),
         ):
             parts.append(f"{what} {index} of 0–{count - 1}" if count > 1 else f"{what} {index}, the only one")
-        return " · ".join(part for part in parts if part)
+        return dotted(*parts)
 
     def subtitle(self) -> str:
         """`query i = 4, “it”, and 14 keys`."""
