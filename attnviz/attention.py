@@ -6,7 +6,7 @@ or the analyses inside the method, so that holding an Attention costs NumPy and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any, overload
@@ -16,12 +16,15 @@ import numpy as np
 from attnviz.axis import Tokens
 from attnviz.errors import InputError, SelectionError, one_of
 from attnviz.select import (
+    HeadChoice,
+    LayerChoice,
     Pairs,
     asked_heads,
     find_mark,
     find_token,
     listed_pairs,
     occurring,
+    of_pairs,
     parse_range,
     places_of,
     resolve_pairs,
@@ -149,18 +152,19 @@ class Attention:
 
     def select(
         self,
-        layers: Iterable[int] | int | None = None,
-        heads: Iterable[int | str | tuple[int, int]] | int | str | None = None,
+        layers: LayerChoice = None,
+        heads: HeadChoice = None,
     ) -> Attention:
         """Only these layers and heads, by their true indices in the model (a negative one counts from the end).
 
-        heads: also "3.1" for head 1 of layer 3, as in ["3.1", "5.11"]: heads of different layers, in that order (see
-        `pairs`). Of an Attention of pairs, plain indices keep the pairs whose layer or head is named.
+        layers, heads: also text, as in "0-3" or "all". heads: also "3.1" for head 1 of layer 3, as in ["3.1", "5.11"]:
+        heads of different layers, in that order (see `pairs`). Of an Attention of pairs, plain indices keep the pairs
+        whose layer or head is named.
 
         Raises SelectionError if one of them is not held, or if an averaged axis is to be taken apart.
         """
         asked = asked_heads(heads, layers)
-        if isinstance(asked, str):
+        if isinstance(asked, str) and of_pairs(asked):
             return _pairs_named(self, asked)
         if self.pairs and (layers is not None or asked is not None):
             return _pairs_among(self, layers, asked)
@@ -369,9 +373,7 @@ def _pairs_named(attention: Attention, text: str) -> Attention:
     return _taken(attention, resolve_pairs(text, {layer: sorted(have[layer]) for layer in sorted(have)}))
 
 
-def _pairs_among(
-    attention: Attention, layers: Iterable[int] | int | None, heads: Iterable[int] | int | None
-) -> Attention:
+def _pairs_among(attention: Attention, layers: LayerChoice, heads: LayerChoice) -> Attention:
     """Of an Attention of pairs those whose layer and head are among these; None for any."""
     held = listed_pairs(attention.pairs)
     if len(attention.pairs) != attention.weights.shape[1]:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from attnviz.axis import Tokens
 
 Pairs = tuple[tuple[int, int], ...]
+# How somebody names layers and heads in Python: indices, or text as on the command line; None for all.
+LayerChoice = Iterable[int] | int | str | None
+HeadChoice = Iterable[int | str | tuple[int, int]] | int | str | None
 
 _PART = re.compile(r"(-?\d+)(?:-(-?\d+))?")
 _PAIR = re.compile(r"(-?\d{1,18})\.(-?\d{1,18})(?:-(-?\d{1,18}))?")
@@ -95,44 +98,37 @@ class Chosen:
         return len(self.pairs) or len(self.layers) * len(self.heads)
 
 
-def resolve_heads(layers: str, heads: str, n_layers: int, n_heads: int) -> Chosen:
-    """What --layer and --head name in a model of that size; pairs name their layers themselves.
+def chosen_heads(layers: LayerChoice, heads: HeadChoice, n_layers: int, n_heads: int) -> Chosen:
+    """The layers and heads that are named, in a stack of that size; pairs name their layers themselves.
 
-    Raises SelectionError if something is not there.
+    Raises SelectionError if something is not there, or for pairs beside `layers`.
     """
-    if of_pairs(heads):
-        pairs = resolve_pairs(heads, dict.fromkeys(range(n_layers), range(n_heads)))
-        found = occurring(pairs)
-        return Chosen(list(found[0]), list(found[1]), pairs)
-    return Chosen(resolve_indices("layer", layers, range(n_layers)), resolve_indices("head", heads, range(n_heads)))
-
-
-def chosen_heads(layers: Iterable[int] | int | None, heads: Any, n_layers: int, n_heads: int) -> Chosen:
-    """What somebody names in Python, as for `Model.attend`, in a stack of that size. Raises SelectionError."""
     asked = asked_heads(heads, layers)
-    if isinstance(asked, str):
-        return resolve_heads("all", asked, n_layers, n_heads)
+    if isinstance(asked, str) and of_pairs(asked):
+        pairs = resolve_pairs(asked, dict.fromkeys(range(n_layers), range(n_heads)))
+        layers_of, heads_of = occurring(pairs)
+        return Chosen(list(layers_of), list(heads_of), pairs)
     return Chosen(chosen("layer", layers, n_layers), chosen("head", asked, n_heads))
 
 
-def chosen(what: str, wanted: Iterable[int] | int | None, count: int) -> list[int]:
-    """True indices, in the order asked for, from None (all), one index or several."""
-    if wanted is None:
-        return list(range(count))
+def chosen(what: str, wanted: LayerChoice, count: int) -> list[int]:
+    """True indices, in the order asked for, from None (all), one index, several, or text."""
+    if wanted is None or isinstance(wanted, str):
+        return resolve_indices(what, wanted or "all", range(count))
     asked = _whole(what, wanted)
     if not asked:
         raise SelectionError(f"no {what} was named")
-    found: dict[int, None] = {}
+    indices: dict[int, None] = {}
     for index in asked:
         if not -count <= index < count:
             shown = f"{what}s 0-{count - 1}" if count > 1 else f"only {what} 0"
             raise SelectionError(f"{what} {index} is not there; the model has {shown}")
-        found[index % count] = None
-    return list(found)
+        indices[index % count] = None
+    return list(indices)
 
 
-def asked_heads(heads: Iterable[Any] | int | str | None, layers: object = None) -> Iterable[int] | int | str | None:
-    """Heads as somebody names them in Python: plain indices as they are, pairs such as "3.1" or (3, 1) as one text.
+def asked_heads(heads: HeadChoice, layers: object = None) -> LayerChoice:
+    """Heads as somebody names them in Python: plain indices as they are, others such as "0-3" or (3, 1) as one text.
 
     Raises SelectionError for pairs beside `layers`, and for numbers such as 3.1, which are no text.
     """
@@ -144,10 +140,10 @@ def asked_heads(heads: Iterable[Any] | int | str | None, layers: object = None) 
     if not any(isinstance(item, (str, tuple)) for item in items):
         return _whole("head", items)
     text = ",".join(".".join(map(str, item)) if isinstance(item, tuple) else str(item) for item in items)
-    _pairs(text)
-    if layers is not None:
+    parse_heads(text)
+    if of_pairs(text) and layers is not None:
         raise SelectionError(f"heads {text} name their layers: leave out layers")
-    return text
+    return None if text.strip() == "all" else text
 
 
 def named_pairs(pairs: Pairs) -> str:
@@ -165,11 +161,11 @@ def occurring(pairs: Pairs) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return tuple(sorted({layer for layer, _ in pairs})), tuple(sorted({head for _, head in pairs}))
 
 
-def places_of(what: str, wanted: Iterable[int] | int | None, have: Sequence[int], length: int) -> list[int] | None:
+def places_of(what: str, wanted: LayerChoice, have: Sequence[int], length: int) -> list[int] | None:
     """Positions along an axis of `length` of the true indices `wanted`; None for all of them."""
     if wanted is None:
         return None
-    asked = _whole(what, wanted)
+    asked = resolve_indices(what, wanted, have) if isinstance(wanted, str) else _whole(what, wanted)
     if length != len(have):
         raise SelectionError(f"{what}s were averaged: {what} {asked[0] if asked else ''} cannot be taken out again")
     if not asked:

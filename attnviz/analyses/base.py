@@ -115,7 +115,7 @@ class Result:
 
 
 class AttentionResult(Result):
-    """A result about attention. Its pages share a title, a subtitle and notes, which are by default those of its facts."""
+    """A result about attention: its pages share a title, a subtitle and notes, by default those of its facts."""
 
     def title(self) -> str:
         facts: SourceFacts = self.facts
@@ -209,13 +209,17 @@ class Analysis:
 
         return call(self, source, inputs, named)
 
-    def opened(self, **named: Any) -> Any:
-        """Its options from keywords, by any of their spellings, checked. Raises SelectionError for unknown ones."""
-        spelled = {
+    def spellings(self) -> dict[str, str]:
+        """Its options by every spelling: keyword -> field."""
+        return {
             flag.partition("/")[0].removeprefix("--").replace("-", "_"): each.name
             for each in fields(self.options)
             for flag in (f"--{each.name}", *flags_of(each))
         }
+
+    def opened(self, **named: Any) -> Any:
+        """Its options from keywords, by any of their spellings, checked. Raises SelectionError for unknown ones."""
+        spelled = self.spellings()
         unknown = sorted(named.keys() - spelled.keys())
         if unknown:
             if not spelled:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from attnviz.attention import Attention, joined
 from attnviz.errors import InputError, SelectionError
 from attnviz.measures.rollout import Rollout, check, check_residual
 from attnviz.models.source import ArrayTiles
-from attnviz.select import of_pairs
+from attnviz.select import of_pairs, places_of
 
 if TYPE_CHECKING:
     from attnviz.analyses.base import Request
     from attnviz.models.model import Progress
     from attnviz.models.source import AttentionSource
+    from attnviz.select import LayerChoice
 
 MOST_KEPT = 200_000_000  # numbers that are held at once: 1.6 GB of them
 
@@ -35,6 +36,13 @@ class EveryLayer:
     single: bool = False
     words: bool = False
     special: bool = True
+
+    @classmethod
+    def of(cls, source: AttentionSource, layers: LayerChoice, *, single: bool, words: bool, special: bool) -> Self:
+        """Of attention in all layers, these. Raises SelectionError for a layer that is not there."""
+        places = places_of("layer", layers, source.layers, len(source.layers) if source.pairs else source.shape[0])
+        wanted = None if places is None else tuple(source.layers[place] for place in places)
+        return cls(source, wanted, single, words, special)
 
     def wanted(self, layers: tuple[int, ...] | None = None) -> list[int]:
         """The true indices of the layers wanted. layers: where nobody chose; by default all."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attnviz.analyses.base import CELLS, Request, SelectedMaps
 from attnviz.analyses.every_layer import EveryLayer
@@ -13,21 +14,37 @@ from attnviz.analyses.head_circuits import ModelHeads
 from attnviz.analyses.one_head import OneHead
 from attnviz.analyses.two import TwoMaps, two_layers, two_passes
 from attnviz.attention import Attention, joined
-from attnviz.errors import InputError, SelectionError, shown
+from attnviz.errors import AttnvizError, InputError, SelectionError, shown
 from attnviz.models.model import Model
 from attnviz.models.prompt import Prompt
 from attnviz.models.repeated import repeated_tokens
 from attnviz.models.source import AttentionSource, attend_some_rows, attention_source
 from attnviz.models.trial_inputs import Trial, trials
-from attnviz.select import Chosen, asked_heads, chosen_heads, find_token, places_of
+from attnviz.select import Chosen, asked_heads, chosen_heads, find_token
 
 if TYPE_CHECKING:
     from attnviz.analyses.base import Analysis, Result
     from attnviz.analyses.mechanisms import ModelText, Timer
 
-# Keywords of `Model.prepare`: what an input may be beside its text.
-INPUTS = ("text", "pair", "target", "ids", "token_types", "target_ids", "pixel_values", "input_values",
-          "input_features", "stream", "global_tokens")  # fmt: skip
+# What an input of a model may be, and what else a subject takes in Python besides the analysis' own options: name ->
+# type, as the stub has it.
+_INPUTS = {
+    "text": "str | None",
+    "pair": "str | None",
+    "target": "str | None",
+    "ids": "ArrayLike | None",
+    "token_types": "ArrayLike | None",
+    "target_ids": "ArrayLike | None",
+    "pixel_values": "ArrayLike | None",
+    "input_values": "ArrayLike | None",
+    "input_features": "ArrayLike | None",
+    "stream": "str | None",
+    "global_tokens": "Iterable[int] | None",
+}
+_MAPS = {"layers": "Iterable[int] | int | str | None", "heads": "Iterable[int | str] | int | str | None"}
+_JOINED = {"words": "bool", "no_special": "bool"}
+_CHOSEN = _INPUTS | _MAPS | _JOINED
+_SHORT = {"l": "layer", "H": "head"}  # flags of one letter that errors name
 
 
 def call(analysis: Analysis, subject: Any, inputs: Sequence[Any], named: Mapping[str, Any]) -> Result:
@@ -41,24 +58,28 @@ def call(analysis: Analysis, subject: Any, inputs: Sequence[Any], named: Mapping
     Raises:
         InputError: an input that the subject cannot have. SelectionError: no such option, value, layer or head.
     """
-    source, rest = OPENERS[analysis.subject](subject, inputs, dict(named))
-    options = analysis.opened(**rest)
-    if analysis.refuses is not None:
-        computed = isinstance(subject, Attention) or (isinstance(subject, AttentionSource) and not subject.opened)
-        analysis.refuses(options, Request(from_file=computed, heads=asked_heads(named.get("heads"))))
-    return analysis.compute(source, options, None)
+    rest = dict(named)
+    try:
+        source = SUBJECTS[analysis.subject].open(subject, inputs, rest)
+        options = analysis.opened(**rest)
+        if analysis.refuses is not None:
+            computed = isinstance(subject, Attention) or (isinstance(subject, AttentionSource) and not subject.opened)
+            analysis.refuses(options, Request(from_file=computed, heads=asked_heads(named.get("heads"))))
+        return analysis.compute(source, options, None)
+    except AttnvizError as error:
+        names = {*signature(analysis).parameters, *analysis.spellings()}
+        error.args, error.hint = (_by_argument(str(error), names),), _by_argument(error.hint, names)
+        raise
 
 
-def _attention(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> tuple[AttentionSource, dict[str, Any]]:
-    choice = _Choice.of(named)
-    if isinstance(subject, Model):
-        return attention_source(subject, subject.prepare(**_input(inputs, named)), choice), named
-    if isinstance(subject, AttentionSource):
-        if choice != _Choice():
-            raise SelectionError("an AttentionSource has its layers, heads and tokens", "choose them where it is made")
-        _no_input(inputs, named)
-        return subject, named
-    return AttentionSource.of(_selected(subject, inputs, named, choice)), named
+def _by_argument(text: str, names: Collection[str]) -> str:
+    """A message that names arguments instead of flags: `by` for `--by`, `heads` for `--head` and `-H`."""
+
+    def argument(flag: re.Match[str]) -> str:
+        name = _SHORT.get(flag[1], flag[1].replace("-", "_"))
+        return next((each for each in (name, f"{name}s") if each in names), flag[0])
+
+    return re.sub(r"(?<![\w-])--?([A-Za-z][\w-]*)", argument, text)
 
 
 @dataclass(frozen=True)
@@ -75,6 +96,11 @@ class _Choice:
         """Taken out of the keywords."""
         return cls(**{each.name: named.pop(each.name) for each in fields(cls) if each.name in named})
 
+    @property
+    def every(self) -> bool:
+        """Whether nobody chose among layers and heads."""
+        return self.layers is None and self.heads is None
+
     def among(self, n_layers: int, n_heads: int) -> Chosen:
         """The layers and heads of a model of that size."""
         return chosen_heads(self.layers, self.heads, n_layers, n_heads)
@@ -85,12 +111,17 @@ def _input(inputs: Sequence[Any], named: dict[str, Any]) -> dict[str, Any]:
     if len(inputs) > 2:
         raise InputError(f"a model reads a text and at most a second one; got {len(inputs)}")
     text = dict(zip(("text", "pair"), inputs, strict=False))
-    return text | {name: named.pop(name) for name in INPUTS if name in named}
+    return text | {name: named.pop(name) for name in _INPUTS if name in named}
 
 
 def _no_input(inputs: Sequence[Any], named: dict[str, Any]) -> None:
-    if inputs or named.keys() & set(INPUTS):
+    if inputs or named.keys() & _INPUTS.keys():
         raise InputError("attention that is there already takes no text", "give the model instead, and its text")
+
+
+def _wanted(subject: Any, wanted: str = "a Model") -> InputError:
+    """The error for a first argument that the analysis cannot look at."""
+    return InputError(f"wanted {wanted}; got {type(subject).__name__}", "open a model by attnviz.load")
 
 
 def _selected(subject: Any, inputs: Sequence[Any], named: dict[str, Any], choice: _Choice) -> Attention:
@@ -101,29 +132,43 @@ def _selected(subject: Any, inputs: Sequence[Any], named: dict[str, Any], choice
             "open a model by attnviz.load, or saved attention by attnviz.open",
         )
     _no_input(inputs, named)
-    every = choice.layers is None and choice.heads is None
-    attention = subject if every else subject.select(choice.layers, choice.heads)
+    attention = subject if choice.every else subject.select(choice.layers, choice.heads)
     return joined(attention, choice.words, not choice.no_special)
 
 
-def _some_rows(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> tuple[Attention, dict[str, Any]]:
+# One function per subject. Each takes what it needs out of `named`; what is left are the analysis' own options.
+
+
+def _attention(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> AttentionSource:
+    choice = _Choice.of(named)
+    if isinstance(subject, Model):
+        return attention_source(subject, subject.prepare(**_input(inputs, named)), choice)
+    if isinstance(subject, AttentionSource):
+        if choice != _Choice():
+            raise SelectionError("an AttentionSource has its layers, heads and tokens", "choose them where it is made")
+        _no_input(inputs, named)
+        return subject
+    return AttentionSource.of(_selected(subject, inputs, named, choice))
+
+
+def _some_rows(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> Attention:
     """Whole maps: those of an Attention, or of a model's attention, of a long text some rows."""
     choice = _Choice.of(named)
     if not isinstance(subject, Model):
-        return _selected(subject, inputs, named, choice), named
-    return attend_some_rows(subject, subject.prepare(**_input(inputs, named)), choice), named
+        return _selected(subject, inputs, named, choice)
+    return attend_some_rows(subject, subject.prepare(**_input(inputs, named)), choice)
 
 
-def _two_sources(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> tuple[TwoMaps, dict[str, Any]]:
+def _two_sources(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> TwoMaps:
     """Two Attentions; a Model and two texts; two Models and a text; or `layers` of one against its `layers_b`."""
     if "layers_b" in named:
-        return _two_layers(subject, inputs, named, named.pop("layers_b")), named
+        return _two_layers(subject, inputs, named, named.pop("layers_b"))
     if not inputs:
         raise InputError("wanted something to compare with", "as in attnviz.diff(model, text, another_text)")
     choice, (second, *rest) = _Choice.of(named), inputs
     if not isinstance(subject, Model):
         sides = [_selected(side, rest, named, choice) for side in (subject, second)]
-        return TwoMaps(sides[0], sides[1]), named
+        return TwoMaps(sides[0], sides[1])
     if isinstance(second, Model):
         model_input = _input(rest, named)
         both = (subject, subject.prepare(**model_input)), (second, second.prepare(**model_input))
@@ -132,7 +177,7 @@ def _two_sources(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> 
         both = tuple((subject, subject.prepare(text, **model_input)) for text in inputs)  # type: ignore[assignment]
     else:
         raise InputError(f"wanted two texts, or another model and a text; got {len(inputs)} inputs")
-    return two_passes(*both, choice), named
+    return two_passes(*both, choice)
 
 
 def _two_layers(subject: Any, inputs: Sequence[Any], named: dict[str, Any], layers_b: Any) -> TwoMaps:
@@ -149,10 +194,9 @@ def _two_layers(subject: Any, inputs: Sequence[Any], named: dict[str, Any], laye
     return TwoMaps(first, second)
 
 
-def _selected_maps(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> tuple[SelectedMaps, dict[str, Any]]:
+def _selected_maps(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> SelectedMaps:
     """Whole maps of an Attention, or of a model's attention on an input; a longer text is pooled to `cells`."""
     choice, query = _Choice.of(named), named.pop("query", None)
-    chosen = choice.layers is not None or choice.heads is not None
     if isinstance(subject, Model):
         text = "text" in (named.get("shape"), named.get("as"))
         single = text or query is not None or choice.words or choice.no_special
@@ -162,166 +206,137 @@ def _selected_maps(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -
     else:
         attention = _selected(subject, inputs, named, choice)
     position = None if query is None else find_token(attention.queries, str(query), "queries")
-    return SelectedMaps(attention, position, chosen), named
+    return SelectedMaps(attention, position, not choice.every)
 
 
-def _text_or_random(
-    subject: Any, inputs: Sequence[Any], named: dict[str, Any]
-) -> tuple[dict[str, AttentionSource], dict[str, Any]]:
+def _text_or_random(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> dict[str, AttentionSource]:
     """`text`, `random` or both: attention on the input, and on random tokens that come twice."""
     sources, random = {}, bool(named.get("random"))
     if random and not isinstance(subject, Model):
         raise InputError("random tokens need a model: attention that is there has been computed")
+    maps = {name: named[name] for name in ("stream", "layers", "heads") if name in named}
+    if not random or inputs or named.keys() & _INPUTS.keys() - {"stream"}:
+        sources["text"] = _attention(subject, inputs, named)
     if random:
-        stream, layers, heads = (named.get(name) for name in ("stream", "layers", "heads"))
-        sources["random"] = repeated_tokens(subject, stream=stream, layers=layers, heads=heads)[0]
-    if not random or inputs or named.keys() & set(INPUTS):
-        text, named = _attention(subject, inputs, named)
-        return {"text": text, **sources}, named
-    return sources, {name: value for name, value in named.items() if name not in ("stream", "layers", "heads")}
+        sources["random"] = repeated_tokens(subject, **maps)
+    for name in maps:
+        named.pop(name, None)
+    return sources
 
 
-def _one_head(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> tuple[OneHead, dict[str, Any]]:
+def _one_head(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> OneHead:
     """`layer` and `head` of a Model that is ready to read an input."""
     if not isinstance(subject, Model):
-        raise InputError(f"wanted a Model, whose pass is watched; got {type(subject).__name__}", "see attnviz.load")
+        raise _wanted(subject, "a Model, whose pass is watched")
     layer, head = named.pop("layer", -1), named.pop("head", None)
-    model_input = subject.prepare(**_input(inputs, named))
-    return OneHead.of(subject, model_input, layer, head), named
+    return OneHead.of(subject, subject.prepare(**_input(inputs, named)), layer, head)
 
 
-def _every_layer(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> tuple[EveryLayer, dict[str, Any]]:
+def _every_layer(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> EveryLayer:
     """Attention in every layer, of which some layers and tokens are shown in the end."""
-    layers, words, special = named.pop("layers", None), named.pop("words", False), not named.pop("no_special", False)
-    heads = named.get("heads")
-    asked_heads(heads, layers)
-    source, named = _attention(subject, inputs, named)
-    places = places_of("layer", layers, source.layers, source.shape[0])
-    wanted = None if places is None else tuple(source.layers[place] for place in places)
-    return EveryLayer(
-        source, wanted, single=heads is not None or bool(source.pairs), words=words, special=special
-    ), named
+    layers, words, no_special = (named.pop(name, None) for name in ("layers", "words", "no_special"))
+    heads = asked_heads(named.get("heads"), layers)
+    source = _attention(subject, inputs, named)
+    single = heads is not None or bool(source.pairs)
+    return EveryLayer.of(source, layers, single=single, words=bool(words), special=not no_special)
 
 
-def _model(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> tuple[ModelHeads, dict[str, Any]]:
+def _model(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> ModelHeads:
     """A model's heads, without a text."""
     if not isinstance(subject, Model) or inputs:
-        raise InputError(f"wanted a Model and no text; got {type(subject).__name__}", "open a model by attnviz.load")
-    stream, layers, heads = (named.pop(name, None) for name in ("stream", "layers", "heads"))
-    return ModelHeads(subject, stream, layers, heads), named
+        raise _wanted(subject, "a Model and no text")
+    return ModelHeads(subject, *(named.pop(name, None) for name in ("stream", "layers", "heads")))
 
 
 def _attention_or_model(
     subject: Any, inputs: Sequence[Any], named: dict[str, Any]
-) -> tuple[Attention | tuple[Model, Sequence[Trial]], dict[str, Any]]:
+) -> Attention | tuple[Model, Sequence[Trial]]:
     """Attention, or a model with an input for every stream: the one given, or one made up."""
     if isinstance(subject, Model):
-        return (subject, list(trials(subject, _input(inputs, named)))), named
+        return subject, list(trials(subject, _input(inputs, named)))
     if not isinstance(subject, Attention):
-        raise InputError(f"wanted an Attention or a Model; got {type(subject).__name__}")
+        raise _wanted(subject, "an Attention or a Model")
     _no_input(inputs, named)
-    return subject, named
+    return subject
 
 
-def _whole_model(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> tuple[Model, dict[str, Any]]:
+def _whole_model(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> Model:
     """A model as it is, without an input."""
     if not isinstance(subject, Model):
-        raise InputError(f"wanted a Model; got {type(subject).__name__}", "open one by attnviz.load")
+        raise _wanted(subject)
     if inputs:
         raise InputError(f"a model is looked at without an input; got {shown(inputs[0])}")
-    return subject, named
+    return subject
 
 
-def _text_timer_or_nothing(
-    subject: Any, inputs: Sequence[Any], named: dict[str, Any]
-) -> tuple[ModelText | Timer | None, dict[str, Any]]:
+def _text_timer_or_nothing(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> ModelText | Timer | None:
     from attnviz.analyses.mechanisms import ModelText, opened_timer
 
+    seed = named.pop("seed", 0)
     if named.get("scaling"):
-        return opened_timer(named.pop("seed", 0)), named
+        return opened_timer(seed)
     if subject is None:
-        return None, named
+        return None
     if not isinstance(subject, Model):
-        raise InputError(f"wanted a Model; got {type(subject).__name__}", "open one by attnviz.load")
-    named.pop("seed", None)
-    chosen = _Choice.of(named)
+        raise _wanted(subject)
+    choice = _Choice.of(named)
     layer, head = named.pop("layer", 0), named.pop("head", 0)
     texts = _input(inputs, named)
     text = texts.pop("text", None)
-    return ModelText(subject, text, texts, layer, head, chosen.words, not chosen.no_special), named
+    return ModelText(subject, text, texts, layer, head, choice.words, not choice.no_special)
 
 
-def _prompt(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> tuple[Prompt, dict[str, Any]]:
+def _prompt(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> Prompt:
     """A text for a model to continue."""
     if not isinstance(subject, Model):
-        raise InputError(f"wanted a Model, which continues a text; got {type(subject).__name__}", "see attnviz.load")
+        raise _wanted(subject, "a Model, which continues a text")
     choice, prompt = _Choice.of(named), _input(inputs, named)
     if prompt.pop("pair", None) is not None:
         raise InputError("one text is continued, so there is no second one", "put both sentences into the first")
     words, special = choice.words, not choice.no_special
-    return Prompt.of(subject, **prompt, layers=choice.layers, heads=choice.heads, words=words, special=special), named
+    return Prompt.of(subject, **prompt, layers=choice.layers, heads=choice.heads, words=words, special=special)
 
 
-OPENERS: dict[str, Callable[[Any, Sequence[Any], dict[str, Any]], tuple[Any, dict[str, Any]]]] = {
-    "attention": _attention,
-    "text or random tokens": _text_or_random,
-    "maps of some rows": _some_rows,
-    "two sources": _two_sources,
-    "selected maps": _selected_maps,
-    "one head": _one_head,
-    "every layer": _every_layer,
-    "model": _model,
-    "attention or model": _attention_or_model,
-    "whole model": _whole_model,
-    "text, timer or nothing": _text_timer_or_nothing,
-    "prompt": _prompt,
-}
+class Subject(NamedTuple):
+    """What an analysis looks at, in Python.
 
-# What a subject takes in Python besides the analysis' own options: name -> type, as the stub has it.
-_TEXTS = {
-    "text": "str | None",
-    "pair": "str | None",
-    "target": "str | None",
-    "ids": "ArrayLike | None",
-    "token_types": "ArrayLike | None",
-    "target_ids": "ArrayLike | None",
-    "pixel_values": "ArrayLike | None",
-    "input_values": "ArrayLike | None",
-    "input_features": "ArrayLike | None",
-    "stream": "str | None",
-    "global_tokens": "Iterable[int] | None",
-}
-_MAPS = {"layers": "Iterable[int] | int | None", "heads": "Iterable[int | str] | int | str | None"}
-_JOINED = {"words": "bool", "no_special": "bool"}
-_OTHERS = {name: hint for name, hint in _TEXTS.items() if name != "text"}
-TAKES: dict[str, tuple[str, dict[str, str]]] = {
-    "attention": ("Attention | AttentionSource | Model", _TEXTS | _MAPS | _JOINED),
-    "text or random tokens": ("Attention | AttentionSource | Model", _TEXTS | _MAPS | _JOINED),
-    "maps of some rows": ("Attention | Model", _TEXTS | _MAPS | _JOINED),
-    "selected maps": (
-        "Attention | Model",
-        _TEXTS | _MAPS | _JOINED | {"query": "str | int | None", "cells": "int | None"},
+    kind: the type of the first argument. takes: the keywords besides the analysis' own options, by their types. open:
+    the first argument, the inputs after it and all keywords -> what the analysis looks at.
+    """
+
+    kind: str
+    takes: Mapping[str, str]
+    open: Callable[[Any, Sequence[Any], dict[str, Any]], Any]
+
+
+_OF_ATTENTION = "Attention | AttentionSource | Model"
+_OF_TWO = {name: hint for name, hint in _INPUTS.items() if name != "text"} | _MAPS | {"layers_b": _MAPS["layers"]}
+_OF_ONE_HEAD = _INPUTS | {"layer": "int"}
+SUBJECTS: dict[str, Subject] = {
+    "attention": Subject(_OF_ATTENTION, _CHOSEN, _attention),
+    "text or random tokens": Subject(_OF_ATTENTION, _CHOSEN, _text_or_random),
+    "every layer": Subject(_OF_ATTENTION, _CHOSEN, _every_layer),
+    "maps of some rows": Subject("Attention | Model", _CHOSEN, _some_rows),
+    "selected maps": Subject(
+        "Attention | Model", _CHOSEN | {"query": "str | int | None", "cells": "int | None"}, _selected_maps
     ),
-    "two sources": (
-        "Attention | Model",
-        {"*others": "Attention | Model | str"} | _OTHERS | _MAPS | {"layers_b": _MAPS["layers"]} | _JOINED,
+    "two sources": Subject(
+        "Attention | Model", {"*others": "Attention | Model | str"} | _OF_TWO | _JOINED, _two_sources
     ),
-    "one head": ("Model", _TEXTS | {"layer": "int", "head": "int | None"}),
-    "text, timer or nothing": (
-        "Model | None",
-        _TEXTS | {"layer": "int", "head": "int", "seed": "int"} | _JOINED,
+    "one head": Subject("Model", _OF_ONE_HEAD | {"head": "int | None"}, _one_head),
+    "text, timer or nothing": Subject(
+        "Model | None", _OF_ONE_HEAD | {"head": "int", "seed": "int"} | _JOINED, _text_timer_or_nothing
     ),
-    "every layer": ("Attention | AttentionSource | Model", _TEXTS | _MAPS | _JOINED),
-    "model": ("Model", {"stream": _TEXTS["stream"]} | _MAPS),
-    "attention or model": ("Attention | Model", _TEXTS),
-    "whole model": ("Model", {}),
-    "prompt": ("Model", {name: hint for name, hint in _TEXTS.items() if name != "pair"} | _MAPS | _JOINED),
+    "model": Subject("Model", {"stream": _INPUTS["stream"]} | _MAPS, _model),
+    "attention or model": Subject("Attention | Model", _INPUTS, _attention_or_model),
+    "whole model": Subject("Model", {}, _whole_model),
+    "prompt": Subject("Model", {name: hint for name, hint in _CHOSEN.items() if name != "pair"}, _prompt),
 }
 
 
 def signature(analysis: Analysis) -> inspect.Signature:
     """What the analysis takes from Python: its subject, an input, layers and heads, and its options."""
-    kind, named = TAKES.get(analysis.subject, ("Any", {}))
+    kind, named, _ = SUBJECTS.get(analysis.subject, ("Any", {}, None))
     default: Any = None if "None" in kind else inspect.Parameter.empty
     parameters = [inspect.Parameter("source", inspect.Parameter.POSITIONAL_ONLY, default=default, annotation=kind)]
     for name, hint in named.items():

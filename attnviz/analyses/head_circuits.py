@@ -16,7 +16,7 @@ from attnviz.errors import ModelError, SelectionError, one_of
 from attnviz.measures.circuits import KINDS, Circuits, Heads, composed, eigen, ends, positive, singular
 from attnviz.models.model import Model
 from attnviz.models.vocabulary import vocabulary_of
-from attnviz.select import chosen_heads
+from attnviz.select import HeadChoice, LayerChoice, chosen_heads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,8 +39,8 @@ class ModelHeads:
 
     model: Model
     stream: str | None = None
-    layers: Iterable[int] | int | None = None
-    heads: Iterable[int | str] | int | str | None = None
+    layers: LayerChoice = None
+    heads: HeadChoice = None
 
 
 def head_circuits(

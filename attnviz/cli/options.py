@@ -150,9 +150,9 @@ class HeadsOfModel:
 
     def among(self, n_layers: int, n_heads: int, layers: str = "all") -> Chosen:
         """The layers and heads of a model of that size. layers: which layers, if none is named."""
-        from attnviz.select import resolve_heads
+        from attnviz.select import chosen_heads, of_pairs
 
-        return resolve_heads(self.layer or layers, self.head, n_layers, n_heads)
+        return chosen_heads(None if of_pairs(self.head) else self.layer or layers, self.head, n_layers, n_heads)
 
 
 @dataclass(frozen=True)

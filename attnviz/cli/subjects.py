@@ -83,7 +83,7 @@ def _repeated(command: Command, source: Source, heads: Heads) -> AttentionSource
         raise InputError(f"{model.name} has no {heads.stream} attention; it has {', '.join(model.streams)}")
     stream = heads.stream or model.streams[0]
     at = heads.among(*model.size(stream))
-    return repeated_tokens(model, stream=stream, layers=at.beside, heads=at.asked)[0]
+    return repeated_tokens(model, stream=stream, layers=at.beside, heads=at.asked)
 
 
 def _some_rows(command: Command, given: Input, saved: Saved, source: Source, heads: Heads) -> Attention:
@@ -130,23 +130,14 @@ def _every_layer(command: Command, given: Input, saved: Saved, source: Source, h
     """Every layer of a model's attention on an input, or of a file's."""
     from attnviz.analyses.every_layer import EveryLayer
     from attnviz.models.source import AttentionSource
-    from attnviz.select import resolve_indices
 
     if saved.saved is not None:
         everything = replace(heads, layer="all", words=False, no_special=False)
         stream = AttentionSource.of(opening.attention(given, saved, source, everything, command.talk))
-        layers = stream.layers if stream.pairs else resolve_indices("layer", heads.layer or "all", stream.layers)
     else:
-        model, model_input = opening.prepared(given, source, heads.stream, command.talk)
-        chosen = heads.among(model_input.spec.n_layers, model_input.spec.n_heads)
-        stream, layers = AttentionSource.of(model, model_input, heads=chosen.asked), chosen.layers
-    return EveryLayer(
-        stream,
-        None if heads.layer is None else tuple(layers),
-        single=heads.head != "all",
-        words=heads.words,
-        special=not heads.no_special,
-    )
+        stream = AttentionSource.of(*opening.prepared(given, source, heads.stream, command.talk), heads=heads.head)
+    single, special = heads.head != "all", not heads.no_special
+    return EveryLayer.of(stream, heads.layer, single=single, words=heads.words, special=special)
 
 
 @dataclass(frozen=True)

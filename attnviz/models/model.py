@@ -18,7 +18,7 @@ from attnviz.engine.tile import Collector
 from attnviz.errors import InputError, SelectionError, one_of
 from attnviz.models.base import Transformer
 from attnviz.models.inputs import ModelInput, prepare, read
-from attnviz.select import chosen, chosen_heads
+from attnviz.select import HeadChoice, LayerChoice, chosen, chosen_heads
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -98,8 +98,8 @@ class Model(Transformer):
         input_values: ArrayLike | None = None,
         input_features: ArrayLike | None = None,
         stream: str | None = None,
-        layers: Iterable[int] | int | None = None,
-        heads: Iterable[int | str | tuple[int, int]] | int | str | None = None,
+        layers: LayerChoice = None,
+        heads: HeadChoice = None,
         cells: int | None = None,
         pool: str = "max",
         rows: tuple[int, int] | None = None,
@@ -117,8 +117,8 @@ class Model(Transformer):
             pixel_values [channel, row, column], input_values [sample], input_features [mel, frame]: image or sound.
             stream: self | encoder | decoder | cross. Default: self; for an encoder-decoder cross with a target,
                 else encoder.
-            layers, heads: which to keep; all by default. A negative index counts from the end. heads=["3.1", "5.11"]:
-                heads of different layers, in that order (`Attention.pairs`).
+            layers, heads: which to keep; all by default. A negative index counts from the end; "0-3" is text for
+                several. heads=["3.1", "5.11"]: heads of different layers, in that order (`Attention.pairs`).
             cells, pool: where the text has more tokens than `cells`, pool each head to at most cells x cells as it is
                 computed, keeping the largest or the mean weight of each cell: "max" | "mean".
             rows, cols: keep only queries or keys from the first to before the second of these indices.

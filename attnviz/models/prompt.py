@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from attnviz.engine.spec import EncoderDecoder, Spec
 from attnviz.errors import InputError, ModelError, SelectionError, one_of
 from attnviz.models.model import Model
 from attnviz.models.vocabulary import vocabulary_of, vocabulary_of_words
-from attnviz.select import Chosen, chosen_heads
+from attnviz.select import Chosen, HeadChoice, LayerChoice, chosen_heads
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -52,8 +52,8 @@ class Prompt:
         ids: ArrayLike | None = None,
         target_ids: ArrayLike | None = None,
         stream: str | None = None,
-        layers: Iterable[int] | int | None = None,
-        heads: Iterable[int | str] | int | str | None = None,
+        layers: LayerChoice = None,
+        heads: HeadChoice = None,
         words: bool = False,
         special: bool = True,
         **inputs: Any,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,26 +11,25 @@ from attnviz.models.source import AttentionSource
 
 if TYPE_CHECKING:
     from attnviz.models.model import Model
+    from attnviz.select import HeadChoice, LayerChoice
 
 
 def repeated_tokens(
     model: Model,
     *,
     length: int = 50,
-    draws: int = 1,
     seed: int = 0,
     stream: str | None = None,
-    layers: Sequence[int] | None = None,
-    heads: Sequence[int | str] | str | None = None,
-) -> list[AttentionSource]:
+    layers: LayerChoice = None,
+    heads: HeadChoice = None,
+) -> AttentionSource:
     """Random tokens, drawn evenly from the vocabulary, that come twice in the same order (Olsson et al. 2022).
 
     Nothing is to be known of them but that they repeat, so that what a head gives to copies and to what came after
     them is its own doing. The special tokens of a text stand around them.
 
     Args:
-        length: how many are drawn, fewer where a model has no places for twice as many. draws: how many such texts.
-        seed: of the draws.
+        length: how many are drawn, fewer where a model has no places for twice as many. seed: of the draw.
         stream, layers, heads: as for `Model.attend`.
 
     Raises:
@@ -46,22 +44,20 @@ def repeated_tokens(
     last = next((i for i, special in enumerate(reversed(around.special)) if not special), 0)
     places = spec.max_positions or 2 * length + len(around)
     length = max(min(length, (places - first - last) // 2), 1)
-    random, found = np.random.default_rng(seed), []
-    for _ in range(draws):
-        if min(around.ids) < 0 or spec.by_word:  # words instead of ids
-            drawn = [f"w{i}" for i in random.integers(0, 10**6, length)]
-            given = model.prepare(" ".join([*drawn, *drawn]), stream=stream)
-        else:
-            picked = _plain_ids(model, random, spec.vocab, length)
-            whole = [*around.ids[:first], *picked, *picked, *around.ids[len(around) - last :]]
-            given = model.prepare(ids=whole, stream=stream)
-        found.append(AttentionSource.of(model, given, layers=layers, heads=heads))
-    return found
+    random = np.random.default_rng(seed)
+    if min(around.ids) < 0 or spec.by_word:  # words instead of ids
+        drawn = [f"w{i}" for i in random.integers(0, 10**6, length)]
+        model_input = model.prepare(" ".join([*drawn, *drawn]), stream=stream)
+    else:
+        picked = _plain_ids(model, random, spec.vocab, length)
+        whole = [*around.ids[:first], *picked, *picked, *around.ids[len(around) - last :]]
+        model_input = model.prepare(ids=whole, stream=stream)
+    return AttentionSource.of(model, model_input, layers=layers, heads=heads)
 
 
 def _plain_ids(model: Model, random: np.random.Generator, vocab: int, count: int) -> list[int]:
     """Ids of tokens that are not special."""
     drawn = random.integers(0, vocab, 2 * count + 8).tolist()
     special = model.tokens(ids=drawn).special
-    plain = [one for one, named in zip(drawn, special, strict=True) if not named]
+    plain = [id for id, is_special in zip(drawn, special, strict=True) if not is_special]
     return plain[:count] if len(plain) >= count else drawn[:count]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from attnviz.engine.tile import Collector
     from attnviz.models.inputs import ModelInput
     from attnviz.models.model import Model, Progress
-    from attnviz.select import Chosen
+    from attnviz.select import Chosen, HeadChoice, LayerChoice
 
 TILE_WEIGHTS = 1 << 20  # weights of an Attention per tile
 SAMPLE_WEIGHTS = 1 << 22  # weights of all heads together up to which every row is kept: 144 heads of 170 tokens
@@ -114,8 +114,8 @@ class AttentionSource(SourceFacts):
         subject: Model | Attention | AttentionSource,
         model_input: ModelInput | None = None,
         *,
-        layers: Sequence[int] | None = None,
-        heads: Sequence[Any] | str | None = None,
+        layers: LayerChoice = None,
+        heads: HeadChoice = None,
         special: bool = True,
     ) -> AttentionSource:
         """The source of a model's attention on an input, or of an Attention; a source is returned as it is.
@@ -190,11 +190,7 @@ def _of_attention(attention: Attention) -> AttentionSource:
 
 
 def _of_model(
-    model: Model,
-    model_input: ModelInput,
-    layers: Sequence[int] | None,
-    heads: Sequence[Any] | str | None,
-    special: bool,
+    model: Model, model_input: ModelInput, layers: LayerChoice, heads: HeadChoice, special: bool
 ) -> AttentionSource:
     spec = model_input.spec
     chosen = chosen_heads(layers, heads, spec.n_layers, spec.n_heads)

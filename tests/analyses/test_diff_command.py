@@ -277,7 +277,7 @@ def test_models_of_other_sizes_say_what_is_compared():
         ([], {}, "wanted something to compare with"),
         (["the cat"], {"layers_b": 1}, "layers_b needs layers"),
         (["a b", "a c"], {"up": 1}, "option must be one of top; got 'up'"),
-        (["a b", "a c"], {"top": 0}, "--top wants a number from 1 on; got 0"),
+        (["a b", "a c"], {"top": 0}, "top wants a number from 1 on; got 0"),
     ],
 )
 def test_what_cannot_be_compared_from_python(inputs, named, said):

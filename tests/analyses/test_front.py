@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import subprocess
 import sys
 from dataclasses import fields
@@ -47,8 +48,8 @@ def test_what_is_wrong_is_one_line():
     attention = model.attend(TEXT)
     for wrong, kind, message in (
         (lambda: attnviz.stats(attention, bi="span"), SelectionError, "option must be one of by, top; got 'bi'"),
-        (lambda: attnviz.stats(attention, by="spam"), SelectionError, "--by must be one of entropy"),
-        (lambda: attnviz.stats(attention, top=0), SelectionError, "--top wants a number from 1 on; got 0"),
+        (lambda: attnviz.stats(attention, by="spam"), SelectionError, "by must be one of entropy"),
+        (lambda: attnviz.stats(attention, top=0), SelectionError, "top wants a number from 1 on; got 0"),
         (lambda: attnviz.stats(attention, TEXT), InputError, "takes no text"),
         (lambda: attnviz.stats("cat.npz"), InputError, "wanted an Attention, an AttentionSource or a Model; got str"),
         (lambda: attnviz.focus(attention, query="dog"), SelectionError, "'dog' is not among the queries"),
@@ -66,6 +67,45 @@ def test_what_is_wrong_is_one_line():
         with pytest.raises(kind) as error:
             wrong()
         assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_errors_name_arguments_and_not_flags():
+    model = attnviz.load("seeded")
+    for wrong, message, hint in (
+        (lambda: attnviz.focus(model, TEXT, by="x"), "by must be one of lift, weight; got 'x'", ""),
+        (lambda: attnviz.qk(model, TEXT, pair_of="cat:mat", query="cat"), "leave out query and key_token", ""),
+        (lambda: attnviz.rollout(model, TEXT, heads="1.1"), "heads 1.1 leaves some out", "as in heads 0-3"),
+        (lambda: attnviz.norms(model, TEXT, heads=[1], measure="alti"), "is of all heads together", "leave out heads"),
+        (lambda: attnviz.similar(model, TEXT, layers=0, heads=0), "one head has nothing", "more with layers and heads"),
+        (lambda: attnviz.links(model, TEXT, within=True, each="all"), "within and each exclude each other", ""),
+        (lambda: attnviz.lines(model, TEXT, overlay=True, shape="text"), "overlay is for lines", ""),
+    ):
+        with pytest.raises((SelectionError, InputError)) as error:
+            wrong()
+        assert message in str(error.value) and hint in error.value.hint
+        assert not re.search(r"(^| )--?[a-zA-Z]", f"{error.value} {error.value.hint}")
+
+
+def test_layers_and_heads_are_text_too():
+    model = attnviz.load("seeded", n_layers=5)
+    attention = model.attend(TEXT)
+    for layers, heads, wanted in (
+        ("1-3", None, [(i, j) for i in (1, 2, 3) for j in range(4)]),
+        ("all", "0-1", [(i, j) for i in range(5) for j in (0, 1)]),
+        ("-1", "all", [(4, j) for j in range(4)]),
+        ("0,2", ["1", "3"], [(i, j) for i in (0, 2) for j in (1, 3)]),
+    ):
+        for subject in ((attention,), (model, TEXT)):
+            result = attnviz.stats(*subject, layers=layers, heads=heads)
+            assert [(row["layer"], row["head"]) for row in result.rows()] == wanted
+        assert list(model.attend(TEXT, layers=layers, heads=heads).places) == wanted
+        assert list(attention.select(layers, heads).places) == wanted
+    assert attnviz.rollout(model, TEXT, layers="1-2").attention.layers == (1, 2)
+    for wrong, message in (("0-9", "layer 9 is not there; layers 0-4 are"), ("x", "wanted all, 3, -1, 0-3 or 0,2,5")):
+        with pytest.raises(SelectionError, match=message):
+            attention.select(wrong)
+        with pytest.raises(SelectionError, match=message):
+            attnviz.stats(model, TEXT, layers=wrong)
 
 
 def test_a_result_is_saved_whole_and_shown_in_a_notebook(tmp_path):

@@ -464,8 +464,8 @@ def test_a_long_text_is_pooled_unless_single_tokens_are_asked_for() -> None:
 def test_options_that_cannot_be() -> None:
     attention = small()
     for named, said in (
-        ({"overlay": True, "shape": "text"}, "--overlay is for lines"),
-        ({"by": "size"}, "--by must be one of weight, lift"),
+        ({"overlay": True, "shape": "text"}, "overlay is for lines"),
+        ({"by": "size"}, "by must be one of weight, lift"),
         ({"query": "dog"}, "'dog' is not among the queries"),
     ):
         with pytest.raises(SelectionError, match=said):

@@ -166,7 +166,7 @@ def test_check_names_a_broken_pair():
 
 
 def test_python_refuses_pairs_where_they_mean_nothing():
-    with pytest.raises(attnviz.AttnvizError, match=r"rollout follows the mean over heads .*: --head 1\.3 leaves"):
+    with pytest.raises(attnviz.AttnvizError, match=r"rollout follows the mean over heads .*: heads 1\.3 leaves"):
         attnviz.rollout(attnviz.load("seeded"), TEXT, heads=["1.3"])
 
 

@@ -142,20 +142,20 @@ def test_of_a_model_they_are_told_from_tiles(causal):
 
 def test_repeated_random_tokens(minilm):
     model = attnviz.load(minilm)
-    (one,) = repeated_tokens(model)
+    one = repeated_tokens(model)
     ids, special = one.queries.ids, one.queries.special
     assert len(ids) == 102 and ids[1:51] == ids[51:101] and len(set(ids[1:51])) == 50
     assert special == (True, *[False] * 100, True)
     found = roles(one)
     assert np.argwhere(found["previous-token"].score > 0.9).tolist() == [[0, 2]]
     assert found["duplicate-token"].queries.tolist() == [[50] * 12] * 6
-    other = repeated_tokens(model, seed=1)[0]
+    other = repeated_tokens(model, seed=1)
     assert other.queries.ids != ids
     both = roles(one, other)["duplicate-token"]
     assert both.score == pytest.approx(
         (found["duplicate-token"].score + roles(other)["duplicate-token"].score) / 2, abs=1e-6
     )
-    short = repeated_tokens(attnviz.load("seeded"), length=3)[0]
+    short = repeated_tokens(attnviz.load("seeded"), length=3)
     assert len(short.queries) == 6 and short.queries.text[:3] == short.queries.text[3:]
     with pytest.raises(InputError, match="self-attention of one text"):
         repeated_tokens(model, stream="cross")

@@ -18,7 +18,7 @@ from attnviz.axis import Tokens
 from attnviz.errors import InputError, SelectionError
 from attnviz.page.heatmap import heatmap
 from attnviz.page.table import table
-from attnviz.select import of_pairs, parse_heads, resolve_heads, resolve_pairs
+from attnviz.select import chosen_heads, of_pairs, parse_heads, resolve_pairs
 
 TEXT = "The animal was too tired"
 
@@ -86,11 +86,11 @@ def test_pairs_that_are_not_there(text, says):
 def test_any_pairs_are_read_back(asked):
     """However each index is written, from the front or from the end, a pair stands once, where it was first asked."""
     text = ",".join(f"{i - 5 if back else i}.{j - 7 if from_end else j}" for i, j, back, from_end in asked)
-    chosen = resolve_heads("all", text, 5, 7)
+    chosen = chosen_heads(None, text, 5, 7)
     assert chosen.pairs == tuple(dict.fromkeys((i, j) for i, j, _, _ in asked))
     assert chosen.layers == sorted({i for i, _ in chosen.pairs})
     assert chosen.heads == sorted({j for _, j in chosen.pairs})
-    assert resolve_heads("all", chosen.asked, 5, 7) == chosen
+    assert chosen_heads(chosen.beside, chosen.asked, 5, 7) == chosen
 
 
 @given(st.text(alphabet="0123456789.,- al", max_size=12))
@@ -100,7 +100,7 @@ def test_any_text_is_read_or_refused(text):
     except SelectionError:
         return
     try:
-        chosen = resolve_heads("0", text, 3, 3)
+        chosen = chosen_heads(None if of_pairs(text) else "0", text, 3, 3)
     except SelectionError as error:
         assert "is not there" in str(error) or "the first lies after the last" in str(error)
     else:

@@ -153,7 +153,7 @@ def test_who_cannot_go_on(tmp_path):
     model, given = opened("t5", tmp_path)
     with pytest.raises(SelectionError, match="cross"):
         generate(model, stream="encoder", **given)
-    with pytest.raises(SelectionError, match="max-new"):
+    with pytest.raises(SelectionError, match="max_new"):
         generate(model, max_new=0, **given)
 
 
