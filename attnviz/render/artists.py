@@ -1,4 +1,4 @@
-"""Figure -> a matplotlib Figure, for SVG, PDF and for whoever wants to go on with matplotlib.
+"""Figure -> a matplotlib Figure, for SVG and PDF, and for users who continue with matplotlib.
 
 Every place is settled in the Figure, so there is one Axes as large as the picture, whose units are points with y
 downwards. No pyplot and no state that outlives a call.
@@ -6,6 +6,7 @@ downwards. No pyplot and no state that outlives a call.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,12 +23,11 @@ from matplotlib.text import Text
 from matplotlib.transforms import Affine2D
 
 from attnviz.errors import OutputError
-from attnviz.page.figure import Box, Figure, Label
+from attnviz.page.figure import Dot, Figure, Fill, Label, Line
 from attnviz.page.fonts import FontFile
-from attnviz.page.text_metrics import Typeface, is_shaped, typeface
-from attnviz.render.cell_marks import strokes
+from attnviz.page.text_metrics import Typeface, is_shaped
 from attnviz.render.emoji import ABOVE, BELOW, stamp
-from attnviz.render.scene import Patch, frames, numbers, outlines, patches
+from attnviz.render.scene import Frame, Mark, Patch, face, marks, pieces
 from attnviz.render.theme import PAPER, TONES
 
 if TYPE_CHECKING:
@@ -41,28 +41,32 @@ def draw(figure: Figure) -> Canvas:
     canvas = Canvas(figsize=(figure.width / 72, figure.height / 72), dpi=figure.dpi, facecolor=PAPER, layout=plain)
     axes = canvas.add_axes((0, 0, 1, 1), xlim=(0, figure.width), ylim=(figure.height, 0), frame_on=False)
     axes.set_axis_off()
-    face = figure.face or typeface(figure.font or None, [label.text for label in figure.labels])
-    for patch in patches(figure):
-        axes.add_image(Cells(axes, patch))
-    for box, width, tone in frames(figure):
-        _frame(axes, box, width, tone, 2.0)
-    for fill in figure.fills:
-        box = fill.box
-        _add(axes, Rectangle((box.x, box.y), box.width, box.height, linewidth=0, facecolor=_code(fill.rgb)), 2.5)
-    for line in strokes(figure):
-        ends = ([line.x0, line.x1], [line.y0, line.y1])
-        colour = TONES[line.tone] if line.rgb is None else _code(line.rgb)
-        stroke = Line2D(*ends, linewidth=line.width, color=colour, alpha=line.share, solid_capstyle="butt")
-        _add(axes, stroke, 3.0)
-    for dot in figure.dots:
-        _add(axes, Circle((dot.x, dot.y), dot.radius, linewidth=0, facecolor=_code(dot.rgb)), 3.5)
-    for label in numbers(figure):
-        _text(axes, label, face, 4.0)
-    for box, width, tone in outlines(figure):
-        _frame(axes, box, width, tone, 5.0)
-    for label in figure.labels:
-        _text(axes, label, face, 6.0)
+    letters = face(figure)
+    for order, mark in enumerate(marks(figure)):
+        if isinstance(mark, Patch):
+            axes.add_image(Cells(axes, mark)).set_zorder(order)
+            continue
+        for artist in _texts(mark, letters) if isinstance(mark, Label) else [_shape(mark)]:
+            artist.set_zorder(order)
+            artist.set_clip_on(False)
+            axes.add_artist(artist)
     return canvas
+
+
+def _shape(mark: Mark) -> Artist:
+    """A frame, a rectangle, a line or a disc."""
+    match mark:
+        case Frame(box, width, rgb):
+            frame = Rectangle((box.x, box.y), box.width, box.height, fill=False, linewidth=width, edgecolor=_code(rgb))
+            frame.set_joinstyle("miter")
+            return frame
+        case Fill(box, rgb):
+            return Rectangle((box.x, box.y), box.width, box.height, linewidth=0, facecolor=_code(rgb))
+        case Line(x0, y0, x1, y1, width, _, rgb, share) if rgb is not None:
+            return Line2D([x0, x1], [y0, y1], linewidth=width, color=_code(rgb), alpha=share, solid_capstyle="butt")
+        case Dot(x, y, radius, rgb):
+            return Circle((x, y), radius, linewidth=0, facecolor=_code(rgb))
+    raise TypeError(mark)
 
 
 class Cells(AxesImage):
@@ -180,18 +184,14 @@ class Emoji(Artist):
             renderer.draw_image(gc, x, y, image, Affine2D().scale(wide, high))
 
 
-def _text(axes: Axes, label: Label, face: Typeface, order: float) -> None:
-    """One Text for each piece of the label that one font can draw, its baseline through the label's point."""
+def _texts(label: Label, face: Typeface) -> Iterator[Artist]:
+    """One artist for each piece of the label that one font can draw, its baseline through the label's point."""
     runs = face.runs(label.text, label.weight)
-    x, y, align = label.x, label.y, label.align
-    if len(runs) > 1 or runs[0][1].strike:  # pieces follow each other from where the first begins
-        start = {"left": 0.0, "center": 0.5, "right": 1.0}[align] * face.width(label.text, label.size, label.weight)
-        x, y, align = (x - start, y, "left") if label.rotation == 0 else (x, y + start, "left")
-    for piece, font in runs:
-        step = face.width(piece, label.size, label.weight)
+    alone = len(runs) == 1 and not runs[0][1].strike  # else pieces follow each other from where the first begins
+    places = [(*runs[0], label.x, label.y)] if alone else pieces(label, face)
+    for piece, font, x, y in places:
         if font.strike:
-            _add(axes, Emoji(piece, font, label, x, y), order)
-            x, y = (x + step, y) if label.rotation == 0 else (x, y - step)
+            yield Emoji(piece, font, label, x, y)
             continue
         text = Words(
             x,
@@ -201,14 +201,13 @@ def _text(axes: Axes, label: Label, face: Typeface, order: float) -> None:
             fontproperties=properties(font, label),
             rotation=label.rotation,
             rotation_mode="anchor",
-            horizontalalignment=cast(Any, align),
+            horizontalalignment=cast(Any, label.align if alone else "left"),
             verticalalignment="baseline",
             parse_math=False,
             usetex=False,
         )
-        text.width = step
-        _add(axes, text, order)
-        x, y = (x + step, y) if label.rotation == 0 else (x, y - step)
+        text.width = face.width(piece, label.size, label.weight)
+        yield text
 
 
 def properties(font: FontFile, label: Label) -> FontProperties:
@@ -229,18 +228,5 @@ def properties(font: FontFile, label: Label) -> FontProperties:
     return FontProperties(family=font.family, size=label.size, weight=label.weight, fname=path)
 
 
-def _frame(axes: Axes, box: Box, width: float, tone: str, order: float) -> None:
-    """A line around a box, its middle on the edge."""
-    frame = Rectangle((box.x, box.y), box.width, box.height, fill=False, linewidth=width, edgecolor=TONES[tone])
-    frame.set_joinstyle("miter")
-    _add(axes, frame, order)
-
-
 def _code(rgb: tuple[int, int, int]) -> str:
     return "#{:02x}{:02x}{:02x}".format(*rgb)
-
-
-def _add(axes: Axes, artist: Artist, order: float) -> None:
-    artist.set_zorder(order)
-    artist.set_clip_on(False)
-    axes.add_artist(artist)

@@ -40,11 +40,17 @@ def strokes(figure: Figure) -> Iterator[Line]:
     yield from figure.lines
 
 
+def cell_size(panel: MapPanel) -> tuple[float, float]:
+    """Width and height of a cell in points."""
+    rows, cols = panel.values.shape
+    return panel.box.width / cols, panel.box.height / rows
+
+
 def _hatching(panel: MapPanel) -> Iterator[Line]:
     """Strokes that rise to the right over the hidden cells, in step with those of other panels."""
     box, hidden = panel.box, panel.hidden
     assert hidden is not None
-    wide, high = box.width / hidden.shape[1], box.height / hidden.shape[0]
+    wide, high = cell_size(panel)
     edges = np.arange(hidden.shape[1] + 1) * wide
     levels = np.arange(hidden.shape[0] + 1) * high
     first = math.ceil((box.x + box.y) / PITCH) * PITCH - box.x - box.y
@@ -62,8 +68,7 @@ def _hatching(panel: MapPanel) -> Iterator[Line]:
 
 
 def _dashes(panel: MapPanel, scale: Scale) -> Iterator[Line]:
-    rows, cols = panel.values.shape
-    wide, high = panel.box.width / cols, panel.box.height / rows
+    wide, high = cell_size(panel)
     side = min(wide, high)
     for i, j in np.argwhere(dashed(panel, scale)).tolist():
         middle = panel.box.x + (j + 0.5) * wide, panel.box.y + (i + 0.5) * high

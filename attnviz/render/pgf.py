@@ -9,25 +9,22 @@ Source: the basic layer of the TikZ & PGF manual (paths, colours, text; versions
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from attnviz.errors import OutputError
-from attnviz.page.figure import Box, Dot, Figure, Label, Line
-from attnviz.page.text_metrics import typeface
+from attnviz.page.figure import Box, Dot, Figure, Fill, Label, Line
 from attnviz.render import escapes
-from attnviz.render.cell_marks import strokes
 from attnviz.render.emoji import ABOVE, stamp
 from attnviz.render.image import described
-from attnviz.render.scene import frames, numbers, outlines, patches
-from attnviz.render.theme import TONES
+from attnviz.render.scene import Frame, Patch, face, marks, pieces
+from attnviz.render.theme import rgb
 
 if TYPE_CHECKING:
     from attnviz.page.fonts import FontFile
-
-    Colour = tuple[int, int, int]
 
 MAX_CELLS = 20_000  # rectangles of one colour: TeX, which holds a picture whole, is still done in some ten seconds
 _EMOJI = 20  # rectangles to the em of an emoji
@@ -66,86 +63,73 @@ def write_pgf(figure: Figure, file: IO[bytes]) -> None:
 
 
 class _Page:
-    """What is drawn, as TeX; y runs upwards there. cells: coloured rectangles so far."""
+    """A figure as TeX; y runs upwards there. cells: coloured rectangles so far."""
 
     def __init__(self, figure: Figure) -> None:
         self.figure, self.cells = figure, 0
-        self.face = figure.face or typeface(figure.font or None, [label.text for label in figure.labels])
+        self.face = face(figure)
 
     def drawing(self) -> list[str]:
         """The lines of the picture, in the order in which they are painted."""
-        figure = self.figure
-        edges = [f"\\avr{{0}}{{0}}{{{_n(figure.width)}}}{{{_n(figure.height)}}}\\pgfusepath{{use as bounding box}}"]
-        cells = list(self._cells())
-        fills = [self._fill(fill.box, fill.rgb) for fill in figure.fills]
-        lines = [self._line(line) for line in strokes(figure)]
-        dots = [self._dot(dot) for dot in figure.dots]
-        return [
-            *edges,
-            *cells,
-            *(self._frame(*frame) for frame in frames(figure)),
-            *fills,
-            *lines,
-            *dots,
-            *self._labels(numbers(figure)),
-            *(self._frame(*frame) for frame in outlines(figure)),
-            *self._labels(figure.labels),
-        ]
+        sides = f"{{{_n(self.figure.width)}}}{{{_n(self.figure.height)}}}"
+        writers: dict[type, Callable[[Any], Iterator[str]]] = {
+            Patch: self._patch,
+            Frame: self._frame,
+            Fill: self._fill,
+            Line: self._line,
+            Dot: self._dot,
+            Label: self._label,
+        }
+        marked = (line for mark in marks(self.figure) for line in writers[type(mark)](mark))
+        return [f"\\avr{{0}}{{0}}{sides}\\pgfusepath{{use as bounding box}}", *marked]
 
-    def _cells(self) -> Iterator[str]:
-        """Coloured cells, as far as they are few enough. White ones too: their neighbours run under them."""
-        for patch in patches(self.figure):
-            for x0, y0, x1, y1, rgb in patch.runs():
-                self.cells += 1
-                if self.cells <= MAX_CELLS:
-                    yield self._fill(Box(x0, y0, x1 - x0, y1 - y0), rgb)
+    def _patch(self, patch: Patch) -> Iterator[str]:
+        """Coloured cells, up to MAX_CELLS. White cells too: their neighbours run under them."""
+        for x0, y0, x1, y1, colour in patch.runs():
+            self.cells += 1
+            if self.cells <= MAX_CELLS:
+                yield from self._fill(Fill(Box(x0, y0, x1 - x0, y1 - y0), colour))
 
-    def _fill(self, box: Box, rgb: Colour) -> str:
-        return f"\\avf{{{_colour(rgb)}}}" + self._sides(box)
+    def _fill(self, fill: Fill) -> Iterator[str]:
+        yield f"\\avf{{{_colour(fill.rgb)}}}" + self._sides(fill.box)
 
-    def _frame(self, box: Box, width: float, tone: str) -> str:
+    def _frame(self, frame: Frame) -> Iterator[str]:
         """A line around a box, its middle on the edge."""
-        return f"\\avs{{{_colour(_tone(tone))}}}{{{_n(width)}}}\\avr{self._sides(box)}\\pgfusepath{{stroke}}"
+        path = f"\\avr{self._sides(frame.box)}\\pgfusepath{{stroke}}"
+        yield f"\\avs{{{_colour(frame.rgb)}}}{{{_n(frame.width)}}}{path}"
 
-    def _line(self, line: Line) -> str:
-        rgb = _tone(line.tone) if line.rgb is None else line.rgb
+    def _line(self, line: Line) -> Iterator[str]:
         path = f"\\avm{self._at(line.x0, line.y0)}\\avl{self._at(line.x1, line.y1)}\\pgfusepath{{stroke}}"
-        text = f"\\avs{{{_colour(rgb)}}}{{{_n(line.width)}}}"
         if line.share < 1:
-            return f"{text}\\pgfsetstrokeopacity{{{_n(line.share)}}}{path}\\pgfsetstrokeopacity{{1}}"
-        return text + path
+            path = f"\\pgfsetstrokeopacity{{{_n(line.share)}}}{path}\\pgfsetstrokeopacity{{1}}"
+        yield f"\\avs{{{_colour(line.rgb or ())}}}{{{_n(line.width)}}}{path}"
 
-    def _dot(self, dot: Dot) -> str:
+    def _dot(self, dot: Dot) -> Iterator[str]:
         middle = f"\\pgfqpoint{{{_n(dot.x)}bp}}{{{_n(self.figure.height - dot.y)}bp}}"
-        return f"\\avc{{{_colour(dot.rgb)}}}\\pgfpathcircle{{{middle}}}{{{_n(dot.radius)}bp}}\\pgfusepath{{fill}}"
+        yield f"\\avc{{{_colour(dot.rgb)}}}\\pgfpathcircle{{{middle}}}{{{_n(dot.radius)}bp}}\\pgfusepath{{fill}}"
 
-    def _labels(self, labels: Iterable[Label]) -> Iterator[str]:
-        for label in labels:
-            letters = [escapes.tex_character(char) for char in label.text]
-            if all(letters):
-                yield self._text(label, "".join(letters))
-            else:
-                yield from self._drawn(label)
-
-    def _text(self, label: Label, text: str) -> str:
-        """Letters of the document's own font."""
+    def _label(self, label: Label) -> Iterator[str]:
+        """Letters of the document's own font; where TeX's fonts lack one, outlines of ours."""
+        letters = [escapes.tex_character(char) for char in label.text]
+        if not all(letters):
+            yield from self._drawn(label)
+            return
         align = {"left": "left", "center": "", "right": "right"}[label.align]
         weight = r"\bfseries{}" if label.weight == "bold" else "{}"
         place = self._at(label.x, label.y) + f"{{{_n(label.rotation)}}}"
-        return f"\\avt{{{align}}}{place}{{{_colour(_tone(label.tone))}}}{{{_n(label.size)}}}{{{weight}{text}}}"
+        text = f"{{{weight}{''.join(letters)}}}"
+        yield f"\\avt{{{align}}}{place}{{{_colour(rgb(label.tone))}}}{{{_n(label.size)}}}{text}"
 
     def _drawn(self, label: Label) -> Iterator[str]:
-        """Letters that TeX's fonts lack, as outlines of ours; emoji as coloured rectangles."""
-        back = {"left": 0.0, "center": 0.5, "right": 1.0}[label.align]
-        along = -back * self.face.width(label.text, label.size, label.weight)
-        for piece, font in self.face.runs(label.text, label.weight):
+        """Letters as outlines; emoji as coloured rectangles."""
+        for piece, font, x, y in pieces(label, self.face):
+            place = replace(label, x=x, y=y)
             if font.strike:
-                yield from self._emoji(piece, font, label, along)
-            elif path := self._outline(piece, font, label, along):
-                yield f"\\avc{{{_colour(_tone(label.tone))}}}{path}\\pgfusepath{{fill}}"
-            along += self.face.width(piece, label.size, label.weight)
+                yield from self._emoji(piece, font, place)
+            elif path := self._outline(piece, font, place):
+                yield f"\\avc{{{_colour(rgb(label.tone))}}}{path}\\pgfusepath{{fill}}"
 
-    def _outline(self, text: str, font: FontFile, label: Label, along: float) -> str:
+    def _outline(self, text: str, font: FontFile, label: Label) -> str:
         from matplotlib.textpath import TextPath
 
         from attnviz.render.artists import properties
@@ -162,18 +146,18 @@ class _Page:
                 parts.append(r"\pgfpathclose")
                 continue
             name = {path.MOVETO: "avm", path.LINETO: "avl"}.get(code, "avb")
-            parts.append(f"\\{name}" + "".join(self._turned(label, x + along, y) for x, y in corners.tolist()))
+            parts.append(f"\\{name}" + "".join(self._turned(label, x, y) for x, y in corners.tolist()))
             last = corners[-1]
         return "".join(parts)
 
-    def _emoji(self, text: str, font: FontFile, label: Label, along: float) -> Iterator[str]:
+    def _emoji(self, text: str, font: FontFile, label: Label) -> Iterator[str]:
         picture = stamp(text, font, _EMOJI)
         side = label.size / _EMOJI
         for i, j in np.argwhere(picture[..., 3] > 127).tolist():
             self.cells += 1
             share = picture[i, j, 3] / 255
             red, green, blue = (255 + share * (picture[i, j, :3] - 255.0)).round().astype(int).tolist()
-            x, y = along + j * side, ABOVE * label.size - i * side
+            x, y = j * side, ABOVE * label.size - i * side
             corners = ((x, y), (x + side, y), (x + side, y - side), (x, y - side))
             path = "".join(f"\\{'avl' if k else 'avm'}{self._turned(label, *at)}" for k, at in enumerate(corners))
             yield f"\\avc{{{_colour((red, green, blue))}}}{path}\\pgfusepath{{fill}}"
@@ -199,8 +183,3 @@ def _n(value: float) -> str:
 
 def _colour(rgb: Iterable[int]) -> str:
     return ",".join(map(str, rgb))
-
-
-def _tone(name: str) -> Any:
-    code = TONES[name]
-    return tuple(int(code[i : i + 2], 16) for i in (1, 3, 5))

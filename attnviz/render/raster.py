@@ -18,16 +18,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.page.figure import Box, Dot, Figure, Label, Line
+from attnviz.page.figure import Dot, Figure, Fill, Label, Line
 from attnviz.page.fonts import FontFile, alone
-from attnviz.page.text_metrics import Typeface, is_shaped, typeface
-from attnviz.render.cell_marks import strokes
+from attnviz.page.text_metrics import Typeface, is_shaped
 from attnviz.render.emoji import ABOVE, stamp
-from attnviz.render.scene import frames, numbers, outlines, patches
-from attnviz.render.theme import TONES
+from attnviz.render.scene import Frame, Patch, face, marks, pieces
+from attnviz.render.theme import rgb
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from attnviz.page.colours import RGB
 
     Ink = NDArray[np.float32]  # red, green, blue, 0 to 255
 
@@ -36,28 +37,18 @@ _FINE = 4  # letters are drawn so many times larger and averaged, so that they s
 
 def paint(figure: Figure) -> NDArray[np.uint8]:
     """The picture as uint8 [y, x, 3], `figure.dpi` pixels to the inch."""
-    scale = figure.dpi / 72
-    paper = _Paper(figure.width, figure.height, scale)
-    for patch in patches(figure):
-        box = patch.box
-        left, top, colours = patch.pixels(box.x * scale, paper.down(box.y), box.width * scale, box.height * scale)
-        paper.put(left, top, colours)
-    for box, width, tone in frames(figure):
-        paper.frame(box, width, tone)
-    for fill in figure.fills:
-        paper.area(fill.box, np.array(fill.rgb, np.float32))
-    for line in strokes(figure):
-        paper.line(line)
-    for dot in figure.dots:
-        paper.disc(dot)
-    face = figure.face or typeface(figure.font or None, [label.text for label in figure.labels])
-    pen = _Pen(paper, face)
-    for label in numbers(figure):
-        pen.write(label)
-    for box, width, tone in outlines(figure):
-        paper.frame(box, width, tone)
-    for label in figure.labels:
-        pen.write(label)
+    paper = _Paper(figure.width, figure.height, figure.dpi / 72)
+    pen = _Pen(paper, face(figure))
+    painters: dict[type, Any] = {
+        Patch: paper.cells,
+        Frame: paper.frame,
+        Fill: paper.area,
+        Line: paper.line,
+        Dot: paper.disc,
+        Label: pen.write,
+    }
+    for mark in marks(figure):
+        painters[type(mark)](mark)
     return paper.pixels
 
 
@@ -73,8 +64,10 @@ class _Paper:
         """Points from the top -> pixels from the top."""
         return y * self.scale + self.cut
 
-    def put(self, left: int, top: int, colours: NDArray[np.uint8]) -> None:
-        """Colours [y, x, 3] over what is there; what lies outside is left out."""
+    def cells(self, patch: Patch) -> None:
+        """Coloured cells; what lies outside the paper is left out."""
+        box, scale = patch.box, self.scale
+        left, top, colours = patch.pixels(box.x * scale, self.down(box.y), box.width * scale, box.height * scale)
         high, wide = self.pixels.shape[:2]
         rows, cols = colours.shape[:2]
         x0, x1, y0, y1 = max(left, 0), min(left + cols, wide), max(top, 0), min(top + rows, high)
@@ -86,13 +79,15 @@ class _Paper:
         part = self.pixels[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
         part[:] = ink if share == 1 else part + share * (ink - part) + 0.5
 
-    def area(self, box: Box, ink: Ink) -> None:
+    def area(self, fill: Fill) -> None:
+        box, ink = fill.box, _ink(fill.rgb)
         left, right = round(box.x * self.scale), round((box.x + box.width) * self.scale)
         self.fill(left, round(self.down(box.y)), right, round(self.down(box.y + box.height)), ink)
 
     def line(self, line: Line) -> None:
         """A line; an upright or level one is whole pixels thick, at least one."""
-        ink = _ink(line.tone) if line.rgb is None else np.array(line.rgb, np.float32)
+        assert line.rgb is not None
+        ink = _ink(line.rgb)
         thick = max(round(line.width * self.scale), 1)
         left, right = sorted((round(line.x0 * self.scale), round(line.x1 * self.scale)))
         top, bottom = sorted((round(self.down(line.y0)), round(self.down(line.y1))))
@@ -127,15 +122,14 @@ class _Paper:
         left, top, side = math.floor(x - radius) - 1, math.floor(y - radius) - 1, math.ceil(2 * radius) + 3
         across, down = np.arange(side) + left + 0.5 - x, (np.arange(side) + top + 0.5 - y)[:, None]
         cover = (radius + 0.5 - np.hypot(across, down)).clip(0, 1).astype(np.float32)
-        self.blend(left, top, cover, np.array(dot.rgb, np.float32))
+        self.blend(left, top, cover, _ink(dot.rgb))
 
-    def frame(self, box: Box, width: float, tone: str) -> None:
-        """A line around a box, its middle on the edge."""
-        half = max(width * self.scale / 2, 0.5)
+    def frame(self, frame: Frame) -> None:
+        box, half = frame.box, max(frame.width * self.scale / 2, 0.5)
         left, right = box.x * self.scale, (box.x + box.width) * self.scale
         top, bottom = self.down(box.y), self.down(box.y + box.height)
         outer = [round(edge) for edge in (left - half, top - half, right + half, bottom + half)]
-        thick, ink = max(round(2 * half), 1), _ink(tone)
+        thick, ink = max(round(2 * half), 1), _ink(frame.rgb)
         self.fill(outer[0], outer[1], outer[2], outer[1] + thick, ink)
         self.fill(outer[0], outer[3] - thick, outer[2], outer[3], ink)
         self.fill(outer[0], outer[1], outer[0] + thick, outer[3], ink)
@@ -172,31 +166,24 @@ class _Pen:
 
     def write(self, label: Label) -> None:
         """The label, its baseline through its point, piece by piece of one font each."""
-        runs = self.face.runs(label.text, label.weight)
-        width = self.face.width(label.text, label.size, label.weight)
+        runs, width = self.face.runs(label.text, label.weight), None
         if len(runs) == 1 and is_shaped(runs[0][0]):  # joined letters are narrower than those they are made of
             shape, origin, _ = self._shape(runs[0][0], runs[0][1], label.size)
             width = (shape.shape[1] - origin) / (_FINE * self.paper.scale)
-        back = {"left": 0.0, "center": 0.5, "right": 1.0}[label.align] * width
-        x, y = (label.x - back, label.y) if label.rotation == 0 else (label.x, label.y + back)
-        for piece, font in runs:
-            if font.strike:
-                self._stamp(piece, font, label, x, y)
-            else:
-                self._piece(piece, font, label, x, y)
-            step = self.face.width(piece, label.size, label.weight)
-            x, y = (x + step, y) if label.rotation == 0 else (x, y - step)
+        for piece, font, x, y in pieces(label, self.face, width):
+            write = self._stamp if font.strike else self._piece
+            write(piece, font, label, x, y)
 
     def _stamp(self, text: str, font: FontFile, label: Label, x: float, y: float) -> None:
         """Emoji, on whole pixels."""
         size = label.size * self.paper.scale
-        found, above = stamp(text, font, size), round(ABOVE * size)
+        picture, above = stamp(text, font, size), round(ABOVE * size)
         left, top = round(x * self.paper.scale), round(self.paper.down(y))
         if label.rotation:
-            found, left, top = np.rot90(found), left - above, top - found.shape[1]
+            picture, left, top = np.rot90(picture), left - above, top - picture.shape[1]
         else:
             top -= above
-        ink: Ink = np.asarray(found, np.float32)
+        ink: Ink = np.asarray(picture, np.float32)
         self.paper.blend(left, top, ink[..., 3] / np.float32(255), ink[..., :3])
 
     def _piece(self, text: str, font: FontFile, label: Label, x: float, y: float) -> None:
@@ -206,7 +193,7 @@ class _Pen:
         if key not in self.covers:
             self.covers[key] = self._cover(text, font, label, across % _FINE, down % _FINE)
         left, top, cover = self.covers[key]
-        self.paper.blend(across // _FINE + left, down // _FINE + top, cover, _ink(label.tone))
+        self.paper.blend(across // _FINE + left, down // _FINE + top, cover, _ink(rgb(label.tone)))
 
     def _cover(
         self, text: str, font: FontFile, label: Label, across: int, down: int
@@ -273,6 +260,5 @@ def _unhinted() -> Any:
 
 
 @cache
-def _ink(tone: str) -> NDArray[np.float32]:
-    code = TONES[tone]
-    return np.array([int(code[i : i + 2], 16) for i in (1, 3, 5)], np.float32)
+def _ink(rgb: RGB) -> Ink:
+    return np.array(rgb, np.float32)

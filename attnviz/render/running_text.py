@@ -14,7 +14,7 @@ from attnviz.page.parts import Paragraph, RunningText
 from attnviz.page.running_text import shade
 from attnviz.render import escapes
 from attnviz.render.image import described
-from attnviz.render.theme import TONES
+from attnviz.render.theme import rgb
 
 if TYPE_CHECKING:
     from attnviz.page.colours import RGB
@@ -70,11 +70,8 @@ def _flowing(text: RunningText, paragraph: Paragraph, write: Write, joint: str, 
     parts = []
     for i, (word, value) in enumerate(zip(text.words, paragraph.values, strict=True)):
         ground, tone = shade(value, text.high)
-        code = TONES[tone]
-        letters = (int(code[1:3], 16), int(code[3:5], 16), int(code[5:7], 16))
-        parts.append(
-            ("" if i == 0 else space if text.spaced[i] else joint) + write(word, ground, letters, i == text.chosen)
-        )
+        parts.append("" if i == 0 else space if text.spaced[i] else joint)
+        parts.append(write(word, ground, rgb(tone), i == text.chosen))
     return "".join(parts)
 
 

@@ -1,30 +1,36 @@
-"""What there is to paint of a Figure, one thing after another: coloured cells, strokes, text. Shared by every renderer.
+"""The marks of a Figure in the order in which they are painted: coloured cells, frames, lines, text.
 
-Colours are settled here, so that a PNG, an SVG and a PDF cannot differ in them.
+Every renderer walks over them. Colours are settled here, so that a PNG, an SVG and a PDF cannot differ in them.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from attnviz.page.colours import is_dark
-from attnviz.page.figure import Box, Figure, Label, MapPanel, Scale
-from attnviz.render.theme import HIDDEN, colour, over, table
+from attnviz.page.figure import Box, Dot, Figure, Fill, Label, Line, MapPanel, Scale
+from attnviz.page.text_metrics import Typeface, typeface
+from attnviz.render.cell_marks import cell_size, strokes
+from attnviz.render.theme import HIDDEN, colour, over, rgb, table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from attnviz.page.colours import RGB
+    from attnviz.page.fonts import FontFile
 
 VECTOR_SIDE = 64  # cells a side up to which a panel is drawn as shapes in SVG and PDF
 VECTOR_CELLS = 50_000  # and cells of all panels together: twelve heads of 64 tokens
 EDGE = 0.4  # points, the width of the line around a panel
 PRINTER = 300.0  # dots an inch of a printer, for which pictures are made
 _LAP = 0.4  # points by which a rectangle runs under its right and lower neighbours
-_SQUARES = 8.0  # such dots to a pixel of a picture, from which on it is drawn as a square
+_SQUARES = 8.0  # printer's dots per pixel of a picture, from which on the pixel is drawn as a square
+_SHARES = {"left": 0.0, "center": 0.5, "right": 1.0}  # of a label's width, before its point
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,12 +67,12 @@ class Patch:
                 yield box.x + start * wide, top, right, bottom, (red, green, blue)
 
     def dots(self) -> float:
-        """A printer's dots to the side of a cell."""
+        """A printer's dots per side of a cell."""
         rows, cols = self.colours.shape[:2]
         return PRINTER / 72 * max(self.box.width / cols, self.box.height / rows)
 
     def sampled(self, width: float, height: float) -> NDArray[np.uint8]:
-        """The colours to be spread over so many pixels: a fine picture is smoothed first."""
+        """The colours for so many pixels: a fine picture is smoothed first."""
         if not self.photo or self.dots() >= _SQUARES:
             return self.colours
         from PIL import Image
@@ -75,11 +81,11 @@ class Patch:
         return np.asarray(Image.fromarray(self.colours).resize(size, Image.Resampling.BICUBIC))
 
     def finer(self) -> int:
-        """How many pixels of an image make the side of a cell: some programs smooth an image that is coarse."""
+        """Pixels of an image per side of a cell: some programs smooth a coarse image."""
         return 1 if self.photo and self.dots() < _SQUARES else int(np.ceil(self.dots()))
 
     def pixels(self, left: float, top: float, width: float, height: float) -> tuple[int, int, NDArray[np.uint8]]:
-        """Spread over a box in pixels -> left edge, top edge, uint8 [y, x, 3].
+        """The cells spread over a box in pixels: left edge, top edge, uint8 [y, x, 3].
 
         Each pixel has the colour of the cell that its middle lies in.
         """
@@ -89,6 +95,50 @@ class Patch:
         across = ((np.arange(x0, x1) + 0.5 - left) * (cols / width)).astype(int).clip(0, cols - 1)
         down = ((np.arange(y0, y1) + 0.5 - top) * (rows / height)).astype(int).clip(0, rows - 1)
         return x0, y0, colours.take(across, 1).take(down, 0)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A line around a box, its middle on the edge; width in points."""
+
+    box: Box
+    width: float
+    rgb: RGB
+
+
+Mark = Patch | Frame | Fill | Line | Dot | Label
+
+
+def marks(figure: Figure) -> Iterator[Mark]:
+    """Everything that a picture shows, the lowest first; each line has its `rgb`."""
+    yield from patches(figure)
+    yield from _frames(figure)
+    yield from figure.fills
+    for line in strokes(figure):
+        yield line if line.rgb is not None else replace(line, rgb=rgb(line.tone))
+    yield from figure.dots
+    yield from _numbers(figure)
+    yield from _outlines(figure)
+    yield from figure.labels
+
+
+def face(figure: Figure) -> Typeface:
+    """The fonts of a figure's labels."""
+    return figure.face or typeface(figure.font or None, [label.text for label in figure.labels])
+
+
+def pieces(label: Label, face: Typeface, width: float | None = None) -> Iterator[tuple[str, FontFile, float, float]]:
+    """The pieces of a label that one font each can draw, and the points from which their baselines run.
+
+    width: of the whole label in points, if it is not what the fonts say.
+    """
+    width = face.width(label.text, label.size, label.weight) if width is None else width
+    before = _SHARES[label.align] * width
+    x, y = (label.x - before, label.y) if label.rotation == 0 else (label.x, label.y + before)
+    for piece, font in face.runs(label.text, label.weight):
+        yield piece, font, x, y
+        step = face.width(piece, label.size, label.weight)
+        x, y = (x + step, y) if label.rotation == 0 else (x, y - step)
 
 
 def patches(figure: Figure) -> Iterator[Patch]:
@@ -105,31 +155,29 @@ def patches(figure: Figure) -> Iterator[Patch]:
         yield Patch(steps, figure.bar, "bar", shapes=True)
 
 
-def frames(figure: Figure) -> Iterator[tuple[Box, float, str]]:
+def _frames(figure: Figure) -> Iterator[Frame]:
     """The edges of panels and of the colour bar, where their colours begin with the white of the paper."""
-    for panel in figure.panels:
-        yield panel.box, EDGE, "edge"
-    if figure.bar is not None:
-        yield figure.bar, EDGE, "edge"
+    boxes = [panel.box for panel in figure.panels] + ([figure.bar] if figure.bar is not None else [])
+    return (Frame(box, EDGE, rgb("edge")) for box in boxes)
 
 
-def outlines(figure: Figure) -> Iterator[tuple[Box, float, str]]:
-    """The marked cells: box, width of the line around it, tone; a light line under each shows it on any colour."""
+def _outlines(figure: Figure) -> Iterator[Frame]:
+    """Lines around the marked cells; a light line under each shows it on any colour."""
     for panel in figure.panels:
-        wide, high = _cell(panel)
+        wide, high = cell_size(panel)
         thick = min(max(0.09 * min(wide, high), 0.7), 1.6)
         for i, j in panel.marks:
             box = Box(panel.box.x + j * wide, panel.box.y + i * high, wide, high)
-            yield box, thick + 1.0, "paper"
-            yield box, thick, "mark"
+            yield Frame(box, thick + 1.0, rgb("paper"))
+            yield Frame(box, thick, rgb("mark"))
 
 
-def numbers(figure: Figure) -> Iterator[Label]:
+def _numbers(figure: Figure) -> Iterator[Label]:
     """The numbers in the cells, black or white by the colour under them."""
     for panel in figure.panels:
         if not panel.cell_text:
             continue
-        wide, high = _cell(panel)
+        wide, high = cell_size(panel)
         dark = is_dark(_colours(panel, panel.scale or figure.scale))
         for i, row in enumerate(panel.cell_text):
             y = panel.box.y + (i + 0.5) * high + 0.36 * panel.cell_size
@@ -155,9 +203,3 @@ def _colours(panel: MapPanel, scale: Scale) -> NDArray[np.uint8]:
     if panel.hidden is not None:
         colours[panel.hidden] = HIDDEN
     return colours
-
-
-def _cell(panel: MapPanel) -> tuple[float, float]:
-    """Width and height of a cell in points."""
-    rows, cols = panel.values.shape
-    return panel.box.width / cols, panel.box.height / rows

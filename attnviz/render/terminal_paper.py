@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -33,11 +33,16 @@ _ASCII = str.maketrans({**_WORDS, **dict(zip("·‖–−“”", '.|--""', stri
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: its head, a text per row, and whether they stand to the right."""
+    """A column of a table.
+
+    values: texts or vectors, one per row; or an array of numbers [row] or of vectors [row, d], which are aligned.
+    right: whether they stand to the right. least: the fewest decimals of numbers.
+    """
 
     head: str
-    texts: Sequence[str]
+    values: Sequence[str | NDArray[Any]] | NDArray[Any]
     right: bool = True
+    least: int = 0
 
 
 class Paper:
@@ -107,28 +112,33 @@ class Paper:
 
     # Tables
 
-    def table(
-        self, build: Callable[[int], list[Column]], bold: int | None = None, shades: NDArray[Any] | None = None
-    ) -> None:
+    def table(self, columns: Sequence[Column], bold: int | None = None, shades: NDArray[Any] | None = None) -> None:
         """Print a table with as many numbers per vector as the window holds; columns that do not fit continue below.
 
         Args:
-            build: the columns, for so many numbers per vector.
+            columns: of one length.
             bold: a row to stress.
             shades: values from 0 to 1 that colour the last column, with bars at its right.
         """
-        columns: list[Column] = []
+        texts: list[list[str]] = []
         taken: list[int] = []
         for count in (8, 6, 5, 4, 3, 2, 1):
-            columns = build(count)
-            taken = [widest((self.glyphs(column.head), *column.texts)) for column in columns]
+            texts = [list(map(self.glyphs, (column.head, *self._texts(column, count)))) for column in columns]
+            taken = list(map(widest, texts))
             if self.screen.plain or _width(taken) <= self.screen.width:
                 break
         most = self.screen.width - len(INDENT)
         taken = taken if self.screen.plain else [min(width, most) for width in taken]
         for band in self._bands(columns, taken):
-            last = shades if band[-1] == len(columns) - 1 else None
-            self._band([columns[i] for i in band], [taken[i] for i in band], bold, last)
+            fitted = [[fit(text, taken[i], "right" if columns[i].right else "left") for text in texts[i]] for i in band]
+            self._band(fitted, bold, shades if band[-1] == len(columns) - 1 else None)
+
+    def _texts(self, column: Column, count: int) -> Sequence[str]:
+        """A text per row. count: the most numbers of a vector."""
+        values = column.values
+        if not isinstance(values, np.ndarray):
+            return [value if isinstance(value, str) else self.vectors(value[None], count)[0] for value in values]
+        return self.numbers(values, column.least) if values.ndim == 1 else self.vectors(values, count)
 
     def _bands(self, columns: Sequence[Column], taken: Sequence[int]) -> list[list[int]]:
         """The indices of columns that stand side by side; an index and a name begin each band."""
@@ -146,21 +156,17 @@ class Paper:
             bands[-1].append(i)
         return bands if all(map(fits, bands)) else [[i] for i in range(len(columns))]  # not even two fit side by side
 
-    def _band(
-        self, columns: Sequence[Column], taken: Sequence[int], bold: int | None, shades: NDArray[Any] | None
-    ) -> None:
-        sides = ["right" if column.right else "left" for column in columns]
-        rows = zip(*((column.head, *column.texts) for column in columns), strict=True)
-        room = self.screen.width - _width(taken) - len(GAP)
+    def _band(self, columns: Sequence[Sequence[str]], bold: int | None, shades: NDArray[Any] | None) -> None:
+        """Print columns side by side. Their texts, the head first, are equally wide within a column."""
+        room = self.screen.width - _width([cells(column[0]) for column in columns]) - len(GAP)
         ground = None
         if shades is not None and self.screen.colour:
             unit = np.asarray(shades, np.float32)[None]
-            ground = paint(unit, None, WHITE, self.screen.ground, [columns[-1].texts])[0]
-        for i, row in enumerate(rows):
-            texts = [fit(self.glyphs(text), width, side) for text, width, side in zip(row, taken, sides, strict=True)]
-            line = Text(INDENT + GAP.join(texts), "bold" if i == 0 or (bold is not None and i == bold + 1) else "")
+            ground = paint(unit, None, WHITE, self.screen.ground, [[text.strip() for text in columns[-1][1:]]])[0]
+        for i, row in enumerate(zip(*columns, strict=True)):
+            line = Text(INDENT + GAP.join(row), "bold" if i == 0 or (bold is not None and i == bold + 1) else "")
             if ground is not None and i:
-                line.stylize(on(ground[i - 1]), len(line) - len(texts[-1]))
+                line.stylize(on(ground[i - 1]), len(line) - len(row[-1]))
             if shades is not None and i and not self.screen.plain and room >= 6:
                 line.append(GAP + bar(float(shades[i - 1]), min(room, 24), self.screen.blocks))
             line.rstrip()

@@ -7,7 +7,8 @@ keys, and each field is one word, except for the spaces between the numbers of o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from attnviz.render.terminal_paper import INDENT, Column, Paper
 from attnviz.render.terminal_screen import Screen, cells, fit
 
 if TYPE_CHECKING:
-    from attnviz.measures.steps import Vectors
+    from attnviz.measures.steps import Scores, Vectors
     from attnviz.measures.steps_formulas import Step
     from attnviz.page.figure_options import FigureOptions
     from attnviz.page.parts import Walk
@@ -59,61 +60,49 @@ def _names(paper: Paper, index: str, tokens: Sequence[str], at: Sequence[int] | 
 
 
 def _key_table(
-    paper: Paper, columns: Callable[[list[int], int], list[Column]], rest: str = "", shaded: bool = False
+    paper: Paper, columns: Callable[[list[int]], list[Column]], rest: str = "", shaded: bool = False
 ) -> None:
-    """A line per key, the strongest key's bold. columns: from the keys shown and how many numbers a vector has.
+    """A line per key, the strongest key's bold.
 
-    rest: what is said of the keys left out; by default their weight. shaded: the last column is of weights.
+    Args:
+        columns: made from the indices of the keys that are shown.
+        rest: the line about the keys left out; by default their weight.
+        shaded: whether the last column shows the weights.
     """
     steps = paper.steps
     at, others = paper.strongest(steps.weights)
     paper.screen.print("")
-    paper.table(
-        lambda count: [*_names(paper, "j", steps.keys.text, at), *columns(at, count)],
-        at.index(steps.strongest) if steps.strongest in at else None,
-        steps.weights[at] if shaded else None,
-    )
+    bold = at.index(steps.strongest) if steps.strongest in at else None
+    names = _names(paper, "j", steps.keys.text, at)
+    paper.table([*names, *columns(at)], bold, steps.weights[at] if shaded else None)
     if others:
         paper.say(rest.format(shown=len(at), rest=len(steps.keys) - len(at)) or others, "dim", INDENT)
 
 
 def _token_table(paper: Paper, vectors: Sequence[Vectors]) -> None:
     """A line per query token, and a column for each kind of vector."""
-    steps = paper.steps
+    columns = [Column(_name(paper, v), v.values) for v in vectors]
     paper.screen.print("")
-    paper.table(
-        lambda count: [
-            *_names(paper, "i", steps.queries.text),
-            *(Column(_name(paper, v), paper.vectors(v.values, count)) for v in vectors),
-        ],
-        steps.query,
-    )
+    paper.table([*_names(paper, "i", paper.steps.queries.text), *columns], paper.steps.query)
 
 
 def _vector_table(paper: Paper, head: str, rows: Sequence[tuple[str, Any]]) -> None:
-    """A line per vector: its name, its length and its numbers, in columns where all are equally wide."""
-
-    def lines(count: int) -> list[str]:
-        if len({len(values) for _, values in rows}) == 1 and not head:
-            return paper.vectors(np.stack([values for _, values in rows]), count)
-        return [paper.vectors(values[None], count)[0] for _, values in rows]
-
-    paper.table(
-        lambda count: [
-            Column(head, [name for name, _ in rows], False),
-            Column("‖ ‖", paper.numbers([np.linalg.norm(values) for _, values in rows])),
-            Column("numbers", lines(count), False),
-        ]
-    )
+    """A line per vector: its name, its length and its numbers."""
+    names, vectors = zip(*rows, strict=True)
+    lengths = np.array([np.linalg.norm(values) for values in vectors])
+    aligned = not head and len(set(map(len, vectors))) == 1
+    numbers = Column("numbers", np.stack(vectors) if aligned else vectors, False)
+    paper.table([Column(head, names, False), Column("‖ ‖", lengths), numbers])
 
 
-def _matrices(paper: Paper, names: Sequence[tuple[str, str]]) -> None:
-    """Matrices side by side: (heading, name); those that are not there are left out."""
+def _matrices(paper: Paper, names: Mapping[str, str]) -> None:
+    """Matrices side by side, those that exist; names: heading -> name."""
     matrices = paper.steps.matrices
-    texts = [(head, paper.vectors(np.atleast_2d(matrices[name]), _COUNT)) for head, name in names if name in matrices]
-    high = max((len(rows) for _, rows in texts), default=0)
+    there = {head: np.atleast_2d(matrices[name]) for head, name in names.items() if name in matrices}
+    texts = {head: paper.vectors(matrix, _COUNT) for head, matrix in there.items()}
+    columns = zip(*zip_longest(*texts.values(), fillvalue=""), strict=True)
     if texts:
-        paper.table(lambda _: [Column(head, [*rows, *[""] * (high - len(rows))], False) for head, rows in texts])
+        paper.table([Column(head, rows, False) for head, rows in zip(texts, columns, strict=True)])
 
 
 def _name(paper: Paper, vectors: Vectors) -> str:
@@ -122,19 +111,19 @@ def _name(paper: Paper, vectors: Vectors) -> str:
     return names.get(vectors.name, vectors.symbol)
 
 
-# What stands below each step
+# Below each step
 
 
 def _inputs(paper: Paper) -> None:
-    """How the chosen query's input came about, and the keys and values."""
+    """The chosen query's input, from its embedding on, and the keys and values."""
     steps = paper.steps
     own = [v for v in steps.vectors if v.side == "query" and v.step == "1" and v.name != "q"]
     q, k, v = (steps.chain(letter)[0] for letter in "qkv")
     if steps.is_small("W_Q") and len(steps.queries) <= _FEW:
         _token_table(paper, own)
         paper.screen.print("")
-        _matrices(paper, [(name, name) for name in ("W_Q", "W_K", "W_V")])
-        _matrices(paper, [(name, name) for name in ("b_Q", "b_K", "b_V")])
+        for kind in "Wb":
+            _matrices(paper, {name: name for name in (f"{kind}_Q", f"{kind}_K", f"{kind}_V")})
         if steps.facts.stream != "cross":
             _token_table(paper, [q, k, v])
             return
@@ -143,7 +132,7 @@ def _inputs(paper: Paper) -> None:
     _vector_table(paper, f"i = {steps.query}", [(_name(paper, v), v.values[steps.query]) for v in (*own, q)])
     _key_table(
         paper,
-        lambda at, count: [Column(v.symbol, paper.vectors(v.values[at], count), False) for v in (k, v)],
+        lambda at: [Column(v.symbol, v.values[at], False) for v in (k, v)],
         "the {shown} keys with the largest weights; {rest} others left out",
     )
 
@@ -175,9 +164,7 @@ def _bracketed(text: str) -> str:
 def _changed_score(paper: Paper, name: str) -> None:
     """The strongest key's score before a step that adds to it, or caps it, and after it."""
     steps, i, j = paper.steps, paper.query, paper.steps.strongest
-    place = next(at for at, scores in enumerate(steps.scores) if scores.name == name)
-    now, before = steps.scores[place], steps.scores[place - 1]
-    old, new = paper.number(before.row[j]), paper.number(now.row[j])
+    now, old, new = _before_and_after(paper, name)
     if now.added is None:
         c = f"{steps.facts.softcap:g}"
         paper.worked(f"s_{i},{j} = {c} tanh({old} / {c}) = {new}")
@@ -185,10 +172,17 @@ def _changed_score(paper: Paper, name: str) -> None:
         paper.worked(f"{now.stage.symbol}_{i},{j} = {old} + {_bracketed(paper.number(now.added[j]))} = {new}")
 
 
+def _before_and_after(paper: Paper, name: str) -> tuple[Scores, str, str]:
+    """The scores of a step, and the strongest key's score before and after it."""
+    scores = paper.steps.scores
+    place = next(place for place, each in enumerate(scores) if each.name == name)
+    before, after = (paper.number(each.row[paper.steps.strongest]) for each in scores[place - 1 : place + 1])
+    return scores[place], before, after
+
+
 def _scaled(paper: Paper) -> None:
     steps, facts, i, j = paper.steps, paper.facts, paper.query, paper.steps.strongest
-    place = next(at for at, scores in enumerate(steps.scores) if scores.name == "scaled")
-    old, new = (paper.number(scores.row[j]) for scores in steps.scores[place - 1 : place + 1])
+    _, old, new = _before_and_after(paper, "scaled")
     if facts.scales:
         by = f"/ {1 / facts.scale:.4g}" if facts.scales_as_usual else f"· {facts.scale:.4g}"
         paper.worked(f"s_{i},{j} = {old} {by} = {new}")
@@ -201,8 +195,7 @@ def _scaled(paper: Paper) -> None:
         f"equal weights on {n} key{'s' if n != 1 else ''}",
     ]
     paper.say("the softmax over these scores alone:", indent=INDENT)
-    columns = [Column("", kinds, False), Column("entropy (nats)", entropies), Column("largest weight", largest)]
-    paper.table(lambda _: columns)
+    paper.table([Column("", kinds, False), Column("entropy (nats)", entropies), Column("largest weight", largest)])
 
 
 def _masked(paper: Paper) -> None:
@@ -234,7 +227,7 @@ def _softmax(paper: Paper) -> None:
         if shift:
             why = "is taken off every score first: the weights stay the same"
             paper.say(f"({paper.number(shift)} {why})", "dim", INDENT)
-    _key_table(paper, lambda at, _: _score_columns(paper, at), shaded=True)
+    _key_table(paper, lambda at: _score_columns(paper, at), shaded=True)
     paper.say("unscaled: what the softmax would give without the scaling of step 3", "dim", INDENT)
 
 
@@ -244,10 +237,9 @@ def _score_columns(paper: Paper, at: list[int]) -> list[Column]:
     for quantity in paper.steps.per_key():
         scores = paper.steps.score(quantity.name)
         if scores is not None and scores.added is not None:
-            columns.append(Column(scores.stage.added, paper.numbers(scores.added[at])))
+            columns.append(Column(scores.stage.added, scores.added[at]))
         if not (quantity.name == "masked" and paper.steps.allowed.all()) and not quantity.name.endswith("_share"):
-            least = 2 if scores is None else 0
-            columns.append(Column(quantity.header, paper.numbers(quantity.values[at], least)))
+            columns.append(Column(quantity.header, quantity.values[at], least=2 if scores is None else 0))
     return columns
 
 
@@ -261,12 +253,12 @@ def _summed(paper: Paper) -> None:
     steps, v = paper.steps, paper.steps.used("v").astype(np.float64)
     weight, *shares = [q for q in steps.per_key() if q.name in ("weight", "norm_share", "output_share")]
 
-    def columns(at: list[int], count: int) -> list[Column]:
+    def columns(at: list[int]) -> list[Column]:
         return [
-            Column(weight.header, paper.numbers(weight.values[at], 2)),
-            Column("a_ij v_j", paper.vectors(steps.weights[at, None] * v[at], count), False),
-            Column("‖v_j‖", paper.numbers(np.linalg.norm(v[at], axis=-1))),
-            *(Column(share.header, paper.numbers(share.values[at], 2)) for share in shares),
+            Column(weight.header, weight.values[at], least=2),
+            Column("a_ij v_j", steps.weights[at, None] * v[at], False),
+            Column("‖v_j‖", np.linalg.norm(v[at], axis=-1)),
+            *(Column(share.header, share.values[at], least=2) for share in shares),
         ]
 
     _key_table(paper, columns)
@@ -279,20 +271,14 @@ def _joined(paper: Paper) -> None:
     steps, share, head = paper.steps, paper.steps.head_share, paper.facts.head
     at, _ = paper.strongest(share)
     vectors = [("o_i", steps.heads), *([("o_i W_O", steps.parts)] if steps.parts is not None else [])]
+    columns = [Column("head", [str(h) for h in at]), *(Column(name, values[at], False) for name, values in vectors)]
     paper.screen.print("")
-    paper.table(
-        lambda count: [
-            Column("head", [str(h) for h in at]),
-            *(Column(name, paper.vectors(values[at], count), False) for name, values in vectors),
-            Column("by norm", paper.numbers(share[at], 2)),
-        ],
-        at.index(head) if head in at else None,
-    )
+    paper.table([*columns, Column("by norm", share[at], least=2)], at.index(head) if head in at else None)
     if steps.is_small("W_O"):
         first = head * len(steps.matrices["W_O"])
         last = first + len(steps.matrices["W_O"]) - 1
         paper.screen.print("")
-        _matrices(paper, [(f"W_O, rows {first} to {last} (head {head})", "W_O")])
+        _matrices(paper, {f"W_O, rows {first} to {last} (head {head})": "W_O"})
     if "b_O" in steps.matrices:
         paper.say(f"b_O = {paper.vectors(steps.matrices['b_O'][None], _COUNT)[0]}", indent=INDENT)
     paper.worked(f"y_{steps.query} = {paper.vectors(steps.projected[None], _COUNT)[0]}")

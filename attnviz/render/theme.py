@@ -16,6 +16,8 @@ from attnviz.render.colormaps import PACKED
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from attnviz.page.colours import RGB
+
     Kind = TypeVar("Kind", bound=np.generic)
 
 PAPER = "#ffffff"
@@ -30,6 +32,13 @@ MAPS = (*_OWN, *PACKED)
 FAMILY = "DejaVu Sans"
 COVER = 0.65  # how much of a cell's colour hides the picture under it, of a map that does not begin at white
 _PALEST, _NEARLY_WHITE = 170, 240  # the black of a picture under ink; a map's first colour, if it is paper
+
+
+@cache
+def rgb(tone: str) -> RGB:
+    """Red, green and blue, 0 to 255, of a name in TONES."""
+    red, green, blue = bytes.fromhex(TONES[tone][1:])
+    return red, green, blue
 
 
 @cache
