@@ -16,9 +16,11 @@ from pathlib import Path
 import measure
 import numpy as np
 
-from attnviz.engine.attention import Heads, Layer, attend
 from attnviz.engine.collectors import Pooled
 from attnviz.engine.masks import Mask
+from attnviz.engine.observer import Observer
+from attnviz.engine.project import Heads
+from attnviz.engine.tiles import Layer, attend
 
 N, HEADS, D = 10_240, 12, 32
 
@@ -29,7 +31,7 @@ def ours(pooled: bool) -> float:
     heads = Heads(*(rng.standard_normal((HEADS, N, D)).astype(np.float32) for _ in range(3)))
     layer = Layer("self", 0, D**-0.5, Mask(N, N))
     start = time.perf_counter()
-    attend(layer, heads, [Pooled([0], range(HEADS), N, N, -(-N // 512))] if pooled else [])
+    attend(layer, heads, Observer([Pooled([0], range(HEADS), N, N, -(-N // 512))] if pooled else [], HEADS))
     return time.perf_counter() - start
 
 

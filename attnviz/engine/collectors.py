@@ -1,4 +1,4 @@
-"""Collectors: what is kept of attention as its tiles come by (engine/tile.py): whole maps, some rows, cells, or sums.
+"""Collectors of whole maps, of some rows, of cells, and of sums.
 
 A collector that sums has a `state` apart from its input: a small value without tokens, which can be sent from another
 process and merged with the state of another text.
@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from attnviz.engine.observer import Collector, Need
 from attnviz.engine.tile import Tile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class ChosenHeads:
+class ChosenHeads(Collector):
     """A collector of some layers and heads, kept in the order asked for."""
-
-    needs: frozenset[str] = frozenset()
 
     def __init__(self, layers: Sequence[int], heads: Sequence[int]) -> None:
         self.layers, self.heads = tuple(layers), tuple(heads)
@@ -45,7 +44,7 @@ class Dense(ChosenHeads):
     [layer, query, key].
     """
 
-    needs: frozenset[str] = frozenset({"room"})
+    needs: frozenset[Need] = frozenset({"room"})
 
     def __init__(self, layers: Sequence[int], heads: Sequence[int], rows: range, cols: range) -> None:
         super().__init__(layers, heads)
@@ -62,9 +61,8 @@ class Dense(ChosenHeads):
         if not np.may_share_memory(tile.weights, self.weights):  # else they were written here at once: `room`
             for position, head in self._wanted(tile):
                 self.weights[at, head, rows, cols] = tile.weights[position, tile_rows, tile_cols]
-        if tile.differs or self.heads[0] in tile.heads:  # where all heads agree, one of them is enough
-            allowed = tile.attending_any()
-            self._mask_of(tile.layer)[rows, cols] |= True if allowed is None else allowed[tile_rows, tile_cols]
+        if tile.own_masks or self.heads[0] in tile.heads:  # where all heads agree, one of them is enough
+            self._mask_of(tile.layer)[rows, cols] |= tile.attending_any[tile_rows, tile_cols]
 
     def room(self, layer: int, heads: range, rows: range, cols: range) -> NDArray[np.float32] | None:
         """Its own memory for a tile that is all wanted."""
@@ -112,8 +110,7 @@ class Rows(ChosenHeads):
         layer = self._at_layer[tile.layer]
         for position, head in self._wanted(tile):
             self.weights[layer, head, rows, cols] = tile.weights[position, tile_rows]
-        allowed = tile.attending_any()
-        self._mask[layer, rows, cols] |= True if allowed is None else allowed[tile_rows]
+        self._mask[layer, rows, cols] |= tile.attending_any[tile_rows]
 
     @property
     def mask(self) -> NDArray[np.bool_]:
@@ -183,18 +180,15 @@ class Pooled(ChosenHeads):
 
     def _count(self, layer: int, tile: Tile, cells: slice) -> None:
         """The allowed places of a tile, once for all heads."""
-        allowed = tile.attending_any()
-        if allowed is not None and tile.differs:
+        allowed = tile.attending_any
+        if tile.own_masks:
             # Each head has its own mask, in a tile of all rows and keys: places that some head may see.
             allowed = self._seen[layer] = allowed | self._seen.get(layer, np.False_)
             self._counts[layer] = 0
         elif self.heads[0] not in tile.heads:
             return
         for group, rows in _by_cell(tile.rows, self.cell):
-            if allowed is None:
-                ones = np.full(len(tile.cols), rows.stop - rows.start, np.int64)
-            else:
-                ones = allowed[rows].sum(0, dtype=np.int64)
+            ones = allowed[rows].sum(0, dtype=np.int64)
             self._counts[layer, group, cells] += _columns_(ones[None], tile.cols, self.cell, np.add)[0]
 
     @property
@@ -210,15 +204,6 @@ class Pooled(ChosenHeads):
         return (self._cells / counts).astype(np.float32)
 
 
-class EveryHead:
-    """A collector of every layer and head, which needs nothing but weights and masks."""
-
-    needs: frozenset[str] = frozenset()
-
-    def wants(self, layer: int, head: int) -> bool:
-        return True
-
-
 @dataclass(frozen=True, eq=False)
 class Sums:
     """The state of a collector that sums: arrays of which those of several texts add up."""
@@ -232,7 +217,7 @@ class Sums:
         raise NotImplementedError
 
 
-class Summing(EveryHead):
+class Summing(Collector):
     """A collector whose state adds up over texts."""
 
     def state(self) -> Sums:

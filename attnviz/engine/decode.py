@@ -15,7 +15,8 @@ import numpy as np
 from attnviz.engine.cache import Cache
 from attnviz.engine.forward import run
 from attnviz.engine.inputs import Inputs
-from attnviz.engine.ops import linear, softmax_
+from attnviz.engine.kernels import linear, softmax_
+from attnviz.engine.observer import Collector
 from attnviz.engine.positions import same_turns
 from attnviz.engine.spec import Spec, Unembed
 from attnviz.engine.tensors import Tensors
@@ -55,25 +56,19 @@ class Step:
     allowed: dict[str, NDArray[np.bool_]]
 
 
-class Newest:
+class Newest(Collector):
     """Keeps the last row alone: float32 [layer, head, key]."""
-
-    needs: frozenset[str] = frozenset()
 
     def __init__(self, n_layers: int, n_heads: int, n_query: int, n_key: int) -> None:
         self._last = n_query
         self.weights = np.zeros((n_layers, n_heads, n_key), np.float32)
         self.allowed = np.zeros((n_layers, n_key), bool)
 
-    def wants(self, layer: int, head: int) -> bool:
-        return True
-
     def take(self, tile: Tile) -> None:
         if tile.rows.stop == self._last:
             heads, cols = slice(tile.heads.start, tile.heads.stop), slice(tile.cols.start, tile.cols.stop)
             self.weights[tile.layer, heads, cols] = tile.weights[:, -1]
-            allowed = tile.attending_any()
-            self.allowed[tile.layer, cols] = True if allowed is None else allowed[-1]
+            self.allowed[tile.layer, cols] = tile.attending_any[-1]
 
 
 class Vocabulary:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from attnviz.engine.inputs import Inputs
-from attnviz.engine.ops import activate_, linear, norm_of, normalise
+from attnviz.engine.kernels import linear, normalise
+from attnviz.engine.observer import QUIET, Tap
+from attnviz.engine.ops import activate_, norm_of
 from attnviz.engine.positions import sinusoidal
 from attnviz.engine.spec import Convolutions, Learned, Norm, PositionalConvolution, Sinusoidal, Spec
 from attnviz.errors import InputError
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     Ints = NDArray[np.intp]
 
 
-def embed(spec: Spec, tensors: Tensors, inputs: Inputs, see: Callable[[str, Array], None] | None = None) -> Array:
-    """The input of the first block, [n, d_model]. see: shown every stage of it by name."""
+def embed(spec: Spec, tensors: Tensors, inputs: Inputs, tap: Tap = QUIET) -> Array:
+    """The input of the first block, [n, d_model]. tap: is shown every stage of it by name."""
     if spec.patches is not None:
         from attnviz.engine.images import embed_patches
 
@@ -32,8 +33,7 @@ def embed(spec: Spec, tensors: Tensors, inputs: Inputs, see: Callable[[str, Arra
         x = _frames(spec, spec.convolutions, tensors, inputs)
     else:
         x = _tokens(spec, tensors, inputs)
-    if see is not None:
-        see("tokens", x)
+    tap("tokens", x)
     for step in spec.embed_order:
         if step == "add":
             x = _add_places(spec, tensors, inputs, x)
@@ -42,8 +42,7 @@ def embed(spec: Spec, tensors: Tensors, inputs: Inputs, see: Callable[[str, Arra
         elif step == "project" and (spec.d_embed != spec.d_model or spec.project_square):
             weight = tensors.get("embed.project.weight", (spec.d_model, spec.d_embed))
             x = linear(x, weight, tensors.get("embed.project.bias", (spec.d_model,)) if spec.project_bias else None)
-        if see is not None:
-            see(step, x)
+        tap(step, x)
     return x
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.engine.ops import linear, sigmoid, softmax_
+from attnviz.engine.kernels import linear, softmax_
+from attnviz.engine.ops import sigmoid
 from attnviz.engine.spec import Routing, Spec
 
 if TYPE_CHECKING:

@@ -1,35 +1,40 @@
-"""One pass: embeddings, then block after block, the residual stream [n, d_model] flowing through.
+"""One pass: embeddings, then block after block, the residual stream x [n, d_model] flowing through.
 
-Work that nothing asked for is not done: after the last wanted layer only queries and keys are computed, and layers
-beyond it are never read.
+Work that nothing asked for is not done: after the last attention that a collector wants, the pass ends, and layers
+beyond it are never read. Several texts of one length pass together, one below the other in x, [texts * n, d_model]:
+everything but attention works on each row by itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.engine.attention import Layer, attend
+from attnviz.engine.block import Sublayer, parallel, post_norm, pre_norm
 from attnviz.engine.embed import convolve, embed
 from attnviz.engine.inputs import Inputs
+from attnviz.engine.kernels import linear
 from attnviz.engine.masks import Mask
 from attnviz.engine.mlp import mlp
-from attnviz.engine.ops import activate_, finite, linear, norm_of
+from attnviz.engine.observer import Collector, Observer, Tap
+from attnviz.engine.ops import activate_, finite, norm_of
 from attnviz.engine.places import Places
-from attnviz.engine.project import Heads, norm_turned, project, turn
+from attnviz.engine.project import Heads, Projector, turn
 from attnviz.engine.spec import Spec
 from attnviz.engine.tensors import Tensors
 from attnviz.engine.threads import SHARED_ROWS, one_matrix_thread
-from attnviz.engine.tile import Collector
+from attnviz.engine.tiles import Layer, attend
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attnviz.engine.after_attention import AfterAttention, Scaled
+    from attnviz.engine.block import Function
     from attnviz.engine.cache import Cache
     from attnviz.engine.positions import RelativeScores
 
@@ -39,7 +44,7 @@ if TYPE_CHECKING:
 def run(
     spec: Spec,
     tensors: Tensors,
-    inputs: Inputs,
+    inputs: Inputs | Sequence[Inputs],
     collectors: Mapping[str, Sequence[Collector]],
     *,
     stream: str = "self",
@@ -48,135 +53,155 @@ def run(
     cache: Cache | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Array | None:
-    """Send one input through a stack; collectors of `stream` (and of "cross", given memory) see its attention.
+    """Send an input through a stack; collectors of `stream` (and of "cross", given memory) see its attention.
 
-    memory: the encoder's output [key, d_model], for a spec with cross-attention. whole: run every layer and return
-    the stack's output [n, d_model], after its final norm; otherwise stop at the last wanted layer and return None.
-    cache: keys and values of the tokens before `inputs.first`, to which those of this input are added; the attention
-    of these tokens to all so far is then what collectors see, their rows counted from `inputs.first`. It wants `whole`.
-    progress: called with shares of the work as they are done; they sum to 1.
+    Args:
+        inputs: one text, image or sound; or several texts of one length, for a spec that `texts.together` allows: tiles
+            then have an axis of texts, and the output of each text follows that of the one before it.
+        memory: the encoder's output [key, d_model], for a spec with cross-attention.
+        whole: run every layer and return the stack's output [n, d_model], after its final norm; otherwise stop at the
+            last wanted layer and return None.
+        cache: keys and values of the tokens before `inputs.first`, to which those of this input are added. Collectors
+            then see the attention of the new tokens to all tokens so far; their rows are counted from `inputs.first`.
+            One text, and `whole`.
+        progress: called with shares of the work as they are done; they sum to 1.
     """
-    last = spec.n_layers - 1 if whole else _last_wanted(spec, collectors, (stream, "cross"))
+    watching = {name: Observer(collectors.get(name, ()), spec.n_heads) for name in (stream, "cross")}
+    last = spec.n_layers - 1 if whole else max(each.last_of(spec.n_layers) for each in watching.values())
     if last < 0:
         return None
-    x = finite(embed(spec, tensors, inputs, _shown(collectors, (stream, "cross"), -1)), "the embeddings")
-    stack = _Stack(spec, tensors, inputs, collectors, stream, memory, len(x), cache)
+    texts = [inputs] if isinstance(inputs, Inputs) else inputs
+    tap = Tap(-1, [watcher for each in watching.values() for watcher in each.watchers])
+    embeddings = [embed(spec, tensors, text, tap) for text in texts]
+    first = x = finite(embeddings[0] if len(texts) == 1 else np.concatenate(embeddings), "the embeddings")
+    stack = _Stack(
+        spec=spec,
+        tensors=tensors,
+        inputs=texts[0],
+        watching=watching,
+        stream=stream,
+        n=len(x) // len(texts),
+        n_texts=None if isinstance(inputs, Inputs) else len(texts),
+        last=None if whole else last,
+        memory=memory,
+        cache=cache,
+    )
     shared = max(len(x), 0 if memory is None else len(memory)) >= SHARED_ROWS
-    first = x
     with one_matrix_thread() if shared else nullcontext():
-        for i in range(last + 1):
-            y = stack.block(i, x, finish=whole or i < last)
+        try:
+            for i in range(last + 1):
+                x = finite(stack.block(i, x), f"the outputs of layer {i}")
+                if i == 0 and spec.convolution_after_first:
+                    x = stack.convolved(first, x)
+                if progress is not None:
+                    progress(1 / (last + 1))
+        except _Enough:
             if progress is not None:
                 progress(1 / (last + 1))
-            if y is None:
-                return None
-            y = finite(y, f"the outputs of layer {i}")
-            x = stack.convolved(first, y) if i == 0 and spec.convolution_after_first else y
-    if spec.final_norm is not None:
-        x = norm_of(spec.final_norm, tensors, "final_norm", x)
-    return x
+            return None
+    return x if spec.final_norm is None else norm_of(spec.final_norm, tensors, "final_norm", x)
 
 
-def _shown(
-    collectors: Mapping[str, Sequence[Collector]], streams: Iterable[str], layer: int
-) -> Callable[[str, Array], None] | None:
-    """Shows a layer's arrays to those that want to see them; None if nobody does."""
-    watchers = [c for s in streams for c in collectors.get(s, ()) if "vectors" in c.needs]
-
-    def see(name: str, values: Array) -> None:
-        for watcher in watchers:
-            watcher.see(layer, name, values)  # type: ignore[attr-defined]
-
-    return see if watchers else None
+class _Enough(Exception):
+    """Raised inside the last wanted block, once its last wanted attention has been handed over."""
 
 
-def _last_wanted(spec: Spec, collectors: Mapping[str, Sequence[Collector]], streams: Iterable[str]) -> int:
-    """The last layer that any collector of these streams wants, -1 for none."""
-    found = [c for s in streams for c in collectors.get(s, ())]
-    for i in reversed(range(spec.n_layers)):
-        if any(c.wants(i, h) for c in found for h in range(spec.n_heads)):
-            return i
-    return -1
-
-
+@dataclass(frozen=True, eq=False)
 class _Stack:
-    """What stays the same from block to block while one input passes."""
+    """What stays the same from block to block while an input passes.
 
-    def __init__(
-        self,
-        spec: Spec,
-        tensors: Tensors,
-        inputs: Inputs,
-        collectors: Mapping[str, Sequence[Collector]],
-        stream: str,
-        memory: Array | None,
-        n: int,
-        cache: Cache | None = None,
-    ) -> None:
-        self.spec, self.tensors, self.inputs, self.collectors = spec, tensors, inputs, collectors
-        self.stream, self.memory, self.n, self.cache = stream, memory, n, cache
-        self.first = inputs.first
-        self._places = Places(spec, tensors, inputs, n)
+    inputs: of the first text. n: tokens of a text. n_texts: None where arrays have no axis of texts. last: the layer in
+    which the pass ends with its last wanted attention; None: it runs to the end.
+    """
 
-    def block(self, i: int, x: Array, finish: bool) -> Array | None:
-        """One block; None if nothing after this layer's last wanted attention was asked for."""
-        spec, name = self.spec, self.spec.stored(i)
-        has_norm = spec.norm_before and (i > 0 or spec.first_norm)
-        see = _shown(self.collectors, (self.stream,), i)
-        if see is not None:
-            see("input", x)
-        read = self._norm(name + "norm1", x) if has_norm else x
-        wants_cross = spec.cross and any(
-            c.wants(i, h) for c in self.collectors.get("cross", ()) for h in range(spec.n_heads)
-        )
-        asking = [c for c in self.collectors.get(self.stream, ()) if "after_attention" in c.needs]
-        asking = [c for c in asking if any(c.wants(i, h) for h in range(spec.n_heads))]
-        out = self._attention(i, name, read, finish or wants_cross or bool(asking))
-        for collector in asking:
-            assert out is not None
-            collector.after_attention(i, self._after_attention(i, name, x, read, out))  # type: ignore[attr-defined]
-        if out is None or not (finish or wants_cross):
-            return None
-        if spec.parallel or not spec.cross:
-            return self._rest(i, name, x, read, out)
-        x = self._added(name, x, read, out)
-        read = self._norm(name + "norm_cross", x) if spec.norm_before else x
-        see = _shown(self.collectors, ("cross",), i)
-        if see is not None:
-            see("input", x)
-        out = self._cross(i, name, read, finish)
-        if out is None:
-            return None
-        x = x + out
+    spec: Spec
+    tensors: Tensors
+    inputs: Inputs
+    watching: Mapping[str, Observer]
+    stream: str
+    n: int
+    n_texts: int | None
+    last: int | None
+    memory: Array | None
+    cache: Cache | None
+
+    @cached_property
+    def _places(self) -> Places:
+        return Places(self.spec, self.tensors, self.inputs, self.n)
+
+    def block(self, i: int, x: Array) -> Array:
+        """One block: [n, d_model] -> [n, d_model]."""
+        name = self.spec.stored(i)
+        sublayers = [self._attention(i, name, x)]
+        if self.spec.cross and not self.spec.parallel:
+            sublayers.append(self._cross_attention(i, name))
+        return self._shaped(x, [*sublayers, *self._mlp(i, name)])
+
+    def _shaped(self, x: Array, sublayers: Sequence[Sublayer]) -> Array:
+        spec = self.spec
+        if spec.parallel:
+            return parallel(x, sublayers, shared=spec.parallel == "shared")
         if spec.norm_after:
-            x = self._norm(name + "norm_cross", x)
-        return self._fed(i, name, x)
+            return post_norm(x, sublayers)
+        return pre_norm(x, sublayers, spec.residual_from_norm)
 
-    def _rest(self, i: int, name: str, x: Array, read: Array, out: Array) -> Array:
-        """Finish a block that has no cross-attention.
+    # Sublayers
 
-        x: the block's input; read: x after the first norm; out: the attention output. All, and the result, are
-        [n, d_model].
-        """
-        if not self.spec.parallel:
-            return self._fed(i, name, self._added(name, x, read, out))
-        spec, out = self.spec, self._closed(name, 1, out)
-        other = read if spec.parallel == "shared" else self._norm(name + "norm2", x)
-        out += self._closed(name, 2, mlp(spec, self.tensors, name, other, spec.has_experts(i)))
-        return x + out
+    def _attention(self, i: int, name: str, x: Array) -> Sublayer:
+        """Self-attention of a block whose input is x."""
+        ends = i == self.last and not self.watching["cross"].wanting(i)
+        observer = self.watching[self.stream]
 
-    def _added(self, name: str, x: Array, read: Array, out: Array) -> Array:
-        x = (read if self.spec.residual_from_norm else x) + self._closed(name, 1, out)
-        return self._norm(name + "norm1", x) if self.spec.norm_after else x
+        def attention(read: Array) -> Array:
+            heads, layer = self._heads(i, name, read, wants_v=not ends or bool(observer.asking(i)))
+            out = self._output(name + "o", layer, heads, ends and not observer.asking(i))
+            for collector in observer.asking(i):
+                collector.after_attention(i, self._after_attention(i, name, x, read, out))
+            if ends:
+                raise _Enough
+            return self._closed(name, 1, out)
 
-    def _fed(self, i: int, name: str, x: Array) -> Array:
+        normed = self.spec.norm_after or (self.spec.norm_before and (i > 0 or self.spec.first_norm))
+        return Sublayer(self._norm(name + "norm1") if normed else _same, attention, observer.tap(i))
+
+    def _cross_attention(self, i: int, name: str) -> Sublayer:
+        """Attention to the other stack's output."""
+        ends, observer = i == self.last, self.watching["cross"]
+
+        def attention(read: Array) -> Array:
+            heads, layer = self._cross_heads(i, name, read, wants_v=not ends)
+            out = self._output(name + "cross_o", layer, heads, ends)
+            if ends:
+                raise _Enough
+            return out
+
+        normed = self.spec.norm_before or self.spec.norm_after
+        return Sublayer(self._norm(name + "norm_cross") if normed else _same, attention, observer.tap(i))
+
+    def _mlp(self, i: int, name: str) -> list[Sublayer]:
+        """The MLP, or nothing where a model has none."""
         spec = self.spec
         if not spec.d_mlp:
-            return x
-        read = self._norm(name + "norm2", x) if spec.norm_before else x
-        out = self._closed(name, 2, mlp(spec, self.tensors, name, read, spec.has_experts(i)))
-        x = (read if spec.residual_from_norm else x) + out
-        return self._norm(name + "norm2", x) if spec.norm_after else x
+            return []
+
+        def function(read: Array) -> Array:
+            return self._closed(name, 2, mlp(spec, self.tensors, name, read, spec.has_experts(i)))
+
+        normed = spec.norm_before or spec.norm_after
+        return [Sublayer(self._norm(name + "norm2") if normed else _same, function)]
+
+    def _norm(self, name: str) -> Function:
+        return lambda x: norm_of(self.spec.norm, self.tensors, name, x)
+
+    def _closed(self, name: str, which: int, out: Array) -> Array:
+        """A sublayer's output as it goes into the sum: normalised and scaled where the model does so."""
+        if self.spec.norm_output:
+            out = self._norm(f"{name}norm{which}_out")(out)
+        if self.spec.layer_scale:
+            out *= self.tensors.get(f"{name}scale{which}", (self.spec.d_model,))
+        if self.spec.sublayer_scale != 1:
+            out *= np.float32(self.spec.sublayer_scale)
+        return out
 
     def convolved(self, first: Array, x: Array) -> Array:
         """The output of layer 0 plus a convolution over the embeddings, normalised. Source: He 2021, section 3.3."""
@@ -188,21 +213,102 @@ class _Stack:
         y = activate_(spec.convolution_activation, np.ascontiguousarray(y.T))
         return norm_of(spec.norm, self.tensors, "convolution.norm", x + y)
 
-    def _norm(self, name: str, x: Array) -> Array:
-        return norm_of(self.spec.norm, self.tensors, name, x)
+    # Attention
 
-    def _closed(self, name: str, which: int, out: Array) -> Array:
-        """A sublayer's output as it goes into the sum: normalised and scaled where the model does so."""
-        if self.spec.norm_output:
-            out = self._norm(f"{name}norm{which}_out", out)
-        if self.spec.layer_scale:
-            out *= self.tensors.get(f"{name}scale{which}", (self.spec.d_model,))
-        if self.spec.sublayer_scale != 1:
-            out *= np.float32(self.spec.sublayer_scale)
+    def _heads(self, i: int, name: str, x: Array, wants_v: bool) -> tuple[Heads, Layer]:
+        """Queries, keys and values of self-attention, and what the layer does with them."""
+        spec, inputs, observer = self.spec, self.inputs, self.watching[self.stream]
+        tap, wants_v = observer.tap(i), wants_v or observer.needs("v", "outputs")
+        tap("read", x)
+        projector = Projector(spec, self.tensors, name, n_texts=self.n_texts, tap=tap)
+        heads = projector.project(x, None, wants_v)
+        rotary = spec.rotary_of(i)
+        heads = turn(heads, self._places.turns(rotary), rotary, spec.rotary_values)
+        if spec.rotary_values:
+            tap("v", heads.v)
+        heads = projector.norm_turned(heads)
+        if self.cache is not None:
+            heads = self.cache.grown(i, heads)
+        heads, relative = self._relative(name, heads)
+        global_heads = None
+        if spec.global_tokens and inputs.global_tokens:
+            whole = Projector(spec, self.tensors, name, "global_", tap=tap.under("global_")).project(x, None, wants_v)
+            global_heads = replace(whole, q=whole.q[:, list(inputs.global_tokens)])
+        sinks = self.tensors.get(name + "sinks", (spec.n_heads,)) if spec.sinks else None
+        tap("sinks", sinks)
+        mask, times = self._mask(i)
+        return heads, Layer(
+            stream=self.stream,
+            index=i,
+            scale=spec.scale / (i + 1) if spec.scale_by_layer else spec.scale,
+            mask=mask,
+            softcap=spec.softcap,
+            sinks=sinks,
+            bias=self._places.bias(name, x),
+            relative=relative,
+            global_heads=global_heads,
+            first_block_times=times,
+            variant=spec.variant_of(i),
+        )
+
+    def _mask(self, i: int) -> tuple[Mask, int]:
+        """The mask of a layer, and how often the keys of the first block count."""
+        spec, n, first = self.spec, self.n, self.inputs.first
+        if spec.blocks is not None and spec.blocks.used(n):  # instead of a causal mask, as in the reference
+            return Mask(n, n, block=spec.blocks.size), 1 + spec.blocks.n_random
+        return Mask(n, first + n, spec.causal, spec.reach_of(i), self.inputs.global_tokens, first=first), 1
+
+    def _relative(self, name: str, heads: Heads) -> tuple[Heads, Callable[[range], RelativeScores] | None]:
+        if self.spec.relative is None:
+            return heads, None
+        from attnviz.engine.relative import relative_scores
+
+        return relative_scores(self.spec, self.tensors, name, heads, self.inputs)
+
+    def _cross_heads(self, i: int, name: str, x: Array, wants_v: bool) -> tuple[Heads, Layer]:
+        """Queries from x, keys and values from the other stack's output."""
+        spec, memory, observer = self.spec, self.memory, self.watching["cross"]
+        assert memory is not None
+        tap, wants_v = observer.tap(i), wants_v or observer.needs("v", "outputs")
+        tap("read", x)
+        tap("memory", memory)
+        known = None if self.cache is None else self.cache.memory(i)
+        projector = Projector(spec, self.tensors, name, "cross_", self.n_texts, tap)
+        heads = projector.project(x, memory, wants_v, known)
+        if self.cache is not None:
+            self.cache.remember(i, heads)
+        mask = Mask(self.n, len(memory) // (self.n_texts or 1))
+        return heads, Layer(stream="cross", index=i, scale=spec.scale, mask=mask, variant=spec.variant_of(i))
+
+    def _output(self, name: str, layer: Layer, heads: Heads, unseen: bool) -> Array:
+        """Through the tiles, then the heads side by side through W_O: [n, d_model].
+
+        unseen: nothing but collectors that see vectors needs the output. Raises _Enough if there are none of these.
+        """
+        observer = self.watching[layer.stream]
+        tap = observer.tap(layer.index)
+        out = attend(layer, heads, observer)
+        if out is None or (unseen and not tap.watchers):
+            raise _Enough
+        tap("heads", out)
+        if self.spec.output:
+            weight, bias = self._o(name)
+            out = linear(out, weight, bias)
+            tap("o.weight", weight)
+            tap("o.bias", bias)
+        tap("output", out)
         return out
 
+    def _o(self, name: str) -> tuple[Array, Array | None]:
+        """W_O and its bias."""
+        spec = self.spec
+        weight = self.tensors.get(f"{name}.weight", (spec.d_model, spec.n_heads * spec.d_value))
+        return weight, self.tensors.get(f"{name}.bias", (spec.d_model,)) if spec.o_bias else None
+
+    # What follows the heads
+
     def _after_attention(self, i: int, name: str, x: Array, read: Array, out: Array) -> AfterAttention:
-        """What follows this block's heads. out: W_O's output, which stays as it is."""
+        """What follows this block's heads. x: its input; out: W_O's output, which stays as it is."""
         from attnviz.engine.after_attention import AfterAttention, Scaled
 
         spec, tensors = self.spec, self.tensors
@@ -213,18 +319,22 @@ class _Stack:
 
         residual = read if spec.residual_from_norm and not spec.parallel else x
         total = residual + self._closed(name, 1, out.copy())
-        weight, bias = self._o(name, "o") if spec.output else (None, None)
+        weight, bias = self._o(name + "o") if spec.output else (None, None)
+        closing = spec.norm_after and not spec.parallel
 
         def finish(heads: Array, rows: NDArray[np.intp]) -> Array:
-            return self._rest(i, name, x[rows], read[rows], heads if weight is None else linear(heads, weight, bias))
+            changed = heads if weight is None else linear(heads, weight, bias)
+            norm = self._norm(name + "norm1") if spec.norm_after else lambda x: read[rows]
+            attention = Sublayer(norm, lambda _: self._closed(name, 1, changed))
+            return self._shaped(x[rows], [attention, *self._mlp(i, name)])
 
         return AfterAttention(
             residual=residual,
             weight=weight,
             inner=scaled(name + "norm1_out", out) if spec.norm_output else None,
             scale=self._scale(name),
-            outer=scaled(name + "norm1", total) if spec.norm_after and not spec.parallel else None,
-            added=self._norm(name + "norm1", total) if spec.norm_after and not spec.parallel else total,
+            outer=scaled(name + "norm1", total) if closing else None,
+            added=self._norm(name + "norm1")(total) if closing else total,
             finish=None if spec.cross else finish,
         )
 
@@ -236,94 +346,7 @@ class _Stack:
         scale = np.full(spec.d_model, spec.sublayer_scale, np.float32)
         return scale * self.tensors.get(name + "scale1", (spec.d_model,)) if spec.layer_scale else scale
 
-    # Attention
 
-    def _relative(self, name: str, heads: Heads) -> tuple[Heads, Callable[[range], RelativeScores] | None]:
-        if self.spec.relative is None:
-            return heads, None
-        from attnviz.engine.relative import relative_scores
-
-        return relative_scores(self.spec, self.tensors, name, heads, self.inputs)
-
-    def _attention(self, i: int, name: str, x: Array, finish: bool) -> Array | None:
-        spec, n, see = self.spec, self.n, _shown(self.collectors, (self.stream,), i)
-        wants_v = finish or self._needs_values(self.stream)
-        if see is not None:
-            see("read", x)
-        heads = project(spec, self.tensors, name, x, None, wants_v, see=see)
-        rotary = spec.rotary_of(i)
-        heads = turn(heads, self._places.turns(rotary), rotary, spec.rotary_values)
-        if see is not None and spec.rotary_values and heads.v is not None:
-            see("v", heads.v)  # what weights multiply
-        heads = norm_turned(spec, self.tensors, name, heads, see)
-        if self.cache is not None:
-            heads = self.cache.grown(i, heads)
-        heads, relative = self._relative(name, heads)
-        everywhere = None
-        if spec.global_tokens and self.inputs.global_tokens:
-            see_global = None if see is None else lambda which, values: see(f"global_{which}", values)
-            whole = project(spec, self.tensors, name, x, None, wants_v, kind="global_", see=see_global)
-            everywhere = replace(whole, q=whole.q[:, list(self.inputs.global_tokens)])
-        blocks = spec.blocks if spec.blocks is not None and spec.blocks.used(n) else None
-        layer = Layer(
-            stream=self.stream,
-            index=i,
-            scale=spec.scale / (i + 1) if spec.scale_by_layer else spec.scale,
-            # Blocks take the place of a causal mask, as in the reference.
-            mask=Mask(n, n, block=blocks.size)
-            if blocks is not None
-            else Mask(n, self.first + n, spec.causal, spec.reach_of(i), self.inputs.global_tokens, first=self.first),
-            softcap=spec.softcap,
-            sinks=self.tensors.get(name + "sinks", (spec.n_heads,)) if spec.sinks else None,
-            bias=self._places.bias(name, x),
-            relative=relative,
-            everywhere=everywhere,
-            first_block_times=1 + blocks.n_random if blocks is not None else 1,
-            variant=spec.variant_of(i),
-        )
-        if see is not None and layer.sinks is not None:
-            see("sinks", layer.sinks)
-        return self._output(name, "o", heads, layer, finish)
-
-    def _cross(self, i: int, name: str, x: Array, finish: bool) -> Array | None:
-        spec, memory = self.spec, self.memory
-        assert memory is not None
-        wants_v = finish or self._needs_values("cross")
-        see = _shown(self.collectors, ("cross",), i)
-        if see is not None:
-            see("read", x)
-            see("memory", memory)
-        held = None if self.cache is None else self.cache.memory(i)
-        heads = project(spec, self.tensors, name, x, memory, wants_v, kind="cross_", see=see, held=held)
-        if self.cache is not None:
-            self.cache.remember(i, heads)
-        mask = Mask(self.n, len(memory))
-        layer = Layer(stream="cross", index=i, scale=spec.scale, mask=mask, variant=spec.variant_of(i))
-        return self._output(name, "cross_o", heads, layer, finish)
-
-    def _output(self, name: str, which: str, heads: Heads, layer: Layer, finish: bool) -> Array | None:
-        """Through the tiles, then the heads side by side through W_O: [n, d_model]."""
-        spec, see = self.spec, _shown(self.collectors, (layer.stream,), layer.index)
-        out = attend(layer, heads, self.collectors.get(layer.stream, ()))
-        if out is None or not (finish or see is not None):
-            return None
-        if see is not None:
-            see("heads", out)
-        if spec.output:
-            weight, bias = self._o(name, which)
-            out = linear(out, weight, bias)
-            if see is not None:
-                see("o.weight", weight)
-                if bias is not None:
-                    see("o.bias", bias)
-        if see is not None:
-            see("output", out)
-        return out if finish else None
-
-    def _o(self, name: str, which: str) -> tuple[Array, Array | None]:
-        spec = self.spec
-        weight = self.tensors.get(f"{name}{which}.weight", (spec.d_model, spec.n_heads * spec.d_value))
-        return weight, self.tensors.get(f"{name}{which}.bias", (spec.d_model,)) if spec.o_bias else None
-
-    def _needs_values(self, stream: str) -> bool:
-        return any({"v", "outputs"} & set(c.needs) for c in self.collectors.get(stream, ()))
+def _same(x: Array) -> Array:
+    """The norm of a block that has none."""
+    return x

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from attnviz.engine.ops import linear
+from attnviz.engine.kernels import linear
 from attnviz.engine.spec import ImageOffsets, Learned, Patches, Rotary, Spec
 from attnviz.errors import InputError
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.engine.tile import Collector, Tile
+from attnviz.engine.observer import Collector
+from attnviz.engine.tile import Tile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -15,13 +16,11 @@ if TYPE_CHECKING:
     Sum = tuple[NDArray[np.float32], int]
 
 
-class MeanOfHeads:
+class MeanOfHeads(Collector):
     """Hands on what passes by with the mean over all heads as the weights of every head that is wanted.
 
     Heads may come one by one, from several threads: their rows are summed, [query, key], until the last head has come.
     """
-
-    needs: frozenset[str] = frozenset()
 
     def __init__(self, collector: Collector, n_heads: int) -> None:
         """collector: it gets weights and masks, and must need nothing more."""

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.engine.ops import activate_, linear, sigmoid
+from attnviz.engine.kernels import linear
+from attnviz.engine.ops import activate_, sigmoid
 from attnviz.engine.spec import Spec
 from attnviz.engine.threads import by_rows
 

@@ -1,4 +1,4 @@
-"""Arithmetic on activations: softmax, norms, activations, linear maps. float32 in, float32 out.
+"""Arithmetic on activations: norms by name, activations, checks of what comes out. float32 in, float32 out.
 
 Functions ending in `_` work in place on their first argument and return it.
 """
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from attnviz.engine.kernels import inverse_size, normalise
 from attnviz.engine.spec import Norm
-from attnviz.engine.threads import by_rows
 from attnviz.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -23,68 +23,6 @@ if TYPE_CHECKING:
 
 # Numbers worked on at a time by elementwise chains: few enough for a cache, and enough for a call to be worth it.
 CHUNK = 128 * 1024
-# exp of scores up to this size and their sums are far from float32's limits, and as exact as after a shift.
-SAFE = 60.0
-
-
-def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
-    """x [n, d_in], weight [d_out, d_in], bias [d_out] -> [n, d_out]."""
-    y = np.empty((len(x), len(weight)), np.float32)
-
-    def some(rows: slice) -> None:
-        np.matmul(x[rows], weight.T, out=y[rows])
-        if bias is not None:
-            y[rows] += bias
-
-    by_rows(len(x), some)
-    return y
-
-
-def softmax_(
-    scores: Array,
-    hidden: NDArray[np.bool_] | None = None,
-    sinks: Array | None = None,
-    spans: tuple[slice, ...] = (slice(None),),
-) -> Array:
-    """Softmax over the last axis, in place; cannot overflow, because the row's largest score is taken off first.
-
-    hidden, spans: see `exponentials_`. sinks: [..., 1], a score outside the text that takes its share, so that rows sum
-    to less than 1.
-    """
-    scores /= exponentials_(scores, hidden, sinks, spans)
-    return scores
-
-
-def exponentials_(
-    scores: Array,
-    hidden: NDArray[np.bool_] | None = None,
-    sinks: Array | None = None,
-    spans: tuple[slice, ...] = (slice(None),),
-    bounded: bool = False,
-) -> Array:
-    """Softmax without its division: exp(score - row's largest), in place; returns the rows' totals [..., 1].
-
-    hidden: True where attending is not allowed (broadcasts); such places are exactly 0, and the total of a row with
-    nothing allowed is 1. spans: the runs of columns that hold anything hidden. bounded: no score is further than
-    `SAFE` from 0, so that nothing need be taken off.
-    """
-    if hidden is not None:
-        for span in spans:
-            np.copyto(scores[..., span], -np.inf, where=hidden[..., span])
-    if not bounded:
-        peak = scores.max(-1, keepdims=True)
-        if sinks is not None:
-            peak = np.maximum(peak, sinks)
-        if hidden is not None:
-            peak[np.isneginf(peak)] = 0.0  # a row with nothing allowed: exp(-inf - 0) = 0, not NaN
-        scores -= peak
-    np.exp(scores, out=scores)
-    total = scores.sum(-1, keepdims=True)
-    if sinks is not None:
-        total += np.exp(sinks if bounded else sinks - peak)
-    if hidden is not None:
-        total[total == 0] = 1.0
-    return total
 
 
 def entropy(rows: NDArray[Any]) -> NDArray[Any]:
@@ -108,37 +46,19 @@ def overflow(what: str) -> CheckpointError:
     )
 
 
-def normalise(norm: Norm, x: Array, weight: Array | None, bias: Array | None = None) -> Array:
-    """Layer norm (Ba 2016) or RMS norm (Zhang 2019) over the last axis; a new array."""
-    if norm.kind == "rms":
-        y = x * _inverse_size(x, norm.eps)
-    else:
-        y = x - x.mean(-1, keepdims=True)
-        y *= _inverse_size(y, norm.eps)
-    if weight is not None:
-        y *= weight + np.float32(1) if norm.plus_one else weight
-    if bias is not None:
-        y += bias
-    return y
-
-
 def linear_part(norm: Norm, part: Array, whole: Array, weight: Array | None) -> Array:
     """What `part` [..., d] puts into the norm of `whole` [..., d]: parts that sum to it make up all but the bias.
 
     Source: Kobayashi 2021, section 3.2.
     """
     if norm.kind == "rms":
-        y = part * _inverse_size(whole, norm.eps)
+        y = part * inverse_size(whole, norm.eps)
     else:
         y = part - part.mean(-1, keepdims=True)
-        y *= _inverse_size(whole - whole.mean(-1, keepdims=True), norm.eps)
+        y *= inverse_size(whole - whole.mean(-1, keepdims=True), norm.eps)
     if weight is not None:
         y *= weight + np.float32(1) if norm.plus_one else weight
     return y
-
-
-def _inverse_size(x: Array, eps: float) -> Array:
-    return np.float32(1) / np.sqrt(np.mean(np.square(x), -1, keepdims=True) + np.float32(eps))
 
 
 def norm_of(norm: Norm, tensors: Tensors, name: str, x: Array) -> Array:

@@ -11,9 +11,9 @@ from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
-from attnviz.engine.ops import linear, sigmoid
+from attnviz.engine.kernels import linear, skewed, toeplitz
+from attnviz.engine.ops import sigmoid
 from attnviz.engine.spec import Alibi, Buckets, Disentangled, Rotary, RotaryScaling, Segmental, Sinusoidal, Spec
 from attnviz.errors import InputError
 
@@ -153,40 +153,7 @@ def _by_table(s: RotaryScaling, plain: Array, rotary: Rotary, length: int) -> tu
     return plain / table, factor
 
 
-def rotate(x: Array, cos: Array, sin: Array, interleaved: bool) -> Array:
-    """Turn the first 2 * cos.shape[-1] dimensions of x [head, n, d_head] by their angles, in place."""
-    half = cos.shape[-1]
-    turned = x[..., : 2 * half]
-    a, b = (turned[..., 0::2], turned[..., 1::2]) if interleaved else (turned[..., :half], turned[..., half:])
-    new_a = a * cos - b * sin
-    b *= cos
-    b += a * sin
-    a[...] = new_a
-    return x
-
-
 # Scores by distance
-
-
-def skewed(by_distance: Array, n_rows: int, n_cols: int) -> Array:
-    """[..., n_rows + n_cols - 1] or [..., n_rows, n_rows + n_cols - 1] by rising distance -> a view [..., row, col].
-
-    The first distance is that of the last row to the first column; cell (r, c) reads place c - r + n_rows - 1.
-    """
-    step = by_distance.strides[-1]
-    if by_distance.shape[-2:-1] == (n_rows,) and by_distance.ndim >= 2:
-        lead, row_step = by_distance.shape[:-2], by_distance.strides[-2] - step
-        strides = (*by_distance.strides[:-2], row_step, step)
-    else:
-        raise ValueError("a row axis is wanted")
-    return as_strided(by_distance[..., n_rows - 1 :], (*lead, n_rows, n_cols), strides, writeable=False)
-
-
-def toeplitz(by_distance: Array, n_rows: int, n_cols: int) -> Array:
-    """[head, n_rows + n_cols - 1] by rising distance -> a view [head, row, col], constant along its diagonals."""
-    heads, step = by_distance.strides
-    shape = (by_distance.shape[0], n_rows, n_cols)
-    return as_strided(by_distance[:, n_rows - 1 :], shape, (heads, -step, step), writeable=False)
 
 
 def bucket(rule: Buckets, distance: Ints) -> Ints:

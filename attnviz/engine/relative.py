@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.engine.ops import linear, norm_of
+from attnviz.engine.kernels import by_head, linear
+from attnviz.engine.ops import norm_of
 from attnviz.engine.positions import RelativeScores, disentangled_places, segmental_table
-from attnviz.engine.project import Heads, by_head
+from attnviz.engine.project import Heads
 from attnviz.engine.spec import Disentangled, DistanceVectors, Segmental, Spec
 from attnviz.errors import InputError
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from attnviz.engine.collectors import EveryHead, Summing, Sums
+from attnviz.engine.collectors import Summing, Sums
+from attnviz.engine.observer import Collector
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,11 +59,11 @@ class Columns(Summing):
         heads, cols = slice(tile.heads.start, tile.heads.stop), slice(tile.cols.start, tile.cols.stop)
         state = self._sums
         state.sums[tile.layer, heads, cols] += tile.weights.sum(1, dtype=np.float64)
-        state.seen[tile.layer, heads, cols] += len(tile.rows) if tile.allowed is None else tile.allowed.sum(-2)
+        state.seen[tile.layer, heads, cols] += tile.allowed.sum(-2)
         if self.query is not None and self.query in tile.rows:
             at = self.query - tile.rows.start
             state.row[tile.layer, heads, cols] = tile.weights[:, at]
-            state.row_seen[tile.layer, heads, cols] = True if tile.allowed is None else tile.allowed[..., at, :]
+            state.row_seen[tile.layer, heads, cols] = tile.allowed[:, at]
 
     def state(self) -> ColumnSums:
         return self._sums
@@ -77,7 +78,7 @@ class Found(NamedTuple):
     key: NDArray[np.int64]
 
 
-class Strongest(EveryHead):
+class Strongest(Collector):
     """A collector of the `count` strongest pairs of each head, by lift or by weight.
 
     Args:
@@ -112,32 +113,23 @@ class Strongest(EveryHead):
         every = len(rows) == len(tile.rows) and len(cols) == len(tile.cols)
         for place, head in enumerate(tile.heads):
             weights, allowed = tile.weights[place], tile.attending(place)
-            chosen = self._chosen(allowed, len(tile.cols))
+            if not self.forced:
+                allowed = allowed & (allowed.sum(-1, keepdims=True) > 1)  # rows that have a choice
             if not every:
-                weights = weights[np.ix_(rows, cols)]
-            if allowed is not None:
-                allowed = (allowed & chosen)[np.ix_(rows, cols)]
-            elif not chosen:
-                continue
+                weights, allowed = weights[np.ix_(rows, cols)], allowed[np.ix_(rows, cols)]
             self._take((tile.layer, head), weights, allowed, rows + tile.rows.start, cols + tile.cols.start)
-
-    def _chosen(self, allowed: NDArray[np.bool_] | None, n_key: int) -> Any:
-        """Which rows have a choice, [row, 1]; of a tile without a mask one answer for all."""
-        if self.forced:
-            return True
-        return n_key > 1 if allowed is None else (allowed.sum(-1) > 1)[:, None]
 
     def _take(
         self,
         at: tuple[int, int],
         weights: NDArray[np.float32],
-        allowed: NDArray[np.bool_] | None,
+        allowed: NDArray[np.bool_],
         rows: NDArray[np.int64],
         cols: NDArray[np.int64],
     ) -> None:
         best, count = self.best[at[0]][at[1]], self.count
         rank = (self._lift(at, weights, cols) if self.by == "lift" else weights).astype(np.float32, copy=False)
-        if allowed is not None:
+        if not allowed.all():
             rank = np.where(allowed, rank, np.float32(-np.inf))
         flat = rank.reshape(-1)
         if len(best.query) >= count:  # only a stronger one can enter: rows come in order, so that equals lose

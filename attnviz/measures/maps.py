@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.engine.collectors import EveryHead
+from attnviz.engine.observer import Collector
 from attnviz.engine.ops import entropy
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class HeadFacts:
     rows: int
 
 
-class Maps(EveryHead):
+class Maps(Collector):
     """A collector (see engine/collectors.py) of what `measures.check` judges; memory grows with the
     text, not with its square.
 
@@ -72,7 +72,7 @@ class Maps(EveryHead):
             self._take(at, tile.weights[place], tile.attending(place), tile.rows, tile.cols)
 
     def _take(
-        self, at: tuple[int, int], weights: NDArray[Any], allowed: NDArray[np.bool_] | None, rows: range, cols: range
+        self, at: tuple[int, int], weights: NDArray[Any], allowed: NDArray[np.bool_], rows: range, cols: range
     ) -> None:
         whole = len(cols) == self.n_key
         finite = np.isfinite(weights)
@@ -82,12 +82,13 @@ class Maps(EveryHead):
         # Keys beyond the tile have the weight 0.
         self.least[at] = min(self.least[at], weights.min(), *(() if whole else (0.0,)))
         self.most[at] = max(self.most[at], weights.max())
-        if allowed is not None:
+        if not allowed.all():
             self.behind[at] = max(self.behind[at], weights.max(where=~allowed, initial=0.0))
-        self.limited[at] |= not whole or (allowed is not None and not allowed.all())
+            self.limited[at] = True
+        self.limited[at] |= not whole
         here, there = slice(rows.start, rows.stop), slice(cols.start, cols.stop)
         sums = weights.sum(-1, dtype=np.float64)
-        counts = np.full(len(rows), len(cols)) if allowed is None else np.count_nonzero(allowed, axis=-1)
+        counts = np.count_nonzero(allowed, axis=-1)
         self.row_sums[at][here], self.row_seen[at][here] = sums, counts > 0
         self.column_sums[at][there] += weights.sum(0, dtype=np.float64)
         ahead = np.arange(cols.start, cols.stop) > np.arange(rows.start, rows.stop)[:, None]

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz.engine.collectors import Sums
+from attnviz.engine.observer import Collector, Need
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -155,7 +156,7 @@ def summary(values: NDArray[Any], weights: NDArray[Any], special: Sequence[bool]
     return ShareSums(float(values[:, np.array(special, bool)].sum(dtype=np.float64)), own, unlike, n_query)
 
 
-class Moved:
+class Moved(Collector):
     """A collector (see engine/collectors.py) that asks each layer, once it has been seen, for these measures.
 
     layers: of which layers. measures: of all heads together, of MEASURES. heads: single heads too, of which OF_HEADS
@@ -165,7 +166,7 @@ class Moved:
     {layer: bool [query, key]}.
     """
 
-    needs: frozenset[str] = frozenset({"v", "vectors", "after_attention"})
+    needs: frozenset[Need] = frozenset({"v", "vectors", "after_attention"})
 
     def __init__(
         self,
@@ -197,8 +198,7 @@ class Moved:
         """Keep a tile's weights [head, row, col]."""
         rows, cols = slice(tile.rows.start, tile.rows.stop), slice(tile.cols.start, tile.cols.stop)
         self._weights[tile.heads.start : tile.heads.stop, rows, cols] = tile.weights
-        allowed = tile.attending_any()
-        self._allowed[rows, cols] |= True if allowed is None else allowed
+        self._allowed[rows, cols] |= tile.attending_any
 
     def after_attention(self, layer: int, block: Any) -> None:
         """All tiles of the layer have been taken: measure it."""

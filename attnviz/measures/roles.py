@@ -127,7 +127,7 @@ class Roles(Summing):
         self._zero = len(queries)
 
     def take(self, tile: Tile) -> None:
-        allowed = tile.attending_each()
+        allowed = tile.allowed
         seen = allowed.sum(-1)  # [1 or head, row]
         for name, pattern in self._patterns(tile.rows, tile.cols).items():
             self._add(name, tile, pattern, allowed, seen)

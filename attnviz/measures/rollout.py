@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz.engine.collectors import one_mask
+from attnviz.engine.observer import Collector
 from attnviz.errors import InputError, SelectionError
 from attnviz.select import listed_pairs
 
@@ -118,14 +119,12 @@ def reached(before: NDArray[np.bool_] | None, seen: NDArray[np.bool_]) -> NDArra
     return before if np.array_equal(widened, before) else widened
 
 
-class Rollout:
-    """A collector (see engine/collectors.py) that keeps rollouts and no map: one mean over heads at a time.
+class Rollout(Collector):
+    """A collector that keeps rollouts and no map: one mean over heads at a time.
 
     layers: which R_l to keep. heads: which heads are averaged. n: tokens. residual: as for `rollout`; None to keep the
     means over heads themselves, for what goes from layer to layer in another way.
     """
-
-    needs: frozenset[str] = frozenset()
 
     def __init__(self, layers: Sequence[int], heads: Sequence[int], n: int, residual: float | None = 0.5) -> None:
         self.layers, self._heads, self._residual = tuple(layers), frozenset(heads), residual
@@ -150,8 +149,7 @@ class Rollout:
                 self._close(tile.layer)
             at = np.s_[tile.rows.start : tile.rows.stop, tile.cols.start : tile.cols.stop]
             self._sum[at] += whole
-            allowed = tile.attending_any()
-            self._seen[at] |= True if allowed is None else allowed
+            self._seen[at] |= tile.attending_any
 
     def _close(self, following: int) -> None:
         """A layer has been seen whole: mix it in, and begin the next one."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from attnviz.engine.collectors import Summing, Sums
+from attnviz.engine.observer import Need
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,7 +61,7 @@ class Scores(Summing):
     Only keys that a row may attend to count.
     """
 
-    needs: frozenset[str] = frozenset({"scores", "q", "k"})
+    needs: frozenset[Need] = frozenset({"scores"})
 
     def __init__(self, n_layers: int, n_heads: int) -> None:
         self._sums = ScoreSums(np.zeros((5, n_layers, n_heads)), np.zeros((n_layers, n_heads)))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from attnviz.engine.observer import Collector
 from attnviz.measures.steps import Scores, Steps, Vectors
 from attnviz.measures.steps_facts import Facts
 from attnviz.measures.steps_formulas import STAGES, described
@@ -23,14 +24,14 @@ if TYPE_CHECKING:
 WHOLE = 1 << 18  # scores up to which the matrices of all queries are kept beside the chosen one's row: 512 x 512
 
 
-class StepsRecorder:
+class StepsRecorder(Collector):
     """Keeps vectors of all tokens, and the scores of one query (of all queries, if they are few).
 
     Args:
         model: its name. model_input: a `attnviz.models.inputs.ModelInput`. layer, head, query: true indices.
     """
 
-    needs = frozenset({"stages", "vectors", "scores", "q", "k", "v", "outputs"})
+    needs = frozenset({"stages", "vectors", "scores", "v", "outputs"})
 
     def __init__(self, model: str, model_input: Any, layer: int, head: int, query: int) -> None:
         self.facts = Facts.of(model, model_input, layer, head, query)
@@ -81,8 +82,7 @@ class StepsRecorder:
         there = slice(rows.start - tile.rows.start, rows.stop - tile.rows.start)
         cols = slice(tile.cols.start, tile.cols.stop)
         self.weights[here, cols] = tile.weights[at, there]
-        allowed = tile.attending(at)
-        self.allowed[here, cols] = True if allowed is None else allowed[there]
+        self.allowed[here, cols] = tile.attending(at)[there]
         for name, scores in tile.stages.items():
             stage = self.stages.setdefault(name, np.full((len(self.rows), n_key), np.nan, np.float32))
             stage[here, cols] = scores[at, there]

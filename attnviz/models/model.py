@@ -12,9 +12,9 @@ from attnviz.attention import Attention
 from attnviz.axis import Tokens
 from attnviz.engine.collectors import Dense, HeadMaps, Pooled
 from attnviz.engine.forward import run
+from attnviz.engine.observer import Collector
 from attnviz.engine.spec import EncoderDecoder, Spec, Towers
 from attnviz.engine.tensors import Scoped
-from attnviz.engine.tile import Collector
 from attnviz.errors import InputError, SelectionError, one_of
 from attnviz.models.base import Transformer
 from attnviz.models.inputs import ModelInput, prepare, read

@@ -17,7 +17,8 @@ import numpy as np
 
 from attnviz.attention import Attention, joined
 from attnviz.engine.collectors import Dense, HeadMaps, Rows
-from attnviz.engine.tile import Tile
+from attnviz.engine.observer import Collector, Need
+from attnviz.engine.tile import Tile, everywhere
 from attnviz.errors import InputError
 from attnviz.facts import SourceFacts, facts_of
 from attnviz.select import chosen_heads, evenly
@@ -25,7 +26,7 @@ from attnviz.select import chosen_heads, evenly
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from attnviz.engine.tile import Collector
+    from attnviz.engine.after_attention import AfterAttention
     from attnviz.models.inputs import ModelInput
     from attnviz.models.model import Model, Progress
     from attnviz.select import Chosen, HeadChoice, LayerChoice
@@ -91,7 +92,7 @@ class ArrayTiles:
             for start in range(0, n_query, step):
                 rows = range(start, min(start + step, n_query))
                 at = slice(rows.start, rows.stop)
-                allowed = None if mask is None else mask[at]
+                allowed = everywhere(len(rows), n_key) if mask is None else mask[None, at]
                 yield Tile(attention.stream, layer, range(len(maps)), rows, range(n_key), maps[:, at], allowed)
 
 
@@ -219,7 +220,7 @@ def _of_model(
     )
 
 
-class Narrowed:
+class Narrowed(Collector):
     """A collector that hands another one only some layers, queries and keys of each tile.
 
     The tokens that are left are counted afresh. layers: the ones handed over; queries, keys: bool, True for the tokens
@@ -232,7 +233,7 @@ class Narrowed:
         self._inner, self._layers = collector, frozenset(layers)
         self._left = queries, keys
         self._all = bool(queries.all() and keys.all())
-        self.needs: frozenset[str] = frozenset(collector.needs) - (set() if self._all else {"room"})
+        self.needs: frozenset[Need] = frozenset(collector.needs) - (set() if self._all else {"room"})
         if not self._all and self.needs & {"vectors", "after_attention"}:
             raise InputError("the vectors of all tokens are needed here", "keep the special tokens")
         # The number of tokens left before each token.
@@ -241,9 +242,14 @@ class Narrowed:
     def wants(self, layer: int, head: int) -> bool:
         return layer in self._layers and bool(self._inner.wants(layer, head))
 
-    def __getattr__(self, name: str) -> Any:
-        """What else the engine asks of collectors that need it: see, after_attention, room."""
-        return getattr(self._inner, name)
+    def see(self, layer: int, name: str, values: NDArray[np.float32]) -> None:
+        self._inner.see(layer, name, values)
+
+    def after_attention(self, layer: int, block: AfterAttention) -> None:
+        self._inner.after_attention(layer, block)
+
+    def room(self, layer: int, heads: range, rows: range, cols: range) -> NDArray[np.float32] | None:
+        return self._inner.room(layer, heads, rows, cols)
 
     def take(self, tile: Tile) -> None:
         if self._all:

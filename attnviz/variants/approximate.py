@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.engine.ops import softmax_
+from attnviz.engine.kernels import softmax_
 from attnviz.errors import SelectionError
 from attnviz.variants.base import VariantInput, future
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
+from attnviz.engine.kernels import softmax_
 from attnviz.engine.masks import Mask
-from attnviz.engine.ops import softmax_
 from attnviz.errors import SelectionError
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attnviz.engine.kernels import softmax_
 from attnviz.engine.masks import Mask
-from attnviz.engine.ops import softmax_
 from attnviz.variants.base import VariantInput, bands, future
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from attnviz.analyses.check import examine, maps_of
 from attnviz.attention import Attention
 from attnviz.axis import Tokens
 from attnviz.cli import main
-from attnviz.engine import attention as engine
+from attnviz.engine import tiles as engine
 from attnviz.engine.masks import Mask
 from attnviz.measures.check import (
     BROKEN,

@@ -17,9 +17,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from oracles.slow_embedding import Given
 
 import attnviz
-from attnviz.engine import forward as run_module
 from attnviz.engine.forward import run as run_engine
-from attnviz.engine.project import Heads
+from attnviz.engine.project import Heads, Projector
 from attnviz.engine.spec import Spec
 from attnviz.errors import InputError, SelectionError
 from attnviz.measures.norms import MEASURES, Moved, alti, effective, lengths, moved, shares, summary, summed, unlike
@@ -186,7 +185,7 @@ def test_value_zeroing_is_the_engine_run_again_without_a_value(case):
     keep = Moved([0], MEASURES, n, spec.n_heads, range(spec.n_heads), case.inputs.global_tokens)
     whole = run_engine(spec, case.tensors(), case.inputs, {"self": [keep]}, whole=True)
     wanted = np.zeros((n, n))
-    project = run_module.project
+    project = Projector.project
     for j in range(n):
 
         def without(*arguments, j=j, **more):
@@ -196,7 +195,7 @@ def test_value_zeroing_is_the_engine_run_again_without_a_value(case):
             return Heads(made.q, made.k, v)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(run_module, "project", without)
+            patch.setattr(Projector, "project", without)
             wanted[:, j] = unlike(whole, run_engine(spec, case.tensors(), case.inputs, {}, whole=True))
     for row in range(n):
         if wanted[row].sum() > 1e-3:

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import attnviz
-from attnviz.engine import attention
+from attnviz.engine import tiles
 from attnviz.engine.collectors import Dense, Pooled
 from attnviz.engine.mean import MeanOfHeads
-from attnviz.engine.tile import Tile
+from attnviz.engine.tile import Tile, everywhere
 from attnviz.measures.statistics import Statistics
 
 
@@ -71,12 +71,12 @@ def maps(draw: Any, n_tokens: int = 0) -> Map:
 
 
 def tiles_of(found: Map, says_all: bool) -> Iterator[Tile]:
-    """The tiles; their arrays are spoilt after each. says_all: `allowed` is None where nothing is hidden."""
+    """The tiles; their arrays are spoilt after each. says_all: `allowed` takes one byte where nothing is hidden."""
     for layer, heads, rows, cols in found.tiles:
         at = np.s_[rows.start : rows.stop, cols.start : cols.stop]
         weights = found.weights[(layer, slice(heads.start, heads.stop), *at)].copy()
-        allowed = found.mask[(layer, *at)].copy()
-        given = None if says_all and allowed.all() else allowed
+        allowed = found.mask[(layer, *at)][None].copy()
+        given = everywhere(len(rows), len(cols)) if says_all and allowed.all() else allowed
         yield Tile("self", layer, heads, rows, cols, weights, given)
         weights[:] = np.nan
         allowed[:] = ~allowed
@@ -121,7 +121,7 @@ def test_dense_joins_the_masks_of_heads_that_differ() -> None:
     weights = allowed.astype(np.float32)
     for order in ((0, 1), (1, 0)):
         dense = Dense([0], [0, 1], range(1), range(3))
-        tile = Tile("self", 0, range(0, 2), range(0, 1), range(0, 3), weights, allowed)
+        tile = Tile("self", 0, range(0, 2), range(0, 1), range(0, 3), weights, allowed, own_masks=True)
         for head in order:
             dense.take(tile.part(slice(head, head + 1)))
         np.testing.assert_array_equal(dense.mask, [[[True, True, False]]])
@@ -160,7 +160,8 @@ def test_heads_of_a_part_find_their_own_keys(first, last) -> None:
     """Six heads share three keys, two to each; any run of them does so after the cut."""
     keys = np.arange(3.0)[:, None, None] * np.ones((3, 5, 2))
     weights = np.zeros((6, 3, 5), np.float32)
-    part = Tile("self", 0, range(6), range(3), range(5), weights, None, k=keys, v=-keys).part(slice(first, last))
+    tile = Tile("self", 0, range(6), range(3), range(5), weights, everywhere(3, 5), k=keys, v=-keys)
+    part = tile.part(slice(first, last))
     group = len(part.heads) // len(part.k)
     assert len(part.heads) == group * len(part.k) == group * len(part.v)
     assert [part.k[i // group, 0, 0] for i in range(len(part.heads))] == [head // 2 for head in range(first, last)]
@@ -231,7 +232,7 @@ def test_a_part_of_a_tile_is_cut_by_head() -> None:
     by_head = rng.integers(0, 2, (4, 3, 5)).astype(bool)
     weights, scores, q, outputs = per_head
     k, v = shared
-    for allowed, cut in ((by_head, by_head[1:3]), (by_head[:1], by_head[:1]), (by_head[0], by_head[0]), (None, None)):
+    for allowed, cut in ((by_head, by_head[1:3]), (by_head[:1], by_head[:1])):
         tile = Tile("cross", 7, range(8, 12), range(2, 5), range(1, 6), weights, allowed, scores, q, k, v, outputs)
         part = tile.part(slice(1, 3))
         assert (part.stream, part.layer, part.heads) == ("cross", 7, range(9, 11))
@@ -241,7 +242,7 @@ def test_a_part_of_a_tile_is_cut_by_head() -> None:
         np.testing.assert_array_equal(part.k, k)  # of one group, shared by all four heads
         np.testing.assert_array_equal(part.v, v)
         np.testing.assert_array_equal(part.allowed, cut)
-    bare = Tile("self", 0, range(0, 4), range(2, 5), range(1, 6), weights, None).part(slice(0, 2))
+    bare = Tile("self", 0, range(0, 4), range(2, 5), range(1, 6), weights, by_head).part(slice(0, 2))
     assert bare.scores is bare.q is bare.k is bare.v is bare.outputs is None
 
 
@@ -265,8 +266,8 @@ def test_the_mean_over_heads_in_the_place_of_each(monkeypatch, pool) -> None:
     mean = keeper([0])
     for layer in (0, 1):
         weights = heads.result()[layer].mean(0, keepdims=True)
-        mean.take(Tile("self", layer, range(1), every, every, weights, heads.mask[0]))
+        mean.take(Tile("self", layer, range(1), every, every, weights, heads.mask[:1]))
     np.testing.assert_allclose(found([3, 1]), np.repeat(mean.result(), 2, axis=1), atol=2e-6)
-    monkeypatch.setattr(attention, "WHOLE_LAYER", 0)
-    monkeypatch.setattr(attention, "TILE", 23 * 9)
+    monkeypatch.setattr(tiles, "WHOLE_LAYER", 0)
+    monkeypatch.setattr(tiles, "TILE", 23 * 9)
     np.testing.assert_allclose(found([0, 1, 2, 3]), np.repeat(mean.result(), 4, axis=1), atol=2e-6)

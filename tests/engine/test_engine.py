@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 
 import attnviz
 from attnviz.checkpoints.seeded import SeededWeights, seeded_spec
-from attnviz.engine import attention, ops
+from attnviz.engine import kernels, tiles
 from attnviz.engine.collectors import Dense
 from attnviz.engine.forward import run
 from attnviz.engine.images import patch_turns
 from attnviz.engine.inputs import Inputs
+from attnviz.engine.kernels import skewed, toeplitz
 from attnviz.engine.masks import Mask
-from attnviz.engine.positions import skewed, toeplitz
+from attnviz.engine.ops import activate_
 from attnviz.engine.spec import DistanceVectors, ImageOffsets, Norm, Patches, Rotary, Spec
 from attnviz.errors import InputError
 
@@ -97,14 +98,14 @@ def test_a_text_of_mask_tokens_alone_is_refused() -> None:
 def test_softmax_survives_huge_scores_and_empty_rows() -> None:
     scores = np.array([[1e30, 1e30, -1e30], [-1e38, 0, 1e38], [5, 5, 5]], np.float32)
     hidden = np.array([[False, False, False], [False, False, False], [True, True, True]])
-    got = ops.softmax_(scores, hidden)
+    got = kernels.softmax_(scores, hidden)
     np.testing.assert_array_equal(got, [[0.5, 0.5, 0], [0, 0, 1], [0, 0, 0]])
 
 
 def test_gelu_is_exact_to_float32() -> None:
     x = np.linspace(-12, 12, 20001).astype(np.float32)
     exact = np.array([0.5 * v * math.erfc(-v / math.sqrt(2)) for v in x.astype(float)])
-    error = np.abs(ops.activate_("gelu", x.copy()) - exact)
+    error = np.abs(activate_("gelu", x.copy()) - exact)
     assert (error <= 2.5e-7 * np.maximum(1, np.abs(x))).all(), error.max()
 
 
@@ -115,8 +116,8 @@ def test_tiles_change_nothing(monkeypatch, causal, tile) -> None:
     text = " ".join(f"w{i % 17}" for i in range(101))
     model = attnviz.load("seeded", causal=causal, n_heads=4)
     whole = model.attend(text)
-    monkeypatch.setattr(attention, "WHOLE_LAYER", 0)
-    monkeypatch.setattr(attention, "TILE", tile * 101)
+    monkeypatch.setattr(tiles, "WHOLE_LAYER", 0)
+    monkeypatch.setattr(tiles, "TILE", tile * 101)
     tiled = model.attend(text)
     np.testing.assert_allclose(tiled.weights, whole.weights, atol=2e-6)
     np.testing.assert_array_equal(tiled.mask, whole.mask)

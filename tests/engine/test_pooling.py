@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import attnviz
-from attnviz.engine import attention
+from attnviz.engine import tiles
 from attnviz.engine.collectors import Dense, Pooled
 from attnviz.errors import SelectionError
 from attnviz.measures.statistics import Statistics
@@ -36,8 +36,8 @@ def by_hand(weights, mask, cell, pool):
 def test_one_pass_feeds_all(monkeypatch, causal, rows) -> None:
     """rows: query rows a tile, 0 for the whole layer at once; few of them divide the text or the cells."""
     if rows:
-        monkeypatch.setattr(attention, "WHOLE_LAYER", 0)
-        monkeypatch.setattr(attention, "TILE", rows * N)
+        monkeypatch.setattr(tiles, "WHOLE_LAYER", 0)
+        monkeypatch.setattr(tiles, "TILE", rows * N)
     model = attnviz.load("seeded", causal=causal)
     given = model.prepare(TEXT)
     everything = range(N)

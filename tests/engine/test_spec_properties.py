@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from oracles.slow_formulas import ACTIVATIONS
 from oracles.slow_reference import Found, Given, Slow
 
-from attnviz.engine import attention, ops
 from attnviz.engine import mlp as mlp_module
+from attnviz.engine import ops, tiles
 from attnviz.engine.forward import run
 from attnviz.engine.spec import EncoderDecoder, Spec
 from attnviz.models.model import Model
@@ -49,8 +49,8 @@ def largest(a, b) -> float:
 def in_pieces(tile: int) -> Iterator[None]:
     """Sizes at which a long text is cut, made small: tiles in threads, rows of an MLP, pieces of an activation."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(attention, "WHOLE_LAYER", 0)
-        patch.setattr(attention, "TILE", tile)
+        patch.setattr(tiles, "WHOLE_LAYER", 0)
+        patch.setattr(tiles, "TILE", tile)
         patch.setattr(mlp_module, "MLP_ROWS", 1 + tile % 5)
         patch.setattr(ops, "CHUNK", 1 + tile % 7)
         yield
@@ -85,37 +85,37 @@ def check(case: Case, tile: int, some_heads: frozenset[int]) -> None:
         assert found <= 50 * own, f"differs by {found:.2g}; by itself only {own:.2g}"
 
 
-tiles = st.integers(1, 1 << 9)
+tile_sizes = st.integers(1, 1 << 9)
 head_sets = st.frozensets(st.integers(0, 8))
 
 
 @slow_enough
-@given(text_cases(), tiles, head_sets)
+@given(text_cases(), tile_sizes, head_sets)
 def test_text(case, tile, heads) -> None:
     check(case, tile, heads)
 
 
 @settings(slow_enough, max_examples=120)
-@given(sparse_cases(), tiles, head_sets)
+@given(sparse_cases(), tile_sizes, head_sets)
 def test_global_tokens_and_blocks(case, tile, heads) -> None:
     check(case, tile, heads)
 
 
 @settings(slow_enough, max_examples=10)
-@given(tiles, head_sets)
+@given(tile_sizes, head_sets)
 def test_global_tokens_of_grouped_heads(tile, heads) -> None:
     spec = Spec(n_layers=2, n_heads=6, n_kv_heads=2, d_model=24, d_mlp=8, vocab=9, reach=(1,), global_tokens=True)
     check(Case(spec, Given(ids=[3, 1, 4, 1, 5, 2, 6], global_tokens=(0, 4)), 0), tile, heads)
 
 
 @settings(slow_enough, max_examples=60)
-@given(image_cases(), tiles, head_sets)
+@given(image_cases(), tile_sizes, head_sets)
 def test_images(case, tile, heads) -> None:
     check(case, tile, heads)
 
 
 @settings(slow_enough, max_examples=60)
-@given(sound_cases(), tiles, head_sets)
+@given(sound_cases(), tile_sizes, head_sets)
 def test_sound(case, tile, heads) -> None:
     check(case, tile, heads)
 
@@ -129,7 +129,7 @@ def streams_expected(encoder: Case, decoder: Case, kind: type[WideTensors] | Non
 
 
 @settings(slow_enough, max_examples=60)
-@given(pairs(), tiles)
+@given(pairs(), tile_sizes)
 def test_an_encoder_and_its_decoder(both, tile) -> None:
     """Through the public interface: the three streams of two stacks of different depth, width and behaviour."""
     encoder, decoder = both

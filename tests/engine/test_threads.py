@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 import attnviz
-from attnviz.engine import attention, forward, threads
-from attnviz.engine.attention import Layer, attend
+from attnviz.engine import forward, threads, tiles
 from attnviz.engine.collectors import Dense
+from attnviz.engine.kernels import SAFE
 from attnviz.engine.masks import Mask
-from attnviz.engine.ops import SAFE
+from attnviz.engine.observer import Observer
 from attnviz.engine.project import Heads
+from attnviz.engine.tiles import Layer
 from attnviz.measures.statistics import Statistics
 
 N_HEADS, N, D_HEAD = 3, 40, 8
@@ -82,6 +83,10 @@ def heads(longest: float) -> Heads:
     return Heads(q * np.float32(longest / size), k, v)
 
 
+def attend(layer: Layer, given: Heads, collectors: list) -> np.ndarray:
+    return tiles.attend(layer, given, Observer(collectors, N_HEADS))
+
+
 def softmax(scores: np.ndarray) -> np.ndarray:
     e = np.exp(scores - scores.max(-1, keepdims=True))
     return e / e.sum(-1, keepdims=True)
@@ -92,7 +97,7 @@ def softmax(scores: np.ndarray) -> np.ndarray:
 def test_leaving_out_the_largest_score_changes_nothing(longest: float, causal: bool) -> None:
     given = heads(longest)
     layer = Layer("self", 0, 1.0, Mask(N, N, causal))
-    assert attention._bounded(layer, given.q, given.k) == (longest < SAFE)
+    assert tiles._bounded(layer, given) == (longest < SAFE)
     keep = Dense([0], range(N_HEADS), range(N), range(N))
     out = attend(layer, given, [keep])
     scores = given.q.astype(np.float64) @ given.k.swapaxes(-1, -2)

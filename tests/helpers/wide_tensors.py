@@ -116,8 +116,7 @@ class Keep:
             self.last_row[tile.layer, head] = tile.rows.stop
             place = self.heads.index(head)
             self.weights[tile.layer, place, rows, cols] = tile.weights[at]
-            allowed = tile.allowed[at] if tile.allowed is not None and tile.allowed.ndim == 3 else tile.allowed
-            self.allowed[tile.layer, place, rows, cols] = True if allowed is None else allowed
+            self.allowed[tile.layer, place, rows, cols] = tile.attending(at)
             self.seen[tile.layer, place, rows] += 1
         if self.needs:
             self._check_parts(tile)

@@ -36,7 +36,7 @@ def text_of(random, n, causal):
 
 def tile_of(random, attention, rows):
     """Some rows of an attention, with scores that may have made them."""
-    weights, allowed = attention.weights[0, :, rows.start : rows.stop], attention.mask[0, rows.start : rows.stop]
+    weights, allowed = attention.weights[0, :, rows.start : rows.stop], attention.mask[:1, rows.start : rows.stop]
     q, k = (np.random.default_rng(0).normal(size=(HEADS, weights.shape[-1], 4)).astype(np.float32) for _ in range(2))
     scores = np.where(allowed, (q @ k.swapaxes(-1, -2))[:, rows.start : rows.stop] * 0.5, -np.inf).astype(np.float32)
     q = q[:, rows.start : rows.stop]

@@ -93,7 +93,7 @@ class Slow(Places):
         xs = self.summed(name + "norm1", read if spec.residual_from_norm else xs, out)
         if spec.cross:
             read = [self.norm(spec.norm, name + "norm_cross", x) for x in xs] if spec.norm_before else xs
-            xs = self.summed(name + "norm_cross", xs, self.cross(name, read))
+            xs = self.summed(name + "norm_cross", read if spec.residual_from_norm else xs, self.cross(name, read))
         if not spec.d_mlp:
             return xs
         read = [self.norm(spec.norm, name + "norm2", x) for x in xs] if spec.norm_before else xs
