@@ -110,14 +110,14 @@ class SourceFacts:
 
 @dataclass(frozen=True, eq=False)
 class ModelFacts:
-    """What a result states that looks at a model alone. meta: as in an Attention."""
+    """What a result states that looks at a model alone, or at none: then it is called ''. meta: as in an Attention."""
 
     model: str
     meta: Mapping[str, Any]
 
     def made_by(self, command: object) -> dict[str, str]:
         """What made a file, for the file to carry; see `SourceFacts.made_by`."""
-        return made_by(command, self.model, self.meta)
+        return {name: text for name, text in made_by(command, self.model, self.meta).items() if text}
 
 
 def facts_of(subject: Attention | SourceFacts) -> SourceFacts:

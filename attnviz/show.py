@@ -5,7 +5,7 @@ The values themselves know nothing of layout or renderers; their methods come th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -83,6 +83,7 @@ def save_result(result: Result, path: str | PathLike[str], options: Mapping[str,
     format, known = Path(path).suffix.lower().removeprefix("."), formats.of(*result.kinds())
     if format not in known:
         raise OutputError(one_of(f"the ending of {str(path)!r}", format, known))
+    _check_applies(result, format, options)
     try:
         figure_options = FigureOptions(**options)
     except TypeError:
@@ -92,6 +93,22 @@ def save_result(result: Result, path: str | PathLike[str], options: Mapping[str,
     with writing(str(path)) as file:
         write_result(result, format, file, figure_options)
     return str(path)
+
+
+# Options of a picture that mean something for these alone: frames of an animation, and maps.
+_OF_FRAMES, _OF_MAPS = {"frame_ms"}, {"scale", "vmax", "cmap", "decimals"}
+
+
+def _check_applies(result: Result, format: str, options: Collection[str]) -> None:
+    """Raise SelectionError for an option that this result in this format would ignore."""
+    picture, frames = (format in formats.of(kind) for kind in (formats.FIGURE, formats.FRAMES))
+    for name in options:
+        if not (picture or frames):
+            raise SelectionError(f"{name} is for pictures; .{format} holds numbers", "leave it out")
+        if name in _OF_FRAMES and not frames:
+            raise SelectionError(f"{name} is for animations, not for .{format}", "leave it out")
+        if name in _OF_MAPS and not result.shows_maps():
+            raise SelectionError(f"{name} is for maps, of which this result shows none", "leave it out")
 
 
 def save_attention(attention: Attention, path: str | PathLike[str]) -> None:

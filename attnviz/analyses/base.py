@@ -52,6 +52,11 @@ class Result:
         own |= {"arrays": cls.arrays is not Result.arrays, "rows": True}
         return tuple(kind for kind, has in own.items() if has)
 
+    @classmethod
+    def shows_maps(cls) -> bool:
+        """Whether it shows maps whose colours and digits can be chosen: `maps` of its analysis."""
+        return any(each.maps and issubclass(cls, each.result) for each in REGISTERED.values())
+
     def title(self) -> str:
         """What it is about, in a few words."""
         return self.printed().title or type(self).__name__
@@ -86,7 +91,12 @@ class Result:
 
         Args:
             path: ends in .png, .svg, .pdf, .json or .csv, or in another format of this analysis.
-            figure_options: as for `attnviz.page.figure_options.FigureOptions`: width, dpi, font, title ...
+            figure_options: of a picture: width, dpi, font, title, ... (`attnviz.page.figure_options.FigureOptions`).
+
+        Raises:
+            SelectionError: no such figure option, or one that would change nothing: all of them for numbers,
+                `frame_ms` without frames, and colours and digits of maps for a result without maps.
+            OutputError: no such format, or the file cannot be written.
         """
         from attnviz.show import save_result
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from attnviz.analyses.base import Result, analysis, option
 from attnviz.errors import SelectionError
-from attnviz.facts import dotted, randomness, stream_in_words
+from attnviz.facts import ModelFacts, dotted, facts_of, randomness, stream_in_words
 from attnviz.flags import mechanism_option
 from attnviz.page.parts import DISTANCE, Card, Cards, Catalogue, Page, Timing, Timings
 from attnviz.variants import GROUPS, MECHANISMS, parse
@@ -175,29 +175,15 @@ def subtitle(facts: SourceFacts, picture: bool = True) -> str:
 
 def own_facts(attention: Attention) -> SourceFacts:
     """What is common to all mechanisms on a text: the facts of one, with the model's name alone."""
-    from attnviz.facts import facts_of
-
     model = attention.model.rpartition(", ")[0] if attention.meta.get("mechanism") else attention.model
     return replace(facts_of(attention), model=model)
-
-
-class _Machine:
-    """What a file of times says about its making: they belong to no model."""
-
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
-
-    def made_by(self, command: object) -> dict[str, str]:
-        from attnviz.facts import made_by
-
-        return {name: value for name, value in made_by(command, "", {"seed": self.seed}).items() if value}
 
 
 @dataclass(frozen=True, eq=False)
 class Times(Mechanisms):
     """How long each mechanism takes as texts grow."""
 
-    facts: _Machine
+    facts: ModelFacts
     measured: tuple[Measured, ...]
 
     def rows(self) -> Iterator[dict[str, Any]]:
@@ -285,7 +271,7 @@ def _timed(timer: Timer, options: Options, progress: Progress | None) -> Times:
         measured.append(measure(name, timer.draw))
         if progress is not None:
             progress(1 / len(names))
-    return Times(_Machine(timer.seed), tuple(measured))
+    return Times(ModelFacts("", {"seed": timer.seed}), tuple(measured))
 
 
 def timed_names(asked: Sequence[str]) -> list[str]:

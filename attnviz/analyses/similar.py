@@ -10,10 +10,11 @@ import numpy as np
 
 from attnviz.analyses.base import AttentionResult, analysis
 from attnviz.facts import dotted, facts_of, head_name, listed, pairs_in_words, randomness
+from attnviz.measures.distance import MOST
 from attnviz.measures.similar import Similarity
 from attnviz.measures.similar import similar as compare
 from attnviz.page.numbers import number
-from attnviz.page.parts import Distances, Page, Scatter, Table
+from attnviz.page.parts import Board, Boards, Distances, Page, Scatter, Table
 
 if TYPE_CHECKING:
     from attnviz.attention import Attention
@@ -69,6 +70,9 @@ class SimilarHeads(AttentionResult):
     def page(self) -> Page:
         heads = self.similarity
         names = tuple(head_name(*name) for name in heads.names)
+        if len(names) == 2:  # one distance: a plane of two points says nothing more
+            board = Board(heads.distances, "distance", high=MOST)
+            return self.sheet(Boards((board,), names, names, ("", "layer.head")))
         axes = tuple(
             f"{nth} dimension, {share:.0%}" for nth, share in zip(("first", "second"), heads.shares, strict=True)
         )
@@ -104,7 +108,7 @@ class SimilarHeads(AttentionResult):
     def notes(self) -> Sequence[str]:
         share = sum(self.similarity.shares)
         plane = f"the plane keeps {share:.0%} of the squared distances (classical scaling)"
-        return (DISTANCE, plane, *self.facts.remarks())
+        return (DISTANCE, *([plane] if len(self.similarity.names) > 2 else []), *self.facts.remarks())
 
     @property
     def messages(self) -> Sequence[str]:  # type: ignore[override]

@@ -261,15 +261,25 @@ def _stream(model: Model, asked: str | None, given: Input) -> str:
     return stream
 
 
+def check_no_model(source: Source, file: str, own_heads: bool = False, given: Input | None = None) -> None:
+    """UsageError for options of a model or its input beside attention out of a file. file: what names the file."""
+    names = ("adapter", *SIZES, "mechanism")
+    asked = {"model": source.asked(), "own-heads": own_heads} | {name: getattr(source, name) for name in names}
+    if given is not None:
+        asked |= {name: getattr(given, name) for name in ("pair", "target", "chat", "global_tokens")}
+    for name, value in asked.items():
+        if value is not None and value is not False:
+            flag = f"--{name.replace('_', '-')}"
+            usage(f"{file} and {flag} exclude each other: what is in a file has been computed")
+
+
 def _from_file(given: Input, saved: Saved, source: Source, chosen: Heads, talk: Talk, layers: str) -> Attention:
     from attnviz.io.saved import any_attention
     from attnviz.select import of_pairs
 
     if given.given():
         usage(f"--from and {given.given()[0]}: wanted one of them")
-    for flag, value in (("--mechanism", source.mechanism), ("--own-heads", getattr(chosen, "own_heads", False))):
-        if value:
-            usage(f"--from and {flag} exclude each other: what is in a file has been computed")
+    check_no_model(source, "--from", getattr(chosen, "own_heads", False), given)
     assert saved.saved is not None
     attention, notes = any_attention(saved.saved, key=saved.key, labels=saved.labels, key_labels=saved.key_labels)
     for note in notes:

@@ -181,6 +181,7 @@ def _attention_or_model(
     if which is not None and _holds_attention(Path(which)):
         if given.given():
             usage(f"{Path(which).name} holds attention, which needs no {given.given()[0]}")
+        opening.check_no_model(replace(source, model=Source.model), Path(which).name)
         from attnviz.io.saved import any_attention
 
         return any_attention(Path(which), key=key, as_is=True)[0]

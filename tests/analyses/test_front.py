@@ -120,6 +120,23 @@ def test_a_result_is_saved_whole_and_shown_in_a_notebook(tmp_path):
     assert result._repr_png_().startswith(b"\x89PNG")
 
 
+def test_figure_options_that_would_change_nothing_are_refused(tmp_path):
+    model = attnviz.load("seeded", causal=True)
+    links, maps = attnviz.links(model, TEXT), attnviz.rollout(model, TEXT)
+    for result, name, options, message in (
+        (links, "a.json", {"width": 3}, "width is for pictures; .json holds numbers"),
+        (links, "a.csv", {"title": "Mine"}, "title is for pictures; .csv holds numbers"),
+        (maps, "a.npz", {"cmap": "magma"}, "cmap is for pictures; .npz holds numbers"),
+        (links, "a.png", {"cmap": "magma"}, "cmap is for maps, of which this result shows none"),
+        (maps, "a.svg", {"frame_ms": 100}, "frame_ms is for animations, not for .svg"),
+    ):
+        with pytest.raises(SelectionError, match=message):
+            result.save(tmp_path / name, **options)
+        assert not (tmp_path / name).exists()
+    maps.save(tmp_path / "a.png", cmap="magma", decimals=1)
+    attnviz.generate(model, "a b", max_new=2).save(tmp_path / "a.gif", frame_ms=100, cmap="magma")
+
+
 def test_a_token_is_its_text_or_its_index_and_one_text_stands_for_several():
     model = attnviz.load("seeded")
     attention = model.attend(TEXT)

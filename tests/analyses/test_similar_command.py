@@ -209,6 +209,15 @@ def heads_apart(n, far=()):
     return attnviz.Attention(weights, None, tokens, tokens, (0,), tuple(range(n)), meta={})
 
 
+def test_two_heads_are_a_small_board_of_their_distance():
+    result = attnviz.similar(heads_apart(2, far=[1]))
+    figure = place(result.page(), FigureOptions())
+    (panel,) = figure.panels
+    np.testing.assert_allclose(panel.values, result.similarity.distances, atol=1e-6)
+    assert panel.row_labels == panel.col_labels == ("0.0", "0.1")
+    assert not any("plane" in label.text for label in figure.labels)
+
+
 def test_dark_is_alike_and_the_bar_says_so():
     """A head is darkest beside itself, in grey too; the bar's numbers fall from light to dark."""
     found = drawn()

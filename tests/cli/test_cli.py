@@ -186,6 +186,32 @@ def test_saved_attention_is_read_again(run, saved):
     }
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--model", "tiny"),
+        ("--adapter", "lora"),
+        ("--seed", "3"),
+        ("--mechanism", "causal"),
+        ("--pair", "dog"),
+        ("--chat",),
+        ("--global-tokens", "0"),
+    ],
+)
+def test_attention_from_a_file_takes_no_model(run, saved, words):
+    for command in (["heatmap"], ["stats"], ["diff", "--from-b", "f.npy"], ["rollout"], ["table"]):
+        status, out, err = run(*command, "--from", "f.npy", "--labels", "l.txt", *words)
+        assert (status, out) == (2, "")
+        assert f"--from and {words[0]} exclude each other: what is in a file has been computed" in err
+    if words[0] in ("--adapter", "--mechanism"):
+        assert f"f.npy and {words[0]} exclude each other" in run("check", "f.npy", *words)[2]
+
+
+def test_the_model_of_the_environment_does_not_stand_in_the_way_of_a_file(run, monkeypatch, saved):
+    monkeypatch.setenv("ATTNVIZ_MODEL", "seeded")
+    assert run("stats", "--from", "f.npy", "--labels", "l.txt")[0] == 0
+
+
 def test_a_foreign_array_is_drawn_with_its_labels(run, saved):
     assert run("heatmap", "--from", "f.npy", "--labels", "l.txt", "-o", "f.svg")[0] == 0
     assert "quatre" in Path("f.svg").read_text()
