@@ -14,6 +14,7 @@ Flow fills up: after some layers everything reaches nearly everything, so that c
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,6 +62,11 @@ def limits(
     shown = weights.shape[-1] * attention.cell
     label = str(attention.meta.get("measure", "attention weight"))  # of other numbers than weights
     return scaled(kind, high, cmap, shown, label), why
+
+
+def count_above(values: Iterable[NDArray[np.float32]], scale: Scale) -> int:
+    """How many values lie above the end of the scale; none where each row ends where it ends."""
+    return 0 if scale.kind == "row" else int(sum((each > scale.high * (1 + 1e-6)).sum() for each in values))
 
 
 def fills_up(attention: Attention, kind: str, vmax: float | str | None) -> bool:

@@ -11,7 +11,7 @@ import math
 from dataclasses import replace
 
 from attnviz.errors import SelectionError
-from attnviz.page import page, spans
+from attnviz.page import page_size, spans
 from attnviz.page.bar import bar_ticks, bar_width, tick_texts
 from attnviz.page.request import Request
 from attnviz.page.sizes import SMALLEST, Sizes, leading
@@ -60,7 +60,7 @@ def paged(request: Request) -> Request:
     asked = None if request.width is None else (request.width, request.height or TALLEST)
     panels, cells = (request.per_row, request.panel_rows), (request.rows, request.cols)
     most = _roomy_cell(request) if asked is None else math.inf
-    found = page.fit(panels, cells, bool(request.layers), most, page.PAGES if asked is None else (asked,))
+    found = page_size.fit(panels, cells, bool(request.layers), most, page_size.PAGES if asked is None else (asked,))
     size = found.page if asked is None else None
     return replace(request, columns=found.columns, per_row=request.per_row * found.columns, page=size)
 

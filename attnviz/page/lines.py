@@ -13,7 +13,7 @@ from attnviz.errors import SelectionError
 from attnviz.page.colours import HEADS, INK, RGB, letters_on, tint
 from attnviz.page.figure import Box, Figure, Fill, Label, Line
 from attnviz.page.layout import ordinal
-from attnviz.page.page import PAGES
+from attnviz.page.page_size import PAGES, abreast
 from attnviz.page.parts import LinesOfWeight, LinesPanel, Link, Page
 from attnviz.page.scale import number
 from attnviz.page.sheet import MARGIN, Words, finished, no_room, started, worded
@@ -119,7 +119,7 @@ class _Layout:
         self.span = scale * (SPAN if count > 3 else 1.4 * SPAN)
         if width is None:
             one = (sides + self.span + GAP, self.down + 3 * SIZE)
-            self.abreast = _abreast(one, count, self.part.per_layer)
+            self.abreast = abreast(count, one, 4 / 3, self.part.per_layer)
         else:
             room = width * 72.0 - 2 * MARGIN
             self.abreast = min(max(1, int((room + GAP) // (sides + SPAN + GAP))), count)
@@ -227,19 +227,6 @@ class _Layout:
             sheet.word(name, x + 14.0, y + MIDDLE * 7.0, 7.0, role="tick")
             x += wide
         sheet.y = y + 10.0
-
-
-def _abreast(panel: tuple[float, float], count: int, per_layer: int) -> int:
-    """Panels side by side, each of this width and height: near 4:3, in rows that a layer fills evenly."""
-
-    def misfit(abreast: int) -> float:
-        stacked = math.ceil(count / abreast)
-        shape = abreast * panel[0] / (stacked * panel[1])
-        empty = abreast * stacked - count
-        uneven = 0.5 * (per_layer % abreast > 0 and abreast % per_layer > 0)
-        return abs(math.log(shape / (4 / 3))) + uneven + 1.5 * empty / (abreast * stacked)
-
-    return min(range(1, count + 1), key=misfit)
 
 
 def stroke(unit: float) -> tuple[float, float]:

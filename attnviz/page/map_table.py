@@ -12,19 +12,21 @@ from attnviz.errors import SelectionError
 from attnviz.page.cell_numbers import printed
 from attnviz.page.colour_limits import scaled
 from attnviz.page.figure import Box, Figure, Scale
-from attnviz.page.page import fit
+from attnviz.page.maps import hidden_cells
+from attnviz.page.page_size import fit
 from attnviz.page.parts import MapTable
 from attnviz.page.scale import INKS, check_cmap, check_scale, masked, round_up
 from attnviz.page.sheet import BASE, BESIDE, MARGIN, Sheet, below, beside, finished, started, worded
 from attnviz.page.text_metrics import LOST, printable
-from attnviz.page.wording import colour_note, colours, from_model, hidden_reason
+from attnviz.page.wording import colour_note, colours, from_model, hidden_reason, reductions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attnviz.attention import Attention
     from attnviz.page.figure_options import FigureOptions
-    from attnviz.page.parts import Page
+    from attnviz.page.maps import hidden_cells
+from attnviz.page.parts import Page
 
 _GAP, _BLOCK, _LONGEST = 13.0, 14.0, 90.0  # points: between maps, before a column of layers; a name at most
 _SIDES = (250.0, 200.0, 165.0, 140.0, 124.0, 112.0)  # of maps abreast
@@ -142,7 +144,7 @@ def _row(
             title=f"{table.by} {table.rows[row]}  {heading}",
             heading=heading if row % places.stacked == 0 else "",
             room=places.side + _GAP - 3.0,
-            hidden=None if allowed is None or allowed.all() else ~allowed,
+            hidden=hidden_cells(allowed),
             rows=names[0],
             cols=names[1],
             shown=(row < places.stacked and col == 0, places.lowest(row, len(table.rows))),
@@ -162,5 +164,4 @@ def _side(columns: int, rows: int, cells: Sequence[int], width: float | None) ->
 
 def _remarks(attention: Attention, cmap: str) -> list[str]:
     hidden = hidden_reason(attention)
-    reduced = [note for note in attention.reduced.split("; ") if note and not note.startswith("mean over")]
-    return [*reduced, *([f"{masked(cmap)}: {hidden}"] if hidden else []), *from_model(attention)]
+    return [*reductions(attention), *([f"{masked(cmap)}: {hidden}"] if hidden else []), *from_model(attention)]

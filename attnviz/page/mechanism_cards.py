@@ -16,10 +16,10 @@ import numpy as np
 from attnviz.errors import SelectionError
 from attnviz.page import wording
 from attnviz.page.cell_numbers import printed
-from attnviz.page.colour_limits import limits
+from attnviz.page.colour_limits import count_above, limits
 from attnviz.page.figure import Box, Figure, Line, Scale
+from attnviz.page.figure_options import check_attention
 from attnviz.page.groups import TITLES, long_title, short_title
-from attnviz.page.options import check_options
 from attnviz.page.parts import DISTANCE, Card, Cards, Page
 from attnviz.page.pooled import blocks, strongest
 from attnviz.page.scale import INKS, WHITE, check_cmap, check_scale, masked, number, round_up, ticks
@@ -51,10 +51,9 @@ def cards_page(page: Page, options: FigureOptions) -> Figure:
     if not cards:
         raise SelectionError("there is no mechanism to draw")
     first = cards[0].attention
-    check_options(first, options.width, None, None, min(options.decimals, 6), options.dpi, options.svg_text, (), None)
+    check_attention(first, replace(options, decimals=min(options.decimals, 6), height=None, font_size=None))
     shared, why = _shared(cards, options.scale, options.vmax, check_cmap(cmap))
-    plain = [card for card in cards if not card.signed]
-    above = 0 if shared.kind == "row" else sum(int((c.values > shared.high * (1 + 1e-6)).sum()) for c in plain)
+    above = count_above((card.values for card in cards if not card.signed), shared)
     over = wording.over_note(above, shared.high, why, any(first.key_special))
     texts = [text for card in cards for text in (card.name, card.formula, card.cost, card.detail)]
     texts += [printable(text) for text in (*first.query_tokens, *first.key_tokens)]

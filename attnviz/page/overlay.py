@@ -1,23 +1,22 @@
-"""Attention over the picture that a model looked at: a panel a head, one query's weights over the patches."""
+"""Attention over the picture that a model looked at: a panel per head, one query's weights over the patches."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from attnviz.errors import InputError, SelectionError
 from attnviz.facts import randomness
 from attnviz.page import wording
-from attnviz.page.colour_limits import scaled
-from attnviz.page.figure import Figure, ImagePanel, MapPanel, Scale
-from attnviz.page.options import check_options, check_pixels, made_by
+from attnviz.page.colour_limits import count_above, scaled
+from attnviz.page.figure import Figure, ImagePanel, Scale
+from attnviz.page.figure_options import FigureOptions, check_attention
+from attnviz.page.maps import Maps, hidden_cells
 from attnviz.page.placing import arrange
-from attnviz.page.request import Request
-from attnviz.page.scale import WHITE, check_cmap, check_scale, check_vmax, masked, round_up
+from attnviz.page.scale import check_cmap, check_scale, check_vmax, masked, round_up
 from attnviz.page.text_metrics import LOST, one_line, printable, typeface
 
 if TYPE_CHECKING:
@@ -26,120 +25,58 @@ if TYPE_CHECKING:
     from attnviz.attention import Attention
 
 
-@dataclass(frozen=True)
-class _Views:
-    """What is drawn: one query's weights over the patches, [row, column] a head, in reading order.
-
-    layers: names of the rows of panels if they are layers. rest: smallest and largest weight on tokens without a patch.
-    """
-
-    values: list[NDArray[np.float32]]
-    hidden: list[NDArray[np.bool_] | None]
-    headings: list[str]
-    places: list[tuple[int | None, int | None]]
-    layers: tuple[str, ...]
-    others: tuple[str, ...]
-    rest: tuple[float, float]
-
-
 def overlay(
     attention: Attention,
     picture: NDArray[np.uint8],
     *,
     query: int | None = None,
-    scale: str = "auto",
-    vmax: float | str | None = None,
-    cmap: str = WHITE,
-    width: float | None = None,
-    height: float | None = None,
-    font: str | None = None,
-    font_size: float | None = None,
-    title: str | None = None,
-    bare: bool = False,
-    dpi: float | None = None,
-    svg_text: str = "keep",
     name: str | None = None,
     meta: Mapping[str, str] | None = None,
+    **look: Any,
 ) -> Figure:
-    """One query's weights over the patches of a picture, a panel a head, beside the picture itself.
+    """One query's weights over the patches of a picture, a panel per head, beside the picture itself.
 
     Args:
         attention: of an image: its `grid` says how the patches lie; they are the last keys.
         picture: uint8 [row, column, 3] as the model saw it, whole patches (`attnviz.inputs.images.Picture.shown`).
         query: index of the query; by default the first, which is the class token, if some query is not a patch.
-        scale: auto (sqrt for more than 16 patches) | linear | sqrt | log | row (each panel by its own largest weight).
-        vmax: the weight that has the last colour; None or "auto": a round number above all that are shown.
-        The rest as for `attnviz.page.heatmap.heatmap`.
+        name: what to call the model. meta: what made the picture, kept in the file.
+        look: fields of `attnviz.page.figure_options.FigureOptions`. With the scale `row` each panel is coloured by
+            its own largest weight; by default the colours end above all weights that are shown.
 
     Raises:
         SelectionError: an option's value is not there or not possible. InputError: the attention is not of an image.
     """
-    check_scale(scale)
-    check_options(attention, width, height, font_size, 0, dpi, svg_text, (), query)
+    options = FigureOptions(**look, decimals=0)
+    check_scale(options.scale)
+    check_attention(attention, options, (), query)
     rows, cols = _grid(attention, picture)
-    asked = _query(attention, rows * cols, query)
-    views = _views(attention, asked, rows, cols)
-    limits, values = _scale(views, scale, vmax, check_cmap(cmap))
-    token = printable(attention.query_tokens[asked])
-    heading = one_line(title) if title is not None else wording.title(attention, name or "", token)
-    below = _subtitles(attention, token, rows, cols)
-    said = _notes(attention, limits, scale, views, picture)
-    with_picture = not views.layers
-    headings = ["the picture", *views.headings] if with_picture else views.headings
-    texts = [heading, *below, *said, *headings, "0123456789.–·≥…" + LOST]
-    face = typeface(font, texts)
-    said += [note for note in (wording.font_note(face),) if note]
-    request = Request(
-        rows=rows,
-        cols=cols,
+    query = _query(attention, rows * cols, query)
+    maps = _maps(attention, query, rows, cols)
+    scale, maps = _scaled(maps, options)
+    token = printable(attention.query_tokens[query])
+    title = wording.title(attention, name or "", token) if options.title is None else one_line(options.title)
+    subtitles = _subtitles(attention, token, rows, cols)
+    notes = _notes(attention, scale, options.scale, maps, query, picture)
+    beside = ["the picture"] if not maps.layers else []
+    headings = [*beside, *maps.headings]
+    face = typeface(options.font, [title, *subtitles, *notes, *headings, "0123456789.–·≥…" + LOST])
+    request = maps.request(
+        face,
+        options,
         headings=tuple(headings),
-        per_row=_abreast(len(headings), len(views.layers), rows, cols, width),
-        row_labels=tuple(map(str, range(rows))),
-        col_labels=tuple(map(str, range(cols))),
-        face=face,
-        layers=views.layers,
-        row_axis="row of patches",
-        col_axis="column of patches",
-        title=heading,
-        subtitles=below,
-        notes=tuple(said),
-        scale=limits,
-        bare=bare,
-        width=None if width is None else width * 72.0,
-        height=None if height is None else height * 72.0,
-        font_size=font_size,
-        dpi=dpi,
+        per_row=maps.across(options.width, len(headings)),
+        bold_rows=frozenset(),
+        bold_cols=frozenset(),
+        title=title,
+        subtitles=subtitles,
+        notes=(*notes, *filter(None, [wording.font_note(face)])),
+        scale=scale,
     )
     placed = arrange(request)
-    check_pixels(placed)
-    spot = asked - (len(attention.queries) - rows * cols)
-    panels = tuple(
-        MapPanel(
-            title=views.headings[i],
-            values=values[i],
-            hidden=views.hidden[i],
-            row_labels=tuple(map(str, range(rows))),
-            col_labels=tuple(map(str, range(cols))),
-            box=placed.boxes[i + with_picture],
-            marks=(divmod(spot, cols),) if spot >= 0 else (),
-            layer=views.places[i][0],
-            head=views.places[i][1],
-            picture=picture,
-        )
-        for i in range(len(values))
-    )
-    figure = placed.figure(
-        panels,
-        limits,
-        face,
-        title=heading,
-        subtitle=below[0],
-        notes=said,
-        bare=bare,
-        svg_text=svg_text,
-        meta=made_by(attention, name, meta),
-    )
-    return replace(figure, images=(ImagePanel("the picture", picture, placed.boxes[0]),) if with_picture else ())
+    panels = maps.panels(placed, picture=[picture] * len(maps.values))
+    figure = placed.figure(panels, attention, name, options.svg_text, meta)
+    return replace(figure, images=tuple(ImagePanel(text, picture, placed.boxes[0]) for text in beside))
 
 
 def _grid(attention: Attention, picture: NDArray[np.uint8]) -> tuple[int, int]:
@@ -171,37 +108,35 @@ def _query(attention: Attention, patches: int, query: int | None) -> int:
     return 0
 
 
-def _views(attention: Attention, query: int, rows: int, cols: int) -> _Views:
-    n_layers, n_heads, _, n_key = attention.weights.shape
-    first = n_key - rows * cols
-    hidden: list[NDArray[np.bool_] | None] = []
-    values = []
-    for weights, mask in attention.maps():
-        grey = None if mask is None else ~mask[query, first:].reshape(rows, cols)
-        hidden.append(None if grey is None or not grey.any() else grey)
-        values.append(weights[query, first:].reshape(rows, cols))
-    rest = attention.weights[:, :, query, :first].sum(-1)
-    return _Views(
-        values,
-        hidden,
-        wording.headings(attention),
-        list(attention.places),
-        wording.layer_names(attention) if n_layers > 1 and n_heads > 1 else (),
-        tuple(map(printable, attention.key_tokens[:first])),
-        (float(rest.min()), float(rest.max())),
+def _maps(attention: Attention, query: int, rows: int, cols: int) -> Maps:
+    """One query's weights over the patches, [row, column] per head; the query is marked if it is a patch itself."""
+    n_layers, n_heads, n_query, n_key = attention.weights.shape
+    first, spot = n_key - rows * cols, query - (n_query - rows * cols)
+    maps = attention.maps()
+    allowed = [None if mask is None else mask[query, first:].reshape(rows, cols) for _, mask in maps]
+    return Maps(
+        values=[weights[query, first:].reshape(rows, cols) for weights, _ in maps],
+        hidden=[hidden_cells(mask) for mask in allowed],
+        headings=wording.headings(attention),
+        places=list(attention.places),
+        row_labels=list(map(str, range(rows))),
+        col_labels=list(map(str, range(cols))),
+        axes=("row of patches", "column of patches"),
+        marks=(divmod(spot, cols),) if spot >= 0 else (),
+        layers=wording.layer_names(attention) if n_layers > 1 and n_heads > 1 else (),
     )
 
 
-def _scale(views: _Views, kind: str, vmax: float | str | None, cmap: str) -> tuple[Scale, list[NDArray[np.float32]]]:
-    """The scale, and the values that it is for: with `row` each panel's are divided by its largest."""
-    if kind == "row":
+def _scaled(maps: Maps, options: FigureOptions) -> tuple[Scale, Maps]:
+    """The scale, and the maps that it is for: with `row` each panel's values are divided by its largest."""
+    cmap, vmax = check_cmap(options.cmap), options.vmax
+    if options.scale == "row":
         if vmax is not None:
             raise SelectionError("vmax has no meaning with scale row: each panel has a largest weight of its own")
-        peaks = [float(values.max(initial=0.0)) or 1.0 for values in views.values]
-        shares = [values / np.float32(peak) for values, peak in zip(views.values, peaks, strict=True)]
-        return Scale("linear", 0.0, 1.0, cmap, "share of the panel's largest"), shares
-    high = check_vmax(vmax) or round_up(max(float(values.max(initial=0.0)) for values in views.values))
-    return scaled(kind, high, cmap, views.values[0].size), views.values
+        shares = [values / np.float32(float(values.max(initial=0.0)) or 1.0) for values in maps.values]
+        return Scale("linear", 0.0, 1.0, cmap, "share of the panel's largest"), replace(maps, values=shares)
+    high = check_vmax(vmax) or round_up(max(float(values.max(initial=0.0)) for values in maps.values))
+    return scaled(options.scale, high, cmap, maps.values[0].size), maps
 
 
 def _subtitles(attention: Attention, token: str, rows: int, cols: int) -> tuple[str, ...]:
@@ -212,34 +147,21 @@ def _subtitles(attention: Attention, token: str, rows: int, cols: int) -> tuple[
     return one_line(long), one_line(short)
 
 
-def _notes(attention: Attention, scale: Scale, kind: str, views: _Views, picture: NDArray[np.uint8]) -> list[str]:
-    said = [note for note in attention.reduced.split("; ") if note and not note.startswith("mean over")]
-    low, high = (f"{value:.2f}" for value in views.rest)
-    if views.others:
-        share = low if low == high else f"{low}–{high}"
-        said.append(f"{share} of the row goes to {', '.join(views.others)}, which {_has(len(views.others))} no patch")
-    said.append(f"the picture as the model sees it, {picture.shape[1]} x {picture.shape[0]} pixels")
-    if any(grey is not None for grey in views.hidden):
-        said.append(f"{masked(scale.cmap)}: not allowed")
-    above = int(sum((values > scale.high * (1 + 1e-6)).sum() for values in views.values))
-    said += ["each panel coloured by its own largest weight"] if kind == "row" else []
-    said += [note for note in (wording.colour_note(scale), wording.over_note(above, scale.high, "")) if note]
-    return [*map(one_line, said), *wording.from_model(attention)]
-
-
-def _has(count: int) -> str:
-    return "has" if count == 1 else "have"
-
-
-def _abreast(count: int, layers: int, rows: int, cols: int, width: float | None) -> int:
-    """Panels side by side: heads if rows are layers, else as near to 4:3 as the panels allow, with few gaps."""
-    if layers:
-        return count // layers
-    target = 4 / 3 if width is None or width > 4 else 0.85
-
-    def misfit(abreast: int) -> tuple[float, int]:
-        stacked = math.ceil(count / abreast)
-        shape = abreast * cols / (stacked * rows * 1.1)
-        return abs(math.log(shape / target)) + 1.5 * (abreast * stacked - count) / (abreast * stacked), abreast
-
-    return min(range(1, count + 1), key=misfit)
+def _notes(
+    attention: Attention, scale: Scale, kind: str, maps: Maps, query: int, picture: NDArray[np.uint8]
+) -> list[str]:
+    notes = wording.reductions(attention)
+    first = len(attention.keys) - maps.values[0].size
+    others = [printable(text) for text in attention.key_tokens[:first]]
+    if others:
+        rest = attention.weights[:, :, query, :first].sum(-1)
+        low, high = f"{rest.min():.2f}", f"{rest.max():.2f}"
+        share, have = low if low == high else f"{low}–{high}", "has" if len(others) == 1 else "have"
+        notes.append(f"{share} of the row goes to {', '.join(others)}, which {have} no patch")
+    notes.append(f"the picture as the model sees it, {picture.shape[1]} x {picture.shape[0]} pixels")
+    if any(hidden is not None for hidden in maps.hidden):
+        notes.append(f"{masked(scale.cmap)}: not allowed")
+    notes += ["each panel coloured by its own largest weight"] if kind == "row" else []
+    over = wording.over_note(count_above(maps.values, scale), scale.high, "")
+    notes += [note for note in (wording.colour_note(scale), over) if note]
+    return [*map(one_line, notes), *wording.from_model(attention)]

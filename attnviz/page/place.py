@@ -78,9 +78,7 @@ def map_grid(page: Page, options: FigureOptions, meta: Mapping[str, str] | None)
 
 def _look_of_maps(page: Page, options: FigureOptions) -> dict[str, Any]:
     """The options that `heatmap` takes."""
-    look = {**vars(options), "title": (page.title if options.title is None else options.title) or None}
-    del look["frame_ms"]
-    return look
+    return {**vars(options), "title": (page.title if options.title is None else options.title) or None}
 
 
 # The type of a page's first part -> "module:function" that lays the page out, imported when such a page is drawn.

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from attnviz.facts import made_by
 from attnviz.page import spans, wording
 from attnviz.page.bar import bar_height, bar_ticks, bar_width, tick_texts
-from attnviz.page.figure import Box, Figure, Label, Line, MapPanel, Scale
+from attnviz.page.figure import Box, Figure, Label, Line, MapPanel
+from attnviz.page.figure_options import check_pixels
 from attnviz.page.layout import PITCH, paged, settle
 from attnviz.page.request import Request
 from attnviz.page.sizes import HEADING_LINE, Sizes, leading
-from attnviz.page.text_metrics import ASCENT, DESCENT, MIDDLE, Typeface, tallness
+from attnviz.page.text_metrics import ASCENT, DESCENT, MIDDLE, tallness
+
+if TYPE_CHECKING:
+    from attnviz.attention import Attention
 
 # The line between two texts, width and tone: dark for pale maps, on a little paper for dark ones.
 SPLIT = ((1.5, "paper"), (0.6, "ink"))
@@ -22,6 +28,7 @@ SPLIT = ((1.5, "paper"), (0.6, "ink"))
 class Placed:
     """A finished layout: the figure's size, a box a panel, and all that stands beside them."""
 
+    request: Request
     width: float
     height: float
     sizes: Sizes
@@ -34,26 +41,29 @@ class Placed:
     def figure(
         self,
         panels: tuple[MapPanel, ...],
-        scale: Scale,
-        face: Typeface,
-        *,
-        title: str,
-        subtitle: str,
-        notes: Sequence[str],
-        bare: bool,
+        attention: Attention,
+        name: str | None,
         svg_text: str,
-        meta: dict[str, str],
+        meta: Mapping[str, str] | None,
     ) -> Figure:
-        """The picture. subtitle: the longest; notes: those that were asked for, which a bare picture has alone."""
-        remarks = tuple(notes) if bare else self.sizes.remarks
+        """The picture; a bare one has the notes that were asked for alone. name, meta: as for the heatmap.
+
+        Raises SelectionError: it would be too large to be opened.
+        """
+        check_pixels(self.width, self.height, self.sizes.dpi)
+        request, scale, face = self.request, self.request.scale, self.request.face
+        remarks = request.notes if request.bare else self.sizes.remarks
+        facts = made_by("", name or attention.model, attention.meta)
+        facts = {key: facts.get(key, "") for key in ("model", "digest", "seed", "version")}
+        facts["version"] = f"attnviz {facts['version']}"
         return Figure(
             width=self.width,
             height=self.height,
             panels=panels,
             scale=scale,
-            title=title,
+            title=request.title,
             subtitle=self.sizes.said,
-            caption=wording.caption(title, subtitle, scale, remarks),
+            caption=wording.caption(request.title, request.subtitles[0], scale, remarks),
             notes=remarks,
             labels=tuple(self.labels),
             lines=tuple(self.lines),
@@ -64,7 +74,7 @@ class Placed:
             font_size=self.sizes.base,
             dpi=self.sizes.dpi,
             svg_text=svg_text,
-            meta=meta,
+            meta={key: value for key, value in {**facts, **(meta or {})}.items() if value},
         )
 
 
@@ -80,7 +90,7 @@ def arrange(request: Request) -> Placed:
     height = request.height or math.ceil((sizes.top + down + sizes.under + sizes.foot) / pixel - 1e-6) * pixel
     spare = max(0.0, sizes.width - sizes.left - across - sizes.right) if request.width else 0.0
     gap_x = sizes.gap_x + (min(spare / (request.per_row - 1), sizes.gap_x) if request.per_row > 1 else 0.0)
-    placed = Placed(sizes.width, height, sizes)
+    placed = Placed(request, sizes.width, height, sizes)
     for i in range(len(request.headings)):
         row, col = request.place(i)
         x = sizes.left + col * (wide + gap_x) + (col // request.per_layer) * sizes.aside

@@ -11,8 +11,8 @@ import numpy as np
 
 from attnviz.errors import SelectionError
 from attnviz.page.figure import Box, Dot, Figure, Fill, Label, Line, MapPanel, Scale
+from attnviz.page.figure_options import check_pixels
 from attnviz.page.layout import ordinal
-from attnviz.page.options import PIXELS
 from attnviz.page.scale import number, ticks
 from attnviz.page.sizes import LINE, SMALLEST
 from attnviz.page.text_metrics import MIDDLE, Typeface, one_line, typeface
@@ -274,11 +274,7 @@ def finished(sheet: Sheet, summary: str = "") -> Figure:
     words, options = sheet.words, sheet.words.options
     sheet.text(" · ".join(words.notes), sheet.small, tone="soft", role="note")
     dots = options.dpi or 200.0
-    if sheet.wide * sheet.y * (dots / 72) ** 2 > PIXELS:
-        raise SelectionError(
-            f"a picture of {sheet.wide / 72 * dots:,.0f} x {sheet.y / 72 * dots:,.0f} pixels is too large",
-            "choose a lower dpi, or less to show",
-        )
+    check_pixels(sheet.wide, sheet.y, dots)
     parts = [part.rstrip(".") for part in (words.title, words.subtitle, summary, *words.notes) if part]
     pixel = 72.0 / dots
     return Figure(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from attnviz.errors import InputError
 from attnviz.page import wording
+from attnviz.page.colour_limits import count_above
 from attnviz.page.colour_limits import limits as find_limits
 from attnviz.page.figure import Box, Figure, MapPanel
 from attnviz.page.scale import WHITE, check_cmap, check_scale
@@ -65,8 +66,7 @@ def table(
     heading = one_line(title) if title is not None else wording.title(attention, "", asked)
     sums = wording.row_sums(attention)
     below = wording.subtitles(attention, sums, len(panels), marks, "one query's")[0]
-    above = 0 if scale == "row" else int((attention.weights > limits.high * (1 + 1e-6)).sum())
-    over = wording.over_note(above, limits.high, why, any(attention.key_special))
+    over = wording.over_note(count_above(attention.weights, limits), limits.high, why, any(attention.key_special))
     over = over or wording.under_note([attention.weights], [limits])
     said = wording.notes(attention, limits, sums, "", over, 0, "", SHADE)
     return Figure(

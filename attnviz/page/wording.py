@@ -122,8 +122,7 @@ def notes(
     cell, beyond what the attention itself pooled. numbers: "" or which numbers the cells do not have. shade: as for
     `colour_note`.
     """
-    reduced = (note for note in attention.reduced.split("; ") if note and _CELLS not in note)
-    said = [note for note in reduced if not note.startswith("mean over")]  # the title has it
+    said = [note for note in reductions(attention) if _CELLS not in note]
     if pooled > 1:
         said.append(f"drawn as the largest of {pooled} x {pooled} weights a cell")
     if hidden:
@@ -139,6 +138,11 @@ def notes(
     if numbers:
         said.append(numbers)
     return [*map(one_line, said), *from_model(attention)]
+
+
+def reductions(attention: Attention) -> list[str]:
+    """What was left out or pooled, without a mean over layers or heads, which the title names."""
+    return [note for note in attention.reduced.split("; ") if note and not note.startswith("mean over")]
 
 
 def from_model(attention: Attention) -> list[str]:

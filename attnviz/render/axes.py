@@ -18,7 +18,7 @@ from attnviz.page import wording
 from attnviz.page.cell_numbers import CellNumbers
 from attnviz.page.colour_limits import limits
 from attnviz.page.colours import is_dark
-from attnviz.page.options import check_options
+from attnviz.page.figure_options import FigureOptions, check_attention
 from attnviz.page.scale import check_cmap, check_scale, number, ticks
 from attnviz.page.sizes import Sizes
 from attnviz.page.text_metrics import one_line, printable, typeface
@@ -67,7 +67,7 @@ def heatmap_in(
     _check_one(attention)
     check_scale(scale)
     cmap = check_cmap(cmap)
-    check_options(attention, None, None, font_size, decimals, None, "keep", marks, None)
+    check_attention(attention, FigureOptions(font_size=font_size, decimals=decimals), marks)
     (values, allowed), *_ = attention.maps()
     extent, _ = limits(attention, scale, vmax, cmap)
     if extent.kind == "row":  # each row has an end of its own

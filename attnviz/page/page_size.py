@@ -53,6 +53,23 @@ def panel_room(abreast: int, stacked: int, layered: bool) -> float:
     return fit((abreast, stacked), (1, 1), layered, math.inf).cell
 
 
+def abreast(count: int, panel: Size, target: float, per_layer: int | None = None) -> int:
+    """How many of `count` panels stand side by side, so that all together are near a shape, with few places empty.
+
+    panel: width and height of each. target: width / height of all. per_layer: panels that a layer has; rows that it
+    does not fill evenly count as a fault.
+    """
+
+    def misfit(across: int) -> float:
+        stacked = math.ceil(count / across)
+        shape = across * panel[0] / (stacked * panel[1])
+        empty = across * stacked - count
+        uneven = per_layer is not None and per_layer % across > 0 and across % per_layer > 0
+        return abs(math.log(shape / target)) + 0.5 * uneven + 1.5 * empty / (across * stacked)
+
+    return min(range(1, count + 1), key=misfit)
+
+
 def _columns(layers: int) -> Iterator[int]:
     """Numbers of columns that leave no column empty."""
     return (k for k in range(1, layers + 1) if math.ceil(layers / math.ceil(layers / k)) == k)
