@@ -9,21 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import SelectionError
 from attnviz.page.fitted import fitted
-from attnviz.page.parts import (
-    Boards,
-    Cards,
-    Diagrams,
-    Distances,
-    LinesOfWeight,
-    MapGrid,
-    MapTable,
-    Page,
-    Plots,
-    RunningText,
-    Scatter,
-    Timings,
-    Walk,
-)
+from attnviz.page.parts import MapGrid, Page
 
 if TYPE_CHECKING:
     from attnviz.page.figure import Figure
@@ -43,7 +29,7 @@ def place(page: Page, options: FigureOptions, meta: Mapping[str, str] | None = N
     """
     if page.parts and isinstance(page.parts[0], MapGrid):  # its cells are whole pixels: it sees to every size itself
         return map_grid(page, options, meta)
-    name = PLACERS.get(type(page.parts[0])) if page.parts else None
+    name = PLACERS.get(type(page.parts[0]).__name__) if page.parts else None
     if name is None:
         raise SelectionError(f"{page.title} has no picture", "write .json or .csv, or leave out -o")
     module, _, function = name.partition(":")
@@ -81,17 +67,17 @@ def _look_of_maps(page: Page, options: FigureOptions) -> dict[str, Any]:
     return {**vars(options), "title": (page.title if options.title is None else options.title) or None}
 
 
-# The type of a page's first part -> "module:function" that lays the page out, imported when such a page is drawn.
-PLACERS: dict[type, str] = {
-    Boards: "attnviz.page.boards:boards_page",
-    Distances: "attnviz.page.distances:distances_and_points",
-    Scatter: "attnviz.page.dot_product:plane_and_product",
-    LinesOfWeight: "attnviz.page.lines:lines_of_weight",
-    RunningText: "attnviz.page.running_text:running_text",
-    Walk: "attnviz.page.steps:walk",
-    Diagrams: "attnviz.page.diagram:diagrams",
-    MapTable: "attnviz.page.map_table:map_table",
-    Plots: "attnviz.page.plots:plots",
-    Cards: "attnviz.page.mechanism_cards:cards_page",
-    Timings: "attnviz.page.scaling:timings_page",
+# The kind of a page's first part -> "module:function" that lays the page out, imported when such a page is drawn.
+PLACERS: dict[str, str] = {
+    "Boards": "attnviz.page.boards:boards_page",
+    "Distances": "attnviz.page.distances:distances_and_points",
+    "Scatter": "attnviz.page.dot_product:plane_and_product",
+    "LinesOfWeight": "attnviz.page.lines:lines_of_weight",
+    "RunningText": "attnviz.page.running_text:running_text",
+    "Walk": "attnviz.page.steps:walk",
+    "Diagrams": "attnviz.page.diagram:diagrams",
+    "MapTable": "attnviz.page.map_table:map_table",
+    "Plots": "attnviz.page.plots:plots",
+    "Cards": "attnviz.page.mechanism_cards:cards_page",
+    "Timings": "attnviz.page.scaling:timings_page",
 }
