@@ -34,8 +34,10 @@ class Member:
     plain: bool
 
 
-def members(path: Path, data: NDArray[np.uint8]) -> dict[str, Member]:
+def members(path: Path, data: NDArray[np.uint8], always_allowed: float = ALWAYS_ALLOWED) -> dict[str, Member]:
     """List every member of the zip file at `path`, whose bytes are `data`.
+
+    always_allowed: unpacked bytes that a member may have, however small it is in the file.
 
     Raises:
         CheckpointError: no zip file, truncated, encrypted, names twice, or sizes that the file contradicts.
@@ -51,12 +53,12 @@ def members(path: Path, data: NDArray[np.uint8]) -> dict[str, Member]:
     for entry in entries:
         if entry.filename in found:
             damaged(path, f"holds {shown(entry.filename)} twice")
-        found[entry.filename] = _member(path, data, entry)
+        found[entry.filename] = _member(path, data, entry, always_allowed)
     _check_overlap(path, found)
     return found
 
 
-def _member(path: Path, data: NDArray[np.uint8], entry: zipfile.ZipInfo) -> Member:
+def _member(path: Path, data: NDArray[np.uint8], entry: zipfile.ZipInfo, always_allowed: float) -> Member:
     name = shown(entry.filename)
     if entry.flag_bits & 1:
         damaged(path, f"member {name} is encrypted")
@@ -73,7 +75,7 @@ def _member(path: Path, data: NDArray[np.uint8], entry: zipfile.ZipInfo) -> Memb
         damaged(path, f"truncated: member {name} claims {entry.compress_size:,} bytes")
     if plain and entry.file_size != entry.compress_size:
         damaged(path, f"member {name} has two sizes, {entry.file_size:,} and {entry.compress_size:,} bytes")
-    if entry.file_size > max(ALWAYS_ALLOWED, MAX_RATIO * entry.compress_size):
+    if entry.file_size > max(always_allowed, MAX_RATIO * entry.compress_size):
         damaged(path, f"member {name} claims {entry.file_size:,} bytes out of {entry.compress_size:,}: refused")
     return Member(entry.filename, entry.file_size, start, entry.compress_size, entry.CRC, plain)
 

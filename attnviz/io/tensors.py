@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.errors import CheckpointError, InputError
-from attnviz.io.arrays import ALWAYS_ALLOWED, MAX_RATIO
+from attnviz.io.arrays import check_budget
 
 if TYPE_CHECKING:
     from typing import Any
@@ -54,9 +54,7 @@ class StoredArray:
 
     def read(self) -> NDArray[Any]:
         """The numbers. Raises InputError if they would take far more memory than the file has bytes."""
-        takes, size = 4 * math.prod(self.shape), self.file.path.stat().st_size
-        if takes > max(ALWAYS_ALLOWED, MAX_RATIO * size):
-            raise InputError(f"{self.file.path.name}: its arrays would take {takes:,} bytes, too many for {size:,}")
+        check_budget(self.file.path, 4 * math.prod(self.shape))
         numbers = np.empty(self.shape, self.dtype)
         if not self.layered:
             numbers[...] = self.file.read(self.names[0])

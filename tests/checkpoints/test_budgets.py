@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import struct
 import zipfile
 
@@ -261,7 +262,7 @@ def test_shapes_of_nothing_and_of_everything(tmp_path, shape, ending, capsys):
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("a.npy", head.getvalue())
     assert main(["table", "--from", str(path)]) == 1
-    assert "no array can have the shape" in capsys.readouterr().err
+    assert re.search("which no array can have|has an axis of", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(
@@ -270,7 +271,7 @@ def test_shapes_of_nothing_and_of_everything(tmp_path, shape, ending, capsys):
 def test_headers_that_are_no_python(tmp_path, head, capsys):
     (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head)
     assert main(["table", "--from", str(tmp_path / "a.npy")]) == 1
-    assert "not a NumPy array" in capsys.readouterr().err
+    assert "no valid .npy header" in capsys.readouterr().err
 
 
 def test_messages_are_one_line_of_a_sane_length():

@@ -321,8 +321,8 @@ def test_rows_that_do_not_sum_to_one_are_remarked(tmp_path):
         (np.ones((2, 0)), "nothing in it"),
         (np.ones((2, 2), complex), "wanted real numbers, got complex128"),
         (np.array([["a"]]), "wanted real numbers"),
-        (np.array([[{}]], object), "holds Python objects"),
-        (np.zeros((2, 2), [("a", "f4")]), "holds Python objects or records"),
+        (np.array([[{}]], object), r"has the dtype \|O, which is not read"),
+        (np.zeros((2, 2), [("a", "f4")]), r"has the dtype \[\(.*, which is not read"),
     ],
 )
 def test_what_cannot_be_attention_is_refused(tmp_path, values, says):
@@ -342,14 +342,14 @@ def npy(shape, dtype="<f4", data=b"", magic=b"\x93NUMPY\x01\x00"):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (npy("(1000000, 1000000)"), "wants 4000000000000 bytes, it holds 0"),
-        (npy("(2, 2)", data=bytes(15)), "wants 16 bytes, it holds 15"),
-        (npy("(2, 2)", data=bytes(17)), "wants 16 bytes, it holds 17"),
-        (npy("(-1, 2)", data=bytes(8)), "negative size|not a NumPy array"),
-        (npy("(2, 2)", dtype="|O"), "holds Python objects"),
-        (npy("(2, 2)", magic=b"\x93NUMPY\x09\x00"), "not a NumPy array"),
-        (npy("(" * 5000 + ")" * 5000), "not a NumPy array"),
-        (b"\x93NUMPY\x01\x00\xff\xff{", "not a NumPy array"),
+        (npy("(1000000, 1000000)"), "needs 4,000,000,000,000 bytes by its shape, it has 0"),
+        (npy("(2, 2)", data=bytes(15)), "needs 16 bytes by its shape, it has 15"),
+        (npy("(2, 2)", data=bytes(17)), "needs 16 bytes by its shape, it has 17"),
+        (npy("(-1, 2)", data=bytes(8)), "is not a list of sizes"),
+        (npy("(2, 2)", dtype="|O"), "which is not read"),
+        (npy("(2, 2)", magic=b"\x93NUMPY\x09\x00"), "no valid .npy header"),
+        (npy("(" * 5000 + ")" * 5000), "no valid .npy header"),
+        (b"\x93NUMPY\x01\x00\xff\xff{", "no valid .npy header"),
         (b"hello", "not a NumPy array"),
         (b"", "not a NumPy array"),
         (b"PK\x03\x04" + bytes(40), "not a NumPy array|not a whole .npz"),
@@ -404,7 +404,7 @@ def test_an_archive_that_shrinks_while_it_is_read_is_refused(tmp_path):
 def test_a_member_that_claims_more_than_it_holds(tmp_path):
     with zipfile.ZipFile(tmp_path / "f.npz", "w") as archive:
         archive.writestr("weights.npy", npy("(1000000, 1000000)", data=bytes(16)))
-    with pytest.raises(InputError, match="does not fit its"):
+    with pytest.raises(InputError, match="needs 4,000,000,000,000 bytes by its shape"):
         foreign(tmp_path / "f.npz")
 
 
