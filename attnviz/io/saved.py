@@ -47,7 +47,7 @@ def open(
     """Attention from a file: one that `Attention.save` or `attnviz export` wrote, or an array of another program.
 
     Args:
-        path: .npz, .npy, .pt or .safetensors; what they may hold: see `foreign`.
+        path: .npz, .npy, .pt or .safetensors; what they may hold: see `any_attention`.
         key: which array, where a file has several.
         labels, key_labels: text files with one token a line, for queries and for keys.
 
@@ -68,47 +68,35 @@ def any_attention(
     key_labels: str | os.PathLike[str] | None = None,
     as_is: bool = False,
 ) -> tuple[Attention, list[str]]:
-    """Attention from our own file or from a foreign array, and remarks about it, each a line to be shown.
+    """Attention from our own file or from an array of another program, and remarks about it, each a line to be shown.
 
-    as_is: numbers that cannot be attention (NaN, negative) are taken all the same, for a check to judge.
-    """
-    place = existing(path)
-    if key is None and place.suffix.lower() not in ENDINGS and zipfile.is_zipfile(place):
-        with archive(place) as members:
-            ours = _ours(place.name, members, as_is) if _is_ours(members) else None
-        if ours is not None:
-            if labels is None and key_labels is None:
-                return ours, []
-            notes: list[str] = []
-            queries, keys = _labels(len(ours.queries), len(ours.keys), labels, key_labels, notes)
-            return replace(ours, queries=queries, keys=keys), notes
-    return foreign(place, key=key, labels=labels, key_labels=key_labels, as_is=as_is)
+    Foreign files: .npy, .npz, .safetensors, and .pt, .pth or .bin of torch.save, of which nothing is run. Shapes:
+    [query, key], [head, query, key], [layer, head, query, key] or [layer, 1, head, query, key]; any real number type,
+    in either byte order. A list or tuple of tensors, and tensors whose names differ in their last number alone
+    (layer.0, layer.1), are one array, one element per layer.
 
-
-def foreign(
-    path: str | os.PathLike[str],
-    *,
-    key: str | None = None,
-    labels: str | os.PathLike[str] | None = None,
-    key_labels: str | os.PathLike[str] | None = None,
-    as_is: bool = False,
-) -> tuple[Attention, list[str]]:
-    """Attention from a file of another program, and remarks about it.
-
-    Files: .npy, .npz, .safetensors, and .pt, .pth or .bin of torch.save, of which nothing is run. Shapes: [query, key],
-    [head, query, key], [layer, head, query, key] or [layer, 1, head, query, key]; any real number type, in either byte
-    order. A list or tuple of tensors, and tensors whose names differ in their last number alone (layer.0, layer.1), are
-    one array, a layer each. labels, key_labels: text files with one token a line for queries and keys; the
-    labels serve for both where they fit both. Without them tokens are numbered. as_is: see `any_attention`.
+    Args:
+        path, key: the file, and which of its arrays.
+        labels, key_labels: text files with one token a line for queries and keys; the labels serve for both where they
+            fit both. Without them tokens are numbered.
+        as_is: numbers that cannot be attention (NaN, negative) are accepted too, for a check to judge.
 
     Raises InputError: not such a file; another shape; several arrays and no `key`; NaN, infinite or negative
     weights; labels that do not fit.
     """
     place = existing(path)
-    name: str | None = None
-    if place.suffix.lower() in ENDINGS or zipfile.is_zipfile(place):
-        reader: Any = tensors if place.suffix.lower() in ENDINGS else archive
+    zipped = place.suffix.lower() not in ENDINGS and zipfile.is_zipfile(place)
+    notes: list[str] = []
+    name = ""
+    if zipped or place.suffix.lower() in ENDINGS:
+        reader: Any = archive if zipped else tensors
         with reader(place) as arrays:
+            if zipped and key is None and _is_ours(arrays):
+                attention = _ours(place.name, arrays, as_is)
+                if labels is None and key_labels is None:
+                    return attention, notes
+                queries, keys = _labels(len(attention.queries), len(attention.keys), labels, key_labels, notes)
+                return replace(attention, queries=queries, keys=keys), notes
             name = _chosen(place.name, arrays, key)
             array = arrays[name].read()
     elif key is not None:
@@ -117,9 +105,9 @@ def foreign(
         array = npy(place)
     weights = _four(place.name, array)
     n_layers, n_heads, n_query, n_key = weights.shape
-    notes = [] if as_is else _checked(place.name, weights)
+    notes += [] if as_is else _checked(place.name, weights)
     queries, keys = _labels(n_query, n_key, labels, key_labels, notes)
-    stream = (name or "").removesuffix("_attentions")  # as transformers calls those of an encoder-decoder
+    stream = name.removesuffix("_attentions")  # as transformers calls those of an encoder-decoder
     attention = Attention(
         weights=weights,
         mask=None,
@@ -147,14 +135,13 @@ def _ours(where: str, members: dict[str, Member], as_is: bool = False) -> Attent
     weights = _array(where, members, "weights", "f", 4)
     if not as_is and not np.isfinite(weights).all():
         raise InputError(f"{where}: weights hold NaN or infinite numbers")
-    layers, heads = (
-        _whole(where, members, name, 0, most) for name, most in (("layers", MAX_LAYERS), ("heads", MAX_HEADS))
-    )
+    layers = _whole(where, members, "layers", 0, MAX_LAYERS)
+    heads = _whole(where, members, "heads", 0, MAX_HEADS)
     pairs = _whole(where, members, "pairs", 0, MAX_LAYERS, 2) if "pairs" in members else ()
-    for name, found, length in (("layers", layers, weights.shape[0]), ("heads", heads, weights.shape[1])):
-        # An average keeps the names of all that went in; those of pairs are compared with them.
-        if len(found) != length and not (length == 1 and found) and not pairs:
-            raise InputError(f"{where}: {len(found)} {name} named for {length}")
+    for name, indices, length in (("layers", layers, weights.shape[0]), ("heads", heads, weights.shape[1])):
+        # An average keeps the names of all its maps; pairs are compared with them by Attention.
+        if len(indices) != length and not (length == 1 and indices) and not pairs:
+            raise InputError(f"{where}: {len(indices)} {name} named for {length}")
     mask = _array(where, members, "mask", "b", 3) if "mask" in members else None
     grid = _grid(where, meta.pop("grid", None))
     try:
@@ -207,59 +194,51 @@ def _is_number(value: object) -> bool:
     return type(value) is int and 0 <= value < MAX_NUMBER
 
 
-def _is_plain(value: object) -> bool:
-    return _is_text(value) or isinstance(value, (bool, int, float))
-
-
-def _is_texts(value: object) -> bool:
-    return isinstance(value, list) and len(value) <= 100 and all(map(_is_text, value))
+def _all(check: Callable[[object], bool], value: object, least: int = 0, most: float = math.inf) -> bool:
+    """Whether a value is a list of so many items that all pass the check."""
+    return isinstance(value, list) and least <= len(value) <= most and all(map(check, value))
 
 
 def _is_two(value: object) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))
+    return _all(_is_number, value, 2, 2)
 
 
-def _is_numbers(value: object) -> bool:
-    return isinstance(value, list) and all(map(_is_number, value))
-
-
-# Entries that are read again, and what each must be; others are kept as they are.
+# Entries that are read again, and what each must be; all other entries stay as they are.
 _META: dict[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(("stream", "model", "reduced", "measure", "mechanism", "digest"), (_is_text, "a text")),
-    **dict.fromkeys(("notes", "ignored_keys", "unread_keys"), (_is_texts, "a list of texts")),
+    **dict.fromkeys(
+        ("notes", "ignored_keys", "unread_keys"), (lambda value: _all(_is_text, value, most=100), "a list of texts")
+    ),
     "origin": (_is_two, "[query, key]"),
     "cell": (lambda value: _is_number(value) and value > 0, "a whole number of 1 or more"),
-    **dict.fromkeys(("seed", "random"), (_is_plain, "one value")),
+    **dict.fromkeys(
+        ("seed", "random"), (lambda value: _is_text(value) or isinstance(value, (bool, int, float)), "one value")
+    ),
     "together": (lambda value: isinstance(value, bool), "true or false"),
-    "sampled": (_is_numbers, "a list of indices"),
+    "sampled": (lambda value: _all(_is_number, value), "a list of indices"),
 }
 _MAY_BE_NULL = ("grid",)
 
 
 def _axis(where: str, members: dict[str, Member], axis: str) -> Tokens:
-    def values(name: str, kinds: str, ndim: int = 1) -> tuple[Any, ...]:
-        return tuple(_array(where, members, f"{axis}_{name}", kinds, ndim).tolist())
-
-    text = tuple(map(_label, values("tokens", "U")))
-    plain = Tokens.plain(text)
-
-    def numbers(name: str, ndim: int = 1) -> tuple[Any, ...]:
-        return _whole(where, members, f"{axis}_{name}", -1, MAX_ID, ndim)
-
-    parts: dict[str, tuple[Any, ...]] = {
-        name: numbers(name) if f"{axis}_{name}" in members else getattr(plain, name)
-        for name in ("ids", "words", "segments")
-    }
-    parts["special"] = values("special", "b") if f"{axis}_special" in members else plain.special
-    spans = tuple((a, b) for a, b in numbers("spans", 2)) if f"{axis}_spans" in members else ()
-    for name, found in (*parts.items(), ("spans", spans or text)):
-        if len(found) != len(text):
-            raise InputError(f"{where}: {axis}_{name} has {len(found)} entries, {axis}_tokens has {len(text)}")
-    return Tokens(text=text, spans=spans, **parts)
+    """The tokens along one axis; what the file lacks is as in `Tokens.plain`."""
+    text = tuple(map(_label, _array(where, members, f"{axis}_tokens", "U", 1).tolist()))
+    parts: dict[str, tuple[Any, ...]] = {}
+    for name in ("ids", "words", "segments"):
+        if f"{axis}_{name}" in members:
+            parts[name] = _whole(where, members, f"{axis}_{name}", -1, MAX_ID)
+    if f"{axis}_special" in members:
+        parts["special"] = tuple(_array(where, members, f"{axis}_special", "b", 1).tolist())
+    if f"{axis}_spans" in members:
+        parts["spans"] = tuple((a, b) for a, b in _whole(where, members, f"{axis}_spans", -1, MAX_ID, 2))
+    for name, values in parts.items():
+        if len(values) != len(text) and (values or name != "spans"):
+            raise InputError(f"{where}: {axis}_{name} has {len(values)} entries, {axis}_tokens has {len(text)}")
+    return replace(Tokens.plain(text), **parts)
 
 
 def _whole(where: str, members: dict[str, Member], name: str, low: int, high: int, ndim: int = 1) -> tuple[Any, ...]:
-    """An array of whole numbers from `low` to below `high`: lists are made of some of them."""
+    """An array of whole numbers from `low` to below `high`: some become the lengths of lists."""
     array = _array(where, members, name, "iu", ndim)
     if array.size and (array.min() < low or array.max() >= high):
         raise InputError(f"{where}: {name} must be from {low} to {high - 1}; got {array.min()} to {array.max()}")
@@ -292,9 +271,8 @@ def _grid(where: str, grid: Any) -> tuple[int, int] | None:
 
 
 def _chosen(where: str, members: Mapping[str, Member | StoredArray], key: str | None) -> str:
-    listed = (
-        ", ".join(f"{shown(name)[1:-1]} {shown(list(m.shape))}" for name, m in list(members.items())[:12]) or "none"
-    )
+    first = list(members.items())[:12]
+    listed = ", ".join(f"{shown(name)[1:-1]} {shown(list(member.shape))}" for name, member in first) or "none"
     if key is not None:
         if key not in members:
             raise InputError(f"{where}: no array {key!r} in it", f"there are: {listed}")
@@ -303,8 +281,8 @@ def _chosen(where: str, members: Mapping[str, Member | StoredArray], key: str | 
     if usual := [name for name in ("weights", "attentions") if name in fit]:
         return usual[0]
     if len(fit) != 1:
-        found = f"{len(fit)} arrays could be attention" if fit else "no array of floats with 2 to 5 axes"
-        raise InputError(f"{where}: {found}", f"--key NAME picks one; there are: {listed}")
+        fault = f"{len(fit)} arrays could be attention" if fit else "no array of floats with 2 to 5 axes"
+        raise InputError(f"{where}: {fault}", f"--key NAME picks one; there are: {listed}")
     return fit[0]
 
 
@@ -329,7 +307,7 @@ def _four(where: str, array: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def _checked(where: str, weights: NDArray[np.float32]) -> list[str]:
-    """Refuse what cannot be attention; remarks about what can, but is odd. One layer at a time, to spare memory."""
+    """Refuse what cannot be attention; return remarks about what is odd. One layer at a time, to spare memory."""
     odd, lowest, highest, columns = 0, math.inf, -math.inf, True
     for layer, maps in enumerate(weights):
         rows = maps.sum(-1, dtype=np.float64)
@@ -370,9 +348,9 @@ def _labels(
         if n_query != n_key:
             for_query = None
             notes.append(f"{n_key} labels fit the keys, not the {n_query} queries, which are numbered")
-    for what, found, wanted in (("queries", for_query, n_query), ("keys", for_key, n_key)):
-        if found is not None and len(found) != wanted:
-            raise InputError(f"{len(found)} labels for {wanted} {what}", "one token a line")
+    for what, texts, wanted in (("queries", for_query, n_query), ("keys", for_key, n_key)):
+        if texts is not None and len(texts) != wanted:
+            raise InputError(f"{len(texts)} labels for {wanted} {what}", "one token a line")
     return (
         Tokens.plain(for_query or [str(i) for i in range(n_query)]),
         Tokens.plain(for_key or [str(i) for i in range(n_key)]),

@@ -23,7 +23,7 @@ from attnviz.axis import Tokens
 from attnviz.errors import AttnvizWarning, InputError, OutputError
 from attnviz.files.output import writing
 from attnviz.io import arrays, data
-from attnviz.io.saved import any_attention, foreign
+from attnviz.io.saved import any_attention
 
 
 def example(n_layers=2, n_heads=3, n=4, causal=True, seed=0, **more):
@@ -240,7 +240,7 @@ def rows_of(*shape, seed=0):
 def test_shapes_and_types(tmp_path, shape, want, dtype):
     values = rows_of(*shape).astype(dtype)
     np.save(tmp_path / "f.npy", np.asfortranarray(values))
-    a, notes = foreign(tmp_path / "f.npy")
+    a, notes = any_attention(tmp_path / "f.npy")
     assert a.weights.shape == want
     assert a.weights.dtype == np.float32
     np.testing.assert_array_equal(a.weights.reshape(shape), values.astype(np.float32))
@@ -252,19 +252,19 @@ def test_shapes_and_types(tmp_path, shape, want, dtype):
 
 def test_npz_with_one_array_that_fits(tmp_path):
     np.savez_compressed(tmp_path / "f.npz", ids=np.arange(4), maps=rows_of(2, 4, 4).astype("f4"))
-    assert foreign(tmp_path / "f.npz")[0].heads == (0, 1)
+    assert any_attention(tmp_path / "f.npz")[0].heads == (0, 1)
 
 
 def test_npz_with_several_arrays_wants_a_key(tmp_path):
     np.savez(tmp_path / "f.npz", encoder=rows_of(2, 4, 4), cross=rows_of(2, 3, 4), ids=np.arange(3))
     with pytest.raises(InputError, match="2 arrays could be attention") as caught:
-        foreign(tmp_path / "f.npz")
+        any_attention(tmp_path / "f.npz")
     assert caught.value.hint == "--key NAME picks one; there are: encoder [2, 4, 4], cross [2, 3, 4], ids [3]"
-    a, _ = foreign(tmp_path / "f.npz", key="cross")
+    a, _ = any_attention(tmp_path / "f.npz", key="cross")
     assert a.weights.shape == (1, 2, 3, 4)
     assert a.stream == "cross"
     with pytest.raises(InputError, match="no array 'self' in it"):
-        foreign(tmp_path / "f.npz", key="self")
+        any_attention(tmp_path / "f.npz", key="self")
 
 
 def test_labels_name_both_axes_or_one(tmp_path):
@@ -272,17 +272,17 @@ def test_labels_name_both_axes_or_one(tmp_path):
     np.save(tmp_path / "wide.npy", rows_of(2, 3))
     (tmp_path / "two.txt").write_bytes("\ufeffun\r\ndeux\r\n".encode())
     (tmp_path / "three.txt").write_text("a\n\nc\n")
-    a, _ = foreign(tmp_path / "square.npy", labels=tmp_path / "two.txt")
+    a, _ = any_attention(tmp_path / "square.npy", labels=tmp_path / "two.txt")
     assert a.query_tokens == a.key_tokens == ("un", "deux")
-    a, _ = foreign(tmp_path / "wide.npy", labels=tmp_path / "two.txt", key_labels=tmp_path / "three.txt")
+    a, _ = any_attention(tmp_path / "wide.npy", labels=tmp_path / "two.txt", key_labels=tmp_path / "three.txt")
     assert (a.query_tokens, a.key_tokens) == (("un", "deux"), ("a", "", "c"))
-    a, _ = foreign(tmp_path / "wide.npy", labels=tmp_path / "two.txt")
+    a, _ = any_attention(tmp_path / "wide.npy", labels=tmp_path / "two.txt")
     assert (a.query_tokens, a.key_tokens) == (("un", "deux"), ("0", "1", "2"))
-    a, notes = foreign(tmp_path / "wide.npy", labels=tmp_path / "three.txt")
+    a, notes = any_attention(tmp_path / "wide.npy", labels=tmp_path / "three.txt")
     assert (a.query_tokens, a.key_tokens) == (("0", "1"), ("a", "", "c"))
     assert notes == ["3 labels fit the keys, not the 2 queries, which are numbered"]
     with pytest.raises(InputError, match="3 labels for 2 queries"):
-        foreign(tmp_path / "square.npy", labels=tmp_path / "three.txt")
+        any_attention(tmp_path / "square.npy", labels=tmp_path / "three.txt")
 
 
 def test_labels_replace_those_of_our_own_file(tmp_path):
@@ -297,13 +297,13 @@ def test_labels_replace_those_of_our_own_file(tmp_path):
 def test_rows_that_do_not_sum_to_one_are_remarked(tmp_path):
     values = np.array([[0.5, 0.2], [0.25, 0.75]], "f4")
     np.save(tmp_path / "f.npy", values)
-    a, notes = foreign(tmp_path / "f.npy")
+    a, notes = any_attention(tmp_path / "f.npy")
     np.testing.assert_array_equal(a.weights[0, 0], values)
     assert notes == ["1 of 2 rows do not sum to 1 (from 0.7 to 1); they are drawn as they are"]
     np.save(tmp_path / "g.npy", np.array([[0.3, 0.3], [0.4, 0.3]], "f4"))
-    assert "2 of 2 rows do not sum to 1 (from 0.6 to 0.7)" in foreign(tmp_path / "g.npy")[1][0]
+    assert "2 of 2 rows do not sum to 1 (from 0.6 to 0.7)" in any_attention(tmp_path / "g.npy")[1][0]
     np.save(tmp_path / "t.npy", rows_of(3, 4, 4).swapaxes(-1, -2))
-    assert foreign(tmp_path / "t.npy")[1][0].endswith("the columns do: are queries and keys swapped?")
+    assert any_attention(tmp_path / "t.npy")[1][0].endswith("the columns do: are queries and keys swapped?")
 
 
 @pytest.mark.parametrize(
@@ -328,7 +328,7 @@ def test_rows_that_do_not_sum_to_one_are_remarked(tmp_path):
 def test_what_cannot_be_attention_is_refused(tmp_path, values, says):
     np.save(tmp_path / "f.npy", values, allow_pickle=True)
     with pytest.raises(InputError, match=says):
-        foreign(tmp_path / "f.npy")
+        any_attention(tmp_path / "f.npy")
 
 
 # ---- hostile files
@@ -358,7 +358,7 @@ def npy(shape, dtype="<f4", data=b"", magic=b"\x93NUMPY\x01\x00"):
 def test_lying_and_damaged_arrays(tmp_path, content, says):
     (tmp_path / "f.npy").write_bytes(content)
     with pytest.raises(InputError, match=says):
-        foreign(tmp_path / "f.npy")
+        any_attention(tmp_path / "f.npy")
 
 
 USES = {
@@ -385,7 +385,7 @@ def test_a_mapped_array_whose_file_shrinks_is_refused_wherever_it_is_read(tmp_pa
     monkeypatch.chdir(tmp_path)
     values = rows_of(2, 4, 40, 40).astype("f4")  # of several pages
     np.save("f.npy", values)
-    a, _ = foreign("f.npy")
+    a, _ = any_attention("f.npy")
     USES[use](a)  # as long as it is whole
     first = a.weights[1]
     os.truncate("f.npy", left)
@@ -405,7 +405,7 @@ def test_a_member_that_claims_more_than_it_holds(tmp_path):
     with zipfile.ZipFile(tmp_path / "f.npz", "w") as archive:
         archive.writestr("weights.npy", npy("(1000000, 1000000)", data=bytes(16)))
     with pytest.raises(InputError, match="needs 4,000,000,000,000 bytes by its shape"):
-        foreign(tmp_path / "f.npz")
+        any_attention(tmp_path / "f.npz")
 
 
 def test_a_damaged_archive_is_refused_wherever_it_is_damaged(tmp_path):

@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 import attnviz
 from attnviz.cli import main
 from attnviz.errors import InputError
-from attnviz.io.saved import foreign
+from attnviz.io.saved import any_attention
 
 SAVED = DATA / "checkpoints"
 EVEN = np.tril(np.ones((4, 4))) / np.arange(1, 5)[:, None]
@@ -129,7 +129,7 @@ def test_more_tensors_than_any_model_has_layers_are_refused(tmp_path):
 
 
 def test_layers_that_share_a_storage_are_read(tmp_path):
-    attention, _ = foreign(saved(tmp_path / "a.pt", 3, same=True))
+    attention, _ = any_attention(saved(tmp_path / "a.pt", 3, same=True))
     assert np.array_equal(attention.weights, [MAPS] * 3)
 
 
