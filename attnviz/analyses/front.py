@@ -15,6 +15,7 @@ from attnviz.analyses.one_head import OneHead
 from attnviz.analyses.two import TwoMaps, two_layers, two_passes
 from attnviz.attention import Attention, joined
 from attnviz.errors import AttnvizError, InputError, SelectionError, shown
+from attnviz.models.inputs import InputArguments
 from attnviz.models.model import Model
 from attnviz.models.prompt import Prompt
 from attnviz.models.repeated import repeated_tokens
@@ -28,18 +29,8 @@ if TYPE_CHECKING:
 
 # What an input of a model may be, and what else a subject takes in Python besides the analysis' own options: name ->
 # type, as the stub has it.
-_INPUTS = {
-    "text": "str | None",
-    "pair": "str | None",
-    "target": "str | None",
-    "ids": "ArrayLike | None",
-    "token_types": "ArrayLike | None",
-    "target_ids": "ArrayLike | None",
-    "pixel_values": "ArrayLike | None",
-    "input_values": "ArrayLike | None",
-    "input_features": "ArrayLike | None",
-    "stream": "str | None",
-    "global_tokens": "Iterable[int] | None",
+_INPUTS = {"text": "str | None", "pair": "str | None"} | {
+    name: getattr(hint, "__forward_arg__", str(hint)) for name, hint in InputArguments.__annotations__.items()
 }
 _MAPS = {"layers": "Iterable[int] | int | str | None", "heads": "Iterable[int | str] | int | str | None"}
 _JOINED = {"words": "bool", "no_special": "bool"}

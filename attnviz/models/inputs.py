@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
@@ -67,6 +67,20 @@ class Arrays:
     pixels: NDArray[np.float32] | None = None
     sound: NDArray[np.float32] | None = None
     features: NDArray[np.float32] | None = None
+
+
+class InputArguments(TypedDict, total=False):
+    """What an input may be beside its text, as `Model.attend` explains it; the arguments of `prepare`."""
+
+    target: str | None
+    ids: ArrayLike | None
+    token_types: ArrayLike | None
+    target_ids: ArrayLike | None
+    pixel_values: ArrayLike | None
+    input_values: ArrayLike | None
+    input_features: ArrayLike | None
+    stream: str | None
+    global_tokens: Iterable[int] | None
 
 
 def prepare(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Unpack
 
 import numpy as np
 
@@ -17,12 +17,8 @@ from attnviz.engine.spec import EncoderDecoder, Spec, Towers
 from attnviz.engine.tensors import Scoped
 from attnviz.errors import InputError, SelectionError, one_of
 from attnviz.models.base import Transformer
-from attnviz.models.inputs import ModelInput, prepare, read
+from attnviz.models.inputs import InputArguments, ModelInput, prepare, read
 from attnviz.select import HeadChoice, LayerChoice, chosen, chosen_heads
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
 
 Progress = Callable[[float], None]
 
@@ -90,23 +86,15 @@ class Model(Transformer):
         text: str | None = None,
         pair: str | None = None,
         *,
-        target: str | None = None,
-        ids: ArrayLike | None = None,
-        token_types: ArrayLike | None = None,
-        target_ids: ArrayLike | None = None,
-        pixel_values: ArrayLike | None = None,
-        input_values: ArrayLike | None = None,
-        input_features: ArrayLike | None = None,
-        stream: str | None = None,
         layers: LayerChoice = None,
         heads: HeadChoice = None,
         cells: int | None = None,
         pool: str = "max",
         rows: tuple[int, int] | None = None,
         cols: tuple[int, int] | None = None,
-        global_tokens: Iterable[int] | None = None,
         own_heads: bool = False,
         progress: Progress | None = None,
+        **inputs: Unpack[InputArguments],
     ) -> Attention:
         """The attention of this model on one input.
 
@@ -133,19 +121,7 @@ class Model(Transformer):
             SelectionError: no such stream, layer or head.
             CheckpointError: a tensor that is needed is missing, misshapen or holds NaN.
         """
-        model_input = self.prepare(
-            text,
-            pair,
-            target=target,
-            ids=ids,
-            token_types=token_types,
-            target_ids=target_ids,
-            pixel_values=pixel_values,
-            input_values=input_values,
-            input_features=input_features,
-            stream=stream,
-            global_tokens=global_tokens,
-        )
+        model_input = self.prepare(text, pair, **inputs)
         at = chosen_heads(layers, heads, model_input.spec.n_layers, model_input.spec.n_heads)
         self._check_layer(model_input, max(at.layers))
         window = (_window("rows", rows, len(model_input.queries)), _window("cols", cols, len(model_input.keys)))
@@ -190,36 +166,9 @@ class Model(Transformer):
             },
         )
 
-    def prepare(
-        self,
-        text: str | None = None,
-        pair: str | None = None,
-        *,
-        target: str | None = None,
-        ids: ArrayLike | None = None,
-        token_types: ArrayLike | None = None,
-        target_ids: ArrayLike | None = None,
-        pixel_values: ArrayLike | None = None,
-        input_values: ArrayLike | None = None,
-        input_features: ArrayLike | None = None,
-        stream: str | None = None,
-        global_tokens: Iterable[int] | None = None,
-    ) -> ModelInput:
+    def prepare(self, text: str | None = None, pair: str | None = None, **inputs: Unpack[InputArguments]) -> ModelInput:
         """An input as the engine takes it, with the labels of both axes. Arguments and errors as for `attend`."""
-        model_input = prepare(
-            self,
-            text,
-            pair,
-            target=target,
-            ids=ids,
-            token_types=token_types,
-            target_ids=target_ids,
-            pixel_values=pixel_values,
-            input_values=input_values,
-            input_features=input_features,
-            stream=stream,
-            global_tokens=global_tokens,
-        )
+        model_input = prepare(self, text, pair, **inputs)
         positions = getattr(model_input.spec.absolute, "size", None)
         if self.beyond and positions is not None and len(model_input.keys) > positions:
             raise InputError(f"the text has {len(model_input.keys)} tokens; {self.name} reads {positions}", self.beyond)
