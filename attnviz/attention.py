@@ -148,7 +148,7 @@ class Attention:
 
     def maps(self) -> list[tuple[NDArray[np.float32], NDArray[np.bool_] | None]]:
         """The weights [query, key] of each map and its mask, in the order of `places`."""
-        return [(one, mask) for block, mask in self.blocks(self.allowed) for one in block]
+        return [(weights, mask) for block, mask in self.blocks(self.allowed) for weights in block]
 
     def select(
         self,
@@ -375,20 +375,20 @@ def _pairs_named(attention: Attention, text: str) -> Attention:
 
 def _pairs_among(attention: Attention, layers: LayerChoice, heads: LayerChoice) -> Attention:
     """Of an Attention of pairs those whose layer and head are among these; None for any."""
-    held = listed_pairs(attention.pairs)
+    listed = listed_pairs(attention.pairs)
     if len(attention.pairs) != attention.weights.shape[1]:
-        raise SelectionError(f"heads {held} were averaged: none of them can be taken out again")
-    kept = attention.pairs
+        raise SelectionError(f"heads {listed} were averaged: none of them can be taken out again")
+    pairs = attention.pairs
     for axis, (what, wanted, have) in enumerate(
         (("layer", layers, attention.layers), ("head", heads, attention.heads))
     ):
         places = places_of(what, wanted, have, len(have))
         if places is not None:
             named = [have[place] for place in places]
-            kept = tuple(pair for pair in kept if pair[axis] in named)
-    if not kept:
-        raise SelectionError(f"none of {held} has this layer and this head")
-    return _taken(attention, kept)
+            pairs = tuple(pair for pair in pairs if pair[axis] in named)
+    if not pairs:
+        raise SelectionError(f"none of {listed} has this layer and this head")
+    return _taken(attention, pairs)
 
 
 def _taken(attention: Attention, pairs: Pairs) -> Attention:

@@ -74,16 +74,16 @@ class Tokens:
 
     def groups(self) -> list[list[int]]:
         """Neighbouring tokens that belong to one word, in order; a token without a word stands alone."""
-        found: list[list[int]] = []
+        groups: list[list[int]] = []
         last: tuple[int, int] | None = None
         for i, (word, segment) in enumerate(zip(self.words, self.segments, strict=True)):
             key = None if word < 0 else (word, segment)
             if key is not None and key == last:
-                found[-1].append(i)
+                groups[-1].append(i)
             else:
-                found.append([i])
+                groups.append([i])
             last = key
-        return found
+        return groups
 
     def merged(self) -> Tokens:
         """Words instead of pieces, each with its first piece's id, word and segment."""

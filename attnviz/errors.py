@@ -85,32 +85,32 @@ MOST_NAMED = 8  # in one line
 
 
 def passed_over(
-    found: Iterable[str],
+    names: Iterable[str],
     ignored: Iterable[str],
     error: Callable[[str, str], Exception],
     what: str = "key",
     does: str = "attention",
-    said: str = "nobody has said",
+    who: str = "nobody has said",
 ) -> list[str]:
-    """Of `found`, which nobody has accounted for, what the user asked to pass over; any other is refused, all at once.
+    """Names that nobody has accounted for, all of which the user asked to ignore; any other is refused.
 
-    error: makes the error of a message and a hint. said, what, does: "`said` what the `what` does to `does`".
+    error: makes the error of a message and a hint. who, what, does: "`who` what the `what` does to `does`".
     """
-    found, ignored = list(found), set(ignored)
-    unknown = [shown(name) for name in found if name not in ignored]
+    names, ignored = list(names), set(ignored)
+    unknown = [shown(name) for name in names if name not in ignored]
     if not unknown:
-        return found
+        return names
     named = unknown[:MOST_NAMED]
     options = " ".join(f"--ignore-key {name[1:-1]}" for name in named)
     if len(unknown) == 1:
         raise error(
-            f"{said} what the {what} {named[0]} does to {does}",
-            f"if it does nothing, pass over it with {options}",
+            f"{who} what the {what} {named[0]} does to {does}",
+            f"if it does nothing, ignore it with {options}",
         )
     more = f" and {len(unknown) - MOST_NAMED} more" if len(unknown) > MOST_NAMED else ""
     raise error(
-        f"{said} what the {what}s {', '.join(named)}{more} do to {does}",
-        f"if they do nothing, pass over them with {options}{' ...' if more else ''}",
+        f"{who} what the {what}s {', '.join(named)}{more} do to {does}",
+        f"if they do nothing, ignore them with {options}{' ...' if more else ''}",
     )
 
 

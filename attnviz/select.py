@@ -30,10 +30,10 @@ def parse_indices(text: str) -> tuple[tuple[int, int], ...] | None:
     """
     if text.strip() == "all":
         return None
-    found = [_PART.fullmatch(part.strip()) for part in text.split(",")]
-    if any(part is None or len(part[0]) > 18 for part in found):
+    parts = [_PART.fullmatch(part.strip()) for part in text.split(",")]
+    if any(part is None or len(part[0]) > 18 for part in parts):
         raise SelectionError(f"wanted all, 3, -1, 0-3 or 0,2,5; got {text!r}")
-    return tuple((int(part[1]), int(part[2] or part[1])) for part in found if part)
+    return tuple((int(part[1]), int(part[2] or part[1])) for part in parts if part)
 
 
 def parse_heads(text: str) -> None:
@@ -192,10 +192,10 @@ def _whole(what: str, wanted: Iterable[Any] | int) -> list[int]:
 
 def parse_range(text: str) -> tuple[int, int]:
     """`3-9` -> (3, 9); `3` -> (3, 3). Raises SelectionError otherwise."""
-    found = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", text.strip())
-    if not found:
+    ends = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", text.strip())
+    if not ends:
         raise SelectionError(f"wanted a range of tokens such as 3-9; got {text!r}")
-    first, last = int(found[1]), int(found[2] or found[1])
+    first, last = int(ends[1]), int(ends[2] or ends[1])
     if first > last:
         raise SelectionError(f"tokens {text}: the first lies after the last")
     return first, last
@@ -287,15 +287,15 @@ def _indices(what: str, ranges: Iterable[tuple[int, int]], have: Sequence[int], 
 def _pairs(text: str) -> list[tuple[int, tuple[int, int]]]:
     """`3.1,5.0-2` -> [(layer, (first head, last head)), ...]."""
     parts = [part.strip() for part in text.split(",")]
-    found = [_PAIR.fullmatch(part) for part in parts]
+    heads = [_PAIR.fullmatch(part) for part in parts]
     plain = next((part for part in parts if _PART.fullmatch(part) or part == "all"), None)
-    if plain is not None and any(found):
+    if plain is not None and any(heads):
         raise SelectionError(
             f"{_cut(text)}: {plain} names no layer, other heads do", "write each with its layer, as in 3.1,5.11"
         )
-    if not all(found):
+    if not all(heads):
         raise SelectionError(f"wanted heads with their layers, as in 3.1, 3.1,5.11 or 3.0-3; got {_cut(text)!r}")
-    return [(int(one[1]), (int(one[2]), int(one[3] or one[2]))) for one in found if one]
+    return [(int(head[1]), (int(head[2]), int(head[3] or head[2]))) for head in heads if head]
 
 
 def _shown(what: str, have: Sequence[int]) -> str:

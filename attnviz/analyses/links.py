@@ -161,12 +161,12 @@ def links(source: AttentionSource, options: Options, progress: Progress | None =
     if each is None:
         listed = pairs if options.within else over_heads(pairs, count, options.by)
     else:
-        found = spread(pairs, count, each, read, options.by)
-        while not found.sure:  # a head has more pairs than were read, all stronger than some that are listed
+        choice = spread(pairs, count, each, read, options.by)
+        while not choice.sure:  # a head has more pairs than were read, all stronger than some that are listed
             read *= FURTHER
             pairs = strongest_pairs(source, read, **how)
-            found = spread(pairs, count, each, read, options.by)
-        listed, left_out = found.pairs, _left_out(found.left, each)
+            choice = spread(pairs, count, each, read, options.by)
+        listed, left_out = choice.pairs, _left_out(choice.left, each)
     shown = listed if options.within else listed[: options.top]
     return StrongestLinks(source.facts, tuple(pairs), tuple(shown), (query, key), left_out, options)
 

@@ -36,18 +36,18 @@ def chosen(asked: Sequence[str]) -> list[str]:
 
     Raises SelectionError for a group of which a text alone has none.
     """
-    found: list[str] = []
+    names: list[str] = []
     for name in asked or GROUPS:
         if name in GROUPS:
-            group = [one for one in MECHANISMS.values() if one.group == name]
-            fit = [one.name for one in group if one.needs in ("any", "seeded")]
+            group = [mechanism for mechanism in MECHANISMS.values() if mechanism.group == name]
+            fit = [mechanism.name for mechanism in group if mechanism.needs in ("any", "seeded")]
             if asked and not fit:
-                each = ", ".join(f"{one.name} (with --{one.needs})" for one in group)
+                each = ", ".join(f"{mechanism.name} (with --{mechanism.needs})" for mechanism in group)
                 raise SelectionError(f"--mechanism {name}: a text alone has none of this group", f"name one: {each}")
-            found += fit
+            names += fit
         else:
-            found.append(name)
-    return found
+            names.append(name)
+    return names
 
 
 def compare(
@@ -80,7 +80,7 @@ def compare(
     if any(parse(name).mechanism.needs == "pair" for name in named):
         inputs = {"stream": "cross", **inputs}
     base = model.attend(text, layers=layer, heads=head, **inputs)
-    found: list[Relative] = []
+    relatives: list[Relative] = []
     left_out: dict[str, str] = {}
     for name in names:
         try:
@@ -95,5 +95,5 @@ def compare(
             if progress is not None:
                 progress(1 / len(names))
         distance = total_variation(attention.weights, base.weights)[0, 0]
-        found.append(Relative(parse(name), attention, float(distance)))
-    return found, left_out
+        relatives.append(Relative(parse(name), attention, float(distance)))
+    return relatives, left_out

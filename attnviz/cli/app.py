@@ -51,9 +51,9 @@ class Commands(TyperGroup):
 @cache
 def build(name: str) -> Any:
     """One command with all its options, which are read once in a process: it takes 10 ms."""
-    one, module = typer.Typer(add_completion=False), _module(name)
-    one.command(name, context_settings=SETTINGS)(module.run)
-    built = get_command(one)
+    app, module = typer.Typer(add_completion=False), _module(name)
+    app.command(name, context_settings=SETTINGS)(module.run)
+    built = get_command(app)
     _say_what_is_its_own(built, module)
     built.help, built.examples = _prose_and_examples(built.help or "")  # type: ignore[attr-defined]
     _without_types_of_flags(built)

@@ -1,7 +1,7 @@
 """From a function whose parameters are groups of options to one that typer understands.
 
     @command
-    def run(*, given: Input, source: Source, talk: Talk) -> None: ...
+    def run(*, input: Input, source: Source, talk: Talk) -> None: ...
 
 `command` gives `run` the signature that typer reads, with every field of every dataclass as a parameter of its own,
 and calls it with the dataclasses filled in. A `Line` parameter receives the command line as it would be typed again.
@@ -42,10 +42,10 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(function)
     def run(**values: Any) -> None:
-        given: dict[str, Any] = {line: _line(function, parameters, values)} if line else {}
+        filled: dict[str, Any] = {line: _line(function, parameters, values)} if line else {}
         for name, group in groups.items():
-            given[name] = _filled(group, {field.name: values[field.name] for field in fields(group)})
-        function(**given)
+            filled[name] = _filled(group, {field.name: values[field.name] for field in fields(group)})
+        function(**filled)
 
     del run.__wrapped__  # typer would read the signature behind it
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -148,8 +148,8 @@ def _line(function: Callable[..., None], parameters: list[inspect.Parameter], va
         elif isinstance(value, bool):
             words.append(_long(info, value))
         else:
-            for one in value if isinstance(value, (list, tuple)) else [value]:
-                words += [_long(info, True), str(one)]
+            for item in value if isinstance(value, (list, tuple)) else [value]:
+                words += [_long(info, True), str(item)]
     first = [*words, *first] if "--" in first else [*first, *words]
     return Line(" ".join(map(_quoted, [NAME, function.__module__.rpartition(".")[2], *first])))
 

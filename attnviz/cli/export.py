@@ -25,7 +25,7 @@ class Numbers(Output):
 
 @command
 def run(
-    *, given: Input, saved: Saved, source: Source, chosen: Selection, output: Numbers, talk: Talk, line: Line
+    *, input: Input, saved: Saved, source: Source, chosen: Selection, output: Numbers, talk: Talk, line: Line
 ) -> None:
     """Write attention as numbers: .npz, .json, .csv or .parquet.
 
@@ -40,10 +40,10 @@ def run(
     if output.half and format != "npz":
         usage(f"--half is for .npz, not for .{format}")
     check_output(output, format)
-    attention = opening.narrowed_rows(opening.attention(given, saved, source, chosen, talk, LAYERS), chosen)
+    attention = opening.narrowed_rows(opening.attention(input, saved, source, chosen, talk, LAYERS), chosen)
 
     from attnviz.facts import made_by
 
-    made = made_by(line, attention.model, attention.meta)
+    meta = made_by(line, attention.model, attention.meta)
     more = {"dtype": "float16"} if output.half else {}
-    write(output, format, lambda file: formats.write(format, attention, file, made=made, **more))
+    write(output, format, lambda file: formats.write(format, attention, file, made=meta, **more))

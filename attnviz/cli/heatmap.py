@@ -34,7 +34,7 @@ class Named:
 @command
 def run(
     *,
-    given: Input,
+    input: Input,
     saved: Saved,
     source: Source,
     chosen: first.Shown,
@@ -65,7 +65,7 @@ def run(
     format = output.chosen(FORMATS, "png")
     check_output(output, format)
     animated = format in formats.of(formats.FRAMES)
-    over = given.image is not None and not chosen.map
+    over = input.image is not None and not chosen.map
     if over and animated:
         usage(f"a .{format} shows maps of queries and keys", "add --map")
     for name in ("mark", "tokens", "rows", "cols", "cells", "span") if over else ():
@@ -77,13 +77,13 @@ def run(
     cells = None if named.mark or over else 512  # marks and patches name single tokens
     model = None
     if saved.saved is None:
-        opening.check_given(given)
-        model = opening.load(source, talk, given, chosen.stream)
+        opening.check_given(input)
+        model = opening.load(source, talk, input, chosen.stream)
     does = {} if model is None else titles(model)
     eight = bool(does) and chosen.free() and not animated
     chosen = chosen.completed(eight)
     layers = "all" if animated else LAYERS
-    attention, pixels = opening.attention_and_picture(given, saved, source, chosen, talk, layers, cells, model)
+    attention, pixels = opening.attention_and_picture(input, saved, source, chosen, talk, layers, cells, model)
     del model  # its tensors make room for the picture's pixels
     attention = first.eight(attention) if eight else attention
     attention, query, marks = opening.narrowed(attention, chosen, named.mark)
@@ -93,8 +93,8 @@ def run(
     from attnviz.page.heatmap import heatmap
     from attnviz.page.overlay import overlay
 
-    made = made_by(line, attention.model, attention.meta)
-    options: dict[str, Any] = {**vars(colours), **vars(picture), "query": query, "meta": made}
+    meta = made_by(line, attention.model, attention.meta)
+    options: dict[str, Any] = {**vars(colours), **vars(picture), "query": query, "meta": meta}
     decimals = options.pop("decimals")
     options |= {"spans": spans} if spans else {}
     if eight and picture.title is None:

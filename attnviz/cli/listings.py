@@ -41,12 +41,12 @@ def open_configuration(command: Command, configuration: Configuration) -> dict[s
     return description
 
 
-def open_tokens(command: Command, given: Input, source: Unchanged, joined: Joined) -> Tokens:
+def open_tokens(command: Command, input: Input, source: Unchanged, joined: Joined) -> Tokens:
     """How a text is split by the tokenizer of a model."""
-    text = opening.text_of(given)
-    splitter = opening.splitter(source, command.talk, given)
-    text, ids = opening.turn(given, splitter, text)
-    tokens = splitter.tokens(text, given.pair, ids)
+    text = opening.text_of(input)
+    splitter = opening.splitter(source, command.talk, input)
+    text, ids = opening.turn(input, splitter, text)
+    tokens = splitter.tokens(text, input.pair, ids)
     tokens = tokens.merged() if joined.words else tokens
     if not joined.no_special:
         return tokens

@@ -33,16 +33,16 @@ class Command(NamedTuple):
     talk: Talk
 
 
-def load(source: Unchanged, talk: Talk, given: Input | None = None, stream: str | None = None) -> Model:
+def load(source: Unchanged, talk: Talk, input: Input | None = None, stream: str | None = None) -> Model:
     """The model that the options name, with another kind of attention if they do.
 
-    given, stream: what it is to read and show. If no model is named, load tiny, or the seeded model for inputs that
+    input, stream: what it is to read and show. If no model is named, load tiny, or the seeded model for inputs that
     tiny cannot read (images, two texts).
     """
     import attnviz
 
     start = time.perf_counter()
-    drawn = stream == "cross" or (given is not None and given.image is not None)
+    drawn = stream == "cross" or (input is not None and input.image is not None)
     model = attnviz.load(
         "seeded" if source.model is None and drawn else source.model,
         **{size: getattr(source, size) for size in SIZES},
@@ -62,66 +62,66 @@ def load(source: Unchanged, talk: Talk, given: Input | None = None, stream: str 
     return model
 
 
-def splitter(source: Unchanged, talk: Talk, given: Input) -> Model | Splitter:
+def splitter(source: Unchanged, talk: Talk, input: Input) -> Model | Splitter:
     """The tokenizer of the model that the options name; weights are opened only where the tokens depend on them."""
     from attnviz.models import tokenize
 
     sizes = source.adapter, *(getattr(source, size) for size in SIZES)
-    if given.image is not None or any(value is not None for value in sizes):
-        return load(source, talk, given)
+    if input.image is not None or any(value is not None for value in sizes):
+        return load(source, talk, input)
     start = time.perf_counter()
     splitter = tokenize.splitter(source.model, source.offline, talk.quiet)
     talk.detail(f"{splitter.name}: its tokenizer, opened in {time.perf_counter() - start:.2f} s")
     return splitter if source.name is None else replace(splitter, name=source.name)
 
 
-def text_of(given: Input) -> str | None:
+def text_of(input: Input) -> str | None:
     """The text; None if the input is ids, an image or sound. UsageError if nothing was given."""
-    check_given(given)
-    text = given.read()
-    if given.text is not None and names_a_file(given.text):
-        message = f"{shown(given.text)} is a file, and here its name is the text"
+    check_given(input)
+    text = input.read()
+    if input.text is not None and names_a_file(input.text):
+        message = f"{shown(input.text)} is a file, and here its name is the text"
         warnings.warn(f"{message}: --image, --file or --from reads it", AttnvizWarning, 2)
     if text is not None and not text.strip():
         raise InputError("the text is empty")
     return text
 
 
-def check_given(given: Input) -> None:
+def check_given(input: Input) -> None:
     """UsageError if no input was given."""
-    if not given.given():
+    if not input.ways():
         usage("wanted a text: TEXT or --file PATH", 'as in attnviz heatmap "The cat sat on the mat"')
 
 
-def turn(given: Input, model: Model | Splitter, text: str | None) -> tuple[str | None, list[int] | None]:
+def turn(input: Input, model: Model | Splitter, text: str | None) -> tuple[str | None, list[int] | None]:
     """(text, ids) as the model is to read them: with --chat the ids that its template makes of the text."""
-    if given.chat and text is not None:
-        return None, model.chat(text, given.chat_date)
-    return text, given.numbers()
+    if input.chat and text is not None:
+        return None, model.chat(text, input.chat_date)
+    return text, input.numbers()
 
 
 def inputs(
-    given: Input, text: str | None, model: Model, source: Unchanged
+    input: Input, text: str | None, model: Model, source: Unchanged
 ) -> tuple[dict[str, Any], NDArray[np.uint8] | None]:
     """The keywords of `Model.prepare`, and the picture as the model sees it, uint8 [row, column, 3], with --image."""
-    arrays, picture = _image_and_sound(given, model, source.ignore_key)
-    text, ids = turn(given, model, text)
-    own = {"text": text, "pair": given.pair, "target": given.target, "ids": ids, "global_tokens": given.everywhere()}
+    arrays, picture = _image_and_sound(input, model, source.ignore_key)
+    text, ids = turn(input, model, text)
+    own = {"text": text, "pair": input.pair, "target": input.target, "ids": ids, "global_tokens": input.everywhere()}
     return own | arrays, picture
 
 
 def prepared(
-    given: Input, source: Source, stream: str | None, talk: Talk, model: Model | None = None
+    input: Input, source: Source, stream: str | None, talk: Talk, model: Model | None = None
 ) -> tuple[Model, ModelInput]:
     """A model and an input ready to be observed. model: one that has been opened already, from the same options."""
-    text = text_of(given)
-    model = model or load(source, talk, given, stream)
-    stream = _stream(model, stream, given)
-    return model, model.prepare(**inputs(given, text, model, source)[0], stream=stream)
+    text = text_of(input)
+    model = model or load(source, talk, input, stream)
+    stream = _stream(model, stream, input)
+    return model, model.prepare(**inputs(input, text, model, source)[0], stream=stream)
 
 
 def attention(
-    given: Input,
+    input: Input,
     saved: Saved,
     source: Source,
     chosen: Heads,
@@ -131,11 +131,11 @@ def attention(
     model: Model | None = None,
 ) -> Attention:
     """The attention that the options ask for; see `attention_and_picture`."""
-    return attention_and_picture(given, saved, source, chosen, talk, layers, cells, model)[0]
+    return attention_and_picture(input, saved, source, chosen, talk, layers, cells, model)[0]
 
 
 def attention_and_picture(
-    given: Input,
+    input: Input,
     saved: Saved,
     source: Source,
     chosen: Heads,
@@ -155,10 +155,10 @@ def attention_and_picture(
     if mean not in (None, "heads", "layers"):
         usage(f"--mean wants heads or layers; got {mean!r}")
     if saved.saved is not None:
-        attention, picture = _from_file(given, saved, source, chosen, talk, layers), None
+        attention, picture = _from_file(input, saved, source, chosen, talk, layers), None
     else:
         assert isinstance(chosen, Selection)
-        attention, picture = _computed(given, source, chosen, talk, layers, cells, model)
+        attention, picture = _computed(input, source, chosen, talk, layers, cells, model)
     attention = joined(attention, chosen.words, not chosen.no_special)
     return attention if mean is None else attention.mean(mean), picture
 
@@ -181,7 +181,7 @@ def narrowed_rows(attention: Attention, chosen: Selection) -> Attention:
 
 
 def _computed(
-    given: Input,
+    input: Input,
     source: Source,
     chosen: Selection,
     talk: Talk,
@@ -191,17 +191,17 @@ def _computed(
 ) -> tuple[Attention, NDArray[np.uint8] | None]:
     from attnviz.render.progress import progress
 
-    text = text_of(given)
-    model = model or load(source, talk, given, chosen.stream)
-    stream = _stream(model, chosen.stream, given)
-    if chosen.own_heads and not (stream != "cross" and model.stack(stream, given.image is not None).mean_of_heads):
+    text = text_of(input)
+    model = model or load(source, talk, input, chosen.stream)
+    stream = _stream(model, chosen.stream, input)
+    if chosen.own_heads and not (stream != "cross" and model.stack(stream, input.image is not None).mean_of_heads):
         raise SelectionError(
             f"--own-heads is for a model whose reference gives the mean over heads (WavLM): {model.name} has each "
             "head's own weights in any case",
             "leave it out",
         )
-    at = chosen.among(*model.size(stream, given.image is not None), layers)
-    model_input, picture = inputs(given, text, model, source)
+    at = chosen.among(*model.size(stream, input.image is not None), layers)
+    model_input, picture = inputs(input, text, model, source)
     start = time.perf_counter()
     with progress("attention", total=1, quiet=talk.quiet) as advance:
         attention = model.attend(
@@ -221,10 +221,10 @@ def _computed(
 
 
 def _image_and_sound(
-    given: Input, model: Model, ignore: Sequence[str]
+    input: Input, model: Model, ignore: Sequence[str]
 ) -> tuple[dict[str, Any], NDArray[np.uint8] | None]:
     """--image and --audio as `Model.prepare` takes them, and the picture as the model sees it."""
-    if given.image is not None:
+    if input.image is not None:
         if model.stack("encoder", image=True).patches is None:
             raise InputError(f"{model.name} does not read images")
         from attnviz.inputs.images import read_image
@@ -232,21 +232,21 @@ def _image_and_sound(
         with warnings.catch_warnings():
             if model.meta.get("random"):  # nobody trained it, so there is no other way to read an image
                 warnings.simplefilter("ignore", AttnvizWarning)
-            picture = read_image(given.image, model.config, model.folder, ignore)
+            picture = read_image(input.image, model.config, model.folder, ignore)
         return {"pixel_values": picture.pixel_values}, picture.shown
-    if given.audio is not None:
+    if input.audio is not None:
         if model.stack("encoder").convolutions is None:
             raise InputError(f"{model.name} does not read sound")
         from attnviz.inputs.sound import read_sound
 
-        sound = read_sound(given.audio, model.config, model.folder, ignore)
+        sound = read_sound(input.audio, model.config, model.folder, ignore)
         if sound.input_features is not None:
             return {"input_features": sound.input_features}, None
         return {"input_values": sound.input_values}, None
     return {}, None
 
 
-def _stream(model: Model, asked: str | None, given: Input) -> str:
+def _stream(model: Model, asked: str | None, input: Input) -> str:
     """The stream that is asked for, or that the input suggests: a target asks for cross-attention."""
     if asked is not None:
         stream = asked
@@ -255,31 +255,31 @@ def _stream(model: Model, asked: str | None, given: Input) -> str:
     elif len(model.streams) == 1:
         stream = model.streams[0]
     else:
-        stream = "cross" if given.target is not None else "encoder"
+        stream = "cross" if input.target is not None else "encoder"
     if not model.has(stream):
         raise InputError(f"{model.name} has no {stream} attention; it has {', '.join(model.streams)}")
     return stream
 
 
-def check_no_model(source: Source, file: str, own_heads: bool = False, given: Input | None = None) -> None:
+def check_no_model(source: Source, file: str, own_heads: bool = False, input: Input | None = None) -> None:
     """UsageError for options of a model or its input beside attention out of a file. file: what names the file."""
     names = ("adapter", *SIZES, "mechanism")
     asked = {"model": source.asked(), "own-heads": own_heads} | {name: getattr(source, name) for name in names}
-    if given is not None:
-        asked |= {name: getattr(given, name) for name in ("pair", "target", "chat", "global_tokens")}
+    if input is not None:
+        asked |= {name: getattr(input, name) for name in ("pair", "target", "chat", "global_tokens")}
     for name, value in asked.items():
         if value is not None and value is not False:
             flag = f"--{name.replace('_', '-')}"
             usage(f"{file} and {flag} exclude each other: what is in a file has been computed")
 
 
-def _from_file(given: Input, saved: Saved, source: Source, chosen: Heads, talk: Talk, layers: str) -> Attention:
+def _from_file(input: Input, saved: Saved, source: Source, chosen: Heads, talk: Talk, layers: str) -> Attention:
     from attnviz.io.saved import any_attention
     from attnviz.select import of_pairs
 
-    if given.given():
-        usage(f"--from and {given.given()[0]}: wanted one of them")
-    check_no_model(source, "--from", getattr(chosen, "own_heads", False), given)
+    if input.ways():
+        usage(f"--from and {input.ways()[0]}: wanted one of them")
+    check_no_model(source, "--from", getattr(chosen, "own_heads", False), input)
     assert saved.saved is not None
     attention, notes = any_attention(saved.saved, key=saved.key, labels=saved.labels, key_labels=saved.key_labels)
     for note in notes:

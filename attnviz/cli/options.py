@@ -55,14 +55,14 @@ class Input:
         panel=IN,
     )
 
-    def given(self) -> list[str]:
+    def ways(self) -> list[str]:
         """The ways in which an input was given."""
         names = [name for name in ("text", "file", "ids", "image", "audio") if getattr(self, name) is not None]
         return ["TEXT" if name == "text" else f"--{name}" for name in names]
 
     def __post_init__(self) -> None:
-        if len(self.given()) > 1:
-            usage(f"{' and '.join(self.given())}: wanted one of them")
+        if len(self.ways()) > 1:
+            usage(f"{' and '.join(self.ways())}: wanted one of them")
         for name, value in (("--ids", self.ids), ("--image", self.image), ("--audio", self.audio)):
             if value is not None and self.pair is not None:
                 usage(f"--pair needs a text, not {name}")

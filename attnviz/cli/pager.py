@@ -29,19 +29,19 @@ def paged(words: Sequence[str]) -> Iterator[None]:
     if not (isinstance(stream, SafeStream) and pager and "--json" not in words and stream.isatty()):
         yield
         return
-    held = _Held(cast(TextIO, stream.behind))
-    stream.behind = cast(IO[str], held)
+    buffer = _Held(cast(TextIO, stream.behind))
+    stream.behind = cast(IO[str], buffer)
     try:
         yield
     except BaseException:
-        held.behind.write(held.text())
+        buffer.behind.write(buffer.text())
         raise
     finally:
-        stream.behind = held.behind
-    if _is_higher(held.text()):
-        _show(held.text(), held.behind, pager)
+        stream.behind = buffer.behind
+    if _is_higher(buffer.text()):
+        _show(buffer.text(), buffer.behind, pager)
     else:
-        held.behind.write(held.text())
+        buffer.behind.write(buffer.text())
 
 
 class _Held:
@@ -71,8 +71,8 @@ def _pager() -> str:
         return ""
     for name in VARIABLES:
         if name in os.environ:
-            said = os.environ[name].strip()
-            return "" if said == "cat" else said
+            command = os.environ[name].strip()
+            return "" if command == "cat" else command
     from shutil import which
 
     return "less" if which("less") else ""
@@ -108,8 +108,8 @@ def _show(text: str, behind: TextIO, pager: str) -> None:
             )
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else error
-            said = f"the pager {pager!r} cannot be started: {why}; ATTNVIZ_PAGER=cat asks for none"
-            warnings.warn(said, AttnvizWarning, stacklevel=2)
+            message = f"the pager {pager!r} cannot be started: {why}; ATTNVIZ_PAGER=cat asks for none"
+            warnings.warn(message, AttnvizWarning, stacklevel=2)
             behind.write(text)
             return
         started.append(process.pid)

@@ -41,34 +41,34 @@ class Subject:
     open: Callable[..., Any]
 
 
-def _observed(observe: Callable[..., Any], given: Input, saved: Saved, source: Source, heads: Heads, talk: Talk) -> Any:
+def _observed(observe: Callable[..., Any], input: Input, saved: Saved, source: Source, heads: Heads, talk: Talk) -> Any:
     """Attention from a file, or what `observe` makes of a model, an input, and the layers, heads and tokens chosen."""
     from attnviz.render.progress import progress
 
     if saved.saved is not None:
-        return opening.attention(given, saved, source, heads, talk)
-    model, model_input = opening.prepared(given, source, heads.stream, talk)
+        return opening.attention(input, saved, source, heads, talk)
+    model, model_input = opening.prepared(input, source, heads.stream, talk)
     with progress("attention", total=1, quiet=talk.quiet) as advance:
         return observe(model, model_input, heads, advance)
 
 
-def _attention(command: Command, given: Input, saved: Saved, source: Source, heads: Heads) -> AttentionSource:
+def _attention(command: Command, input: Input, saved: Saved, source: Source, heads: Heads) -> AttentionSource:
     """A model's attention on an input, or a file's, as a stream of tiles."""
     from attnviz.models.source import AttentionSource, attention_source
 
-    return AttentionSource.of(_observed(attention_source, given, saved, source, heads, command.talk))
+    return AttentionSource.of(_observed(attention_source, input, saved, source, heads, command.talk))
 
 
 def _text_or_random(
-    command: Command, given: Input, saved: Saved, source: Source, heads: Heads
+    command: Command, input: Input, saved: Saved, source: Source, heads: Heads
 ) -> dict[str, AttentionSource]:
     """`text`, `random` or both: attention on the input, and on random tokens that come twice."""
     random = command.options.random
     if random and saved.saved is not None:
         usage("--random needs a model: what is in a file has been computed")
     sources = {}
-    if given.given() or not random:
-        sources["text"] = _attention(command, given, saved, source, heads)
+    if input.ways() or not random:
+        sources["text"] = _attention(command, input, saved, source, heads)
     if random:
         sources["random"] = _repeated(command, source, heads)
     return sources
@@ -86,33 +86,33 @@ def _repeated(command: Command, source: Source, heads: Heads) -> AttentionSource
     return repeated_tokens(model, stream=stream, layers=at.beside, heads=at.asked)
 
 
-def _some_rows(command: Command, given: Input, saved: Saved, source: Source, heads: Heads) -> Attention:
+def _some_rows(command: Command, input: Input, saved: Saved, source: Source, heads: Heads) -> Attention:
     """Whole maps of attention, a model's or a file's; of a long text some rows of them, spread evenly."""
     from attnviz.models.source import attend_some_rows
 
-    attention: Attention = _observed(attend_some_rows, given, saved, source, heads, command.talk)
+    attention: Attention = _observed(attend_some_rows, input, saved, source, heads, command.talk)
     return attention
 
 
-def _selected(command: Command, given: Input, saved: Saved, source: Source, chosen: Selection) -> SelectedMaps:
+def _selected(command: Command, input: Input, saved: Saved, source: Source, chosen: Selection) -> SelectedMaps:
     """Maps of some layers, heads and tokens, a model's or a file's; of a long text cells, if the options say so."""
     from attnviz.analyses.base import SelectedMaps
 
     layers, cells, model = command.analysis.layers, command.options.cells, None
-    short = given.text is not None and len(given.text) < SHORT
+    short = input.text is not None and len(input.text) < SHORT
     if cells is None and saved.saved is None and not short:
-        given = replace(given, text=opening.text_of(given), file=None)  # Standard input is read once.
-        model = _check_size(command, given, source, chosen)
-    attention = opening.attention(given, saved, source, chosen, command.talk, layers, cells, model)
+        input = replace(input, text=opening.text_of(input), file=None)  # Standard input is read once.
+        model = _check_size(command, input, source, chosen)
+    attention = opening.attention(input, saved, source, chosen, command.talk, layers, cells, model)
     attention, query, _ = opening.narrowed(attention, chosen)
     return SelectedMaps(attention, query, chosen.layer is not None or chosen.head != "all")
 
 
-def _check_size(command: Command, given: Input, source: Source, chosen: Selection) -> Model:
+def _check_size(command: Command, input: Input, source: Source, chosen: Selection) -> Model:
     """The model that is named; InputError before any work for more weights than can be held."""
     from attnviz.models.source import MOST_WEIGHTS
 
-    model, model_input = opening.prepared(given, source, chosen.stream, command.talk)
+    model, model_input = opening.prepared(input, source, chosen.stream, command.talk)
     at = chosen.among(*model.size(model_input.stream, model_input.image), command.analysis.layers)
     n_key = len(model_input.keys)
     if at.count * len(model_input.queries) * n_key > MOST_WEIGHTS:
@@ -121,21 +121,21 @@ def _check_size(command: Command, given: Input, source: Source, chosen: Selectio
     return model
 
 
-def _two(command: Command, given: Input, other: Other, saved: Saved, source: Source, heads: Heads) -> TwoMaps:
+def _two(command: Command, input: Input, other: Other, saved: Saved, source: Source, heads: Heads) -> TwoMaps:
     """Both sides of a comparison, of as many layers and heads."""
-    return open_two(given, other, saved, source, heads, command.talk)
+    return open_two(input, other, saved, source, heads, command.talk)
 
 
-def _every_layer(command: Command, given: Input, saved: Saved, source: Source, heads: Heads) -> EveryLayer:
+def _every_layer(command: Command, input: Input, saved: Saved, source: Source, heads: Heads) -> EveryLayer:
     """Every layer of a model's attention on an input, or of a file's."""
     from attnviz.analyses.every_layer import EveryLayer
     from attnviz.models.source import AttentionSource
 
     if saved.saved is not None:
         everything = replace(heads, layer="all", words=False, no_special=False)
-        stream = AttentionSource.of(opening.attention(given, saved, source, everything, command.talk))
+        stream = AttentionSource.of(opening.attention(input, saved, source, everything, command.talk))
     else:
-        stream = AttentionSource.of(*opening.prepared(given, source, heads.stream, command.talk), heads=heads.head)
+        stream = AttentionSource.of(*opening.prepared(input, source, heads.stream, command.talk), heads=heads.head)
     single, special = heads.head != "all", not heads.no_special
     return EveryLayer.of(stream, heads.layer, single=single, words=heads.words, special=special)
 
@@ -173,14 +173,14 @@ class ModelOrFile:
 
 
 def _attention_or_model(
-    command: Command, named: ModelOrFile, given: Input, source: Source
+    command: Command, named: ModelOrFile, input: Input, source: Source
 ) -> Attention | tuple[Model, Sequence[Trial]]:
     """Attention from a file, or a model with an input for every stream."""
     which, key = named.which, named.key
     source = source.named(which)
     if which is not None and _holds_attention(Path(which)):
-        if given.given():
-            usage(f"{Path(which).name} holds attention, which needs no {given.given()[0]}")
+        if input.ways():
+            usage(f"{Path(which).name} holds attention, which needs no {input.ways()[0]}")
         opening.check_no_model(replace(source, model=Source.model), Path(which).name)
         from attnviz.io.saved import any_attention
 
@@ -189,9 +189,9 @@ def _attention_or_model(
         usage("--key needs a file of attention")
     from attnviz.models.trial_inputs import SENTENCE, trials
 
-    model = opening.load(source, command.talk, given)
-    text = opening.text_of(given) if given.given() else SENTENCE if given.chat else None
-    return model, list(trials(model, opening.inputs(given, text, model, source)[0]))
+    model = opening.load(source, command.talk, input)
+    text = opening.text_of(input) if input.ways() else SENTENCE if input.chat else None
+    return model, list(trials(model, opening.inputs(input, text, model, source)[0]))
 
 
 def _holds_attention(place: Path) -> bool:
@@ -213,85 +213,85 @@ def _holds_attention(place: Path) -> bool:
         return True  # whose reader says what is wrong
 
 
-def _prompt(command: Command, given: Input, source: Writer, heads: Heads) -> Prompt:
+def _prompt(command: Command, input: Input, source: Writer, heads: Heads) -> Prompt:
     """A text for a model to continue."""
     from attnviz.models.prompt import Prompt
 
-    if given.pair is not None:
+    if input.pair is not None:
         usage(f"{command.analysis.name} continues one text, so --pair cannot be used", "put both sentences into TEXT")
-    text = opening.text_of(given)
+    text = opening.text_of(input)
     if source.model == "seeded" and not source.causal:
         source = replace(source, causal=True)
         command.talk.note("seeded: a model that continues a text sees only what came before (--causal)")
-    model = opening.load(source, command.talk, given, heads.stream)
+    model = opening.load(source, command.talk, input, heads.stream)
     stream = heads.stream or ("cross" if "cross" in model.streams else None)
     chosen: dict[str, Any] = {}
     if heads.layer is not None or heads.head != "all":
         at = heads.among(*model.size(stream), command.analysis.layers)
         chosen = {"layers": at.beside, "heads": at.asked}
-    inputs, _ = opening.inputs(replace(given, global_tokens=None), text, model, source)
+    inputs, _ = opening.inputs(replace(input, global_tokens=None), text, model, source)
     inputs = {name: value for name, value in inputs.items() if value is not None}
     return Prompt.of(model, **inputs, stream=stream, **chosen, words=heads.words, special=not heads.no_special)
 
 
-def _one_head(command: Command, given: Input, source: Source, place: Head) -> OneHead:
+def _one_head(command: Command, input: Input, source: Source, place: Head) -> OneHead:
     """One head of a model that is ready to read an input."""
     from attnviz.analyses.one_head import OneHead
 
-    pair, name = given.pair or "", command.analysis.name
+    pair, name = input.pair or "", command.analysis.name
     if getattr(command.options, "pair_of", "") is None and re.fullmatch(r"[^\s:]+:[^\s:]+", pair):
         usage(f"--pair {pair} would be a second text", f"for a query and a key write --pair-of {pair}")
     layer, head = place.indices(f"{name} shows one {{}}")
-    model, model_input = opening.prepared(given, source, place.stream, command.talk)
+    model, model_input = opening.prepared(input, source, place.stream, command.talk)
     return OneHead.of(model, model_input, layer or command.analysis.layers, head)
 
 
 def _text_timer_or_nothing(
-    command: Command, given: Input, source: Drawn, place: Head, joined: Joined
+    command: Command, input: Input, source: Drawn, place: Head, joined: Joined
 ) -> ModelText | Timer | None:
     """A model and a text on which mechanisms are compared; random numbers to time them; or nothing, for a list."""
     from attnviz.analyses import mechanisms
     from attnviz.render import formats
 
     if command.options.scaling:
-        if given.given():
-            usage(f"--scaling measures without a text; got {given.given()[0]}")
+        if input.ways():
+            usage(f"--scaling measures without a text; got {input.ways()[0]}")
         if source.asked():
             usage(f"--scaling draws queries and keys by itself: leave out --model {source.model}")
         return mechanisms.opened_timer(source.seed or 0)
-    if not given.given():
+    if not input.ways():
         pictures, output = formats.of(formats.FIGURE), command.output
         if output.output is not None and output.chosen((*pictures, *formats.of(formats.ROWS)), "png") in pictures:
             hint = 'as in attnviz mechanisms "The cat sat on the mat" -o a.png'
             usage("wanted a text to draw: TEXT or --file PATH", hint)
         return None
     layer, head = place.indices("mechanisms stand side by side in one {}")
-    text = opening.text_of(given)
+    text = opening.text_of(input)
     model = opening.load(source, command.talk)
-    inputs, _ = opening.inputs(given, text, model, source)
+    inputs, _ = opening.inputs(input, text, model, source)
     text = inputs.pop("text")
     inputs = {name: value for name, value in {**inputs, "stream": place.stream}.items() if value is not None}
     at = int(layer or command.analysis.layers), int(head or "0")
     return mechanisms.ModelText(model, text, inputs, *at, joined.words, not joined.no_special)
 
 
-_MAPS = {"given": Input, "saved": Saved, "source": Source, "heads": Heads}
+_MAPS = {"input": Input, "saved": Saved, "source": Source, "heads": Heads}
 SUBJECTS = {
     "attention": Subject(_MAPS, _attention),
     "text or random tokens": Subject(_MAPS, _text_or_random),
     "maps of some rows": Subject(_MAPS, _some_rows),
-    "selected maps": Subject({"given": Input, "saved": Saved, "source": Source, "chosen": Selection}, _selected),
-    "two sources": Subject({"given": Input, "other": Other, **_MAPS}, _two),
-    "prompt": Subject({"given": Input, "source": Writer, "heads": Heads}, _prompt),
-    "one head": Subject({"given": Input, "source": Source, "place": Head}, _one_head),
+    "selected maps": Subject({"input": Input, "saved": Saved, "source": Source, "chosen": Selection}, _selected),
+    "two sources": Subject({"input": Input, "other": Other, **_MAPS}, _two),
+    "prompt": Subject({"input": Input, "source": Writer, "heads": Heads}, _prompt),
+    "one head": Subject({"input": Input, "source": Source, "place": Head}, _one_head),
     "every layer": Subject(_MAPS, _every_layer),
     "text, timer or nothing": Subject(
-        {"given": Input, "source": Drawn, "place": Head, "joined": Joined}, _text_timer_or_nothing
+        {"input": Input, "source": Drawn, "place": Head, "joined": Joined}, _text_timer_or_nothing
     ),
     "model": Subject({"named": Named, "source": Unchanged, "heads": HeadsOfModel}, _model),
-    "attention or model": Subject({"named": ModelOrFile, "given": Input, "source": Source}, _attention_or_model),
+    "attention or model": Subject({"named": ModelOrFile, "input": Input, "source": Source}, _attention_or_model),
     "nothing": Subject({}, lambda command: None),
     "configuration": Subject({"configuration": Configuration}, open_configuration),
-    "tokens": Subject({"given": Input, "source": Unchanged, "joined": Joined}, open_tokens),
+    "tokens": Subject({"input": Input, "source": Unchanged, "joined": Joined}, open_tokens),
     "whole model": Subject({"named": Named, "source": Source}, _whole_model),
 }

@@ -29,7 +29,7 @@ class Cells(Colours):
 
 @command
 def run(
-    *, given: Input, saved: Saved, source: Source, chosen: Selection, colours: Cells, output: Json, talk: Talk
+    *, input: Input, saved: Saved, source: Source, chosen: Selection, colours: Cells, output: Json, talk: Talk
 ) -> None:
     """Print attention in the terminal, a table a head.
 
@@ -41,7 +41,7 @@ def run(
     attnviz table "The cat sat on the mat" -m minilm -l all
     attnviz table "The cat sat on the mat" --query cat --json
     """
-    attention = opening.attention(given, saved, source, chosen, talk, LAYERS, cells=256)
+    attention = opening.attention(input, saved, source, chosen, talk, LAYERS, cells=256)
     if output.json:
         from attnviz.io.data import rows
 

@@ -47,32 +47,32 @@ class Other:
 
     def ways(self) -> list[str]:
         """The options that name the second."""
-        given = (each.name for each in fields(self) if getattr(self, each.name) is not None)
-        return ["TEXT2" if name == "second" else f"--{name.replace('_', '-')}" for name in given]
+        named = (each.name for each in fields(self) if getattr(self, each.name) is not None)
+        return ["TEXT2" if name == "second" else f"--{name.replace('_', '-')}" for name in named]
 
 
-def open_two(given: Input, other: Other, saved: Saved, source: Source, heads: Heads, talk: Talk) -> TwoMaps:
+def open_two(input: Input, other: Other, saved: Saved, source: Source, heads: Heads, talk: Talk) -> TwoMaps:
     """Both sides of a comparison, of as many layers and heads."""
     from attnviz.analyses.two import two_layers, two_passes
     from attnviz.render.progress import progress
 
     if saved.saved is not None or other.from_b is not None:
-        return _from_files(given, other, saved, source, heads, talk)
+        return _from_files(input, other, saved, source, heads, talk)
     sizes: dict[str, Any] = dict.fromkeys(SIZES)
     seeded_b = other.model_b == "seeded" and source.model != "seeded"  # then they are those of the second model
-    first = opening.prepared(given, replace(source, **sizes) if seeded_b else source, heads.stream, talk)
+    first = opening.prepared(input, replace(source, **sizes) if seeded_b else source, heads.stream, talk)
     if other.layer_b is not None:
         layers = _layers(heads, other.layer_b, range(first[1].spec.n_layers))
         with progress("attention", total=1, quiet=talk.quiet) as advance:
             return two_layers(first, *layers, heads, advance)
     if other.model_b is None and other.adapter_b is None:
-        given = replace(given, text=other.second, file=other.file_b)
-        second = opening.prepared(given, source, heads.stream, talk, first[0])
+        input = replace(input, text=other.second, file=other.file_b)
+        second = opening.prepared(input, source, heads.stream, talk, first[0])
     else:
         source = replace(source, adapter=other.adapter_b)
         if other.model_b is not None:
             source = replace(source, model=other.model_b, name=None, **({} if other.model_b == "seeded" else sizes))
-        second = opening.prepared(given, source, heads.stream, talk)
+        second = opening.prepared(input, source, heads.stream, talk)
     with progress("attention", total=2, quiet=talk.quiet) as advance:
         return two_passes(first, second, heads, advance)
 
@@ -90,16 +90,16 @@ def _layers(heads: Heads, layer_b: str, have: Sequence[int]) -> tuple[list[int],
     return layers, layers_b
 
 
-def _from_files(given: Input, other: Other, saved: Saved, source: Source, heads: Heads, talk: Talk) -> TwoMaps:
+def _from_files(input: Input, other: Other, saved: Saved, source: Source, heads: Heads, talk: Talk) -> TwoMaps:
     from attnviz.analyses.two import TwoMaps
 
     if saved.saved is None or (other.from_b is None and other.layer_b is None):
         usage("wanted two files, --from A --from-b B, or two layers of one with --layer-b")
     tokens = replace(heads, words=False, no_special=False)  # words of both are made together
     if other.layer_b is not None:
-        attention = opening.attention(given, saved, source, replace(tokens, layer="all"), talk)
+        attention = opening.attention(input, saved, source, replace(tokens, layer="all"), talk)
         maps = [attention.select(layers) for layers in _layers(heads, other.layer_b, attention.layers)]
     else:
         files = [replace(saved, saved=path) for path in (saved.saved, other.from_b)]
-        maps = [opening.attention(given, file, source, tokens, talk) for file in files]
+        maps = [opening.attention(input, file, source, tokens, talk) for file in files]
     return TwoMaps(maps[0], maps[1]).joined(heads)

@@ -201,17 +201,17 @@ def _heads(maps: Maps, about: About) -> Iterator[Finding]:
     yield Finding("equal", word, same / n, _of(same, n, "the same as another"))
 
 
-def _collapsed(few: NDArray[np.bool_], one: NDArray[np.bool_], about: About) -> Finding:
-    """Heads whose every row is on the same few ordinary tokens. few, one: bool [layer, head], on FEW and on one token.
+def _collapsed(few: NDArray[np.bool_], single: NDArray[np.bool_], about: About) -> Finding:
+    """Heads whose every row is on the same ordinary tokens. few, single: bool [layer, head], on FEW and on one token.
 
     One head on one token is already suspicious: no head of a trained model was seen to do that.
     """
-    count, n = int((few | one).sum()), few.size
-    what = f"given to the same {'token' if (one == few).all() else f'{FEW} tokens'}, whatever the query"
+    count, n = int((few | single).sum()), few.size
+    what = f"given to the same {'token' if (single == few).all() else f'{FEW} tokens'}, whatever the query"
     if not count:
         return Finding("collapsed", OK, 0.0, _of(0, n, what))
-    word = SUSPICIOUS if one.any() or count > FEW_TWINS * n else NOTE
-    return Finding("collapsed", word, count / n, _of(count, n, what) + _first(few | one, about))
+    word = SUSPICIOUS if single.any() or count > FEW_TWINS * n else NOTE
+    return Finding("collapsed", word, count / n, _of(count, n, what) + _first(few | single, about))
 
 
 def _first(which: NDArray[np.bool_], about: About) -> str:

@@ -133,8 +133,8 @@ def _layer(wide: Wide, rows: NDArray[np.intp], values: Wide) -> Iterator[float]:
 def _most(wide: Wide) -> Wide:
     """What no flow [query, key] exceeds: what its source gives out, and what can enter its sink from there."""
     leads = np.eye(wide.shape[1], dtype=bool)  # [query, token above layer 0]: from where to where flow can go
-    for one in wide[1:]:
-        leads = (one > 0) @ leads
+    for capacity in wide[1:]:
+        leads = (capacity > 0) @ leads
     return np.minimum(wide[-1].sum(-1, keepdims=True), leads @ wide[0])
 
 

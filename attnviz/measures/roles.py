@@ -92,18 +92,18 @@ class RoleSums(Sums):
 
     def result(self) -> dict[str, Scores]:
         """The scores of each role."""
-        found = {}
+        by_role = {}
         for role, scores, chances, counts in zip(ROLES, self.scores, self.chances, self.counts, strict=True):
             with np.errstate(invalid="ignore"):
                 score, chance = scores / counts, chances / counts
             threshold = np.maximum(role.threshold, np.minimum(CHANCE * chance, (1 + role.threshold) / 2))
             undefined = counts == 0
-            found[role.name] = Scores(
+            by_role[role.name] = Scores(
                 np.where(undefined, np.nan, score),
                 np.where(undefined, role.threshold, threshold),
                 counts.astype(np.int64),
             )
-        return found
+        return by_role
 
 
 class Roles(Summing):
@@ -142,17 +142,17 @@ class Roles(Summing):
     def _patterns(self, rows: range, cols: range) -> dict[str, NDArray[np.bool_]]:
         """Where the weight of each role lies, [row, col]."""
         row, col = np.arange(rows.start, rows.stop)[:, None], np.arange(cols.start, cols.stop)[None]
-        found = {
+        patterns = {
             "sink": np.broadcast_to(col == 0, (len(rows), len(cols))) & (row > 0 if self._ordered else True),
             "delimiter": np.broadcast_to(self._delimiters[cols.start : cols.stop], (len(rows), len(cols))),
         }
         if not self._ordered:
-            return found
+            return patterns
         mine = self._codes[rows.start : rows.stop, None]
         plain = self._plain[rows.start : rows.stop, None]
         theirs, before = self._codes[cols.start : cols.stop], np.roll(self._codes, 1)[cols.start : cols.stop]
         earlier = (col < row) & plain
-        return found | {
+        return patterns | {
             "previous-token": col == row - 1,
             "next-token": col == row + 1,
             "duplicate-token": (theirs == mine) & earlier,
@@ -196,17 +196,18 @@ class Roles(Summing):
 
 
 def _codes(tokens: Tokens) -> NDArray[np.int64]:
-    """A number a token, the same for the same token."""
+    """One number per token, the same for the same token."""
     known: dict[tuple[int, str], int] = {}
-    return np.array([known.setdefault(one, len(known)) for one in zip(tokens.ids, tokens.text, strict=True)], np.int64)
+    pairs = zip(tokens.ids, tokens.text, strict=True)
+    return np.array([known.setdefault(token, len(known)) for token in pairs], np.int64)
 
 
 def _delimiters(tokens: Tokens) -> NDArray[np.bool_]:
     """Special tokens and punctuation, but for the first token of all: what it gets is a sink's."""
     both = zip(tokens.special, tokens.text, strict=True)
-    found = np.array([special or _is_punctuation(text) for special, text in both], bool)
-    found[:1] = False
-    return found
+    delimiters = np.array([special or _is_punctuation(text) for special, text in both], bool)
+    delimiters[:1] = False
+    return delimiters
 
 
 def _is_punctuation(text: str) -> bool:

@@ -90,8 +90,8 @@ class Scores(Summing):
 
 def _centred(values: Table, seen: NDArray[np.bool_], count: NDArray[np.intp]) -> Table:
     """Each row less its mean over the seen keys; 0 elsewhere."""
-    kept = np.where(seen, values, 0.0)
-    return np.where(seen, kept - kept.sum(-1, keepdims=True) / count, 0.0)
+    seen_values = np.where(seen, values, 0.0)
+    return np.where(seen, seen_values - seen_values.sum(-1, keepdims=True) / count, 0.0)
 
 
 def _ratio(over: Table, under: Table) -> Table:

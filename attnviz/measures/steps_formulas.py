@@ -188,10 +188,10 @@ class _Formulas:
 
     def _compressed(self) -> Lines:
         """The vectors that keys, values and perhaps queries are made of (DeepSeek-V2, DeepSeek-AI 2024, 2.1)."""
-        made = (("compressed_q", "b_i", "x_i", "B", "q"), ("compressed", "c_j", "x_j", "C", "k"))
+        vectors = (("compressed_q", "b_i", "x_i", "B", "q"), ("compressed", "c_j", "x_j", "C", "k"))
         return [
             (f"{c} = norm({x} W_{letter}{self.bias(letter)})", _product(self.facts.spec.d_model, self.sizes[size]))
-            for name, c, x, letter, size in made
+            for name, c, x, letter, size in vectors
             if name in self.names
         ]
 

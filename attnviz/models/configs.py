@@ -55,8 +55,8 @@ def understand(data: Mapping[str, Any], ignore_keys: tuple[str, ...] = ()) -> Un
         raise config.error(
             "pruned_heads names heads that were cut out, which is not read", "use the model before pruning"
         )
-    said = "only the checkpoint's own code says" if config.reference.foreign else "attnviz does not know"
-    ignored = passed_over(config.unread(), ignore_keys, config.error, said=said)
+    who = "only the checkpoint's own code says" if config.reference.foreign else "attnviz does not know"
+    ignored = passed_over(config.unread(), ignore_keys, config.error, who=who)
     return Understood(module, config, spec, names_of(module, config), ignored)
 
 

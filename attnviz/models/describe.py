@@ -70,14 +70,14 @@ def _of_config(name: str, data: Mapping[str, Any], ignore_keys: tuple[str, ...])
     from attnviz.checkpoints.quantised import understood
     from attnviz.engine.spec import EncoderDecoder
 
-    found = configs.understand(data, ignore_keys)
+    understood_config = configs.understand(data, ignore_keys)
     quantised = understood(data, ignore_keys)
-    ignored = [*found.config.ignored(), *found.ignored]
-    spec = found.spec
+    ignored = [*understood_config.config.ignored(), *understood_config.ignored]
+    spec = understood_config.spec
     if isinstance(spec, EncoderDecoder) and configs.decoder_alone(data):
         spec = replace(spec.decoder, cross=False)
-    said = _said(name, data["model_type"], spec, ignored, configs.encoder_alone(data))
-    return said if quantised is None else {**said, "quantised": quantised.method}
+    description = _said(name, data["model_type"], spec, ignored, configs.encoder_alone(data))
+    return description if quantised is None else {**description, "quantised": quantised.method}
 
 
 def _of_gguf(place: Place, ignore_keys: tuple[str, ...]) -> dict[str, Any]:

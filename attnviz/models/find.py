@@ -114,9 +114,9 @@ def titles(model: Model) -> dict[str, str]:
 
 def _alias(name: str) -> Place:
     package, folder, on_hub = ALIASES[name]
-    found = find_spec(package)
-    if found is not None and found.submodule_search_locations:
-        path = Path(found.submodule_search_locations[0]) / folder
+    module = find_spec(package)
+    if module is not None and module.submodule_search_locations:
+        path = Path(module.submodule_search_locations[0]) / folder
         if (path / "config.json").is_file():
             return Place(path, name)
     from attnviz.models import hub

@@ -154,14 +154,14 @@ def _notes(model: Transformer, spec: Spec, source: Inputs, tokens: Tokens) -> di
         notes.append("a learned sink outside the text takes a share of each row")
     if source.global_tokens:
         notes.append("global tokens: " + ", ".join(map(str, source.global_tokens)))
-    said: dict[str, Any] = {"notes": notes} if notes else {}
-    return {**said, "sinks": True} if spec.sinks else said
+    meta: dict[str, Any] = {"notes": notes} if notes else {}
+    return {**meta, "sinks": True} if spec.sinks else meta
 
 
 def _unknown(model: Transformer) -> Collection[int]:
     """The ids by which a model's tokenizer stands for what it does not know."""
-    found: Collection[int] = getattr(model.tokenizer, "unknown_ids", ())
-    return found
+    ids: Collection[int] = getattr(model.tokenizer, "unknown_ids", ())
+    return ids
 
 
 def _stream(model: Transformer, stream: str | None, has_target: bool) -> str:
@@ -230,8 +230,8 @@ def _source(
         return Tokens.plain([str(i) for i in range(frames)]), Inputs(sound=sound)
     if ids is None and model.tokenizer is not None:
         split = model.tokenizer.encode
-        for one, what in ((text, "text"), (pair, "pair text")):
-            _refuse_early(model, spec, one, what, lambda part: split(part).tokens)
+        for part, what in ((text, "text"), (pair, "pair text")):
+            _refuse_early(model, spec, part, what, lambda part: split(part).tokens)
     tokens, numbers, types = read(model, text, pair, ids, token_types)
     _check_length(model, spec, len(tokens))
     return tokens, Inputs(numbers, types, tokens.text if spec.by_word else ())
@@ -266,12 +266,12 @@ def _global(model: Transformer, asked: Iterable[int] | None, n: int, is_text: bo
         return tuple(range(min(model.mechanism["tokens"], n)))
     if asked is None:
         return (0,) if knows and is_text and n else ()
-    found = tuple(sorted({int(i) for i in asked}))
-    if found and not knows:
+    places = tuple(sorted({int(i) for i in asked}))
+    if places and not knows:
         raise InputError(f"{model.name} has no global tokens")
-    if found and not 0 <= found[0] <= found[-1] < n:
-        raise SelectionError(f"global tokens must be from 0 to {n - 1}; got {list(found)}")
-    return found
+    if places and not 0 <= places[0] <= places[-1] < n:
+        raise SelectionError(f"global tokens must be from 0 to {n - 1}; got {list(places)}")
+    return places
 
 
 def _refuse_early(model: Transformer, spec: Spec, text: str | None, what: str, split: Callable[[str], Tokens]) -> None:
@@ -285,11 +285,11 @@ def _refuse_early(model: Transformer, spec: Spec, text: str | None, what: str, s
     most = table.size - table.offset
     first = too_long(split, text, most)
     if first:
-        said = f"the {what} has more than {most:,} tokens (its first {first:,} characters alone)"
+        too_many = f"the {what} has more than {most:,} tokens (its first {first:,} characters alone)"
         if model.beyond:
-            raise InputError(f"{said}; {model.name} reads {most}", model.beyond)
+            raise InputError(f"{too_many}; {model.name} reads {most}", model.beyond)
         raise InputError(
-            f"{said}; this model's learned positions end at {most}",
+            f"{too_many}; this model's learned positions end at {most}",
             "use a shorter text, or a model that reads longer ones",
         )
 

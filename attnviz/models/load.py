@@ -257,8 +257,8 @@ def _one_of_two(
     if has["encoder"] and (not has["decoder"] or configs.encoder_alone(data)):
         return spec.encoder, alone("encoder", spec.encoder), "encoder"
     if has["decoder"] and not has["encoder"] and configs.decoder_alone(data):
-        found = replace(spec.decoder, cross=False)
-        return found, alone("decoder", found), "self"
+        decoder = replace(spec.decoder, cross=False)
+        return decoder, alone("decoder", decoder), "self"
     return spec, weights, "self"
 
 
@@ -268,10 +268,10 @@ def _start_token(folder: Path) -> dict[str, Any]:
     if not file.is_file():
         return {}
     try:
-        found = read_object(file, configs.MAX_CONFIG, ModelError)
+        settings = read_object(file, configs.MAX_CONFIG, ModelError)
     except ModelError:
         return {}  # who asks for new text is told
-    start = found.get("decoder_start_token_id")
+    start = settings.get("decoder_start_token_id")
     return {"decoder_start_token_id": start} if type(start) is int else {}
 
 
@@ -316,18 +316,18 @@ def _from_npz(place: Place, checkpoint: Checkpoint) -> Model:
     from attnviz.tokens.seeded import SeededTokenizer
     from attnviz.tokens.vocabulary import VocabularyTokenizer
 
-    found, tensors = dict(checkpoint.config or {}), checkpoint.tensors
-    tokens = found.pop("tokens", None)
+    settings, tensors = dict(checkpoint.config or {}), checkpoint.tensors
+    tokens = settings.pop("tokens", None)
     for part, key in (("embedding", "n_tokens"), ("positions", "n_positions")):
         if part in tensors:
             if len(tensors[part].shape) != 2:
                 raise CheckpointError(f"{place.path.name}: {part} must be [row, d_model]")
-            found[key] = tensors[part].shape[0]
-    found |= {"width": tensors["W_Q"].shape[1], "has": sorted(tensors)}
-    spec = npz.spec(Config(found, place.path.name))
+            settings[key] = tensors[part].shape[0]
+    settings |= {"width": tensors["W_Q"].shape[1], "has": sorted(tensors)}
+    spec = npz.spec(Config(settings, place.path.name))
     weights = Weights(checkpoint, npz.NAMES, spec)
     words = SeededWeights(0, spec) if spec.by_word else None
     tokenizer = SeededTokenizer() if spec.by_word else VocabularyTokenizer(tokens) if tokens else None
     meta = {"digest": checkpoint.digest(), **({"random": "embeddings", "seed": 0} if words else {})}
-    config = {k: v for k, v in found.items() if k != "has"}
+    config = {k: v for k, v in settings.items() if k != "has"}
     return Model(place.name, spec, _Lesson(weights, words), tokenizer, config, meta, checkpoint)

@@ -53,20 +53,20 @@ class Model(Transformer):
         from attnviz.variants import parse
         from attnviz.variants.applied import applied, check_fits
 
-        found = parse(asked)
-        spec = check_fits(self.spec, found, self.name, self.two_texts, self.mechanism)
+        variant = parse(asked)
+        spec = check_fits(self.spec, variant, self.name, self.two_texts, self.mechanism)
         if layer is not None:
             layer = chosen("layer", layer, spec.n_layers)[0]
         draw = SeededWeights(int(self.meta.get("seed", 0)), spec).normal
-        says = f"{found.mechanism.name}: {found.described}" if found.values else found.mechanism.name
-        notes = [*self.meta.get("notes", ()), f"{says} ({found.mechanism.source})"]
+        says = f"{variant.mechanism.name}: {variant.described}" if variant.values else variant.mechanism.name
+        notes = [*self.meta.get("notes", ()), f"{says} ({variant.mechanism.source})"]
         return replace(
             self,
-            name=f"{self.name}, {found.name}",
-            spec=applied(spec, found, draw, layer),
-            pictures=None if self.pictures is None else applied(self.pictures, found, draw, layer),
-            mechanism=found,
-            meta={**self.meta, "mechanism": found.name, "notes": notes},
+            name=f"{self.name}, {variant.name}",
+            spec=applied(spec, variant, draw, layer),
+            pictures=None if self.pictures is None else applied(self.pictures, variant, draw, layer),
+            mechanism=variant,
+            meta={**self.meta, "mechanism": variant.name, "notes": notes},
         )
 
     def chat(self, text: str, date: str | None = None) -> list[int]:

@@ -197,10 +197,10 @@ def _of_model(
     chosen = chosen_heads(layers, heads, spec.n_layers, spec.n_heads)
     at_layers, at_heads = tuple(chosen.layers), tuple(chosen.heads)
     axes = model_input.queries, model_input.keys
-    kept = [np.array([special or not marked for marked in axis.special], bool) for axis in axes]
-    if not all(axis.any() for axis in kept):
+    left = [np.array([special or not marked for marked in axis.special], bool) for axis in axes]
+    if not all(axis.any() for axis in left):
         raise InputError("only special tokens: nothing is left without them")
-    queries, keys = (axis.take(np.flatnonzero(which)) for axis, which in zip(axes, kept, strict=True))
+    queries, keys = (axis.take(np.flatnonzero(which)) for axis, which in zip(axes, left, strict=True))
     return AttentionSource(
         model=model.name,
         stream=model_input.stream,
@@ -209,10 +209,10 @@ def _of_model(
         layers=at_layers,
         heads=at_heads,
         places=chosen.pairs or tuple(product(at_layers, at_heads)),
-        reduced="" if all(axis.all() for axis in kept) else "special tokens left out",
+        reduced="" if all(axis.all() for axis in left) else "special tokens left out",
         meta=model_input.meta,
         pairs=chosen.pairs,
-        tiles=ModelTiles(model, model_input, at_layers, *kept),
+        tiles=ModelTiles(model, model_input, at_layers, *left),
         size=(spec.n_layers, spec.n_heads),
         at=(tuple(i for i, _ in chosen.pairs), tuple(j for _, j in chosen.pairs))
         if chosen.pairs

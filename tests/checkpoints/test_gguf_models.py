@@ -135,7 +135,7 @@ def test_a_key_that_nobody_has_accounted_for_is_refused_unless_passed_over(tmp_p
         attnviz.load(path)
     assert message(caught) == (
         "changed.gguf: nobody has said what the key 'qwen2.attention.scale' does to attention / "
-        "if it does nothing, pass over it with --ignore-key qwen2.attention.scale"
+        "if it does nothing, ignore it with --ignore-key qwen2.attention.scale"
     )
     model = attnviz.load(path, ignore_keys=["qwen2.attention.scale"])
     assert model.meta["ignored_keys"] == ["qwen2.attention.scale"]

@@ -263,7 +263,7 @@ def test_an_unknown_key_is_refused_and_says_how_to_go_on(folder, capsys):
     assert main(["table", "--ids", "10,11,12", "-m", str(folder(attention_twist=0.5, architectures=OWN))]) == 1
     assert capsys.readouterr().err == (
         "error: config.json: only the checkpoint's own code says what the key 'attention_twist' does to attention\n"
-        "hint: if it does nothing, pass over it with --ignore-key attention_twist\n"
+        "hint: if it does nothing, ignore it with --ignore-key attention_twist\n"
     )
 
 
@@ -275,7 +275,7 @@ def test_unknown_keys_are_named_all_at_once(folder, capsys):
     assert capsys.readouterr().err == (
         "error: config.json: only the checkpoint's own code says what the keys "
         "'attention_twist', 'other_twist' do to attention\n"
-        "hint: if they do nothing, pass over them with --ignore-key attention_twist --ignore-key other_twist\n"
+        "hint: if they do nothing, ignore them with --ignore-key attention_twist --ignore-key other_twist\n"
     )
 
 

@@ -77,9 +77,9 @@ def config_of(name: str, revision: str = MAIN, offline: bool = False, quiet: boo
     """
     from attnviz.models.hub import client
 
-    found = cache.cached_config(name, revision)
-    if found is not None:
-        return found
+    config = cache.cached_config(name, revision)
+    if config is not None:
+        return config
     if is_offline(offline):
         raise cache.not_cached(name, revision)
     return client.fetch_config(name, revision, quiet)
@@ -108,16 +108,16 @@ def offered(text: str, here: Iterable[str] = ()) -> str:
 
     here: names of models that are not on the Hub.
     """
-    found = short(text)
-    if found is None:
+    name_and_revision = short(text)
+    if name_and_revision is None:
         return ""
-    if name := full(found[0]):
-        return f"on the Hub it is called {name}: give the whole name, {name}{text[len(found[0]) :]}"
-    nearest = near(found[0], in_cache(), here)
+    if name := full(name_and_revision[0]):
+        return f"on the Hub it is called {name}: give the whole name, {name}{text[len(name_and_revision[0]) :]}"
+    nearest = near(name_and_revision[0], in_cache(), here)
     return f"nearest: {', '.join(nearest)}" if nearest else ""
 
 
 def is_offline(asked: bool = False) -> bool:
     """Whether the network is out of bounds, by request or by the client's variables."""
-    said = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
-    return asked or said.upper() in ("1", "ON", "YES", "TRUE")
+    variable = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
+    return asked or variable.upper() in ("1", "ON", "YES", "TRUE")

@@ -20,14 +20,14 @@ def cache_folder() -> Path:
 
 def cached(name: str, revision: str = MAIN) -> Path | None:
     """The snapshot of a model in the cache, if its configuration and weights are complete."""
-    found = snapshot_of(name, revision)
-    return found if found is not None and not _lacks(found) else None
+    snapshot = snapshot_of(name, revision)
+    return snapshot if snapshot is not None and not _lacks(snapshot) else None
 
 
 def cached_config(name: str, revision: str = MAIN) -> Path | None:
     """config.json of a model in the cache, whatever else of the model is there."""
-    found = snapshot_of(name, revision)
-    return found / "config.json" if found is not None and (found / "config.json").is_file() else None
+    snapshot = snapshot_of(name, revision)
+    return snapshot / "config.json" if snapshot is not None and (snapshot / "config.json").is_file() else None
 
 
 def snapshot_of(name: str, revision: str) -> Path | None:

@@ -202,8 +202,8 @@ def _told(error: BaseException, name: str, revision: str) -> ModelError | None:
         )
     # Without a token the Hub does not say which of the two it is.
     if isinstance(error, errors.RepositoryNotFoundError) or (status == 401 and not get_token()):
-        found = near(name, in_cache())
-        check = f"nearest: {', '.join(found)}" if found else "check the name (there is no such folder here either)"
+        nearest = near(name, in_cache())
+        check = f"nearest: {', '.join(nearest)}" if nearest else "check the name (there is no such folder here either)"
         return ModelError(
             f"the Hub has no model {name}, or it is private", f"{check}; for a private model set HF_TOKEN"
         )

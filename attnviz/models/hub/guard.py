@@ -24,8 +24,8 @@ _ETAG = re.compile(r"(?![.])[\w.+=-]{1,128}", re.ASCII)
 
 def patience() -> float:
     """Seconds to wait for an answer that is no file; HF_HUB_ETAG_TIMEOUT, the client's own variable, sets others."""
-    said = os.environ.get("HF_HUB_ETAG_TIMEOUT", "")
-    return float(said) if said.isdigit() and int(said) else TIMEOUT
+    seconds = os.environ.get("HF_HUB_ETAG_TIMEOUT", "")
+    return float(seconds) if seconds.isdigit() and int(seconds) else TIMEOUT
 
 
 def check_commit(commit: object) -> str:
@@ -72,23 +72,23 @@ def _metadata(told: Callable[[Exception], Exception]) -> _Wrapper:
             if "retry_on_errors" in options:
                 options["retry_on_errors"] = False
             try:
-                found = ask(*args, **options)
+                metadata = ask(*args, **options)
             except Exception as error:
                 raise told(error) from None
-            _check_metadata(found)
-            return found
+            _check_metadata(metadata)
+            return metadata
 
         return asked
 
     return wrapper
 
 
-def _check_metadata(found: Any) -> None:
+def _check_metadata(metadata: Any) -> None:
     """Raises ModelError for an ETag, a commit or a hash that would be a path."""
-    if found.commit_hash is not None:
-        check_commit(found.commit_hash)
-    xet = getattr(found, "xet_file_data", None)
-    for what, value in (("ETag", found.etag), ("hash", getattr(xet, "file_hash", None))):
+    if metadata.commit_hash is not None:
+        check_commit(metadata.commit_hash)
+    xet = getattr(metadata, "xet_file_data", None)
+    for what, value in (("ETag", metadata.etag), ("hash", getattr(xet, "file_hash", None))):
         if value is not None and not _ETAG.fullmatch(value):
             raise ModelError(
                 f"the Hub sends the {what} {value[:60]!r}, which cannot name a file in the cache", "check HF_ENDPOINT"

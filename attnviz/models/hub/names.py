@@ -84,7 +84,7 @@ def short(text: str) -> tuple[str, str] | None:
 
 def full(name: str) -> str:
     """The Hub's full name of a model that is known by a short one: `"gpt2"` -> `"openai-community/gpt2"`; else ''."""
-    return _FULL.get(name) or next((found for known, found in _FULL.items() if known.lower() == name.lower()), "")
+    return _FULL.get(name) or next((full for short, full in _FULL.items() if short.lower() == name.lower()), "")
 
 
 def near(name: str, on_hub: Iterable[str] = (), here: Iterable[str] = ()) -> list[str]:
@@ -95,7 +95,7 @@ def near(name: str, on_hub: Iterable[str] = (), here: Iterable[str] = ()) -> lis
         on_hub: more full names to look among than the known ones, such as those in the cache.
         here: names of models that are not on the Hub.
     """
-    known = {short.lower(): found for short, found in _FULL.items()}
-    known |= {found.rpartition("/")[2].lower(): found for found in on_hub} | {found: found for found in here}
+    known = {short.lower(): full for short, full in _FULL.items()}
+    known |= {each.rpartition("/")[2].lower(): each for each in on_hub} | {each: each for each in here}
     word = name.rpartition("/")[2].lower()
     return [known[match] for match in get_close_matches(word, known, n=3, cutoff=0.75) if known[match] != name]
