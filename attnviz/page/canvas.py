@@ -71,17 +71,10 @@ class Canvas(Sheet):
         for side in (-0.7, 0.7):
             self.lines.append(Line(x1, y1, x1 - along + side * up, y1 - up + side * along, 0.8))
 
-    def frame(self, box: Box, row: int = 0, rows: int = 1) -> None:
+    def frame_row(self, box: Box, row: int = 0, rows: int = 1) -> None:
         """A line around one row of a map: the chosen query's."""
         high = box.height / rows
-        top, bottom, right = box.y + row * high, box.y + (row + 1) * high, box.x + box.width
-        for x0, y0, x1, y1 in (
-            (box.x, top, right, top),
-            (box.x, bottom, right, bottom),
-            (box.x, top, box.x, bottom),
-            (right, top, right, bottom),
-        ):
-            self.lines.append(Line(x0, y0, x1, y1, 1.2, "mark"))
+        self.frame(Box(box.x, box.y + row * high, box.width, high), 1.2, "mark")
 
     # Matrices
 

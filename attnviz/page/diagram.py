@@ -242,7 +242,7 @@ def _side_by_side(page: Canvas, n: int, width: int) -> None:
         weight, tone = ("bold", "mark") if chosen else ("normal", "soft")
         page.word(name, x + box.width / 2, y - 3.0, SMALL, align="center", weight=weight, tone=tone)
         if chosen:
-            page.frame(box)
+            page.frame_row(box)
     page.lines.append(Line(LEFT, y + ROW + 3.0, x + across.length, y + ROW + 3.0, 0.8))
     page.y = y + ROW + 3.0
 
@@ -255,7 +255,7 @@ def _projection(page: Canvas) -> None:
     down = some_rows(page, share, "heads", HEADS, steps.facts.head, 0.0)
     top = labelled(page, LEFT, page.y, "W_O", shape(*steps.projection.shape), _SIDE)
     box = matrix(page, "W_O", steps.projection, LEFT, top, _SIDE, max(down.length, 80.0))
-    page.frame(box, steps.facts.head, len(steps.heads))
+    page.frame_row(box, steps.facts.head, len(steps.heads))
     x = LEFT + max(box.width, 64.0) + 20.0 + 32.0
     across = Cut.fitting(steps.parts.shape[1], RIGHT - _SHARE - 6.0 - x, CELL)
     page.arrow(box.x + box.width + 3.0, top + down.length / 2, x - 36.0, top + down.length / 2)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from attnviz.errors import SelectionError
-from attnviz.page.figure import Box, Dot, Figure, Label, Line, MapPanel, Scale
+from attnviz.page.figure import Box, Figure, Label, MapPanel, Scale
 from attnviz.page.label_bounds import bounds
 from attnviz.page.text_metrics import typeface
 
@@ -30,6 +30,8 @@ _EDGE = 3.0  # points around a page that is bare
 _DASH = 3.5  # points: a smaller cell has no room for a dash
 _FAINTEST = 0.08  # of the scale: below it a colour is hardly one
 _BESIDE = 60.0  # points to the right of a colour bar in which its numbers and its name stand
+_DRAWN = ("panels", "labels", "lines", "images", "fills", "dots")  # what a Figure places, and the fields that say where
+_ACROSS, _DOWN, _LENGTHS = ("x", "x0", "x1"), ("y", "y0", "y1"), ("width", "height", "size", "radius", "cell_size")
 _WORDS = frozenset({"title", "subtitle", "note"})
 _TRIED = tuple(1.12**step for step in range(-10, 15))  # layouts for a height: widths as shares of the usual one
 
@@ -142,33 +144,17 @@ def on_paper(figure: Figure, width: float, height: float) -> Figure:
 def _placed(figure: Figure, times: float, right: float, down: float) -> Figure:
     """Everything so many times as large, then moved to the right and down, on paper of the same size."""
 
-    def at(x: float, y: float) -> tuple[float, float]:
-        return x * times + right, y * times + down
+    def moved(thing: Any) -> Any:
+        values = {name: getattr(thing, name, None) for name in ("box", *_ACROSS, *_DOWN, *_LENGTHS)}
+        changes = {
+            name: moved(value) if name == "box" else value * times + right * (name in _ACROSS) + down * (name in _DOWN)
+            for name, value in values.items()
+            if value is not None
+        }
+        return replace(thing, **changes)
 
-    def box(one: Box) -> Box:
-        return Box(*at(one.x, one.y), one.width * times, one.height * times)
-
-    def label(one: Label) -> Label:
-        x, y = at(one.x, one.y)
-        return replace(one, x=x, y=y, size=one.size * times)
-
-    def line(one: Line) -> Line:
-        (x0, y0), (x1, y1) = at(one.x0, one.y0), at(one.x1, one.y1)
-        return replace(one, x0=x0, y0=y0, x1=x1, y1=y1, width=one.width * times)
-
-    def dot(one: Dot) -> Dot:
-        return Dot(*at(one.x, one.y), one.radius * times, one.rgb)
-
-    return replace(
-        figure,
-        panels=tuple(replace(one, box=box(one.box), cell_size=one.cell_size * times) for one in figure.panels),
-        labels=tuple(map(label, figure.labels)),
-        lines=tuple(map(line, figure.lines)),
-        bar=None if figure.bar is None else box(figure.bar),
-        images=tuple(replace(one, box=box(one.box)) for one in figure.images),
-        fills=tuple(replace(one, box=box(one.box)) for one in figure.fills),
-        dots=tuple(map(dot, figure.dots)),
-    )
+    drawn: dict[str, Any] = {name: tuple(map(moved, getattr(figure, name))) for name in _DRAWN}
+    return replace(figure, bar=None if figure.bar is None else moved(figure.bar), **drawn)
 
 
 def stripped(figure: Figure) -> Figure:

@@ -19,7 +19,7 @@ from attnviz.page.text_metrics import LOST, SAYS, one_line, typeface
 
 if TYPE_CHECKING:
     from attnviz.attention import Attention
-    from attnviz.page.request import Request
+    from attnviz.page.sizes import Request
 
 _SIGNS = "0123456789.–−·≥…" + LOST  # characters of numbers and of shortened text
 

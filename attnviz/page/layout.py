@@ -12,9 +12,7 @@ from dataclasses import replace
 
 from attnviz.errors import SelectionError
 from attnviz.page import page_size, spans
-from attnviz.page.bar import bar_ticks, bar_width, tick_texts
-from attnviz.page.request import Request
-from attnviz.page.sizes import SMALLEST, Sizes, leading
+from attnviz.page.sizes import SMALLEST, Request, Sizes, bar_ticks, bar_width, leading, tick_texts
 from attnviz.page.text_metrics import MIDDLE, SAYS, Typeface, tallness
 
 TALLEST = 648.0  # points: a picture whose width was asked for is no higher than a page

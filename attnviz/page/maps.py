@@ -14,8 +14,8 @@ from attnviz.page.figure import MapPanel
 from attnviz.page.figure_options import PIXELS, SIDE
 from attnviz.page.page_size import abreast, panel_room
 from attnviz.page.pooled import all_hidden, blocks
-from attnviz.page.request import Request
 from attnviz.page.scale import number
+from attnviz.page.sizes import Request
 from attnviz.page.text_metrics import printable
 
 if TYPE_CHECKING:

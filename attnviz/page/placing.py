@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING
 
 from attnviz.facts import made_by
 from attnviz.page import spans, wording
-from attnviz.page.bar import bar_height, bar_ticks, bar_width, tick_texts
 from attnviz.page.figure import Box, Figure, Label, Line, MapPanel
 from attnviz.page.figure_options import check_pixels
 from attnviz.page.layout import PITCH, paged, settle
-from attnviz.page.request import Request
-from attnviz.page.sizes import HEADING_LINE, Sizes, leading
+from attnviz.page.sizes import HEADING_LINE, Request, Sizes, bar_height, bar_ticks, bar_width, leading, tick_texts
 from attnviz.page.text_metrics import ASCENT, DESCENT, MIDDLE, tallness
 
 if TYPE_CHECKING:

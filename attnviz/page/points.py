@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,16 +48,16 @@ def plane(sheet: Sheet, part: Scatter, box: Box) -> list[str]:
         first = [*part.stressed, *(end for _, end, _ in strongest)]
     if part.stressed and len(names) > MOST:
         names = [name if i in first else "" for i, name in enumerate(names)]
-    stressed, lines = frozenset(part.stressed), len(sheet.lines)
-    radius = 2.6 if len(names) <= 200 else 1.6
-    inks = [shades[group] for group in part.groups]
-    places, nameless = scatter(
-        sheet, box, part.points, names, inks, radius=radius, size=size, first=first, bold=stressed, forced=stressed
-    )
-    for start, end, weight in part.links:
+    radius, places = 2.6 if len(names) <= 200 else 1.6, _places(part.points, box)
+    for start, end, weight in reversed(part.links):
         if weight >= LEAST:
             (x0, y0), (x1, y1) = places[start], places[end]
-            sheet.lines.insert(lines, Line(x0, y0, x1, y1, 0.4 + 4.0 * weight, rgb=PAIR[0], share=0.35))
+            sheet.lines.append(Line(x0, y0, x1, y1, 0.4 + 4.0 * weight, rgb=PAIR[0], share=0.35))
+    sheet.frame(box, 0.5, "grid")
+    for (x, y), group in zip(places.tolist(), part.groups, strict=True):
+        sheet.dots.append(Dot(x, y, radius, shades[group]))
+    order = dict.fromkeys([*first, *range(len(names))])
+    nameless = _names(sheet, box, places, names, order, frozenset(part.stressed), size, radius)
     how: dict[str, Any] = {"tone": "soft", "role": "axis"}
     sheet.word(part.axes[0], box.x + box.width, box.y + box.height + 9.0, align="right", **how)
     sheet.word(part.axes[1], box.x, box.y - 4.0, **how)
@@ -86,51 +86,37 @@ def _legend(sheet: Sheet, part: Scatter, shades: Mapping[int, RGB], box: Box) ->
     sheet.word(sheet.face.cut(printable(part.link), SMALL, 120.0), x + 18.0, y)
 
 
-def scatter(
+def _names(
     sheet: Sheet,
     box: Box,
-    points: NDArray[np.float64],
+    places: NDArray[np.float64],
     names: Sequence[str],
-    colours: Sequence[RGB],
-    *,
-    radius: float = 2.6,
-    size: float = 6.2,
-    first: Sequence[int] = (),
-    bold: frozenset[int] = frozenset(),
-    forced: frozenset[int] = frozenset(),
-    frame: bool = True,
-) -> tuple[NDArray[np.float64], int]:
-    """Dots in a box, both axes on one scale, the second upwards.
+    order: Iterable[int],
+    stressed: frozenset[int],
+    size: float,
+    radius: float,
+) -> int:
+    """Names beside their dots where they cover nothing, placed in this order; returns how many found no room.
 
-    Args:
-        points: [n, 2]. names: beside the dots where they cover nothing. colours: of the dots.
-        first: whose names are placed before all others, then the rest in order. bold: names to stress. forced: names
-            that stand at the right of their dots even where they cover others.
-
-    Returns:
-        Where the dots are on the page, [n, 2], and how many names found no room.
+    places: of the dots, [n, 2]. stressed: bold names, which stand at the right of their dots even where they cover
+    others.
     """
-    places = _places(points, box)
-    if frame:
-        _frame(sheet, box)
-    for (x, y), colour in zip(places.tolist(), colours, strict=True):
-        sheet.dots.append(Dot(x, y, radius, colour))
     taken = np.array([[x - radius, y - radius, x + radius, y + radius] for x, y in places]).reshape(-1, 4)
     left_out = 0
-    for i in dict.fromkeys([*first, *range(len(names))]):
+    for i in order:
         if not names[i]:
             continue
-        weight = "bold" if i in bold else "normal"
+        weight = "bold" if i in stressed else "normal"
         wide = sheet.face.width(names[i], size, weight)
         corner = _room(places[i], wide, size, radius, taken, box)
-        if corner is None and i in forced:
+        if corner is None and i in stressed:
             corner = (float(places[i, 0]) + radius + 1.2, float(places[i, 1]) + (ASCENT + DESCENT) * size / 2)
         if corner is None:
             left_out += 1
             continue
         sheet.word(names[i], corner[0], corner[1] - DESCENT * size + 0.6, size, weight=weight)
         taken = np.vstack([taken, [corner[0], corner[1] - size, corner[0] + wide, corner[1]]])
-    return places, left_out
+    return left_out
 
 
 def _places(points: NDArray[np.float64], box: Box) -> NDArray[np.float64]:
@@ -140,17 +126,6 @@ def _places(points: NDArray[np.float64], box: Box) -> NDArray[np.float64]:
     middle = np.array([box.x + box.width / 2, box.y + box.height / 2])
     away = (points - (low + high) / 2) * unit
     return middle + away * [1.0, -1.0]
-
-
-def _frame(sheet: Sheet, box: Box) -> None:
-    right, bottom = box.x + box.width, box.y + box.height
-    for x0, y0, x1, y1 in (
-        (box.x, box.y, right, box.y),
-        (box.x, bottom, right, bottom),
-        (box.x, box.y, box.x, bottom),
-        (right, box.y, right, bottom),
-    ):
-        sheet.lines.append(Line(x0, y0, x1, y1, 0.5, "grid"))
 
 
 def _room(

@@ -108,6 +108,17 @@ class Sheet:
         """One line of text with its baseline at y."""
         self.labels.append(Label(text, x, y, size, align, **how))
 
+    def frame(self, box: Box, width: float, tone: str) -> None:
+        """A line around a box."""
+        right, bottom = box.x + box.width, box.y + box.height
+        for x0, y0, x1, y1 in (
+            (box.x, box.y, right, box.y),
+            (box.x, bottom, right, bottom),
+            (box.x, box.y, box.x, bottom),
+            (right, box.y, right, bottom),
+        ):
+            self.lines.append(Line(x0, y0, x1, y1, width, tone))
+
     def map(
         self,
         values: NDArray[Any],
@@ -123,7 +134,6 @@ class Sheet:
         shown: tuple[bool, bool] = (True, True),
         printed: Sequence[Sequence[str]] = (),
         upright: bool | None = None,
-        stressed: tuple[frozenset[int], frozenset[int]] = (frozenset(), frozenset()),
         marks: Sequence[tuple[int, int]] = (),
         at: tuple[int | None, int | None] = (None, None),
     ) -> None:
@@ -134,8 +144,7 @@ class Sheet:
             rows, cols: names of rows and columns; shown: whether they are drawn at the left and below.
             printed: texts for the cells, drawn where they fit.
             upright: whether the columns' names stand on end; None: where they do not fit lying.
-            stressed: rows and columns whose names are bold. marks: (row, column) of cells to outline.
-            at: layer and head.
+            marks: (row, column) of cells to outline. at: layer and head.
         """
         high, wide = box.height / values.shape[0], box.width / values.shape[1]
         if heading:
@@ -143,9 +152,9 @@ class Sheet:
             text, size = self.face.shrunk(heading, BASE, most, "bold")
             self.word(text, box.x, box.y - 4.0, size, weight="bold", tone="soft", role="heading")
         if shown[0] and rows:
-            self.row_names(rows, box, stressed[0])
+            self.row_names(rows, box)
         if shown[1] and cols:
-            self.column_names(cols, box, upright, stressed[1])
+            self.column_names(cols, box, upright)
         texts, size = self._printed(printed, wide, high)
         self.panels.append(
             MapPanel(
@@ -181,9 +190,7 @@ class Sheet:
             weight = "bold" if i in stressed else "normal"
             self.word(names[i], box.x - 4.0, y, size, "right", weight=weight, role="row")
 
-    def column_names(
-        self, names: Sequence[str], box: Box, upright: bool | None = None, stressed: frozenset[int] = frozenset()
-    ) -> float:
+    def column_names(self, names: Sequence[str], box: Box, upright: bool | None = None) -> float:
         """Names below a box, on end where they do not fit; returns the room that they take."""
         cell, top = box.width / len(names), box.y + box.height
         size, step = fitting(cell)
@@ -196,12 +203,10 @@ class Sheet:
         self.step = max(self.step, step)
         for i in range(0, len(names), step):
             x = box.x + (i + 0.5) * cell
-            weight = "bold" if i in stressed else "normal"
             if upright:
-                place = (x + MIDDLE * size, top + 4.0, size, "right", 90.0)
+                self.word(names[i], x + MIDDLE * size, top + 4.0, size, "right", rotation=90.0, role="column")
             else:
-                place = (x, top + 4.0 + 0.75 * size, size, "center", 0.0)
-            self.labels.append(Label(names[i], *place, weight=weight, role="column"))
+                self.word(names[i], x, top + 4.0 + 0.75 * size, size, "center", role="column")
         return below(self.face, names, cell, upright)
 
     def bar(self, scale: Scale, x: float, y: float, high: float, above: bool = False) -> None:

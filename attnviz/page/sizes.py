@@ -1,14 +1,83 @@
-"""Sizes: what the layout of a grid of panels settles, in points."""
+"""The layout of a grid of equal panels: what it is asked (`Request`), and what it settles, in points (`Sizes`)."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from attnviz.page.figure import Scale
+from attnviz.page.scale import number, ticks
 from attnviz.page.text_metrics import SMALLEST, tallness
+
+if TYPE_CHECKING:
+    from attnviz.page.text_metrics import Typeface
 
 HEADING_LINE = 1.15  # from one line of a heading to the next, in ems
 LINE = 1.34  # from one line of text to the next, in ems
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be laid out.
+
+    rows, cols: cells of one panel. headings: one a panel, in reading order; per_row: panels abreast. layers: names of
+    the rows of panels if they are layers, else (). bold_rows, bold_cols: labels to stress. splits: the rows and the
+    columns before which another text begins. bar_over: some values lie above the scale. unit: what a label names; of
+    every so many (`every`) there is one. width, height: points, or None to be chosen; dpi: or None to be chosen.
+    caution: a note where headings say what a head does. row_spans, col_spans: named spans of rows and of columns.
+    columns: of layers, each from top to bottom; per_row counts the panels of all of them. page: points that a picture
+    whose size is chosen has to fit.
+    """
+
+    rows: int
+    cols: int
+    headings: tuple[str, ...]
+    per_row: int
+    row_labels: tuple[str, ...]
+    col_labels: tuple[str, ...]
+    face: Typeface
+    layers: tuple[str, ...] = ()
+    row_axis: str = "query"
+    col_axis: str = "key"
+    title: str = ""
+    subtitles: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    scale: Scale = field(default_factory=Scale)
+    bar_over: bool = False
+    bare: bool = False
+    width: float | None = None
+    height: float | None = None
+    font_size: float | None = None
+    dpi: float | None = None
+    bold_rows: frozenset[int] = frozenset()
+    bold_cols: frozenset[int] = frozenset()
+    splits: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
+    unit: str = "token"
+    every: int = 1
+    caution: str = ""
+    row_spans: tuple[tuple[int, int, str], ...] = ()
+    col_spans: tuple[tuple[int, int, str], ...] = ()
+    columns: int = 1
+    page: tuple[float, float] | None = None
+
+    @property
+    def per_layer(self) -> int:
+        return self.per_row // self.columns
+
+    @property
+    def panel_rows(self) -> int:
+        return math.ceil(math.ceil(len(self.headings) / self.per_layer) / self.columns)
+
+    def place(self, panel: int) -> tuple[int, int]:
+        """Row and column of a panel."""
+        line, aside = divmod(panel, self.per_layer)
+        column, row = divmod(line, self.panel_rows)
+        return row, column * self.per_layer + aside
+
+    def bold(self, axis: str, index: int) -> str:
+        return "bold" if index in (self.bold_rows if axis == "row" else self.bold_cols) else "normal"
 
 
 @dataclass
@@ -85,3 +154,32 @@ class Sizes:
 def leading(texts: Sequence[str]) -> float:
     """From one of these lines to the next, in ems."""
     return max(LINE, sum(tallness(texts)) + 0.06)
+
+
+def bar_width(sizes: Sizes) -> float:
+    return min(9.0, 0.95 * sizes.base)
+
+
+def bar_height(request: Request, sizes: Sizes) -> float:
+    """As high as a panel, or higher where a panel is too low for the numbers beside it."""
+    panel = sizes.cell_height * request.rows
+    down = request.panel_rows * (panel + sizes.gap_y) - sizes.gap_y
+    return max(min(down, max(panel, 18.0 * sizes.base)), min(8.0 * sizes.base, down + sizes.under - sizes.base))
+
+
+def bar_ticks(request: Request, sizes: Sizes) -> list[tuple[float, float]]:
+    """(value, place from 0 to 1) of the numbers beside the colour bar."""
+    room = int(bar_height(request, sizes) / (1.7 * sizes.tick_size)) + 1
+    return ticks(request.scale.kind, request.scale.low, request.scale.high, room)
+
+
+def tick_texts(request: Request, values: list[tuple[float, float]]) -> list[str]:
+    """The colour bar's numbers; the lowest and the highest say so if there are weights beyond them."""
+    if request.scale.kind == "panel":
+        return ["low", "high"]
+    texts = [number(value) for value, _ in values]
+    if request.scale.kind == "linear" and request.scale.low > 0 and texts:
+        texts[0] = "≤" + texts[0]
+    if request.bar_over and texts:
+        texts[-1] = "≥" + texts[-1]
+    return texts

@@ -11,8 +11,7 @@ from itertools import pairwise
 
 from attnviz.errors import SelectionError
 from attnviz.page.figure import Box, Label, Line
-from attnviz.page.request import Request
-from attnviz.page.sizes import Sizes
+from attnviz.page.sizes import Request, Sizes
 from attnviz.page.text_metrics import DESCENT, SMALLEST, one_line, tallness
 from attnviz.select import parse_range
 
@@ -94,11 +93,10 @@ def over(request: Request, sizes: Sizes, box: Box) -> tuple[list[Line], list[Lab
     y = box.y - _OFF - _TICK
     lines, labels = [], []
     rooms = _rooms(request.col_spans, sizes.cell_width, request.cols, sizes.gap_x)
-    for span, text, (low, high) in zip(request.col_spans, sizes.col_spans, rooms, strict=True):
-        start, stop, middle = _along(request, span, text, sizes, sizes.cell_width, low, high)
-        left, right = box.x + start, box.x + stop
+    for span, text, room in zip(request.col_spans, sizes.col_spans, rooms, strict=True):
+        left, right, middle = (box.x + x for x in _along(request, span, text, sizes, sizes.cell_width, room))
         lines += [_line(left, y, right, y), _line(left, y, left, y + _TICK), _line(right, y, right, y + _TICK)]
-        place = (box.x + middle, y - _APART - DESCENT * sizes.span_size, sizes.span_size)
+        place = (middle, y - _APART - DESCENT * sizes.span_size, sizes.span_size)
         labels += [Label(text, *place, "center", tone="soft", role="span")] if text else []
     return lines, labels
 
@@ -108,11 +106,10 @@ def beside(request: Request, sizes: Sizes, box: Box, edge: float) -> tuple[list[
     x = edge - _OFF - _TICK
     lines, labels = [], []
     rooms = _rooms(request.row_spans, sizes.cell_height, request.rows, sizes.gap_y)
-    for span, text, (low, high) in zip(request.row_spans, sizes.row_spans, rooms, strict=True):
-        start, stop, middle = _along(request, span, text, sizes, sizes.cell_height, low, high)
-        top, bottom = box.y + start, box.y + stop
+    for span, text, room in zip(request.row_spans, sizes.row_spans, rooms, strict=True):
+        top, bottom, middle = (box.y + y for y in _along(request, span, text, sizes, sizes.cell_height, room))
         lines += [_line(x, top, x, bottom), _line(x, top, x + _TICK, top), _line(x, bottom, x + _TICK, bottom)]
-        place = (x - _APART - DESCENT * sizes.span_size, box.y + middle, sizes.span_size)
+        place = (x - _APART - DESCENT * sizes.span_size, middle, sizes.span_size)
         labels += [Label(text, *place, "center", 90, tone="soft", role="span")] if text else []
     return lines, labels
 
@@ -127,13 +124,13 @@ def _rooms(spans: Sequence[Span], cell: float, count: int, gap: float) -> list[t
 
 
 def _along(
-    request: Request, span: Span, text: str, sizes: Sizes, cell: float, low: float, high: float
+    request: Request, span: Span, text: str, sizes: Sizes, cell: float, room: tuple[float, float]
 ) -> tuple[float, float, float]:
     """Where a bracket begins and ends, and the middle of its label, which keeps to its room."""
     inset = min(_INSET, 0.2 * cell)
     start, stop = span[0] * cell + inset, (span[1] + 1) * cell - inset
     half = request.face.width(text, sizes.span_size) / 2
-    return start, stop, min(max((start + stop) / 2, low + half), high - half)
+    return start, stop, min(max((start + stop) / 2, room[0] + half), room[1] - half)
 
 
 def _line(x0: float, y0: float, x1: float, y1: float) -> Line:

@@ -73,7 +73,7 @@ def _inputs_row(page: Canvas) -> None:
         box = Box(xs[i], y, drawn[i], high * len(values) / n)
         page.whole(values, box, scale)
         if i < 2:
-            page.frame(box, steps.query, len(values))
+            page.frame_row(box, steps.query, len(values))
         if i == 0:
             page.row_names(_tokens(page, steps.queries), box, frozenset({steps.query}))
             page.arrow(box.x + box.width + 5.0, y + box.height / 2, xs[1] - 5.0, y + box.height / 2)
@@ -134,7 +134,7 @@ def _maps_row(page: Canvas) -> None:
         box = Box(x, y, wide, high)
         hidden = ~steps.allowed_matrix if name in ("masked", "softmax") else None
         page.whole(matrix, box, scale, hidden, sparse=name == "softmax")
-        page.frame(box, steps.query, rows)
+        page.frame_row(box, steps.query, rows)
         if x == left:
             page.row_names(_tokens(page, steps.queries), box, frozenset({steps.query}))
         else:
@@ -187,7 +187,7 @@ def _query_rows(page: Canvas) -> None:
             row.title, left - 6.0, baseline, SMALL, align="right", weight="bold" if chosen else "normal", role="row"
         )
         if chosen:
-            page.frame(box)
+            page.frame_row(box)
         y += high + 2.0
     page.y = y + 3.0 + page.column_names(_tokens(page, steps.keys), Box(left, y - 2.0, wide * n, 0.0))
     page.text(_entropies(page, weight), SMALL, x=left, tone="soft")
@@ -247,4 +247,4 @@ def _heads(page: Canvas, box: Box, n_heads: int, head: int) -> None:
         if h % step == 0 or h == head:
             tone, weight = ("mark", "bold") if h == head else ("soft", "normal")
             page.word(str(h), x + wide / 2, box.y - 3.0, SMALL - 1.0, align="center", tone=tone, weight=weight)
-    page.frame(Box(box.x + head * wide, box.y, wide, box.height))
+    page.frame_row(Box(box.x + head * wide, box.y, wide, box.height))

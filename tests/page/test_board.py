@@ -10,7 +10,7 @@ import pytest
 from helpers.drawn_boards import board, boards
 
 from attnviz.errors import InputError, SelectionError
-from attnviz.page.board_values import numbers
+from attnviz.page.boards import numbers
 from attnviz.page.figure_options import FigureOptions
 from attnviz.page.fitted import stripped
 from attnviz.page.label_bounds import bounds
