@@ -51,7 +51,7 @@ _CJK = ((0x1100, 0x11FF), (0x2E80, 0x31FF), (0x3200, 0x4DBF), (0x4E00, 0x9FFF), 
         (0xF900, 0xFAFF), (0xFE30, 0xFE4F), (0xFF00, 0xFFEF), (0x1F200, 0x1F2FF), (0x20000, 0x3FFFF))  # fmt: skip
 _EMOJI = ((0x1F170, 0x1F1FF), (0x1F300, 0x1F64F), (0x1F680, 0x1F6FF), (0x1F7E0, 0x1F7FF), (0x1F900, 0x1F9FF),
           (0x1FA70, 0x1FAFF))  # fmt: skip
-# The emoji that DejaVu Sans lacks and that stand alone among other characters.
+# The emoji that DejaVu Sans lacks and that are single characters.
 _EARLY = set("⌚⌛⏩⏪⏫⏬⏭⏮⏯⏰⏱⏲⏳⏸⏹⏺⚽⚾⛄⛅⛈⛎⛏⛑⛓⛔⛩⛪⛰⛱⛲⛳⛴⛵⛷⛸⛹⛺⛽✅✊✋✨❌❎❓❔❕❗➕➖➗➰➿⬛⬜⭐⭕🀄🃏")
 
 
@@ -65,9 +65,9 @@ def family(char: str) -> str:
     if _within(code, _CJK):
         return "Noto Sans CJK"
     name = unicodedata.name(char, "TANGUT IDEOGRAPH").removeprefix("COMBINING ")  # the only ones without a name
-    found = next((script for script in _LONGEST if f"{name} ".startswith((f"{script} ", f"{script}-"))), None)
-    if found is not None:
-        return _FAMILIES[found]
+    script = next((key for key in _LONGEST if f"{name} ".startswith((f"{key} ", f"{key}-"))), None)
+    if script is not None:
+        return _FAMILIES[script]
     return {"Sm": "Noto Sans Math", "So": "Noto Sans Symbols2"}.get(kind, "Noto Sans")
 
 

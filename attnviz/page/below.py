@@ -99,7 +99,7 @@ def _axes(sheet: Sheet, part: Depth, box: Box, scale: Scale) -> None:
 
 
 def _means(values: NDArray[np.float64]) -> list[float]:
-    """The mean of each layer's numbers, without those that are not defined."""
+    """The mean of each layer's numbers that are defined, NaN where none is."""
     return [float(row[np.isfinite(row)].mean()) if np.isfinite(row).any() else np.nan for row in values]
 
 

@@ -78,7 +78,7 @@ def boards_page(page: Page, options: FigureOptions) -> Figure:
 
 
 def _checked(board: Board, part: Boards) -> Board:
-    """A board whose cells hold nothing that a picture cannot show, whatever a stranger's token is."""
+    """The board with every text of its cells printable. Raises InputError if its values are not [layer, head]."""
     shape = len(part.layers), len(part.heads)
     if np.shape(board.values) != shape:
         wanted, got = f"[{shape[0]} layers, {shape[1]} heads]", list(np.shape(board.values))
@@ -125,7 +125,7 @@ class _Grid:
     # Sizes
 
     def settle(self, width: float | None) -> None:
-        """How large a cell is, and how many boards stand side by side. width: of the page, None to choose it."""
+        """Choose the size of a cell and the number of boards abreast. width: of the page, None to choose it."""
         roomy = self._roomy_cell()
         n_cols, longest = len(self.cols), self.longest
         beside = self.left - BASE + (0.0 if self.shared else self.beside)  # where a heading may run on
@@ -176,7 +176,7 @@ class _Grid:
         return max(SMALLEST, min(SMALL, 0.9 * self.high))
 
     def _steps(self) -> tuple[int, int]:
-        """One in so many rows, and one in so many columns, is named."""
+        """Every how many rows, and every how many columns, one is named."""
         return _step(1.25 * self._row_size() / self.high), _step((self._widest(self.cols) + 2.5) / self.cell)
 
     def thinning(self) -> list[str]:
@@ -290,10 +290,10 @@ class _Grid:
         high = max(high, min(wide, most, HIGHEST))
         size = max(LEAST_NAME, min(BASE, BASE * high / max(wide, 1.0)))
         box = Box(x, y + shift, BAR, high)
-        found = ticks("linear", scale.low, scale.high, int(high / (1.7 * SMALL)) + 1)
-        sheet.beside_bar(box, found, self.face.cut(name, size, high + 0.1), SMALL, size, 1.15 * BASE)
+        marks = ticks("linear", scale.low, scale.high, int(high / (1.7 * SMALL)) + 1)
+        sheet.beside_bar(box, marks, self.face.cut(name, size, high + 0.1), SMALL, size, 1.15 * BASE)
         if self.shared:
-            sheet.bar_ticks = found
+            sheet.bar_ticks = marks
         return box
 
 
@@ -322,7 +322,7 @@ def ends(board: Board) -> str:
 
 
 def numbers(board: Board) -> list[list[str]]:
-    """What is printed in the cells: two decimals below 2, one below 100, none above."""
+    """The texts of the cells: numbers below 2 have two decimals, below 100 one, larger ones none."""
     if board.cell_text is not None:
         return [list(row) for row in board.cell_text]
     values = np.asarray(board.values, np.float64)

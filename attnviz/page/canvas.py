@@ -107,7 +107,7 @@ class Canvas(Sheet):
         """A matrix [row, column] as cells with numbers, cut on both sides.
 
         name: of its panels, for an SVG. scale: signed, up to the largest of all values, unless another is given.
-        hidden: cells drawn grey, with the text `instead` in them. sparse: these are weights, and numbers
+        hidden: cells drawn grey, with the text `instead` in them. sparse: the values are weights; numbers
         that are rounded to 0 are left out, which a note says. Returns the box of the whole block.
         """
         finite = np.isfinite(values)
@@ -156,7 +156,7 @@ class Canvas(Sheet):
     def _without_zeros(
         self, texts: tuple[tuple[str, ...], ...], values: NDArray[Any], gone: NDArray[np.bool_]
     ) -> tuple[tuple[str, ...], ...]:
-        """The texts without those of numbers that were rounded to 0."""
+        """The texts, '' where a number was rounded to 0."""
         zero = np.array([[not text.strip("0.") for text in row] for row in texts]) & ~gone
         if (values[zero] != 0).any():
             decimals = max(len(text.partition(".")[2]) for row in texts for text in row)
@@ -191,13 +191,13 @@ def largest(values: NDArray[Any]) -> float:
 
 
 def signed(*values: NDArray[Any]) -> Scale:
-    """A diverging scale, symmetric about 0, that holds all of these."""
+    """A diverging scale, symmetric about 0, that holds all values."""
     top = round_up(max((largest(np.abs(v)) for v in values), default=0.0))
     return Scale("linear", -top, top, INKS, "value")
 
 
 def unsigned(*values: NDArray[Any]) -> Scale:
-    """A scale from 0 that holds all of these weights."""
+    """A scale from 0 that holds all weights."""
     return Scale("linear", 0.0, round_up(max(map(largest, values), default=0.0)), WHITE)
 
 

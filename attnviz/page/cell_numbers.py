@@ -71,7 +71,7 @@ class CellNumbers:
         return size if size >= 1.1 * SMALLEST else 0.0
 
     def texts(self) -> list[tuple[tuple[str, ...], ...]]:
-        """The numbers [panel][row][column], '' for those that are left out."""
+        """The numbers [panel][row][column], '' where one is left out."""
         maps = (printed(values, self.decimals, self.scale.high) for values in self.values)
         return [tuple(map(tuple, rows)) for rows in maps]
 

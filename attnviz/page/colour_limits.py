@@ -1,7 +1,7 @@
-"""How weights become colours where nobody says: the kind of scale and its end, shared by pictures and terminal.
+"""The usual colour scale of weights: its kind and its end, the same in pictures and in the terminal.
 
 Kind. In a row of few keys each has a weight that can be seen; in a row of many most weights are near zero, and there
-colour grows with the square root of the weight, so that a hundredth can be told from nothing.
+colour grows with the square root of the weight, so that a hundredth looks different from nothing.
 
 End. Special tokens and the first key take half of many rows and say nothing of what a head looks at (Xiao et al. 2024,
 "Efficient streaming language models with attention sinks", section 3.1), so the limit is a round number above all
@@ -65,20 +65,20 @@ def limits(
 
 
 def count_above(values: Iterable[NDArray[np.float32]], scale: Scale) -> int:
-    """How many values lie above the end of the scale; none where each row ends where it ends."""
+    """Count the values above the end of the scale; 0 if each row has a scale of its own."""
     return 0 if scale.kind == "row" else int(sum((each > scale.high * (1 + 1e-6)).sum() for each in values))
 
 
 def fills_up(attention: Attention, kind: str, vmax: float | str | None) -> bool:
-    """Whether these are flows, and nobody asked for another scale."""
+    """Whether the weights are flows and the scale is left to us."""
     return attention.meta.get("measure") == "flow" and kind == "auto" and vmax is None
 
 
 def flowing(flows: NDArray[np.float32], cmap: str) -> Scale:
     """The scale of flows: from 0 where some are small, else from a round number that nine tenths of them exceed."""
-    found = flows[flows > 0]  # 0: not allowed, or not asked for
-    high = round_up(float(found.max(initial=0.0)))
-    low = round_down(float(np.quantile(found, 0.1))) if found.size else 0.0
+    known = flows[flows > 0]  # 0: not allowed, or not computed
+    high = round_up(float(known.max(initial=0.0)))
+    low = round_down(float(np.quantile(known, 0.1))) if known.size else 0.0
     return Scale("linear", low if 0.2 * high < low < high else 0.0, high, cmap, "flow")
 
 
@@ -94,12 +94,12 @@ def _chosen(weights: NDArray[np.float32], special: tuple[bool, ...], by_rows: bo
     """The limit and why weights may lie above it."""
     peaks = weights.max(axis=(0, 1, 2), initial=0.0, where=np.isfinite(weights))  # of each key
     most = round_up(float(peaks.max(initial=0.0)))
-    found = _end(weights, special) if by_rows else 0.0
-    if 0 < found < most:
-        return found, "rows"
+    end = _end(weights, special) if by_rows else 0.0
+    if 0 < end < most:
+        return end, "rows"
     rest = float(peaks[~_sinks(special)].max(initial=0.0))
-    found = round_up(rest) if rest > 0 else most
-    return (found, "sinks") if found < most else (most, "")
+    end = round_up(rest) if rest > 0 else most
+    return (end, "sinks") if end < most else (most, "")
 
 
 def _sinks(special: tuple[bool, ...]) -> NDArray[np.bool_]:
@@ -122,8 +122,8 @@ def _signed(attention: Attention, kind: str, vmax: float | str | None) -> Scale:
 def _end(weights: NDArray[np.float32], special: tuple[bool, ...]) -> float:
     """Weights [layer, head, query, key] -> a round number near what a quarter of the rows reach, 0 if there is nothing.
 
-    Of fewer than `LONG` keys, fewer rows may reach further. The first column, those of special tokens and those in
-    which a head rests do not count, nor rows that hold nothing else.
+    With fewer than `LONG` keys, fewer rows may reach further. Columns do not count if they are the first, belong to a
+    special token or are where a head rests; rows without any other weight do not count either.
     """
     named = _sinks(special)
     peaks = []

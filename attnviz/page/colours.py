@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 RGB = tuple[int, int, int]
-INK: RGB = (0, 94, 162)  # of lines and shades that are not told apart
-# Of heads laid over each other: far apart for most colour-blind readers (Okabe and Ito 2008, darkened), then others.
+INK: RGB = (0, 94, 162)  # of lines and shades that all have one colour
+# Of heads laid over each other: far apart for most colour-blind readers (Okabe and Ito 2008, darkened), then more.
 HEADS: tuple[RGB, ...] = (
     (0, 114, 178),
     (196, 78, 0),

@@ -100,9 +100,9 @@ def _qkv(page: Canvas) -> None:
 
 
 def _sources(steps: Steps) -> list[tuple[str, NDArray[Any]]]:
-    """What q is made of and what k and v are made of, with symbols: the query's vector, or the strongest key's.
+    """The inputs of q, and of k and v, with symbols: the query's vector, or the strongest key's.
 
-    In cross-attention keys and values are made of the other text; DeepSeek's of a compressed vector.
+    In cross-attention keys and values come from the other text; DeepSeek's come from a compressed vector.
     """
     x = steps.read[steps.query]
     asks, keys = steps.vector("compressed_q"), steps.vector("compressed") or steps.vector("memory")
@@ -154,7 +154,7 @@ def _elbow(page: Canvas, x: float, y: float, box: Box, wide: float, end: float) 
 
 
 def _origin(steps: Steps, symbol: str) -> str:
-    """What a vector is: `the stream after layers 0 to 2, then layer norm(x_i)`."""
+    """Name a vector: `the stream after layers 0 to 2, then layer norm(x_i)`."""
     lines = [line for line, _ in steps.steps[0].lines if line.startswith((f"{symbol}_i ", f"{symbol}_j "))]
     if steps.facts.layer > 0 and symbol == "x":
         lines = lines[1:]  # the embeddings are before the first layer
@@ -286,7 +286,7 @@ def _projection(page: Canvas) -> None:
 
 
 def _colours(page: Canvas) -> None:
-    """What colours mean."""
+    """Note the meaning of the colours."""
     page.own_notes.append("red: above 0, blue: below, each box up to its largest number")
     if any(panel.hidden is not None for panel in page.panels):
         page.own_notes.append("grey: hidden by the mask")

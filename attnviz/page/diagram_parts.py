@@ -84,7 +84,7 @@ def remark(page: Canvas, text: str) -> None:
 
 
 def sentence(page: Canvas, texts: Sequence[str], chosen: int) -> float | None:
-    """The tokens of a text as running words, the chosen one marked; of a long text those around it.
+    """The tokens of a text as running words, the chosen one marked; of a long text only the tokens around it.
 
     Returns the middle of the chosen word where an arrow can leave it downwards, None if words stand below it.
     """
@@ -110,7 +110,7 @@ def sentence(page: Canvas, texts: Sequence[str], chosen: int) -> float | None:
 
 
 def row_names(page: Canvas, texts: Sequence[str], right: float, y: float, down: Cut, faint: NDArray[np.bool_]) -> None:
-    """Names at the left of a block's rows, those of `faint` rows pale; dots where rows are left out."""
+    """Names at the left of a block's rows, the names of `faint` rows pale; dots where rows are left out."""
     room = right - LEFT
     for run, at in down.runs:
         for i in run:
@@ -123,7 +123,7 @@ def row_names(page: Canvas, texts: Sequence[str], right: float, y: float, down: 
 
 
 def some_rows(page: Canvas, weights: NDArray[Any], what: str, most: int, chosen: int, gap: float) -> Cut:
-    """The rows of a block: all if they are at most `most`, else those with the largest weights and the chosen one.
+    """The rows of a block: all if they are at most `most`, else the rows with the largest weights and the chosen one.
 
     gap: points between rows where some are left out.
     """
@@ -131,6 +131,6 @@ def some_rows(page: Canvas, weights: NDArray[Any], what: str, most: int, chosen:
     high = ROW if min(n, most) <= 12 else 9.6
     if n <= most:
         return Cut.whole(n, n * high)
-    page.own_notes.append(f"{FEWER} of {n} {what} are shown, those with the largest weights")
+    page.own_notes.append(f"{FEWER} of {n} {what} are shown: the largest weights")
     order = [chosen, *(i for i in strongest(weights) if i != chosen)]
     return Cut.of(sorted(order[:FEWER]), n, high, gap)

@@ -105,7 +105,7 @@ def _columns(page: Canvas, x: float, y: float, down: Cut) -> float:
 
 
 def _operation(steps: Steps, scores: Scores) -> str:
-    """What makes these scores of those before."""
+    """The operation that leads to these scores."""
     facts = steps.facts
     if scores.name == "scaled":
         return f"/ √{facts.spec.d_head}" if facts.scales_as_usual else f"× {facts.scale:.3g}"

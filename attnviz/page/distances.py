@@ -53,7 +53,7 @@ def limit(distances: NDArray[Any]) -> float:
 
 
 def _over(distances: NDArray[Any]) -> str:
-    """How many pairs are further apart than the bar goes, or ''."""
+    """The number of pairs further apart than the colour bar goes, as a note, or ''."""
     apart, high = distances[np.triu_indices(len(distances), 1)], limit(distances)
     return over_note(int((apart > high).sum()), high, "", unit="distance")
 

@@ -103,7 +103,7 @@ def _numbers(sheet: Sheet, part: DotProduct, x: float, y: float, room: float) ->
             sheet.word(text, right, y, align="right")
     if len(products) > len(best):
         y += LINE * SMALL
-        sheet.word(f"{len(products) - len(best)} others", at[0], y, align="right", **how)
+        sheet.word(f"{len(products) - len(best)} more", at[0], y, align="right", **how)
         sheet.word(signed(float(products.sum()) - float(products[best].sum())), at[3], y, align="right")
     y += 4.0
     sheet.lines.append(Line(x, y, at[3], y, 0.5, "soft"))

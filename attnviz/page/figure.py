@@ -1,4 +1,4 @@
-"""Figure: what is to be drawn, with nothing left to decide.
+"""Figure: a picture with nothing left to decide.
 
 A view turns an Attention into a Figure; a renderer turns a Figure into PNG, SVG, PDF or terminal text. All geometry
 is in points (1/72 inch) from the figure's top left corner. The terminal ignores the geometry and uses the rest, so
@@ -33,7 +33,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Scale:
-    """How a value becomes a colour: kind is linear | sqrt | log | row | panel; cmap names a map in render.theme.
+    """The way from a value to a colour. kind: linear | sqrt | log | row | panel; cmap: a map in render.theme.
 
     `row` divides each row by its own largest value. `log` runs from `low` (> 0) to `high`. `panel`: each panel has a
     scale of its own. auto: the kind was chosen by the number of keys.
@@ -79,7 +79,7 @@ class Label:
     role: str = "text"
 
     def __post_init__(self) -> None:
-        """Whatever a stranger's file says, the text can be drawn, and written into XML."""
+        """Make control characters visible: text from an untrusted file can be drawn, and written into XML."""
         object.__setattr__(self, "text", visible(self.text))
 
 
@@ -87,7 +87,7 @@ class Label:
 class Line:
     """A straight line from one point to another, over the panels; width in points, tone as for labels.
 
-    rgb: a colour of its own in place of the tone, each part 0 to 255. share: how much of it covers what is under it.
+    rgb: a colour of its own instead of the tone, each part 0 to 255. share: how much of it covers what is under it.
     """
 
     x0: float
@@ -159,7 +159,7 @@ class Figure:
 
     caption: the whole of what the picture says about itself in one line of text, printed when the picture is bare.
     notes: one-line remarks that stand on the picture (masked cells, thinned labels, random weights, ...).
-    shading: those of the notes that speak of colours alone, left out where a terminal has none.
+    shading: the notes that speak of colours alone, left out where a terminal has none.
     labels, lines, fills, dots: all that is drawn beside the panels and the bar, the title and the notes included.
     images: pictures beside the panels. text: what it draws, if that is a running text, for formats whose words flow.
     bar: the colour bar, lowest colour at the bottom; None if there is none. bar_ticks: (value, place from 0 to 1).
@@ -191,5 +191,5 @@ class Figure:
     meta: dict[str, str] = field(default_factory=dict)
 
     def remarks(self, shaded: bool) -> list[str]:
-        """The notes; without those on colours where nothing is shaded."""
+        """The notes, without `shading` where nothing is shaded."""
         return [note for note in self.notes if shaded or note not in self.shading]

@@ -1,4 +1,4 @@
-"""How a picture looks: its size, its letters, its colours. The same options for every picture, and what they may be."""
+"""Options of a picture: its size, letters and colours; and the checks of their values."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def length(name: str, value: float | str | None) -> float | None:
 
 @dataclass(frozen=True)
 class FigureOptions:
-    """What a user may choose of a picture. A field that is None is chosen by the layout.
+    """The choices of a user for a picture. A field that is None is chosen by the layout.
 
     width, height: inches, or a text that `length` reads, such as "8.25cm".
     dpi: pixels per inch of a PNG: 200, for a map of a given width 300 or a little more.

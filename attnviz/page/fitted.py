@@ -47,7 +47,7 @@ def fitted(
 
     Args:
         draw: lays the page out for a width in inches, or for the width that it chooses when it gets None.
-        width, height: inches. A page that does not fill both exactly stands in the middle of white paper.
+        width, height: inches. A page that does not fill both exactly is centred on white paper.
         font_size: points of an ordinary label. bare: without title, notes and colour bars.
 
     Raises:
@@ -86,7 +86,7 @@ def _smallest(figure: Figure) -> float:
 
 
 def _as_wide(drawn: Draw, figure: Figure, width: float, times: float) -> Figure:
-    """A page of `width` points with letters `times` as large: what is stripped off at its sides is given back."""
+    """A page of `width` points with letters `times` as large: the room that was stripped off at its sides is used."""
     inches = width / times
     for _ in range(4):
         figure = scaled(drawn(inches / 72.0), times)
@@ -128,7 +128,7 @@ def _as_high(drawn: Draw, usual: Figure, width: float | None, height: float, tim
 
 
 def scaled(figure: Figure, times: float) -> Figure:
-    """The page with everything so many times as large, but for its pixels."""
+    """The page with everything so many times as large, except its pixels."""
     if times == 1.0:
         return figure
     large = _placed(figure, times, 0.0, 0.0)
@@ -162,14 +162,14 @@ def stripped(figure: Figure) -> Figure:
     bars = [panel.box for panel in figure.panels if is_bar(panel)]
     bars += [figure.bar] if figure.bar is not None else []
 
-    def kept(label: Label) -> bool:
+    def stays(label: Label) -> bool:
         of_bar = label.role in ("tick", "bar") and any(_beside(bar, label.x, label.y) for bar in bars)
         return label.role not in _WORDS and not of_bar
 
     bare = replace(
         figure,
         panels=tuple(panel for panel in figure.panels if not is_bar(panel)),
-        labels=tuple(filter(kept, figure.labels)),
+        labels=tuple(filter(stays, figure.labels)),
         lines=tuple(line for line in figure.lines if not any(_beside(bar, line.x1, line.y1) for bar in bars)),
         bar=None,
         bar_ticks=(),

@@ -76,7 +76,7 @@ class FontFile:
         return float(self.advances[min(int(self.glyphs[place]), len(self.advances) - 1)])
 
     def ink(self, char: str) -> tuple[float, float] | None:
-        """How far a character's ink goes above and below the baseline, in ems (below the baseline is positive).
+        """Ink of a character above and below the baseline, in ems, both positive for a letter with a descender.
 
         None: the font lacks the character, or keeps its outlines in another form than TrueType's.
         """
@@ -144,7 +144,7 @@ def find_font(wanted: str) -> tuple[FontFile, FontFile]:
 
 def fallback_fonts(missing: Iterable[str]) -> list[FontFile]:
     """Installed fonts that between them have as many of the `missing` characters as can be had, best first."""
-    left, found = set(missing), []
+    left, fonts = set(missing), []
     for path in _paths():
         if not left:
             break
@@ -154,9 +154,9 @@ def fallback_fonts(missing: Iterable[str]) -> list[FontFile]:
             continue
         here = {char for char in left if font.has(char)} if font.drawable else set()
         if here:
-            found.append(font)
+            fonts.append(font)
             left -= here
-    return found
+    return fonts
 
 
 def folders() -> list[Path]:
@@ -189,14 +189,14 @@ def _shipped() -> Path:
 
 def _paths() -> list[str]:
     """Every installed font file: plain sans serifs first, so that a fallback looks like the rest."""
-    found = {
+    paths = {
         str(Path(folder) / name)
         for place in folders()
         for folder, _, names in os.walk(place)
         for name in names
         if name.lower().endswith(_ENDINGS) and not name.startswith("LastResort")
     }
-    return sorted(found, key=lambda path: (_oddness(Path(path).stem), Path(path).name, path))
+    return sorted(paths, key=lambda path: (_oddness(Path(path).stem), Path(path).name, path))
 
 
 def _oddness(stem: str) -> tuple[bool, ...]:
@@ -226,7 +226,7 @@ def _installed() -> list[FontFile]:
 
 
 def _count(path: str) -> int:
-    """How many faces a file has: 1 unless it is a collection."""
+    """The number of faces in a file: 1 unless it is a collection."""
     if not path.lower().endswith(".ttc"):
         return 1
     try:
@@ -289,8 +289,8 @@ def _heights(path: str, index: int) -> NDArray[np.float64]:
     starts, ends = (loca[:-1], loca[1:]) if wide else (2 * loca[:-1], 2 * loca[1:])
     drawn = (starts + 10 <= ends) & (ends <= len(glyf))  # an empty outline has no header
     at = np.where(drawn, starts, 0)[:, None] + np.array([4, 5, 8, 9])  # yMin and yMax, big-endian
-    found = np.ascontiguousarray(glyf[at]).view(">i2") if drawn.any() else np.zeros((len(at), 2))
-    return np.where(drawn[:, None], found, 0) / int.from_bytes(head[18:20], "big")
+    heights = np.ascontiguousarray(glyf[at]).view(">i2") if drawn.any() else np.zeros((len(at), 2))
+    return np.where(drawn[:, None], heights, 0) / int.from_bytes(head[18:20], "big")
 
 
 def _tables(file: BinaryIO, index: int = 0) -> dict[bytes, tuple[int, int]]:
@@ -372,8 +372,8 @@ def _segments(table: bytes) -> _Segments:
         place = 8 + 3 * count + owner + offsets[owner] // 2 + codes - starts[owner]
         listed = words[np.clip(place, 0, len(words) - 1)]
         listed = np.where(listed > 0, (listed + deltas[owner]) % 65536, 0)
-        found = np.where(offsets[owner] == 0, (codes + deltas[owner]) % 65536, listed)
-        return np.where(codes == 0xFFFF, 0, found)
+        glyphs = np.where(offsets[owner] == 0, (codes + deltas[owner]) % 65536, listed)
+        return np.where(codes == 0xFFFF, 0, glyphs)
 
     return starts, ends, deltas, glyph
 
@@ -381,13 +381,13 @@ def _segments(table: bytes) -> _Segments:
 def _names(table: bytes) -> dict[int, str]:
     """The file's English (or first) names by number: 1 and 16 family, 2 and 17 style."""
     count, base = int.from_bytes(table[2:4], "big"), int.from_bytes(table[4:6], "big")
-    found: dict[int, str] = {}
+    names: dict[int, str] = {}
     for i in range(count):
         platform, _, language, number, length, offset = np.frombuffer(table, ">u2", 6, 6 + 12 * i).tolist()
         if number not in (1, 2, 16, 17) or platform not in (0, 1, 3):
             continue
         raw = table[base + offset : base + offset + length]
         text = raw.decode("mac_roman" if platform == 1 else "utf-16-be", errors="replace")
-        if number not in found or (platform == 3 and language == 0x409):
-            found[number] = text
-    return found
+        if number not in names or (platform == 3 and language == 0x409):
+            names[number] = text
+    return names

@@ -1,4 +1,4 @@
-"""What groups of mechanisms are called, in a picture and in a terminal. No numbers are needed for this."""
+"""Names of the groups of mechanisms, in a picture and in a terminal."""
 
 from __future__ import annotations
 

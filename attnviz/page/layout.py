@@ -1,4 +1,4 @@
-"""How large everything is: the cells of a grid of equal panels, and the labels around it.
+"""Sizes of everything in a grid of equal panels: cells, and the labels around them.
 
 All lengths are points (1/72 inch), y runs downwards. The room for labels depends on their size, which depends on the
 cells, which depend on the room that is left. So the three are settled together, before anything is placed, labels
@@ -58,9 +58,9 @@ def paged(request: Request) -> Request:
     asked = None if request.width is None else (request.width, request.height or TALLEST)
     panels, cells = (request.per_row, request.panel_rows), (request.rows, request.cols)
     most = _roomy_cell(request) if asked is None else math.inf
-    found = page_size.fit(panels, cells, bool(request.layers), most, page_size.PAGES if asked is None else (asked,))
-    size = found.page if asked is None else None
-    return replace(request, columns=found.columns, per_row=request.per_row * found.columns, page=size)
+    best = page_size.fit(panels, cells, bool(request.layers), most, page_size.PAGES if asked is None else (asked,))
+    size = best.page if asked is None else None
+    return replace(request, columns=best.columns, per_row=request.per_row * best.columns, page=size)
 
 
 def _base_size(width: float | None) -> float:
@@ -77,8 +77,8 @@ def _roomy_cell(request: Request) -> float:
     side = max(side, min(5.8 * longest, 1.5 * side), 0.36 * longest)
     most = 38.0 if len(request.headings) == 1 else 28.0
     if any(SAYS in text for text in request.headings):  # a short text has room below all that its heads do
-        said = max(request.face.width(text, _base_size(request.width)) for text in request.headings)
-        most = min(max(most, said / request.cols), 60.0)
+        widest = max(request.face.width(text, _base_size(request.width)) for text in request.headings)
+        most = min(max(most, widest / request.cols), 60.0)
     return min(side / longest, most)
 
 
@@ -90,7 +90,7 @@ def _headings(request: Request, sizes: Sizes) -> None:
     share, most = (0.05, 6.0) if layered else (0.075, 15.0)
     sizes.gap_x = min(max(share * wide, 2.0), most)
     beside = 0.0
-    if len(request.headings) % request.per_row and sizes.col_step:  # labels stand beside the panels of the last row
+    if len(request.headings) % request.per_row and sizes.col_step:  # labels are beside the panels of the last row
         above = tallness(request.col_labels)[0] - MIDDLE
         beside = max(0.0, above * sizes.col_size - sizes.cell_width / 2)
         sizes.gap_x = max(sizes.gap_x, beside + 1.0)
@@ -225,8 +225,8 @@ def _words(request: Request, sizes: Sizes) -> None:
             sizes.title_size = max(base, sizes.title_size * room / title_width)
         sizes.title = tuple(face.wrap(request.title, sizes.title_size, room, "bold"))
         fitting = [text for text in request.subtitles if face.width(text, base) <= room]
-        sizes.said = (fitting or list(request.subtitles[-1:]) or [""])[0]
-        sizes.subtitle = tuple(face.wrap(sizes.said, base, room))
+        sizes.subtitle_text = (fitting or list(request.subtitles[-1:]) or [""])[0]
+        sizes.subtitle = tuple(face.wrap(sizes.subtitle_text, base, room))
         sizes.remarks = (*request.notes, *_thinning(request, sizes))
         sizes.notes = tuple(face.wrap(" · ".join(sizes.remarks), sizes.note_size, room))
     above = len(sizes.title) * leading(sizes.title) * sizes.title_size
@@ -242,28 +242,28 @@ def _between(request: Request, sizes: Sizes) -> float:
 
 
 def _thinning(request: Request, sizes: Sizes) -> list[str]:
-    """What the picture says about its panels' size and order, and about labels that are not there."""
-    said = ["panels made small enough for one page: a width or height makes them larger"] if sizes.reduced else []
-    said += [f"layers in {request.columns} columns, each from top to bottom"] if request.columns > 1 else []
+    """Notes on the panels' size and order, and on labels that are not there."""
+    notes = ["panels made small enough for one page: a width or height makes them larger"] if sizes.reduced else []
+    notes += [f"layers in {request.columns} columns, each from top to bottom"] if request.columns > 1 else []
     rows, cols = (request.row_axis, request.col_axis)
     row_step, col_step = sizes.row_step * request.every, sizes.col_step * request.every
     if row_step == col_step and row_step != 1 and len(request.row_labels) == len(request.col_labels):
         unit = request.unit
-        said.append(f"every {ordinal(row_step)} {unit} labelled" if row_step else f"no room for {unit} labels")
+        notes.append(f"every {ordinal(row_step)} {unit} labelled" if row_step else f"no room for {unit} labels")
     else:
         both = ((row_step, rows), (col_step, cols))
-        said += [f"every {ordinal(step)} {name} labelled" for step, name in both if step > 1]
-        said += [f"no room for {name} labels" for step, name in both if step == 0]
+        notes += [f"every {ordinal(step)} {name} labelled" for step, name in both if step > 1]
+        notes += [f"no room for {name} labels" for step, name in both if step == 0]
     whole = [text.replace("\n", " ") for text in sizes.headings] == list(request.headings)
     if sizes.layer_names != request.layers:
-        said.append("numbers: layers" if whole else "numbers: layers down, heads across")
+        notes.append("numbers: layers" if whole else "numbers: layers down, heads across")
     elif not whole and request.caution:
-        said.append("no room for what the heads do")
+        notes.append("no room for what the heads do")
     elif not whole:
-        said.append("numbers: heads" if "head" in request.headings[0] else "numbers: layers")
-    said += [request.caution] if request.caution and whole else []
-    said += spans.note(request, sizes)
-    return said
+        notes.append("numbers: heads" if "head" in request.headings[0] else "numbers: layers")
+    notes += [request.caution] if request.caution and whole else []
+    notes += spans.note(request, sizes)
+    return notes
 
 
 def ordinal(n: int) -> str:

@@ -71,12 +71,12 @@ class _Layout:
         self.sheet = started(words, max(wide, 300.0))
 
     def remarks(self) -> list[str]:
-        """What a page of very many panels does not show."""
+        """Notes on the names that a page of very many panels leaves out."""
         named = [f"every {ordinal(self.step)} token is named"] if self.step > 1 else []
         return ["tokens are named beside the outer panels", *named] if self.close else []
 
     def _settle_close(self) -> float:
-        """Sizes of so many panels that they fit one page only without names between them; returns its width."""
+        """Settle the sizes of panels that fit one page only without names between them; returns the page's width."""
         n, count, per_layer = max(len(self.rows), len(self.cols)), len(self.part.panels), self.part.per_layer
         self.size, self.gap, self.close = SMALLEST, CLOSE, True
         self.left, self.right = (
@@ -208,7 +208,7 @@ class _Layout:
                 self.sheet.lines.append(Line(start, y, stop, y, 0.6, "faint"))
 
     def scale(self) -> None:
-        """What a line's width and strength stand for, and whose colours they are."""
+        """The key: the weights of three lines, and the heads' colours."""
         part, sheet, x = self.part, self.sheet, MARGIN
         y = sheet.y + 4.0
         sheet.word(part.label, x, y + MIDDLE * 7.0, 7.0, tone="soft", role="bar")

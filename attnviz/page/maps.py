@@ -64,7 +64,7 @@ class Maps:
         return abreast(count, panel, 4 / 3 if width is None or width > 4 else 0.85)
 
     def request(self, face: Typeface, options: FigureOptions, **more: Any) -> Request:
-        """What these maps ask of the layout. more: fields of the `Request`."""
+        """Ask the layout for these maps. more: fields of the `Request`."""
         width, height = (None if side is None else side * 72.0 for side in (options.width, options.height))
         fields: dict[str, Any] = {
             "headings": tuple(self.headings),

@@ -1,6 +1,6 @@
 """Mechanisms side by side -> Figure: a card each, with its formula, its cost and how far it is from full attention.
 
-A card is a name, a formula and a map. Cards stand in rows, from top to bottom.
+A card is a name, a formula and a map. Cards form rows, from top to bottom.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _SIGNS = "0123456789.,–−·≥…costdianer" + LOST
 
 
 def cards_page(page: Page, options: FigureOptions) -> Figure:
-    """Cards with a map each, all on one colour scale but for those with signs; fewer stand abreast on a narrow page.
+    """Cards with a map each, all on one colour scale except maps with signs; a narrow page has fewer abreast.
 
     Raises SelectionError: an option's value is not there or not possible, or there is nothing to draw.
     """
@@ -94,7 +94,7 @@ def _notes(cards: Sequence[Card], shared: Scale, over: str, left_out: Sequence[s
 
 
 def _common(cards: Sequence[Card]) -> list[str]:
-    """Notes that whoever computed the attention put on every card; what a card says of itself stands on it."""
+    """Notes of the attention that all cards share, without a note on one card's mechanism, which its card shows."""
     notes = [wording.from_model(card.attention) for card in cards]
     if len(cards) == 1:
         return [note for note in notes[0] if not note.startswith(cards[0].name.partition(":")[0])]

@@ -1,4 +1,4 @@
-"""What a picture of many panels has to fit when nobody asks for a size: one page, upright or across.
+"""The page that a picture of many panels fits unless a size is asked for: upright or across.
 
 Layers run down the page. Where a model has many more layers than heads, they run down several columns side by side,
 so that the panels use the page and stay as large as they can.
@@ -34,18 +34,18 @@ def fit(
 ) -> Fit:
     """The page on which cells are largest, and the fewest columns of layers that come near it.
 
-    panels: abreast and stacked; if `layered`, those stacked are layers, which may be parted into columns. cells: down
-    and across in a panel. most: points beyond which a cell need not grow. gap: points between panels; a share of the
-    panels by default.
+    panels: abreast and stacked; if `layered`, the stacked rows are layers, which may be split into columns. cells:
+    down and across in a panel. most: points beyond which a cell need not grow. gap: points between panels; a share of
+    the panels by default.
     """
-    found = [
+    fits = [
         Fit(page, columns, min(_cell(panels, cells, columns, page, gap), most))
         for columns in (_columns(int(panels[1])) if layered else (1,))
         for page in pages
     ]
-    best = max(one.cell for one in found)
-    columns = min(one.columns for one in found if one.cell >= _WORTH * best)
-    return max((one for one in found if one.columns == columns), key=lambda one: one.cell)
+    best = max(fit.cell for fit in fits)
+    columns = min(fit.columns for fit in fits if fit.cell >= _WORTH * best)
+    return max((fit for fit in fits if fit.columns == columns), key=lambda fit: fit.cell)
 
 
 def panel_room(abreast: int, stacked: int, layered: bool) -> float:
@@ -54,7 +54,7 @@ def panel_room(abreast: int, stacked: int, layered: bool) -> float:
 
 
 def abreast(count: int, panel: Size, target: float, per_layer: int | None = None) -> int:
-    """How many of `count` panels stand side by side, so that all together are near a shape, with few places empty.
+    """The number of panels side by side, so that all `count` together are near a shape, with few places empty.
 
     panel: width and height of each. target: width / height of all. per_layer: panels that a layer has; rows that it
     does not fill evenly count as a fault.

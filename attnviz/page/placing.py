@@ -24,7 +24,7 @@ SPLIT = ((1.5, "paper"), (0.6, "ink"))
 
 @dataclass
 class Placed:
-    """A finished layout: the figure's size, a box a panel, and all that stands beside them."""
+    """A finished layout: the figure's size, a box per panel, and the labels and lines around the panels."""
 
     request: Request
     width: float
@@ -60,7 +60,7 @@ class Placed:
             panels=panels,
             scale=scale,
             title=request.title,
-            subtitle=self.sizes.said,
+            subtitle=self.sizes.subtitle_text,
             caption=wording.caption(request.title, request.subtitles[0], scale, remarks),
             notes=remarks,
             labels=tuple(self.labels),
@@ -124,7 +124,7 @@ def _titles(request: Request, placed: Placed) -> None:
 
 
 def _deeper(texts: Sequence[str]) -> float:
-    """How much further these lines reach below their baseline than Latin ones, in ems."""
+    """The extra depth of these lines below their baseline, compared with Latin letters, in ems."""
     return tallness(texts)[1] - DESCENT
 
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from attnviz.page.parts import Scatter
     from attnviz.page.sheet import Sheet
 
-# From dark blue over green to gold: as bright as can be read on white, dark to light for those who see no hue.
+# From dark blue over green to gold: as bright as can be read on white, dark to light for readers who see no hue.
 _RAMP = ((53, 34, 108), (49, 97, 141), (32, 146, 121), (118, 179, 55), (222, 178, 16))
 PAIR: tuple[RGB, RGB] = ((0, 114, 178), (196, 78, 0))  # of two named groups
-MOST = 150  # points whose names are tried beside those that are stressed or linked
+MOST = 150  # points: beyond it only names that are stressed or linked are tried
 LEAST = 0.03  # links below it have no line
 EDGE = 8.0  # points between the outermost dots and the frame
 
@@ -67,7 +67,7 @@ def plane(sheet: Sheet, part: Scatter, box: Box) -> list[str]:
 
 
 def _legend(sheet: Sheet, part: Scatter, shades: Mapping[int, RGB], box: Box) -> None:
-    """What the colours are, and the lines, under the plane: as many groups as have room."""
+    """The key under the plane: the colours of the groups that have room, and the lines."""
     x, y = box.x, box.y + box.height + 20.0
     if isinstance(part.group, str):
         sheet.word(part.group, x, y, BASE, tone="soft", role="axis")
@@ -98,8 +98,8 @@ def _names(
 ) -> int:
     """Names beside their dots where they cover nothing, placed in this order; returns how many found no room.
 
-    places: of the dots, [n, 2]. stressed: bold names, which stand at the right of their dots even where they cover
-    others.
+    places: of the dots, [n, 2]. stressed: bold names, which are at the right of their dots even where they cover
+    another name.
     """
     taken = np.array([[x - radius, y - radius, x + radius, y + radius] for x, y in places]).reshape(-1, 4)
     left_out = 0

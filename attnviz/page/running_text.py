@@ -95,7 +95,7 @@ def _unbroken(part: RunningText) -> list[list[int]]:
 
 
 def _key(sheet: Sheet, part: RunningText) -> None:
-    """What a shade stands for."""
+    """The key: the weights of four shades."""
     x, y = MARGIN, sheet.y + 4.0
     sheet.word(part.label, x, y + 2.2, 7.0, tone="soft", role="bar")
     x += sheet.face.width(part.label, 7.0) + 8.0

@@ -10,7 +10,7 @@ from attnviz.page.numbers import ROUND, compact
 from attnviz.page.numbers import round_up as round_up
 
 SCALES = ("auto", "linear", "sqrt", "log", "row")
-WHITE = "ink"  # the map of whoever names none: white at 0
+WHITE = "ink"  # the usual map: white at 0
 SEQUENTIAL = (WHITE, "viridis", "cividis", "magma", "inferno", "plasma", "Greys", "Blues")
 PALE = frozenset({WHITE, "Greys", "Blues"})  # maps whose first colour is that of paper
 GREYS = frozenset({"Greys"})  # maps without colour, where a masked cell is hatched
@@ -20,7 +20,7 @@ RAINBOWS = frozenset(
     "jet rainbow hsv gist_rainbow turbo nipy_spectral spectral gist_ncar prism flag brg gnuplot gnuplot2 cmrmap".split()
 )
 FEW = 16  # keys to a row up to which colour grows evenly with the weight, if nobody says otherwise
-LOG_SPAN = 1000.0  # a log scale runs over three decades: below a thousandth of the largest weight nothing is to be read
+LOG_SPAN = 1000.0  # a log scale runs over three decades: a thousandth of the largest weight is the least that is shown
 
 _TICKS = 6
 number = compact  # a short number for a scale: 0, 0.25, 0.001, 1
@@ -50,14 +50,14 @@ def check_cmap(name: str, signed: bool = False) -> str:
     offered = DIVERGING if signed else SEQUENTIAL
     base, turned = (name[:-2], "_r") if name.lower().endswith("_r") else (name, "")
     known = {offer.lower(): offer for offer in SEQUENTIAL + DIVERGING}
-    found = known.get(base.lower())
-    if found is not None and found in offered:
-        return found + turned
+    cmap = known.get(base.lower())
+    if cmap is not None and cmap in offered:
+        return cmap + turned
     if base.casefold() in RAINBOWS:
         why = "its brightness goes up and down, so it shows edges that the weights do not have"
         raise SelectionError(f"cmap {name} is a rainbow: {why}", f"one of {', '.join(offered)}")
-    if found is not None:
-        kind = "a sequential map for values from 0 up" if found in SEQUENTIAL else "a diverging map for signed values"
+    if cmap is not None:
+        kind = "a sequential map for values from 0 up" if cmap in SEQUENTIAL else "a diverging map for signed values"
         raise SelectionError(f"cmap {name} is {kind}, which these are not", f"one of {', '.join(offered)}")
     close = get_close_matches(base.lower(), known, n=1)
     hint = f"did you mean {known[close[0]]}?" if close else ""
@@ -65,7 +65,7 @@ def check_cmap(name: str, signed: bool = False) -> str:
 
 
 def masked(cmap: str) -> str:
-    """How a masked cell looks on a map: grey, or hatched."""
+    """The look of a masked cell on a map: grey, or hatched."""
     return "hatched" if cmap.removesuffix("_r") in GREYS else "grey"
 
 
@@ -108,8 +108,8 @@ def ticks(kind: str, low: float, high: float, room: int = 6) -> list[tuple[float
     if count == 1:  # no round step divides the scale: round numbers below the limit, and the limit
         step = round_up(span / (most - 1))
         values = [low + i * step for i in range(math.floor(span / step - 0.4) + 1)] + [high]
-    found = [(float(f"{value:.6g}"), (value - low) / span) for value in values]
-    return _apart(found, 0.75 / max(room - 1, 1))
+    marks = [(float(f"{value:.6g}"), (value - low) / span) for value in values]
+    return _apart(marks, 0.75 / max(room - 1, 1))
 
 
 def _mirrored(high: float, room: int) -> list[tuple[float, float]]:
@@ -119,13 +119,13 @@ def _mirrored(high: float, room: int) -> list[tuple[float, float]]:
     return down + [(value, 0.5 + place / 2) for value, place in up]
 
 
-def _apart(found: list[tuple[float, float]], least: float) -> list[tuple[float, float]]:
-    """The ends, and of those between, from the highest down, what keeps that far from both neighbours."""
-    kept = [found[-1]]
-    for tick in found[-2:0:-1]:
-        if kept[-1][1] - tick[1] >= least and tick[1] - found[0][1] >= least:
-            kept.append(tick)
-    return [found[0], *reversed(kept)]
+def _apart(marks: list[tuple[float, float]], least: float) -> list[tuple[float, float]]:
+    """The first, the last, and between them, from the highest down, each that is `least` away from both sides."""
+    apart = [marks[-1]]
+    for tick in marks[-2:0:-1]:
+        if apart[-1][1] - tick[1] >= least and tick[1] - marks[0][1] >= least:
+            apart.append(tick)
+    return [marks[0], *reversed(apart)]
 
 
 def _squares(high: float, most: int) -> list[tuple[float, float]]:
@@ -155,9 +155,9 @@ def _log_ticks(low: float, high: float, most: int) -> list[tuple[float, float]]:
     first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
     values = {low, high} | {10.0**e for e in range(first, last + 1)}
     span = math.log(high / low)
-    found: list[tuple[float, float]] = []
+    marks: list[tuple[float, float]] = []
     for value in sorted(values, key=lambda v: (v not in (low, high), v)):  # the ends have the first claim to room
         place = math.log(value / low) / span
-        if all(abs(place - other) >= 1 / max(most, 2) for _, other in found):
-            found.append((float(f"{value:.6g}"), place))
-    return sorted(found)
+        if all(abs(place - other) >= 1 / max(most, 2) for _, other in marks):
+            marks.append((float(f"{value:.6g}"), place))
+    return sorted(marks)

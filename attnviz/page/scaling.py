@@ -1,4 +1,4 @@
-"""Seconds over tokens, a curve a mechanism -> Figure: both axes logarithmic, so that n^p is a line of slope p."""
+"""Seconds over tokens, a curve per mechanism -> Figure: both axes logarithmic, so that n^p is a line of slope p."""
 
 from __future__ import annotations
 
@@ -79,16 +79,16 @@ def _sizes(plots: int, width: float | None) -> tuple[int, float]:
 
 
 def _plots(curves: Sequence[Timing]) -> list[tuple[str, list[Timing]]]:
-    """The curves of each plot; the state space stands beside the approximations, full attention in all of them."""
+    """The curves of each plot; the state space joins the approximations, full attention is in all plots."""
     reference = [curve for curve in curves if curve.name == REFERENCE]
-    found: dict[str, list[Timing]] = {name: [] for name in TITLES}
+    groups: dict[str, list[Timing]] = {name: [] for name in TITLES}
     for curve in curves:
         if curve.name != REFERENCE:
             group = "approximation" if curve.group == "state space" else curve.group
-            # What sees more keys the longer the text is has a plot of its own: so many curves cannot be told apart.
+            # Mechanisms that see more keys in a longer text have a plot of their own, to keep both readable.
             group = "keys, many" if group == "keys" and "n" in curve.cost.replace("n·", "", 1) else group
-            found[group].append(curve)
-    plots = [(name, [*reference, *members]) for name, members in found.items() if members]
+            groups[group].append(curve)
+    plots = [(name, [*reference, *members]) for name, members in groups.items() if members]
     return plots or [("keys, many", reference)]
 
 

@@ -33,7 +33,7 @@ _STEPS = (1, 2, 4, 5, 8, 10, 16, 20, 32, 50, 100, 200, 500, 1000)
 
 @dataclass
 class Words:
-    """What a page says above and below its parts, one line each, and the fonts that have all of its characters."""
+    """Title, subtitle and notes of a page, one line each, and the fonts that have all of its characters."""
 
     title: str
     subtitle: str
@@ -57,7 +57,7 @@ def worded(page: Page, options: FigureOptions, texts: Sequence[str], notes: Sequ
 
 @dataclass
 class Sheet:
-    """What has been placed on a page of `wide` points; `y` is where the next thing goes."""
+    """The panels, labels and lines placed so far on a page of `wide` points; `y` is where the next thing goes."""
 
     words: Words
     wide: float
@@ -67,7 +67,7 @@ class Sheet:
     lines: list[Line] = field(default_factory=list)
     fills: list[Fill] = field(default_factory=list)
     dots: list[Dot] = field(default_factory=list)
-    step: int = 1  # one in so many rows or columns is named, at most
+    step: int = 1  # every how many rows or columns one is named, at most
     margin: float = MARGIN
     indent: float = 0.0  # of title and notes, from the margin
     base: float = BASE  # size of an ordinary label
@@ -143,7 +143,7 @@ class Sheet:
             title: what a terminal and an SVG call it. heading: above it; room: points that it has, if few.
             rows, cols: names of rows and columns; shown: whether they are drawn at the left and below.
             printed: texts for the cells, drawn where they fit.
-            upright: whether the columns' names stand on end; None: where they do not fit lying.
+            upright: whether the columns' names are on end; None: where they do not fit lying.
             marks: (row, column) of cells to outline. at: layer and head.
         """
         high, wide = box.height / values.shape[0], box.width / values.shape[1]
@@ -181,7 +181,7 @@ class Sheet:
         return (tuple(map(tuple, texts)), size) if size >= SMALLEST else ((), 0.0)
 
     def row_names(self, names: Sequence[str], box: Box, stressed: frozenset[int] = frozenset()) -> None:
-        """Names at the left of a box, thinned where there is no room; those of stressed rows are always there."""
+        """Names at the left of a box, thinned where there is no room; the names of stressed rows are always there."""
         size, step = fitting(box.height / len(names))
         self.step = max(self.step, step)
         free = {i for i in range(0, len(names), step) if all(abs(i - row) >= step for row in stressed)}
@@ -211,9 +211,9 @@ class Sheet:
 
     def bar(self, scale: Scale, x: float, y: float, high: float, above: bool = False) -> None:
         """A colour bar with its numbers and its name. above: some values lie above the scale."""
-        found = ticks(scale.kind, scale.low, scale.high, int(high / (1.8 * SMALL)) + 1)
+        marks = ticks(scale.kind, scale.low, scale.high, int(high / (1.8 * SMALL)) + 1)
         name = self.face.cut(scale.label, BASE, high + 10.0)
-        self.beside_bar(Box(x, y, BAR, high), found, name, SMALL, BASE, 1.2 * BASE, above)
+        self.beside_bar(Box(x, y, BAR, high), marks, name, SMALL, BASE, 1.2 * BASE, above)
         self.panels.append(bar_panel(scale, Box(x, y, BAR, high)))
 
     def beside_bar(

@@ -77,7 +77,7 @@ def _board(sheet: Sheet, part: Boards, ranking: Table) -> None:
 
 
 def _ranking(sheet: Sheet, ranking: Table, x: float, y: float) -> float:
-    """What leads the board, a line each: name, what stands out, numbers; returns where they end."""
+    """The heads that lead the board, a line each: name, what stands out, numbers; returns where they end."""
     room = sheet.wide - MARGIN - x
     if room < 120.0:
         return y

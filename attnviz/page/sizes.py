@@ -20,15 +20,15 @@ LINE = 1.34  # from one line of text to the next, in ems
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be laid out.
+    """A grid of panels that waits for its layout.
 
-    rows, cols: cells of one panel. headings: one a panel, in reading order; per_row: panels abreast. layers: names of
+    rows, cols: cells of one panel. headings: one per panel, in reading order; per_row: panels abreast. layers: names of
     the rows of panels if they are layers, else (). bold_rows, bold_cols: labels to stress. splits: the rows and the
-    columns before which another text begins. bar_over: some values lie above the scale. unit: what a label names; of
-    every so many (`every`) there is one. width, height: points, or None to be chosen; dpi: or None to be chosen.
-    caution: a note where headings say what a head does. row_spans, col_spans: named spans of rows and of columns.
-    columns: of layers, each from top to bottom; per_row counts the panels of all of them. page: points that a picture
-    whose size is chosen has to fit.
+    columns before which another text begins. bar_over: some values lie above the scale. unit: what a label names;
+    `every`: how many it names. width, height: points, or None to be chosen; dpi: or None to be chosen. caution: a note
+    where headings say what a head does. row_spans, col_spans: named spans of rows and of columns. columns: of layers,
+    each from top to bottom; per_row counts the panels of all of them. page: points that a picture whose size is chosen
+    has to fit.
     """
 
     rows: int
@@ -82,14 +82,14 @@ class Request:
 
 @dataclass
 class Sizes:
-    """What is settled. Lengths in points; a step of k labels every kth row or column, 0 none of them.
+    """The sizes that the layout settles. Lengths in points; a step of k labels every kth row or column, 0 none of them.
 
     upright: column labels stand on end. aside: room for the names of a further column of layers. reduced: the page, not
-    the labels, settles the cells. left, right, top, under: room beside all panels; `under` ends with the name of
-    the columns, notes come below it. ticks: room for the numbers of the colour bar. layer_names, headings: as they
-    fit, shortened to their numbers if they must be; a heading of two lines has a line break. said: the subtitle chosen;
-    title, subtitle, notes: their lines; remarks: the notes one by one. labelled: width of the row labels. row_spans,
-    col_spans: labels of spans as they fit, at `span_size`.
+    the labels, settles the cells. left, right, top, under: room beside all panels; `under` ends with the name of the
+    columns, notes come below it. ticks: room for the numbers of the colour bar. layer_names, headings: as they fit,
+    shortened to their numbers if they must be; a heading of two lines has a line break. subtitle_text: the subtitle
+    chosen; title, subtitle, notes: their lines; remarks: the notes one by one. labelled: width of the row labels.
+    row_spans, col_spans: labels of spans as they fit, at `span_size`.
     """
 
     base: float
@@ -120,7 +120,7 @@ class Sizes:
     under: float = 0.0
     title: tuple[str, ...] = ()
     title_size: float = 0.0
-    said: str = ""
+    subtitle_text: str = ""
     subtitle: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()

@@ -43,7 +43,7 @@ def _tokens(page: Canvas, tokens: Tokens) -> list[str]:
 
 
 def _colours(page: Canvas, scale: Scale, x: float, y: float) -> None:
-    """What the ends of the colours are, in small letters."""
+    """The ends of the colours, in small letters."""
     low = f"−{number(scale.high)}" if scale.low else "0"
     page.word(f"colour: {low} to {number(scale.high)}", x, y, LEAST + 1.0, tone="faint")
 
@@ -195,7 +195,7 @@ def _query_rows(page: Canvas) -> None:
 
 
 def _entropies(page: Canvas, weight: Scale) -> str:
-    """What scaling does to the row, and what the colours of its weights mean."""
+    """The effect of scaling on the row, and the meaning of its weights' colours."""
     steps, compared = page.steps, page.steps.scaling
     factor = "without scaling" if steps.facts.scales else "without scaling (as in this model)"
     text = f"entropy of the softmax over the scores alone: {compared.entropy_without:.2f} nats {factor}, "

@@ -30,7 +30,7 @@ def table(
     title: str | None = None,
     marks: Sequence[tuple[int, int]] = (),
 ) -> Figure:
-    """Attention as panels for a terminal, a panel a head, layer after layer.
+    """Attention as panels for a terminal, a panel per head, layer after layer.
 
     Args:
         scale, vmax, cmap: as for `attnviz.page.heatmap.heatmap`, with the same limits.
@@ -68,7 +68,7 @@ def table(
     below = wording.subtitles(attention, sums, len(panels), marks, "one query's")[0]
     over = wording.over_note(count_above(attention.weights, limits), limits.high, why, any(attention.key_special))
     over = over or wording.under_note([attention.weights], [limits])
-    said = wording.notes(attention, limits, sums, "", over, 0, "", SHADE)
+    notes = wording.notes(attention, limits, sums, "", over, 0, "", SHADE)
     return Figure(
         width=0.0,
         height=0.0,
@@ -76,8 +76,8 @@ def table(
         scale=limits,
         title=heading,
         subtitle=below,
-        caption=wording.caption(heading, below, limits, said),
-        notes=tuple(said),
+        caption=wording.caption(heading, below, limits, notes),
+        notes=tuple(notes),
         shading=tuple(filter(None, (wording.colour_note(limits, SHADE), over))),
     )
 

@@ -82,7 +82,7 @@ class Typeface:
 
 
 def typeface(font: str | None, texts: Iterable[str]) -> Typeface:
-    """The font asked for (DejaVu Sans unless named), and others for the characters that it lacks.
+    """The font asked for (DejaVu Sans unless named), and further fonts for the characters that it lacks.
 
     Other fonts are looked for only if a character is missing. Raises SelectionError for a font that is not there.
     """
@@ -118,8 +118,8 @@ def one_line(text: str) -> str:
 
 def tallness(texts: Iterable[str]) -> tuple[float, float]:
     """Ink above and below the baseline of the texts, in ems: that of plain letters, or more where one holds more."""
-    found = [_ink(text) for text in texts]
-    return max((ASCENT, *(above for above, _ in found))), max((DESCENT, *(below for _, below in found)))
+    inks = [_ink(text) for text in texts]
+    return max((ASCENT, *(above for above, _ in inks))), max((DESCENT, *(below for _, below in inks)))
 
 
 def _visible(char: str) -> str:
@@ -147,8 +147,8 @@ def _ink(text: str) -> tuple[float, float]:
         return STACKED_ASCENT, STACKED_DESCENT
     if any(ord(char) > 0x52F and not 0x1E00 <= ord(char) <= 0x25FF for char in text):
         return TALL_ASCENT, TALL_DESCENT
-    found = [default_font().ink(char) or (TALL_ASCENT, TALL_DESCENT) for char in text]
-    return max(above for above, _ in found), max(below for _, below in found)
+    inks = [default_font().ink(char) or (TALL_ASCENT, TALL_DESCENT) for char in text]
+    return max(above for above, _ in inks), max(below for _, below in inks)
 
 
 def is_shaped(text: str) -> bool:
@@ -163,20 +163,20 @@ def _runs(text: str, fonts: tuple[FontFile, ...]) -> tuple[tuple[str, FontFile],
     for font in fonts:
         if all(_advance(font, char) is not None for char in text):
             return ((text, font),)
-    found: list[tuple[str, FontFile]] = []
+    pieces: list[tuple[str, FontFile]] = []
     for char in text:
-        last = found[-1][1] if found else None
+        last = pieces[-1][1] if pieces else None
         marks = unicodedata.category(char)[0] in "MZ" or char in _JOINERS
         follows = last is not None and marks and _advance(last, char) is not None
         able = last if follows else next((f for f in fonts if _advance(f, char) is not None), None)
         if able is None and char in _JOINERS:
             continue
         piece, drawer = (char, able) if able is not None else (LOST, fonts[0])
-        if found and found[-1][1] is drawer:
-            found[-1] = (found[-1][0] + piece, drawer)
+        if pieces and pieces[-1][1] is drawer:
+            pieces[-1] = (pieces[-1][0] + piece, drawer)
         else:
-            found.append((piece, drawer))
-    return tuple(found)
+            pieces.append((piece, drawer))
+    return tuple(pieces)
 
 
 @cache

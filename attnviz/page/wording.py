@@ -1,4 +1,4 @@
-"""What a picture says about itself in words: title, subtitle, notes, caption."""
+"""Title, subtitle, notes and caption of a picture."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _JOINING = (3, 11)  # the first matplotlib that shapes Arabic, Hindi and their l
 
 
 def does_alone(attention: Attention, does: Mapping[str, str] | None) -> str:
-    """What the head of a picture of one head does, '' where nobody says or there are several."""
+    """The description of the only head of a picture, '' where there is none or several heads."""
     return (does or {}).get(head_name(*attention.places[0]), "") if len(attention.places) == 1 else ""
 
 
@@ -36,9 +36,9 @@ def title(attention: Attention, name: str, query: str, does: Mapping[str, str] |
 
 
 def headings(attention: Attention, does: Mapping[str, str] | None = None) -> list[str]:
-    """What each panel is called beside the title: `head 1`, `layer 3` where each has one head, `3.1` of pairs.
+    """Names of the panels beside the title: `head 1`, `layer 3` where each has one head, `3.1` of pairs.
 
-    does: what a head does, by `3.1`; it follows the name, but where a heading stands above a column of layers.
+    does: what a head does, by `3.1`; it follows the name, unless a heading is above a column of layers.
     """
     n_layers, n_heads = attention.weights.shape[:2]
     if n_layers > 1 and n_heads > 1:
@@ -65,15 +65,15 @@ def subtitles(
     one_row: str,
     pooled: int = 1,
 ) -> tuple[str, ...]:
-    """Random weights or not; the marked weights, if there is one panel; what a row is (`one_row`: whose weights).
+    """A note on random weights; the marked weights, if there is one panel; the meaning of a row.
 
-    pooled: tokens to a drawn cell, beyond what the attention itself pooled. The same in up to three lengths, longest
-    first.
+    one_row: whose weights a row has. pooled: tokens to a drawn cell, beyond what the attention itself pooled. Up to
+    three lengths, the longest first.
     """
-    said = list(filter(None, [randomness(attention.meta)]))
+    parts = list(filter(None, [randomness(attention.meta)]))
     if panels == 1 and len(marks) <= 4:
         queries, keys = attention.query_tokens, attention.key_tokens
-        said += [f"{queries[i]} → {keys[j]} {float(attention.weights[0, 0, i, j]):.2f}" for i, j in marks]
+        parts += [f"{queries[i]} → {keys[j]} {float(attention.weights[0, 0, i, j]):.2f}" for i, j in marks]
     what = str(attention.meta.get("measure", "weights")).partition(",")[0]
     row = f"each row: {one_row} {what} over the keys"
     ways: list[list[str]]
@@ -83,11 +83,11 @@ def subtitles(
         ways = [[f"{row}, summing to 1"], ["each row sums to 1"], ["rows sum to 1"]]
     else:
         ways = [[row], []]
-    return tuple(one_line(" · ".join([*said, *way])) for way in ways)
+    return tuple(one_line(" · ".join([*parts, *way])) for way in ways)
 
 
 def _cell(attention: Attention) -> str:
-    """What a cell of pooled attention is: `the largest weight of 8 x 8 tokens`."""
+    """Name a cell of pooled attention: `the largest weight of 8 x 8 tokens`."""
     how = next((note.partition(" ")[0] for note in attention.reduced.split("; ") if _CELLS in note), "")
     which = {"max": "the largest weight of ", "mean": "the mean weight of "}.get(how, "")
     return f"{which}{attention.cell} x {attention.cell} tokens"
@@ -122,36 +122,36 @@ def notes(
     cell, beyond what the attention itself pooled. numbers: "" or which numbers the cells do not have. shade: as for
     `colour_note`.
     """
-    said = [note for note in reductions(attention) if _CELLS not in note]
+    remarks = [note for note in reductions(attention) if _CELLS not in note]
     if pooled > 1:
-        said.append(f"drawn as the largest of {pooled} x {pooled} weights a cell")
+        remarks.append(f"drawn as the largest of {pooled} x {pooled} weights a cell")
     if hidden:
-        said.append(f"{masked(scale.cmap)}: {hidden}")
+        remarks.append(f"{masked(scale.cmap)}: {hidden}")
     low, high = sums
-    partial = attention.cell > 1 or pooled > 1 or any("left out" in note for note in said)
+    partial = attention.cell > 1 or pooled > 1 or any("left out" in note for note in remarks)
     if (low < 0.995 or high > 1.005) and not partial:
-        said.append("rows sum to " + (f"{number(low)}–{number(high)}" if high - low >= 5e-3 else number(high)))
+        remarks.append("rows sum to " + (f"{number(low)}–{number(high)}" if high - low >= 5e-3 else number(high)))
     if colour := colour_note(scale, shade):
-        said.append(colour)
+        remarks.append(colour)
     if over:
-        said.append(over)
+        remarks.append(over)
     if numbers:
-        said.append(numbers)
-    return [*map(one_line, said), *from_model(attention)]
+        remarks.append(numbers)
+    return [*map(one_line, remarks), *from_model(attention)]
 
 
 def reductions(attention: Attention) -> list[str]:
-    """What was left out or pooled, without a mean over layers or heads, which the title names."""
+    """Notes on tokens left out or pooled, without a mean over layers or heads, which the title names."""
     return [note for note in attention.reduced.split("; ") if note and not note.startswith("mean over")]
 
 
 def from_model(attention: Attention) -> list[str]:
-    """What whoever computed the attention wants said: configuration keys that were ignored, and other notes."""
+    """Notes that the attention carries: configuration keys that were ignored, and more."""
     return [one_line(note) for note in attention_notes(attention.meta)]
 
 
 def colour_note(scale: Scale, shade: str = "colour") -> str:
-    """How colour grows where it does not grow evenly, or ''.
+    """A note on the growth of colour where it is not even, or ''.
 
     shade: what grows: colour on paper, a shade in a terminal, whose zero may be dark or a blank.
     """
@@ -189,11 +189,11 @@ def over_note(count: int, high: float, why: str, special: bool = True, unit: str
 def under_note(values: Sequence[NDArray[Any]], scales: Sequence[Scale]) -> str:
     """`12 flows below 0.7 drawn as 0.7`, or ''. values: [row, column] of each panel; scales: one for each, or for all.
 
-    A 0 does not count: it is not allowed, or nobody asked for it.
+    A 0 does not count: it is not allowed, or was not computed.
     """
     each = [scales[0]] * len(values) if len(scales) == 1 else scales
     count = sum(
-        int(((one > 0) & (one < scale.low * (1 - 1e-6))).sum()) for one, scale in zip(values, each, strict=True)
+        int(((panel > 0) & (panel < scale.low * (1 - 1e-6))).sum()) for panel, scale in zip(values, each, strict=True)
     )
     if not count:
         return ""
@@ -210,8 +210,8 @@ def font_note(face: Typeface) -> str:
     shown = [char if char.isprintable() else f"U+{ord(char):04X}" for char in face.missing[:8]]
     more = f" and {len(face.missing) - 8} more" if len(face.missing) > 8 else ""
     codes = " ".join(f"U+{ord(char):04X}" for char in shown if len(char) == 1) or " ".join(shown)
-    said = f"no font here has {codes}{more} (drawn □)"
-    return "; ".join(filter(None, (said, install(face.missing))))
+    note = f"no font here has {codes}{more} (drawn □)"
+    return "; ".join(filter(None, (note, install(face.missing))))
 
 
 def joining_note(texts: Iterable[str]) -> str:

@@ -28,7 +28,6 @@ NOT_YET = (
     "attnviz/io",
     "attnviz/measures",
     "attnviz/models",
-    "attnviz/page",
     "attnviz/render",
     "attnviz/tokens",
     "attnviz/variants",

@@ -201,8 +201,8 @@ def test_a_long_text_and_many_heads_are_thinned_and_say_so():
     steps = walk(model, " ".join(5 * [SENTENCE]), query=20, head=30)
     drawn = figure(steps)
     n = len(steps.keys)
-    assert f"12 of {n} keys are shown, those with the largest weights" in drawn.notes
-    assert "12 of 32 heads are shown, those with the largest weights" in drawn.notes
+    assert f"12 of {n} keys are shown: the largest weights" in drawn.notes
+    assert "12 of 32 heads are shown: the largest weights" in drawn.notes
     kept = np.concatenate([panel.values[:, 0] for panel in drawn.panels if panel.title == "weights"])
     largest = np.sort(steps.weights)[::-1]
     assert set(largest[:11]) <= set(kept) and steps.weights[20] in kept and len(kept) == 12

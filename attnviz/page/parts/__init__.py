@@ -3,7 +3,7 @@
 `page.place` places the parts for PNG, SVG and PDF; `render.printer` prints them in a terminal. A new kind of part
 needs an entry in both, a new analysis in neither.
 
-Parts stand in files by subject. `from attnviz.page.parts import Board` loads the file of boards alone: all thirty kinds
+Parts are in files by subject. `from attnviz.page.parts import Board` loads the file of boards alone: all thirty kinds
 would add 30 ms to the start of every command.
 """
 
@@ -47,9 +47,9 @@ def __getattr__(name: str) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class Page:
-    """What is shown, from top to bottom.
+    """A title and the parts that are shown, from top to bottom.
 
-    notes: one-line remarks below everything. shading: those of the notes that speak of colours alone, left out where a
+    notes: one-line remarks below everything. shading: the notes that speak of colours alone, left out where a
     terminal has none. following: pages with titles of their own, which a terminal prints next.
     """
 

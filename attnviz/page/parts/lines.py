@@ -21,7 +21,7 @@ class Link:
 class LinesPanel:
     """One panel of `LinesOfWeight`.
 
-    links: in the order in which they are drawn: those to resting places, then the weakest first. strands: names of
+    links: in the order in which they are drawn: links to resting places, then the weakest first. strands: names of
     the heads whose lines they are, at: (layer, head) of each by name.
     """
 

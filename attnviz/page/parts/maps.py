@@ -57,7 +57,7 @@ class MapGrid(Part):
 
 @dataclass(frozen=True, eq=False)
 class MapTable(Part):
-    """Maps of several numbers side by side, on one colour scale but for those with signs.
+    """Maps of several numbers side by side, on one colour scale, except numbers with signs.
 
     columns: by heading, each an Attention of the same layers, heads and tokens. rows: names of its maps, in order;
     by: what they are, layer or head. label: beside the colour bar.
@@ -71,7 +71,7 @@ class MapTable(Part):
 
 @dataclass(frozen=True, eq=False)
 class Distances(Part):
-    """How far things are apart: a matrix in the order of the dendrogram that stands above it.
+    """Distances between things: a matrix in the order of the dendrogram above it.
 
     values: [thing, thing], symmetric. names: of the things. order: their positions from one end of the dendrogram to
     the other. joins: (first, second, height); things are 0 to n-1, then joins are n, n+1, ... unit: what a thing is.

@@ -50,7 +50,7 @@ class Card:
 
     @property
     def keys(self) -> float:
-        """How many keys a query sees, on average."""
+        """The mean number of keys that a query sees."""
         mask = self.attention.mask
         return float(self.values.shape[1]) if mask is None else float(mask[0].sum(-1).mean())
 
@@ -63,7 +63,7 @@ class Card:
 
 @dataclass(frozen=True, eq=False)
 class Cards(Part):
-    """Kinds of attention on one text, a card with a map each. grouped: those of one group stand under its name.
+    """Kinds of attention on one text, a card with a map each. grouped: cards of one group are under its name.
 
     left_out: names of kinds that this model or text cannot have.
     """

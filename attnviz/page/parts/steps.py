@@ -27,7 +27,7 @@ class Walk(Part):
 
 @dataclass(frozen=True, eq=False)
 class Diagrams(Part):
-    """The same way as diagrams. parts: of DIAGRAMS: a token through W_Q, W_K and W_V; its scores; heads into W_O."""
+    """A `Walk` as diagrams. parts: of DIAGRAMS: a token through W_Q, W_K and W_V; its scores; heads into W_O."""
 
     steps: Steps
     parts: Sequence[str] = DIAGRAMS

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class Table(Part):
     """Rows of short texts under a header. align: a letter per column, `l` or `r`. bold: columns to stress.
 
-    A float among the texts is printed with the digits that are asked for. piped: the rows that a pipe gets where they
-    are others: all of them, in their own order.
+    A float among the texts is printed with the digits that are asked for. piped: the rows for a pipe where they
+    differ: all of them, in their own order.
     """
 
     header: Sequence[str]
@@ -53,7 +53,7 @@ class Facts(Part):
 
 @dataclass(frozen=True)
 class TokenTable(Part):
-    """How a text was split: the index, text, id, characters and word of each token."""
+    """The tokens of a text: the index, text, id, characters and word of each."""
 
     tokens: Tokens
 
