@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.engine.spec import EncoderDecoder, Latent, Norm, Spec, Towers
-from attnviz.engine.tensors import Scoped
+from attnviz.engine.spec import Latent, Norm, Spec
 from attnviz.engine.threads import one_matrix_thread, share
 from attnviz.errors import ModelError, SelectionError, one_of
 from attnviz.measures.circuits import KINDS, Circuits, Heads, composed, eigen, ends, positive, singular
@@ -66,9 +65,10 @@ def head_circuits(
     model = chosen.model
     stream = chosen.stream or model.streams[0]
     cross = stream == "cross"
-    if not model.has(stream) or (cross and not isinstance(model.spec, EncoderDecoder)):
+    if stream not in model.streams:
         raise SelectionError(one_of(f"stream of {model.name}", stream, model.streams))
-    spec, tensors = _stack(model, stream)
+    stack = model.spec.passes(stream)[-1]
+    spec, tensors = stack.spec, model.tensors_of(stack)
     at = chosen_heads(chosen.layers, chosen.heads, spec.n_layers, spec.n_heads)
     with one_matrix_thread():  # many small products: threads would wait for each other
         layers = [_heads(spec, tensors, i, cross, norms, at.heads) for i in at.layers]
@@ -101,16 +101,6 @@ def head_circuits(
         meta=dict(model.meta),
     )
     return circuits.only(at.pairs) if at.pairs else circuits
-
-
-def _stack(model: Model, stream: str) -> tuple[Spec, Tensors]:
-    """One stack and its tensors."""
-    if isinstance(model.spec, Spec):
-        return model.spec, model.tensors
-    if isinstance(model.spec, Towers):
-        return model.spec.text, Scoped(model.tensors, "text.")
-    front = "encoder." if stream == "encoder" else "decoder."
-    return model.stack(stream), Scoped(model.tensors, front)
 
 
 def _heads(spec: Spec, tensors: Tensors, layer: int, cross: bool, norms: bool, at: list[int]) -> Heads:
@@ -215,7 +205,7 @@ def _composition(
 
 def _through(model: Model, spec: Spec, tensors: Tensors, norms: bool) -> Floats:
     """E^T U [d_model, d_model] of embeddings E and unembedding U [token, d_model], with the final norm folded in."""
-    if not isinstance(model.spec, Spec) or spec.by_word or spec.d_embed != spec.d_model:
+    if len(model.spec.stacks) > 1 or spec.by_word or spec.d_embed != spec.d_model:
         raise ModelError(f"{model.name}: copying through the vocabulary wants a decoder with plain embeddings")
     table = vocabulary_of(model).table
     product = np.zeros((spec.d_model, spec.d_model))

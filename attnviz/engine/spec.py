@@ -54,8 +54,8 @@ in two towers with `text.` or `image.`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from attnviz.engine.parts import (
     Alibi,
@@ -94,8 +94,64 @@ class AttentionFunction(Protocol):
         bool [query, key] or [head, query, key], None for everywhere."""
 
 
+class Stack(NamedTuple):
+    """One of a model's stacks of blocks.
+
+    spec: the stack itself. prefix: the beginning of its tensors' names. stream: the name of its self-attention, and of
+    the input that it reads.
+    """
+
+    spec: Spec
+    prefix: str
+    stream: str
+
+
+class Stacks:
+    """All stacks of a model: a Spec is one stack, an EncoderDecoder and Towers have two.
+
+    The three classes answer the same questions, so that callers need not know which of them they have.
+    """
+
+    start_id: int | None = None
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """The kinds of attention that can be shown: self; or encoder, decoder and cross."""
+        return ("self",)
+
+    @property
+    def stacks(self) -> dict[str, Stack]:
+        """Every stack by its name: self; encoder and decoder; text and image."""
+        raise NotImplementedError
+
+    def passes(self, stream: str | None = None, image: bool = False) -> tuple[Stack, ...]:
+        """The stacks to run for a stream's attention, in this order; the last one has that attention.
+
+        With two passes, the output of the first is the memory that cross-attention in the second reads.
+
+        Args:
+            stream: one of `streams`; None for the first of them.
+            image: whether the input is an image, which has a tower of its own beside one of text.
+        """
+        raise NotImplementedError
+
+    @property
+    def generator(self) -> Stack:
+        """The stack that a language-model head would follow: the decoder of two stacks, the tower of text."""
+        return self.passes(self.streams[-1])[-1]
+
+    @property
+    def reads_target(self) -> bool:
+        """Whether there is a decoder that reads a second text, the target, beside the encoder's input."""
+        return "decoder" in self.stacks
+
+    def alone(self, name: str) -> Spec:
+        """The stack of this name as a model of its own, as some checkpoints store it: without cross-attention."""
+        return replace(self.stacks[name].spec, cross=False)
+
+
 @dataclass(frozen=True)
-class Spec:
+class Spec(Stacks):
     """One stack of transformer blocks.
 
     n_kv_heads 0: as many as n_heads. d_head 0: d_model // n_heads. d_value: width of a head's values, 0: d_head.
@@ -204,6 +260,16 @@ class Spec:
         object.__setattr__(self, "d_embed", self.d_embed or self.d_model)
         object.__setattr__(self, "scale", self.scale or self.d_head**-0.5)
 
+    @property
+    def stacks(self) -> dict[str, Stack]:
+        return {"self": Stack(self, "", "self")}
+
+    def passes(self, stream: str | None = None, image: bool = False) -> tuple[Stack, ...]:
+        """As for all `Stacks`; cross-attention of one text to another runs the same tensors once for each text."""
+        if stream == "cross":
+            return Stack(self, "", "encoder"), Stack(replace(self, cross=True), "", "decoder")
+        return (Stack(self, "", stream or "self"),)
+
     def rotary_of(self, layer: int) -> Rotary | None:
         """The rotary positions of a layer, None for none."""
         return _of(self.rotary, layer, None)
@@ -250,20 +316,45 @@ class Unembed:
 
 
 @dataclass(frozen=True)
-class EncoderDecoder:
-    """Two stacks: the decoder's cross-attention reads the encoder's output."""
+class EncoderDecoder(Stacks):
+    """Two stacks: the decoder's cross-attention reads the encoder's output.
+
+    start_id: the token that the decoder's text begins with; None if the configuration does not name it.
+    """
 
     encoder: Spec
     decoder: Spec
-    start_id: int | None = None  # what stands in front of a decoder's text
+    start_id: int | None = None
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        return "encoder", "decoder", "cross"
+
+    @property
+    def stacks(self) -> dict[str, Stack]:
+        return {
+            "encoder": Stack(self.encoder, "encoder.", "encoder"),
+            "decoder": Stack(self.decoder, "decoder.", "decoder"),
+        }
+
+    def passes(self, stream: str | None = None, image: bool = False) -> tuple[Stack, ...]:
+        encoder, decoder = self.stacks.values()
+        return (encoder,) if stream in (None, "encoder") else (encoder, decoder)
 
 
 @dataclass(frozen=True)
-class Towers:
-    """Two stacks side by side, one for text and one for images: the input says which is asked."""
+class Towers(Stacks):
+    """Two stacks side by side, one for text and one for images: each input runs through one of them."""
 
     text: Spec
     image: Spec
+
+    @property
+    def stacks(self) -> dict[str, Stack]:
+        return {"text": Stack(self.text, "text.", "self"), "image": Stack(self.image, "image.", "self")}
+
+    def passes(self, stream: str | None = None, image: bool = False) -> tuple[Stack, ...]:
+        return (self.stacks["image" if image else "text"],)
 
 
 def _of(values: tuple[T, ...], layer: int, off: T) -> T:

@@ -15,14 +15,13 @@ from attnviz.engine.spec import (
     Buckets,
     Disentangled,
     DistanceVectors,
-    EncoderDecoder,
     ImageOffsets,
     Learned,
     Rotary,
     Segmental,
     Sinusoidal,
     Spec,
-    Towers,
+    Stacks,
 )
 from attnviz.families import family, model_types
 from attnviz.families._config import Config
@@ -69,26 +68,19 @@ def describe(model_type: str) -> Description:
     return described(model_type, module, module.spec(Config(getattr(module, "TYPICAL", {}))))
 
 
-def described(model_type: str, module: ModuleType, spec: Spec | EncoderDecoder | Towers) -> Description:
+def described(model_type: str, module: ModuleType, spec: Stacks) -> Description:
     """The Spec that a family reads from one configuration."""
-    parts = stacks(spec).values()
+    stacks = [stack.spec for stack in spec.stacks.values()]
     return Description(
         model_type,
         module.__name__.rpartition(".")[2],
         (module.__doc__ or "").partition("\n")[0],
-        # A decoder's own text is its target, not what the model reads.
-        _all(map(_reads, [spec.encoder] if isinstance(spec, EncoderDecoder) else parts)),
-        ("encoder", "decoder", "cross") if isinstance(spec, EncoderDecoder) else ("self",),
-        _all(word for stack in parts for word in _positions(stack)),
-        _all(word for stack in parts for word in _mask(stack)),
+        # A decoder with cross-attention has a target as its own text, which is not what the model reads.
+        _all(_reads(stack) for stack in stacks if not stack.cross),
+        spec.streams,
+        _all(word for stack in stacks for word in _positions(stack)),
+        _all(word for stack in stacks for word in _mask(stack)),
     )
-
-
-def stacks(spec: Spec | EncoderDecoder | Towers) -> dict[str, Spec]:
-    """The stacks of a model by name; "self" for a single one."""
-    if isinstance(spec, EncoderDecoder):
-        return {"encoder": spec.encoder, "decoder": spec.decoder}
-    return {"text": spec.text, "image": spec.image} if isinstance(spec, Towers) else {"self": spec}
 
 
 def _reads(spec: Spec) -> str:

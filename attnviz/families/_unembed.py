@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from attnviz.engine.spec import EncoderDecoder, Spec, Towers, Unembed
+from attnviz.engine.spec import Stacks, Unembed
 from attnviz.families import family, names_of
 from attnviz.families._config import Config
 from attnviz.families._names import Source
@@ -37,7 +37,7 @@ class Unembedding:
     stored_first: bool = False
 
 
-def of_config(config: Config, spec: Spec | EncoderDecoder | Towers) -> tuple[Unembed | None, dict[str, Source]]:
+def of_config(config: Config, spec: Stacks) -> tuple[Unembed | None, dict[str, Source]]:
     """The head that scores the next token, and our names -> stored names; (None, {}) if a model generates no text."""
     module = family(config.data["model_type"])
     if hasattr(module, "language"):  # the language model inside a model that reads images too
@@ -48,7 +48,7 @@ def of_config(config: Config, spec: Spec | EncoderDecoder | Towers) -> tuple[Une
 
 
 def of_gguf(
-    config: Config, metadata: Mapping[str, Any], stored: Mapping[str, Any], spec: Spec | EncoderDecoder | Towers
+    config: Config, metadata: Mapping[str, Any], stored: Mapping[str, Any], spec: Stacks
 ) -> tuple[Unembed | None, dict[str, Source]]:
     """The head of a GGUF file, which ties by leaving out the last matrix. stored: the tensors that it has."""
     more: dict[str, Any] = {"tie_word_embeddings": "output.weight" not in stored}
@@ -62,12 +62,11 @@ def of_gguf(
 
 
 def _made(
-    row: Unembedding | None, config: Config, spec: Spec | EncoderDecoder | Towers, names: Mapping[str, Source]
+    row: Unembedding | None, config: Config, spec: Stacks, names: Mapping[str, Source]
 ) -> tuple[Unembed | None, dict[str, Source]]:
-    if row is None or isinstance(spec, Towers):
+    if row is None:
         return None, {}
-    decoder = spec.decoder if isinstance(spec, EncoderDecoder) else spec
-    front = "decoder." if isinstance(spec, EncoderDecoder) else ""
+    decoder, front, _ = spec.generator
     if f"{front}embed.tokens" not in names:  # one of two stacks, saved without the other
         front = "decoder."
         if not decoder.causal:

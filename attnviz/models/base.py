@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex
 
-from attnviz.attention import STREAMS
 from attnviz.axis import Tokens
-from attnviz.engine.spec import EncoderDecoder, Spec, Towers
-from attnviz.engine.tensors import Tensors
+from attnviz.engine.spec import Spec, Stack, Stacks
+from attnviz.engine.tensors import Scoped, Tensors
 
 if TYPE_CHECKING:
     from attnviz.checkpoints.base import Checkpoint
@@ -56,7 +55,7 @@ class Transformer:
     """
 
     name: str
-    spec: Spec | EncoderDecoder | Towers
+    spec: Stacks
     tensors: Tensors
     tokenizer: Tokenizer | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -73,17 +72,17 @@ class Transformer:
     @property
     def streams(self) -> tuple[str, ...]:
         """The kinds of attention it has."""
-        return STREAMS[1:] if isinstance(self.spec, EncoderDecoder) else (self.alone,)
+        return self.spec.streams if self.spec.reads_target else (self.alone,)
 
     def stack(self, stream: str | None = None, image: bool = False) -> Spec:
         """What the stack of a stream does; of two towers that of images if `image`, else that of text."""
-        if isinstance(self.spec, Towers):
-            return self.spec.image if image else self.spec.text
-        if isinstance(self.spec, EncoderDecoder):
-            return self.spec.encoder if (stream or "encoder") == "encoder" else self.spec.decoder
-        if stream == "cross" and self.two_texts:
-            return replace(self.spec, cross=True)
-        return self.pictures if image and self.pictures is not None else self.spec
+        if image and self.pictures is not None:
+            return self.pictures
+        return self.spec.passes(stream, image)[-1].spec
+
+    def tensors_of(self, stack: Stack) -> Tensors:
+        """The tensors of one of its stacks."""
+        return Scoped(self.tensors, stack.prefix)
 
     def size(self, stream: str | None = None, image: bool = False) -> tuple[int, int]:
         """(n_layers, n_heads) of a stream; of its only or first one by default."""

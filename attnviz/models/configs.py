@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from attnviz.checkpoints.base import Checkpoint
     from attnviz.checkpoints.naming import Source
-    from attnviz.engine.spec import EncoderDecoder, Spec, Towers
+    from attnviz.engine.spec import Stacks
     from attnviz.families._config import Config
 
 MAX_CONFIG = 10_000_000  # bytes of a config.json
@@ -25,7 +25,7 @@ class Understood(NamedTuple):
 
     module: ModuleType
     config: Config
-    spec: Spec | EncoderDecoder | Towers
+    spec: Stacks
     names: Mapping[str, Source]
     ignored: list[str]
 
@@ -76,7 +76,7 @@ def encoder_alone(data: Mapping[str, Any]) -> bool:
 
 def understand_gguf(
     where: str, checkpoint: Checkpoint, ignore_keys: tuple[str, ...] = ()
-) -> tuple[dict[str, Any], Spec | EncoderDecoder | Towers, Mapping[str, Source], list[str]]:
+) -> tuple[dict[str, Any], Stacks, Mapping[str, Source], list[str]]:
     """The configuration behind a GGUF file, what its family makes of it, its tensors' names, and keys ignored."""
     from attnviz.families import _gguf, family
     from attnviz.families._config import Config

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from attnviz.models import configs
 from attnviz.models.find import Place, called, find
 
 if TYPE_CHECKING:
-    from attnviz.engine.spec import EncoderDecoder, Spec, Towers
+    from attnviz.engine.spec import Spec, Stacks
 
 
 def describe(
@@ -68,14 +67,13 @@ def _configuration_of(name: str, revision: str, offline: bool, quiet: bool) -> P
 
 def _of_config(name: str, data: Mapping[str, Any], ignore_keys: tuple[str, ...]) -> dict[str, Any]:
     from attnviz.checkpoints.quantised import understood
-    from attnviz.engine.spec import EncoderDecoder
 
     understood_config = configs.understand(data, ignore_keys)
     quantised = understood(data, ignore_keys)
     ignored = [*understood_config.config.ignored(), *understood_config.ignored]
     spec = understood_config.spec
-    if isinstance(spec, EncoderDecoder) and configs.decoder_alone(data):
-        spec = replace(spec.decoder, cross=False)
+    if spec.reads_target and configs.decoder_alone(data):
+        spec = spec.alone("decoder")
     description = _said(name, data["model_type"], spec, ignored, configs.encoder_alone(data))
     return description if quantised is None else {**description, "quantised": quantised.method}
 
@@ -88,20 +86,16 @@ def _of_gguf(place: Place, ignore_keys: tuple[str, ...]) -> dict[str, Any]:
     return _said(place.name, config["model_type"], spec, ignored, configs.encoder_alone(config))
 
 
-def _said(
-    name: str, model_type: str, spec: Spec | EncoderDecoder | Towers, ignored: list[str], alone: bool = False
-) -> dict[str, Any]:
+def _said(name: str, model_type: str, spec: Stacks, ignored: list[str], alone: bool = False) -> dict[str, Any]:
     """The answer. alone: of an encoder-decoder there is the encoder alone."""
-    from attnviz.engine.spec import EncoderDecoder
     from attnviz.families import family
-    from attnviz.families._listing import described, stacks
+    from attnviz.families._listing import described
 
-    if isinstance(spec, EncoderDecoder) and alone:
-        spec = spec.encoder
-    else:
-        alone = False
+    alone = alone and spec.reads_target
+    if alone:
+        spec = spec.alone("encoder")
     about = described(model_type, family(model_type), spec)
-    parts = {name: _numbers(stack) for name, stack in stacks(spec).items()}
+    parts = {name: _numbers(stack.spec) for name, stack in spec.stacks.items()}
     whole = {key: [part[key] for part in parts.values()] for key in ("layers", "heads", "d_model")}
     return {
         "model": name,

@@ -16,10 +16,7 @@ import numpy as np
 from attnviz.axis import Tokens
 from attnviz.engine.collectors import one_mask
 from attnviz.engine.decode import Choice, Step, greedy
-from attnviz.engine.forward import run
 from attnviz.engine.inputs import Inputs
-from attnviz.engine.spec import EncoderDecoder
-from attnviz.engine.tensors import Scoped
 from attnviz.errors import InputError, ModelError, SelectionError
 from attnviz.files.untrusted import read_object
 
@@ -117,20 +114,24 @@ def continued(
 def _steps(prompt: Prompt, most: int, choice: Choice) -> Iterator[Step]:
     """The engine's steps; an encoder reads its text once."""
     model, model_input, names = prompt.model, prompt.model_input, prompt.names
-    if isinstance(model.spec, EncoderDecoder):
-        encoder, decoder = Scoped(model.tensors, "encoder."), Scoped(model.tensors, "decoder.")
-        memory = run(model.spec.encoder, encoder, model_input.inputs["encoder"], {}, stream="encoder", whole=True)
-        start = model_input.queries.ids
-        how: dict[str, Any] = {"stream": "decoder", "memory": memory}
-        yield from greedy(prompt.spec, decoder, _read, prompt.vocabulary, start, most, choice, **how)
-        return
 
     def read_words(ids: Sequence[int], first: int) -> Inputs:
         return Inputs(np.array(ids, np.intp), words=tuple(names[i] for i in ids), first=first)
 
     start = tuple(map(names.index, model_input.queries.text)) if names else model_input.queries.ids
     read = read_words if names else _read
-    yield from greedy(prompt.spec, model.tensors, read, prompt.vocabulary, start, most, choice)
+    stack, memory = model.spec.generator, model.memory(model_input)
+    yield from greedy(
+        prompt.spec,
+        model.tensors_of(stack),
+        read,
+        prompt.vocabulary,
+        start,
+        most,
+        choice,
+        stream=stack.stream,
+        memory=memory,
+    )
 
 
 def _read(ids: Sequence[int], first: int) -> Inputs:
@@ -211,7 +212,7 @@ def settings(model: Model) -> tuple[Choice, tuple[str, ...]]:
     bad = wanted.get("bad_words_ids")
     bad = bad if isinstance(bad, list) else []
     never = _ids(wanted.get("suppress_tokens")) + [id for word in bad if len(_ids(word)) == 1 for id in _ids(word)]
-    first = _ids(wanted.get("forced_bos_token_id")) if isinstance(model.spec, EncoderDecoder) else []
+    first = _ids(wanted.get("forced_bos_token_id")) if model.spec.reads_target else []
     ignored = [
         f"{name} {wanted[name]}"
         for name, nothing in _IGNORED.items()

@@ -13,7 +13,7 @@ from attnviz import __version__
 from attnviz.attention import Attention
 from attnviz.axis import Tokens
 from attnviz.engine.inputs import Inputs
-from attnviz.engine.spec import EncoderDecoder, Learned, Patches, Segmental, Spec
+from attnviz.engine.spec import Learned, Patches, Segmental, Spec
 from attnviz.errors import AttnvizWarning, InputError, SelectionError, no_tokenizer, one_of
 from attnviz.tokens.fitting import too_long
 from attnviz.tokens.unknown import WHAT_TO_DO, unknown_note, warn_of_unknown
@@ -100,7 +100,7 @@ def prepare(
 ) -> ModelInput:
     """An input as the engine takes it. Arguments and errors as for `Model.attend`."""
     has_target = target is not None or target_ids is not None
-    if has_target and not isinstance(model.spec, EncoderDecoder):
+    if has_target and not model.spec.reads_target:
         raise InputError(f"{model.name} has no decoder to read a target", "leave out --target (target=, target_ids=)")
     stream = _stream(model, stream, has_target)
     if stream == "cross" and model.two_texts:
@@ -239,7 +239,7 @@ def _source(
 
 def _target(model: Transformer, target: str | None, target_ids: ArrayLike | None) -> tuple[Tokens, Inputs]:
     """What the decoder reads, and its labels."""
-    assert isinstance(model.spec, EncoderDecoder)
+    spec = model.stack("decoder")
     if target_ids is not None:
         numbers = _id_array("target_ids", target_ids)
         tokens = _described(model, numbers)
@@ -250,12 +250,12 @@ def _target(model: Transformer, target: str | None, target_ids: ArrayLike | None
                 "from Python: give target_ids=[...] instead",
             )
         start, split = model.spec.start_id, model.tokenizer.encode_target
-        _refuse_early(model, model.spec.decoder, target, "target", lambda part: split(part, start).tokens)
+        _refuse_early(model, spec, target, "target", lambda part: split(part, start).tokens)
         tokens = split(target, start).tokens
         numbers = np.array(tokens.ids, np.intp)
     else:
         raise InputError("decoder and cross attention need the decoder's text", "give it with --target TEXT")
-    _check_length(model, model.spec.decoder, len(tokens))
+    _check_length(model, spec, len(tokens))
     return tokens, Inputs(numbers)
 
 

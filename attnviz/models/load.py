@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from attnviz.checkpoints.quantised import Quantised
     from attnviz.checkpoints.seeded import SeededWeights
     from attnviz.checkpoints.weights import Weights
-    from attnviz.engine.spec import EncoderDecoder, Spec, Towers
+    from attnviz.engine.spec import Stacks
     from attnviz.models.model import Model
 
 BEYOND = "use a shorter text, or another model: -m minilm reads 512 tokens, -m seeded any number"
@@ -211,7 +211,7 @@ def _assembled(
         name = f"{name} + {adapter.name}"
         meta |= {"adapter": adapter.name, "adapter_digest": adapter.digest}
         ignored += adapter.settings.ignored
-    weights = Weights(checkpoint, names, _sizes(spec))
+    weights = Weights(checkpoint, names, spec.generator.spec)
     spec, weights, alone = _one_of_two(data, spec, names, weights)
     if ignored:
         meta["ignored_keys"] = ignored
@@ -230,35 +230,33 @@ def _from_gguf(place: Place, checkpoint: Checkpoint, ignore_keys: tuple[str, ...
     meta: dict[str, Any] = {"digest": checkpoint.digest()}
     if ignored:
         meta["ignored_keys"] = ignored
-    weights = Weights(checkpoint, names, _sizes(spec), exact=True)
+    weights = Weights(checkpoint, names, spec.generator.spec, exact=True)
     spec, weights, alone = _one_of_two(config, spec, names, weights)
     tokenizer = load_gguf_tokenizer(metadata, place.path.name)
     return Model(place.name, spec, weights, tokenizer, config, meta, checkpoint, alone=alone)
 
 
 def _one_of_two(
-    data: dict[str, Any], spec: Spec | EncoderDecoder | Towers, names: Mapping[str, Source], weights: Weights
-) -> tuple[Spec | EncoderDecoder | Towers, Weights, str]:
+    data: dict[str, Any], spec: Stacks, names: Mapping[str, Source], weights: Weights
+) -> tuple[Stacks, Weights, str]:
     """One of two stacks that was saved without the other: what it does, its tensors, what its attention is called.
 
     An encoder alone is a checkpoint without a decoder's tensors, or a configuration that says so; a decoder alone has
     no encoder's tensors and a configuration that says so.
     """
-    from attnviz.engine.spec import EncoderDecoder
-
-    if not isinstance(spec, EncoderDecoder):
+    if not spec.reads_target:
         return spec, weights, "self"
     has = {stack: weights.has(f"{stack}.layers.0.q.weight") for stack in ("encoder", "decoder")}
 
-    def alone(stack: str, own: Spec) -> Weights:
-        front = f"{stack}."
-        return weights.renamed({n.removeprefix(front): s for n, s in names.items() if n.startswith(front)}, own)
+    def alone(stack: str) -> tuple[Stacks, Weights]:
+        own, front = spec.alone(stack), spec.stacks[stack].prefix
+        names_left = {n.removeprefix(front): s for n, s in names.items() if n.startswith(front)}
+        return own, weights.renamed(names_left, own)
 
     if has["encoder"] and (not has["decoder"] or configs.encoder_alone(data)):
-        return spec.encoder, alone("encoder", spec.encoder), "encoder"
+        return *alone("encoder"), "encoder"
     if has["decoder"] and not has["encoder"] and configs.decoder_alone(data):
-        decoder = replace(spec.decoder, cross=False)
-        return decoder, alone("decoder", decoder), "self"
+        return *alone("decoder"), "self"
     return spec, weights, "self"
 
 
@@ -273,13 +271,6 @@ def _start_token(folder: Path) -> dict[str, Any]:
         return {}  # who asks for new text is told
     start = settings.get("decoder_start_token_id")
     return {"decoder_start_token_id": start} if type(start) is int else {}
-
-
-def _sizes(spec: Spec | EncoderDecoder | Towers) -> Spec:
-    """The stack whose sizes the layouts of stored tensors go by."""
-    from attnviz.engine.spec import EncoderDecoder, Spec
-
-    return spec if isinstance(spec, Spec) else spec.decoder if isinstance(spec, EncoderDecoder) else spec.text
 
 
 def digest(data: dict[str, Any], checkpoint: Checkpoint) -> str:

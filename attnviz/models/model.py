@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
@@ -13,12 +13,13 @@ from attnviz.axis import Tokens
 from attnviz.engine.collectors import Dense, HeadMaps, Pooled
 from attnviz.engine.forward import run
 from attnviz.engine.observer import Collector
-from attnviz.engine.spec import EncoderDecoder, Spec, Towers
-from attnviz.engine.tensors import Scoped
 from attnviz.errors import InputError, SelectionError, one_of
 from attnviz.models.base import Transformer
 from attnviz.models.inputs import InputArguments, ModelInput, prepare, read
 from attnviz.select import HeadChoice, LayerChoice, chosen, chosen_heads
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Progress = Callable[[float], None]
 
@@ -177,10 +178,8 @@ class Model(Transformer):
     def _check_layer(self, model_input: ModelInput, layer: int) -> None:
         """A layer that the file lacks is an error before room is made for its maps: a configuration may claim any."""
         spec = model_input.spec
-        stack = "" if isinstance(self.spec, Spec) else "image." if model_input.image else "text."
-        if isinstance(self.spec, EncoderDecoder):
-            stack = "encoder." if model_input.stream == "encoder" else "decoder."
-        name = f"{stack}{spec.stored(layer)}{'cross_' if model_input.stream == 'cross' else ''}q.weight"
+        prefix = self.spec.passes(model_input.stream, model_input.image)[-1].prefix
+        name = f"{prefix}{spec.stored(layer)}{'cross_' if model_input.stream == 'cross' else ''}q.weight"
         if not self.tensors.has(name):
             d_in = spec.latent.d_q if spec.latent is not None and spec.latent.d_q else spec.d_model
             self.tensors.get(name, (spec.n_heads * spec.d_head, d_in))  # its error gives both names
@@ -189,26 +188,35 @@ class Model(Transformer):
         self, model_input: ModelInput, collectors: Sequence[Collector], progress: Progress | None = None
     ) -> None:
         """One pass over an input, its tiles going to all of these collectors."""
-        spec, stream, inputs = model_input.spec, model_input.stream, model_input.inputs
-        wanted = {stream: list(collectors)}
-        if isinstance(self.spec, Spec) and stream == "cross":
-            memory = run(self.spec, self.tensors, inputs["encoder"], {}, whole=True)
-            run(spec, self.tensors, inputs["decoder"], wanted, memory=memory, progress=progress)
-            return
-        if isinstance(self.spec, Spec):
-            run(spec, self.tensors, inputs[self.alone], wanted, stream=stream, progress=progress)
-            return
-        if isinstance(self.spec, Towers):
-            tower = Scoped(self.tensors, "image." if model_input.image else "text.")
-            run(spec, tower, inputs["self"], wanted, progress=progress)
-            return
-        encoder, decoder = Scoped(self.tensors, "encoder."), Scoped(self.tensors, "decoder.")
-        if stream == "encoder":
-            run(self.spec.encoder, encoder, inputs["encoder"], wanted, stream="encoder", progress=progress)
-            return
-        half: Progress | None = None if progress is None else lambda share: progress(share / 2)
-        memory = run(self.spec.encoder, encoder, inputs["encoder"], {}, stream="encoder", whole=True, progress=half)
-        run(self.spec.decoder, decoder, inputs["decoder"], wanted, stream="decoder", memory=memory, progress=half)
+        stack = self.spec.passes(model_input.stream, model_input.image)[-1]
+        memory = self.memory(model_input, progress)
+        if memory is not None:
+            progress = _half(progress)
+        run(
+            model_input.spec,
+            self.tensors_of(stack),
+            model_input.inputs[stack.stream],
+            {model_input.stream: list(collectors)},
+            stream=stack.stream,
+            memory=memory,
+            progress=progress,
+        )
+
+    def memory(self, model_input: ModelInput, progress: Progress | None = None) -> NDArray[np.float32] | None:
+        """The output [key, d_model] that cross-attention reads, of the pass before a stream's own; None if it has none.
+
+        progress: called with shares of the work, which sum to 1/2.
+        """
+        first, *more = self.spec.passes(model_input.stream, model_input.image)
+        if not more:
+            return None
+        source, tensors = model_input.inputs[first.stream], self.tensors_of(first)
+        return run(first.spec, tensors, source, {}, stream=first.stream, whole=True, progress=_half(progress))
+
+
+def _half(progress: Progress | None) -> Progress | None:
+    """Progress of one of two passes."""
+    return None if progress is None else lambda share: progress(share / 2)
 
 
 def _window(what: str, asked: tuple[int, int] | None, n: int) -> range:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from attnviz.engine.decode import Vocabulary, why_not
-from attnviz.engine.spec import EncoderDecoder, Spec
 from attnviz.errors import InputError, ModelError, SelectionError, one_of
 from attnviz.models.model import Model
 from attnviz.models.vocabulary import vocabulary_of, vocabulary_of_words
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from attnviz.axis import Tokens
+    from attnviz.engine.spec import Spec
     from attnviz.models.inputs import ModelInput
 
 
@@ -73,7 +73,7 @@ class Prompt:
             ModelError: the model cannot continue a text. InputError, SelectionError, CheckpointError: as for `attend`.
         """
         stream = _stream(model, stream)
-        spec = model.stack("decoder" if isinstance(model.spec, EncoderDecoder) else "self")
+        spec = model.spec.generator.spec
         vocabulary = None if spec.by_word else vocabulary_of(model)
         if reason := why_not(spec):
             hint = "--causal makes the seeded model see only what came before" if model.meta.get("random") else ""
@@ -89,7 +89,7 @@ class Prompt:
     @property
     def crosses(self) -> bool:
         """Whether new tokens are a decoder's, which reads the prompt through cross-attention."""
-        return isinstance(self.model.spec, EncoderDecoder)
+        return self.model.spec.reads_target
 
     @property
     def context(self) -> Tokens:
@@ -103,7 +103,7 @@ class Prompt:
 
 
 def _stream(model: Model, asked: str | None) -> str:
-    if not isinstance(model.spec, EncoderDecoder):
+    if not model.spec.reads_target:
         if asked not in (None, "self"):
             raise SelectionError(one_of("stream", asked, ("self",)))
         return "self"
@@ -121,7 +121,7 @@ def _model_input(
     inputs: Mapping[str, Any],
 ) -> ModelInput:
     """What is read, with the decoder's beginning where there is a decoder."""
-    if not isinstance(model.spec, EncoderDecoder):
+    if not model.spec.reads_target:
         if target is not None or target_ids is not None:
             raise InputError(f"{model.name} has no decoder to give a target to", "leave out the target")
         return model.prepare(text, ids=ids, **inputs)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.engine.spec import Towers
 from attnviz.errors import AttnvizError
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ def trials(model: Model, inputs: Mapping[str, Any]) -> Iterator[Trial]:
     """
     own = {name: value for name, value in inputs.items() if value is not None}
     stream = own.pop("stream", None)
-    both = isinstance(model.spec, Towers) and not own.keys() & {*_TEXT, *_ARRAYS}
+    both = "image" in model.spec.stacks and not own.keys() & {*_TEXT, *_ARRAYS}
     for image in (False, True) if both else ("pixel_values" in own,):
         for name in model.streams if stream is None else (stream,):
             yield _trial(model, own, name, image)
@@ -110,8 +109,8 @@ def _target_ids(model: Model, target: Mapping[str, Any]) -> dict[str, Any]:
     if "target_ids" in target:
         return {"target_ids": np.asarray(target["target_ids"])}
     assert model.tokenizer is not None
-    start = getattr(model.spec, "start_id", None)
-    return {"target_ids": np.array(model.tokenizer.encode_target(target["target"], start).tokens.ids)}
+    tokens = model.tokenizer.encode_target(target["target"], model.spec.start_id).tokens
+    return {"target_ids": np.array(tokens.ids)}
 
 
 def _random_ids(spec: Spec, count: int) -> NDArray[Any]:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from attnviz.engine.decode import Vocabulary
-from attnviz.engine.spec import EncoderDecoder, Spec, Unembed
+from attnviz.engine.spec import Unembed
 from attnviz.errors import ModelError
 
 if TYPE_CHECKING:
+    from attnviz.engine.spec import Spec
     from attnviz.models.model import Model
 
 
@@ -39,9 +40,7 @@ def vocabulary_of(model: Model) -> Vocabulary:
             f"{model.name} lacks the matrix that chooses a next token: {_stored(names)}",
             "the file was saved without its language model head",
         )
-    decoder = model.spec.decoder if isinstance(model.spec, EncoderDecoder) else model.spec
-    assert isinstance(decoder, Spec)
-    return Vocabulary.of(how, decoder, more)
+    return Vocabulary.of(how, model.spec.generator.spec, more)
 
 
 def _stored(names: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from attnviz.engine.spec import Alibi, Buckets, Learned, Rotary, Segmental, Sinusoidal, Spec
+from attnviz.engine.spec import Alibi, Buckets, Learned, Rotary, Segmental, Sinusoidal, Spec, Stacks
 from attnviz.errors import SelectionError
 from attnviz.variants.approximate import Linear, Linformer, Performer
 from attnviz.variants.base import Variant, VariantFunction
@@ -112,7 +112,7 @@ _FIELDS: dict[str, Callable[[Spec, VariantSpec], Spec]] = {
 }
 
 
-def check_fits(spec: object, asked: VariantSpec, name: str, random: bool, has: VariantSpec | None = None) -> Spec:
+def check_fits(spec: Stacks, asked: VariantSpec, name: str, random: bool, has: VariantSpec | None = None) -> Spec:
     """The Spec, if it can have this mechanism; SelectionError in one clear line if not.
 
     name: what the model is called. random: whether it is the seeded one. has: the mechanism that it has already.

@@ -18,13 +18,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from attnviz.engine.spec import EncoderDecoder, Norm, Spec, Towers
+from attnviz.engine.spec import Norm, Spec, Stacks
 from attnviz.errors import ConfigError
 from attnviz.families import architecture
 from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._gguf.names import left_over, table
 from attnviz.families._gguf.shared import Architecture
 from attnviz.families._names import Source
+
+# Our prefix of a stack's tensors -> GGUF's.
+_PREFIXES = {"": "", "encoder.": "enc.", "decoder.": "dec."}
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Reading:
     meta: Metadata
     architecture: Architecture
 
-    def adjusted(self, spec: Spec | EncoderDecoder | Towers) -> Spec | EncoderDecoder | Towers:
+    def adjusted(self, spec: Stacks) -> Stacks:
         """Turn the configuration into the family's Spec, with norms as this file stores them."""
         if not self.architecture.shifted or not isinstance(spec, Spec):
             return spec
@@ -45,16 +48,13 @@ class Reading:
 
         return replace(spec, norm=plain(spec.norm), final_norm=plain(spec.final_norm), qk_norm=plain(spec.qk_norm))
 
-    def names(self, spec: Spec | EncoderDecoder | Towers) -> dict[str, Source]:
+    def names(self, spec: Stacks) -> dict[str, Source]:
         """Our names -> where the file keeps them."""
         how = self.architecture
-        if isinstance(spec, EncoderDecoder):
-            return {
-                **table(spec.encoder, how.names, ours="encoder.", theirs="enc."),
-                **table(spec.decoder, how.names, ours="decoder.", theirs="dec."),
-            }
-        assert isinstance(spec, Spec)
-        return table(spec, how.names, turned=how.turned, gate_up=how.gate_up)
+        names: dict[str, Source] = {}
+        for stack, ours, _ in spec.stacks.values():
+            names |= table(stack, how.names, how.turned, how.gate_up, ours, _PREFIXES[ours])
+        return names
 
     def left_over(self, names: Mapping[str, Source]) -> list[str]:
         """Stored tensors that the model does not use although their names are among its parts."""
