@@ -1,1 +1,1 @@
-"""Files: text in, whole files out, and files that nobody has checked."""
+"""Read text files, write files completely or not at all, and read untrusted files within limits."""

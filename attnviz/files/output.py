@@ -1,6 +1,6 @@
-"""Files that are whole or absent: written beside their place, then renamed into it.
+"""Write files completely or not at all: to a temporary file in the same folder, which is then renamed.
 
-What a stranger's file says goes into JSON and CSV as text that steers neither a terminal nor a spreadsheet.
+Text from untrusted files is written to JSON and CSV so that it can control neither a terminal nor a spreadsheet.
 """
 
 from __future__ import annotations
@@ -19,22 +19,23 @@ from typing import IO, Any
 
 from attnviz.errors import OutputError
 
-PATIENCE = 1.0  # seconds for the reader of a pipe, which a script may have started at the same moment
+PATIENCE = 1.0  # seconds to wait for the reader of a pipe, which a script may have started at the same moment
 _PARTS = itertools.count()
 _UNFINISHED: set[Path] = set()
-# Within JSON's strings: DEL, C1 controls, line separators, marks that turn the reading order, lone surrogates.
+# Characters escaped in JSON strings: DEL, C1 controls, line separators, marks that change the reading order, lone
+# surrogates.
 _STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-_FORMULA = re.compile(r"[=+\-@\t\r].")  # the start of a cell that a spreadsheet would work out
+_FORMULA = re.compile(r"[=+\-@\t\r].")  # the start of a cell that a spreadsheet would compute as a formula
 
 
 def json_text(value: Any, **how: Any) -> str:
-    """JSON on one line, readable in any script; characters that steer a terminal are escaped, so that none is lost."""
+    """JSON on one line, readable in any script; characters that control a terminal are escaped, not dropped."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, **how)
     return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def csv_cell(value: Any) -> Any:
-    """A cell; text that a spreadsheet would take for a formula gets an apostrophe in front, numbers none."""
+    """A CSV cell. Text that a spreadsheet would take for a formula gets an apostrophe in front; numbers do not."""
     if not isinstance(value, str) or not _FORMULA.match(value) or _is_number(value):
         return value
     return f"'{value}"
@@ -49,7 +50,7 @@ def _is_number(text: str) -> bool:
 
 
 def check_place(path: str | os.PathLike[str]) -> Path:
-    """The path, if a file can be written there; to be called before anything is computed.
+    """Check that a file can be written at the path, before anything is computed.
 
     Raises OutputError: the folder does not exist or cannot be written to, or the path is a folder itself.
     """
@@ -69,23 +70,23 @@ def check_place(path: str | os.PathLike[str]) -> Path:
 
 
 def check_folder(folder: str | os.PathLike[str], name: str) -> None:
-    """Raises OutputError unless a file, to be called `name` in the message, can be made in the folder."""
+    """Raise OutputError unless a file can be made in the folder. name: the file's name in the message."""
     base = Path(folder)
     if not base.is_dir():
         raise OutputError(f"cannot write {name!r}: there is no folder {str(base)!r}", f"mkdir -p {base}")
-    with _part(base, name):  # trying says more than permission bits do
+    with _part(base, name):  # trying is more reliable than permission bits
         pass
 
 
 @contextmanager
 def writing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """A binary file that takes the place of `path` when the block ends, and vanishes if it fails or is interrupted."""
+    """A binary file that replaces `path` when the block ends, and is removed if the block fails or is interrupted."""
     place = check_place(path)
     if _is_device(place):
         with os.fdopen(_open_device(place), "wb") as file:
             yield file
         return
-    place = Path(os.path.realpath(place))  # the file behind a link, not the link
+    place = Path(os.path.realpath(place))  # the file that a link points to, not the link
     with _part(place.parent, str(path)) as (part, file):
         yield file
         file.close()
@@ -95,7 +96,7 @@ def writing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
 
 def write_free(folder: str | os.PathLike[str], stem: str, ending: str, write: Callable[[IO[bytes]], object]) -> Path:
-    """Write to the first of stem.png, stem-2.png, stem-3.png, ... that nothing has taken, and return its path."""
+    """Write to the first of stem.png, stem-2.png, stem-3.png, ... that does not exist, and return its path."""
     base = Path(folder)
     with _part(base, str(base / (stem + ending))) as (part, file):
         write(file)
@@ -109,7 +110,7 @@ def write_free(folder: str | os.PathLike[str], stem: str, ending: str, write: Ca
 
 @contextmanager
 def _part(folder: Path, name: str) -> Iterator[tuple[Path, IO[bytes]]]:
-    """An unfinished file in `folder`; gone afterwards unless it was renamed."""
+    """A temporary file in `folder`; removed afterwards unless it was renamed."""
     part = folder / f".attnviz-{os.getpid()}-{next(_PARTS)}.part"
     _UNFINISHED.add(part)
     try:
@@ -124,7 +125,7 @@ def _part(folder: Path, name: str) -> Iterator[tuple[Path, IO[bytes]]]:
 
 
 def drop_unfinished() -> None:
-    """Remove files that were begun, for who is about to end the process without unwinding it."""
+    """Remove unfinished files, before the process ends without unwinding the stack."""
     for part in tuple(_UNFINISHED):
         with suppress(OSError):
             part.unlink()
@@ -135,7 +136,7 @@ def _refused(place: str | Path, error: Exception) -> OutputError:
 
 
 def _claimed(part: Path, place: Path) -> bool:
-    """Whether `part` now also stands at `place`; False if something stood there already."""
+    """Link `part` at `place`; False if a file exists there already."""
     try:
         os.link(part, place)
     except FileExistsError:
@@ -152,8 +153,8 @@ def _claimed(part: Path, place: Path) -> bool:
 def _open_device(place: Path) -> int:
     """A pipe or a device, open for writing.
 
-    It is not opened before there is something to write: the reader of a pipe would take the closing for the end.
-    Raises OutputError for a pipe that nobody reads, where opening would wait for ever.
+    It is opened only when there is something to write: the reader of a pipe would take closing it for the end. Raises
+    OutputError for a pipe without a reader, where opening would wait for ever.
     """
     if not place.is_fifo():
         return os.open(place, os.O_WRONLY)

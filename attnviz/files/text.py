@@ -1,4 +1,4 @@
-"""Texts of strangers: files in UTF-8, perhaps with a byte order mark; labels that may hold control characters."""
+"""Untrusted texts: files in UTF-8, perhaps with a byte order mark; labels that may hold control characters."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def read_stream(stream: BinaryIO, where: str) -> str:
 
 
 def decoded(data: bytes, where: str) -> str:
-    """The same for bytes that came from `where`. Raises InputError if they are not UTF-8."""
+    """Decode bytes that came from `where` likewise as UTF-8. Raises InputError."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -38,18 +38,18 @@ def decoded(data: bytes, where: str) -> str:
 
 
 VISIBLE: dict[int, int | str] = {
-    **{code: 0x2400 + code for code in range(32)},  # control pictures
+    **{code: 0x2400 + code for code in range(32)},  # visible symbols for control characters
     ord("\n"): "↵",
     ord("\t"): "⇥",
     127: "␡",
     **{code: f"\\x{code:02x}" for code in range(0x80, 0xA0)},
-    # marks that turn the reading order of what follows
+    # marks that change the reading order of the following text
     **dict.fromkeys([0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)], "�"),
 }
 
 
 def visible(text: str) -> str:
-    """A label without control characters, so that a token can neither break a line, steer a terminal nor break XML.
+    """A label without control characters, so that a token cannot break a line, control a terminal or break XML.
 
     Characters that no encoding holds (lone surrogates) become question marks.
     """
@@ -59,10 +59,10 @@ def visible(text: str) -> str:
 
 
 def names_a_file(text: str) -> bool:
-    """Whether a text is the path of a file that is there; one word without an ending or a folder is a word."""
+    """Whether a text is the path of an existing file; a name without extension and folder counts as a word."""
     if any(c.isspace() for c in text) or not ("." in text[1:-1] or "/" in text):
         return False
     try:
         return Path(text).is_file()
-    except (OSError, ValueError):  # longer than a name may be, or with a NUL in it
+    except (OSError, ValueError):  # longer than a file name may be, or with a NUL in it
         return False

@@ -1,4 +1,4 @@
-"""Files of strangers: opened only where they are files, read up to a limit, JSON held to a budget before it is parsed.
+"""Untrusted files: regular files alone are opened and read up to a limit; JSON must fit a budget to be parsed.
 
 A pipe would block, a device would never end, and a few bytes of JSON become hundreds in memory: all three are refused
 before anything is read or built.
@@ -19,19 +19,19 @@ from typing import Any, BinaryIO
 
 from attnviz.errors import AttnvizError, InputError
 
-MAX_TEXT = 64 << 20  # bytes of a text, or of a list of labels
-MAX_JSON = 64 << 20  # bytes
-MAX_CONTAINERS = 1_000_000  # lists and objects in one file: a tensor of safetensors takes three
+MAX_TEXT = 64 << 20  # limit in bytes of a text, or of a list of labels
+MAX_JSON = 64 << 20  # limit in bytes
+MAX_CONTAINERS = 1_000_000  # limit of lists and objects in one file: a tensor of safetensors takes three
 MAX_VALUES = 4_000_000
 MAX_DEPTH = 400
-MAX_DIGITS = 300  # of a whole number, which is then within what a float holds
+MAX_DIGITS = 300  # digits of a whole number, which then fits a float
 _AS_ZERO = bytes.maketrans(b"123456789", b"000000000")
 
 Error = Callable[[str], AttnvizError]
 
 
 def open_file(path: str | os.PathLike[str], error: Error = InputError) -> BinaryIO:
-    """A regular file, open for reading. A folder, a pipe or a device is refused, and never waited for."""
+    """A regular file, open for reading. A folder, a pipe or a device is refused without waiting."""
     place = Path(path)
     try:
         handle = os.open(place, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
@@ -62,9 +62,9 @@ def read_file(path: str | os.PathLike[str], limit: int, error: Error = InputErro
 
 
 def shrunk(data: Any) -> str:
-    """How a mapped file has shrunk since it was mapped, '' if it has not: to read what is gone ends the process.
+    """A message if a mapped file has shrunk, else ''. Reading the missing part would end the process.
 
-    data: the mapping, or an array or memoryview of it. What lies in memory has not shrunk.
+    data: the mapping, or an array or memoryview of it. Arrays in memory cannot shrink.
     """
     while data is not None and not isinstance(data, mmap.mmap):
         data = data.obj if isinstance(data, memoryview) else getattr(data, "base", None)
@@ -74,7 +74,7 @@ def shrunk(data: Any) -> str:
 
 
 def read_object(path: Path, limit: int, error: Error, what: str = "a configuration") -> dict[str, Any]:
-    """The object in a JSON file. Raises `error` for anything else."""
+    """Read the object in a JSON file. Raises `error` for anything else."""
     found = parse(read_file(path, limit, error, what), path.name, error)
     if not isinstance(found, dict):
         raise error(f"{path.name} must hold an object; got {type(found).__name__}")
@@ -88,11 +88,11 @@ def parse(
     pairs: Callable[[list[tuple[str, Any]]], Any] | None = None,
     finite: bool = False,
 ) -> Any:
-    """The value of a JSON text of UTF-8, held to the budgets above before it is built.
+    """Parse a JSON text in UTF-8; texts beyond the budgets above are refused before anything is built.
 
     Args:
-        where: what messages call it.
-        pairs: makes an object of its keys and values; default: a dict, in which the last of equal keys counts.
+        where: the file's name in messages.
+        pairs: makes an object from its keys and values; default: a dict, in which the last of equal keys counts.
         finite: whether Infinity and NaN are refused.
     """
     containers = data.count(b"{") + data.count(b"[")
@@ -108,7 +108,7 @@ def parse(
             value = json.loads(
                 text,
                 object_pairs_hook=pairs,
-                parse_int=_whole if is_long else None,  # to call a function for each number takes long
+                parse_int=_whole if is_long else None,  # calling a function for each number takes long
                 parse_float=_finite if finite else None,
                 parse_constant=_refused if finite else None,
             )
@@ -125,7 +125,7 @@ def parse(
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Pause the search for cycles while many values are made that have none: it takes a quarter of the time."""
+    """Pause the garbage collector while many values without cycles are made: it takes a quarter of the time."""
     before = gc.isenabled()
     gc.disable()
     try:
@@ -153,7 +153,7 @@ def _refused(text: str) -> float:
 
 
 def _is_deep(value: Any) -> bool:
-    """Whether a value is nested beyond MAX_DEPTH, level by level: no stack is needed."""
+    """Whether a value is nested beyond MAX_DEPTH, checked level by level without recursion."""
     level = [value] if isinstance(value, (dict, list)) else []
     for _ in range(MAX_DEPTH - 1):
         inner = (one.values() if isinstance(one, dict) else one for one in level)

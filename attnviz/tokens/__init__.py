@@ -1,6 +1,6 @@
 """Text -> token ids, and labels a person can read.
 
-labels.py         what a token looks like, whatever the script
+labels.py a readable label for a token in any script
 unknown.py        a text that the vocabulary does not hold
 words.py          where the words are; which word a token belongs to
 tokenizer.py      Tokenizer: a `tokenizers` pipeline -> Tokens

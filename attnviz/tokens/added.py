@@ -1,6 +1,6 @@
-"""Tokens that stand outside of a vocabulary file: special ones by name, and those that were added after training.
+"""Tokens outside of a vocabulary file: special tokens by name, and tokens that were added after training.
 
-Which file is believed follows transformers: `added_tokens_decoder` of tokenizer_config.json, and
+Files are trusted in the order of transformers: `added_tokens_decoder` of tokenizer_config.json, and
 special_tokens_map.json and added_tokens.json only where that key is missing (folders saved before autumn 2023).
 """
 
@@ -21,15 +21,17 @@ if TYPE_CHECKING:
 
 KINDS = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
 _FLAGS = ("lstrip", "rstrip", "single_word", "normalized", "special")
-MOST, LONGEST = 200_000, 4_000_000  # added tokens, and their characters together: several times what models have
+# Limits of added tokens, and of their characters together: several times the largest published.
+MOST, LONGEST = 200_000, 4_000_000
 
 
 @dataclass(frozen=True)
 class Added:
     """A token found in a text before the text is split.
 
-    lstrip, rstrip: whether it takes the white space before or after it. single_word: only where no letter touches it.
-    normalized: whether it is looked for after the normaliser. special: whether it may be left out of labels.
+    lstrip, rstrip: whether it takes the white space before or after it. single_word: found only between characters that
+    are no letters.
+    normalized: whether it is searched for after the normaliser. special: whether labels may leave it out.
     """
 
     name: str
@@ -41,13 +43,13 @@ class Added:
 
     @classmethod
     def of(cls, value: Mapping[str, Any]) -> Added:
-        """A token as tokenizer_config.json writes it; what it leaves out is off, `normalized` aside."""
+        """A token as tokenizer_config.json writes it; flags that are left out are off, except `normalized`."""
         flags = {flag: value.get(flag, False) is True for flag in _FLAGS}
         flags["normalized"] = value.get("normalized", not flags["special"]) is True
         return cls(content(value), **flags)
 
     def backend(self) -> Any:
-        """The same for the `tokenizers` library."""
+        """The token as an object of the `tokenizers` library."""
         from tokenizers import AddedToken
 
         return AddedToken(self.name, **{flag: getattr(self, flag) for flag in _FLAGS})
@@ -55,10 +57,10 @@ class Added:
 
 @dataclass(frozen=True)
 class Names:
-    """What a folder's small files say of special and added tokens.
+    """The special and added tokens in a folder's small files.
 
-    special: kind -> token, None where a file says that there is none. extra: further special tokens, in order.
-    added: id -> token. src_lang: the language of the text, where the family has such.
+    special: kind -> token, None if a file says that there is none. extra: further special tokens, in order.
+    added: id -> token. src_lang: the language of the text, in families with languages.
     """
 
     special: Mapping[str, Added | None] = field(default_factory=dict)
@@ -67,15 +69,15 @@ class Names:
     src_lang: str = ""
 
     def plain(self) -> dict[str, str]:
-        """The names alone, for templates."""
+        """Names of special tokens by kind, for templates."""
         found = {kind: token.name for kind, token in self.special.items() if token is not None}
         return {**found, "src_lang": self.src_lang} if self.src_lang else found
 
 
 def read_names(folder: Path, options: Mapping[str, Any], recipe: Recipe | None = None) -> Names:
-    """Special and added tokens of a folder as transformers' fast tokenizers read them.
+    """Read the special and added tokens of a folder as transformers' fast tokenizers do.
 
-    options: tokenizer_config.json. recipe: names that the tokenizer's class has where no file says another.
+    options: tokenizer_config.json. recipe: the class's default names of special tokens.
     """
     old_map = read_json(folder / "special_tokens_map.json", optional=True)
     old_added = read_json(folder / "added_tokens.json", optional=True)
@@ -99,7 +101,7 @@ def read_names(folder: Path, options: Mapping[str, Any], recipe: Recipe | None =
 
 
 def _special(value: object, kind: str, recipe: Recipe | None) -> Added | None:
-    """A special token as a file gives it; a bare name of a mask has the flags that the class gives it."""
+    """A special token in a file; a mask token written as a bare name gets the flags of the tokenizer's class."""
     if isinstance(value, dict):
         token = Added.of(value)
         return replace(token, special=True) if token.name else None
@@ -108,7 +110,7 @@ def _special(value: object, kind: str, recipe: Recipe | None) -> Added | None:
 
 
 def _named(name: str, kind: str, recipe: Recipe | None) -> Added:
-    """A special token of which only the name is said; the class may say its flags."""
+    """A special token written as a bare name; the class may add flags."""
     flags = recipe.flags.get(kind, ()) if recipe is not None else ()
     return Added(name, special=True, **dict.fromkeys(flags, True))
 
@@ -135,7 +137,7 @@ def _from_map(
 
 
 def _few(names: Sequence[str], source: str) -> None:
-    """Raises CheckpointError where reading the tokens would take long, or much memory."""
+    """Raise CheckpointError if reading the tokens would take long, or much memory."""
     if len(names) > MOST:
         raise CheckpointError(f"{source} adds {len(names):,} tokens; at most {MOST:,} are read")
     length = sum(map(len, names))
@@ -144,9 +146,9 @@ def _few(names: Sequence[str], source: str) -> None:
 
 
 def complete(backend: Backend, names: Names, pieces: Sequence[Added] = ()) -> None:
-    """Tell a pipeline of its added and special tokens; a special token that its vocabulary lacks gets the next id.
+    """Add special and added tokens to a pipeline; a special token that its vocabulary lacks gets the next id.
 
-    pieces: those that the vocabulary itself marks, as SentencePiece does.
+    pieces: tokens that the vocabulary itself marks as special, as SentencePiece does.
     """
     have = {token.content: token for token in backend.get_added_tokens_decoder().values()}
     special = {token.name for token in (*names.special.values(), *names.extra) if token is not None}

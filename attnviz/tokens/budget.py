@@ -1,8 +1,8 @@
-"""What a stranger's tokenizer may do with a text: no part of it may multiply what it is given.
+"""Limits for untrusted tokenizers: no part of one may multiply the length of a text.
 
-The `tokenizers` library trusts its files. A normaliser that replaces each character by a thousand, twice, makes a
-million of one; a SentencePiece charsmap whose first number lies ends the process. Both are seen here before the library
-gets the file, or the text.
+The `tokenizers` library trusts its files. A normaliser that replaces each character by a thousand, twice, turns one
+character into a million; a SentencePiece charsmap with a wrong first number ends the process. Both are detected here
+before the library gets the file, or the text.
 
     normaliser       what it replaces with is short; of each piece of a text it makes at most GROWTH times as much
     pre-tokenizer    few steps, of which few write characters
@@ -26,15 +26,15 @@ from attnviz.files.untrusted import parse
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as Backend
 
-MAX_CONTENT = 256  # characters of what a normaliser writes at a time; published files have one or two
-MAX_STEPS = 64  # of a normaliser, a pre-tokenizer or a post-processor, nested ones counted
+MAX_CONTENT = 256  # longest replacement of a normaliser; published files have one or two characters
+MAX_STEPS = 64  # steps of a normaliser, a pre-tokenizer or a post-processor, nested steps included
 MAX_WRITING = 4  # steps of a pre-tokenizer that write characters: published files have one
 MAX_TEMPLATE = 256  # parts of a template, and ids of one special token
-MAX_COPIES = 8  # how often a text may stand in what the post-processors make of it; published files: once
-MAX_RUN = 255  # bytes that a charsmap writes for a character; Unicode's longest compatibility form takes 33
-MAX_WORD = 10_000  # characters of a word that WordPiece looks up, in quadratic time; published files have 100
-GROWTH, ALWAYS, PIECE = 24, 4096, 4096  # times, characters, characters
-_ESCAPED = re.compile(r"\\u00[2-7]")  # a key could be written so
+MAX_COPIES = 8  # how often post-processors may repeat a text; published files have it once
+MAX_RUN = 255  # bytes that a charsmap may write per character; Unicode's longest compatibility form takes 33
+MAX_WORD = 10_000  # longest word that WordPiece looks up, in quadratic time; published files have 100 characters
+GROWTH, ALWAYS, PIECE = 24, 4096, 4096  # GROWTH times, with SLACK characters more, on texts of CHUNK characters
+_ESCAPED = re.compile(r"\\u00[2-7]")  # a key with escapes also contains "normalizer"
 _NORMALIZER = re.compile(r'"normalizer"\s*:\s*')
 
 
@@ -43,14 +43,14 @@ _QUIET = threading.RLock()
 
 @contextmanager
 def without_panics() -> Iterator[None]:
-    """While the library works: a panic in it, which becomes an error here, writes pages to standard error by itself."""
+    """Silence standard error while the library works: a panic prints pages there, and becomes an error anyway."""
     with _QUIET:
         try:
             before = os.dup(2)
         except OSError:  # closed
             yield
             return
-        with suppress(OSError):  # a sandbox may have no /dev/null: then a panic is heard
+        with suppress(OSError):  # a sandbox may have no /dev/null: then a panic is printed
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, 2)
             os.close(null)
@@ -62,7 +62,7 @@ def without_panics() -> Iterator[None]:
 
 
 def check_file(text: str, source: str) -> None:
-    """Raises CheckpointError for a tokenizer.json whose normaliser the library must not be given."""
+    """Raise CheckpointError for a tokenizer.json whose normaliser the library must not load."""
     for value in _normalisers(text, source):
         steps = list(_flat(value, "normalizers"))
         _few(len(steps), "normaliser", source)
@@ -79,10 +79,10 @@ def check_file(text: str, source: str) -> None:
 
 
 def check_charsmap(data: bytes, source: str) -> None:
-    """Raises CheckpointError for a charsmap of SentencePiece that claims more than it holds.
+    """Raise CheckpointError for a SentencePiece charsmap that claims more than it holds.
 
-    Its bytes: the size of a table, the table, then what characters become, each ended by a zero.
-    Source: SentencePiece, normalizer.cc (DecodePrecompiledCharsMap).
+    Its bytes: the size of a table, the table, then the replacements of characters, each ended by a zero. Source:
+    SentencePiece, normalizer.cc (DecodePrecompiledCharsMap).
     """
     if not data:
         return
@@ -95,7 +95,7 @@ def check_charsmap(data: bytes, source: str) -> None:
 
 
 def check_parts(backend: Backend, source: str) -> None:
-    """Raises CheckpointError for a pipeline whose steps after the normaliser could multiply a text."""
+    """Raise CheckpointError for a pipeline whose steps after the normaliser could multiply a text."""
     cuts = list(_flat(state(backend.pre_tokenizer), "pretokenizers"))
     _few(len(cuts), "pre-tokenizer", source)
     writing = sum(step.get("type") in ("ByteLevel", "Metaspace") for step in cuts)
@@ -117,7 +117,7 @@ def check_parts(backend: Backend, source: str) -> None:
 
 
 def normalisers(backend: Backend) -> list[Any]:
-    """The steps of a pipeline's normaliser, one by one, so that each can be tried on a piece of text."""
+    """The steps of a pipeline's normaliser, so that each can be tried on a piece of text."""
     from tokenizers import normalizers
 
     found = []
@@ -129,7 +129,7 @@ def normalisers(backend: Backend) -> list[Any]:
 
 
 def check_growth(text: str, steps: list[Any], source: str) -> None:
-    """Raises CheckpointError if the steps of a normaliser make far more of a text than it has."""
+    """Raise CheckpointError if the steps of a normaliser make a text far longer."""
     for start in range(0, len(text), PIECE):
         piece = text[start : start + PIECE]
         for step in steps:
@@ -141,7 +141,7 @@ def check_growth(text: str, steps: list[Any], source: str) -> None:
 
 
 def _normalisers(text: str, source: str) -> Iterator[Any]:
-    """Every value under a key "normalizer", wherever it stands: the library's own is among them."""
+    """Every value under a key "normalizer" at any depth: the one that the library reads is among them."""
     if _ESCAPED.search(text):
         found: list[Any] = []
 
@@ -162,7 +162,7 @@ def _normalisers(text: str, source: str) -> Iterator[Any]:
 
 
 def _flat(value: Any, inner: str) -> Iterator[Mapping[str, Any]]:
-    """The steps of a sequence, those of sequences in it included."""
+    """The steps of a sequence; nested sequences are flattened."""
     stack = [value]
     while stack:
         one = stack.pop()
@@ -175,7 +175,7 @@ def _flat(value: Any, inner: str) -> Iterator[Mapping[str, Any]]:
 
 
 def state(part: Any) -> Any:
-    """The settings of one part of the library's pipeline, None where there is none."""
+    """The settings of one part of the library's pipeline, None if it is missing."""
     return None if part is None else json.loads(part.__getstate__())
 
 
@@ -185,7 +185,7 @@ def _few(count: int, what: str, source: str) -> None:
 
 
 def _copies(template: Any, source: str) -> int:
-    """How often the text that stands most often in a template stands there."""
+    """The largest number of times that a template repeats one of its texts."""
     if not isinstance(template, list):
         return 1
     if len(template) > MAX_TEMPLATE:

@@ -1,4 +1,4 @@
-"""vocab.txt, or vocab.json and merges.txt, as a pipeline of the `tokenizers` library."""
+"""Build a pipeline of the `tokenizers` library from vocab.txt, or from vocab.json and merges.txt."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CLIP_SPLIT = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 def from_vocab_txt(
     vocab: dict[str, int], recipe: Recipe, names: Mapping[str, str], options: Mapping[str, Any]
 ) -> Backend:
-    """One token a line: WordPiece as BERT has it, or whole characters as ESM has them.
+    """Read one token per line: WordPiece as in BERT, or whole characters as in ESM.
 
     options: tokenizer_config.json (do_lower_case, strip_accents, tokenize_chinese_chars).
     """
@@ -85,7 +85,7 @@ def from_merges(
 
 
 def set_template(backend: Backend, single: str, pair: str, names: Mapping[str, str], source: str) -> None:
-    """Where special tokens go: `{cls}:0 $A:0 {sep}:0`, the names in braces taken from `names`."""
+    """Add a template of special tokens: `{cls}:0 $A:0 {sep}:0`, with names in braces looked up in `names`."""
     from tokenizers import processors
 
     def filled(template: str) -> list[str]:

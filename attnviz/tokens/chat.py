@@ -1,9 +1,9 @@
-"""A text as a user's turn of a conversation, as a model's own chat template writes it. Applied only when asked for.
+"""Write a text as a user's turn of a conversation, by a model's own chat template, only on request.
 
-A template is a program in Jinja that came with the model. It needs jinja2, which is not required otherwise, and runs in
-its sandbox and in a process of its own (chat_child.py). It is given no clock, so that a command gives the same text
-every day: a template that writes the date gets the one that the user names (--chat-date). Without one, templates that
-ask whether there is a clock go without, and one that insists is an error.
+A template is a Jinja program that comes with the model. It needs jinja2, which is not required otherwise, and runs in
+jinja2's sandbox, in a separate process (chat_child.py). It has no clock, so that a command gives the same text every
+day: a template that writes the date gets the user's (--chat-date). Without --chat-date, a template that checks whether
+there is a clock omits the date, and any other is an error.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ def chat_ids(
     source: str,
     date: str | None = None,
 ) -> list[int]:
-    """The ids of a text as a user's turn, by the template in a GGUF file's metadata or in a folder.
+    """Encode a text as a user's turn, by the template in a GGUF file's metadata or in a folder.
 
-    tokenizer: one that has `ids_as_written`; another knows no template. source: what messages call the model. date: the
-    day that the template may write, as 2026-11-21.
-    Raises InputError if there is no template, or no such day.
+    tokenizer: must have `ids_as_written`; tokenizers without it have no template. source: what messages call the model.
+    date: the day that the template may write, as 2026-11-21.
+    Raises InputError if there is no template, or the date is not valid.
     """
     written = getattr(tokenizer, "ids_as_written", None)
     if written is None or (metadata is None and folder is None):
@@ -54,11 +54,11 @@ def chat_ids(
 
 
 def chat_text(text: str, template: str, names: Mapping[str, str], date: str | None = None) -> str:
-    """What the template makes of one message of the user's, with the opening of the answer behind it.
+    """Apply the template to one message of the user, followed by the opening of the answer.
 
-    names: bos_token, eos_token, ...: what the template may call special tokens. date: the day that `strftime_now`
+    names: bos_token, eos_token, ...: special tokens that the template may use. date: the day that `strftime_now`
     writes, at midnight.
-    Raises InputError: jinja2 is not installed, or there is no such day; CheckpointError: the template fails.
+    Raises InputError: jinja2 is not installed, or the date is not valid; CheckpointError: the template fails.
     """
     if date is not None:
         checked_date(date)
@@ -75,7 +75,7 @@ def chat_text(text: str, template: str, names: Mapping[str, str], date: str | No
             [sys.executable, "-P", str(CHILD)], input=json.dumps(asked).encode(), capture_output=True, timeout=SECONDS
         )
         answer = json.loads(done.stdout)
-    except (subprocess.TimeoutExpired, ValueError):  # out of time, or ended by a limit
+    except (subprocess.TimeoutExpired, ValueError):  # out of time, or stopped at a limit
         raise CheckpointError("the chat template did not come to an end") from None
     if "error" in answer:
         hint = "write the whole prompt as TEXT instead, its special tokens included"
@@ -86,7 +86,7 @@ def chat_text(text: str, template: str, names: Mapping[str, str], date: str | No
 
 
 def checked_date(text: str) -> datetime.date:
-    """A day written as 2026-01-31. Raises InputError for anything else."""
+    """Parse a date such as 2026-01-31. Raises InputError for anything else."""
     try:
         if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
             return datetime.date.fromisoformat(text)
@@ -96,9 +96,9 @@ def checked_date(text: str) -> datetime.date:
 
 
 def template_in_folder(folder: Path, source: str) -> tuple[str, dict[str, str]]:
-    """The chat template of a checkpoint folder and the names of special tokens. Raises InputError if there is none.
+    """The chat template of a checkpoint folder and the names of special tokens.
 
-    Looked for in this order: chat_template.jinja; chat_template.json; tokenizer_config.json.
+    Raises InputError if there is none. Files, in order: chat_template.jinja; chat_template.json; tokenizer_config.json.
     """
     options = read_json(folder / "tokenizer_config.json", optional=True)
     names = {f"{kind}_token": name for kind, name in read_names(folder, options).plain().items()}
@@ -112,7 +112,7 @@ def template_in_folder(folder: Path, source: str) -> tuple[str, dict[str, str]]:
 
 
 def template_in_gguf(metadata: Mapping[str, Any], source: str) -> tuple[str, dict[str, str]]:
-    """The same for the metadata of a GGUF file."""
+    """The chat template and the names of special tokens in a GGUF file's metadata."""
     template = metadata.get("tokenizer.chat_template")
     if not isinstance(template, str):
         raise _none(source)
@@ -126,7 +126,7 @@ def template_in_gguf(metadata: Mapping[str, Any], source: str) -> tuple[str, dic
 
 
 def _named(template: object) -> str | None:
-    """A template, or of several the one called default."""
+    """A template; of several templates, the one called default."""
     if isinstance(template, list):
         defaults = [one.get("template") for one in template if isinstance(one, dict) and one.get("name") == "default"]
         template = defaults[-1] if defaults else None

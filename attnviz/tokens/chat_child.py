@@ -1,7 +1,7 @@
-"""Renders one chat template in a process of its own: it may be anybody's program, and may want all time and memory.
+"""Render one chat template in a separate process: it is an untrusted program that may use up time and memory.
 
-Read by path, not imported. Standard input: {"template", "messages", "names", "date"} as JSON; standard output: {"text"}
-or {"error"}. The environment is jinja2's sandbox, and the process may take SECONDS and BYTES, no more.
+Run by path, not imported. Standard input: {"template", "messages", "names", "date"} as JSON; standard output: {"text"}
+or {"error"}. The environment is jinja2's sandbox, and the process may take at most SECONDS and BYTES.
 """
 
 import contextlib
@@ -12,10 +12,10 @@ SECONDS, BYTES, LONGEST = 3, 1 << 30, 4_000_000
 
 
 def limit():
-    """Bounds on time and memory, where the system has them."""
+    """Limit time and memory, if the system can."""
     try:
         import resource
-    except ImportError:  # Windows: the parent's clock remains
+    except ImportError:  # Windows: the parent's timeout remains
         return
     for what, most in ((resource.RLIMIT_CPU, SECONDS), (resource.RLIMIT_AS, BYTES)):
         with contextlib.suppress(ValueError, OSError):
@@ -23,13 +23,13 @@ def limit():
 
 
 def render(template, messages, names, date):
-    """The text that a template makes of messages, the answer's opening included. date: as 2026-01-31, or None."""
+    """Render a template with messages, followed by the answer's opening. date: as 2026-01-31, or None."""
     from jinja2 import TemplateError
     from jinja2.ext import Extension
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     class Generation(Extension):
-        """`{% generation %}` marks the answer for training; here it is what it encloses."""
+        """`{% generation %}` marks the answer for training; here its content is rendered unchanged."""
 
         def parse(self, parser):
             next(parser.stream)

@@ -1,7 +1,7 @@
-"""What a tokenizer's class changes in the pipeline of a tokenizer.json, by the options of tokenizer_config.json.
+"""Changes of a tokenizer's class to the pipeline of a tokenizer.json, by the options of tokenizer_config.json.
 
-The class of transformers that opens the file has defaults of its own, and they win: a `BertTokenizer` lower-cases
-whatever the file says, unless `do_lower_case` is false. A class that no family knows changes nothing.
+The class of transformers that opens the file has its own defaults, which override the file's: a `BertTokenizer`
+lower-cases whatever the file says, unless `do_lower_case` is false. A class that no family knows changes nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 def apply(backend: Backend, recipe: Recipe, options: Mapping[str, Any], names: Mapping[str, str]) -> None:
-    """Change a pipeline as the recipe's class does. options: tokenizer_config.json. names: special tokens by kind."""
+    """Apply the changes of a recipe's class to a pipeline.
+
+    options: tokenizer_config.json. names: special tokens by kind.
+    """
     if recipe.vocab == "wordpiece":
         _plain_text(backend, recipe, options)
     if recipe.vocab == "bytes" and not recipe.split:
@@ -47,7 +50,7 @@ def _plain_text(backend: Backend, recipe: Recipe, options: Mapping[str, Any]) ->
 
 
 def _leading_space(backend: Backend, options: Mapping[str, Any]) -> None:
-    """Byte-level BPE: whether a text begins as if a space stood before it."""
+    """Byte-level BPE: whether a text is split as if a space preceded it."""
     from tokenizers import pre_tokenizers
 
     state = _state(backend.pre_tokenizer)
@@ -57,7 +60,7 @@ def _leading_space(backend: Backend, options: Mapping[str, Any]) -> None:
 
 
 def _ends(backend: Backend, recipe: Recipe, options: Mapping[str, Any], names: Mapping[str, str]) -> None:
-    """add_bos_token and add_eos_token, over what the file itself puts around a text."""
+    """Apply add_bos_token and add_eos_token, which override the file's own template."""
     said = {kind: options.get(f"add_{kind}_token", f"{{{kind}}}" in recipe.single) is True for kind in ("bos", "eos")}
     for kind, wanted in said.items():
         if wanted and backend.token_to_id(names.get(kind, "")) is None:
@@ -67,6 +70,6 @@ def _ends(backend: Backend, recipe: Recipe, options: Mapping[str, Any], names: M
 
 
 def _state(part: Any) -> dict[str, Any]:
-    """The settings of one part of a pipeline; {} where there is none."""
+    """The settings of one part of a pipeline; {} if it is missing."""
     found = budget.state(part)
     return found if isinstance(found, dict) else {}

@@ -1,7 +1,7 @@
-"""Which tokenizer files a folder has, and the Tokenizer they make.
+"""Find a folder's tokenizer files, and build the Tokenizer from them.
 
-Files come from strangers: their size is checked before they are read, and whatever they hold ends in a Tokenizer or in
-one line that names the file.
+Files are untrusted: their size is checked before they are read, and any content gives a Tokenizer or a one-line error
+that names the file.
 """
 
 from __future__ import annotations
@@ -33,14 +33,15 @@ _NAME_THE_CLASS = "tokenizer_config.json should name the tokenizer_class, or con
 
 
 class _Unknown(CheckpointError):
-    """The files are sound, but do not say how a text is split."""
+    """Raised for valid files that do not say how a text is split."""
 
 
 @dataclass(frozen=True)
 class Folder:
-    """A checkpoint folder, and what its small files say.
+    """A checkpoint folder and the content of its small files.
 
-    name: the key of the tokenizer's class; options: tokenizer_config.json; recipe: what the class adds, if it is known.
+    name: the key of the tokenizer's class; options: tokenizer_config.json; recipe: the additions of the class, if it is
+    known.
     """
 
     path: Path
@@ -66,12 +67,12 @@ class Folder:
 def load_tokenizer(folder: Path, config: Mapping[str, Any]) -> Tokenizer | RefusedTokenizer | None:
     """The tokenizer of a checkpoint folder, or None if it has no tokenizer files (the model then takes only ids).
 
-    Looked for in this order: tokenizer.json; then the files that the tokenizer's class writes, of source.spm +
-    vocab.json, vocab.txt, vocab.json + merges.txt, and a SentencePiece .model. config: the model's config.json, for
+    Files, in order: tokenizer.json; then the files that the tokenizer's class writes, among source.spm + vocab.json,
+    vocab.txt, vocab.json + merges.txt, and a SentencePiece .model. config: the model's config.json, for
     `tokenizer_class` and `model_type`.
 
-    A folder made for a tokenizer that attnviz does not build gives one that refuses texts and takes ids.
-    Raises CheckpointError: a file is damaged or too large.
+    A folder for a tokenizer that attnviz cannot build gives a Tokenizer that refuses texts and takes ids. Raises
+    CheckpointError: a file is damaged or too large.
     """
     try:
         return _load(Folder.of(Path(folder), config))
@@ -93,7 +94,7 @@ def _load(folder: Folder) -> Tokenizer | None:
         "pieces": model is not None,
     }
     kind = _FILES_OF.get(folder.recipe.vocab, "") if folder.recipe is not None else ""
-    found["numbered"] &= kind == "numbered"  # other classes have merges beside such a vocabulary, or none
+    found["numbered"] &= kind == "numbered"  # other classes have merges beside vocab.json, or no vocab.json
     ways = [kind] * found.get(kind, False) + [way for way in found if found[way]]
     if not ways:
         if folder.has("bpe_encoder.bin"):
@@ -127,7 +128,7 @@ def _tokenizer_json(folder: Folder) -> Tokenizer:
         backend = Backend.from_str(text)
         budget.check_parts(backend, source)
         if getattr(backend.model, "dropout", None) is not None:
-            backend.model.dropout = None  # for training: ids would differ from run to run
+            backend.model.dropout = None  # dropout is for training: ids would differ from run to run
         complete(backend, _with_family(folder))
         if folder.recipe is not None:
             apply(backend, folder.recipe, folder.options, {**folder.recipe.special, **folder.names.plain()})
@@ -135,7 +136,7 @@ def _tokenizer_json(folder: Folder) -> Tokenizer:
 
 
 def _with_family(folder: Folder) -> Names:
-    """The folder's names, and the special pieces that its tokenizer's class knows without being told."""
+    """The folder's names of special tokens, and the special pieces that its tokenizer's class always has."""
     recipe, names = folder.recipe, folder.names
     if recipe is None or recipe.vocab == "numbered" or not (recipe.front or recipe.back):
         return names
@@ -192,7 +193,7 @@ def _sentencepiece(folder: Folder, file: str) -> Tokenizer:
 
 
 def _finished(backend: Backend, folder: Folder, recipe: Recipe, source: str, pieces: Sequence[Added] = ()) -> Tokenizer:
-    """Add the tokens that the other files name, and the template."""
+    """Add the special and added tokens that other files name, and the template."""
     from attnviz.tokens.build import set_template
 
     if recipe.is_decoder:
@@ -230,7 +231,7 @@ def _marian(folder: Folder) -> Tokenizer:
 
 
 def _without_control(folder: Folder, file: str) -> Model:
-    """A SentencePiece model whose control pieces no text holds: written out, <s> is three characters."""
+    """A SentencePiece model whose control pieces are not recognised in texts: a written <s> is three characters."""
     from attnviz.tokens import sentencepiece as spm
 
     model = spm.parse(file_bytes(folder.path / file), file)
@@ -239,7 +240,7 @@ def _without_control(folder: Folder, file: str) -> Model:
 
 
 def _numbered(folder: Folder, file: str) -> Tokenizer:
-    """A SentencePiece model whose pieces vocab.json numbers; a token for each language comes after them."""
+    """A SentencePiece model whose pieces vocab.json numbers, followed by a token for each language."""
     from attnviz.tokens import sentencepiece as spm
     from attnviz.tokens.build import set_template
 
@@ -263,12 +264,12 @@ def _numbered(folder: Folder, file: str) -> Tokenizer:
 
 
 def _recipe(folder: Folder, kinds: tuple[str, ...], source: str) -> Recipe:
-    """What the tokenizer's class adds. A class that no family knows, or that has other files, is refused.
+    """The recipe of the tokenizer's class. A class that no family knows, or that has other files, is refused.
 
-    Splitting its text by another family's rules would give a wrong picture without a word.
+    Splitting a text by another family's rules would silently give a wrong picture.
     """
     recipe = folder.recipe
     if recipe is None or recipe.vocab not in kinds:
         hint = _SAVE_OR_GIVE_IDS if folder.name else _NAME_THE_CLASS
-        raise _Unknown(f"how {folder.name or 'this model'} splits a text cannot be told from {source} alone", hint)
+        raise _Unknown(f"{source} alone does not say how {folder.name or 'this model'} splits a text", hint)
     return recipe

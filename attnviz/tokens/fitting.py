@@ -1,7 +1,7 @@
-"""Whether a long text can be known to have too many tokens from its beginning alone.
+"""Decide from its beginning that a long text has too many tokens.
 
-To split a text takes about a kilobyte of memory for a token; a model of 512 positions need not split a whole book to
-refuse it.
+Splitting takes about a kilobyte of memory per token; a model of 512 positions should refuse a book without splitting
+all of it.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from typing import Any
 
 from attnviz.errors import InputError
 
-LEAST = 4096  # characters; a text as short is split whole
-PER_TOKEN = (16, 200)  # characters of a first part for each token that fits; the second if the first says nothing
+LEAST = 4096  # characters; texts up to this length are split whole
+PER_TOKEN = (16, 200)  # characters per token in the first part; the second number if the first gives no result
 
 
 def too_long(split: Callable[[str], Any], text: str, most: int) -> int:
-    """How many of the text's first characters have more tokens than `most` by themselves; 0 if that is not known.
+    """A number of first characters that alone have more tokens than `most`; 0 if that is not known.
 
-    A first part ends at white space if there is any, and must have twice as many tokens as fit: at its end it may be
-    split otherwise than in the whole text, and how many characters a token takes, or a tokenizer drops, is not known.
+    A first part ends at white space if there is any, and must have twice the tokens that fit: at its end it may be
+    split differently than in the whole text, and the characters per token, or dropped by a tokenizer, are not known.
 
     Args:
-        split: a text to something as long as it has tokens; an InputError says that this part cannot be split.
+        split: a text -> a sequence with one item per token; raises InputError for a part that cannot be split.
     """
     for per_token in PER_TOKEN:
         size = max(LEAST, per_token * most)
@@ -32,13 +32,13 @@ def too_long(split: Callable[[str], Any], text: str, most: int) -> int:
         try:
             if len(split(part)) > 2 * most + 16:
                 return len(part)
-        except InputError:  # a part may be white space alone; the whole text is then asked
+        except InputError:  # a part may be white space alone; then the whole text is split
             continue
     return 0
 
 
 def _whole_words(part: str) -> str:
-    """The part without what follows its last white space; all of it if there is none in its second half."""
+    """The part up to its last white space; the whole part if its second half has none."""
     for at in range(len(part) - 1, len(part) // 2, -1):
         if part[at].isspace():
             return part[:at]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer as Backend
 
 _KEY = "tokenizer.ggml."
-# What llama.cpp takes for the special tokens of each kind where the file does not name them.
+# llama.cpp's defaults for special tokens of each kind that the file does not name.
 _DEFAULTS: Mapping[str, Mapping[str, int]] = {
     "gpt2": {"bos": 11, "eos": 11},
     "llama": {"bos": 1, "eos": 2, "unknown": 0},
@@ -37,7 +37,7 @@ _STYLES = {
     "bert": Style(prefix="##"),
     "t5": Style(metaspace=True, byte_fallback=True),
 }
-# These end a text or a turn; files that list them as plain tokens mean special ones.
+# Tokens that end a text or a turn; they are special even in files that list them as plain tokens.
 _ENDS = frozenset(
     "<|eot_id|> <|eom_id|> <|im_end|> <|end|> <|return|> <|call|> <|endoftext|> <|end_of_text|> <end_of_turn> <EOT> "
     "<end_of_utterance> <｜end▁of▁sentence｜>".split()
@@ -45,9 +45,10 @@ _ENDS = frozenset(
 
 
 def load_gguf_tokenizer(metadata: Mapping[str, Any], source: str) -> GgufTokenizer | None:
-    """The tokenizer that a GGUF file's metadata holds, or None if it holds none (the model then takes only ids).
+    """The tokenizer in a GGUF file's metadata, or None if there is none (the model then takes only ids).
 
-    Raises CheckpointError if its lists contradict each other. What cannot be built is reported when a text is split.
+    Raises CheckpointError if its lists contradict each other. A tokenizer that cannot be built is reported when a text
+    is split.
     """
     kind = str(metadata.get(_KEY + "model", "none"))
     if kind in ("none", "no_vocab") or not isinstance(metadata.get(_KEY + "tokens"), list):
@@ -69,17 +70,17 @@ class GgufTokenizer(Tokenizer):
         special = [i for i in self._not_normal if self._types[i] in (CONTROL, UNKNOWN, USER)]
         self._added = {self._tokens[i] for i in special}
         self._unknown = {self._tokens[i] for i in special if self._types[i] == UNKNOWN}
-        self._unknown |= {self.special_name("unknown") or ""}  # BERT's files have it as a control token
+        self._unknown |= {self.special_name("unknown") or ""}  # BERT's files list it as a control token
         self._special = {self._tokens[i] for i in special if self._types[i] == CONTROL} - self._unknown
         self._style = _STYLES.get(self.kind, Style())
 
     @property
     def n_vocab(self) -> int:
-        """How many ids the tokenizer knows."""
+        """The number of ids that the tokenizer knows."""
         return len(self._tokens)
 
     def special_name(self, kind: str) -> str | None:
-        """The name of the bos, eos, unknown, seperator, padding or mask token, or None."""
+        """The text of the bos, eos, unknown, seperator (sic), padding or mask token, or None."""
         i = self._special_id(kind)
         return None if i is None else self._tokens[i]
 
@@ -111,10 +112,10 @@ class GgufTokenizer(Tokenizer):
             raise CheckpointError(f"{self._source}: its tokenizer cannot be built: {short(error)}") from None
         return backend
 
-    # The four kinds.
+    # The four kinds of tokenizers.
 
     def _byte_level(self) -> Backend:
-        """BPE over bytes that are written as printable characters (GPT-2 and most since)."""
+        """BPE over bytes that are written as printable characters (GPT-2 and most models since)."""
         from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 
         split = SPLITS.get(self._pre)
@@ -164,7 +165,7 @@ class GgufTokenizer(Tokenizer):
         backend.decoder = decoders.WordPiece(prefix="##")
         return backend
 
-    # Their parts.
+    # Parts of the pipelines.
 
     def _token_names(self, tokens: Sequence[str]) -> list[str]:
         """Tokens by id. WordPiece is stored with a mark at the beginning of words instead of inside them."""
@@ -184,7 +185,7 @@ class GgufTokenizer(Tokenizer):
 
     @property
     def _pre(self) -> str:
-        """Which way of splitting the file names; files from before there was a name get the first one there was."""
+        """The rule for splitting that the file names. Old files without a name get the oldest rule."""
         name = self._metadata.get(_KEY + "pre")
         if name is None:
             warnings.warn(
@@ -196,7 +197,7 @@ class GgufTokenizer(Tokenizer):
         return str(name)
 
     def _merges(self, vocab: Mapping[str, int]) -> list[tuple[str, str]]:
-        """Pairs in the order in which they are joined; a pair that makes no token is passed over."""
+        """Pairs in the order in which they are joined; a pair that makes no token is skipped."""
         lines = self._metadata.get(_KEY + "merges")
         if not isinstance(lines, list):
             raise CheckpointError(f"{self._source} has no {_KEY}merges")
@@ -204,7 +205,7 @@ class GgufTokenizer(Tokenizer):
         return [(a, b) for a, b in pairs if a in vocab and b in vocab and a + b in vocab]
 
     def _scores(self, types: Sequence[int]) -> list[float]:
-        """The score of each piece. For the likeliest pieces, those that no text can have must not set the lowest."""
+        """The score of each piece. In unigram models, pieces that no text can have must not set the lowest score."""
         scores = [float(score) for score in self._numbers("scores", 0)]
         if self.kind == "llama":
             return scores
@@ -223,7 +224,7 @@ class GgufTokenizer(Tokenizer):
         ]
 
     def _trailing_space(self) -> set[str]:
-        """Special tokens that take the white space behind them: Phi-3's, which is told by the model's name."""
+        """Special tokens that take the white space after them: Phi-3's, recognised by the model's name."""
         name = str(self._metadata.get("general.name", "")).lower()
         if "phi-3" not in name and "phi3" not in name:
             return set()
@@ -243,7 +244,7 @@ class GgufTokenizer(Tokenizer):
         set_template(backend, single, pair, names, self._source)
 
     def _special_id(self, kind: str) -> int | None:
-        """The id of a special token; one that the vocabulary does not have is none."""
+        """The id of a special token; None if the vocabulary lacks it."""
         found = self._metadata.get(f"{_KEY}{kind}_token_id", _DEFAULTS.get(self.kind, {}).get(kind))
         return found if isinstance(found, int) and 0 <= found < len(self._tokens) else None
 
@@ -252,13 +253,13 @@ class GgufTokenizer(Tokenizer):
         return value if isinstance(value, bool) else default
 
     def _numbers(self, key: str, default: int) -> list[Any]:
-        """A list of numbers, one a token."""
+        """A list of numbers, one per token."""
         n = len(self._metadata[_KEY + "tokens"])
         given = self._metadata.get(_KEY + key)
         if given is None:
             return [default] * n
         if not hasattr(given, "tolist") or len(given) < n:
-            raise CheckpointError(f"{self._source}: {_KEY}{key} must be {n} numbers, one a token")
+            raise CheckpointError(f"{self._source}: {_KEY}{key} must be {n} numbers, one per token")
         return given.tolist()[:n]
 
     def _name(self, i: int) -> str | None:

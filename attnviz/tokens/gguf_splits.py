@@ -1,7 +1,7 @@
-"""How byte-level BPE cuts a text before it merges: the values of `tokenizer.ggml.pre`, and their regular expressions.
+"""Rules of byte-level BPE for splitting a text before merging: values of `tokenizer.ggml.pre` -> patterns.
 
-Each value stands for a list: every expression cuts the pieces that the one before it left, and what lies between two
-matches is a piece too. None of them changes a text.
+Each value has a list: every expression splits the pieces of the one before, and the text between two matches is a piece
+too. No expression changes a text.
 
 Source: the tokenizer.json files of the models named; as llama.cpp reads them (llama-vocab.cpp).
 """
@@ -14,7 +14,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Split:
-    """patterns: one after the other. whole_words: a piece that is a token is not merged (`ignore_merges`).
+    """A rule for splitting.
+
+    patterns: applied one after the other. whole_words: a piece that is a token is not merged (`ignore_merges`).
 
     bos: a text gets the start token in front unless the file says otherwise.
     """
@@ -36,7 +38,7 @@ _QWEN35 = (
     rf"{_SHORT}|[^\r\n\p{{L}}\p{{N}}]?[\p{{L}}\p{{M}}]+|{_DIGIT}"
     r"| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-# Words that change from capitals to small letters are cut there; letters without case count as both.
+# Words are split where capitals follow small letters; letters without case count as both.
 _NOT_SMALL, _NOT_CAPITAL = r"(?:(?=\p{L})[^a-z])", r"(?:(?=\p{L})[^A-Z])"
 _BY_CASE = r"[^\r\n\p{L}\p{N}]?"
 _TEKKEN = (
@@ -48,7 +50,7 @@ _GPT4O = (
     r"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 _CJK = "[一-龥\u0800-一가-\ud7ff]+"
-# Every letter with a capital and a small form.
+# Every letter that has a capital and a small form.
 _CASED = (
     "A-Za-z\u00b5\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u01ba\u01bc-\u01bf\u01c4-\u0293\u0295-\u02af\u0370-\u0373"
     "\u0376\u0377\u037b-\u037d\u037f\u0386\u0388-\u038a\u038c\u038e-\u03a1\u03a3-\u03f5\u03f7-\u0481\u048a-"
@@ -70,7 +72,7 @@ _DEEPSEEK3 = (
 _POINTS = " ?[^(\\s|.,!?…。，、।۔،)]+"
 
 _TABLE: Mapping[str, Split] = {
-    # What files without the key were made for; known to be rough.
+    # The rule for files without the key; known to be inexact.
     "default": Split((r"[\p{P}\$\+<=>\^~\|]+", _GPT2, r"\p{N}+", "[0-9][0-9][0-9]")),
     "gpt-2 phi-2 mpt olmo jais trillion granite-docling jina-es jina-de jina-v2-es jina-v2-de jina-v1-en jina-v2-code "
     "roberta-bpe gigachat a.x-4.0 mellum modern-bert exaone4": Split((_GPT2,)),

@@ -1,15 +1,14 @@
-"""What a token looks like to a person, whatever the script.
-
-The rules, in the order in which they are applied:
+"""Readable labels for tokens in any script. The rules, in the order in which they are applied:
 
 1. Bytes are decoded together. A character that is split over several tokens is shown whole on the token where it
-   begins; the others show it with their place: `日`, `日₂`, `日₃`. Bytes that are no UTF-8 show as `<0xE6>`.
-2. One space before a word is dropped: it says only that a word begins. Pieces that go on inside a word carry no mark
-   of ours (WordPiece's own `##` stays).
+   begins; the following tokens show it with a number: `日`, `日₂`, `日₃`. Bytes that are no UTF-8 show as `<0xE6>`.
+2. One space before a word is dropped: it marks only that a word begins. Pieces that continue a word get no mark
+   (WordPiece's own `##` stays).
 3. Any other white space is shown: `␣` space, `⏎` line feed, `⇥` tab, `⍽` no-break space; four or more alike as `␣×8`.
    A single space between two visible characters stays a space.
-4. What would be invisible or would upset the line around it (control characters, bidirectional overrides, joiners with
-   nothing to join, private use) is shown escaped: `\\x1b`, `\\u202e`. A mark that has lost its letter sits on `◌`.
+4. Characters that are invisible or would disturb the line around them (control characters, bidirectional overrides,
+   joiners with nothing to join, private use) are shown escaped: `\\x1b`, `\\u202e`. A mark without a letter is
+   shown on `◌`.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from functools import lru_cache
 
 _SPACES = {" ": "␣", "\n": "⏎", "\r": "\\r", "\t": "⇥", "\u00a0": "⍽"}
 _JOINERS = "\u200c\u200d"
-# Letters and symbols that leave no ink, and the sign that stands for lost text.
+# Letters and symbols that leave no ink, and the replacement character for lost text.
 _NO_INK = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufffd")
 # Format characters that do leave ink: the Arabic and Syriac number and verse signs.
 _FORMAT_WITH_INK = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2")
@@ -30,7 +29,7 @@ _RUN = re.compile(r"([␣⏎⇥⍽])\1{3,}")
 
 
 def readable(pieces: Sequence[bytes | str]) -> list[str]:
-    """A label for each piece: bytes are decoded together, a str is a special token's name and shown as it is."""
+    """A label for each piece: bytes are decoded together; a str is a special token's name and shown unchanged."""
     own, tails = decode_together(pieces)
     return [
         named(piece) if isinstance(piece, str) else tail + visible(without_lead(text))
@@ -39,9 +38,9 @@ def readable(pieces: Sequence[bytes | str]) -> list[str]:
 
 
 def decode_together(pieces: Sequence[bytes | str]) -> tuple[list[str], list[str]]:
-    """The text that begins in each piece, and the label of the character that each piece only goes on with, or ''.
+    """For each piece the text that begins in it, and the label of a character that it only continues, or ''.
 
-    A str neither joins its neighbours' bytes nor lets them join across it; its own text is ''.
+    A str has the text '', and bytes before and after it are not decoded together.
     """
     own, tails = [""] * len(pieces), [""] * len(pieces)
     start = 0
@@ -74,12 +73,12 @@ def _decode_run(run: Sequence[bytes], first: int, own: list[str], tails: list[st
 
 
 def _length(lead: int) -> int:
-    """How many bytes the character has that begins with this one."""
+    """The number of bytes of a UTF-8 character, from its first byte."""
     return 1 if lead < 0xC0 else 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
 
 
 def without_lead(text: str) -> str:
-    """Without the one space that says that a word begins."""
+    """The text without the space that marks the beginning of a word."""
     return text[1:] if text[:1] == " " and text[1:2] and not text[1].isspace() else text
 
 
@@ -114,7 +113,7 @@ def _shown(text: str, i: int) -> str:
 
 @lru_cache(4096)
 def _inked(char: str) -> bool:
-    """Whether a character can be seen and stays in its place. '' cannot."""
+    """Whether a character is visible and does not combine or reorder. '' is not."""
     if not char or char in _NO_INK or ord(char) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(char) <= 0xFDEF:
         return False
     kind = unicodedata.category(char)

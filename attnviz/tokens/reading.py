@@ -1,4 +1,4 @@
-"""Small files from strangers: their size is checked before they are read, each fault is one line with their name."""
+"""Small untrusted files: their size is checked before they are read; each error is one line with the name."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from attnviz.files.untrusted import read_file, read_object
 from attnviz.tokens.budget import without_panics
 from attnviz.tokens.tokenizer import short
 
-# Several times the largest published file of each sort.
+# Limits: several times the largest published file of each kind.
 _LIMITS = {"tokenizer.json": 64 << 20, ".json": 64 << 20, ".txt": 64 << 20, ".model": 32 << 20, ".spm": 32 << 20}
 
 
 def content(token: object) -> str:
-    """A token's name, written plainly or as {"content": ...}."""
+    """A token's name, written as a string or as {"content": ...}."""
     name = token.get("content") if isinstance(token, dict) else token
     return name if isinstance(name, str) else ""
 
@@ -34,7 +34,7 @@ def read_json(path: Path, optional: bool = False) -> dict[str, Any]:
     """A JSON object from a file; {} if it is optional and missing."""
     if optional and not path.is_file():
         return {}
-    return read_object(path, _limit(path), CheckpointError, "what it is called")
+    return read_object(path, _limit(path), CheckpointError, "the file's name in messages")
 
 
 def file_text(path: Path) -> str:
@@ -46,7 +46,7 @@ def file_text(path: Path) -> str:
 
 
 def file_bytes(path: Path) -> bytes:
-    """A small file's bytes. Raises CheckpointError if it is too large, no regular file, or unreadable."""
+    """A small file's bytes. Raises CheckpointError if it is too large, not a regular file, or unreadable."""
     return read_file(path, _limit(path), CheckpointError)
 
 
@@ -55,7 +55,7 @@ def _limit(path: Path) -> int:
 
 
 class Guard:
-    """Turns whatever the library raises while a file is turned into a pipeline into one line that names the file."""
+    """Turn any exception of the library, while it builds a pipeline from a file, into one line that names the file."""
 
     def __init__(self, source: str) -> None:
         self.source = source

@@ -12,16 +12,16 @@ from attnviz.tokens.words import find_words
 
 
 class SeededTokenizer:
-    """Splits a text into the words of `words.py`; case is kept, so that `The` and `the` are two words.
+    """Split a text into words by `words.py`; case is kept, so that `The` and `the` are two words.
 
-    There is no vocabulary: an id is the index of the distinct word in the order of first appearance in this text (and
+    There is no vocabulary: an id is the index of a distinct word, in the order of first appearance in this text (and
     its pair). The model draws a word's embedding from the seed and the word (`tokens.text`), never from the id.
     """
 
     n_vocab: int | None = None
 
     def encode(self, text: str, pair: str | None = None) -> Encoding:
-        """Tokens of the text, then those of the pair. Raises InputError if one of them is empty."""
+        """Tokens of the text, followed by the pair's. Raises InputError if one of them is empty."""
         texts = [checked_text(text)] + ([checked_text(pair, "the pair text")] if pair is not None else [])
         found = [(segment, span) for segment, one in enumerate(texts) for span in find_words(one)]
         labels = tuple(visible(texts[segment][start:end]) for segment, (start, end) in found)
@@ -38,9 +38,9 @@ class SeededTokenizer:
         return Encoding(tokens, segments)
 
     def encode_target(self, text: str, start_id: int | None = None) -> Encoding:
-        """Raises InputError, always: a model of whole words has one stack."""
+        """Raise InputError: a model of whole words has one stack."""
         raise InputError("this model has no decoder to give a target to", "leave out the target")
 
     def describe(self, ids: Sequence[int]) -> Tokens:
-        """Ids have no text here: each is its own label."""
+        """Label ids by their number: they have no text."""
         return Tokens.plain([str(int(i)) for i in ids], ids)

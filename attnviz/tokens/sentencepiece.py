@@ -1,7 +1,7 @@
 """A SentencePiece .model as a pipeline of the `tokenizers` library.
 
-The file is one protocol buffer, read here by hand: three of its messages are wanted, and every length in it is checked
-against what is there. Source: sentencepiece_model.proto of google/sentencepiece.
+The file is one protocol buffer, read by hand: three of its messages are needed, and every length is checked against the
+bytes that are there. Source: sentencepiece_model.proto of google/sentencepiece.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from attnviz.tokens.added import Added
 
 NORMAL, UNKNOWN, CONTROL, USER, UNUSED, BYTE = range(1, 7)
-_LONGEST_PIECE, _LONGEST = 512, 8_000_000  # characters of one piece, and of all
+_LONGEST_PIECE, _LONGEST = 512, 8_000_000  # limits of characters: of one piece, and of all pieces
 
 
 def parse(data: bytes, source: str) -> Model:
-    """Read a .model. Raises CheckpointError if it is not one."""
+    """Read a .model file. Raises CheckpointError if it is not one."""
     try:
         return _parse(data)
     except (ValueError, IndexError, struct.error) as error:
@@ -72,7 +72,7 @@ def _piece(data: bytes) -> tuple[str, float, int]:
 
 def _message(value: int | bytes) -> bytes:
     if not isinstance(value, bytes):
-        raise ValueError("a number stands where a text belongs")
+        raise ValueError("a number is where a text belongs")
     return value
 
 
@@ -111,9 +111,9 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def build(model: Model, recipe: Recipe, options: Mapping[str, Any], source: str, own: bool = False) -> Backend:
-    """The pipeline of a model, its pieces numbered as the family numbers them; no token is added to it yet.
+    """The pipeline of a model, with the family's numbering of pieces; no token is added to it yet.
 
-    own: texts are prepared and pieces joined as SentencePiece does it by itself, not as a family's fast tokenizer does.
+    own: prepare texts and join pieces as SentencePiece does, not as a family's fast tokenizer does.
     """
     from tokenizers import Tokenizer, decoders, models
 
@@ -143,7 +143,7 @@ def build(model: Model, recipe: Recipe, options: Mapping[str, Any], source: str,
 
 
 def added_pieces(model: Model, recipe: Recipe, options: Mapping[str, Any]) -> list[Added]:
-    """The pieces that are found in a text before it is split: control pieces, which are special, and the users' own."""
+    """The pieces that are found before a text is split: control pieces, which are special, and user-defined pieces."""
     from attnviz.tokens.added import Added
 
     marked = [
@@ -155,7 +155,7 @@ def added_pieces(model: Model, recipe: Recipe, options: Mapping[str, Any]) -> li
 
 
 def family_pieces(recipe: Recipe, options: Mapping[str, Any]) -> list[Added]:
-    """The pieces that a family puts before and behind a model's own: languages, places to fill."""
+    """The pieces that a family adds before and after a model's pieces: languages, sentinels."""
     from attnviz.tokens.added import Added
 
     names = (*recipe.front, *_back(recipe, options))
@@ -163,9 +163,9 @@ def family_pieces(recipe: Recipe, options: Mapping[str, Any]) -> list[Added]:
 
 
 def _numbered(model: Model, recipe: Recipe, options: Mapping[str, Any]) -> list[tuple[str, float, int]]:
-    """The pieces as the model's embedding table numbers them."""
+    """The pieces in the order of the model's embedding table."""
     own = model.pieces[recipe.skip :]
-    if recipe.spaces == "marked":  # Gemma writes the byte of a tab as the tab itself
+    if recipe.spaces == "marked":  # Gemma writes a tab instead of the byte piece of a tab
         own = [("\t", score, NORMAL) if text == "<0x09>" else (text, score, kind) for text, score, kind in own]
     if recipe.commas:
         # These families split "1," again after SentencePiece; a piece that costs 100 more is never chosen.
@@ -180,7 +180,7 @@ def _numbered(model: Model, recipe: Recipe, options: Mapping[str, Any]) -> list[
 
 
 def _back(recipe: Recipe, options: Mapping[str, Any]) -> list[str]:
-    """The names of the pieces that the family puts behind the model's own."""
+    """The names of the pieces that the family adds after the model's pieces."""
     if recipe.back == ("extra_ids",):
         return [f"<extra_id_{i}>" for i in reversed(range(_extra_ids(options)))]
     return list(recipe.back)
@@ -209,7 +209,7 @@ def _merges(pieces: list[tuple[str, float, int]]) -> list[tuple[str, str]]:
 
 
 def _merges_by_score(pieces: list[tuple[str, float, int]]) -> list[tuple[str, str]]:
-    """The same as SentencePiece joins them: a user's own piece is found before, not put together."""
+    """BPE's merges in SentencePiece's order: a user-defined piece is found before merging, not merged."""
     ids = {text: i for i, (text, _, kind) in enumerate(pieces) if kind in (NORMAL, USER, UNUSED)}
     found = []
     for text, score, kind in pieces:

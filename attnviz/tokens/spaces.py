@@ -1,7 +1,7 @@
-"""What happens to a text, and to its spaces above all, before a SentencePiece model's pieces are looked for.
+"""Preparation of a text, mostly of its spaces, before it is split into a SentencePiece model's pieces.
 
-SentencePiece says it in its own file; transformers' fast tokenizers, whose ids published models are used with, say it
-by the tokenizer's class instead. Each function here returns (normaliser, pre-tokenizer) of the `tokenizers` library.
+SentencePiece's file describes it; transformers' fast tokenizers, whose ids published models are used with, decide by
+the tokenizer's class instead. Each function here returns (normaliser, pre-tokenizer) of the `tokenizers` library.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ UNIGRAM, BPE = 1, 2  # kinds of model
 
 @dataclass(frozen=True)
 class Model:
-    """What a .model holds: pieces as (text, score, kind), and how a text is prepared for them."""
+    """The content of a .model: pieces as (text, score, kind), and the preparation of texts."""
 
     pieces: list[tuple[str, float, int]]
     kind: int = UNIGRAM
@@ -31,12 +31,12 @@ Steps = tuple[Any, Any]
 
 
 def prepared(model: Model, recipe: Recipe, options: Mapping[str, Any]) -> Steps:
-    """As the fast tokenizer of the recipe's family does it. options: tokenizer_config.json."""
+    """Prepare texts as the fast tokenizer of the recipe's family does. options: tokenizer_config.json."""
     return _WAYS[recipe.spaces](model, recipe, options)
 
 
 def _stripped(model: Model, recipe: Recipe, options: Mapping[str, Any]) -> Steps:
-    """Most families: trailing white space goes, a run of spaces becomes one word boundary."""
+    """Most families: trailing white space is dropped, several spaces become one word boundary."""
     from tokenizers import Regex, normalizers
 
     steps = [normalizers.Strip(left=False, right=True), normalizers.Replace(Regex(" {2,}"), "▁")]
@@ -45,7 +45,7 @@ def _stripped(model: Model, recipe: Recipe, options: Mapping[str, Any]) -> Steps
 
 
 def _words(model: Model, recipe: Recipe, options: Mapping[str, Any]) -> Steps:
-    """Pegasus: the same, cut at white space of every kind."""
+    """Pegasus: as most families, but split at white space of every kind."""
     from tokenizers import pre_tokenizers
 
     steps, split = _stripped(model, recipe, options)
@@ -53,7 +53,7 @@ def _words(model: Model, recipe: Recipe, options: Mapping[str, Any]) -> Steps:
 
 
 def _spoken(model: Model, recipe: Recipe, options: Mapping[str, Any]) -> Steps:
-    """ALBERT, XLNet: quotes, accents and case are made plain; spaces before a piece stay."""
+    """ALBERT, XLNet: quotes, accents and case are simplified; spaces before a piece stay."""
     from tokenizers import normalizers
 
     steps = [*_plain(recipe, options), *_charsmap(model), _single_spaces()]
@@ -61,7 +61,7 @@ def _spoken(model: Model, recipe: Recipe, options: Mapping[str, Any]) -> Steps:
 
 
 def _rembert(model: Model, recipe: Recipe, options: Mapping[str, Any]) -> Steps:
-    """RemBERT: the same, but that runs of spaces are joined before accents are taken off."""
+    """RemBERT: as ALBERT, but several spaces become one before accents are removed."""
     from tokenizers import normalizers
 
     quotes, rest = _plain(recipe, options)[:2], _plain(recipe, options)[2:]
@@ -69,7 +69,7 @@ def _rembert(model: Model, recipe: Recipe, options: Mapping[str, Any]) -> Steps:
 
 
 def _deberta(model: Model, recipe: Recipe, options: Mapping[str, Any]) -> Steps:
-    """DeBERTa v2: white space at both ends goes; punctuation may stand alone (split_by_punct)."""
+    """DeBERTa v2: white space at both ends is dropped; punctuation may be split off (split_by_punct)."""
     from tokenizers import normalizers, pre_tokenizers
 
     steps: list[Any] = [normalizers.Lowercase()] if options.get("do_lower_case", recipe.lower) is True else []
@@ -79,10 +79,10 @@ def _deberta(model: Model, recipe: Recipe, options: Mapping[str, Any]) -> Steps:
 
 
 def _kept(model: Model, recipe: Recipe, options: Mapping[str, Any]) -> Steps:
-    """Llama and its like: every space counts, pieces may hold several words.
+    """Llama and similar families: every space counts, pieces may hold several words.
 
-    legacy: the mark of a word's beginning is put before each part of a text that stands between special tokens; without
-    it only before the text itself.
+    legacy: each part of a text between special tokens gets the mark of a word's beginning; otherwise only the text
+    itself does.
     """
     from tokenizers import normalizers, pre_tokenizers
 
@@ -102,7 +102,7 @@ def _marked(model: Model, recipe: Recipe, options: Mapping[str, Any]) -> Steps:
 
 
 def own(model: Model) -> Steps:
-    """As SentencePiece itself does it, by what the model's file says."""
+    """Prepare texts as SentencePiece does, by the settings in the model's file."""
     from tokenizers import Regex, normalizers
 
     steps = _charsmap(model)
@@ -113,7 +113,7 @@ def own(model: Model) -> Steps:
 
 
 def _plain(recipe: Recipe, options: Mapping[str, Any]) -> list[Any]:
-    """Quotes written as two signs become one; accents and case go, unless the options keep them."""
+    """Quotes written as two characters become one; accents and case are removed, unless the options keep them."""
     from tokenizers import normalizers
 
     steps: list[Any] = [normalizers.Replace("``", '"'), normalizers.Replace("''", '"')]

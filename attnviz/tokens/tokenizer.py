@@ -1,4 +1,4 @@
-"""Tokenizer: a pipeline of the `tokenizers` library, giving Tokens."""
+"""Tokenizer: a pipeline of the `tokenizers` library that returns Tokens."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MASKS = ("<mask>", "[MASK]")
 
 @dataclass(frozen=True)
 class Encoding:
-    """A text as the model takes it: its tokens, and the token type of each (what BERT calls token_type_ids)."""
+    """A model's input: tokens, and the token type of each (BERT's token_type_ids)."""
 
     tokens: Tokens
     type_ids: tuple[int, ...]
@@ -33,10 +33,10 @@ class Encoding:
 class Tokenizer:
     """Texts to Tokens and ids to labels, through one `tokenizers` pipeline.
 
-    backend: the pipeline. Its padding and truncation are switched off: a text is never padded or cut here.
+    backend: the pipeline. Its padding and truncation are switched off: texts are never padded or cut.
     source: the file's name, for messages.
-    target: another tokenizer for the decoder's text, where a model has two (Marian).
-    rename: token -> id, where the model numbers the pipeline's tokens in its own way (Marian).
+    target: another tokenizer for the decoder's text, in models with two (Marian).
+    rename: token -> id, in models that renumber the pipeline's tokens (Marian).
     """
 
     def __init__(
@@ -61,27 +61,28 @@ class Tokenizer:
 
     @property
     def n_vocab(self) -> int:
-        """How many ids the tokenizer knows; a model's embedding table may have more rows."""
+        """The number of ids that the tokenizer knows; a model's embedding table may have more rows."""
         return len(self._rename) if self._rename is not None else int(self._backend.get_vocab_size())
 
     @property
     def unknown_ids(self) -> frozenset[int]:
-        """The ids of tokens that stand for what the vocabulary does not hold."""
+        """The ids of tokens for text that the vocabulary does not hold."""
         return frozenset(i for name in self._unknown if (i := self.token_id(name)) is not None)
 
     def encode(self, text: str, pair: str | None = None) -> Encoding:
-        """The text (and its pair), with the special tokens that the tokenizer file adds.
+        """Split the text (and its pair), with the special tokens that the tokenizer file adds.
 
-        segments: 0 for the text, 1 for the pair; a special token has that of the text it closes. words: counted through
-        both texts; -1 for special tokens and white space. spans: characters in the token's own text, (0, 0) for special
-        tokens. Raises InputError if a text is empty, CheckpointError if the tokenizer cannot split it.
+        segments: 0 for the text, 1 for the pair; a special token has the segment of the text that it closes. words:
+        counted through both texts; -1 for special tokens and white space. spans: characters in the token's own text,
+        (0, 0) for special tokens. Raises InputError if a text is empty, CheckpointError if the tokenizer cannot split
+        it.
         """
         texts = [checked_text(text)] + ([checked_text(pair, "the pair text")] if pair is not None else [])
         raw = self._run(texts[0], texts[1] if pair is not None else None)
         if self._rename is None:
             ids, names = raw.ids, [self._backend.id_to_token(i) or f"#{i}" for i in raw.ids]
         else:
-            # A run of characters that the pipeline does not know stands in `tokens` as it is: some have a number.
+            # Characters that the pipeline does not know appear unchanged in `tokens`; some of them have an id.
             ids = [self._renamed(name) for name in raw.tokens]
             names = [name if name in self._rename or self._backend.token_to_id(name) is not None else "<unk>"
                      for name in raw.tokens]  # fmt: skip
@@ -110,10 +111,10 @@ class Tokenizer:
         return Encoding(tokens, tuple(raw.type_ids))
 
     def encode_target(self, text: str, start_id: int | None = None) -> Encoding:
-        """The decoder's text under teacher forcing: its start token in front, the final end token dropped.
+        """Split the decoder's text for teacher forcing: its start token in front, the final end token dropped.
 
         start_id: the config's decoder_start_token_id; None moves the last special token to the front, as mBART does.
-        A text that the tokenizer already begins with the start token (Whisper) gets no second one.
+        If the tokenizer already adds the start token (Whisper), no second one is added.
         """
         if self._target is not None:
             return self._target.encode_target(text, start_id)
@@ -128,10 +129,10 @@ class Tokenizer:
         return Encoding(tokens.take(keep), (0,) * len(keep))
 
     def describe(self, ids: Sequence[int]) -> Tokens:
-        """Labels for ids alone. An id that the tokenizer does not know shows as `#id` and is a word of its own.
+        """Labels for ids alone. An unknown id is shown as `#id` and is one word.
 
-        special: the file's special tokens, wherever they stand, but for the unknown and the mask token, which stand for
-        text. words: by the rule for texts, over the text that the tokens spell. spans: unknown.
+        special: all special tokens of the file, except the unknown and the mask token, which represent text. words: by
+        the rule for texts, applied to the text that the tokens spell. spans: unknown.
         """
         names = [self._name(int(i)) for i in ids]
         pieces = [f"#{i}" if name is None else self._piece(name) for name, i in zip(names, ids, strict=True)]
@@ -152,7 +153,7 @@ class Tokenizer:
         )
 
     def spelled(self, ids: Sequence[int]) -> str:
-        """The text that ids spell, special tokens left out; a character that is not whole shows as a mark."""
+        """The text that ids spell, without special tokens; an incomplete character becomes a replacement character."""
         names = [self._name(int(i)) for i in ids]
         kept = [name for name in names if name is not None and name not in self._special]
         style = self._style
@@ -165,7 +166,7 @@ class Tokenizer:
         return b"".join(pieces).decode("utf-8", "replace")
 
     def ids_as_written(self, text: str) -> list[int]:
-        """The ids of a text in which the special tokens are written out; none is added. As for a chat template."""
+        """The ids of a text in which special tokens are written out, such as a chat template's; no token is added."""
         try:
             with without_panics():
                 check_growth(text, self._steps, self._source)
@@ -177,7 +178,7 @@ class Tokenizer:
         return list(raw.ids) if self._rename is None else [self._renamed(name) for name in raw.tokens]
 
     def token_id(self, name: str) -> int | None:
-        """The id of a token by its name in the file, or None."""
+        """The id of a token by its text in the file, or None."""
         return self._rename.get(name) if self._rename is not None else self._backend.token_to_id(name)
 
     @cached_property
@@ -197,10 +198,10 @@ class Tokenizer:
             raise CheckpointError(f"{self._source} cannot split the text: {short(error)}") from None
 
     def _piece(self, name: str) -> bytes | str:
-        """What a token spells, as bytes; the name of a special or unknown one, as str."""
+        """The bytes that a token spells; for a special or unknown token its name, as str."""
         if name in self._special or name in self._unknown:
             return name
-        # An added token is found in a text as it is written; only runs of spaces are pieces with a mark (Yi, Gemma).
+        # An added token spells its own text; only several spaces are written with the mark for spaces (Yi, Gemma).
         return name.encode() if name in self._added and name.strip("▁") else self._style.spelled(name)
 
     def _name(self, i: int) -> str | None:
@@ -214,7 +215,7 @@ class Tokenizer:
 
 
 class RefusedTokenizer:
-    """Stands in where the files do not say how a text is split: it refuses texts and leaves ids to the model."""
+    """A tokenizer for files that do not say how a text is split: it refuses texts and only labels ids."""
 
     n_vocab: int | None = None
 
@@ -222,26 +223,26 @@ class RefusedTokenizer:
         self._error = error
 
     def encode(self, text: str, pair: str | None = None) -> Encoding:
-        """Raises CheckpointError, always."""
+        """Raise CheckpointError."""
         raise self._error
 
     def encode_target(self, text: str, start_id: int | None = None) -> Encoding:
-        """Raises CheckpointError, always."""
+        """Raise CheckpointError."""
         raise self._error
 
     def describe(self, ids: Sequence[int]) -> Tokens:
-        """Each id is its own label."""
+        """Label ids by their number."""
         return Tokens.plain([str(int(i)) for i in ids], ids)
 
 
 @dataclass(frozen=True)
 class Style:
-    """How a pipeline writes its tokens down."""
+    """A pipeline's notation of tokens."""
 
     byte_level: bool = False  # every byte of the text as a printable character (GPT-2)
     metaspace: bool = False  # ▁ for a space (SentencePiece)
     byte_fallback: bool = False  # <0xE6> for a byte
-    prefix: str = ""  # before a piece that goes on inside a word (WordPiece: ##)
+    prefix: str = ""  # before a piece that continues a word (WordPiece: ##)
     suffix: str = ""  # after a piece that ends a word (</w>)
 
     @classmethod
@@ -258,7 +259,7 @@ class Style:
         )
 
     def spelled(self, name: str) -> bytes:
-        """The bytes of the text that a token stands for; a prefix stays, a suffix goes."""
+        """The bytes of the text that a token spells; a prefix is kept, a suffix dropped."""
         if self.suffix and name.endswith(self.suffix):
             name = name[: -len(self.suffix)]
         if self.byte_level and all(char in _BYTES for char in name):
@@ -268,10 +269,10 @@ class Style:
         return (name.replace("▁", " ") if self.metaspace else name).encode()
 
     def spell(self, shown: Sequence[str], tails: Sequence[str], apart: Sequence[bool]) -> tuple[str, list[Span]]:
-        """The text that these tokens spell, and where in it each stands.
+        """The text that these tokens spell, and the span of each in it.
 
-        apart: True for a name that belongs to no word around it. A token that only goes on with a character (a tail)
-        stands where that character does.
+        apart: True for a name that belongs to no word around it. A token that only continues a character (a tail) has
+        that character's span.
         """
         text = ""
         spans: list[Span] = []
@@ -286,7 +287,7 @@ class Style:
 
 
 def _alphabet() -> dict[str, int]:
-    """The printable character that byte-level BPE writes for each byte: Latin-1's own where it has ink, else 256 on."""
+    """The character that byte-level BPE writes for each byte: its Latin-1 character, or one from 256 on."""
     inked = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in set(inked)]
     return {chr(byte): byte for byte in inked} | {chr(256 + n): byte for n, byte in enumerate(others)}
@@ -305,7 +306,7 @@ def _segments(sequences: Sequence[int | None]) -> list[int]:
 
 
 def _led(words: list[int], pieces: Sequence[bytes | str], own: Sequence[str]) -> list[int]:
-    """A lone space right before a word's first piece belongs to that word: it is the piece's own lead, split off."""
+    """A single space right before a word's first piece belongs to that word: the pipeline split it off the piece."""
     led = list(words)
     for i in range(len(words) - 1):
         after = own[i + 1][:1] if isinstance(pieces[i + 1], bytes) else "x"
@@ -326,7 +327,7 @@ def _joined(first: Tokens, rest: Tokens) -> Tokens:
 
 
 def checked_text(text: object, what: str = "the text") -> str:
-    """The text, if a tokenizer can take it; InputError otherwise."""
+    """Check that a text can be tokenized. Raises InputError otherwise."""
     if not isinstance(text, str):
         raise InputError(f"{what} must be a string; got {type(text).__name__}")
     if not text.strip():
@@ -342,6 +343,6 @@ def checked_text(text: object, what: str = "the text") -> str:
 
 
 def short(error: object, limit: int = 160) -> str:
-    """Another library's message on one line."""
+    """The message of a library's exception, on one line."""
     line = " ".join(str(error).split()) or type(error).__name__
     return line if len(line) <= limit else line[: limit - 1] + "…"

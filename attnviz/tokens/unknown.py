@@ -1,4 +1,4 @@
-"""A text that a vocabulary does not hold: Arabic to an English model is one [UNK] after the other."""
+"""Warn about a text that a vocabulary does not hold: to an English model Arabic is one [UNK] after another."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ WHAT_TO_DO = "name a model that knows its script: -m NAME"
 
 
 def unknown_note(tokens: Tokens, unknown: Collection[int], name: str) -> str:
-    """What to say of a text of whose tokens or words a quarter or more is unknown, or ''.
+    """The warning for a text with a quarter or more of its tokens or words unknown, or ''.
 
-    Special tokens are not counted. Lone word boundaries count in what is said, not towards the quarter, since each
-    would hide an unknown word behind it. A word is unknown with any of its tokens: pieces of the known words would hide
-    the loss in a picture of words. unknown: the ids that stand for what is unknown. name: what to call the model.
+    Special tokens are not counted. Lone word boundaries count in the message, but not towards the quarter, since each
+    would hide the unknown word after it. A word with an unknown token is unknown: otherwise the word's known pieces
+    would hide the loss in a picture of words. unknown: the ids of unknown tokens. name: the model's name for the
+    message.
     """
     held = [i for i, special in enumerate(tokens.special) if not special]
     lost = [i for i in held if tokens.ids[i] in unknown]
@@ -30,7 +31,7 @@ def unknown_note(tokens: Tokens, unknown: Collection[int], name: str) -> str:
 
 
 def warn_of_unknown(tokens: Tokens, unknown: Collection[int], name: str) -> None:
-    """Say so, and what to do."""
+    """The message, and its advice."""
     note = unknown_note(tokens, unknown, name)
     if note:
         warnings.warn(f"{note}: they are all the same to it; {WHAT_TO_DO}", AttnvizWarning, 4)

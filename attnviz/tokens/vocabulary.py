@@ -12,7 +12,7 @@ from attnviz.tokens.tokenizer import Encoding
 
 
 class VocabularyTokenizer(SeededTokenizer):
-    """Splits as SeededTokenizer does; a word's id is its place in the list."""
+    """Split a text as SeededTokenizer does; a word's id is its index in the list."""
 
     def __init__(self, tokens: Sequence[str]) -> None:
         self._names = tuple(tokens)
@@ -29,5 +29,5 @@ class VocabularyTokenizer(SeededTokenizer):
         return replace(encoding, tokens=replace(encoding.tokens, ids=ids))
 
     def describe(self, ids: Sequence[int]) -> Tokens:
-        """The words that these ids stand for; an id beyond the list shows as its number."""
+        """The words of these ids; an id beyond the list is shown as its number."""
         return Tokens.plain([self._names[i] if i < len(self._names) else str(i) for i in ids], ids)

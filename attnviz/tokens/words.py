@@ -1,12 +1,12 @@
-"""Where the words of a text are, and which word a token belongs to. One rule for every tokenizer.
+"""Find the words of a text, and the word that a token belongs to. One rule for every tokenizer.
 
-- A word is a run of letters, digits and their marks. An apostrophe, hyphen, underscore or middle dot between two of
-  them belongs to it (didn't, l'homme, well-known, snake_case), and so does a number's point or comma (3.14; 30,000).
+- A word is a sequence of letters, digits and their marks. An apostrophe, hyphen, underscore or middle dot between two
+  of them belongs to it (didn't, l'homme, well-known, snake_case), and so does a number's point or comma (3.14; 30,000).
 - Single letters with points between them are one word, the last point included: U.K., e.g.
 - In scripts written without spaces (Han, kana, Thai, Lao, Khmer, Burmese) every character, with its marks, is a word:
   otherwise a sentence would be one.
 - An emoji with all that belongs to it (skin tone, joined figures, a flag's two letters) is one word.
-- Every other visible character stands alone. White space belongs to no word.
+- Every other visible character is a word by itself. White space belongs to no word.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from functools import lru_cache
 
 Span = tuple[int, int]
 
-# The text is first written as one class letter a character, because `re` knows no Unicode properties: l letter,
-# d digit, m mark, c character of a script without spaces, a apostrophe or middle dot, h hyphen or underscore, p point,
-# n comma, e emoji or symbol, t skin tone, r regional indicator, z joiner, s white space, x the rest.
+# The text is first written as one class letter per character, because `re` knows no Unicode properties: l letter, d
+# digit, m mark, c character of a script without spaces, a apostrophe or middle dot, h hyphen or underscore, p point, n
+# comma, e emoji or symbol, t skin tone, r regional indicator, z joiner, s white space, x the rest.
 _RUN = r"[ld][mz]*(?:(?:[ah]|(?<=d)p(?=d)|(?<=d)n(?=ddd(?!d)))?[ld][mz]*)*"
 _WORD = re.compile(
     rf"lm*(?:plm*)+p?(?![ldm])(?:[ah]{_RUN})?"  # U.K., U.K.'s
@@ -71,7 +71,7 @@ def _kind(char: str) -> str:
         return "t"
     if category in ("So", "Cn"):
         return "e"
-    # The tags that turn a black flag into Scotland's belong to the flag as a mark does to a letter.
+    # The tag characters that turn a black flag into Scotland's belong to the flag, as a mark belongs to a letter.
     return "m" if 0xE0020 <= code <= 0xE007F else "x"
 
 
@@ -81,7 +81,7 @@ def find_words(text: str) -> list[Span]:
 
 
 def word_of(words: Sequence[Span], spans: Sequence[Span]) -> list[int]:
-    """The index of the first word that each span touches, -1 for none (white space, or an empty span)."""
+    """The index of the first word that each span overlaps, -1 for none (white space, or an empty span)."""
     ends = [end for _, end in words]
     found = []
     for start, end in spans:
@@ -91,7 +91,7 @@ def word_of(words: Sequence[Span], spans: Sequence[Span]) -> list[int]:
 
 
 def trimmed(text: str, span: Span) -> Span:
-    """The span without white space at its ends, unless white space is all there is."""
+    """The span without white space at its ends, unless it is all white space."""
     start, end = span
     part = text[start:end]
     if not part.strip():

@@ -331,8 +331,8 @@ def test_a_file_that_does_not_say_how_to_split_warns():
     ("change", "words"),
     [
         ({"merges": None}, "x.gguf has no tokenizer.ggml.merges"),
-        ({"token_type": [1, 1]}, r"x.gguf: tokenizer.ggml.token_type must be \d+ numbers, one a token"),
-        ({"token_type": "three"}, r"x.gguf: tokenizer.ggml.token_type must be \d+ numbers, one a token"),
+        ({"token_type": [1, 1]}, r"x.gguf: tokenizer.ggml.token_type must be \d+ numbers, one per token"),
+        ({"token_type": "three"}, r"x.gguf: tokenizer.ggml.token_type must be \d+ numbers, one per token"),
         ({"merges": ["a b c", "", " ", "nowhere found"]}, ""),
         ({"bos_token_id": 10**9, "add_bos_token": True}, ""),
         ({"eos_token_id": "x", "add_eos_token": "yes"}, ""),

@@ -116,8 +116,8 @@ def test_words_that_name_no_score_count_in_the_scale_of_deberta() -> None:
         ("deberta", {"bpe_encoder.bin": b"PK"}, "bpe_encoder.bin is a pickled vocabulary, which is not read"),
         ("roformer", {"vocab.txt": b"[UNK]\n"}, "words are cut with jieba's dictionary"),
         ("roformer", {"tokenizer.json": b"{}"}, "words are cut with jieba's dictionary"),
-        ("xlm", {"vocab.json": b"{}", "merges.txt": b""}, "how xlm splits a text cannot be told"),
-        ("flaubert", {"vocab.json": b"{}", "merges.txt": b""}, "how flaubert splits a text cannot be told"),
+        ("xlm", {"vocab.json": b"{}", "merges.txt": b""}, "does not say how xlm splits a text"),
+        ("flaubert", {"vocab.json": b"{}", "merges.txt": b""}, "does not say how flaubert splits a text"),
     ],
 )
 def test_texts_that_no_file_says_how_to_split_are_refused(tmp_path, model_type, files, said) -> None:

@@ -491,7 +491,7 @@ def test_a_family_that_the_files_do_not_describe_is_refused(tmp_path: Path):
     write(tmp_path, vocab__txt=BERT_VOCAB, tokenizer_config__json={"tokenizer_class": "BertJapaneseTokenizer"})
     tokenizer = load_tokenizer(tmp_path, {"model_type": "bert"})
     assert tokenizer is not None
-    with pytest.raises(CheckpointError, match=r"how bertjapanese splits a text cannot be told from vocab\.txt alone"):
+    with pytest.raises(CheckpointError, match=r"vocab\.txt alone does not say how bertjapanese splits a text"):
         tokenizer.encode("the")
     assert tokenizer.describe([2, 5]).text == ("2", "5")
 
