@@ -1,4 +1,4 @@
-"""What several tests share."""
+"""Fixtures and settings for all tests."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ for _name in (
     "COLORFGBG",
     "ATTNVIZ_PAGER",
     "PAGER",
-):  # whoever tests may have set them
+):  # the user may have set them
     os.environ.pop(_name, None)
 
 
 def pytest_configure(config):
-    """What the tests' process and those that it starts have in common; numpy is not loaded yet.
+    """Settings of the tests' process and of the processes that it starts; numpy is not loaded yet.
 
     The matrix library keeps to one thread unless told otherwise: on a busy machine its threads spend more time waiting
-    for each other than computing. Where no compiled modules lie beside the sources and none may be written there,
-    processes share a folder of them: compiling attnviz takes longer than most commands.
+    for each other than computing. If compiled modules are not beside the sources and cannot be written there, processes
+    share a folder of them: compiling attnviz takes longer than most commands.
     """
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(name, "1")
@@ -43,13 +43,13 @@ def pytest_configure(config):
 
 
 def pytest_collection_finish(session):
-    """What has been imported and collected stays to the end: it need not be searched for cycles again and again."""
+    """Imported and collected objects live to the end: exclude them from garbage collection."""
     gc.collect()
     gc.freeze()
 
 
 def pytest_make_parametrize_id(val):
-    """A long parameter's name is its beginning: older pytests name all of it, which no process's environment holds."""
+    """Name a long parameter by its beginning: older pytests use all of it, too long for the environment."""
     return f"{val[:40]!a}_{len(val)}" if isinstance(val, str | bytes) and len(val) > 200 else None
 
 
@@ -63,7 +63,7 @@ def minilm() -> Path:
 
 @pytest.fixture
 def interruptible():
-    """Processes started now can be interrupted, also where the tests cannot: `trap '' INT`, nohup, a shell's `&`."""
+    """Processes started now can be interrupted, even if the tests cannot: `trap '' INT`, nohup, a shell's `&`."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -71,14 +71,14 @@ def interruptible():
 
 @pytest.fixture
 def no_settings(monkeypatch):
-    """A terminal's window and colours are those that a test asks for."""
+    """A terminal's window and colours are set by the test."""
     for name in ("NO_COLOR", "FORCE_COLOR", "COLORTERM", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLUMNS", "LINES"):
         monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
 def seeded(monkeypatch):
-    """The seeded model where none is named: on it the tests have their known answers."""
+    """The seeded model is the default: known answers of the tests are for it."""
     monkeypatch.setenv("ATTNVIZ_MODEL", "seeded")
 
 

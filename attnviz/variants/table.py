@@ -92,7 +92,7 @@ class VariantSpec:
 
 
 _REACH = Parameter("reach", 2, 1, "{} tokens to each side")
-_DRAWN = "its weights are drawn so that scores spread as those of scaled-dot"
+_DRAWN = "its weights are drawn so that its scores spread like scaled-dot scores"
 _HALF = "the number is the reach to one side, where the paper's w counts both"
 _V17, _LONGFORMER, _XL = "Vaswani 2017", "Beltagy 2020, Longformer", "Dai 2019, Transformer-XL"
 

@@ -1,4 +1,4 @@
-"""A small file of a stranger's takes no large amount of memory or time: each case exhausted the machine once."""
+"""A small untrusted file takes no large amount of memory or time: each case once exhausted the machine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from attnviz.files import untrusted
 
 @pytest.fixture
 def ours(tmp_path):
-    """Writes a small saved attention, with other arrays in it, and returns its path."""
+    """Write a small saved attention with some arrays replaced; return its path."""
 
     def write(**changes):
         tokens = Tokens.plain(["a", "b"])
@@ -71,7 +71,7 @@ def test_a_bomb_of_zeros_is_not_unpacked(tmp_path, ours, foreign):
 
 
 def test_an_integer_key_cannot_be_chosen_to_collide(tmp_path):
-    """Multiples of 2^61 - 1 have one hash: a dictionary of 50,000 of them takes quadratic time."""
+    """Multiples of 2^61 - 1 have the same hash: a dictionary of 50,000 of them takes quadratic time."""
     keys = b"".join(b"\x8a\x0b" + (i * (2**61 - 1)).to_bytes(11, "little") + b"N" for i in range(50_000))
     (tmp_path / "a.pt").write_bytes(_zip(b"\x80\x02}(" + keys + b"u."))
     line, _, seconds = bounded(_opening(tmp_path / "a.pt"))
@@ -159,7 +159,7 @@ def test_labels_of_many_characters_cost_no_time(tmp_path):
 
 
 def test_a_file_of_50000_empty_tensors_is_inspected_at_once(tmp_path):
-    """It took 100 microseconds for each: rich's printing, searches for our name, searches for cycles of objects."""
+    """Each tensor took 100 microseconds: rich's printing, searches for our name, garbage collection."""
     for name in ("config.json", "model.safetensors"):
         (tmp_path / name).write_bytes((REFERENCE / "gpt2" / name).read_bytes())
     _with_more(tmp_path / "model.safetensors", 50_000)
@@ -187,7 +187,7 @@ def _with_more(path, count):
 
 
 def test_ends_of_tensor_names_are_not_tried_with_every_beginning():
-    """100,000 empty tensors whose names differ only in front."""
+    """100,000 empty tensors whose names differ only at the beginning."""
     body = """
         from attnviz.checkpoints.naming import find_prefix
         from attnviz.families import llama
@@ -213,7 +213,7 @@ def test_an_index_names_each_file_once_and_no_index(tmp_path, file, said):
 
 
 def test_a_mapped_file_that_shrank_is_refused_before_it_is_read(tmp_path):
-    """Reading what is gone would end the process without a word (SIGBUS)."""
+    """Reading the missing part would end the process silently (SIGBUS)."""
     source = REFERENCE / "gpt2/model.safetensors"
     path = tmp_path / "model.safetensors"
     path.write_bytes(source.read_bytes())

@@ -1,4 +1,4 @@
-"""Random damage to good files of every kind: they open, or are refused in one line; nothing else happens."""
+"""Random damage to good files of every kind: they open, or are refused in one line."""
 
 from __future__ import annotations
 

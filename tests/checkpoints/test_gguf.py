@@ -18,7 +18,7 @@ from attnviz.checkpoints.quants import BLOCKS, DECODERS, dequantise
 from attnviz.errors import CheckpointError
 
 PLAIN = ["F32", "F16", "BF16", "F64", "I8", "I16", "I32", "I64"]
-COMPARED = sorted(set(DECODERS) - {"Q8_K"})  # which the gguf package does not decode
+COMPARED = sorted(set(DECODERS) - {"Q8_K"})  # types that the gguf package does not decode
 
 
 def finite_blocks(dtype, count, seed=0):
@@ -75,7 +75,7 @@ def test_the_table_of_types_is_the_formats_own():
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    """A file by the gguf package with every readable type, and what its tensors must give."""
+    """A file by the gguf package with every readable type, and the numbers that its tensors must give."""
     path = tmp_path_factory.mktemp("gguf") / "model.gguf"
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_block_count(3)

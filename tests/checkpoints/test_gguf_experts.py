@@ -18,7 +18,7 @@ def close(path, name):
 
 
 def test_older_files_have_keys_and_values_in_one_tensor(tmp_path) -> None:
-    """And the sizes of heads under the keys that say those of compressed keys today."""
+    """Old files also have the sizes of heads under the keys that hold the sizes of compressed keys today."""
     reader = gguf.GGUFReader(GGUF / "deepseek2.gguf")
     writer = gguf.GGUFWriter(tmp_path / "old.gguf", "deepseek2")
     for key, field in reader.fields.items():
@@ -44,7 +44,7 @@ def test_older_files_have_keys_and_values_in_one_tensor(tmp_path) -> None:
 
 
 def test_a_layer_that_predicts_ahead_is_passed_over(tmp_path) -> None:
-    """It counts among the blocks of the file."""
+    """The layer counts among the blocks of the file."""
     ahead = {"blk.3.nextn.eh_proj.weight": np.ones((16, 32)), "blk.3.attn_norm.weight": np.full(16, np.nan)}
     path = changed(GGUF / "glm4moe.gguf", tmp_path, tensors=ahead)
     model = attnviz.load(path)

@@ -80,7 +80,7 @@ def test_the_family_reads_every_key_that_is_made_for_it(name):
 
 
 def test_a_published_file_agrees_with_its_reference(smollm2):
-    """Given the same ids; the bound is four times what transformers' own float32 loses, and the rounding stored."""
+    """With the same ids; the bound is four times the error of transformers' float32, plus the stored rounding."""
     expected = np.load(REFERENCE / "smollm2.npz")
     tolerance = 4 * float(expected["float32_difference"]) + 2**-19
     assert tolerance < 1.3e-5
@@ -105,7 +105,7 @@ def test_only_the_layers_that_are_asked_for_are_read(smollm2):
     assert len(read) == len(set(read))  # each decoded once
 
 
-# What is refused
+# Refusals
 
 
 def message(caught):
@@ -153,7 +153,7 @@ def test_a_folder_is_not_the_file_in_it(tmp_path):
 
 
 def test_a_tensor_that_the_model_would_pass_over_is_refused(tmp_path):
-    """Such as norms of queries in an architecture that has none."""
+    """For example norms of queries in an architecture that has none."""
     path = changed(GGUF / "qwen2.gguf", tmp_path, tensors={"blk.0.attn_q_norm.weight": np.ones(8)})
     with pytest.raises(CheckpointError) as caught:
         attnviz.load(path)
@@ -221,7 +221,7 @@ def test_equal_numbers_for_each_layer_are_one_number(tmp_path):
 
 
 def test_windows_given_layer_by_layer_go_before_the_usual_pattern(tmp_path):
-    """All layers full is as if there were no window."""
+    """Only full layers is the same as no window."""
     kinds = {"gemma2.attention.sliding_window_pattern": [False] * 4}
     wide = {"gemma2.attention.sliding_window": 1000}
     ids = np.load(GGUF / "gemma2.npz")["input_ids"]
@@ -276,7 +276,7 @@ def test_the_ways_to_split_differ():
 
 
 def test_a_published_vocabulary(smollm2):
-    """Ids as llama.cpp gives them; put together again they are the text."""
+    """The ids of llama.cpp; joined again they spell the text."""
     tokenizer = attnviz.load(smollm2).tokenizer
     for text, ids in zip(TOKENS["texts"], TOKENS["smollm2"], strict=True):
         tokens = tokenizer.encode(text).tokens
@@ -286,7 +286,7 @@ def test_a_published_vocabulary(smollm2):
 
 
 def test_a_published_file_opens_at_once(smollm2):
-    """No pipeline for ids; with one for texts it is far from half a second of work."""
+    """Ids need no pipeline; building one for texts takes far less than half a second."""
     attnviz.load(smollm2)
     start = spent()
     model = attnviz.load(smollm2)
@@ -340,7 +340,7 @@ def test_a_file_that_does_not_say_how_to_split_warns():
 )
 def test_lists_that_do_not_fit(change, words):
     values = {key: value for key, value in {**TOKENS["gpt2"], "pre": "gpt-2", **change}.items() if value is not None}
-    if not words:  # what llama.cpp passes over as well
+    if not words:  # keys that llama.cpp ignores as well
         assert load_gguf_tokenizer(metadata(values), "x.gguf").encode("a b").tokens.ids
         return
     with pytest.raises(CheckpointError, match=words):
@@ -354,5 +354,5 @@ def test_a_file_without_a_tokenizer_takes_ids(tmp_path):
 
 
 def test_scores_of_the_vocabulary_are_divided_or_multiplied_as_the_architecture_says():
-    assert vocabulary_of(attnviz.load(GGUF / "granite.gguf")).how.scale == 0.5  # its key holds what they are divided by
+    assert vocabulary_of(attnviz.load(GGUF / "granite.gguf")).how.scale == 0.5  # its key holds the divisor of logits
     assert vocabulary_of(attnviz.load(GGUF / "cohere2.gguf")).how.scale == 0.0625

@@ -1,4 +1,4 @@
-"""Layouts against loops: every stored number is traced to the head, part and row that it belongs to."""
+"""Layouts against loops: every stored number is traced to its head, part and row."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_shapes():
 
 @given(heads=st.integers(1, 4), half=st.integers(1, 4), bias=st.booleans())
 def test_rotary_order(heads, half, bias):
-    """Row (pair j, member m) of a head lies at 2j + m in the file and at j + m * half with us."""
+    """Row (pair j, member m) of a head is at 2j + m in the file and at j + m * half in our layout."""
     size = sizes(d_head=2 * half)
     ours = np.arange(heads * 2 * half * 3).reshape(heads * 2 * half, 3)
     ours = ours[:, 0] if bias else ours

@@ -1,4 +1,4 @@
-"""LoRA adapters merged as they are read: PEFT's own numbers, known products, and what is refused."""
+"""LoRA adapters merged when they are read: PEFT's own numbers, known products, and refusals."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_a_head_of_its_own_is_kept_by_its_name(tmp_path, weights):
 
 
 def test_only_what_is_read_is_merged(tmp_path):
-    """NaN in the second layer's pair goes unseen while the first layer alone is wanted."""
+    """NaN in the second layer's pair is not seen while only the first layer is read."""
     adapter = tmp_path / "adapter"
     shutil.copytree(ADAPTERS / "plain", adapter)
     arrays = load_file(adapter / "adapter_model.safetensors")
@@ -152,7 +152,7 @@ def test_an_older_adapter_in_a_torch_file(tmp_path, weights):
     assert found.read("model.a.weight").tolist() == [[3, 2, 7], [24, 5, 46]]
 
 
-# What a result says
+# Facts in a result
 
 
 def test_the_name_and_the_digest_say_which_adapter(tmp_path):
@@ -183,7 +183,7 @@ def test_on_the_command_line(tmp_path, capsys, monkeypatch):
     assert capsys.readouterr().err.startswith("error: seeded takes no adapter\nhint: ")
 
 
-# What is refused
+# Refusals
 
 
 def complaint(path, weights=None, kind=AttnvizError, **options):
@@ -260,11 +260,11 @@ def test_keys_that_are_off_or_ignored(tmp_path, weights):
 
 
 BAD_TENSORS = {
-    "a stranger": (
+    "an unknown module": (
         {"x.lora_A.weight": [[1, 2]], "x.lora_B.weight": [[1]]},
         "model.safetensors has no tensor for x.weight of the adapter adapter",
     ),
-    "a stranger that is whole": (PAIR | {"z.weight": [1]}, "model.safetensors has no tensor for z.weight"),
+    "an unknown module that is whole": (PAIR | {"z.weight": [1]}, "model.safetensors has no tensor for z.weight"),
     "half a pair": ({"a.lora_A.weight": [[1, 0, 2]]}, "adapter_model.safetensors: a has no lora_B"),
     "another rank": (
         {"a.lora_A.weight": np.ones((2, 3)), "a.lora_B.weight": np.ones((2, 2))},
@@ -298,7 +298,7 @@ def test_magnitudes_must_be_as_many_as_outputs(tmp_path, weights):
 
 
 def test_a_saved_tensor_that_attention_reads_may_not_be_passed_over(tmp_path, weights):
-    """`modules_to_save` allows tensors that the model lacks, but not those that the family's table asks for."""
+    """`modules_to_save` allows tensors that the model lacks, except tensors in the family's table."""
     path = folder_of(tmp_path / "adapter", PAIR | {"deep.d.weight": [1]}, modules_to_save=["d"])
     adapter = open_adapter(path)
     adapter.applied(weights, NAMES)

@@ -1,4 +1,4 @@
-"""Weights in an .npz: what a lesson writes, and archives that lie."""
+"""Weights in an .npz: files written by hand, and archives that lie."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_lesson_may_be_as_short_as_four_arrays(tmp_path):
     found = open_checkpoint(tmp_path / "lesson.npz")
     assert found.config is not None
     assert (found.config["tokens"], found.config["causal"], found.config["n_layers"]) == (None, False, 1)
-    assert not found.read("W_Q").flags.owndata  # stored plainly, so it is a view of the file
+    assert not found.read("W_Q").flags.owndata  # stored uncompressed, so it is a view of the file
 
 
 def test_columns_first_and_whole_numbers_are_read(tmp_path):
@@ -77,7 +77,7 @@ def test_arrays_that_do_not_fit_are_refused(tmp_path, changed, message):
 
 
 def test_text_that_is_none_does_not_stop_the_reader(tmp_path):
-    """Four bytes that are no character, where NumPy keeps one."""
+    """Four bytes that are no character, in a NumPy text."""
     np.savez(tmp_path / "x.npz", **LESSON, tokens=["a☃", "b"], embedding=np.ones((2, 4)))
     raw = (tmp_path / "x.npz").read_bytes()
     (tmp_path / "x.npz").write_bytes(raw.replace("☃".encode("utf-32-le"), b"\xff\xff\xff\xff"))

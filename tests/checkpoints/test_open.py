@@ -1,4 +1,4 @@
-"""Which file of a folder is read, what a file is told by, and what people have that is neither."""
+"""Which file of a folder is read, how a file's format is recognised, and common files that are not read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def torch_file(path, value):
 
 
 def test_a_folder_is_read_in_a_fixed_order(tmp_path):
-    """From the last choice to the first, each new file takes the place of the one before."""
+    """From the last choice to the first, each new file is preferred to the one before."""
     safetensors(tmp_path / "other.safetensors", 1)
     assert open_checkpoint(tmp_path).read("w")[0] == 1
     torch_file(tmp_path / "part.bin", 2)

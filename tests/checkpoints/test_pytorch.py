@@ -1,4 +1,4 @@
-"""torch's files without torch: what it writes is read, and nothing in a pickle is run."""
+"""torch's files without torch: its tensors are read, and no code in a pickle is run."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ SENSELESS = "its pickle makes no sense at byte "
         (b"\x8b\xff\xff\xff\x7f", "its pickle holds a number of 2,147,483,647 bytes"),
         (b"}(K\x01\x85K\x02u", "its pickle uses a tuple as a key"),
         (b"N" + b"\x85" * 100_000, "holds no dictionary of named tensors"),
-        (b"}N" + b"\x85" * 100_000 + b"Ns", "its pickle uses a tuple as a key"),  # to hash it would exhaust the stack
+        (b"}N" + b"\x85" * 100_000 + b"Ns", "its pickle uses a tuple as a key"),  # hashing it would exhaust the stack
         (b"Nr\xff\xff\xff\xff", "its pickle numbers a value 4,294,967,295"),  # Python's machine would make a huge memo
     ],
 )
@@ -185,7 +185,7 @@ def test_a_pickle_that_lies_is_refused(tmp_path, items, message):
 
 
 def test_a_pickle_of_many_repeated_steps_ends_quickly(tmp_path):
-    """A long list, given again and again to a call that might walk through it."""
+    """A long list, passed repeatedly to a call that might iterate over it."""
     items = b"](" + b"N" * 50_000 + b"e\x85q\x00"
     again = b"ctorch\nSize\nh\x00R" * 20_000
     message = refused(torch_zip(tmp_path / "x.bin", b"\x80\x02" + items + again + b".", {}))

@@ -1,4 +1,4 @@
-"""Quantised checkpoints as they are published, against slow decoding from each form's definition.
+"""Published forms of quantised checkpoints, against slow decoding from each form's definition.
 
 The definitions: OCP 8-bit floating point 1.0 (2023), section 5; OCP Microscaling Formats 1.0 (2023), section 5.
 """
@@ -72,7 +72,7 @@ DTYPES = {
 
 
 def save(path, arrays):
-    """A safetensors file, also of dtypes that NumPy lacks."""
+    """A safetensors file, with dtypes that NumPy lacks too."""
     ends = np.cumsum([0, *(array.nbytes for array in arrays.values())]).tolist()
     header = {
         name: entry(DTYPES[array.dtype.name], list(array.shape), *place)
@@ -82,7 +82,7 @@ def save(path, arrays):
 
 
 def codes_of(random, *shape):
-    """Bytes that are no NaN, most of them around 1."""
+    """Bytes that are not NaN, most of them near 1."""
     return (random.randint(0x28, 0x48, shape) | random.randint(0, 2, shape) << 7).astype(np.uint8)
 
 
@@ -130,7 +130,7 @@ def test_scales_in_bytes_are_powers_of_two(tmp_path):
 
 @pytest.mark.parametrize(("zero", "read"), [(0, True), (1, False)])
 def test_zero_points_are_zero(zero, read, tmp_path):
-    """Older files store them, as 8-bit floats, also where the form is symmetric."""
+    """Older files store zero points, as 8-bit floats, even if the form is symmetric."""
     point = np.full((2, 1), zero, ml_dtypes.float8_e4m3fn)
     codes = codes_of(np.random.RandomState(8), 2, 4)
     arrays = {"x.weight": codes.view(ml_dtypes.float8_e4m3fn), "x.weight_scale": ONE, "x.weight_zero_point": point}
@@ -145,7 +145,7 @@ def test_zero_points_are_zero(zero, read, tmp_path):
 
 
 def test_every_number_of_mxfp4(tmp_path):
-    """All 256 bytes under scales from the least to the largest that float32 holds."""
+    """All 256 bytes under scales from the smallest to the largest that float32 holds."""
     blocks = np.arange(256, dtype=np.uint8).reshape(2, 8, 1, 16)
     scales = np.array([1, 64, 120, 126, 127, 128, 190, 250, *range(100, 108)], np.uint8).reshape(2, 8, 1)
     save(tmp_path / "model.safetensors", {"down_proj_blocks": blocks, "down_proj_scales": scales})
@@ -155,7 +155,7 @@ def test_every_number_of_mxfp4(tmp_path):
 
 @pytest.mark.parametrize("form", ["mxfp4", "fp8", "tensor", "channel", "block", "group"])
 def test_against_the_libraries_that_make_these_files(form):
-    """Files and numbers by scripts/make_quantised_reference.py. The libraries multiply in float32 too."""
+    """Files and numbers are from scripts/make_quantised_reference.py. The libraries multiply in float32 too."""
     path = DATA / "quantised" / f"{form}.safetensors"
     with safe_open(path, "np") as file:
         said = json.loads(file.metadata()["quantization_config"])
@@ -171,7 +171,7 @@ def test_against_the_libraries_that_make_these_files(form):
 
 
 def twins(folder, name, said, quantise):
-    """Two folders of one model: quantised as published, and plain with the numbers that this means."""
+    """Two folders of one model: quantised as published, and plain with the decoded numbers."""
     config = json.loads((REFERENCE / name / "config.json").read_bytes())
     plain, stored = {}, {}
     for tensor, array in load_file(REFERENCE / name / "model.safetensors").items():
@@ -192,7 +192,7 @@ def twins(folder, name, said, quantise):
 
 
 def test_gpt_oss_as_published(tmp_path):
-    """Experts in mxfp4, everything else as it is: the same attention as from the decoded numbers."""
+    """Experts in mxfp4, everything else unchanged: the same attention as from the decoded numbers."""
     random = np.random.RandomState(5)
 
     def quantise(name, array):
@@ -208,7 +208,7 @@ def test_gpt_oss_as_published(tmp_path):
     plain, stored = twins(tmp_path, "gpt_oss", said, quantise)
     assert np.array_equal(plain, stored)
     own = attnviz.load(REFERENCE / "gpt_oss").attend(ids=IDS).weights
-    assert np.abs(own[1] - stored[1]).max() > 0.01  # the experts that were replaced matter
+    assert np.abs(own[1] - stored[1]).max() > 0.01  # the replaced experts matter
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_llama_in_8_bits(said, scale_of, suffix, tmp_path):
     assert np.array_equal(plain, stored)
 
 
-# What does not fit
+# Misfits
 
 
 NUMBERS = np.zeros((4, 4), ml_dtypes.float8_e4m3fn)
@@ -282,6 +282,6 @@ def test_two_sizes_of_blocks_that_could_both_be_meant_are_refused(tmp_path):
 
 
 def test_float8_without_a_word_is_plain(tmp_path):
-    """A checkpoint that was merely cast to 8 bits has no scales and says nothing."""
+    """A checkpoint that was merely cast to 8 bits has neither scales nor settings."""
     save(tmp_path / "model.safetensors", {"x.weight": np.full((2, 2), 0.5, ml_dtypes.float8_e4m3fn)})
     assert (open_checkpoint(tmp_path).read("x.weight").astype(np.float32) == 0.5).all()

@@ -1,4 +1,4 @@
-"""What configurations say of quantised weights: forms that are read, forms that are refused by name."""
+"""Configurations of quantised weights: forms that are read, forms that are refused by name."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_what_mlx_writes_is_refused_by_its_name(tmp_path):
 
 @pytest.mark.parametrize("named", ["", "model.safetensors"])
 def test_a_configuration_is_read_and_understood_once(tmp_path, named):
-    """Of a folder and of a file in it. Counted as calls and as files opened."""
+    """For a folder and for a file in it, counted as calls and as opened files."""
     for file in ("config.json", "model.safetensors"):
         (tmp_path / file).write_bytes((REFERENCE / "gpt2" / file).read_bytes())
     program = f"""

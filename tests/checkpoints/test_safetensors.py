@@ -50,7 +50,7 @@ def test_float8_is_read(tmp_path):
     (tmp_path / "x.safetensors").write_bytes(safetensors_bytes(header, e4.tobytes() + e5.tobytes()))
     found = open_checkpoint(tmp_path / "x.safetensors")
     assert found.read("a").astype(float).ravel().tolist() == [0.5, -1.75, 240, -0.0625]
-    assert found.read("b").astype(float).tolist() == [0.5, -1.75, 256, -0.0625]  # 240 has no e5m2 of its own
+    assert found.read("b").astype(float).tolist() == [0.5, -1.75, 256, -0.0625]  # 240 is not exact in e5m2
 
 
 def test_unaligned_tensors_and_odd_shapes_are_read(tmp_path):
@@ -241,7 +241,7 @@ def test_every_truncation_of_a_good_file_is_refused(tmp_path):
             open_checkpoint(file)
 
 
-# Scales beside 8-bit and 4-bit numbers.
+# Scales of 8-bit and 4-bit numbers.
 
 
 def test_scales_of_float8_are_applied(tmp_path):

@@ -1,4 +1,4 @@
-"""The seeded model: numbers that never change, and rows that are neither uniform nor one-hot."""
+"""The seeded model: reproducible numbers, and rows that are neither uniform nor one-hot."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from attnviz.errors import ConfigError
 
 
 def test_stored_values() -> None:
-    """Drawn once, and to be drawn so with every release of NumPy (NEP 19)."""
+    """Recorded once; every release of NumPy must draw the same numbers (NEP 19)."""
     weights = SeededWeights(0, seeded_spec())
     np.testing.assert_array_equal(
         weights.get("layers.0.q.weight", (64, 64))[0, :3],

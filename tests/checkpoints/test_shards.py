@@ -1,4 +1,4 @@
-"""Large models as the Hub has them: an index, its files, and what else lies beside them."""
+"""Large models in the Hub's form: an index, its files, and other files beside them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def attention(folder, **options):
 
 
 def split(folder, case, n_files, rename=str):
-    """A reference case in so many files, as large models are saved: tensor after tensor, cut anywhere."""
+    """A reference case in `count` files, as large models are saved: tensor after tensor, cut anywhere."""
     arrays = load_file(REFERENCE / case / "model.safetensors")
     names = sorted(arrays)
     places = {}
@@ -43,7 +43,7 @@ def write_index(folder, places, name=INDEX, **more):
 @pytest.mark.parametrize("case", ["llama", "mixtral", "qwen3_moe", "gpt_oss"])
 @pytest.mark.parametrize("n_files", [1, 3, 17])
 def test_a_model_in_any_number_of_files(case, n_files, tmp_path):
-    """Experts one by one fall into several files, and so do the halves of a layer."""
+    """Experts of a layer are in several files, and so are the halves of a layer."""
     write_index(tmp_path, split(tmp_path, case, n_files), metadata={"total_size": 12345})
     assert np.array_equal(attention(tmp_path), attention(REFERENCE / case))
 
@@ -74,7 +74,7 @@ def test_what_lies_beside_the_files_is_not_read(tmp_path):
 
 
 def test_one_file_goes_before_an_index(tmp_path):
-    """As the reference has it; the index is left over from before the model was saved anew."""
+    """As in the reference; the index is a leftover from before the model was saved again."""
     (tmp_path / INDEX).write_text("not read")
     for name in ("config.json", "model.safetensors"):
         (tmp_path / name).write_bytes((REFERENCE / "llama" / name).read_bytes())
@@ -99,7 +99,7 @@ def test_torch_files_under_an_index(tmp_path):
 
 
 def test_only_the_layers_drawn_are_read(tmp_path):
-    """The numbers of the last layer are damaged: whoever does not ask for it does not notice."""
+    """The last layer's numbers are damaged, which matters only if that layer is read."""
     write_index(tmp_path, split(tmp_path, "llama", 25))
     files = json.loads((tmp_path / INDEX).read_text())["weight_map"]
     own = {file for name, file in files.items() if name.startswith("layers.1.")}
@@ -139,7 +139,7 @@ def test_files_that_are_missing_are_named_in_one_line(gone, said, tmp_path):
 
 
 def test_tensors_that_the_index_forgot_are_there(tmp_path):
-    """A bias that no index lists would be left out without a word."""
+    """A bias that no index lists would silently be left out."""
     places = split(tmp_path, "llama", 3)
     forgotten = [name for name in places if "norm" in name]
     write_index(tmp_path, {name: file for name, file in places.items() if name not in forgotten})
@@ -166,7 +166,7 @@ def test_a_second_copy_alone_is_no_model(tmp_path):
 
 
 def test_as_many_tensors_as_the_largest_models_have(tmp_path):
-    """92,000 names in 160 files: found in a few seconds, without the experts being looked at one by one."""
+    """92,000 names in 160 files: found in a few seconds, without reading the experts one by one."""
     names = {
         f"model.layers.{i}.mlp.experts.{e}.{part}_proj.{kind}": f"model-{(i * 256 + e) % 160 + 1:05}.safetensors"
         for i in range(61)

@@ -1,4 +1,4 @@
-"""Our names to a file's: prefixes, old spellings, alternatives, layouts; and what is refused."""
+"""Our names to a file's: prefixes, old spellings, alternatives, layouts; and refusals."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def weights(tmp_path):
 
 
 def under(names, prefix):
-    """A table whose stored names all begin with `prefix`, as a family may have it."""
+    """A table whose stored names all begin with `prefix`, as in some families."""
 
     def longer(source):
         if isinstance(source, list):
@@ -166,7 +166,7 @@ def test_float32_is_a_view_of_the_file_and_the_rest_is_kept_to_a_limit(weights):
     assert found.get("b0", (4, 4)) is first
     for i in (1, 2):
         found.get(f"b{i}", (4, 4))
-    assert found.get("b0", (4, 4)) is first  # used again, so b1 is now the one to leave
+    assert found.get("b0", (4, 4)) is first  # used again, so b1 is now the least recently used
     second = found.get("b1", (4, 4))
     found.get("b3", (4, 4))
     assert found.get("b1", (4, 4)) is second and found.get("view", (4, 4)) is not None
@@ -257,7 +257,7 @@ def test_what_is_not_finite_is_named(weights, value, word):
         f"{word} in tensor encoder.layer.0.attention.query.weight (layers.0.q.weight) of model.safetensors"
     )
     assert message(found.rows, "embed.tokens", [3], (5, 4)).startswith(f"{word} in tensor embeddings.word_embeddings")
-    assert found.rows("embed.tokens", [2, 4], (5, 4)).shape == (2, 4)  # rows that are not asked for are not looked at
+    assert found.rows("embed.tokens", [2, 4], (5, 4)).shape == (2, 4)  # rows that are not requested are not checked
 
 
 def test_finite_numbers_whose_sum_is_not_are_fine(weights):
@@ -294,7 +294,7 @@ def test_resolving_names_of_a_large_file_is_quick():
     "pattern", ["a.{i}.b", "a.{i}.x{i}.b", "{e}", "a.weight", "layers.{i}.experts.{e}.w(3).weight"]
 )
 def test_one_expression_for_all_patterns_misses_no_name(pattern):
-    """It is tried first: a name that it does not match is none of ours."""
+    """The joint expression is tried first: a name that it does not match is not ours."""
     known = any_of([matcher("other.{i}"), matcher(pattern)])
     for indices in ({"i": 0, "e": 7}, {"i": 123456, "e": 99}):
         assert known.fullmatch(fill(pattern, indices))

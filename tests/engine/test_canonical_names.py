@@ -1,4 +1,4 @@
-"""The list of tensors in the Spec's docstring: whoever writes a family reads there what the engine asks for."""
+"""The list of tensors in the Spec's docstring, from which authors of families learn what the engine reads."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from attnviz.families._config import Config
 
 
 def listed() -> set[str]:
-    """`a.b|c.d` in the docstring stands for a.b.d and a.c.d."""
+    """`a.b|c.d` in the docstring means a.b.d and a.c.d."""
     entries = re.findall(r"[a-z][\w|]*(?:\.[\w{}|]+)+", spec.__doc__ or "")
     return {".".join(parts) for entry in entries for parts in product(*(p.split("|") for p in entry.split(".")))}
 
 
 def used() -> set[str]:
-    """Every tensor that a family of the reference cases has a place for, without its stack's name."""
+    """Every tensor in the table of a reference case's family, without its stack's name."""
     found = set()
     for folder in REFERENCE.iterdir():
         if not folder.is_dir():

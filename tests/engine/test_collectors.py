@@ -1,4 +1,4 @@
-"""Collectors fed by hand: tiles of any shape, heads split and in any order, arrays spoilt once they were looked at."""
+"""Collectors with tiles of any shape, heads split and in any order, arrays overwritten after each call."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class Map:
 
 
 def ranges(draw: Any, n: int) -> list[range]:
-    """A line of n cut into runs."""
+    """A range of n split into runs."""
     cuts = sorted({0, n, *draw(st.sets(st.integers(1, max(n - 1, 1)), max_size=3))} & {*range(n + 1)})
     return [range(a, b) for a, b in pairwise(cuts)]
 
 
 @st.composite
 def maps(draw: Any, n_tokens: int = 0) -> Map:
-    """Few different weights, so that equals abound; causal or windowed masks; tiles only as wide as they must be."""
+    """Few different weights, so that many are equal; causal or windowed masks; tiles only as wide as necessary."""
     n_layers, n_heads = draw(st.integers(1, 2)), draw(st.integers(1, 5))
     n_query, n_key = (n_tokens, n_tokens) if n_tokens else (draw(st.integers(1, 12)), draw(st.integers(1, 12)))
     rng = np.random.default_rng(draw(st.integers(0, 1 << 16)))
@@ -64,14 +64,14 @@ def maps(draw: Any, n_tokens: int = 0) -> Map:
                 cols = range(draw(st.integers(0, low)), draw(st.integers(high, n_key)))
                 part.append((layer, heads, rows, cols))
             parts.append(part)
-    # Tiles of a head come in row order; those of different heads and layers in any.
+    # Tiles of a head come in row order; tiles of different heads and layers in any order.
     order = draw(st.permutations([k for k, part in enumerate(parts) for _ in part]))
     streams = [iter(part) for part in parts]
     return Map(weights, mask, [next(streams[k]) for k in order])
 
 
 def tiles_of(found: Map, says_all: bool) -> Iterator[Tile]:
-    """The tiles; their arrays are spoilt after each. says_all: `allowed` takes one byte where nothing is hidden."""
+    """The tiles; their arrays are overwritten after each. says_all: `allowed` takes one byte if nothing is masked."""
     for layer, heads, rows, cols in found.tiles:
         at = np.s_[rows.start : rows.stop, cols.start : cols.stop]
         weights = found.weights[(layer, slice(heads.start, heads.stop), *at)].copy()
@@ -83,7 +83,7 @@ def tiles_of(found: Map, says_all: bool) -> Iterator[Tile]:
 
 
 def deliver(collector: Any, found: Map, says_all: bool = True) -> None:
-    """Hand over what the collector wants: whole tiles, or the runs of heads that it wants."""
+    """Pass whole tiles to the collector, or only the runs of heads that it wants."""
     for tile in tiles_of(found, says_all):
         wants = [collector.wants(tile.layer, h) for h in tile.heads]
         if all(wants):
@@ -100,7 +100,7 @@ chosen = st.lists(st.integers(0, 4), min_size=1, max_size=4, unique=True)
 @settings(max_examples=150, deadline=None)
 @given(maps(), chosen, chosen, st.booleans(), st.data())
 def test_dense_keeps_what_was_delivered(found, layers, heads, says_all, data) -> None:
-    """Layers and heads in the order that was asked for, within a window of rows and columns."""
+    """Layers and heads in the requested order, within a window of rows and columns."""
     n_layers, n_heads, n_query, n_key = found.shape
     layers = [layer for layer in layers if layer < n_layers] or [0]
     heads = [head for head in heads if head < n_heads] or [n_heads - 1]
@@ -169,7 +169,7 @@ def test_heads_of_a_part_find_their_own_keys(first, last) -> None:
 
 
 def test_statistics_of_texts_count_by_their_rows() -> None:
-    """Of five rows three look at themselves; of the three that have a token before them, two look there."""
+    """Three of five rows look at themselves; of the three rows with a previous token, two look there."""
     parts = []
     for weights in (np.eye(2), np.eye(3, k=-1) + np.diag([1.0, 0, 0])):
         n = len(weights)
@@ -225,7 +225,7 @@ def check_statistics(statistics: Statistics, found: Map, special: Any) -> None:
 
 
 def test_a_part_of_a_tile_is_cut_by_head() -> None:
-    """What has a row a head is cut, and so are keys and values; a mask for all heads stays as it is."""
+    """Arrays with a row per head are cut, and so are keys and values; a mask for all heads is unchanged."""
     rng = np.random.default_rng(0)
     per_head = [rng.standard_normal((4, 3, 5)) for _ in range(4)]
     shared = [rng.standard_normal((1, 5, 2)) for _ in range(2)]
@@ -248,7 +248,7 @@ def test_a_part_of_a_tile_is_cut_by_head() -> None:
 
 @pytest.mark.parametrize("pool", [None, "max", "mean"])
 def test_the_mean_over_heads_in_the_place_of_each(monkeypatch, pool) -> None:
-    """However the heads come, in one tile or one by one from threads; pooling then looks at the mean."""
+    """For heads in one tile or one by one from threads; pooling then uses the mean."""
     model = attnviz.load("seeded", n_heads=4, causal=True)
     ready = model.prepare(" ".join(f"w{i % 5}" for i in range(23)))
     every = range(23)

@@ -88,7 +88,7 @@ def test_without_positions_permuted_tokens_permute_the_map(order, seed) -> None:
 
 
 def test_a_text_of_mask_tokens_alone_is_refused() -> None:
-    """Its embeddings are zeroed and the rest rescaled by their share: there is no rest."""
+    """Masked embeddings are zeroed and the rest rescaled by their share: here there is no rest."""
     spec = Spec(n_layers=1, n_heads=1, d_model=4, d_mlp=4, vocab=5, mask_dropout=3)
     dense = Dense([0], [0], range(2), range(2))
     with pytest.raises(InputError, match="every token is the mask token"):
@@ -112,7 +112,7 @@ def test_gelu_is_exact_to_float32() -> None:
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("tile", [1, 50, 64, 333, 1 << 19])
 def test_tiles_change_nothing(monkeypatch, causal, tile) -> None:
-    """Any tile size gives what one tile gives, also where it does not divide the length."""
+    """Any tile size gives the same as one tile, even if it does not divide the length."""
     text = " ".join(f"w{i % 17}" for i in range(101))
     model = attnviz.load("seeded", causal=causal, n_heads=4)
     whole = model.attend(text)

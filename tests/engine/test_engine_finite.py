@@ -1,4 +1,4 @@
-"""Weights that drive numbers beyond float32 end in an error that names the layer, never in a picture."""
+"""Weights that cause overflow in float32 give an error that names the layer, never a picture."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ TEXT = " ".join(f"w{i % 17}" for i in range(N))
 
 
 def by_hand(weights, mask, cell, pool):
-    """Pooling as it is said: over the allowed places of each cell."""
+    """Pooling as documented: over the allowed places of each cell."""
     n_cells = -(-N // cell)
     out = np.zeros((*weights.shape[:2], n_cells, n_cells), np.float32)
     seen = np.zeros((n_cells, n_cells), bool)
@@ -34,7 +34,7 @@ def by_hand(weights, mask, cell, pool):
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("rows", [0, 1, 7, 16, 64])
 def test_one_pass_feeds_all(monkeypatch, causal, rows) -> None:
-    """rows: query rows a tile, 0 for the whole layer at once; few of them divide the text or the cells."""
+    """rows: query rows per tile, 0 for a whole layer; most of these numbers divide neither the text nor the cells."""
     if rows:
         monkeypatch.setattr(tiles, "WHOLE_LAYER", 0)
         monkeypatch.setattr(tiles, "TILE", rows * N)

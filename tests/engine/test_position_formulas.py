@@ -18,7 +18,10 @@ from attnviz.engine.spec import Buckets, Disentangled, Sinusoidal, Spec
 @settings(max_examples=60, deadline=None)
 @given(rotaries(12))
 def test_rotary_angles(rotary) -> None:
-    """The last position of every length: below, at and beyond where a scaling sets in. 24 rad are good to 2e-6."""
+    """The last position of every length: below, at and beyond the length where a scaling starts.
+
+    24 rad are good to 2e-6.
+    """
     for length in range(1, 25):
         cos, sin = positions.rotary_tables(rotary, np.arange(length))
         for pair in range((rotary.dim + 1) // 2):
@@ -49,7 +52,7 @@ def test_every_row_of_disentangled_positions(buckets, farthest) -> None:
 @settings(max_examples=30, deadline=None)
 @given(alibis, st.integers(1, 20))
 def test_alibi_far_away(rule, n_heads) -> None:
-    """Whole numbers above 256 are themselves rounded to bfloat16. What differs by row alone is free."""
+    """Whole numbers above 256 are themselves rounded to bfloat16. Differences between rows alone are free."""
     n = 600
     bias = positions.DistanceBias(Spec(n_layers=1, n_heads=n_heads, d_model=n_heads, d_mlp=1, bias=rule), None, n, n)
     rows, cols, heads = range(590, 592), range(250, n), range(n_heads // 2, n_heads)

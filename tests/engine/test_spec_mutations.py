@@ -1,7 +1,7 @@
 """Every behaviour of a Spec matters: with it turned off in the slow reference alone, the two must part.
 
-This is what makes agreement in test_spec_properties.py mean something: a field that changed nothing there would be a
-field that is not tested. The table below is held against the fields of the dataclasses, so that none is forgotten.
+Agreement in test_spec_properties.py means something only because of this: a field that changed nothing there would not
+be tested. The table below is compared with the fields of the dataclasses, so that it is complete.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ MSCALES = YARN | {"mscale": 3.0, "mscale_all_dim": 0.5}
 LONG = {"factor": 4.0, "original": 8, "short_factor": (1.0, 1.5, 2.0), "long_factor": (4.0, 3.0, 2.0)}
 T5 = Buckets(8, 13)
 DEBERTA = Disentangled(span=4, buckets=4, max_relative=23)
-# A text without positions, or with only those that are looked at.
+# A text without positions, or with only the positions under test.
 BY_PLACE = {"bias": None, "absolute": None}
 
 
@@ -92,7 +92,7 @@ EAR = Convolutions((8, 12), (3, 2), (1, 2), channels=2)
 HEARD = {"convolutions": EAR}
 PLACED = PositionalConvolution(4, 2)
 
-# field: (what is on for both, what is changed for the slow reference alone, what is read).
+# field: (settings of both, the change in the slow reference alone, the input).
 SPEC: dict[str, tuple[dict[str, Any], dict[str, Any]] | tuple[dict[str, Any], dict[str, Any], Given]] = {
     "n_layers": ({"scale_by_layer": True}, {"scale_by_layer": False}),  # its count is checked by shapes
     "n_kv_heads": ({"n_kv_heads": 2}, {"layer_source": (1, 0), "n_kv_heads": 2}),
@@ -316,7 +316,7 @@ UNTOUCHED = {
     "Disentangled.key_bias",  # it moves all scores of a row alike
     "Alibi.odd_first",  # chooses the same slopes in another way
     *("Spec.cross", "EncoderDecoder", "Towers"),  # tests of their own: test_an_encoder_and_its_decoder
-    "Spec.mean_of_heads",  # what is shown of the weights: tests/engine/test_collectors.py
+    "Spec.mean_of_heads",  # which weights are shown: tests/engine/test_collectors.py
     "Unembed",  # what comes after attention: tests/models/test_generate.py
 }
 
@@ -324,7 +324,7 @@ UNTOUCHED = {
 def parted(on: Spec, off: Spec, given: Given, absent: frozenset[str]) -> tuple[float, float]:
     """The largest difference between the engine and the slow reference, with a behaviour on in both, and off in one.
 
-    Weights and outputs are looked at; another shape of either is a difference of 1.
+    Weights and outputs are compared; a different shape of either counts as a difference of 1.
     """
     case = Case(on, given, 0, absent)
     same = Slow(on, case.tensors(), given).run()

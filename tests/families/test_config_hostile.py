@@ -1,4 +1,4 @@
-"""Configurations that lie or contradict themselves: each ends in one line, at once, with little memory."""
+"""Configurations that lie or contradict themselves: each gives a one-line error, quickly and with little memory."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ IDS = list(range(10, 23))
 
 
 def fault(place):
-    """The message of the error in which this folder ends; it must come at once and without much memory."""
+    """The message of the error for this folder, which must come quickly and without much memory."""
     tracemalloc.start()
     start = spent()
     try:
@@ -200,7 +200,7 @@ def test_files_that_are_no_configuration(folder, text, message):
 def test_a_file_that_is_too_long_is_not_read(folder):
     place = folder()
     with (place / "config.json").open("r+b") as file:
-        file.truncate(1 << 34)  # no bytes on the disk, were they read they would fill the memory
+        file.truncate(1 << 34)  # takes no bytes on the disk, but would fill the memory if it were read
     assert "is too large to be a configuration: 17,179,869,184 bytes" in fault(place)
 
 
@@ -237,12 +237,12 @@ def test_no_model_type(folder, value, capsys):
         ("lama", "the nearest known: llama"),
         ("gpt-neo-x", "the nearest known: gpt_neox, gpt_neo"),
         *((value, f"known: {', '.join(sorted(known())[:3])}, ") for value in ("../../etc/passwd", "_config", "zzzz")),
-        # A version or a variant leads to families of the same name, a slip to the name that was meant,
+        # A version or a variant leads to families with the same name, a misspelling to the name that was meant,
         ("llama4_text", "the nearest known: llama\n"),
         ("nemotron_h", "the nearest known: nemotron\n"),
         ("llmaa", "the nearest known: llama\n"),
         ("distilbretx", "the nearest known: distilbert\n"),
-        # and another model's name to none: mbart and llama have nothing to do with Mamba.
+        # and another model's name to neither: mbart and llama have nothing to do with Mamba.
         *((value, f"known: {sorted(known())[0]}, ") for value in ("mamba2", "jamba", "mamba", "zamba", "rwkv")),
         *((value, f"known: {sorted(known())[0]}, ") for value in ("blip", "flava", "internlm2", "x", "longt5")),
     ],
@@ -254,9 +254,9 @@ def test_an_unknown_model_type_names_the_nearest(folder, value, hint, capsys):
     assert f"{said}\n".startswith(f"hint: {hint}")
 
 
-# ---- keys that nobody has accounted for
+# ---- unknown keys
 
-OWN = ["TwistedBertModel"]  # an architecture with code of its own, which may read any key
+OWN = ["TwistedBertModel"]  # an architecture with its own code, which may read any key
 
 
 def test_an_unknown_key_is_refused_and_says_how_to_go_on(folder, capsys):
@@ -295,7 +295,7 @@ def test_every_unknown_key_must_be_named(folder, capsys):
 
 
 def test_longrope_on_an_odd_number_of_dimensions(folder):
-    """Five dimensions turn as three pairs, the last with an empty half: a factor for each of the three."""
+    """Five dimensions rotate as three pairs, the last with an empty half: one factor for each of the three."""
     rope = {"rope_type": "longrope", "factor": 2.0, "partial_rotary_factor": 0.7}
     tables = {"short_factor": [1.0, 2.0, 3.0], "long_factor": [1.0, 2.0, 4.0]}
     found = attnviz.load(folder("stablelm", rope_parameters=rope | tables)).attend(ids=IDS)
@@ -366,7 +366,7 @@ def test_any_value_of_any_key_ends_in_a_spec_or_one_line(case):
 
 @pytest.mark.parametrize("case", ["deberta_v2", "falcon", "gemma3_text", "gpt_oss", "longformer", "xlnet"])
 def test_what_a_spec_accepts_the_engine_can_run_or_refuse(case, folder):
-    """The largest and oddest values that pass as numbers, all the way to attention."""
+    """The largest and most unusual values that are accepted as numbers still give attention."""
     data = json.loads((REFERENCE / case / "config.json").read_text())
     read = Config(data)
     family(data["model_type"]).spec(read)

@@ -1,4 +1,4 @@
-"""What configurations of dense decoders mean beyond their tiny cases: patterns of layers, rotary bases, refusals."""
+"""Configurations of dense decoders beyond their tiny cases: patterns of layers, rotary bases, refusals."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def made(name: str, *without: str, **changes: object) -> Spec:
 
 
 def reach_and_turns(spec: Spec) -> list[tuple[int, bool]]:
-    """How far each layer sees, and whether it has rotary positions."""
+    """The reach of each layer, and whether it has rotary positions."""
     return [(spec.reach_of(i), spec.rotary_of(i) is not None) for i in range(spec.n_layers)]
 
 
@@ -62,7 +62,7 @@ def test_a_fourth_layer_is_full_where_nothing_is_said() -> None:
 
 
 def test_scaling_beside_a_plain_base_is_for_full_layers_alone() -> None:
-    """As published: rope_theta and rope_scaling, no rope_parameters."""
+    """Published configurations have rope_theta and rope_scaling, but no rope_parameters."""
     yarn = {"rope_type": "yarn", "factor": 8.0, "original_max_position_embeddings": 8192}
     spec = made("olmo3", "rope_parameters", rope_theta=500000.0, rope_scaling=yarn)
     sliding, full = spec.rotary
@@ -80,7 +80,7 @@ def test_a_base_that_releases_understand_differently_is_refused() -> None:
 
 
 def test_one_set_of_rotary_positions_for_two_kinds_of_layers_is_refused() -> None:
-    """Releases from 5.0 to 5.12 wrote one set; those from 5.13 read none of it."""
+    """Releases from 5.0 to 5.12 wrote one set; releases from 5.13 on do not read it."""
     yarn = {"rope_type": "yarn", "rope_theta": 500000.0, "factor": 8.0, "original_max_position_embeddings": 8192}
     for rope in (yarn, {"rope_type": "default", "rope_theta": 10000.0}):
         with pytest.raises(ConfigError, match="one set of rotary positions"):

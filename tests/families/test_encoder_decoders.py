@@ -1,4 +1,4 @@
-"""Encoder-decoders on disk: saved without a decoder, begun by generation_config.json, with global tokens."""
+"""Encoder-decoders on disk: saved without a decoder, a start token in generation_config.json, global tokens."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_configuration_may_speak_of_the_encoder_alone(more, tmp_path) -> None:
 
 @pytest.mark.parametrize("case", ["bart", "marian"])
 def test_a_decoder_saved_as_a_language_model(case, tmp_path) -> None:
-    """Without an encoder nothing is attended to across: its first layer sees the text as the whole model's does."""
+    """Without an encoder there is no cross-attention: the first layer sees the text as in the whole model."""
     folder = rewritten(case, tmp_path, architectures=["AnyForCausalLM"], is_encoder_decoder=False)
     tensors = load_file(folder / "model.safetensors")
     save_file({n: t for n, t in tensors.items() if "encoder." not in n}, folder / "model.safetensors", {"format": "pt"})
@@ -76,7 +76,7 @@ def test_the_start_token_may_stand_in_generation_config(tmp_path) -> None:
 
 
 def test_global_tokens_of_an_encoder_in_two_stacks() -> None:
-    """The window is 4 to each side; a global token sees all and is seen by all; cross-attention reads the outcome."""
+    """The window is 4 to each side; a global token sees all and is seen by all; cross-attention reads the result."""
     model, ids = attnviz.load(REFERENCE / "led"), list(range(10, 30))
     plain = model.attend(ids=ids, stream="encoder")
     found = model.attend(ids=ids, stream="encoder", global_tokens=[9])

@@ -1,4 +1,4 @@
-"""Encoders as older releases and published code run them, which today's reference does not."""
+"""Encoders as older releases and published code run them, where today's reference differs."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from attnviz.families._config import Config
 from attnviz.tokens import load_tokenizer
 
 PUBLISHED = json.loads((DATA / "encoder_configs.json").read_text())
-# The reference's own difference between float32 and float64, where four times that is more than 1e-5.
+# The reference's own difference between float32 and float64, if four times that is more than 1e-5.
 OWN = {"albert_relative_key_query": 2.6e-6}
 READS = {"is_decoder": True, "add_cross_attention": True}
-# As published for nomic-embed-text-v1.5, without what every configuration has.
+# The published keys of nomic-embed-text-v1.5, without keys that every configuration has.
 NOMIC = {
     "activation_function": "swiglu",
     "layer_norm_epsilon": 1e-12,
@@ -59,7 +59,10 @@ def test_published_configurations_are_read_as_they_are(row: dict[str, Any]) -> N
 
 @pytest.mark.parametrize("case", sorted(p.name for p in ENCODERS.iterdir()))
 def test_agrees_with_what_ran_it(case: str) -> None:
-    """Distances: transformers 4.46, which version 5 reads no more. Nomic: the code published beside the weights."""
+    """Distances: numbers of transformers 4.46; version 5 no longer reads them.
+
+    Nomic: the code published with the weights.
+    """
     expected = np.load(ENCODERS / case / "expected.npz")
     given = {"token_types": expected["token_type_ids"]} if "token_type_ids" in expected else {}
     got = attnviz.load(ENCODERS / case).attend(ids=expected["input_ids"], **given).weights
@@ -130,7 +133,7 @@ def test_texts_that_no_file_says_how_to_split_are_refused(tmp_path, model_type, 
 
 
 def test_bert_generation_is_split_as_sentencepiece_does_it(tmp_path) -> None:
-    """Without any special token around a text; ids by transformers 4.46 and 5.23."""
+    """No special token is added around a text; ids by transformers 4.46 and 5.23."""
     model = TOKENS / "files" / "plain.model"
     (tmp_path / "spiece.model").write_bytes(model.read_bytes())
     tokenizer = load_tokenizer(tmp_path, {"model_type": "bert-generation"})

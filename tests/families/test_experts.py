@@ -1,4 +1,4 @@
-"""Mixtures of experts: which experts a token is sent to, and every form in which files keep them."""
+"""Mixtures of experts: which experts a token is sent to, and every form in which files store them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def shares(rule, scores, top_k, correction=None):
     return dict(zip(chosen[0].tolist(), found[0].tolist(), strict=True))
 
 
-LOGS = np.log([1.0, 2.0, 3.0, 4.0]).tolist()  # a softmax over all of them: 0.1, 0.2, 0.3, 0.4
+LOGS = np.log([1.0, 2.0, 3.0, 4.0]).tolist()  # a softmax over all experts: 0.1, 0.2, 0.3, 0.4
 
 
 def test_shares_of_the_chosen_alone_and_of_all() -> None:
@@ -36,7 +36,7 @@ def test_shares_of_the_chosen_alone_and_of_all() -> None:
 
 
 def test_a_correction_chooses_and_does_not_weigh() -> None:
-    """Sigmoids 0.5, 0.75, 0.9: corrected, the first goes before the second."""
+    """Sigmoids 0.5, 0.75, 0.9: with the correction, the first precedes the second."""
     scores = [0.0, np.log(3.0), np.log(9.0)]
     rule = Routing("sigmoid", corrected=True)
     assert shares(rule, scores, 2, [0.3, 0.0, 0.0]) == pytest.approx({2: 0.9, 0: 0.5})
@@ -44,7 +44,7 @@ def test_a_correction_chooses_and_does_not_weigh() -> None:
 
 
 def test_experts_outside_the_best_group_are_not_chosen() -> None:
-    """Groups (0.8, 0.1) and (0.6, 0.5): the first has the best expert, the second the better two."""
+    """Groups (0.8, 0.1) and (0.6, 0.5): the first has the best expert, the second the better pair."""
     scores = [np.log(p / (1 - p)) for p in (0.8, 0.1, 0.6, 0.5)]
     one, two = (Routing("sigmoid", groups=2, top_groups=1, group_by=by) for by in (1, 2))
     assert shares(one, scores, 2) == pytest.approx({0: 0.8, 1: 0.1})
@@ -58,14 +58,14 @@ def test_experts_of_the_best_group_stay_with_corrections_below_zero() -> None:
 
 
 def test_a_mixer_weighs_each_of_two_among_those_near_it() -> None:
-    """Scores 1, 0.95, 0.5: within 10 % of the first lies the second, within 10 % of the second nothing is left."""
+    """Scores 1, 0.95, 0.5: the second is within 10 % of the first; within 10 % of the second there is no other."""
     found = shares(Routing("mixer", near=0.1), [1.0, 0.5, 0.95], 2)
     assert found == pytest.approx({0: 1 / (1 + np.exp(-0.05)), 2: 1.0})
     assert shares(Routing("mixer", near=0.0), [1.0, 0.5, 0.95], 2) == pytest.approx({0: 1.0, 2: 1.0})
 
 
 def test_a_mixer_measures_against_the_larger_of_both_scores() -> None:
-    """Against -4: (1 - -4) / 4 = 1.25; a tolerance of 1.2 leaves it out, one of 1.3 takes it in."""
+    """Against -4: (1 - -4) / 4 = 1.25; a tolerance of 1.2 excludes it, one of 1.3 includes it."""
     assert shares(Routing("mixer", near=1.2), [1.0, -4.0], 2)[0] == pytest.approx(1.0)
     assert shares(Routing("mixer", near=1.3), [1.0, -4.0], 2)[0] == pytest.approx(1 / (1 + np.exp(-5)))
 
@@ -91,7 +91,7 @@ FORMS = {
 
 
 def experts_of(family, tensors):
-    """(prefix of the layer, gates, ups, downs [expert, ...]) of every layer that has experts, and the other tensors."""
+    """(prefix of the layer, gates, ups, downs [expert, ...]) of every layer that has experts, and all other tensors."""
     one, fused = FORMS[family]
     rest, found = dict(tensors), []
     for prefix in sorted({m[1] for name in tensors if (m := re.match(r"(.*layers\.\d+\.)", name))}):
@@ -108,7 +108,7 @@ def experts_of(family, tensors):
 
 
 def respelt(family, tensors, form, unread=None):
-    """The tensors of a case in one form; unread: (layer, expert) whose numbers are made NaN."""
+    """The tensors of a case in one form; unread: (layer, expert) whose numbers become NaN."""
     one, fused = FORMS[family]
     found, rest = experts_of(family, tensors)
     for at, (prefix, *parts) in enumerate(found):
@@ -156,7 +156,7 @@ def test_every_form_gives_the_same_attention(family, tmp_path) -> None:
 @pytest.mark.parametrize("form", ["one", "fused0"])
 @pytest.mark.parametrize("family", ["qwen3_moe", "granitemoe", "mixtral"])
 def test_experts_that_no_token_is_sent_to_are_not_read(family, form, tmp_path) -> None:
-    """A NaN is an error as soon as it is read: of 4 experts a single token's 2 are."""
+    """A NaN is an error as soon as it is read; a single token reads 2 of the 4 experts."""
     tensors, read = load_file(REFERENCE / family / "model.safetensors"), []
     for e in range(4):
         folder = folder_of(family, tmp_path, respelt(family, tensors, form, unread=(0, e)))
@@ -169,7 +169,7 @@ def test_experts_that_no_token_is_sent_to_are_not_read(family, form, tmp_path) -
 
 
 def test_several_files_with_an_index(tmp_path) -> None:
-    """Every other tensor in a second file, so that experts of a layer lie in both."""
+    """Every other tensor is in a second file, so that a layer's experts are in both."""
     ids, weights = expected("deepseek_v3")
     tensors = load_file(REFERENCE / "deepseek_v3" / "model.safetensors")
     folder = folder_of("deepseek_v3", tmp_path, tensors)
@@ -182,7 +182,7 @@ def test_several_files_with_an_index(tmp_path) -> None:
 
 
 def test_a_layer_behind_the_last_is_no_part_of_the_stack(tmp_path) -> None:
-    """Published DeepSeek-V3 and GLM-4.5 files have one that predicts a token further ahead."""
+    """Published DeepSeek-V3 and GLM-4.5 files have a layer that predicts a token further ahead."""
     ids, weights = expected("deepseek_v3")
     tensors = load_file(REFERENCE / "deepseek_v3" / "model.safetensors")
     front, more = "model.layers.1.", {}

@@ -1,4 +1,4 @@
-"""A family is one file: the index over the files, and a family that is added by a single file in another folder."""
+"""A family is one file: the index over the files, and a family added by a single file in another folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from attnviz import families
 from attnviz.families import architecture, family, known, make_index, recipe
 from attnviz.families._listing import describe
 
-# A model with nothing but attention in it: 2 heads, rotary positions, no MLP. Its keys are its own.
+# A model with attention alone: 2 heads, rotary positions, no MLP, and its own keys.
 FILE = '''"""Owl (nobody 2026): two heads under rotary positions."""
 
 from attnviz.engine.spec import Norm, Rotary, Spec
@@ -45,7 +45,7 @@ def spec(config):
 
 @pytest.fixture
 def owl(tmp_path, monkeypatch):
-    """The family in a folder of its own, known to attnviz while the test runs."""
+    """The family in a separate folder, known to attnviz while the test runs."""
     folder = tmp_path / "more families"
     folder.mkdir()
     (folder / "owl.py").write_text(FILE)
@@ -72,7 +72,7 @@ def test_two_files_cannot_claim_one_name(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("model_type", known())
 def test_looking_a_family_up_imports_its_file_alone(model_type):
-    # Two towers are two families: only they read other families' files.
+    # Two towers are two families: only families of towers read other families' files.
     towers = {"clip": {"clip_text", "clip_vision"}, "siglip": {"siglip_text_model", "siglip_vision_model"}}
     names = [f"attnviz.families.{name}" for name in {model_type} | towers.get(model_type, set())]
     before = {name: module for name, module in sys.modules.items() if name.startswith("attnviz.families.")}
@@ -120,7 +120,7 @@ def test_a_checkpoint_of_that_family_is_drawn(owl, tmp_path):
 
 
 def test_a_copy_of_one_file_alone_is_enough(owl, tmp_path):
-    """Nothing of a family stands in another file: without its file all its names are gone."""
+    """No fact of a family is in another file: without its file all its names are gone."""
     shutil.rmtree(owl)
     sys.modules.pop("attnviz.families.owl", None)
     index = make_index()

@@ -1,4 +1,4 @@
-"""Models as they were first published: the names and keys of their own code, before the reference took them in."""
+"""Models as first published: the names and keys of their own code, before the reference included them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ MSFT = {"model_type": "phi-msft", "n_head_kv": None, "flash_attn": False, "fused
 
 
 def phi(sequential: bool):
-    """The tensors of the reference's case of Phi by their first names, the table padded to 128 rows, and a head."""
+    """The tensors of the reference case of Phi under their first names, with a table of 128 rows and a head."""
     own = {n.removeprefix("model."): t for n, t in load_file(REFERENCE / "phi" / "model.safetensors").items()}
     table = np.concatenate([own["embed_tokens.weight"], np.zeros((61, 32), np.float32)])
     found = {"layers.0.wte.weight" if sequential else "transformer.embd.wte.weight": table}

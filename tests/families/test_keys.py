@@ -1,4 +1,4 @@
-"""The rule for keys: what the reference reads and we do not is refused, what nobody reads is ignored and named."""
+"""Keys that the reference reads and we do not are refused; keys that neither reads are ignored and named."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ CASES = sorted(
     for path in REFERENCE.glob("*/config.json")
     if _keys.reference({"model_type": json.loads(path.read_text())["model_type"]}).reads is not None
 )
-# A value that nothing means where it is left out, and that no reader of text, numbers or lists could take for one.
+# A value that is no key's default, and that no reader of text, numbers or lists accepts.
 PLANTED = {"twist": True}
 
 
 def config(case, **changes):
-    """A reference case's configuration, read by its family; or one with nothing in it but a model_type."""
+    """A reference case's configuration, read by its family; or one with only a model_type."""
     file = REFERENCE / case / "config.json"
     data = (json.loads(file.read_text()) if file.is_file() else {"model_type": case}) | changes
     module = family(data["model_type"])
@@ -53,7 +53,7 @@ def test_a_key_that_the_reference_reads_and_we_do_not_is_refused(case):
     for key in keys:
         try:
             found = config(case, **{key: PLANTED})
-        except ConfigError as error:  # it is another word for a key that the family reads
+        except ConfigError as error:  # it is an alias of a key that the family reads
             assert "contradict each other" in str(error)
         else:
             assert (found.unread(), found.ignored()) == ([key] if key in found.data else [], [])
@@ -145,7 +145,7 @@ def test_a_model_type_that_the_reference_does_not_have_is_as_strict_as_before():
     assert _keys.reference({"model_type": "barn_owl"}).place("transformers_version", "5.0.0") == "known"
 
 
-# ---- where it is said
+# ---- where ignored keys are listed
 
 
 def test_what_is_ignored_is_in_meta_and_with_verbose(tmp_path, capsys):
@@ -251,7 +251,7 @@ def test_clips_older_spelling_wins_with_its_own_defaults():
 
 
 def test_every_model_type_has_a_row_of_the_table():
-    """Without one every unknown key would be refused. What is missing is nowhere in the reference."""
+    """Without an entry every unknown key would be refused. Missing entries are nowhere in the reference."""
     rows = {name for name, file in INDEX["model_types"].items() if _keys._row(name) or _keys._row(file)}
     assert INDEX["model_types"].keys() - rows == {"clip_text", "clip_vision", "mixformer_sequential", "npz", "phi_msft"}
 
@@ -270,7 +270,7 @@ def test_a_nested_configuration_of_another_type_is_read_by_that_types_rule():
 
 
 def test_names_without_an_effect_are_those_of_the_patterns():
-    """Without a regular expression for each: a star stands at an end alone."""
+    """No regular expression is needed: a star is only at either end."""
     assert all("*" not in pattern.strip("*") and not set("?[") & set(pattern) for pattern in _keys.NO_EFFECT)
     keys = {key for row in TABLE["files"].values() for key in row["reads"].split()} | {"dropout", "x_pooler_y", "loss"}
     keys |= {pattern.replace("*", end) for pattern in _keys.NO_EFFECT for end in ("", "a", "a_b")}

@@ -1,4 +1,4 @@
-"""Configurations as published models of images and sound have them: what attnviz makes of each, without weights."""
+"""Configurations of published models of images and sound, and what attnviz reads from each, without weights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import attnviz
 from attnviz.errors import AttnvizError
 
-# What old releases of the reference wrote into every part of a configuration.
+# Keys that old releases of the reference wrote into every part of a configuration.
 DUMPED = {
     "add_cross_attention": False,
     "architectures": None,
@@ -171,7 +171,7 @@ def test_what_no_number_could_be_compared_for_is_refused(name: str) -> None:
 
 
 def test_of_two_parts_for_a_tower_the_older_one_counts_with_its_defaults() -> None:
-    """As in the reference: `text_config_dict` replaces `text_config`, also where it says nothing."""
+    """As in the reference, `text_config_dict` replaces `text_config`, even if it is empty."""
     own = {"hidden_size": 64, "num_attention_heads": 4, "num_hidden_layers": 3}
     found = attnviz.describe({"model_type": "clip", "text_config": own, "text_config_dict": {"hidden_size": 48}})
     text = found["stacks"]["text"]

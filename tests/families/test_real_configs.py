@@ -1,8 +1,8 @@
-"""Configurations of published models, as facts: the keys that matter, and what attnviz makes of them.
+"""Configurations of published models, as facts: the keys that matter, and what attnviz reads from them.
 
-tests/data/configs.json has a line for each: its name; the family, with the keys that are ignored, or the message of the
-refusal; the configuration without keys of generation, training and task heads. Of families that attnviz does not know
-it keeps the model_type alone.
+tests/data/configs.json has a line per configuration: its name; the family, with the keys that are ignored, or the
+message of the refusal; the configuration without keys of generation, training and task heads. For families that attnviz
+does not know it has the model_type alone.
 """
 
 from __future__ import annotations

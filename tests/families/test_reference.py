@@ -11,7 +11,7 @@ from helpers.paths import REFERENCE
 import attnviz
 
 CASES = sorted(p.name for p in REFERENCE.iterdir() if p.is_dir())
-# The reference's own difference between float32 and float64, a case.
+# The reference's own difference between float32 and float64, per case.
 OWN = json.loads((REFERENCE / "float64.json").read_text())
 INPUTS = {"input_ids": "ids", "token_type_ids": "token_types", "decoder_input_ids": "target_ids"}
 ARRAYS = ("pixel_values", "input_values", "input_features")
@@ -34,7 +34,7 @@ def test_agrees_with_the_reference(case: str) -> None:
 
 
 def test_each_head_where_the_reference_gives_the_mean_over_heads() -> None:
-    """`self` is what it returns, and `own` the weights of single heads, taken before it averages them."""
+    """`self` is what the reference returns, `own` the weights of single heads before it averages them."""
     expected = np.load(REFERENCE / "wavlm" / "expected.npz")
     model = attnviz.load(REFERENCE / "wavlm")
     given = {"input_values": expected["input_values"]}
@@ -48,7 +48,7 @@ def test_each_head_where_the_reference_gives_the_mean_over_heads() -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_cases_are_peaked(case: str) -> None:
-    """Weights drawn narrow would make attention uniform, and then nothing above could fail."""
+    """Weights of small variance would make attention uniform, and then no test above could fail."""
     expected = np.load(REFERENCE / case / "expected.npz")
     for stream in STREAMS:
         if stream in expected:

@@ -1,4 +1,4 @@
-"""The language model inside a reader of images answers as it would alone, from its own configuration and tensors."""
+"""The language model in a model that reads images computes the same as alone, from its own configuration."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from attnviz import generate
 from attnviz.errors import ConfigError
 
 IDS = [7, 9, 30, 12, 55, 8, 21]
-# The reader, the language model inside it, and whether its output matrix is the token embeddings.
+# The whole model, the language model inside it, and whether its output matrix is the token embeddings.
 INSIDE = [
     ("llava", "llama", False),
     ("mistral3", "mistral", True),
@@ -33,7 +33,7 @@ def saved(folder: Path, tensors, config):
 
 
 def parts(case):
-    """The configuration, all tensors, and those of the language model by its own names."""
+    """The configuration, all tensors, and the language model's tensors by its own names."""
     tensors = load_file(REFERENCE / case / "model.safetensors")
     own = {n.removeprefix("language_model."): t for n, t in tensors.items() if n.startswith("language_model.")}
     return json.loads((REFERENCE / case / "config.json").read_text()), tensors, own
@@ -54,7 +54,7 @@ def test_it_is_the_language_model(case, kind, tied, tmp_path):
 
 @pytest.mark.parametrize("case", ["qwen2_vl", "qwen2_5_vl"])
 def test_published_files_have_no_text_config(case, tmp_path):
-    """They name three axes of positions; a token of text stands at one place on all of them."""
+    """These models have three axes of positions; a token of text has the same position on all of them."""
     config, tensors, _ = parts(case)
     text = config.pop("text_config")
     rope = text.pop("rope_parameters")

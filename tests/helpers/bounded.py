@@ -1,4 +1,4 @@
-"""A few lines of Python run in a process of their own, with an upper limit on memory and on time."""
+"""A few lines of Python run in a separate process, with an upper limit on memory and on time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weight files for tests: what strangers may send, and how their refusal is checked."""
+"""Weight files for tests: untrusted files, and a check of how they are refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SIZES = SimpleNamespace(n_heads=4, n_kv_heads=2, d_head=6, d_model=10)
 
 
 def refused(path, read=None):
-    """The message with which a file is refused: one line, quickly, with little memory."""
+    """The message that refuses a file, which must be one line and come quickly, with little memory."""
     tracemalloc.start()
     start = time.process_time()
     try:
@@ -70,7 +70,7 @@ def tensor(key, size, shape, strides, offset=0, storage="FloatStorage"):
 
 
 def pickled(items):
-    """A dictionary of names and what stands for their values."""
+    """A dictionary of names and pickled values."""
     return b"\x80\x02}(" + b"".join(text(name) + value for name, value in items.items()) + b"u."
 
 

@@ -1,4 +1,4 @@
-"""A command run in this process, with streams of bytes as a shell gives them."""
+"""Run a command in this process, with byte streams like a shell's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from attnviz.cli import main
 
 
 class Streams:
-    """Standard input and output with bytes behind them, as a process has them."""
+    """Standard input and output over byte buffers, as in a process."""
 
     def __init__(self, data=b""):
         self.inward = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8")

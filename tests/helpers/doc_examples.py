@@ -13,7 +13,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "sam
 
 @dataclass(frozen=True)
 class Command:
-    """One command. page: where it stands. text: the whole line. shown: the output that the page shows below it."""
+    """One command. page: the page it is on. text: the whole line. shown: the output that the page shows below it."""
 
     page: str
     text: str
@@ -44,7 +44,7 @@ def blocks(text: str) -> Iterator[tuple[str, str]]:
 
 
 def commands() -> list[Command]:
-    """Every line that begins with `attnviz `, each once, explanations behind it left out, continuations joined."""
+    """Every line that begins with `attnviz `, each once, without trailing explanations, continuations joined."""
     found: dict[str, Command] = {}
     for page in PAGES:
         name = page.relative_to(ROOT).as_posix()
@@ -64,7 +64,7 @@ def _commands(page: str, text: str, language: str) -> Iterator[Command]:
         i += 1
         if not line.startswith("attnviz "):
             continue
-        while line.count('"') % 2:  # a quotation that goes over the line
+        while line.count('"') % 2:  # a quotation that continues on the next line
             line = f"{line.rstrip()} {lines[i].strip()}"
             i += 1
         explained = re.split(r"\s+#\s|\s{2,}(?![-\s])", line) if language == "indented" else re.split(r"\s+#\s", line)

@@ -1,4 +1,4 @@
-"""The sentences of a page of docs, and the numbers in them that nobody has read from a run."""
+"""The sentences of a page of docs, and the numbers in them that no test has computed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from helpers.paths import ROOT
 
 NUMBER = re.compile(r"(?<![\w.\-/])[−-]?\d[\d,]*(?:\.\d+)?(?:e-?\d+)?")
-# What holds digits and is no fact about attention: citations, places in a paper, names of models, layers and heads.
+# Text with digits that is no fact about attention: citations, places in a paper, names of models, layers and heads.
 NAMES = (
     r"`[^`]*`",
     r"\]\([^)]*\)",
@@ -38,9 +38,9 @@ def prose(page: str) -> str:
 
 
 def left_over(text: str, said: Iterable[str], patterns: Iterable[str] = ()) -> list[str]:
-    """The numbers of a text that stand in none of the sentences that were read, nor where a pattern fits.
+    """The numbers of a text that are in none of the checked sentences and match no pattern.
 
-    Each comes with what stands around it.
+    Each is returned with the text around it.
     """
     for sentence in said:
         text = text.replace(sentence, " § ")

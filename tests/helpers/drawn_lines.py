@@ -9,7 +9,7 @@ from attnviz.page.place import place
 
 
 def page(attention, query=None, *, shape="lines", overlay=False, by="weight"):
-    """What `attnviz lines` shows of all maps of an Attention; its only part is `page(...).parts[0]`."""
+    """The page of `attnviz lines` for all maps of an Attention; its only part is `page(...).parts[0]`."""
     options = Options(shape=shape, overlay=overlay, by=by)
     return Lines(facts_of(attention), attention, query, options).page()
 

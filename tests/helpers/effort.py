@@ -1,7 +1,7 @@
-"""How much work something is, by the machine's own measure.
+"""The amount of work that code takes, in the machine's own measure.
 
 CPU time of this process and its ended children, over that of a fixed piece of work done right afterwards: a slow
-machine, or one that is busy with something else, gives nearly the same number, which seconds on a clock do not.
+machine, or one that is busy with something else, gives nearly the same number, unlike seconds on a clock.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def units(seconds: float) -> float:
 
 
 def usual(seconds: float) -> float:
-    """CPU seconds as they would be on a machine of today with nothing else to do."""
+    """CPU seconds as on an idle machine of today."""
     return units(seconds) * 0.004
 
 

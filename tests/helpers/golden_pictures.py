@@ -1,5 +1,7 @@
-"""Pictures of panel interiors without text, kept in tests/golden. `cd tests && python -m helpers.golden_pictures`
-draws them anew."""
+"""Pictures of panel interiors without text, kept in tests/golden.
+
+`cd tests && python -m helpers.golden_pictures` draws them again.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,7 @@ PICTURES = {
 
 
 def interiors(name):
-    """The panels of a picture, and nothing else of it, one above the other: uint8 [y, x, 3]."""
+    """The panels of a picture without anything around them, one above the other: uint8 [y, x, 3]."""
     found, options = PICTURES[name]
     if isinstance(found, list):
         figure = place(Page("", parts=(Cards(tuple(found)),)), FigureOptions(**options, dpi=50, decimals=0))

@@ -1,4 +1,4 @@
-"""The tiny reference checkpoints with heads, so that they can continue a text: what both programs are run on."""
+"""The tiny reference checkpoints with heads, so that they can continue a text; both programs are run on them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _UNTIED = (
     " hunyuan_v1_dense llama mistral mixtral nemotron olmo olmo2 olmo3 olmoe phi3 qwen2 qwen2_moe qwen3 qwen3_moe"
     " seed_oss stablelm"
 )
-# Which families, and what their heads store beyond the token embeddings: (name, seed, shape), V the vocabulary.
+# Families, and the tensors that their heads store besides the token embeddings: (name, seed, shape), V the vocabulary.
 FAMILIES: dict[str, tuple[Head, ...]] = {
     **dict.fromkeys(_TIED.split(), ()),
     **dict.fromkeys(

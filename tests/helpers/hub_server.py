@@ -39,9 +39,9 @@ class Hub:
     """One model, `org/tiny`, with branch main and tag v2 at one commit.
 
     files: path -> bytes. log: (method, path) of every request. tokens: Authorization headers seen. refuse: path, or ""
-    for the list of files -> (status, X-Error-Code). claims: path -> size in the list, where it is not the true one.
-    on_get: called with the path before a file is sent. faults: (method, end of the path) -> what happens instead:
-    "hangs", "resets" (nothing is sent), "breaks" (half of the file), or a status. headers: more of them for every file.
+    for the list of files -> (status, X-Error-Code). claims: path -> a false size in the list. on_get: called with the
+    path before a file is sent. faults: (method, end of the path) -> the fault: "hangs", "resets" (nothing is sent),
+    "breaks" (half of the file), or a status. headers: additional ones for every file.
     """
 
     def __init__(self, files):
@@ -51,7 +51,7 @@ class Hub:
         self.faults, self.headers, self.released = {}, {}, threading.Event()
 
     def fault(self, method, path):
-        """What goes wrong with a request: a fault's word, a status, or ''."""
+        """The fault of a request: a word, a status, or ''."""
         return next((what for (verb, end), what in self.faults.items() if verb == method and path.endswith(end)), "")
 
     def fetched(self):
@@ -97,7 +97,7 @@ class Hub:
 
 @contextmanager
 def serving(hub):
-    """The address at which a Hub answers, for as long as the block lasts."""
+    """The address of a Hub that runs until the block ends."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -141,7 +141,7 @@ def serving(hub):
 
 @pytest.fixture
 def home(monkeypatch, tmp_path):
-    """An empty cache, and nothing of the user's own settings."""
+    """An empty cache, without the user's own settings."""
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -152,7 +152,7 @@ def home(monkeypatch, tmp_path):
 
 @pytest.fixture
 def files():
-    """What a published model has, most of it not for us."""
+    """The files of a published model, most of which attnviz does not need."""
     return {
         ".gitattributes": b"",
         "README.md": b"# tiny",

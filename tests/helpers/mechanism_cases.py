@@ -1,4 +1,4 @@
-"""Mechanisms with their numbers as tests ask for them, and wide queries, keys and values to try them on."""
+"""Mechanisms with parameters, and queries, keys and values of large variance to test them on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from attnviz.variants.base import VariantInput
 
 N, D, HEADS, LAYER = 13, 6, 2, 3
 SCALE = D**-0.5
-WIDE = 1.6  # of an entry of q and k: scores then have a standard deviation of 2.5, and attention is peaked
+WIDE = 1.6  # standard deviation of q and k: scores then have a standard deviation of 2.5, and attention is peaked
 
 
 def draw(name, shape):

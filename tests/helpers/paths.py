@@ -1,4 +1,4 @@
-"""Where the tests' data and the rest of the repository lie."""
+"""Paths of the tests' data and of the repository."""
 
 from __future__ import annotations
 

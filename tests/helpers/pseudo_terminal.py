@@ -1,4 +1,4 @@
-"""A command in a pseudo-terminal of its own, whose keys and answers are the test's."""
+"""A command in its own pseudo-terminal, whose keys and answers come from the test."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ CLEAN = ("NO_COLOR", "FORCE_COLOR", "COLORFGBG", "ATTNVIZ_BACKGROUND", "ATTNVIZ_
 
 
 def _lead() -> None:
-    """Of the new process: the terminal is its own, and signals reach it, also where the tests ignore them (nohup)."""
+    """Set up the new process: it controls the terminal, and signals reach it even if the tests ignore them (nohup)."""
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
 
 
 class PseudoTerminal:
-    """leader: the test's end. settings(): those of the terminal. seen: what the command has written."""
+    """leader: the test's end. settings(): the terminal's settings. seen: the bytes that the command has written."""
 
     def __init__(self, *words, rows=24, cols=80, typed=b"", **env):
         self.leader, self.follower = os.openpty()
@@ -60,7 +60,7 @@ class PseudoTerminal:
         os.write(self.leader, keys)
 
     def left(self):
-        """Keys that nobody has read."""
+        """Keys that have not been read."""
         return os.read(self.follower, 1024) if select.select([self.follower], [], [], 0.05)[0] else b""
 
     def __enter__(self):

@@ -1,4 +1,4 @@
-"""quantization_config as published models have it."""
+"""quantization_config in the forms of published models."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ FP8 = {"quant_method": "fp8", "fmt": "e4m3", "activation_scheme": "dynamic", "we
 
 
 def group(**weights):
-    """compressed-tensors with one group of weights, as it saves them today."""
+    """compressed-tensors with one group of weights, in its present form."""
     weights = {"num_bits": 8, "type": "float", "strategy": "channel", "symmetric": True, "dynamic": False} | weights
     activations = {"num_bits": 8, "type": "float", "strategy": "token", "symmetric": True, "dynamic": True}
     return {

@@ -1,4 +1,4 @@
-"""Random small Specs that hold every behaviour, each with an input that it can read, for Hypothesis."""
+"""Random small Specs with every behaviour, each with an input that it can read, for Hypothesis."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ factors = st.sampled_from([1.0, 1.5, 2.0, 8.0])
 
 @st.composite
 def scalings(draw: Any, n_pairs: int) -> RotaryScaling:
-    """One of each kind, with thresholds that the few tokens of a small text lie on both sides of."""
+    """One of each kind, with thresholds such that a small text has tokens on both sides."""
     kind = draw(st.sampled_from(["linear", "dynamic", "wavelength", "yarn", "longrope"]))
     if kind == "dynamic":
         return RotaryScaling(kind, draw(factors), limit=draw(st.integers(2, 20)))
@@ -104,7 +104,7 @@ alibis = st.builds(
 
 @st.composite
 def buckets(draw: Any, gated: bool = False) -> Buckets:
-    """gated: wants as many numbers of a token as there are heads, or a multiple."""
+    """gated: needs d_model to be a multiple of the number of heads."""
     n = draw(st.sampled_from([4, 6, 8, 12]))
     # Half of the farthest distance is never a power of 2 times the exact ones: no distance lies on an edge.
     farthest, both_ways = draw(st.sampled_from([11, 13, 23])), draw(st.booleans())
@@ -121,13 +121,13 @@ def disentangled(draw: Any) -> Disentangled:
 
 
 def once_or_each(draw: Any, values: Any, n_layers: int) -> tuple[Any, ...]:
-    """A setting for all layers, or one a layer."""
+    """A setting for all layers, or one per layer."""
     return tuple(draw(values) for _ in range(draw(st.sampled_from([1, n_layers]))))
 
 
 @st.composite
 def sizes(draw: Any, whole_heads: bool = False) -> dict[str, Any]:
-    """whole_heads: every head with keys of its own."""
+    """whole_heads: every head has its own keys."""
     n_kv, group = draw(st.integers(1, 3)), 1 if whole_heads else draw(st.integers(1, 3))
     return {
         "n_layers": draw(st.integers(1, 3)),
@@ -141,7 +141,7 @@ def sizes(draw: Any, whole_heads: bool = False) -> dict[str, Any]:
 
 @st.composite
 def blocks(draw: Any, n_layers: int) -> dict[str, Any]:
-    """How sublayers are put together, and the MLP."""
+    """Draw the order of sublayers and norms, and the MLP."""
     found: dict[str, Any] = {"norm": draw(norms)}
     before = draw(st.booleans())
     found["norm_before"] = before
@@ -210,7 +210,7 @@ def experts(draw: Any) -> dict[str, Any]:
 
 @st.composite
 def scores(draw: Any, d_head: int, relative: bool = False) -> dict[str, Any]:
-    """What happens between the input of attention and its softmax. relative: needs its q and k biases."""
+    """Draw the steps between the input of attention and its softmax. relative: needs its q and k biases."""
     found: dict[str, Any] = {f"{part}_bias": draw(st.booleans()) for part in "qkvo"}
     if relative:
         found["q_bias"] = found["k_bias"] = True
@@ -250,7 +250,7 @@ def token_inputs(draw: Any, spec: dict[str, Any], longest: int = 20, shortest: i
 
 @st.composite
 def embeddings(draw: Any) -> dict[str, Any]:
-    """What is done to token embeddings before the first block."""
+    """Draw the steps on token embeddings before the first block."""
     found: dict[str, Any] = {"vocab": VOCAB, "d_embed": draw(st.sampled_from([0, 10]))}
     orders = ["add norm project", "norm add project", "project add norm", "add project norm", "project norm add"]
     found["embed_order"] = tuple(draw(st.sampled_from(orders)).split())
@@ -286,7 +286,7 @@ def learned(draw: Any) -> Learned:
 
 @st.composite
 def text_cases(draw: Any) -> Case:
-    """Stacks that read tokens, with every behaviour that goes with every other."""
+    """Stacks that read tokens, with all behaviours that can be combined freely."""
     kinds = [Segmental(), Segmental(3), "disentangled", DistanceVectors(24), DistanceVectors(20, True, scaled=False)]
     relative = draw(st.sampled_from([None] * 3 + kinds))
     own = draw(sizes(whole_heads=isinstance(relative, Segmental) or relative == "disentangled"))
@@ -314,7 +314,7 @@ def text_cases(draw: Any) -> Case:
         spec |= {"by_word": True, "mask_dropout": -1, "pad_positions": -1}
         given.ids, given.words = (), [f"word{i}" for i in given.ids]
     if spec["mask_dropout"] in given.ids and len(set(given.ids)) == 1:
-        given.ids = [0, *list(given.ids)[1:]]  # nothing would be left to rescale
+        given.ids = [0, *list(given.ids)[1:]]  # no embedding would be left to rescale
     absent = draw(st.sampled_from([frozenset(), frozenset({"embed.positions", "rotary.table"})]))
     if len({(turn.stored, turn.dim) for turn in spec.get("rotary", ()) if turn is not None and turn.stored}) > 1:
         absent |= {"rotary.table"}  # one table cannot be as wide as several rotations
@@ -325,7 +325,7 @@ def text_cases(draw: Any) -> Case:
 
 @st.composite
 def sparse_cases(draw: Any) -> Case:
-    """Global tokens beside windows, and blocks of long texts: they go with plain scores."""
+    """Global tokens beside windows, and blocks of long texts, which need plain scores."""
     is_global = draw(st.booleans())
     own = draw(sizes())
     spec = own | {"vocab": VOCAB, "absolute": draw(st.none() | learned())} | draw(blocks(own["n_layers"]))
@@ -360,7 +360,7 @@ def image_cases(draw: Any) -> Case:
     pixels_at = image
     if interpolate:
         pixels_at = (size[0] * draw(st.integers(1, 4)), size[1] * draw(st.integers(1, 4)))
-    # What is left over at the right and below is cut off.
+    # A margin at the right and below that fills no patch is cut off.
     pixels_at = (pixels_at[0] + draw(st.integers(0, size[0] - 1)), pixels_at[1] + draw(st.integers(0, size[1] - 1)))
     rng = np.random.default_rng(draw(st.integers(0, 99)))
     pixels = rng.standard_normal((patches.channels, *pixels_at)).astype(np.float32).tolist()

@@ -10,7 +10,7 @@ import pytest
 
 
 def status_of(script: Path, *words: str) -> int:
-    """The exit status of a script. What it prints goes where the test's own output goes."""
+    """Run a script; return its exit status. Its output goes to the test's own output."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(script.parent)
         patch.setattr(sys, "argv", [str(script), *words])

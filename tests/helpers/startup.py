@@ -1,4 +1,4 @@
-"""Which modules a command loads, in a process of its own."""
+"""The modules that a command loads, in a separate process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ids that transformers gives for folders of every layout (scripts/make_token_reference.py)."""
+"""Ids by transformers for folders of every layout (scripts/make_token_reference.py)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ FOLDERS = json.loads((TOKENS / "folders.json").read_text())
 EXPECTED = json.loads((TOKENS / "expected.json").read_text())
 GIVEN = [(text,) for text in EXPECTED["texts"]] + [tuple(pair) for pair in EXPECTED["pairs"]]
 PAIRS = [text for text, _ in EXPECTED["pairs"]]
-# Texts whose ids are not those of version 4; docs/tokenizers.md says why.
+# Texts whose ids differ from version 4; docs/tokenizers.md says why.
 OWN = {
-    "marian": [">>de<< translate this >>fr<<"],  # a language stands at the beginning
+    "marian": [">>de<< translate this >>fr<<"],  # a language is a token at the beginning
     "gpt2-bos": PAIRS,  # the second text has a begin token too, as in version 5
     "opt": PAIRS,
-    "codellama": PAIRS,  # two texts are no place to fill
+    "codellama": PAIRS,  # two texts are not a gap to fill
 }

@@ -13,7 +13,7 @@ SENTENCE = ("[CLS]", "the", "animal", "was", "tired", "[SEP]")
 
 
 def attention(n_layers=1, n_heads=1, tokens=SENTENCE, keys=None, seed=0, causal=False, peak=1.0, **more):
-    """Weights drawn so that rows sum to 1; small `peak`: a few large ones a row."""
+    """Random weights whose rows sum to 1; small `peak`: a few large weights per row."""
     keys = tokens if keys is None else keys
     rng = np.random.default_rng(seed)
     weights = rng.dirichlet(np.full(len(keys), peak), (n_layers, n_heads, len(tokens))).astype(np.float32)

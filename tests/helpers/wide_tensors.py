@@ -1,4 +1,4 @@
-"""Random wide weights for any Spec, an input for it, and a collector that keeps everything and looks at it closely."""
+"""Random weights of large variance for any Spec, an input for it, and a collector that keeps and checks everything."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ QK_GAIN = 1.6
 
 @dataclass
 class WideTensors:
-    """Tensors drawn from the seed and their names, float32; every name must always be asked for in one shape."""
+    """Tensors drawn from the seed and their names, float32; each name must always be read with the same shape."""
 
     seed: int
     absent: frozenset[str] = frozenset()
@@ -50,7 +50,7 @@ class WideTensors:
             return np.float32(1) + np.float32(0.3) * values
         if name.endswith(".bias") or part[-1].endswith("_bias"):
             return np.float32(0.5) * values
-        if part[-1] == "correction":  # of shares between 0 and 1, which it must not drown
+        if part[-1] == "correction":  # added to shares between 0 and 1, which it must not dominate
             return np.float32(0.2) * values
         if part[-1].startswith("scale"):
             return np.float32(0.8) + np.float32(0.3) * values
@@ -65,7 +65,7 @@ class WideTensors:
 
 
 class Nudged(WideTensors):
-    """The same tensors, each number moved by about a unit in the last place: how much does the answer depend on it?"""
+    """Move each number of the tensors by about a unit in the last place, to see how much the result depends on it."""
 
     def _draw(self, name: str, shape: tuple[int, ...]) -> Any:
         values = super()._draw(name, shape).astype(np.float64)
@@ -75,7 +75,7 @@ class Nudged(WideTensors):
 
 @dataclass(frozen=True)
 class Behind:
-    """The tensors of one stack among those of a model."""
+    """The tensors of one stack of a model."""
 
     tensors: WideTensors
     prefix: str
@@ -91,9 +91,9 @@ class Behind:
 
 
 class Keep:
-    """Copies every tile of the wanted heads: weights [layer, head, query, key], and what was allowed.
+    """Copies every tile of the wanted heads: weights [layer, head, query, key], and the mask.
 
-    Given `needs`, it asks for all that a tile can hold, and checks that its parts fit each other.
+    With `needs`, it requests everything that a tile can hold, and checks that the parts agree.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class Keep:
     def take(self, tile: Tile) -> None:
         rows, cols = slice(tile.rows.start, tile.rows.stop), slice(tile.cols.start, tile.cols.stop)
         for at, head in enumerate(tile.heads):
-            assert head in self.heads, "a head that nobody wanted"
+            assert head in self.heads, "a head that was not requested"
             assert self.last_row.get((tile.layer, head), 0) == tile.rows.start, "rows out of order"
             self.last_row[tile.layer, head] = tile.rows.stop
             place = self.heads.index(head)
@@ -135,7 +135,7 @@ class Keep:
 
 @dataclass(frozen=True)
 class Case:
-    """A Spec, an input for it, a seed for its weights, and tensors that its checkpoint does not hold."""
+    """A Spec, an input for it, a seed for its weights, and tensors that its checkpoint lacks."""
 
     spec: Spec
     given: Given

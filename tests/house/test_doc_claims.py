@@ -1,4 +1,4 @@
-"""Numbers that README.md and docs quote in their sentences are those of a run of today."""
+"""Numbers in sentences of README.md and docs agree with a run of today."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_head_that_rests():
     assert f"its weight on special tokens is {attnviz.stats(repeated).values['special'][2, 9]:.2f}" in said
     assert f'"fox" → "fox" {repeated.weights[2, 9, second, tokens.index("fox")]:.2f}' in said
     random = attnviz.roles(attnviz.load("minilm"), random=True).blocks[0].scores["duplicate-token"]
-    assert f"it is the only one again, with {random.score[2, 9]:.2f}" in said
+    assert f"it is again the only one, with {random.score[2, 9]:.2f}" in said
 
 
 def test_a_long_text_has_no_idle_head():

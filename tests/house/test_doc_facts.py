@@ -1,4 +1,4 @@
-"""Every number in the sentences of the other pages is read from the code, a file or a run, or listed with what it is.
+"""Every number in the sentences of the remaining pages is read from the code, a file or a run, or listed with its kind.
 
 As tests/house/test_doc_numbers.py does for docs/analysis. docs/commands.md is generated from the help, which
 tests/house/test_help_is_true.py reads.
@@ -28,11 +28,11 @@ from attnviz.page import diagram, diagram_parts, diagram_scores
 
 HEADS = json.loads(TINY.with_name("heads.json").read_text())
 DEFINED = "a formula or a setting, not a result"
-RECORD = "measured once: needs torch, training, other machines or hours; the page says of what and how"
-RELEASE = "a release of a program that the page speaks of"
-PICTURE = "tests/page/test_first_picture.py reads what is right and the bound; rows and chance nobody reads"
+RECORD = "measured once: needs torch, training, other machines or hours; the page says what and how"
+RELEASE = "a release of a program that the page names"
+PICTURE = "tests/page/test_first_picture.py reads the share that is right and the bound; no test reads rows and chance"
 THEIRS = "what another program does, checked against it when the line was written"
-# What no test here reads: page -> (pattern, what it is).
+# Numbers that no test here reads: page -> (pattern, their kind).
 UNREAD: dict[str, list[tuple[str, str]]] = {
     "docs/steps.md": [
         (r"each sums to 1|below 0 where it pulls|counted from 0|what 1/√d_k would", DEFINED),
@@ -40,13 +40,13 @@ UNREAD: dict[str, list[tuple[str, str]]] = {
         (r"it takes the last layer, head 0,", "a default, held by tests/analyses/test_steps.py"),
     ],
     "docs/tiny.md": [
-        (r"on 24 sentences by which|\| \d\.\d \| [a-z, ]+ \| \d+ (?:\| \d\.\d\d ){2}\| \d\.\d \|", PICTURE),
+        (r"on 24 sentences that were not used|\| \d\.\d \| [a-z, ]+ \| \d+ (?:\| \d\.\d\d ){2}\| \d\.\d \|", PICTURE),
         (r"(?<=\| )\d+,\d{3}(?= \|)|\d\.\d\dM|1790 to 2021", RECORD),
         (r"\d\.\d{3} \| \d\.\d\d \|(?! \d)|(?:\| \d\.\d{4} \| \d\.\d{3} )+\|", RECORD),  # of run 2; by text
         (r"88 passages of all the texts below \(3,392 rows|38 minutes|every distance up to 12", RECORD),
         (r"(?:means over rows|AdamW|18 million tokens).*?(?=one core|: means|- 18|, then a cosine)", RECORD),
         (r"weight decay 0\.01, gradients clipped at 1; batches of about 1,800|and 10 GB", RECORD),
-        (r"less than 0\.0001 of js: 0\.02461 before, 0\.02461 after", RECORD),
+        (r"by less than 0\.0001: 0\.02461 before, 0\.02461 after", RECORD),
         (r"js 0\.025 and top-1 0\.72 over at least 24|\(0: equal, ", "the aim; a bound"),
         (r"blocks of 32 numbers in 8 bits", "the format Q8_0, tests/checkpoints/test_gguf.py"),
     ],
@@ -58,13 +58,13 @@ UNREAD: dict[str, list[tuple[str, str]]] = {
     "docs/inputs.md": [
         (r"transformers 4 and 5|transformers 5 does so with pictures, 4 drops", RELEASE),
         (r"the model's window \(30 s\)", "Whisper's own setting"),
-        (r"are those of `WhisperFeatureExtractor` to 2e-7", "test_log_mel_spectra_are_as_near_as_said"),
-        (r"by 1/255 here and there|lies up to 3e-5 from either", THEIRS),
+        (r"agree with `WhisperFeatureExtractor` to 2e-7", "test_log_mel_spectra_are_as_near_as_said"),
+        (r"by 1/255 in some pixels|differs by up to 3e-5 from both", THEIRS),
         (r"16-bit grey \| scaled to 8 bits|row 3 and column 4 \(counted from 0\)", DEFINED),
         (r"flat to 0\.9 of", "held by tests/inputs/test_sound.py"),
     ],
     "docs/models.md": [
-        (r"before version 1\.6|5\.23 is followed|in 4\.46 to 4\.57; 5\.x ignores|are 5\.23's|those of 4\.46:", RELEASE),
+        (r"before version 1\.6|5\.23 is followed|in 4\.46 to 4\.57; 5\.x ignores|are 5\.23's|follow 4\.46:", RELEASE),
         (r"round to 8 bits|texts beyond 4,096 tokens", THEIRS),
         (r"Numbers of 64 to 16 bits", "held by tests/checkpoints/test_safetensors.py"),
         (
@@ -86,15 +86,15 @@ UNREAD: dict[str, list[tuple[str, str]]] = {
         (r"Linux from 6\.2 on forbids this unless `[^`]*` is 1", "the release that forbids TIOCSTI, and its setting"),
     ],
     "docs/formats.md": [
-        (r"has 256 colours a frame", "the format GIF"),
-        (r"from 0, both ends included|or \[layer, 1, head", "where indices begin, and a shape"),
-        (r"a contrast of 4\.5:1 at least", "held by tests/render/test_running_text.py"),
+        (r"has 256 colours per frame", "the format GIF"),
+        (r"tokens from 0, as `|or \[layer, 1, head", "where indices begin, and a shape"),
+        (r"a contrast of at least 4\.5:1", "held by tests/render/test_running_text.py"),
     ],
     "docs/adding-a-family.md": [(r"1e-1 in|1e-1 from|1e-4 everywhere|(?<= )[2-6]\. ", "rules of thumb; list numbers")],
     "docs/adding-an-analysis.md": [],
     "docs/gallery.md": [],
     "SECURITY.md": [
-        (r"exit 143\) and SIGHUP \(129\)", "held by tests/cli/test_signals.py"),
+        (r"exit 143\) or SIGHUP \(129\)", "held by tests/cli/test_signals.py"),
         (r"exit status 1\.", "held by tests/cli/test_cli.py"),
         (r"truly has 10,000 layers", "an example"),
     ],
@@ -116,7 +116,7 @@ def row(values, digits=0):
 
 
 def of_steps():
-    """The example worked out here with plain NumPy, as the page says that one can."""
+    """The example computed with plain NumPy, as the page says is possible."""
     with np.load(ROOT / "sample_inputs" / "by_hand.npz") as file:
         w = {name: file[name] for name in file.files}
     x = w["embedding"] + w["positions"]
@@ -204,7 +204,7 @@ def spec_heads(model):
 
 
 def syntax():
-    """The rows of scripts/tiny/gold.py, run on the file as it is shipped."""
+    """The rows of scripts/tiny/gold.py, run on the published file."""
     script = ROOT / "scripts" / "tiny" / "gold.py"
     done = subprocess.run([sys.executable, script, TINY], capture_output=True, text=True, check=True, cwd=ROOT)
     found = [re.split(r"\s{2,}", line) for line in done.stdout.splitlines()[1:]]
@@ -258,8 +258,8 @@ def of_tokenizers():
     every = texts + pairs
     changed = sum(len(differs[one] if isinstance(one, str) else one) for one in differs.values())
     return [
-        f"lays out {folders} folders",
-        f"make of {texts} texts and two pairs",
+        f"writes {folders} folders",
+        f"give for {texts} texts and two pairs",
         f"compares all {folders * every:,} with 4.46.3; these seven differ",
         f"{changed:,} of the {len(differs) * every:,} comparisons",
     ]
@@ -282,7 +282,7 @@ def of_architecture():
 def of_terminal():
     from attnviz.render.background import FAR, WAIT
 
-    return [f"for {WAIT} seconds at most, over ssh {FAR}"]
+    return [f"it has {WAIT} seconds to answer, over ssh {FAR}"]
 
 
 def of_formats():
@@ -295,10 +295,10 @@ def of_formats():
     return [
         f"{MAX_CELLS:,} at most",
         f"how long each is shown, {MILLISECONDS} by default",
-        "a thousand million pixels of them at most",
+        "at most a thousand million pixels in all",
         f"letters below {fitted.LEAST} points are refused",
         f"Frames have {frames.DPI:.0f} dots per inch unless",
-        f"a hundred times its size, {ALWAYS_ALLOWED >> 20} MB aside",
+        f"at most {ALWAYS_ALLOWED >> 20} MB of memory, or a hundred times its size",
     ]
 
 
@@ -343,7 +343,7 @@ def of_security():
         f"{MAX_CONFIG // mega} MB",
         f"the header {base.MAX_HEADER // mega} MB",
         f"the pickle {pickles.MAX_PICKLE // mebi} MiB, {pickles._MAX_STEPS:,} steps, and one list, dictionary or memo "
-        f"entry for {pickles._BYTES_EACH} bytes of it, {pickles._MAX_MADE:,} at most; keys are texts or numbers below "
+        f"entry per {pickles._BYTES_EACH} bytes, at most {pickles._MAX_MADE:,}; keys are texts or numbers below "
         f"2^{pickles._MAX_KEY.bit_length() - 1}",
         f"unpacks to {zips.ALWAYS_ALLOWED // mebi} MiB, or {zips.MAX_RATIO} times its packed size",
         f"float32: {arrays.ALWAYS_ALLOWED // mebi} MiB, or {arrays.MAX_RATIO} times the file; labels of "
@@ -351,16 +351,17 @@ def of_security():
         f"{saved.MAX_HEADS:,}; meta of {saved.MAX_META // mebi} Mi characters",
         f"of a `.pt` file {pytorch._MAX_LISTED:,} tensors",
         f"tokenizer.json {reading._LIMITS['tokenizer.json'] // mebi} MiB, SentencePiece "
-        f"{reading._LIMITS['.model'] // mebi} MiB; a normaliser may make {budget.GROWTH} times of a text, and writes "
+        f"{reading._LIMITS['.model'] // mebi} MiB; a normaliser may make a text {budget.GROWTH} times as long, "
+        f"and write "
         f"{budget.MAX_CONTENT} characters at a time; {budget.MAX_STEPS} steps; a template {budget.MAX_TEMPLATE} parts; "
         f"words of {budget.MAX_WORD:,} characters",
         f"{pictures.MAX_PIXELS // mega} million pixels; beyond {pictures.ALWAYS_ALLOWED // mebi} million, "
         f"{pictures.PIXELS_A_BYTE} for each byte of the file; the model sees {images.MAX_SEEN // mebi} million",
-        f"{wav.MAX_SAMPLES / mega:.0f} million samples, and for a model of raw sound what makes "
-        f"2^{sound.MAX_NUMBERS.bit_length() - 1} numbers of them ({minutes:.1f} minutes for published models)",
+        f"{wav.MAX_SAMPLES / mega:.0f} million samples, and for a model of raw sound at most "
+        f"2^{sound.MAX_NUMBERS.bit_length() - 1} outputs of a convolution ({minutes:.1f} minutes for published models)",
         f"{sound.MAX_BANDS} mel filters; {sound.MAX_RATE:,} samples a second",
         f"| texts and lists of labels | {untrusted.MAX_TEXT // mebi} MiB |",
-        f"may take {worker.MEGABYTES // 1024} GiB more than it begins with and {worker.SECONDS:.0f} seconds",
+        f"with {worker.SECONDS:.0f} seconds and {worker.MEGABYTES // 1024} GiB more memory than it starts with",
     ]
 
 
@@ -376,7 +377,7 @@ OF = {
     "docs/formats.md": of_formats,
     "docs/gallery.md": of_gallery,
     "docs/adding-a-family.md": of_adding,
-    "docs/adding-an-analysis.md": list,  # no number stands there
+    "docs/adding-an-analysis.md": list,  # no number is there
     "SECURITY.md": of_security,
 }
 
@@ -409,7 +410,7 @@ def test_log_mel_spectra_are_as_near_as_said(tmp_path):
 
 
 def test_sizes_and_counts_of_the_readme_and_the_benchmarks(minilm):
-    """The timings of benchmarks/README.md are records of its runs; README.md quotes them as they stand there."""
+    """The timings of benchmarks/README.md are records of its runs; README.md quotes them exactly."""
     from attnviz.variants import MECHANISMS
 
     readme, records = prose("README.md"), prose("benchmarks/README.md")
@@ -418,7 +419,7 @@ def test_sizes_and_counts_of_the_readme_and_the_benchmarks(minilm):
     assert f"`tiny` is {size / 1e6:.0f} MB" in readme
     package = sum(file.stat().st_size for file in minilm.rglob("*") if file.is_file())
     assert f"as published, {round(package / 1e6, -1):.0f} MB" in (ROOT / "README.md").read_text(encoding="utf-8")
-    assert f"{len(MECHANISMS)} of them as their papers have them" in readme
+    assert f"{len(MECHANISMS)} kinds as their papers define them" in readme
     assert f"torch eager needs {30 * 9 * 8192**2 * 4 / 1e9:.0f} GB" in records
     quoted = {
         r"\| attnviz \| (\S+) \| \S+ \| (\S+) \|": "all-MiniLM-L6-v2 in {:.1f} s and {:.0f} MiB against",

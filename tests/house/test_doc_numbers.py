@@ -1,6 +1,6 @@
-"""Every number in the sentences of docs/analysis is that of a run of today, or listed below with what it is.
+"""Every number in the sentences of docs/analysis agrees with a run of today, or is listed below with its kind.
 
-A page's sentences are written here anew from the run; what is then left of its numbers must stand in UNREAD. Outputs in
+A page's sentences are written here again from the run; any other number of the page must be in UNREAD. Outputs in
 blocks are compared in tests/house/test_doc_examples.py, other pages in tests/house/test_doc_facts.py.
 """
 
@@ -36,7 +36,7 @@ from attnviz.models.source import FEWEST_ROWS, SAMPLE_WEIGHTS
 OURS = "a definition or a bound of the formula beside it, which that function's own test holds"
 TIMED = "a time of one run; the page names the machine"
 CLAIMS = "read in tests/house/test_doc_claims.py"
-# What no test here reads: page -> (pattern, why not).
+# Numbers that no test here reads: page -> (pattern, why not).
 UNREAD: dict[str, list[tuple[str, str]]] = {
     "diff": [
         (r"divergence in nats: 0 for equal rows", OURS),
@@ -47,7 +47,7 @@ UNREAD: dict[str, list[tuple[str, str]]] = {
     "qk": [(r"where −1 would be perfectly", OURS), (r"q · k|1 is the one", "names")],
     "generate": [],
     "rollout": [
-        (r"0\.5 in the paper|Rows of a rollout sum to 1|the least of 1 and of|every layer from 0\.", OURS),
+        (r"0\.5 in the paper|Rows of a rollout sum to 1|the smaller of 1 and of|every layer from 0\.", OURS),
         (r"exact to 1e-9", "held by tests/analyses/test_rollout.py"),
         (r"15 tokens through 6 layers take half a second, 60 through 12 about 30 s on two cores", TIMED),
     ],
@@ -60,7 +60,7 @@ UNREAD: dict[str, list[tuple[str, str]]] = {
     "idle": [
         (r"Head 2\.9 gives 0\.87 of its|between 0\.81 and 0\.93\.|special tokens is 0\.30,|→ \"fox\" 0\.88\.", CLAIMS),
         (
-            r"the only one again, with 0\.44|498 tokens of `[^`]*` head 2\.7 gives 0\.15|the most is 0\.38, by 4\.5",
+            r"again the only one, with 0\.44|498 tokens of `[^`]*` head 2\.7 gives 0\.15|the most is 0\.38, by 4\.5",
             CLAIMS,
         ),
         (r"then sum to less than 1", OURS),
@@ -73,7 +73,7 @@ UNREAD: dict[str, list[tuple[str, str]]] = {
         (r"max\(0, |1 − cos|some of it is below 0", OURS),
     ],
     "circuits": [
-        (r"1: all positive|-1: lowered|1: a head attends|: 0 where nothing is read, 1 / sqrt|1 at most", OURS),
+        (r"1: all positive|-1: decreases it|1: a head attends|: 0 where nothing is read, 1 / sqrt|1 at most", OURS),
         (r"heads 5\.7, 2\.1 and 5\.8 score 0\.99|2\.2, 4\.0 and 5\.0 score -0\.99", CLAIMS),
         (r"Four boards of 6 layers x 12 heads", "the model's sizes, read for tiny.md"),
     ],
@@ -140,7 +140,7 @@ def of_diff(place):
 
 
 def of_lines(place):
-    """The block of the page is that of a terminal of 80 columns."""
+    """The block of the page equals the output in a terminal of 80 columns."""
     from attnviz.render.printer import print_page
 
     with (place / "terminal").open("w") as file:
@@ -151,8 +151,8 @@ def of_lines(place):
     page = [line.split() for line in (text[1] + text[2]).splitlines() if line.strip()]
     assert shown == page[: len(shown)]
     return [
-        f"Each query has its {STRONGEST} strongest lines (where heads lie over each other {STRONGEST_OVER} in each), "
-        f"and what is below {100 * LEAST:.0f} % of the scale ({100 * LEAST_OVER:.0f} % there) is no line",
+        f"Each query has its {STRONGEST} strongest lines (with `--overlay` {STRONGEST_OVER} in each head), and "
+        f"weights below {100 * LEAST:.0f} % of the scale ({100 * LEAST_OVER:.0f} % with `--overlay`) have no line",
         f"A text of more than {CELLS} tokens is pooled to {CELLS} cells for lines",
     ]
 
@@ -189,7 +189,7 @@ def of_generate(place):
         f"the picture holds the {LEADING} heads that lead the table",
         f"One head of {heads} has its strongest weight on the token that comes next, five times out of five: 18.6.",
         "a stripe runs down over 2, 8, 4, 6 of Ben's code",
-        f"at once to 1e-5, which a test holds for {len(headed.FAMILIES)} families",
+        f"in one pass to 1e-5, which a test checks for {len(headed.FAMILIES)} families",
     ]
 
 
@@ -224,7 +224,7 @@ def of_similar(place):
     a, b = np.unravel_index(apart.argmin(), apart.shape)
     alone = apart.min(1).argmax()
     assert alike.names[alone] == (0, 2)
-    assert sorted(apart.min(1))[-2] < 0.4  # and it stands alone
+    assert sorted(apart.min(1))[-2] < 0.4  # and it is far from all heads
     before = [float(found.weights[0, 2, i, i - 1]) for i in range(1, len(tokens()))]
     assert {f"{value:.2f}" for value in before} == {"1.00"}
     on_cls = found.weights[..., 0].mean(-1).reshape(-1)
@@ -234,15 +234,15 @@ def of_similar(place):
     many = len(alike.names)
     return [
         f"{many} heads of all-MiniLM-L6-v2: their distances",
-        f"Layer 0, head 2 stands alone, {apart.min(1)[alone]:.2f} from its nearest: it looks at the token before and "
-        "nothing else (weight 1.00 in every row but the first)",
+        f"Layer 0, head 2 is far from all heads, {apart.min(1)[alone]:.2f} from its nearest: it looks at the previous "
+        "token alone (weight 1.00 in every row except the first)",
         f"the mean weight on [CLS] falls (correlation −{-along:.2f})",
         "The closest pair is {}.{} and {}.{}, at {:.2f}".format(*alike.names[a], *alike.names[b], apart[a, b]),
         f"in nats, 0 to {math.sqrt(math.log(2)):.2f}",
         f"squared distances they keep: {100 * sum(alike.shares):.0f}% here",
         f"Up to {SAMPLE_WEIGHTS / 1e6:.0f} million weights ({many} heads "
         f"of {math.isqrt(SAMPLE_WEIGHTS // many) // 10 * 10} tokens, 270 of {math.isqrt(SAMPLE_WEIGHTS // 270) + 1})",
-        f"as many as that holds, {FEWEST_ROWS} at least",
+        f"as many rows as fit this number, {FEWEST_ROWS} at least",
     ]
 
 
@@ -300,9 +300,9 @@ def of_norms(place):
     assert np.abs(longest - stored).max() < 4 * np.spacing(stored.max()) < 8e-6
     return [
         f"norms within 8e-6 of lengths up to {longest.max():.0f}",
-        f"up to {MOST_ZEROED} tokens it is done unasked",
-        f"up to {MOST_TOKENS}, where all of them end",
-        f"all-MiniLM-L6-v2 has {minilm().spec.d_head}: for {len(tokens())} tokens it is the weights",
+        f"up to {MOST_ZEROED} tokens it is done by default",
+        f"up to {MOST_TOKENS}, the limit of all measures",
+        f"all-MiniLM-L6-v2 has {minilm().spec.d_head}: for {len(tokens())} tokens it equals the weights",
         f"for the {len(found['weights'].query_tokens)} tokens of the first 52 words of "
         f"`sample_inputs/paragraph.txt` it differs by {apart.min():.2f} to {apart.max():.2f}",
     ]
@@ -313,7 +313,7 @@ def of_circuits(place):
     previous = attnviz.stats(smollm().attend(text, layers=[16, 17, 18])).values["previous"]
     first, second = np.argsort(-previous, axis=None)[:2]
     assert (divmod(first, 9), divmod(second, 9)) == ((0, 0), (1, 8))
-    layers = range(15, 29)  # all 30 take 20 s; of the others nothing is above 0.14
+    layers = range(15, 29)  # all 30 take 20 s; no other layer has more than 0.14
     found = attnviz.circuits(smollm(), layers=layers).circuits.composition
     whole = np.stack([found[name] for name in ("q", "k", "v")])
     best = np.argsort(-np.nan_to_num(whole), axis=None)[:4]
@@ -325,7 +325,7 @@ def of_circuits(place):
         "Head 18.6 of SmolLM2-135M fetches what is copied",
         "In these six layers the keys of layer 18's last three heads (they share one key head) read 17.8 most, four "
         "times what random directions give, and 16.0 nearly as much.",
-        f"Of all 30 layers one pair is above: the values of 28.6 read 24.1, {whole[2, 13, 6, 9, 1]:.2f}.",
+        f"Over all 30 layers one pair has more: the values of 28.6 read 24.1, {whole[2, 13, 6, 9, 1]:.2f}.",
         f"16.0 gives {previous.flat[first]:.2f} of its weight to the previous token, 17.8 gives "
         f"{previous.flat[second]:.2f}",
     ]

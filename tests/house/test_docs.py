@@ -1,4 +1,4 @@
-"""What the pages say of the tree holds: links lead somewhere, lists leave nothing out."""
+"""Statements of the pages about the repository hold: links lead somewhere, lists are complete."""
 
 from __future__ import annotations
 

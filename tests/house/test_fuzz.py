@@ -1,7 +1,7 @@
-"""A short run of scripts/fuzz.py: mutants of real files are read, or refused in one line; nothing else happens.
+"""A short run of scripts/fuzz.py: mutants of real files are read, or refused in one line.
 
-The numbers are counts, not seconds, so that the same mutants are read everywhere. They are the first of those that
-.ci/run reads before a change lands.
+The numbers are counts, not seconds, so that the same mutants are read everywhere. They are the first of the mutants
+that .ci/run reads before a change lands.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def test_mutants_are_read_or_refused_in_one_line(name):
 
 
 def test_the_same_number_and_seed_make_the_same_mutant(tmp_path, monkeypatch):
-    """On another day, too: zip files hold the time at which they were made."""
+    """On another day, too, although zip files hold the time of their creation."""
     for name in fuzz.READERS:
         made = []
         for place, now in (("a", 1e9), ("b", 1.7e9)):
@@ -44,7 +44,7 @@ def test_the_same_number_and_seed_make_the_same_mutant(tmp_path, monkeypatch):
         assert made[0] == made[1], name
 
 
-# --- what must be seen, is -----------------------------------------------------------------------------------------
+# --- faults are detected -----------------------------------------------------------------------------------------
 
 MISDEEDS = {
     "written": (lambda rng, folder: (folder.parent.parent / "elsewhere").write_text(""), "written /"),
@@ -65,7 +65,7 @@ def test_a_misdeed_is_seen(name):
     act, said = MISDEEDS[name]
 
     def trial(rng, folder):
-        if folder.name == "1":  # of three mutants the second one
+        if folder.name == "1":  # the second of three mutants
             act(rng, folder)
         return ""
 
@@ -75,7 +75,7 @@ def test_a_misdeed_is_seen(name):
 
 
 def test_a_process_that_cannot_begin_is_seen_and_ends(monkeypatch, capfd):
-    """It must not go on as if it were the one that began it."""
+    """It must not continue as if it were the parent process."""
     monkeypatch.setattr(os, "devnull", "/nowhere/null")
     here = os.getpid()
     found = list(worker.findings(lambda rng, folder: "", "name", 0, 2, SEED))

@@ -33,7 +33,7 @@ def test_help_has_an_example_and_the_line_of_the_list(name, capsys):
 
 @pytest.mark.parametrize("line", [line for name in COMMANDS for line in examples(name)])
 def test_examples_are_words_that_the_command_takes(line):
-    """Parsed, not run: they name files and models that are not here."""
+    """Commands are parsed, not run: they name files and models that do not exist."""
     _, name, *words = shlex.split(line)
     command = build(name)
     context = command.make_context(name, words)
@@ -50,7 +50,7 @@ def test_every_option_has_help_and_a_group(name):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_prose_fills_the_window(name, capsys, monkeypatch):
-    """Only the window breaks a paragraph, wherever the docstring did."""
+    """Paragraphs are wrapped to the window, regardless of the docstring's lines."""
     monkeypatch.setenv("COLUMNS", "80")
     assert main([name, "--help"]) == 0
     out = [line.strip() for line in capsys.readouterr().out.splitlines()]
@@ -71,7 +71,7 @@ def test_an_option_means_the_same_everywhere():
     for name in COMMANDS:
         for param in build(name).params:
             if param.param_type_name == "option":
-                own = r" ?(Default|In this command): .*"  # what each command has of its own
+                own = r" ?(Default|In this command): .*"  # the text that is specific to each command
                 text = "" if "--by" in param.opts else re.sub(own, "", param.help)
                 for opt in param.opts:
                     assert said.setdefault(opt, (param.name, text)) == (param.name, text)

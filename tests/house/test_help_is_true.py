@@ -1,4 +1,4 @@
-"""What --help says of a default is what the command does without the option."""
+"""Defaults in --help agree with what the command does without the option."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from attnviz.cli import main
 from attnviz.cli.app import COMMANDS, build
 
 MODEL = ("-m", "seeded", "--n-layers", "3", "--n-heads", "2")
-# What each command needs beside its options, to print numbers.
+# Arguments that each command needs besides its options, to print numbers.
 INPUTS = {
     "export": (TIRED, *MODEL, "--format", "csv", "-o", "-"),
     "steps": (TIRED, *MODEL, "--json"),

@@ -1,4 +1,4 @@
-"""Who may import whom, held against the code's own import statements."""
+"""The rules about imports between rooms, compared with the code's own import statements."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ MAY_IMPORT = {
     | {"files", "io", "families", "variants", "inputs", "models", "measures", "page", "render"}
     | {"flags", "show", "analyses"},
 }
-# Arrows that still climb: a file, and the room above it that it imports.
+# Imports that break the order: a file, and the room above it that it imports.
 CLIMBS: set[tuple[str, str]] = set()
 # Front doors: methods of a value that draw or save it import these rooms, inside the method. The only other one is
 # `attnviz/__init__.py`, whose names load when they are asked for.
@@ -112,14 +112,14 @@ def test_no_room_may_import_one_above_it():
 
 
 def test_every_arrow_that_climbs_is_still_there():
-    """One that is gone leaves the list."""
+    """Exceptions that no longer exist are removed from the list."""
     files = {path.relative_to(HOUSE).as_posix(): path for path, _ in modules()}
     there = {(file, name.split(".")[1]) for file, _ in CLIMBS for name, _ in imports(files[file]) if "attnviz." in name}
     assert there >= CLIMBS
 
 
 def test_no_module_needs_one_that_needs_it():
-    """No circle of imports, type hints among them, but through the front doors."""
+    """No circle of imports, including type hints, except through the front doors."""
     names = {
         path.relative_to(HOUSE).with_suffix("").as_posix().removesuffix("/__init__"): path for path, _ in modules()
     }
@@ -136,7 +136,7 @@ def test_no_module_needs_one_that_needs_it():
 
 
 def test_private_names_stay_in_their_room():
-    """In families/, an underscore marks a file that is no family: other rooms read these files too."""
+    """In families/, an underscore marks a file that is no family, and other rooms may import it."""
     private = [
         f"{path.relative_to(HOUSE)} imports {name}"
         for path, room in modules()
@@ -172,7 +172,7 @@ def test_cli_and_families_import_nothing_heavy_at_the_top():
 
 
 def named_in_code(path):
-    """Every identifier and every string of a file, docstrings too, in lower case, as words: all but comments."""
+    """Every identifier and every string of a file, docstrings too, in lower case, as words, without comments."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield from re.findall(r"[a-z0-9_]+", node.value.lower())
@@ -182,7 +182,7 @@ def named_in_code(path):
 
 
 def test_no_family_name_in_the_engine():
-    """What families do is data; a docstring cites the paper that a behaviour comes from, a comment may say whose."""
+    """Behaviour of families is data; a docstring cites the paper of a behaviour, a comment may name a family."""
     names = {path.stem for path in (HOUSE / "families").glob("[a-z]*.py")}
     names |= {"deberta", "bigbird", "llama3", "gpt"}
     names -= {"clip", "npz"}  # np.clip, and a format

@@ -1,4 +1,4 @@
-"""What may be loaded before anything is computed: the promise that the command line answers at once."""
+"""Modules that may be loaded before anything is computed, so that the command line answers quickly."""
 
 from __future__ import annotations
 
@@ -59,10 +59,11 @@ def test_numbers_need_no_matplotlib_and_no_pydantic(tmp_path):
 def test_import_of_the_package_loads_nothing():
     code = "import attnviz, sys; print(sorted(m for m in sys.modules if m.split('.')[0] in {'attnviz', 'numpy'}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "['attnviz', 'attnviz.analyses']"  # the latter a table of names
+    assert done.stdout.strip() == "['attnviz', 'attnviz.analyses']"  # the last is a table of names
 
 
-# What a plain heatmap has no use for: the Hub, other forms of checkpoints, images, sound, other commands' numbers.
+# Modules that a plain heatmap does not need: the Hub, other forms of checkpoints, images, sound, other commands'
+# numbers.
 UNUSED = {
     "attnviz.models.hub", "attnviz.inputs", "attnviz.variants", "attnviz.measures", "attnviz.models.generate",
     "attnviz.io.saved", "attnviz.checkpoints.lora", "attnviz.checkpoints.npz", "attnviz.checkpoints.pickles",
@@ -92,6 +93,6 @@ def test_a_heatmap_loads_only_what_it_uses(tmp_path, model, more):
 
 
 def test_the_modules_that_a_heatmap_must_not_load_are_there():
-    """A module that was renamed must not pass for one that is not loaded."""
+    """A renamed module must not count as one that is not loaded."""
     ours = [name for name in UNUSED | OF_FOLDERS | OF_GGUF if name.startswith("attnviz.")]
     assert [name for name in ours if find_spec(name) is None] == []

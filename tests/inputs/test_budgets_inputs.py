@@ -1,4 +1,4 @@
-"""Pictures and sounds of strangers: what they claim, and what a preprocessor's file asks for, is held to a budget."""
+"""Untrusted pictures and sounds: their claims, and the settings of a preprocessor's file, are held to a budget."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_what_a_model_asks_of_a_sound_has_an_end(tmp_path, config, said):
 
 
 def long_wav(path, samples, bits=16, channels=1):
-    """Silence that takes no place on the disk."""
+    """Silence that takes no space on the disk."""
     width = bits // 8 * channels
     sizes = struct.pack("<I", 36 + samples * width), struct.pack("<I", samples * width)
     form = struct.pack("<IHHIIHH", 16, 1, channels, 16_000, 16_000 * width, width, bits)
@@ -91,7 +91,7 @@ def long_wav(path, samples, bits=16, channels=1):
 
 @pytest.mark.parametrize("bits", [8, 16])
 def test_a_sound_of_hours_is_refused_before_it_is_read(tmp_path, bits):
-    """It took 2.3 GiB, and the model's first convolution would have made 82 GB of it."""
+    """It once took 2.3 GiB, and the model's first convolution would have needed 82 GB."""
     path = long_wav(tmp_path / "a.wav", 200_000_000, bits)
     body = (
         f"from attnviz.inputs.sound import read_sound\nreturn read_sound({str(path)!r}, {{'model_type': 'wav2vec2'}})"
@@ -103,7 +103,7 @@ def test_a_sound_of_hours_is_refused_before_it_is_read(tmp_path, bits):
 
 @pytest.mark.parametrize(("bits", "channels", "samples"), [(8, 1, 20_000_000), (16, 12, 6_000_000)])
 def test_a_sound_takes_four_bytes_a_sample(tmp_path, bits, channels, samples):
-    """Whatever the file's own format, since it is unpacked in pieces: it took up to twelve times the file."""
+    """For any format of the file, since it is unpacked in pieces; it once took up to twelve times the file."""
     path = long_wav(tmp_path / "a.wav", samples, bits, channels)
     line, peak, _ = bounded(f"from attnviz.inputs.wav import read_wav\nreturn read_wav({str(path)!r})[0].shape")
     assert line == f"done: ({samples},)", line
@@ -136,11 +136,11 @@ def test_a_convolution_in_pieces_is_the_same(channels, groups):
 
 
 def test_a_convolution_takes_little_beside_what_it_reads_and_makes():
-    """Windows of 3 places hold each number more than once: they were laid out for a whole sound together."""
+    """Windows of 3 samples hold each number more than once; they once existed for a whole sound together."""
     line, peak, _ = bounded("""
         import numpy as np
         from attnviz.engine.embed import convolve
         return convolve(np.ones((64, 600_000), np.float32), np.ones((64, 64, 3), np.float32), None, 2).shape
     """)
     assert line == "done: (64, 299999)"
-    assert peak < 146 + 73 + 110, peak  # read, made, and the rest; it was 544
+    assert peak < 146 + 73 + 110, peak  # input, output, and the rest; it was 544

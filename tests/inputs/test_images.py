@@ -34,7 +34,7 @@ VIT = {"model_type": "vit", "image_size": 4, "patch_size": 2}
 
 @pytest.fixture
 def folder(tmp_path):
-    """A folder whose preprocessor_config.json holds what is given."""
+    """A folder whose preprocessor_config.json holds these keys."""
 
     def made(name="preprocessor_config.json", /, **keys):
         (tmp_path / name).write_text(json.dumps(keys), encoding="utf-8")
@@ -234,7 +234,7 @@ def test_floating_point_pixels_are_refused(tmp_path):
 
 
 def png_that_claims(width, height):
-    """The header of a large picture, and nothing behind it."""
+    """The header of a large picture, without the pixels."""
 
     def chunk(name, data):
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
@@ -290,7 +290,7 @@ def test_a_strip_is_not_resized_beyond_measure(tmp_path, folder):
     assert MAX_PIXELS < 224 * 1_120_000
 
 
-# --- what the checkpoint asks for ----------------------------------------------------------------------------------
+# --- the checkpoint's settings ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

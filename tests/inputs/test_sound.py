@@ -1,4 +1,4 @@
-"""Sound files: samples as they were stored, resampling, and the numbers of the checkpoint's own feature extractor."""
+"""Sound files: samples as stored, resampling, and the numbers of the checkpoint's own feature extractor."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ def test_the_same_rate_is_left_alone():
     assert resample(x, 16000, 16000) is x
 
 
-# --- what the model gets -------------------------------------------------------------------------------------------
+# --- the model's input -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("release", ["v4", "v5"])
@@ -283,7 +283,7 @@ def test_filters_stored_in_an_old_file_are_made_anew(tmp_path):
 
 @pytest.mark.parametrize("words", [(), ("--own-heads",)])
 def test_wavlm_at_the_command_line(stored, run, words):
-    """--own-heads gives what Python gives, and no other model takes it (tests/cli/test_cli.py)."""
+    """--own-heads gives the same as own_heads in Python, and no other model accepts it (tests/cli/test_cli.py)."""
     samples = np.random.default_rng(0).normal(0, 3000, 4000).astype("<i2")
     folder = REFERENCE / "wavlm"
     assert run("export", "--audio", stored(wav(samples.tobytes())), "-m", folder, *words, "-o", "x.npz", "-q")[0] == 0

@@ -1,8 +1,8 @@
-"""Attention's relatives as their papers write them, one query and one key at a time, in Python's own floats.
+"""Other kinds of attention as their papers define them, one query and one key at a time, in Python's own floats.
 
-Written from the papers' formulas, not from attnviz/mechanisms: sets of keys are made one by one, memories are queues
-that segments push into, a state space is a recurrence. q and k are lists of vectors of one head; what comes back is a
-list of rows, [query][key], unless it says otherwise.
+Written from the papers' formulas, not from attnviz/variants: sets of keys are built one by one, memories are queues
+that segments push into, a state space is a recurrence. q and k are lists of vectors of one head; the result is a list
+of rows, [query][key], unless a docstring says otherwise.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def sigmoid(x: float) -> float:
 
 
 def over(scores: dict[int, float], n: int) -> list[float]:
-    """Softmax over the keys that have a score; the others get 0."""
+    """Softmax over the keys that have a score; every other key gets 0."""
     top = max(scores.values())
     total = sum(math.exp(score - top) for score in scores.values())
     return [math.exp(scores[j] - top) / total if j in scores else 0.0 for j in range(n)]
@@ -75,7 +75,7 @@ def additive(q: Rows, k: Rows, w: Rows, u: Rows, v: Vector, causal: bool = False
 
 
 def local_p(q: Rows, k: Rows, scale: float, reach: int, w: Rows, v: Vector, causal: bool = False) -> Rows:
-    """Luong 2015, eq. 9 and 10; a causal text is as long as it is so far."""
+    """Luong 2015, eq. 9 and 10; in a causal text, n is the number of tokens so far."""
     found = []
     for i in range(len(q)):
         p = (i + 1 if causal else len(k)) * sigmoid(dot(v, tanh(times(w, q[i]))))
@@ -86,7 +86,7 @@ def local_p(q: Rows, k: Rows, scale: float, reach: int, w: Rows, v: Vector, caus
 
 
 def dilated(q: Rows, k: Rows, scale: float, reach: int, gap: int, causal: bool = False) -> Rows:
-    """Beltagy 2020: every gap-th key, so many to each side."""
+    """Beltagy 2020: every gap-th key, `reach` of them to each side."""
 
     def sees(i: int, j: int) -> bool:
         return j in {i + gap * step for step in range(-reach, reach + 1)} and (j <= i or not causal)
@@ -95,7 +95,7 @@ def dilated(q: Rows, k: Rows, scale: float, reach: int, gap: int, causal: bool =
 
 
 def bigbird(q: Rows, k: Rows, scale: float, size: int, chosen: dict[int, set[int]], causal: bool = False) -> Rows:
-    """Zaheer 2020: a graph of blocks, of global, window and random edges. chosen: the random ones of each block."""
+    """Zaheer 2020: a graph of blocks, of global, window and random edges. chosen: the random blocks of each block."""
     last = (len(k) - 1) // size
 
     def sees(i: int, j: int) -> bool:
@@ -132,7 +132,7 @@ def lsh(q: Rows, k: Rows, scale: float, turned: Sequence[Rows], causal: bool = F
 
 
 def permutation(q: Rows, k: Rows, scale: float, order: Sequence[int]) -> Rows:
-    """Yang 2019: a token of a factorisation order sees those that stand before it there, and itself."""
+    """Yang 2019: a token of a factorisation order sees the tokens before it in that order, and itself."""
     seen = {token: set(order[: place + 1]) for place, token in enumerate(order)}
     return attention(q, k, scaled(q, k, scale), lambda i, j: j in seen[i])
 
@@ -152,7 +152,7 @@ def adaptive_span(q: Rows, k: Rows, scale: float, span: float, ramp: int, causal
 
 
 def memory(q: Rows, k: Rows, scale: float, segment: int, size: int) -> Rows:
-    """Dai 2019: segment after segment, each with what the memory holds; then its tokens go into the memory."""
+    """Dai 2019: segment after segment, each with the tokens in memory; then its own tokens enter the memory."""
     found: list[Vector] = []
     held: list[int] = []
     for start in range(0, len(k), segment):
@@ -165,9 +165,9 @@ def memory(q: Rows, k: Rows, scale: float, segment: int, size: int) -> Rows:
 
 
 def compressed_memory(q: Rows, k: Rows, v: Rows, scale: float, segment: int, size: int, rate: int) -> tuple[Rows, Rows]:
-    """Rae 2019: as above, and what leaves the memory goes into slots of means. -> weights of tokens, and outputs."""
+    """Rae 2019: as above; tokens that leave the memory enter slots of means. Returns weights of tokens, and outputs."""
     weights, outputs = [], []
-    old: list[int] = []  # those that have left the memory
+    old: list[int] = []  # tokens that have left the memory
     held: list[int] = []
     for start in range(0, len(k), segment):
         tokens = list(range(start, min(start + segment, len(k))))
@@ -274,7 +274,7 @@ def rotary(q: Rows, k: Rows, scale: float) -> Rows:
 
 
 def bucket(distance: int, n_buckets: int = 32, far: int = 128) -> int:
-    """Raffel 2020, section 2.1, seen both ways: half the buckets for keys behind, half for keys ahead."""
+    """Raffel 2020, section 2.1, seen both ways: half the buckets for earlier keys, half for later keys."""
     half = n_buckets // 2
     exact, back = half // 2, abs(distance)
     place = back

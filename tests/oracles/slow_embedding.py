@@ -1,4 +1,4 @@
-"""What goes into the first block, worked out one token, patch or frame at a time."""
+"""The input of the first block, computed one token, patch or frame at a time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from attnviz.engine.spec import Convolutions, Learned, Norm, Patches, Positional
 
 @dataclass
 class Given:
-    """What one stack reads."""
+    """The input of one stack."""
 
     ids: Sequence[int] = ()
     types: Sequence[int] | None = None
@@ -48,7 +48,7 @@ class Embedding:
         weight = self.get(f"{name}.weight", len(x)) if rule.weight else None
         return normal(rule, x, weight, self.get(f"{name}.bias", len(x)) if rule.bias else None)
 
-    # What goes in
+    # Inputs
 
     def embedded(self) -> Rows:
         spec = self.spec
@@ -68,7 +68,7 @@ class Embedding:
         return xs
 
     def token_rows(self) -> Rows:
-        """Times a scale. Rives 2021: masked ones are 0, the rest as large as if 12 % were masked."""
+        """Embeddings times a scale. Rives 2021: masked tokens are 0, the rest are scaled as if 12 % were masked."""
         spec = self.spec
         keys = self.given.words if spec.by_word else self.given.ids
         n_masked = sum(key == spec.mask_dropout for key in keys) if spec.mask_dropout >= 0 else 0
@@ -96,7 +96,7 @@ class Embedding:
         if isinstance(rule, Learned) and rule.computed is not None and not self.tensors.has("embed.positions"):
             rule = rule.computed
         if isinstance(rule, Sinusoidal):
-            # A formula that stands in for a stored table counts every token.
+            # A formula that replaces a stored table counts every token.
             places = self.places(Learned(0), len(xs)) if rule is spec.absolute else range(len(xs))
             xs = [add(x, sinusoid(rule, place, width)) for x, place in zip(xs, places, strict=True)]
         elif isinstance(rule, Learned) and spec.patches is not None:
@@ -110,7 +110,7 @@ class Embedding:
         return xs
 
     def places(self, rule: Learned, n: int) -> list[int]:
-        """Row p + offset for the p-th token; padding holds the row before them all and does not count."""
+        """Row p + offset for the p-th token; padding has a row before all of them and does not count."""
         if self.spec.pad_positions < 0:
             return [p + rule.offset for p in range(n)]
         found, counted = [], 0
@@ -156,7 +156,10 @@ class Embedding:
         return xs
 
     def with_convolution(self, rule: PositionalConvolution, xs: Rows) -> Rows:
-        """Baevski 2020, section 2. Salimans 2016, eq. 2: weight = length * direction / |direction|, each of a place."""
+        """Baevski 2020, section 2.
+
+        Salimans 2016, eq. 2: weight = length * direction / |direction|, one length per place of the kernel.
+        """
         width, act, moved = len(xs[0]), ACTIVATIONS[rule.activation], xs
         if rule.batch_norm:  # Ioffe 2015, algorithm 2
             kinds = ("weight", "bias", "mean", "variance")

@@ -1,4 +1,4 @@
-"""Which experts a token is sent to, worked out one score at a time."""
+"""The experts that a token is sent to, computed one score at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from attnviz.engine.spec import Routing
 def routed(
     rule: Routing, scores: Vector, top_k: int, correction: Callable[[], Vector]
 ) -> tuple[dict[int, float], float]:
-    """Expert -> share, and by how little another choice was missed."""
+    """(expert -> share, the smallest gap to another choice)."""
     if rule.by == "mixer":
         return mixed(rule, scores)
     everyone = dict(enumerate(scores))
@@ -41,7 +41,10 @@ def highest(values: dict[int, float], count: int) -> tuple[list[int], float]:
 
 
 def from_best_groups(rule: Routing, standing: dict[int, float]) -> tuple[dict[int, float], float]:
-    """DeepSeek-V2, section 2.2.2: only experts of the best groups. A group stands as its best experts together."""
+    """DeepSeek-V2, section 2.2.2: only experts of the best groups.
+
+    A group's score is the sum of its best experts' scores.
+    """
     size = len(standing) // rule.groups
     groups = [range(g * size, (g + 1) * size) for g in range(rule.groups)]
     best = {
@@ -52,7 +55,7 @@ def from_best_groups(rule: Routing, standing: dict[int, float]) -> tuple[dict[in
 
 
 def mixed(rule: Routing, scores: Vector) -> tuple[dict[int, float], float]:
-    """Liu 2024 (GRIN): the highest score and then the highest of the others, each in a softmax of those near it."""
+    """Liu 2024 (GRIN): the highest score and then the second highest, each in a softmax over the scores near it."""
     left, found, nearest = dict(enumerate(scores)), {}, math.inf
     for _ in range(2):
         (first,), gap = highest(left, 1)

@@ -72,7 +72,7 @@ def normal(rule: Norm, x: Vector, weight: Vector | None = None, bias: Vector | N
 
 
 def softmax(scores: dict[int, float], n: int, sink: float | None = None, times: dict[int, int] | None = None) -> Vector:
-    """Weights of n keys of which only some have a score; a key that stands several times gets several shares."""
+    """Weights of n keys of which only some have a score; a key that occurs several times gets several shares."""
     if not scores:
         return [0.0] * n
     top = max([*scores.values()] + ([] if sink is None else [sink]))
@@ -110,11 +110,11 @@ def sinusoid(rule: Sinusoidal, position: float, width: int) -> Vector:
 
 
 def rotary_angle(rotary: Rotary, position: int, pair: int, length: int) -> tuple[float, float]:
-    """The angle by which a pair of dimensions is turned, and a factor on its sine and cosine. Su 2021, eq. 15."""
+    """The angle of rotation for a pair of dimensions, and a factor on its sine and cosine. Su 2021, eq. 15."""
     scaling, dim = rotary.scaling, rotary.dim
     base = rotary.base
     if scaling is not None and scaling.kind == "dynamic":
-        # NTK-aware: the base grows, so that the slowest pair is stretched by the factor and the fastest not at all.
+        # NTK-aware: the base grows, so that the slowest pair is stretched by the factor and the fastest is unchanged.
         grown = max(1.0, scaling.factor * length / scaling.limit - (scaling.factor - 1))
         base *= grown ** (dim / (dim - 2))
     plain = base ** (-2 * pair / dim)
@@ -137,8 +137,8 @@ def rotary_angle(rotary: Rotary, position: int, pair: int, length: int) -> tuple
 
 
 def by_wavelength(s: RotaryScaling, frequency: float) -> float:
-    """Long waves are slowed by the factor, short ones not, those between by a straight blend (Dubey 2024)."""
-    turns = s.original * frequency / (2 * math.pi)  # within the original length
+    """Long waves are slowed by the factor, short waves are not, waves between by a linear blend (Dubey 2024)."""
+    turns = s.original * frequency / (2 * math.pi)  # for texts within the original length
     if turns < s.low:
         return frequency / s.factor
     if turns > s.high:
@@ -169,7 +169,7 @@ def yarn(s: RotaryScaling, frequency: float, rotary: Rotary, pair: int) -> tuple
 
 
 def rotated(rotary: Rotary, x: Vector, position: int, length: int) -> Vector:
-    """Each pair of the first dimensions turned by its angle, or of the last; the others as they are."""
+    """Rotate each pair of the first (or the last) dimensions by its angle; the remaining dimensions are unchanged."""
     n_pairs = (rotary.dim + 1) // 2
     if rotary.last and 2 * n_pairs < len(x):
         still = len(x) - 2 * n_pairs
@@ -199,7 +199,10 @@ def patch_rotated(rotary: Rotary, x: Vector, row: float, column: float) -> Vecto
 
 
 def slopes(n_heads: int, max_bias: float = 8.0) -> Vector:
-    """Press 2021, section 3: 2^(-8 h / n). For another count than a power of 2, every other slope of twice as many."""
+    """Press 2021, section 3: 2^(-8 h / n).
+
+    For a count that is no power of 2, the rest are every other slope of twice as many heads.
+    """
     power = 1
     while power * 2 <= n_heads:
         power *= 2
@@ -210,7 +213,7 @@ def slopes(n_heads: int, max_bias: float = 8.0) -> Vector:
 
 
 def alibi(rule: Alibi, head: int, n_heads: int, i: int, j: int) -> float:
-    """Both ways of choosing slopes for a count of heads that is not a power of 2 give the same ones."""
+    """Whether both ways of choosing slopes for a count of heads that is not a power of 2 give the same slopes."""
     slope = slopes(n_heads, rule.max_bias)[head]
     if rule.bfloat16:
         return bfloat16(bfloat16(slope) * bfloat16(j)) * rule.times
@@ -218,9 +221,9 @@ def alibi(rule: Alibi, head: int, n_heads: int, i: int, j: int) -> float:
 
 
 def bucket(rule: Buckets, i: int, j: int) -> int:
-    """Raffel 2020, section 2.1: up to half the buckets one a distance, the rest growing with its logarithm.
+    """Raffel 2020, section 2.1: up to half the buckets have one distance each, the rest grow with its logarithm.
 
-    In whole numbers: a bucket more for every distance d with (d / exact)^(n - exact) >= (max / exact)^step.
+    In whole numbers: one more bucket for every distance d with (d / exact)^(n - exact) >= (max / exact)^step.
     """
     n, start, back = rule.n_buckets, 0, i - j
     if rule.bidirectional:
@@ -239,7 +242,7 @@ def bucket(rule: Buckets, i: int, j: int) -> int:
 
 
 def bias_gates(xs: Rows, weight: Rows, bias: Vector, scale: Vector) -> Rows:
-    """Chen 2022, section III-A: of each token and head, g_a (s g_b - 1) + 2; each gate sums four outputs of a map."""
+    """Chen 2022, section III-A: per token and head, g_a (s g_b - 1) + 2; each gate sums four outputs of a map."""
     width, gates = len(weight[0]), []
     for x in xs:
         gates.append([0.0] * len(scale))
@@ -250,12 +253,12 @@ def bias_gates(xs: Rows, weight: Rows, bias: Vector, scale: Vector) -> Rows:
 
 
 def disentangled_row(rule: Disentangled, i: int, j: int) -> int:
-    """He 2021, eq. 3: delta(i, j) = i - j + k within [0, 2k). Far distances share rows, by their logarithm (v2)."""
+    """He 2021, eq. 3: delta(i, j) = i - j + k within [0, 2k). In v2 far distances share rows, by their logarithm."""
     back = i - j
     middle = rule.buckets // 2
     if rule.buckets > 0 and abs(back) > middle:
         far = math.log(abs(back) / middle) / math.log((rule.max_relative - 1) / middle) * (middle - 1)
-        # A distance that lies on a step belongs to it: rounding must not lift it to the next.
+        # A distance on a step belongs to it: rounding must not move it to the next.
         far = math.ceil(far - 1e-9) + middle
         back = far if back > 0 else -far
     return min(max(back + rule.span, 0), 2 * rule.span - 1)

@@ -1,4 +1,4 @@
-"""Places of patches in an image, worked out one patch at a time in Python's own floats."""
+"""Positions of patches in an image, computed one patch at a time in Python's own floats."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def grid_of(rule: Patches, pixels: Any) -> tuple[int, int]:
 
 
 def resized(stored: Rows, old: tuple[int, int], new: tuple[int, int], kind: str) -> Rows:
-    """A value a place of the new grid, read between those of the old one: both in reading order.
+    """One value per place of the new grid, interpolated between values of the old grid: both in reading order.
 
-    kind: cubic (a = -0.75, edges repeated) | linear (edges repeated) | smooth (cubic with a = -0.5, wider where the new
-    grid is the smaller one, shares of what lies inside).
+    kind: cubic (a = -0.75, edges repeated) | linear (edges repeated) | smooth (cubic with a = -0.5, wider if the new
+    grid is the smaller one, shares of the places inside).
     """
     shares = [shares_of(n_old, n_new, kind) for n_old, n_new in zip(old, new, strict=True)]
     found = []
@@ -35,7 +35,7 @@ def resized(stored: Rows, old: tuple[int, int], new: tuple[int, int], kind: str)
 
 
 def shares_of(n_old: int, n_new: int, kind: str) -> list[dict[int, float]]:
-    """For each new place the old ones that it is made of, with their shares."""
+    """For each new place the old places that it is interpolated from, with their shares."""
     found = []
     for at in range(n_new):
         middle = (at + 0.5) * n_old / n_new - 0.5
@@ -54,7 +54,7 @@ def shares_of(n_old: int, n_new: int, kind: str) -> list[dict[int, float]]:
 
 
 def squares(rule: Patches, stored: Rows, pixels: Any) -> Rows:
-    """What is added to every token, [token]: a place for the prefix and the patches, nothing for registers."""
+    """The position vector of every token, [token]: for the prefix and the patches, none for registers."""
     new, front = grid_of(rule, pixels), len(rule.prefix)
     old = grid_of(rule, [[[0.0] * rule.image[1]] * rule.image[0]])
     places = stored[front:] if old == new else resized(stored[front:], old, new, "smooth" if rule.smooth else "cubic")
@@ -62,7 +62,7 @@ def squares(rule: Patches, stored: Rows, pixels: Any) -> Rows:
 
 
 def turned_patch(rotary: Rotary, rule: Patches, pixels: Any, x: Vector, token: int) -> Vector:
-    """A query or key turned by where its patch's middle lies; one of a token in front as it is."""
+    """Rotate a query or key by the middle of its patch; tokens in front are unchanged."""
     rows, cols = grid_of(rule, pixels)
     row, column = divmod(token - front_of(rule), cols)
     if row < 0:

@@ -1,4 +1,4 @@
-"""Where tokens are, as rotations and scores read it, worked out one token at a time."""
+"""Positions of tokens in rotations and scores, computed one token at a time."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from attnviz.engine.spec import (
 
 
 class Places(Embedding):
-    """The tensors of a stack, and what its attention does with places."""
+    """The tensors of a stack, and the effect of positions on its attention."""
 
     def turned(self, rotary: Rotary, x: Vector, position: int, n: int) -> Vector:
-        """Turned by angles, or by stored sines and cosines: [sin, ..., cos, ...] of each position."""
+        """Rotate by angles, or by stored sines and cosines: [sin, ..., cos, ...] of each position."""
         if not rotary.stored or not self.tensors.has("rotary.table"):
             return rotated(rotary, x, position, n)
         row, pairs = self.get("rotary.table", rotary.stored, rotary.dim)[position], rotary.dim // 2
@@ -49,7 +49,7 @@ class Places(Embedding):
         return y
 
     def learned_bias(self, name: str, xs: Rows) -> Callable[[int, int, int], float] | None:
-        """What a table adds to the score of (head, query, key)."""
+        """The number that a table adds to the score of (head, query, key)."""
         spec, rule = self.spec, self.spec.bias
         if isinstance(rule, ImageOffsets):
             names = rule.shared * ["bias.table"] + rule.own * [f"{name}bias.table"]
@@ -68,7 +68,7 @@ class Places(Embedding):
         return lambda h, a, b: gate[a][h] * table[bucket(rule, a, b)][h]
 
     def relative(self, name: str, q: list[Rows], k: list[Rows]) -> Callable[[int, int, int], float]:
-        """What content and distance together add to q . k, for (head, query, key)."""
+        """The term from content and distance that is added to q . k, for (head, query, key)."""
         rule = self.spec.relative
         if isinstance(rule, Segmental):
             return self.segmental(rule, name, q, k)

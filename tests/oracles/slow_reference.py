@@ -1,8 +1,8 @@
-"""What a Spec means, worked out token by token and head by head in Python's own floats (64 bits).
+"""The meaning of a Spec, computed token by token and head by head in Python's own floats (64 bits).
 
-Written from the formulas of the papers that the Spec names. Nothing is shared with the engine but the Spec: no array
-library does the arithmetic (one only carries queries and keys to a `variant` of the Spec), there are no tiles and no
-tricks. Slow, and meant to be read beside engine/spec.py.
+Written from the formulas of the papers that the Spec names. It shares only the Spec with the engine: no array library
+does the arithmetic (one only passes queries and keys to a `variant` of the Spec), and there are no tiles and no
+optimisations. It is slow, and the place to start reading, beside engine/spec.py.
 
 Shapes: n tokens; a vector is a list of floats, Rows a list of vectors, `[head][token]` a list of Rows.
 """
@@ -46,7 +46,7 @@ from attnviz.engine.spec import (
 class Found:
     """weights and cross: [layer][head][query][key]; allowed: [layer][query][key], of `weights`; output: [token][d].
 
-    nearest_tie: the smallest gap between the last router score that was chosen and the first that was not.
+    nearest_tie: the smallest gap between the lowest router score that was chosen and the highest that was not.
     """
 
     weights: list[Any] = field(default_factory=list)
@@ -57,7 +57,7 @@ class Found:
 
 
 class Slow(Places):
-    """One stack of blocks. memory: the output of the encoder that it reads."""
+    """Run one stack of blocks. memory: the output of the encoder that it reads."""
 
     def __init__(self, spec: Spec, tensors: Any, given: Given, memory: Rows | None = None) -> None:
         super().__init__(spec, tensors, given)
@@ -127,7 +127,7 @@ class Slow(Places):
     # Attention
 
     def heads(self, name: str, xs: Rows, n_heads: int, has_bias: bool) -> list[Rows]:
-        """Projected, clipped and cut: [head][token] of d_head."""
+        """Project, clip and split into heads: [head][token] of d_head."""
         spec, d = self.spec, self.spec.d_head
         ys = self.linear(name, xs, n_heads * d, has_bias)
         if not spec.clip_after_norm or name.endswith("v"):
@@ -213,7 +213,10 @@ class Slow(Places):
         return self.closing(name + "o", outputs)
 
     def from_compressed(self, rule: Latent, name: str, xs: Rows) -> tuple[list[Rows], list[Rows], list[Rows]]:
-        """DeepSeek-AI 2024 (DeepSeek-V2), eq. 9-17, a head at a time: k_h = [W_UK_h c ; the part shared by all]."""
+        """DeepSeek-AI 2024 (DeepSeek-V2), eq.
+
+        9-17, one head at a time: k_h = [W_UK_h c ; the part shared by all heads].
+        """
         spec = self.spec
 
         def per_head(which: str, rows: Rows, width: int, has_bias: bool) -> list[Rows]:
@@ -232,7 +235,7 @@ class Slow(Places):
         return q, k, per_head("v", kept, spec.d_value, spec.v_bias)
 
     def weighed(self, i: int, q: list[Rows], k: list[Rows], scale: float) -> list[Rows] | None:
-        """Weights that the Spec makes in its own way: a query head with the keys of its group, no softmax after."""
+        """Weights of the Spec's `variant`: a query head with the keys of its group, without a softmax afterwards."""
         spec = self.spec
         variant = (spec.variant[i] if len(spec.variant) > 1 else spec.variant[0]) if spec.variant else None
         if variant is None:
@@ -245,7 +248,7 @@ class Slow(Places):
         return [sum(w * x[c] for w, x in zip(weights, v, strict=True)) for c in range(len(v[0]))]
 
     def closing(self, name: str, outputs: list[Rows]) -> Rows:
-        """The heads side by side, through W_O."""
+        """The concatenated heads, times W_O."""
         side = [joined(parts) for parts in zip(*outputs, strict=True)]
         return self.linear(name, side, self.spec.d_model, self.spec.o_bias) if self.spec.output else side
 
@@ -262,7 +265,7 @@ class Slow(Places):
         return not (spec.causal and b > a) and (reach < 0 or abs(a - b) <= reach)
 
     def times(self, a: int, n: int) -> dict[int, int]:
-        """How often keys stand in the row of token a: without training, all random blocks are the first block again."""
+        """The count of each key in the row of token a. At inference all random blocks are the first block again."""
         blocks = self.spec.blocks
         if blocks is None or n <= (5 + 2 * blocks.n_random) * blocks.size:
             return {}
@@ -271,7 +274,7 @@ class Slow(Places):
         return dict.fromkeys(range(blocks.size), 1 + blocks.n_random)
 
     def global_rows(self, name: str, xs: Rows, weights: list[Rows], outputs: list[Rows]) -> None:
-        """Beltagy 2020, section 3.1: a global token's own row has projections of its own."""
+        """Beltagy 2020, section 3.1: the row of a global token has its own projections."""
         spec = self.spec
         if not self.given.global_tokens:
             return
@@ -286,7 +289,7 @@ class Slow(Places):
                 outputs[h][a] = self.mixed(weights[h][a], v[kv])
 
     def cross(self, name: str, xs: Rows) -> Rows:
-        """Queries from the decoder, keys and values from the encoder's output; everything is seen."""
+        """Queries from the decoder, keys and values from the encoder's output, without a mask."""
         spec, memory = self.spec, self.memory
         assert memory is not None
         q = self.heads(name + "cross_q", xs, spec.n_heads, spec.q_bias)
@@ -314,7 +317,7 @@ class Slow(Places):
         return [self.mixture(name, x) for x in xs]
 
     def mixture(self, name: str, x: Vector) -> Vector:
-        """The experts that a token is sent to, each times its share, and the one that every token is sent to."""
+        """The experts that a token is sent to, each times its share, and the expert that every token is sent to."""
         spec = self.spec
         scores = self.linear(name + "router", [x], spec.n_experts, spec.router_bias)[0]
         shares, gap = routed(

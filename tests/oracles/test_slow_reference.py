@@ -15,13 +15,13 @@ import attnviz
 from attnviz.engine.spec import EncoderDecoder, Towers
 from attnviz.engine.tensors import Scoped
 
-# The reference's own difference between float32 and float64, which is what it can be compared by.
+# The reference's own difference between float32 and float64, which bounds the accuracy of the comparison.
 OWN = json.loads((REFERENCE / "float64.json").read_text())
 CASES = sorted(p.name for p in REFERENCE.iterdir() if p.is_dir())
 
 
 def given(stored: Any, ids: str = "input_ids") -> Given:
-    """What a stack of this case read."""
+    """The input of a stack in this case."""
     found = Given(ids=stored[ids].tolist() if ids in stored else ())
     if "token_type_ids" in stored and ids == "input_ids":
         found.types = stored["token_type_ids"].tolist()
@@ -35,7 +35,7 @@ def given(stored: Any, ids: str = "input_ids") -> Given:
 
 @pytest.mark.parametrize("case", CASES)
 def test_agrees_with_the_reference(case: str) -> None:
-    """So that the engine and the slow reference cannot share a misreading of what these architectures do."""
+    """This excludes a misunderstanding of these architectures that the engine and the slow reference share."""
     model, stored = attnviz.load(REFERENCE / case), np.load(REFERENCE / case / "expected.npz")
     spec, tensors = model.spec, model.tensors
     if isinstance(spec, EncoderDecoder):
@@ -47,7 +47,7 @@ def test_agrees_with_the_reference(case: str) -> None:
         if isinstance(spec, Towers):
             which = "image" if "pixel_values" in stored else "text"
             spec, tensors = getattr(spec, which), Scoped(tensors, f"{which}.")
-        single = "own" if "own" in stored else "self"  # of each head, where the reference returns their mean
+        single = "own" if "own" in stored else "self"  # per head, where the reference returns the mean
         found = {single: Slow(spec, tensors, given(stored)).run().weights}
     tolerance = max(1e-5, 4 * OWN.get(case, 0.0))
     for stream, weights in found.items():

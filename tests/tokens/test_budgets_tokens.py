@@ -1,4 +1,4 @@
-"""A tokenizer of a stranger's multiplies no text, and its charsmap ends no process."""
+"""An untrusted tokenizer cannot multiply a text, and its charsmap cannot end the process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CUT = {"type": "Split", "pattern": {"Regex": "."}, "behavior": "Isolated", "inve
 
 
 def written(place, **parts):
-    """A folder with a tokenizer.json of these parts, and no more than letters for a vocabulary."""
+    """A folder with a tokenizer.json of these parts and a vocabulary of letters."""
     whole = {
         "version": "1.0",
         "added_tokens": [],
@@ -82,7 +82,7 @@ def charsmap(claimed, table=b"", strings=b""):
 @pytest.mark.parametrize("data", [charsmap(2**32 - 4), charsmap(2**31), charsmap(7, bytes(7)), b"\x04"])
 @pytest.mark.parametrize("kind", ["tokenizer.json", "spiece.model"])
 def test_a_charsmap_that_claims_more_than_it_holds_is_refused(tmp_path, data, kind):
-    """The library takes memory for what the first four bytes say, and ends the process when there is none."""
+    """The library allocates as much memory as the first four bytes claim, and ends the process if that fails."""
     if kind == "tokenizer.json":
         part = {"type": "Precompiled", "precompiled_charsmap": base64.b64encode(data).decode()}
         written(tmp_path, normalizer=part)
@@ -131,7 +131,7 @@ def test_words_that_are_looked_up_in_quadratic_time_are_refused(tmp_path):
 
 
 def test_a_panic_of_the_library_is_one_line(tmp_path, capfd):
-    """An expression that gives up ends in a panic, of which the library writes a page to standard error itself."""
+    """An expression that gives up causes a panic, for which the library writes a page to standard error."""
     cut = {"type": "Split", "pattern": {"Regex": r"(a|aa|aaa)*[^a]{2}"}, "behavior": "Isolated", "invert": False}
     assert main(["tokens", "a" * 40 + "!", "-m", str(written(tmp_path, pre_tokenizer=cut))]) == 1
     said = capfd.readouterr().err
@@ -140,7 +140,7 @@ def test_a_panic_of_the_library_is_one_line(tmp_path, capfd):
 
 @pytest.mark.parametrize("null", ["/nowhere/null", "/"])
 def test_a_machine_without_a_null_device_splits_texts_all_the_same(null):
-    """As in a sandbox that has no /dev, or one of its own making."""
+    """As in a sandbox without /dev, or with its own."""
     body = f"""
         import os
         os.devnull = {null!r}

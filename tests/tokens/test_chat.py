@@ -1,4 +1,4 @@
-"""--chat: a text as a turn of a conversation, by the model's own template; templates that are out for harm."""
+"""--chat: a text as a turn of a conversation, by the model's own template; and malicious templates."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_where_a_template_stands(folder, where):
     if where == "several":
         named = [{"name": "tool_use", "template": "x"}, {"name": "default", "template": other}]
         (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": named}))
-    else:  # these go before tokenizer_config.json
+    else:  # these override tokenizer_config.json
         text = other if where.endswith("jinja") else json.dumps({"chat_template": other})
         (folder / where).write_text(text)
     assert attnviz.load(folder).chat("the cat sat") == [*TURN[:-1], 5]

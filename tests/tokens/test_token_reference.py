@@ -1,4 +1,4 @@
-"""Ids as transformers' fast tokenizers give them, for folders of every layout (scripts/make_token_reference.py)."""
+"""Ids compared with transformers' fast tokenizers, for folders of every layout (scripts/make_token_reference.py)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from attnviz.tokens import load_tokenizer
 
 
 def laid_out(name: str, place: Path) -> Path:
-    """A folder as it was split by transformers."""
+    """A folder whose texts transformers has split."""
     for file, content in FOLDERS[name].items():
         if isinstance(content, str) and content.startswith("@"):
             (place / file).write_bytes((TOKENS / "files" / content[1:]).read_bytes())

@@ -1,4 +1,4 @@
-"""Tokens: files -> ids as the reference gives them, labels that read, words, and files that lie."""
+"""Tokens: files -> the reference's ids, readable labels, words, and files that lie."""
 
 from __future__ import annotations
 
@@ -213,11 +213,13 @@ def test_any_text_gives_readable_tokens_in_order(name: str, text: str):
     try:
         tokens = PIPELINES[name].encode(text).tokens
     except InputError:
-        return  # white space, or nothing that this tokenizer keeps
+        return  # white space, or characters that this tokenizer drops
     assert all(tokens.text)
     inked = re.sub(r"\\[xuU][0-9a-f]+|\\r|<unk>|</s>|\[(UNK|CLS|SEP)\]|##|<0x..>", "", "".join(tokens.text))
     lowered = unicodedata.normalize("NFD", text).lower() + text.lower()
-    assert set(inked) <= _MARKS | set(text) | set(lowered) | set(GPT2_END), "a label shows what the text has not"
+    assert set(inked) <= _MARKS | set(text) | set(lowered) | set(GPT2_END), (
+        "a label shows text that is not in the input"
+    )
     real = [i for i, special in enumerate(tokens.special) if not special]
     spans = [tokens.spans[i] for i in real]
     assert all(0 <= a <= b <= len(text) for a, b in spans)
@@ -240,7 +242,7 @@ def test_ids_alone_give_the_same_labels_and_words(name: str, text: str):
     assert described.words == tokens.words
 
 
-# --- what each pipeline gives -----------------------------------------------------------------------------------------
+# --- results of each pipeline -----------------------------------------------------------------------------------------
 
 
 def test_word_piece_tokens_words_and_spans():
@@ -252,7 +254,7 @@ def test_word_piece_tokens_words_and_spans():
     assert tokens.ids == (2, 5, 6, 7, 8, 9, 10, 11, 1, 12, 13, 14, 15, 16, 17, 3)
     assert tokens.words == (-1, 0, 1, 2, 2, 2, 2, 3, 4, 5, 5, 5, 5, 6, 6, -1)
     assert tokens.special == (True, *[False] * 14, True)
-    assert tokens.spans[8] == (23, 24)  # what [UNK] stands for
+    assert tokens.spans[8] == (23, 24)  # the text of [UNK]
 
 
 def test_a_pair_has_segments_types_and_words_counted_on():
@@ -313,7 +315,7 @@ def test_target_for_a_decoder():
     assert unigram.encode_target("the cat", 0).tokens.special == (True, False, False)
     # No start id: the last special token moves to the front (mBART).
     assert unigram.encode_target("the cat").tokens.ids == (1, 4, 5)
-    # Without an end token nothing is dropped; a start that is there already is not doubled (Whisper).
+    # Without an end token nothing is dropped; an existing start token is not doubled (Whisper).
     assert PIPELINES["byte_level"].encode_target("the", 0).tokens.text == (GPT2_END, "the")
     assert PIPELINES["word_piece"].encode_target("the", 2).tokens.text == ("[CLS]", "the")
 
@@ -408,7 +410,7 @@ def test_protein_letters(tmp_path: Path):
 
 
 def bpe_files(folder: Path, special: list[str]) -> Path:
-    """vocab.json and merges.txt as GPT-2 and RoBERTa ship them: special tokens first, then bytes, then merges."""
+    """vocab.json and merges.txt in the form of GPT-2 and RoBERTa: special tokens first, then bytes, then merges."""
     backend = byte_level()
     data = json.loads(backend.to_str())["model"]
     order = [token for token, _ in sorted(data["vocab"].items(), key=lambda item: item[1]) if token != GPT2_END]
@@ -455,7 +457,7 @@ def test_vocab_json_and_merges(tmp_path: Path, model_type: str, special: list[st
 
 
 def test_bos_as_the_config_says(tmp_path: Path):
-    """Of some classes the config decides (GPT-NeoX); of others the template of the file (GPT-2)."""
+    """For some classes the config decides (GPT-NeoX), for other classes the file's template (GPT-2)."""
     write(tmp_path, tokenizer__json=byte_level().to_str())
     write(tmp_path, tokenizer_config__json={"add_bos_token": True, "bos_token": GPT2_END})
     tokenizer = load_tokenizer(tmp_path, {"model_type": "gpt_neox"})
@@ -576,7 +578,7 @@ def test_unigram_models_number_their_pieces_as_their_family_does(tmp_path: Path,
 
 
 def test_llama_model(tmp_path: Path):
-    """Sentence-piece BPE: best score first, spaces kept, what is missing as bytes."""
+    """SentencePiece BPE: best score first, spaces kept, missing characters as bytes."""
     pieces = [
         *FRONT,
         *((f"<0x{byte:02X}>", 0.0, BYTE) for byte in range(256)),
@@ -723,7 +725,7 @@ def test_tokens_take_and_groups_agree_with_words():
 
 
 def test_what_an_added_token_leaves_out():
-    """It is looked for in the normalised text, unless it is special or says otherwise."""
+    """An added token is found in the normalised text, unless it is special or has `normalized` false."""
     assert [Added.of(flags | {"content": "<x>"}).normalized for flags in ({}, {"special": True})] == [True, False]
     assert Added.of({"content": "<x>", "special": True, "normalized": True}).normalized
 

@@ -1,4 +1,4 @@
-"""Small tokenizer files made to hurt: each ends in a tokenizer or in one line, soon and with little memory."""
+"""Small malicious tokenizer files: each gives a tokenizer or a one-line error, quickly and with little memory."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """M2M-100's tokenizer: a SentencePiece model whose pieces vocab.json numbers, and a token for each language after them.
 
-The ids are those of transformers 5.23 for the same files.
+The expected ids are from transformers 5.23 for the same files.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MODEL = TOKENS / "files" / "plain.model"
 
 @pytest.fixture
 def folder(tmp_path):
-    """Every piece but each fifth has a number; the first four are the special tokens."""
+    """Every piece except each fifth has a number; the first four are the special tokens."""
     shutil.copy(MODEL, tmp_path / "sentencepiece.bpe.model")
     known = (sentencepiece.NORMAL, sentencepiece.USER)
     pieces = [text for text, _, kind in sentencepiece.parse(MODEL.read_bytes(), "").pieces if kind in known]

@@ -1,4 +1,4 @@
-"""A text that the vocabulary does not hold: said on standard error and on the picture, with what to do."""
+"""A text that the vocabulary does not hold: reported on standard error and on the picture, with advice."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ WORDS = [(word, 5, 4 * at, 4 * at + 3) for at, word in enumerate(("the", "cat", 
         ([*WORDS[:3], ("[UNK]", 1, 12, 40)], "1 of the text's 4 tokens are unknown to m ([UNK])"),
         ([*WORDS[:4], ("[UNK]", 1, 16, 40)], ""),  # a fifth, however long
         ([("[S]", 2, 0, 0), *WORDS[:3], ("[UNK]", 1, 12, 15), ("[S]", 3, 0, 0)], "1 of the text's 4 tokens"),
-        # A lone word boundary before each unknown word is no known token.
+        # A lone word boundary before each unknown word does not count as a known token.
         ([("␣", 4, 0, 1), ("<unk>", 1, 1, 2), ("␣", 4, 2, 3), ("<unk>", 1, 3, 4)], "2 of the text's 4 tokens"),
     ],
 )
@@ -96,7 +96,7 @@ def test_the_numbers_carry_the_note(tmp_path: Path):
 
 
 def test_pieces_of_a_unigram_model(tmp_path: Path):
-    """Every unknown word follows a word boundary of its own."""
+    """Every unknown word follows a separate word boundary."""
     model = {
         "type": "Unigram",
         "unk_id": 0,
