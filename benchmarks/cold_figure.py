@@ -1,4 +1,4 @@
-"""Promise 1: the picture is there before another tool has imported its framework.
+"""Promise 1: the picture is drawn before another tool has imported its framework.
 
 all-MiniLM-L6-v2, 12 heads of layer 5, one labelled PNG: whole processes, ours and transformers + matplotlib, in turn;
 then our very first run (no font cache) and one with a home that cannot be written.
@@ -58,11 +58,11 @@ def main() -> None:
 
 
 def first_run(command: list[str], empty: bool) -> measure.Run:
-    """With an empty home, or with one that nothing can be written to."""
+    """The environment with an empty home, or with one that cannot be written to."""
     with tempfile.TemporaryDirectory() as home:
         if not empty:
             Path(home).chmod(0o500)
-        place = home if empty else "/proc/none"  # root may write to a read-only folder, but nobody to this one
+        place = home if empty else "/proc/none"  # root may write to a read-only folder, but not to this one
         env = {"HOME": place, "MPLCONFIGDIR": f"{place}/mpl", "XDG_CACHE_HOME": place, "XDG_CONFIG_HOME": place}
         return measure.run(command, {**env, "TMPDIR": os.environ.get("TMPDIR", "/tmp")})
 

@@ -33,7 +33,7 @@ def ours(model: attnviz.Model, ids: list[int]) -> Callable[[], np.ndarray]:
 
 
 def torch_model(name: str) -> object | None:
-    """The same model in transformers, eager, float32; None where that is not installed."""
+    """The model in transformers, eager, float32; None if transformers is not installed."""
     try:
         import torch
         import transformers

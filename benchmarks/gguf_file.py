@@ -1,4 +1,4 @@
-"""Promise 2: SmolLM2-135M from its Q4_1 GGUF file, one sentence: all layers, and one, which costs those below it."""
+"""Promise 2: SmolLM2-135M from its Q4_1 GGUF file, one sentence: all layers, and one, which needs those below it."""
 
 from __future__ import annotations
 

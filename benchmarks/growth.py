@@ -1,6 +1,6 @@
 """Promise 5: time no worse than n^2, memory no worse than n beyond the fixed part, at five lengths and fitted.
 
-A seeded model of 2 layers x 8 heads x 32 dimensions, pooled to 256 x 256, each length in a process of its own.
+A seeded model of 2 layers x 8 heads x 32 dimensions, pooled to 256 x 256, each length in a separate process.
 """
 
 from __future__ import annotations

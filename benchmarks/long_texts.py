@@ -1,7 +1,8 @@
 """Promise 4: length is bounded by time alone.
 
-12 heads of 32 dimensions and 10,240 tokens, pooled to 512 x 512, beside the floor: the machine's own matrix product and
-exponential for as many numbers, measured in the same run. Then SmolLM2's whole window, 8,192 tokens, all 270 heads.
+12 heads of 32 dimensions and 10,240 tokens, pooled to 512 x 512, compared with the floor: the machine's own matrix
+product and exponential for the same count of numbers, in the same run. Then SmolLM2's whole window, 8,192 tokens, all
+270 heads.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ def main() -> None:
 
 
 def whole_window() -> None:
-    """The command a user would type."""
+    """The user's command."""
     with tempfile.TemporaryDirectory() as folder:
         ids = np.random.default_rng(0).integers(1000, 40000, 8192)
         command = [

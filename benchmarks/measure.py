@@ -1,4 +1,4 @@
-"""What the benchmarks share: whole processes measured in turn, and small tables."""
+"""Shared by the benchmarks: whole processes measured in turn, and small tables."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Run:
 
 
 def run(command: Sequence[str], env: dict[str, str] | None = None) -> Run:
-    """Run a command to its end, its output thrown away; the operating system's own account of it."""
+    """Run a command without output; returns the operating system's account of it."""
     start = time.perf_counter()
     process = subprocess.Popen(
         list(command),
@@ -73,7 +73,7 @@ def table(rows: Sequence[Sequence[object]]) -> None:
 
 
 def peer_python(args: argparse.Namespace) -> str | None:
-    """An interpreter that has torch and transformers, or None, which is then said."""
+    """An interpreter that has torch and transformers, or None, with a message."""
     python = args.peer or sys.executable
     probe = subprocess.run([python, "-c", "import torch, transformers"], capture_output=True)
     if probe.returncode:
@@ -83,7 +83,7 @@ def peer_python(args: argparse.Namespace) -> str | None:
 
 
 def parser(what: str) -> argparse.ArgumentParser:
-    """The options that all benchmarks have."""
+    """The options of all benchmarks."""
     made = argparse.ArgumentParser(description=what)
     made.add_argument("--peer", help="a Python that has torch, transformers and matplotlib")
     made.add_argument("--times", type=int, default=5, help="counted runs of each")
@@ -110,7 +110,7 @@ def _package(name: str) -> Path:
 
 
 def machine() -> str:
-    """What the numbers were read on."""
+    """The machine and the versions that the numbers were measured with."""
     import platform
 
     import numpy

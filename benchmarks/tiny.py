@@ -1,6 +1,6 @@
 """The learned model is small, and the first picture with it takes at most 1.1 times one with random weights.
 
-Against the seeded model as it is (4 heads), and with as many heads as tiny has to draw.
+Compared with the seeded model's 4 heads, and with as many seeded heads as tiny draws.
 """
 
 from __future__ import annotations

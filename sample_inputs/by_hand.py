@@ -2,7 +2,7 @@
 
     python sample_inputs/by_hand.py
 
-Three words, two numbers a word, two heads of width 4 (so that the square root of d_k is 2), whole numbers everywhere.
+Three words of two numbers each, two heads of width 4 (so that the square root of d_k is 2), whole numbers everywhere.
 """
 
 from pathlib import Path

@@ -2,7 +2,7 @@
 
     python sample_inputs/sharper_head.py sharper        # layer 3, head 1 of all-MiniLM-L6-v2, into the folder sharper
 
-It stands for a fine-tuned model whose change is known: docs/analysis/diff.md looks for it. (Biases stay as they are.)
+It replaces a fine-tuned model whose change is known: docs/analysis/diff.md looks for it. (Biases are unchanged.)
 """
 
 import json
@@ -17,7 +17,7 @@ LAYER, HEAD = 3, 1
 
 
 def write(folder: Path, layer: int = LAYER, head: int = HEAD) -> None:
-    """adapter_config.json and adapter_model.safetensors, as PEFT lays them out."""
+    """Write adapter_config.json and adapter_model.safetensors in PEFT's form."""
     model = attnviz.load("minilm")
     spec = model.stack()
     rows = slice(head * spec.d_head, (head + 1) * spec.d_head)

@@ -1,10 +1,10 @@
-"""Compares attnviz with the reference on every case of a folder; needs neither torch nor transformers.
+"""Compare attnviz with the reference on every case of a folder; needs neither torch nor transformers.
 
     python scripts/compare.py FOLDER...
 
-A line a case that is wrong: the largest difference to expected.npz by stream, or the error. The last line counts. Exit
-status 1 where anything is wrong. A case may differ by the larger of 1e-5 and four times the reference's own difference
-between float32 and float64 (float64.json).
+Prints one line per wrong case: the largest difference to expected.npz by stream, or the error. The last line counts
+cases. Exit status 1 if any case is wrong. A case may differ by the larger of 1e-5 and four times the reference's own
+difference between float32 and float64 (float64.json).
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ ARGUMENTS = {
     "input_values": "input_values",
     "input_features": "input_features",
 }
-STREAMS = ("self", "encoder", "decoder", "cross", "own")  # own: of each head, where `self` is the mean over heads
+STREAMS = ("self", "encoder", "decoder", "cross", "own")  # own: per head, where `self` is the mean over heads
 
 
 def given(stored: dict[str, np.ndarray]) -> dict[str, Any]:
-    """What stands in expected.npz, as arguments of `Model.attend`."""
+    """The arrays of expected.npz as arguments of `Model.attend`."""
     found: dict[str, Any] = {ours: stored[theirs] for theirs, ours in ARGUMENTS.items() if theirs in stored}
     if "global_attention_mask" in stored:
         found["global_tokens"] = np.flatnonzero(stored["global_attention_mask"]).tolist()
@@ -39,7 +39,7 @@ def given(stored: dict[str, np.ndarray]) -> dict[str, Any]:
 
 
 def differences(folder: Path) -> dict[str, float]:
-    """The largest difference of each stream; infinite where shapes differ."""
+    """The largest difference of each stream; infinite if shapes differ."""
     with np.load(folder / "expected.npz") as file:
         stored = dict(file)
     model = attnviz.load(folder)
@@ -53,7 +53,7 @@ def differences(folder: Path) -> dict[str, float]:
 
 
 def main() -> int:
-    """Every case of the folders named."""
+    """Compare every case of these folders."""
     warnings.simplefilter("ignore")  # a text beyond what a tiny case was configured for
     count = wrong = 0
     for top in map(Path, sys.argv[1:]):
@@ -67,7 +67,7 @@ def main() -> int:
                 print(f"{folder.name}: {error}")
                 wrong += 1
                 continue
-            if not all(value <= allowed for value in found.values()):  # NaN is wrong too
+            if not all(value <= allowed for value in found.values()):  # NaN counts as wrong
                 print(f"{folder.name}: {', '.join(f'{name} {value:.2g}' for name, value in found.items())}")
                 wrong += 1
     print(f"{count} cases, {wrong} wrong")

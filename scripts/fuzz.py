@@ -1,11 +1,12 @@
-"""Reads mutants of real files with every reader and with the commands, and writes down each that ends otherwise than
-as promised: read, or refused in one line. SECURITY.md says what is promised.
+"""Read mutants of real files with every reader and with the commands.
+
+A mutant that is neither read nor refused in one line is a finding. SECURITY.md lists the promises.
 
     scripts/fuzz.py --per-reader 20000 --seed 1            # all readers, and commands
     scripts/fuzz.py --reader gguf --first 4711 --per-reader 1 --seed 1 --keep here    # one mutant again, kept as files
 
 Each mutant is read in a process with a limit on memory and time, under an audit hook that sees files written or read
-elsewhere, the network and other programs. The same reader, number and seed make the same mutant.
+elsewhere, the network and other programs. Reader, number and seed determine the mutant.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import time
 from pathlib import Path
 from random import Random
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]  # this attnviz, not an installed one
+# This repository's attnviz, not an installed one.
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 from fuzzing import commands, worker  # noqa: E402
 from fuzzing.readers import READERS  # noqa: E402
 
@@ -24,12 +26,12 @@ NAMES = (*READERS, "commands")
 
 
 def campaign(name: str, first: int, count: int, seed: int) -> list[tuple[int, str]]:
-    """What `count` mutants for a reader found: (number of the mutant, what went wrong)."""
+    """Try `count` mutants for a reader. Returns the findings: (number of the mutant, fault)."""
     return list(worker.findings(trial_of(name), name, first, count, seed))
 
 
 def trial_of(name: str) -> worker.Trial:
-    """What makes one mutant for a reader and has it read."""
+    """The function that makes one mutant for a reader and reads it."""
     if name == "commands":
         return commands.trial({one: READERS[one].begin() for one in commands.LINES})
     reader = READERS[name]
@@ -53,7 +55,7 @@ def kept(name: str, number: int, seed: int, place: Path) -> None:
 
 
 def main() -> int:
-    """0 if nothing was found."""
+    """Return 0 if there are no findings."""
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--per-reader", type=int, default=1000, metavar="N")
     asked.add_argument("--seed", type=int, default=0)

@@ -1,4 +1,4 @@
-"""What the scripts share that write a file from the code: the part between two marks, and writing or comparing."""
+"""Shared by scripts that write a file from the code: replacing the part between two marks, and writing or comparing."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from pathlib import Path
 
 
 def between(text: str, begin: str, end: str, part: str) -> str:
-    """The text with the part between its two marks replaced; what stands outside is written by hand."""
+    """The text with the part between its two marks replaced; the rest is written by hand."""
     before, _, rest = text.partition(begin)
     _, _, after = rest.partition(end)
     return f"{before}{begin}\n\n{part}\n{end}{after}"
 
 
 def main(file: Path, made: Callable[[str], str]) -> int:
-    """Write a file, or with --check compare it; exit status 1 if it is not what the code says.
+    """Write a file, or with --check compare it; exit status 1 if it differs from the code.
 
-    made: what the file should hold, of what it holds; '' where it is missing.
+    made: present text ('' without a file) -> the text that it should have.
     """
     text = file.read_text(encoding="utf-8") if file.exists() else ""
     wanted = made(text)

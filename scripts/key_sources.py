@@ -1,8 +1,8 @@
-"""What a Python file of the reference reads of a model's configuration, found with `ast` alone.
+"""Find the configuration keys that a Python file of the reference reads, with `ast` alone.
 
 `module(path)` reads one file. A definition is a function, a class or an assignment at the top level of the file; of
 `modeling_utils.py` it is a method. For each definition the summary holds the keys that it reads, the names that it
-mentions and the attributes that it asks of `self`, so that only what a model uses is counted.
+mentions and the attributes of `self` that it uses, so that only definitions that a model uses are counted.
 
 A read is an attribute of a configuration (`config.key`, `self.config.text_config.key`), `getattr(config, "key")`,
 `hasattr(config, "key")`, or a key of a dictionary in one (`config.rope_scaling["factor"]`, `.get("factor")`,
@@ -27,7 +27,7 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 @dataclass
 class Definition:
-    """What one definition says. bases: the names of a class's bases."""
+    """The content of one definition. bases: the names of a class's bases."""
 
     reads: set[str] = field(default_factory=set)
     names: set[str] = field(default_factory=set)
@@ -48,8 +48,8 @@ class Module:
 class Settings:
     """A configuration class.
 
-    keys: what a configuration file may give it. defaults: those of its keys that are literals. depends: what each name
-    is made of. types: its model_type. same: pairs of names of one value.
+    keys: its keys in a configuration file. defaults: keys whose default is a literal. depends: name -> the keys that it
+    is computed from. types: its model_type. same: pairs of names for one value.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Settings:
     same: set[tuple[str, str]] = field(default_factory=set)
 
 
-# Most files are the same in many releases.
+# Cached, since most files are the same in many releases.
 _modules: dict[tuple[bytes, bool], Module] = {}
 _classes: dict[bytes, tuple[Settings, ...]] = {}
 
@@ -93,7 +93,7 @@ def _module(tree: ast.Module, by_method: bool) -> Module:
 
 
 def _top_level(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """Statements at the top, those under `if` and `try` too."""
+    """Statements at the top level, including statements under `if` and `try`."""
     for node in body:
         if isinstance(node, (ast.If, ast.Try)):
             yield from _top_level([n for n in ast.iter_child_nodes(node) if isinstance(n, ast.stmt)])
@@ -151,7 +151,7 @@ def _aliases(node: ast.AST) -> frozenset[str]:
 
 
 def last_name(node: ast.AST) -> str:
-    """The last name of `a.b.c`, "" of anything else."""
+    """The last name of `a.b.c`, "" for anything else."""
     return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
 
 
@@ -167,7 +167,7 @@ def is_config(node: ast.AST, aliases: frozenset[str] = frozenset()) -> bool:
 
 
 def dictionary_keys(node: ast.AST, aliases: frozenset[str] = frozenset()) -> Iterator[str]:
-    """The literal keys that an expression asks of a dictionary which came from a configuration."""
+    """The literal keys that an expression reads from a dictionary of a configuration."""
     if isinstance(node, ast.Subscript) and _from_config(node.value, aliases):
         yield from _literals([node.slice])
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _GET:
@@ -239,7 +239,7 @@ def _field(name: str, value: ast.expr | None, found: Settings) -> None:
 
 
 def _method(node: ast.FunctionDef | ast.AsyncFunctionDef, found: Settings) -> None:
-    """Parameters of a constructor are keys; what a method assigns is made of what stands at its right."""
+    """Parameters of a constructor are keys; a name that a method assigns depends on the expression at the right."""
     if node.name in ("__init__", "__post_init__"):
         arguments = [*node.args.args, *node.args.kwonlyargs]
         defaults = [*node.args.defaults, *(node.args.kw_defaults if node.args.kwonlyargs else [])]
@@ -276,7 +276,7 @@ def mentioned(node: ast.AST) -> set[str]:
 
 
 def assignments(body: Iterable[ast.stmt], under: set[str], found: Settings) -> None:
-    """What each target of a block is made of, the conditions around it included."""
+    """Target -> the names that it depends on, for every assignment of a block, including the conditions around it."""
     for node in body:
         if isinstance(node, (ast.If, ast.While)):
             inner = under | mentioned(node.test)
@@ -300,7 +300,7 @@ def assignments(body: Iterable[ast.stmt], under: set[str], found: Settings) -> N
 
 
 def _statement_call(call: ast.Call, under: set[str], found: Settings) -> None:
-    """`x.update(y)` makes x of y; `setattr(self, "x", y)` too."""
+    """`x.update(y)` makes x depend on y; `setattr(self, "x", y)` too."""
     arguments = [*call.args, *(k.value for k in call.keywords)]
     made_of = under.union(*map(mentioned, arguments)) if arguments else under
     if last_name(call.func) == "setattr" and len(call.args) == 3:

@@ -1,12 +1,12 @@
-"""Makes LoRA adapters for a few reference cases with PEFT, and the attention that PEFT and transformers give with them.
+"""Make LoRA adapters for a few reference cases with PEFT, and the attention of PEFT and transformers with them.
 
     python scripts/make_adapter_reference.py [CASES [FOLDER]]      default: tests/reference tests/reference_adapters
 
 Needs peft beside torch and transformers. A case is a folder with adapter_config.json and adapter_model.safetensors, as
 PEFT saves them, and expected.npz: `base` (the name of the case that it changes), the inputs, the attention of the
-merged model by stream [layer, head, query, key], which is float64's, and `float32_difference`, how far transformers'
-own float32 is from it. The product of the two matrices is drawn as wide as the model's own, so that a wrong scale or a
-tensor left out shows. Prints these differences, that between the merged and the unmerged model, and how far the
+merged model by stream [layer, head, query, key] in float64, and `float32_difference`, the largest difference of
+transformers' own float32. The product of the two matrices is drawn as wide as the model's own, so that a wrong scale or
+a tensor left out shows. Prints these differences, that between the merged and the unmerged model, and how far the
 adapter moves the attention.
 """
 
@@ -77,7 +77,7 @@ CASES = {
 
 
 def main() -> None:
-    """Makes every case."""
+    """Make every case."""
     cases = Path(sys.argv[1] if len(sys.argv) > 1 else "tests/reference")
     into = Path(sys.argv[2] if len(sys.argv) > 2 else "tests/reference_adapters")
     for name, case in CASES.items():
@@ -85,7 +85,7 @@ def main() -> None:
 
 
 def make(base: Path, case: Case, folder: Path) -> None:
-    """One adapter and the attention with it."""
+    """Make one adapter and the attention with it."""
     model = peft.get_peft_model(opened(base, case), peft.LoraConfig(**case.options))
     draw(model)
     folder.mkdir(parents=True, exist_ok=True)
@@ -115,14 +115,14 @@ def make(base: Path, case: Case, folder: Path) -> None:
 
 
 def opened(base: Path, case: Case) -> torch.nn.Module:
-    """The base model; a head that it lacks gets some numbers, which no attention depends on."""
+    """The base model; a missing task head gets some numbers, which attention does not depend on."""
     kind = getattr(transformers, case.kind)
     torch.manual_seed(0)
     return kind.from_pretrained(base, attn_implementation="eager", dtype=torch.float32).eval()
 
 
 def draw(model: torch.nn.Module) -> None:
-    """Wide numbers for everything that the adapter holds, each tensor's by a digest of its name."""
+    """Numbers of large variance for all tensors of the adapter, seeded by a digest of each name."""
     for name, parameter in model.named_parameters():
         seed = np.frombuffer(hashlib.sha256(name.encode()).digest()[:16], np.uint32)
         normal = torch.from_numpy(np.random.RandomState(seed).standard_normal(tuple(parameter.shape))).float()

@@ -1,9 +1,8 @@
 """Write docs/commands.md from the commands' own help, or check that it is up to date.
 
-    python scripts/make_command_docs.py            write
-    python scripts/make_command_docs.py --check    exit status 1 if the page is not what the help says
-
-The page comes from the options themselves, not from how a version of typer prints them.
+python scripts/make_command_docs.py            write
+python scripts/make_command_docs.py --check    exit status 1 if the page differs from the help The page comes from
+the options themselves, not from how a version of typer prints them.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ HEAD = """# Commands
 This page is written by `scripts/make_command_docs.py` from the help of the commands.
 
 Exit status: 0 done; 1 the input, model or file cannot be used; 2 wrong usage; 130 interrupted. Results and the paths of
-written files go to standard output, words about them to standard error.
+written files go to standard output; messages go to standard error.
 """
 
 
@@ -33,7 +32,7 @@ def page() -> str:
 
 
 def section(name: str) -> str:
-    """One command: what it does, examples, and its options in the groups of its help."""
+    """One command: its description, examples, and its options in the groups of its help."""
     command = build(name)
     first, *paragraphs = command.help.strip().split("\n\n")
     prose = [text for text in paragraphs if not text.startswith("\b")]
@@ -52,7 +51,7 @@ def section(name: str) -> str:
 
 
 def row(option: Any) -> str:
-    """One option as a line of a table."""
+    """One option as a row of a table."""
     bar = r"\|"  # inside a table's cell
     metavar = f" {option.metavar}" if option.metavar else ""
     names = ", ".join(sorted(option.opts, key=len)) + metavar

@@ -1,9 +1,9 @@
-"""What transformers goes on with, greedily, for the tiny checkpoints in tests/reference: tests/data/generated.json.
+"""Write tests/data/generated.json: transformers' greedy continuations for the tiny checkpoints in tests/reference.
 
     python scripts/make_generate_reference.py [FAMILY ...]
 
-A checkpoint without a head of its own gets one drawn here, which tests/models/test_generate.py draws again. Needs torch
-and transformers, which attnviz itself never imports.
+A checkpoint without its own head gets a random one, which tests/models/test_generate.py draws again. Needs torch and
+transformers, which attnviz itself never imports.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def architecture(model_type: str, decoder_only: bool) -> Any:
 
 
 def reference(family: str) -> dict[str, Any]:
-    """New tokens, and the scores of each where it was chosen."""
+    """New tokens, and the logits from which each was chosen."""
     with tempfile.TemporaryDirectory() as place:
         folder, inputs = headed(family, Path(place))
         decoder_only = "decoder_input_ids" not in inputs and "input_features" not in inputs
@@ -67,7 +67,7 @@ def reference(family: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Writes the continuations of all families, or of those named, beside those that are there."""
+    """Write the continuations of all families, or of the named ones; existing ones stay."""
     file = HOUSE / "tests" / "data" / "generated.json"
     found = json.loads(file.read_text()) if file.exists() else {}
     for family in sys.argv[1:] or FAMILIES:

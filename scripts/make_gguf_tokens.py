@@ -1,10 +1,10 @@
-"""Stores how llama.cpp splits texts, for every kind of tokenizer that a GGUF file may hold.
+"""Store the ids into which llama.cpp splits texts, for every kind of tokenizer in GGUF files.
 
     python scripts/make_gguf_tokens.py LIBLLAMA [SMOLLM2.gguf]
 
 LIBLLAMA: a shared library with llama.cpp's C interface, of autumn 2026 or with the same llama_model_params. Writes
 tests/reference_gguf/tokens.json: small vocabularies, trained here on the texts themselves without any splitting, so
-that a wrong split shows; the ids of every text for each of them; and those of SmolLM2's own vocabulary. Needs gguf and
+that a wrong split shows; the ids of every text for each of them, and for SmolLM2's own vocabulary. Needs gguf and
 tokenizers.
 """
 
@@ -82,7 +82,7 @@ class Llama:
         self.vocab = library.llama_model_get_vocab(model)
 
     def ids(self, text: str) -> list[int]:
-        """With the special tokens around a text, and those written out in it recognised."""
+        """Ids with the special tokens around a text; special tokens written in it are recognised."""
         data = text.encode()
         found = (c.c_int32 * (len(data) + 8))()
         n = self.library.llama_tokenize(self.vocab, data, len(data), found, len(found), True, True)
@@ -114,7 +114,7 @@ def write(path: Path, metadata: dict[str, Any]) -> None:
 
 
 def byte_level() -> dict[str, Any]:
-    """BPE over bytes, whose pieces know no boundary of words."""
+    """BPE over bytes, with pieces that cross word boundaries."""
     backend = Tokenizer(models.BPE())
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     alphabet = pre_tokenizers.ByteLevel.alphabet()
@@ -204,7 +204,7 @@ def wordpiece() -> dict[str, Any]:
 
 
 def main() -> None:
-    """Trains, asks, writes."""
+    """Train the vocabularies, get llama.cpp's ids, write them."""
     sys.path.insert(0, str(ROOT))
     from attnviz.tokens.gguf_splits import SPLITS
 

@@ -1,4 +1,4 @@
-"""Stores what transformers' image processors and feature extractors make of a few small pictures and sounds.
+"""Store the arrays of transformers' image processors and feature extractors for a few small pictures and sounds.
 
     python scripts/make_input_reference.py [FOLDER]      default: tests/reference_inputs
 
@@ -72,13 +72,13 @@ def picture(height: int, width: int) -> np.ndarray:
 
 
 def pictures() -> dict[str, Image.Image]:
-    """A high one, a wide one, and one smaller than what it is cropped to."""
+    """Three pictures: a high one, a wide one, and one smaller than its crop."""
     sizes = {"high": (53, 37), "wide": (20, 61), "tiny": (7, 8)}
     return {name: Image.fromarray(picture(*size)) for name, size in sizes.items()}
 
 
 def wave(n: int) -> np.ndarray:
-    """A falling tone that grows faint, and a little noise: float32 [sample] at 16 kHz."""
+    """A falling and fading tone with a little noise: float32 [sample] at 16 kHz."""
     t = np.arange(n) / 16000
     tone = 0.3 * np.sin(2 * np.pi * (900 - 800 * t) * t) * np.exp(-3 * t)
     return (tone + np.random.default_rng(n).normal(0, 0.002, n)).astype(np.float32)
@@ -94,7 +94,7 @@ def processor(module: str, name: str, options: dict) -> object:
 
 
 def dinov3(image: Image.Image) -> np.ndarray:
-    """What DINOv3ViTImageProcessorFast does: rescaled, resized with antialiasing, normalised, all in float32."""
+    """The steps of DINOv3ViTImageProcessorFast: rescale, resize with antialiasing, normalise, all in float32."""
     pixels = torch.from_numpy(np.asarray(image).transpose(2, 0, 1).copy()).float() * DINOV3["rescale_factor"]
     size = tuple(DINOV3["size"].values())
     found = torch.nn.functional.interpolate(pixels[None], size, mode="bilinear", align_corners=False, antialias=True)[0]
@@ -103,7 +103,7 @@ def dinov3(image: Image.Image) -> np.ndarray:
 
 
 def main() -> None:
-    """Computes, compares with what the other release stored, and writes."""
+    """Compute the arrays, compare them with the other release's, and write them."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "tests/reference_inputs")
     folder.mkdir(parents=True, exist_ok=True)
     arrays: dict[str, np.ndarray] = {}

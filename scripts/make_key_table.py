@@ -1,29 +1,29 @@
-"""attnviz/families/_read_keys.json: which keys of a configuration the reference reads, model_type by model_type.
+"""Write attnviz/families/_read_keys.json: the configuration keys that the reference reads, by model_type.
 
     python scripts/make_key_table.py SOURCES          write the table
     python scripts/make_key_table.py SOURCES --check  compare only
 
-SOURCES is a folder of unpacked releases of transformers, one folder a version: SOURCES/4.46.3/transformers/models/...
+SOURCES is a folder of unpacked releases of transformers, one per version: SOURCES/4.46.3/transformers/models/...
 
 A key is read if any of the releases reads it: in modeling_X.py, in what that file imports from other models' modelling
 files and from the shared ones (rotary positions, masks, layers, activations), or in the configuration class to make
-an attribute that these read. `attribute_map` makes two names one key. What a file reads counts for every model_type of
-that file (CLIP and its two towers), task heads and initialisation included.
+an attribute that these files read. `attribute_map` makes two names one key. Keys that a file reads count for every
+model_type of that file (CLIP and its two towers), task heads and initialisation included.
 
-The table may hold a key that does nothing, and then a configuration is refused which could be drawn. It must not lack a
-key that does something. What the analysis cannot see, and what is done about it:
+The table may hold a key without effect; then a configuration is refused that could be drawn. It must not lack a key with
+an effect. Limits of the analysis, and what is done about them:
 
 - `getattr(config, variable)`: the script stops, unless `REVIEWED` says why the call cannot read a key that matters.
 - A configuration under a name without `config` or `cfg` in it is followed through plain assignments only.
-- AutoModel on a nested configuration reads the keys of another family: that one's own row of the table holds them.
-- modeling_utils.py is read by method, those that a model's file mentions and the constructor. Not followed are
-  generation, caches (they keep what was computed), losses, quantizers and parallel plans. `ALWAYS` names keys that
+- AutoModel on a nested configuration reads the keys of another family, which the row of that family holds.
+- Of modeling_utils.py the methods that a model's file mentions and the constructor are read. Generation, caches (they
+  keep what was computed), losses, quantizers and parallel plans are not followed. `ALWAYS` names keys that
   base classes read in ways that this analysis does not see.
-- TensorFlow's and Flax's files are asked for the names of their classes only.
+- TensorFlow's and Flax's files are read for the names of their classes only.
 
-Two further facts are stored: the defaults of the base configuration class, which a key of it means where it is left out
-(the script stops at one that a model reads with another default, unless it has no effect); and the names of the model
-classes, by which a checkpoint with code of its own is known.
+Two further facts are stored: the defaults of the base configuration class, which a key left out has
+(the script stops at a key that a model reads with another default, unless it has no effect); and the names of the model
+classes, by which a checkpoint with its own code is recognised.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ COMING = (
 ).split()
 SHARED = ("modeling_rope_utils", "masking_utils", "modeling_attn_mask_utils", "modeling_layers", "pytorch_utils")
 SHARED += ("activations", "integrations")
-# Pruned heads (until 4.57) and settings layer by layer (5.x) are applied by base classes.
+# Base classes apply pruned heads (until 4.57) and settings per layer (5.x).
 ALWAYS = {"pruned_heads", "per_layer_config", "quantization_config"}
 # A model's own initialisation is in its own file; that of the base class knows every kind of layer.
 NOT_FOLLOWED = {"_init_weights"}
-# Words of expressions that are no keys of a file.
+# Words in expressions that are not keys of a file.
 NO_KEYS = set(dir(__builtins__)) | {"self", "cls", "kwargs", "args", "config", "to_dict", "items", "keys", "values"}
 REVIEWED = {
     "modeling_rope_utils._compute_proportional_rope_parameters: getattr(config, head_dim_key, None)": (
@@ -83,14 +83,14 @@ class Release:
         return place.with_suffix(".py") if place.with_suffix(".py").is_file() else None
 
     def followed(self, file: Path) -> bool:
-        """Whether what a model takes from a file counts."""
+        """Whether names that a model imports from a file count."""
         inside = file.relative_to(self.root).parts
         model = inside[0] == "models" and file.stem.startswith("modeling_")
         return model or inside[0].removesuffix(".py") in SHARED
 
 
 def used(release: Release, file: Path) -> Iterator[tuple[str, sources.Definition]]:
-    """Every definition that a modelling file uses, its own all of them."""
+    """Every definition that a modelling file uses, including all of its own."""
     base = release.root / "modeling_utils.py"
     waiting = [(file, name) for name in sources.module(file).definitions]
     waiting.append((base, "__init__"))
@@ -116,7 +116,7 @@ def used(release: Release, file: Path) -> Iterator[tuple[str, sources.Definition
 
 
 def classes(release: Release, file: Path, seen: frozenset[Path] = frozenset()) -> dict[str, sources.Settings]:
-    """The configuration classes of a file, with those of other models that it imports, and what rotary helpers do."""
+    """The configuration classes of a file, with imported classes of other models, and the effect of rotary helpers."""
     found = {one.name: one for one in sources.settings(file)}
     for level, where, _ in sources.module(file).imports.values():
         target = release.resolve(file, level, where)
@@ -128,7 +128,7 @@ def classes(release: Release, file: Path, seen: frozenset[Path] = frozenset()) -
 
 
 def rope_helpers(release: Release) -> Iterator[sources.Settings]:
-    """What the shared code for rotary positions derives from keys."""
+    """Names that the shared code for rotary positions derives from keys."""
     file = release.root / "modeling_rope_utils.py"
     if not file.is_file():
         return
@@ -147,7 +147,7 @@ def rope_helpers(release: Release) -> Iterator[sources.Settings]:
 
 
 def closed(direct: set[str], made: Iterable[sources.Settings]) -> set[str]:
-    """The keys that are read and those that they are made of."""
+    """The keys that are read, and the keys that they are computed from."""
     depends: dict[str, set[str]] = {}
     keys = set(direct)
     for one in made:
@@ -167,7 +167,7 @@ def closed(direct: set[str], made: Iterable[sources.Settings]) -> set[str]:
 
 
 def model_classes(folder: Path, stem: str) -> set[str]:
-    """The names of the model classes of a family, those of other frameworks included."""
+    """The names of a family's model classes, including classes for other frameworks."""
     found = set()
     for file in folder.glob("modeling_*.py"):
         one = sources.module(file)
@@ -269,7 +269,7 @@ def make(folder: Path) -> dict[str, Any]:
 
 
 def _check_defaults(base: dict[str, list[Any]], rows: dict[str, Row]) -> None:
-    """Stop at a key of the base configuration that matters and means something else where a file leaves it out."""
+    """Fail on a base key that matters and has another default in some family."""
     for name, row in sorted(rows.items()):
         for key in sorted(_own(row, base)):
             if not has_no_effect(key):
@@ -295,7 +295,7 @@ def _written(releases: list[str], base: dict[str, list[Any]], rows: dict[str, Ro
 
 
 def _own(row: Row, base: dict[str, list[Any]]) -> Iterator[str]:
-    """Base keys that are read and that mean something else where they are left out of this file."""
+    """Base keys that are read and have another default in this file."""
     for key in row.reads & set(base):
         if any(value is not None and value not in base[key] for value in row.own.get(key, ())):
             yield key

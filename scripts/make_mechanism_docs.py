@@ -1,9 +1,8 @@
 """Write the tables of docs/mechanisms.md from the mechanisms themselves, or check that they are up to date.
 
-    python scripts/make_mechanism_docs.py            write
-    python scripts/make_mechanism_docs.py --check    exit status 1 if the tables are not what the code says
-
-What stands outside of the two marks is written by hand.
+python scripts/make_mechanism_docs.py            write
+python scripts/make_mechanism_docs.py --check    exit status 1 if the tables differ from the code The text outside
+of the two marks is written by hand.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ BEGIN, END = "<!-- tables: scripts/make_mechanism_docs.py -->", "<!-- end of tab
 
 
 def tables() -> str:
-    """A table a group."""
+    """One table per group."""
     return "\n".join(line for group in GROUPS for line in table(group))
 
 
@@ -42,7 +41,7 @@ def row(one: Mechanism) -> str:
 
 
 def page(text: str) -> str:
-    """The page with the tables that the code says."""
+    """The page with tables from the code."""
     return between(text, BEGIN, END, tables())
 
 

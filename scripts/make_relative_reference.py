@@ -1,9 +1,9 @@
-"""Makes tests/reference_encoders: BERT-like models whose positions are distances, as transformers 4 runs them.
+"""Make tests/reference_encoders: BERT-like models whose positions are distances, as transformers 4 runs them.
 
     python scripts/make_relative_reference.py tests/reference_encoders
 
-Needs torch and transformers 4.46 to 4.57: version 5 no longer reads `position_embedding_type`. What it makes are cases
-as reference_core.py describes them. `nomic_bert_published` is not made here: it is of the published model's own code.
+Needs torch and transformers 4.46 to 4.57: version 5 no longer reads `position_embedding_type`. The cases have the form
+that reference_core.py describes. `nomic_bert_published` is not made here: it comes from the published model's own code.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ CASES = {
 
 
 def open_case(folder: Path) -> torch.nn.Module:
-    """The model of a case's folder, in the words of transformers 4."""
+    """The model of a case's folder, with transformers 4's keys."""
     config = json.loads((folder / "config.json").read_text())
     kind = getattr(transformers, config["architectures"][0])
     return kind.from_pretrained(folder, attn_implementation="eager", torch_dtype=torch.float32).eval()
 
 
 def main() -> None:
-    """Every case into the folder named."""
+    """Write every case into the folder."""
     if not transformers.__version__.startswith("4."):
         sys.exit("this needs transformers 4.46 to 4.57")
     reference_core.open_case = open_case

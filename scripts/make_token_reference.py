@@ -1,4 +1,4 @@
-"""Stores how transformers' fast tokenizers split texts, for folders of every layout.
+"""Store the ids of transformers' fast tokenizers, for folders of every layout.
 
     python4 scripts/make_token_reference.py make WORK        trains, lays folders out, saves some as tokenizer.json too
     python4 scripts/make_token_reference.py expect WORK v4   the ids of every text by the transformers of this Python
@@ -27,7 +27,7 @@ OUTPUT = ROOT / "tests" / "reference_tokens"
 # These are saved by the library as a tokenizer.json: alone, and beside the older files.
 FAST = ["bert", "bert-cased", "gpt2-prefix", "roberta", "clip", "albert", "xlnet", "llama-legacy", "llama-new"]
 FAST += ["yi", "xlm_roberta", "deberta_v2", "gemma", "camembert", "mbart-de"]
-# Published folders of these hold both: transformers 4 builds the tokenizer anew from the older file.
+# Published folders of these kinds hold both: transformers 4 builds the tokenizer from the older file again.
 KEPT = dict.fromkeys(("llama-legacy", "llama-new", "yi"), ("tokenizer.model",))
 
 
@@ -86,7 +86,7 @@ def expect(work: Path, key: str) -> None:
 
 
 def store(work: Path) -> None:
-    """Vocabularies once, folders as what they hold of them, ids of version 4, and of version 5 where they differ."""
+    """Store each vocabulary once, folders as lists of them, ids of version 4, and of version 5 where they differ."""
     shutil.rmtree(OUTPUT, ignore_errors=True)
     (OUTPUT / "files").mkdir(parents=True)
     known = {path.read_bytes(): path.name for path in sorted((work / "models").iterdir())}
@@ -108,7 +108,7 @@ def store(work: Path) -> None:
     four, five = (json.loads((work / f"{key}.json").read_text()) for key in ("v4", "v5"))
     apart = {name: _differing(four[name], five[name]) for name in folders if five[name] is not None}
     _write("folders.json", folders)
-    known_ids: dict[str, str] = {}  # ids that another folder has are said by its name
+    known_ids: dict[str, str] = {}  # ids equal to another folder's are stored as its name
     said = {name: known_ids.setdefault(json.dumps(four[name]), name) for name in folders}
     four = {name: four[name] if said[name] == name else said[name] for name in folders}
     _write("expected.json", {"texts": TEXTS, "pairs": PAIRS, "v4": four, "v5_where_it_differs": apart})

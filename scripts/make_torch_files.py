@@ -1,4 +1,4 @@
-"""Stores small files that torch itself wrote, for tests/checkpoints/test_pytorch.py and tests/io.
+"""Store small files that torch itself wrote, for tests/checkpoints/test_pytorch.py and tests/io.
 
     python scripts/make_torch_files.py [FOLDER]      default: tests/data/checkpoints
 
@@ -15,7 +15,7 @@ import torch
 
 
 def main() -> None:
-    """Writes one file a form."""
+    """Write one file per form."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "tests/data/checkpoints")
     folder.mkdir(parents=True, exist_ok=True)
     count = torch.arange(24) / 4 - 2
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def _attentions(folder: Path) -> None:
-    """Attention as transformers gives it: a tuple of [1, head, query, key], a layer each."""
+    """Attention in transformers' form: a tuple of [1, head, query, key], one per layer."""
     even = torch.tril(torch.ones(4, 4))
     maps = torch.stack([even / even.sum(-1, keepdim=True), torch.eye(4)])[None]
     layers = (maps.clone(), maps.clone())

@@ -1,4 +1,4 @@
-"""Tensor names as older files have them: today's tensors respelt, family by family."""
+"""Tensor names of older files: today's tensors renamed, family by family."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _repeated_embeddings(tensors: Tensors) -> Tensors:
 
 
 def _stale_bias(tensors: Tensors) -> Tensors:
-    """T5 as published: repeated embeddings, and a relative bias in cross-attention that nothing reads."""
+    """T5 as published: repeated embeddings, and a relative bias in cross-attention that is never read."""
     out = _repeated_embeddings(tensors)
     bias = tensors["decoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"]
     return {**out, "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight": bias + 1}
@@ -126,7 +126,7 @@ def _position_tables(tensors: Tensors) -> Tensors:
 
 
 def _predicted_ahead(tensors: Tensors) -> Tensors:
-    """A layer behind the last that predicts one token more, with embeddings and a head of its own."""
+    """A layer after the last that predicts one more token, with its own embeddings and head."""
     out = dict(tensors)
     front = "model." if "model.norm.weight" in tensors else ""
     top = max(int(name.removeprefix(front).split(".")[1]) for name in tensors if name.startswith(f"{front}layers."))

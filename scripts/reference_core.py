@@ -1,12 +1,12 @@
-"""What the reference scripts share: draw weights, run transformers, lay out and compare attention.
+"""Shared by the reference scripts: draw weights, run transformers, lay out and compare attention.
 
 Needs torch and transformers, which attnviz itself never imports. A case is a folder:
 
     config.json, model.safetensors   a small checkpoint, as transformers saves it
     expected.npz                     the input, and float32 attention [layer, head, query, key] by stream
 
-and in `float64.json` beside the cases, keyed by folder name, the largest difference between transformers'
-own float32 and float64 attention: what the comparison's tolerance is measured by.
+and in `float64.json` beside the cases, keyed by folder name, the largest difference between transformers' own float32
+and float64 attention, from which the tolerance of comparisons follows.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ STREAMS = ("self", "encoder", "decoder", "cross", "raw", "own")
 
 
 def draw_weights(model: torch.nn.Module, seed: int, gain: float = 1.6) -> None:
-    """Overwrites every parameter with wide normal numbers, so that attention is peaked and mistakes show.
+    """Overwrite every parameter with normal numbers of large variance, so that attention is peaked and mistakes show.
 
     Matrices get standard deviation gain / sqrt(fan-in), embeddings 0.7, biases 0.2, scales of norms their
-    initial value plus 0.1. Each tensor has a stream of its own, seeded by a digest of the seed and its name.
+    initial value plus 0.1. Each tensor has its own random stream, seeded by a digest of the seed and its name.
     """
     owners = dict(model.named_modules())
     for name, parameter in model.named_parameters():
@@ -103,11 +103,11 @@ def _shape_of_draw(
 
 @contextlib.contextmanager
 def honest_float64() -> Iterator[None]:
-    """Makes the casts to float32 inside transformers (softmax, norms, rotary tables) casts to float64."""
+    """Turn the casts to float32 inside transformers (softmax, norms, rotary tables) into casts to float64."""
     single, alias, cast = torch.float32, torch.float, torch.Tensor.float
     torch.float32 = torch.float = torch.float64
     torch.Tensor.float = torch.Tensor.double  # type: ignore[method-assign]
-    torch.set_default_dtype(torch.float64)  # numbers that a model makes itself are compared with its own
+    torch.set_default_dtype(torch.float64)  # numbers that a model computes itself are compared with its own
     try:
         yield
     finally:
@@ -173,7 +173,7 @@ def _is_sparse(model: torch.nn.Module) -> bool:
 
 
 def _settle_big_bird(model: torch.nn.Module, inputs: Arrays) -> None:
-    """A short text makes BigBird turn to full attention; done beforehand, because its switch loses the weights."""
+    """Switch BigBird to full attention before a short text, because its own switch loses the weights."""
     if _is_sparse(model):
         config = model.config
         if len(inputs["input_ids"]) <= (5 + 2 * config.num_random_blocks) * config.block_size:
@@ -195,7 +195,10 @@ def _has_pre_norm(model: torch.nn.Module) -> bool:
 
 
 def _settle_pre_norm(model: torch.nn.Module) -> None:
-    """FlauBERT with norms in front runs in no release: it asks its attention for no weights. The rest is its own."""
+    """FlauBERT with norms in front runs in no release, since it does not request weights from its attention.
+
+    The rest is its own code.
+    """
     if _has_pre_norm(model):
         for attention in getattr(model, "transformer", model).attentions:
             own = type(attention).forward
@@ -203,12 +206,12 @@ def _settle_pre_norm(model: torch.nn.Module) -> None:
 
 
 def _big_bird_mass(config: Any, raw: np.ndarray, n: int) -> Arrays:
-    """BigBird's block-sparse attention as the mass each key truly gets.
+    """BigBird's block-sparse attention as the mass that each key truly gets.
 
-    In eval mode transformers draws no random blocks: every one of them is block 0, which is global already. Its keys
-    stand 1 + num_random_blocks times under the softmax (all but the first and the last block of queries, which see
-    every key once), but the weights returned hold one copy, so that those rows do not sum to 1. `self` counts the
-    copies; `raw` is what transformers returns.
+    In eval mode transformers draws no random blocks: each of them is block 0, which is global already. Its keys occur 1
+    + num_random_blocks times in the softmax (all but the first and the last block of queries, which see every key
+    once), but the weights returned hold one copy, so that those rows do not sum to 1. `self` counts the copies; `raw`
+    is what transformers returns.
     """
     block = config.block_size
     true = raw.copy()
@@ -229,7 +232,7 @@ def _run_clip(model: torch.nn.Module, inputs: Arrays, dtype: torch.dtype) -> Arr
 
 
 def _run_wavlm(model: torch.nn.Module, inputs: Arrays, dtype: torch.dtype) -> Arrays:
-    """What WavLM returns, which is the mean over heads, once for each head; `own` is the weights of each head."""
+    """WavLM's returned weights, the mean over heads for each head, as `self`; each head's own weights as `own`."""
     functional, own = torch.nn.functional, []
     attention = functional.multi_head_attention_forward
 
@@ -254,7 +257,7 @@ def longformer_square(config: Any, inputs: Arrays, bands: Any, global_bands: Any
     """Longformer's band, [query, offset], laid out as [query, key], with the rows of global tokens filled in.
 
     transformers gives for each query the weights of the global keys (in order) and then of the window
-    q - w/2 .. q + w/2; rows of global queries stand in `global_attentions`, [key, global token].
+    q - w/2 .. q + w/2; rows of global queries are in `global_attentions`, [key, global token].
     """
     n = len(inputs["input_ids"])
     marked = inputs.get("global_attention_mask", np.zeros(n, np.int64))
@@ -294,14 +297,14 @@ def read_expected(folder: Path) -> tuple[Arrays, Arrays]:
 
 
 def both(make: Callable[[], torch.nn.Module], inputs: Arrays) -> tuple[Arrays, Arrays]:
-    """float32 and float64 attention; `make()` gives the float32 model afresh.
+    """float32 and float64 attention; `make()` returns a new float32 model.
 
     The float64 model keeps the float32 tables (rotary frequencies among them): they are part of its definition.
     """
     single = run(make(), inputs)
     model = make().double()
     if hasattr(model, "set_experts_implementation"):
-        model.config._experts_implementation = "eager"  # the fused product of experts knows no float64
+        model.config._experts_implementation = "eager"  # the fused product of experts does not support float64
     with honest_float64():
         double = run(model, inputs, torch.float64)
     return single, double
@@ -338,20 +341,20 @@ def rounded(array: np.ndarray, bits: int) -> np.ndarray:
 
 
 def save_expected(folder: Path, inputs: Arrays, attention: Arrays) -> None:
-    """Writes expected.npz, compressed, float32."""
+    """Write expected.npz, compressed, float32."""
     arrays = {name: array.astype(np.float32) for name, array in attention.items()}
     np.savez_compressed(folder / "expected.npz", **arrays, **inputs)
 
 
 def record(path: Path, values: dict[str, float]) -> None:
-    """Adds to a JSON file of numbers keyed by case, sorted."""
+    """Add to a JSON file of numbers keyed by case, sorted."""
     known = json.loads(path.read_text()) if path.exists() else {}
     known.update({name: float(f"{value:.2g}") for name, value in values.items()})
     path.write_text(json.dumps(dict(sorted(known.items())), indent=0) + "\n")
 
 
 def make_inputs(reads: str, config: Any, seed: int, length: int = 13, target: int = 7) -> Arrays:
-    """An input of a family's kind: ids away from the special ones, noise for images and sound.
+    """An input of a family's kind: ids other than special ones, noise for images and sound.
 
     `length` is tokens, samples for audio, frames for log-mel; images have the configured size.
     """
@@ -385,7 +388,7 @@ def build(family: Family, seed: int, architecture: str = "", gain: float = 1.6, 
     """A tiny model of the family with drawn weights, eager attention, in float32."""
     config = transformers.AutoConfig.for_model(family.model_type, **{**family.config, **changes})
     config._attn_implementation = "eager"
-    # A tower of two has no auto class.
+    # One tower of a pair has no auto class.
     plain = architecture or ("" if type(config) in transformers.MODEL_MAPPING else f"{type(config).__name__[:-6]}Model")
     kind = getattr(transformers, plain) if plain else transformers.MODEL_MAPPING[type(config)]
     model = kind(config).eval()
@@ -394,7 +397,7 @@ def build(family: Family, seed: int, architecture: str = "", gain: float = 1.6, 
 
 
 def write_case(folder: Path, model: torch.nn.Module, inputs: Arrays) -> tuple[float, float]:
-    """Saves model, inputs and attention; reads the model back first, so that what is stored is what was run.
+    """Save model, inputs and attention. The model is read back first, so that the stored model is the one that was run.
 
     Returns the float32-to-float64 difference and the mean entropy as a share of uniform.
     """

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 VOCABULARY = 67
-FIRST_PLAIN_ID = 6  # ids below are special tokens in one family or another
+FIRST_PLAIN_ID = 6  # smaller ids are special tokens in some families
 
 _GRID = {"vocab_size": VOCABULARY, "max_position_embeddings": 64}
 _WIDE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
@@ -56,7 +56,7 @@ _QWEN_VISION = {"depth": 1, "embed_dim": 32, "hidden_size": 32, "num_heads": 2, 
 
 @dataclass(frozen=True)
 class Family:
-    """What makes a family's tiny case: transformers' model type, what it reads, its configuration."""
+    """A family's tiny case: transformers' model type, its kind of input, its configuration."""
 
     model_type: str
     reads: str = "ids"  # ids | types (ids and token types) | pair (ids and target ids) | image | audio | mel
@@ -297,7 +297,7 @@ FAMILIES: dict[str, Family] = {
     "clip": Family(
         "clip", "ids", {"text_config": {**_BERT, "bos_token_id": 0, "eos_token_id": 66}, "vision_config": _IMAGE}
     ),
-    # language models inside readers of images
+    # language models inside models that read images
     "llava": _text(
         "llava",
         {},

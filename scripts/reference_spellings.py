@@ -1,4 +1,4 @@
-"""Cases in other spellings: configurations as transformers 4 and the Hub have them, tensor names of old files.
+"""Cases in other spellings: configurations of transformers 4 and the Hub, tensor names of old files.
 
     python scripts/reference_spellings.py CASES INTO [NAME ...]
 
@@ -25,7 +25,7 @@ EXTRAS: dict[str, Config] = json.loads(Path(__file__).with_name("hub_keys.json")
 
 
 def to_v4(config: Config) -> Config:
-    """A configuration as transformers 4 wrote it, keys left out where the library's default is meant."""
+    """A configuration in transformers 4's form, without keys that have the library's default."""
     old = dict(config)
     kind = old["model_type"]
     _respell_rope(old, kind)
@@ -41,7 +41,7 @@ def to_v4(config: Config) -> Config:
         old["n_embed"] = old.pop("hidden_size")
         old["num_attention_heads"] = old.pop("n_head", 8)
     if kind in ("bart", "pegasus", "marian", "mbart", "whisper"):
-        old["num_hidden_layers"] = config["encoder_layers"]  # another word for it, in every published file
+        old["num_hidden_layers"] = config["encoder_layers"]  # another key for the same, in every published file
     if kind == "mpt":
         keep = (
             "alibi",
@@ -60,7 +60,7 @@ def to_v4(config: Config) -> Config:
 
 
 def _respell_rope(old: Config, kind: str) -> None:
-    """rope_parameters -> rope_theta, rope_scaling and each family's own words."""
+    """rope_parameters -> rope_theta, rope_scaling and each family's own keys."""
     parameters = old.pop("rope_parameters", None)
     if not parameters:
         return
@@ -113,7 +113,7 @@ def _derived(old: Config, kind: str) -> list[str]:
     if kind == "falcon" and old.get("ffn_hidden_size") != 4 * old.get("hidden_size", 0):
         keys.remove("ffn_hidden_size")
     if kind in ("qwen2", "qwen3", "gemma2", "gpt_oss", "smollm3", "modernbert", "cohere2", "olmo3", "exaone4"):
-        keys.append("layer_types")  # put back by `respell` where the default pattern is another
+        keys.append("layer_types")  # restored by `respell` if the default pattern is another
     if kind == "gemma3_text":
         keys.append("layer_types")
         old["sliding_window_pattern"] = old.pop("_sliding_window_pattern", 6)
@@ -133,10 +133,10 @@ def _defaults(kind: str) -> Config:
     return AutoConfig.for_model(kind).to_dict()
 
 
-# ---------------------------------------------------------------- configurations that say something else
+# ---------------------------------------------------------------- configurations with other values
 
 ABSENT = object()
-# case, name, what is special, keys changed. The expected attention is what transformers makes of the new file.
+# (case, name, description, changed keys). The expected attention is transformers' for the new file.
 EDITS: list[tuple[str, str, str, Config]] = [
     ("gemma", "gelu_word", "hidden_act gelu, as the first Gemma files: the tanh form is meant", {"hidden_act": "gelu"}),
     ("gemma", "hidden_activation", "hidden_activation set beside hidden_act: not read", {"hidden_activation": "relu"}),
@@ -340,7 +340,7 @@ EDITS: list[tuple[str, str, str, Config]] = [
 
 
 def _agrees(folder: Path, strict: bool = True) -> float:
-    """The largest difference between what is stored and what transformers makes of the folder."""
+    """The largest difference between the stored attention and transformers' for the folder."""
     from reference_core import largest_difference, open_case, read_expected, run
 
     inputs, expected = read_expected(folder)
@@ -355,7 +355,7 @@ def _copy(case: Path, into: Path) -> None:
 
 
 def respell_config(case: Path, into: Path) -> str:
-    """Writes a v4 case; gives '' or what is wrong with it."""
+    """Write a v4 case; returns '' or its fault."""
     _copy(case, into)
     config = json.loads((case / "config.json").read_text())
     for keep in ((), ("layer_types",), ("layer_types", "no_rope_layers"), ("no_rope_layers",)):
@@ -368,7 +368,7 @@ def respell_config(case: Path, into: Path) -> str:
 
 
 def respell_tensors(case: Path, into: Path, change: Callable[[Tensors], Tensors]) -> str:
-    """Writes a case of other tensor names."""
+    """Write a case with other tensor names."""
     from safetensors.numpy import load_file, save_file
 
     _copy(case, into)
@@ -378,7 +378,7 @@ def respell_tensors(case: Path, into: Path, change: Callable[[Tensors], Tensors]
 
 
 def plain_state(case: Path, into: Path) -> str:
-    """Writes a case with `state_dict()`'s names, where they differ from the saved ones."""
+    """Write a case with `state_dict()`'s names, if they differ from the saved names."""
     from reference_core import open_case
     from safetensors.numpy import load_file, save_file
 
@@ -392,7 +392,7 @@ def plain_state(case: Path, into: Path) -> str:
 
 
 def edit(case: Path, into: Path, changes: Config) -> None:
-    """Writes a case whose configuration says something else, with what transformers makes of it."""
+    """Write a case with another configuration, and transformers' attention for it."""
     from reference_core import both, largest_difference, open_case, read_expected, record, save_expected
 
     _copy(case, into)
@@ -406,7 +406,7 @@ def edit(case: Path, into: Path, changes: Config) -> None:
 
 
 def main() -> None:
-    """Respells every case of a folder, or those named."""
+    """Write every case of a folder, or the named ones, in other spellings."""
     cases, into, wished = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]
     from reference_core import record
     from reference_variants import write_index

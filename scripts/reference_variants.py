@@ -29,7 +29,7 @@ VARIANTS: dict[str, list[Variant]] = {**ENCODERS, **DECODERS, **DENSE, **EXPERTS
 
 
 def make_variant(folder: Path, family: str, variant: Variant, seed: int) -> tuple[float, float]:
-    """Writes one variant's folder; gives its float32-to-float64 difference and peakedness."""
+    """Write one variant's folder; returns its float32-to-float64 difference and entropy."""
     from reference_core import build, make_inputs, write_case
 
     table = FAMILIES[family]
@@ -58,7 +58,7 @@ def _input_config(config: Any, reads: str) -> Any:
 
 
 def _adjust(inputs: dict[str, np.ndarray], wanted: dict[str, Any], config: Any, seed: int) -> None:
-    """Applies a variant's wishes to its input."""
+    """Apply a variant's settings to its input."""
     ids = inputs.get("input_ids")
     if wanted.get("types") is False:
         inputs.pop("token_type_ids", None)
@@ -86,7 +86,7 @@ def _adjust(inputs: dict[str, np.ndarray], wanted: dict[str, Any], config: Any, 
 
 
 def mixtures(number: int) -> dict[str, list[Variant]]:
-    """For each family, random mixtures of two or three variants; some cannot be and fail when they are made."""
+    """For each family, random mixtures of two or three variants; impossible ones fail when they are made."""
     mixed: dict[str, list[Variant]] = {}
     for family, variants in VARIANTS.items():
         random = np.random.RandomState(zlib.crc32(family.encode()))
@@ -116,7 +116,7 @@ def _mixture(name: str, chosen: list[Variant]) -> Variant:
 
 
 def main() -> None:
-    """Makes the variants asked for, and writes the index as it goes."""
+    """Make the requested variants, and update the index after each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("names", nargs="*", help="family, or family__variant; all when none is given")
@@ -136,7 +136,7 @@ def main() -> None:
 
 
 def _one(root: Path, name: str, family: str, variant: Variant, seed: int) -> bool:
-    """Makes one variant and records it; False, with a line on standard error, where it could not be made."""
+    """Make one variant and record it; False, with a line on standard error, if it cannot be made."""
     from reference_core import record
 
     folder = root / name
@@ -155,7 +155,7 @@ def _one(root: Path, name: str, family: str, variant: Variant, seed: int) -> boo
 
 
 def write_index(root: Path, name: str, note: str) -> None:
-    """One line a case, sorted."""
+    """One line per case, sorted."""
     path = root / "INDEX.md"
     lines = path.read_text().splitlines() if path.exists() else []
     head = [line for line in lines if not line.startswith("- ")]

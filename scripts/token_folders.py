@@ -1,6 +1,6 @@
-"""Folders of tokenizer files as published models have them: which vocabulary, under which names, with which options.
+"""Folders of tokenizer files in the forms of published models: vocabulary, names, options.
 
-A folder is {file: "@VOCABULARY" or JSON}. A name ends in what is told apart: `bert-cased`, `llama-legacy`.
+A folder is {file: "@VOCABULARY" or JSON}. A name ends in the variant: `bert-cased`, `llama-legacy`.
 """
 
 from __future__ import annotations
@@ -202,7 +202,7 @@ def odd_folders() -> dict[str, Folder]:
 
 
 def fast_folders() -> dict[str, tuple[str, Folder]]:
-    """Folders around the tokenizer.json of another one, whose small files say something else than it does."""
+    """Folders with another folder's tokenizer.json, which their small files contradict."""
     later = {"430": _token("<tool>", special=True), "431": _token("[new]", normalized=True)}
     gpt2 = {"model_type": "gpt2"}
     return {

@@ -1,4 +1,4 @@
-"""The texts that tokenizers are compared on, and those that their small vocabularies are trained on."""
+"""The texts that tokenizers are compared on, and the texts that train the small vocabularies."""
 
 from __future__ import annotations
 
@@ -79,6 +79,6 @@ class A:
 for i in range(10):
     print(i)
 """
-# One sentence a line, several times: enough for trainers that count.
+# One sentence per line, repeated: enough for trainers that count.
 CORPUS = [line for text in (_ENGLISH, _GERMAN, _OTHERS) for line in text.strip().split("\n")] * 3
 CODE = _CODE.split("\n") * 2

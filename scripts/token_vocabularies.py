@@ -1,4 +1,4 @@
-"""Small vocabularies for the comparison of tokenizers, trained on our own texts: each a file or two."""
+"""Small vocabularies for the comparison of tokenizers, trained on our own texts; each is one file or two."""
 
 from __future__ import annotations
 

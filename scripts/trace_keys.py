@@ -2,10 +2,10 @@
 
     reference/bin/python scripts/trace_keys.py tests/reference [FAMILY...]
 
-Every case is built and run with the installed transformers, and each attribute that is asked of a configuration is
+Every case is built and run with the installed transformers, and each attribute that is read from a configuration is
 noted. A key that was read must be in attnviz/families/_read_keys.json, in the base configuration, or in `NO_EFFECT`;
-any other is printed, and the exit status is 1. The table is made from sources, where a read that never happens still
-counts, so that it holds more than is traced here.
+any other is printed, and the exit status is 1. The table is made from sources, where reads in unused code count too, so
+that it has more keys than are traced here.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from attnviz.families import _keys
 INPUTS = (
     "input_ids token_type_ids decoder_input_ids pixel_values input_values input_features global_attention_mask"
 ).split()
-# Asked of every configuration, one key after the other, by what looks for nested configurations or writes files.
+# Functions that read every key of a configuration, to find nested configurations or to write files.
 GENERIC = (
     "_attn_implementation _from_config _autoset_attn_implementation to_dict to_diff_dict "
     "_get_non_default_generation_parameters"
@@ -81,7 +81,7 @@ def main() -> int:
             print(f"{file.parent.name}: not traced ({str(error)[:80]})")
             continue
         n_cases += 1
-        # None is nobody's default, so that a key of the base configuration is judged by its name.
+        # None is no key's default, so that a key of the base configuration is judged by its name.
         lacking = sorted(key for key in read if reference.place(key, None) == "ignored")
         missed += len(lacking)
         if lacking:

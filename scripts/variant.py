@@ -1,4 +1,4 @@
-"""A variant of a family's tiny case, and the words its tables are written in."""
+"""A variant of a family's tiny case, and the functions that its tables use."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Variant:
-    """One case: what differs from the family's tiny case."""
+    """One case: its differences from the family's tiny case."""
 
     name: str
     note: str
@@ -32,7 +32,7 @@ def v(name: str, note: str, **options: Any) -> Variant:
 
 
 def without(variants: list[Variant], *names: str) -> list[Variant]:
-    """The variants, less those of these names."""
+    """The variants without the ones of these names."""
     return [variant for variant in variants if variant.name not in names]
 
 

@@ -13,7 +13,7 @@ _HEAD_DIM = v("head_dim", "head_dim 12", head_dim=12)
 _EPS = v("eps", "rms_norm_eps 0.05", rms_norm_eps=0.05)
 _RELU = v("relu", "hidden_act relu", hidden_act="relu")
 _WIDE = v("window_wide", "sliding_window wider than the text", sliding_window=100, length=20)
-# A configuration with sizes of its own for each layer needs a list as long as its layers.
+# A configuration with different sizes per layer needs a list as long as its layers.
 _LAYERS = [
     v(
         "big",
@@ -41,7 +41,7 @@ _LAYERS = [
 
 
 def part(variants: list[Variant], share: float) -> list[Variant]:
-    """The variants of rope with the share of a head that turns written beside the other parameters."""
+    """The variants of rope, with the rotated share of a head among the parameters."""
     found = []
     for one in variants:
         parameters = {"partial_rotary_factor": share, **one.config["rope_parameters"]}

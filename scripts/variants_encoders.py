@@ -87,7 +87,7 @@ ENCODERS: dict[str, list[Variant]] = {
         v("lm_head", "BertLMHeadModel, decoder", architecture="BertLMHeadModel", is_decoder=True),
         v("pretraining", "BertForPreTraining: NSP head", architecture="BertForPreTraining"),
         v("question", "BertForQuestionAnswering: no pooler", architecture="BertForQuestionAnswering"),
-        v("pads", "pad ids inside the text, no mask: they are words like others", inputs={"pads": [3, 7]}),
+        v("pads", "pad ids inside the text, no mask: they count as words", inputs={"pads": [3, 7]}),
         v("wide", "8 heads of 8, other seed", hidden_size=64, num_attention_heads=8),
         v("gain4", "very peaked weights", gain=4.0),
     ],

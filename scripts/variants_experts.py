@@ -74,7 +74,7 @@ EXPERTS = {
     ],
     "olmoe": [
         *_LLAMA_LIKE, *_ROPES, *_ROUTING, _NORMALISED, _EPS, _GELU, _BIAS,
-        v("clip", "clip_qkv 0.6: queries and keys are clipped behind their norms", clip_qkv=0.6),
+        v("clip", "clip_qkv 0.6: queries and keys are clipped after their norms", clip_qkv=0.6),
         v("clip_bias", "clip_qkv 0.3 and attention_bias", clip_qkv=0.3, attention_bias=True),
     ],
     "granitemoe": [

@@ -1,4 +1,4 @@
-"""Variants of the encoder-decoders, and of what reads images and sound."""
+"""Variants of the encoder-decoders, and of models that read images and sound."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from reference_families import FAMILIES
 from variant import Variant, v
 
-# The language model inside a reader of images.
+# The language model inside a model that reads images.
 _TEXT = FAMILIES["llama"].config
 
 

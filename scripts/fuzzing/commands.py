@@ -1,5 +1,7 @@
-"""Whole commands over mutants: an exit status of 0 to 2, of errors one line with a hint, nothing printed that steers a
-terminal, and files that are whole."""
+"""Whole commands over mutants.
+
+The exit status is 0 to 2, errors are one line with a hint, no output controls a terminal, and files are complete.
+"""
 
 from __future__ import annotations
 
@@ -39,8 +41,8 @@ LINES: dict[str, list[str]] = {
 
 
 def trial(folders: dict[str, list[Files]]) -> Callable[[Random, Path], str]:
-    """Tries a command over one mutant of these folders, by reader."""
-    import matplotlib.font_manager  # noqa: F401  it makes its own cache when it is first imported
+    """Try a command over one mutant of these folders, by reader."""
+    import matplotlib.font_manager  # noqa: F401  it makes its own cache when first imported
 
     def one(rng: Random, folder: Path) -> str:
         name = rng.choice(sorted(LINES))
@@ -58,7 +60,7 @@ def trial(folders: dict[str, list[Files]]) -> Callable[[Random, Path], str]:
 
 
 def run(words: list[str]) -> str:
-    """'' if the command ends as promised, else what it did."""
+    """'' if the command ends as promised, else the fault."""
     from attnviz.cli import main
 
     out, said = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8")
@@ -81,7 +83,7 @@ def run(words: list[str]) -> str:
     if status not in (0, 1, 2):
         return f"{' '.join(words)}: exit status {status}"
     errors = [line for line in lines if not line.startswith(("note:", "warning:"))]
-    if words[0] == "check" and status == 1 and not lines:  # its verdict: attention that is broken
+    if words[0] == "check" and status == 1 and not lines:  # its verdict: the attention is broken
         return ""
     if status and (not errors or not errors[0].startswith("error: ") or len(errors) > 2):
         return f"{' '.join(words)}: exit status {status} with {text[:300]!r}"
@@ -89,7 +91,7 @@ def run(words: list[str]) -> str:
 
 
 def steers(character: str) -> bool:
-    """Whether a character does something to a terminal other than stand there."""
+    """Whether a character controls a terminal instead of being printed."""
     if character in "\n\t":
         return False
     return unicodedata.category(character) == "Cc" or unicodedata.bidirectional(character) in _TURNS
@@ -99,7 +101,7 @@ _TURNS = ("LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI")
 
 
 def written(folder: Path) -> str:
-    """What is wrong with the files that a command wrote, by their endings; '' if they are whole."""
+    """The fault of files that a command wrote, by their extensions; '' if they are complete."""
     for path in sorted(folder.iterdir()):
         if ".part" in path.name:
             return f"left behind {path.name}"

@@ -22,12 +22,12 @@ ODD: tuple[Any, ...] = (
 
 
 def flipped(data: bytes, rng: Random) -> bytes:
-    """One to eight changes of bytes: bits, whole numbers, pieces cut out, doubled, moved or cut off."""
+    """Make one to eight changes of bytes: bits, whole numbers, pieces removed, doubled, moved or cut off."""
     found = bytearray(data)
     for _ in range(rng.choice((1, 1, 1, 2, 3, 8))):
         size = len(found)
         at = rng.randrange(size + 1)
-        if rng.random() < 0.5:  # headers stand at the beginning
+        if rng.random() < 0.5:  # headers are at the beginning
             at = min(at, rng.randrange(1, 512))
         way = rng.randrange(7)
         if way == 0 and size:
@@ -57,7 +57,7 @@ ENDS: Any = ("little", "big")
 def tree(value: Any, rng: Random) -> Any:
     """A JSON value with one to four changes at random places."""
     value = copy.deepcopy(value)
-    for _ in range(rng.choice((1, 1, 2, 4))):  # nested values of 600 levels are made last: nothing copies them
+    for _ in range(rng.choice((1, 1, 2, 4))):  # nested values of 600 levels are made last, so that they are not copied
         places = list(_places(value))
         if not places:
             return copy.deepcopy(rng.choice(ODD))
@@ -149,9 +149,9 @@ def zipped(data: bytes, rng: Random, change: Callable[[str, bytes, Random], byte
                 else:
                     body = (change or _member)(name, body, rng)
             how = rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA))
-            if how == zipfile.ZIP_LZMA and place != chosen:  # its tables take more time than all that reads it
+            if how == zipfile.ZIP_LZMA and place != chosen:  # its tables take more time than reading it
                 how = zipfile.ZIP_DEFLATED
-            new.writestr(zipfile.ZipInfo(name), body, how)  # a name alone would be dated today
+            new.writestr(zipfile.ZipInfo(name), body, how)  # with a name alone the date would be today's
     return made.getvalue()
 
 
@@ -187,7 +187,7 @@ def npy(body: bytes, rng: Random) -> bytes:
         for _ in range(rng.choice((1, 3))):
             at = rng.randrange(len(raw) + 1) // 4 * 4
             raw[at : at + 8] = (rng.choice(NUMBERS) % 2**64).to_bytes(8, "little")[: len(raw[at : at + 8])]
-        if rng.random() < 0.3 and b"{" in raw:  # our own meta: text of four bytes a character
+        if rng.random() < 0.3 and b"{" in raw:  # our own meta: text with four bytes per character
             text = bytes(raw).decode("utf-32-le", "replace").rstrip("\0")
             try:
                 return _npy_text(_text(tree(json.loads(text), rng)).decode("utf-8", "replace"))
@@ -366,7 +366,7 @@ VALUES = (
 
 
 def _skipped(data: bytes, at: int, kind: int) -> int:
-    """Where a value of this type ends."""
+    """The position after a value of this type."""
     if kind in _WIDTHS:
         return at + _WIDTHS[kind]
     if kind == 8:

@@ -1,6 +1,6 @@
-"""Each reader of files: real files to begin with, how they are changed, and what is asked of the result.
+"""Each reader of files: real files to start from, how they are changed, and what is done with the result.
 
-A reader is called with a folder of its own, in which the mutant lies beside the files that belong to it.
+A reader is called with a separate folder, which holds the mutant and the files that belong to it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Mutation = Callable[[bytes, Random], bytes]
 
 @dataclass(frozen=True)
 class Reader:
-    """begin: folders of files to begin with. changes: file name, or its ending -> mutation. read: what is tried."""
+    """begin: folders of original files. changes: file name, or its extension -> mutation. read: the function to try."""
 
     begin: Callable[[], list[Files]]
     changes: dict[str, Mutation]
@@ -51,7 +51,7 @@ def _bytes(*paths: str) -> list[bytes]:
 
 
 def _read_all(path: Path) -> object:
-    """A checkpoint's digest, and every tensor of it that is small."""
+    """Read a checkpoint's digest, and all its small tensors."""
     from attnviz.checkpoints import open_checkpoint
 
     with open_checkpoint(path) as found:
@@ -210,7 +210,7 @@ def _read_chat(folder: Path) -> object:
     from attnviz.tokens.chat import chat_text, template_in_folder
 
     template, names = template_in_folder(folder, "model")
-    # A process for each takes a tenth of a second: one in 50 is enough.
+    # A process takes a tenth of a second: one in 50 is enough.
     return chat_text(TEXT, template, names) if len(template) % 50 == 7 else None
 
 

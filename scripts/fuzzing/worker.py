@@ -1,4 +1,4 @@
-"""Runs mutants one after another in a process that is limited in memory and time, and watched for what it touches."""
+"""Run mutants in a process with limits on memory and time, and watch the files and programs that it uses."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-MEGABYTES = 1024  # beyond what the process has when it begins
-SECONDS = 10.0  # of the processor, for one mutant
-PATIENCE = 6  # times as much by the clock, for one that waits instead of working; a busy machine is no finding
-LONGEST = 1200  # characters of a message
+MEGABYTES = 1024  # more than the process has when it starts
+SECONDS = 10.0  # processor time for one mutant
+PATIENCE = 6  # times this by the clock, for a mutant that waits instead of working; a busy machine is no finding
+LONGEST = 1200  # most characters of a message
 _FORBIDDEN = ("socket.connect", "socket.bind", "socket.getaddrinfo", "os.system", "os.exec",
               "pickle.find_class", "shutil.rmtree", "webbrowser.open", "ctypes.dlopen")  # fmt: skip
 
@@ -35,9 +35,9 @@ Trial = Callable[[Random, Path], str]  # "done" or "refused: ..." or the finding
 def findings(
     trial: Trial, name: str, first: int, count: int, seed: int, seconds: float = SECONDS
 ) -> Iterator[tuple[int, str]]:
-    """(number of the mutant, what went wrong) for each of `count` mutants from `first` on that ended badly.
+    """(number of the mutant, fault) for each of `count` mutants from `first` on that failed.
 
-    trial: makes the mutant of a Random and tries it, in a folder. The same name, number and seed make the same mutant.
+    trial: makes the mutant of a Random and tries it, in a folder. Name, number and seed determine the mutant.
     """
     at, end = first, first + count
     while at < end:
@@ -49,7 +49,7 @@ def findings(
 
 
 def _one_process(trial: Trial, name: str, first: int, end: int, seed: int, seconds: float) -> Iterator[tuple[int, str]]:
-    """Numbers and findings until all is done or the process ends; the last number is where it stands."""
+    """Numbers and findings until all mutants are done or the process ends; the last number is where it ended."""
     reading, writing = os.pipe()
     place = Path(tempfile.mkdtemp(prefix="fuzz-"))
     child = os.fork()
@@ -60,7 +60,7 @@ def _one_process(trial: Trial, name: str, first: int, end: int, seed: int, secon
         except BaseException:
             traceback.print_exc()
         finally:
-            os._exit(1)  # whatever went wrong: the child must not do what the parent has yet to do
+            os._exit(1)  # in any case: the child must not continue with the parent's work
     os.close(writing)
     at, last, used, buffer = first, time.monotonic(), 0.0, b""
     try:
@@ -91,7 +91,7 @@ def _one_process(trial: Trial, name: str, first: int, end: int, seed: int, secon
 
 
 def _used(child: int) -> float:
-    """Seconds of the processor that a process has taken."""
+    """Processor seconds that a process has used."""
     try:
         fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -100,10 +100,10 @@ def _used(child: int) -> float:
 
 
 def _work(trial: Trial, name: str, first: int, end: int, seed: int, place: Path, out: int) -> None:
-    """In the child: every mutant, its outcome written to `out`. Never returns."""
-    gc.freeze()  # what is the parent's is not searched for cycles, which would copy it page by page
+    """In the child: try every mutant and write its outcome to `out`. Never returns."""
+    gc.freeze()  # the parent's objects are excluded from garbage collection, which would copy their pages
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    faulthandler.disable()  # a crash is told by the parent
+    faulthandler.disable()  # a crash is reported by the parent
     sys.dont_write_bytecode = True  # our own modules, imported late, are not files that a mutant wrote
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
@@ -136,7 +136,7 @@ def _drop(folder: Path) -> None:
 
 
 def _outcome(trial: Trial, rng: Random, folder: Path, watch: _Watch) -> str:
-    """'' for a mutant that was read or refused as promised, else what went wrong."""
+    """'' for a mutant that was read or refused as promised, else the fault."""
     from attnviz.errors import AttnvizError
 
     found = ""
@@ -158,7 +158,7 @@ def _outcome(trial: Trial, rng: Random, folder: Path, watch: _Watch) -> str:
 
 
 def of_message(text: str) -> str:
-    """What is wrong with a message: it must be one line, and short."""
+    """The fault of a message, which must be one line, and short."""
     if "\n" in text:
         return f"a message of several lines: {text[:200]!r}"
     return f"a message of {len(text):,} characters: {text[:200]!r}" if len(text) > LONGEST else ""
@@ -192,7 +192,7 @@ class _Watch:
             self._opened(*args[:3])
         elif event.startswith(("os.remove", "os.rename", "os.mkdir", "os.link", "os.symlink", "os.truncate")):
             self._inside(event, args[0])
-        elif event in ("subprocess.Popen", "os.posix_spawn"):  # from Python 3.13 on the first leads to the second
+        elif event in ("subprocess.Popen", "os.posix_spawn"):  # from Python 3.13 on the first calls the second
             if "chat_child.py" not in str(args[1]):
                 self.seen.append(f"{event}{args[1]!r:.100}")
         elif event in _FORBIDDEN:

@@ -1,7 +1,7 @@
 """The small model that attnviz carries: fetch the texts, choose the vocabulary, label, train, export, evaluate.
 
-    python scripts/tiny WORK --teacher FOLDER                     all of it; call it again and it goes on
-    python scripts/tiny WORK --teacher FOLDER --minutes 30        in stretches
+    python scripts/tiny WORK --teacher FOLDER                     all steps; a second call continues python scripts/tiny
+    WORK --teacher FOLDER --minutes 30        in stretches
     python scripts/tiny WORK --teacher FOLDER --evaluate attnviz/tiny/tiny.gguf       only measure this file
 
 WORK: a folder for texts, labels (10 GB) and states; tiny.gguf, heads.json, report.json and
@@ -33,8 +33,8 @@ from train import finished, rows, student, train, trained
 
 TRAINED = [name for name, source in SOURCES.items() if source.use == "train"]
 UNSEEN = [name for name, source in SOURCES.items() if source.use == "unseen"]
-MOST = 100_000  # tokens that a measure looks at
-SHOWN = (  # the test of the shipped file has these, as torch reads it
+MOST = 100_000  # tokens per measurement
+SHOWN = (  # texts for the test of the published file, as torch computes them
     "The animal didn't cross the street because it was too tired",
     "Seven grey seagulls stole my sister's sandwich.",
     "Is the unbelievably long train, which left Vladivostok on 3 May, late again?",
@@ -84,7 +84,7 @@ def main() -> None:
 
 
 def same_as_before(args: argparse.Namespace) -> None:
-    """What a folder was begun with it is gone on with: labels and states of anything else would be wrong."""
+    """Check that a folder is continued with the settings it was begun with; other labels and states would be wrong."""
     settings = {
         "teacher": hashlib.sha256((args.teacher / "model.safetensors").read_bytes()).hexdigest(),
         "heads": [list(heads) for heads in PAIRS.values()],
@@ -102,23 +102,26 @@ def same_as_before(args: argparse.Namespace) -> None:
 
 
 def learn(args: argparse.Namespace, model: Bert, pieces: list[str], renamed: np.ndarray) -> None:
-    """Label and train, as far as the minutes go."""
+    """Label and train, up to the number of minutes."""
     found = corpus(pieces, args.work / "texts", TRAINED, held=False)
     print(f"{found.tokens:,} tokens to learn from, {len(pieces):,} pieces", flush=True)
     write(args.work / "labels", found, lambda ids: rows(model, torch.from_numpy(renamed)[ids], PAIRS))
     labels = Labels(args.work / "labels", found, [len(heads) for heads in PAIRS.values()])
     if not train(args.work, found, labels, len(pieces), int(args.tokens), args.minutes, args.seed):
-        sys.exit("not trained to the end: call it again to go on")
+        sys.exit("not trained to the end: call it again to continue")
 
 
 def report(work: Path, file: Path, model: Bert, renamed: np.ndarray, pieces: list[str], keep: bool) -> None:
-    """Measure a file as it is shipped, place alone and random weights beside it. keep: write what was found to WORK."""
+    """Measure a published file, with position alone and random weights for comparison.
+
+    keep: write the results to WORK.
+    """
     random = student(len(pieces)).eval()
-    read = cache(lambda names, held: corpus(pieces, work / "texts", names, held))  # some texts are measured on thrice
+    read = cache(lambda names, held: corpus(pieces, work / "texts", names, held))  # some texts are measured three times
     shipped = export.reopened(file, student(len(pieces))).eval()
     places = Positions(model, renamed, read(tuple(TRAINED), True), MOST // 10)
     cases: list[tuple[str, Heads, list[str], bool | None]] = [("unseen", shipped, UNSEEN, None)]
-    cases += [("unseen, by place alone", places, UNSEEN, None), ("unseen, random weights", random, UNSEEN, None)]
+    cases += [("unseen, by position alone", places, UNSEEN, None), ("unseen, random weights", random, UNSEEN, None)]
     cases += [(name, shipped, [name], None) for name in UNSEEN]
     cases += [("held out", shipped, TRAINED, True), *((name, shipped, [name], True) for name in TRAINED)]
     table = {}

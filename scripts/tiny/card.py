@@ -1,4 +1,4 @@
-"""The tables of docs/tiny.md: `python scripts/tiny/card.py WORK [WORK...]`, the first the run that is shipped."""
+"""The tables of docs/tiny.md: `python scripts/tiny/card.py WORK [WORK...]`, the first WORK holds the published run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def near(reports: Sequence[dict[str, dict[str, float]]]) -> Iterator[str]:
-    """How near the heads are, a text a row, a run beside the other."""
+    """The distance of the heads, one text per row, runs side by side."""
     yield "| text | tokens |" + "".join(f" js, run {i} | top-1, run {i} |" for i in range(1, len(reports) + 1))
     yield "|---|---:|" + "---:|---:|" * len(reports)
     for what, first in reports[0].items():
@@ -18,8 +18,8 @@ def near(reports: Sequence[dict[str, dict[str, float]]]) -> Iterator[str]:
 
 
 def heads(runs: Sequence[list[dict[str, object]]]) -> Iterator[str]:
-    """What each head does and how near it comes, on unseen text."""
-    yield "| head | the teacher's | what that one does |" + "".join(
+    """List what each head does and its distance from the teacher, on unseen text."""
+    yield "| head | the teacher's | what the teacher's head does |" + "".join(
         f" js, run {i} | top-1, run {i} |" for i in range(1, len(runs) + 1)
     )
     yield "|---|---|---|" + "---:|---:|" * len(runs)

@@ -1,4 +1,4 @@
-"""How near the student's heads are to the teacher's, on text that neither training nor vocabulary has seen."""
+"""Measure how close the student's heads are to the teacher's, on text that neither training nor vocabulary has seen."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pieces import Corpus
 from torch import Tensor
 from train import rows
 
-REACH = 12  # distances further away count as this far
-Heads = Callable[[Tensor], Iterable[Tensor]]  # ids -> log weights, a layer at a time, as Bert gives them
+REACH = 12  # larger distances count as this one
+Heads = Callable[[Tensor], Iterable[Tensor]]  # ids -> log weights, one layer at a time, as Bert returns them
 
 
 class Positions:
-    """What place alone tells: each head as the teacher's mean weight of [CLS], of [SEP] and of every distance."""
+    """Predict each head from position alone: the teacher's mean weight of [CLS], of [SEP] and of every distance."""
 
     def __init__(self, teacher: Bert, renamed: np.ndarray, corpus: Corpus, tokens: int) -> None:
         sums = [torch.zeros(len(heads), 2 * REACH + 3) for heads in PAIRS.values()]
@@ -52,9 +52,11 @@ class Positions:
 def measure(
     model: Heads, teacher: Bert, renamed: np.ndarray, corpus: Corpus, tokens: int
 ) -> tuple[dict[tuple[int, int], dict[str, float]], int]:
-    """For each pair, by (layer, teacher's head): mean Jensen-Shannon divergence of rows (nats, special keys included),
-    and how often the strongest key that is not special is the same, over rows of tokens that are not special. And how
-    many tokens were looked at: `tokens` or as many as there are, in passages of 6 or more.
+    """Two numbers per pair, by (layer, teacher's head), and the number of tokens.
+
+    The numbers are the mean Jensen-Shannon divergence of rows (nats, special keys included), and how often the
+    strongest key that is not special is the same, over rows of tokens that are not special. Tokens
+    measured: `tokens`, or all of the corpus if it has fewer, in passages of 6 or more.
     """
     same = {layer: tuple(range(len(heads))) for layer, heads in PAIRS.items()}
     names, seen = torch.from_numpy(renamed), 0

@@ -1,6 +1,6 @@
 """The trained model as a file that attnviz reads, GGUF: matrices in Q8_0, the tokenizer inside; and heads.json.
 
-Source: the format's description in ggml (docs/gguf.md); the names of keys and tensors are those of BERT in llama.cpp.
+Source: the format's description in ggml (docs/gguf.md); the names of keys and tensors follow BERT in llama.cpp.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pieces import LONGEST, SPECIAL, tokenizer
 
 ALIGN = 32
 U32, F32, BOOL, TEXT, LIST, I32 = 4, 6, 7, 8, 9, 5
-NAMES = (  # as the training has them -> as GGUF's BERT does
+NAMES = (  # names in training -> names in GGUF's BERT
     ("layers.", "blk."),
     (".q.", ".attn_q."),
     (".k.", ".attn_k."),
@@ -40,7 +40,7 @@ NAMES = (  # as the training has them -> as GGUF's BERT does
 def gguf(file: Path, model: Bert, pieces: Sequence[str]) -> None:
     """Write the model and its tokenizer."""
     tensors = {_named(name): values.numpy().astype(np.float32) for name, values in model.state_dict().items()}
-    # Training never saw the second of two texts: its type is that of the first.
+    # Training never saw the second of two texts: it gets the type of the first.
     tensors["token_types.weight"][1] = tensors["token_types.weight"][0]
     head = bytearray(b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(_keys(pieces))))
     for key, (kind, value) in _keys(pieces).items():
@@ -57,7 +57,7 @@ def gguf(file: Path, model: Bert, pieces: Sequence[str]) -> None:
 
 
 def reopened(file: Path, model: Bert) -> Bert:
-    """`model` with the weights that a file holds, as attnviz reads them."""
+    """Load a file's weights, as attnviz reads them, into `model`."""
     from attnviz.checkpoints import open_checkpoint
 
     held = open_checkpoint(file)
@@ -86,7 +86,7 @@ def q8_0(values: NDArray[np.float32]) -> bytes:
 
 
 def heads(file: Path, numbers: Mapping[tuple[int, int], Mapping[str, float]]) -> None:
-    """Write which head imitates which, what that one does, and how near it comes (`evaluate.measure`, unseen text)."""
+    """Write which head imitates which, what the teacher's does, and the distance (`evaluate.measure`, unseen text)."""
     rows = [
         {
             "layer": layer,

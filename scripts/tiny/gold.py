@@ -1,14 +1,14 @@
-"""How often a head points from a word to the word that syntax ties it to: plain English sentences, annotated by hand.
+"""Measure how often a head points from a word to the word that syntax links it to, in sentences annotated by hand.
 
     python scripts/tiny/gold.py STUDENT.gguf                 the student beside its teacher
     python scripts/tiny/gold.py                              the teacher alone
 
-A head is right where the strongest key of the word's last piece, among the keys that are not special tokens (the word
+A head is right if the strongest key of the word's last piece, among the keys that are not special tokens (the word
 itself is one of them), is a piece of the wanted word. The table has, for each relation in both directions: the best of
 the teacher's heads that the student imitates, the student's head that imitates it, and the best fixed distance, in the
-teacher's pieces: "+1" always points to the next one. Best heads and distances are chosen on these very sentences,
-which flatters them a little where n, the number of words, is small. For a pronoun's referent no distance is a rival,
-but the first noun is: most referents here are the first noun of their sentence.
+teacher's pieces: "+1" always points to the next one. Best heads and distances are chosen on these same sentences,
+which raises their numbers a little if n, the number of words, is small. For a pronoun's referent the baseline is not a
+distance but the first noun: most referents here are the first noun of their sentence.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from pairs import PAIRS
 
 FEWEST = 25  # words; a relation with fewer is not measured
 OFFSETS = range(-5, 6)
-RELATIONS = {  # as GOLD calls it -> its two ends
+RELATIONS = {  # name in GOLD -> names of its two ends
     "article": ("article", "noun"),
     "adjective": ("adjective", "noun"),
     "possessive": ("owner", "owned"),
-    "subject": ("subject", "verb"),  # of a passive as well, but not of a copula
+    "subject": ("subject", "verb"),  # including passives, but not copulas
     "object": ("object", "verb"),
     "pronoun": ("pronoun object", "verb"),
     "auxiliary": ("auxiliary", "verb"),
@@ -37,8 +37,8 @@ RELATIONS = {  # as GOLD calls it -> its two ends
     "conjunct": ("conjunct", "earlier one"),
     "refers": ("pronoun", "its referent"),
 }
-# A sentence, and below it what stands in which relation, "query key"; word#2 is a word's second occurrence. A query
-# may have several keys: each is right.
+# A sentence, and below it its relations, "query key"; word#2 is a word's second occurrence. A query may have several
+# keys: each is right.
 GOLD = """
 the museum bought two small paintings from a widow in vienna.
     article the museum, a widow; adjective small paintings; subject museum bought; object paintings bought;
@@ -263,14 +263,14 @@ doctors and nurses worked day and night during the epidemic.
     conjunct nurses doctors, night day; subject doctors worked; preposition during epidemic; article the epidemic
 """
 
-# sentence -> where each token stands in it (first character, last + 1; the same for a special token), and the weights
+# sentence -> the span of each token in it (first character, last + 1; empty for a special token), and the weights
 # [layer, head, query, key]
 Attend = Callable[[str], tuple[list[tuple[int, int]], NDArray[np.float32]]]
 Span = tuple[int, int]
 
 
 class Score(NamedTuple):
-    """n: words asked; heads: share of them where the head is right [layer, head]; offsets: the same by distance."""
+    """n: number of words; heads: share for which the head is right [layer, head]; offsets: by distance."""
 
     n: int
     heads: NDArray[np.float64]
@@ -293,13 +293,13 @@ def sentences(gold: str = GOLD) -> Iterator[tuple[str, dict[tuple[str, Span], li
 
 
 def _place(text: str, word: str) -> Span:
-    """The characters of a word; word#2: of its second occurrence."""
+    """The span of a word; word#2: of its second occurrence."""
     word, _, number = word.partition("#")
     return [m.span() for m in re.finditer(r"\w+", text) if m[0] == word][int(number or 1) - 1]
 
 
 def syntax(attend: Attend) -> dict[str, Score]:
-    """Every relation of GOLD in both directions, "query -> key", as far as there are FEWEST words for it."""
+    """Every relation of GOLD in both directions, "query -> key", if it has FEWEST words or more."""
     right: dict[str, list[NDArray[np.bool_]]] = {}
     near: dict[str, list[list[bool]]] = {}
     for text, wanted in sentences():
@@ -323,7 +323,7 @@ def _pieces(spans: list[Span], word: Span) -> list[int]:
 
 
 def table(teacher: dict[str, Score], student: dict[str, Score] | None = None) -> list[str]:
-    """A line a relation, those first where the teacher is best; a head is named layer.head."""
+    """One line per relation, sorted by the teacher's share; a head is named layer.head."""
     ends = [(layer, head, at) for layer, heads in PAIRS.items() for at, head in enumerate(heads)]
     lines = [f"{'query -> key':28}{'n':>5}" + "".join(f"{n:>9}{'right':>7}" for n in ("teacher", "student", "offset"))]
     rows = []

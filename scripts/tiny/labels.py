@@ -1,8 +1,7 @@
-"""What the teacher says of every training passage, kept on disk: training then reads a passage many times for one run
-of the teacher.
+"""The teacher's weights for every training passage, stored on disk, so that the teacher runs once per passage.
 
-A file for each length of passage: [passage, pair, query, key], each weight p as round(255 sqrt(p)) in one byte. That is
-finest where weights are small: the error of p is at most 0.004, near 0 under 0.00001.
+A file for each length of passage: [passage, pair, query, key], each weight p as round(255 sqrt(p)) in one byte.
+Precision is highest for small weights: the error of p is at most 0.004, near 0 under 0.00001.
 """
 
 from __future__ import annotations
@@ -16,11 +15,11 @@ import torch
 from pieces import Corpus
 from torch import Tensor
 
-LEAST = 1e-7  # stands for a weight of 0, whose logarithm has none
+LEAST = 1e-7  # replaces a weight of 0, which has no logarithm
 
 
 def write(place: Path, corpus: Corpus, rows: Callable[[Tensor], list[Tensor]]) -> None:
-    """Label every passage, a length at a time; what is there already stays. rows: the teacher's log weights."""
+    """Label every passage, one length at a time; existing labels stay. rows: the teacher's log weights."""
     place.mkdir(exist_ok=True)
     start, seen = time.monotonic(), 0
     for length, passages in sorted(corpus.by_length.items()):
@@ -42,10 +41,10 @@ def write(place: Path, corpus: Corpus, rows: Callable[[Tensor], list[Tensor]]) -
 
 
 class Labels:
-    """The kept labels of a corpus, by length and number of the passage."""
+    """The stored labels of a corpus, by length and number of the passage."""
 
     def __init__(self, place: Path, corpus: Corpus, sizes: list[int]) -> None:
-        """sizes: how many pairs each layer has."""
+        """sizes: the number of pairs per layer."""
         self._sizes = sizes
         self._kept = {n: np.load(_file(place, n), mmap_mode="r") for n in corpus.by_length}
         for length, passages in corpus.by_length.items():
@@ -54,7 +53,7 @@ class Labels:
                 raise SystemExit(f"{_file(place, length)} is not of these texts: remove {place}")
 
     def rows(self, length: int, order: list[int]) -> list[Tensor]:
-        """Log weights of the teacher, a layer at a time: [sequence, pair, query, key]."""
+        """Log weights of the teacher, one layer at a time: [sequence, pair, query, key]."""
         p = (torch.from_numpy(self._kept[length][order]).float() / 255).square() + LEAST
         return list((p / p.sum(-1, keepdim=True)).log().split(self._sizes, 1))
 

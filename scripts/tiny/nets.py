@@ -1,4 +1,4 @@
-"""BERT in torch, for the teacher as published and for the student: only attention's probabilities are wanted."""
+"""BERT in torch, for the published teacher and for the student: it computes attention's probabilities alone."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Bert(nn.Module):
         return found
 
     def fill(self, tensors: dict[str, Tensor]) -> Bert:
-        """Take the weights of a published BERT."""
+        """Load the weights of a published BERT."""
         own = dict(zip(self.stored(), self.state_dict(), strict=True))
         self.load_state_dict({own[name]: values for name, values in tensors.items() if name in own})
         return self

@@ -1,6 +1,6 @@
-"""Which head of the teacher, all-MiniLM-L6-v2, each head of the student imitates, and what that head does.
+"""The head of the teacher, all-MiniLM-L6-v2, that each head of the student imitates, and what it does.
 
-Needs nothing but Python: training, export and measures read it alike.
+Needs Python alone: training, export and measurements all import it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ PAIRS = {  # layer: the teacher's heads that the student's heads 0, 1, 2, ... of
     4: (9, 6, 7, 11, 1),
     5: (3, 11, 8, 1, 7, 9, 10, 5),
 }
-# What pictures call a head of the student: its layer and number -> title. first.py measures how often it is true.
+# Titles of the student's heads in pictures: (layer, head) -> title. titles.py measures how often each is true.
 TITLES = {
     (0, 0): "previous word",
     (1, 0): "next word",

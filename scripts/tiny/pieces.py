@@ -1,7 +1,7 @@
 """The small model's vocabulary: a part of the teacher's, so that both read the same pieces.
 
-Special tokens, every single character of the teacher's and its ## form where they are plain, then the pieces that the
-training texts use most. With all characters there, greedy longest match works unchanged.
+Special tokens, the teacher's plain single characters and their ## forms, then the pieces that are most frequent in the
+training texts. With all characters there, greedy longest match works unchanged.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LONGEST = 128
 
 
 def tokenizer(vocabulary: list[str]) -> Tokenizer:
-    """BERT's own reading of English, over these pieces; no special tokens are added."""
+    """BERT's tokenization of English, with these pieces; no special tokens are added."""
     made = Tokenizer(models.WordPiece({piece: i for i, piece in enumerate(vocabulary)}, unk_token="[UNK]"))
     made.normalizer = normalizers.BertNormalizer(lowercase=True)
     made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -81,7 +81,10 @@ class Corpus:
 
 
 def corpus(vocabulary: list[str], folder: Path, names: Iterable[str], held: bool | None, seed: int = 0) -> Corpus:
-    """Passages of these sources. held: only paragraphs held out (True), only the others (False), or all (None)."""
+    """Passages of these sources.
+
+    held: only paragraphs held out (True), only the remaining ones (False), or all (None).
+    """
     reader, draw, passages = tokenizer(vocabulary), random.Random(seed), []
     cls, sep = vocabulary.index("[CLS]"), vocabulary.index("[SEP]")
     for name in names:
@@ -93,7 +96,7 @@ def corpus(vocabulary: list[str], folder: Path, names: Iterable[str], held: bool
 
 
 def _passages(parts: list[list[int]], draw: random.Random) -> Iterator[list[int]]:
-    """Runs of whole sentences up to a drawn length, a long sentence cut where it must be."""
+    """Sequences of whole sentences up to a random length; sentences that are too long are cut."""
     most, held = _most(draw), []
     for ids in parts:
         while len(ids) > LONGEST - 2:

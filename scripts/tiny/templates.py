@@ -1,7 +1,7 @@
 """Sentences put together from words: plain English with pronouns, relative clauses, questions and lists.
 
-None of them is a sentence of the README or of the field's introductions, and what a head does with them is the
-teacher's: the templates only bring everyday words and short sentences into the mix.
+None of them is a sentence of the README or of introductions to the field, and the targets are the teacher's weights:
+the templates only add everyday words and short sentences.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ PATTERNS = [
 
 
 def sentences(count: int = 30_000, seed: int = 0) -> Iterator[str]:
-    """Paragraphs of one to four such sentences."""
+    """Paragraphs of one to four of these sentences."""
     draw = random.Random(seed)
     for _ in range(count):
         yield " ".join(_one(draw) for _ in range(draw.choice((1, 1, 2, 3, 4))))

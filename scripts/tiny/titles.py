@@ -1,10 +1,10 @@
-"""How often each head of the first picture does what its title says: a table, as it stands in docs/tiny.md.
+"""Measure how often each head of the first picture does what its title says; prints the table of docs/tiny.md.
 
     python scripts/tiny/titles.py [STUDENT.gguf]
 
-On sentences that nobody chose a head by (gold.py's were used for that) and that no text of the training holds. As in
-the picture, words are whole and special tokens are left out; a head is right in a row where its strongest key is what
-the title says. Beside it stands how often a key drawn at random from the sentence would be right.
+The sentences were not used to choose heads (gold.py's were) and are in no training text. As in the picture, words are
+whole and special tokens are left out; a head is right in a row where its strongest key is what the title says. The next
+column is how often a random key of the sentence would be right.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ Rows = Iterator[tuple[int, set[int]]]  # (query, keys that are right)
 def asked(title: str, words: tuple[str, ...], wanted: dict[str, list[tuple[int, int]]]) -> Rows:
     """The rows of a sentence in which a title can be true, with the keys that make it true.
 
-    wanted: the sentence's relations, "article -> noun" and so on, as (query, key) places of words.
+    wanted: the sentence's relations, "article -> noun" and so on, as (query, key) indices of words.
     """
     n = len(words)
     content = {i for i, word in enumerate(words) if word.isalpha() and word not in FUNCTION}
@@ -110,9 +110,9 @@ def asked(title: str, words: tuple[str, ...], wanted: dict[str, list[tuple[int, 
 
 
 def shares(found: Attention, at: tuple[int, int], rows: Rows, title: str) -> tuple[list[bool], list[float]]:
-    """Of each row whether the head's strongest key is right, and how often one drawn at random would be.
+    """(whether the head's strongest key is right, share of random keys that are right) for each row.
 
-    "topic" is right in a row whose strongest key is that of most rows: by chance that of rows drawn at random.
+    "topic" is right in a row whose strongest key is the one of most rows; by chance, the one of most random rows.
     """
     weights: NDArray[np.float32] = found.select(heads=[f"{at[0]}.{at[1]}"]).weights[0, 0]
     strongest, n = weights.argmax(-1), len(weights)
@@ -126,7 +126,7 @@ def shares(found: Attention, at: tuple[int, int], rows: Rows, title: str) -> tup
 
 
 def held_out(model: Model) -> Iterator[tuple[Attention, dict[str, list[tuple[int, int]]]]]:
-    """Each held-out sentence as the picture shows it, and its relations as places of words: (query, key)."""
+    """Each held-out sentence as in the picture, and its relations as indices of words: (query, key)."""
     for text, relations in sentences(HELD_OUT):
         found = model.attend(text).words().without_special()
         starts = {start: place for place, (start, _) in enumerate(found.queries.spans)}

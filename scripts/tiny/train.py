@@ -18,8 +18,8 @@ from pairs import D_MLP, D_MODEL, N_HEADS, N_LAYERS, PAIRS
 from pieces import LONGEST, Corpus
 from torch import Tensor
 
-# Of the teacher's heads, those that are hardest and wanted most; and those that fill the last layer, which nothing
-# behind it would teach.
+# Weights of the teacher's heads in the loss: the hardest and most important heads get more, heads that fill the last
+# layer less.
 MORE = {(3, 1): 1.5, (3, 7): 1.5, (4, 11): 1.5, (5, 1): 0.6, (5, 7): 0.6, (5, 9): 0.6, (5, 10): 0.6, (5, 5): 0.6}
 RATE, WARM = 1.2e-3, 200
 
@@ -29,20 +29,20 @@ def student(vocab: int) -> Bert:
 
 
 def finished(place: Path, wanted: int) -> bool:
-    """Whether training in `place` has seen as many tokens as wanted."""
+    """Whether training in `place` has seen the wanted number of tokens."""
     file = place / "state.pt"
     return file.exists() and torch.load(file, weights_only=True)["seen"] >= wanted
 
 
 def trained(place: Path, vocab: int) -> Bert:
-    """The student as training left it in `place`."""
+    """The student as saved by training in `place`."""
     model = student(vocab)
     model.load_state_dict(torch.load(place / "state.pt", weights_only=True)["model"])
     return model
 
 
 def rows(model: Callable[[Tensor], Iterable[Tensor]], ids: Tensor, heads: dict[int, tuple[int, ...]]) -> list[Tensor]:
-    """Log weights of these heads, a layer at a time: [sequence, head, query, key]."""
+    """Log weights of these heads, one layer at a time: [sequence, head, query, key]."""
     return [logs[:, list(heads[i])] for i, logs in enumerate(model(ids))]
 
 
@@ -52,7 +52,7 @@ def divergence(target: list[Tensor], made: list[Tensor]) -> Tensor:
     for layer, (p_log, q_log) in enumerate(zip(target, made, strict=True)):
         p = p_log.exp()
         whole = (p * (p_log - q_log)).sum(-1)
-        inner_p, inner_q = p_log[..., 1:-1], q_log[..., 1:-1]  # [CLS] stands first and [SEP] last
+        inner_p, inner_q = p_log[..., 1:-1], q_log[..., 1:-1]  # [CLS] is first and [SEP] last
         mass_p, mass_q = inner_p.logsumexp(-1), inner_q.logsumexp(-1)
         share = (inner_p - mass_p[..., None]).exp()
         inner = (share * (inner_p - inner_q)).sum(-1) - mass_p + mass_q
@@ -68,7 +68,7 @@ def rate(step: int, done: float) -> float:
 
 
 def train(place: Path, corpus: Corpus, labels: Labels, vocab: int, wanted: int, minutes: float, seed: int) -> bool:
-    """Go on from `place`/state.pt until `wanted` tokens have been seen or the minutes are over; True when done."""
+    """Continue from `place`/state.pt until `wanted` tokens have been seen or the minutes are over; True when done."""
     torch.manual_seed(seed)
     model = student(vocab)
     groups = [
