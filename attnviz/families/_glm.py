@@ -14,17 +14,17 @@ from attnviz.families._rotary import rotary
 
 def half_turned(config: Config, **more: Any) -> Spec:
     """A dense GLM decoder; `more` has the fields that differ."""
-    sizes = {"n_layers": 40, "n_kv_heads": 2, "d_head": 128, "d_mlp": 13696, "vocab": 151552, "positions": 131072}
-    found = _decoder.sizes(config, **sizes)
+    defaults = {"n_layers": 40, "n_kv_heads": 2, "d_head": 128, "d_mlp": 13696, "vocab": 151552, "positions": 131072}
+    sizes = _decoder.sizes(config, **defaults)
     bias = config.bool("attention_bias", True)
-    turns = rotary(config, found["d_head"], part=0.5, max_positions=131072, interleaved=True)
+    turns = rotary(config, sizes["d_head"], part=0.5, max_positions=131072, interleaved=True)
     norm = _decoder.rms(config, 1.5625e-07)
-    return _decoder.decoder(config, norm, (turns,), **found, **_decoder.biases(bias, bias, bias, False), **more)
+    return _decoder.decoder(config, norm, (turns,), **sizes, **_decoder.biases(bias, bias, bias, False), **more)
 
 
 def from_gguf(m: Metadata, model_type: str) -> Made:
     """The configuration in a file. Sections of positions, which models that read images have, are refused."""
     m.only("nextn_predict_layers", 0)
     m.only("rope.dimension_sections", [0, 0, 0, 0])
-    found = {**gguf.grouped(m), **gguf.inner(m, parts=2), **gguf.rms(m), "model_type": model_type}
-    return {**found, "attention_bias": m.has_bias("attn_q"), "rope_parameters": gguf.rope(m, partial=True)}
+    keys = {**gguf.grouped(m), **gguf.inner(m, parts=2), **gguf.rms(m), "model_type": model_type}
+    return {**keys, "attention_bias": m.has_bias("attn_q"), "rope_parameters": gguf.rope(m, partial=True)}

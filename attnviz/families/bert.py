@@ -25,8 +25,8 @@ def _from_gguf(m: Metadata) -> Made:
     m.only("attention.causal", False)
     gguf.one_kind_of_heads(m)
     types = m.shape("token_types.weight")[0] if "token_types.weight" in m.shapes else 0
-    found = {**gguf.sizes(m), **gguf.inner(m), **gguf.layer_norm(m), "model_type": "bert", "type_vocab_size": types}
-    return {**found, "max_position_embeddings": m.shape("position_embd.weight")[0]}
+    keys = {**gguf.sizes(m), **gguf.inner(m), **gguf.layer_norm(m), "model_type": "bert", "type_vocab_size": types}
+    return {**keys, "max_position_embeddings": m.shape("position_embd.weight")[0]}
 
 
 GGUF = {"bert": gguf.Architecture(_from_gguf, {"norm1": "attn_output_norm", "norm2": "layer_output_norm"})}

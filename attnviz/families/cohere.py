@@ -29,15 +29,15 @@ UNEMBED = Unembedding(tied=True, scale=("logit_scale", 0.0625))
 
 def spec(config: Config) -> Spec:
     """CohereConfig."""
-    found = _decoder.sizes(config, n_layers=40, n_heads=64, d_model=8192, d_mlp=22528, vocab=256000, positions=8192)
+    sizes = _decoder.sizes(config, n_layers=40, n_heads=64, d_model=8192, d_mlp=22528, vocab=256000, positions=8192)
     norm = Norm(eps=config.float("layer_norm_eps", 1e-5, low=0), bias=False)
     bias = config.bool("attention_bias")
     config.skip("logit_scale")
     return _decoder.decoder(
         config,
         norm,
-        (rotary(config, found["d_head"], theta=5e5, max_positions=8192, interleaved=True),),
-        **found,
+        (rotary(config, sizes["d_head"], theta=5e5, max_positions=8192, interleaved=True),),
+        **sizes,
         **_decoder.biases(bias, bias, bias, bias),
         parallel="shared",
         qk_norm=norm if config.bool("use_qk_norm") else None,
@@ -46,9 +46,9 @@ def spec(config: Config) -> Spec:
 
 
 def _from_gguf(m: Metadata) -> Made:
-    found = {**gguf.grouped(m), **gguf.inner(m), **gguf.layer_norm(m), "model_type": "cohere"}
-    found |= {"attention_bias": m.has_bias("attn_q"), "use_qk_norm": "blk.0.attn_q_norm.weight" in m.shapes}
-    return {**found, "rope_parameters": gguf.rope(m)}
+    keys = {**gguf.grouped(m), **gguf.inner(m), **gguf.layer_norm(m), "model_type": "cohere"}
+    keys |= {"attention_bias": m.has_bias("attn_q"), "use_qk_norm": "blk.0.attn_q_norm.weight" in m.shapes}
+    return {**keys, "rope_parameters": gguf.rope(m)}
 
 
 GGUF = {"command-r": gguf.Architecture(_from_gguf)}

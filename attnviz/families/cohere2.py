@@ -17,23 +17,23 @@ UNEMBED = Unembedding(tied=True, scale=("logit_scale", 0.0625))
 
 def spec(config: Config) -> Spec:
     """Cohere2Config."""
-    found = _decoder.sizes(config, n_layers=40, n_heads=64, d_model=8192, d_mlp=22528, vocab=256000, positions=8192)
+    sizes = _decoder.sizes(config, n_layers=40, n_heads=64, d_model=8192, d_mlp=22528, vocab=256000, positions=8192)
     every = config.int("sliding_window_pattern", 4)
-    kinds = layer_types(config, found["n_layers"], lambda i: (i + 1) % every != 0)
+    kinds = layer_types(config, sizes["n_layers"], lambda i: (i + 1) % every != 0)
     # Files saved since 4.53 have it beside `layer_types`, which overrides it; on its own the reference ignores it.
     if config.has("layer_types"):
         config.skip("_sliding_window_pattern")
     else:
         config.off("_sliding_window_pattern", every)
     reach = sliding_window(config, 4096, kinds)
-    turns = rotary(config, found["d_head"], max_positions=8192, interleaved=True)
+    turns = rotary(config, sizes["d_head"], max_positions=8192, interleaved=True)
     bias = config.bool("attention_bias")
     config.skip("logit_scale")
     return _decoder.decoder(
         config,
         Norm(eps=config.float("layer_norm_eps", 1e-5, low=0), bias=False),
         tuple(turns if kind == SLIDING else None for kind in kinds),
-        **found,
+        **sizes,
         **_decoder.biases(bias, bias, bias, bias),
         parallel="shared",
         reach=reaches(kinds, reach),
@@ -41,9 +41,9 @@ def spec(config: Config) -> Spec:
 
 
 def _from_gguf(m: Metadata) -> Made:
-    found = {**gguf.grouped(m), **gguf.inner(m), **gguf.layer_norm(m), "model_type": "cohere2"}
+    keys = {**gguf.grouped(m), **gguf.inner(m), **gguf.layer_norm(m), "model_type": "cohere2"}
     return {
-        **found,
+        **keys,
         "attention_bias": m.has_bias("attn_q"),
         "rope_parameters": gguf.rope(m),
         "sliding_window": m.int("attention.sliding_window"),

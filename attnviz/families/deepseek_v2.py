@@ -68,7 +68,7 @@ def _from_gguf(m: Metadata) -> Made:
     d_head, d_value = m.int("attention.key_length_mla", d_head), m.int("attention.value_length_mla", d_value)
     groups = m.int("expert_group_count", 1)
     m.only("attention.head_count_kv", 1, n_heads)
-    found = {
+    keys = {
         **gguf.sizes(m, "max_position_embeddings"),
         **gguf.rms(m),
         **gguf.many_experts(m),
@@ -95,8 +95,8 @@ def _from_gguf(m: Metadata) -> Made:
         },
     }
     if sigmoid:
-        return found
-    return {**found, "topk_method": "group_limited_greedy" if groups > 1 else "greedy"}
+        return keys
+    return {**keys, "topk_method": "group_limited_greedy" if groups > 1 else "greedy"}
 
 
 GGUF = {"deepseek2": gguf.Architecture(_from_gguf)}

@@ -16,14 +16,14 @@ UNEMBED = Unembedding(tied=True)
 
 def spec(config: Config) -> Spec:
     """Ernie4_5Config."""
-    sizes = {"n_layers": 18, "n_heads": 16, "n_kv_heads": 2, "d_model": 1024, "d_head": 128, "d_mlp": 3072}
-    found = _decoder.sizes(config, **sizes, vocab=103424, positions=131072)
+    defaults = {"n_layers": 18, "n_heads": 16, "n_kv_heads": 2, "d_model": 1024, "d_head": 128, "d_mlp": 3072}
+    sizes = _decoder.sizes(config, **defaults, vocab=103424, positions=131072)
     bias = config.bool("use_bias")
     return _decoder.decoder(
         config,
         _decoder.rms(config, 1e-5),
-        (rotary(config, found["d_head"], theta=5e5, max_positions=131072, interleaved=True),),
-        **found,
+        (rotary(config, sizes["d_head"], theta=5e5, max_positions=131072, interleaved=True),),
+        **sizes,
         **_decoder.biases(bias, bias, bias, bias),
         mlp_bias=bias,
     )

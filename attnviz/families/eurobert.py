@@ -16,16 +16,16 @@ NAMES = _decoder.NAMES
 
 def spec(config: Config) -> Spec:
     """EuroBertConfig."""
-    found = _decoder.sizes(config, n_layers=12, n_heads=12, d_model=768, d_mlp=3072, vocab=128256, positions=8192)
-    if found["n_heads"] * found["d_head"] != found["d_model"]:
-        config.divides("num_attention_heads", found["n_heads"], "hidden_size", found["d_model"])
+    sizes = _decoder.sizes(config, n_layers=12, n_heads=12, d_model=768, d_mlp=3072, vocab=128256, positions=8192)
+    if sizes["n_heads"] * sizes["d_head"] != sizes["d_model"]:
+        config.divides("num_attention_heads", sizes["n_heads"], "hidden_size", sizes["d_model"])
     bias = config.bool("attention_bias")
     config.skip("clf_pooling", "classifier_pooling", "mask_token", "bos_token", "eos_token", "pad_token")
     plain = _decoder.decoder(
         config,
         _decoder.rms(config, 1e-5),
-        (rotary(config, found["d_head"], max_positions=8192),),
-        **found,
+        (rotary(config, sizes["d_head"], max_positions=8192),),
+        **sizes,
         **_decoder.biases(bias, bias, bias, bias),
         mlp_bias=config.bool("mlp_bias"),
     )
@@ -34,9 +34,9 @@ def spec(config: Config) -> Spec:
 
 def _from_gguf(m: Metadata) -> Made:
     m.only("attention.causal", False)
-    found = {**gguf.grouped(m), **gguf.inner(m), **gguf.rms(m), "rope_parameters": gguf.rope(m)}
+    keys = {**gguf.grouped(m), **gguf.inner(m), **gguf.rms(m), "rope_parameters": gguf.rope(m)}
     bias = {"attention_bias": m.has_bias("attn_q"), "mlp_bias": m.has_bias("ffn_up")}
-    return {**found, **bias, "model_type": "eurobert"}
+    return {**keys, **bias, "model_type": "eurobert"}
 
 
 GGUF = {"eurobert": gguf.Architecture(_from_gguf)}

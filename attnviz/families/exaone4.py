@@ -17,15 +17,15 @@ UNEMBED = Unembedding()
 
 def spec(config: Config) -> Spec:
     """Exaone4Config. Without a window every layer is full and has positions."""
-    found = _decoder.sizes(config, n_kv_heads=32, d_mlp=16384, vocab=102400)
-    norm, kinds = _decoder.rms(config, 1e-5), _kinds(config, found["n_layers"])
+    sizes = _decoder.sizes(config, n_kv_heads=32, d_mlp=16384, vocab=102400)
+    norm, kinds = _decoder.rms(config, 1e-5), _kinds(config, sizes["n_layers"])
     reach = sliding_window(config, 4096, kinds)
-    turns = rotary(config, found["d_head"])
+    turns = rotary(config, sizes["d_head"])
     return _decoder.decoder(
         config,
         norm,
         tuple(turns if reach < 0 or kind == SLIDING else None for kind in kinds),
-        **found,
+        **sizes,
         norm_before=False,
         norm_output=True,
         qk_norm=norm,

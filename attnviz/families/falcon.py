@@ -93,9 +93,9 @@ def spec(config: Config) -> Spec:
 def _from_gguf(m: Metadata) -> Made:
     if m.has_bias("attn_qkv"):
         raise m.keys.error("a Falcon with biases has ALiBi positions, which this kind of file cannot say")
-    found = {**gguf.sizes(m, "max_position_embeddings"), **gguf.inner(m, "ffn_hidden_size")}
+    keys = {**gguf.sizes(m, "max_position_embeddings"), **gguf.inner(m, "ffn_hidden_size")}
     return {
-        **found,
+        **keys,
         **gguf.layer_norm(m, "layer_norm_epsilon"),
         "model_type": "falcon",
         "num_kv_heads": gguf.kv_heads(m),

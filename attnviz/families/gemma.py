@@ -17,7 +17,7 @@ TOKENIZERS = {"gemma": GEMMA}
 
 def spec(config: Config) -> Spec:
     """GemmaConfig."""
-    found = _decoder.sizes(
+    sizes = _decoder.sizes(
         config,
         n_layers=28,
         n_heads=16,
@@ -37,10 +37,10 @@ def spec(config: Config) -> Spec:
     return _decoder.decoder(
         config,
         _decoder.rms(config, plus_one=True),
-        (rotary(config, found["d_head"], max_positions=8192),),
-        **found,
+        (rotary(config, sizes["d_head"], max_positions=8192),),
+        **sizes,
         **_decoder.biases(bias, bias, bias, bias),
-        embed_scale=found["d_model"] ** 0.5,
+        embed_scale=sizes["d_model"] ** 0.5,
         activation=activation,
     )
 

@@ -19,24 +19,24 @@ TOKENIZERS = {"gemma2": GEMMA}
 
 def spec(config: Config) -> Spec:
     """Gemma2Config."""
-    found = _decoder.sizes(
+    sizes = _decoder.sizes(
         config, n_layers=26, n_heads=8, n_kv_heads=4, d_model=2304, d_head=256, d_mlp=9216, vocab=256000, positions=8192
     )
     bias = config.bool("attention_bias")
-    kinds = layer_types(config, found["n_layers"], lambda i: i % 2 == 0)
+    kinds = layer_types(config, sizes["n_layers"], lambda i: i % 2 == 0)
     config.skip("final_logit_softcapping", "hidden_act", "cache_implementation")
     config.skip("use_bidirectional_attention")  # the reference masks later keys whatever this key says
     return _decoder.decoder(
         config,
         _decoder.rms(config, plus_one=True),
-        (rotary(config, found["d_head"], max_positions=8192),),
-        **found,
+        (rotary(config, sizes["d_head"], max_positions=8192),),
+        **sizes,
         **_decoder.biases(bias, bias, bias, bias),
         norm_output=True,
         reach=reaches(kinds, config.window("sliding_window", 4096)),
         scale=config.float("query_pre_attn_scalar", 256, low=1e-6) ** -0.5,
         softcap=config.cap("attn_logit_softcapping", 50.0),
-        embed_scale=found["d_model"] ** 0.5,
+        embed_scale=sizes["d_model"] ** 0.5,
         activation=config.activation("hidden_activation", "gelu_pytorch_tanh"),
     )
 

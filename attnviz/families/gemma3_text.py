@@ -23,7 +23,7 @@ TOKENIZERS = {"gemma3text": GEMMA}
 
 def spec(config: Config) -> Spec:
     """Gemma3TextConfig."""
-    found = _decoder.sizes(
+    sizes = _decoder.sizes(
         config,
         n_layers=26,
         n_heads=8,
@@ -36,7 +36,7 @@ def spec(config: Config) -> Spec:
     )
     norm, bias = _decoder.rms(config, plus_one=True), config.bool("attention_bias")
     every = config.int("sliding_window_pattern", config.int("_sliding_window_pattern", 6))
-    kinds = layer_types(config, found["n_layers"], lambda i: (i + 1) % every != 0)
+    kinds = layer_types(config, sizes["n_layers"], lambda i: (i + 1) % every != 0)
     both_ways = config.bool("use_bidirectional_attention")
     reach = config.window("sliding_window", 4096)
     if both_ways:  # the window then spans both sides
@@ -47,15 +47,15 @@ def spec(config: Config) -> Spec:
     return _decoder.decoder(
         config,
         norm,
-        by_layer_type(config, kinds, thetas, found["d_head"], 131072, scaled=FULL),
-        **found,
+        by_layer_type(config, kinds, thetas, sizes["d_head"], 131072, scaled=FULL),
+        **sizes,
         **_decoder.biases(bias, bias, bias, bias),
         norm_output=True,
         qk_norm=norm,
         causal=not both_ways,
         reach=reaches(kinds, reach),
         scale=config.float("query_pre_attn_scalar", 256, low=1e-6) ** -0.5,
-        embed_scale=found["d_model"] ** 0.5,
+        embed_scale=sizes["d_model"] ** 0.5,
         activation=config.activation("hidden_activation", "gelu_pytorch_tanh"),
     )
 
@@ -67,9 +67,9 @@ def _from_gguf(m: Metadata) -> Made:
     window = m.int("attention.sliding_window", 0, low=0)
     base = "rope.global.freq_base" if m.has("rope.global.freq_base") else "rope.freq_base"
     local = m.float("rope.local.freq_base", m.float("rope.freq_base_swa", 10000.0, low=1e-3), low=1e-3)
-    found = {**gguf.grouped(m), **gguf.inner(m), **gguf.rms(m), "model_type": "gemma3_text"}
+    keys = {**gguf.grouped(m), **gguf.inner(m), **gguf.rms(m), "model_type": "gemma3_text"}
     return {
-        **found,
+        **keys,
         "rope_parameters": {FULL: gguf.rope(m, base=base, theta=1e6), SLIDING: {"rope_theta": local}},
         "query_pre_attn_scalar": gguf.scale_width(m, 62),
         "layer_types": gguf.layer_kinds(m, 6) if window else [FULL] * m.layers(),

@@ -25,17 +25,17 @@ UNEMBED = Unembedding()
 def spec(config: Config) -> Spec:
     """Glm4MoeConfig."""
     config.rename(n_routed_experts="num_local_experts")
-    found = _decoder.sizes(
+    sizes = _decoder.sizes(
         config, n_layers=46, n_heads=96, n_kv_heads=8, d_mlp=10944, vocab=151552, positions=131072, **_width(config)
     )
     bias, norm = config.bool("attention_bias"), _decoder.rms(config, 1e-5)
     config.skip("num_nextn_predict_layers", "num_mtp_layers")
-    layers = _experts.after_first(config, found["n_layers"], 1)
+    layers = _experts.after_first(config, sizes["n_layers"], 1)
     return _decoder.decoder(
         config,
         norm,
-        (rotary(config, found["d_head"], part=0.5, max_positions=131072),),
-        **found,
+        (rotary(config, sizes["d_head"], part=0.5, max_positions=131072),),
+        **sizes,
         **_decoder.biases(bias, bias, bias, False),
         qk_norm=norm if config.bool("use_qk_norm") else None,
         **_experts.sigmoid(config, layers, {"n_experts": 128, "groups": (1, 1), "d_expert": 1408, "times": 1.0}),

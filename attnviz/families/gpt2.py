@@ -30,13 +30,13 @@ def spec(config: Config) -> Spec:
 
 def _from_gguf(m: Metadata) -> Made:
     gguf.one_kind_of_heads(m)
-    found = {
+    keys = {
         **gguf.sizes(m),
         **gguf.inner(m, "n_inner"),
         **gguf.layer_norm(m, "layer_norm_epsilon"),
         "model_type": "gpt2",
     }
-    return {**found, "n_positions": m.shape("position_embd.weight")[0]}
+    return {**keys, "n_positions": m.shape("position_embd.weight")[0]}
 
 
 GGUF = {"gpt2": gguf.Architecture(_from_gguf)}

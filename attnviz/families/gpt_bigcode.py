@@ -42,8 +42,8 @@ def spec(config: Config) -> Spec:
 
 def _from_gguf(m: Metadata) -> Made:
     m.only("attention.head_count_kv", 1)
-    found = {**gguf.sizes(m), **gguf.inner(m, "n_inner"), **gguf.layer_norm(m, "layer_norm_epsilon")}
-    return {**found, "model_type": "gpt_bigcode", "n_positions": m.shape("position_embd.weight")[0]}
+    keys = {**gguf.sizes(m), **gguf.inner(m, "n_inner"), **gguf.layer_norm(m, "layer_norm_epsilon")}
+    return {**keys, "model_type": "gpt_bigcode", "n_positions": m.shape("position_embd.weight")[0]}
 
 
 GGUF = {"starcoder": gguf.Architecture(_from_gguf)}

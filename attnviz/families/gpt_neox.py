@@ -38,13 +38,13 @@ def spec(config: Config) -> Spec:
     """GPTNeoXConfig."""
     config.rename(rope_theta="rotary_emb_base", partial_rotary_factor="rotary_pct")
     config.skip("is_decoder", "num_key_value_heads")
-    found = _decoder.sizes(config, n_layers=44, n_heads=64, d_model=6144, d_mlp=24576, vocab=50432)
+    sizes = _decoder.sizes(config, n_layers=44, n_heads=64, d_model=6144, d_mlp=24576, vocab=50432)
     bias = config.bool("attention_bias", True)
     return _decoder.decoder(
         config,
         Norm(eps=config.float("layer_norm_eps", 1e-5, low=0)),
-        (rotary(config, found["d_head"], part=0.25),),
-        **found,
+        (rotary(config, sizes["d_head"], part=0.25),),
+        **sizes,
         **_decoder.biases(bias, bias, bias, bias),
         parallel="separate" if config.bool("use_parallel_residual", True) else "",
         gated=False,
@@ -54,9 +54,9 @@ def spec(config: Config) -> Spec:
 
 
 def _from_gguf(m: Metadata) -> Made:
-    found = {**gguf.grouped(m), **gguf.inner(m), **gguf.layer_norm(m), "model_type": "gpt_neox"}
-    found |= {"attention_bias": m.has_bias("attn_qkv"), "use_parallel_residual": m.bool("use_parallel_residual", True)}
-    return {**found, "rope_parameters": gguf.rope(m, partial=True)}
+    keys = {**gguf.grouped(m), **gguf.inner(m), **gguf.layer_norm(m), "model_type": "gpt_neox"}
+    keys |= {"attention_bias": m.has_bias("attn_qkv"), "use_parallel_residual": m.bool("use_parallel_residual", True)}
+    return {**keys, "rope_parameters": gguf.rope(m, partial=True)}
 
 
 GGUF = {"gptneox": gguf.Architecture(_from_gguf)}

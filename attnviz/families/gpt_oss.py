@@ -44,7 +44,7 @@ UNEMBED = Unembedding()
 
 def spec(config: Config) -> Spec:
     """GptOssConfig."""
-    found = _decoder.sizes(
+    sizes = _decoder.sizes(
         config,
         n_layers=36,
         n_heads=64,
@@ -58,14 +58,14 @@ def spec(config: Config) -> Spec:
     if not config.has("rope_parameters") and not config.has("rope_scaling"):
         config.data["rope_parameters"] = dict(_YARN)
     n_experts = config.int("num_local_experts", 128)
-    kinds = layer_types(config, found["n_layers"], lambda i: i % 2 == 0)
+    kinds = layer_types(config, sizes["n_layers"], lambda i: i % 2 == 0)
     bias = config.bool("attention_bias", True)
     config.skip("experts_per_token", "initial_context_length")
     return _decoder.decoder(
         config,
         _decoder.rms(config, 1e-5),
-        (rotary(config, found["d_head"], theta=150000.0, max_positions=131072),),
-        **found,
+        (rotary(config, sizes["d_head"], theta=150000.0, max_positions=131072),),
+        **sizes,
         **_decoder.biases(bias, bias, bias, bias),
         reach=reaches(kinds, config.window("sliding_window", 128)),
         sinks=True,

@@ -17,13 +17,13 @@ UNEMBED = Unembedding(divide=("logits_scaling", 1.0))
 
 def spec(config: Config) -> Spec:
     """GraniteConfig."""
-    found = _decoder.sizes(config)
+    sizes = _decoder.sizes(config)
     bias = config.bool("attention_bias")
     return _decoder.decoder(
         config,
         _decoder.rms(config),
-        (rotary(config, found["d_head"]),),
-        **found,
+        (rotary(config, sizes["d_head"]),),
+        **sizes,
         **_decoder.biases(bias, bias, bias, bias),
         mlp_bias=config.bool("mlp_bias"),
         **multipliers(config),

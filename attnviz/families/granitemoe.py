@@ -28,13 +28,13 @@ UNEMBED = Unembedding(divide=("logits_scaling", 1.0))
 
 def spec(config: Config) -> Spec:
     """GraniteMoeConfig."""
-    found = _decoder.sizes(config)
+    sizes = _decoder.sizes(config)
     bias, n_experts = config.bool("attention_bias"), config.int("num_local_experts", 8)
     return _decoder.decoder(
         config,
         _decoder.rms(config),
-        (rotary(config, found["d_head"], max_positions=2048),),
-        **found,
+        (rotary(config, sizes["d_head"], max_positions=2048),),
+        **sizes,
         **_decoder.biases(bias, bias, bias, bias),
         **multipliers(config),
         n_experts=n_experts,

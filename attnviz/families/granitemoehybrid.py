@@ -26,16 +26,16 @@ _OF_MAMBA = "n_heads n_groups d_state d_head d_conv expand chunk_size conv_bias 
 def spec(config: Config) -> Spec:
     """GraniteMoeHybridConfig."""
     config.rename(layer_types="layers_block_type")
-    found: dict[str, Any] = _decoder.sizes(config) | {"d_mlp": config.int("shared_intermediate_size", 1024)}
-    _only_attention(config, found["n_layers"])
+    sizes: dict[str, Any] = _decoder.sizes(config) | {"d_mlp": config.int("shared_intermediate_size", 1024)}
+    _only_attention(config, sizes["n_layers"])
     bias = config.bool("attention_bias")
     placed = config.choice("position_embedding_type", "nope", ("rope", "nope")) == "rope"
-    turns = rotary(config, found["d_head"])
+    turns = rotary(config, sizes["d_head"])
     return _decoder.decoder(
         config,
         _decoder.rms(config),
         (turns if placed else None,),
-        **found,
+        **sizes,
         **_decoder.biases(bias, bias, bias, bias),
         **multipliers(config),
     )

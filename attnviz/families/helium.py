@@ -14,14 +14,14 @@ UNEMBED = Unembedding()
 
 def spec(config: Config) -> Spec:
     """HeliumConfig."""
-    sizes = {"n_layers": 24, "n_heads": 20, "n_kv_heads": 20, "d_model": 2560, "d_head": 128, "d_mlp": 7040}
-    found = _decoder.sizes(config, **sizes, vocab=48000, positions=4096)
+    defaults = {"n_layers": 24, "n_heads": 20, "n_kv_heads": 20, "d_model": 2560, "d_head": 128, "d_mlp": 7040}
+    sizes = _decoder.sizes(config, **defaults, vocab=48000, positions=4096)
     bias = config.bool("attention_bias")
     return _decoder.decoder(
         config,
         _decoder.rms(config, 1e-8),
-        (rotary(config, found["d_head"], theta=1e5, max_positions=4096, interleaved=True),),
-        **found,
+        (rotary(config, sizes["d_head"], theta=1e5, max_positions=4096, interleaved=True),),
+        **sizes,
         **_decoder.biases(bias, bias, bias, False),
         mlp_bias=config.bool("mlp_bias"),
     )

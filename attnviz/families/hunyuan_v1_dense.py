@@ -20,14 +20,14 @@ UNEMBED = Unembedding()
 
 def spec(config: Config) -> Spec:
     """HunYuanDenseV1Config."""
-    found = _decoder.sizes(config, vocab=290943)
+    sizes = _decoder.sizes(config, vocab=290943)
     norm, bias = _decoder.rms(config, 1e-5), config.bool("attention_bias")
     config.skip("eod_token_id")
     return _decoder.decoder(
         config,
         norm,
-        (_turns(config, found["d_head"]),),
-        **found,
+        (_turns(config, sizes["d_head"]),),
+        **sizes,
         **_decoder.biases(bias, bias, bias, bias),
         qk_norm=norm,
         qk_norm_turned=True,

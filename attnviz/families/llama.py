@@ -20,30 +20,30 @@ TOKENIZERS = dict.fromkeys(("llama", "codellama"), LLAMA)
 def spec(config: Config) -> Spec:
     """LlamaConfig."""
     config.skip("max_sequence_length")
-    found = _decoder.sizes(config)
+    sizes = _decoder.sizes(config)
     bias = config.bool("attention_bias")
     return _decoder.decoder(
         config,
         _decoder.rms(config),
-        (rotary(config, found["d_head"]),),
-        **found,
+        (rotary(config, sizes["d_head"]),),
+        **sizes,
         **_decoder.biases(bias, bias, bias, bias),
         mlp_bias=config.bool("mlp_bias"),
     )
 
 
 def _from_gguf(m: Metadata) -> Made:
-    found = {**gguf.grouped(m), **gguf.rms(m), "rope_parameters": gguf.rope(m)}
+    keys = {**gguf.grouped(m), **gguf.rms(m), "rope_parameters": gguf.rope(m)}
     if m.int("expert_count", 0, low=0):
-        return {**found, **gguf.experts(m), "model_type": "mixtral"}
+        return {**keys, **gguf.experts(m), "model_type": "mixtral"}
     m.only("expert_used_count", 0)
     bias = {"attention_bias": m.has_bias("attn_q"), "mlp_bias": m.has_bias("ffn_up")}
     window = m.int("attention.sliding_window", 0, low=0)
     if not window:
-        return {**found, **gguf.inner(m), **bias, "model_type": "llama"}
+        return {**keys, **gguf.inner(m), **bias, "model_type": "llama"}
     if any(bias.values()):
         raise m.keys.error("biases together with a sliding window are not handled")
-    return {**found, **gguf.inner(m), "model_type": "mistral", "sliding_window": window}
+    return {**keys, **gguf.inner(m), "model_type": "mistral", "sliding_window": window}
 
 
 GGUF = {"llama": gguf.Architecture(_from_gguf, turned=True)}

@@ -16,8 +16,8 @@ TOKENIZERS = {"mistral": LLAMA}
 
 def spec(config: Config) -> Spec:
     """MistralConfig."""
-    found = _decoder.sizes(config, n_kv_heads=8, d_mlp=14336, positions=4096 * 32)
-    turns = rotary(config, found["d_head"], max_positions=4096 * 32)
+    sizes = _decoder.sizes(config, n_kv_heads=8, d_mlp=14336, positions=4096 * 32)
+    turns = rotary(config, sizes["d_head"], max_positions=4096 * 32)
     return _decoder.decoder(
-        config, _decoder.rms(config), (turns,), **found, reach=(config.window("sliding_window", 4096),)
+        config, _decoder.rms(config), (turns,), **sizes, reach=(config.window("sliding_window", 4096),)
     )

@@ -23,14 +23,14 @@ NAMES: dict[str, Source] = {
 
 def spec(config: Config) -> Spec:
     """MixtralConfig."""
-    found = _decoder.sizes(config, n_kv_heads=8, d_mlp=14336, positions=4096 * 32)
+    sizes = _decoder.sizes(config, n_kv_heads=8, d_mlp=14336, positions=4096 * 32)
     n_experts = config.int("num_local_experts", 8)
     config.skip("router_jitter_noise")
     return _decoder.decoder(
         config,
         _decoder.rms(config, 1e-5),
-        (rotary(config, found["d_head"], theta=1e6, max_positions=4096 * 32),),
-        **found,
+        (rotary(config, sizes["d_head"], theta=1e6, max_positions=4096 * 32),),
+        **sizes,
         reach=(config.window("sliding_window", None),),
         n_experts=n_experts,
         top_k=config.int("num_experts_per_tok", 2, high=n_experts),

@@ -14,13 +14,13 @@ UNEMBED = Unembedding()
 
 def spec(config: Config) -> Spec:
     """NemotronConfig."""
-    found = _decoder.sizes(config, n_heads=48, d_model=6144, d_mlp=24576, vocab=256000, positions=4096)
+    sizes = _decoder.sizes(config, n_heads=48, d_model=6144, d_mlp=24576, vocab=256000, positions=4096)
     bias = config.bool("attention_bias")
     return _decoder.decoder(
         config,
         Norm(eps=config.float("norm_eps", 1e-5, low=0), plus_one=True),
-        (rotary(config, found["d_head"], part=0.5, max_positions=4096),),
-        **found,
+        (rotary(config, sizes["d_head"], part=0.5, max_positions=4096),),
+        **sizes,
         **_decoder.biases(bias, bias, bias, bias),
         gated=False,
         mlp_bias=config.bool("mlp_bias"),

@@ -14,13 +14,13 @@ UNEMBED = Unembedding()
 
 def spec(config: Config) -> Spec:
     """OlmoConfig. The eps of its norms is not a key."""
-    found = _decoder.sizes(config, vocab=50304)
+    sizes = _decoder.sizes(config, vocab=50304)
     bias = config.bool("attention_bias")
     return _decoder.decoder(
         config,
         Norm(eps=1e-5, weight=False, bias=False),
-        (rotary(config, found["d_head"]),),
-        **found,
+        (rotary(config, sizes["d_head"]),),
+        **sizes,
         **_decoder.biases(bias, bias, bias, bias),
         qkv_clip=config.cap("clip_qkv", None),
     )

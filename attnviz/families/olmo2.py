@@ -17,13 +17,13 @@ UNEMBED = Unembedding()
 
 def spec(config: Config) -> Spec:
     """Olmo2Config."""
-    found = _decoder.sizes(config, vocab=50304)
+    sizes = _decoder.sizes(config, vocab=50304)
     norm, bias = _decoder.rms(config, 1e-5), config.bool("attention_bias")
     return _decoder.decoder(
         config,
         norm,
-        (rotary(config, found["d_head"]),),
-        **found,
+        (rotary(config, sizes["d_head"]),),
+        **sizes,
         **_decoder.biases(bias, bias, bias, bias),
         norm_before=False,
         norm_output=True,

@@ -17,14 +17,14 @@ HINT = "write rope_parameters for full_attention and for sliding_attention"
 
 def spec(config: Config) -> Spec:
     """Olmo3Config."""
-    found = _decoder.sizes(config, vocab=50304)
+    sizes = _decoder.sizes(config, vocab=50304)
     norm, bias = _decoder.rms(config, 1e-5), config.bool("attention_bias")
-    kinds = layer_types(config, found["n_layers"], lambda i: (i + 1) % 4 != 0)
+    kinds = layer_types(config, sizes["n_layers"], lambda i: (i + 1) % 4 != 0)
     return _decoder.decoder(
         config,
         norm,
-        _turns(config, kinds, found["d_head"]),
-        **found,
+        _turns(config, kinds, sizes["d_head"]),
+        **sizes,
         **_decoder.biases(bias, bias, bias, bias),
         norm_before=False,
         norm_output=True,

@@ -23,14 +23,14 @@ UNEMBED = Unembedding()
 def spec(config: Config) -> Spec:
     """OlmoeConfig."""
     config.rename(num_experts="num_local_experts")
-    found = _decoder.sizes(config, n_layers=16, n_heads=16, d_model=2048, d_mlp=2048, vocab=50304, positions=4096)
+    sizes = _decoder.sizes(config, n_layers=16, n_heads=16, d_model=2048, d_mlp=2048, vocab=50304, positions=4096)
     bias, norm = config.bool("attention_bias"), _decoder.rms(config, 1e-5)
     n_experts = config.int("num_experts", 64)
     return _decoder.decoder(
         config,
         norm,
-        (rotary(config, found["d_head"], max_positions=4096),),
-        **found,
+        (rotary(config, sizes["d_head"], max_positions=4096),),
+        **sizes,
         **_decoder.biases(bias, bias, bias, bias),
         qk_norm=norm,
         qk_norm_over="all",
@@ -47,14 +47,14 @@ def _from_gguf(m: Metadata) -> Made:
 
     `clip_qkv` is not in the file.
     """
-    found = gguf.experts(m)
+    keys = gguf.experts(m)
     return {
         **gguf.grouped(m),
         **gguf.rms(m),
         "model_type": "olmoe",
-        "num_experts": found["num_local_experts"],
-        "num_experts_per_tok": found["num_experts_per_tok"],
-        "intermediate_size": found["intermediate_size"],
+        "num_experts": keys["num_local_experts"],
+        "num_experts_per_tok": keys["num_experts_per_tok"],
+        "intermediate_size": keys["intermediate_size"],
         "norm_topk_prob": m.bool("expert_weights_norm"),
         "attention_bias": m.has_bias("attn_q"),
         "rope_parameters": gguf.rope(m),

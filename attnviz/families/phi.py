@@ -31,13 +31,13 @@ UNEMBED = Unembedding(bias="lm_head.bias")
 
 def spec(config: Config) -> Spec:
     """PhiConfig."""
-    found = _decoder.sizes(config, n_layers=24, d_model=2048, d_mlp=8192, vocab=51200)
+    sizes = _decoder.sizes(config, n_layers=24, d_model=2048, d_mlp=8192, vocab=51200)
     norm = Norm(eps=config.float("layer_norm_eps", 1e-5, low=0))
     return _decoder.decoder(
         config,
         norm,
-        (rotary(config, found["d_head"], part=0.5),),
-        **found,
+        (rotary(config, sizes["d_head"], part=0.5),),
+        **sizes,
         **_decoder.biases(True, True, True, True),
         parallel="shared",
         qk_norm=norm if config.bool("qk_layernorm") else None,
@@ -48,8 +48,8 @@ def spec(config: Config) -> Spec:
 
 
 def _from_gguf(m: Metadata) -> Made:
-    found = {**gguf.grouped(m), **gguf.inner(m), **gguf.layer_norm(m), "model_type": "phi"}
-    return {**found, "rope_parameters": gguf.rope(m, partial=True)}
+    keys = {**gguf.grouped(m), **gguf.inner(m), **gguf.layer_norm(m), "model_type": "phi"}
+    return {**keys, "rope_parameters": gguf.rope(m, partial=True)}
 
 
 GGUF = {"phi2": gguf.Architecture(_from_gguf)}

@@ -55,14 +55,14 @@ def turns(config: Config, d_head: int) -> Rotary:
 
 def spec(config: Config) -> Spec:
     """PhimoeConfig. A token is sent to two experts whatever `num_experts_per_tok` says, as in the reference."""
-    found = _decoder.sizes(config, n_kv_heads=8, d_mlp=6400, vocab=32064, positions=4096 * 32)
+    sizes = _decoder.sizes(config, n_kv_heads=8, d_mlp=6400, vocab=32064, positions=4096 * 32)
     bias, n_experts = config.bool("attention_bias"), config.int("num_local_experts", 16, low=2)
     config.skip("lm_head_bias", "num_experts_per_tok", "input_jitter_noise")
     return _decoder.decoder(
         config,
         Norm(eps=config.float("rms_norm_eps", 1e-5, low=0)),
-        (turns(config, found["d_head"]),),
-        **found,
+        (turns(config, sizes["d_head"]),),
+        **sizes,
         **_decoder.biases(bias, bias, bias, bias),
         reach=(config.window("sliding_window", None),),
         n_experts=n_experts,

@@ -19,11 +19,11 @@ TOKENIZERS = {"qwen2": QWEN2}
 def spec(config: Config) -> Spec:
     """Qwen2Config."""
     config.skip("use_mrope")  # a token of text has the same position on all axes
-    found = _decoder.sizes(config, n_kv_heads=32, d_mlp=22016, vocab=151936, positions=32768)
-    turns = rotary(config, found["d_head"], max_positions=32768)
-    windows = upper_windows(config, found["n_layers"])
+    sizes = _decoder.sizes(config, n_kv_heads=32, d_mlp=22016, vocab=151936, positions=32768)
+    turns = rotary(config, sizes["d_head"], max_positions=32768)
+    windows = upper_windows(config, sizes["n_layers"])
     more = _decoder.biases(True, True, True, False)
-    return _decoder.decoder(config, _decoder.rms(config), (turns,), **found, reach=windows, **more)
+    return _decoder.decoder(config, _decoder.rms(config), (turns,), **sizes, reach=windows, **more)
 
 
 GGUF = {"qwen2": gguf.Architecture(gguf.plain("qwen2"))}

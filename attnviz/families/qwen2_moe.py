@@ -41,7 +41,7 @@ def windows(config: Config, n_layers: int) -> tuple[int, ...]:
 
 def spec(config: Config) -> Spec:
     """Qwen2MoeConfig."""
-    found = _decoder.sizes(
+    sizes = _decoder.sizes(
         config, n_layers=24, n_heads=16, n_kv_heads=16, d_model=2048, d_mlp=5632, vocab=151936, positions=32768
     )
     bias = config.bool("qkv_bias", True)
@@ -49,14 +49,14 @@ def spec(config: Config) -> Spec:
     return _decoder.decoder(
         config,
         _decoder.rms(config),
-        (rotary(config, found["d_head"], max_positions=32768),),
-        **found,
+        (rotary(config, sizes["d_head"], max_positions=32768),),
+        **sizes,
         **_decoder.biases(bias, bias, bias, False),
-        reach=windows(config, found["n_layers"]),
+        reach=windows(config, sizes["n_layers"]),
         n_experts=n_experts,
         top_k=_experts.chosen(config, n_experts, 4),
         routing=Routing("softmax", normalised=config.bool("norm_topk_prob")),
-        expert_layers=_experts.by_step(config, found["n_layers"]),
+        expert_layers=_experts.by_step(config, sizes["n_layers"]),
         d_expert=config.int("moe_intermediate_size", 1408),
         d_shared=config.int("shared_expert_intermediate_size", 5632),
         weighed_shared=True,

@@ -16,10 +16,10 @@ UNEMBED = Unembedding()
 
 def spec(config: Config) -> Spec:
     """Qwen2VLTextConfig. Time, row and column of a token are equal in a text, which is plain rotation."""
-    found = _decoder.sizes(
+    sizes = _decoder.sizes(
         config, n_layers=80, n_heads=64, n_kv_heads=8, d_model=8192, d_mlp=29568, vocab=152064, positions=32768
     )
-    turns = rotary(config, found["d_head"], 1000000.0, max_positions=32768)
-    windows = upper_windows(config, found["n_layers"], first=80)
+    turns = rotary(config, sizes["d_head"], 1000000.0, max_positions=32768)
+    windows = upper_windows(config, sizes["n_layers"], first=80)
     more = _decoder.biases(True, True, True, False)
-    return _decoder.decoder(config, _decoder.rms(config, 1e-5), (turns,), **found, reach=windows, **more)
+    return _decoder.decoder(config, _decoder.rms(config, 1e-5), (turns,), **sizes, reach=windows, **more)

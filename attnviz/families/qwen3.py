@@ -22,12 +22,12 @@ TOKENIZERS = {"qwen3": QWEN2}
 
 def spec(config: Config) -> Spec:
     """Qwen3Config."""
-    found = _decoder.sizes(config, n_kv_heads=32, d_head=128, d_mlp=22016, vocab=151936, positions=32768)
-    turns = rotary(config, found["d_head"], max_positions=32768)
+    sizes = _decoder.sizes(config, n_kv_heads=32, d_head=128, d_mlp=22016, vocab=151936, positions=32768)
+    turns = rotary(config, sizes["d_head"], max_positions=32768)
     norm, bias = _decoder.rms(config), config.bool("attention_bias")
-    windows = upper_windows(config, found["n_layers"])
+    windows = upper_windows(config, sizes["n_layers"])
     more = _decoder.biases(bias, bias, bias, bias)
-    return _decoder.decoder(config, norm, (turns,), **found, qk_norm=norm, reach=windows, **more)
+    return _decoder.decoder(config, norm, (turns,), **sizes, qk_norm=norm, reach=windows, **more)
 
 
 def _from_gguf(m: Metadata) -> Made:

@@ -26,7 +26,7 @@ def spec(config: Config) -> Spec:
     """Qwen3MoeConfig. All layers slide, if windows are used: `max_window_layers` of older files is not read."""
     config.rename(num_local_experts="num_experts")
     config.skip("max_window_layers")
-    found = _decoder.sizes(config, n_layers=24, n_kv_heads=4, d_model=2048, d_mlp=6144, vocab=151936, positions=32768)
+    sizes = _decoder.sizes(config, n_layers=24, n_kv_heads=4, d_model=2048, d_mlp=6144, vocab=151936, positions=32768)
     bias, norm = config.bool("attention_bias"), _decoder.rms(config)
     reach = config.window("sliding_window", 4096) if config.bool("use_sliding_window") else -1
     config.skip("sliding_window")
@@ -34,15 +34,15 @@ def spec(config: Config) -> Spec:
     return _decoder.decoder(
         config,
         norm,
-        (rotary(config, found["d_head"], max_positions=32768),),
-        **found,
+        (rotary(config, sizes["d_head"], max_positions=32768),),
+        **sizes,
         **_decoder.biases(bias, bias, bias, bias),
         qk_norm=norm,
         reach=(reach,),
         n_experts=n_experts,
         top_k=_experts.chosen(config, n_experts, 8),
         routing=Routing("softmax", normalised=config.bool("norm_topk_prob")),
-        expert_layers=_experts.by_step(config, found["n_layers"]),
+        expert_layers=_experts.by_step(config, sizes["n_layers"]),
         d_expert=config.int("moe_intermediate_size", 768),
     )
 

@@ -16,14 +16,14 @@ UNEMBED = Unembedding()
 
 def spec(config: Config) -> Spec:
     """SeedOssConfig."""
-    sizes = {"n_layers": 64, "n_heads": 80, "n_kv_heads": 8, "d_head": 128, "d_mlp": 27648, "vocab": 155136}
-    found = _decoder.sizes(config, **sizes, positions=524288)
+    defaults = {"n_layers": 64, "n_heads": 80, "n_kv_heads": 8, "d_head": 128, "d_mlp": 27648, "vocab": 155136}
+    sizes = _decoder.sizes(config, **defaults, positions=524288)
     bias = config.bool("attention_bias", True)
     return _decoder.decoder(
         config,
         _decoder.rms(config),
-        (rotary(config, found["d_head"], max_positions=524288),),
-        **found,
+        (rotary(config, sizes["d_head"], max_positions=524288),),
+        **sizes,
         **_decoder.biases(bias, bias, bias, config.bool("attention_out_bias")),
         mlp_bias=config.bool("mlp_bias"),
     )

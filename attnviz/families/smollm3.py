@@ -17,12 +17,12 @@ UNEMBED = Unembedding(tied=True)
 
 def spec(config: Config) -> Spec:
     """SmolLM3Config. `no_rope_layers` has a 1 for each layer with rotary positions, a 0 for each without."""
-    found = _decoder.sizes(config, n_layers=36, n_heads=16, n_kv_heads=4, d_model=2048, vocab=128256, positions=32768)
+    sizes = _decoder.sizes(config, n_layers=36, n_heads=16, n_kv_heads=4, d_model=2048, vocab=128256, positions=32768)
     config.skip("max_window_layers")
-    n_layers, bias = found["n_layers"], config.bool("attention_bias")
+    n_layers, bias = sizes["n_layers"], config.bool("attention_bias")
     every = config.int("no_rope_layer_interval", 4)
     turned = config.ints("no_rope_layers", [int((i + 1) % every != 0) for i in range(n_layers)], n_layers)
-    turns = rotary(config, found["d_head"], theta=2e6, max_positions=32768)
+    turns = rotary(config, sizes["d_head"], theta=2e6, max_positions=32768)
     reach = config.window("sliding_window", None)
     if not config.bool("use_sliding_window"):
         reach = -1
@@ -31,7 +31,7 @@ def spec(config: Config) -> Spec:
         config,
         _decoder.rms(config),
         tuple(turns if on else None for on in turned),
-        **found,
+        **sizes,
         **_decoder.biases(bias, bias, bias, bias),
         mlp_bias=config.bool("mlp_bias"),
         reach=reaches(kinds, reach),

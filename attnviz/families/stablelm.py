@@ -20,14 +20,14 @@ UNEMBED = Unembedding()
 
 def spec(config: Config) -> Spec:
     """StableLmConfig."""
-    found = _decoder.sizes(config, d_model=2560, n_kv_heads=32, d_mlp=6912, vocab=50304, positions=4096)
+    sizes = _decoder.sizes(config, d_model=2560, n_kv_heads=32, d_mlp=6912, vocab=50304, positions=4096)
     eps = config.float("layer_norm_eps", 1e-5, low=0)
     bias = config.bool("use_qkv_bias")
     return _decoder.decoder(
         config,
         Norm(eps=eps),
-        (rotary(config, found["d_head"], part=0.25, max_positions=4096),),
-        **found,
+        (rotary(config, sizes["d_head"], part=0.25, max_positions=4096),),
+        **sizes,
         **_decoder.biases(bias, bias, bias, False),
         parallel="shared" if config.bool("use_parallel_residual") else "",
         qk_norm=Norm(eps=eps, bias=False) if config.bool("qk_layernorm") else None,

@@ -17,7 +17,7 @@ UNEMBED = Unembedding(tied=True)
 
 def spec(config: Config) -> Spec:
     """Starcoder2Config."""
-    found = _decoder.sizes(
+    sizes = _decoder.sizes(
         config, n_layers=30, n_heads=24, n_kv_heads=2, d_model=3072, d_mlp=12288, vocab=49152, positions=4096
     )
     bias = config.bool("use_bias", True)
@@ -25,8 +25,8 @@ def spec(config: Config) -> Spec:
     return _decoder.decoder(
         config,
         Norm(eps=config.float("norm_epsilon", 1e-5, low=0)),
-        (rotary(config, found["d_head"], max_positions=4096),),
-        **found,
+        (rotary(config, sizes["d_head"], max_positions=4096),),
+        **sizes,
         **_decoder.biases(bias, bias, bias, bias),
         reach=(config.window("sliding_window", None),),
         gated=False,
@@ -36,8 +36,8 @@ def spec(config: Config) -> Spec:
 
 
 def _from_gguf(m: Metadata) -> Made:
-    found = {**gguf.grouped(m), **gguf.inner(m), **gguf.layer_norm(m, "norm_epsilon"), "model_type": "starcoder2"}
-    return {**found, "use_bias": m.has_bias("attn_q"), "rope_parameters": gguf.rope(m)}
+    keys = {**gguf.grouped(m), **gguf.inner(m), **gguf.layer_norm(m, "norm_epsilon"), "model_type": "starcoder2"}
+    return {**keys, "use_bias": m.has_bias("attn_q"), "rope_parameters": gguf.rope(m)}
 
 
 GGUF = {"starcoder2": gguf.Architecture(_from_gguf)}
