@@ -10,8 +10,8 @@ files and from the shared ones (rotary positions, masks, layers, activations), o
 an attribute that these files read. `attribute_map` makes two names one key. Keys that a file reads count for every
 model_type of that file (CLIP and its two towers), task heads and initialisation included.
 
-The table may hold a key without effect; then a configuration is refused that could be drawn. It must not lack a key with
-an effect. Limits of the analysis, and what is done about them:
+The table may hold a key without effect; then a configuration is refused that could be drawn. It must not lack a key
+with an effect. Limits of the analysis, and what is done about them:
 
 - `getattr(config, variable)`: the script stops, unless `REVIEWED` says why the call cannot read a key that matters.
 - A configuration under a name without `config` or `cfg` in it is followed through plain assignments only.

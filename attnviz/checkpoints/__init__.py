@@ -59,8 +59,8 @@ def open_checkpoint(path: Path, quantised: Callable[[], Quantised | None] | None
     except OSError as error:  # a name that is too long, a folder without permission to list it
         raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from None
     checkpoint = _open_file(file)
-    said = quantised() if quantised is not None and checkpoint.config is None else None
-    return with_scales(checkpoint, said)
+    settings = quantised() if quantised is not None and checkpoint.config is None else None
+    return with_scales(checkpoint, settings)
 
 
 def _in_folder(folder: Path) -> Path:

@@ -129,10 +129,10 @@ class Checkpoint:
 
     def stored(self, name: str) -> Stored:
         """The description of a tensor. Raises CheckpointError if there is none."""
-        found = self.tensors.get(name)
-        if found is None:
+        tensor = self.tensors.get(name)
+        if tensor is None:
             raise CheckpointError(f"{self.path.name} has no tensor {shown(name)}")
-        return found
+        return tensor
 
     def __enter__(self) -> Self:
         return self
@@ -234,12 +234,12 @@ def parse_json(path: Path, text: bytes, what: str) -> dict[str, Any]:
     """A JSON object from an untrusted file: no key twice, no nesting that exhausts the stack."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
+        entries = dict(pairs)
+        if len(entries) < len(pairs):
             seen: set[str] = set()
             double = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
             damaged(path, f"{what} has the key {shown(double)} twice")
-        return found
+        return entries
 
     def fault(message: str) -> CheckpointError:
         return CheckpointError(f"{path.name}: {message}")

@@ -76,11 +76,11 @@ class Adapter:
         pairs, whole = self._modules()
         stored = self._matched(checkpoint, names, [*(f"{module}.weight" for module in pairs), *whole])
         turned = _turned(checkpoint, names)
-        found = {
+        products = {
             stored[f"{module}.weight"]: self._fitted(pair, checkpoint.tensors[stored[f"{module}.weight"]], turned)
             for module, pair in pairs.items()
         }
-        return Adapted(checkpoint, self.file, found, {stored[name]: ours for name, ours in whole.items()})
+        return Adapted(checkpoint, self.file, products, {stored[name]: ours for name, ours in whole.items()})
 
     def _modules(self) -> tuple[dict[str, _Pair], dict[str, str]]:
         """Pairs by their module, and whole tensors: name in the model -> name in the adapter's file."""
@@ -100,7 +100,7 @@ class Adapter:
                 whole[plain] = name
         if not parts and not whole:
             damaged(self.file.path, "holds no tensors")
-        return {module: self._pair(module, found) for module, found in parts.items()}, whole
+        return {module: self._pair(module, matrices) for module, matrices in parts.items()}, whole
 
     def _pair(self, module: str, parts: Mapping[str, str]) -> _Pair:
         for part in ("lora_A", "lora_B"):
@@ -126,9 +126,9 @@ class Adapter:
         A task head that the model lacks keeps its own name; attention does not read it.
         """
         prefix = find_prefix({name: name for name in names}, checkpoint.tensors)
-        found = {name: prefix.find(name, checkpoint.tensors) for name in names}
-        lost = [name for name, stored in found.items() if stored is None and not self.settings.is_saved(name)]
-        missing = [name for name, stored in found.items() if stored is None and name not in lost]
+        matched = {name: prefix.find(name, checkpoint.tensors) for name in names}
+        lost = [name for name, stored in matched.items() if stored is None and not self.settings.is_saved(name)]
+        missing = [name for name, stored in matched.items() if stored is None and name not in lost]
         lost += _read_by(table, missing) if missing else []
         if lost:
             more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
@@ -137,7 +137,7 @@ class Adapter:
                 f"{checkpoint.path.name} has no tensor for {shown(lost[0])}{more} of the adapter {self.name}",
                 f"the adapter wants the model it was trained on, in safetensors or PyTorch form{base}",
             )
-        stored = {name: at or name for name, at in found.items()}
+        stored = {name: at or name for name, at in matched.items()}
         if len(set(stored.values())) < len(stored):
             damaged(self.file.path, "two of its tensors stand for one of the model")
         return stored
@@ -243,13 +243,13 @@ class Adapted(Checkpoint):
     def _merged(self, array: NDArray[Any], pair: _Pair) -> NDArray[np.float32]:
         a, b = self._numbers(pair.a), self._numbers(pair.b)
         delta = (b @ a) * np.float32(pair.scaling)  # [out, r], [r, in] -> [out, in]
-        found = array.astype(np.float32)
-        found += delta.T if pair.transposed else delta
+        merged = array.astype(np.float32)
+        merged += delta.T if pair.transposed else delta
         if pair.magnitude is not None:
             axis = 0 if pair.transposed else 1  # weights of the inputs
-            share = self._numbers(pair.magnitude).reshape(-1) / np.linalg.norm(found, axis=axis)  # [out]
-            found *= np.expand_dims(share, axis)
-        return found
+            share = self._numbers(pair.magnitude).reshape(-1) / np.linalg.norm(merged, axis=axis)  # [out]
+            merged *= np.expand_dims(share, axis)
+        return merged
 
     def _numbers(self, name: str) -> NDArray[np.float32]:
         array = self._file.read(name).astype(np.float32)

@@ -174,10 +174,10 @@ def _patterns(
     data: Mapping[str, Any], key: str, checked: Callable[[str, Any], T]
 ) -> tuple[tuple[re.Pattern[str], T], ...]:
     """Compiled patterns and their values, in order: the first that fits a module counts."""
-    found = data.get(key) or {}
-    if not isinstance(found, dict):
-        raise _error(f"{key} must be an object; got {type(found).__name__}")
-    return tuple((_pattern(key, text), checked(f"{key}[{text}]", value)) for text, value in found.items())
+    patterns = data.get(key) or {}
+    if not isinstance(patterns, dict):
+        raise _error(f"{key} must be an object; got {type(patterns).__name__}")
+    return tuple((_pattern(key, text), checked(f"{key}[{text}]", value)) for text, value in patterns.items())
 
 
 def _pattern(key: str, text: str) -> re.Pattern[str]:

@@ -100,8 +100,8 @@ def find_prefix(table: Mapping[str, Source], stored: Iterable[str]) -> Prefix:
     def score(prefix: Prefix) -> tuple[int, int]:
         # Stored names count once, so that a prefix cannot map the tensors of one stack to another stack that is
         # missing.
-        found = {next(filter(None, (prefix.find(name, present) for name in entry)), None) for entry in entries}
-        return len(found - {None}), -len(prefix.table) - len(prefix.stored)
+        matched = {next(filter(None, (prefix.find(name, present) for name in entry)), None) for entry in entries}
+        return len(matched - {None}), -len(prefix.table) - len(prefix.stored)
 
     return max(candidates, key=score)
 

@@ -170,9 +170,9 @@ class _Machine:
             at -= 1
             if at < 0:
                 raise IndexError("no mark")
-        found = stack[at + 1 :]
+        items = stack[at + 1 :]
         del stack[at:]
-        return found
+        return items
 
     def text(self, code: str) -> None:
         self.push(str(self.take(self.number(code)), "utf-8", "surrogatepass"))
@@ -258,15 +258,15 @@ class _Machine:
 
     def persistent(self) -> None:
         """A storage: ("storage", its class, its key, the device, its size, and in old files a view)."""
-        given = self.pop()
-        if type(given) is not tuple or len(given) not in (5, 6) or given[0] != "storage":
+        parts = self.pop()
+        if type(parts) is not tuple or len(parts) not in (5, 6) or parts[0] != "storage":
             raise TypeError("no storage")
-        kind, key, size = given[1], given[2], given[4]
+        kind, key, size = parts[1], parts[2], parts[4]
         if type(key) not in (str, int):
             raise TypeError("a storage without a key")
         if type(kind) is not Name or kind.text not in _STORAGE_NAMES or type(size) is not int or size < 0:
             raise TypeError("no storage of a kind that is read")
-        if len(given) == 6 and given[5] is not None:
+        if len(parts) == 6 and parts[5] is not None:
             damaged(self.path, "holds views of storages as torch before 0.4 wrote them, which are not read")
         self.push(Storage(str(key), _STORAGE_NAMES[kind.text], size))
 
@@ -294,10 +294,10 @@ def _tensor_v3(
     storage: Any, offset: Any, shape: Any, strides: Any, grad: Any, hooks: Any, dtype: Any, *_: Any
 ) -> Tensor:
     """A tensor of untyped storage, with its dtype as a separate argument."""
-    found = _tensor(storage, offset, shape, strides)
+    tensor = _tensor(storage, offset, shape, strides)
     if type(dtype) is not Name or dtype.text not in _DTYPE_NAMES:
         raise TypeError("a tensor without a dtype")
-    return Tensor(found.storage, _DTYPE_NAMES[dtype.text], offset, found.shape, found.strides)
+    return Tensor(tensor.storage, _DTYPE_NAMES[dtype.text], offset, tensor.shape, tensor.strides)
 
 
 def _parameter(data: Any, *_: Any) -> Any:

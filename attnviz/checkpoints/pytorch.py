@@ -112,24 +112,24 @@ def _stored(path: Path, name: str, tensor: Tensor, starts: dict[str, tuple[int, 
     return Stored(name, shape, tensor.dtype, nbytes, path.name)
 
 
-def _not_of_torch(path: Path, found: dict[str, Member]) -> NoReturn:
+def _not_of_torch(path: Path, entries: dict[str, Member]) -> NoReturn:
     """Refuse a zip file without a pickle of torch's; the message depends on the file's extension."""
     kind = path.suffix.lower().lstrip(".")
-    hint = "its members are NumPy arrays: name it .npz" if any(name.endswith(".npy") for name in found) else ""
+    hint = "its members are NumPy arrays: name it .npz" if any(name.endswith(".npy") for name in entries) else ""
     if kind in ("safetensors", "gguf"):
         damaged(path, f"is a zip file, not {kind}", hint or f"save the weights as {kind}, or name the {kind} file")
     damaged(path, "is a zip file without data.pkl, so not one of torch's", hint)
 
 
 def _open_zip(path: Path, data: NDArray[np.uint8], named: Named) -> Pytorch:
-    found = members(path, data)
-    pickle = next((m for name, m in found.items() if name == "data.pkl" or name.endswith("/data.pkl")), None)
+    entries = members(path, data)
+    pickle = next((m for name, m in entries.items() if name == "data.pkl" or name.endswith("/data.pkl")), None)
     if pickle is None:
-        _not_of_torch(path, found)
+        _not_of_torch(path, entries)
     root = pickle.name.removesuffix("data.pkl")
-    if root + "constants.pkl" in found:
+    if root + "constants.pkl" in entries:
         damaged(path, "is a TorchScript program, not weights", "save its state_dict() instead")
-    order = found.get(root + "byteorder")
+    order = entries.get(root + "byteorder")
     if order is not None and data[order.start : order.start + order.packed].tobytes() != b"little":
         damaged(path, "its numbers are stored big-endian, which is not read")
     if not pickle.plain or pickle.size > MAX_PICKLE:
@@ -138,7 +138,7 @@ def _open_zip(path: Path, data: NDArray[np.uint8], named: Named) -> Pytorch:
     starts: dict[str, tuple[int, int]] = {}
     for tensor in tensors.values():
         if tensor.storage.key not in starts:
-            starts[tensor.storage.key] = _storage(path, tensor.storage, found.get(f"{root}data/{tensor.storage.key}"))
+            starts[tensor.storage.key] = _storage(path, tensor.storage, entries.get(f"{root}data/{tensor.storage.key}"))
     return Pytorch(path, data, tensors, starts)
 
 
@@ -192,11 +192,11 @@ def _legacy_storages(
     return starts
 
 
-def _tensors(path: Path, found: object) -> dict[str, Tensor]:
+def _tensors(path: Path, built: object) -> dict[str, Tensor]:
     """The named tensors in a pickled object: at its top, or under one of the usual keys of training checkpoints."""
-    places: list[Any] = [found]
-    if isinstance(found, dict):
-        places += [found.get(key) for key in _INSIDE]
+    places: list[Any] = [built]
+    if isinstance(built, dict):
+        places += [built.get(key) for key in _INSIDE]
     for place in places:
         if isinstance(place, dict):
             named = {k: v for k, v in place.items() if isinstance(k, str) and isinstance(v, Tensor)}

@@ -64,11 +64,11 @@ def understood(config: Mapping[str, Any], ignored: Collection[str] = ()) -> Quan
         ConfigError: weights in a form that is not read, or with an unknown setting.
     """
     parts = (config, *_parts(config).values())
-    said = [(key, part[key]) for part in parts for key in KEYS if part.get(key) and key not in ignored]
-    found = [_read(key, value) for key, value in said]
-    if any(other != found[0] for other in found[1:]):
+    settings = [(key, part[key]) for part in parts for key in KEYS if part.get(key) and key not in ignored]
+    forms = [_read(key, value) for key, value in settings]
+    if any(other != forms[0] for other in forms[1:]):
         raise ConfigError("config.json: its parts are quantised in several ways, which is not read", _HINT)
-    return found[0] if found else None
+    return forms[0] if forms else None
 
 
 def without(config: Mapping[str, Any], kept: Collection[str] = ()) -> dict[str, Any]:
@@ -143,31 +143,33 @@ def _groups(value: Mapping[str, Any]) -> tuple[tuple[int, int], ...]:
     odd = next((form for form in formats if form not in (None, mixed, *_FORMATS)), None)
     if odd is not None:
         raise ConfigError(f"config.json: compressed-tensors of the format {shown(odd)} are not read", _HINT)
-    found = [_weights(group["weights"]) for group in groups.values() if group.get("weights")]
-    return tuple(dict.fromkeys(block for block in found if block is not None))
+    blocks = [_weights(group["weights"]) for group in groups.values() if group.get("weights")]
+    return tuple(dict.fromkeys(block for block in blocks if block is not None))
 
 
-def _weights(said: object) -> tuple[int, int] | None:
+def _weights(settings: object) -> tuple[int, int] | None:
     """The block size of one group's weights, None if a scale is for a row or the whole tensor."""
-    if not isinstance(said, dict):
-        raise ConfigError(f"config.json: weights of a config group must be an object; got {shown(said)}")
-    kind, bits = said.get("type", "int"), said.get("num_bits", 8)
+    if not isinstance(settings, dict):
+        raise ConfigError(f"config.json: weights of a config group must be an object; got {shown(settings)}")
+    kind, bits = settings.get("type", "int"), settings.get("num_bits", 8)
     if kind != "float" or bits != 8:
         raise ConfigError(
             f"config.json: compressed-tensors of {shown(bits)}-bit {_plain(kind)} weights are not read", _HINT
         )
-    odd = next((key for key in said if key not in _WEIGHTS.split()), None)
+    odd = next((key for key in settings if key not in _WEIGHTS.split()), None)
     for key in ("actorder", "dynamic"):
-        odd = odd or (key if said.get(key) else None)
-    odd = "symmetric" if said.get("symmetric", True) is not True else odd
+        odd = odd or (key if settings.get(key) else None)
+    odd = "symmetric" if settings.get("symmetric", True) is not True else odd
     if odd is not None:
-        raise ConfigError(f"config.json: {shown(odd)[1:-1]} {shown(said[odd])} of a config group is not read", _HINT)
-    strategy = said.get("strategy") or ("group" if said.get("group_size") else "tensor")
+        raise ConfigError(
+            f"config.json: {shown(odd)[1:-1]} {shown(settings[odd])} of a config group is not read", _HINT
+        )
+    strategy = settings.get("strategy") or ("group" if settings.get("group_size") else "tensor")
     if strategy not in _STRATEGIES:
         raise ConfigError(f"config.json: the strategy {shown(strategy)} of a config group is not read", _HINT)
     if strategy == "block":
-        return _block("block_structure", said.get("block_structure"))
-    return _block("group_size", [1, said.get("group_size")]) if strategy == "group" else None
+        return _block("block_structure", settings.get("block_structure"))
+    return _block("group_size", [1, settings.get("group_size")]) if strategy == "group" else None
 
 
 def _plain(word: object) -> str:

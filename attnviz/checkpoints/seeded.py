@@ -54,7 +54,7 @@ def seeded_spec(n_layers: int = 2, n_heads: int = 4, d_model: int = 64, causal: 
 
 
 class _Stream(local):
-    """One generator per thread, seeded anew for every tensor: making one takes ten times as long as seeding it."""
+    """One generator per thread, seeded again for every tensor: making one takes ten times as long as seeding it."""
 
     def __init__(self) -> None:
         self.random = np.random.RandomState()

@@ -44,14 +44,14 @@ class Sharded(Checkpoint):
 
     def _unlisted(self, path: Path, listed: Mapping[str, str]) -> dict[str, str]:
         """Tensors of the files that the index does not list; they still belong to the model."""
-        found: dict[str, str] = {}
+        unlisted: dict[str, str] = {}
         for file, shard in self._shards.items():
             for name in (name for name in shard.tensors if name not in listed):
-                if name in found:
-                    both = f"{shown(found[name])} and in {shown(file)}"
+                if name in unlisted:
+                    both = f"{shown(unlisted[name])} and in {shown(file)}"
                     damaged(path, f"does not say whether tensor {shown(name)} is the one in {both}")
-                found[name] = file
-        return found
+                unlisted[name] = file
+        return unlisted
 
     def read(self, name: str) -> NDArray[Any]:
         self.stored(name)
@@ -70,25 +70,29 @@ def _weight_map(path: Path) -> dict[str, str]:
     data = map_file(path)
     if data.size > MAX_HEADER:
         damaged(path, f"has {data.size:,} bytes; at most {MAX_HEADER:,} are read")
-    found = parse_json(path, data.tobytes(), "it").get("weight_map")
-    if not isinstance(found, dict) or not found or not all(isinstance(file, str) for file in found.values()):
+    weight_map = parse_json(path, data.tobytes(), "it").get("weight_map")
+    if (
+        not isinstance(weight_map, dict)
+        or not weight_map
+        or not all(isinstance(file, str) for file in weight_map.values())
+    ):
         damaged(path, "has no weight_map from tensors to files")
-    return found
+    return weight_map
 
 
 def _files(path: Path, listed: set[str]) -> dict[str, Path]:
     """The path of each file that the index lists. Raises if one is missing."""
     if len(listed) > _MOST_FILES:
         damaged(path, f"names {len(listed):,} files; at most {_MOST_FILES:,} are read")
-    found = {file: _inside(path, file) for file in sorted(listed)}
-    missing = [file for file, shard in found.items() if not shard.is_file()]
+    paths = {file: _inside(path, file) for file in sorted(listed)}
+    missing = [file for file, shard in paths.items() if not shard.is_file()]
     if missing:
         named = ", ".join(shown(file) for file in missing[:_MOST_NAMED])
         more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
-        number = f" ({len(missing)} of {len(found)} files)" if len(found) > 1 else ""
+        number = f" ({len(missing)} of {len(paths)} files)" if len(paths) > 1 else ""
         fault = f"names {named}{more}, which {'is' if len(missing) == 1 else 'are'} missing{number}"
         damaged(path, fault, "every file of the checkpoint is needed")
-    return found
+    return paths
 
 
 def _inside(path: Path, file: str) -> Path:

@@ -39,7 +39,7 @@ _NOT_WEIGHTS = {"I8", "U8", "BOOL", "C64"}
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Located:
     """The source of one of our tensors: its stored name, layout functions, and the indices in its name."""
 
     stored: str
@@ -73,7 +73,7 @@ class Weights:
         self._sizes = sizes
         self._prefix = Prefix() if exact else find_prefix(names, checkpoint.tensors)
         self._patterns = [(matcher(name), source) for name, source in names.items() if "{" in name]
-        self._found: dict[str, _Found | None] = {}
+        self._found: dict[str, _Located | None] = {}
         self._cache: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
         self._cache_bytes = cache_bytes
         self._cached = 0
@@ -89,10 +89,10 @@ class Weights:
             self._cache.move_to_end(name)
             self._check_shape(name, shape, cached.shape)
             return cached
-        found = self._require(name)
-        self._check_shape(name, shape, self._shape(name, found))
-        array = _float32(self._laid_out(found))
-        self._check_finite(name, found, array)
+        located = self._require(name)
+        self._check_shape(name, shape, self._shape(name, located))
+        array = _float32(self._laid_out(located))
+        self._check_finite(name, located, array)
         self._keep(name, array)
         return array
 
@@ -103,19 +103,19 @@ class Weights:
             InputError: an id that the table has no row for.
             CheckpointError: as for `get`.
         """
-        found = self._require(name)
-        have = self._shape(name, found)
+        located = self._require(name)
+        have = self._shape(name, located)
         self._check_shape(name, shape, have)
         index = np.asarray(ids, dtype=np.int64)
         outside = index[(index < 0) | (index >= have[0])]
         if outside.size:
             raise InputError(f"token id {outside[0]} is outside the vocabulary of {have[0]}")
-        if found.layouts or name in self._cache:
-            whole = self._cache[name] if name in self._cache else self._laid_out(found)
+        if located.layouts or name in self._cache:
+            whole = self._cache[name] if name in self._cache else self._laid_out(located)
             array = _float32(whole[index])
         else:
-            array = _float32(self.checkpoint.rows(found.stored, index))
-        self._check_finite(name, found, array)
+            array = _float32(self.checkpoint.rows(located.stored, index))
+        self._check_finite(name, located, array)
         return array
 
     def has(self, name: str) -> bool:
@@ -164,24 +164,24 @@ class Weights:
                 if match and self._is_source(stored, name, match.groupdict()):
                     star = re.sub(r"\{(\w+)\}", lambda m, got=match: got.groupdict().get(m[1], "*"), name)  # type: ignore[misc]
                     ours.setdefault(stored, []).append(star)
-        return {stored: ", ".join(dict.fromkeys(found)) for stored, found in ours.items()}
+        return {stored: ", ".join(dict.fromkeys(names)) for stored, names in ours.items()}
 
     def _is_source(self, stored: str, pattern: str, groups: Mapping[str, str]) -> bool:
         """Whether our tensor is read from `stored`, and not from a form that precedes it in the table."""
-        found = self._find(re.sub(r"\{(\w+)\}", lambda m: groups.get(m[1], "0"), pattern))
-        return found is not None and found.stored == stored
+        located = self._find(re.sub(r"\{(\w+)\}", lambda m: groups.get(m[1], "0"), pattern))
+        return located is not None and located.stored == stored
 
-    def _find(self, name: str) -> _Found | None:
+    def _find(self, name: str) -> _Located | None:
         if name not in self._found:
             self._found[name] = self._search(name)
         return self._found[name]
 
-    def _search(self, name: str) -> _Found | None:
+    def _search(self, name: str) -> _Located | None:
         source, indices = self._source(name)
         for pattern, layout in alternatives(source):
             stored = self._prefix.find(fill(pattern, indices), self.checkpoint.tensors)
             if stored is not None:
-                return _Found(stored, layout, indices)
+                return _Located(stored, layout, indices)
         return None
 
     def _source(self, name: str) -> tuple[Source, dict[str, int]]:
@@ -194,44 +194,44 @@ class Weights:
                 return source, {key: int(value) for key, value in match.groupdict().items()}
         return [], {}
 
-    def _require(self, name: str) -> _Found:
-        found = self._find(name)
-        if found is not None:
-            return found
+    def _require(self, name: str) -> _Located:
+        located = self._find(name)
+        if located is not None:
+            return located
         source, indices = self._source(name)
         wanted = [next(self._prefix.forms(fill(pattern, indices))) for pattern, _ in alternatives(source)]
         if not wanted:
             raise CheckpointError(f"{self.checkpoint.path.name}: this family has no tensor {name}")
         raise CheckpointError(f"{self.checkpoint.path.name} has no tensor {' or '.join(wanted)} ({name})")
 
-    def _shape(self, name: str, found: _Found) -> tuple[int, ...]:
+    def _shape(self, name: str, located: _Located) -> tuple[int, ...]:
         """The shape after the layouts, computed without reading a number: they are applied to an array without data."""
-        stored = self.checkpoint.stored(found.stored)
+        stored = self.checkpoint.stored(located.stored)
         if stored.dtype in _NOT_WEIGHTS:
             raise CheckpointError(
-                f"{stored.file}: tensor {found.stored} ({name}) is stored as {stored.dtype}, not as weights"
+                f"{stored.file}: tensor {located.stored} ({name}) is stored as {stored.dtype}, not as weights"
             )
-        if not found.layouts:
+        if not located.layouts:
             return stored.shape
         array: NDArray[Any] = np.broadcast_to(np.zeros((), np.uint8), stored.shape)
         try:
-            return self._apply(found, array).shape
+            return self._apply(located, array).shape
         except (ValueError, IndexError, ZeroDivisionError) as error:
             raise CheckpointError(
-                f"{stored.file}: tensor {found.stored} ({name}), {times(stored.shape)}, "
+                f"{stored.file}: tensor {located.stored} ({name}), {times(stored.shape)}, "
                 f"does not fit the configuration: {error}"
             ) from None
 
-    def _apply(self, found: _Found, array: NDArray[Any], skip: int = 0) -> NDArray[Any]:
-        for layout in found.layouts[skip:]:
-            array = getattr(layouts, layout)(array, self._sizes, **found.indices)
+    def _apply(self, located: _Located, array: NDArray[Any], skip: int = 0) -> NDArray[Any]:
+        for layout in located.layouts[skip:]:
+            array = getattr(layouts, layout)(array, self._sizes, **located.indices)
         return array
 
-    def _laid_out(self, found: _Found) -> NDArray[Any]:
+    def _laid_out(self, located: _Located) -> NDArray[Any]:
         """The stored numbers in our layout, in their stored dtype."""
-        if found.layouts[:1] == ("expert",):  # one of many experts: do not decode the rest
-            return self._apply(found, self.checkpoint.rows(found.stored, [found.indices["e"]])[0], skip=1)
-        return self._apply(found, self.checkpoint.read(found.stored))
+        if located.layouts[:1] == ("expert",):  # one of many experts: do not decode the rest
+            return self._apply(located, self.checkpoint.rows(located.stored, [located.indices["e"]])[0], skip=1)
+        return self._apply(located, self.checkpoint.read(located.stored))
 
     def _check_shape(self, name: str, wanted: Sequence[int], got: tuple[int, ...]) -> None:
         if len(wanted) == len(got) and all(w in (-1, g) for w, g in zip(wanted, got, strict=True)):
@@ -241,7 +241,7 @@ class Weights:
         has = times(got) if got == stored.shape else f"{times(got)} (stored {times(stored.shape)})"
         raise CheckpointError(f"{stored.file}: tensor {shown(stored.name)} ({name}) must be {form}, it is {has}")
 
-    def _check_finite(self, name: str, found: _Found, array: NDArray[np.float32]) -> None:
+    def _check_finite(self, name: str, located: _Located, array: NDArray[np.float32]) -> None:
         with np.errstate(all="ignore"):
             if np.isfinite(array.sum()):  # NaN and infinity both survive a sum
                 return
@@ -249,7 +249,7 @@ class Weights:
             return
         fault = "NaN" if np.isnan(array).any() else "infinity"
         raise CheckpointError(
-            f"{fault} in tensor {found.stored} ({name}) of {self.checkpoint.tensors[found.stored].file}"
+            f"{fault} in tensor {located.stored} ({name}) of {self.checkpoint.tensors[located.stored].file}"
         )
 
     def _keep(self, name: str, array: NDArray[np.float32]) -> None:

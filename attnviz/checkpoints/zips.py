@@ -49,13 +49,13 @@ def members(path: Path, data: NDArray[np.uint8], always_allowed: float = ALWAYS_
         damaged(path, f"truncated or not a zip file ({shown(error, 60)})")
     if len(entries) > MAX_MEMBERS:
         damaged(path, f"holds {len(entries):,} members; at most {MAX_MEMBERS:,} are read")
-    found: dict[str, Member] = {}
+    by_name: dict[str, Member] = {}
     for entry in entries:
-        if entry.filename in found:
+        if entry.filename in by_name:
             damaged(path, f"holds {shown(entry.filename)} twice")
-        found[entry.filename] = _member(path, data, entry, always_allowed)
-    _check_overlap(path, found)
-    return found
+        by_name[entry.filename] = _member(path, data, entry, always_allowed)
+    _check_overlap(path, by_name)
+    return by_name
 
 
 def _member(path: Path, data: NDArray[np.uint8], entry: zipfile.ZipInfo, always_allowed: float) -> Member:
@@ -80,10 +80,10 @@ def _member(path: Path, data: NDArray[np.uint8], entry: zipfile.ZipInfo, always_
     return Member(entry.filename, entry.file_size, start, entry.compress_size, entry.CRC, plain)
 
 
-def _check_overlap(path: Path, found: dict[str, Member]) -> None:
+def _check_overlap(path: Path, by_name: dict[str, Member]) -> None:
     """Raise if two members share bytes, which would let a small file unpack to a large one."""
     at, last = 0, ""
-    for member in sorted((m for m in found.values() if m.packed), key=lambda m: m.start):
+    for member in sorted((m for m in by_name.values() if m.packed), key=lambda m: m.start):
         if member.start < at:
             damaged(path, f"members {shown(last)} and {shown(member.name)} overlap")
         at, last = member.start + member.packed, member.name

@@ -56,8 +56,8 @@ def family(model_type: str) -> ModuleType:
 
 def names_of(module: ModuleType, config: Config) -> Mapping[str, Source]:
     """Our tensor names -> the names in a family's checkpoints, which may depend on the configuration."""
-    found: Mapping[str, Source] = module.names(config) if hasattr(module, "names") else module.NAMES
-    return found
+    names: Mapping[str, Source] = module.names(config) if hasattr(module, "names") else module.NAMES
+    return names
 
 
 def architecture(name: str, where: str) -> Architecture:
@@ -66,8 +66,8 @@ def architecture(name: str, where: str) -> Architecture:
     if file is None:
         hint = _nearest(name[:100], sorted(INDEX["gguf"]))
         raise ConfigError(f"{where}: architecture {shown(name)} is not one that attnviz knows", hint)
-    found: Architecture = _file(file).GGUF[name]
-    return found
+    entry: Architecture = _file(file).GGUF[name]
+    return entry
 
 
 def recipe(key: str) -> Recipe | None:
@@ -77,8 +77,8 @@ def recipe(key: str) -> Recipe | None:
     served = INDEX["tokenizers"]
     if key not in served:  # an alias has the tokenizer of its family
         key = next((key_of(file) for name, file in INDEX["model_types"].items() if key_of(name) == key), key)
-    found: Recipe | None = _file(served[key]).TOKENIZERS[key] if key in served else None
-    return found
+    entry: Recipe | None = _file(served[key]).TOKENIZERS[key] if key in served else None
+    return entry
 
 
 def make_index() -> Index:
@@ -88,7 +88,7 @@ def make_index() -> Index:
     """
     from pkgutil import iter_modules
 
-    found: dict[str, dict[str, str]] = {"model_types": {}, "gguf": {}, "tokenizers": {}}
+    index: dict[str, dict[str, str]] = {"model_types": {}, "gguf": {}, "tokenizers": {}}
     for file in sorted(module.name for module in iter_modules(__path__) if not module.name.startswith("_")):
         module = _file(file)
         claims = {
@@ -98,9 +98,9 @@ def make_index() -> Index:
         }
         for part, names in claims.items():
             for name in names:
-                if found[part].setdefault(name, file) != file:
-                    raise ValueError(f"{part}: {name} is claimed by {found[part][name]}.py and by {file}.py")
-    return {part: dict(sorted(names.items())) for part, names in found.items()}
+                if index[part].setdefault(name, file) != file:
+                    raise ValueError(f"{part}: {name} is claimed by {index[part][name]}.py and by {file}.py")
+    return {part: dict(sorted(names.items())) for part, names in index.items()}
 
 
 def _file(name: str) -> ModuleType:

@@ -30,6 +30,6 @@ def _tower(config: Config, key: str, family: ModuleType) -> Spec:
     if old is not None and own is not None:
         own.skip(*own.data)
     own = old or own or Config({}, f"{config.where}: {key}")
-    found: Spec = family.spec(own)
+    spec: Spec = family.spec(own)
     config.inside(own)
-    return found
+    return spec

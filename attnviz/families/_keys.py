@@ -75,8 +75,8 @@ def reference(
     row = (_row(model_type) if isinstance(model_type, str) else None) or _row(family)
     if row is None:
         return Reference(harmless=frozenset(harmless))
-    said = data.get("architectures")
-    architectures = said if isinstance(said, list) else []
+    stated = data.get("architectures")
+    architectures = stated if isinstance(stated, list) else []
     classes = row["classes"].union((_row(family) or row)["classes"], older)
     foreign = bool(data.get("auto_map")) or any(name not in classes for name in architectures if isinstance(name, str))
     return Reference(row["reads"], foreign, frozenset(harmless))
@@ -100,8 +100,8 @@ def _row(model_type: str) -> dict[str, frozenset[str]] | None:
     name, table = model_type.replace("-", "_"), _table()
     for file, row in table["files"].items():
         if name == file or name in row["types"].split():
-            found = {part: frozenset(row[part].split()) for part in ("reads", "classes")}
-            return {**found, "reads": found["reads"] | frozenset(table["all"].split())}
+            sets = {part: frozenset(row[part].split()) for part in ("reads", "classes")}
+            return {**sets, "reads": sets["reads"] | frozenset(table["all"].split())}
     return None
 
 

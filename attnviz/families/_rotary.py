@@ -126,7 +126,7 @@ def by_layer_type(
     `rope_parameters` holds an object per kind; in version 4 `rope_scaling` is for the kind `scaled` alone.
     """
     new, old = config.sub("rope_parameters"), config.raw("rope_scaling")
-    made = {}
+    by_kind = {}
     for kind, (key, theta) in thetas.items():
         theta = config.float(key, theta, low=1e-3)
         data: dict[str, Any] = {}
@@ -135,7 +135,7 @@ def by_layer_type(
         elif kind == scaled and isinstance(old, dict):
             data = old
         turns = config.nested(f"rope_parameters: {kind}", data)
-        made[kind] = one_rotary(config, turns, d_head, theta, max_positions=max_positions)
+        by_kind[kind] = one_rotary(config, turns, d_head, theta, max_positions=max_positions)
     if new is not None:
         config.inside(new)
-    return tuple(made[kind] for kind in kinds)
+    return tuple(by_kind[kind] for kind in kinds)

@@ -58,11 +58,11 @@ def stacks(
     )
     width = config.int("d_model", d_model)
     activation = config.activation("activation_function", activation)
-    found = []
+    specs = []
     for stack, layers in zip(("encoder", "decoder"), n_layers, strict=True):
         heads = config.heads(f"{stack}_attention_heads", n_heads)
         config.divides(f"{stack}_attention_heads", heads, "d_model", width)
-        found.append(
+        specs.append(
             Spec(
                 n_layers=config.layers(f"{stack}_layers", layers),
                 n_heads=heads,
@@ -77,7 +77,7 @@ def stacks(
         )
     config.skip("is_decoder", "add_cross_attention")
     start = config.raw("decoder_start_token_id", start)
-    return EncoderDecoder(found[0], found[1], start if type(start) is int and start >= 0 else None)
+    return EncoderDecoder(specs[0], specs[1], start if type(start) is int and start >= 0 else None)
 
 
 def scaled(config: Config, d_model: int = 1024, left_out: bool = False) -> float:

@@ -63,9 +63,9 @@ def convolutions(config: Config, **more: Any) -> Convolutions:
 
 def groups(config: Config) -> int:
     """The number of groups of the convolution that encodes positions."""
-    found, d_model = config.int("num_conv_pos_embedding_groups", 16), config.int("hidden_size", 768)
-    config.divides("num_conv_pos_embedding_groups", found, "hidden_size", d_model)
-    return found
+    groups, d_model = config.int("num_conv_pos_embedding_groups", 16), config.int("hidden_size", 768)
+    config.divides("num_conv_pos_embedding_groups", groups, "hidden_size", d_model)
+    return groups
 
 
 def encoder(config: Config, **more: Any) -> Spec:

@@ -79,13 +79,13 @@ def _made(
         scale = decoder.d_model**-0.5
     cap = 0.0 if row.softcap is None else config.cap(row.softcap[0], row.softcap[1] or None)
     embeddings = names[f"{front}embed.tokens"]
-    found: dict[str, Source] = {"unembed.weight": embeddings if tied else list(row.stored)}
+    entries: dict[str, Source] = {"unembed.weight": embeddings if tied else list(row.stored)}
     if row.stored_first:
-        found["unembed.weight"] = [*row.stored, *(embeddings if isinstance(embeddings, list) else [embeddings])]
+        entries["unembed.weight"] = [*row.stored, *(embeddings if isinstance(embeddings, list) else [embeddings])]
     if "unembed.weight" in names:
-        found = {name: stored for name, stored in names.items() if name.startswith("unembed.")}
+        entries = {name: stored for name, stored in names.items() if name.startswith("unembed.")}
     elif row.bias is not None:
-        found["unembed.bias"] = row.bias
+        entries["unembed.bias"] = row.bias
     if row.project and decoder.d_embed != decoder.d_model:
-        found["unembed.project.weight"] = row.project
-    return Unembed(scale, cap), found
+        entries["unembed.project.weight"] = row.project
+    return Unembed(scale, cap), entries

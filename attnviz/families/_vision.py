@@ -30,18 +30,18 @@ class ImageHabit:
 
 def table(prefix: dict[str, str], parts: dict[str, list[str]]) -> dict[str, Source]:
     """Our names -> stored names: learned tokens, then a layer's parts under every spelling they have had."""
-    found: dict[str, Source] = {
+    entries: dict[str, Source] = {
         "embed.patches.weight": "embeddings.patch_embeddings.projection.weight",
         "embed.patches.bias": "embeddings.patch_embeddings.projection.bias",
         "embed.positions": ("embeddings.position_embeddings", "squeeze"),
         "final_norm.weight": "layernorm.weight",
         "final_norm.bias": "layernorm.bias",
     }
-    found |= {f"embed.{ours}": (theirs, "flatten") for ours, theirs in prefix.items()}
+    entries |= {f"embed.{ours}": (theirs, "flatten") for ours, theirs in prefix.items()}
     for ours, spellings in parts.items():
         for kind in ("weight", "bias"):
-            found[f"layers.{{i}}.{ours}.{kind}"] = [f"{stored}.{kind}" for stored in spellings]
-    return found
+            entries[f"layers.{{i}}.{ours}.{kind}"] = [f"{stored}.{kind}" for stored in spellings]
+    return entries
 
 
 def both(old: str, new: str) -> list[str]:
@@ -64,10 +64,10 @@ LAYER = {
 def sides(config: Config, key: str, default: int) -> tuple[int, int]:
     """A size, written as one number or as two, rows first."""
     value = config.raw(key, default)
-    found = config.ints(key, length=2) if isinstance(value, (list, tuple)) else (config.int(key, default),) * 2
-    if min(found) < 1:
+    lengths = config.ints(key, length=2) if isinstance(value, (list, tuple)) else (config.int(key, default),) * 2
+    if min(lengths) < 1:
         raise config.error(f"{key} must be above 0; got {shown(value)}")
-    return found[0], found[1]
+    return lengths[0], lengths[1]
 
 
 def patches(config: Config, prefix: tuple[str, ...], size: int = 16, **more: Any) -> tuple[Patches, Learned]:

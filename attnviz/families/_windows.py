@@ -48,7 +48,7 @@ def both_sides(config: Config, key: str, left_out: int, n_layers: int) -> tuple[
     windows = config.raw(key, left_out)
     if type(windows) is int:
         config.data[key] = windows = [windows] * n_layers
-    found = config.ints(key, windows, length=n_layers)
-    if any(w < 2 or w % 2 for w in found):
-        raise config.error(f"{key} must be even, 2 or more; got {list(found)}")
-    return tuple(w // 2 for w in found)
+    widths = config.ints(key, windows, length=n_layers)
+    if any(w < 2 or w % 2 for w in widths):
+        raise config.error(f"{key} must be even, 2 or more; got {list(widths)}")
+    return tuple(w // 2 for w in widths)

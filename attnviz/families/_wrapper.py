@@ -50,26 +50,26 @@ def _language(config: Config, kind: str, tied: bool = False) -> Config:
         own = {key: value for key, value in config.data.items() if key not in OUTER}
         config.skip(*own)
         data = {**own, "model_type": kind}
-        found = Config(data, config.where, config.reference.within(data))
+        inner = Config(data, config.where, config.reference.within(data))
     elif isinstance(text, dict):
-        found = config.nested("text_config", {"model_type": kind, **text})
-        found.data["tie_word_embeddings"] = bool(
-            config.bool("tie_word_embeddings", tied) or found.bool("tie_word_embeddings")
+        inner = config.nested("text_config", {"model_type": kind, **text})
+        inner.data["tie_word_embeddings"] = bool(
+            config.bool("tie_word_embeddings", tied) or inner.bool("tie_word_embeddings")
         )
     else:
         config.sub("text_config")  # refuses a value that is not an object
         raise AssertionError
     config.skip(*OUTER, "vocab_size")
-    return found
+    return inner
 
 
 def _spec(config: Config, own: Config) -> Spec:
     """The Spec of the language model `own` inside `config`."""
-    found = _module(own).spec(own)
-    if not isinstance(found, Spec) or not found.vocab:
+    inner = _module(own).spec(own)
+    if not isinstance(inner, Spec) or not inner.vocab:
         raise own.error(f"model_type {shown(own.data['model_type'])} is no language model")
     config.inside(own)
-    return found
+    return inner
 
 
 def _names(own: Config) -> Mapping[str, Source]:

@@ -48,7 +48,7 @@ def spec(config: Config) -> Spec:
     )
     config.skip("use_auxiliary_head", "auxiliary_channels", "auxiliary_num_convs", "auxiliary_concat_input")
     absolute = config.bool("use_absolute_position_embeddings")
-    found = _vision.vision(
+    encoder = _vision.vision(
         config,
         ("class",),
         q_bias=True,
@@ -58,4 +58,4 @@ def spec(config: Config) -> Spec:
         interpolate=absolute,
         layer_scale=config.float("layer_scale_init_value", 0.1) > 0,
     )
-    return found if absolute else replace(found, absolute=None)
+    return encoder if absolute else replace(encoder, absolute=None)

@@ -22,7 +22,7 @@ TOKENIZERS = {"codegen": BYTES}
 
 def spec(config: Config) -> Spec:
     """CodeGenConfig."""
-    found = turned(config, types_are_tokens=True)
-    if found.n_heads % 4:
-        raise config.error(f"n_head must be a multiple of 4, since queries lie in four parts; got {found.n_heads}")
-    return found
+    decoder = turned(config, types_are_tokens=True)
+    if decoder.n_heads % 4:
+        raise config.error(f"n_head must be a multiple of 4, since queries lie in four parts; got {decoder.n_heads}")
+    return decoder

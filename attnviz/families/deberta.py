@@ -31,10 +31,10 @@ TOKENIZERS = {
 
 def _kinds(config: Config) -> list[str]:
     """The scores by place. Unknown words in pos_att_type still count in the scale, as in the reference."""
-    said = config.raw("pos_att_type", [])
-    kinds = [kind.strip() for kind in said.lower().split("|")] if isinstance(said, str) else said
+    terms = config.raw("pos_att_type", [])
+    kinds = [kind.strip() for kind in terms.lower().split("|")] if isinstance(terms, str) else terms
     if not isinstance(kinds, list) or not all(isinstance(kind, str) for kind in kinds) or len(kinds) > 9:
-        raise config.error(f"pos_att_type must be a list of words such as c2p and p2c; got {shown(said)}")
+        raise config.error(f"pos_att_type must be a list of words such as c2p and p2c; got {shown(terms)}")
     return kinds
 
 

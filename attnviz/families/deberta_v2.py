@@ -38,10 +38,10 @@ TOKENIZERS = {
 
 
 def _relative(config: Config, norm: Norm, longest: int) -> Disentangled | None:
-    said = config.raw("pos_att_type", [])
-    kinds = [k.strip() for k in said.lower().split("|")] if isinstance(said, str) else said
+    terms = config.raw("pos_att_type", [])
+    kinds = [k.strip() for k in terms.lower().split("|")] if isinstance(terms, str) else terms
     if not isinstance(kinds, list) or not all(k in ("c2p", "p2c", "") for k in kinds):
-        raise config.error(f"pos_att_type may name c2p and p2c; got {shown(said)}")
+        raise config.error(f"pos_att_type may name c2p and p2c; got {shown(terms)}")
     farthest = config.int("max_relative_positions", -1, low=-1)
     farthest = longest if farthest < 1 else farthest
     buckets = config.int("position_buckets", -1, low=-1)

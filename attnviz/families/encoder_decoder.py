@@ -59,11 +59,11 @@ def spec(config: Config) -> EncoderDecoder:
     stacks: list[Spec] = []
     for side in _SIDES:
         module, own = _side(config, side)
-        found = module.spec(own)
+        stack = module.spec(own)
         if side == "decoder" and not (own.bool("is_decoder") and own.bool("add_cross_attention")):
             raise own.error("is_decoder and add_cross_attention must be true: this decoder does not read the encoder")
         config.inside(own)
-        stacks.append(found)
+        stacks.append(stack)
     encoder, decoder = stacks
     if encoder.d_model != decoder.d_model:
         raise config.error(f"an encoder {encoder.d_model} wide with a decoder {decoder.d_model} wide is not handled")

@@ -40,12 +40,12 @@ def _kinds(config: Config, n_layers: int) -> tuple[str, ...]:
     if listed:
         return listed
     try:
-        found = [kind for pattern, times in types for kind in list(pattern) * min(times, n_layers)]
+        kinds = [kind for pattern, times in types for kind in list(pattern) * min(times, n_layers)]
     except (TypeError, ValueError):
         raise config.error(f"attention_types must be a list of [pattern, times]; got {shown(types)}") from None
-    if len(found) < n_layers or not all(kind in ("global", "local") for kind in found):
+    if len(kinds) < n_layers or not all(kind in ("global", "local") for kind in kinds):
         raise config.error(f"attention_types must name global or local for {n_layers} layers; got {shown(types)}")
-    return tuple(found[:n_layers])
+    return tuple(kinds[:n_layers])
 
 
 def spec(config: Config) -> Spec:

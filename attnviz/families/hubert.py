@@ -21,7 +21,7 @@ NAMES: dict[str, Source] = {
 def spec(config: Config) -> Spec:
     """HubertConfig."""
     cut = _sound.convolutions(config, project_norm=config.bool("feat_proj_layer_norm", True))
-    found = _sound.encoder(config, convolutions=cut)
-    assert found.positional_convolution is not None
+    encoder = _sound.encoder(config, convolutions=cut)
+    assert encoder.positional_convolution is not None
     normed = config.bool("conv_pos_batch_norm")
-    return replace(found, positional_convolution=replace(found.positional_convolution, batch_norm=normed))
+    return replace(encoder, positional_convolution=replace(encoder.positional_convolution, batch_norm=normed))

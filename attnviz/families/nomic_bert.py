@@ -130,9 +130,9 @@ def _turns(config: Config, d_head: int) -> tuple[Rotary, ...]:
     interleaved = config.bool("rotary_emb_interleaved")
     factor, limit = config.float("rotary_scaling_factor", 0.0, low=0), config.int("max_trained_positions", 2048)
     if config.has("rope_parameters"):
-        said = rotary(config, d_head, theta=base).base
-        if said != base:
-            raise config.error(f"rotary_emb_base {base:g} and the rope_theta {said:g} contradict each other")
+        theta = rotary(config, d_head, theta=base).base
+        if theta != base:
+            raise config.error(f"rotary_emb_base {base:g} and the rope_theta {theta:g} contradict each other")
     if not dim:
         return ()
     if dim != int(dim) or dim + dim % 2 > d_head or (factor and dim < 3):
@@ -202,11 +202,11 @@ def _with_experts(m: Metadata) -> Made:
 
     Converters leave out the bias of the mixtures: the model runs without it.
     """
-    found = _from_gguf(m)
-    found["rotary_emb_base"] = found.pop("rope_parameters")["rope_theta"]
-    m.only("expert_feed_forward_length", found["intermediate_size"])
+    keys = _from_gguf(m)
+    keys["rotary_emb_base"] = keys.pop("rope_parameters")["rope_theta"]
+    m.only("expert_feed_forward_length", keys["intermediate_size"])
     return {
-        **found,
+        **keys,
         "rotary_emb_fraction": 1.0,
         "activation_function": "gelu",
         "num_experts": m.int("expert_count"),

@@ -43,8 +43,8 @@ def _turns(config: Config, kinds: tuple[str, ...], d_head: int) -> tuple[Rotary,
     rope = config.sub("rope_parameters")
     if rope is not None:
         config.off("rope_scaling")
-        one, theta = rope.choice("rope_type", "default", KINDS), rope.float("rope_theta", THETA, low=1e-3)
-        if one != "default" or theta != THETA:
+        kind, theta = rope.choice("rope_type", "default", KINDS), rope.float("rope_theta", THETA, low=1e-3)
+        if kind != "default" or theta != THETA:
             raise rope.error(
                 "one set of rotary positions leaves open in which layers it counts: it differs between releases", HINT
             )

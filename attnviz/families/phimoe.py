@@ -34,8 +34,8 @@ def turns(config: Config, d_head: int) -> Rotary:
     before; the newer rule is used here.
     """
     key = "rope_scaling" if config.has("rope_scaling") else "rope_parameters"
-    given: Any = config.raw(key)
-    scaled = isinstance(given, dict) and given.get("rope_type", given.get("type", "default")) != "default"
+    stated: Any = config.raw(key)
+    scaled = isinstance(stated, dict) and stated.get("rope_type", stated.get("type", "default")) != "default"
     more: dict[str, Any] = {}
     if scaled:
         own = config.sub(key)
@@ -45,12 +45,12 @@ def turns(config: Config, d_head: int) -> Rotary:
             "attention_factor": own.float("short_mscale", low=1e-6),
             "long_attention_factor": own.float("long_mscale", low=1e-6),
         }
-        config.data[key] = {name: v for name, v in given.items() if name not in ("short_mscale", "long_mscale")}
+        config.data[key] = {name: v for name, v in stated.items() if name not in ("short_mscale", "long_mscale")}
     config.skip("original_max_position_embeddings")
-    found = rotary(config, d_head, theta=1e6, max_positions=4096 * 32)
-    if found.scaling is None:
-        return found
-    return replace(found, scaling=replace(found.scaling, long_factor=found.scaling.short_factor, **more))
+    plain = rotary(config, d_head, theta=1e6, max_positions=4096 * 32)
+    if plain.scaling is None:
+        return plain
+    return replace(plain, scaling=replace(plain.scaling, long_factor=plain.scaling.short_factor, **more))
 
 
 def spec(config: Config) -> Spec:

@@ -31,7 +31,7 @@ _FORMULA = re.compile(r"[=+\-@\t\r].")  # the start of a cell that a spreadsheet
 def json_text(value: Any, **how: Any) -> str:
     """JSON on one line, readable in any script; characters that control a terminal are escaped, not dropped."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, **how)
-    return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _STEERING.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def csv_cell(value: Any) -> Any:

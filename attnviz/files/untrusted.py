@@ -75,10 +75,10 @@ def shrunk(data: Any) -> str:
 
 def read_object(path: Path, limit: int, error: Error, what: str = "a configuration") -> dict[str, Any]:
     """Read the object in a JSON file. Raises `error` for anything else."""
-    found = parse(read_file(path, limit, error, what), path.name, error)
-    if not isinstance(found, dict):
-        raise error(f"{path.name} must hold an object; got {type(found).__name__}")
-    return found
+    value = parse(read_file(path, limit, error, what), path.name, error)
+    if not isinstance(value, dict):
+        raise error(f"{path.name} must hold an object; got {type(value).__name__}")
+    return value
 
 
 def parse(
@@ -156,7 +156,7 @@ def _is_deep(value: Any) -> bool:
     """Whether a value is nested beyond MAX_DEPTH, checked level by level without recursion."""
     level = [value] if isinstance(value, (dict, list)) else []
     for _ in range(MAX_DEPTH - 1):
-        inner = (one.values() if isinstance(one, dict) else one for one in level)
+        inner = (node.values() if isinstance(node, dict) else node for node in level)
         level = [value for values in inner for value in values if isinstance(value, (dict, list))]
         if not level:
             return False

@@ -188,8 +188,8 @@ def steps_of(config: Mapping[str, Any], folder: Path | None = None, ignore_keys:
     if channels not in (1, 3):
         raise InputError(f"the model reads images of {channels} channels; a file has 3 (or 1, if it is grey)")
     habit = _habit_of(family)
-    said = settings(folder, "image_processor")
-    if said is None:
+    stated = settings(folder, "image_processor")
+    if stated is None:
         steps = _habit(habit.processor, _pair(own, "image_size", 224))
         steps = replace(steps, mean=habit.mean, std=habit.std)
         warnings.warn(
@@ -198,8 +198,8 @@ def steps_of(config: Mapping[str, Any], folder: Path | None = None, ignore_keys:
             stacklevel=3,
         )
     else:
-        steps = _read(said, habit.processor)
-        check_keys(said, ignore_keys)
+        steps = _read(stated, habit.processor)
+        check_keys(stated, ignore_keys)
     steps = replace(steps, channels=channels, mean=_each(steps.mean, channels), std=_each(steps.std, channels))
     for what, values in (("image_mean", steps.mean), ("image_std", steps.std)):
         if values is not None and len(values) != channels:
@@ -228,11 +228,11 @@ def _words(steps: Steps) -> str:
     """`resized to 224 x 224, normalised with mean and deviation 0.5`."""
     size = steps.resize or Size()
     side = f"{size.shortest} on the shorter side" if size.shortest else f"{size.height} x {size.width}"
-    said = f"resized to {side}"
+    text = f"resized to {side}"
     if steps.crop is not None:
-        said += f", cropped to {steps.crop[0]} x {steps.crop[1]}"
+        text += f", cropped to {steps.crop[0]} x {steps.crop[1]}"
     named: dict[tuple[float, ...], str] = {HALF: "0.5", IMAGENET[0]: "ImageNet's", CLIP[0]: "CLIP's"}
-    return f"{said}, normalised with mean and deviation {named[steps.mean or HALF]}"
+    return f"{text}, normalised with mean and deviation {named[steps.mean or HALF]}"
 
 
 def _read(config: Config, family: str) -> Steps:
@@ -278,12 +278,12 @@ def _size(config: Config, key: str, square: bool) -> Size | None:
         value = {"height": side, "width": side} if square else {"shortest_edge": side}
     inner = Config(value, f"{config.where}: {key}")
     forms = ({"height", "width"}, {"shortest_edge"}, {"shortest_edge", "longest_edge"})
-    given = {name for name, side in value.items() if side is not None}
-    if given not in forms:
+    present = {name for name, side in value.items() if side is not None}
+    if present not in forms:
         raise config.error(
-            f"{key} must have height and width, or shortest_edge; got {', '.join(sorted(given)) or '{}'}"
+            f"{key} must have height and width, or shortest_edge; got {', '.join(sorted(present)) or '{}'}"
         )
-    sides = {name: inner.int(name, high=1 << 16) for name in given}
+    sides = {name: inner.int(name, high=1 << 16) for name in present}
     return Size(*(sides.get(name, 0) for name in ("height", "width", "shortest_edge", "longest_edge")))
 
 

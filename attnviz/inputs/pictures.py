@@ -25,21 +25,21 @@ def open_image(path: str | Path) -> Image:
     path = Path(path)
     if path.is_dir() or not path.exists():
         raise InputError(f"no such picture: {str(path)!r}")
-    said: list[str] = []
+    notes: list[str] = []
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's warnings are hidden: ours say what matters
-            image = _opened(path, said)
+            image = _opened(path, notes)
     except InputError:
         raise
     except Exception as error:  # Pillow's readers raise almost anything over a damaged file
         raise InputError(f"{path.name}: cannot be read as a picture: {_reason(error)}") from None
-    for note in said:
+    for note in notes:
         warnings.warn(f"{path.name}: {note}", AttnvizWarning, stacklevel=3)
     return image
 
 
-def _opened(path: Path, said: list[str]) -> Image:
+def _opened(path: Path, notes: list[str]) -> Image:
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     with open_file(path) as file:
@@ -60,16 +60,16 @@ def _opened(path: Path, said: list[str]) -> Image:
                 "scale it down first, or save it with less compression",
             )
         if image.format != "MPO" and getattr(image, "is_animated", False):  # an MPO's second image is a preview
-            said.append("it holds several pictures; the first is used")
+            notes.append("it holds several pictures; the first is used")
         image.load()
         upright = ImageOps.exif_transpose(image)
-        return _rgb(upright if upright is not None else image, path.name, said)
+        return _rgb(upright if upright is not None else image, path.name, notes)
 
 
 _SMALLER = f"scale it down first: at most {MAX_PIXELS // 1_000_000} million pixels"
 
 
-def _rgb(image: Image, name: str, said: list[str]) -> Image:
+def _rgb(image: Image, name: str, notes: list[str]) -> Image:
     """Convert any mode to 8-bit RGB: transparency on white, 16-bit grey scaled to 8."""
     from PIL import Image as Images
 
@@ -79,7 +79,7 @@ def _rgb(image: Image, name: str, said: list[str]) -> Image:
         values = np.asarray(image)
         if values.min() < 0 or values.max() > 65535:
             raise InputError(f"{name}: grey values from {values.min()} to {values.max()}; wanted 0 to 65535")
-        said.append("16-bit grey, scaled to 8 bits")
+        notes.append("16-bit grey, scaled to 8 bits")
         grey = np.empty(values.shape, np.uint8)
         for row, line in enumerate(values):  # row by row: wide numbers of the whole picture would take eight times it
             grey[row] = (line.astype(np.int64) * 255 + 32767) // 65535
@@ -87,11 +87,11 @@ def _rgb(image: Image, name: str, said: list[str]) -> Image:
     if ("a" in image.mode.lower() and image.mode != "LAB") or image.info.get("transparency") is not None:
         clear = image.convert("RGBA")
         if np.asarray(clear.getchannel("A")).min() < 255:
-            said.append("transparent parts are laid on white")
+            notes.append("transparent parts are laid on white")
         ground = Images.new("RGBA", clear.size, (255, 255, 255, 255))
         return Images.alpha_composite(ground, clear).convert("RGB")
     if image.mode == "CMYK":
-        said.append("CMYK, converted to RGB without its colour profile")
+        notes.append("CMYK, converted to RGB without its colour profile")
     return image.convert("RGB")
 
 

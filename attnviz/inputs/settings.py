@@ -35,8 +35,8 @@ def settings(folder: Path | None, part: str) -> Config | None:
         if not isinstance(inner, dict):
             raise ConfigError(f"{WHOLE}: {part} must be an object; got {inner!r:.60}")
         return Config(inner, f"{WHOLE}: {part}")
-    found = _read(Path(folder) / FILE)
-    return None if found is None else Config(found, FILE)
+    data = _read(Path(folder) / FILE)
+    return None if data is None else Config(data, FILE)
 
 
 def kind_of(config: Config, keys: Iterable[str], endings: str, known: Mapping[str, Any], default: str) -> str:

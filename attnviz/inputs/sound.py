@@ -154,20 +154,20 @@ def steps_of(config: Mapping[str, Any], folder: Path | None = None, ignore_keys:
     own = Config(config)
     bands = own.int("num_mel_bins", 80, high=MAX_BANDS) if own.has("num_mel_bins") else 0
     frames = 2 * own.int("max_source_positions", 1500, high=1 << 16) if bands else 0
-    said = settings(folder, "feature_extractor")
+    stated = settings(folder, "feature_extractor")
     steps: Waves | Mels
-    if said is None:
+    if stated is None:
         steps = Mels(bands=bands, samples=160 * frames) if bands else Waves(samples=_most_samples(own))
         what = f"a log-mel spectrogram of {bands} bands" if bands else "normalised"
         message = f"no {FILE}: the sound is taken at 16000 samples a second, {what}, as is usual"
         warnings.warn(message, AttnvizWarning, stacklevel=3)
         return steps
     family = "Whisper" if bands else "Wav2Vec2"
-    kind = kind_of(said, ("feature_extractor_type",), "FeatureExtractor", _KINDS, family)
+    kind = kind_of(stated, ("feature_extractor_type",), "FeatureExtractor", _KINDS, family)
     if (_KINDS[kind] == "mel") != bool(bands):
-        raise said.error(f"a {kind} feature extractor does not fit a model of type {config.get('model_type')}")
-    steps = _mels(said, bands, frames) if bands else _waves(said, _most_samples(own))
-    check_keys(said, ignore_keys)
+        raise stated.error(f"a {kind} feature extractor does not fit a model of type {config.get('model_type')}")
+    steps = _mels(stated, bands, frames) if bands else _waves(stated, _most_samples(own))
+    check_keys(stated, ignore_keys)
     return steps
 
 
@@ -199,11 +199,11 @@ def _mels(config: Config, bands: int, frames: int) -> Mels:
     config.choice("padding_side", "right", ("right",))
     # These values follow from other keys; the reference computes the filters again, too.
     config.skip("mel_filters", "n_samples", "nb_max_frames", "do_normalize")
-    found = Mels(rate, config.int("feature_size", 80), window, hop, samples, config.float("padding_value", 0.0))
-    if found.bands != bands:
-        raise config.error(f"feature_size {found.bands} does not fit the model's num_mel_bins {bands}")
+    steps = Mels(rate, config.int("feature_size", 80), window, hop, samples, config.float("padding_value", 0.0))
+    if steps.bands != bands:
+        raise config.error(f"feature_size {steps.bands} does not fit the model's num_mel_bins {bands}")
     if samples // hop != frames:
         raise config.error(
             f"{samples // hop} frames do not fit the model's max_source_positions {frames // 2}, of 2 each"
         )
-    return found
+    return steps

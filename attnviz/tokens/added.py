@@ -70,8 +70,8 @@ class Names:
 
     def plain(self) -> dict[str, str]:
         """Names of special tokens by kind, for templates."""
-        found = {kind: token.name for kind, token in self.special.items() if token is not None}
-        return {**found, "src_lang": self.src_lang} if self.src_lang else found
+        names = {kind: token.name for kind, token in self.special.items() if token is not None}
+        return {**names, "src_lang": self.src_lang} if self.src_lang else names
 
 
 def read_names(folder: Path, options: Mapping[str, Any], recipe: Recipe | None = None) -> Names:
@@ -82,22 +82,22 @@ def read_names(folder: Path, options: Mapping[str, Any], recipe: Recipe | None =
     old_map = read_json(folder / "special_tokens_map.json", optional=True)
     old_added = read_json(folder / "added_tokens.json", optional=True)
     is_new = isinstance(options.get("added_tokens_decoder"), dict)
-    said = dict(options) if is_new else {**options, **{key: value for key, value in old_map.items() if value}}
+    stated = dict(options) if is_new else {**options, **{key: value for key, value in old_map.items() if value}}
     special: dict[str, Added | None] = {}
     for kind, name in (recipe.special if recipe is not None else {}).items():
         special[kind] = _named(name, kind, recipe)
     for kind in KINDS:
-        if f"{kind}_token" in said:
-            special[kind] = _special(said[f"{kind}_token"], kind, recipe)
-    more = said.get("additional_special_tokens") or said.get("extra_special_tokens")
-    extra = [token for one in more if (token := _special(one, "", None))] if isinstance(more, list) else []
+        if f"{kind}_token" in stated:
+            special[kind] = _special(stated[f"{kind}_token"], kind, recipe)
+    more = stated.get("additional_special_tokens") or stated.get("extra_special_tokens")
+    extra = [token for entry in more if (token := _special(entry, "", None))] if isinstance(more, list) else []
     _few([token.name for token in extra], "additional_special_tokens")
-    found = _from_decoder(options["added_tokens_decoder"]) if is_new else _from_map(old_added, special, extra)
-    by_name = {token.name: token for token in found.values()}
+    added = _from_decoder(options["added_tokens_decoder"]) if is_new else _from_map(old_added, special, extra)
+    by_name = {token.name: token for token in added.values()}
     for kind, token in special.items():
         if token is not None and token.name in by_name:
             special[kind] = replace(by_name[token.name], special=True)
-    return Names(special, extra, found, content(said.get("src_lang")))
+    return Names(special, extra, added, content(stated.get("src_lang")))
 
 
 def _special(value: object, kind: str, recipe: Recipe | None) -> Added | None:
@@ -117,11 +117,11 @@ def _named(name: str, kind: str, recipe: Recipe | None) -> Added:
 
 def _from_decoder(decoder: Mapping[str, Any]) -> dict[int, Added]:
     _few([content(value) for value in decoder.values()], "tokenizer_config.json")
-    found = {}
+    tokens = {}
     for key, value in decoder.items():
         if str(key).isdecimal() and len(str(key)) < 10 and isinstance(value, dict) and content(value):
-            found[int(key)] = Added.of(value)
-    return found
+            tokens[int(key)] = Added.of(value)
+    return tokens
 
 
 def _from_map(
@@ -158,9 +158,9 @@ def complete(backend: Backend, names: Names, pieces: Sequence[Added] = ()) -> No
         if old is None or any(getattr(old, flag) != getattr(token, flag) for flag in _FLAGS):
             wanted[token.name] = replace(token, special=token.special or token.name in special)
     ordered = [names.special.get(kind) for kind in KINDS]
-    for one in (*ordered, *names.extra):
-        if one is not None and one.name not in have and (one.name not in wanted or one.lstrip or one.rstrip):
-            wanted[one.name] = one
+    for named in (*ordered, *names.extra):
+        if named is not None and named.name not in have and (named.name not in wanted or named.lstrip or named.rstrip):
+            wanted[named.name] = named
     try:
         backend.add_tokens([token.backend() for token in wanted.values()])
     except BaseException as error:  # a panic of the library's derives from BaseException

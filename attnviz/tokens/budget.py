@@ -120,12 +120,12 @@ def normalisers(backend: Backend) -> list[Any]:
     """The steps of a pipeline's normaliser, so that each can be tried on a piece of text."""
     from tokenizers import normalizers
 
-    found = []
+    steps = []
     for step in _flat(state(backend.normalizer), "normalizers"):
-        one = normalizers.Lowercase()
-        one.__setstate__(json.dumps(step).encode())
-        found.append(one)
-    return found
+        normaliser = normalizers.Lowercase()
+        normaliser.__setstate__(json.dumps(step).encode())
+        steps.append(normaliser)
+    return steps
 
 
 def check_growth(text: str, steps: list[Any], source: str) -> None:
@@ -143,14 +143,14 @@ def check_growth(text: str, steps: list[Any], source: str) -> None:
 def _normalisers(text: str, source: str) -> Iterator[Any]:
     """Every value under a key "normalizer" at any depth: the one that the library reads is among them."""
     if _ESCAPED.search(text):
-        found: list[Any] = []
+        normalisers: list[Any] = []
 
         def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-            found.extend(value for key, value in pairs if key == "normalizer")
+            normalisers.extend(value for key, value in pairs if key == "normalizer")
             return dict(pairs)
 
         parse(text.encode(), source, CheckpointError, collect)
-        yield from found
+        yield from normalisers
         return
     decoder = json.JSONDecoder()
     for place in _NORMALIZER.finditer(text):
@@ -165,13 +165,13 @@ def _flat(value: Any, inner: str) -> Iterator[Mapping[str, Any]]:
     """The steps of a sequence; nested sequences are flattened."""
     stack = [value]
     while stack:
-        one = stack.pop()
-        if isinstance(one, list):
-            stack.extend(reversed(one))
-        elif isinstance(one, dict) and isinstance(one.get(inner), list):
-            stack.append(one[inner])
-        elif isinstance(one, dict):
-            yield one
+        node = stack.pop()
+        if isinstance(node, list):
+            stack.extend(reversed(node))
+        elif isinstance(node, dict) and isinstance(node.get(inner), list):
+            stack.append(node[inner])
+        elif isinstance(node, dict):
+            yield node
 
 
 def state(part: Any) -> Any:
@@ -191,7 +191,7 @@ def _copies(template: Any, source: str) -> int:
     if len(template) > MAX_TEMPLATE:
         raise CheckpointError(f"{source}: its template has {len(template):,} parts")
     named = [part["Sequence"].get("id") for part in template if isinstance(part, dict) and "Sequence" in part]
-    return max((named.count(one) for one in set(named)), default=1)
+    return max((named.count(name) for name in set(named)), default=1)
 
 
 def _decoded(value: Any, source: str) -> bytes:

@@ -91,14 +91,16 @@ def set_template(backend: Backend, single: str, pair: str, names: Mapping[str, s
     def filled(template: str) -> list[str]:
         return [re.sub(r"\{(\w+)\}", lambda m: names.get(m[1], m[1]), part) for part in template.split()]
 
-    one, two = filled(single), filled(pair)
-    wanted = dict.fromkeys(part.rsplit(":", 1)[0] for part in one + two if not part.startswith("$"))
+    one_text, two_texts = filled(single), filled(pair)
+    wanted = dict.fromkeys(part.rsplit(":", 1)[0] for part in one_text + two_texts if not part.startswith("$"))
     ids = {name: backend.token_to_id(name) for name in wanted}
     for name, i in ids.items():
         if i is None:
             raise CheckpointError(f"{source} has no token {name!r}, which this model puts around a text")
-    if one != ["$A:0"] or two != ["$A:0", "$B:1"]:
-        backend.post_processor = processors.TemplateProcessing(single=one, pair=two, special_tokens=list(ids.items()))
+    if one_text != ["$A:0"] or two_texts != ["$A:0", "$B:1"]:
+        backend.post_processor = processors.TemplateProcessing(
+            single=one_text, pair=two_texts, special_tokens=list(ids.items())
+        )
 
 
 def _flag(value: object) -> bool | None:

@@ -104,8 +104,8 @@ def template_in_folder(folder: Path, source: str) -> tuple[str, dict[str, str]]:
     names = {f"{kind}_token": name for kind, name in read_names(folder, options).plain().items()}
     if (folder / "chat_template.jinja").is_file():
         return file_text(folder / "chat_template.jinja"), names
-    for found in (read_json(folder / "chat_template.json", optional=True), options):
-        template = _named(found.get("chat_template"))
+    for settings in (read_json(folder / "chat_template.json", optional=True), options):
+        template = _named(settings.get("chat_template"))
         if template is not None:
             return template, names
     raise _none(source)
@@ -128,7 +128,9 @@ def template_in_gguf(metadata: Mapping[str, Any], source: str) -> tuple[str, dic
 def _named(template: object) -> str | None:
     """A template; of several templates, the one called default."""
     if isinstance(template, list):
-        defaults = [one.get("template") for one in template if isinstance(one, dict) and one.get("name") == "default"]
+        defaults = [
+            entry.get("template") for entry in template if isinstance(entry, dict) and entry.get("name") == "default"
+        ]
         template = defaults[-1] if defaults else None
     if template is None:
         return None

@@ -52,9 +52,9 @@ def render(template, messages, names, date):
         from datetime import datetime
 
         environment.globals["strftime_now"] = datetime.fromisoformat(date).strftime
-    made = environment.from_string(template)
+    compiled = environment.from_string(template)
     pieces, length = [], 0
-    for piece in made.generate(messages=messages, tools=None, documents=None, add_generation_prompt=True, **names):
+    for piece in compiled.generate(messages=messages, tools=None, documents=None, add_generation_prompt=True, **names):
         length += len(piece)
         if length > LONGEST:
             raise ValueError("it makes more text than a model reads")

@@ -61,15 +61,15 @@ def _leading_space(backend: Backend, options: Mapping[str, Any]) -> None:
 
 def _ends(backend: Backend, recipe: Recipe, options: Mapping[str, Any], names: Mapping[str, str]) -> None:
     """Apply add_bos_token and add_eos_token, which override the file's own template."""
-    said = {kind: options.get(f"add_{kind}_token", f"{{{kind}}}" in recipe.single) is True for kind in ("bos", "eos")}
-    for kind, wanted in said.items():
+    ends = {kind: options.get(f"add_{kind}_token", f"{{{kind}}}" in recipe.single) is True for kind in ("bos", "eos")}
+    for kind, wanted in ends.items():
         if wanted and backend.token_to_id(names.get(kind, "")) is None:
             raise CheckpointError(f"tokenizer_config.json asks for add_{kind}_token, but there is no {kind}_token")
     backend.post_processor = None
-    set_template(backend, *around(said["bos"], said["eos"]), names, "tokenizer.json")
+    set_template(backend, *around(ends["bos"], ends["eos"]), names, "tokenizer.json")
 
 
 def _state(part: Any) -> dict[str, Any]:
     """The settings of one part of a pipeline; {} if it is missing."""
-    found = budget.state(part)
-    return found if isinstance(found, dict) else {}
+    settings = budget.state(part)
+    return settings if isinstance(settings, dict) else {}

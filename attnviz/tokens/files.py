@@ -53,8 +53,8 @@ class Folder:
     @classmethod
     def of(cls, path: Path, config: Mapping[str, Any]) -> Folder:
         options = read_json(path / "tokenizer_config.json", optional=True)
-        said = (options.get("tokenizer_class"), config.get("tokenizer_class"))
-        stated = next((one for one in said if isinstance(one, str) and one), "")
+        classes = (options.get("tokenizer_class"), config.get("tokenizer_class"))
+        stated = next((name for name in classes if isinstance(name, str) and name), "")
         is_generic = bool(stated) and not recipe_name(stated, "") and (path / "tokenizer.json").is_file()
         name = recipe_name(stated, "" if is_generic else str(config.get("model_type") or ""))
         recipe = recipe_of(name) if name else None
@@ -86,7 +86,7 @@ def _load(folder: Folder) -> Tokenizer | None:
     if folder.has("tokenizer.json"):
         return _tokenizer_json(folder)
     model = next((file for file in SPM_FILES if folder.has(file)), None)
-    found = {
+    present = {
         "marian": folder.has("source.spm", "vocab.json"),
         "numbered": model is not None and folder.has("vocab.json"),
         "vocab.txt": folder.has("vocab.txt"),
@@ -94,8 +94,8 @@ def _load(folder: Folder) -> Tokenizer | None:
         "pieces": model is not None,
     }
     kind = _FILES_OF.get(folder.recipe.vocab, "") if folder.recipe is not None else ""
-    found["numbered"] &= kind == "numbered"  # other classes have merges beside vocab.json, or no vocab.json
-    ways = [kind] * found.get(kind, False) + [way for way in found if found[way]]
+    present["numbered"] &= kind == "numbered"  # other classes have merges beside vocab.json, or no vocab.json
+    ways = [kind] * present.get(kind, False) + [way for way in present if present[way]]
     if not ways:
         if folder.has("bpe_encoder.bin"):
             raise _Unknown("bpe_encoder.bin is a pickled vocabulary, which is not read", _SAVE_OR_GIVE_IDS)
@@ -170,7 +170,7 @@ def _vocab_and_merges(folder: Folder) -> Tokenizer:
     if wrong is not None:
         raise CheckpointError(f"merges.txt must have two pieces a line; got {short(' '.join(wrong), 60)!r}")
     merges = [(left, right) for left, right in pairs]
-    lost = next((pair for pair in merges if any(one not in vocab for one in (*pair, "".join(pair)))), None)
+    lost = next((pair for pair in merges if any(piece not in vocab for piece in (*pair, "".join(pair)))), None)
     if lost is not None:
         joined = short(" and ".join(lost), 60)
         raise CheckpointError(f"merges.txt joins {joined}, but vocab.json lacks one of them, or what they make")
@@ -216,7 +216,7 @@ def _marian(folder: Folder) -> Tokenizer:
     vocab = vocab_json(path / "vocab.json")
     names = {**recipe.special, **folder.names.plain()}
 
-    def one(file: str, numbers: dict[str, int], target: Tokenizer | None = None) -> Tokenizer:
+    def half(file: str, numbers: dict[str, int], target: Tokenizer | None = None) -> Tokenizer:
         with Guard(file):
             backend = spm.build(_without_control(folder, file), recipe, {}, file, own=True)
             languages = sorted(token for token in numbers if token.startswith(">>") and token.endswith("<<"))
@@ -226,8 +226,8 @@ def _marian(folder: Folder) -> Tokenizer:
             return Tokenizer(backend, file, target, numbers)
 
     numbers = vocab_json(path / "target_vocab.json") if folder.has("target_vocab.json") else vocab
-    target = one("target.spm", numbers) if folder.has("target.spm") else None
-    return one("source.spm", vocab, target)
+    target = half("target.spm", numbers) if folder.has("target.spm") else None
+    return half("source.spm", vocab, target)
 
 
 def _without_control(folder: Folder, file: str) -> Model:

@@ -87,11 +87,11 @@ class GgufTokenizer(Tokenizer):
     @cached_property
     def _types(self) -> list[int]:
         """The kind of each token, as SentencePiece numbers them."""
-        given = self._numbers("token_type", NORMAL)
+        kinds = self._numbers("token_type", NORMAL)
         for i, name in enumerate(self._metadata[_KEY + "tokens"]):
             if name in _ENDS:
-                given[i] = CONTROL
-        return given
+                kinds[i] = CONTROL
+        return kinds
 
     @cached_property
     def _not_normal(self) -> list[int]:
@@ -245,8 +245,8 @@ class GgufTokenizer(Tokenizer):
 
     def _special_id(self, kind: str) -> int | None:
         """The id of a special token; None if the vocabulary lacks it."""
-        found = self._metadata.get(f"{_KEY}{kind}_token_id", _DEFAULTS.get(self.kind, {}).get(kind))
-        return found if isinstance(found, int) and 0 <= found < len(self._tokens) else None
+        number = self._metadata.get(f"{_KEY}{kind}_token_id", _DEFAULTS.get(self.kind, {}).get(kind))
+        return number if isinstance(number, int) and 0 <= number < len(self._tokens) else None
 
     def _flag(self, key: str, default: bool) -> bool:
         value = self._metadata.get(_KEY + key, default)
@@ -255,12 +255,12 @@ class GgufTokenizer(Tokenizer):
     def _numbers(self, key: str, default: int) -> list[Any]:
         """A list of numbers, one per token."""
         n = len(self._metadata[_KEY + "tokens"])
-        given = self._metadata.get(_KEY + key)
-        if given is None:
+        numbers = self._metadata.get(_KEY + key)
+        if numbers is None:
             return [default] * n
-        if not hasattr(given, "tolist") or len(given) < n:
+        if not hasattr(numbers, "tolist") or len(numbers) < n:
             raise CheckpointError(f"{self._source}: {_KEY}{key} must be {n} numbers, one per token")
-        return given.tolist()[:n]
+        return numbers.tolist()[:n]
 
     def _name(self, i: int) -> str | None:
         return self._tokens[i] if 0 <= i < len(self._tokens) else None

@@ -23,9 +23,9 @@ class SeededTokenizer:
     def encode(self, text: str, pair: str | None = None) -> Encoding:
         """Tokens of the text, followed by the pair's. Raises InputError if one of them is empty."""
         texts = [checked_text(text)] + ([checked_text(pair, "the pair text")] if pair is not None else [])
-        found = [(segment, span) for segment, one in enumerate(texts) for span in find_words(one)]
-        labels = tuple(visible(texts[segment][start:end]) for segment, (start, end) in found)
-        segments = tuple(segment for segment, _ in found)
+        places = [(segment, span) for segment, part in enumerate(texts) for span in find_words(part)]
+        labels = tuple(visible(texts[segment][start:end]) for segment, (start, end) in places)
+        segments = tuple(segment for segment, _ in places)
         order: dict[str, int] = {}
         tokens = Tokens(
             text=labels,
@@ -33,7 +33,7 @@ class SeededTokenizer:
             words=tuple(range(len(labels))),
             special=(False,) * len(labels),
             segments=segments,
-            spans=tuple(span for _, span in found),
+            spans=tuple(span for _, span in places),
         )
         return Encoding(tokens, segments)
 

@@ -61,13 +61,13 @@ def _parse(data: bytes) -> Model:
 
 
 def _piece(data: bytes) -> tuple[str, float, int]:
-    found = dict(_fields(data))
-    text = _message(found.get(1, b"")).decode("utf-8")
-    score = found.get(2, b"\0\0\0\0")
+    fields = dict(_fields(data))
+    text = _message(fields.get(1, b"")).decode("utf-8")
+    score = fields.get(2, b"\0\0\0\0")
     value = struct.unpack("<f", score)[0] if isinstance(score, bytes) else math.nan
     if len(text) > _LONGEST_PIECE or not math.isfinite(value):
         raise ValueError(f"piece {text[:20]!r} has {len(text)} characters and the score {value}")
-    return text, value, int(found.get(3, NORMAL))
+    return text, value, int(fields.get(3, NORMAL))
 
 
 def _message(value: int | bytes) -> bytes:
@@ -198,25 +198,25 @@ def _is_number_comma(text: str) -> bool:
 def _merges(pieces: list[tuple[str, float, int]]) -> list[tuple[str, str]]:
     """BPE's merges: every way to join two pieces of any kind into a third; best score first, then the longer left."""
     known = {text for text, _, _ in pieces}
-    found = [
+    ways = [
         (score, cut, text)
         for text, score, _ in pieces
         for cut in range(len(text) - 1, 0, -1)
         if text[:cut] in known and text[cut:] in known
     ]
-    found.sort(key=lambda one: (-one[0], -one[1], one[1] - len(one[2])))
-    return [(text[:cut], text[cut:]) for _, cut, text in found]
+    ways.sort(key=lambda way: (-way[0], -way[1], way[1] - len(way[2])))
+    return [(text[:cut], text[cut:]) for _, cut, text in ways]
 
 
 def _merges_by_score(pieces: list[tuple[str, float, int]]) -> list[tuple[str, str]]:
     """BPE's merges in SentencePiece's order: a user-defined piece is found before merging, not merged."""
     ids = {text: i for i, (text, _, kind) in enumerate(pieces) if kind in (NORMAL, USER, UNUSED)}
-    found = []
+    ways = []
     for text, score, kind in pieces:
         if kind != NORMAL:
             continue
         for cut in range(1, len(text)):
             left, right = ids.get(text[:cut]), ids.get(text[cut:])
             if left is not None and right is not None:
-                found.append((-score, left, right, text[:cut], text[cut:]))
-    return [(left, right) for *_, left, right in sorted(found)]
+                ways.append((-score, left, right, text[:cut], text[cut:]))
+    return [(left, right) for *_, left, right in sorted(ways)]

@@ -87,19 +87,19 @@ class Tokenizer:
             names = [name if name in self._rename or self._backend.token_to_id(name) is not None else "<unk>"
                      for name in raw.tokens]  # fmt: skip
         pieces = [self._piece(name) for name in names]
-        special = [bool(one) for one in raw.special_tokens_mask]
+        special = [bool(part) for part in raw.special_tokens_mask]
         if all(special):
             raise InputError("the tokenizer leaves nothing of the text", "is it made of control characters only?")
         segments = _segments(raw.sequence_ids)
         own, _ = decode_together(pieces)
         spans = [(0, 0) if special[i] else trimmed(texts[segments[i]], span) for i, span in enumerate(raw.offsets)]
         words, counted = [-1] * len(pieces), 0
-        for segment, one in enumerate(texts):
+        for segment, part in enumerate(texts):
             places = [i for i in range(len(pieces)) if segments[i] == segment and not special[i]]
-            found = find_words(one)
-            for i, word in zip(places, word_of(found, [spans[i] for i in places]), strict=True):
+            word_spans = find_words(part)
+            for i, word in zip(places, word_of(word_spans, [spans[i] for i in places]), strict=True):
                 words[i] = word + counted if word >= 0 else -1
-            counted += len(found)
+            counted += len(word_spans)
         tokens = Tokens(
             text=tuple(readable(pieces)),
             ids=tuple(ids),
@@ -155,14 +155,16 @@ class Tokenizer:
     def spelled(self, ids: Sequence[int]) -> str:
         """The text that ids spell, without special tokens; an incomplete character becomes a replacement character."""
         names = [self._name(int(i)) for i in ids]
-        kept = [name for name in names if name is not None and name not in self._special]
+        ordinary = [name for name in names if name is not None and name not in self._special]
         style = self._style
         if style.suffix:
-            return "".join(style.spelled(name).decode() + " " * name.endswith(style.suffix) for name in kept).rstrip()
+            return "".join(
+                style.spelled(name).decode() + " " * name.endswith(style.suffix) for name in ordinary
+            ).rstrip()
         if style.prefix:
-            own = [style.spelled(name).decode() for name in kept]
+            own = [style.spelled(name).decode() for name in ordinary]
             return style.spell(own, [""] * len(own), [False] * len(own))[0]
-        pieces = [piece if isinstance(piece, bytes) else piece.encode() for piece in map(self._piece, kept)]
+        pieces = [piece if isinstance(piece, bytes) else piece.encode() for piece in map(self._piece, ordinary)]
         return b"".join(pieces).decode("utf-8", "replace")
 
     def ids_as_written(self, text: str) -> list[int]:
@@ -189,8 +191,8 @@ class Tokenizer:
         backend = self._backend
         try:
             with without_panics():
-                for one in (text, pair or ""):
-                    check_growth(one, self._steps, self._source)
+                for part in (text, pair or ""):
+                    check_growth(part, self._steps, self._source)
                 return backend.encode(text, pair)
         except BaseException as error:  # a panic of the library's derives from BaseException
             if isinstance(error, (CheckpointError, KeyboardInterrupt, SystemExit, MemoryError)):
@@ -298,11 +300,11 @@ _BYTES = _alphabet()
 
 def _segments(sequences: Sequence[int | None]) -> list[int]:
     """The text of each token; a special token takes that of the text before it."""
-    found, last = [], 0
+    segments, last = [], 0
     for sequence in sequences:
         last = last if sequence is None else sequence
-        found.append(last)
-    return found
+        segments.append(last)
+    return segments
 
 
 def _led(words: list[int], pieces: Sequence[bytes | str], own: Sequence[str]) -> list[int]:

@@ -19,15 +19,15 @@ def unknown_note(tokens: Tokens, unknown: Collection[int], name: str) -> str:
     would hide the loss in a picture of words. unknown: the ids of unknown tokens. name: the model's name for the
     message.
     """
-    held = [i for i, special in enumerate(tokens.special) if not special]
-    lost = [i for i in held if tokens.ids[i] in unknown]
-    pieces = sum(bool(tokens.text[i].strip("␣▁")) for i in held)
+    plain = [i for i, special in enumerate(tokens.special) if not special]
+    lost = [i for i in plain if tokens.ids[i] in unknown]
+    pieces = sum(bool(tokens.text[i].strip("␣▁")) for i in plain)
     words, gone = (
-        {(tokens.segments[i], tokens.words[i]) for i in some if tokens.words[i] >= 0} for some in (held, lost)
+        {(tokens.segments[i], tokens.words[i]) for i in some if tokens.words[i] >= 0} for some in (plain, lost)
     )
     if not lost or (4 * len(lost) < pieces and (not gone or 4 * len(gone) < len(words))):
         return ""
-    return f"{len(lost)} of the text's {len(held)} tokens are unknown to {name} ({tokens.text[lost[0]]})"
+    return f"{len(lost)} of the text's {len(plain)} tokens are unknown to {name} ({tokens.text[lost[0]]})"
 
 
 def warn_of_unknown(tokens: Tokens, unknown: Collection[int], name: str) -> None:

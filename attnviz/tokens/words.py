@@ -83,11 +83,11 @@ def find_words(text: str) -> list[Span]:
 def word_of(words: Sequence[Span], spans: Sequence[Span]) -> list[int]:
     """The index of the first word that each span overlaps, -1 for none (white space, or an empty span)."""
     ends = [end for _, end in words]
-    found = []
+    indices = []
     for start, end in spans:
         at = bisect_right(ends, start)
-        found.append(at if at < len(words) and words[at][0] < end and start < end else -1)
-    return found
+        indices.append(at if at < len(words) and words[at][0] < end and start < end else -1)
+    return indices
 
 
 def trimmed(text: str, span: Span) -> Span:

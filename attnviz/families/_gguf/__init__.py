@@ -80,5 +80,5 @@ def read(
     if kind != "model":
         raise ConfigError(f"{where} holds no model but {kind!r} (general.type)", "name the model's own file")
     meta = Metadata(data, shapes, numbers, where)
-    found = architecture(str(meta.arch), where)
-    return Reading(found.config(meta), meta, found)
+    arch = architecture(str(meta.arch), where)
+    return Reading(arch.config(meta), meta, arch)

@@ -114,10 +114,10 @@ class Metadata:
             return None
         if self.shape(stored, 1)[0] > _MAX_TABLE:
             raise CheckpointError(f"{self.where}: tensor {stored} has {self.shapes[stored][0]} numbers")
-        found = list(map(float, self._read_tensor(stored)))
-        if not all(map(math.isfinite, found)):
+        values = list(map(float, self._read_tensor(stored)))
+        if not all(map(math.isfinite, values)):
             raise CheckpointError(f"{self.where}: tensor {stored} holds NaN or infinity")
-        return found
+        return values
 
     def _one(self, key: str) -> str:
         """The key's name; a list of equal numbers, one per layer, becomes that number."""

@@ -64,26 +64,26 @@ def _entries(name: str, stored: str, weight: bool, bias: bool) -> dict[str, Sour
 
 def _projections(spec: Spec, words: Mapping[str, str], turned: bool) -> dict[str, Source]:
     """Queries, keys and values, apart or in one tensor, and the output projection."""
-    found = _entries("o", words["o"], True, spec.o_bias)
+    entries = _entries("o", words["o"], True, spec.o_bias)
     if spec.latent is not None:
-        return found | _compressed(spec.latent)
+        return entries | _compressed(spec.latent)
     for part, bias in (("q", spec.q_bias), ("k", spec.k_bias), ("v", spec.v_bias)):
         turn = ("unpermute_rope",) if turned and part != "v" else ()
         for kind in ("weight", "bias") if bias else ("weight",):
-            found[f"{part}.{kind}"] = [(f"attn_{part}.{kind}", *turn), (f"attn_qkv.{kind}", f"{part}_of_qkv", *turn)]
+            entries[f"{part}.{kind}"] = [(f"attn_{part}.{kind}", *turn), (f"attn_qkv.{kind}", f"{part}_of_qkv", *turn)]
     if spec.cross:
         for part in "qkvo":
-            found |= _entries(f"cross_{part}", f"cross_attn_{part}", True, False)
+            entries |= _entries(f"cross_{part}", f"cross_attn_{part}", True, False)
     if isinstance(spec.bias, Buckets) and spec.bias.by_layer:
-        found["bias.table"] = "attn_rel_b.weight"
+        entries["bias.table"] = "attn_rel_b.weight"
     if spec.sinks:
-        found["sinks"] = "attn_sinks.weight"
-    return found
+        entries["sinks"] = "attn_sinks.weight"
+    return entries
 
 
 def _compressed(rule: Latent) -> dict[str, Source]:
     """Queries, keys and values through a compressed vector; older files have keys and values in one tensor."""
-    found: dict[str, Source] = {
+    entries: dict[str, Source] = {
         **_entries("kv_down", "attn_kv_a_mqa", True, rule.bias),
         **_entries("kv_norm", "attn_kv_a_norm", rule.norm.weight, rule.norm.bias),
         "q.weight": "attn_q_b.weight" if rule.d_q else "attn_q.weight",
@@ -91,9 +91,9 @@ def _compressed(rule: Latent) -> dict[str, Source]:
         "v.weight": [("attn_v_b.weight", "join_heads"), ("attn_kv_b.weight", "v_of_kv_by_head")],
     }
     if rule.d_q:
-        found |= _entries("q_down", "attn_q_a", True, rule.bias)
-        found |= _entries("q_down_norm", "attn_q_a_norm", rule.norm.weight, rule.norm.bias)
-    return found
+        entries |= _entries("q_down", "attn_q_a", True, rule.bias)
+        entries |= _entries("q_down_norm", "attn_q_a_norm", rule.norm.weight, rule.norm.bias)
+    return entries
 
 
 def _norms(spec: Spec, words: Mapping[str, str]) -> dict[str, Source]:
@@ -105,69 +105,69 @@ def _norms(spec: Spec, words: Mapping[str, str]) -> dict[str, Source]:
         names += ["norm1_out", "norm2_out"]
     if spec.cross:
         names.append("norm_cross")
-    found: dict[str, Source] = {}
+    entries: dict[str, Source] = {}
     for name in names:
-        found |= _entries(name, words[name], spec.norm.weight, spec.norm.bias)
+        entries |= _entries(name, words[name], spec.norm.weight, spec.norm.bias)
     if spec.qk_norm is None:
-        return found
+        return entries
     for name in ("q_norm", "k_norm"):
         if spec.qk_norm_over == "heads":  # one row per head
-            found[f"{name}.{{e}}.weight"] = (f"{words[name]}.weight", "expert")
+            entries[f"{name}.{{e}}.weight"] = (f"{words[name]}.weight", "expert")
         else:
-            found |= _entries(name, words[name], spec.qk_norm.weight, spec.qk_norm.bias)
-    return found
+            entries |= _entries(name, words[name], spec.qk_norm.weight, spec.qk_norm.bias)
+    return entries
 
 
 def _mlp(spec: Spec, words: Mapping[str, str], gate_up: bool) -> dict[str, Source]:
     """The MLPs of dense layers, and the experts of all other layers."""
     parts = ("gate", "up", "down") if spec.gated else ("up", "down")
     mixed = [spec.has_experts(i) for i in range(spec.n_layers)]
-    found: dict[str, Source] = {}
+    entries: dict[str, Source] = {}
     if not all(mixed):
         for part in parts:
-            found |= _entries(part, words[part], True, spec.mlp_bias)
+            entries |= _entries(part, words[part], True, spec.mlp_bias)
             if gate_up and part != "down":
-                found[f"{part}.weight"] = ("ffn_up.weight", f"{part}_of_gate_up")
-    return found | (_experts(spec, words, parts) if any(mixed) else {})
+                entries[f"{part}.weight"] = ("ffn_up.weight", f"{part}_of_gate_up")
+    return entries | (_experts(spec, words, parts) if any(mixed) else {})
 
 
 def _experts(spec: Spec, words: Mapping[str, str], parts: Sequence[str]) -> dict[str, Source]:
     """A router, the experts that it chooses from, and the expert that every token is sent to."""
-    found = _entries("router", words["router"], True, spec.router_bias)
+    entries = _entries("router", words["router"], True, spec.router_bias)
     if spec.routing.corrected:
-        found["router.correction"] = ["exp_probs_b.bias", "exp_probs_b"]
+        entries["router.correction"] = ["exp_probs_b.bias", "exp_probs_b"]
     has_bias = spec.mlp_bias if spec.expert_bias is None else spec.expert_bias
     for part in parts:
         for kind in ("weight", "bias") if has_bias else ("weight",):
-            found[f"experts.{{e}}.{part}.{kind}"] = [
+            entries[f"experts.{{e}}.{part}.{kind}"] = [
                 (f"ffn_{part}_exps.{kind}", "expert"),
                 f"ffn_{part}.{{e}}.{kind}",
             ]
         if spec.d_shared:
-            found |= _entries(f"shared.{part}", f"ffn_{part}_shexp", True, spec.mlp_bias)
+            entries |= _entries(f"shared.{part}", f"ffn_{part}_shexp", True, spec.mlp_bias)
     if spec.d_shared and spec.weighed_shared:
-        found["shared.weigh.weight"] = ("ffn_gate_inp_shexp.weight", "row")
-    return found
+        entries["shared.weigh.weight"] = ("ffn_gate_inp_shexp.weight", "row")
+    return entries
 
 
 def _around(spec: Spec) -> dict[str, str]:
     """Tensors outside the blocks: embeddings and norms around the stack."""
-    found: dict[str, str] = {}
+    entries: dict[str, str] = {}
     if spec.n_types and not spec.types_are_tokens:
-        found["embed.types"] = "token_types.weight"
+        entries["embed.types"] = "token_types.weight"
     if spec.absolute is not None:
-        found["embed.positions"] = "position_embd.weight"
+        entries["embed.positions"] = "position_embd.weight"
     if isinstance(spec.bias, Buckets) and not spec.bias.by_layer:
-        found["bias.table"] = "blk.0.attn_rel_b.weight"
+        entries["bias.table"] = "blk.0.attn_rel_b.weight"
     for name, stored, norm in (
         ("embed.norm", "token_embd_norm", spec.embed_norm),
         ("final_norm", "output_norm", spec.final_norm),
     ):
         if norm is not None and norm.weight:
-            found[f"{name}.weight"] = f"{stored}.weight"
+            entries[f"{name}.weight"] = f"{stored}.weight"
         if norm is not None and norm.bias:
-            found[f"{name}.bias"] = f"{stored}.bias"
-    return found
+            entries[f"{name}.bias"] = f"{stored}.bias"
+    return entries
 
 
 def _behind(front: str, source: Source) -> Source:

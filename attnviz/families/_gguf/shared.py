@@ -40,13 +40,13 @@ def sizes(m: Metadata, positions: str = "") -> Made:
 
     positions: the key of the number of positions.
     """
-    found = {
+    keys = {
         "num_hidden_layers": m.layers(),
         "num_attention_heads": m.int("attention.head_count"),
         "hidden_size": m.int("embedding_length"),
         "vocab_size": m.shape("token_embd.weight")[0],
     }
-    return found | ({positions: m.int("context_length")} if positions and m.has("context_length") else {})
+    return keys | ({positions: m.int("context_length")} if positions and m.has("context_length") else {})
 
 
 def grouped(m: Metadata) -> Made:
@@ -94,13 +94,13 @@ def rope(m: Metadata, partial: bool = False, base: str = "rope.freq_base", theta
     partial: the family may turn a part of a head only. base, theta: the key of the base, and its value if left out.
     """
     d_head = head_width(m)
-    found: Made = {"rope_type": "default", "rope_theta": m.float(base, theta, low=1e-3)}
+    keys: Made = {"rope_type": "default", "rope_theta": m.float(base, theta, low=1e-3)}
     dim = m.int("rope.dimension_count", d_head)
     if dim > d_head or (dim < d_head and not partial):
         raise m.keys.error(f"{m.name('rope.dimension_count')} must be a head's {d_head}; got {dim}")
     if partial:
-        found["partial_rotary_factor"] = min((dim + 0.25) / d_head, 1.0)  # between two whole numbers of dimensions
-    return found | scaling(m)
+        keys["partial_rotary_factor"] = min((dim + 0.25) / d_head, 1.0)  # between two whole numbers of dimensions
+    return keys | scaling(m)
 
 
 def scaling(m: Metadata, magnified: bool = False) -> Made:
@@ -115,17 +115,17 @@ def scaling(m: Metadata, magnified: bool = False) -> Made:
     factor = m.float("rope.scaling.factor", m.float("rope.scale_linear", 0.0), low=0) or 1.0
     own = m.int("rope.scaling.original_context_length", m.int("context_length", 1 << 20))
     magnitude = m.float("rope.scaling.attn_factor", 0.0, low=0)
-    one = m.numbers("rope_freqs.weight")
-    short, long = m.numbers("rope_factors_short.weight") or one, m.numbers("rope_factors_long.weight") or one
-    found: Made = {"original_max_position_embeddings": own}
+    single = m.numbers("rope_freqs.weight")
+    short, long = m.numbers("rope_factors_short.weight") or single, m.numbers("rope_factors_long.weight") or single
+    keys: Made = {"original_max_position_embeddings": own}
     if short and long and any(value != 1 for value in short + long):
         if kind in ("linear", "yarn") and factor != 1:
             raise m.keys.error(f"rotary factors together with {kind} scaling are not handled")
-        found |= {"rope_type": "longrope", "short_factor": short, "long_factor": long}
-        magnitude = 1.0 if one else magnitude
-        return found | ({"attention_factor": magnitude} if magnitude else {})
+        keys |= {"rope_type": "longrope", "short_factor": short, "long_factor": long}
+        magnitude = 1.0 if single else magnitude
+        return keys | ({"attention_factor": magnitude} if magnitude else {})
     if kind == "yarn":
-        return found | {"rope_type": "yarn", "factor": factor, **_yarn(m, magnified)}
+        return keys | {"rope_type": "yarn", "factor": factor, **_yarn(m, magnified)}
     return {"rope_type": "linear", "factor": factor} if kind == "linear" and factor != 1 else {}
 
 
@@ -133,26 +133,26 @@ def _yarn(m: Metadata, magnified: bool) -> Made:
     if not magnified:
         m.only("rope.scaling.yarn_log_multiplier", 0)
     m.only("rope.scaling.yarn_ext_factor", 1)
-    found = {
+    keys = {
         "beta_fast": m.float("rope.scaling.yarn_beta_fast", 32.0, low=1e-6),
         "beta_slow": m.float("rope.scaling.yarn_beta_slow", 1.0, low=1e-6),
     }
     if magnified and m.has("rope.scaling.yarn_log_multiplier"):
         # Converters write a tenth of the value.
-        found["mscale"] = found["mscale_all_dim"] = round(10 * m.float("rope.scaling.yarn_log_multiplier"), 7)
+        keys["mscale"] = keys["mscale_all_dim"] = round(10 * m.float("rope.scaling.yarn_log_multiplier"), 7)
     if m.has("rope.scaling.yarn_attn_factor"):
-        found["attention_factor"] = m.float("rope.scaling.yarn_attn_factor", low=0)
-    return found
+        keys["attention_factor"] = m.float("rope.scaling.yarn_attn_factor", low=0)
+    return keys
 
 
 def layer_kinds(m: Metadata, every: int, first_full: bool = False) -> list[str]:
     """The kind of each layer: a list in the file, or every n-th layer is full, the last or the first of each n."""
     n_layers, key = m.layers(), "attention.sliding_window_pattern"
-    given = m.keys.raw(m.name(key))
-    if isinstance(given, list):
-        if len(given) != n_layers:
-            raise m.keys.error(f"{m.name(key)} must have {n_layers} entries, one per layer; got {len(given)}")
-        return [SLIDING if slides else FULL for slides in given]
+    pattern = m.keys.raw(m.name(key))
+    if isinstance(pattern, list):
+        if len(pattern) != n_layers:
+            raise m.keys.error(f"{m.name(key)} must have {n_layers} entries, one per layer; got {len(pattern)}")
+        return [SLIDING if slides else FULL for slides in pattern]
     every = m.int(key, every, low=0)
     full = 0 if first_full else every - 1
     return [SLIDING if not every or i % every != full else FULL for i in range(n_layers)]
