@@ -14,7 +14,7 @@ from helpers.random_specs import sparse_cases, text_cases
 from helpers.sentences import TIRED
 from helpers.wide_tensors import Case
 from hypothesis import HealthCheck, assume, given, settings
-from oracles.slow_embedding import Given
+from oracles.slow_embedding import StackInput
 
 import attnviz
 from attnviz.engine.forward import run as run_engine
@@ -152,7 +152,7 @@ def test_parts_make_up_the_sublayer_of_every_kind_of_block(case):
 
 def test_the_residual_stream_may_be_what_was_read():
     spec = Spec(n_layers=1, n_heads=2, d_model=8, d_mlp=12, vocab=9, norm_before=True, residual_from_norm=True)
-    case, ask = Case(spec, Given(ids=[3, 1, 4, 1, 5]), 0), Ask()
+    case, ask = Case(spec, StackInput(ids=[3, 1, 4, 1, 5]), 0), Ask()
     run_engine(spec, case.tensors(), case.inputs, {"self": [ask]})
     np.testing.assert_allclose(ask.blocks[0][0], ask.seen[0, "read"] + ask.seen[0, "output"], atol=1e-6)
 
@@ -180,7 +180,7 @@ def test_a_block_finished_with_its_own_heads_is_the_block(case):
 def test_value_zeroing_is_the_engine_run_again_without_a_value(case):
     spec = one_layer(case.spec)
     assume(not spec.n_experts)  # whose choice of an expert may hang on rounding
-    n = len(case.given.ids) or len(case.given.words)
+    n = len(case.stack_input.ids) or len(case.stack_input.words)
     assume(1 < n <= 12)
     keep = Moved([0], MEASURES, n, spec.n_heads, range(spec.n_heads), case.inputs.global_tokens)
     whole = run_engine(spec, case.tensors(), case.inputs, {"self": [keep]}, whole=True)
@@ -206,7 +206,7 @@ def test_value_zeroing_is_the_engine_run_again_without_a_value(case):
 @given(text_cases() | sparse_cases())
 def test_norms_equal_slow_loops(case):
     spec = one_layer(case.spec)
-    n = len(case.given.ids) or len(case.given.words)
+    n = len(case.stack_input.ids) or len(case.stack_input.words)
     assume(n <= 8)
     keep = Moved([0], ("weights", "norm"), n, spec.n_heads, range(spec.n_heads), case.inputs.global_tokens)
     ask = Ask()

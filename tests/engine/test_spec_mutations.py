@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.wide_tensors import Case, Keep
-from oracles.slow_embedding import Given
+from oracles.slow_embedding import StackInput
 from oracles.slow_reference import Slow
 
 from attnviz.engine import spec as spec_module
@@ -41,7 +41,7 @@ from attnviz.engine.spec import (
 N = 14
 PLAIN = {"n_layers": 2, "n_heads": 4, "d_head": 6, "d_model": 12, "d_mlp": 20, "vocab": 19, "norm_before": True}
 IDS = (4, 7, 0, 3, 3, 18, 2, 11, 2, 9, 16, 5, 13, 1)
-TEXT = Given(ids=IDS, types=(0,) * 6 + (1,) * 8)
+TEXT = StackInput(ids=IDS, types=(0,) * 6 + (1,) * 8)
 RMS = Norm("rms", bias=False)
 HALF = {"scale": 0.3}  # Attention that is not one-hot, where a change is to move the largest scores only.
 GATED = {"gated": True, "activation": "silu"}
@@ -52,7 +52,7 @@ GROUPS = {"n_experts": 6, "top_k": 2, "routing": SIGMOID}
 MIXER = EXPERTS | {"routing": Routing("mixer", near=0.6)}
 LATENT = Latent(5, 7, 2)
 COMPRESSED = {"latent": LATENT, "d_value": 5, "rotary": (Rotary(2, last=True),)}
-GLOBAL = Given(ids=IDS, global_tokens=(0, 9))
+GLOBAL = StackInput(ids=IDS, global_tokens=(0, 9))
 ROTARY = Rotary(6, 100.0)
 
 
@@ -78,7 +78,7 @@ def squares(layer: int, q: Any, k: Any, scale: float, causal: bool) -> tuple[Any
 
 
 rng = np.random.default_rng(3)
-PIXELS = Given(pixels=rng.standard_normal((2, 7, 9)).astype(np.float32).tolist())
+PIXELS = StackInput(pixels=rng.standard_normal((2, 7, 9)).astype(np.float32).tolist())
 PATCHES = Patches((2, 3), 2, (6, 9), ("class", "distillation"))
 IMAGE = {"patches": PATCHES, "absolute": Learned(11)}
 OTHER_GRID = {"patches": replace(PATCHES, image=(4, 6), interpolate=True), "absolute": Learned(6)}
@@ -87,13 +87,13 @@ OFFSETS = {"patches": PATCHES, "bias": ImageOffsets((3, 3))}
 REGISTERS = {"patches": replace(PATCHES, registers=2)}
 SMOOTH = {"patches": replace(OTHER_GRID["patches"], smooth=True)}
 BY_PATCH = {"rotary": (Rotary(8, 100.0, by_patch=True),)}
-SOUND = Given(sound=rng.standard_normal((2, 24)).astype(np.float32).tolist())
+SOUND = StackInput(sound=rng.standard_normal((2, 24)).astype(np.float32).tolist())
 EAR = Convolutions((8, 12), (3, 2), (1, 2), channels=2)
 HEARD = {"convolutions": EAR}
 PLACED = PositionalConvolution(4, 2)
 
 # field: (settings of both, the change in the slow reference alone, the input).
-SPEC: dict[str, tuple[dict[str, Any], dict[str, Any]] | tuple[dict[str, Any], dict[str, Any], Given]] = {
+SPEC: dict[str, tuple[dict[str, Any], dict[str, Any]] | tuple[dict[str, Any], dict[str, Any], StackInput]] = {
     "n_layers": ({"scale_by_layer": True}, {"scale_by_layer": False}),  # its count is checked by shapes
     "n_kv_heads": ({"n_kv_heads": 2}, {"layer_source": (1, 0), "n_kv_heads": 2}),
     "d_mlp": ({}, {"d_mlp": 0}),
@@ -321,7 +321,7 @@ UNTOUCHED = {
 }
 
 
-def parted(on: Spec, off: Spec, given: Given, absent: frozenset[str]) -> tuple[float, float]:
+def parted(on: Spec, off: Spec, given: StackInput, absent: frozenset[str]) -> tuple[float, float]:
     """The largest difference between the engine and the slow reference, with a behaviour on in both, and off in one.
 
     Weights and outputs are compared; a different shape of either counts as a difference of 1.
@@ -344,7 +344,7 @@ def parted(on: Spec, off: Spec, given: Given, absent: frozenset[str]) -> tuple[f
 def test_a_behaviour_that_is_off_in_one_is_seen(name: str) -> None:
     on, off, given = (*SPEC[name], TEXT)[:3]
     if given is TEXT and "types" not in name and not {"relative", "n_types"} & {*on}:
-        given = Given(ids=IDS)
+        given = StackInput(ids=IDS)
     absent = {"Learned.computed": frozenset({"embed.positions"})}.get(name, frozenset())
     sizes = PLAIN | {"activation": "silu"}
     same, other = parted(Spec(**sizes | on), Spec(**sizes | on | off), given, absent)

@@ -18,7 +18,7 @@ from helpers.wide_tensors import Behind, Case, Keep, Nudged, WideTensors
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from oracles.slow_formulas import ACTIVATIONS
-from oracles.slow_reference import Found, Given, Slow
+from oracles.slow_reference import SlowResult, StackInput, Slow
 
 from attnviz.engine import mlp as mlp_module
 from attnviz.engine import ops, tiles
@@ -35,8 +35,8 @@ slow_enough = settings(
 )
 
 
-def expected(case: Case, kind: type[WideTensors] | None = None) -> Found:
-    return Slow(case.spec, case.tensors(kind), case.given).run()
+def expected(case: Case, kind: type[WideTensors] | None = None) -> SlowResult:
+    return Slow(case.spec, case.tensors(kind), case.stack_input).run()
 
 
 def largest(a, b) -> float:
@@ -105,7 +105,7 @@ def test_global_tokens_and_blocks(case, tile, heads) -> None:
 @given(tile_sizes, head_sets)
 def test_global_tokens_of_grouped_heads(tile, heads) -> None:
     spec = Spec(n_layers=2, n_heads=6, n_kv_heads=2, d_model=24, d_mlp=8, vocab=9, reach=(1,), global_tokens=True)
-    check(Case(spec, Given(ids=[3, 1, 4, 1, 5, 2, 6], global_tokens=(0, 4)), 0), tile, heads)
+    check(Case(spec, StackInput(ids=[3, 1, 4, 1, 5, 2, 6], global_tokens=(0, 4)), 0), tile, heads)
 
 
 @settings(slow_enough, max_examples=60)
@@ -122,8 +122,8 @@ def test_sound(case, tile, heads) -> None:
 
 def streams_expected(encoder: Case, decoder: Case, kind: type[WideTensors] | None = None) -> dict[str, list]:
     tensors = encoder.tensors(kind)
-    first = Slow(encoder.spec, Behind(tensors, "encoder."), encoder.given).run()
-    second = Slow(decoder.spec, Behind(tensors, "decoder."), decoder.given, first.output).run()
+    first = Slow(encoder.spec, Behind(tensors, "encoder."), encoder.stack_input).run()
+    second = Slow(decoder.spec, Behind(tensors, "decoder."), decoder.stack_input, first.output).run()
     assume(min(first.nearest_tie, second.nearest_tie) > 1e-4)
     return {"encoder": first.weights, "decoder": second.weights, "cross": second.cross}
 
@@ -136,7 +136,7 @@ def test_an_encoder_and_its_decoder(both, tile) -> None:
     slow = streams_expected(encoder, decoder)
     model = Model("pair", EncoderDecoder(encoder.spec, decoder.spec), encoder.tensors())
     for stream, weights in slow.items():
-        asked = {"ids": encoder.given.ids, "target_ids": decoder.given.ids, "stream": stream}
+        asked = {"ids": encoder.stack_input.ids, "target_ids": decoder.stack_input.ids, "stream": stream}
         whole = model.attend(**asked)
         with in_pieces(tile):
             tiled = model.attend(**asked)

@@ -45,15 +45,15 @@ def blocks(text: str) -> Iterator[tuple[str, str]]:
 
 def commands() -> list[Command]:
     """Every line that begins with `attnviz `, each once, without trailing explanations, continuations joined."""
-    found: dict[str, Command] = {}
+    commands: dict[str, Command] = {}
     for page in PAGES:
         name = page.relative_to(ROOT).as_posix()
         for language, text in blocks(page.read_text(encoding="utf-8")):
             if language in ("sh", "indented"):
                 for command in _commands(name, text, language):
-                    if command.shown or command.text not in found:
-                        found[command.text] = command
-    return list(found.values())
+                    if command.shown or command.text not in commands:
+                        commands[command.text] = command
+    return list(commands.values())
 
 
 def _commands(page: str, text: str, language: str) -> Iterator[Command]:
@@ -75,7 +75,7 @@ def _commands(page: str, text: str, language: str) -> Iterator[Command]:
 
 def python_blocks() -> dict[str, list[str]]:
     """Page -> its Python blocks, in order."""
-    found = {}
+    blocks = {}
     for page in PAGES:
         here = [
             text
@@ -83,5 +83,5 @@ def python_blocks() -> dict[str, list[str]]:
             if language == "python" or (language == "indented" and re.match(r"(import|from) \w", text))
         ]
         if here:
-            found[page.relative_to(ROOT).as_posix()] = here
-    return found
+            blocks[page.relative_to(ROOT).as_posix()] = here
+    return blocks

@@ -37,13 +37,13 @@ def prose(page: str) -> str:
     return joined.replace("**", "")
 
 
-def left_over(text: str, said: Iterable[str], patterns: Iterable[str] = ()) -> list[str]:
+def left_over(text: str, sentences: Iterable[str], patterns: Iterable[str] = ()) -> list[str]:
     """The numbers of a text that are in none of the checked sentences and match no pattern.
 
     Each is returned with the text around it.
     """
-    for sentence in said:
+    for sentence in sentences:
         text = text.replace(sentence, " § ")
     for pattern in (*patterns, *NAMES):
         text = re.sub(pattern, " § ", text)
-    return [text[max(0, found.start() - 30) : found.end() + 20] for found in NUMBER.finditer(text)]
+    return [text[max(0, number.start() - 30) : number.end() + 20] for number in NUMBER.finditer(text)]

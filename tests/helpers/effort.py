@@ -14,8 +14,8 @@ _WHOSE = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 
 def spent() -> float:
     """CPU seconds so far, of all threads and of all children that have ended."""
-    found = [resource.getrusage(who) for who in _WHOSE]
-    return sum(usage.ru_utime + usage.ru_stime for usage in found)
+    usages = [resource.getrusage(who) for who in _WHOSE]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def units(seconds: float) -> float:

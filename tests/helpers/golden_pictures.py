@@ -52,7 +52,7 @@ def cards():
         "near": replace(own, weights=windowed.astype(np.float32), mask=near[None]),
         "signed": replace(own, weights=(own.weights * signs).astype(np.float32)),
     }
-    return [Card(name, "keys", "", "n²", 0.5, found) for name, found in of.items()]
+    return [Card(name, "keys", "", "n²", 0.5, attention) for name, attention in of.items()]
 
 
 PICTURES = {

@@ -172,10 +172,10 @@ def files():
 @pytest.fixture
 def server(files, home, monkeypatch):
     """A Hub with one model, where the client will look for it."""
-    found = Hub(files)
-    with serving(found) as address:
+    hub = Hub(files)
+    with serving(hub) as address:
         monkeypatch.setenv("HF_ENDPOINT", address)
-        yield found
+        yield hub
 
 
 def lay_out(cache, files, name="org/tiny", revision="main", commit=COMMIT):

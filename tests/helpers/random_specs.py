@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from helpers.wide_tensors import Case
 from hypothesis import strategies as st
-from oracles.slow_embedding import Given
+from oracles.slow_embedding import StackInput
 from oracles.slow_formulas import ACTIVATIONS
 
 from attnviz.engine.spec import (
@@ -142,39 +142,39 @@ def sizes(draw: Any, whole_heads: bool = False) -> dict[str, Any]:
 @st.composite
 def blocks(draw: Any, n_layers: int) -> dict[str, Any]:
     """Draw the order of sublayers and norms, and the MLP."""
-    found: dict[str, Any] = {"norm": draw(norms)}
+    fields: dict[str, Any] = {"norm": draw(norms)}
     before = draw(st.booleans())
-    found["norm_before"] = before
+    fields["norm_before"] = before
     if before:
-        found["parallel"] = draw(st.sampled_from(["", "", "shared", "separate"]))
-        found["first_norm"] = draw(st.booleans())
-        found["norm_output"] = draw(st.booleans())
-        found["residual_from_norm"] = not found["parallel"] and draw(st.booleans())
+        fields["parallel"] = draw(st.sampled_from(["", "", "shared", "separate"]))
+        fields["first_norm"] = draw(st.booleans())
+        fields["norm_output"] = draw(st.booleans())
+        fields["residual_from_norm"] = not fields["parallel"] and draw(st.booleans())
     else:
-        found["norm_after"], found["norm_output"] = draw(st.sampled_from([(True, False), (False, True)]))
-    found["layer_scale"] = draw(st.booleans())
-    found["sublayer_scale"] = draw(st.sampled_from([1.0, 1.0, 0.4]))
-    found["final_norm"] = draw(st.none() | norms)
+        fields["norm_after"], fields["norm_output"] = draw(st.sampled_from([(True, False), (False, True)]))
+    fields["layer_scale"] = draw(st.booleans())
+    fields["sublayer_scale"] = draw(st.sampled_from([1.0, 1.0, 0.4]))
+    fields["final_norm"] = draw(st.none() | norms)
     if draw(st.booleans()):
-        found["layer_source"] = tuple(draw(st.integers(0, 1)) for _ in range(n_layers))
-    found |= draw(mlps())
-    if not found.get("parallel") and not found.get("n_experts") and draw(st.integers(0, 5)) == 0:
-        found["d_mlp"] = 0
-    return found
+        fields["layer_source"] = tuple(draw(st.integers(0, 1)) for _ in range(n_layers))
+    fields |= draw(mlps())
+    if not fields.get("parallel") and not fields.get("n_experts") and draw(st.integers(0, 5)) == 0:
+        fields["d_mlp"] = 0
+    return fields
 
 
 @st.composite
 def mlps(draw: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "activation": draw(st.sampled_from(sorted(ACTIVATIONS))),
         "gated": draw(st.booleans()),
         "mlp_bias": draw(st.booleans()),
     }
-    if found["gated"] and draw(st.booleans()):
-        found |= {"clamp": draw(st.sampled_from([0.5, 7.0])), "alpha": draw(st.sampled_from([1.0, 1.702]))}
+    if fields["gated"] and draw(st.booleans()):
+        fields |= {"clamp": draw(st.sampled_from([0.5, 7.0])), "alpha": draw(st.sampled_from([1.0, 1.702]))}
     if draw(st.integers(0, 2)) == 0:
-        found |= draw(experts())
-    return found
+        fields |= draw(experts())
+    return fields
 
 
 @st.composite
@@ -211,19 +211,19 @@ def experts(draw: Any) -> dict[str, Any]:
 @st.composite
 def scores(draw: Any, d_head: int, relative: bool = False) -> dict[str, Any]:
     """Draw the steps between the input of attention and its softmax. relative: needs its q and k biases."""
-    found: dict[str, Any] = {f"{part}_bias": draw(st.booleans()) for part in "qkvo"}
+    fields: dict[str, Any] = {f"{part}_bias": draw(st.booleans()) for part in "qkvo"}
     if relative:
-        found["q_bias"] = found["k_bias"] = True
-    found["scale"] = draw(st.sampled_from([0.0, 0.7, 1.3])) * d_head**-0.5
-    found["scale_by_layer"] = draw(st.booleans())
-    found["softcap"] = draw(st.sampled_from([0.0, 0.0, 2.0]))
-    found["sinks"] = draw(st.booleans())
-    found["qkv_clip"] = draw(st.sampled_from([0.0, 0.0, 1.0]))
-    found["qk_norm"] = draw(st.none() | norms)
-    found["qk_norm_over"] = draw(st.sampled_from(["head", "heads", "all"]))
-    found["qk_norm_turned"] = draw(st.booleans())
-    found["clip_after_norm"] = found["qk_norm"] is not None and draw(st.booleans())
-    return found
+        fields["q_bias"] = fields["k_bias"] = True
+    fields["scale"] = draw(st.sampled_from([0.0, 0.7, 1.3])) * d_head**-0.5
+    fields["scale_by_layer"] = draw(st.booleans())
+    fields["softcap"] = draw(st.sampled_from([0.0, 0.0, 2.0]))
+    fields["sinks"] = draw(st.booleans())
+    fields["qkv_clip"] = draw(st.sampled_from([0.0, 0.0, 1.0]))
+    fields["qk_norm"] = draw(st.none() | norms)
+    fields["qk_norm_over"] = draw(st.sampled_from(["head", "heads", "all"]))
+    fields["qk_norm_turned"] = draw(st.booleans())
+    fields["clip_after_norm"] = fields["qk_norm"] is not None and draw(st.booleans())
+    return fields
 
 
 @st.composite
@@ -238,34 +238,34 @@ def compressed(draw: Any, d_head: int) -> dict[str, Any]:
 
 
 @st.composite
-def token_inputs(draw: Any, spec: dict[str, Any], longest: int = 20, shortest: int = 1) -> Given:
+def token_inputs(draw: Any, spec: dict[str, Any], longest: int = 20, shortest: int = 1) -> StackInput:
     """Ids, and token types where the model reads them."""
     n = draw(st.integers(shortest, longest))
     ids = draw(st.lists(st.integers(0, VOCAB - 1), min_size=n, max_size=n))
     types = None
     if spec.get("n_types") or spec.get("types_are_tokens") or isinstance(spec.get("relative"), Segmental):
         types = draw(st.none() | st.lists(st.integers(0, 1), min_size=n, max_size=n))
-    return Given(ids=ids, types=types)
+    return StackInput(ids=ids, types=types)
 
 
 @st.composite
 def embeddings(draw: Any) -> dict[str, Any]:
     """Draw the steps on token embeddings before the first block."""
-    found: dict[str, Any] = {"vocab": VOCAB, "d_embed": draw(st.sampled_from([0, 10]))}
+    fields: dict[str, Any] = {"vocab": VOCAB, "d_embed": draw(st.sampled_from([0, 10]))}
     orders = ["add norm project", "norm add project", "project add norm", "add project norm", "project norm add"]
-    found["embed_order"] = tuple(draw(st.sampled_from(orders)).split())
-    found["project_bias"] = draw(st.booleans())
-    found["project_square"] = draw(st.booleans())
-    found["n_tasks"] = draw(st.sampled_from([0, 0, 2]))
-    found["embed_norm"] = draw(st.none() | norms)
-    found["embed_scale"] = draw(st.sampled_from([1.0, 1.0, 2.5]))
-    found["n_types"] = draw(st.sampled_from([0, 2]))
-    as_wide = not found["d_embed"] or found["embed_order"].index("add") < found["embed_order"].index("project")
-    found["types_are_tokens"] = not found["n_types"] and as_wide and draw(st.booleans())
-    found["mask_dropout"] = draw(st.sampled_from([-1, 3]))
-    found["absolute"] = draw(st.none() | learned() | sinusoids)
-    found["pad_positions"] = draw(st.sampled_from([-1, 2])) if found["absolute"] is not None else -1
-    return found
+    fields["embed_order"] = tuple(draw(st.sampled_from(orders)).split())
+    fields["project_bias"] = draw(st.booleans())
+    fields["project_square"] = draw(st.booleans())
+    fields["n_tasks"] = draw(st.sampled_from([0, 0, 2]))
+    fields["embed_norm"] = draw(st.none() | norms)
+    fields["embed_scale"] = draw(st.sampled_from([1.0, 1.0, 2.5]))
+    fields["n_types"] = draw(st.sampled_from([0, 2]))
+    as_wide = not fields["d_embed"] or fields["embed_order"].index("add") < fields["embed_order"].index("project")
+    fields["types_are_tokens"] = not fields["n_types"] and as_wide and draw(st.booleans())
+    fields["mask_dropout"] = draw(st.sampled_from([-1, 3]))
+    fields["absolute"] = draw(st.none() | learned() | sinusoids)
+    fields["pad_positions"] = draw(st.sampled_from([-1, 2])) if fields["absolute"] is not None else -1
+    return fields
 
 
 sinusoids = st.builds(
@@ -309,18 +309,18 @@ def text_cases(draw: Any) -> Case:
         spec["convolution_activation"] = draw(st.sampled_from(["tanh", "gelu"]))
     if not spec["o_bias"] and own["n_heads"] * (spec.get("d_value") or own["d_head"]) == own["d_model"]:
         spec["output"] = draw(st.booleans())
-    given = draw(token_inputs(spec))
+    inputs = draw(token_inputs(spec))
     if not spec["types_are_tokens"] and draw(st.integers(0, 7)) == 0:
         spec |= {"by_word": True, "mask_dropout": -1, "pad_positions": -1}
-        given.ids, given.words = (), [f"word{i}" for i in given.ids]
-    if spec["mask_dropout"] in given.ids and len(set(given.ids)) == 1:
-        given.ids = [0, *list(given.ids)[1:]]  # no embedding would be left to rescale
+        inputs.ids, inputs.words = (), [f"word{i}" for i in inputs.ids]
+    if spec["mask_dropout"] in inputs.ids and len(set(inputs.ids)) == 1:
+        inputs.ids = [0, *list(inputs.ids)[1:]]  # no embedding would be left to rescale
     absent = draw(st.sampled_from([frozenset(), frozenset({"embed.positions", "rotary.table"})]))
     if len({(turn.stored, turn.dim) for turn in spec.get("rotary", ()) if turn is not None and turn.stored}) > 1:
         absent |= {"rotary.table"}  # one table cannot be as wide as several rotations
     if isinstance(spec["absolute"], Learned) and spec["absolute"].computed is None:
         absent -= {"embed.positions"}
-    return Case(Spec(**spec), given, draw(st.integers(0, 1 << 16)), absent)
+    return Case(Spec(**spec), inputs, draw(st.integers(0, 1 << 16)), absent)
 
 
 @st.composite
@@ -332,15 +332,15 @@ def sparse_cases(draw: Any) -> Case:
     spec |= {f"{part}_bias": draw(st.booleans()) for part in "qkvo"}
     spec["scale"] = draw(st.sampled_from([0.0, 0.4]))
     if is_global:
-        given = draw(token_inputs(spec))
+        inputs = draw(token_inputs(spec))
         spec["global_tokens"] = True
         spec["reach"] = once_or_each(draw, st.integers(0, 5), own["n_layers"])
-        places = draw(st.sets(st.integers(0, len(given.ids) - 1), max_size=3))
-        given.global_tokens = tuple(sorted(places))
+        places = draw(st.sets(st.integers(0, len(inputs.ids) - 1), max_size=3))
+        inputs.global_tokens = tuple(sorted(places))
     else:
-        given = draw(token_inputs(spec, 24, 6))
+        inputs = draw(token_inputs(spec, 24, 6))
         spec["blocks"] = Blocks(draw(st.integers(1, 4)), draw(st.integers(0, 2)))
-    return Case(Spec(**spec), given, draw(st.integers(0, 1 << 16)))
+    return Case(Spec(**spec), inputs, draw(st.integers(0, 1 << 16)))
 
 
 numbers = st.integers(-20, 20).map(lambda v: v / 10)
@@ -371,7 +371,7 @@ def image_cases(draw: Any) -> Case:
         spec["bias"] = ImageOffsets(grid, shared, each)
     if own["d_head"] % 4 == 0 and draw(st.booleans()):
         spec["rotary"] = (Rotary(own["d_head"], draw(st.sampled_from([100.0, 10.0])), by_patch=True),)
-    return Case(Spec(**spec), Given(pixels=pixels), draw(st.integers(0, 1 << 16)))
+    return Case(Spec(**spec), StackInput(pixels=pixels), draw(st.integers(0, 1 << 16)))
 
 
 @st.composite
@@ -407,13 +407,13 @@ def sound_cases(draw: Any) -> Case:
     if own["d_model"] % own["n_heads"] == 0:
         spec["bias"] = draw(st.none() | buckets(gated=True))
     absent = draw(st.sampled_from([frozenset(), frozenset({"embed.positions.weight"})]))
-    return Case(Spec(**spec), Given(sound=sound), draw(st.integers(0, 1 << 16)), absent)
+    return Case(Spec(**spec), StackInput(sound=sound), draw(st.integers(0, 1 << 16)), absent)
 
 
 @st.composite
 def pairs(draw: Any) -> tuple[Case, Case]:
     """An encoder and the decoder that reads it, equally wide, not equally deep."""
-    found = []
+    cases = []
     for is_decoder in (False, True):
         own = draw(sizes()) | {"d_model": 12}
         spec = own | draw(embeddings()) | draw(blocks(own["n_layers"]))
@@ -422,6 +422,6 @@ def pairs(draw: Any) -> tuple[Case, Case]:
         if is_decoder:
             spec |= {"cross": True, "causal": True, "parallel": ""}
         spec["bias"] = draw(st.none() | alibis | buckets())
-        given = draw(token_inputs(spec, 14))
-        found.append(Case(Spec(**spec), given, draw(st.integers(0, 1 << 16))))
-    return found[0], found[1]
+        inputs = draw(token_inputs(spec, 14))
+        cases.append(Case(Spec(**spec), inputs, draw(st.integers(0, 1 << 16))))
+    return cases[0], cases[1]

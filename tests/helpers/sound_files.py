@@ -24,6 +24,6 @@ def wav(data, kind=1, channels=1, rate=16000, bits=16, extensible=False, size=No
 def config_for(case):
     if case.startswith("wav2vec2"):
         return {"model_type": "wav2vec2"}
-    said = json.loads((INPUTS / f"{case}.v5.json").read_text())
-    frames = said["nb_max_frames"]
-    return {"model_type": "whisper", "num_mel_bins": said["feature_size"], "max_source_positions": frames // 2}
+    settings = json.loads((INPUTS / f"{case}.v5.json").read_text())
+    frames = settings["nb_max_frames"]
+    return {"model_type": "whisper", "num_mel_bins": settings["feature_size"], "max_source_positions": frames // 2}

@@ -7,7 +7,7 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
-from oracles.slow_embedding import Given
+from oracles.slow_embedding import StackInput
 
 from attnviz.engine.inputs import Inputs
 from attnviz.engine.spec import Spec
@@ -138,14 +138,14 @@ class Case:
     """A Spec, an input for it, a seed for its weights, and tensors that its checkpoint lacks."""
 
     spec: Spec
-    given: Given
+    stack_input: StackInput
     seed: int
     absent: frozenset[str] = frozenset()
 
     @property
     def inputs(self) -> Inputs:
         """The input as the engine takes it."""
-        g = self.given
+        g = self.stack_input
         sound = None if g.sound is None else np.array(g.sound, np.float32)
         return Inputs(
             ids=np.array(g.ids, np.intp) if len(g.ids) else None,

@@ -76,13 +76,13 @@ def additive(q: Rows, k: Rows, w: Rows, u: Rows, v: Vector, causal: bool = False
 
 def local_p(q: Rows, k: Rows, scale: float, reach: int, w: Rows, v: Vector, causal: bool = False) -> Rows:
     """Luong 2015, eq. 9 and 10; in a causal text, n is the number of tokens so far."""
-    found = []
+    rows = []
     for i in range(len(q)):
         p = (i + 1 if causal else len(k)) * sigmoid(dot(v, tanh(times(w, q[i]))))
         near = {j: scale * dot(q[i], k[j]) for j in range(len(k)) if abs(j - p) <= reach and (j <= i or not causal)}
         align, sigma = over(near, len(k)), reach / 2
-        found.append([a * math.exp(-((j - p) ** 2) / (2 * sigma**2)) for j, a in enumerate(align)])
-    return found
+        rows.append([a * math.exp(-((j - p) ** 2) / (2 * sigma**2)) for j, a in enumerate(align)])
+    return rows
 
 
 def dilated(q: Rows, k: Rows, scale: float, reach: int, gap: int, causal: bool = False) -> Rows:
@@ -118,17 +118,17 @@ def lsh(q: Rows, k: Rows, scale: float, turned: Sequence[Rows], causal: bool = F
         ys += [-y for y in ys]
         return ys.index(max(ys))
 
-    found = []
+    rows = []
     for i in range(len(q)):
         sets = []
         for r in turned:
             same = {j for j in range(len(k)) if bucket(q[i], r) == bucket(k[j], r)} | {i}
             sets.append({j for j in same if j <= i or not causal})
-        count = {j: sum(j in one for one in sets) for j in set().union(*sets)}
-        terms = [{j: math.exp(scale * dot(q[i], k[j]) - math.log(count[j])) for j in one} for one in sets]
-        z = sum(sum(one.values()) for one in terms)
-        found.append([sum(one.get(j, 0.0) for one in terms) / z for j in range(len(k))])
-    return found
+        count = {j: sum(j in keys for keys in sets) for j in set().union(*sets)}
+        terms = [{j: math.exp(scale * dot(q[i], k[j]) - math.log(count[j])) for j in keys} for keys in sets]
+        z = sum(sum(keys.values()) for keys in terms)
+        rows.append([sum(keys.get(j, 0.0) for keys in terms) / z for j in range(len(k))])
+    return rows
 
 
 def permutation(q: Rows, k: Rows, scale: float, order: Sequence[int]) -> Rows:
@@ -139,7 +139,7 @@ def permutation(q: Rows, k: Rows, scale: float, order: Sequence[int]) -> Rows:
 
 def adaptive_span(q: Rows, k: Rows, scale: float, span: float, ramp: int, causal: bool = False) -> Rows:
     """Sukhbaatar 2019: m_z(x) = min(max((R + z - x) / R, 0), 1), times each exponential, above and below."""
-    found = []
+    rows = []
     for i in range(len(q)):
         terms = [
             min(max((ramp + span - abs(i - j)) / ramp, 0), 1) * math.exp(scale * dot(q[i], k[j]))
@@ -147,33 +147,33 @@ def adaptive_span(q: Rows, k: Rows, scale: float, span: float, ramp: int, causal
             else 0.0
             for j in range(len(k))
         ]
-        found.append([term / sum(terms) for term in terms])
-    return found
+        rows.append([term / sum(terms) for term in terms])
+    return rows
 
 
 def memory(q: Rows, k: Rows, scale: float, segment: int, size: int) -> Rows:
     """Dai 2019: segment after segment, each with the tokens in memory; then its own tokens enter the memory."""
-    found: list[Vector] = []
-    held: list[int] = []
+    rows: list[Vector] = []
+    memory: list[int] = []
     for start in range(0, len(k), segment):
         tokens = list(range(start, min(start + segment, len(k))))
         for i in tokens:
-            seen = [*held, *(j for j in tokens if j <= i)]
-            found.append(over({j: scale * dot(q[i], k[j]) for j in seen}, len(k)))
-        held = [*held, *tokens][-size:] if size else []
-    return found
+            seen = [*memory, *(j for j in tokens if j <= i)]
+            rows.append(over({j: scale * dot(q[i], k[j]) for j in seen}, len(k)))
+        memory = [*memory, *tokens][-size:] if size else []
+    return rows
 
 
 def compressed_memory(q: Rows, k: Rows, v: Rows, scale: float, segment: int, size: int, rate: int) -> tuple[Rows, Rows]:
     """Rae 2019: as above; tokens that leave the memory enter slots of means. Returns weights of tokens, and outputs."""
     weights, outputs = [], []
     old: list[int] = []  # tokens that have left the memory
-    held: list[int] = []
+    memory: list[int] = []
     for start in range(0, len(k), segment):
         tokens = list(range(start, min(start + segment, len(k))))
         slots = [old[a : a + rate] for a in range(0, len(old), rate)]
         for i in tokens:
-            seen = [*slots, *([j] for j in held), *([j] for j in tokens if j <= i)]
+            seen = [*slots, *([j] for j in memory), *([j] for j in tokens if j <= i)]
             keys = [mean([k[j] for j in slot]) for slot in seen]
             shares = over({s: scale * dot(q[i], key) for s, key in enumerate(keys)}, len(seen))
             weights.append(
@@ -181,9 +181,9 @@ def compressed_memory(q: Rows, k: Rows, v: Rows, scale: float, segment: int, siz
             )
             values = [mean([v[j] for j in slot]) for slot in seen]
             outputs.append([sum(a * x[c] for a, x in zip(shares, values, strict=True)) for c in range(len(v[0]))])
-        held = [*held, *tokens]
-        cut = max(0, len(held) - size)
-        old, held = [*old, *held[:cut]], held[cut:]
+        memory = [*memory, *tokens]
+        cut = max(0, len(memory) - size)
+        old, memory = [*old, *memory[:cut]], memory[cut:]
     return weights, outputs
 
 
@@ -203,20 +203,20 @@ def linformer(q: Rows, k: Rows, v: Rows, e: Rows, f: Rows, scale: float) -> Rows
         ]
 
     keys, values = projected(k, e), projected(v, f)
-    found = []
+    rows = []
     for x in q:
         shares = over({s: scale * dot(x, key) for s, key in enumerate(keys)}, len(keys))
-        found.append([sum(a * value[c] for a, value in zip(shares, values, strict=True)) for c in range(len(v[0]))])
-    return found
+        rows.append([sum(a * value[c] for a, value in zip(shares, values, strict=True)) for c in range(len(v[0]))])
+    return rows
 
 
 def kernel(q: Rows, k: Rows, phi: Callable[[Vector], Vector], causal: bool = False) -> Rows:
     """phi(q) . phi(k) over the sum of its row."""
-    found = []
+    rows = []
     for i, x in enumerate(q):
         row = [dot(phi(x), phi(y)) if j <= i or not causal else 0.0 for j, y in enumerate(k)]
-        found.append([value / sum(row) for value in row])
-    return found
+        rows.append([value / sum(row) for value in row])
+    return rows
 
 
 def performer(q: Rows, k: Rows, omega: Rows, scale: float, causal: bool = False) -> Rows:
@@ -241,13 +241,13 @@ def mamba(c: Rows, b: Rows, x: Rows, steps: Vector) -> Rows:
     """Gu & Dao 2023: h = exp(step A) h + step B x, y = C h, A = -1, -2, ..., for every channel of x -> outputs."""
     channels, d = len(x[0]), len(b[0])
     h = [[0.0] * d for _ in range(channels)]
-    found = []
+    outputs = []
     for t, step in enumerate(steps):
         for channel in range(channels):
             for s in range(d):
                 h[channel][s] = math.exp(-step * (s + 1)) * h[channel][s] + step * b[t][s] * x[t][channel]
-        found.append([dot(c[t], h[channel]) for channel in range(channels)])
-    return found
+        outputs.append([dot(c[t], h[channel]) for channel in range(channels)])
+    return outputs
 
 
 # Positions: [query][key] of scores before the softmax, from the queries and keys without positions

@@ -14,7 +14,7 @@ from attnviz.engine.spec import Convolutions, Learned, Norm, Patches, Positional
 
 
 @dataclass
-class Given:
+class StackInput:
     """The input of one stack."""
 
     ids: Sequence[int] = ()
@@ -28,8 +28,8 @@ class Given:
 class Embedding:
     """Tensors, and the input of the first block. tensors: get(name, shape), rows(name, keys, shape) and has(name)."""
 
-    def __init__(self, spec: Spec, tensors: Any, given: Given) -> None:
-        self.spec, self.tensors, self.given = spec, tensors, given
+    def __init__(self, spec: Spec, tensors: Any, inputs: StackInput) -> None:
+        self.spec, self.tensors, self.inputs = spec, tensors, inputs
 
     # Tensors
 
@@ -70,7 +70,7 @@ class Embedding:
     def token_rows(self) -> Rows:
         """Embeddings times a scale. Rives 2021: masked tokens are 0, the rest are scaled as if 12 % were masked."""
         spec = self.spec
-        keys = self.given.words if spec.by_word else self.given.ids
+        keys = self.inputs.words if spec.by_word else self.inputs.ids
         n_masked = sum(key == spec.mask_dropout for key in keys) if spec.mask_dropout >= 0 else 0
         times = spec.embed_scale
         if spec.mask_dropout >= 0:
@@ -83,8 +83,8 @@ class Embedding:
         return xs
 
     def with_places(self, xs: Rows) -> Rows:
-        spec, given, width = self.spec, self.given, len(xs[0])
-        types = given.types
+        spec, inputs, width = self.spec, self.inputs, len(xs[0])
+        types = inputs.types
         if spec.n_types:
             types = [0] * len(xs) if types is None else types
             xs = [add(x, self.row("embed.types", t, spec.n_types, width)) for x, t in zip(xs, types, strict=True)]
@@ -100,11 +100,11 @@ class Embedding:
             places = self.places(Learned(0), len(xs)) if rule is spec.absolute else range(len(xs))
             xs = [add(x, sinusoid(rule, place, width)) for x, place in zip(xs, places, strict=True)]
         elif isinstance(rule, Learned) and spec.patches is not None:
-            places = squares(spec.patches, self.get("embed.positions", rule.size, width), given.pixels)
+            places = squares(spec.patches, self.get("embed.positions", rule.size, width), inputs.pixels)
             xs = [add(x, place) for x, place in zip(xs, places, strict=True)]
         elif isinstance(rule, Learned):
-            held = self.places(rule, len(xs))
-            xs = [add(x, self.row("embed.positions", p, rule.size, width)) for x, p in zip(xs, held, strict=True)]
+            positions = self.places(rule, len(xs))
+            xs = [add(x, self.row("embed.positions", p, rule.size, width)) for x, p in zip(xs, positions, strict=True)]
         if spec.positional_convolution is not None:
             xs = self.with_convolution(spec.positional_convolution, xs)
         return xs
@@ -114,14 +114,14 @@ class Embedding:
         if self.spec.pad_positions < 0:
             return [p + rule.offset for p in range(n)]
         found, counted = [], 0
-        for token in self.given.ids:
+        for token in self.inputs.ids:
             is_pad = token == self.spec.pad_positions
             found.append(rule.offset - 1 if is_pad else counted + rule.offset)
             counted += not is_pad
         return found
 
     def patches(self, rule: Patches) -> Rows:
-        pixels, (high, wide) = self.given.pixels, rule.size
+        pixels, (high, wide) = self.inputs.pixels, rule.size
         weight = self.get("embed.patches.weight", self.spec.d_model, rule.channels, high, wide)
         bias = self.get("embed.patches.bias", self.spec.d_model) if rule.bias else [0.0] * self.spec.d_model
         xs = [self.get(f"embed.{name}", self.spec.d_model) for name in rule.prefix]
@@ -137,7 +137,7 @@ class Embedding:
         return xs
 
     def frames(self, rule: Convolutions) -> Rows:
-        xs = self.given.sound  # [channel][frame]
+        xs = self.inputs.sound  # [channel][frame]
         for i, (width, kernel, stride) in enumerate(zip(rule.dims, rule.kernels, rule.strides, strict=True)):
             name = f"embed.conv.{i}"
             weight = self.get(f"{name}.weight", width, len(xs), kernel)

@@ -206,10 +206,10 @@ def slopes(n_heads: int, max_bias: float = 8.0) -> Vector:
     power = 1
     while power * 2 <= n_heads:
         power *= 2
-    found = [2 ** (-max_bias * (h + 1) / power) for h in range(power)]
+    first = [2 ** (-max_bias * (h + 1) / power) for h in range(power)]
     if power == n_heads:
-        return found
-    return found + slopes(2 * power, max_bias)[0::2][: n_heads - power]
+        return first
+    return first + slopes(2 * power, max_bias)[0::2][: n_heads - power]
 
 
 def alibi(rule: Alibi, head: int, n_heads: int, i: int, j: int) -> float:
@@ -247,8 +247,8 @@ def bias_gates(xs: Rows, weight: Rows, bias: Vector, scale: Vector) -> Rows:
     for x in xs:
         gates.append([0.0] * len(scale))
         for h, s in enumerate(scale):
-            made = [dot(row, x[h * width : (h + 1) * width]) + b for row, b in zip(weight, bias, strict=True)]
-            gates[-1][h] = sigmoid(sum(made[:4])) * (s * sigmoid(sum(made[4:])) - 1) + 2
+            outputs = [dot(row, x[h * width : (h + 1) * width]) + b for row, b in zip(weight, bias, strict=True)]
+            gates[-1][h] = sigmoid(sum(outputs[:4])) * (s * sigmoid(sum(outputs[4:])) - 1) + 2
     return gates
 
 
@@ -280,7 +280,7 @@ def triangle(t: float) -> float:
 def convolve(xs: Rows, weight: Any, bias: Vector | None, stride: int = 1, pad: int = 0, groups: int = 1) -> Rows:
     """xs [channel][place], weight [out][channel of the group][kernel] -> [out][place]."""
     kernel, n_out, n = len(weight[0][0]), len(weight), len(xs[0])
-    made = []
+    rows = []
     for out in range(n_out):
         first = out // (n_out // groups) * (len(xs) // groups)
         row = []
@@ -292,8 +292,8 @@ def convolve(xs: Rows, weight: Any, bias: Vector | None, stride: int = 1, pad: i
                     if 0 <= at < n:
                         total += weight[out][c][t] * xs[first + c][at]
             row.append(total)
-        made.append(row)
-    return made
+        rows.append(row)
+    return rows
 
 
 def turned(rows: Rows) -> Rows:

@@ -23,20 +23,20 @@ def resized(stored: Rows, old: tuple[int, int], new: tuple[int, int], kind: str)
     grid is the smaller one, shares of the places inside).
     """
     shares = [shares_of(n_old, n_new, kind) for n_old, n_new in zip(old, new, strict=True)]
-    found = []
+    values = []
     for down in shares[0]:
         for across in shares[1]:
             value = [0.0] * len(stored[0])
             for s, by_row in down.items():
                 for t, by_column in across.items():
                     value = add(value, [by_row * by_column * v for v in stored[s * old[1] + t]])
-            found.append(value)
-    return found
+            values.append(value)
+    return values
 
 
 def shares_of(n_old: int, n_new: int, kind: str) -> list[dict[int, float]]:
     """For each new place the old places that it is interpolated from, with their shares."""
-    found = []
+    every = []
     for at in range(n_new):
         middle = (at + 0.5) * n_old / n_new - 0.5
         shares: dict[int, float] = {}
@@ -44,13 +44,13 @@ def shares_of(n_old: int, n_new: int, kind: str) -> list[dict[int, float]]:
             wide = max(1.0, n_old / n_new)
             shares = {s: cubic((s - middle) / wide, -0.5) for s in range(n_old)}
             total = sum(shares.values())
-            found.append({s: share / total for s, share in shares.items()})
+            every.append({s: share / total for s, share in shares.items()})
             continue
         for s in range(math.floor(middle) - 1, math.floor(middle) + 3):
             inside = min(max(s, 0), n_old - 1)
             shares[inside] = shares.get(inside, 0.0) + (cubic if kind == "cubic" else triangle)(middle - s)
-        found.append(shares)
-    return found
+        every.append(shares)
+    return every
 
 
 def squares(rule: Patches, stored: Rows, pixels: Any) -> Rows:

@@ -55,7 +55,7 @@ class Places(Embedding):
             names = rule.shared * ["bias.table"] + rule.own * [f"{name}bias.table"]
             tables = [self.get(each, rule.rows, spec.n_heads) for each in names]
             summed = [[sum(v) for v in zip(*rows, strict=True)] for rows in zip(*tables, strict=True)]
-            return offsets(rule, summed, spec.patches, self.given.pixels)
+            return offsets(rule, summed, spec.patches, self.inputs.pixels)
         if not isinstance(rule, Buckets):
             return None
         own = name if rule.by_layer else ""
@@ -84,7 +84,7 @@ class Places(Embedding):
         shape = (spec.n_heads, spec.d_head)
         content, place = self.get(name + "content_bias", *shape), self.get(name + "position_bias", *shape)
         weight = self.get(name + "r.weight", spec.n_heads * spec.d_head, spec.d_model)
-        types = self.given.types
+        types = self.inputs.types
         segment = self.get(name + "segment_bias", *shape) if types is not None else None
         kinds = self.get(name + "segments", 2, *shape) if types is not None else None
         far: dict[int, list[Vector]] = {}

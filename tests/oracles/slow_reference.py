@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from oracles.slow_embedding import Given
+from oracles.slow_embedding import StackInput
 from oracles.slow_experts import routed
 from oracles.slow_formulas import (
     ACTIVATIONS,
@@ -43,7 +43,7 @@ from attnviz.engine.spec import (
 
 
 @dataclass
-class Found:
+class SlowResult:
     """weights and cross: [layer][head][query][key]; allowed: [layer][query][key], of `weights`; output: [token][d].
 
     nearest_tie: the smallest gap between the lowest router score that was chosen and the highest that was not.
@@ -59,11 +59,11 @@ class Found:
 class Slow(Places):
     """Run one stack of blocks. memory: the output of the encoder that it reads."""
 
-    def __init__(self, spec: Spec, tensors: Any, given: Given, memory: Rows | None = None) -> None:
-        super().__init__(spec, tensors, given)
-        self.memory, self.found = memory, Found()
+    def __init__(self, spec: Spec, tensors: Any, inputs: StackInput, memory: Rows | None = None) -> None:
+        super().__init__(spec, tensors, inputs)
+        self.memory, self.result = memory, SlowResult()
 
-    def run(self) -> Found:
+    def run(self) -> SlowResult:
         spec = self.spec
         xs = first = self.embedded()
         for i in range(spec.n_layers):
@@ -72,8 +72,8 @@ class Slow(Places):
                 xs = self.convolved(first, xs)
         if spec.final_norm is not None:
             xs = [self.norm(spec.final_norm, "final_norm", x) for x in xs]
-        self.found.output = xs
-        return self.found
+        self.result.output = xs
+        return self.result
 
     # Blocks
 
@@ -163,7 +163,7 @@ class Slow(Places):
                 q, k = self.normed_heads(name + "q_norm", q), self.normed_heads(name + "k_norm", k)
         rotary = (spec.rotary[i] if len(spec.rotary) > 1 else spec.rotary[0]) if spec.rotary else None
         if rotary is not None and rotary.by_patch:
-            turn = partial(turned_patch, rotary, spec.patches, self.given.pixels)
+            turn = partial(turned_patch, rotary, spec.patches, self.inputs.pixels)
             q, k = ([[turn(x, p) for p, x in enumerate(rows)] for rows in part] for part in (q, k))
         elif rotary is not None:
             q = [[self.turned(rotary, x, p, n) for p, x in enumerate(rows)] for rows in q]
@@ -179,12 +179,12 @@ class Slow(Places):
         allowed = [[self.sees(i, a, b, n) for b in range(n)] for a in range(n)]
         weights: list[Rows] = []
         outputs: list[Rows] = []
-        made = self.weighed(i, q, k, scale)
+        variant = self.weighed(i, q, k, scale)
         for h in range(spec.n_heads):
             kv = h * spec.n_kv_heads // spec.n_heads
-            if made is not None:
-                weights.append(made[h])
-                outputs.append([self.mixed(row, v[kv]) for row in made[h]])
+            if variant is not None:
+                weights.append(variant[h])
+                outputs.append([self.mixed(row, v[kv]) for row in weights[h]])
                 continue
             weights.append([])
             for a in range(n):
@@ -208,15 +208,12 @@ class Slow(Places):
             outputs.append([self.mixed(weights[h][a], v[kv]) for a in range(n)])
         if spec.global_tokens:
             self.global_rows(name, xs, weights, outputs)
-        self.found.weights.append(weights)
-        self.found.allowed.append(allowed)
+        self.result.weights.append(weights)
+        self.result.allowed.append(allowed)
         return self.closing(name + "o", outputs)
 
     def from_compressed(self, rule: Latent, name: str, xs: Rows) -> tuple[list[Rows], list[Rows], list[Rows]]:
-        """DeepSeek-AI 2024 (DeepSeek-V2), eq.
-
-        9-17, one head at a time: k_h = [W_UK_h c ; the part shared by all heads].
-        """
+        """DeepSeek-AI 2024 (DeepSeek-V2), eq. 9-17, one head at a time: k_h = [W_UK_h c ; the part shared by all]."""
         spec = self.spec
 
         def per_head(which: str, rows: Rows, width: int, has_bias: bool) -> list[Rows]:
@@ -229,10 +226,10 @@ class Slow(Places):
             asked = [self.norm(rule.norm, name + "q_down_norm", x) for x in small]
         q = per_head("q", asked, spec.d_head, spec.q_bias)
         both = self.linear(name + "kv_down", xs, rule.d_kv + rule.d_shared, rule.bias)
-        kept = [self.norm(rule.norm, name + "kv_norm", x[: rule.d_kv]) for x in both]
-        k = per_head("k", kept, spec.d_head - rule.d_shared, spec.k_bias)
+        compressed = [self.norm(rule.norm, name + "kv_norm", x[: rule.d_kv]) for x in both]
+        k = per_head("k", compressed, spec.d_head - rule.d_shared, spec.k_bias)
         k = [[own + x[rule.d_kv :] for own, x in zip(rows, both, strict=True)] for rows in k]
-        return q, k, per_head("v", kept, spec.d_value, spec.v_bias)
+        return q, k, per_head("v", compressed, spec.d_value, spec.v_bias)
 
     def weighed(self, i: int, q: list[Rows], k: list[Rows], scale: float) -> list[Rows] | None:
         """Weights of the Spec's `variant`: a query head with the keys of its group, without a softmax afterwards."""
@@ -254,12 +251,12 @@ class Slow(Places):
 
     def sees(self, i: int, a: int, b: int, n: int) -> bool:
         """Whether token a may attend to token b in layer i."""
-        spec, given = self.spec, self.given
+        spec, inputs = self.spec, self.inputs
         if spec.blocks is not None and n > (5 + 2 * spec.blocks.n_random) * spec.blocks.size:
             # Zaheer 2020, section 3: global blocks at both ends, a window of one block to each side.
             own, other, last = (x // spec.blocks.size for x in (a, b, n - 1))
             return own in (0, last) or other in (0, last) or abs(own - other) <= 1
-        if spec.global_tokens and (a in given.global_tokens or b in given.global_tokens):
+        if spec.global_tokens and (a in inputs.global_tokens or b in inputs.global_tokens):
             return True
         reach = (spec.reach[i] if len(spec.reach) > 1 else spec.reach[0]) if spec.reach else -1
         return not (spec.causal and b > a) and (reach < 0 or abs(a - b) <= reach)
@@ -276,14 +273,14 @@ class Slow(Places):
     def global_rows(self, name: str, xs: Rows, weights: list[Rows], outputs: list[Rows]) -> None:
         """Beltagy 2020, section 3.1: the row of a global token has its own projections."""
         spec = self.spec
-        if not self.given.global_tokens:
+        if not self.inputs.global_tokens:
             return
         q = self.heads(name + "global_q", xs, spec.n_heads, spec.q_bias)
         k = self.heads(name + "global_k", xs, spec.n_kv_heads, spec.k_bias)
         v = self.heads(name + "global_v", xs, spec.n_kv_heads, spec.v_bias)
         for h in range(spec.n_heads):
             kv = h * spec.n_kv_heads // spec.n_heads
-            for a in self.given.global_tokens:
+            for a in self.inputs.global_tokens:
                 scores = {b: spec.scale * dot(q[h][a], key) for b, key in enumerate(k[kv])}
                 weights[h][a] = softmax(scores, len(xs))
                 outputs[h][a] = self.mixed(weights[h][a], v[kv])
@@ -304,7 +301,7 @@ class Slow(Places):
                 scores = {b: spec.scale * dot(query, key) for b, key in enumerate(k[kv])}
                 weights[h].append(softmax(scores, len(memory)))
             outputs.append([self.mixed(row, v[kv]) for row in weights[h]])
-        self.found.cross.append(weights)
+        self.result.cross.append(weights)
         return self.closing(name + "cross_o", outputs)
 
     # MLP
@@ -323,20 +320,20 @@ class Slow(Places):
         shares, gap = routed(
             spec.routing, scores, spec.top_k, lambda: self.get(name + "router.correction", len(scores))
         )
-        self.found.nearest_tie = min(self.found.nearest_tie, gap)
+        self.result.nearest_tie = min(self.result.nearest_tie, gap)
         out = [0.0] * spec.d_model
         has_bias = spec.mlp_bias if spec.expert_bias is None else spec.expert_bias
         for e, share in shares.items():
-            made = self.dense(f"{name}experts.{e}.", [x], spec.d_expert or spec.d_mlp, has_bias)[0]
-            out = [o + share * v for o, v in zip(out, made, strict=True)]
+            output = self.dense(f"{name}experts.{e}.", [x], spec.d_expert or spec.d_mlp, has_bias)[0]
+            out = [o + share * v for o, v in zip(out, output, strict=True)]
         if spec.mixture_bias:
             out = add(out, self.get(f"{name}experts.bias", spec.d_model))
         if spec.d_shared:
-            made = self.dense(f"{name}shared.", [x], spec.d_shared, spec.mlp_bias)[0]
+            output = self.dense(f"{name}shared.", [x], spec.d_shared, spec.mlp_bias)[0]
             if spec.weighed_shared:
                 weigh = sigmoid(dot(self.get(f"{name}shared.weigh.weight", 1, spec.d_model)[0], x))
-                made = [weigh * v for v in made]
-            out = add(out, made)
+                output = [weigh * v for v in output]
+            out = add(out, output)
         return out
 
     def dense(self, name: str, xs: Rows, width: int, has_bias: bool) -> Rows:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.paths import REFERENCE
-from oracles.slow_embedding import Given
+from oracles.slow_embedding import StackInput
 from oracles.slow_reference import Slow
 
 import attnviz
@@ -20,17 +20,17 @@ OWN = json.loads((REFERENCE / "float64.json").read_text())
 CASES = sorted(p.name for p in REFERENCE.iterdir() if p.is_dir())
 
 
-def given(stored: Any, ids: str = "input_ids") -> Given:
+def given(stored: Any, ids: str = "input_ids") -> StackInput:
     """The input of a stack in this case."""
-    found = Given(ids=stored[ids].tolist() if ids in stored else ())
+    inputs = StackInput(ids=stored[ids].tolist() if ids in stored else ())
     if "token_type_ids" in stored and ids == "input_ids":
-        found.types = stored["token_type_ids"].tolist()
+        inputs.types = stored["token_type_ids"].tolist()
     if "pixel_values" in stored:
-        found.pixels = stored["pixel_values"].tolist()
+        inputs.pixels = stored["pixel_values"].tolist()
     for name in ("input_values", "input_features"):
         if name in stored:
-            found.sound = np.atleast_2d(stored[name]).tolist()
-    return found
+            inputs.sound = np.atleast_2d(stored[name]).tolist()
+    return inputs
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -42,13 +42,13 @@ def test_agrees_with_the_reference(case: str) -> None:
         first = Slow(spec.encoder, Scoped(tensors, "encoder."), given(stored)).run()
         decoder = Scoped(tensors, "decoder.")
         second = Slow(spec.decoder, decoder, given(stored, "decoder_input_ids"), first.output).run()
-        found = {"encoder": first.weights, "decoder": second.weights, "cross": second.cross}
+        streams = {"encoder": first.weights, "decoder": second.weights, "cross": second.cross}
     else:
         if isinstance(spec, Towers):
             which = "image" if "pixel_values" in stored else "text"
             spec, tensors = getattr(spec, which), Scoped(tensors, f"{which}.")
         single = "own" if "own" in stored else "self"  # per head, where the reference returns the mean
-        found = {single: Slow(spec, tensors, given(stored)).run().weights}
+        streams = {single: Slow(spec, tensors, given(stored)).run().weights}
     tolerance = max(1e-5, 4 * OWN.get(case, 0.0))
-    for stream, weights in found.items():
+    for stream, weights in streams.items():
         np.testing.assert_allclose(weights, stored[stream], rtol=0, atol=tolerance, err_msg=stream)

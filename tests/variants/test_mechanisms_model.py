@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from helpers.mechanism_cases import CASES
 from oracles import mechanism_formulas as slow
-from oracles.slow_embedding import Given as Read
+from oracles.slow_embedding import StackInput as Read
 from oracles.slow_formulas import normal
 from oracles.slow_reference import Slow
 
