@@ -30,7 +30,7 @@ _DTYPE = re.compile(r"[<>|=]?([?biufc]\d{0,2}|[SU]\d{1,7})")
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the head of an array says. fortran: columns first; start: of the numbers, in bytes from the head."""
+    """The header of an array. fortran: columns first; start: offset of the numbers, in bytes from the header."""
 
     shape: tuple[int, ...]
     fortran: bool

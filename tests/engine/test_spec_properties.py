@@ -18,7 +18,7 @@ from helpers.wide_tensors import Behind, Case, Keep, Nudged, WideTensors
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from oracles.slow_formulas import ACTIVATIONS
-from oracles.slow_reference import SlowResult, StackInput, Slow
+from oracles.slow_reference import Slow, SlowResult, StackInput
 
 from attnviz.engine import mlp as mlp_module
 from attnviz.engine import ops, tiles
