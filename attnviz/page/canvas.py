@@ -41,7 +41,6 @@ class Canvas(Sheet):
     steps: Steps
     decimals: int
     largest: float
-    own_notes: list[str] = field(default_factory=list)
     matrices: dict[str, list[str]] = field(default_factory=dict)
 
     # Text
@@ -160,7 +159,7 @@ class Canvas(Sheet):
         zero = np.array([[not text.strip("0.") for text in row] for row in texts]) & ~gone
         if (values[zero] != 0).any():
             decimals = max(len(text.partition(".")[2]) for row in texts for text in row)
-            self.own_notes.append(f"numbers below {number(0.5 * 10.0**-decimals)} left out of the map of weights")
+            self.notes.append(f"numbers below {number(0.5 * 10.0**-decimals)} left out of the map of weights")
         return tuple(
             tuple("" if out else text for text, out in zip(row, outs, strict=True))
             for row, outs in zip(texts, zero.tolist(), strict=True)
@@ -229,7 +228,7 @@ def drawn(
     canvas.head()
     for part in draw:
         part(canvas)
-    words.notes += [*dict.fromkeys(canvas.own_notes), *canvas.thinning("token")]
+    words.notes[:] = [*dict.fromkeys(words.notes), *canvas.thinning("token")]
     words.notes += [f"{which} of {', '.join(names)} is drawn" for which, names in canvas.matrices.items()]
     if any(panel.scale and dashed(panel, panel.scale, times).any() for panel in canvas.panels):
         words.notes.append("a dash in a cell marks a negative number")

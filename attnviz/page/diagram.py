@@ -231,7 +231,7 @@ def _side_by_side(page: Canvas, n: int, width: int) -> None:
         count = min(width, int(room / 0.7))
         across = Cut.whole(count, room)
         if count < width:
-            page.own_notes.append(f"heads side by side: the first {count} of each head's {width} numbers")
+            page.notes.append(f"heads side by side: the first {count} of each head's {width} numbers")
     y = page.y + 10.0
     scale = signed(steps.heads)
     for head, values in enumerate(steps.heads):
@@ -269,7 +269,7 @@ def _projection(page: Canvas) -> None:
         page.word(f"head {head}", x - 4.0, at, SMALL, align="right", weight=weight, tone=tone, role="row")
     page.block("o W_O", steps.parts, x, top, across, down, scale)
     right = x + max(across.length, wide) + 6.0
-    page.own_notes.append("by norm: ‖o W_O‖ of a head / the sum over all heads")
+    page.notes.append("by norm: ‖o W_O‖ of a head / the sum over all heads")
     page.block("by norm", share[:, None], right, top, Cut.whole(1, _SHARE), down, unsigned(share))
     page.word("by norm", right + _SHARE / 2, top - 3.0, SMALL - 0.5, align="center", tone="soft")
     y = top + down.length + 3.0
@@ -287,9 +287,9 @@ def _projection(page: Canvas) -> None:
 
 def _colours(page: Canvas) -> None:
     """Note the meaning of the colours."""
-    page.own_notes.append("red: above 0, blue: below, each box up to its largest number")
+    page.notes.append("red: above 0, blue: below, each box up to its largest number")
     if any(panel.hidden is not None for panel in page.panels):
-        page.own_notes.append("grey: hidden by the mask")
+        page.notes.append("grey: hidden by the mask")
 
 
 PARTS: Mapping[str, Callable[[Canvas], None]] = {"qkv": _qkv, "scores": scores, "heads": _heads}

@@ -95,7 +95,7 @@ def sentence(page: Canvas, texts: Sequence[str], chosen: int) -> float | None:
     fits = int(np.searchsorted(np.cumsum([widths[i] for i in near]), room))
     shown = sorted(near[: max(fits, 1)])
     if len(shown) < len(words):
-        page.own_notes.append(f"{len(shown)} of {len(words)} tokens are written")
+        page.notes.append(f"{len(shown)} of {len(words)} tokens are written")
     x, middle = LEFT, None
     for i in shown:
         if x > LEFT and x + widths[i] - space > RIGHT:
@@ -131,6 +131,6 @@ def some_rows(page: Canvas, weights: NDArray[Any], what: str, most: int, chosen:
     high = ROW if min(n, most) <= 12 else 9.6
     if n <= most:
         return Cut.whole(n, n * high)
-    page.own_notes.append(f"{FEWER} of {n} {what} are shown: the largest weights")
+    page.notes.append(f"{FEWER} of {n} {what} are shown: the largest weights")
     order = [chosen, *(i for i in strongest(weights) if i != chosen)]
     return Cut.of(sorted(order[:FEWER]), n, high, gap)

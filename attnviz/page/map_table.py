@@ -16,7 +16,7 @@ from attnviz.page.maps import hidden_cells
 from attnviz.page.page_size import fit
 from attnviz.page.parts import MapTable
 from attnviz.page.scale import INKS, check_cmap, check_scale, masked, round_up
-from attnviz.page.sheet import BASE, BESIDE, MARGIN, Sheet, below, beside, finished, started, worded
+from attnviz.page.sheet import BASE, BESIDE, MARGIN, Sheet, below, beside, finished, no_room, started, worded
 from attnviz.page.text_metrics import LOST, printable
 from attnviz.page.wording import colour_note, colours, from_model, hidden_reason, reductions
 
@@ -78,10 +78,8 @@ def map_table(page: Page, options: FigureOptions) -> Figure:
     if options.width is not None:
         side = (options.width * 72.0 - left - BESIDE - MARGIN + _GAP) / len(table.columns) - _GAP
         if side < _NARROWEST:
-            raise SelectionError(
-                f"a width of {options.width:.3g} in leaves no room for {len(table.columns)} maps abreast",
-                "ask for a larger one, or for fewer maps",
-            )
+            what = f" for {len(table.columns)} maps abreast"
+            raise no_room(options.width * 72.0, what, "ask for a larger one, or for fewer maps")
     block = len(table.columns) * (side + _GAP) + _BLOCK
     sheet = started(words, left + columns * block - _BLOCK - _GAP + BESIDE + MARGIN)
     down, stacked = side * len(queries) / len(keys), -(-len(table.rows) // columns)

@@ -112,7 +112,7 @@ def _maps_row(page: Canvas) -> None:
     """Steps 2 to 5 as maps of all queries and keys."""
     steps = page.steps
     if steps.weight_matrix is None or steps.allowed_matrix is None:
-        page.own_notes.append("a long text: maps of all queries are left out")
+        page.notes.append("a long text: maps of all queries are left out")
         return
     scores = [(s.stage, s.matrix) for s in steps.scores if s.matrix is not None]
     early, late = (signed(*(m for stage, m in scores if stage.early == side)) for side in (True, False))
@@ -143,7 +143,7 @@ def _maps_row(page: Canvas) -> None:
         _colours(page, scale, x, below + 7.0)
         end = max(end, below + 9.0)
     if (~steps.allowed_matrix).any():
-        page.own_notes.append("grey: hidden by the mask")
+        page.notes.append("grey: hidden by the mask")
     page.y = end + 12.0
     if steps.sink is not None:
         page.y -= 6.0

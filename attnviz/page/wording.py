@@ -131,12 +131,7 @@ def notes(
     partial = attention.cell > 1 or pooled > 1 or any("left out" in note for note in remarks)
     if (low < 0.995 or high > 1.005) and not partial:
         remarks.append("rows sum to " + (f"{number(low)}–{number(high)}" if high - low >= 5e-3 else number(high)))
-    if colour := colour_note(scale, shade):
-        remarks.append(colour)
-    if over:
-        remarks.append(over)
-    if numbers:
-        remarks.append(numbers)
+    remarks += [note for note in (colour_note(scale, shade), over, numbers) if note]
     return [*map(one_line, remarks), *from_model(attention)]
 
 
