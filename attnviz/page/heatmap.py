@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from attnviz.page import wording
 from attnviz.page.cell_numbers import CellNumbers
 from attnviz.page.colour_limits import count_above, fills_up, flowing, limits
-from attnviz.page.figure import Figure, Scale
+from attnviz.page.figure import Figure, MapPanel, Scale
 from attnviz.page.figure_options import FigureOptions, check_attention
 from attnviz.page.maps import Maps, all_queries, one_query
 from attnviz.page.placing import Placed, arrange
@@ -51,18 +51,16 @@ def heatmap(
     Raises:
         SelectionError: an option's value is not there or not possible. InputError: weights that are not finite.
     """
-    options = FigureOptions(**look)
-    kind, cmap = check_scale(options.scale), check_cmap(options.cmap)
-    check_attention(attention, options, marks, query)
+    options = _checked(FigureOptions(**look), attention, marks, query)
     maps = all_queries(attention, marks, does) if query is None else one_query(attention, query, marks, does)
     maps = maps.thinned(options)
     whole, shared = (attention, query) if among is None else (among, None)
-    scale, why = limits(whole, kind, options.vmax, cmap, shared)
+    scale, why = limits(whole, options.scale, options.vmax, options.cmap, shared)
     own = None
-    if among is None and len(maps.values) > 1 and fills_up(attention, kind, options.vmax):
+    if among is None and len(maps.values) > 1 and fills_up(attention, options.scale, options.vmax):
         # One scale for all panels would hide what each shows: flows after several layers.
-        own = [flowing(values, cmap) for values in maps.values]
-        scale, maps = Scale("panel", 0.0, 1.0, cmap, f"{scale.label}, layer by layer"), maps.ranged(own)
+        own = [flowing(values, scale.cmap) for values in maps.values]
+        scale, maps = Scale("panel", 0.0, 1.0, scale.cmap, f"{scale.label}, layer by layer"), maps.ranged(own)
     above = count_above(maps.values if among is None else among.weights, scale)
     over = wording.over_note(above, scale.high, why, any(attention.key_special))
     over = over or wording.under_note(maps.values, own or [scale])
@@ -84,7 +82,7 @@ def heatmap(
     request = maps.request(
         face,
         options,
-        per_row=maps.across(options.width, lean=1.0),
+        per_row=maps.across(options.width),
         title=title,
         subtitles=subtitles,
         scale=scale,
@@ -96,11 +94,25 @@ def heatmap(
     )
     numbers = CellNumbers(maps.values, scale, face, options.decimals)
     placed = _arranged(request, maps, numbers, notes)
+    return placed.figure(_panels(maps, placed, numbers, own), attention, name, options.svg_text, meta)
+
+
+def _checked(
+    options: FigureOptions, attention: Attention, marks: Sequence[tuple[int, int]], query: int | None
+) -> FigureOptions:
+    """The options, with the colour map's own spelling of its name."""
+    check_scale(options.scale)
+    cmap = check_cmap(options.cmap)
+    check_attention(attention, options, marks, query)
+    return replace(options, cmap=cmap)
+
+
+def _panels(maps: Maps, placed: Placed, numbers: CellNumbers, own: Sequence[Scale] | None) -> tuple[MapPanel, ...]:
+    """A panel per map, with numbers in its cells where they have room. own: the scale of each, if they share none."""
     size = numbers.size(placed.sizes) if numbers.wanted else 0.0
     fields: dict[str, Sequence[Any]] = {"scale": own} if own else {}
     fields |= {"cell_text": numbers.texts(), "cell_size": [size] * len(maps.values)} if size else {}
-    panels = maps.panels(placed, **fields)
-    return placed.figure(panels, attention, name, options.svg_text, meta)
+    return maps.panels(placed, **fields)
 
 
 def _title(
@@ -123,7 +135,7 @@ def _arranged(request: Request, maps: Maps, numbers: CellNumbers, notes: Callabl
     """The layout. notes: all of them, with one on the numbers in the cells."""
 
     def as_wide(points: float) -> Placed:
-        return arrange(replace(request, width=points, per_row=maps.across(points / 72, lean=1.0)))
+        return arrange(replace(request, width=points, per_row=maps.across(points / 72)))
 
     placed, note = arrange(replace(request, notes=tuple(notes("")))), ""
     if numbers.wanted and not request.bare and not numbers.size(placed.sizes):

@@ -50,17 +50,17 @@ class Maps:
     layers: tuple[str, ...] = ()
     pooled: int = 1
 
-    def across(self, width: float | None, count: int = 0, lean: float = 0.0) -> int:
+    def across(self, width: float | None, count: int = 0, labelled: bool = True) -> int:
         """Panels side by side: heads if rows are layers, else as near to 4:3 as the panels allow, with few gaps.
 
         width: of the picture in inches; one for a column of a paper is rather higher than wide. count: of panels, by
-        default of maps. lean: room beside a panel for its labels, as a share of its longer side.
+        default of maps. labelled: panels need room for token labels, not for numbers alone.
         """
         count = count or len(self.values)
         if self.layers:
             return count // len(self.layers)
         rows, cols = self.values[0].shape
-        panel = (cols + 0.1 * max(rows, cols), rows + 0.25 * max(rows, cols)) if lean else (cols, 1.1 * rows)
+        panel = (cols + 0.1 * max(rows, cols), rows + 0.25 * max(rows, cols)) if labelled else (cols, 1.1 * rows)
         return abreast(count, panel, 4 / 3 if width is None or width > 4 else 0.85)
 
     def request(self, face: Typeface, options: FigureOptions, **more: Any) -> Request:
@@ -118,7 +118,7 @@ class Maps:
     def thinned(self, options: FigureOptions) -> Maps:
         """These maps with neighbouring cells drawn as their largest, if a cell would be smaller than a pixel."""
         width, height, dpi = options.width, options.height, options.dpi
-        across = self.across(width, lean=1.0)
+        across = self.across(width)
         down = math.ceil(len(self.values) / across)
         room = SIDE * 0.8 / max(across, down)
         for inches, count in ((width, across), (height, down)):

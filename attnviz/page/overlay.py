@@ -65,7 +65,7 @@ def overlay(
         face,
         options,
         headings=tuple(headings),
-        per_row=maps.across(options.width, len(headings)),
+        per_row=maps.across(options.width, len(headings), labelled=False),
         bold_rows=frozenset(),
         bold_cols=frozenset(),
         title=title,
