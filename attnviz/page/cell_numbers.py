@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from attnviz.page.figure import Scale
     from attnviz.page.placing import Placed
-    from attnviz.page.sizes import Sizes
     from attnviz.page.text_metrics import Typeface
 
 MOST = 4000  # numbers over all panels: more are texture, and take seconds
@@ -62,12 +61,12 @@ class CellNumbers:
             return ""
         return f"numbers {'nearer to 0 than' if self.scale.low < 0 else 'below'} {number(self.least)} left out"
 
-    def size(self, sizes: Sizes) -> float:
-        """Points of the numbers in cells of this size, 0 where there is no room."""
-        if sizes.cell_width < 6:
+    def size(self, wide: float, high: float, base: float) -> float:
+        """Points of the numbers in cells of this width and height, 0 where there is no room. base: of other labels."""
+        if wide < 6:
             return 0.0
         widest = self.face.width(("−." if self.scale.low < 0 else ".") + "0" * self.decimals, 1.0)
-        size = min(0.74 * sizes.cell_width / widest, 0.55 * sizes.cell_height, 0.9 * sizes.base)
+        size = min(0.74 * wide / widest, 0.55 * high, 0.9 * base)
         return size if size >= 1.1 * SMALLEST else 0.0
 
     def texts(self) -> list[tuple[tuple[str, ...], ...]]:
@@ -80,14 +79,14 @@ class CellNumbers:
 
         placed: the layout without room for numbers. arrange: the layout of the same maps for a width in points.
         """
-        cell = max(min(placed.sizes.cell_width, placed.sizes.cell_height), 0.1)
+        cell = max(min(placed.sizes.cols.cell, placed.sizes.rows.cell), 0.1)
         widest = self.face.width(("−." if self.scale.low < 0 else ".") + "0" * self.decimals, 1.0)
         needed = 1.1 * SMALLEST * max(widest / 0.74, 1 / 0.55)
         maps = sum(box.width for box in placed.boxes if box.y == placed.boxes[0].y)
         inches = math.ceil(2 * (placed.width + maps * max(needed / cell - 1.0, 0.0)) / 72) / 2
         while inches <= WIDEST:
             try:
-                if self.size(arrange(inches * 72).sizes):
+                if self.size(*arrange(inches * 72).cell):
                     return inches
             except SelectionError:  # no room for a panel
                 return None

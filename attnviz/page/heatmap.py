@@ -78,18 +78,17 @@ def heatmap(
     drawn = [title, *subtitles, *notes(""), *tokens, *maps.headings, *(label for _, _, label in spans), _SIGNS]
     face = typeface(options.font, drawn)
     lost += [note for note in (wording.font_note(face), wording.joining_note(tokens)) if note]
-    brackets = checked(spans, len(attention.keys), attention.cell, maps.pooled)
+    keys = checked(spans, len(attention.keys), attention.cell, maps.pooled)
     request = maps.request(
         face,
         options,
+        (keys if query is None and attention.queries == attention.keys else (), keys),
         per_row=maps.across(options.width),
         title=title,
         subtitles=subtitles,
         scale=scale,
         bar_over=above > 0,
         unit="cell" if attention.cell > 1 else "token",
-        row_spans=brackets if query is None and attention.queries == attention.keys else (),
-        col_spans=brackets,
         caution=wording.CAUTION if _says_what_heads_do(attention, options, maps, query, does) else "",
     )
     numbers = CellNumbers(maps.values, scale, face, options.decimals)
@@ -109,7 +108,7 @@ def _checked(
 
 def _panels(maps: Maps, placed: Placed, numbers: CellNumbers, own: Sequence[Scale] | None) -> tuple[MapPanel, ...]:
     """A panel per map, with numbers in its cells where they have room. own: the scale of each, if they share none."""
-    size = numbers.size(placed.sizes) if numbers.wanted else 0.0
+    size = numbers.size(*placed.cell) if numbers.wanted else 0.0
     fields: dict[str, Sequence[Any]] = {"scale": own} if own else {}
     fields |= {"cell_text": numbers.texts(), "cell_size": [size] * len(maps.values)} if size else {}
     return maps.panels(placed, **fields)
@@ -138,7 +137,7 @@ def _arranged(request: Request, maps: Maps, numbers: CellNumbers, notes: Callabl
         return arrange(replace(request, width=points, per_row=maps.across(points / 72)))
 
     placed, note = arrange(replace(request, notes=tuple(notes("")))), ""
-    if numbers.wanted and not request.bare and not numbers.size(placed.sizes):
+    if numbers.wanted and not request.bare and not numbers.size(*placed.cell):
         wider = numbers.width_wanted(placed, as_wide)
         note = f"numbers in the cells: from a width of {wider:g} in" if wider else ""
     elif numbers.wanted:

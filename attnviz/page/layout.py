@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from attnviz.errors import SelectionError
 from attnviz.page import page_size, spans
-from attnviz.page.sizes import SMALLEST, Request, Sizes, bar_ticks, bar_width, leading, tick_texts
+from attnviz.page.sizes import SMALLEST, Axis, Request, Side, Sizes, bar_ticks, bar_width, leading, tick_texts
 from attnviz.page.text_metrics import MIDDLE, SAYS, Typeface, tallness
 
 TALLEST = 648.0  # points: a picture whose width was asked for is no higher than a page
@@ -28,12 +28,12 @@ def settle(request: Request) -> Sizes:
         base=base,
         dpi=request.dpi or _usual_dpi(request),
         margin=10.0 if request.width is None else 3.0,
-        row_size=base,
-        col_size=base,
+        rows=Side(base),
+        cols=Side(base),
     )
-    sizes.cell_width = sizes.cell_height = _roomy_cell(request)
+    sizes.cols.cell = sizes.rows.cell = _roomy_cell(request)
     if request.width is not None:
-        sizes.cell_width = sizes.cell_height = request.width / request.per_row / request.cols
+        sizes.cols.cell = sizes.rows.cell = request.width / request.per_row / request.cols.cells
     before: object = None
     for turn in range(20):
         sizes.ticks = sizes.ticks if turn > 10 else 0.0  # if sizes go to and fro, the bar's numbers keep their room
@@ -43,8 +43,8 @@ def settle(request: Request) -> Sizes:
         _sides(request, sizes)
         _words(request, sizes)
         _cells(request, sizes)
-        labels = (sizes.row_size, sizes.col_size, sizes.row_step, sizes.col_step)
-        now = (*labels, sizes.upright, sizes.reduced, round(sizes.cell_width, 3))
+        labels = (sizes.rows.size, sizes.cols.size, sizes.rows.step, sizes.cols.step)
+        now = (*labels, sizes.upright, sizes.reduced, round(sizes.cols.cell, 3))
         if now == before:
             break
         before = now
@@ -56,7 +56,7 @@ def paged(request: Request) -> Request:
     if request.width is None and request.height is not None:
         return request  # as high as asked for, and as wide as that takes
     asked = None if request.width is None else (request.width, request.height or TALLEST)
-    panels, cells = (request.per_row, request.panel_rows), (request.rows, request.cols)
+    panels, cells = (request.per_row, request.panel_rows), (request.rows.cells, request.cols.cells)
     most = _roomy_cell(request) if asked is None else math.inf
     best = page_size.fit(panels, cells, bool(request.layers), most, page_size.PAGES if asked is None else (asked,))
     size = best.page if asked is None else None
@@ -73,32 +73,32 @@ def _roomy_cell(request: Request) -> float:
     """A cell of a panel that nobody has asked to be narrow: readable labels for up to about a hundred tokens."""
     abreast = min(request.per_row, len(_ROOMY))
     side = _ROOMY[abreast - 1]
-    longest = max(request.rows, request.cols)
+    longest = max(request.rows.cells, request.cols.cells)
     side = max(side, min(5.8 * longest, 1.5 * side), 0.36 * longest)
     most = 38.0 if len(request.headings) == 1 else 28.0
     if any(SAYS in text for text in request.headings):  # a short text has room below all that its heads do
         widest = max(request.face.width(text, _base_size(request.width)) for text in request.headings)
-        most = min(max(most, widest / request.cols), 60.0)
+        most = min(max(most, widest / request.cols.cells), 60.0)
     return min(side / longest, most)
 
 
 def _headings(request: Request, sizes: Sizes) -> None:
     """Headings and layer names at the size that fits beside each other, or their numbers alone."""
-    wide, high = sizes.cell_width * request.cols, sizes.cell_height * request.rows
+    wide, high = sizes.cols.cell * request.cols.cells, sizes.rows.cell * request.rows.cells
     layered = bool(request.layers)
-    base = min(sizes.base, 1.3 * sizes.row_size) if sizes.row_step else sizes.base  # no louder than the labels
+    base = min(sizes.base, 1.3 * sizes.rows.size) if sizes.rows.step else sizes.base  # no louder than the labels
     share, most = (0.05, 6.0) if layered else (0.075, 15.0)
-    sizes.gap_x = min(max(share * wide, 2.0), most)
+    sizes.cols.gap = min(max(share * wide, 2.0), most)
     beside = 0.0
-    if len(request.headings) % request.per_row and sizes.col_step:  # labels are beside the panels of the last row
-        above = tallness(request.col_labels)[0] - MIDDLE
-        beside = max(0.0, above * sizes.col_size - sizes.cell_width / 2)
-        sizes.gap_x = max(sizes.gap_x, beside + 1.0)
-    room = wide + sizes.gap_x - max(beside, 2.0)
+    if len(request.headings) % request.per_row and sizes.cols.step:  # labels are beside the panels of the last row
+        above = tallness(request.cols.labels)[0] - MIDDLE
+        beside = max(0.0, above * sizes.cols.size - sizes.cols.cell / 2)
+        sizes.cols.gap = max(sizes.cols.gap, beside + 1.0)
+    room = wide + sizes.cols.gap - max(beside, 2.0)
     sizes.headings, sizes.heading_size = _shrunk(request.face, request.headings, base, room)
-    sizes.layer_names, sizes.layer_size = _shrunk(request.face, request.layers, base, high + sizes.gap_x - 2.0)
+    sizes.layer_names, sizes.layer_size = _shrunk(request.face, request.layers, base, high + sizes.cols.gap - 2.0)
     sizes.aside = 1.45 * sizes.layer_size if request.columns > 1 else 0.0
-    sizes.gap_y = sizes.gap_x if layered else 0.6 * sizes.gap_x + sizes.heading_room
+    sizes.rows.gap = sizes.cols.gap if layered else 0.6 * sizes.cols.gap + sizes.heading_room
 
 
 def _shrunk(face: Typeface, texts: tuple[str, ...], base: float, room: float) -> tuple[tuple[str, ...], float]:
@@ -144,21 +144,20 @@ def _two_lines(face: Typeface, text: str, size: float, room: float) -> str:
 def _fit_labels(request: Request, sizes: Sizes) -> None:
     """Size and step of the token labels: first smaller, down to SMALLEST, then fewer, as large as there is room."""
     floor = min(SMALLEST, sizes.base)
-    for axis, cell, texts in (
-        ("row", sizes.cell_height, request.row_labels),
-        ("col", sizes.cell_width, request.col_labels),
-    ):
-        step, size = _thinned(len(texts), cell, sizes.base, floor, texts)
-        old_step, old_size = getattr(sizes, f"{axis}_step"), getattr(sizes, f"{axis}_size")
-        if old_step != 0:
-            step = 0 if step == 0 else max(step, old_step)
-            size = min(size, old_size) if step == old_step else size
-            setattr(sizes, f"{axis}_step", step)
-            setattr(sizes, f"{axis}_size", size)
-    if sizes.row_step and sizes.col_step:
-        sizes.row_size = sizes.col_size = min(sizes.row_size, sizes.col_size)
-    widest = max((_label_width(request, "col", i, sizes.col_size) for i in range(len(request.col_labels))), default=0.0)
-    sizes.upright = not (sizes.col_step == 1 and widest <= sizes.cell_width - 0.3 * sizes.col_size)
+    for axis, side in ((request.rows, sizes.rows), (request.cols, sizes.cols)):
+        step, size = _thinned(len(axis.labels), side.cell, sizes.base, floor, axis.labels)
+        if side.step != 0:
+            side.size = min(size, side.size) if step == side.step else size
+            side.step = 0 if step == 0 else max(step, side.step)
+    if sizes.rows.step and sizes.cols.step:
+        sizes.rows.size = sizes.cols.size = min(sizes.rows.size, sizes.cols.size)
+    widest = _widest(request, request.cols, request.cols.labels, sizes.cols.size)
+    sizes.upright = not (sizes.cols.step == 1 and widest <= sizes.cols.cell - 0.3 * sizes.cols.size)
+
+
+def _widest(request: Request, axis: Axis, labels: tuple[str, ...], size: float) -> float:
+    """Width of the widest label of an axis."""
+    return max((request.face.width(text, size, axis.weight(i)) for i, text in enumerate(labels)), default=0.0)
 
 
 def _thinned(count: int, cell: float, base: float, floor: float, texts: tuple[str, ...]) -> tuple[int, float]:
@@ -170,46 +169,38 @@ def _thinned(count: int, cell: float, base: float, floor: float, texts: tuple[st
     return 0, floor
 
 
-def _label_width(request: Request, axis: str, index: int, size: float) -> float:
-    texts = request.row_labels if axis == "row" else request.col_labels
-    return request.face.width(texts[index], size, request.bold(axis, index))
-
-
 def _sides(request: Request, sizes: Sizes) -> None:
     """Room to the left, to the right and below the panels, and the labels cut to it."""
     face, base = request.face, sizes.base
     most = 120.0 if request.width is None else 0.25 * request.width
     deepest = min(120.0, 0.25 * request.height) if request.height else 120.0
-    sizes.row_text, across = _cut(request, "row", sizes.row_step, sizes.row_size, most)
-    sizes.col_text, down = _cut(request, "col", sizes.col_step, sizes.col_size, deepest)
+    across, down = _cut(request, request.rows, sizes.rows, most), _cut(request, request.cols, sizes.cols, deepest)
     if not sizes.upright:
-        down = sizes.col_size * (sum(tallness(request.col_labels)) - 0.1)
+        down = sizes.cols.size * (sum(tallness(request.cols.labels)) - 0.1)
     sizes.labelled = across + 0.5 * base if across else 0.0
-    sizes.left = sizes.margin + 1.35 * base + sizes.labelled + spans.room(request.row_spans, sizes)
+    sizes.left = sizes.margin + 1.35 * base + sizes.labelled + spans.room(request.rows, sizes)
     if any(sizes.layer_names):
         sizes.left += 1.45 * sizes.layer_size
     sizes.under = (0.5 * base + down if down else 0.0) + 0.35 * base + 1.05 * base
-    sizes.right = max(sizes.margin, 0.6 * sizes.col_size)
+    sizes.right = max(sizes.margin, 0.6 * sizes.cols.size)
     if not request.bare:
         texts = tick_texts(request, bar_ticks(request, sizes))
         sizes.ticks = max(sizes.ticks, *(face.width(text, sizes.tick_size) for text in texts))
         sizes.right = sizes.margin + 0.9 * base + bar_width(sizes) + 4.0 + sizes.ticks + 1.5 * base
 
 
-def _cut(request: Request, axis: str, step: int, size: float, most: float) -> tuple[tuple[str, ...], float]:
-    texts = request.row_labels if axis == "row" else request.col_labels
-    if not step:
-        return ("",) * len(texts), 0.0
-    face = request.face
-    cut = tuple(
-        face.cut(text, size, most, request.bold(axis, i)) if i % step == 0 else "" for i, text in enumerate(texts)
+def _cut(request: Request, axis: Axis, side: Side, most: float) -> float:
+    """Cut the labels to `most` points, leave out the thinned ones, and return the width of the widest."""
+    side.texts = tuple(
+        request.face.cut(text, side.size, most, axis.weight(i)) if side.step and i % side.step == 0 else ""
+        for i, text in enumerate(axis.labels)
     )
-    return cut, max((face.width(text, size, request.bold(axis, i)) for i, text in enumerate(cut)), default=0.0)
+    return _widest(request, axis, side.texts, side.size)
 
 
 def _words(request: Request, sizes: Sizes) -> None:
     """Title, subtitle and notes in lines, and the height above the panels."""
-    grid = request.per_row * request.cols * sizes.cell_width + _between(request, sizes)
+    grid = request.per_row * request.cols.cells * sizes.cols.cell + _between(request, sizes)
     face, base, margin = request.face, sizes.base, sizes.margin
     needed = sizes.left + grid + sizes.right
     sizes.title_size = 1.33 * base
@@ -231,23 +222,23 @@ def _words(request: Request, sizes: Sizes) -> None:
         sizes.notes = tuple(face.wrap(" · ".join(sizes.remarks), sizes.note_size, room))
     above = len(sizes.title) * leading(sizes.title) * sizes.title_size
     above += len(sizes.subtitle) * leading(sizes.subtitle) * base
-    overhang = max(0.0, 0.6 * sizes.row_size - sizes.cell_height / 2)
-    headed = sizes.heading_room + spans.room(request.col_spans, sizes)
+    overhang = max(0.0, 0.6 * sizes.rows.size - sizes.rows.cell / 2)
+    headed = sizes.heading_room + spans.room(request.cols, sizes)
     sizes.top = margin + (above + 0.6 * base if above else 0.0) + max(headed, overhang)
 
 
 def _between(request: Request, sizes: Sizes) -> float:
     """The room between panels that stand side by side."""
-    return (request.per_row - 1) * sizes.gap_x + (request.columns - 1) * sizes.aside
+    return (request.per_row - 1) * sizes.cols.gap + (request.columns - 1) * sizes.aside
 
 
 def _thinning(request: Request, sizes: Sizes) -> list[str]:
     """Notes on the panels' size and order, and on labels that are not there."""
     notes = ["panels made small enough for one page: a width or height makes them larger"] if sizes.reduced else []
     notes += [f"layers in {request.columns} columns, each from top to bottom"] if request.columns > 1 else []
-    rows, cols = (request.row_axis, request.col_axis)
-    row_step, col_step = sizes.row_step * request.every, sizes.col_step * request.every
-    if row_step == col_step and row_step != 1 and len(request.row_labels) == len(request.col_labels):
+    rows, cols = (request.rows.name, request.cols.name)
+    row_step, col_step = sizes.rows.step * request.every, sizes.cols.step * request.every
+    if row_step == col_step and row_step != 1 and len(request.rows.labels) == len(request.cols.labels):
         unit = request.unit
         notes.append(f"every {ordinal(row_step)} {unit} labelled" if row_step else f"no room for {unit} labels")
     else:
@@ -274,7 +265,7 @@ def ordinal(n: int) -> str:
 
 def _cells(request: Request, sizes: Sizes) -> None:
     """The cell that the width, the height and the zones leave; square, unless panels would be strips."""
-    rows, cols, abreast, stacked = request.rows, request.cols, request.per_row, request.panel_rows
+    rows, cols, abreast, stacked = request.rows.cells, request.cols.cells, request.per_row, request.panel_rows
     cell = _roomy_cell(request)
     if request.width is not None:
         across = request.width - sizes.left - sizes.right - _between(request, sizes)
@@ -285,7 +276,7 @@ def _cells(request: Request, sizes: Sizes) -> None:
     limit = request.height or (TALLEST if request.width is not None else None)
     most = math.inf
     if limit is not None:
-        down = limit - sizes.top - sizes.under - sizes.foot - (stacked - 1) * sizes.gap_y
+        down = limit - sizes.top - sizes.under - sizes.foot - (stacked - 1) * sizes.rows.gap
         most = _some(down / stacked, "height" if request.height else "width", limit, stacked) / rows
         if request.height and request.width is None:
             cell = most
@@ -297,7 +288,7 @@ def _cells(request: Request, sizes: Sizes) -> None:
         wide = cell if request.width is not None else wide
     if high > most:
         wide, high = (wide, most) if high > wide and most >= wide else (wide * most / high, most)
-    sizes.cell_width, sizes.cell_height = wide, high
+    sizes.cols.cell, sizes.rows.cell = wide, high
     _snap(request, sizes)
 
 
@@ -305,8 +296,8 @@ def _on_page(request: Request, sizes: Sizes) -> float:
     """The cell that the page leaves room for."""
     wide, high = request.page or (math.inf, math.inf)
     across = wide - sizes.left - sizes.right - _between(request, sizes)
-    down = high - sizes.top - sizes.under - sizes.foot - (request.panel_rows - 1) * sizes.gap_y
-    cell = min(across / (request.per_row * request.cols), down / (request.panel_rows * request.rows))
+    down = high - sizes.top - sizes.under - sizes.foot - (request.panel_rows - 1) * sizes.rows.gap
+    cell = min(across / (request.per_row * request.cols.cells), down / (request.panel_rows * request.rows.cells))
     return max(cell, 0.0)
 
 
@@ -324,15 +315,15 @@ def _snap(request: Request, sizes: Sizes) -> None:
     """Cells become whole pixels, by a finer resolution where the width is fixed, so that all look equally wide."""
     sizes.dpi = request.dpi or _usual_dpi(request)
     if request.width is not None and request.dpi is None:
-        sizes.dpi = 72.0 * math.ceil(sizes.cell_width * sizes.dpi / 72.0 - 1e-9) / sizes.cell_width
+        sizes.dpi = 72.0 * math.ceil(sizes.cols.cell * sizes.dpi / 72.0 - 1e-9) / sizes.cols.cell
     pixel = 72.0 / sizes.dpi
     fixed = request.width is not None or request.height is not None
-    for side in ("cell_width", "cell_height"):
-        count = getattr(sizes, side) / pixel
+    for side in (sizes.cols, sizes.rows):
+        count = side.cell / pixel
         if fixed and count >= 6:
-            setattr(sizes, side, math.floor(count + 1e-6) * pixel)
+            side.cell = math.floor(count + 1e-6) * pixel
         elif not fixed:
-            setattr(sizes, side, max(math.floor(count + 1e-6) if sizes.reduced else round(count), 1) * pixel)
+            side.cell = max(math.floor(count + 1e-6) if sizes.reduced else round(count), 1) * pixel
 
 
 def _usual_dpi(request: Request) -> float:

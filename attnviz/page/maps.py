@@ -15,7 +15,7 @@ from attnviz.page.figure_options import PIXELS, SIDE
 from attnviz.page.page_size import abreast, panel_room
 from attnviz.page.pooled import all_hidden, blocks
 from attnviz.page.scale import number
-from attnviz.page.sizes import Request
+from attnviz.page.sizes import Axis, Request
 from attnviz.page.text_metrics import printable
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from attnviz.page.figure import Scale
     from attnviz.page.figure_options import FigureOptions
     from attnviz.page.placing import Placed
+    from attnviz.page.spans import Span
     from attnviz.page.text_metrics import Typeface
 
 
@@ -63,25 +64,31 @@ class Maps:
         panel = (cols + 0.1 * max(rows, cols), rows + 0.25 * max(rows, cols)) if labelled else (cols, 1.1 * rows)
         return abreast(count, panel, 4 / 3 if width is None or width > 4 else 0.85)
 
-    def request(self, face: Typeface, options: FigureOptions, **more: Any) -> Request:
-        """Ask the layout for these maps. more: fields of the `Request`."""
+    def request(
+        self,
+        face: Typeface,
+        options: FigureOptions,
+        spans: tuple[tuple[Span, ...], tuple[Span, ...]] = ((), ()),
+        stressed: bool = True,
+        **more: Any,
+    ) -> Request:
+        """Ask the layout for these maps.
+
+        spans: of rows and of columns. stressed: marked rows and columns have bold names. more: fields of the `Request`.
+        """
         width, height = (None if side is None else side * 72.0 for side in (options.width, options.height))
-        fields: dict[str, Any] = {
-            "headings": tuple(self.headings),
-            "row_axis": self.axes[0],
-            "col_axis": self.axes[1],
-            "bold_rows": frozenset(row for row, _ in self.marks) if self.axes[0] else frozenset(),
-            "bold_cols": frozenset(col for _, col in self.marks),
-            **more,
-        }
+        n_rows, n_cols = self.values[0].shape
+        marked = [frozenset(cells) for cells in zip(*self.marks, strict=True)] if stressed and self.marks else []
+        row_marks, col_marks = marked or (frozenset(), frozenset())
+        row_marks = row_marks if self.axes[0] else frozenset()
+        rows = Axis(n_rows, tuple(self.row_labels), self.axes[0], row_marks, self.splits[0], spans[0])
+        cols = Axis(n_cols, tuple(self.col_labels), self.axes[1], col_marks, self.splits[1], spans[1])
+        fields = {"headings": tuple(self.headings), **more}
         return Request(
-            rows=self.values[0].shape[0],
-            cols=self.values[0].shape[1],
-            row_labels=tuple(self.row_labels),
-            col_labels=tuple(self.col_labels),
+            rows=rows,
+            cols=cols,
             face=face,
             layers=self.layers,
-            splits=self.splits,
             every=self.pooled,
             bare=options.bare,
             width=width,

@@ -64,10 +64,9 @@ def overlay(
     request = maps.request(
         face,
         options,
+        stressed=False,
         headings=tuple(headings),
         per_row=maps.across(options.width, len(headings), labelled=False),
-        bold_rows=frozenset(),
-        bold_cols=frozenset(),
         title=title,
         subtitles=subtitles,
         notes=(*notes, *filter(None, [wording.font_note(face)])),

@@ -12,7 +12,7 @@ from attnviz.page import spans, wording
 from attnviz.page.figure import Box, Figure, Label, Line, MapPanel
 from attnviz.page.figure_options import check_pixels
 from attnviz.page.layout import PITCH, paged, settle
-from attnviz.page.sizes import HEADING_LINE, Request, Sizes, bar_height, bar_ticks, bar_width, leading, tick_texts
+from attnviz.page.sizes import HEADING_LINE, Request, Side, Sizes, bar_height, bar_ticks, bar_width, leading, tick_texts
 from attnviz.page.text_metrics import ASCENT, DESCENT, MIDDLE, tallness
 
 if TYPE_CHECKING:
@@ -35,6 +35,11 @@ class Placed:
     bar_ticks: list[tuple[float, float]] = field(default_factory=list)
     labels: list[Label] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
+
+    @property
+    def cell(self) -> tuple[float, float, float]:
+        """Width and height of a cell, and the size of an ordinary label."""
+        return self.sizes.cols.cell, self.sizes.rows.cell, self.sizes.base
 
     def figure(
         self,
@@ -80,19 +85,19 @@ def arrange(request: Request) -> Placed:
     """Places everything. Raises SelectionError if the width or height asked for leaves no room for the cells."""
     request = paged(request)
     sizes = settle(request)
-    wide, high = sizes.cell_width * request.cols, sizes.cell_height * request.rows
+    wide, high = sizes.cols.cell * request.cols.cells, sizes.rows.cell * request.rows.cells
     stacked = request.panel_rows
-    across = request.per_row * wide + (request.per_row - 1) * sizes.gap_x + (request.columns - 1) * sizes.aside
-    down = stacked * high + (stacked - 1) * sizes.gap_y
+    across = request.per_row * wide + (request.per_row - 1) * sizes.cols.gap + (request.columns - 1) * sizes.aside
+    down = stacked * high + (stacked - 1) * sizes.rows.gap
     pixel = 72.0 / sizes.dpi
     height = request.height or math.ceil((sizes.top + down + sizes.under + sizes.foot) / pixel - 1e-6) * pixel
     spare = max(0.0, sizes.width - sizes.left - across - sizes.right) if request.width else 0.0
-    gap_x = sizes.gap_x + (min(spare / (request.per_row - 1), sizes.gap_x) if request.per_row > 1 else 0.0)
+    gap_x = sizes.cols.gap + (min(spare / (request.per_row - 1), sizes.cols.gap) if request.per_row > 1 else 0.0)
     placed = Placed(request, sizes.width, height, sizes)
     for i in range(len(request.headings)):
         row, col = request.place(i)
         x = sizes.left + col * (wide + gap_x) + (col // request.per_layer) * sizes.aside
-        y = sizes.top + row * (high + sizes.gap_y)
+        y = sizes.top + row * (high + sizes.rows.gap)
         # edges on whole pixels, counted from the bottom left as a canvas counts them
         placed.boxes.append(Box(round(x / pixel) * pixel, height - round((height - y) / pixel) * pixel, wide, high))
     _titles(request, placed)
@@ -135,7 +140,7 @@ def _headings(request: Request, placed: Placed) -> None:
             continue
         x, align = (box.x + box.width / 2, "center") if request.layers else (box.x, "left")
         y = box.y - 0.48 * sizes.heading_size
-        y -= spans.room(request.col_spans, sizes) if not request.place(i)[0] else 0.0
+        y -= spans.room(request.cols, sizes) if not request.place(i)[0] else 0.0
         for line in reversed(text.split("\n")):
             placed.labels.append(Label(line.rstrip(), x, y, sizes.heading_size, align, tone="soft", role="heading"))
             y -= HEADING_LINE * sizes.heading_size
@@ -152,40 +157,29 @@ def _headings(request: Request, placed: Placed) -> None:
 def _tokens(request: Request, placed: Placed) -> None:
     """Token labels of the outer panels: rows beside the first column, columns below the lowest panel of each."""
     sizes, places = placed.sizes, [request.place(panel) for panel in range(len(placed.boxes))]
+    rows, cols = sizes.rows, sizes.cols
     for (row, col), box in zip(places, placed.boxes, strict=True):
-        if col:
-            continue
-        for i in _kept(request, sizes, "row", row + 1 < request.panel_rows):
-            y = box.y + (i + 0.5) * sizes.cell_height + MIDDLE * sizes.row_size
-            place = (box.x - 0.5 * sizes.base, y, sizes.row_size)
-            placed.labels.append(Label(sizes.row_text[i], *place, "right", 0, request.bold("row", i), role="row"))
+        for i in _drawn_labels(rows, row + 1 < request.panel_rows) if not col else ():
+            y = box.y + (i + 0.5) * rows.cell + MIDDLE * rows.size
+            place = (box.x - 0.5 * sizes.base, y, rows.size)
+            placed.labels.append(Label(rows.texts[i], *place, "right", 0, request.rows.weight(i), role="row"))
     for (row, col), box in zip(places, placed.boxes, strict=True):
-        if (row + 1, col) in places:
-            continue
         top = box.y + box.height + 0.5 * sizes.base
-        for i in _kept(request, sizes, "col", (row, col + 1) in places):
-            x = box.x + (i + 0.5) * sizes.cell_width
-            weight = request.bold("col", i)
+        for i in _drawn_labels(cols, (row, col + 1) in places) if (row + 1, col) not in places else ():
+            x = box.x + (i + 0.5) * cols.cell
             if sizes.upright:
-                x += MIDDLE * sizes.col_size
-                label = Label(sizes.col_text[i], x, top, sizes.col_size, "right", 90, weight, role="column")
+                spot, align, turn = (x + MIDDLE * cols.size, top, cols.size), "right", 90.0
             else:
-                y = top + (tallness(request.col_labels)[0] - 0.1) * sizes.col_size
-                label = Label(sizes.col_text[i], x, y, sizes.col_size, "center", 0, weight, role="column")
-            placed.labels.append(label)
+                y = top + (tallness(request.cols.labels)[0] - 0.1) * cols.size
+                spot, align, turn = (x, y, cols.size), "center", 0.0
+            placed.labels.append(Label(cols.texts[i], *spot, align, turn, request.cols.weight(i), role="column"))
 
 
-def _kept(request: Request, sizes: Sizes, axis: str, followed: bool) -> list[int]:
-    """Which labels are drawn; the last goes if the first label of the next panel would touch it."""
-    texts, step, size = (
-        (sizes.row_text, sizes.row_step, sizes.row_size)
-        if axis == "row"
-        else (sizes.col_text, sizes.col_step, sizes.col_size)
-    )
-    cell, gap = (sizes.cell_height, sizes.gap_y) if axis == "row" else (sizes.cell_width, sizes.gap_x)
-    room = PITCH * sum(tallness(texts)) * size
-    last = len(texts) if step == 1 or not followed else len(texts) - (room - gap) / cell
-    return [i for i, text in enumerate(texts) if text and i <= last]
+def _drawn_labels(side: Side, followed: bool) -> list[int]:
+    """Which labels are drawn; the last is left out if the first label of the next panel would touch it."""
+    room = PITCH * sum(tallness(side.texts)) * side.size
+    last = len(side.texts) if side.step == 1 or not followed else len(side.texts) - (room - side.gap) / side.cell
+    return [i for i, text in enumerate(side.texts) if text and i <= last]
 
 
 def _axes(request: Request, placed: Placed) -> None:
@@ -193,24 +187,23 @@ def _axes(request: Request, placed: Placed) -> None:
     sizes, boxes, base = placed.sizes, placed.boxes, placed.sizes.base
     top, bottom = boxes[0].y, max(box.y + box.height for box in boxes)
     left, right = boxes[0].x, max(box.x + box.width for box in boxes)
-    if request.row_axis and request.face.width(request.row_axis, base) <= bottom - top + base:
+    if request.rows.name and request.face.width(request.rows.name, base) <= bottom - top + base:
         x = sizes.margin + ASCENT * base
-        y = max((top + bottom) / 2, sizes.margin + request.face.width(request.row_axis, base) / 2)
-        placed.labels.append(Label(request.row_axis, x, y, base, "center", 90, tone="soft", role="axis"))
+        y = max((top + bottom) / 2, sizes.margin + request.face.width(request.rows.name, base) / 2)
+        placed.labels.append(Label(request.rows.name, x, y, base, "center", 90, tone="soft", role="axis"))
     y = bottom + sizes.under - 0.24 * base
-    placed.labels.append(Label(request.col_axis, (left + right) / 2, y, base, "center", tone="soft", role="axis"))
+    placed.labels.append(Label(request.cols.name, (left + right) / 2, y, base, "center", tone="soft", role="axis"))
 
 
 def _splits(request: Request, placed: Placed) -> None:
     """Lines over the panels where one text ends and another begins."""
     sizes = placed.sizes
-    rows, cols = request.splits
     for box in placed.boxes:
-        for i in rows:
-            y = box.y + i * sizes.cell_height
+        for i in request.rows.splits:
+            y = box.y + i * sizes.rows.cell
             placed.lines += [Line(box.x, y, box.x + box.width, y, *stroke) for stroke in SPLIT]
-        for i in cols:
-            x = box.x + i * sizes.cell_width
+        for i in request.cols.splits:
+            x = box.x + i * sizes.cols.cell
             placed.lines += [Line(x, box.y, x, box.y + box.height, *stroke) for stroke in SPLIT]
 
 
@@ -218,8 +211,9 @@ def _spans(request: Request, placed: Placed) -> None:
     """Brackets over the highest panel of each column, and beside the panels at the left."""
     for panel, box in enumerate(placed.boxes):
         row, col = request.place(panel)
-        drawn = [spans.over(request, placed.sizes, box)] if not row else []
-        drawn += [spans.beside(request, placed.sizes, box, box.x - placed.sizes.labelled)] if not col else []
+        drawn = [spans.brackets(request, placed.sizes, box, box.y, upright=False)] if not row else []
+        edge = box.x - placed.sizes.labelled
+        drawn += [spans.brackets(request, placed.sizes, box, edge, upright=True)] if not col else []
         for lines, labels in drawn:
             placed.lines += lines
             placed.labels += labels

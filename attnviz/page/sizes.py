@@ -19,28 +19,42 @@ LINE = 1.34  # from one line of text to the next, in ems
 
 
 @dataclass(frozen=True)
+class Axis:
+    """One axis of the panels, of queries or of keys.
+
+    cells: of one panel. labels: of the tokens; bold: the labels to stress. name: of the axis. splits: the cells before
+    which another text begins. spans: named spans of tokens, (first, last, label).
+    """
+
+    cells: int
+    labels: tuple[str, ...]
+    name: str
+    bold: frozenset[int] = frozenset()
+    splits: tuple[int, ...] = ()
+    spans: tuple[tuple[int, int, str], ...] = ()
+
+    def weight(self, index: int) -> str:
+        """Whether a label is bold, as the weight of its font."""
+        return "bold" if index in self.bold else "normal"
+
+
+@dataclass(frozen=True)
 class Request:
     """A grid of panels that waits for its layout.
 
-    rows, cols: cells of one panel. headings: one per panel, in reading order; per_row: panels abreast. layers: names of
-    the rows of panels if they are layers, else (). bold_rows, bold_cols: labels to stress. splits: the rows and the
-    columns before which another text begins. bar_over: some values lie above the scale. unit: what a label names;
-    `every`: how many it names. width, height: points, or None to be chosen; dpi: or None to be chosen. caution: a note
-    where headings say what a head does. row_spans, col_spans: named spans of rows and of columns. columns: of layers,
-    each from top to bottom; per_row counts the panels of all of them. page: points that a picture whose size is chosen
-    has to fit.
+    headings: one per panel, in reading order; per_row: panels abreast. layers: names of the rows of panels if they are
+    layers, else (). bar_over: some values lie above the scale. unit: what a label names; `every`: how many it names.
+    width, height: points, or None to be chosen; dpi: or None to be chosen. caution: a note where headings say what a
+    head does. columns: of layers, each from top to bottom; per_row counts the panels of all of them. page: points that
+    a picture whose size is chosen has to fit.
     """
 
-    rows: int
-    cols: int
+    rows: Axis
+    cols: Axis
     headings: tuple[str, ...]
     per_row: int
-    row_labels: tuple[str, ...]
-    col_labels: tuple[str, ...]
     face: Typeface
     layers: tuple[str, ...] = ()
-    row_axis: str = "query"
-    col_axis: str = "key"
     title: str = ""
     subtitles: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -51,14 +65,9 @@ class Request:
     height: float | None = None
     font_size: float | None = None
     dpi: float | None = None
-    bold_rows: frozenset[int] = frozenset()
-    bold_cols: frozenset[int] = frozenset()
-    splits: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
     unit: str = "token"
     every: int = 1
     caution: str = ""
-    row_spans: tuple[tuple[int, int, str], ...] = ()
-    col_spans: tuple[tuple[int, int, str], ...] = ()
     columns: int = 1
     page: tuple[float, float] | None = None
 
@@ -76,41 +85,46 @@ class Request:
         column, row = divmod(line, self.panel_rows)
         return row, column * self.per_layer + aside
 
-    def bold(self, axis: str, index: int) -> str:
-        return "bold" if index in (self.bold_rows if axis == "row" else self.bold_cols) else "normal"
+
+@dataclass
+class Side:
+    """The cells and labels along one axis, as the layout settles them. Lengths in points.
+
+    cell: side of a cell; gap: between panels. size, step: of the labels: every `step`-th token has one, 0 none of them;
+    texts: as much of each label as fits. spans: labels of the spans as they fit.
+    """
+
+    size: float
+    cell: float = 0.0
+    gap: float = 0.0
+    step: int = 1
+    texts: tuple[str, ...] = ()
+    spans: tuple[str, ...] = ()
 
 
 @dataclass
 class Sizes:
-    """The sizes that the layout settles. Lengths in points; a step of k labels every kth row or column, 0 none of them.
+    """The sizes that the layout settles. Lengths in points.
 
     upright: column labels stand on end. aside: room for the names of a further column of layers. reduced: the page, not
     the labels, settles the cells. left, right, top, under: room beside all panels; `under` ends with the name of the
     columns, notes come below it. ticks: room for the numbers of the colour bar. layer_names, headings: as they fit,
     shortened to their numbers if they must be; a heading of two lines has a line break. subtitle_text: the subtitle
     chosen; title, subtitle, notes: their lines; remarks: the notes one by one. labelled: width of the row labels.
-    row_spans, col_spans: labels of spans as they fit, at `span_size`.
+    span_size: of the labels of spans.
     """
 
     base: float
     dpi: float
     margin: float
+    rows: Side
+    cols: Side
     width: float = 0.0
-    cell_width: float = 0.0
-    cell_height: float = 0.0
-    row_size: float = 0.0
-    col_size: float = 0.0
-    row_step: int = 1
-    col_step: int = 1
     upright: bool = True
-    row_text: tuple[str, ...] = ()
-    col_text: tuple[str, ...] = ()
     headings: tuple[str, ...] = ()
     heading_size: float = 0.0
     layer_names: tuple[str, ...] = ()
     layer_size: float = 0.0
-    gap_x: float = 0.0
-    gap_y: float = 0.0
     aside: float = 0.0
     reduced: bool = False
     left: float = 0.0
@@ -125,8 +139,6 @@ class Sizes:
     notes: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     text_x: float = 0.0
-    row_spans: tuple[str, ...] = ()
-    col_spans: tuple[str, ...] = ()
     span_size: float = 0.0
     labelled: float = 0.0
 
@@ -162,8 +174,8 @@ def bar_width(sizes: Sizes) -> float:
 
 def bar_height(request: Request, sizes: Sizes) -> float:
     """As high as a panel, or higher where a panel is too low for the numbers beside it."""
-    panel = sizes.cell_height * request.rows
-    down = request.panel_rows * (panel + sizes.gap_y) - sizes.gap_y
+    panel = sizes.rows.cell * request.rows.cells
+    down = request.panel_rows * (panel + sizes.rows.gap) - sizes.rows.gap
     return max(min(down, max(panel, 18.0 * sizes.base)), min(8.0 * sizes.base, down + sizes.under - sizes.base))
 
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from attnviz.errors import SelectionError
 from attnviz.page.figure import Box, Label, Line
-from attnviz.page.sizes import Request, Sizes
+from attnviz.page.sizes import Axis, Request, Side, Sizes
 from attnviz.page.text_metrics import DESCENT, SMALLEST, one_line, tallness
 from attnviz.select import parse_range
 
@@ -52,74 +52,60 @@ def checked(spans: Sequence[Span], length: int, cell: int = 1, pooled: int = 1) 
 
 def fit(request: Request, sizes: Sizes) -> None:
     """Settle the size of the labels, and which of them are numbers because they have no room."""
-    axes = (
-        (request.row_spans, _rooms(request.row_spans, sizes.cell_height, request.rows, sizes.gap_y)),
-        (request.col_spans, _rooms(request.col_spans, sizes.cell_width, request.cols, sizes.gap_x)),
-    )
-    face = request.face
-    both = [
-        (label, high - low) for spans, rooms in axes for (_, _, label), (low, high) in zip(spans, rooms, strict=True)
-    ]
-    fitting = min([sizes.base, *(most / max(face.width(label, 1.0), 0.01) for label, most in both)])
+    face, axes = request.face, ((request.rows, sizes.rows), (request.cols, sizes.cols))
+    rooms = [(side, list(zip(axis.spans, _rooms(axis, side), strict=True))) for axis, side in axes]
+    widths = [(span[2], high - low) for _, spans in rooms for span, (low, high) in spans]
+    fitting = min([sizes.base, *(most / max(face.width(label, 1.0), 0.01) for label, most in widths)])
     sizes.span_size = fitting if fitting >= min(SMALLEST, sizes.base) else max(0.75 * sizes.base, SMALLEST)
-    sizes.row_spans, sizes.col_spans = (
-        tuple(
-            next((text for text in (label, str(i)) if face.width(text, sizes.span_size) <= high - low + 1e-6), "")
-            for i, ((_, _, label), (low, high)) in enumerate(zip(spans, rooms, strict=True), 1)
+    for side, spans in rooms:
+        side.spans = tuple(
+            next((text for text in (span[2], str(i)) if face.width(text, sizes.span_size) <= high - low + 1e-6), "")
+            for i, (span, (low, high)) in enumerate(spans, 1)
         )
-        for spans, rooms in axes
-    )
 
 
-def room(spans: Sequence[Span], sizes: Sizes) -> float:
+def room(axis: Axis, sizes: Sizes) -> float:
     """Points that brackets and their labels take beside the cells."""
-    tall = sum(tallness([label for _, _, label in spans])) if spans else 0.0
-    return _OFF + _TICK + _APART + tall * sizes.base if spans else 0.0
+    tall = sum(tallness([label for _, _, label in axis.spans])) if axis.spans else 0.0
+    return _OFF + _TICK + _APART + tall * sizes.base if axis.spans else 0.0
 
 
 def note(request: Request, sizes: Sizes) -> list[str]:
     """The labels that are numbers somewhere, whole."""
     numbers = {
         f"{i} {span[2]}": None
-        for spans, texts in ((request.col_spans, sizes.col_spans), (request.row_spans, sizes.row_spans))
-        for i, (span, text) in enumerate(zip(spans, texts, strict=True), 1)
+        for axis, side in ((request.cols, sizes.cols), (request.rows, sizes.rows))
+        for i, (span, text) in enumerate(zip(axis.spans, side.spans, strict=True), 1)
         if text != span[2]
     }
     return [f"spans: {', '.join(numbers)}"] if numbers else []
 
 
-def over(request: Request, sizes: Sizes, box: Box) -> tuple[list[Line], list[Label]]:
-    """The brackets over the columns of a panel."""
-    y = box.y - _OFF - _TICK
+def brackets(request: Request, sizes: Sizes, box: Box, edge: float, *, upright: bool) -> tuple[list[Line], list[Label]]:
+    """The brackets over the columns of a panel, or beside its rows. edge: the upper or left edge that they keep off.
+
+    upright: beside the rows.
+    """
     lines, labels = [], []
-    rooms = _rooms(request.col_spans, sizes.cell_width, request.cols, sizes.gap_x)
-    for span, text, room in zip(request.col_spans, sizes.col_spans, rooms, strict=True):
-        left, right, middle = (box.x + x for x in _along(request, span, text, sizes, sizes.cell_width, room))
-        lines += [_line(left, y, right, y), _line(left, y, left, y + _TICK), _line(right, y, right, y + _TICK)]
-        place = (middle, y - _APART - DESCENT * sizes.span_size, sizes.span_size)
-        labels += [Label(text, *place, "center", tone="soft", role="span")] if text else []
+    axis, side = (request.rows, sizes.rows) if upright else (request.cols, sizes.cols)
+    start, across = (box.y if upright else box.x), edge - _OFF - _TICK
+    beyond = across - _APART - DESCENT * sizes.span_size
+    for span, text, room in zip(axis.spans, side.spans, _rooms(axis, side), strict=True):
+        low, high, middle = (start + place for place in _along(request, span, text, sizes, side.cell, room))
+        ends = (((low, across), (high, across)), *(((at, across), (at, across + _TICK)) for at in (low, high)))
+        for (x0, y0), (x1, y1) in ends:
+            lines.append(Line(y0, x0, y1, x1, 0.7) if upright else Line(x0, y0, x1, y1, 0.7))
+        at, turn = ((beyond, middle), 90.0) if upright else ((middle, beyond), 0.0)
+        labels += [Label(text, *at, sizes.span_size, "center", turn, tone="soft", role="span")] if text else []
     return lines, labels
 
 
-def beside(request: Request, sizes: Sizes, box: Box, edge: float) -> tuple[list[Line], list[Label]]:
-    """The brackets beside the rows of a panel, to the left of `edge`."""
-    x = edge - _OFF - _TICK
-    lines, labels = [], []
-    rooms = _rooms(request.row_spans, sizes.cell_height, request.rows, sizes.gap_y)
-    for span, text, room in zip(request.row_spans, sizes.row_spans, rooms, strict=True):
-        top, bottom, middle = (box.y + y for y in _along(request, span, text, sizes, sizes.cell_height, room))
-        lines += [_line(x, top, x, bottom), _line(x, top, x + _TICK, top), _line(x, bottom, x + _TICK, bottom)]
-        place = (x - _APART - DESCENT * sizes.span_size, middle, sizes.span_size)
-        labels += [Label(text, *place, "center", 90, tone="soft", role="span")] if text else []
-    return lines, labels
-
-
-def _rooms(spans: Sequence[Span], cell: float, count: int, gap: float) -> list[tuple[float, float]]:
+def _rooms(axis: Axis, side: Side) -> list[tuple[float, float]]:
     """Where each label may begin and end, in points from the panel's edge: half-way to its neighbours."""
-    if not spans:
+    if not axis.spans:
         return []
-    inner = [(span[1] + 1 + following[0]) * cell / 2 for span, following in pairwise(spans)]
-    bounds = [-gap / 2, *inner, count * cell + gap / 2]
+    inner = [(span[1] + 1 + following[0]) * side.cell / 2 for span, following in pairwise(axis.spans)]
+    bounds = [-side.gap / 2, *inner, axis.cells * side.cell + side.gap / 2]
     return [(low + _INSET, high - _INSET) for low, high in pairwise(bounds)]
 
 
@@ -131,7 +117,3 @@ def _along(
     start, stop = span[0] * cell + inset, (span[1] + 1) * cell - inset
     half = request.face.width(text, sizes.span_size) / 2
     return start, stop, min(max((start + stop) / 2, room[0] + half), room[1] - half)
-
-
-def _line(x0: float, y0: float, x1: float, y1: float) -> Line:
-    return Line(x0, y0, x1, y1, 0.7)

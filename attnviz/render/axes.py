@@ -20,7 +20,6 @@ from attnviz.page.colour_limits import limits
 from attnviz.page.colours import is_dark
 from attnviz.page.figure_options import FigureOptions, check_attention
 from attnviz.page.scale import check_cmap, check_scale, number, ticks
-from attnviz.page.sizes import Sizes
 from attnviz.page.text_metrics import one_line, printable, typeface
 from attnviz.render.scene import EDGE, VECTOR_SIDE
 from attnviz.render.theme import HIDDEN, PAPER, TONES, table
@@ -162,8 +161,7 @@ class _Numbers(Artist):
 
     def draw(self, renderer: RendererBase) -> None:
         wide, high = _cell(self.word.axes)
-        sizes = Sizes(base=self.base / 0.9, dpi=72.0, margin=0.0, cell_width=wide, cell_height=high)
-        size = self.numbers.size(sizes)
+        size = self.numbers.size(wide, high, self.base / 0.9)
         if not size or not self.get_visible():
             return
         self.word.set_fontsize(size)
