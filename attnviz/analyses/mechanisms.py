@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from attnviz.models.model import Model, Progress
     from attnviz.variants import Mechanism
     from attnviz.variants.base import Draw
-    from attnviz.variants.scaling import Measured
 
 SAME = "distances are those of all tokens"
 
@@ -184,7 +183,7 @@ class Times(Mechanisms):
     """How long each mechanism takes as texts grow."""
 
     facts: ModelFacts
-    measured: tuple[Measured, ...]
+    measured: tuple[Timing, ...]
 
     def rows(self) -> Iterator[dict[str, Any]]:
         for each in self.measured:
@@ -198,8 +197,8 @@ class Times(Mechanisms):
                 }
 
     def page(self) -> Page:
-        timings = tuple(Timing(**vars(each)) for each in self.measured)
-        return Page("Kinds of attention · time over the length of the text", "", (Timings(timings),), self._settings())
+        timings = Timings(self.measured)
+        return Page("Kinds of attention · time over the length of the text", "", (timings,), self._settings())
 
     def printed(self) -> Page:
         title = "Milliseconds for n tokens, one head of 64 dimensions, one thread"
@@ -263,12 +262,15 @@ def _compared(on: ModelText, options: Options, progress: Progress | None) -> Com
 
 
 def _timed(timer: Timer, options: Options, progress: Progress | None) -> Times:
-    from attnviz.variants.scaling import measure
+    from attnviz.variants.scaling import SIZES, fitted, measure
 
     names = timed_names(options.mechanism)
     measured = []
     for name in names:
-        measured.append(measure(name, timer.draw))
+        setting, seconds = measure(name, timer.draw)
+        mechanism, sizes = MECHANISMS[name], SIZES[: len(seconds)]
+        exponent = fitted(sizes, seconds)
+        measured.append(Timing(name, mechanism.group, setting, mechanism.cost, sizes, seconds, exponent))
         if progress is not None:
             progress(1 / len(names))
     return Times(ModelFacts("", {"seed": timer.seed}), tuple(measured))

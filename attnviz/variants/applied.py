@@ -24,69 +24,63 @@ T = TypeVar("T")
 POSITIONS = 512  # rows of the learned table
 
 KINDS: dict[str, Callable[[VariantSpec, Draw], Variant]] = {
-    "general": lambda asked, draw: General(draw),
-    "concat": lambda asked, draw: Additive(draw, "concat"),
-    "additive": lambda asked, draw: Additive(draw, "additive"),
-    "local-p": lambda asked, draw: LocalP(asked["reach"], draw),
-    "dilated": lambda asked, draw: Dilated(asked["reach"], asked["gap"]),
-    "bigbird": lambda asked, draw: BigBird(asked["block"], asked["random"], draw),
-    "lsh": lambda asked, draw: Hashed(asked["buckets"], asked["rounds"], draw),
-    "permutation": lambda asked, draw: Permutation(asked["order"], draw),
-    "adaptive-span": lambda asked, draw: AdaptiveSpan(asked["span"], asked["ramp"]),
-    "memory": lambda asked, draw: Memory(asked["segment"], asked["memory"]),
-    "compressed-memory": lambda asked, draw: CompressedMemory(asked["segment"], asked["memory"], asked["rate"]),
-    "linformer": lambda asked, draw: Linformer(asked["rank"], asked["drawn"], draw),
-    "performer": lambda asked, draw: Performer(asked["features"], draw),
-    "linear": lambda asked, draw: Linear(),
-    "mamba": lambda asked, draw: Mamba(draw),
+    "general": lambda variant, draw: General(draw),
+    "concat": lambda variant, draw: Additive(draw, "concat"),
+    "additive": lambda variant, draw: Additive(draw, "additive"),
+    "local-p": lambda variant, draw: LocalP(variant["reach"], draw),
+    "dilated": lambda variant, draw: Dilated(variant["reach"], variant["gap"]),
+    "bigbird": lambda variant, draw: BigBird(variant["block"], variant["random"], draw),
+    "lsh": lambda variant, draw: Hashed(variant["buckets"], variant["rounds"], draw),
+    "permutation": lambda variant, draw: Permutation(variant["order"], draw),
+    "adaptive-span": lambda variant, draw: AdaptiveSpan(variant["span"], variant["ramp"]),
+    "memory": lambda variant, draw: Memory(variant["segment"], variant["memory"]),
+    "compressed-memory": lambda variant, draw: CompressedMemory(variant["segment"], variant["memory"], variant["rate"]),
+    "linformer": lambda variant, draw: Linformer(variant["rank"], variant["drawn"], draw),
+    "performer": lambda variant, draw: Performer(variant["features"], draw),
+    "linear": lambda variant, draw: Linear(),
+    "mamba": lambda variant, draw: Mamba(draw),
 }
 
 
-def kind(asked: VariantSpec, draw: Draw) -> Variant | None:
+def kind(variant: VariantSpec, draw: Draw) -> Variant | None:
     """The object that weighs; None where the engine's own tiles do it."""
-    made = KINDS.get(asked.mechanism.name)
-    return None if made is None else made(asked, draw)
+    build = KINDS.get(variant.mechanism.name)
+    return None if build is None else build(variant, draw)
 
 
-def applied(spec: Spec, asked: VariantSpec, draw: Draw, layer: int | None = None) -> Spec:
-    """The Spec with this mechanism in place of its attention.
+def applied(spec: Spec, variant: VariantSpec, draw: Draw, layer: int | None = None) -> Spec:
+    """The Spec with this mechanism instead of its attention.
 
     Args:
-        spec: of one stack with plain attention; that of the seeded model, or of a loaded one.
+        spec: of one stack with plain attention, of the seeded model or of a loaded model.
         draw: standard normal numbers by name, for what a mechanism draws.
         layer: only in this layer, where the mechanism can be in one alone (not: a scale, causality, positions).
 
     Raises:
         SelectionError: this Spec cannot have it.
     """
-    found = kind(asked, draw)
-    own = [spec.variant_of(i) for i in range(spec.n_layers)], [spec.reach_of(i) for i in range(spec.n_layers)]
-    if found is not None:
-        return replace(spec, variant=_at(layer, own[0], VariantFunction(found)))
-    name = asked.mechanism.name
+    layers, name = range(spec.n_layers), variant.mechanism.name
+    if (function := kind(variant, draw)) is not None:
+        return replace(spec, variant=_at(layer, [spec.variant_of(i) for i in layers], VariantFunction(function)))
     if name in ("local-m", "window"):
-        return replace(spec, reach=_at(layer, own[1], asked["reach"]))
-    return _FIELDS[name](spec, asked)
+        return replace(spec, reach=_at(layer, [spec.reach_of(i) for i in layers], variant["reach"]))
+    return _FIELDS[name](spec, variant)
 
 
 def _at(layer: int | None, own: list[T], value: T) -> tuple[T, ...]:
-    """One value for all layers, or for `layer` alone, the others keeping their own."""
-    return (value,) if layer is None else tuple(value if i == layer else kept for i, kept in enumerate(own))
+    """One value for all layers, or for `layer` alone; the other layers keep their own."""
+    return (value,) if layer is None else (*own[:layer], value, *own[layer + 1 :])
 
 
-def _without_places(spec: Spec) -> Spec:
-    return replace(spec, absolute=None)
-
-
-def _rotary(spec: Spec, asked: VariantSpec) -> Spec:
+def _rotary(spec: Spec, variant: VariantSpec) -> Spec:
     if spec.d_head % 2:
         raise SelectionError(
             f"rotary turns pairs of dimensions: a head must have an even number of them; got {spec.d_head}"
         )
-    return replace(_without_places(spec), rotary=(Rotary(spec.d_head, interleaved=True),))
+    return replace(spec, absolute=None, rotary=(Rotary(spec.d_head, interleaved=True),))
 
 
-def _learned(spec: Spec, asked: VariantSpec) -> Spec:
+def _learned(spec: Spec, variant: VariantSpec) -> Spec:
     size = POSITIONS
     if spec.patches is not None:
         rows, cols = spec.patches.grid(*spec.patches.image)
@@ -95,32 +89,32 @@ def _learned(spec: Spec, asked: VariantSpec) -> Spec:
 
 
 _FIELDS: dict[str, Callable[[Spec, VariantSpec], Spec]] = {
-    "scaled-dot": lambda spec, asked: replace(spec, scale=spec.d_head**-0.5, scale_by_layer=False),
-    "full": lambda spec, asked: replace(spec, causal=False, reach=(), blocks=None),
-    "dot": lambda spec, asked: replace(spec, scale=1.0, scale_by_layer=False),
-    "causal": lambda spec, asked: replace(spec, causal=True),
-    "global": lambda spec, asked: replace(spec, reach=(asked["reach"],), global_tokens=True),
-    "no-positions": lambda spec, asked: _without_places(spec),
-    "sinusoidal": lambda spec, asked: replace(spec, absolute=Sinusoidal()),
+    "scaled-dot": lambda spec, variant: replace(spec, scale=spec.d_head**-0.5, scale_by_layer=False),
+    "full": lambda spec, variant: replace(spec, causal=False, reach=(), blocks=None),
+    "dot": lambda spec, variant: replace(spec, scale=1.0, scale_by_layer=False),
+    "causal": lambda spec, variant: replace(spec, causal=True),
+    "global": lambda spec, variant: replace(spec, reach=(variant["reach"],), global_tokens=True),
+    "no-positions": lambda spec, variant: replace(spec, absolute=None),
+    "sinusoidal": lambda spec, variant: replace(spec, absolute=Sinusoidal()),
     "learned": _learned,
     "rotary": _rotary,
-    "alibi": lambda spec, asked: replace(_without_places(spec), bias=Alibi(), causal=True),
-    "t5": lambda spec, asked: replace(_without_places(spec), bias=Buckets(bidirectional=not spec.causal)),
-    "transformer-xl": lambda spec, asked: replace(_without_places(spec), relative=Segmental()),
-    "cross": lambda spec, asked: spec,
-    "patches": lambda spec, asked: spec,
+    "alibi": lambda spec, variant: replace(spec, absolute=None, bias=Alibi(), causal=True),
+    "t5": lambda spec, variant: replace(spec, absolute=None, bias=Buckets(bidirectional=not spec.causal)),
+    "transformer-xl": lambda spec, variant: replace(spec, absolute=None, relative=Segmental()),
+    "cross": lambda spec, variant: spec,
+    "patches": lambda spec, variant: spec,
 }
 
 
-def check_fits(spec: Stacks, asked: VariantSpec, name: str, random: bool, has: VariantSpec | None = None) -> Spec:
+def check_fits(spec: Stacks, variant: VariantSpec, name: str, random: bool, has: VariantSpec | None = None) -> Spec:
     """The Spec, if it can have this mechanism; SelectionError in one clear line if not.
 
     name: what the model is called. random: whether it is the seeded one. has: the mechanism that it has already.
     """
-    mechanism = asked.mechanism
+    mechanism = variant.mechanism
     if has is not None:
         raise SelectionError(
-            f"{name} cannot have {mechanism.name}: {has.mechanism.name} stands there already", "take one at a time"
+            f"{name} cannot have {mechanism.name}: it already has {has.mechanism.name}", "take one at a time"
         )
     if mechanism.needs != "any" and not random:
         why = "its weights were not trained for it" if mechanism.needs == "seeded" else "its input is its own affair"
@@ -138,28 +132,26 @@ def check_fits(spec: Stacks, asked: VariantSpec, name: str, random: bool, has: V
 
 
 def _lost(spec: Spec, name: str) -> list[str]:
-    """What the attention of a model has that would be lost without a word."""
-    blocks = ("block-sparse attention", spec.blocks is not None)
-    if name in ("local-m", "window", "causal"):  # blocks stand in place of other masks
-        found = [blocks]
-    elif name in KINDS:
-        found = [
-            ("biases by distance", spec.bias is not None),
-            ("scores by distance", spec.relative is not None),
-            blocks,
-            ("global tokens", spec.global_tokens),
-            ("a window", any(spec.reach_of(i) >= 0 for i in range(spec.n_layers))),
-            ("learned sinks", spec.sinks),
-            ("capped scores", spec.softcap > 0),
-        ]
-    else:
-        found = []
-    return [what for what, there in found if there]
+    """Features of a model's attention that would be lost silently."""
+    features = {
+        "biases by distance": spec.bias is not None,
+        "scores by distance": spec.relative is not None,
+        "block-sparse attention": spec.blocks is not None,
+        "global tokens": spec.global_tokens,
+        "a window": any(spec.reach_of(i) >= 0 for i in range(spec.n_layers)),
+        "learned sinks": spec.sinks,
+        "capped scores": spec.softcap > 0,
+    }
+    if name in ("local-m", "window", "causal"):  # blocks replace all other masks
+        features = {"block-sparse attention": features["block-sparse attention"]}
+    elif name not in KINDS:
+        features = {}
+    return [feature for feature, present in features.items() if present]
 
 
-def check_stream(asked: VariantSpec, stream: str | None) -> None:
-    """Raises SelectionError if a mechanism means nothing there: between two texts, or within one. None: not said."""
-    mechanism = asked.mechanism
+def check_stream(variant: VariantSpec, stream: str | None) -> None:
+    """Raise SelectionError if a mechanism has no meaning between two texts, or within one. stream: None if open."""
+    mechanism = variant.mechanism
     if stream == "cross" and not mechanism.crosses and mechanism.group != "positions":
         able = ", ".join(other.name for other in MECHANISMS.values() if other.crosses)
         raise SelectionError(f"{mechanism.name} is for one text, not for --stream cross", f"two can have {able}")

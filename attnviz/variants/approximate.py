@@ -78,19 +78,19 @@ class _Kernel:
 
     def weights(self, inputs: VariantInput) -> tuple[Array, Bools | None]:
         hidden = future(inputs)
-        found = np.empty((inputs.n_heads, inputs.n_query, inputs.n_key), np.float32)
+        weights = np.empty((inputs.n_heads, inputs.n_query, inputs.n_key), np.float32)
         for head in range(inputs.n_heads):
             logs = self.logs(inputs, head)
             queries, keys = _features(*logs)
             product = queries @ keys.T
             if hidden is not None:
                 product[hidden] = 0
-                # Keys that come later may be so much larger that nothing is left of those a query sees.
+                # Later keys may be so much larger that nothing is left of the keys that a query sees.
                 for query in np.flatnonzero(product.sum(-1) < LEAST):
                     seen = logs[0][query] + logs[1][: query + 1]
                     product[query, : query + 1] = np.exp(seen - seen.max()).sum(-1)
-            found[head] = product / product.sum(-1, keepdims=True)
-        return found, None if hidden is None else ~hidden
+            weights[head] = product / product.sum(-1, keepdims=True)
+        return weights, None if hidden is None else ~hidden
 
     def output(self, inputs: VariantInput, v: Array) -> Array:
         """phi(q) (phi(k)^T v), so that no n x n matrix is made.
@@ -107,7 +107,7 @@ class _Kernel:
 
 
 def _features(queries: Doubles, keys: Doubles) -> tuple[Doubles, Doubles]:
-    """phi of queries and keys from their logarithms, but for factors that products or rows cancel, against overflow.
+    """phi of queries and keys from their logarithms, up to factors that products or rows cancel, against overflow.
 
     Each feature's largest key becomes 1 and gives its factor to the queries; each query's largest feature becomes 1. So
     the sum of a row is at least 1, however wide scores are.
@@ -148,7 +148,7 @@ class Performer(_Kernel):
     draw: Draw
 
     def logs(self, inputs: VariantInput, head: int) -> tuple[Doubles, Doubles]:
-        """Those of `positive_features` for q and k over the fourth root of d; 1 / sqrt(m) cancels."""
+        """ln of `positive_features` of q and k over the fourth root of d; 1 / sqrt(m) cancels."""
         name, root = f"layers.{inputs.layer}.performer.{head}", np.float32(np.sqrt(inputs.scale))
         omega = orthogonal_features(self.draw, name, self.count, inputs.d_head)
         return exponents(inputs.q[head] * root, omega), exponents(inputs.k[head] * root, omega)

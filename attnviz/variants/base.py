@@ -1,8 +1,7 @@
 """The input of an attention variant, and attention in groups of queries and keys.
 
-Most mechanisms are a softmax over fewer keys. Such a one says its groups: some queries, the keys that they share, which
-of these pairs are hidden, and a factor where it has one. From the same groups come the matrix for a picture and the
-output at its true cost.
+Most mechanisms are a softmax over fewer keys. Each states its groups: some queries, the keys that they share, the
+hidden pairs, and perhaps a factor. From the same groups come the matrix for a picture and the output at its true cost.
 """
 
 from __future__ import annotations
@@ -32,9 +31,9 @@ MOST = 1 << 28  # weights of all heads that one layer may hold: 1 GB
 
 @dataclass(frozen=True, eq=False)
 class VariantInput:
-    """One layer as a mechanism gets it: q [head, query, d_head], k [head, key, d_head].
+    """The input of a mechanism in one layer: q [head, query, d_head], k [head, key, d_head].
 
-    scale: what the model multiplies q . k with. causal: no key after its query.
+    scale: the model's factor of q . k. causal: whether queries see no later key.
     """
 
     layer: int
@@ -132,7 +131,7 @@ def _shares(inputs: VariantInput, head: int, group: Group) -> Array:
 
 
 def bands(mask: Mask, rows: int = ROWS) -> Iterator[tuple[range, range, Bools | None]]:
-    """A mask in bands of so many queries: the queries, the keys that they can reach, which of them are hidden."""
+    """A mask in bands of `rows` queries: the queries, the keys that they can reach, which of them are hidden."""
     for start in range(0, mask.n_query, rows):
         band = range(start, min(start + rows, mask.n_query))
         cols = mask.reachable(band)
@@ -146,7 +145,7 @@ def places(of: range) -> Ints:
 
 
 def future(inputs: VariantInput) -> Bools | None:
-    """What a causal model hides, bool [query, key]; None where it sees both ways."""
+    """The keys that a causal model hides, bool [query, key]; None where it sees both ways."""
     if not inputs.causal:
         return None
     hides = Mask(inputs.n_query, inputs.n_key, causal=True).hidden(range(inputs.n_query), range(inputs.n_key))

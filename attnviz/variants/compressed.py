@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.engine.kernels import softmax_
-from attnviz.engine.masks import Mask
 from attnviz.variants.base import VariantInput
 
 if TYPE_CHECKING:
@@ -43,10 +42,10 @@ class CompressedMemory:
             for rows, recent in self._segments(inputs):
                 old = recent.start
                 sizes = np.minimum(self.rate, old - np.arange(0, old, self.rate))  # of the slots
-                found = self._shares(inputs, head, keys.before(recent), rows, recent)
-                slots = found[:, : len(sizes)] / sizes.astype(np.float32)
+                shares = self._shares(inputs, head, keys.before(recent), rows, recent)
+                slots = shares[:, : len(sizes)] / sizes.astype(np.float32)
                 weights[head, rows.start : rows.stop, :old] = slots.repeat(sizes, axis=1)
-                weights[head, rows.start : rows.stop, old : recent.stop] = found[:, len(sizes) :]
+                weights[head, rows.start : rows.stop, old : recent.stop] = shares[:, len(sizes) :]
         return weights, np.tri(inputs.n_query, dtype=bool)
 
     def output(self, inputs: VariantInput, v: Array) -> Array:
@@ -54,8 +53,8 @@ class CompressedMemory:
         for head in range(inputs.n_heads):
             keys, values = _Pool(inputs.k[head], self.rate), _Pool(v[head], self.rate)
             for rows, recent in self._segments(inputs):
-                found = self._shares(inputs, head, keys.before(recent), rows, recent)
-                out[head, rows.start : rows.stop] = found @ values.before(recent)
+                shares = self._shares(inputs, head, keys.before(recent), rows, recent)
+                out[head, rows.start : rows.stop] = shares @ values.before(recent)
         return out
 
     def _segments(self, inputs: VariantInput) -> Iterator[tuple[range, range]]:
@@ -65,26 +64,23 @@ class CompressedMemory:
             yield rows, range(max(0, start - self.memory), rows.stop)
 
     def _shares(self, inputs: VariantInput, head: int, keys: Array, rows: range, recent: range) -> Array:
-        """[row, slot and recent token]"""
+        """Weights [row, slot and recent token]."""
         queries = inputs.q[head, rows.start : rows.stop] * np.float32(inputs.scale)
         scores: Array = np.matmul(queries, keys.T)
-        hides = Mask(inputs.n_query, inputs.n_key, causal=True).hidden(rows, recent)
-        if hides is not None:
-            hidden = np.zeros(scores.shape, bool)
-            hidden[:, scores.shape[1] - len(recent) :] = hides[0]
-            return softmax_(scores, hidden)
-        return softmax_(scores)
+        hidden = np.zeros(scores.shape, bool)
+        hidden[:, scores.shape[1] - len(recent) :] = np.array(recent) > np.array(rows)[:, None]
+        return softmax_(scores, hidden)
 
 
 class _Pool:
-    """Keys or values [n, d], and the means of their whole slots, worked out once."""
+    """Keys or values [n, d], and the means of their whole slots, computed once."""
 
     def __init__(self, x: Array, rate: int) -> None:
         self.x, self.rate = x, rate
         self.means = pooled(x, rate)
 
     def before(self, recent: range) -> Array:
-        """Slots of all that is older, then the recent ones as they are: [slot and recent token, d]."""
+        """Slots of all older tokens, then the recent tokens as they are: [slot and recent token, d]."""
         old = recent.start
         whole = old // self.rate
         rest = self.x[whole * self.rate : old]  # a slot that is not full yet

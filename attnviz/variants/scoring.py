@@ -1,4 +1,4 @@
-"""Other ways to say how well a query and a key fit. Luong 2015, section 3.1, eq. 7; Bahdanau 2014, appendix A.1.2."""
+"""Other scores of how well a query and a key fit. Luong 2015, section 3.1, eq. 7; Bahdanau 2014, appendix A.1.2."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class _Scored:
     """A softmax over scores of its own."""
 
     def scores(self, inputs: VariantInput, head: int, rows: slice) -> Array:
-        """Of some queries: [row, key]."""
+        """Scores of some queries: [row, key]."""
         raise NotImplementedError
 
     def weights(self, inputs: VariantInput) -> tuple[Array, Bools | None]:
@@ -64,7 +64,7 @@ def additive_scores(q: Array, k: Array, w: Array, u: Array, v: Array) -> Array:
 
 @dataclass(frozen=True)
 class General(_Scored):
-    """A matrix between query and key, drawn so that scores spread as those of the scaled dot product."""
+    """A matrix between query and key, drawn so that scores spread as the scaled dot product's do."""
 
     draw: Draw
 

@@ -1,4 +1,4 @@
-"""Which keys a query sees: chosen by place, by hashing, by an order, by a span, or by segment."""
+"""Mechanisms that choose the keys of a query: by place, by hashing, by an order, by a span, or by segment."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class LocalP(Grouped):
     def groups(self, inputs: VariantInput, head: int) -> Iterator[Group]:
         centres = self.centres(inputs, head)
         order = np.argsort(centres, kind="stable")
-        # Queries by their centre: those of a run look at nearly the same keys.
+        # Queries in the order of their centres: the queries of a run look at nearly the same keys.
         for start in range(0, len(order), ROWS):
             rows = order[start : start + ROWS]
             middle = centres[rows, None]
@@ -78,7 +78,7 @@ class BigBird(Grouped):
     draw: Draw
 
     def seen(self, layer: int, head: int, count: int) -> Bools:
-        """Which of `count` blocks see which, [block, block]; the fixed ones are the engine's."""
+        """Which of `count` blocks see which, [block, block]; the fixed blocks are the engine's."""
         hides = Mask(count, count, block=1).hidden(range(count), range(count))
         assert hides is not None
         seen = ~hides[0]
@@ -130,16 +130,13 @@ class Hashed(Grouped):
             x = x @ turned
             return np.concatenate([x, -x], axis=-1).argmax(-1)
 
-        found = []
-        for round in range(self.rounds):
-            name = f"layers.{inputs.layer}.lsh.{head}.{round}"
-            turned = self.draw(name, (inputs.d_head, self.buckets // 2))
-            found.append((hashed(q, turned), hashed(k, turned)))
-        return np.stack([a for a, _ in found]), np.stack([b for _, b in found])
+        names = [f"layers.{inputs.layer}.lsh.{head}.{round}" for round in range(self.rounds)]
+        drawn = [self.draw(name, (inputs.d_head, self.buckets // 2)) for name in names]
+        return np.stack([hashed(q, turned) for turned in drawn]), np.stack([hashed(k, turned) for turned in drawn])
 
     def groups(self, inputs: VariantInput, head: int) -> Iterator[Group]:
         of_query, of_key = self.hashes(inputs, head)
-        keys = [_Sorted(found) for found in of_key]
+        keys = [_Sorted(buckets) for buckets in of_key]
         # Queries that share their buckets in all rounds, side by side.
         order = np.lexsort(of_query)
         changes = np.flatnonzero((np.diff(of_query[:, order], axis=1) != 0).any(0)) + 1
@@ -154,7 +151,7 @@ class Hashed(Grouped):
 
 
 class _Sorted:
-    """Which keys lie in a bucket, found without looking at the others."""
+    """The keys of each bucket, found without a look at the other buckets."""
 
     def __init__(self, buckets: Ints) -> None:
         self.order = np.argsort(buckets, kind="stable")
@@ -169,7 +166,7 @@ class _Sorted:
 class Permutation(Grouped):
     """Keys that come no later in a random order. Yang 2019, sections 2.2 and 2.3, the content stream.
 
-    order 0: as written, which is a causal mask. Another takes the place of a causal model's mask.
+    order 0: as written, which is a causal mask. Any other order replaces a causal model's mask.
     """
 
     order: int
@@ -189,7 +186,7 @@ class Permutation(Grouped):
 
 @dataclass(frozen=True)
 class AdaptiveSpan(Grouped):
-    """A span a head, with a soft end. Sukhbaatar 2019, section 2.2.
+    """A span per head, with a soft end. Sukhbaatar 2019, section 2.2.
 
     a_ij = m(|i - j|) exp(s_ij) / sum, with m(x) = clip((ramp + span - x) / ramp, 0, 1). span 0: they rise from head
     to head up to half the text, where the paper learns them.
@@ -216,8 +213,8 @@ class AdaptiveSpan(Grouped):
 class Memory(Grouped):
     """Segments that see themselves and what came just before. Dai 2019, section 3.2.
 
-    A segment's tokens see those of it that came before, and the `memory` tokens in front of it, as they were computed
-    when their own segment was read; so one pass over the whole text with this mask gives the same numbers.
+    A segment's tokens see its earlier tokens, and the `memory` tokens before it, as they were computed when their own
+    segment was read; so one pass over the whole text with this mask gives the same numbers.
     """
 
     segment: int

@@ -1,11 +1,11 @@
-"""The matrix that a selective state space implies: what stands where attention's weights would.
+"""The matrix that a selective state space implies, which corresponds to attention's weights.
 
 Gu & Dao 2023 (Mamba), section 3.2: h_t = exp(delta_t A) h_(t-1) + delta_t B_t x_t, y_t = C_t h_t, with B discretised as
 its code does it. Unrolled (Ali 2024, section 3.1), y_i is a sum over j <= i of
 
     a_ij = C_i diag(exp(A sum over j < t <= i of delta_t)) delta_j B_j
 
-times x_j. C_i stands where a query would, B_j where a key would; weights have signs, and rows sum to anything.
+times x_j. C_i corresponds to a query, B_j to a key; weights have signs, and rows may have any sum.
 """
 
 from __future__ import annotations
@@ -33,9 +33,8 @@ class Mamba:
         return np.logaddexp(np.float32(0), inputs.k[head] @ w - np.float32(2))
 
     def weights(self, inputs: VariantInput) -> tuple[Array, Bools | None]:
-        return np.stack([self._matrix(inputs, head) for head in range(inputs.n_heads)]), np.tri(
-            inputs.n_key, dtype=bool
-        )
+        matrices = [self._matrix(inputs, head) for head in range(inputs.n_heads)]
+        return np.stack(matrices), np.tri(inputs.n_key, dtype=bool)
 
     def output(self, inputs: VariantInput, v: Array) -> Array:
         """The recurrence itself, state after state."""
@@ -55,8 +54,8 @@ class Mamba:
         until = np.cumsum(steps, dtype=np.float64)
         matrix = np.zeros((inputs.n_query, inputs.n_key), np.float32)
         for j in range(inputs.n_key):
-            kept = np.exp((until[j:] - until[j])[:, None] * decay).astype(np.float32)  # [i, d]
-            matrix[j:, j] = (inputs.q[head, j:] * kept) @ (steps[j] * b[j])
+            left = np.exp((until[j:] - until[j])[:, None] * decay).astype(np.float32)  # of the state at j: [i, d]
+            matrix[j:, j] = (inputs.q[head, j:] * left) @ (steps[j] * b[j])
         return matrix
 
     def _decay(self, d: int) -> Array:

@@ -17,17 +17,17 @@ GROUPS = ("scoring", "keys", "approximation", "state space", "positions", "input
 
 @dataclass(frozen=True)
 class Parameter:
-    """A whole number that may be set: its value unless asked for, its least and most, and what it means."""
+    """A whole number that may be set: its default, its least and most, and what it means in words."""
 
     name: str
     default: int
     low: int
     says: str
-    plain: str | None = None  # words for the default value; None: those of the others
+    plain: str | None = None  # words for the default value; None: as for any other value
     high: int = 10**9
 
     def words(self, value: int) -> str:
-        """`3 tokens to each side`; '' for what need not be said."""
+        """`3 tokens to each side`; '' for a value without words."""
         if self.plain is not None and value == self.default:
             return self.plain
         return re.sub(r"^1 (\w+)s\b", r"1 \1", self.says.format(value))
@@ -38,9 +38,9 @@ class Mechanism:
     """One kind of attention.
 
     formula: what differs from softmax(q_i . k_j / sqrt(d)) over all j. source: authors, year, model. where: section or
-    equation in it. cost: time for n tokens, a factor d aside. exact: False for what only stands in for the softmax
-    over the same keys. simplified: what is other than in the paper, or chosen where the paper learns it. needs: seeded
-    (weights that only random ones can have) | any | pair | image. crosses: works between two texts.
+    equation in it. cost: time for n tokens, a factor d aside. exact: False for an approximation of the softmax over the
+    same keys. simplified: differences from the paper, and choices where the paper learns. needs: seeded (weights that
+    only a random model can have) | any | pair | image. crosses: works between two texts.
     """
 
     name: str
@@ -71,12 +71,12 @@ class VariantSpec:
     def name(self) -> str:
         """As it is typed: the numbers that differ from the defaults, `window`, `window:3`, `lsh:4,rounds=2`."""
         pairs = list(zip(self.mechanism.parameters, self.values, strict=True))
-        said = [
+        numbers = [
             str(value) if i == 0 else f"{parameter.name}={value}"
             for i, (parameter, value) in enumerate(pairs)
             if value != parameter.default
         ]
-        return self.mechanism.name + (":" + ",".join(said) if said else "")
+        return self.mechanism.name + (":" + ",".join(numbers) if numbers else "")
 
     @property
     def signed(self) -> bool:
@@ -252,7 +252,7 @@ MECHANISMS: dict[str, Mechanism] = {mechanism.name: mechanism for mechanism in _
 def parse(text: str) -> VariantSpec:
     """`window`, `window:3`, `lsh:8,2`, `lsh:8,rounds=2` -> the mechanism with its numbers.
 
-    Numbers without a name are those of the parameters in their order. Raises SelectionError for an unknown name, a
+    Numbers without a name belong to the parameters in their order. Raises SelectionError for an unknown name, a
     parameter that it does not have or that is given twice, or a value that is too small or too large.
     """
     name, colon, rest = text.strip().partition(":")
@@ -261,15 +261,14 @@ def parse(text: str) -> VariantSpec:
         near = get_close_matches(name, MECHANISMS, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else "attnviz mechanisms lists them"
         raise SelectionError(f"there is no mechanism {name!r}", hint)
-    found: dict[str, int] = {}
+    numbers: dict[str, int] = {}
     for place, word in enumerate(rest.split(",") if colon else ()):
         parameter, number = _named(mechanism, place, word)
-        if parameter.name in found:
+        if parameter.name in numbers:
             raise SelectionError(f"{parameter.name} of {name} is given twice")
-        found[parameter.name] = _number(mechanism, parameter, number.strip())
-    return VariantSpec(
-        mechanism, tuple(found.get(parameter.name, parameter.default) for parameter in mechanism.parameters)
-    )
+        numbers[parameter.name] = _number(mechanism, parameter, number.strip())
+    values = (numbers.get(parameter.name, parameter.default) for parameter in mechanism.parameters)
+    return VariantSpec(mechanism, tuple(values))
 
 
 def check_mechanism(text: str) -> None:

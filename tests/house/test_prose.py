@@ -29,7 +29,6 @@ NOT_YET = (
     "attnviz/measures",
     "attnviz/models",
     "attnviz/render",
-    "attnviz/variants",
     "docs/commands.md",
     "tests/analyses",
     "tests/cli",

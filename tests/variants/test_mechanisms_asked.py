@@ -198,7 +198,7 @@ def test_learned_sinks_would_be_lost() -> None:
 
 def test_one_at_a_time() -> None:
     model = attnviz.load("seeded", mechanism="lsh:2")
-    with pytest.raises(SelectionError, match="seeded, lsh:2 cannot have window: lsh stands there already"):
+    with pytest.raises(SelectionError, match="seeded, lsh:2 cannot have window: it already has lsh"):
         model.with_mechanism("window")
 
 
