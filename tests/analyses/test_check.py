@@ -270,7 +270,7 @@ def test_a_text_of_three_tokens_is_too_short_for_heads():
 
 
 class Tile:
-    """What the engine hands over, as far as Scores looks."""
+    """The engine's input to a collector, as far as Scores reads it."""
 
     def __init__(self, q, k, factor, hidden=None, bias=0.0):
         self.layer, self.heads, self.q, self.k = 0, range(len(q)), q, k

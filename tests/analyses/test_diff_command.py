@@ -123,7 +123,7 @@ def test_files(run):
 
 
 def test_a_long_text_keeps_some_rows(run, monkeypatch):
-    """The same queries of both texts; a head's distance is that of these rows."""
+    """Equal queries of both texts are compared; a head's distance is computed from these rows."""
     first = " ".join(f"w{i}" for i in range(60))
     second = first.replace("w30", "new word")
     whole = {(row["layer"], row["head"]): row for row in listed(run, first, second)}

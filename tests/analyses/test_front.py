@@ -1,4 +1,4 @@
-"""Analyses from Python: the same numbers as the command line, by the same names; what is wrong is said in one line."""
+"""Analyses from Python: the same numbers as the command line, by the same names; errors are one line."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def test_a_picture_shows_the_leading_heads_unless_some_are_chosen(run, tmp_path,
     for words in (("-l", "all"), ("-l", "2"), ("-H", "1")):
         assert "of 30 heads" not in shown(*words)[1]
     run("generate", PROMPT, *size, "-o", "a.npz")
-    assert attnviz.open("a.npz").weights.shape[:2] == (6, 5)  # numbers are those of all heads
+    assert attnviz.open("a.npz").weights.shape[:2] == (6, 5)  # the numbers cover all heads
 
 
 def test_heads_that_fetched_nothing_are_not_drawn_beside_one_that_did(run, tmp_path, monkeypatch) -> None:

@@ -43,7 +43,7 @@ def small(n_heads=1):
 
 
 def strokes(figure):
-    """The lines between the texts: those with a colour and a strength of their own."""
+    """The lines between the texts: the lines with their own colour and strength."""
     return [line for line in figure.lines if line.rgb is not None and line.x1 - line.x0 > 30]
 
 
@@ -144,7 +144,7 @@ def test_lines_to_where_heads_rest_are_grey_and_set_no_scale(specials) -> None:
     assert part.rests == {0} and part.high == 0.5
     for panel in part.panels:
         grey = [link.col == 0 for link in panel.links]
-        assert grey == sorted(grey, reverse=True) and any(grey)  # under all others
+        assert grey == sorted(grey, reverse=True) and any(grey)  # under all other lines
     drawn = strokes(figure)
     assert {line.rgb for line in drawn} == {INK, REST}
     assert max(line.share for line in drawn if line.rgb == REST) < max(line.share for line in drawn if line.rgb == INK)
@@ -191,7 +191,7 @@ def test_one_panel_has_no_second_title() -> None:
     (1, 12, 16), (1, 12, 40), (3, 12, 16), (6, 12, 15), (12, 12, 40), (30, 9, 15), (6, 12, 100), (24, 32, 20),
 ])  # fmt: skip
 def test_many_panels_fit_a_page(n_layers, n_heads, n) -> None:
-    """Of very many only the outer panels have names, which is said; each has its own lines and its name."""
+    """With very many panels only the outer ones have names, and a note says so; each has its own lines and its name."""
     tokens = Tokens.plain([f"w{i}" for i in range(n)])
     even = np.full((n_layers, n_heads, n, n), 1 / n, np.float32)
     figure = lines(Attention(even, None, tokens, tokens, tuple(range(n_layers)), tuple(range(n_heads)), meta={}))
@@ -211,7 +211,7 @@ def test_many_panels_fit_a_page(n_layers, n_heads, n) -> None:
 
 
 def test_lift_instead_of_weight() -> None:
-    """The diagonal head: lift of each is 1; what others give it is 0. By hand: 0.9 - (0.25 + 0.005) / 2."""
+    """The diagonal head: lift of each is 1; what other queries give it is 0. By hand: 0.9 - (0.25 + 0.005) / 2."""
     links = page(small(), by="lift").parts[0].panels[0].links
     best = links[-1]
     assert (best.row, best.col, best.value) == (0, 0, pytest.approx(0.9 - 0.255 / 2))

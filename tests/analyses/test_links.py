@@ -121,7 +121,7 @@ def test_a_list_of_several_heads_is_the_sorted_one_without_what_is_too_much(seed
 
 
 def test_a_head_that_looks_at_every_neighbour_does_not_fill_the_list(run, tmp_path):
-    """Of two such heads the second is stronger at one pair only, and that is found by looking past its 699 others."""
+    """The second head is stronger at one pair only, which is found although its 699 other pairs are not."""
     n = 700
     before = np.eye(n, k=-1) + 1e-5
     before[0, 0] = 1

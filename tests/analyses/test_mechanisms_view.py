@@ -115,7 +115,7 @@ def test_groups_have_titles_in_their_order() -> None:
     ]
     rows = sorted({panel.box.y for panel in figure.panels})
     counts = [sum(panel.box.y == y for panel in figure.panels) for y in rows]
-    assert counts == [5, 7, 2, 4, 7]  # the state space stands beside the approximations
+    assert counts == [5, 7, 2, 4, 7]  # the state space is drawn with the approximations
 
 
 def test_a_title_without_room_is_short() -> None:
@@ -288,7 +288,7 @@ def test_no_card_is_an_error() -> None:
 
 
 def overlap(a, b):
-    """How far two boxes (left, top, right, bottom) lie over each other, in points."""
+    """The overlap of two boxes (left, top, right, bottom), in points."""
     return min(min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1]))
 
 
@@ -357,7 +357,7 @@ def curve(name="full", group="keys", power=2.0, scale=1e-8, n=(128, 256, 512, 10
 
 
 def drawn_lines(figure, tone):
-    """Of a curve without its points and its lead to the name."""
+    """A curve without its points and its lead to the name."""
     return [line for line in figure.lines if line.tone == tone and line.width == 1.4]
 
 
@@ -428,7 +428,7 @@ def test_no_room_for_a_plot_is_an_error() -> None:
 
 
 def printed(part, title="", subtitle="", notes=(), *, width=80, terminal=True, decimals=2):
-    """What is printed, without escape codes and spaces at the ends of lines."""
+    """The printed text, without escape codes and spaces at the ends of lines."""
     out = io.StringIO()
     console = Console(file=out, width=width, force_terminal=terminal, color_system=None, highlight=False)
     print_page(Page(title, subtitle, (part,), tuple(notes)), console, options=FigureOptions(decimals=decimals))

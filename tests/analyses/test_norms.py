@@ -1,4 +1,4 @@
-"""What attention moves: known answers, slow loops, the engine run again, transformers' own layers; and the command."""
+"""Value norms: known answers, slow loops, the engine run again, transformers' own layers; and the command."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ calm = settings(max_examples=25, deadline=None, suppress_health_check=list(Healt
 
 
 def test_a_huge_weight_on_a_zero_value_moves_nothing():
-    """Two keys: 0.99 on a value of 0, 0.01 on (3, 4). What arrives is 0.01 * 5, all of it from the second."""
+    """Two keys: 0.99 on a value of 0, 0.01 on (3, 4).
+
+    The output has the length 0.01 * 5, all of it from the second key.
+    """
     values = np.array([[[0.0, 0.0], [3.0, 4.0]]])
     weights = np.array([[[0.99, 0.01], [0.5, 0.5]]])
     found = lengths(weights, moved(values, None, 1))
@@ -50,7 +53,7 @@ def test_heads_that_undo_each_other_move_nothing_together():
 
 
 def test_alti_by_hand():
-    """y = (3, 1), |y| = 4. Of (3, 0) 1 is missing: 3 is left; of (0, 1) 3 is missing: 1; (-3, 0) is farther than 0."""
+    """y = (3, 1), |y| = 4. (3, 0) lacks 1: 3 is left; (0, 1) lacks 3: 1 is left; (-3, 0) is farther than 0."""
     parts = np.array([[[3.0, 0.0], [0.0, 1.0], [-3.0, 0.0]]])
     np.testing.assert_allclose(alti(parts, np.array([[3.0, 1.0]])), [[0.75, 0.25, 0.0]])
     assert not alti(parts[:, 2:], np.array([[3.0, 1.0]])).any()

@@ -15,7 +15,7 @@ from attnviz.page.figure_options import FigureOptions
 from attnviz.page.place import place
 
 TEXT = "the cat saw the dog and the cat"
-# What a command is given beside -H; its rows have a layer and a head, and those of a head are its own.
+# Arguments of a command besides -H. Its rows have a layer and a head, and a head's rows do not depend on other heads.
 BY_HEAD = {
     "table": (TEXT,),
     "stats": (TEXT,),
@@ -76,7 +76,7 @@ def test_the_order_is_the_one_asked_for(run, name):
 
 @pytest.mark.parametrize("name", ["stats", "roles", "links", "focus", "lines", "diff"])
 def test_from_a_file_of_pairs(run, name):
-    """What was exported as pairs is analysed as pairs; the same as chosen from a file of all heads."""
+    """Attention exported as pairs is analysed as pairs, with the result of pairs chosen from a file of all heads."""
     assert run("export", TEXT, "-H", NAMED, "-o", "pairs.npz")[0] == 0
     assert run("export", TEXT, "-o", "all.npz")[0] == 0
     more = BY_HEAD[name][1:]

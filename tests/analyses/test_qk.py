@@ -108,7 +108,7 @@ def test_families_of_every_kind_are_among_them():
 
 
 def test_two_dimensions_are_kept_as_they_are():
-    """In two dimensions nothing is lost: the distances are those of q' and k'."""
+    """In two dimensions nothing is lost: the distances equal the distances of q' and k'."""
     generator = np.random.default_rng(0)
     q, k = generator.normal(size=(5, 2)), 3 * generator.normal(size=(7, 2)) + 4
     found = plane(q, k)
@@ -128,7 +128,7 @@ def test_factor_by_hand():
 
 
 def test_moving_and_scaling_change_no_weight():
-    """The paper's two freedoms: weights after the softmax are those of q . k."""
+    """The paper's two freedoms: weights after the softmax are the same as from q . k."""
     generator = np.random.default_rng(1)
     q, k = generator.normal(size=(6, 8)) + 1, 5 * generator.normal(size=(9, 8)) - 2
     moved, factor = together(q, k)

@@ -198,7 +198,7 @@ def test_the_distances_are_in_the_order_of_the_dendrogram():
 
 
 def heads_apart(n, far=()):
-    """n heads of one layer, alike but for those in `far`."""
+    """n heads of one layer, alike except the heads in `far`."""
     weights = np.full((1, n, 4, 4), 0.25, np.float32)
     for head in range(n):
         weights[0, head, :, 0] += 0.002 * head
@@ -244,7 +244,7 @@ def test_one_odd_head_does_not_set_the_scale():
     picture = figure(attention)
     assert any(label.text == f"≥{number(high)}" for label in picture.labels if label.role == "tick")
     beyond = sum(distances[i, j] > high for i in range(30) for j in range(i))  # each pair once
-    assert 29 <= beyond < 50  # the odd head is that far from all others
+    assert 29 <= beyond < 50  # the odd head is that far from all other heads
     assert f"{beyond} distances above {number(high)} drawn as {number(high)}" in picture.notes
     assert not any("drawn as" in note for note in figure(heads_apart(4)).notes)
 

@@ -1,4 +1,4 @@
-"""The walk through one head's attention: numbers worked out by hand, the same numbers everywhere, exact text."""
+"""The walk through one head's attention: numbers computed by hand, the same numbers everywhere, exact text."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def case(name):
     return attnviz.load(REFERENCE / name), given | {key: expected[key] for key in ARRAYS if key in expected}
 
 
-# ---- worked out by hand
+# ---- computed by hand
 
 
 def test_the_example_is_what_its_script_makes():

@@ -515,7 +515,7 @@ def test_ctrl_c_ends_with_130_and_no_words(tmp_path):
 
 
 def test_who_is_started_without_ctrl_c_does_not_end_by_it(tmp_path):
-    """A shell starts what follows `nohup`, or stands before `&`, so that Ctrl-C is not meant for it."""
+    """A shell starts a command after `nohup`, or before `&`, so that Ctrl-C does not reach it."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         done = reading("tokens", "-", "-m", "seeded", cwd=tmp_path)

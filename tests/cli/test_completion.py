@@ -1,4 +1,4 @@
-"""What a shell offers after an option: the values that the option takes."""
+"""A shell offers after an option the values that the option takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Heads of different layers: the maps are those of each head taken alone, in the order asked, everywhere."""
+"""Heads of different layers: the maps are the same as for each head alone, in the requested order, everywhere."""
 
 from __future__ import annotations
 

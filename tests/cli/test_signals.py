@@ -70,7 +70,7 @@ def test_what_was_begun_can_be_dropped(tmp_path):
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
 def test_closed_streams(tmp_path, closed):
-    """Nothing is said where nobody listens; the file is written whole, and no message lands in it."""
+    """Without a reader no message is written; the file is complete, and holds no message."""
     words = f"{sys.executable} -m attnviz heatmap hello -o out.png {closed}"
     ran = subprocess.run(["sh", "-c", words], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert ran.returncode == 0, ran.stderr
@@ -89,7 +89,7 @@ PRINTING = [["table", "hello there"], ["tokens", "hello", "--json"], ["heatmap",
 
 @pytest.mark.parametrize("words", PRINTING)
 def test_a_result_that_cannot_be_printed_is_an_error(tmp_path, words):
-    """`>&-` is told apart from `>/dev/null`: who closes standard output loses the result."""
+    """`>&-` differs from `>/dev/null`: with standard output closed, the result is lost."""
     ran = subprocess.run(
         ["sh", "-c", '"$@" >&-', "sh", sys.executable, "-m", "attnviz", *words],
         cwd=tmp_path, capture_output=True, text=True, timeout=60,

@@ -381,7 +381,7 @@ USES = {
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize("left", [0, 200])
 def test_a_mapped_array_whose_file_shrinks_is_refused_wherever_it_is_read(tmp_path, monkeypatch, use, left):
-    """Reading what is gone would end the process without a word (SIGBUS)."""
+    """Reading the missing part would end the process silently (SIGBUS)."""
     monkeypatch.chdir(tmp_path)
     values = rows_of(2, 4, 40, 40).astype("f4")  # of several pages
     np.save("f.npy", values)

@@ -103,7 +103,7 @@ def test_between_heads_is_the_same_for_every_pair():
 
 
 def test_between_heads_in_parts(monkeypatch):
-    """What is too large to be compared at once gives the same."""
+    """Attention that is too large to be compared in one piece gives the same."""
     maps = np.random.default_rng(4).dirichlet(np.full(5, 0.3), (7, 4))
     whole = between_heads(maps)
     monkeypatch.setattr("attnviz.measures.distance._AT_ONCE", 1)

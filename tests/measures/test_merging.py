@@ -126,7 +126,7 @@ def test_distances_and_shares_of_two_halves_are_those_of_all_rows(seed, n, causa
 
 
 def test_states_are_small_and_the_same_parts_give_the_same_bytes():
-    """What another process sends back has no tokens and no maps, and three texts merge to the same bits again."""
+    """The state from another process has no tokens and no maps, and three texts merge to the same bits again."""
     model = attnviz.load("seeded", n_layers=2, n_heads=4)
     texts = [" ".join(f"w{i % k}" for i in range(40 * k)) for k in (1, 3, 7)]
 

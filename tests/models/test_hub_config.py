@@ -144,7 +144,7 @@ def test_files_of_a_large_repository(home, monkeypatch):
 
 
 def test_a_configuration_that_cannot_be_drawn_is_not_fetched(server):
-    """Nor a key that matters, nor weights in a form that is not read."""
+    """Keys that matter and weights in a form that is not read are refused as well."""
     config = json.loads(server.files["config.json"])
     server.files["config.json"] = json.dumps({**config, "position_embedding_type": "astral"}).encode()
     assert "position_embedding_type" in complaint("org/tiny", ConfigError)[0]
@@ -176,7 +176,7 @@ def test_only_tokenizer_files_are_fetched_to_split_a_text(server, files, home):
     assert server.fetched() == ["config.json", "tokenizer.json", "tokenizer_config.json"]
     seen = len(server.log)
     assert attnviz.tokenize("w5 w6", "org/tiny").ids == want
-    assert len(server.log) == seen  # the second time nobody asks
+    assert len(server.log) == seen  # the second time no request is sent
     model = attnviz.load("org/tiny")  # what is missing comes with the model
     np.testing.assert_array_equal(model.attend(ids=[5, 6]).weights, attnviz.load(BERT).attend(ids=[5, 6]).weights)
 

@@ -25,7 +25,7 @@ LIST, CONFIG, WEIGHTS = "main", "config.json", "model.safetensors"
 def waits(monkeypatch):
     """Seconds that the client means to wait: {"asleep": between requests, "silent": for an answer, the longest}.
 
-    What is asked for is counted, and no clock is read: a machine that is busy is slower than any bound.
+    Requests are counted, and no clock is read: a machine that is busy is slower than any bound.
     """
     found = {"asleep": 0.0, "silent": 0.0}
     sets = socket.socket.settimeout

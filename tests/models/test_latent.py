@@ -99,7 +99,7 @@ def test_queries_from_the_stream(tmp_path) -> None:
 
 
 def test_steps_go_through_the_compressed_vectors() -> None:
-    """Their numbers are checked in test_steps.py; here what is said of them."""
+    """Their numbers are checked in test_steps.py; this test reads their text."""
     found = walk(attnviz.load(CASE), ids=IDS, layer=0)
     said = dict(found.steps[0].lines)
     assert said["b_i = norm(x_i W_B)"] == "[32] [32 x 20] → [20]"

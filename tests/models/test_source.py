@@ -52,7 +52,7 @@ def sources(minilm, folder):
 
 
 def numbers(source):
-    """What the other process runs: a function of a module."""
+    """The function that the other process runs, which must be in a module."""
     return attnviz.stats(source).values
 
 
@@ -134,7 +134,7 @@ def test_facts_say_what_was_averaged_and_left_out():
 
 
 def test_collectors_of_maps_and_scores_fit_a_source_with_and_without_special_tokens(minilm):
-    """Also those that lend their memory, and those that ask for queries and keys: of the tokens that are left."""
+    """Collectors that lend their memory, or read queries and keys, get the remaining tokens too."""
     model = attnviz.load(minilm)
     model_input = model.prepare(TEXT)
     whole = model.attend(TEXT)

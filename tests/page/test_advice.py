@@ -55,7 +55,7 @@ def test_advice_names_one_family_of_each_package():
     ],
 )
 def test_the_plainest_font_is_taken(first, second, tmp_path, monkeypatch):
-    """Of two that have a character, whichever folder each lies in."""
+    """The choice between two fonts that have a character does not depend on their folders."""
     monkeypatch.setattr(fonts, "folders", lambda: [tmp_path])
     for places in (("a", "b"), ("b", "a")):
         for name, place in zip((first, second), places, strict=True):

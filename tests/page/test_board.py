@@ -1,4 +1,4 @@
-"""Boards: one number a head."""
+"""Boards: one number per head."""
 
 from __future__ import annotations
 

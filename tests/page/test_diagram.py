@@ -1,4 +1,4 @@
-"""The three diagrams: the numbers are those of the walk, every token is there, and nothing lies on anything else."""
+"""The three diagrams: the numbers agree with the walk, every token is there, and nothing overlaps."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_a_number_too_small_for_its_decimals_keeps_its_power_of_ten():
     assert cell_numbers(values, np.zeros(values.shape, bool), 2) == (("0.05", "0.00", "0.00", "0.00", "0.00"),)
 
 
-# ---- what is cut, and what is said
+# ---- cuts, and notes about them
 
 
 def test_biases_near_zero_have_numbers_that_fit(seeded):

@@ -1,4 +1,4 @@
-"""What a newcomer sees first: eight heads of tiny, each titled by what it does, and that it does it."""
+"""The first picture: eight heads of tiny, each titled by what it does, and a check that it does so."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def scores(tiny):
 
 
 def test_every_title_is_true_as_often_as_the_card_says(scores):
-    """The card's numbers are those of this run, and each is above the card's own bound and chance."""
+    """The card's numbers agree with this run, and each is above the card's own bound and chance."""
     rows = {f"{a}.{b}": rest for a, b, *rest in ROW.findall(CARD)}
     assert list(rows) == sorted(NINE)
     for i, name in enumerate(NINE):
@@ -156,7 +156,7 @@ def headings(figure):
 
 
 def test_in_a_narrow_picture_titles_are_smaller_then_take_two_lines_and_are_never_cut(drawn):
-    """At last only the heads' names are left, which is said; of titles, that they are no law."""
+    """In the end only the heads' names are left, and a note says so; another note says that titles are no law."""
     for width, most in (("8", 1), ("5.5", 2), ("3.25", 2), ("8.25cm", 2), ("1.6", 1)):
         figure = drawn(TIRED, "--width", width)
         above = headings(figure)

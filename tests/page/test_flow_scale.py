@@ -73,7 +73,7 @@ def test_a_scale_that_was_asked_for_begins_at_nothing(asked):
 def test_one_query_has_one_scale_and_its_own_sums():
     flow = flows(0.0, 0.8)
     weights = np.zeros_like(flow.weights)
-    weights[:, :, 3] = flow.weights[:, :, 3]  # the rows of others are not looked for
+    weights[:, :, 3] = flow.weights[:, :, 3]  # the rows of other queries are not needed
     figure = heatmap(replace(flow, weights=weights), query=3)
     assert len(figure.panels) == 1 and figure.panels[0].scale is None
     low, high = sorted(weights[:, 0, 3].sum(-1))

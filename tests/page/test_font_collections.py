@@ -62,7 +62,7 @@ def test_each_face_is_found_by_its_family_and_measured_as_its_own(collection, in
 
 @pytest.mark.parametrize(("index", "family"), list(enumerate(["Collet Sans", "Collet Serif", "Collet Sans Mono"])))
 def test_a_picture_has_the_letters_of_the_face(collection, index, family):
-    """Pixel for pixel those of the same font in a file of its own."""
+    """The letters equal the letters of the same font in a separate file, pixel for pixel."""
     drawn, alone = (heatmap(attention(), font=font) for font in (family, str(SHIPPED / FACES[index])))
     np.testing.assert_array_equal(paint(drawn), paint(alone))
 

@@ -171,7 +171,7 @@ def test_logarithmic_colours_of_a_long_text_are_limited_by_its_sinks_alone():
 
 
 def test_a_first_key_that_takes_most_sets_no_limit():
-    """Xiao et al. 2024: 0.6 and more of every row, and 0.08 to the token itself, which is what is to be seen."""
+    """Xiao et al. 2024: 0.6 and more of every row, and 0.08 to the token itself, which must be visible."""
     found = resting(64, 0.6)
     figure = heatmap(found)
     rest = found.weights[..., 1:].max()
@@ -640,7 +640,7 @@ def requests(draw):
 
 
 def overlap(a, b):
-    """How far two boxes (left, top, right, bottom) reach into each other, in points."""
+    """The overlap of two boxes (left, top, right, bottom), in points."""
     return min(min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1]))
 
 

@@ -43,7 +43,7 @@ def test_numbers_can_be_read_on_every_colour(name):
 
 
 def test_signs_grow_both_ways_from_white():
-    """Blue and red are equally light at equal distance from 0, and steps are as even as those of `ink`."""
+    """Blue and red are equally light at equal distance from 0, and steps are as even as in `ink`."""
     colours = table("inks")
     assert colours[127:129].tolist() == [[255, 255, 255]] * 2
     light = lab(linear(colours))

@@ -65,7 +65,7 @@ def test_titles_of_different_lengths_move_nothing(width):
 
 
 def test_weights_beyond_the_limit_are_counted_over_all_frames():
-    for frame in by_layer(attention(), vmax=0.7):  # layer 2 has none, the others ten each
+    for frame in by_layer(attention(), vmax=0.7):  # layer 2 has none, every other layer ten
         assert "20 weights above 0.7 drawn as 0.7" in frame.notes
 
 

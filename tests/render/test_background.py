@@ -69,7 +69,7 @@ def test_the_variable_comes_first(nothing_set, monkeypatch):
         (b"\x1b]11;rgb:fd/f6/e3\x07" + ATTRIBUTES, b"dark False start 97."),  # Solarized: L* 97 and 15
         (b"\x1b]11;rgb:0000/2b2b/3636\x1b\\" + ATTRIBUTES, b"dark True start 15."),
         (b"\x1b]11;rgba:0/0/0/f\x1b\\" + ATTRIBUTES, b"dark True start 12."),
-        (ATTRIBUTES, b"dark False start 100."),  # no colour is said: COLORFGBG
+        (ATTRIBUTES, b"dark False start 100."),  # the terminal gives no colour: COLORFGBG
     ],
 )
 def test_the_terminal_is_asked(answer, found):

@@ -1,4 +1,4 @@
-"""What a print in grey keeps: masked cells of grey maps are hatched, negative cells have a dash."""
+"""Marks for prints in grey: masked cells of grey maps are hatched, negative cells have a dash."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_negative_cells_have_a_dash_and_no_others():
 
 
 def test_a_print_in_grey_keeps_the_sign():
-    """Two cells equally far from 0 are equally light but for the dash."""
+    """Two cells equally far from 0 are equally light except for the dash."""
     values = np.array([[-0.7, 0.7]], np.float32)
     pixels = paint(figure(panel(values), scale=Scale("linear", -1.0, 1.0, INKS)))
     grey = pixels @ np.array([0.2126, 0.7152, 0.0722])

@@ -62,7 +62,7 @@ def made(place, **tables):
 
 @pytest.fixture
 def installed(tmp_path, monkeypatch):
-    """A machine whose only font, but for matplotlib's, has one emoji: a red square with its upper half blue."""
+    """A machine whose only font, except matplotlib's, has one emoji: a red square with its upper half blue."""
     square = np.zeros((EM, EM, 4), np.uint8) + np.array([255, 0, 0, 255], np.uint8)
     square[: EM // 2] = [0, 0, 255, 255]
     file = io.BytesIO()
@@ -145,7 +145,7 @@ def test_a_font_of_layered_colours_draws_nothing_here(tmp_path, monkeypatch):
 
 
 def test_a_word_of_several_emoji_is_whole():
-    """Pieces of a text as their labels stand alone -> the words of the text."""
+    """Pieces of a text as labels of single tokens -> the words of the text."""
     pieces = ("a", "👩", "\\u200d", "\\u200d₂👩", "\\u200d👧", "❤", "\\ufe0f", "x", "\\u200d")
     words = Tokens(pieces, tuple(range(9)), (0, 1, 1, 1, 1, 2, 2, 3, 3), (False,) * 9, (0,) * 9)
     assert words.merged().text == ("a", "👩\u200d👩\u200d👧", "❤\ufe0f", "x\\u200d")

@@ -1,4 +1,4 @@
-"""Text from a stranger's file steers nothing: no terminal, no spreadsheet, no XML reader."""
+"""Text from an untrusted file controls no terminal, no spreadsheet and no XML reader."""
 
 from __future__ import annotations
 

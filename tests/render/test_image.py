@@ -365,7 +365,7 @@ ELSEWHERE = [text for text in SCRIPTS if not typeface(None, text).missing and no
 
 @pytest.mark.parametrize("text", ["gy|", "[CLS]", "Åg", "Ệ", "é", "Ǜ", "│", "E\u0301", "Йц", *ELSEWHERE])
 def test_ink_stays_within_the_height_it_was_given(text):
-    """What is drawn of a label lies within the box by which labels are kept apart."""
+    """A drawn label lies within the box that keeps labels apart."""
     face = typeface(None, [text])
     for rotation in (0, 90):
         label = Label(text, 60, 60, 20, "center", rotation)

@@ -1,4 +1,4 @@
-"""What is higher than the terminal goes through a pager, as git does it; nothing else does."""
+"""Output higher than the terminal goes through a pager, as in git; other output does not."""
 
 from __future__ import annotations
 

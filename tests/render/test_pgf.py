@@ -49,7 +49,7 @@ def arguments(text, name, count):
 
 
 def read(tex):
-    """What TeX prints of an escaped text: a reader of the few commands that the escapes use, and of nothing else."""
+    """The text that TeX prints for an escaped text, by a reader of the few commands that the escapes use."""
     printed = {code: char for char, code in escapes._TEX.items()}
     out, at = "", 0
     codes = sorted([*printed, *accented()], key=len, reverse=True)

@@ -36,7 +36,7 @@ def contrast(ground, letters):
 
 
 def typst_strings(source):
-    """The strings of a Typst source, outside of which nothing of a stranger may stand."""
+    """The strings of a Typst source, outside of which there may be no untrusted text."""
     body = source.partition("\n#[")[2]
     words = [re.sub(r"\\(.)", r"\1", inner) for inner in TYPST_WORD.findall(body)]
     return [word for word in words if not re.fullmatch("#[0-9a-f]{6}", word)], body

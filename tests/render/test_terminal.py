@@ -1,4 +1,4 @@
-"""What is printed, as exact text on consoles of fixed width. Spaces at the ends of lines are not compared."""
+"""Printed output, as exact text on consoles of fixed width. Spaces at the ends of lines are not compared."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def terminal(width, colour=None):
 
 
 def shown(printer, *args, width=None, colour=None, **options):
-    """What `printer` prints at a terminal of this width, or in a pipe; without styles unless colours are asked for."""
+    """The text of `printer` at a terminal of this width, or in a pipe; without styles unless `colours` is given."""
     out = terminal(width, colour) if width else io.StringIO()
     printer(*args, out=out, **options)
     text = out.file.getvalue() if width else out.getvalue()
@@ -81,7 +81,7 @@ def print_part(part, out):
 
 
 def lines(text):
-    """A block of expected text as it stands in this file, without its first and last line break."""
+    """A block of expected text, without its first and last line break."""
     return text.removeprefix("\n").rstrip("\n ")
 
 
@@ -940,7 +940,7 @@ COLOUR_WORDS = re.compile(r"\b(white|grey|red|blue|colou?r|coloured)\b")
 @pytest.mark.parametrize("options", [{}, {"scale": "row"}, {"scale": "log"}, {"scale": "sqrt", "vmax": 0.01}])
 @pytest.mark.parametrize("measure", ["", "flow"])
 def test_words_follow_the_medium(monkeypatch, ground, colour, options, measure):
-    """No terminal is told of white, which may be its text; one without colours hears of no shades beside numbers."""
+    """No legend names white, which may be the text's colour; without colours no legend names shades beside numbers."""
     monkeypatch.setenv("ATTNVIZ_BACKGROUND", ground)
     weights = np.linspace(0.5, 1.0, 400, dtype=np.float32).reshape(1, 1, 20, 20)
     tokens = Tokens.plain([f"t{i}" for i in range(20)])

@@ -1,4 +1,4 @@
-"""A known answer for every mechanism, worked out by hand."""
+"""A known answer for every mechanism, computed by hand."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EYE = [[1.0, 0.0], [0.0, 1.0]]
 
 
 def drawn(**values):
-    """What a mechanism draws, by the last part of its name; zeros where nothing is said."""
+    """The numbers that a mechanism draws, by the last part of the tensor's name; zeros by default."""
 
     def draw(name, shape):
         return np.broadcast_to(np.array(values.get(name.split(".")[-1], 0.0), np.float32), shape).copy()
@@ -151,7 +151,7 @@ def dilated():
 
 
 def global_attention():
-    """Token 0 is global: its own row has the global query, ln 3 times token 1; the others see it and their window."""
+    """Token 0 is global: its own row has the global query, ln 3 times token 1; other tokens see it and their window."""
     tensors = {"layers.0.global_q.weight": np.array([[0, 0], [math.sqrt(2) * LN3, 0]])}
     tokens = [[1, 0], [0, 1], [0, 0], [0, 0]]
     # The other rows: q = 0, so that all that they see is alike.
@@ -163,7 +163,7 @@ def global_attention():
 
 def bigbird():
     """7 blocks of one token: the middle one sees the ends, itself and its neighbours, and what is drawn: the block with
-    the smallest number, of those that it would not see."""
+    the smallest number, of the keys that it would not see."""
     fifth, sixth = 1 / 5, 1 / 6
     near(nothing("bigbird:1,random=0", 7)[3], [fifth, 0, fifth, fifth, fifth, 0, fifth])
     draw = lambda name, shape: np.arange(shape[0], 0, -1).astype(np.float32)  # noqa: E731

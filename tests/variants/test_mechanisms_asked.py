@@ -34,7 +34,7 @@ def test_every_mechanism_says_what_it_is() -> None:
         assert mechanism.name == name and mechanism.group in GROUPS
         assert mechanism.formula and mechanism.where and "n" in mechanism.cost
         assert mechanism.source[-4:].isdigit() or ", " in mechanism.source
-        # What stands in for the softmax says so; what is drawn, too.
+        # A replacement of the softmax is named in the notes, and so are drawn weights.
         assert mechanism.exact == (mechanism.group != "approximation")
         if mechanism.needs == "seeded" and (name in KINDS or name in ("learned", "t5", "transformer-xl")):
             assert "drawn" in mechanism.simplified
@@ -203,7 +203,7 @@ def test_one_at_a_time() -> None:
 
 
 def test_a_loaded_model_keeps_what_it_has() -> None:
-    """A window in place of a window; biases by distance stay beneath a window."""
+    """A window replaces a window; biases by distance stay with a window."""
     ids = list(range(3, 11))
     near = np.abs(np.subtract.outer(range(8), range(8))) <= 1
     for case in ("mistral", "bloom"):
@@ -285,7 +285,7 @@ def test_global_tokens() -> None:
     far = np.abs(np.subtract.outer(range(8), range(8))) > 1
     far[:2] = far[:, :2] = False
     np.testing.assert_array_equal(found.mask[0], ~far)
-    # Others may be named, and an image's first tokens are global as a text's are.
+    # Other tokens may be named, and an image's first tokens are global like a text's.
     assert model.attend(TEXT, global_tokens=[5]).mask[0][5].all()
     assert not model.attend(TEXT, global_tokens=[5]).mask[0][0].all()
     picture = model.attend(pixel_values=np.zeros((3, 32, 32), np.float32))

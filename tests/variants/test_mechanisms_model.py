@@ -36,7 +36,7 @@ class Seen(Dense):
 
 @pytest.mark.parametrize(("asked", "causal"), CASES)
 def test_the_model_has_its_own_queries_and_keys(asked, causal) -> None:
-    """What `attend` gives is the mechanism of the model's q and k; and those are what they were without it."""
+    """`attend` returns the mechanism applied to the model's q and k, which are the same as without it."""
     plain = attnviz.load("seeded", seed=4, causal=causal)
     model = plain.with_mechanism(asked)
     n = len(WORDS)

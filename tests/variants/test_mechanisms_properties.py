@@ -1,4 +1,4 @@
-"""What must hold of mechanisms: where they are exact, what they are on average, and how they relate to each other."""
+"""Properties of mechanisms: where they are exact, their averages, and relations between them."""
 
 from __future__ import annotations
 
@@ -232,7 +232,7 @@ def test_spans_rise_from_head_to_head() -> None:
 
 
 def test_blocks_without_chance_are_those_of_the_engine() -> None:
-    """What BigBird's checkpoints run on, for a text that is long enough for it."""
+    """The arithmetic that BigBird's checkpoints run, for a text that is long enough."""
     model = attnviz.load("seeded")
     want = replace(model, spec=replace(model.spec, blocks=Blocks(2, 0))).attend(TEXT)
     found = model.with_mechanism("bigbird:2,random=0").attend(TEXT)
