@@ -19,7 +19,7 @@ from attnviz.page.figure import Box, Figure, MapPanel, Scale
 from attnviz.page.layout import ordinal
 from attnviz.page.parts import Bars, Boards, Depth, SignedMaps
 from attnviz.page.scale import INKS, WHITE, masked, number, round_up, short, ticks
-from attnviz.page.sheet import BAR, UNDER, Sheet, bar_panel, finished, no_room, started, worded
+from attnviz.page.sheet import BAR, UNDER, Sheet, bar_panel, every, finished, no_room, started, worded
 from attnviz.page.sizes import SMALLEST
 from attnviz.page.text_metrics import MIDDLE, Typeface, printable
 
@@ -37,7 +37,6 @@ WORD = 46.0  # the width of a cell with a word in it, at most
 BELOW = 4.0 + SMALL + 3.0 + BASE + 4.0  # names of the columns, and what they are
 LEAST_NAME = 6.0  # the least size of a colour bar's name; a longer one is cut
 LOWEST, HIGHEST = 60.0, 160.0  # the height of a colour bar, unless its name or the board's needs another
-_STEPS = (1, 2, 4, 5, 8, 10, 16, 20, 32, 50, 100)
 
 
 def boards_page(page: Page, options: FigureOptions) -> Figure:
@@ -177,7 +176,7 @@ class _Grid:
 
     def _steps(self) -> tuple[int, int]:
         """Every how many rows, and every how many columns, one is named."""
-        return _step(1.25 * self._row_size() / self.high), _step((self._widest(self.cols) + 2.5) / self.cell)
+        return every(1.25 * self._row_size() / self.high), every((self._widest(self.cols) + 2.5) / self.cell)
 
     def thinning(self) -> list[str]:
         """Remarks that not every row or column has its name; numbers one after another need none."""
@@ -295,11 +294,6 @@ class _Grid:
         if self.shared:
             sheet.bar_ticks = marks
         return box
-
-
-def _step(needed: float) -> int:
-    """Every how many names there is room for one."""
-    return next((step for step in _STEPS if step >= needed), _STEPS[-1])
 
 
 def scale_of(board: Board) -> Scale:

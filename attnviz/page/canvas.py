@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from attnviz.measures.steps import Steps
     from attnviz.measures.steps_formulas import Step
     from attnviz.page.figure_options import FigureOptions
-    from attnviz.page.parts import Page
+    from attnviz.page.parts import Diagrams, Page, Walk
 
 BASE, SMALL, LEAST = 8.5, 7.0, 4.6  # points: titles, formulas and labels, the smallest number in a cell
 SIGNS = "0123456789-−+.,…⋮√Σ‖∞←→·^⁰¹²³⁴⁵⁶⁷⁸⁹ᵀ|≥“”e"
@@ -166,6 +166,9 @@ class Canvas(Sheet):
         )
 
 
+CanvasT = TypeVar("CanvasT", bound=Canvas)
+
+
 def cell_numbers(
     values: NDArray[Any], gone: NDArray[np.bool_], decimals: int, instead: str = "", small: bool = False
 ) -> tuple[tuple[str, ...], ...]:
@@ -202,14 +205,15 @@ def unsigned(*values: NDArray[Any]) -> Scale:
 
 def drawn(
     page: Page,
-    steps: Steps,
-    draw: Sequence[Callable[[Canvas], None]],
+    part: Walk | Diagrams,
+    options: FigureOptions,
+    kind: type[CanvasT],
+    draw: Sequence[Callable[[CanvasT], None]],
     wide: float,
     margin: float,
     numbers: float,
-    options: FigureOptions,
 ) -> Figure:
-    """A title, what each function of `draw` adds to a canvas, and notes.
+    """A title, everything that the functions of `draw` add to a canvas of this kind, and notes.
 
     Args:
         wide, margin: of the page in points, before it is scaled to the width that is asked for.
@@ -219,15 +223,14 @@ def drawn(
         SelectionError: no such font, or more pixels than a picture can have.
     """
     times, dpi = 1.0 if options.width is None else options.width * 72.0 / wide, options.dpi or 200.0
+    steps = part.steps
     formulas = [text for step in steps.steps for line in step.lines for text in (step.title, *line)]
     texts = [*map(printable, (*steps.queries.text, *steps.keys.text)), *formulas, SIGNS + LOST]
     words = worded(replace(page, subtitle=printable(page.subtitle)), replace(options, dpi=times * dpi), texts)
-    canvas = Canvas(
-        words, wide, margin=margin, foot=margin - 6.0, steps=steps, decimals=options.decimals, largest=numbers
-    )
+    canvas = kind(words, wide, margin=margin, foot=margin - 6.0, steps=steps, decimals=part.decimals, largest=numbers)
     canvas.head()
-    for part in draw:
-        part(canvas)
+    for place in draw:
+        place(canvas)
     words.notes[:] = [*dict.fromkeys(words.notes), *canvas.thinning("token")]
     words.notes += [f"{which} of {', '.join(names)} is drawn" for which, names in canvas.matrices.items()]
     if any(panel.scale and dashed(panel, panel.scale, times).any() for panel in canvas.panels):

@@ -11,29 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from attnviz.page.canvas import SMALL, Canvas, drawn, signed, unsigned
+from attnviz.page.canvas import SMALL, drawn, signed, unsigned
 from attnviz.page.cut import DOTS, Cut
-from attnviz.page.diagram_parts import (
-    ARROW,
-    CELL,
-    LEFT,
-    NUMBERS,
-    ONE,
-    RIGHT,
-    ROW,
-    WIDE,
-    labelled,
-    matrix,
-    named,
-    remark,
-    sentence,
-    shape,
-    some_rows,
-    title,
-)
+from attnviz.page.diagram_canvas import ARROW, CELL, LEFT, NUMBERS, ONE, RIGHT, ROW, WIDE, Diagram, shape
 from attnviz.page.diagram_scores import scores
 from attnviz.page.figure import Box, Figure, Line
 from attnviz.page.parts import Diagrams
@@ -60,7 +42,7 @@ def diagrams(page: Page, options: FigureOptions) -> Figure:
     """
     part = page.part(Diagrams)
     draw = [*(PARTS[name] for name in part.parts), _colours]
-    return drawn(page, part.steps, draw, WIDE, LEFT, NUMBERS, replace(options, decimals=part.decimals))
+    return drawn(page, part, options, Diagram, draw, WIDE, LEFT, NUMBERS)
 
 
 def _unindexed(formula: str) -> str:
@@ -74,12 +56,12 @@ _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 # --- one token through W_Q, W_K, W_V ---------------------------------------------------------------------------------
 
 
-def _qkv(page: Canvas) -> None:
+def _qkv(page: Diagram) -> None:
     steps = page.steps
     lines = [line for line, _ in steps.steps[0].lines]
     formulas = [_unindexed(line) for line in lines if line.startswith(("q_i =", "k_j =", "v_j ="))]
-    title(page, "1", "One token through W_Q, W_K and W_V", ",  ".join(formulas))
-    word = sentence(page, steps.queries.text, steps.query)
+    page.title("1", "One token through W_Q, W_K and W_V", ",  ".join(formulas))
+    word = page.sentence(steps.queries.text, steps.query)
     gap = 18.0
     room = (RIGHT - LEFT - 2 * gap) / 3
     lefts = [LEFT + i * (room + gap) for i in range(3)]
@@ -87,15 +69,15 @@ def _qkv(page: Canvas) -> None:
     bottoms = []
     for letter, x in zip("QKV", lefts, strict=True):
         weights = steps.matrices[f"W_{letter}"]
-        y = labelled(page, x, page.y, f"W_{letter}", shape(*weights.shape), room)
-        bottoms.append(y + matrix(page, f"W_{letter}", weights, x, y, room, _TALL).height)
+        y = page.labelled(x, page.y, f"W_{letter}", shape(*weights.shape), room)
+        bottoms.append(y + page.matrix(f"W_{letter}", weights, x, y, room, _TALL).height)
     page.y = max(bottoms)
     _projected(page, lefts, room)
     page.y += 5.0
     remarks = [line for line in lines if line.startswith("k_j ←") or "clipped" in line]
     remarks += [line for step in steps.steps if step.name in ("global", "grouped") for line, _ in step.lines]
     for text in [*remarks, _places(steps)]:
-        remark(page, text)
+        page.remark(text)
     page.y += 6.0
 
 
@@ -117,7 +99,7 @@ def _token(steps: Steps) -> int:
     return steps.strongest if steps.facts.cross else steps.query
 
 
-def _inputs(page: Canvas, lefts: Sequence[float], room: float, word: float | None) -> None:
+def _inputs(page: Diagram, lefts: Sequence[float], room: float, word: float | None) -> None:
     """The vectors that enter the projections, and lines from them to the matrices below. word: where the query is."""
     steps = page.steps
     (q, asks), (k, reads) = _sources(steps)
@@ -131,14 +113,14 @@ def _inputs(page: Canvas, lefts: Sequence[float], room: float, word: float | Non
         if i == 0 and word is not None:
             wide = page.face.width(symbol, SMALL, "bold") + 4.0 + page.face.width(text, SMALL)
             indent = _elbow(page, word, page.y, box, wide, end)
-        named(page, x + indent, top - 4.0, symbol, text, end - x - indent)
+        page.named(x + indent, top - 4.0, symbol, text, end - x - indent)
         bus = top + ROW + 5.0
         page.lines.append(Line(columns[0] + 5.0, bus, columns[-1] + 5.0, bus, 0.8))
         page.lines.append(Line(x + 5.0, top + ROW, x + 5.0, bus, 0.8))
     page.y = top + ROW + 5.0
 
 
-def _elbow(page: Canvas, x: float, y: float, box: Box, wide: float, end: float) -> float:
+def _elbow(page: Diagram, x: float, y: float, box: Box, wide: float, end: float) -> float:
     """An arrow from a word at (x, y) down to a box, bent where the box ends before it or a label has no room.
 
     wide, end: the width of the label and the right edge of its room. Returns its distance from the box's left edge:
@@ -163,7 +145,7 @@ def _origin(steps: Steps, symbol: str) -> str:
     return whose + ", then ".join(texts).replace("token i", "the token")
 
 
-def _projected(page: Canvas, lefts: Sequence[float], room: float) -> None:
+def _projected(page: Diagram, lefts: Sequence[float], room: float) -> None:
     """The biases, and q, k and v after each operation."""
     steps = page.steps
     if any(name in steps.matrices for name in ("b_Q", "b_K", "b_V")):
@@ -185,9 +167,9 @@ def _projected(page: Canvas, lefts: Sequence[float], room: float) -> None:
         page.y += ARROW + ROW
 
 
-def _strip(page: Canvas, name: str, how: str, values: NDArray[Any], x: float, y: float, room: float) -> None:
+def _strip(page: Diagram, name: str, how: str, values: NDArray[Any], x: float, y: float, room: float) -> None:
     rest = " ".join((shape(1, len(values)), *([f"after {how}"] if how else [])))
-    top = labelled(page, x, y, name, rest, room)
+    top = page.labelled(x, y, name, rest, room)
     page.block(name.removeprefix("+ "), values[None], x, top, Cut.fitting(len(values), room, CELL), ONE)
 
 
@@ -207,20 +189,20 @@ def _places(steps: Steps) -> str:
 # --- heads side by side into W_O -------------------------------------------------------------------------------------
 
 
-def _heads(page: Canvas) -> None:
+def _heads(page: Diagram) -> None:
     steps = page.steps
     n, width = steps.heads.shape
     formula = _unindexed(steps.step("joined").lines[0][0])
-    title(page, "3", "Heads side by side into W_O", formula)
+    page.title("3", "Heads side by side into W_O", formula)
     names = formula[formula.index("[") : formula.index("]") + 1]
-    named(page, LEFT, page.y + 0.8 * SMALL, names, shape(1, n * width), RIGHT - LEFT)
+    page.named(LEFT, page.y + 0.8 * SMALL, names, shape(1, n * width), RIGHT - LEFT)
     page.y += LINE * SMALL
     _side_by_side(page, n, width)
     if steps.projection is not None:
         _projection(page)
 
 
-def _side_by_side(page: Canvas, n: int, width: int) -> None:
+def _side_by_side(page: Diagram, n: int, width: int) -> None:
     """The outputs of all heads as one long vector; numbers where there is room for some of each head."""
     steps = page.steps
     gap = 4.0 if n <= 16 else 2.0
@@ -247,14 +229,14 @@ def _side_by_side(page: Canvas, n: int, width: int) -> None:
     page.y = y + ROW + 3.0
 
 
-def _projection(page: Canvas) -> None:
+def _projection(page: Diagram) -> None:
     """W_O, what each head puts in through its rows of it, and their sum."""
     steps = page.steps
     assert steps.projection is not None and steps.parts is not None
     share = steps.head_share
-    down = some_rows(page, share, "heads", HEADS, steps.facts.head, 0.0)
-    top = labelled(page, LEFT, page.y, "W_O", shape(*steps.projection.shape), _SIDE)
-    box = matrix(page, "W_O", steps.projection, LEFT, top, _SIDE, max(down.length, 80.0))
+    down = page.some_rows(share, "heads", HEADS, steps.facts.head, 0.0)
+    top = page.labelled(LEFT, page.y, "W_O", shape(*steps.projection.shape), _SIDE)
+    box = page.matrix("W_O", steps.projection, LEFT, top, _SIDE, max(down.length, 80.0))
     page.frame_row(box, steps.facts.head, len(steps.heads))
     x = LEFT + max(box.width, 64.0) + 20.0 + 32.0
     across = Cut.fitting(steps.parts.shape[1], RIGHT - _SHARE - 6.0 - x, CELL)
@@ -262,7 +244,7 @@ def _projection(page: Canvas) -> None:
     scale = signed(steps.parts, steps.projected)
     name, size = "o W_O of each head", shape(1, steps.parts.shape[1])
     wide = page.face.width(name, SMALL, "bold") + 4.0 + page.face.width(size, SMALL)
-    named(page, x, top - 3.0, name, size, wide)
+    page.named(x, top - 3.0, name, size, wide)
     for head in down.indices:
         weight, tone = ("bold", "mark") if head == steps.facts.head else ("normal", "soft")
         at = top + down.middle(head) + MIDDLE * SMALL
@@ -285,11 +267,11 @@ def _projection(page: Canvas) -> None:
     page.y = max(y, box.y + box.height) + 6.0
 
 
-def _colours(page: Canvas) -> None:
+def _colours(page: Diagram) -> None:
     """Note the meaning of the colours."""
     page.notes.append("red: above 0, blue: below, each box up to its largest number")
     if any(panel.hidden is not None for panel in page.panels):
         page.notes.append("grey: hidden by the mask")
 
 
-PARTS: Mapping[str, Callable[[Canvas], None]] = {"qkv": _qkv, "scores": scores, "heads": _heads}
+PARTS: Mapping[str, Callable[[Diagram], None]] = {"qkv": _qkv, "scores": scores, "heads": _heads}

@@ -5,21 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from attnviz.measures.steps import Scores, Steps
-from attnviz.page.canvas import SMALL, Canvas, signed, unsigned
+from attnviz.page.canvas import SMALL, signed, unsigned
 from attnviz.page.cut import Cut
-from attnviz.page.diagram_parts import (
-    CELL,
-    LEFT,
-    ONE,
-    RIGHT,
-    ROW,
-    named,
-    remark,
-    row_names,
-    shape,
-    some_rows,
-    title,
-)
+from attnviz.page.diagram_canvas import CELL, LEFT, ONE, RIGHT, ROW, Diagram, shape
 from attnviz.page.figure import Line
 from attnviz.page.text_metrics import MIDDLE, printable
 
@@ -28,12 +16,12 @@ _COLUMN, _BETWEEN = 23.0, 12.0  # points, a column of scores and the room betwee
 _NAMES = 54.0  # points, the room for tokens at the left
 
 
-def scores(page: Canvas) -> None:
+def scores(page: Diagram) -> None:
     """Draw the second diagram."""
     steps = page.steps
-    title(page, "2", "Scores, scaling, mask, softmax, weighted sum", f"o = softmax({_formula(steps)}) V")
+    page.title("2", "Scores, scaling, mask, softmax, weighted sum", f"o = softmax({_formula(steps)}) V")
     own = steps.strongest if steps.facts.cross else steps.query
-    down = some_rows(page, steps.weights, "keys", KEYS, own, 6.0)
+    down = page.some_rows(steps.weights, "keys", KEYS, own, 6.0)
     stages = len(steps.scores) + 1
     room = RIGHT - LEFT - _NAMES - 4.0 - stages * _COLUMN - (stages + 2) * _BETWEEN
     q, k, v = (steps.used(letter) for letter in "qkv")
@@ -44,17 +32,17 @@ def scores(page: Canvas) -> None:
     page.word(word, x - 4.0, top + 2.0 + ROW / 2 + MIDDLE * SMALL, SMALL, align="right", weight="bold", tone="mark")
     both = signed(q[steps.query], k)
     page.block("q", q[steps.query][None], x, top + 2.0, keys, ONE, both)
-    named(page, x, top, "q", shape(1, len(q.T)), room)
+    page.named(x, top, "q", shape(1, len(q.T)), room)
     y = top + 2.0 + ROW + 11.0
-    named(page, x, y - 3.0, "K", shape(*k.shape), room)
-    row_names(page, steps.keys.text, x - 4.0, y, down, ~steps.allowed)
+    page.named(x, y - 3.0, "K", shape(*k.shape), room)
+    page.token_names(steps.keys.text, x - 4.0, y, down, ~steps.allowed)
     page.block("K", k, x, y, keys, down, both)
     x = _columns(page, x + keys.length, y, down)
     x = _weighted(page, x, y, values, down)
     page.y = y + down.length + 6.0 + ROW + 6.0
     for step in steps.steps:
         if step.name in ("masked", "sink"):
-            remark(page, f"{step.title.lower()}: {step.lines[0][0]}")
+            page.remark(f"{step.title.lower()}: {step.lines[0][0]}")
     page.y += 6.0
 
 
@@ -74,14 +62,14 @@ def _formula(steps: Steps) -> str:
     return text
 
 
-def _heading(page: Canvas, lines: tuple[str, str, str], x: float, y: float) -> None:
+def _heading(page: Diagram, lines: tuple[str, str, str], x: float, y: float) -> None:
     """Name, operation and shape, centred above a block that begins at y."""
     tones = (("bold", "ink"), ("normal", "soft"), ("normal", "faint"))
     for up, text, (weight, tone) in zip((20.0, 11.5, 3.0), lines, tones, strict=True):
         page.word(text, x, y - up, SMALL - 0.5, align="center", weight=weight, tone=tone)
 
 
-def _columns(page: Canvas, x: float, y: float, down: Cut) -> float:
+def _columns(page: Diagram, x: float, y: float, down: Cut) -> float:
     """The query's scores after each operation, and its weights, a column each; returns the right edge."""
     steps, hidden = page.steps, ~page.steps.allowed[:, None]
     late = signed(*(scores.row for scores in steps.scores if not scores.stage.early))
@@ -114,7 +102,7 @@ def _operation(steps: Steps, scores: Scores) -> str:
     return scores.stage.operation
 
 
-def _weighted(page: Canvas, x: float, y: float, across: Cut, down: Cut) -> float:
+def _weighted(page: Diagram, x: float, y: float, across: Cut, down: Cut) -> float:
     """The values, each value times its weight, and below them their sum."""
     steps = page.steps
     v = steps.used("v")

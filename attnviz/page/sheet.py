@@ -199,7 +199,7 @@ class Sheet:
             upright = widest > cell - 2.0
         if not upright:
             size = SMALL
-            step = next((k for k in _STEPS if k * cell >= widest + 2.0), _STEPS[-1])
+            step = every((widest + 2.0) / cell)
         self.step = max(self.step, step)
         for i in range(0, len(names), step):
             x = box.x + (i + 0.5) * cell
@@ -306,11 +306,16 @@ def finished(sheet: Sheet, summary: str = "") -> Figure:
 
 
 def fitting(cell: float) -> tuple[float, int]:
-    """Size of names, and of how many cells one is named."""
+    """Size of names, and every how many cells one is named."""
     size = min(7.4, 0.9 * cell)
     if size >= SMALLEST:
         return size, 1
-    return SMALLEST, next((step for step in _STEPS if step * cell >= 1.15 * SMALLEST), _STEPS[-1])
+    return SMALLEST, every(1.15 * SMALLEST / cell)
+
+
+def every(needed: float) -> int:
+    """Every how many names there is room for one that needs the room of `needed` cells."""
+    return next((step for step in _STEPS if step >= needed), _STEPS[-1])
 
 
 def below(face: Typeface, names: Sequence[str], cell: float, upright: bool | None = None) -> float:

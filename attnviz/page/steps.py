@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,9 +31,8 @@ def walk(page: Page, options: FigureOptions) -> Figure:
 
     Raises SelectionError as `attnviz.page.canvas.drawn`.
     """
-    part = page.part(Walk)
     rows = [_inputs_row, _maps_row, _query_rows, _outputs_row]
-    return drawn(page, part.steps, rows, WIDE, MARGIN, SMALL, replace(options, decimals=part.decimals))
+    return drawn(page, page.part(Walk), options, Canvas, rows, WIDE, MARGIN, SMALL)
 
 
 def _tokens(page: Canvas, tokens: Tokens) -> list[str]:

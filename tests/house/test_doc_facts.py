@@ -24,7 +24,7 @@ from helpers.sentences import TIRED
 import attnviz
 from attnviz.measures import steps_recorder
 from attnviz.models.find import TINY
-from attnviz.page import diagram, diagram_parts, diagram_scores
+from attnviz.page import diagram, diagram_canvas, diagram_scores
 
 HEADS = json.loads(TINY.with_name("heads.json").read_text())
 DEFINED = "a formula or a setting, not a result"
@@ -137,8 +137,8 @@ def of_steps():
         w["W_Q"].shape == (2, 8) and int(w["n_heads"]) == 2 and all((w[name] % 1 == 0).all() for name in ("W_O", "W_V"))
     )
     return [
-        f"The page is {diagram_parts.WIDE / 72:.0f} inches wide",
-        f"Of more than {diagram_scores.KEYS} keys or {diagram.HEADS} heads the {diagram_parts.FEWER} with",
+        f"The page is {diagram_canvas.WIDE / 72:.0f} inches wide",
+        f"Of more than {diagram_scores.KEYS} keys or {diagram.HEADS} heads the {diagram_canvas.FEWER} with",
         "two heads of width 4, so that √d_k is 2",
         f"`tea` is ({row(w['embedding'][2]).replace(' ', ', ')}); at place 2 the position "
         f"({row(w['positions'][2]).replace(' ', ', ')}) is added: x_2 = ({row(x[2]).replace(' ', ', ')})",

@@ -17,7 +17,7 @@ from attnviz.analyses.steps import Options
 from attnviz.errors import SelectionError
 from attnviz.page.canvas import cell_numbers
 from attnviz.page.cut import DOTS, Cut
-from attnviz.page.diagram_parts import CELL
+from attnviz.page.diagram_canvas import CELL
 from attnviz.page.figure_options import FigureOptions
 from attnviz.page.label_bounds import bounds
 from attnviz.page.place import place
