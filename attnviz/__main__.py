@@ -1,7 +1,7 @@
 """`python -m attnviz` and the `attnviz` command: where the process begins.
 
-Ctrl-C ends it with status 130 and without a word, from the first lines here on: among the imports it would otherwise
-be a traceback. What Python does before it comes here is not ours.
+Ctrl-C ends it with status 130 and silently, from the first lines here on: among the imports it would otherwise
+be a traceback. Python's own start comes before and is not ours.
 """
 
 import _signal as signal  # type: ignore[import-not-found]  # built in: `signal` itself imports more

@@ -83,7 +83,7 @@ class Attention:
         named = occurring(self.pairs)
         if self.pairs and ((self.layers, self.heads) != named or len(set(self.pairs)) < len(self.pairs)):
             raise InputError(
-                f"layers {list(self.layers)} and heads {list(self.heads)} are not those of {listed_pairs(self.pairs)}, "
+                f"layers {list(self.layers)} and heads {list(self.heads)} are not the ones of {listed_pairs(self.pairs)}, "
                 "each named once"
             )
         counts = (n_maps,) if self.pairs else (1, n_layers)
@@ -158,10 +158,10 @@ class Attention:
         """Only these layers and heads, by their true indices in the model (a negative one counts from the end).
 
         layers, heads: also text, as in "0-3" or "all". heads: also "3.1" for head 1 of layer 3, as in ["3.1", "5.11"]:
-        heads of different layers, in that order (see `pairs`). Of an Attention of pairs, plain indices keep the pairs
+        heads of different layers, in that order (see `pairs`). In an Attention of pairs, plain indices keep the pairs
         whose layer or head is named.
 
-        Raises SelectionError if one of them is not held, or if an averaged axis is to be taken apart.
+        Raises SelectionError if one of them is not held, or if an averaged axis would have to be split.
         """
         asked = asked_heads(heads, layers)
         if isinstance(asked, str) and of_pairs(asked):
@@ -259,7 +259,7 @@ class Attention:
         )
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write a file: an .npz that `attnviz.open` and plain NumPy read (no pickle in it), or what the ending names.
+        """Write a file: an .npz that `attnviz.open` and plain NumPy read (no pickle in it), or what the extension names.
 
         .json, .csv and .parquet hold the numbers; .png, .svg, .pdf and .pgf the picture of `heatmap()`; .gif and .apng
         a picture of each layer, one after the other.
@@ -276,7 +276,7 @@ class Attention:
         """One panel per head as a matplotlib Figure. Options: see `attnviz.page.heatmap.heatmap`.
 
         ax: an axes of a figure of one's own, into which one map (one layer and head, or a mean) is drawn, and which is
-        returned. Options are then those of `attnviz.render.axes.heatmap_in`: scale, vmax, cmap, colorbar, decimals,
+        returned. Options are then the ones of `attnviz.render.axes.heatmap_in`: scale, vmax, cmap, colorbar, decimals,
         marks, title, font_size.
         """
         from attnviz.show import draw_attention
@@ -374,7 +374,7 @@ def _pairs_named(attention: Attention, text: str) -> Attention:
 
 
 def _pairs_among(attention: Attention, layers: LayerChoice, heads: LayerChoice) -> Attention:
-    """Of an Attention of pairs those whose layer and head are among these; None for any."""
+    """Only the pairs whose layer and head are wanted; None for any."""
     listed = listed_pairs(attention.pairs)
     if len(attention.pairs) != attention.weights.shape[1]:
         raise SelectionError(f"heads {listed} were averaged: none of them can be taken out again")

@@ -54,7 +54,7 @@ class Tokens:
         return Tokens(*(pick(getattr(self, name)) for name in ("text", "ids", "words", "special", "segments", "spans")))
 
     def cells(self, cell: int) -> Tokens:
-        """Cells of so many neighbouring tokens, each labelled by its first token and the range of its indices."""
+        """Cells of `cell` neighbouring tokens, each labelled by its first token and the range of its indices."""
         if cell == 1:
             return self
         n = len(self)
@@ -73,7 +73,7 @@ class Tokens:
         )
 
     def groups(self) -> list[list[int]]:
-        """Neighbouring tokens that belong to one word, in order; a token without a word stands alone."""
+        """Neighbouring tokens that belong to one word, in order; a token that is in no word is a group of its own."""
         groups: list[list[int]] = []
         last: tuple[int, int] | None = None
         for i, (word, segment) in enumerate(zip(self.words, self.segments, strict=True)):
@@ -106,8 +106,8 @@ def _piece(word: str, label: str) -> str:
     """The word so far and the next piece of it, without the marks that only tell pieces apart (see tokens/labels.py).
 
     WordPiece's `##` says that a piece follows, `日₂` that it continues the character before it, `◌` that a mark has
-    lost its letter; a first piece `␣` is the word's own leading space. What makes several emoji one, or one of a sign,
-    is shown by its number where it stands alone.
+    lost its letter; a first piece `␣` is the word's own leading space. A mark that makes several emoji one, or one of a
+    sign, is shown by its number where it is a token of its own.
     """
     if label.startswith("##") and len(label) > 2:
         return word + label[2:]

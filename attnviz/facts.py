@@ -1,4 +1,4 @@
-"""SourceFacts: what every result states about the attention it was computed from, and the words for it."""
+"""SourceFacts: what every result states about the attention it was computed from, and its wording."""
 
 from __future__ import annotations
 
@@ -104,19 +104,19 @@ class SourceFacts:
         return row | {"key": key, "key_token": key_token} | numbers
 
     def made_by(self, command: object) -> dict[str, str]:
-        """What made a file, for the file to carry: command, model, version, digest, seed. No clock, no private path."""
+        """The maker of a file, for the file to carry: command, model, version, digest, seed. No clock, no private path."""
         return made_by(command, self.model, self.meta)
 
 
 @dataclass(frozen=True, eq=False)
 class ModelFacts:
-    """What a result states that looks at a model alone, or at none: then it is called ''. meta: as in an Attention."""
+    """Facts about a model alone; model is '' where a result has none. meta: as in an Attention."""
 
     model: str
     meta: Mapping[str, Any]
 
     def made_by(self, command: object) -> dict[str, str]:
-        """What made a file, for the file to carry; see `SourceFacts.made_by`."""
+        """The maker of a file, for the file to carry; see `SourceFacts.made_by`."""
         return {name: text for name, text in made_by(command, self.model, self.meta).items() if text}
 
 
@@ -126,7 +126,7 @@ def facts_of(subject: Attention | SourceFacts) -> SourceFacts:
 
 
 def made_by(command: object, model: str, meta: Mapping[str, Any]) -> dict[str, str]:
-    """What made a file, for the file to carry. meta: as in an Attention."""
+    """The maker of a file, for the file to carry. meta: as in an Attention."""
     from attnviz import __version__
 
     facts = {"command": str(command), "model": model, "version": __version__}
@@ -211,7 +211,7 @@ def randomness(meta: Mapping[str, Any]) -> str:
 
 
 def attention_notes(meta: Mapping[str, Any]) -> list[str]:
-    """What whoever computed the attention wants said: configuration keys that were ignored, and other notes.
+    """Notes from the computation of the attention: configuration keys that were ignored, and other notes.
 
     meta: as in an Attention; out of a file its values may have any type.
     """

@@ -40,7 +40,7 @@ def option(
             carries.
         choices: the only values that it may have, or a function that lists them.
         low, high: the least and the largest number that it may be.
-        shown: whether `--help` shows the default. panel: under which heading it stands there.
+        shown: whether `--help` shows the default. panel: the heading above it there.
         envvar: an environment variable that sets it, too.
     """
     about = {"help": help, "flags": flags, "metavar": metavar, "choices": choices, "low": low, "high": high}
@@ -78,7 +78,7 @@ def key_option(default: str = "", *flags: str) -> Any:
 
 def mechanism_option(default: Any = None) -> Any:
     """`--mechanism`; default () where it may be repeated."""
-    text = "Another kind of attention, of those that `attnviz mechanisms` lists: additive, window:3, lsh:8,rounds=2."
+    text = "Another kind of attention from the list of `attnviz mechanisms`: additive, window:3, lsh:8,rounds=2."
     return option(default, text, metavar="NAME[:N]", panel="Model")
 
 

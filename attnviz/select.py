@@ -1,4 +1,4 @@
-"""What a person writes to name layers, heads and tokens, and what it stands for."""
+"""Names of layers, heads and tokens as a person writes them, and their indices."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from attnviz.axis import Tokens
 
 Pairs = tuple[tuple[int, int], ...]
-# How somebody names layers and heads in Python: indices, or text as on the command line; None for all.
+# Names of layers and heads in Python: indices, or text as on the command line; None for all.
 LayerChoice = Iterable[int] | int | str | None
 HeadChoice = Iterable[int | str | tuple[int, int]] | int | str | None
 
@@ -26,7 +26,7 @@ _PAIR = re.compile(r"(-?\d{1,18})\.(-?\d{1,18})(?:-(-?\d{1,18}))?")
 def parse_indices(text: str) -> tuple[tuple[int, int], ...] | None:
     """`all` -> None; `3`, `-1`, `0-3`, `0,2,5` or a mixture -> ((first, last), ...).
 
-    Raises SelectionError if it reads as none of these. What the model has is not known here: see `resolve_indices`.
+    Raises SelectionError if it reads as none of these. The model's size is not known here: see `resolve_indices`.
     """
     if text.strip() == "all":
         return None
@@ -94,7 +94,7 @@ class Chosen:
 
     @property
     def count(self) -> int:
-        """How many maps they are."""
+        """The number of maps."""
         return len(self.pairs) or len(self.layers) * len(self.heads)
 
 
@@ -128,7 +128,7 @@ def chosen(what: str, wanted: LayerChoice, count: int) -> list[int]:
 
 
 def asked_heads(heads: HeadChoice, layers: object = None) -> LayerChoice:
-    """Heads as somebody names them in Python: plain indices as they are, others such as "0-3" or (3, 1) as one text.
+    """Heads as Python names them: plain indices as they are, items such as "0-3" or (3, 1) as one text.
 
     Raises SelectionError for pairs beside `layers`, and for numbers such as 3.1, which are no text.
     """
@@ -152,7 +152,7 @@ def named_pairs(pairs: Pairs) -> str:
 
 
 def listed_pairs(pairs: Pairs) -> str:
-    """The same for a message, cut where it would be long."""
+    """Pairs for a message, cut where they would be long."""
     return _cut(named_pairs(pairs[:100]))
 
 
@@ -205,7 +205,7 @@ def find_token(tokens: Tokens, wanted: str | int, axis: str = "tokens") -> int:
     """The place of a token named by its text, by text#2 (the second of that text) or by its index.
 
     Text goes before index: `3` is the token "3" where there is one; `#3` is always the fourth token. Case and the
-    marks of word pieces are passed over where nothing fits exactly. Raises SelectionError if nothing or several fit.
+    marks of word pieces are ignored where nothing fits exactly. Raises SelectionError if nothing or several fit.
     """
     wanted = wanted if isinstance(wanted, str) else f"#{wanted}"
     for same in (_exact, _loose):
@@ -255,7 +255,7 @@ def evenly(tokens: Tokens, most: int, words: bool = False, special: bool = True)
     """At most so many tokens, spread evenly over a text, the first and the last among them; all where that many fit.
 
     words: whole words, so that there may be a few more. special: whether special tokens count; where all that count
-    fit, the others are included, so that the text is whole.
+    fit, special tokens are included too, so that the text is whole.
     """
     groups = tokens.groups() if words else [[i] for i in range(len(tokens))]
     if not special:

@@ -47,7 +47,7 @@ def encode_result(result: Result, format: str) -> bytes:
 
 
 def text_of(result: Result) -> str:
-    """What a terminal shows of a result, as plain aligned columns."""
+    """A result as plain aligned columns, as a terminal shows it."""
     import io
 
     from attnviz.render.printer import print_page
@@ -58,7 +58,7 @@ def text_of(result: Result) -> str:
 
 
 def _thing(result: Result, format: str, options: FigureOptions | None, command: str) -> Any:
-    """What a format holds of a result: its rows, its arrays or its picture."""
+    """The content of a format: a result's rows, its arrays or its picture."""
     kinds = result.kinds()
     if format in formats.of(formats.ROWS) and formats.ROWS in kinds:
         return result.rows()
@@ -76,13 +76,13 @@ def _thing(result: Result, format: str, options: FigureOptions | None, command: 
 
 
 def save_result(result: Result, path: str | PathLike[str], options: Mapping[str, Any]) -> str:
-    """Write a result to a file whose ending names the format; return the path."""
+    """Write a result to a file whose extension names the format; return the path."""
     from attnviz.files.output import writing
     from attnviz.page.figure_options import FigureOptions
 
     format, known = Path(path).suffix.lower().removeprefix("."), formats.of(*result.kinds())
     if format not in known:
-        raise OutputError(one_of(f"the ending of {str(path)!r}", format, known))
+        raise OutputError(one_of(f"the extension of {str(path)!r}", format, known))
     _check_applies(result, format, options)
     try:
         figure_options = FigureOptions(**options)
@@ -112,7 +112,7 @@ def _check_applies(result: Result, format: str, options: Collection[str]) -> Non
 
 
 def save_attention(attention: Attention, path: str | PathLike[str]) -> None:
-    """Write an Attention by the ending of its file: numbers or a picture; an .npz where the ending says nothing."""
+    """Write an Attention by the extension of its file: numbers or a picture; an .npz where there is none."""
     from attnviz.files.output import writing
 
     format = Path(path).suffix.lower().removeprefix(".")

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 # name -> the first line of its help, which `attnviz --help` shows without importing the analysis.
 ANALYSES = {
     "stats": "Measure every head: entropy, span, distance, confidence, weight on neighbours and special tokens.",
-    "roles": "Say which heads are previous-token, induction, sink, positional heads and the like, with scores.",
+    "roles": "Say which heads are previous-token, induction, sink, positional or other known heads, with scores.",
     "links": "List the strongest links between tokens, and the heads that make them.",
     "focus": "Show what one token looks at, over all layers and heads.",
     "similar": "Show which heads attend alike: their distances, in order and as a map.",
@@ -26,7 +26,7 @@ ANALYSES = {
     "inspect": "Show what is in a model: its configuration and every tensor.",
     "mechanisms": "List attention's relatives; with a text, show them side by side.",
 }
-# Commands of the same kind whose answers Python has by other names: all of them stand in listings.py.
+# Commands of the same kind whose answers Python has by other names; all are in listings.py.
 LISTINGS = {
     "tokens": "Show how the text is split: index, token, id, characters.",
     "models": "List the families that attnviz knows, with their streams and positions.",

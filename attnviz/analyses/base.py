@@ -35,7 +35,7 @@ CELLS = 100  # tokens that stand one below the other; of a longer text neighbour
 
 
 class Result:
-    """What an analysis found: a plain value, the same for every output format.
+    """The answer of an analysis: a plain value, the same for every output format.
 
     facts: what every result states about its source. messages: what a user should know about how it was computed;
     the command line prints them on standard error unless the notes of a terminal's page have them.
@@ -47,7 +47,7 @@ class Result:
 
     @classmethod
     def kinds(cls) -> tuple[str, ...]:
-        """What it can be written as: names of kinds in `attnviz.render.formats`."""
+        """The kinds of output that it has: names of kinds in `attnviz.render.formats`."""
         own = {"figure": cls.page is not Result.page, "frames": cls.animated}
         own |= {"arrays": cls.arrays is not Result.arrays, "rows": True}
         return tuple(kind for kind, has in own.items() if has)
@@ -58,7 +58,7 @@ class Result:
         return any(each.maps and issubclass(cls, each.result) for each in REGISTERED.values())
 
     def title(self) -> str:
-        """What it is about, in a few words."""
+        """The subject, in a few words."""
         return self.printed().title or type(self).__name__
 
     @property
@@ -71,11 +71,11 @@ class Result:
         raise NotImplementedError
 
     def page(self) -> Page:
-        """What a picture shows; a result that is a table alone has `printed` instead."""
+        """The content of a picture; a result that is a table alone has `printed` instead."""
         raise NotImplementedError
 
     def printed(self) -> Page:
-        """What a terminal shows; a picture's parts unless a result says otherwise."""
+        """The content of a terminal; a picture's parts unless a result says otherwise."""
         return self.page()
 
     def arrays(self) -> Any:
@@ -83,11 +83,11 @@ class Result:
         raise NotImplementedError
 
     def about(self) -> dict[str, Any]:
-        """What a file of arrays states besides what made it."""
+        """Facts that a file of arrays states, besides the command and model that made it."""
         return {}
 
     def save(self, path: str | PathLike[str], **figure_options: Any) -> str:
-        """Write the result to a file whose ending names the format, whole or not at all; return the path.
+        """Write the result to a file whose extension names the format, whole or not at all; return the path.
 
         Args:
             path: ends in .png, .svg, .pdf, .json or .csv, or in another format of this analysis.
@@ -110,7 +110,7 @@ class Result:
         return f"<{type(self).__name__}: {self.title()}; .rows(), .save(path), print() for the table>"
 
     def __str__(self) -> str:
-        """What the command prints into a pipe: plain aligned columns."""
+        """Plain aligned columns, as the command prints them into a pipe."""
         from attnviz.show import text_of
 
         return text_of(self)
@@ -125,14 +125,14 @@ class Result:
 
 
 class AttentionResult(Result):
-    """A result about attention: its pages share a title, a subtitle and notes, by default those of its facts."""
+    """A result about attention: its pages share a title, a subtitle and notes, which its facts give by default."""
 
     def title(self) -> str:
         facts: SourceFacts = self.facts
         return facts.title()
 
     def subtitle(self) -> str:
-        """What stands below the title."""
+        """The line below the title."""
         facts: SourceFacts = self.facts
         return facts.subtitle()
 
@@ -156,8 +156,8 @@ class AttentionResult(Result):
 class SelectedMaps:
     """Whole maps of some layers, heads and tokens.
 
-    query: the position of the one query that was asked for; None for all. chosen: whether somebody chose layers or
-    heads.
+    query: the position of the one query that was asked for; None for all. chosen: whether layers or
+    heads were selected.
     """
 
     attention: Attention
@@ -166,7 +166,7 @@ class SelectedMaps:
 
 
 class Request(NamedTuple):
-    """What is known before a subject is opened.
+    """Facts that are known before a subject is opened.
 
     format: of the file that is wanted, '' for none. from_file: attention that has been computed already, not a
     model's. heads: as they were named, None where nobody did; heads of different layers are text such as `3.1,5.11`.
@@ -188,12 +188,12 @@ class Analysis:
         help: the text of `--help`: a first line, paragraphs, and examples that begin with `attnviz `.
         subject: what it looks at: `attention` (a model's or a file's), `model`, or another name in `cli.subjects`.
         layers: what `-l` means where it is not given: `all`, `-1` or `0`.
-        heads: what `-H` means: `any` heads, or those of all layers whose `mean` is followed.
+        heads: what `-H` means: `any` heads, or heads of all layers whose `mean` is followed.
         maps: the maps that it shows, whose colours and digits can be chosen: `grid` (one panel per map), `table`
             (maps of several numbers side by side); '' for none.
         result: the class of its Result, whose methods say which formats it has.
         passes: how often the source is read, for the progress bar; progress_label: what the bar says.
-        stem: the name of a file that nobody named; default: the command's name.
+        stem: the name of a file without -o PATH; default: the command's name.
         draws: from options to the flag that asks for a picture, which is then drawn also without -o; '' for none.
         refuses: called with the options and a Request before any work; raises SelectionError for what cannot be.
     """

@@ -33,7 +33,7 @@ Size = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Options:
-    """What the attention is compared with."""
+    """Whether the attention is compared with another implementation's."""
 
     reference: bool = option(
         True,
@@ -145,7 +145,7 @@ def examine(attention: Attention, below_one: bool = False) -> list[Finding]:
 
 
 def maps_of(attention: Attention) -> Maps:
-    """What the maps of an Attention are like, pooled or not."""
+    """Measure the maps of an Attention, pooled or not."""
     tiles = ArrayTiles(attention)
     maps = Maps(*tiles.size, len(attention.queries), len(attention.keys), np.array(attention.keys.special, bool))
     tiles.run([maps])
@@ -191,7 +191,7 @@ def _of_model(model: Model, model_input: ModelInput, progress: Progress | None) 
 
 
 def _with_another_end(model_input: ModelInput) -> ModelInput | None:
-    """The same input of a causal stack with another last token; None where there is no such input."""
+    """Replace the last token of a causal stack's input; None where that cannot be done."""
     name = "decoder" if model_input.stream == "decoder" else "self"
     inputs, spec = model_input.inputs.get(name), model_input.spec
     if not spec.causal or model_input.stream == "cross" or inputs is None or inputs.ids is None:

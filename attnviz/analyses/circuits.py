@@ -31,7 +31,7 @@ SHARE = "sum / sum of moduli"
 
 @dataclass(frozen=True)
 class Options:
-    """What is computed, and what of it is shown."""
+    """The numbers that are computed, and which of them are shown."""
 
     by: str = option(
         "head",
@@ -90,13 +90,13 @@ class HeadCircuits(AttentionResult):
         return dotted("from weights alone", randomness(self.circuits.meta))
 
     def notes(self) -> Sequence[str]:
-        """What is folded into the matrices, and what they leave out."""
+        """Notes: the weights that are folded into the matrices, and the parts that they leave out."""
         folded, left_out = self.circuits.folded, self.circuits.left_out
         notes = [f"folded: {folded}"] if folded else []
         return [*notes, f"left out: {', '.join(left_out)}"] if left_out else notes
 
     def _boards(self) -> Boards:
-        """Copying, matching and the sizes of both circuits, a board each."""
+        """One board each for copying, matching and the sizes of both circuits."""
         circuits = self.circuits
         boards = [Board(circuits.copying, SHARE, "copying: W_OV", signed=True, high=1.0)]
         if circuits.vocabulary is not None:
@@ -110,7 +110,7 @@ class HeadCircuits(AttentionResult):
         return Boards(tuple(boards), **axes, abreast=2)
 
     def _composition(self) -> Boards:
-        """A map per kind of reading: rows are the heads that read, columns those that wrote."""
+        """A map per kind of reading: rows are the heads that read, columns the heads that wrote."""
         circuits, names = self.circuits, [head_name(*place) for place in self.circuits.places]
         if len(names) > MOST_HEADS:
             raise SelectionError(
@@ -146,7 +146,7 @@ class HeadCircuits(AttentionResult):
         return Plots(tuple(plots), ("W_QK", "W_OV"))
 
     def _heads(self) -> list[dict[str, Any]]:
-        """A head each, those that copy most first."""
+        """One row per head, the head that copies most first."""
         circuits, rows = self.circuits, []
         for at, (layer, head) in enumerate(circuits.places):
             i, j = divmod(at, circuits.copying.shape[1])
@@ -171,7 +171,7 @@ class HeadCircuits(AttentionResult):
         return best
 
     def _pairs(self) -> list[dict[str, Any]]:
-        """A reading and a writing head each, the closest first."""
+        """One row per pair of a reading and a writing head, the closest first."""
         circuits, rows = self.circuits, []
         for kind, values in circuits.composition.items():
             square = values.reshape(len(circuits.places), len(circuits.places))  # reading head, writing head
@@ -185,7 +185,7 @@ class HeadCircuits(AttentionResult):
         return sorted(rows, key=lambda row: -row["composition"])
 
     def _spectrum(self) -> list[dict[str, Any]]:
-        """A singular value and an eigenvalue each, largest first within a head."""
+        """One row per singular value, with its eigenvalue; largest first within a head."""
         circuits, n_heads = self.circuits, self.circuits.copying.shape[1]
         sides = (
             ("QK", circuits.qk_singular, circuits.qk_eigen),

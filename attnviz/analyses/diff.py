@@ -27,7 +27,7 @@ MEANING = "distance: root of the mean Jensen-Shannon divergence of a head's rows
 
 @dataclass(frozen=True)
 class Options:
-    """How many heads are shown; the files of numbers have all."""
+    """The number of heads that are shown; files of numbers have all heads."""
 
     top: int | None = top_option()
 
@@ -81,13 +81,13 @@ class Changes(AttentionResult):
             weights = number(change.before, 2), number(change.after, 2), number(change.change, 2, "+")
             rows.append([*self._indices(change.layer, change.head), number(change.distance, 3), *tokens, *weights])
         header = ("layer", "head", "distance", "query", "key", "before", "after", "change")
-        some = [f"{len(rows)} of {heads} heads, those that changed most"] if heads > len(rows) else []
+        some = [f"{len(rows)} of {heads} heads, the ones that changed most"] if heads > len(rows) else []
         return self.sheet(Table(header, rows, "rrrllrrr", bold=(2,)), notes=(*some, MEANING))
 
     # The parts
 
     def _board(self, changes: Sequence[Change]) -> Boards:
-        """The distance of every head; heads of different layers stand in one row."""
+        """The distance of every head; heads of different layers are one row."""
         distance = self.difference.distance
         marks = tuple((change.layer, change.head) for change in changes)
         board = Board(distance, "distance", heading=DISTANCE, marks=marks)
@@ -132,7 +132,7 @@ class Changes(AttentionResult):
         return before if before == after else f"{before}→{after}"
 
     def title(self) -> str:
-        """What is compared: `minilm · two texts`, `minilm → minilm + lora`, `minilm · layer 2 → layer 4`."""
+        """The two sides: `minilm · two texts`, `minilm → minilm + lora`, `minilm · layer 2 → layer 4`."""
         difference, first, second = self.difference, self.difference.first, self.difference.second
         model = first.model if first.model == second.model else f"{first.model} → {second.model}"
         same = difference.row_labels == first.query_tokens and not (difference.gone or difference.come)
@@ -145,7 +145,7 @@ class Changes(AttentionResult):
         return dotted("Changes in attention", model, facts_of(first).attention, what)
 
     def subtitle(self) -> str:
-        """What changed in the text, and whether weights are random."""
+        """The tokens that changed in the text, and whether weights are random."""
         difference, sides = self.difference, (self.difference.first, self.difference.second)
         seeds = dict.fromkeys(side.meta.get("seed") for side in sides if side.meta.get("random"))
         random = f"random weights, seed {' and '.join(map(str, seeds))}" if seeds else ""
@@ -157,19 +157,19 @@ class Changes(AttentionResult):
         return dotted(random, texts)
 
     def notes(self) -> Sequence[str]:
-        """What is to be known of the numbers."""
+        """Notes on the numbers."""
         difference, sides = self.difference, (self.difference.first, self.difference.second)
         notes = [] if difference.distance.any() or difference.change.any() else ["nothing has changed"]
         if difference.gone or difference.come:
             single = [f"−{text}" for text in difference.gone] + [f"+{text}" for text in difference.come]
-            shown = ", ".join(single[:LISTED]) + (" and others" if len(single) > LISTED else "")
+            shown = ", ".join(single[:LISTED]) + (" and more" if len(single) > LISTED else "")
             notes.append(f"queries of one text only have no row: {shown}")
         both = sides[:1] if "sampled" in sides[0].meta else sides
         notes += [reduced for reduced in dict.fromkeys(side.reduced for side in both) if reduced]
         return (*notes, *dict.fromkeys(note for side in sides for note in attention_notes(side.meta)))
 
     def _legend(self) -> tuple[str, ...]:
-        """What colours and names of the maps mean."""
+        """The meaning of the maps' colours and names."""
         difference = self.difference
         labels = list(zip(difference.columns, difference.column_labels, strict=True))
         legend = ["red: the second gives more, blue: it gives less"]

@@ -23,11 +23,11 @@ MOST_KEPT = 200_000_000  # numbers that are held at once: 1.6 GB of them
 
 @dataclass(frozen=True, eq=False)
 class EveryLayer:
-    """Attention in every layer of a text, and what of the numbers computed from it is wanted.
+    """Attention in every layer of a text, and which of the numbers computed from it are wanted.
 
     Words are joined and special tokens left out afterwards: the layers are followed with all tokens.
 
-    source: all layers and tokens, the chosen heads. layers: the ones wanted, None where nobody chose.
+    source: all layers and tokens, the chosen heads. layers: the ones wanted, None for all.
     single: whether heads were chosen. words, special: whether words are joined, and special tokens shown.
     """
 
@@ -39,13 +39,13 @@ class EveryLayer:
 
     @classmethod
     def of(cls, source: AttentionSource, layers: LayerChoice, *, single: bool, words: bool, special: bool) -> Self:
-        """Of attention in all layers, these. Raises SelectionError for a layer that is not there."""
+        """Some layers of attention in all layers. Raises SelectionError for a layer that is not there."""
         places = places_of("layer", layers, source.layers, len(source.layers) if source.pairs else source.shape[0])
         wanted = None if places is None else tuple(source.layers[place] for place in places)
         return cls(source, wanted, single, words, special)
 
     def wanted(self, layers: tuple[int, ...] | None = None) -> list[int]:
-        """The true indices of the layers wanted. layers: where nobody chose; by default all."""
+        """The true indices of the layers wanted. layers: used where none were selected; by default all."""
         return list(self.layers or layers or self.source.layers)
 
     def joined(self, attention: Attention) -> Attention:

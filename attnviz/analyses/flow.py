@@ -27,8 +27,8 @@ def flow(text: EveryLayer, options: Followed, progress: Progress | None = None) 
     """Follow attention through the layers as water through pipes: the largest flow to each input token.
 
     Flow (Abnar and Zuidema 2020): every weight, averaged over heads and joined with the residual stream, is the width
-    of a pipe; a number is the most that can flow from a position to an input token. Of the last layer, unless -l asks
-    for others; -l all takes several times as long. Up to 128 tokens. Words are joined before flows are looked for.
+    of a pipe; a number is the most that can flow from a position to an input token. -l selects layers, by default the
+    last; -l all takes several times as long. Up to 128 tokens. Words are joined before flows are computed.
 
     attnviz flow "The animal didn't cross the street because it was too tired" -m minilm
     attnviz flow "The cat sat on the mat" -m minilm -l all -o flow.png

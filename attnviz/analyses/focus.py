@@ -33,7 +33,7 @@ class Options:
 
 @dataclass(frozen=True, eq=False)
 class Focus(AttentionResult):
-    """view: what the query attends to. messages: how the query was chosen, where nobody named one."""
+    """view: what the query attends to. messages: how the query was chosen, if --query was not given."""
 
     facts: SourceFacts
     view: View

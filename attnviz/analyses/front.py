@@ -89,7 +89,7 @@ class _Choice:
 
     @property
     def every(self) -> bool:
-        """Whether nobody chose among layers and heads."""
+        """Whether all layers and heads are wanted."""
         return self.layers is None and self.heads is None
 
     def among(self, n_layers: int, n_heads: int) -> Chosen:
@@ -98,7 +98,7 @@ class _Choice:
 
 
 def _input(inputs: Sequence[Any], named: dict[str, Any]) -> dict[str, Any]:
-    """What `Model.prepare` takes, out of a text, a second text, and the keywords."""
+    """The arguments of `Model.prepare`, out of a text, a second text, and the keywords."""
     if len(inputs) > 2:
         raise InputError(f"a model reads a text and at most a second one; got {len(inputs)}")
     text = dict(zip(("text", "pair"), inputs, strict=False))
@@ -143,7 +143,7 @@ def _attention(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> At
 
 
 def _some_rows(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> Attention:
-    """Whole maps: those of an Attention, or of a model's attention, of a long text some rows."""
+    """Whole maps of an Attention or of a model's attention; some rows of a long text."""
     choice = _Choice.of(named)
     if not isinstance(subject, Model):
         return _selected(subject, inputs, named, choice)
@@ -289,7 +289,7 @@ def _prompt(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> Promp
 
 
 class Subject(NamedTuple):
-    """What an analysis looks at, in Python.
+    """The subject of an analysis, in Python.
 
     kind: the type of the first argument. takes: the keywords besides the analysis' own options, by their types. open:
     the first argument, the inputs after it and all keywords -> what the analysis looks at.
@@ -326,7 +326,7 @@ SUBJECTS: dict[str, Subject] = {
 
 
 def signature(analysis: Analysis) -> inspect.Signature:
-    """What the analysis takes from Python: its subject, an input, layers and heads, and its options."""
+    """The arguments of the analysis in Python: its subject, an input, layers and heads, and its options."""
     kind, named, _ = SUBJECTS.get(analysis.subject, ("Any", {}, None))
     default: Any = None if "None" in kind else inspect.Parameter.empty
     parameters = [inspect.Parameter("source", inspect.Parameter.POSITIONAL_ONLY, default=default, annotation=kind)]

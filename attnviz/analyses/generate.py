@@ -34,7 +34,7 @@ SHOWS = ("head", "token", "map", "text")
 
 @dataclass(frozen=True)
 class Options:
-    """How long the text becomes, and what is shown."""
+    """The length of the new text, and which results are shown."""
 
     max_new: int = option(
         20, "New tokens at most; one that ends the text stops it before.", metavar="N", low=1, shown=True
@@ -52,7 +52,7 @@ class GeneratedText(Continuation, Result):
 
     retrieval, lookback: [layer, head] of all layers and heads, as `attnviz.measures.generated` defines them. copied:
     how many new tokens the prompt has too. shown: the attention as it is drawn and saved, in words if asked for.
-    every: whether nobody chose among layers and heads.
+    every: whether all layers and heads are kept.
     """
 
     facts: SourceFacts
@@ -111,7 +111,7 @@ class GeneratedText(Continuation, Result):
         return values[list(layers), list(heads)].reshape(self.facts.shape)
 
     def _heads(self) -> list[dict[str, Any]]:
-        """One row per head, those that fetch most first."""
+        """One row per head, the head that fetches most first."""
         rows: list[dict[str, Any]] = [
             {"layer": i, "head": j, "retrieval": float(self.retrieval[i, j]), "lookback": float(self.lookback[i, j])}
             for i, j in self.attention.places
@@ -124,7 +124,7 @@ class GeneratedText(Continuation, Result):
         return sorted(rows, key=rank)
 
     def _leading(self) -> Attention:
-        """The heads that lead the table, if nobody chose any; a note says so."""
+        """The heads that lead the table, unless heads were selected; a note says so."""
         count = self.options.top or COUNT
         if not self.every or len(self.shown.places) <= count:
             return self.shown
@@ -132,7 +132,7 @@ class GeneratedText(Continuation, Result):
         fetching = [row for row in ranked if row["retrieval"] > 0]
         best = [head_name(row["layer"], row["head"]) for row in (fetching or ranked)[:count]]
         by = "retrieval" if fetching else "lookback" if self._looks_back else ""
-        which = f"those with the highest {by}" if by else "the first"
+        which = f"the ones with the highest {by}" if by else "the first"
         note = f"{len(best)} of {len(self.shown.places)} heads, {which}; -l all draws all"
         leading = self.shown.select(heads=best)
         return replace(leading, meta={**leading.meta, "notes": [*leading.meta["notes"], note]})
@@ -203,7 +203,7 @@ def generate(prompt: Prompt, options: Options, progress: Progress | None = None)
     The likeliest token is taken each time. Decoders continue TEXT; encoder-decoders answer it, and --target begins
     their answer. retrieval: the share of copied tokens that a head's strongest weight lay on (Wu 2024); lookback: how
     much it attends to the prompt rather than to new tokens (Chuang 2024). -o draws the attention of new tokens to all
-    before them, of the 12 leading heads unless -l, -H or --top choose others, or with --by head boards of both numbers;
+    before them, of the 12 leading heads unless -l, -H or --top select heads, or with --by head boards of both numbers;
     .gif and .apng show it token by token, .npz holds it for --from. The seeded model chooses among its prompt's words.
 
     attnviz generate "The capital of France is" -m model.gguf --max-new 12

@@ -32,7 +32,7 @@ ROWS = 8192  # of a vocabulary, worked on at a time
 class ModelHeads:
     """Heads of a model, without a text.
 
-    stream: self; of an encoder-decoder encoder (default), decoder or cross. Of two towers it is that of text.
+    stream: self; in an encoder-decoder encoder (default), decoder or cross. Two towers: that of text.
     layers, heads: as for `Model.attend`; all by default.
     """
 
@@ -181,7 +181,7 @@ def _read_through_norm(norm: Norm, tensors: Tensors, name: str, rows: Floats) ->
 def _composition(
     heads: Sequence[Heads], layers: Sequence[int], kinds: Sequence[str], progress: Progress | None
 ) -> dict[str, NDArray[np.float32]]:
-    """How much every head reads of what every head of an earlier layer writes, by kind; see `Circuits`."""
+    """The share of every earlier head's output that every head reads, by kind; see `Circuits`."""
     n_layers, n_heads = len(heads), len(heads[0].q)
     composition = {kind: np.full((n_layers, n_heads, n_layers, n_heads), np.nan, np.float32) for kind in kinds}
     if not kinds:
@@ -220,7 +220,7 @@ def _through(model: Model, spec: Spec, tensors: Tensors, norms: bool) -> Floats:
 
 
 def _copied(heads: Heads, through: Floats) -> Floats:
-    """The copying score of U W_OV E^T, whose eigenvalues are those of V E^T U O."""
+    """The copying score of U W_OV E^T, whose eigenvalues are also the ones of V E^T U O."""
     small = heads.v @ through @ heads.o
     return positive(np.asarray(np.linalg.eigvals(small), np.complex128))
 
@@ -242,9 +242,9 @@ def _folded(spec: Spec, norms: bool, cross: bool) -> str:
 
 
 def _left_out(spec: Spec, norms: bool, cross: bool) -> Iterable[str]:
-    """What weights alone do not say, or what is not folded."""
+    """The parts of a head that weights alone do not say, or that are not folded."""
     if any(turn is not None for turn in spec.rotary) and not cross:
-        places = "W_QK and W_OV are those" if spec.rotary_values else "W_QK is that"
+        places = "W_QK and W_OV are the ones" if spec.rotary_values else "W_QK is that"
         yield f"rotary positions: {places} of two tokens at one place"
     if (spec.bias is not None or spec.relative is not None) and not cross:
         yield "scores by distance"

@@ -105,7 +105,7 @@ def _measured(model: Model, headers: bool, progress: Progress | None) -> Iterato
 
 
 def summary(model: Model) -> Iterator[tuple[str, str]]:
-    """What the model is and how large; what tiny's heads do; then its configuration as it was read."""
+    """The model's name and size; the titles of tiny's heads; then the configuration as it was read."""
     yield "model", model.name
     for name in ("digest", "revision", "adapter", "adapter_digest", "seed"):
         if model.meta.get(name) not in (None, ""):

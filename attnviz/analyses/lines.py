@@ -30,7 +30,7 @@ LIFT = "lift: a weight less the mean of its column over the other rows"
 
 @dataclass(frozen=True)
 class Options:
-    """What is drawn of the maps, and by which number."""
+    """The form in which maps are drawn, and by which number."""
 
     shape: str = option(
         "lines",
@@ -101,7 +101,7 @@ class Lines(Result):
         return Page(heading(self.facts, query=asked), subtitle, (part,), notes, shading=shading)
 
     def _reduced(self) -> list[str]:
-        """What was done to the weights; the title says over what they are a mean."""
+        """Notes: the changes to the weights, without means, which the title names."""
         reduced = [note for note in self.facts.reduced.split("; ") if note and not note.startswith("mean over")]
         return [*reduced, LIFT] if self.options.by == "lift" else reduced
 
@@ -119,9 +119,9 @@ def running_text(attention: Attention, values: NDArray[np.float64], query: int, 
 
 
 def pieces(tokens: Tokens) -> tuple[tuple[str, ...], tuple[bool, ...]]:
-    """What each token spells within a text, and whether a space stands before it.
+    """The letters of each token within a text, and whether a space comes before it.
 
-    A space stands where the text has one; where that is not known, between words.
+    There is a space where the text has one; where that is not known, between words.
     """
     words, spaced = [], []
     for i, label in enumerate(tokens.text):
@@ -146,7 +146,7 @@ def _refuses(options: Options, request: Request) -> None:
 def lines(selected: SelectedMaps, options: Options, progress: Progress | None = None) -> Lines:
     """Draw a text twice with lines of weight between, or once, shaded by what one token attends to.
 
-    Queries stand at the left, keys at the right. Each query has its three strongest lines, with --overlay one line per
+    Queries are at the left, keys at the right. Each query has its three strongest lines, with --overlay one line per
     head; lines to special tokens, where heads rest, are grey. Without -l and -H it is the head with the highest lift,
     which standard error names; with one of them all that it leaves, one panel per head. --query shows one token's lines
     alone. With -o a picture, else the terminal; --json, .json and .csv list all lines, strongest first. With
@@ -169,7 +169,7 @@ def lines(selected: SelectedMaps, options: Options, progress: Progress | None = 
         at |= {} if head is None or options.overlay else {"heads": best.head}
         pair = f"{attention.query_tokens[best.query]} -> {attention.key_tokens[best.key]}"
         named = ", ".join(f"{axis.removesuffix('s')} {index}" for axis, index in at.items())
-        messages.append(f"{named}: the highest lift, {number(best.lift, 2)} ({pair}); -l and -H choose others")
+        messages.append(f"{named}: the highest lift, {number(best.lift, 2)} ({pair}); -l and -H select heads")
         attention = attention.select(**at)
     if text and query is None:
         query = best.query

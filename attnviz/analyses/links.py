@@ -56,9 +56,9 @@ class Options:
 
 @dataclass(frozen=True, eq=False)
 class StrongestLinks(AttentionResult):
-    """pairs: of every head, strongest first; listed: of these, the ones shown; asked: positions of query and key.
+    """pairs: of every head, strongest first; listed: the pairs that are shown; asked: positions of query and key.
 
-    left_out: what was said of pairs that are as strong as those listed, '' if there are none.
+    left_out: a message on pairs that are as strong as the listed ones, '' if there are none.
     """
 
     facts: SourceFacts
@@ -141,7 +141,7 @@ def links(source: AttentionSource, options: Options, progress: Progress | None =
     They are ranked by lift: the weight less the mean of its column over the other rows, because a head that sends
     every token to one says nothing about any of them. Over heads a pair stands once, with the head where it is
     strongest, and at most three pairs of a head are listed, or one that looks at every neighbour would fill the list:
-    the others are counted below it, and --each all lists them. With both tokens given, every head says how it links
+    further pairs are counted below it, and --each all lists them. With both tokens given, every head says how it links
     them. A token that may see one key only has no choice and is ignored; so are special tokens, unless named or asked
     for. With -o a picture: the strongest link of every head, and the list.
 
@@ -172,7 +172,7 @@ def links(source: AttentionSource, options: Options, progress: Progress | None =
 
 
 def _each(each: str | None, count: int, heads: int) -> int | None:
-    """How many pairs of one head are listed; None for all."""
+    """The number of pairs that are listed of one head; None for all."""
     if each is None:
         return max(EACH, -(-count // heads))
     return None if each == "all" else int(each)

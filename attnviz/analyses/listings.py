@@ -1,4 +1,4 @@
-"""`attnviz models`, `describe` and `tokens`: what can be said without attention, as lists.
+"""`attnviz models`, `describe` and `tokens`: lists of facts that need no attention.
 
 Python has the same as `attnviz.describe` and `attnviz.tokenize`.
 """
@@ -41,8 +41,8 @@ class Listed(Result):
 def models(subject: None, options: NoOptions, progress: Progress | None = None) -> Listed:
     """List the families that attnviz knows, with their streams and positions.
 
-    A configuration names its family as `model_type`, with - or _. What stands here is what a configuration means where
-    it leaves its keys out: mask `all` sees both ways, `causal` what came before, `window` only what is near and
+    A configuration names its family as `model_type`, with - or _. The table shows the meaning of a configuration that
+    leaves its keys out: mask `all` sees both ways, `causal` what came before, `window` only what is near and
     `some-windows` that in some layers, `blocks` only some blocks of a long text, `global-tokens` lets some tokens see
     all and be seen by all.
 
@@ -64,7 +64,7 @@ def models(subject: None, options: NoOptions, progress: Progress | None = None) 
 def describe(description: dict[str, Any], options: NoOptions, progress: Progress | None = None) -> Listed:
     """Say what attnviz would make of a model, without its weights; or why it cannot be drawn.
 
-    Of a model on the Hub only config.json is fetched. A model that cannot be drawn ends in one line and exit status 1.
+    Only config.json of a model on the Hub is fetched. A model that cannot be drawn ends in one line and exit status 1.
 
     attnviz describe org/name
     attnviz describe path/to/config.json --json
@@ -91,7 +91,7 @@ def _facts(description: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def tokens(tokens: Tokens, options: NoOptions, progress: Progress | None = None) -> Listed:
     """Show how the text is split: index, token, id, characters.
 
-    The indices are those that --query, --mark and --tokens take, with the same --words and --no-special. A folder
+    The indices are the ones that --query, --mark and --tokens take, with the same --words and --no-special. A folder
     with tokenizer files is enough: neither weights nor config.json are needed.
 
     attnviz tokens "The animal didn't cross the street"

@@ -60,7 +60,7 @@ class Maps(Result):
         """The maps of some tokens, with the row and the cells that the options name.
 
         Raises:
-            SelectionError: no such token, or one outside of those that are shown.
+            SelectionError: no such token, or one that is not among the tokens shown.
         """
         attention, row, cells = narrowed(attention, options.tokens, options.query, options.mark)
         return cls(facts_of(attention), attention, name, row, tuple(cells))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from attnviz.variants import Mechanism
     from attnviz.variants.base import Draw
 
-SAME = "distances are those of all tokens"
+SAME = "distances are over all tokens"
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,13 @@ class Options:
 
     @property
     def grouped(self) -> bool:
-        """Whether all or whole groups are asked for: they stand under their titles, single names in their order."""
+        """Whether all or whole groups are asked for: groups come under their titles, single names in their order."""
         return all(name in GROUPS for name in self.mechanism)
 
 
 @dataclass(frozen=True, eq=False)
 class ModelText:
-    """What mechanisms are compared on: a model, a text and other inputs of `Model.attend`, and one head."""
+    """The input on which mechanisms are compared: a model, a text and other inputs of `Model.attend`, and one head."""
 
     model: Model
     text: str | None
@@ -60,14 +60,14 @@ class ModelText:
 
 @dataclass(frozen=True, eq=False)
 class Timer:
-    """What mechanisms are timed on: random queries, keys and values. draw: (name, shape) -> array; seed: of it."""
+    """The random queries, keys and values on which mechanisms are timed. draw: (name, shape) -> array; seed: of it."""
 
     draw: Draw
     seed: int
 
 
 class Mechanisms(Result):
-    """What is common to the list, the comparison and the times."""
+    """The base of the list, the comparison and the times."""
 
     @classmethod
     def kinds(cls) -> tuple[str, ...]:
@@ -95,13 +95,13 @@ class MechanismList(Mechanisms):
 
 
 def _numbers(mechanism: Mechanism) -> str:
-    """What may be set, as it is typed: `reach=2,gap=3`."""
+    """The numbers that may be set, as they are typed: `reach=2,gap=3`."""
     return ",".join(f"{each.name}={each.default}" for each in mechanism.parameters)
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison(Mechanisms):
-    """relatives: the mechanisms on one text. left_out: by name, why others cannot be had."""
+    """relatives: the mechanisms on one text. left_out: why a mechanism cannot be had, by its name."""
 
     facts: SourceFacts
     relatives: tuple[Relative, ...]
@@ -173,14 +173,14 @@ def subtitle(facts: SourceFacts, picture: bool = True) -> str:
 
 
 def own_facts(attention: Attention) -> SourceFacts:
-    """What is common to all mechanisms on a text: the facts of one, with the model's name alone."""
+    """The facts that all mechanisms on a text share: the facts of one, with the model's name alone."""
     model = attention.model.rpartition(", ")[0] if attention.meta.get("mechanism") else attention.model
     return replace(facts_of(attention), model=model)
 
 
 @dataclass(frozen=True, eq=False)
 class Times(Mechanisms):
-    """How long each mechanism takes as texts grow."""
+    """The time that each mechanism takes as texts grow."""
 
     facts: ModelFacts
     measured: tuple[Timing, ...]
@@ -288,7 +288,7 @@ def timed_names(asked: Sequence[str]) -> list[str]:
         elif parse(name).mechanism.name not in known:
             raise SelectionError(f"--scaling does not measure {name}: it costs what full attention or window does")
         elif name not in known:
-            raise SelectionError(f"--scaling sets the numbers by itself: leave those of {name} away")
+            raise SelectionError(f"--scaling sets the numbers by itself: leave out the numbers of {name}")
     return [each for each in known if not asked or each == "full" or {each, MECHANISMS[each].group} & set(asked)]
 
 

@@ -47,7 +47,7 @@ DEFINITIONS = {
 
 @dataclass(frozen=True)
 class Options(Shown):
-    """What is measured, and which tokens are shown."""
+    """The measures, and which tokens are shown."""
 
     measure: tuple[str, ...] = option((), "Beside the weights; by default all there are. Repeatable.", choices=MEASURES)
 

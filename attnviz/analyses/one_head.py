@@ -1,4 +1,4 @@
-"""What an analysis of a single head looks at: a model, its input, and which head of which layer."""
+"""OneHead: the subject of an analysis of a single head: a model, its input, and which head of which layer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class OneHead:
-    """layer: a true index. head: a true index, None where nobody named one."""
+    """layer: a true index. head: a true index, None if none was given."""
 
     model: Model
     model_input: ModelInput

@@ -142,7 +142,7 @@ class QueriesAndKeys(AttentionResult):
         listed = [rows[i] for i in best]
         if len(best) < len(rows):
             rest = pair.total - float(pair.product[best].sum())
-            listed.append([f"{len(rows) - len(best)} others", "", "", plain(rest)])
+            listed.append([f"{len(rows) - len(best)} more", "", "", plain(rest)])
         listed += [[text, "", "", value.replace("−", "-")] for text, value in self._stages()]
         rows += [[stage.name, "", "", plain(stage.value)] for stage in pair.stages]
         rows.append(["weight", "", "", f"{pair.weight:.4f}"])
@@ -189,7 +189,7 @@ class QueriesAndKeys(AttentionResult):
         return dotted(randomness(self.facts.meta), pair)
 
     def notes(self) -> Sequence[str]:
-        """What the numbers are, in a picture and in a terminal."""
+        """Notes on the numbers, in a picture and in a terminal."""
         head, factor = self.pair.steps.facts, self.plane.factor
         notes = [f"queries and keys as they are multiplied{', after rotary positions' if head.rotary else ''}"]
         notes.append(f"centred, queries × {factor:.3g}, keys ÷ {factor:.3g}: no weight changes (Yeh 2023)")

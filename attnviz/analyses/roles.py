@@ -130,12 +130,12 @@ def _subtitle(block: Block) -> str:
 
 @analysis("roles", Options, HeadRoles, subject="text or random tokens")
 def roles(sources: Mapping[str, AttentionSource], options: Options, progress: Progress | None = None) -> HeadRoles:
-    """Say which heads are previous-token, induction, sink, positional heads and the like, with scores.
+    """Say which heads are previous-token, induction, sink, positional or other known heads, with scores.
 
     previous-token, next-token, duplicate-token, induction, sink, delimiter, positional, broad: each has a score from 0
-    to 1, the mean of so many queries, and a threshold, which is higher where an even head would come near. Copies are
+    to 1, a mean over queries, and a threshold, which rises where a head with even weights would come near. Copies are
     rare in a short text: --random takes 50 random tokens twice, where nothing but the repetition can be known. With -o
-    a picture: the scores of every head, those that have the role outlined.
+    a picture: the scores of every head, heads with the role outlined.
 
     attnviz roles "The animal didn't cross the street because it was too tired" -m minilm
     attnviz roles --random -m path/to/model.gguf

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options(Followed):
-    """What is multiplied up, and which tokens are shown."""
+    """The matrices that are multiplied up, and which tokens are shown."""
 
     of: str = option(
         "weights",
@@ -50,7 +50,7 @@ def rollout(text: EveryLayer, options: Options, progress: Progress | None = None
     Rollout (Abnar and Zuidema 2020): the mean over heads, half of it the residual stream, multiplied up from layer 0.
     A map per layer, whose rows sum to 1: in the terminal, or with -o as a picture or as numbers (.npz, .json, .csv).
     Words are joined after the rollout. Long texts are followed as they pass. With --of the layers' maps are
-    those of attnviz norms, which have the residual stream in them.
+    measures of attnviz norms, which have the residual stream in them.
 
     attnviz rollout "The animal didn't cross the street because it was too tired" -m minilm -l -1
     attnviz rollout "The cat sat on the mat" -m minilm --query sat

@@ -60,21 +60,21 @@ def compare(
     progress: Progress | None = None,
     **inputs: Any,
 ) -> tuple[list[Relative], dict[str, str]]:
-    """The mechanisms on one text, and why others are left out, by name.
+    """The mechanisms on one text, and why a mechanism is left out, by name.
 
-    In layer 0 all of them have the model's own queries and keys, but for those that change positions. In a later layer
-    a mechanism stands in that layer alone, so that there, too, queries and keys are the same; a scale, causality,
-    positions and global tokens are those of the whole model.
+    In layer 0 all of them have the model's own queries and keys, except mechanisms that change positions. In a later
+    layer a mechanism replaces the attention of that layer alone, so that queries and keys are the same there too; a
+    scale, causality, positions and global tokens hold in the whole model.
 
     Args:
         layer, head: true indices; a negative one counts from the end.
-        mechanisms: names with their numbers, or groups; by default all that this model can have. Of those, one that
-            does not fit the text is left out, as are all of a group that the model cannot have. With "cross" among
+        mechanisms: names with their numbers, or groups; by default all that this model can have. A mechanism
+            that does not fit the text is left out, as are all of a group that the model cannot have. With "cross" among
             them all are between the text and its pair.
         inputs: as for `Model.attend`.
 
     Raises:
-        SelectionError: a mechanism that was asked for by name cannot be had. Others as `Model.attend`.
+        SelectionError: a mechanism that was asked for by name cannot be had. Other errors as `Model.attend`.
     """
     names, named = chosen(mechanisms), [name for name in mechanisms if name not in GROUPS]
     if any(parse(name).mechanism.needs == "pair" for name in named):

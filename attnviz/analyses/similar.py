@@ -26,7 +26,7 @@ DISTANCE = "distance of two heads: root of the mean Jensen-Shannon divergence of
 
 @dataclass(frozen=True)
 class Options:
-    """None but those of its subject."""
+    """None of its own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +87,7 @@ class SimilarHeads(AttentionResult):
             plane = (number(row[axis], 2, "+") for axis in ("x", "y"))
             rows.append([str(row["layer"]), str(row["head"]), near, number(row["distance"], 3), *plane])
         header = ("layer", "head", "nearest", "distance", "x", "y")
-        order = "in the order of the dendrogram: kin stand together"
+        order = "in the order of the dendrogram: heads that are alike come one after the other"
         return self.sheet(Table(header, rows, "rrrrrr", bold=(3,)), notes=(order,))
 
     def title(self) -> str:
@@ -100,7 +100,7 @@ class SimilarHeads(AttentionResult):
         return dotted("Heads that attend alike", facts.model, facts.attention, *maps)
 
     def subtitle(self) -> str:
-        """How many rows were compared, and whether weights are random."""
+        """The number of rows that were compared, and whether weights are random."""
         axes = ((self.facts.queries, "query", "queries"), (self.facts.keys, "key", "keys"))
         rows = " over ".join(f"{len(axis)} {name if len(axis) == 1 else names}" for axis, name, names in axes)
         return dotted(randomness(self.facts.meta), rows)
@@ -121,8 +121,8 @@ def similar(attention: Attention, options: Options, progress: Progress | None = 
     """Show which heads attend alike: their distances, in order and as a map.
 
     The distance of two heads is the root of the mean Jensen-Shannon divergence of their rows, from 0 for equal to
-    0.83. Heads stand in the order of a dendrogram (average linkage), each with the one nearest to it and its place in
-    the plane (classical scaling). With -o a picture of both; .npz has all distances. Of a long text rows spread evenly
+    0.83. Heads are in the order of a dendrogram (average linkage), each with the head nearest to it and its place in
+    the plane (classical scaling). With -o a picture of both; .npz has all distances. In a long text, rows spread evenly
     over it are compared.
 
     attnviz similar "The cat sat on the mat"

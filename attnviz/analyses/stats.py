@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """What is listed and drawn."""
+    """The numbers that are listed and drawn."""
 
     by: str | None = option(None, "The number that the list is ordered by and the picture shows.", choices=names)
     top: int | None = top_option()
@@ -55,7 +55,7 @@ class HeadStatistics(AttentionResult):
     def printed(self) -> Page:
         header = ["layer", "head", *self.values]
         rows = [[text_of(row[name], name) for name in header] for row in self.rows()]
-        units = "entropy in nats, distance in tokens, span in keys; the others from 0 to 1"
+        units = "entropy in nats, distance in tokens, span in keys; all other numbers from 0 to 1"
         return self.sheet(Table(header, rows, "r" * len(header)), notes=(units, self._means()))
 
     def _means(self) -> str:

@@ -1,4 +1,4 @@
-"""`attnviz steps`: how one query's attention comes about, from embeddings to the layer's output."""
+"""`attnviz steps`: how one query's attention is computed, from embeddings to the layer's output."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ class StepByStep(Steps, Result):
     def rows(self) -> Iterator[dict[str, Any]]:
         """One object per number: step, name, layer, head, query, query_token, key, key_token, dim, value.
 
-        key and dim are null where they mean nothing; so is the value of a masked or uncomputed score. Of step 1 there
-        are the chosen query's vectors, and the keys and values of all.
+        key and dim are null where they mean nothing; so is the value of a masked or uncomputed score. Step 1 has
+        the chosen query's vectors, and the keys and values of all tokens.
         """
         query = {"query": self.query, "query_token": self.queries.text[self.query]}
         for each in self.quantities():
@@ -133,7 +133,7 @@ class StepByStep(Steps, Result):
         return Page("", parts=(Walk(self, self.options.decimals),))
 
     def _walk(self) -> Walk | Diagrams:
-        """What a picture shows of it."""
+        """The part of a page that shows it."""
         options = self.options
         if options.diagram:
             return Diagrams(self, (options.part,) if options.part else DIAGRAMS, options.decimals)
@@ -145,7 +145,7 @@ def walk(
 ) -> Steps:
     """One ordinary pass, recorded: the numbers are the engine's own, and `Model.attend` gives the same weights.
 
-    layer, head, query: true indices. Raises SelectionError for a mechanism whose weights come about in another way.
+    layer, head, query: true indices. Raises SelectionError for a mechanism whose weights are computed in another way.
     """
     if model.mechanism is not None and model_input.spec.variant_of(layer) is not None:
         raise SelectionError(

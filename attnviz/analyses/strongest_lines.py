@@ -1,7 +1,7 @@
-"""Which lines a page of lines shows: the strongest of each query, and those to where a head rests in grey or not.
+"""Which lines a page of lines shows: the strongest of each query; lines to keys where heads rest are grey.
 
 All lines of twelve heads are a tangle in which the thickest run to [CLS]. So a query keeps its strongest lines, width
-and colour are measured by what is not a resting place, and lines to resting places lie under the others.
+and colour are measured by what is not a resting place, and lines to resting places lie under all other lines.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def resting(attention: Attention) -> NDArray[np.bool_]:
 def strongest_lines(
     attention: Attention, values: NDArray[np.float64], query: int | None, overlay: bool, by: str
 ) -> tuple[LinesOfWeight, list[str], tuple[str, ...]]:
-    """The lines that are drawn; remarks on what is not drawn or in another way; those of them that speak of colours.
+    """The lines that are drawn; remarks on lines not drawn, or drawn in another way; the remarks on colours.
 
     values: [layer, head, query, key], the weights or the lifts, whichever `by` says. query: only this query's lines.
 
@@ -166,7 +166,7 @@ def _links(
         for i, j in np.argwhere(wanted).tolist():
             if query is None or i == query:
                 links.append(Link(i, j, float(values[i, j]), strand))
-    # Lines to resting places lie under all others; of equals the later pair lies below.
+    # Lines to resting places lie under all other lines; of equals the later pair lies below.
     links.sort(key=lambda link: (bool(counted[link.col]), link.value, -link.strand, -link.row, -link.col))
     return tuple(links[-MOST:])
 

@@ -23,7 +23,7 @@ TIMES = 4  # times `models.source.SAMPLE_WEIGHTS`: 67 MB on either side
 
 @dataclass(frozen=True, eq=False)
 class TwoMaps:
-    """Attention of as many layers and heads on both sides. notes: what was done to make them comparable."""
+    """Attention of equally many layers and heads on both sides. notes: changes that made them comparable."""
 
     first: Attention
     second: Attention
@@ -36,7 +36,7 @@ class TwoMaps:
 
 
 def two_passes(first: Side, second: Side, choice: Choice, progress: Progress | None = None) -> TwoMaps:
-    """The same layers and heads of two models or inputs; of long texts some rows, the same in both.
+    """Run two models or inputs and keep the same layers and heads; in long texts some rows, the same in both.
 
     progress: gets shares that sum to 2.
     """
@@ -59,7 +59,7 @@ def two_passes(first: Side, second: Side, choice: Choice, progress: Progress | N
 def two_layers(
     side: Side, layers: Sequence[int], layers_b: Sequence[int], choice: Choice, progress: Progress | None = None
 ) -> TwoMaps:
-    """Layers of one pass against as many others, head by head; of a long text some rows. choice: names the heads."""
+    """Layers of one pass against other layers, head by head; some rows of a long text. choice: names the heads."""
     heads = choice.among(side[1].spec.n_layers, side[1].spec.n_heads).heads
     at = Chosen(sorted({*layers, *layers_b}), heads)
     attention = attend_some_rows(*side, choice, progress, at=at, times=TIMES)

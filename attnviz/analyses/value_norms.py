@@ -1,4 +1,4 @@
-"""What attention moves in a model: each measure of `attnviz.measures.norms` as an Attention, from one pass."""
+"""Each measure of `attnviz.measures.norms` on a model as an Attention, from one pass."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOST_ZEROED = 128  # tokens up to which value zeroing, a block for every pair, i
 
 @dataclass(frozen=True, eq=False)
 class ValueNorms:
-    """What attention moves, by measure (`attnviz.measures.norms`): each an Attention of the same layers and tokens.
+    """Each measure of `attnviz.measures.norms`, as an Attention of the same layers and tokens.
 
     maps: weights [layer, 1, query, key] of all heads of a layer together, or [layer, head, query, key] of single ones.
     left_out: measures that this model or text cannot have, and why.

@@ -18,7 +18,7 @@ CLOSED: set[str] = set()  # the standard streams that were closed before we bega
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 done, 1 unusable input, 2 wrong usage, 130 interrupted.
 
-    argv: the words after `attnviz`; default: those of the process.
+    argv: the words after `attnviz`; default: the words of the process.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     _open_streams()
@@ -194,7 +194,7 @@ def _typer(words: list[str]) -> int:
 
 
 def _closed_pipe() -> int:
-    """Whoever read our output has had enough: nothing is wrong, and nothing more can be said."""
+    """The reader of our output stopped reading: nothing is wrong, and nothing more can be printed."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -212,14 +212,14 @@ def _see_help(words: list[str]) -> str:
 
 def _say(kind: str, text: str) -> None:
     if text:
-        from attnviz.render.terminal_screen import clean  # names out of a stranger's file may steer a terminal
+        from attnviz.render.terminal_screen import clean  # names out of an untrusted file may steer a terminal
 
         line = " ".join(text.split())
         print(f"{kind}: {line if line.isprintable() else clean(line)}", file=sys.stderr)
 
 
 def _plain_warnings() -> None:
-    """Our own warnings as one line each; those of libraries are not for the user."""
+    """Print our own warnings as one line each; warnings of libraries are not for the user."""
     import warnings
 
     from attnviz.errors import AttnvizWarning

@@ -21,7 +21,7 @@ _OWN = {
     "table": "Print attention in the terminal, a table a head.",
     "export": "Write attention as numbers: .npz, .json, .csv or .parquet.",
 }
-# How `attnviz --help` groups commands; a command that no group names stands in the last one.
+# The groups of `attnviz --help`; a command that no group names is in the last one.
 GROUPS = {
     "Look": ("heatmap", "table", "lines", "steps", "tokens", "generate"),
     "Analyse": (
@@ -62,7 +62,7 @@ def build(name: str) -> Any:
 
 
 def _module(name: str) -> Any:
-    """What a command's options and function are read from: its own module, or its analysis."""
+    """The module of a command's options and function: its own, or one made from its analysis."""
     if name in _OWN:
         return import_module(f"attnviz.cli.{name}")
     return import_module("attnviz.cli.run").command_of(find(name))
@@ -147,8 +147,8 @@ def _top(
 
     attnviz heatmap "The animal didn't cross the street because it was too tired"
 
-    Results go to standard output, words about them to standard error.
-    What is higher than the terminal goes through ATTNVIZ_PAGER, PAGER or less.
+    Results go to standard output; messages go to standard error.
+    Output that is higher than the terminal goes through ATTNVIZ_PAGER, PAGER or less.
     """
 
 

@@ -96,7 +96,7 @@ COMPLETED: dict[str, tuple[str, ...] | str] = {
 
 
 def _completion(flags: Sequence[str], choices: Sequence[str]) -> Callable[[str], list[str]] | None:
-    """What completes a value; where nothing fits, the shell completes files."""
+    """The function that completes a value; where nothing fits, the shell completes files."""
     values = choices or next((COMPLETED[flag] for flag in flags if flag in COMPLETED), ())
     if not values:
         return None
@@ -173,7 +173,7 @@ def _is_path(value: str) -> bool:
 
 
 def _long(info: Any, on: bool) -> str:
-    """The long name of an option: typer keeps the first name apart from the others."""
+    """The long name of an option: typer keeps the first name apart from the rest."""
     names = [name for name in (info.default, *(info.param_decls or ())) if isinstance(name, str)]
     name = next(name for name in names if name.startswith("--"))
     return name.partition("/")[0] if on else name.partition("/")[2]

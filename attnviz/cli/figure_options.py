@@ -18,7 +18,7 @@ DPI_OF_MAPS = "200; with --width 300 or a little more, for cells of whole pixels
 
 @dataclass(frozen=True)
 class Colours:
-    """How numbers become colours and digits."""
+    """The colours and digits of numbers."""
 
     scale: str = option(
         "auto",
@@ -30,7 +30,7 @@ class Colours:
     vmax: str | None = option(
         None,
         "The weight at the end of the colours, or auto: one that about a quarter of the rows reach, special "
-        "tokens and the first key aside. Default: above all weights but to these; auto beyond 64 keys.",
+        "tokens and the first key aside. Default: above all weights to other keys; auto beyond 64 keys.",
         metavar="X|auto",
         panel=SHADE,
     )
@@ -60,7 +60,7 @@ class Colours:
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast an animation is."""
+    """The speed of an animation."""
 
     frame_ms: int = option(
         800, "Milliseconds per frame, in .gif and .apng.", metavar="N", low=20, high=60_000, shown=True, panel=PAGE

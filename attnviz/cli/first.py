@@ -42,7 +42,7 @@ class Shown(Selection):
             replace(self, head="all")  # raises what is wrong with the rest
 
     def free(self) -> bool:
-        """Whether nothing names what is to be seen, or asks for what the first picture cannot be."""
+        """Whether no option selects maps, or asks for a picture that the first one cannot be."""
         named = (self.layer, self.head or None, self.mean, self.rows, self.cols, self.cells)
         return all(value is None for value in named)
 
@@ -54,7 +54,7 @@ class Shown(Selection):
 
 
 def eight(attention: Attention) -> Attention:
-    """Of the nine heads computed the eight that are drawn: end marks where there are any, else the other of `ENDS`."""
+    """Select the eight heads that are drawn: end marks where there are any, else the other head of `ENDS`."""
     marks = any(set(text) <= END_MARKS for text in attention.key_tokens)
     return attention.select(heads=[head for head in NINE if head != ENDS[not marks]])
 

@@ -48,10 +48,10 @@ def run(
 ) -> None:
     """Draw attention as a picture, one panel per head: PNG, SVG, PDF, PGF or GIF.
 
-    Of tiny, the model that needs no -m, eight heads that do something with a name are drawn in whole words without
-    special tokens, unless -l or -H names others; of other models the last layer.
+    Without -l and -H, eight heads of tiny, the model that needs no -m, are drawn that do something with a name, in
+    whole words and without special tokens; other models show the last layer.
     Without -o the picture is attention.png, or attention-2.png and so on where that is taken.
-    The path is printed on standard output. With --image the class token's weights, or those of --query, lie over the
+    The path is printed on standard output. With --image the weights of the class token, or of --query, lie over the
     picture. In .gif and .apng each layer is a frame, all of them by default.
 
     attnviz heatmap "The animal didn't cross the street because it was too tired"
@@ -71,7 +71,7 @@ def run(
     for name in ("mark", "tokens", "rows", "cols", "cells", "span") if over else ():
         if getattr(named if name in ("mark", "span") else chosen, name):
             usage(f"--{name} needs the map of queries and keys", "add --map")
-    from attnviz.models.find import titles  # what is wrong on its face is said without NumPy
+    from attnviz.models.find import titles  # plain errors come before NumPy is imported
 
     spans = _spans(named.span, chosen)
     cells = None if named.mark or over else 512  # marks and patches name single tokens

@@ -1,4 +1,4 @@
-"""What `models`, `describe` and `tokens` look at: nothing, a configuration, or a text and what splits it."""
+"""The subjects of `models`, `describe` and `tokens`: nothing, a configuration, or a text and its tokenizer."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Configuration:
 
 
 def open_configuration(command: Command, configuration: Configuration) -> dict[str, Any]:
-    """What attnviz makes of a configuration."""
+    """The description of a configuration."""
     from attnviz.models.describe import describe
 
     assert configuration.which is not None
@@ -42,7 +42,7 @@ def open_configuration(command: Command, configuration: Configuration) -> dict[s
 
 
 def open_tokens(command: Command, input: Input, source: Unchanged, joined: Joined) -> Tokens:
-    """How a text is split by the tokenizer of a model."""
+    """The tokens of a text, by the tokenizer of a model."""
     text = opening.text_of(input)
     splitter = opening.splitter(source, command.talk, input)
     text, ids = opening.turn(input, splitter, text)

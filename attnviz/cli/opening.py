@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Command(NamedTuple):
-    """What a subject is opened for: an analysis, its options, and those of every command."""
+    """The command for which a subject is opened: an analysis, its options, and the options of every command."""
 
     analysis: Analysis
     options: Any
@@ -36,7 +36,7 @@ class Command(NamedTuple):
 def load(source: Unchanged, talk: Talk, input: Input | None = None, stream: str | None = None) -> Model:
     """The model that the options name, with another kind of attention if they do.
 
-    input, stream: what it is to read and show. If no model is named, load tiny, or the seeded model for inputs that
+    input, stream: what it reads and shows. If no model is named, load tiny, or the seeded model for inputs that
     tiny cannot read (images, two texts).
     """
     import attnviz

@@ -35,7 +35,7 @@ ONE_HEAD = " In this command: one head, 1 or 3.1."
 
 @dataclass(frozen=True)
 class Input:
-    """What the model reads: one of text, file, ids, image and sound."""
+    """The model's input: one of text, file, ids, image and sound."""
 
     text: str | None = argument(_TEXT_HELP, metavar="TEXT")
     file: str | None = option(None, "Read the text from a file: all of it is one text.", metavar="PATH", panel=IN)
@@ -177,7 +177,9 @@ class Selection(Heads):
         panel=PICK,
     )
     pool: str = option("max", "What a cell keeps: max or mean.", metavar="HOW", shown=True)
-    mean: str | None = option(None, "heads or layers: the mean over those that are chosen, in one map.", metavar="AXIS")
+    mean: str | None = option(
+        None, "heads or layers: the mean over the ones that are chosen, in one map.", metavar="AXIS"
+    )
 
     own_heads: bool = option(False, "Each head's own weights where the reference gives their mean (WavLM).")
 
@@ -201,7 +203,7 @@ class Selection(Heads):
         return first, last + 1
 
     def pooled(self, default: int | None) -> int | None:
-        """How many cells to pool to: what was asked, else the default unless single tokens are asked for."""
+        """The number of cells to pool to: --cells, else the default unless single tokens are asked for."""
         single = (self.words, self.no_special, self.query, self.tokens, self.rows, self.cols)
         return self.cells if self.cells is not None or any(single) else default
 
@@ -250,7 +252,7 @@ class Output:
     format: str | None = option(None, "Output format when there is no extension.", metavar="NAME", panel=OUT)
 
     def chosen(self, formats: tuple[str, ...], default: str) -> str:
-        """The format, by --format or by the ending. Raises UsageError for one that is not among `formats`."""
+        """The format, by --format or by the extension. Raises UsageError for one that is not among `formats`."""
         wanted = self.format.lower().removeprefix(".") if self.format is not None else None
         if wanted is not None and wanted not in formats:
             usage(one_of("--format", self.format, formats))
@@ -258,10 +260,10 @@ class Output:
             return wanted or default
         ending = Path(self.output).suffix.lower().removeprefix(".")
         if wanted is None and ending not in formats:
-            got = f"ends in '.{ending}'" if ending else "has no ending"
+            got = f"ends in '.{ending}'" if ending else "has no extension"
             usage(f"{self.output!r} {got}; wanted .{', .'.join(formats)}", "or say which with --format")
         if wanted is not None and ending in formats and ending != wanted:
-            usage(f"--format {wanted} and the ending of {self.output!r} disagree")
+            usage(f"--format {wanted} and the extension of {self.output!r} disagree")
         return wanted or ending
 
 
@@ -274,7 +276,7 @@ class Json:
 
 @dataclass(frozen=True)
 class Talk:
-    """Words about results, all on standard error."""
+    """Messages about results, all on standard error."""
 
     quiet: bool = option(False, "Only errors.", "-q", "--quiet", panel=TALK)
     verbose: bool = option(False, "What was read, and how long it took.", "-v", "--verbose", panel=TALK)

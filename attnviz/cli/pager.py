@@ -16,7 +16,7 @@ SETTINGS = {"LESS": "FRX"}  # unless set: no pages for one screen, colours kept,
 def paged(words: Sequence[str]) -> Iterator[None]:
     """Hold what a command prints until it has ended; show it then, through a pager if it is higher than the terminal.
 
-    Nothing is held in a pipe, on a dumb terminal, with --json, or where no pager is wanted. What is held has passed the
+    Nothing is held in a pipe, on a dumb terminal, with --json, or where no pager is wanted. Held text has passed the
     stream that cleans it, so that texts of strangers steer no pager either.
 
     Args:
@@ -45,7 +45,7 @@ def paged(words: Sequence[str]) -> Iterator[None]:
 
 
 class _Held:
-    """What is written to a terminal, and kept; in all else it is the terminal."""
+    """A terminal that keeps what is written to it; in all else it is the terminal."""
 
     def __init__(self, behind: TextIO) -> None:
         self.behind = behind
@@ -113,7 +113,7 @@ def _show(text: str, behind: TextIO, pager: str) -> None:
             behind.write(text)
             return
         started.append(process.pid)
-        process.communicate(text.encode(behind.encoding, behind.errors or "strict"))  # who leaves early has had enough
+        process.communicate(text.encode(behind.encoding, behind.errors or "strict"))  # a reader may leave early
 
 
 def _environment(behind: TextIO) -> dict[str, str]:

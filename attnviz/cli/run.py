@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def command_of(analysis: Analysis) -> SimpleNamespace:
     """The command of an analysis, as a module of `cli` has it: `run`, which typer reads, and what shared options mean.
 
-    Its options are the subject's, its own, and those of every result.
+    Its options are the subject's, its own, and the options of every result.
     """
     subject = SUBJECTS[analysis.subject]
     groups = {
@@ -76,7 +76,7 @@ def _run(analysis: Analysis, values: dict[str, Any]) -> None:
 
 
 def _request(format: str, values: dict[str, Any]) -> Request:
-    """What the options say of the subject before it is opened."""
+    """The facts about a subject that its options state before it is opened."""
     from attnviz.analyses.base import Request
 
     head = values["heads"].head if "heads" in values else "all"
@@ -102,7 +102,7 @@ def _give(result: Result, analysis: Analysis, format: str, values: dict[str, Any
     elif format and "picture" not in values:  # rows, of which there may be millions: one by one
         write(values["output"], format, lambda out: show.write_result(result, format, out), stem)
     elif format:
-        file = io.BytesIO()  # what cannot be drawn is said before a file is opened
+        file = io.BytesIO()  # errors in drawing come before a file is opened
         caption = show.write_result(result, format, file, options, command=str(values["line"]))
         write(values["output"], format, lambda out: out.write(file.getbuffer()), stem)
         if caption and values["picture"].bare:

@@ -43,7 +43,7 @@ class Unchanged:
     adapter: str | None = option(None, "A PEFT LoRA adapter, merged into the model.", metavar="DIR", panel=MODEL)
     offline: bool = option(False, "Never touch the network.", panel=MODEL)
     ignore_key: tuple[str, ...] = option(
-        (), "Go on although this config key is unknown. Repeatable.", metavar="KEY", panel=MODEL
+        (), "Ignore this unknown config key and continue. Repeatable.", metavar="KEY", panel=MODEL
     )
 
     def asked(self) -> bool:

@@ -1,4 +1,4 @@
-"""What an analysis looks at, by name: the options that say which, and how the command line opens it."""
+"""The subjects of analyses, by name: the options that select one, and the function that opens it."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def _check_size(command: Command, input: Input, source: Source, chosen: Selectio
 
 
 def _two(command: Command, input: Input, other: Other, saved: Saved, source: Source, heads: Heads) -> TwoMaps:
-    """Both sides of a comparison, of as many layers and heads."""
+    """Both sides of a comparison, with equally many layers and heads."""
     return open_two(input, other, saved, source, heads, command.talk)
 
 

@@ -17,7 +17,7 @@ LAYERS = "-1"  # without --layer
 
 @dataclass(frozen=True)
 class Cells(Colours):
-    """How numbers become cells of a table."""
+    """The cells of a table."""
 
     compact: bool | None = option(
         None,

@@ -29,7 +29,7 @@ class Other:
     )
     adapter_b: str | None = option(None, "The second model with a PEFT LoRA adapter.", metavar="DIR", panel=OTHER)
     layer_b: str | None = option(
-        None, "Other layers, against those of --layer, head by head.", metavar="LAYERS", panel=OTHER
+        None, "Other layers, against the layers of --layer, head by head.", metavar="LAYERS", panel=OTHER
     )
     from_b: str | None = option(
         None, "A second file of attention, against that of --from.", metavar="FILE", panel=OTHER
@@ -52,14 +52,14 @@ class Other:
 
 
 def open_two(input: Input, other: Other, saved: Saved, source: Source, heads: Heads, talk: Talk) -> TwoMaps:
-    """Both sides of a comparison, of as many layers and heads."""
+    """Both sides of a comparison, with equally many layers and heads."""
     from attnviz.analyses.two import two_layers, two_passes
     from attnviz.render.progress import progress
 
     if saved.saved is not None or other.from_b is not None:
         return _from_files(input, other, saved, source, heads, talk)
     sizes: dict[str, Any] = dict.fromkeys(SIZES)
-    seeded_b = other.model_b == "seeded" and source.model != "seeded"  # then they are those of the second model
+    seeded_b = other.model_b == "seeded" and source.model != "seeded"  # then the sizes are the second model's
     first = opening.prepared(input, replace(source, **sizes) if seeded_b else source, heads.stream, talk)
     if other.layer_b is not None:
         layers = _layers(heads, other.layer_b, range(first[1].spec.n_layers))

@@ -40,7 +40,7 @@ def write(output: Output, format: str, writer: Callable[[IO[bytes]], object], st
         path = output.output
         with writing(path) as file:
             writer(file)
-    if "stdout" not in cli.CLOSED:  # the file is there, whether or not its name can be said
+    if "stdout" not in cli.CLOSED:  # the file is there, whether or not its name can be printed
         print(path)
 
 

@@ -15,10 +15,10 @@ Place = tuple[int, int]
 def align(first: Tokens, second: Tokens) -> tuple[Place, ...]:
     """The tokens of both lists in one order: (place in the first, place in the second), `NONE` for none.
 
-    Tokens of the same text match, in order, longest runs first (difflib, after Ratcliff and Obershelp 1988). What
-    stands between two matches is paired in turn where both have as many tokens, as "tired" and "wide" at the end of a
-    sentence; else it went out of the first list and came into the second. The marks by which tokenizers say that a
-    piece joins its word do not count, so that lists of different models can be compared.
+    Tokens of the same text match, in order, longest runs first (difflib, after Ratcliff and Obershelp 1988). Tokens
+    between two matches are paired in turn where both lists have the same number of them, as "tired" and "wide" at the
+    end of a sentence; else they went out of the first list and came into the second. The marks by which tokenizers say
+    that a piece joins its word do not count, so that lists of different models can be compared.
     """
     a, b = _names(first), _names(second)
     if a == b:

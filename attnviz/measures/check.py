@@ -1,4 +1,4 @@
-"""Is this attention sane? What a map must be, and what a healthy one rarely is.
+"""Is this attention sane? Properties that a map must have, and properties that a healthy one rarely has.
 
 It must have rows that sum to 1 and nothing behind the mask; heads that are all uniform, all one-hot or copies of each
 other are possible, but seldom meant.
@@ -52,7 +52,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class About:
-    """What is known of maps beside their weights.
+    """Facts about maps besides their weights.
 
     places: (layer, head) of each map, as `Attention.places`. known: whether the mask is. cell: tokens
     to a cell of pooled maps. less: why rows may sum to less than 1, "" if they may not. random: nobody trained it.
@@ -164,7 +164,7 @@ def _ahead(maps: Maps, about: About) -> Finding:
         return Finding("mask", SUSPICIOUS, share, text)
     if none:
         text = (
-            f"not known; {none} of {shares.size} heads put nothing on later tokens, the others {share:.2g} on average"
+            f"not known; {none} of {shares.size} heads put nothing on later tokens, all of them {share:.2g} on average"
         )
         return Finding("mask", NOTE, share, text)
     return Finding("mask", OK, share, "none to be seen: attends both ways")
@@ -247,7 +247,7 @@ def scores(facts: ScoreFacts, d_head: int, asked: Sequence[float]) -> list[Findi
     )
     plain = facts.linear > 1 - 1e-6  # nothing but a factor, to the precision of float32
     if not plain.any():
-        return [size, Finding("scale", NOTE, 0.0, "a bias or a cap comes on top of q . k: not to be told apart")]
+        return [size, Finding("scale", NOTE, 0.0, "a bias or a cap comes on top of q . k: the two cannot be separated")]
     factors = np.where(plain, facts.factor, np.nan)
     off = float(np.nanmax(np.abs(factors / np.asarray(asked)[:, None] - 1)))
     usual, typical = d_head**-0.5, float(np.nanmedian(factors))

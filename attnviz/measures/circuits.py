@@ -1,8 +1,8 @@
-"""What a head can do, from its weights alone: which token attends to which, and what is then written.
+"""The circuits of a head, from its weights alone: which token attends to which, and what is then written.
 
-Of a head, W_QK = W_Q^T W_K says how two vectors of the residual stream attend to each other and W_OV = W_O W_V what an
-attended vector adds to it. Both are d_model x d_model and of rank d_head at most, so that all that follows is worked
-out from d_head x d_head products.
+In a head, W_QK = W_Q^T W_K says how two vectors of the residual stream attend to each other and W_OV = W_O W_V what an
+attended vector adds to it. Both are d_model x d_model and of rank d_head at most, so that everything is computed
+from from d_head x d_head products.
 
 Source: Elhage 2021, A Mathematical Framework for Transformer Circuits: circuits, eigenvalues, composition.
 """
@@ -48,7 +48,7 @@ class Circuits:
     head] of the reading and the writing head; NaN unless the reader's layer is the later one, and where nothing flows.
     chance: what composition is on average if directions are random. left_out: what these numbers do not see. pairs: ()
     for all heads of all layers above; else the (layer, head) of heads of different layers: arrays are then
-    [1, pair, ...], and those of composition [1, pair, 1, pair].
+    [1, pair, ...], and composition is [1, pair, 1, pair].
     """
 
     model: str
@@ -103,7 +103,7 @@ def singular(left: NDArray[Any], right: NDArray[Any]) -> Floats:
         left, right: [..., d_head, d]: the d x d product is of rank d_head.
 
     Returns:
-        float64 [..., d_head]. With left^T = A R and right^T = B S (A, B with orthonormal columns) they are those of
+        float64 [..., d_head]. With left^T = A R and right^T = B S (A, B with orthonormal columns) they are the ones of
         R S^T.
     """
     r, s = factor(left), factor(right)
@@ -111,7 +111,7 @@ def singular(left: NDArray[Any], right: NDArray[Any]) -> Floats:
 
 
 def eigen(left: NDArray[Any], right: NDArray[Any]) -> NDArray[np.complex128]:
-    """The eigenvalues of left^T right that can differ from 0: those of right left^T. Largest modulus first.
+    """The eigenvalues of left^T right, and so of right left^T, that can differ from 0. Largest modulus first.
 
     Args:
         left, right: [..., d_head, d].
@@ -128,7 +128,7 @@ def eigen(left: NDArray[Any], right: NDArray[Any]) -> NDArray[np.complex128]:
 def positive(eigenvalues: NDArray[np.complex128]) -> Floats:
     """Sum of eigenvalues / sum of their moduli, [...]: 1 where all are positive, -1 where all are negative.
 
-    Of W_OV it is the copying score: a head that raises what it attends to. Of W_QK it says whether a head attends to
+    For W_OV it is the copying score: a head that raises what it attends to. For W_QK it says whether a head attends to
     what is like the query (matching). 0 for a head of zeros. Source: Elhage 2021, Summarizing OV/QK Matrices.
     """
     moduli = np.abs(eigenvalues).sum(-1)
@@ -147,7 +147,7 @@ def factor(rows: NDArray[Any]) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Ends:
-    """What composition needs of one layer: W_OV, and what reads the stream, each as a product of two thin factors.
+    """One layer's matrices for composition: W_OV, and what reads the stream, each as a product of two thin factors.
 
     writes: [d_model, head * d_value], columns that span W_OV with its norms. reads: kind -> [head * d, d_model], d the
     width of its factors. norms: of W_OV and, by kind, of what reads, [head].
@@ -178,7 +178,7 @@ def ends(heads: Heads) -> Ends:
 
 
 def composed(reader: Ends, writer: Ends, kinds: Sequence[str] = KINDS) -> dict[str, NDArray[np.float32]]:
-    """How much each head of a layer reads of what each head of an earlier one writes: kind -> [reader, writer].
+    """The share of each earlier head's output that each head of a layer reads: kind -> [reader, writer].
 
     k: |W_QK W_OV| / (|W_QK| |W_OV|), q: the same of W_QK^T, v: |W_OV W_OV| / (|W_OV| |W_OV|), Frobenius norms; from 0
     to 1. Source: Elhage 2021, The Compositionality of attention heads.

@@ -1,4 +1,4 @@
-"""What differs between two Attentions: of two texts, two models, a model and its adapter, two layers, two files."""
+"""The differences between two Attentions: of two texts, two models, a model and its adapter, two layers, two files."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Change:
 
 @dataclass(frozen=True, eq=False)
 class Difference:
-    """Two Attentions on common axes. Layers and heads stand at positions; `places` has their indices.
+    """Two Attentions on common axes. Layers and heads are positions; `places` has their indices.
 
     rows: the queries that both have, as (place in the first, place in the second). columns: all keys, `NONE` on the
     side that lacks one. before, after: float32 [layer, head, row, column], 0 for a key that is not there.
@@ -79,7 +79,7 @@ class Difference:
     def ranked(self) -> list[Change]:
         """Every head with the weight that changed most in it, positions as in `distance`: the largest distance first.
 
-        Of equals the first in order of layer and head; of weights the first in reading order.
+        Equal heads are in order of layer and head; of equal weights the first in reading order counts.
         """
         n_heads = self.distance.shape[1]
         order = np.argsort(-self.distance.reshape(-1), kind="stable")
@@ -136,7 +136,7 @@ def _on(values: NDArray[Any], rows: tuple[Place, ...], columns: tuple[Place, ...
 
 
 def _distances(before: NDArray[np.float32], after: NDArray[np.float32]) -> NDArray[np.float64]:
-    """[layer, head], one head after another: they are worked out in float64."""
+    """[layer, head], one head after another, as they are computed in float64."""
     pairs = zip(before.reshape(-1, *before.shape[2:]), after.reshape(-1, *after.shape[2:]), strict=True)
     return np.array([jensen_shannon(*pair) for pair in pairs]).reshape(before.shape[:2])
 

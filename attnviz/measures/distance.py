@@ -1,4 +1,4 @@
-"""How far two maps of the same tokens are apart."""
+"""Distances between two maps of the same tokens."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class DistanceSums(Sums):
 
 
 def distance_sums(maps: NDArray[Any], progress: Callable[[float], None] | None = None) -> DistanceSums:
-    """What `between_heads` is made of, for maps [map, query, key] of one text; those of several texts merge."""
+    """The sums behind `between_heads`, for maps [map, query, key] of one text; sums of several texts merge."""
     rows = _whole(maps)
     entropies = entropy(rows)
     sums = np.zeros((len(rows), len(rows)))

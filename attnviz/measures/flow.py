@@ -5,10 +5,10 @@ heads with the residual stream added (`with_residual`). flow_l[i, j] is the larg
 j. Source: Abnar and Zuidema 2020, section 3.
 
 Largest flows are found by push-relabel (Goldberg and Tarjan 1988): flow is pushed along edges that lead one step nearer
-to the sink, by exact distances that are found anew as edges fill up. Only the value is wanted, so what cannot reach the
-sink stays where it is. A source begins by giving every node its share, as in a rollout, which fits all pipes but those
-into the sink. No flow is larger than what leaves its source, or what enters its sink from where the source leads to;
-where that much has arrived, it is done. Many pairs of tokens go side by side, and all nodes of a layer at once.
+to the sink, by exact distances that are computed again as edges fill up. Only the value is wanted, so what cannot reach
+the sink stays where it is. A source begins by giving every node its share, as in a rollout, which fits all pipes but
+those into the sink. No flow is larger than what leaves its source, or what enters its sink from where the source leads
+to; where that much has arrived, it is done. Many pairs of tokens go side by side, and all nodes of a layer at once.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def largest_flows(
     Args:
         attention: all layers from 0 of one stream, a text to itself, with the mean over heads alone or with its heads.
         layers: after which layers, by their indices; all by default.
-        queries: from these tokens only, by their indices; the rows of others are 0.
+        queries: from these tokens only, by their indices; all other rows are 0.
         residual: share of the residual stream in each layer, as in `mean_attention`.
         progress: called with shares of the work as they are done; they sum to 1.
 
@@ -131,7 +131,7 @@ def _layer(wide: Wide, rows: NDArray[np.intp], values: Wide) -> Iterator[float]:
 
 
 def _most(wide: Wide) -> Wide:
-    """What no flow [query, key] exceeds: what its source gives out, and what can enter its sink from there."""
+    """An upper limit of each flow [query, key]: what its source gives out, and what can enter its sink from there."""
     leads = np.eye(wide.shape[1], dtype=bool)  # [query, token above layer 0]: from where to where flow can go
     for capacity in wide[1:]:
         leads = (capacity > 0) @ leads
@@ -139,10 +139,10 @@ def _most(wide: Wide) -> Wide:
 
 
 class _Network:
-    """Some pairs side by side; arrays begin with [pair], and hold those that are not done yet: `at` says which.
+    """Some pairs side by side; arrays begin with [pair], and hold the pairs that are not done yet: `at` says which.
 
-    Nodes are [layer, token] from layer 0, which has pipes to the sink, up to those that the source feeds. room, used
-    [pair, layer, query, key]: of the pipes from layer + 1 to layer, what can still go through and what does. gap:
+    Nodes are [layer, token] from layer 0, which has pipes to the sink, up to the layer that the source feeds. room,
+    used [pair, layer, query, key]: of the pipes from layer + 1 to layer, what can still go through and what does. gap:
     room of the pipes into the sink. excess: what has come to a node and not gone on; arrived: what is in the sink.
     """
 
@@ -228,7 +228,7 @@ def _lower(own: NDArray[np.int16], open_: NDArray[np.bool_], other: NDArray[np.i
 def _share_(have: Wide, room: Wide, axis: int) -> Wide:
     """room [source, node, pipe] (or [source, pipe, node], by its axis of pipes) -> what goes through each, in place.
 
-    Nodes push all that they have [source, node], and no more than there is room, in shares. Returns what has gone.
+    Nodes push all that they have [source, node], as far as there is room, in shares. Returns what has gone.
     """
     total = room.sum(axis)
     share = np.divide(have, total, out=np.zeros_like(total), where=total > _NONE)

@@ -1,6 +1,6 @@
-"""What the attention of new tokens to old ones says of a head: does it fetch what is copied, does it look back?
+"""The attention of new tokens to old ones, by head: does it fetch what is copied, does it look back?
 
-Rows are those of new tokens, each the row of the token before it, from which the new one was chosen; columns are all
+Rows belong to new tokens, each the row of the token before it, from which the new one was chosen; columns are all
 tokens so far, the context (a prompt, or the text that an encoder read) first.
 """
 
@@ -34,7 +34,7 @@ def fetched(rows: NDArray[Any], chosen: int, context: Sequence[int]) -> NDArray[
 
 
 def looked_back(rows: NDArray[Any], n_context: int) -> NDArray[np.float64] | None:
-    """How much more a head attends to a token of the context than to a new one: C / (C + N).
+    """The preference of a head for tokens of the context over new ones: C / (C + N).
 
     C and N are the mean weights on the context's tokens and on the new ones. float64 [...], from 0 to 1, one half where
     both are alike, NaN where both are 0; None for the first new token, before which there are no new ones.
@@ -85,7 +85,7 @@ class Tally:
 
     @property
     def copied(self) -> int:
-        """How many new tokens the context has too."""
+        """The number of new tokens that the context has too."""
         return sum(heads is not None for heads in self._fetched)
 
     def retrieval(self) -> NDArray[np.float64]:

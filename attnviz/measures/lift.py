@@ -65,13 +65,14 @@ def strongest(
 ) -> Pair:
     """The weight that stands out most, over all layers and heads.
 
-    Rows that can see only one key are ignored, as are special tokens that nobody named, unless nothing is left then.
+    Rows that can see only one key are ignored, as are special tokens unless `query` or `key` names one, or nothing else
+    is left.
 
     Args:
         attention: of any layers and heads, with one query, one key and one head at least.
         query, key: positions; None for any. With both, this is the head that links these two most.
-        by: lift | weight. Of equals the first in order of layer, head, query and key.
-        special: whether special tokens may be among those that nobody named.
+        by: lift | weight. The first of equals in order of layer, head, query and key.
+        special: whether special tokens take part without being named.
     """
     mask = attention.effective_mask()
     rows = [query] if query is not None else _choosing(attention, mask, special)
@@ -99,5 +100,5 @@ def _choosing(attention: Attention, mask: NDArray[np.bool_] | None, special: boo
 
 
 def _plain(marked: Sequence[bool], special: bool) -> list[int]:
-    """The places of tokens that are not special; all of them where there are no others."""
+    """The places of tokens that are not special; all tokens if every one is special."""
     return [i for i, mark in enumerate(marked) if special or not mark] or list(range(len(marked)))

@@ -1,4 +1,4 @@
-"""Links: the pairs of tokens that attention joins most, told from tiles as they pass, with the lift of each.
+"""Links: the pairs of tokens that attention joins most, found in tiles as they pass, with the lift of each.
 
 The lift of a weight needs the mean of its column (see lift.py), so that attention passes twice: once by `Columns`, then
 by `Strongest`. Memory grows with the text, not with its square.
@@ -84,7 +84,7 @@ class Strongest(Collector):
     Args:
         columns: the state of a `Columns` that the same attention filled.
         count: how many to keep a head.
-        by: lift | weight. Of equals the earlier query and key.
+        by: lift | weight. Equals keep the earlier query and key.
         queries, keys: bool, which may take part; rows that may see one key only have no choice and never do, unless
             `forced`.
     """

@@ -1,4 +1,4 @@
-"""What the maps of a model are like, told from tiles as they pass: no map is kept."""
+"""Properties of a model's maps, measured in tiles as they pass: no map is kept."""
 
 from __future__ import annotations
 
@@ -115,14 +115,14 @@ class Maps(Collector):
         self._peaks[at][cols] += np.bincount(part.argmax(-1), minlength=part.shape[1]).astype(np.int32)
 
     def head_facts(self) -> HeadFacts:
-        """What each head is like; 0 for a head without a row to judge."""
+        """The properties of each head; 0 for a head without a row to judge."""
         rows = np.maximum(self._judged, 1)
         uniform, top, sink = self._sums / rows
         few = np.sort(self._mass, axis=-1)[..., -FEW:].sum(-1) / rows
         return HeadFacts(uniform, top, sink, self._peaks.max(-1) / rows, few, int(self._judged.sum()))
 
     def twins(self, but: NDArray[np.bool_] | None = None) -> int:
-        """How many heads are the same map as an earlier one, to 1e-5; those in `but`, [layer, head], left out."""
+        """The number of heads with the map of an earlier one, to 1e-5, without the heads in `but`, [layer, head]."""
         digests = [
             digest.digest()
             for layer, heads in enumerate(self._digests)

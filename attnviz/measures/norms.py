@@ -1,4 +1,4 @@
-"""What attention moves: not how much weight a token gets, but how much of its value arrives.
+"""Norms: not how much weight a token gets, but how much of its value arrives.
 
 A head adds to position i, for each token j, the vector a_ij f(x_j) with f(x) = (x W_V + b_V) W_O. A large weight on a
 short vector is a small matter. The measures, each [query, key] for a layer:
@@ -11,7 +11,7 @@ short vector is a small matter. The measures, each [query, key] for a layer:
     effective  the weights without what the values cannot tell apart, the mean over heads    Brunner 2020, section 3
 
 T_i(x_j) is what token j puts into y_i, the sublayer's output at i: sum_h a_ij f_h(x_j), and x_i itself for j = i, each
-through the linear part of the norms. b_i is the output of the whole block. Of single heads there are weights, norm
+through the linear part of the norms. b_i is the output of the whole block. Single heads have weights, norm
 || a_ij f_h(x_j) || and effective.
 """
 
@@ -71,7 +71,7 @@ def summed(weights: NDArray[Any], moved_: NDArray[Any]) -> NDArray[Any]:
 
 
 def alti(parts: NDArray[Any], whole: NDArray[Any]) -> NDArray[Any]:
-    """How near each part is to the whole, by the L1 distance: [row, key, d], [row, d] -> [row, key], rows sum to 1.
+    """Nearness of each part to the whole, by the L1 distance: [row, key, d], [row, d] -> [row, key], rows sum to 1.
 
     A row of which no part comes nearer than nothing would stays 0.
 
@@ -149,7 +149,7 @@ class ShareSums(Sums):
 
 
 def summary(values: NDArray[Any], weights: NDArray[Any], special: Sequence[bool]) -> ShareSums:
-    """The sums of one measure [query, key] beside the weights [query, key]; those of several texts merge."""
+    """The sums of one measure [query, key] beside the weights [query, key]; sums of several texts merge."""
     n_query, n_key = values.shape
     own = float(np.trace(values, dtype=np.float64)) if n_query == n_key else float("nan")
     unlike = 0.5 * float(np.abs(np.asarray(values, np.float64) - weights).sum())

@@ -43,7 +43,7 @@ def strongest_pairs(
     Args:
         source: read twice. count: how many per head; of equals the first.
         by: lift | weight. query, key: positions; None for any.
-        special: whether special tokens that nobody named may take part.
+        special: whether special tokens may take part without being named.
         progress: called with shares of the work, which sum to 2.
 
     Raises:
@@ -136,7 +136,7 @@ def _pairs(source: TileSource, strongest: Strongest) -> list[Pair]:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """What one query attends to: weights and lifts, float [layer, head, key]; seen, bool [layer, head, key]."""
+    """One query's row in every head: weights and lifts, float [layer, head, key]; seen, bool [layer, head, key]."""
 
     query: int
     weights: NDArray[np.float32]
@@ -154,7 +154,7 @@ class View:
     def ranked(self, by: str = "lift") -> list[tuple[int, int, int]]:
         """(key, layer, head) for every key that is seen: the place where it stands out most, strongest first.
 
-        Layers and heads are positions. Of equals the first.
+        Layers and heads are positions. The first of equals.
         """
         values = np.where(self.seen, self.values(by), -np.inf)
         flat = values.reshape(-1, values.shape[-1])

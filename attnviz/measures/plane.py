@@ -1,4 +1,4 @@
-"""Points in a plane: from distances between them, or from more dimensions. The same numbers give the same map."""
+"""Points in a plane: from distances between them, or from more dimensions. Equal numbers give equal maps."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def classical_scaling(distances: NDArray[Any], dimensions: int = 2) -> tuple[Wid
 def upright(points: Wide) -> Wide:
     """[n, dimension] with signs settled: of each dimension the number furthest from 0 is above it, of equals the first.
 
-    Numbers that are equal but for rounding count as equal.
+    Numbers that are equal except for rounding count as equal.
     """
     sizes = np.abs(points)
     furthest = (sizes >= sizes.max(0, initial=0.0) * (1 - 1e-9)).argmax(0)

@@ -1,7 +1,7 @@
 """A head's queries and keys in one plane, and one pair of them number by number.
 
 Both start from the queries and keys as the head multiplies them: after biases, norms and rotary positions. A grouped
-head reads the keys that it shares with others.
+head reads the keys that it shares with other heads.
 """
 
 from __future__ import annotations

@@ -65,14 +65,14 @@ ROLES = (
     ),
     Role("broad", 0.8, "entropy as a share of the uniform row's", "no token may see two", "Clark et al. 2019"),
 )
-# Those that repeated random tokens can tell: there all copies lie at one distance, and no sign parts anything.
+# Roles that repeated random tokens can show: there all copies lie at one distance, and no sign parts anything.
 BY_RANDOM = ("previous-token", "next-token", "duplicate-token", "induction", "sink", "broad")
 NAMES = tuple(role.name for role in ROLES)
 CHANCE = 2.0  # how many times as much as an even head a head must give
 
 
 class Scores(NamedTuple):
-    """Of one role, all [layer, head]: the score, NaN where no query could do it; what it takes; of how many queries."""
+    """One role, all [layer, head]: the score, NaN where no query could do it; the threshold; the number of queries."""
 
     score: NDArray[np.float64]
     threshold: NDArray[np.float64]
@@ -81,7 +81,7 @@ class Scores(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class RoleSums(Sums):
-    """Of each role sums over the queries that could do it, float64 [role, layer, head].
+    """Sums over the queries that could do a role, float64 [role, layer, head].
 
     scores: of the scores. chances: of the scores that a head with even weights would have. counts: of the queries.
     """
@@ -203,7 +203,7 @@ def _codes(tokens: Tokens) -> NDArray[np.int64]:
 
 
 def _delimiters(tokens: Tokens) -> NDArray[np.bool_]:
-    """Special tokens and punctuation, but for the first token of all: what it gets is a sink's."""
+    """True for special tokens and punctuation, except the first token, whose weight counts towards the sink role."""
     both = zip(tokens.special, tokens.text, strict=True)
     delimiters = np.array([special or _is_punctuation(text) for special, text in both], bool)
     delimiters[:1] = False

@@ -92,7 +92,7 @@ def check_residual(residual: float) -> None:
 
 
 def named(attention: Attention, weights: NDArray[np.float32], measure: str, residual: float) -> Attention:
-    """The same tokens with other numbers [layer, 1, query, key], which say what they are."""
+    """An Attention of the same tokens with other numbers [layer, 1, query, key], named by `measure`."""
     share = "" if residual == 0.5 else f", residual {residual:g}"
     mask, n_layers = attention.mask, len(attention.layers)
     if mask is not None:
@@ -108,7 +108,8 @@ def named(attention: Attention, weights: NDArray[np.float32], measure: str, resi
 def reached(before: NDArray[np.bool_] | None, seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Which inputs can have come to a position, bool [query, key]: by one more layer, in which it sees `seen`.
 
-    What a layer hides, an earlier one may have brought nearer. Returns `before` itself where nothing is added.
+    Inputs that a layer hides may have been brought nearer by an earlier one. Returns `before` itself where nothing is
+    added.
     """
     own = seen | np.eye(len(seen), dtype=bool)
     if before is None:

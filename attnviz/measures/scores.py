@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class ScoreFacts:
-    """What the scores of each head are like; all [layer, head].
+    """Properties of the scores of each head; all [layer, head].
 
     spread: mean over rows of the standard deviation over allowed keys. largest: largest absolute score.
     factor: the number that q . k was multiplied by, as a least-squares fit within rows finds it.

@@ -54,7 +54,7 @@ def similar(attention: Attention, progress: Callable[[float], None] | None = Non
     """Every head against every other, over all rows of an Attention.
 
     Args:
-        attention: two heads or more. Of a long text a few hundred rows say the same (`models.source.attend_rows`).
+        attention: two heads or more. For a long text a few hundred rows are enough (`models.source.attend_rows`).
         progress: called with shares of the work as they are done; they sum to 1.
 
     Raises:
@@ -80,8 +80,8 @@ def similar(attention: Attention, progress: Callable[[float], None] | None = Non
 def joins(distances: NDArray[Any]) -> tuple[Join, ...]:
     """Average linkage: the two groups with the smallest mean distance between their members join, until one is left.
 
-    Returns (first, second, height) per join; groups are heads 0 to n-1, then joins n, n+1, ... in order. Of equals the
-    first pair. Source: Sokal and Michener 1958 (UPGMA).
+    Returns (first, second, height) per join; groups are heads 0 to n-1, then joins n, n+1, ... in order. The first pair
+    of equals joins. Source: Sokal and Michener 1958 (UPGMA).
     """
     apart = np.array(distances, np.float64)
     n = len(apart)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class TileRows:
-    """The rows of one tile, with what several statistics need of them, worked out once.
+    """The rows of one tile, with what several statistics need of them, computed once.
 
     weights: float32 [head, row, col]. special: float32 [col], 1 for special tokens.
     """
@@ -164,7 +164,7 @@ def names() -> tuple[str, ...]:
     return tuple(each.name for each in STATISTICS)
 
 
-# What sums are divided by: the rows of a text, those with a token before or after them, and the sum of all weights.
+# Divisors of the sums: the rows of a text, the rows with a token before or after them, and the sum of all weights.
 COUNTS: Mapping[str, Callable[[TileRows, int], Any]] = {
     "rows": lambda rows, n_key: len(rows.rows),
     "with previous": lambda rows, n_key: sum(1 for i in rows.rows if i > 0),
@@ -212,5 +212,5 @@ class Statistics(Summing):
             counts[tile.layer, at] += count(rows, len(self._special))
 
     def state(self) -> StatisticSums:
-        """The sums, which merge with those of another text."""
+        """The sums, which merge with the sums of another text."""
         return self._sums

@@ -1,7 +1,7 @@
 """One head's attention for one query, step by step: from embeddings to what the layer adds to the stream.
 
-The numbers are those of the pass itself; what is worked out here are comparisons (softmax without scaling) and shares.
-Symbols are those of `attnviz.measures.steps_formulas`.
+The numbers come from the pass itself; comparisons (softmax without scaling) and shares are computed here.
+`attnviz.measures.steps_formulas` explains the symbols.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Quantity:
 class Steps:
     """The way of query `query` through head `facts.head`.
 
-    steps: in order. vectors: of step 1, those that the model has: embedding, positions, embedded, x, read, memory,
+    steps: in order. vectors: of step 1, as far as the model has them: embedding, positions, embedded, x, read, memory,
     compressed_q, compressed, q, k, v, q_normed, k_normed, q_turned, k_turned, q_used, k_used.
     scores: in order, from raw to masked.
     allowed bool [key]; weights float32 [key], and allowed_matrix, weight_matrix [query, key] or None for a long text.
@@ -118,11 +118,11 @@ class Steps:
         return next((s for s in self.scores if s.name == name), None)
 
     def step(self, name: str) -> Step:
-        """What is said of the step of this name."""
+        """The title and formulas of the step of this name."""
         return next(s for s in self.steps if s.name == name)
 
     def chain(self, letter: str) -> list[Vectors]:
-        """What W_Q, W_K or W_V makes (q, k or v), and the same vectors after each further operation."""
+        """The output of W_Q, W_K or W_V (q, k or v), and the same vectors after each further operation."""
         return [v for v in self.vectors if v.name == letter or v.name.startswith(f"{letter}_")]
 
     def used(self, letter: str) -> Array:
@@ -135,7 +135,7 @@ class Steps:
 
     @property
     def read(self) -> Array:
-        """What the queries are made from, [query, d_in]."""
+        """The input of W_Q, [query, d_in]."""
         return next(v.values for v in reversed(self.vectors) if v.name in ("embedding", "embedded", "x", "read"))
 
     @property
@@ -238,7 +238,7 @@ class Steps:
         return f"query i = {self.query}, “{self.queries.text[self.query]}”, and {n} key{'s' if n > 1 else ''}"
 
     def remarks(self) -> tuple[str, ...]:
-        """What a reader must know besides the numbers."""
+        """Notes for a reader besides the numbers."""
         random = randomness(self.facts.meta)
         remarks = [f"{random}: how attention is computed, not what a model has learned"] if random else []
         return (*remarks, *attention_notes(self.facts.meta))
@@ -246,7 +246,7 @@ class Steps:
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """What 1/sqrt(d_k) does to one row: softmax of the scores alone over the allowed keys, and its entropy in nats.
+    """The effect of 1/sqrt(d_k) on one row: softmax of the scores alone over the allowed keys, and its entropy in nats.
 
     factor: the model's own, or the usual one where the model does not scale. most: the entropy of equal weights.
     """

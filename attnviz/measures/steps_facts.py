@@ -1,4 +1,4 @@
-"""What one layer of a model does with scores, in words and numbers: where the steps of a walk come from."""
+"""Facts about one layer of a model, in words and numbers, from which the steps of a walk come."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ class Facts:
 
     @property
     def d_shared(self) -> int:
-        """Width of the part of a key that all heads share, where keys are made of a compressed vector."""
+        """Width of the part of a key that all heads share, where keys come from a compressed vector."""
         return 0 if self.spec.latent is None else self.spec.latent.d_shared
 
     @property
     def scale(self) -> float:
-        """What the scores are multiplied by."""
+        """The factor of the scores."""
         return self.spec.scale / (self.layer + 1) if self.spec.scale_by_layer and not self.cross else self.spec.scale
 
     @property
@@ -87,7 +87,7 @@ class Facts:
 
     @property
     def bias(self) -> str:
-        """What is added by distance after scaling: alibi, alibi_by_key, or what an entry of a learned one is for."""
+        """The term added by distance after scaling: alibi, alibi_by_key, or what an entry of a learned one is for."""
         rule = None if self.cross else self.spec.bias
         if isinstance(rule, Alibi):
             return "alibi_by_key" if rule.bfloat16 else "alibi"
@@ -114,7 +114,7 @@ class Facts:
 
     @property
     def rotary(self) -> str:
-        """How queries and keys are turned, in words; '' if they are not."""
+        """The rotation of queries and keys, in words; '' if there is none."""
         rule = None if self.cross else self.spec.rotary_of(self.layer)
         if rule is None:
             return ""
@@ -140,12 +140,12 @@ class Facts:
         return " or ".join(hidden)
 
     def made_by(self, command: object) -> dict[str, str]:
-        """What made a file, for the file to carry: see `attnviz.facts.made_by`."""
+        """The command and model that made a file: see `attnviz.facts.made_by`."""
         return made_by(command, self.model, self.meta)
 
 
 def _added(spec: Spec, types: bool) -> tuple[str, ...]:
-    """What is added to the token's embedding before the first layer. types: whether the input has token types."""
+    """Names of terms added to a token's embedding at first. types: whether the input has token types."""
     added = {
         "type": spec.n_types or (spec.types_are_tokens and types),
         "task": spec.n_tasks,

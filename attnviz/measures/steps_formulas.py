@@ -21,7 +21,7 @@ class Stage:
     """One operation on the scores, by the engine's name for the scores that it makes.
 
     title: of its step. header: of a column with these scores; short: the same in a diagram. operation: what a diagram
-    writes between the scores before and these. added: the symbol of what it adds, '' if it does something else.
+    writes between the scores before and after it. added: the symbol of what it adds, '' if it does something else.
     early: it comes before scaling. formula: None where it adds; about: a second line, which says what is added.
     """
 
@@ -59,7 +59,7 @@ def _relative(facts: Facts) -> str:
 def _alibi(facts: Facts) -> str:
     m = f"m = {facts.slope:.4g} in head {facts.head} (ALiBi, Press 2021)"
     if facts.bias == "alibi_by_key":
-        return f"b_ij = m j with {m}: m (j - i) but for what the whole row shares"
+        return f"b_ij = m j with {m}: m (j - i) except for what the whole row shares"
     return f"b_ij = m (j - i) with {m}"
 
 
@@ -108,7 +108,7 @@ STAGES = {
 
 @dataclass(frozen=True)
 class Step:
-    """What is said of one step: label ("3", "3b"), name, title, and lines of (formula, shapes)."""
+    """The words for one step: label ("3", "3b"), name, title, and lines of (formula, shapes)."""
 
     label: str
     name: str

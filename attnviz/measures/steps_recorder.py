@@ -130,7 +130,7 @@ class StepsRecorder(Collector):
         )
 
     def _scores(self) -> list[Scores]:
-        """The rows after each operation, with what it added, and at last those behind the mask."""
+        """The rows after each operation, with what it added, and at last the rows behind the mask."""
         row, whole = self.query - self.rows.start, len(self.rows) > 1
         scores: list[Scores] = []
         for name, stage in STAGES.items():
@@ -178,7 +178,7 @@ class StepsRecorder(Collector):
 
 def _changes(facts: Facts, seen: Mapping[str, Array]) -> list[tuple[str, str, str, str]]:
     """(step, what it makes of queries and keys, under which name that was seen, which of q and k) in order."""
-    if "q_turned" in seen:  # the norm follows rotary positions, and stands alone in a layer that has none
+    if "q_turned" in seen:  # the norm follows rotary positions, and is the only change in a layer that has none
         turned = [("rotary", "turned", "turned", "qk"), ("qk_norm", "used", "used", "qk")]
         return turned if facts.rotary else [("qk_norm", "normed", "used", "qk")]
     changes = []
@@ -210,7 +210,7 @@ def _matrices(spec: Spec, facts: Facts, seen: Mapping[str, Array]) -> dict[str, 
 
 
 def _downward(rule: Latent, seen: Mapping[str, Array]) -> dict[str, Array]:
-    """What makes the compressed vectors, W_C and W_B, and the part of the keys that all heads share, W_S."""
+    """The matrices W_C and W_B of the compressed vectors, and W_S of the part of the keys that all heads share."""
     return {
         **_part(seen, "kv_down", "C", slice(rule.d_kv)),
         **_part(seen, "kv_down", "S", slice(rule.d_kv, None)),
@@ -229,6 +229,6 @@ def _part(seen: Mapping[str, Array], name: str, letter: str, rows: slice) -> dic
 
 
 def _parts(weight: Array, heads: Array) -> Array:
-    """What each head puts into the projected output: [n_heads, d_model]. weight: W_O, [d_model, n_heads * d_head]."""
+    """Each head's part of the projected output: [n_heads, d_model]. weight: W_O, [d_model, n_heads * d_head]."""
     by_head = weight.reshape(len(weight), *heads.shape).swapaxes(0, 1)  # [n_heads, d_model, d_head]
     return np.einsum("hd,hod->ho", heads, by_head)

@@ -1,4 +1,4 @@
-"""What a tensor holds, in a few numbers: a row of the list of a model's tensors, and a histogram."""
+"""Statistics of a tensor: a row of the list of a model's tensors, and a histogram."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a measure reads: attention that can be observed as often as asked (see `attnviz.models.source`)."""
+"""The input of a measure: attention that can be observed as often as asked (see `attnviz.models.source`)."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Tokenizer(Protocol):
-    """What a model asks of a tokenizer."""
+    """The methods of a tokenizer that a model calls."""
 
     def encode(self, text: str, pair: str | None = None) -> Encoding:
         """Tokens with the special ones that the model wants, and token types."""
@@ -34,7 +34,7 @@ class Opening(Protocol):
     """Where a model was opened, so that another process can open it again."""
 
     def restored(self, fields: Mapping[str, Any]) -> Transformer:
-        """The model with these fields, and with those of FROM_FILES read again."""
+        """The model with these fields, and with the fields of FROM_FILES read again."""
 
 
 # Fields of a model that are read again when it is opened again in another process; the rest is sent.
@@ -43,7 +43,7 @@ FROM_FILES = frozenset({"tensors", "tokenizer", "config", "checkpoint", "folder"
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Transformer:
-    """What a transformer is: what its stacks do, its tensors, its tokenizer.
+    """A transformer: what its stacks do, its tensors, its tokenizer.
 
     name: what pictures call it. spec: what it does. tensors: its numbers. tokenizer: None if it only takes ids.
     config: its configuration as it was read. meta: what a result says about it (digest, seed, ...).
@@ -75,7 +75,7 @@ class Transformer:
         return self.spec.streams if self.spec.reads_target else (self.alone,)
 
     def stack(self, stream: str | None = None, image: bool = False) -> Spec:
-        """What the stack of a stream does; of two towers that of images if `image`, else that of text."""
+        """The Spec of a stream's stack; in a model of two towers that of images if `image`, else that of text."""
         if image and self.pictures is not None:
             return self.pictures
         return self.spec.passes(stream, image)[-1].spec

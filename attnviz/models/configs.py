@@ -21,7 +21,7 @@ MAX_CONFIG = 10_000_000  # bytes of a config.json
 
 
 class Understood(NamedTuple):
-    """What a family makes of a configuration. ignored: keys that the user asked to ignore."""
+    """A configuration as its family understands it. ignored: keys that the user asked to ignore."""
 
     module: ModuleType
     config: Config
@@ -41,7 +41,7 @@ def configuration(data: Mapping[str, Any], module: ModuleType) -> Config:
 
 
 def understand(data: Mapping[str, Any], ignore_keys: tuple[str, ...] = ()) -> Understood:
-    """What a family makes of a configuration. Raises ConfigError for what cannot be drawn."""
+    """Let the family read a configuration. Raises ConfigError for a model that cannot be drawn."""
     from attnviz.checkpoints.quantised import without
     from attnviz.families import family, names_of
 

@@ -1,4 +1,4 @@
-"""What attnviz would make of a model, from its configuration alone: whether it can be drawn costs no download."""
+"""A model's description from its configuration alone: whether it can be drawn costs no download."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def describe(
     offline: bool = False,
     quiet: bool = False,
 ) -> dict[str, Any]:
-    """What attnviz makes of a configuration, without weights.
+    """Describe a model from its configuration, without weights.
 
     Args:
-        config: the parsed JSON, a path to config.json, to a folder or to a GGUF file, or a name as for `load`. Of a
-            name on the Hub only config.json is fetched, unless it is in the cache.
+        config: the parsed JSON, a path to config.json, to a folder or to a GGUF file, or a name as for `load`. From
+            the Hub only config.json is fetched, unless it is in the cache.
         ignore_keys: configuration keys to ignore although nobody knows what they do to attention.
         offline: never touch the network. quiet: no progress bars.
 
@@ -33,7 +33,7 @@ def describe(
         model: what it is called ("" for a dict). family, title: the family and a line on it. reads: text, image, sound.
         streams: self, or encoder, decoder, cross. layers, heads, d_model: numbers; of two stacks a dict by stack
         (encoder and decoder, text and image). quantised: the form of its weights, None for plain ones.
-        positions: how it knows where things are. masks: who may see whom. ignored: keys that do nothing, and those of
+        positions: how it knows where things are. masks: who may see whom. ignored: keys that do nothing, and the
         `ignore_keys`. stacks: for each stack, by name, its layers, heads, kv_heads (of keys and values), d_head,
         d_model, d_mlp, vocab and longest (tokens, None: any number).
 

@@ -45,7 +45,7 @@ def find(
 ) -> Place:
     """The place that a name, alias or path stands for.
 
-    A path wins over a name if it exists and holds a separator or an ending. What is on the Hub is fetched, unless
+    A path wins over a name if it exists and holds a separator or an extension. A model on the Hub is fetched, unless
     `offline`, with progress bars unless `quiet`. Raises ModelError if nothing is there.
 
     fetch: brings (name, revision, offline, quiet) from the Hub instead of the whole model.
@@ -96,7 +96,7 @@ def _short_name(text: str, fetch: Callable[[str, str, bool, bool], Path] | None)
 
 
 def imitated(model: Model) -> list[dict[str, Any]]:
-    """Of the learned model: which head imitates which of its teacher's, and how near it comes; [] of any other.
+    """For tiny: which head imitates which of its teacher's heads, and how near it comes; [] for any other model.
 
     The rows of tiny/heads.json: layer, head, teacher_layer, teacher_head, does, js, top1, and title for what pictures
     show by name; docs/tiny.md explains them.
@@ -108,7 +108,7 @@ def imitated(model: Model) -> list[dict[str, Any]]:
 
 
 def titles(model: Model) -> dict[str, str]:
-    """Of the learned model: what some of its heads do, `3.1` -> `pronoun to noun`; {} of any other."""
+    """For tiny: what some of its heads do, `3.1` -> `pronoun to noun`; {} for any other model."""
     return {f"{row['layer']}.{row['head']}": row["title"] for row in imitated(model) if "title" in row}
 
 

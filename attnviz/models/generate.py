@@ -40,9 +40,9 @@ _IGNORED: Mapping[str, tuple[Any, ...]] = {
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Continuation:
-    """What a model continued a prompt with.
+    """A model's continuation of a prompt.
 
-    prompt, new: the tokens that it read and those that it added, the one that ended the text among them.
+    prompt, new: the tokens that it read, and the tokens that it added, the one that ended the text among them.
     text: what the new ones spell. probabilities: of each new token when it was chosen.
     ended: end (a token ended the text) | count (as many as were asked for) | positions (no more places for tokens).
     attention: float32 [layer, head, new token, all tokens so far]: the row that each was chosen from, which is that of
@@ -156,7 +156,7 @@ def _narrowed(step: Step, prompt: Prompt) -> Step:
 
 
 def _attention(prompt: Prompt, taken: Sequence[Step], new: Tokens) -> Attention:
-    """The rows of all steps together, those of earlier tokens with nothing behind them."""
+    """The rows of all steps together; rows of earlier tokens end with zeros."""
     stream, at, model_input = prompt.stream, prompt.chosen, prompt.model_input
     n_key = taken[-1].rows[stream].shape[-1]
     weights = np.zeros((len(at.layers), len(at.heads), len(taken), n_key), np.float32)
@@ -185,7 +185,7 @@ def _spelled(model: Model, new: Tokens) -> str:
 
 
 def _behind(first: Tokens, rest: Tokens) -> Tokens:
-    """The tokens of one text and those that follow it; words are counted on."""
+    """The tokens of one text and of its continuation; words are counted on."""
     start = max(first.words, default=-1) + 1
     return Tokens(
         text=first.text + rest.text,

@@ -1,4 +1,4 @@
-"""What a model is given: a text, ids, an image or sound, as the arrays that its stacks read, and both axes' labels."""
+"""The input of a model: a text, ids, an image or sound, as the arrays that its stacks read, and both axes' labels."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ class ModelInput:
         mask: NDArray[np.bool_],
         layers: Iterable[int],
         heads: Iterable[int],
-        **others: Any,
+        **more: Any,
     ) -> Attention:
         """An Attention of this input: its tokens, stream, grid and meta beside these weights.
 
-        model: its name. others: fields of the Attention beyond these, or instead of the input's own.
+        model: its name. more: further fields of the Attention, or replacements of the input's own.
         """
         own = {"queries": self.queries, "keys": self.keys, "stream": self.stream, "grid": self.grid}
-        fields = {**own, "meta": dict(self.meta), **others}
+        fields = {**own, "meta": dict(self.meta), **more}
         return Attention(weights, mask, layers=tuple(layers), heads=tuple(heads), model=model, **fields)
 
 
@@ -70,7 +70,7 @@ class Arrays:
 
 
 class InputArguments(TypedDict, total=False):
-    """What an input may be beside its text, as `Model.attend` explains it; the arguments of `prepare`."""
+    """The arguments of an input besides its text, as `Model.attend` explains them."""
 
     target: str | None
     ids: ArrayLike | None
@@ -143,7 +143,7 @@ def _between(model: Transformer, text: str | None, pair: str | None) -> ModelInp
 
 
 def _notes(model: Transformer, spec: Spec, source: Inputs, tokens: Tokens) -> dict[str, Any]:
-    """What a picture should say about these numbers beside the model. tokens: those that the source was read as."""
+    """Notes for a picture about these numbers besides the model. tokens: the tokens of the source."""
     notes, n = list(model.meta.get("notes", ())), len(tokens)
     lost = unknown_note(tokens, _unknown(model), model.name)
     if lost:
@@ -196,7 +196,7 @@ def read(
     encoding = model.tokenizer.encode(text, pair)
     warn_of_unknown(encoding.tokens, _unknown(model), model.name)
     first = model.stack("encoder")
-    # Scores by segment are those of trained models; words drawn at random know none.
+    # Scores by segment belong to trained models; words drawn at random know none.
     typed = first.n_types or (isinstance(first.relative, Segmental) and not first.by_word)
     types = np.array(encoding.type_ids, np.intp) if typed else None
     return encoding.tokens, np.array(encoding.tokens.ids, np.intp), types
@@ -216,7 +216,7 @@ def _source(
     token_types: ArrayLike | None,
     arrays: Arrays,
 ) -> tuple[Tokens, Inputs]:
-    """What the first stack reads, and its labels."""
+    """The input of the first stack, and its labels."""
     spec = model.stack("encoder", arrays.pixels is not None)
     if spec.patches is not None:
         if arrays.pixels is None:
@@ -238,7 +238,7 @@ def _source(
 
 
 def _target(model: Transformer, target: str | None, target_ids: ArrayLike | None) -> tuple[Tokens, Inputs]:
-    """What the decoder reads, and its labels."""
+    """The input of the decoder, and its labels."""
     spec = model.stack("decoder")
     if target_ids is not None:
         numbers = _id_array("target_ids", target_ids)
@@ -313,7 +313,7 @@ def _array(values: ArrayLike | None) -> NDArray[np.float32] | None:
 
 
 def _patch_labels(patches: Patches, pixels: NDArray[np.float32]) -> Tokens:
-    """`[class]` and the like in front, then `row,column` of each patch."""
+    """`[class]` and the other tokens in front, then `row,column` of each patch."""
     if pixels.ndim != 3:
         raise InputError(f"pixel_values must be [channel, row, column]; got {list(pixels.shape)}")
     rows, cols = patches.grid(*pixels.shape[1:])

@@ -90,7 +90,7 @@ def load(
         quiet: no progress bars while a model is fetched from the Hub.
         adapter: a folder with a PEFT LoRA adapter, merged into the weights as they are read.
         ignore_keys: configuration keys to ignore although nobody knows what they do to attention.
-        mechanism: another kind of attention in place of the model's own, as in "window:3"; see `with_mechanism`.
+        mechanism: another kind of attention instead of the model's own, as in "window:3"; see `with_mechanism`.
 
     Raises:
         ModelError: it cannot be found, or its files cannot be used.
@@ -150,7 +150,7 @@ def from_place(place: Place, ignore_keys: tuple[str, ...] = (), adapter: Adapter
         return data, understood(data, ignore_keys)
 
     if path.is_dir():
-        beside()  # what is wrong with a configuration is said before anything about weights
+        beside()  # errors in a configuration come before errors in weights
     checkpoint = open_checkpoint(path, lambda: beside()[1])
     if checkpoint.config is None:
         return _assembled(place, folder, *beside(), checkpoint, ignore_keys, adapter)
@@ -268,7 +268,7 @@ def _start_token(folder: Path) -> dict[str, Any]:
     try:
         settings = read_object(file, configs.MAX_CONFIG, ModelError)
     except ModelError:
-        return {}  # who asks for new text is told
+        return {}  # reported if new text is asked for
     start = settings.get("decoder_start_token_id")
     return {"decoder_start_token_id": start} if type(start) is int else {}
 

@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 Progress = Callable[[float], None]
 
 
-# Of models whose reference keeps no weights of single heads.
+# A note for models whose reference keeps no weights of single heads.
 OF_ALL_HEADS = "every head shows the mean over all heads, as the reference gives it (own heads: --own-heads)"
 
 
 class Model(Transformer):
-    """A transformer ready to attend. Its fields are those of `Transformer`."""
+    """A transformer ready to attend. Its fields are explained in `Transformer`."""
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{s} {self.size(s)[0]} x {self.size(s)[1]}" for s in self.streams)
         return f"<Model {self.name}: {sizes}>"
 
     def tokens(self, text: str | None = None, pair: str | None = None, ids: Sequence[int] | None = None) -> Tokens:
-        """How the model splits a text, or what these ids stand for."""
+        """The tokens of a text, or the tokens with these ids."""
         return read(self, text, pair, ids, None)[0]
 
     def with_mechanism(self, asked: str, layer: int | None = None) -> Model:
@@ -73,7 +73,7 @@ class Model(Transformer):
     def chat(self, text: str, date: str | None = None) -> list[int]:
         """The ids of a text as a user's turn in the model's own chat template, the opening of the answer behind it.
 
-        They are for `ids=`: the template writes special tokens where they belong, so that none is to be added.
+        They are for `ids=`: the template writes special tokens where they belong, so that no more are added.
         date: the day that the template may write, as 2026-01-31; a template that insists on one fails without.
         Raises InputError: the model has no chat template, or jinja2 is not installed.
         """
@@ -230,7 +230,7 @@ def _window(what: str, asked: tuple[int, int] | None, n: int) -> range:
 
 
 def _cell(cells: int | None, pool: str, n_query: int, n_key: int) -> int:
-    """How many tokens go into a cell, so that a head has at most cells x cells of them."""
+    """The number of tokens per cell, so that a head has at most cells x cells of them."""
     if pool not in ("max", "mean"):
         raise SelectionError(one_of("pool", pool, ("max", "mean")))
     if cells is None:

@@ -28,7 +28,7 @@ class Prompt:
     spec: of the stack that chooses the next token. stream: whose attention is kept: self, cross or decoder.
     vocabulary: from that stack's output to a score for every token. names: the tokens by their ids, for a model that
     reads words; () for one with a vocabulary of its own. chosen: which layers and heads are kept; every: whether
-    nobody chose among them. words, special: whether results have words, and special tokens.
+    all of them are. words, special: whether results have words, and special tokens.
     """
 
     model: Model
@@ -93,7 +93,7 @@ class Prompt:
 
     @property
     def context(self) -> Tokens:
-        """The tokens of the prompt: of an encoder-decoder those that its encoder reads."""
+        """The tokens of the prompt: in an encoder-decoder the tokens that its encoder reads."""
         return self.model_input.keys if self.crosses else self.model_input.queries
 
     @property
@@ -120,7 +120,7 @@ def _model_input(
     target_ids: ArrayLike | None,
     inputs: Mapping[str, Any],
 ) -> ModelInput:
-    """What is read, with the decoder's beginning where there is a decoder."""
+    """The model's input, with the decoder's beginning where there is a decoder."""
     if not model.spec.reads_target:
         if target is not None or target_ids is not None:
             raise InputError(f"{model.name} has no decoder to give a target to", "leave out the target")

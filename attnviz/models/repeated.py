@@ -25,8 +25,8 @@ def repeated_tokens(
 ) -> AttentionSource:
     """Random tokens, drawn evenly from the vocabulary, that come twice in the same order (Olsson et al. 2022).
 
-    Nothing is to be known of them but that they repeat, so that what a head gives to copies and to what came after
-    them is its own doing. The special tokens of a text stand around them.
+    Only their repetition can be known, so that the weight of a head on copies, and on tokens after copies, is its own
+    doing. The special tokens of a text are around them.
 
     Args:
         length: how many are drawn, fewer where a model has no places for twice as many. seed: of the draw.

@@ -66,7 +66,7 @@ class ModelTiles:
 class ArrayTiles:
     """The maps of an Attention, some rows at a time; layers and heads are positions in it.
 
-    An unknown mask is told from the weights. Each of several pairs comes as a layer with one head.
+    An unknown mask is inferred from the weights. Each of several pairs comes as a layer with one head.
     """
 
     attention: Attention
@@ -269,7 +269,7 @@ class Narrowed(Collector):
 
 
 def affordable_rows(n_maps: int, n_key: int, times: int = 1) -> int:
-    """How many rows of every head together hold about `SAMPLE_WEIGHTS` weights, or so many times as many.
+    """The number of rows whose weights in all heads together are about `times * SAMPLE_WEIGHTS`.
 
     times: more than 1 for analyses that do not compare every two heads, which takes time by the square of their number.
     """

@@ -1,4 +1,4 @@
-"""How a model splits a text, without the model: its tokenizer files are enough."""
+"""Split a text as a model would, without the model: its tokenizer files are enough."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def tokenize(
         text, pair: what is split.
         model: a name as for `load`, a folder with tokenizer files (neither weights nor config.json are needed), a GGUF
             file, or a Model. Default: tiny, the model inside the package.
-        offline: never touch the network. Of a name on the Hub only the tokenizer files are fetched.
+        offline: never touch the network. From the Hub only the tokenizer files are fetched.
 
     Returns:
         labels as `.text`, vocabulary ids as `.ids`, and for each token its word, segment and span in the text.
@@ -48,7 +48,7 @@ def tokenize(
 
 @dataclass(frozen=True, eq=False)
 class Splitter:
-    """What splits a model's texts: a Model that cannot attend.
+    """The tokenizer of a model: a Model that cannot attend.
 
     name: what messages call it. folder: where its files lie. metadata: the keys of a GGUF file.
     """
@@ -59,7 +59,7 @@ class Splitter:
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def tokens(self, text: str | None = None, pair: str | None = None, ids: Sequence[int] | None = None) -> Tokens:
-        """How a text is split, or what these ids stand for. Raises InputError if there is nothing to split it with."""
+        """The tokens of a text, or the tokens with these ids. Raises InputError without a tokenizer."""
         if ids is not None:
             plain = Tokens.plain([str(int(i)) for i in ids], ids)
             return plain if self.tokenizer is None else self.tokenizer.describe(ids)
@@ -79,9 +79,9 @@ class Splitter:
 
 
 def splitter(source: str | Path | None = None, offline: bool = False, quiet: bool = False) -> Splitter | Model:
-    """What splits the texts of a model that a name, alias or path stands for; no weights are opened.
+    """Open the tokenizer of a model by name, alias or path; no weights are opened.
 
-    The models inside the package, and those whose words stand beside their weights (.npz), are opened as Models.
+    The models inside the package, and models whose words are beside their weights (.npz), are opened as Models.
     """
     if str(source) == "seeded":
         return seeded()

@@ -132,7 +132,7 @@ def _noise(spec: Spec) -> dict[str, Any]:
 
 
 def _samples(spec: Spec) -> int:
-    """How much sound gives FRAMES frames; all that a model has places for, where that is not too much to hold."""
+    """The number of samples for FRAMES frames, or for all of a model's positions where their maps can be held."""
     assert spec.convolutions is not None
     places = spec.max_positions or FRAMES
     wanted = places if spec.n_layers * spec.n_heads * places**2 <= MOST_WEIGHTS else min(FRAMES, places)

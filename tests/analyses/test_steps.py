@@ -619,7 +619,7 @@ def test_a_result_is_saved_by_its_ending(hand, tmp_path, name):
     result = attnviz.steps(hand, "I like tea", query=1, head=1)
     assert result.messages == [] and result.query == 1
     assert Path(result.save(tmp_path / name)).read_bytes() == encode_result(result, name[2:])
-    with pytest.raises(OutputError, match=r"the ending of .* must be one of"):
+    with pytest.raises(OutputError, match=r"the extension of .* must be one of"):
         result.save(tmp_path / "x.csv")
 
 

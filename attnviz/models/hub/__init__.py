@@ -1,7 +1,7 @@
 """Models on the Hub, `org/name` or `org/name@revision`: the user's cache first, the network after it.
 
 The cache is the one that the Hub's own client keeps; what lies there in full is used without a single request, and
-without importing the client. What is missing is fetched by the client, and only files that are read here:
+without importing the client. Missing files are fetched by the client, and only files that are read here:
 configuration, tokenizer, preprocessor and one form of the weights, safetensors before PyTorch's.
 """
 

@@ -53,7 +53,7 @@ def _model_folder(name: str) -> Path:
 
 
 def _lacks(snapshot: Path) -> str:
-    """What a snapshot needs and has not, or ''. A link to a blob that is gone counts as missing."""
+    """The file that a snapshot lacks, or ''. A link to a blob that is gone counts as missing."""
     if not (snapshot / "config.json").is_file():
         return "config.json"
     listed = [path.relative_to(snapshot).as_posix() for path in snapshot.glob("*") if path.is_file()]
@@ -67,7 +67,7 @@ def _lacks(snapshot: Path) -> str:
 
 
 def in_cache() -> list[str]:
-    """Names of the models in the cache, those that are complete."""
+    """Names of the complete models in the cache."""
     folders = sorted(cache_folder().glob("models--*--*"))
     names = (folder.name.removeprefix("models--").replace("--", "/", 1) for folder in folders)
     return [name for name in names if cached(name) is not None]

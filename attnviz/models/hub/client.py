@@ -100,13 +100,13 @@ def _get(client: Any, name: str, file: str, revision: str) -> Path:
 
 
 def _note_absent(get: Callable[[str], Path], client: Any) -> None:
-    """Ask for a tokenizer that is not there: the client remembers the answer, so that nobody asks again."""
+    """Ask for a tokenizer that is not there: the client remembers the answer, so that it is not asked for again."""
     with suppress(client.errors.EntryNotFoundError):
         get(files.TOKENIZER_JSON)
 
 
 def _check_room(name: str, needed: int) -> None:
-    """Rather now than when the disk is full."""
+    """Raise ModelError before the download if the files would not fit on the disk."""
     import shutil
 
     folder = next(place for place in (cache_folder(), *cache_folder().parents) if place.is_dir())
@@ -187,7 +187,7 @@ def _explained(name: str, revision: str) -> Iterator[None]:
 
 
 def _told(error: BaseException, name: str, revision: str) -> ModelError | None:
-    """What an exception of the client means, or None where nobody can say."""
+    """The meaning of an exception of the client, or None if it is not known."""
     from huggingface_hub import errors, get_token
 
     if isinstance(error, ModelError):

@@ -24,7 +24,7 @@ _TOKENIZER_SETTINGS = (
     "chat_template.jinja",
     "chat_template.json",
 )
-# Without a tokenizer.json one is built from these.
+# Without a tokenizer.json, one is built from these files.
 _TOKENIZER_PARTS = (
     "vocab.txt",
     "vocab.json",

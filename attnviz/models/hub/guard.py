@@ -1,7 +1,7 @@
-"""What the Hub's client may do and is given while it fetches for us: bounded waits, and headers that are no paths.
+"""Limits on the Hub's client while it fetches for us: bounded waits, and headers that are no paths.
 
 The client takes the name of a cached file from the ETag that a server sends, and the name of a folder from its
-X-Repo-Commit: whoever is reached through HF_ENDPOINT could write anywhere. It also repeats a failed request for up to
+X-Repo-Commit: a server reached through HF_ENDPOINT could write anywhere. It also repeats a failed request for up to
 half a minute, and sleeps for as long as Retry-After says. Both are checked where the client gets its answers.
 """
 
@@ -23,7 +23,7 @@ _ETAG = re.compile(r"(?![.])[\w.+=-]{1,128}", re.ASCII)
 
 
 def patience() -> float:
-    """Seconds to wait for an answer that is no file; HF_HUB_ETAG_TIMEOUT, the client's own variable, sets others."""
+    """Seconds to wait for an answer that is no file; HF_HUB_ETAG_TIMEOUT, the client's variable, sets the number."""
     seconds = os.environ.get("HF_HUB_ETAG_TIMEOUT", "")
     return float(seconds) if seconds.isdigit() and int(seconds) else TIMEOUT
 
@@ -108,7 +108,7 @@ def _one_try(stream: Callable[..., Any]) -> Callable[..., Any]:
 def _one_retry(get: Callable[..., Any]) -> Callable[..., Any]:
     """A download that breaks off continues as often as the client likes, once its first piece is on the disk.
 
-    Before that it begins anew once, unless it was silence that ended it.
+    Before that it begins again once, unless it was silence that ended it.
     """
 
     @wraps(get)

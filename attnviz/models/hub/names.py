@@ -92,7 +92,7 @@ def near(name: str, on_hub: Iterable[str] = (), here: Iterable[str] = ()) -> lis
 
     Args:
         name: with or without an organisation, which is not looked at.
-        on_hub: more full names to look among than the known ones, such as those in the cache.
+        on_hub: more full names to look among than the known ones, such as names in the cache.
         here: names of models that are not on the Hub.
     """
     known = {short.lower(): full for short, full in _FULL.items()}
