@@ -83,8 +83,8 @@ class Attention:
         named = occurring(self.pairs)
         if self.pairs and ((self.layers, self.heads) != named or len(set(self.pairs)) < len(self.pairs)):
             raise InputError(
-                f"layers {list(self.layers)} and heads {list(self.heads)} are not the ones of {listed_pairs(self.pairs)}, "
-                "each named once"
+                f"layers {list(self.layers)} and heads {list(self.heads)} do not belong to "
+                f"{listed_pairs(self.pairs)}, each named once"
             )
         counts = (n_maps,) if self.pairs else (1, n_layers)
         if self.mask is not None and (self.mask.shape[1:] != wanted or self.mask.shape[0] not in counts):
@@ -259,7 +259,7 @@ class Attention:
         )
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write a file: an .npz that `attnviz.open` and plain NumPy read (no pickle in it), or what the extension names.
+        """Write a file: an .npz that `attnviz.open` and plain NumPy read (without pickle), or what the extension names.
 
         .json, .csv and .parquet hold the numbers; .png, .svg, .pdf and .pgf the picture of `heatmap()`; .gif and .apng
         a picture of each layer, one after the other.

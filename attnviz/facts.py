@@ -104,7 +104,7 @@ class SourceFacts:
         return row | {"key": key, "key_token": key_token} | numbers
 
     def made_by(self, command: object) -> dict[str, str]:
-        """The maker of a file, for the file to carry: command, model, version, digest, seed. No clock, no private path."""
+        """The maker of a file, for the file to carry: command, model, version, digest, seed. No clock, no path."""
         return made_by(command, self.model, self.meta)
 
 

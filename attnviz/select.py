@@ -26,7 +26,7 @@ _PAIR = re.compile(r"(-?\d{1,18})\.(-?\d{1,18})(?:-(-?\d{1,18}))?")
 def parse_indices(text: str) -> tuple[tuple[int, int], ...] | None:
     """`all` -> None; `3`, `-1`, `0-3`, `0,2,5` or a mixture -> ((first, last), ...).
 
-    Raises SelectionError if it reads as none of these. The model's size is not known here: see `resolve_indices`.
+    Raises SelectionError for any other text. The model's size is not known here: see `resolve_indices`.
     """
     if text.strip() == "all":
         return None

@@ -96,7 +96,7 @@ def test_a_picture_shows_the_leading_heads_unless_some_are_chosen(run, tmp_path,
     assert rows[11]["retrieval"] > 0
     heads, text = shown()
     assert heads[:12] == names[:12]  # what follows are the colour bar's numbers
-    assert "12 of 30 heads, those with the highest retrieval; -l all draws all" in text
+    assert "12 of 30 heads, the ones with the highest retrieval; -l all draws all" in text
     heads, text = shown("--top", "3")
     assert heads[:3] == names[:3] and "3 of 30 heads" in text
     for words in (("-l", "all"), ("-l", "2"), ("-H", "1")):

@@ -149,7 +149,7 @@ def test_words_and_special_tokens(run, minilm) -> None:
     run(*words, "--words", "--no-special", "-o", "a.svg")
     labels = shown("a.svg").splitlines()
     assert {"it", "unbelievably", "cold"} <= set(labels) and "[CLS]" not in labels
-    assert "distances are those of all tokens" in shown("a.svg")
+    assert "distances are over all tokens" in shown("a.svg")
     joined, plain = (json.loads(run(*words, *more, "--json")[1]) for more in (["--words", "--no-special"], []))
     assert [row["keys"] for row in joined] == [4, 2.5] and plain[0]["keys"] > 6
     assert [row["distance"] for row in joined] == [row["distance"] for row in plain]

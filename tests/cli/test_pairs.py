@@ -191,7 +191,7 @@ def test_words_and_special_tokens_of_pairs():
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"layers": (0, 1)}, "are not those of 2.1,0.3"),
+        ({"layers": (0, 1)}, "do not belong to 2.1,0.3"),
         ({"pairs": ((2, 1), (0, 3), (0, 0))}, "weights must be"),
         ({"mask": np.ones((1, 5, 5), bool)}, "mask must be"),
     ],
@@ -279,12 +279,12 @@ def test_saved_and_opened(tmp_path):
     ("bad", "says"),
     [
         (np.array([[2, 1], [0, 3], [0, 3]]), "weights must be"),
-        (np.array([[2, 1], [1, 3]]), "are not those of 2.1,1.3"),
+        (np.array([[2, 1], [1, 3]]), "do not belong to 2.1,1.3"),
         (np.array([2, 1]), "pairs cannot be"),
         (np.array([[2, 1, 0]]), "pairs cannot be"),
         (np.array([[2, -1], [0, 3]]), "pairs must be from 0"),
         (np.array([[2.0, 1], [0, 3]]), "pairs cannot be"),
-        (np.array([[2, 1], [2, 1]]), "are not those of 2.1,2.1"),
+        (np.array([[2, 1], [2, 1]]), "do not belong to 2.1,2.1"),
         (np.zeros((0, 2), int), "mask must be"),
     ],
 )
