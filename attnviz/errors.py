@@ -77,7 +77,7 @@ _short.maxlevel = 3
 
 
 def shown(value: object) -> str:
-    """A value as a message quotes it: cut where it is long or deep, since files of strangers hold anything."""
+    """A value as a message quotes it: cut where it is long or deep, since untrusted files hold anything."""
     return _short.repr(value)
 
 

@@ -17,7 +17,7 @@ def paged(words: Sequence[str]) -> Iterator[None]:
     """Hold what a command prints until it has ended; show it then, through a pager if it is higher than the terminal.
 
     Nothing is held in a pipe, on a dumb terminal, with --json, or where no pager is wanted. Held text has passed the
-    stream that cleans it, so that texts of strangers steer no pager either.
+    stream that cleans it, so that untrusted texts steer no pager either.
 
     Args:
         words: the command's.
