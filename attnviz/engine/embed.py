@@ -1,4 +1,4 @@
-"""What goes into the first block: token, patch or frame embeddings with their positions, [n, d_model]."""
+"""The input of the first block: token, patch or frame embeddings with their positions, [n, d_model]."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def embed(spec: Spec, tensors: Tensors, inputs: Inputs, tap: Tap = QUIET) -> Array:
-    """The input of the first block, [n, d_model]. tap: is shown every stage of it by name."""
+    """The input of the first block, [n, d_model]. tap: called with the name and the array of every stage."""
     if spec.patches is not None:
         from attnviz.engine.images import embed_patches
 
@@ -57,7 +57,7 @@ def _tokens(spec: Spec, tensors: Tensors, inputs: Inputs) -> Array:
         )
     x = tensors.rows("embed.tokens", key, (spec.vocab, spec.d_embed)).astype(np.float32, copy=True)
     if spec.mask_dropout >= 0 and inputs.ids is not None:
-        # Rives 2021 trained with 15 % of tokens chosen and 80 % of those masked, and keeps the embedding's size equal.
+        # Rives 2021 trained with 12 % of tokens masked (80 % of a chosen 15 %); rescaling keeps the embedding's size.
         masked = inputs.ids == spec.mask_dropout
         if masked.all():
             raise InputError(
@@ -71,7 +71,7 @@ def _tokens(spec: Spec, tensors: Tensors, inputs: Inputs) -> Array:
 
 
 def _add_places(spec: Spec, tensors: Tensors, inputs: Inputs, x: Array) -> Array:
-    """Token types and absolute positions, added."""
+    """Embeddings x [n, width] plus token types and absolute positions; x is changed in place and returned."""
     n, first = x.shape[0], inputs.first
     if spec.n_types:
         types = inputs.types if inputs.types is not None else np.zeros(n, np.intp)
@@ -97,7 +97,7 @@ def _add_places(spec: Spec, tensors: Tensors, inputs: Inputs, x: Array) -> Array
 
 
 def _places(spec: Spec, table: Learned, inputs: Inputs, n: int) -> Ints:
-    """The rows of the position table, [n]."""
+    """The row of the position table that each token reads, [n]."""
     last = inputs.first + n
     if last + table.offset > table.size:
         raise InputError(
@@ -108,16 +108,16 @@ def _places(spec: Spec, table: Learned, inputs: Inputs, n: int) -> Ints:
 
 
 def _counted(spec: Spec, inputs: Inputs, n: int) -> Ints:
-    """The position of each token, [n]: the first one's is 0; -1 for padding where that does not count."""
+    """The position of each token, [n], counted from 0; -1 for padding if it is not counted."""
     if spec.pad_positions < 0 or inputs.ids is None:
         return np.arange(inputs.first, inputs.first + n)
     real = inputs.ids != spec.pad_positions
     return np.where(real, inputs.first + np.cumsum(real) - 1, -1)
 
 
-# Sound
+# Sound.
 
-COPIED = 1 << 22  # numbers of a convolution's overlapping windows that are laid out at once: 16 MiB
+COPIED = 1 << 22  # Numbers of a convolution's overlapping windows that are copied at once: 16 MiB.
 
 
 def convolve(x: Array, weight: Array, bias: Array | None, stride: int = 1, pad: int = 0, groups: int = 1) -> Array:
@@ -154,12 +154,12 @@ def _frames(spec: Spec, rule: Convolutions, tensors: Tensors, inputs: Inputs) ->
             raise InputError("the sound is too short for this model: not one frame comes of it")
         x = convolve(x, weight, bias, stride, rule.pad)
         if rule.norm == "layer":
-            for at in range(0, x.shape[1], 1 << 14):  # some frames at once, to spare memory
+            for at in range(0, x.shape[1], 1 << 14):  # 16,384 frames at a time save memory
                 frames = x[:, at : at + (1 << 14)]
                 frames[:] = _affine(tensors, f"embed.conv.{i}.norm", rule.eps, frames.T).T
         elif rule.norm == "group" and i == 0:
             scale, shift = (tensors.get(f"embed.conv.0.norm.{name}", (width,))[:, None] for name in ("weight", "bias"))
-            for at in range(0, width, 16):  # a channel is a group, normalised over time; some at once
+            for at in range(0, width, 16):  # a channel is a group, normalised over time; 16 at a time
                 part = slice(at, at + 16)
                 x[part] = normalise(Norm(eps=rule.eps), x[part], None) * scale[part] + shift[part]
         x = activate_(rule.activation, np.ascontiguousarray(x))
@@ -187,7 +187,7 @@ def _affine(tensors: Tensors, name: str, eps: float, x: Array) -> Array:
 
 
 def _positional_convolution(rule: PositionalConvolution, tensors: Tensors, x: Array) -> Array:
-    """Wide grouped convolutions over the frames stand for positions. Source: Baevski 2020, section 2."""
+    """Position embeddings [n, d_model] from wide grouped convolutions over frames. Source: Baevski 2020, section 2."""
     d_model = x.shape[-1]
     if rule.batch_norm:
         weight, bias, mean, variance = (
@@ -199,7 +199,7 @@ def _positional_convolution(rule: PositionalConvolution, tensors: Tensors, x: Ar
         weight = _positional_weight(rule, tensors, name, d_model)
         bias = tensors.get(f"{name}.bias", (d_model,))
         y = convolve(np.ascontiguousarray(x.T), weight, bias, pad=rule.kernel // 2, groups=rule.groups)
-        y = y[:, : x.shape[0]]  # an even kernel makes one frame too many
+        y = y[:, : x.shape[0]]  # an even kernel gives one frame too many
         if rule.stack:
             y = normalise(Norm(), np.ascontiguousarray(y.T), None).T
         x = activate_(rule.activation, np.ascontiguousarray(y)).T
@@ -207,7 +207,7 @@ def _positional_convolution(rule: PositionalConvolution, tensors: Tensors, x: Ar
 
 
 def _positional_weight(rule: PositionalConvolution, tensors: Tensors, name: str, d_model: int) -> Array:
-    """[d_model, d_model / groups, kernel]: as it is stored, or a length times a direction for each place."""
+    """The weight [d_model, d_model / groups, kernel], stored whole or as direction and length by position."""
     shape = (d_model, d_model // rule.groups, rule.kernel)
     if tensors.has(f"{name}.weight"):
         return tensors.get(f"{name}.weight", shape)

@@ -1,4 +1,4 @@
-"""Images: patches and the learned tokens in front of them, and scores that depend on where patches lie."""
+"""Images: patches, the learned tokens before them, and scores that depend on the positions of patches."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def embed_patches(spec: Spec, patches: Patches, tensors: Tensors, inputs: Inputs) -> Array:
-    """Rectangles of pixels, each through one linear map, behind the learned tokens. Dosovitskiy 2021, eq. 1."""
+    """Embeddings [n, d_model]: learned tokens, then patches through one linear map. Dosovitskiy 2021, eq. 1."""
     pixels = inputs.pixels
     if pixels is None:
         raise InputError("this model reads images; no pixel_values were given", "name one with --image FILE")
@@ -45,7 +45,7 @@ def embed_patches(spec: Spec, patches: Patches, tensors: Tensors, inputs: Inputs
 
 
 def add_patch_places(patches: Patches, table: Learned, tensors: Tensors, inputs: Inputs, x: Array) -> None:
-    """Add a place to each patch and prefix token of x [n, d_model], in place; registers have none."""
+    """Add the position embeddings of patches and prefix tokens to x [n, d_model], in place; registers have none."""
     places = _patch_places(patches, table, tensors, inputs, x.shape[-1])
     front = len(patches.prefix)
     x[:front] += places[:front]
@@ -53,7 +53,7 @@ def add_patch_places(patches: Patches, table: Learned, tensors: Tensors, inputs:
 
 
 def _patch_places(patches: Patches, table: Learned, tensors: Tensors, inputs: Inputs, d_model: int) -> Array:
-    """The table, stretched to the image's own grid where the model does so: [prefix + patches, d_model]."""
+    """The position embeddings [prefix + patches, d_model], stretched to the image's grid if the model allows it."""
     assert inputs.pixels is not None
     places = tensors.get("embed.positions", (table.size, d_model))
     own = patches.grid(*patches.image)
@@ -72,11 +72,11 @@ def _patch_places(patches: Patches, table: Learned, tensors: Tensors, inputs: In
     return np.concatenate([places[:front], stretched.reshape(-1, d_model).astype(np.float32)])
 
 
-# Interpolation along one axis, as matrices [new, old]
+# Interpolation along one axis, as matrices [new, old].
 
 
 def _cubic(n_old: int, n_new: int) -> NDArray[np.float64]:
-    """Bicubic: Keys 1981 with a = -0.75, edges repeated."""
+    """Bicubic: Keys 1981 with a = -0.75; beyond an edge its value is repeated."""
     matrix = np.zeros((n_new, n_old))
     for i in range(n_new):
         centre = (i + 0.5) * n_old / n_new - 0.5
@@ -87,7 +87,7 @@ def _cubic(n_old: int, n_new: int) -> NDArray[np.float64]:
 
 
 def _smooth(n_old: int, n_new: int) -> NDArray[np.float64]:
-    """Bicubic: Keys 1981 with a = -0.5, widened where the new places are fewer; edges count by what lies inside."""
+    """Bicubic: Keys 1981 with a = -0.5, wider if n_new < n_old; at edges the weights inside are made to sum to 1."""
     wider = max(n_old / n_new, 1.0)
     matrix = np.zeros((n_new, n_old))
     for i in range(n_new):
@@ -98,7 +98,7 @@ def _smooth(n_old: int, n_new: int) -> NDArray[np.float64]:
 
 
 def _keys(t: float, a: float) -> float:
-    """Keys 1981, eq. 4, with its free number a."""
+    """The kernel of Keys 1981, eq. 4, with its free parameter a."""
     t = abs(t)
     if t <= 1:
         return (a + 2) * t**3 - (a + 3) * t**2 + 1
@@ -106,7 +106,7 @@ def _keys(t: float, a: float) -> float:
 
 
 def _straight(n_old: int, n_new: int) -> NDArray[np.float64]:
-    """Linear, edges repeated."""
+    """Linear; beyond an edge its value is repeated."""
     matrix = np.zeros((n_new, n_old))
     for i in range(n_new):
         centre = max((i + 0.5) * n_old / n_new - 0.5, 0.0)
@@ -116,14 +116,15 @@ def _straight(n_old: int, n_new: int) -> NDArray[np.float64]:
     return matrix
 
 
-# Scores by place in the image
+# Scores by position in the image.
 
 
 def patch_turns(rotary: Rotary, front: int, grid: tuple[int, int]) -> tuple[Array, Array]:
-    """cos and sin of every token's angles, two arrays [front + patches, dim / 2]; tokens in front are not turned.
+    """cos and sin of every token's angles, two arrays [front + patches, dim / 2]; `front` tokens are not rotated.
 
-    A patch's middle lies at (y, x) from -1 to 1; half of the pairs turn by 2 pi y and half by 2 pi x, times falling
-    frequencies. Source: Siméoni 2025 (DINOv3), section 3.2; Heo 2024, section 3.2 for rotations by rows and columns.
+    The centre of a patch is (y, x), each from -1 to 1; half of the pairs are rotated by 2 pi y and half by 2 pi x,
+    times falling frequencies. Source: Siméoni 2025 (DINOv3), section 3.2; Heo 2024, section 3.2 for rotations by rows
+    and columns.
     """
     frequencies = np.float32(1) / np.float32(rotary.base) ** np.arange(0, 1, 4 / rotary.dim, dtype=np.float32)
     middles = [2 * (np.arange(0.5, n, dtype=np.float32) / np.float32(n)) - 1 for n in grid]
@@ -134,12 +135,12 @@ def patch_turns(rotary: Rotary, front: int, grid: tuple[int, int]) -> tuple[Arra
 
 
 class OffsetBias:
-    """A bias by head and by the rows and columns of patches between query and key, of one layer."""
+    """One layer's bias by head and by the rows and columns of patches between query and key."""
 
     before_scale = False
 
     def __init__(self, rule: ImageOffsets, table: Array, front: int, grid: tuple[int, int]) -> None:
-        """table [entries, n_heads] as it is stored; front: tokens in front of the patches of this image's grid."""
+        """table: [entries, n_heads] as stored. front: tokens before the patches. grid: their rows and columns."""
         self._front = front
         self._grid = rows, cols = grid
         height, width = (2 * n - 1 for n in rule.grid)
@@ -148,9 +149,9 @@ class OffsetBias:
             down, across = _straight(height, 2 * rows - 1), _straight(width, 2 * cols - 1)
             by_offset = np.einsum("rs,sth,ut->ruh", down, by_offset, across, optimize=True).astype(np.float32)
         by_offset = np.ascontiguousarray(by_offset.transpose(2, 0, 1))
-        self._special = table[-3:]  # of a query in front, of a key in front, of both
+        self._special = table[-3:]  # of a query before the patches, of a key before them, of both
         head, r, c = by_offset.strides
-        # Entry [head, row, column, key row, key column] lies at (row - key row, column - key column) from the middle.
+        # [head, row, column, key row, key column] is (row - key row, column - key column) from the middle.
         self._patches = as_strided(
             by_offset[:, rows - 1 :, cols - 1 :], (len(by_offset), rows, cols, rows, cols), (head, r, c, -r, -c)
         )
@@ -160,7 +161,7 @@ class OffsetBias:
         front, (_, wide) = self._front, self._grid
         some = slice(heads.start, heads.stop)
         as_query, as_key, as_both = self._special[:, some, None, None]
-        n_front = min(max(front - rows.start, 0), len(rows))  # rows of this tile in front of the patches
+        n_front = min(max(front - rows.start, 0), len(rows))  # rows of this tile before the patches
         k_front = min(max(front - cols.start, 0), len(cols))
         scores[:, :n_front, :k_front] += as_both
         scores[:, :n_front, k_front:] += as_query

@@ -1,4 +1,4 @@
-"""Who may see whom: causal, sliding window, global tokens."""
+"""The keys that each query may see: causal, sliding window, global tokens, blocks."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 class Mask:
     """One layer's rule over n_query x n_key positions.
 
-    causal: no key after its query. reach: no key further than this many tokens away, -1 for no limit.
-    everywhere: indices of tokens that see all and are seen by all. block: the first and last block of so many tokens
-    see all and are seen by all, the others see their own and their neighbours beside those (Zaheer 2020, section 3).
-    first: which key the first query stands beside, where the queries are the last tokens of a longer text. Rows count
-    from it: row 0 is that query.
+    causal: no key after its query. reach: no key farther away than this many tokens; -1: no limit.
+    everywhere: indices of tokens that see all tokens and are seen by all. block: number of tokens in a block; 0: no
+    blocks. The first and the last block see all tokens and are seen by all; every other block sees itself, its two
+    neighbours, the first and the last (Zaheer 2020, section 3). first: the key that is the same token as the first
+    query, if the queries are the last tokens of a longer text. Rows are counted from it: row 0 is the first query.
     """
 
     n_query: int
@@ -33,11 +33,11 @@ class Mask:
 
     @property
     def skips(self) -> bool:
-        """Whether rows that are near each other reach few of the keys."""
+        """Whether neighbouring rows together reach only some of the keys, so that tiles can skip the rest."""
         return (self.causal or self.reach >= 0) and not (self.everywhere or self.block)
 
     def reachable(self, rows: range) -> range:
-        """The keys that any of these rows may see, as one range."""
+        """One range with every key that any of these rows may see."""
         if self.everywhere or self.block:
             return range(self.n_key)
         rows = self._placed(rows)
@@ -45,12 +45,12 @@ class Mask:
         last = self.n_key if self.reach < 0 else min(self.n_key, rows.stop + self.reach)
         return range(first, min(last, rows.stop) if self.causal else last)
 
-    @lru_cache(maxsize=8)  # noqa: B019  all heads and most layers ask for the same tiles; a few masks are small
+    @lru_cache(maxsize=8)  # noqa: B019  All heads and most layers ask for the same tiles, and a few masks are small.
     def hidden(self, rows: range, cols: range) -> tuple[NDArray[np.bool_], tuple[slice, ...]] | None:
-        """What these rows may not see of these columns; None where they may see all.
+        """The hidden part of a tile, or None if nothing in it is hidden.
 
-        Returns bool [row, col], True where attending is not allowed, and the runs of columns that have any such place:
-        a causal mask or a window hides only near a tile's ends, however wide the tile is.
+        Returns bool [row, col], True where attending is not allowed, and the runs of columns in which anything is
+        hidden: a causal mask or a window hides keys only near a tile's ends, however wide the tile is.
         """
         if self.block:
             return self._outside_blocks(rows, cols), (slice(None),)
@@ -81,7 +81,7 @@ class Mask:
         return hidden, spans
 
     def _placed(self, rows: range) -> range:
-        """The places of these rows in the text."""
+        """The positions of these rows in the text."""
         return range(rows.start + self.first, rows.stop + self.first) if self.first else rows
 
     def _outside_blocks(self, rows: range, cols: range) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""Where one input's tokens are, as the blocks of a stack ask for it: angles of rotary positions, and biases."""
+"""Positions of one input's tokens for the blocks of a stack: rotary angles, and biases by distance."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Places:
-    """Of n tokens, the first of which is `inputs.first`. What several layers share is worked out once."""
+    """Positions of n tokens, the first at `inputs.first`. Angles and biases that layers share are computed once."""
 
     def __init__(self, spec: Spec, tensors: Tensors, inputs: Inputs, n: int) -> None:
         self.spec, self.tensors, self.inputs, self.n = spec, tensors, inputs, n
@@ -29,7 +29,7 @@ class Places:
         self._shared = None if by_layer else self._by_distance("")
 
     def bias(self, name: str, x: Array) -> DistanceBias | OffsetBias | None:
-        """The bias of the layer whose tensors' names begin with `name` and whose attention reads x [n, d_model]."""
+        """The bias of a layer; its tensors' names begin with `name`. x: the input of its attention, [n, d_model]."""
         rule, patches, pixels = self.spec.bias, self.spec.patches, self.inputs.pixels
         if isinstance(rule, ImageOffsets):
             from attnviz.engine.images import offset_bias
@@ -42,7 +42,7 @@ class Places:
         return found
 
     def _by_distance(self, name: str) -> DistanceBias | None:
-        """The bias by distance of one layer, or of all layers where `name` is empty; None where there is none."""
+        """The bias by distance of one layer, or of all layers if `name` is empty; None if the Spec has none."""
         rule, table = self.spec.bias, None
         if not isinstance(rule, (Alibi, Buckets)):
             return None
@@ -52,7 +52,7 @@ class Places:
         return DistanceBias(self.spec, table, self.n, first + self.n, first)
 
     def turns(self, rotary: Rotary | None) -> tuple[Array, Array] | None:
-        """cos and sin of the tokens' angles, two arrays [n, pairs]; None without rotary positions."""
+        """Cosines and sines of the tokens' angles, two arrays [n, pairs]; None without rotary positions."""
         if rotary is None:
             return None
         if rotary not in self._angles:

@@ -1,7 +1,7 @@
-"""Where tokens are: absolute tables, rotary angles, and scores that depend on distance.
+"""Positions of tokens: absolute tables, rotary angles, and scores that depend on distance.
 
-Distances are key minus query. A score that depends on distance alone (and perhaps on the query's or the key's
-content) is computed once a distance and read through a skewed view, so that no index array of the map's size exists.
+A distance is key minus query. A score that depends on distance alone, or on distance and one of query and key, is
+computed once for each distance and read through a skewed view: no index array of the size of a map is needed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def sinusoidal(rule: Sinusoidal, positions: Ints, d_model: int) -> Array:
-    """sin and cos of position / base^(2i / d_model): [n, d_model]. Source: Vaswani 2017, section 3.5."""
+    """Sines and cosines of position / base^(2i / d_model), [n, d_model]. Source: Vaswani 2017, section 3.5."""
     if rule.ends_at_base:
         return _without(rule, positions, _ending_at_base(rule, positions, d_model))
     n_sines = (d_model + 1) // 2
@@ -41,7 +41,7 @@ def sinusoidal(rule: Sinusoidal, positions: Ints, d_model: int) -> Array:
 
 
 def _ending_at_base(rule: Sinusoidal, positions: Ints, d_model: int) -> Array:
-    """sin and cos of position / base^(i / (d_model / 2 - 1)): [n, d_model]. Angles are float32, as in training."""
+    """Sines and cosines of position / base^(i / (d_model / 2 - 1)), [n, d_model]. Angles are float32 as in training."""
     half = d_model // 2
     step = np.float32(-math.log(rule.base) / (half - 1))
     angle = (positions + rule.offset).astype(np.float32)[:, None] * np.exp(np.arange(half, dtype=np.float32) * step)
@@ -49,19 +49,19 @@ def _ending_at_base(rule: Sinusoidal, positions: Ints, d_model: int) -> Array:
 
 
 def _without(rule: Sinusoidal, positions: Ints, table: Array) -> Array:
-    """The table [n, d_model] with zeros where a position is the one that adds nothing."""
+    """The table [n, d_model] with zeros in the row of the position `zero_row`."""
     if rule.zero_row >= 0:
         table[positions + rule.offset == rule.zero_row] = 0
     return table
 
 
-# Rotary positions
+# Rotary positions.
 
 
 def rotary_tables(rotary: Rotary, positions: Ints) -> tuple[Array, Array]:
-    """cos and sin of every position's angles: two arrays [n, dim / 2]. Source: Su 2021, section 3.2.2.
+    """Cosines and sines of every position's angles, two arrays [n, dim / 2]. Source: Su 2021, section 3.2.2.
 
-    Frequencies and angles are float32, as models were trained with them: at position 10,000 that is worth 6e-4 rad.
+    Frequencies and angles are float32, as in training; at position 10,000 float64 would differ by 6e-4 rad.
     """
     length = int(positions.max(initial=0)) + 1
     frequencies, factor = _frequencies(rotary, length)
@@ -70,9 +70,9 @@ def rotary_tables(rotary: Rotary, positions: Ints) -> tuple[Array, Array]:
 
 
 def stored_rotary_tables(rotary: Rotary, positions: Ints, tensors: Tensors) -> tuple[Array, Array]:
-    """cos and sin, two arrays [n, dim / 2], as a checkpoint stores them, or computed to the last digit without.
+    """Cosines and sines, two arrays [n, dim / 2], as a checkpoint stores them; computed in float64 if it does not.
 
-    Raises InputError where a position is beyond the table.
+    Raises InputError if a position is beyond the table.
     """
     if positions[-1] >= rotary.stored:
         raise InputError(
@@ -87,13 +87,13 @@ def stored_rotary_tables(rotary: Rotary, positions: Ints, tensors: Tensors) -> t
 
 
 def same_turns(rotary: Rotary, length: int, longer: int) -> bool:
-    """Whether a text's first tokens turn by the same angles when it grows from `length` to `longer` tokens."""
+    """Whether the angles of a text's first tokens stay the same when it grows from `length` to `longer` tokens."""
     (old, old_factor), (new, new_factor) = _frequencies(rotary, length), _frequencies(rotary, longer)
     return old_factor == new_factor and bool((old == new).all())
 
 
 def _frequencies(rotary: Rotary, length: int) -> tuple[Array, float]:
-    """Angle a token of each pair of dimensions, float32 [dim / 2], and a factor on cos and sin."""
+    """The angle per token of each pair of dimensions, float32 [dim / 2], and a factor on cos and sin."""
     scaling, base = rotary.scaling, rotary.base
     if scaling is not None and scaling.kind == "dynamic" and length > scaling.limit:
         grown = scaling.factor * length / scaling.limit - (scaling.factor - 1)
@@ -110,14 +110,14 @@ def _frequencies(rotary: Rotary, length: int) -> tuple[Array, float]:
 
 
 def _by_wavelength(s: RotaryScaling, plain: Array, rotary: Rotary, length: int) -> tuple[NDArray[Any], float]:
-    """Long wavelengths are stretched, short ones kept, those between blended. Source: Dubey 2024, section 3.2."""
+    """Stretch long wavelengths, keep short ones, blend the ones between. Source: Dubey 2024, section 3.2."""
     wavelength = 2 * math.pi / plain
     blend = np.clip((s.original / wavelength - s.low) / (s.high - s.low), 0, 1)
     return (1 - blend) * plain / s.factor + blend * plain, 1.0
 
 
 def _by_rotations(s: RotaryScaling, plain: Array, rotary: Rotary, length: int) -> tuple[NDArray[Any], float]:
-    """Dimensions that turn seldom within the original length are stretched. Source: Peng 2023 (YaRN), section 3."""
+    """Stretch dimensions with few rotations within the original length. Source: Peng 2023 (YaRN), section 3."""
 
     def dimension(rotations: float) -> float:
         return rotary.dim * math.log(s.original / (rotations * 2 * math.pi)) / (2 * math.log(rotary.base))
@@ -142,7 +142,7 @@ def _by_rotations(s: RotaryScaling, plain: Array, rotary: Rotary, length: int) -
 
 
 def _by_table(s: RotaryScaling, plain: Array, rotary: Rotary, length: int) -> tuple[NDArray[Any], float]:
-    """A searched factor a dimension, one table for short texts and one for long. Source: Ding 2024 (LongRoPE)."""
+    """Divide each dimension by its own factor, from a table for short or long texts. Source: Ding 2024 (LongRoPE)."""
     table = np.array(s.long_factor if length > s.original else s.short_factor, np.float32)
     if s.long_attention_factor and length > s.original:
         factor = s.long_attention_factor
@@ -153,11 +153,11 @@ def _by_table(s: RotaryScaling, plain: Array, rotary: Rotary, length: int) -> tu
     return plain / table, factor
 
 
-# Scores by distance
+# Scores by distance.
 
 
 def bucket(rule: Buckets, distance: Ints) -> Ints:
-    """The bucket of each distance. Source: Raffel 2020, section 2.1: half the buckets exact, half logarithmic."""
+    """The bucket of each distance: half of them exact, half logarithmic. Source: Raffel 2020, section 2.1."""
     n = rule.n_buckets
     start: Any = 0
     if rule.bidirectional:
@@ -173,7 +173,7 @@ def bucket(rule: Buckets, distance: Ints) -> Ints:
 
 
 def alibi_slopes(rule: Alibi, n_heads: int) -> NDArray[np.float64]:
-    """A slope a head, falling geometrically. Source: Press 2021, section 3."""
+    """One slope per head, [n_heads], falling geometrically. Source: Press 2021, section 3."""
     if rule.odd_first:
         power = 2 ** math.ceil(math.log2(n_heads))
         slopes = 2.0 ** -(np.arange(1, power + 1) * rule.max_bias / power)
@@ -185,10 +185,10 @@ def alibi_slopes(rule: Alibi, n_heads: int) -> NDArray[np.float64]:
 
 
 class DistanceBias:
-    """A bias by head and distance, for one layer or for all."""
+    """A bias by head and distance, of one layer or shared by all."""
 
     def __init__(self, spec: Spec, table: Array | None, n_query: int, n_key: int, first: int = 0) -> None:
-        """table: the learned bias [n_buckets, n_heads] of Buckets; None for Alibi. first: see `Mask`."""
+        """table: the learned bias [n_buckets, n_heads] of Buckets; None for Alibi. first: as in `Mask`."""
         rule = spec.bias
         distance = np.arange(-(n_query - 1), n_key) - first
         self._n_query = n_query
@@ -206,7 +206,7 @@ class DistanceBias:
                 self._values = (slopes[:, None] * distance * rule.times).astype(np.float32)
 
     def gated(self, gate: Array) -> DistanceBias:
-        """This bias with every row of it multiplied by a layer's own gate [head, query]."""
+        """This bias with every row multiplied by a layer's own gate [head, query]."""
         other = copy(self)
         other._gate = gate
         return other
@@ -214,7 +214,7 @@ class DistanceBias:
     def add_(self, scores: Array, heads: range, rows: range, cols: range) -> None:
         """Add to scores [head, row, col]."""
         if self._per_key is not None:
-            # What differs by row alone drops out of the softmax.
+            # A bias by key alone is enough: a number that all keys of a row share drops out of the softmax.
             keys = self._per_key[heads.start : heads.stop, cols.start : cols.stop]
             scores += keys[:, None]
             return
@@ -227,10 +227,10 @@ class DistanceBias:
 
 
 def bias_gate(tensors: Tensors, name: str, x: Array, n_heads: int) -> Array:
-    """The gate of a layer's bias, [head, query], from what attention reads, x [query, d_model].
+    """The gate [head, query] of a layer's bias, from the input x [query, d_model] of its attention.
 
-    Each head's part of x goes through one linear map; of its 8 numbers the sums of the first four and of the last four
-    open two gates a and b, and the bias counts a (s b - 1) + 2 times, s being a learned number of the head.
+    One linear map turns each head's part of x into 8 numbers. a and b are the sigmoids of the sums of the first four
+    and of the last four, and the gate is a (s b - 1) + 2 with a learned number s per head.
     Source: Chen 2022, section III-A.
     """
     parts = x.reshape(len(x) * n_heads, -1)  # [query * head, d_model / n_heads]
@@ -242,7 +242,7 @@ def bias_gate(tensors: Tensors, name: str, x: Array, n_heads: int) -> Array:
 
 
 def _bfloat16_product(slopes: NDArray[np.float64], positions: Ints) -> Array:
-    """slopes x positions with slopes, positions and products rounded to bfloat16, as some models were trained."""
+    """slopes x positions, [head, position], with slopes, positions and products in bfloat16, as some models train."""
     import ml_dtypes
 
     bf16 = ml_dtypes.bfloat16
@@ -259,7 +259,7 @@ class RelativeScores:
     """
 
     def __init__(self, n_query: int, places: Ints | None = None) -> None:
-        """places: the row that each distance, rising, reads in the tables; None where tables have a row a distance."""
+        """places: the row of the tables for each distance, rising; None if the tables have one row per distance."""
         self._n_query, self._places = n_query, places
         self._q: Array | None = None
         self._by_key: Array | None = None
@@ -271,12 +271,12 @@ class RelativeScores:
         return self
 
     def by_key(self, k: Array, table: Array) -> RelativeScores:
-        """Add k [head, key, d] . table [head, place, d]; the tables are short, so it is worked out once."""
+        """Add k [head, key, d] . table [head, place, d]; it is computed once, since the tables are short."""
         self._by_key = k @ table.swapaxes(-1, -2)
         return self
 
     def by_segment(self, q: Array, table: Array, types: Ints) -> RelativeScores:
-        """Add q [head, query, d] . table [2, head, d], the first for keys of the query's type, else the second."""
+        """Add q [head, query, d] . table [2, head, d]: row 0 for keys of the query's type, row 1 for the rest."""
         self._segments = np.einsum("hnd,shd->hns", q, table), types[:, None] != types[None]
         return self
 
@@ -292,7 +292,7 @@ class RelativeScores:
                 wide = (q @ self._table.swapaxes(-1, -2))[..., self._places[here]]
             scores += skewed(wide, len(rows), len(cols))
         if self._by_key is not None and self._places is not None:
-            # Along a column distances fall with the row: reversed, they are skewed as rows are.
+            # Along a column distances fall as the row rises: reversed, they are skewed like rows.
             wide = self._by_key[:, cols.start : cols.stop][..., self._places[here][::-1]]
             scores += skewed(wide, len(cols), len(rows)).swapaxes(-1, -2)
         if self._segments is not None:
@@ -303,7 +303,7 @@ class RelativeScores:
 
 
 def segmental_table(rule: Segmental, n_query: int, n_key: int, d_model: int) -> Array:
-    """The sinusoid of each distance query - key, for keys - queries rising: [n_query + n_key - 1, d_model]."""
+    """The sinusoid of each distance query - key, in the order of rising key - query: [n_query + n_key - 1, d_model]."""
     back = -np.arange(-(n_query - 1), n_key)
     if rule.clamp > 0:
         back = np.clip(back, -rule.clamp, rule.clamp)
@@ -311,8 +311,7 @@ def segmental_table(rule: Segmental, n_query: int, n_key: int, d_model: int) -> 
 
 
 def disentangled_places(rule: Disentangled, n_query: int, n_key: int) -> Ints:
-    """The row of the relative embeddings that each distance reads. Source: He 2021, eq. 3; log buckets as its authors'
-    code has them."""
+    """The row of the table for each distance. Source: He 2021, eq. 3; log buckets as in its authors' code."""
     back = -np.arange(-(n_query - 1), n_key)
     if rule.buckets > 0:
         middle = rule.buckets // 2

@@ -1,7 +1,7 @@
-"""Scores that depend on content and distance, of one layer: made from its queries, keys and tables.
+"""One layer's scores that depend on content and distance, from its queries, keys and tables.
 
-Every function gives what a `Layer` wants: for a range of heads, the scores to add. k may have more tokens than q,
-which are then the last ones of a longer text.
+Every function returns what `Layer` needs: a function from a range of heads to the scores to add. k may have more tokens
+than q; the queries are then the last tokens of a longer text.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def relative_scores(spec: Spec, tensors: Tensors, name: str, heads: Heads, inputs: Inputs) -> tuple[Heads, Made | None]:
-    """The heads as their scores want them, and what is added to those scores; None where nothing is."""
+    """The heads with the biases of their queries, and a function for the scores to add; None if there are none."""
     rule = spec.relative
     if isinstance(rule, Segmental):
         return _segmental(rule, spec, tensors, name, heads, inputs)
@@ -44,7 +44,7 @@ def relative_scores(spec: Spec, tensors: Tensors, name: str, heads: Heads, input
 def _segmental(
     rule: Segmental, spec: Spec, tensors: Tensors, name: str, heads: Heads, inputs: Inputs
 ) -> tuple[Heads, Made]:
-    """Queries with the content bias, and the scores by distance and segment beside them."""
+    """Queries with the content bias, and the scores by distance and segment."""
     n, shape = heads.q.shape[1], (spec.n_heads, spec.d_head)
     weight = tensors.get(name + "r.weight", (spec.n_heads * spec.d_head, spec.d_model))
     table = by_head(linear(segmental_table(rule, n, n, spec.d_model), weight), spec.n_heads)
@@ -92,14 +92,14 @@ def _disentangled(rule: Disentangled, spec: Spec, tensors: Tensors, name: str, h
 
 
 def _by_distance(rule: DistanceVectors, spec: Spec, tensors: Tensors, name: str, heads: Heads) -> Made:
-    """q . a(query - key), and k . a(query - key) beside it. Source: Shaw 2018, eq. 4; Huang 2020, method 4."""
+    """q . a(query - key), and with `by_key` also k . a(query - key). Source: Shaw 2018, eq. 4; Huang 2020, method 4."""
     n_query, n_key = heads.q.shape[1], heads.k.shape[1]
     if n_key > rule.size:
         raise InputError(
             f"the text has {n_key} tokens; this model's distances end at {rule.size}",
             "use a shorter text, or a model that reads longer ones",
         )
-    # The rows of the distances that occur, query - key rising from 1 - n_key.
+    # The rows of the distances that occur: query - key, rising from 1 - n_key.
     rows = np.arange(rule.size - n_key, rule.size + n_key - 1)
     table = tensors.rows(name + "distances", rows, (2 * rule.size - 1, spec.d_head))[None]
     if not rule.scaled:

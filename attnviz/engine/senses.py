@@ -1,4 +1,4 @@
-"""How images and sound become tokens, as frozen data: the part of a Spec that text has no use for."""
+"""The rules that turn images and sound into tokens, as frozen data: the part of a Spec that text does not need."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 class Patches:
     """An image cut into rectangles, Dosovitskiy 2021. size, image: (rows, columns) of pixels.
 
-    prefix: learned tokens in front (class, distillation, ...). registers: further learned tokens between the prefix and
-    the patches, without a place of their own (Darcet 2024). interpolate: the places are stretched to other images;
-    smooth: with a wider filter where that makes them fewer.
+    prefix: learned tokens before the patches (class, distillation, ...). registers: learned tokens between the
+    prefix and the patches, without position embeddings (Darcet 2024). interpolate: position embeddings are stretched
+    for images of other sizes. smooth: with a wider filter if the new grid has fewer patches.
     """
 
     size: tuple[int, int]
@@ -25,19 +25,20 @@ class Patches:
 
     @property
     def front(self) -> int:
-        """How many tokens stand in front of the patches."""
+        """The number of tokens before the patches."""
         return len(self.prefix) + self.registers
 
     def grid(self, height: int, width: int) -> tuple[int, int]:
-        """(rows, columns) of an image's patches; what is left over at the right and below is cut off."""
+        """(rows, columns) of an image's patches; the remaining pixels at the right and bottom are cut off."""
         return height // self.size[0], width // self.size[1]
 
 
 @dataclass(frozen=True)
 class Convolutions:
-    """Sound into frames by 1-D convolutions.
+    """1-D convolutions that turn sound into frames.
 
-    norm: group (first layer only) | layer (each) | "" ; pad: zeros on both sides.
+    dims, kernels, strides: output channels, width and step of each convolution. pad: zeros on both sides. norm: group
+    (the first convolution only) | layer (each) | "". channels: of the input; 1 for raw sound, else mel bands.
     """
 
     dims: tuple[int, ...]
@@ -49,11 +50,11 @@ class Convolutions:
     eps: float = 1e-5
     activation: str = "gelu"
     channels: int = 1
-    project: bool = False  # a norm and a projection to d_model behind them
-    project_norm: bool = True  # False: the projection alone
+    project: bool = False  # a norm and a projection to d_model follow
+    project_norm: bool = True  # False: only the projection follows
 
     def frames(self, n: int) -> int:
-        """How many frames come of n samples or spectra; 0 or less where it is too short."""
+        """The number of frames from n samples or spectra; 0 or less if the sound is too short."""
         for kernel, stride in zip(self.kernels, self.strides, strict=True):
             n = (n + 2 * self.pad - kernel) // stride + 1
         return n
@@ -63,10 +64,9 @@ class Convolutions:
 class PositionalConvolution:
     """A grouped convolution over the frames, added to them (Baevski 2020 section 2).
 
-    Its weight may be stored as lengths and directions (Salimans 2016): a length for each place of the kernel.
-    stack: so many convolutions one after the other, the output of each normalised over its channels without weights
-    (Baevski 2022); 0: a single one, not normalised. batch_norm: what goes in is normalised by stored means and
-    variances.
+    Its weight may be stored as directions and lengths (Salimans 2016), one length per position in the kernel.
+    stack: number of convolutions in sequence, each output normalised over its channels without weights (Baevski 2022);
+    0: a single one, not normalised. batch_norm: the input is normalised by stored means and variances.
     """
 
     kernel: int

@@ -1,9 +1,9 @@
-"""What a transformer does, as frozen data. Defaults mean "off".
+"""The arithmetic of a transformer as frozen data. Defaults mean "off".
 
-A family file turns a checkpoint's configuration into one Spec (a single stack of blocks) or an EncoderDecoder (two).
-The engine reads nothing else: a new behaviour is a new field here, never the name of a family.
+A family file turns a checkpoint's configuration into a Spec (one stack of blocks), or into an EncoderDecoder or Towers
+(two stacks). The engine reads nothing else: a new behaviour is a new field here, never the name of a family.
 
-Tensors are asked for by canonical names. Matrices are [out, in], as `x @ W.T` wants them:
+The engine asks for tensors by canonical names. Matrices are [out, in], for `x @ W.T`:
 
     embed.tokens [vocab, d_embed]     embed.types [n_types, d_embed]     embed.positions [positions, d_embed]
     embed.tasks [n_tasks, d_embed]
@@ -21,23 +21,23 @@ Tensors are asked for by canonical names. Matrices are [out, in], as `x @ W.T` w
     layers.{i}.norm1|norm2.weight|bias         before a sublayer (pre) or on the sum (post)
     layers.{i}.norm1_out|norm2_out.weight|bias on a sublayer's output
     layers.{i}.scale1|scale2 [d_model]         layers.{i}.sinks [n_heads]
-    layers.{i}.q_norm|k_norm.weight|bias       layers.{i}.q_norm|k_norm.{e}.weight with a norm a head
+    layers.{i}.q_norm|k_norm.weight|bias       layers.{i}.q_norm|k_norm.{e}.weight with a norm per head
     layers.{i}.up|gate|down.weight|bias
     layers.{i}.router.weight|bias              layers.{i}.experts.{e}.up|gate|down.weight|bias
     layers.{i}.experts.bias [d_model]
     layers.{i}.router.correction [n_experts]   layers.{i}.shared.up|gate|down.weight|bias
     layers.{i}.shared.weigh.weight [1, d_model]
-    keys and values from a compressed vector (and perhaps queries)
+    keys and values (and in some models queries) from a compressed vector
             layers.{i}.kv_down.weight|bias [d_kv + rotary dim, d_model]       layers.{i}.kv_norm.weight
             layers.{i}.q_down.weight|bias [d_q, d_model]                      layers.{i}.q_down_norm.weight
             layers.{i}.q.weight [n_heads * d_head, d_q]
             layers.{i}.k.weight [n_heads * (d_head - rotary dim), d_kv]
             layers.{i}.v.weight [n_heads * d_value, d_kv]
-    layers.{i}.global_q|global_k|global_v.weight|bias                  of global tokens
+    layers.{i}.global_q|global_k|global_v.weight|bias                  for global tokens
     layers.{i}.cross_q|cross_k|cross_v|cross_o.weight|bias             layers.{i}.norm_cross.weight|bias
 
-    scores by place
-            bias.table [n_buckets, n_heads]                       or layers.{i}.bias.table, a table for each layer
+    scores by distance
+            bias.table [n_buckets, n_heads]                       or layers.{i}.bias.table, one table per layer
             layers.{i}.bias_gate.weight|bias [8, d_head]          layers.{i}.bias_gate.scale [n_heads]
             layers.{i}.r.weight [n_heads * d_head, d_model]       layers.{i}.segments [2, n_heads, d_head]
             layers.{i}.content_bias|position_bias|segment_bias [n_heads, d_head]
@@ -48,7 +48,7 @@ Tensors are asked for by canonical names. Matrices are [out, in], as `x @ W.T` w
     convolution.weight|bias [d_model, d_model / groups, kernel]     convolution.norm.weight|bias
     final_norm.weight|bias
 
-Biases have the first length of their weight. In an encoder-decoder every name begins with `encoder.` or `decoder.`,
+A bias has one number per row of its weight. In an encoder-decoder every name begins with `encoder.` or `decoder.`,
 in two towers with `text.` or `image.`.
 """
 
@@ -85,13 +85,15 @@ T = TypeVar("T")
 
 
 class AttentionFunction(Protocol):
-    """Attention weights made otherwise than by a softmax over allowed scores (variants/), a whole layer at once."""
+    """A rule that computes attention weights without a softmax over allowed scores, layer by layer (variants/)."""
 
     def __call__(
         self, layer: int, q: NDArray[np.float32], k: NDArray[np.float32], scale: float, causal: bool
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
-        """q [head, query, d_head], k [head, key, d_head] -> weights [head, query, key], and where attending is allowed:
-        bool [query, key] or [head, query, key], None for everywhere."""
+        """Weights [head, query, key] from q [head, query, d_head] and k [head, key, d_head], and an optional mask.
+
+        The mask is True where attending is allowed: bool [query, key] or [head, query, key]; None allows all keys.
+        """
 
 
 class Stack(NamedTuple):
@@ -110,6 +112,7 @@ class Stacks:
     """All stacks of a model: a Spec is one stack, an EncoderDecoder and Towers have two.
 
     The three classes answer the same questions, so that callers need not know which of them they have.
+    start_id: the token that a decoder's text begins with; None if the configuration names none.
     """
 
     start_id: int | None = None
@@ -127,7 +130,8 @@ class Stacks:
     def passes(self, stream: str | None = None, image: bool = False) -> tuple[Stack, ...]:
         """The stacks to run for a stream's attention, in this order; the last one has that attention.
 
-        With two passes, the output of the first is the memory that cross-attention in the second reads.
+        One pass is enough for self-attention of a single stack, an encoder or a tower. A decoder takes two: the output
+        of the encoder, in the first, is the memory that the decoder's cross-attention reads in the second.
 
         Args:
             stream: one of `streams`; None for the first of them.
@@ -154,8 +158,9 @@ class Stacks:
 class Spec(Stacks):
     """One stack of transformer blocks.
 
-    n_kv_heads 0: as many as n_heads. d_head 0: d_model // n_heads. d_value: width of a head's values, 0: d_head.
-    d_mlp: inner width, 0 for no MLP. vocab 0: no token embedding.
+    n_kv_heads: heads of keys and values; 0 means n_heads. d_head: width of a query and a key; 0 means
+    d_model // n_heads. d_value: width of a value; 0 means d_head. d_mlp: inner width of the MLP; 0 means no MLP.
+    vocab: rows of the token table; 0 means no token embedding.
     """
 
     n_layers: int
@@ -167,74 +172,74 @@ class Spec(Stacks):
     d_head: int = 0
     d_value: int = 0
 
-    # What goes in.
+    # The input.
     patches: Patches | None = None
     convolutions: Convolutions | None = None
-    d_embed: int = 0  # width of the token embedding where it differs from d_model
+    d_embed: int = 0  # width of the token embedding if it is not d_model
     project_bias: bool = True
-    project_square: bool = False  # projected also where d_embed is d_model
+    project_square: bool = False  # the embedding is projected even if d_embed is d_model
     n_types: int = 0
-    n_tasks: int = 0  # rows of a table whose first is added to every token
+    n_tasks: int = 0  # rows of a table of tasks; its first row is added to every token
     types_are_tokens: bool = False  # token types are looked up in the token table
     embed_norm: Norm | None = None
-    embed_order: tuple[str, ...] = ("add", "norm")  # of: add (types and positions), norm, project
+    embed_order: tuple[str, ...] = ("add", "norm")  # steps: add (types and positions), norm, project
     embed_scale: float = 1.0
-    mask_dropout: int = -1  # id of a mask token whose embedding is zeroed and the rest rescaled; -1: off
-    by_word: bool = False  # embeddings belong to words, not to ids (the seeded model)
+    mask_dropout: int = -1  # id of a mask token: its embedding becomes 0, the rest are rescaled; -1: off
+    by_word: bool = False  # the embedding is looked up by word, not by id (the seeded model)
 
-    # Where things are.
+    # Positions.
     absolute: Learned | Sinusoidal | None = None
-    no_padding: int = -1  # id of padding that a text must not hold; -1: off
-    pad_positions: int = -1  # id of padding, whose tokens hold one place and do not count; -1: off
+    no_padding: int = -1  # id of padding, which a text must not contain; -1: off
+    pad_positions: int = -1  # id of padding, whose tokens share one position and are not counted; -1: off
     positional_convolution: PositionalConvolution | None = None
-    rotary: tuple[Rotary | None, ...] = ()  # one for all layers, or one a layer
+    rotary: tuple[Rotary | None, ...] = ()  # one for all layers, or one per layer
     bias: Alibi | Buckets | ImageOffsets | None = None
-    rotary_values: bool = False  # values turn as queries and keys do
+    rotary_values: bool = False  # values are rotated like queries and keys
     relative: Segmental | Disentangled | DistanceVectors | None = None
 
-    trained_positions: int = 0  # how many positions it was trained for, where more can be computed; 0: not known
+    trained_positions: int = 0  # positions seen in training, if more can be computed; 0: not known
 
-    # Who may see whom.
+    # The mask.
     causal: bool = False
-    reach: tuple[int, ...] = ()  # one for all layers, or one a layer: how many tokens back (and ahead); -1: all
-    global_tokens: bool = False  # some tokens see and are seen by all, with projections of their own
+    reach: tuple[int, ...] = ()  # one for all layers, or one per layer: tokens seen back (and ahead); -1: all
+    global_tokens: bool = False  # some tokens see all tokens and are seen by all, with projections of their own
     blocks: Blocks | None = None
 
     # Attention.
     variant: tuple[AttentionFunction | None, ...] = ()  # one for all layers, or one per layer; None: softmax
-    scale: float = 0.0  # of scores; 0: 1 / sqrt(d_head)
-    scale_by_layer: bool = False
-    softcap: float = 0.0
+    scale: float = 0.0  # scores are multiplied by it; 0: 1 / sqrt(d_head)
+    scale_by_layer: bool = False  # the scale is divided by the layer's number, counted from 1
+    softcap: float = 0.0  # scores are squashed to +-softcap with tanh; 0: off
     q_bias: bool = True
     k_bias: bool = True
     v_bias: bool = True
     o_bias: bool = True
     latent: Latent | None = None
-    qkv_clip: float = 0.0
+    qkv_clip: float = 0.0  # queries, keys and values are clipped to +-qkv_clip; 0: off
     clip_after_norm: bool = False  # queries and keys are clipped after qk_norm, not before
     qk_norm: Norm | None = None
-    qk_norm_over: str = "head"  # head (one weight for all heads) | heads (one a head) | all (across heads)
-    qk_norm_turned: bool = False  # after rotary positions instead of before them
-    output: bool = True  # False: no W_O, the heads side by side are the output
-    sinks: bool = False
-    mean_of_heads: bool = False  # the reference gives the mean over heads as every head's self-attention
-    cross: bool = False  # attends to a second stack's output after itself
+    qk_norm_over: str = "head"  # head (one weight for all heads) | heads (one per head) | all (across heads)
+    qk_norm_turned: bool = False  # queries and keys are normalised after the rotation, not before
+    output: bool = True  # False: no W_O; the output is the concatenated heads
+    sinks: bool = False  # each head has a learned score outside the text that takes a share of the softmax
+    mean_of_heads: bool = False  # the reference returns the mean over heads as every head's self-attention
+    cross: bool = False  # cross-attention to another stack's output follows self-attention
 
     # The block.
     norm: Norm = field(default_factory=Norm)
-    norm_before: bool = False  # pre-norm
-    norm_after: bool = False  # post-norm, on the sum
-    norm_output: bool = False  # on a sublayer's output, before the sum
+    norm_before: bool = False  # pre-norm: on the input of each sublayer
+    norm_after: bool = False  # post-norm: on the sum with the residual stream
+    norm_output: bool = False  # on the output of each sublayer, before the sum
     first_norm: bool = True  # False: layer 0 has no norm before attention
-    parallel: str = ""  # shared | separate: attention and MLP read the same input, with one norm or two
-    residual_from_norm: bool = False
-    layer_scale: bool = False
-    sublayer_scale: float = 1.0  # the outputs of attention and MLP are multiplied with it before the sum
-    convolution_after_first: int = 0  # kernel of a convolution over the embeddings, added after layer 0
+    parallel: str = ""  # shared | separate: attention and MLP read the same x, through one norm or two
+    residual_from_norm: bool = False  # the output is added to the normed input, not to x
+    layer_scale: bool = False  # each output is multiplied by a learned vector [d_model]
+    sublayer_scale: float = 1.0  # the outputs of attention and MLP are multiplied by it before the sum
+    convolution_after_first: int = 0  # width of a convolution over the embeddings, which is added after layer 0; 0: off
     convolution_activation: str = "tanh"
     convolution_groups: int = 1
     final_norm: Norm | None = None
-    layer_source: tuple[int, ...] = ()  # which stored layer each layer reads; () its own
+    layer_source: tuple[int, ...] = ()  # the stored layer whose tensors each layer reads; (): its own
 
     # MLP.
     activation: str = "gelu"
@@ -244,14 +249,14 @@ class Spec(Stacks):
     top_k: int = 0
     router_bias: bool = False
     routing: Routing = field(default_factory=Routing)
-    expert_layers: tuple[bool, ...] = ()  # which layers have experts, where not all have
+    expert_layers: tuple[bool, ...] = ()  # per layer, whether its MLP is a mixture of experts; (): all layers
     d_expert: int = 0  # inner width of an expert, 0: d_mlp
-    expert_bias: bool | None = None  # None: as mlp_bias says
-    mixture_bias: bool = False  # added to what a token's experts give together
-    d_shared: int = 0  # inner width of an expert that every token is sent to beside the others, 0: there is none
-    weighed_shared: bool = False  # its output is multiplied by the sigmoid of a score
-    clamp: float = 0.0  # gate and up are clamped, and up is used as 1 + up
-    alpha: float = 1.0  # steepness of the clamped gate
+    expert_bias: bool | None = None  # None: mlp_bias
+    mixture_bias: bool = False  # a bias is added to the summed output of a token's experts
+    d_shared: int = 0  # inner width of a further expert that every token is sent to; 0: none
+    weighed_shared: bool = False  # the shared expert's output is multiplied by the sigmoid of a score
+    clamp: float = 0.0  # gate is kept below it, up within +-it, and 1 + up replaces up; 0: off
+    alpha: float = 1.0  # the clamped gate is multiplied by it inside the sigmoid
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "n_kv_heads", self.n_kv_heads or self.n_heads)
@@ -265,21 +270,21 @@ class Spec(Stacks):
         return {"self": Stack(self, "", "self")}
 
     def passes(self, stream: str | None = None, image: bool = False) -> tuple[Stack, ...]:
-        """As for all `Stacks`; cross-attention of one text to another runs the same tensors once for each text."""
+        """As in `Stacks`. Cross-attention between two texts runs one stack twice: for the pair, then for the text."""
         if stream == "cross":
             return Stack(self, "", "encoder"), Stack(replace(self, cross=True), "", "decoder")
         return (Stack(self, "", stream or "self"),)
 
     def rotary_of(self, layer: int) -> Rotary | None:
-        """The rotary positions of a layer, None for none."""
+        """The rotary positions of a layer, or None."""
         return _of(self.rotary, layer, None)
 
     def reach_of(self, layer: int) -> int:
-        """How far a layer sees, in tokens; -1 for all."""
+        """The farthest distance that a layer sees, in tokens; -1 for no limit."""
         return _of(self.reach, layer, -1)
 
     def variant_of(self, layer: int) -> AttentionFunction | None:
-        """What makes the weights of a layer in place of a softmax, None for nothing."""
+        """The function that computes a layer's weights instead of a softmax, or None."""
         return _of(self.variant, layer, None)
 
     def has_experts(self, layer: int) -> bool:
@@ -292,7 +297,7 @@ class Spec(Stacks):
 
     @property
     def max_positions(self) -> int | None:
-        """The longest text that stored tables allow, or None where positions are computed."""
+        """Tokens of the longest text that the stored tables allow, or None if positions are computed."""
         limits = [turn.stored for turn in self.rotary if turn is not None and turn.stored]
         if isinstance(self.absolute, Learned):
             limits.append(self.absolute.size - self.absolute.offset)
@@ -303,12 +308,12 @@ class Spec(Stacks):
 
 @dataclass(frozen=True)
 class Unembed:
-    """From the last layer's output to a score for every token of the vocabulary, for who wants the next token.
+    """The language-model head: last layer -> one logit per vocabulary token.
 
-    unembed.weight [vocab, d_embed]     unembed.bias [vocab], where a checkpoint has it
-    unembed.project.weight [d_embed, d_model], where these two differ
+    unembed.weight [vocab, d_embed]     unembed.bias [vocab], if the checkpoint has it
+    unembed.project.weight [d_embed, d_model], if the two widths differ
 
-    scale: what scores are multiplied with. softcap: scores are bent so as to stay within it, 0: they are not.
+    scale: logits are multiplied by it. softcap: logits are squashed to +-softcap with tanh; 0 turns it off.
     """
 
     scale: float = 1.0
@@ -317,10 +322,7 @@ class Unembed:
 
 @dataclass(frozen=True)
 class EncoderDecoder(Stacks):
-    """Two stacks: the decoder's cross-attention reads the encoder's output.
-
-    start_id: the token that the decoder's text begins with; None if the configuration does not name it.
-    """
+    """Two stacks: the decoder's cross-attention reads the encoder's output."""
 
     encoder: Spec
     decoder: Spec
@@ -358,7 +360,7 @@ class Towers(Stacks):
 
 
 def _of(values: tuple[T, ...], layer: int, off: T) -> T:
-    """A setting that is given once for all layers, or once a layer, or not at all."""
+    """A layer's value of a setting that has one value for all layers, one per layer, or none (`off`)."""
     if not values:
         return off
     return values[layer] if len(values) > 1 else values[0]
