@@ -151,7 +151,7 @@ def _frames(spec: Spec, rule: Convolutions, tensors: Tensors, inputs: Inputs) ->
         weight = tensors.get(f"embed.conv.{i}.weight", (width, x.shape[0], kernel))
         bias = tensors.get(f"embed.conv.{i}.bias", (width,)) if rule.bias else None
         if x.shape[1] + 2 * rule.pad < kernel:
-            raise InputError("the sound is too short for this model: not one frame comes of it")
+            raise InputError("the sound is too short for this model: it gives no frame")
         x = convolve(x, weight, bias, stride, rule.pad)
         if rule.norm == "layer":
             for at in range(0, x.shape[1], 1 << 14):  # 16,384 frames at a time save memory

@@ -67,8 +67,8 @@ def _patch_places(patches: Patches, table: Learned, tensors: Tensors, inputs: In
         )
     front = len(patches.prefix)
     squares = places[front:].reshape(*own, -1)
-    made = _smooth if patches.smooth else _cubic
-    stretched = np.einsum("rs,stc,ut->ruc", made(own[0], grid[0]), squares, made(own[1], grid[1]), optimize=True)
+    stretch = _smooth if patches.smooth else _cubic
+    stretched = np.einsum("rs,stc,ut->ruc", stretch(own[0], grid[0]), squares, stretch(own[1], grid[1]), optimize=True)
     return np.concatenate([places[:front], stretched.reshape(-1, d_model).astype(np.float32)])
 
 

@@ -36,10 +36,10 @@ class Places:
 
             assert patches is not None and pixels is not None
             return offset_bias(rule, patches, self.tensors, name, self.spec.n_heads, pixels)
-        found = self._shared or self._by_distance(name)
-        if isinstance(rule, Buckets) and rule.gated and found is not None:
-            return found.gated(bias_gate(self.tensors, name, x, self.spec.n_heads))
-        return found
+        bias = self._shared or self._by_distance(name)
+        if isinstance(rule, Buckets) and rule.gated and bias is not None:
+            return bias.gated(bias_gate(self.tensors, name, x, self.spec.n_heads))
+        return bias
 
     def _by_distance(self, name: str) -> DistanceBias | None:
         """The bias by distance of one layer, or of all layers if `name` is empty; None if the Spec has none."""

@@ -26,10 +26,12 @@ if TYPE_CHECKING:
     from attnviz.engine.tensors import Tensors
 
     Array = NDArray[np.float32]
-    Made = Callable[[range], RelativeScores]
+    ScoresByHead = Callable[[range], RelativeScores]
 
 
-def relative_scores(spec: Spec, tensors: Tensors, name: str, heads: Heads, inputs: Inputs) -> tuple[Heads, Made | None]:
+def relative_scores(
+    spec: Spec, tensors: Tensors, name: str, heads: Heads, inputs: Inputs
+) -> tuple[Heads, ScoresByHead | None]:
     """The heads with the biases of their queries, and a function for the scores to add; None if there are none."""
     rule = spec.relative
     if isinstance(rule, Segmental):
@@ -43,7 +45,7 @@ def relative_scores(spec: Spec, tensors: Tensors, name: str, heads: Heads, input
 
 def _segmental(
     rule: Segmental, spec: Spec, tensors: Tensors, name: str, heads: Heads, inputs: Inputs
-) -> tuple[Heads, Made]:
+) -> tuple[Heads, ScoresByHead]:
     """Queries with the content bias, and the scores by distance and segment."""
     n, shape = heads.q.shape[1], (spec.n_heads, spec.d_head)
     weight = tensors.get(name + "r.weight", (spec.n_heads * spec.d_head, spec.d_model))
@@ -56,13 +58,13 @@ def _segmental(
 
     def relative(part: range) -> RelativeScores:
         at = slice(part.start, part.stop)
-        made = RelativeScores(n).by_query(places[at], table[at])
-        return made if types is None else made.by_segment(segments[at], pair[:, at], types)
+        scores = RelativeScores(n).by_query(places[at], table[at])
+        return scores if types is None else scores.by_segment(segments[at], pair[:, at], types)
 
     return replace(heads, q=heads.q + tensors.get(name + "content_bias", shape)[:, None]), relative
 
 
-def _disentangled(rule: Disentangled, spec: Spec, tensors: Tensors, name: str, heads: Heads) -> Made:
+def _disentangled(rule: Disentangled, spec: Spec, tensors: Tensors, name: str, heads: Heads) -> ScoresByHead:
     """Scores of content against position and position against content."""
     n = heads.q.shape[1]
     table = tensors.get("relative.table", (2 * rule.span, spec.d_model))
@@ -81,17 +83,17 @@ def _disentangled(rule: Disentangled, spec: Spec, tensors: Tensors, name: str, h
     places = disentangled_places(rule, n, n)
 
     def relative(part: range) -> RelativeScores:
-        at, made = slice(part.start, part.stop), RelativeScores(n, places)
+        at, scores = slice(part.start, part.stop), RelativeScores(n, places)
         if keys is not None:
-            made.by_query(heads.q[at], keys[at])
+            scores.by_query(heads.q[at], keys[at])
         if queries is not None:
-            made.by_key(heads.k[at], queries[at])
-        return made
+            scores.by_key(heads.k[at], queries[at])
+        return scores
 
     return relative
 
 
-def _by_distance(rule: DistanceVectors, spec: Spec, tensors: Tensors, name: str, heads: Heads) -> Made:
+def _by_distance(rule: DistanceVectors, spec: Spec, tensors: Tensors, name: str, heads: Heads) -> ScoresByHead:
     """q . a(query - key), and with `by_key` also k . a(query - key). Source: Shaw 2018, eq. 4; Huang 2020, method 4."""
     n_query, n_key = heads.q.shape[1], heads.k.shape[1]
     if n_key > rule.size:
@@ -107,10 +109,10 @@ def _by_distance(rule: DistanceVectors, spec: Spec, tensors: Tensors, name: str,
     places = 2 * n_key - n_query - 1 - np.arange(-(n_query - 1), n_key)
 
     def relative(part: range) -> RelativeScores:
-        made = RelativeScores(n_query, places).by_query(heads.q[part.start : part.stop], table)
+        scores = RelativeScores(n_query, places).by_query(heads.q[part.start : part.stop], table)
         if rule.by_key:
             k = heads.k[heads.shared(part)]
-            made.by_key(k.repeat(len(part) // len(k), axis=0), table)
-        return made
+            scores.by_key(k.repeat(len(part) // len(k), axis=0), table)
+        return scores
 
     return relative
