@@ -5,8 +5,11 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
+import sysconfig
 import tempfile
-from importlib.util import cache_from_source, find_spec
+from contextlib import suppress
+from importlib.util import cache_from_source, find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -38,8 +41,41 @@ def pytest_configure(config):
         return
     compiled = tempfile.TemporaryDirectory(prefix="compiled-")
     config.add_cleanup(compiled.cleanup)
+    _link_compiled(Path(compiled.name))
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["PYTHONPYCACHEPREFIX"] = compiled.name
+
+
+def _link_compiled(place):
+    """Installed packages were compiled when they were installed: the shared folder has links to their modules."""
+    for root in {sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")}:
+        for folder, inner, names in os.walk(root):
+            inner[:] = {*inner} - {"test", "tests", "site-packages"}
+            if folder.endswith("__pycache__"):
+                there = place / Path(folder).parent.relative_to("/")
+                there.mkdir(parents=True, exist_ok=True)
+                for name in names:
+                    (there / name).symlink_to(f"{folder}/{name}")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session):
+    """Workers share the rewriting of assertions, which takes longer than all else that is done to collect tests.
+
+    Each worker begins with files of its own. When it comes to the files of another worker, their code is on the disk.
+    """
+    gc.set_threshold(20_000, 20, 20)  # most of what tests make has no cycles; collecting makes objects that all stay
+    worker, hook = getattr(session.config, "workerinput", None), session.config.pluginmanager.rewrite_hook
+    if worker is None or sys.dont_write_bytecode or not hasattr(hook, "exec_module"):
+        return
+    asked = [Path(argument.partition("::")[0]) for argument in session.config.args]
+    paths = [file for path in asked for file in (sorted(path.rglob("test_*.py")) if path.is_dir() else [path])]
+    for file in paths[int(worker["workerid"].removeprefix("gw")) :: worker["workercount"]]:
+        spec = spec_from_file_location(f"rewritten.{file.stem}", file, loader=hook)
+        module = module_from_spec(spec)
+        module.__builtins__ = {}  # without them its first import fails: it is compiled and not run
+        with suppress(ImportError):
+            hook.exec_module(module)
 
 
 def pytest_collection_finish(session):
