@@ -10,7 +10,7 @@ import warnings
 
 import numpy as np
 import pytest
-from helpers.effort import spent, units
+from helpers.effort import less, spent
 from helpers.paths import REFERENCE
 
 import attnviz
@@ -57,7 +57,7 @@ def fault(place):
     finally:
         tracemalloc.stop()
     message = str(caught.value)
-    assert units(took) < 200
+    assert less(took, 200)
     assert peak < 16 * MIB
     assert "\n" not in message
     assert len(message) < 400
@@ -361,7 +361,7 @@ def test_any_value_of_any_key_ends_in_a_spec_or_one_line(case):
         else:
             assert isinstance(spec, (Spec, EncoderDecoder, Towers))
     assert refused > 50
-    assert units(spent() - start) < 1000
+    assert less(spent() - start, 1000)
 
 
 @pytest.mark.parametrize("case", ["deberta_v2", "falcon", "gemma3_text", "gpt_oss", "longformer", "xlnet"])

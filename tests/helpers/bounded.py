@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import textwrap
 
+from helpers import forked
 from helpers.effort import usual
+
+LOADED = ("numpy", "typer", "rich.console", "attnviz.errors", "attnviz.checkpoints")
 
 _BEFORE = """
 import resource, time
@@ -28,7 +29,7 @@ print(peak, time.process_time() - start)
 def bounded(body, megabytes=2048, seconds=120.0):
     """(what the body returns or the error that it raises, as one line; peak MiB of memory; CPU as in `usual`)."""
     program = _BEFORE.format(limit=megabytes << 20, body=textwrap.indent(textwrap.dedent(body), "    "))
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=seconds)
+    ran = forked.run(program, *LOADED, seconds=seconds)
     assert ran.returncode == 0, ran.stderr[-2000:]
     line, numbers = ran.stdout.splitlines()
     peak, took = numbers.split()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import resource
 from collections.abc import Callable
 
+FASTEST = 0.001  # seconds that the loop takes on no machine of today
 _WHOSE = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 
 
@@ -21,6 +22,11 @@ def spent() -> float:
 def units(seconds: float) -> float:
     """CPU seconds as multiples of a loop of 100,000 turns, the slowest of three: some 5 ms on a machine of today."""
     return seconds / max(cost(_loop) for _ in range(3))
+
+
+def less(seconds: float, limit: float) -> bool:
+    """Whether CPU seconds are fewer than `limit` loops; the loop is run where the fastest machine would not say so."""
+    return seconds < limit * FASTEST or units(seconds) < limit
 
 
 def usual(seconds: float) -> float:
