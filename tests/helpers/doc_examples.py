@@ -75,7 +75,7 @@ def _commands(page: str, text: str, language: str) -> Iterator[Command]:
 
 def python_blocks() -> dict[str, list[str]]:
     """Page -> its Python blocks, in order."""
-    blocks = {}
+    pages = {}
     for page in PAGES:
         here = [
             text
@@ -83,5 +83,5 @@ def python_blocks() -> dict[str, list[str]]:
             if language == "python" or (language == "indented" and re.match(r"(import|from) \w", text))
         ]
         if here:
-            blocks[page.relative_to(ROOT).as_posix()] = here
-    return blocks
+            pages[page.relative_to(ROOT).as_posix()] = here
+    return pages
