@@ -126,25 +126,36 @@ class Cells(AxesImage):
 
 
 class Words(Text):
-    """A piece of text whose width is known: on a raster canvas it goes to its place without being measured."""
+    """A piece of text of one line, placed without matplotlib's layout, which takes longer than drawing it.
 
-    width = 0.0  # points
+    width: in points, by our own metrics, for a raster canvas. A vector canvas measures the text itself.
+    """
+
+    width = 0.0
 
     def draw(self, renderer: RendererBase) -> None:
         text = self.get_text()
-        if renderer.option_scale_image() or is_shaped(text):
+        if is_shaped(text):
             super().draw(renderer)
             return
+        renderer.open_group("text", self.get_gid())
         x, y = self.get_transform().transform(self.get_unitless_position())
-        back = renderer.points_to_pixels(self.width)
-        back = cast(float, back) * {"left": 0.0, "center": 0.5, "right": 1.0}[self.get_horizontalalignment()]
+        share = {"left": 0.0, "center": 0.5, "right": 1.0}[self.get_horizontalalignment()]
+        back = share * self._width(renderer) if share else 0.0
         turn = self.get_rotation()
         x, y = (x - back, y) if turn == 0 else (x, y - back)
         gc = renderer.new_gc()
         gc.set_foreground(self.get_color())
-        height = renderer.get_canvas_width_height()[1]
-        renderer.draw_text(gc, x, height - y, text, self.get_fontproperties(), turn, mtext=self)
+        if renderer.flipy():
+            y = renderer.get_canvas_width_height()[1] - y
+        renderer.draw_text(gc, x, y, text, self.get_fontproperties(), turn, mtext=self)
         gc.restore()
+        renderer.close_group("text")
+
+    def _width(self, renderer: RendererBase) -> float:
+        if renderer.option_scale_image():
+            return renderer.get_text_width_height_descent(self.get_text(), self.get_fontproperties(), False)[0]
+        return cast(float, renderer.points_to_pixels(self.width))
 
 
 class Emoji(Artist):
