@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import IO, TYPE_CHECKING, Any
 
 from attnviz.errors import SelectionError, one_of
@@ -101,6 +102,31 @@ def write_svg(figure: Figure, file: IO[bytes]) -> None:
     file.write(re.sub(rb"(font(?:-family)?: [^'\";]*'[^'\";]*')(?=[;\"])", rb"\1, sans-serif", page.getvalue()))
 
 
+_LAYOUT_TABLES = ("GSUB", "GPOS", "GDEF", "kern")  # of a font: what a program reads that sets text itself
+_EMBEDDING = Lock()
+
+
+@contextmanager
+def _outlines_only() -> Iterator[None]:
+    """Fonts are embedded without the tables that lay out text: a PDF says where every letter stands.
+
+    Cutting these tables down to a picture's letters takes as long as the rest of the picture. fontTools has the list of
+    tables to drop in a private attribute; without it nothing is done.
+    """
+    from fontTools.subset import Options
+
+    with _EMBEDDING:
+        dropped = getattr(Options, "_drop_tables_default", None)
+        if dropped is None:
+            yield
+            return
+        Options._drop_tables_default = [*dropped, *_LAYOUT_TABLES]
+        try:
+            yield
+        finally:
+            Options._drop_tables_default = dropped
+
+
 def write_pdf(figure: Figure, file: IO[bytes]) -> None:
     """The picture as PDF, with its fonts."""
     facts = described(figure)
@@ -115,7 +141,9 @@ def write_pdf(figure: Figure, file: IO[bytes]) -> None:
     with _settings(figure):
         from matplotlib.backends.backend_pdf import FigureCanvasPdf
 
-        FigureCanvasPdf(draw(figure)).print_pdf(page, metadata=metadata)
+        canvas = FigureCanvasPdf(draw(figure))
+        with _outlines_only():
+            canvas.print_pdf(page, metadata=metadata)
     file.write(page.getvalue())
 
 
