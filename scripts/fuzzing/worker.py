@@ -78,8 +78,8 @@ def _one_process(trial: Trial, name: str, first: int, end: int, seed: int, secon
             buffer += data
             *lines, buffer = buffer.split(b"\n")
             for line in lines:
-                at, found = json.loads(line)
-                last, used = time.monotonic(), _used(child)
+                at, found, used = json.loads(line)
+                last = time.monotonic()
                 if found is not None:
                     yield at, found
     finally:
@@ -114,15 +114,20 @@ def _work(trial: Trial, name: str, first: int, end: int, seed: int, place: Path,
     resource.setrlimit(resource.RLIMIT_AS, (used + (MEGABYTES << 20),) * 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for number in range(first, end):
-        os.write(out, json.dumps([number, None]).encode() + b"\n")
+        _tell(out, number, None)
         folder = place / str(number)
         folder.mkdir()
         watch.seen.clear()
         found = _outcome(trial, Random(f"{name} {number} {seed}"), folder, watch)
-        os.write(out, json.dumps([number, found]).encode() + b"\n")
+        _tell(out, number, found)
         _drop(folder)
-    os.write(out, json.dumps([end, None]).encode() + b"\n")
+    _tell(out, end, None)
     os._exit(0)
+
+
+def _tell(out: int, number: int, finding: str | None) -> None:
+    """Write one line to the parent: where the child is, what it found, and the CPU seconds that it has used."""
+    os.write(out, json.dumps([number, finding, time.process_time()]).encode() + b"\n")
 
 
 def _drop(folder: Path) -> None:
