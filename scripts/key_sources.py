@@ -264,15 +264,15 @@ def asked(node: ast.AST) -> Iterator[str]:
 
 def mentioned(node: ast.AST) -> set[str]:
     """Every name, attribute and literal word of an expression."""
-    found = set()
+    names = set()
     for part in ast.walk(node):
         if isinstance(part, ast.Name):
-            found.add(part.id)
+            names.add(part.id)
         elif isinstance(part, ast.Attribute):
-            found.add(part.attr)
+            names.add(part.attr)
         elif isinstance(part, ast.Constant) and isinstance(part.value, str) and part.value.isidentifier():
-            found.add(part.value)
-    return found - {"self", "cls"}
+            names.add(part.value)
+    return names - {"self", "cls"}
 
 
 def assignments(body: Iterable[ast.stmt], under: set[str], found: Settings) -> None:

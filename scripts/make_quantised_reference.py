@@ -38,17 +38,17 @@ def mxfp4():
     blocks = torch.arange(2 * 8 * 2 * 16).reshape(2, 8, 2, 16).to(torch.uint8)
     scales = torch.randint(118, 136, (2, 8, 2), dtype=torch.uint8)
     stored = {"mlp.experts.down_proj_blocks": blocks, "mlp.experts.down_proj_scales": scales}
-    said = {"quant_method": "mxfp4", "modules_to_not_convert": ["lm_head"]}
-    return stored, said, {"mlp.experts.down_proj": convert_moe_packed_tensors(blocks, scales, dtype=torch.float32)}
+    settings = {"quant_method": "mxfp4", "modules_to_not_convert": ["lm_head"]}
+    return stored, settings, {"mlp.experts.down_proj": convert_moe_packed_tensors(blocks, scales, dtype=torch.float32)}
 
 
 def fp8():
     """A matrix in blocks, its scales in float32, as DeepSeek's and Qwen's published models store them."""
     weight = (torch.randn(64, 48) * 3).to(torch.float8_e4m3fn)
     scale = torch.rand(4, 2) + 0.01
-    said = {"quant_method": "fp8", "fmt": "e4m3", "activation_scheme": "dynamic", "weight_block_size": [16, 24]}
+    settings = {"quant_method": "fp8", "fmt": "e4m3", "activation_scheme": "dynamic", "weight_block_size": [16, 24]}
     found = Fp8Dequantize(None)._dequantize_one(weight, scale, torch.float32)
-    return {"q_proj.weight": weight, "q_proj.weight_scale_inv": scale}, said, {"q_proj.weight": found}
+    return {"q_proj.weight": weight, "q_proj.weight_scale_inv": scale}, settings, {"q_proj.weight": found}
 
 
 def group(**how):

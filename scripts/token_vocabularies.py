@@ -94,33 +94,33 @@ def sentence_piece(lines: Iterable[str] = CORPUS, size: int = SIZE, **options) -
 
 def all_models() -> dict[str, bytes]:
     """Every vocabulary by the name that folders refer to."""
-    found = {"uncased.txt": word_piece(True), "cased.txt": word_piece(False)}
-    found["mpnet.txt"] = word_piece(True, ["<s>", "<pad>", "</s>", "[UNK]", "<mask>"])
-    found["gpt2.json"], found["gpt2.merges"] = byte_level(["<|endoftext|>"])
-    found["roberta.json"], found["roberta.merges"] = byte_level(["<s>", "<pad>", "</s>", "<unk>", "<mask>"])
-    found["deberta.json"], found["deberta.merges"] = byte_level(_BERT)
-    found["clip.json"], found["clip.merges"] = clip()
+    files = {"uncased.txt": word_piece(True), "cased.txt": word_piece(False)}
+    files["mpnet.txt"] = word_piece(True, ["<s>", "<pad>", "</s>", "[UNK]", "<mask>"])
+    files["gpt2.json"], files["gpt2.merges"] = byte_level(["<|endoftext|>"])
+    files["roberta.json"], files["roberta.merges"] = byte_level(["<s>", "<pad>", "</s>", "<unk>", "<mask>"])
+    files["deberta.json"], files["deberta.merges"] = byte_level(_BERT)
+    files["clip.json"], files["clip.merges"] = clip()
     no = -1
-    found["plain.model"] = sentence_piece(control_symbols=["<sep>", "<cls>"], size=SIZE)
-    found["nfkc.model"] = sentence_piece(
+    files["plain.model"] = sentence_piece(control_symbols=["<sep>", "<cls>"], size=SIZE)
+    files["nfkc.model"] = sentence_piece(
         normalization_rule_name="nmt_nfkc", pad_id=0, eos_id=1, unk_id=2, bos_id=no, size=SIZE
     )
     albert = ["[CLS]", "[SEP]", "[MASK]"]
     signs = ["(", ")", '"', "-", ".", "–", "£", "€"]
-    found["albert.model"] = sentence_piece(
+    files["albert.model"] = sentence_piece(
         pad_id=0, unk_id=1, bos_id=no, eos_id=no, control_symbols=albert, user_defined_symbols=signs
     )
-    found["xlnet.model"] = sentence_piece(
+    files["xlnet.model"] = sentence_piece(
         control_symbols=["<cls>", "<sep>", "<pad>", "<mask>", "<eod>", "<eop>"], user_defined_symbols=signs
     )
-    found["deberta.model"] = sentence_piece(
+    files["deberta.model"] = sentence_piece(
         pad_id=0, bos_id=1, eos_id=2, unk_id=3, pad_piece="[PAD]", bos_piece="[CLS]", eos_piece="[SEP]",
         unk_piece="[UNK]",
     )  # fmt: skip
-    found["bigbird.model"] = sentence_piece(
+    files["bigbird.model"] = sentence_piece(
         pad_id=0, eos_id=1, bos_id=2, unk_id=3, control_symbols=["[SEP]", "[MASK]", "[CLS]"]
     )
-    found["rembert.model"] = sentence_piece(
+    files["rembert.model"] = sentence_piece(
         pad_id=0, unk_id=1, bos_id=no, eos_id=no, control_symbols=albert, pad_piece="[PAD]", unk_piece="[UNK]"
     )
     bpe = {
@@ -132,22 +132,22 @@ def all_models() -> dict[str, bytes]:
         "split_digits": True,
         "allow_whitespace_only_pieces": True,
     }
-    found["llama.model"] = sentence_piece(**bpe)
-    found["no_prefix.model"] = sentence_piece(**bpe, add_dummy_prefix=False)
+    files["llama.model"] = sentence_piece(**bpe)
+    files["no_prefix.model"] = sentence_piece(**bpe, add_dummy_prefix=False)
     spaces = ["▁" * n for n in (2, 3, 4, 8)]
-    found["yi.model"] = sentence_piece(
+    files["yi.model"] = sentence_piece(
         **bpe, bos_piece="<|startoftext|>", eos_piece="<|endoftext|>",
         user_defined_symbols=["<|im_start|>", "<|im_end|>", *spaces],
     )  # fmt: skip
-    found["gemma.model"] = sentence_piece(
+    files["gemma.model"] = sentence_piece(
         **bpe, add_dummy_prefix=False, pad_id=0, eos_id=1, bos_id=2, unk_id=3, bos_piece="<bos>", eos_piece="<eos>",
         user_defined_symbols=["<start_of_turn>", "<end_of_turn>", "\n", "\n\n", *spaces],
     )  # fmt: skip
-    found["bytes.model"] = sentence_piece(byte_fallback=True, pad_id=3, size=SIZE + 256)
-    found["marian.spm"] = sentence_piece()
-    found["marian.json"] = _marian_numbers(found["marian.spm"])
-    found["m2m.json"] = _m2m_numbers(found["plain.model"])
-    return found
+    files["bytes.model"] = sentence_piece(byte_fallback=True, pad_id=3, size=SIZE + 256)
+    files["marian.spm"] = sentence_piece()
+    files["marian.json"] = _marian_numbers(files["marian.spm"])
+    files["m2m.json"] = _m2m_numbers(files["plain.model"])
+    return files
 
 
 def _m2m_numbers(model: bytes) -> bytes:

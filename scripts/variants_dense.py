@@ -42,23 +42,25 @@ _LAYERS = [
 
 def part(variants: list[Variant], share: float) -> list[Variant]:
     """The variants of rope, with the rotated share of a head among the parameters."""
-    found = []
-    for one in variants:
-        parameters = {"partial_rotary_factor": share, **one.config["rope_parameters"]}
-        found.append(v(one.name, one.note, length=one.length, **{**one.config, "rope_parameters": parameters}))
-    return found
+    changed = []
+    for variant in variants:
+        parameters = {"partial_rotary_factor": share, **variant.config["rope_parameters"]}
+        config = {**variant.config, "rope_parameters": parameters}
+        changed.append(v(variant.name, variant.note, length=variant.length, **config))
+    return changed
 
 
 def wider(variants: list[Variant], factors: int) -> list[Variant]:
     """The variants of rope, tables of factors repeated to this length."""
-    found = []
-    for one in variants:
+    changed = []
+    for variant in variants:
         parameters = {
             key: (value * factors)[:factors] if isinstance(value, list) else value
-            for key, value in one.config["rope_parameters"].items()
+            for key, value in variant.config["rope_parameters"].items()
         }
-        found.append(v(one.name, one.note, length=one.length, **{**one.config, "rope_parameters": parameters}))
-    return found
+        config = {**variant.config, "rope_parameters": parameters}
+        changed.append(v(variant.name, variant.note, length=variant.length, **config))
+    return changed
 
 
 _GLM = [

@@ -68,15 +68,15 @@ def tree(value: Any, rng: Random) -> Any:
 
 
 def _places(value: Any, most: int = 4000) -> list[tuple[Any, Any]]:
-    found: list[tuple[Any, Any]] = []
+    places: list[tuple[Any, Any]] = []
     stack = [value]
-    while stack and len(found) < most:
+    while stack and len(places) < most:
         one = stack.pop()
         keys = list(one) if isinstance(one, dict) else range(len(one)) if isinstance(one, list) else ()
         for key in keys:
-            found.append((one, key))
+            places.append((one, key))
             stack.append(one[key])
-    return found
+    return places
 
 
 def _changed(holder: Any, key: Any, rng: Random) -> bool:

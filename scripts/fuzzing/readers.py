@@ -168,14 +168,14 @@ def _read_config(folder: Path) -> object:
 
 def _tokenizers() -> list[Files]:
     stored = TESTS / "reference_tokens"
-    found = []
+    folders = []
     for folder in json.loads((stored / "folders.json").read_text()).values():
         files = {}
         for name, content in folder.items():
             is_copy = isinstance(content, str) and content.startswith("@")
             files[name] = (stored / "files" / content[1:]).read_bytes() if is_copy else json.dumps(content).encode()
-        found.append({"config.json": b"{}"} | files)
-    return found
+        folders.append({"config.json": b"{}"} | files)
+    return folders
 
 
 def _read_tokenizer(folder: Path) -> object:
@@ -237,11 +237,11 @@ def _read_image(folder: Path) -> object:
 
 def _preprocessors() -> list[Files]:
     picture = _bytes("reference_inputs/tiny.png")[0]
-    found = []
+    folders = []
     for path in sorted((TESTS / "reference_inputs").glob("*.json")):
         sound = path.name.startswith(("w", "hubert"))
-        found.append({"preprocessor_config.json": path.read_bytes(), "sound" if sound else "picture": picture})
-    return found
+        folders.append({"preprocessor_config.json": path.read_bytes(), "sound" if sound else "picture": picture})
+    return folders
 
 
 def _read_preprocessor(folder: Path) -> object:

@@ -344,8 +344,8 @@ def _attend(name: str) -> Attend:
     model = attnviz.load(name)
 
     def attend(text: str) -> tuple[list[Span], NDArray[np.float32]]:
-        found = model.attend(text)
-        return list(found.queries.spans), found.weights
+        attention = model.attend(text)
+        return list(attention.queries.spans), attention.weights
 
     return attend
 

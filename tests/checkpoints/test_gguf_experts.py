@@ -13,8 +13,8 @@ import attnviz
 
 def close(path, name):
     expected = np.load(GGUF / f"{name}.npz")
-    found = attnviz.load(path).attend(ids=expected["input_ids"]).weights
-    return np.abs(found - expected["self"]).max()
+    attended = attnviz.load(path).attend(ids=expected["input_ids"]).weights
+    return np.abs(attended - expected["self"]).max()
 
 
 def test_older_files_have_keys_and_values_in_one_tensor(tmp_path) -> None:

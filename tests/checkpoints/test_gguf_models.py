@@ -73,9 +73,9 @@ def test_every_architecture_has_a_case():
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in GGUF.glob("*.gguf")))
 def test_the_family_reads_every_key_that_is_made_for_it(name):
-    made = attnviz.load(GGUF / f"{name}.gguf").config
-    config = Config(dict(made))
-    family(made["model_type"]).spec(config)
+    stored = attnviz.load(GGUF / f"{name}.gguf").config
+    config = Config(dict(stored))
+    family(stored["model_type"]).spec(config)
     assert config.unread() == []
 
 

@@ -28,16 +28,16 @@ IDS = [5, 6, 7, 8]
 @pytest.mark.parametrize("case", CASES)
 def test_agrees_with_peft(case):
     expected = np.load(ADAPTERS / case / "expected.npz")
-    given = {ours: expected[theirs].tolist() for theirs, ours in INPUTS.items() if theirs in expected}
+    inputs = {ours: expected[theirs].tolist() for theirs, ours in INPUTS.items() if theirs in expected}
     base = REFERENCE / str(expected["base"])
     model = attnviz.load(base, adapter=ADAPTERS / case)
     tolerance = max(1e-5, 4 * float(expected["float32_difference"]))
     streams = [stream for stream in STREAMS if stream in expected]
     assert streams
     for stream in streams:
-        got = model.attend(**given, stream=stream).weights
+        got = model.attend(**inputs, stream=stream).weights
         np.testing.assert_allclose(got, expected[stream], rtol=0, atol=tolerance)
-        without = attnviz.load(base).attend(**given, stream=stream).weights
+        without = attnviz.load(base).attend(**inputs, stream=stream).weights
         assert np.abs(without - got).max() > 0.5
 
 
@@ -173,11 +173,11 @@ def test_on_the_command_line(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = ["export", "--ids", "5,6,7,8", "-m", str(REFERENCE / "bert"), "--adapter", str(ADAPTERS / "plain")]
     assert main([*words, "-o", "x.npz"]) == 0
-    found = attnviz.open("x.npz")
-    assert found.model == "bert + plain"
-    assert found.meta["adapter"] == "plain"
+    attention = attnviz.open("x.npz")
+    assert attention.model == "bert + plain"
+    assert attention.meta["adapter"] == "plain"
     want = attnviz.load(REFERENCE / "bert", adapter=ADAPTERS / "plain").attend(ids=IDS).weights
-    np.testing.assert_array_equal(found.weights, want)
+    np.testing.assert_array_equal(attention.weights, want)
     capsys.readouterr()
     assert main(["export", "--ids", "5,6", "-m", "seeded", "--adapter", "x", "-o", "y.npz"]) == 1
     assert capsys.readouterr().err.startswith("error: seeded takes no adapter\nhint: ")

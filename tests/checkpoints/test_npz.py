@@ -20,8 +20,8 @@ LESSON = {"W_Q": W, "W_K": -W, "W_V": W * 2, "n_heads": 2}
 def test_a_lesson_is_read(tmp_path, save):
     more = {"embedding": np.eye(3, 4), "tokens": ["the", "cat", "sät"], "positions": np.ones((5, 4)), "causal": True}
     save(tmp_path / "lesson.npz", **LESSON, **{"W_Q.1": W, "W_K.1": W, "W_V.1": W}, b_Q=np.ones(6), **more)
-    found = open_checkpoint(tmp_path / "lesson.npz")
-    assert found.config == {
+    checkpoint = open_checkpoint(tmp_path / "lesson.npz")
+    assert checkpoint.config == {
         "model_type": "npz",
         "n_heads": 2,
         "n_layers": 2,
@@ -31,24 +31,26 @@ def test_a_lesson_is_read(tmp_path, save):
         "has_embedding": True,
         "has_positions": True,
     }
-    assert found.tensors["W_Q"].shape == (4, 6) and found.tensors["W_Q"].dtype == "F64"
-    assert "tokens" not in found.tensors
-    assert np.array_equal(found.read("W_K"), -W) and np.array_equal(found.rows("embedding", [2]), [[0, 0, 1, 0]])
-    assert len(found.digest()) == 16
+    assert checkpoint.tensors["W_Q"].shape == (4, 6) and checkpoint.tensors["W_Q"].dtype == "F64"
+    assert "tokens" not in checkpoint.tensors
+    assert np.array_equal(checkpoint.read("W_K"), -W) and np.array_equal(
+        checkpoint.rows("embedding", [2]), [[0, 0, 1, 0]]
+    )
+    assert len(checkpoint.digest()) == 16
 
 
 def test_a_lesson_may_be_as_short_as_four_arrays(tmp_path):
     np.savez(tmp_path / "lesson.npz", **LESSON)
-    found = open_checkpoint(tmp_path / "lesson.npz")
-    assert found.config is not None
-    assert (found.config["tokens"], found.config["causal"], found.config["n_layers"]) == (None, False, 1)
-    assert not found.read("W_Q").flags.owndata  # stored uncompressed, so it is a view of the file
+    checkpoint = open_checkpoint(tmp_path / "lesson.npz")
+    assert checkpoint.config is not None
+    assert (checkpoint.config["tokens"], checkpoint.config["causal"], checkpoint.config["n_layers"]) == (None, False, 1)
+    assert not checkpoint.read("W_Q").flags.owndata  # stored uncompressed, so it is a view of the file
 
 
 def test_columns_first_and_whole_numbers_are_read(tmp_path):
     np.savez(tmp_path / "x.npz", **LESSON | {"W_Q": np.asfortranarray(W), "W_K": np.arange(24).reshape(4, 6)})
-    found = open_checkpoint(tmp_path / "x.npz")
-    assert np.array_equal(found.read("W_Q"), W) and found.read("W_K")[3].tolist() == [18, 19, 20, 21, 22, 23]
+    checkpoint = open_checkpoint(tmp_path / "x.npz")
+    assert np.array_equal(checkpoint.read("W_Q"), W) and checkpoint.read("W_K")[3].tolist() == [18, 19, 20, 21, 22, 23]
 
 
 @pytest.mark.parametrize(

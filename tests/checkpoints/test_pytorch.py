@@ -40,20 +40,20 @@ DTYPES = {"half": "F16", "brain": "BF16", "double": "F64", "long": "I64", "bool"
 
 @pytest.mark.parametrize("name", ["zip.bin", "protocol4.pt", "nested.pt", "legacy.bin"])
 def test_what_torch_writes_is_read(name):
-    found = open_checkpoint(SAVED / name)
-    assert set(EXPECTED) <= set(found.tensors)
+    checkpoint = open_checkpoint(SAVED / name)
+    assert set(EXPECTED) <= set(checkpoint.tensors)
     for key, want in EXPECTED.items():
-        got = found.read(key)
-        assert found.tensors[key].dtype == DTYPES.get(key, "F32"), key
+        got = checkpoint.read(key)
+        assert checkpoint.tensors[key].dtype == DTYPES.get(key, "F32"), key
         assert got.shape == want.shape and np.array_equal(got.astype(np.float64), want), key
         assert not got.flags.writeable
-    assert found.rows("turned", [5, 0]).tolist() == COUNT.reshape(4, 6).T[[5, 0]].tolist()
+    assert checkpoint.rows("turned", [5, 0]).tolist() == COUNT.reshape(4, 6).T[[5, 0]].tolist()
 
 
 def test_float8_of_torch_is_read():
-    found = open_checkpoint(SAVED / "zip.bin")
-    assert found.read("float8").dtype == ml_dtypes.float8_e4m3fn
-    assert found.read("float8").astype(float).tolist() == COUNT[:4].tolist()
+    checkpoint = open_checkpoint(SAVED / "zip.bin")
+    assert checkpoint.read("float8").dtype == ml_dtypes.float8_e4m3fn
+    assert checkpoint.read("float8").astype(float).tolist() == COUNT[:4].tolist()
 
 
 def test_tensors_that_share_a_storage_are_views_of_it(tmp_path):
@@ -63,12 +63,12 @@ def test_tensors_that_share_a_storage_are_views_of_it(tmp_path):
         "last row": tensor("0", 12, [4], [1], offset=8),
         "diagonal": tensor("0", 12, [3], [5]),
     }
-    found = open_checkpoint(torch_zip(tmp_path / "x.bin", pickled(items), {"0": RAW}))
+    checkpoint = open_checkpoint(torch_zip(tmp_path / "x.bin", pickled(items), {"0": RAW}))
     whole = NUMBERS.reshape(3, 4)
-    assert np.array_equal(found.read("all"), whole) and np.array_equal(found.read("turned"), whole.T)
-    assert found.read("last row").tolist() == [8, 9, 10, 11] and found.read("diagonal").tolist() == [0, 5, 10]
-    assert not found.read("all").flags.owndata
-    assert found.tensors["turned"].nbytes == 48 and found.tensors["turned"].file == "x.bin"
+    assert np.array_equal(checkpoint.read("all"), whole) and np.array_equal(checkpoint.read("turned"), whole.T)
+    assert checkpoint.read("last row").tolist() == [8, 9, 10, 11] and checkpoint.read("diagonal").tolist() == [0, 5, 10]
+    assert not checkpoint.read("all").flags.owndata
+    assert checkpoint.tensors["turned"].nbytes == 48 and checkpoint.tensors["turned"].file == "x.bin"
 
 
 @pytest.mark.parametrize("key", ["state_dict", "model_state_dict", "model", "module"])

@@ -87,9 +87,9 @@ def codes_of(random, *shape):
 
 
 def read_whole_and_by_rows(path, quantised, name, rows):
-    found = open_checkpoint(path, lambda: quantised)
-    whole = found.read(name)
-    assert whole.dtype == np.float32 and np.array_equal(found.rows(name, rows), whole[rows])
+    checkpoint = open_checkpoint(path, lambda: quantised)
+    whole = checkpoint.read(name)
+    assert whole.dtype == np.float32 and np.array_equal(checkpoint.rows(name, rows), whole[rows])
     return whole
 
 
@@ -135,11 +135,11 @@ def test_zero_points_are_zero(zero, read, tmp_path):
     codes = codes_of(np.random.RandomState(8), 2, 4)
     arrays = {"x.weight": codes.view(ml_dtypes.float8_e4m3fn), "x.weight_scale": ONE, "x.weight_zero_point": point}
     save(tmp_path / "model.safetensors", arrays)
-    found = open_checkpoint(tmp_path, lambda: Quantised("compressed-tensors"))
+    checkpoint = open_checkpoint(tmp_path, lambda: Quantised("compressed-tensors"))
     if read:
-        assert np.array_equal(found.read("x.weight"), slow_fp8(codes, np.ones((1, 1)), (99, 99)))
+        assert np.array_equal(checkpoint.read("x.weight"), slow_fp8(codes, np.ones((1, 1)), (99, 99)))
     else:
-        for ask in (found.read, lambda name: found.rows(name, [0])):
+        for ask in (checkpoint.read, lambda name: checkpoint.rows(name, [0])):
             with pytest.raises(CheckpointError, match=r"tensor x\.weight has zero points that are not zero"):
                 ask("x.weight")
 
@@ -159,12 +159,12 @@ def test_against_the_libraries_that_make_these_files(form):
     path = DATA / "quantised" / f"{form}.safetensors"
     with safe_open(path, "np") as file:
         said = json.loads(file.metadata()["quantization_config"])
-    found = open_checkpoint(path, lambda: understood({"quantization_config": said}))
+    checkpoint = open_checkpoint(path, lambda: understood({"quantization_config": said}))
     with np.load(path.with_name("expected.npz")) as expected:
         wanted = {name.partition("/")[2]: expected[name] for name in expected.files if name.startswith(form + "/")}
     assert wanted
     for name, array in wanted.items():
-        assert np.array_equal(found.read(name), array) and np.abs(array).max() > 0
+        assert np.array_equal(checkpoint.read(name), array) and np.abs(array).max() > 0
 
 
 # Whole models

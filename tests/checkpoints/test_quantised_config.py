@@ -60,9 +60,9 @@ def test_forms_that_are_read(said, blocks):
     ],
 )
 def test_published_models_are_understood(model_type, sizes, said):
-    found = attnviz.describe({"model_type": model_type, **sizes, "quantization_config": said})
-    assert (found["quantised"], found["layers"]) == (said["quant_method"], sizes["num_hidden_layers"])
-    assert found["ignored"] == []
+    description = attnviz.describe({"model_type": model_type, **sizes, "quantization_config": said})
+    assert (description["quantised"], description["layers"]) == (said["quant_method"], sizes["num_hidden_layers"])
+    assert description["ignored"] == []
 
 
 def test_mixed_groups_are_read():
@@ -134,8 +134,8 @@ def test_a_refused_form_is_refused_before_the_weights_are_opened(tmp_path):
 
 def test_what_mlx_writes_is_refused_by_its_name(tmp_path):
     """MLX writes the same object under two keys; older files have only `quantization`."""
-    said = {"group_size": 64, "bits": 4}
-    for config in ({"quantization": said}, {"quantization": said, "quantization_config": said}):
+    settings = {"group_size": 64, "bits": 4}
+    for config in ({"quantization": settings}, {"quantization": settings, "quantization_config": settings}):
         with pytest.raises(ConfigError, match=r"weights quantised by MLX \(4 bits\) are not read"):
             understood(config)
 

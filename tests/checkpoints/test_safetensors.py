@@ -48,9 +48,9 @@ def test_float8_is_read(tmp_path):
     e4, e5 = values.astype(ml_dtypes.float8_e4m3fn), values.astype(ml_dtypes.float8_e5m2)
     header = {"a": entry("F8_E4M3", [2, 2], 0, 4), "b": entry("F8_E5M2", [4], 4, 8)}
     (tmp_path / "x.safetensors").write_bytes(safetensors_bytes(header, e4.tobytes() + e5.tobytes()))
-    found = open_checkpoint(tmp_path / "x.safetensors")
-    assert found.read("a").astype(float).ravel().tolist() == [0.5, -1.75, 240, -0.0625]
-    assert found.read("b").astype(float).tolist() == [0.5, -1.75, 256, -0.0625]  # 240 is not exact in e5m2
+    checkpoint = open_checkpoint(tmp_path / "x.safetensors")
+    assert checkpoint.read("a").astype(float).ravel().tolist() == [0.5, -1.75, 240, -0.0625]
+    assert checkpoint.read("b").astype(float).tolist() == [0.5, -1.75, 256, -0.0625]  # 240 is not exact in e5m2
 
 
 def test_unaligned_tensors_and_odd_shapes_are_read(tmp_path):
@@ -64,10 +64,14 @@ def test_unaligned_tensors_and_odd_shapes_are_read(tmp_path):
     }
     data = b"\x07" + array.tobytes() + np.float64(2.5).tobytes()
     (tmp_path / "x.safetensors").write_bytes(safetensors_bytes(header, data))
-    found = open_checkpoint(tmp_path / "x.safetensors")
-    assert np.array_equal(found.read("x"), array)
-    assert found.read("none").shape == (0, 4) and found.read("one")[()] == 2.5 and found.read("byte")[0] == 7
-    assert "__metadata__" not in found.tensors
+    checkpoint = open_checkpoint(tmp_path / "x.safetensors")
+    assert np.array_equal(checkpoint.read("x"), array)
+    assert (
+        checkpoint.read("none").shape == (0, 4)
+        and checkpoint.read("one")[()] == 2.5
+        and checkpoint.read("byte")[0] == 7
+    )
+    assert "__metadata__" not in checkpoint.tensors
 
 
 def test_a_tensor_is_a_view_of_the_file(tmp_path):
@@ -100,16 +104,16 @@ def shards(folder, weight_map, index="model.safetensors.index.json"):
 
 def test_shards_are_one_checkpoint(tmp_path):
     shards(tmp_path, {"a": "one.safetensors", "b": "one.safetensors", "c": "two.safetensors"})
-    found = open_checkpoint(tmp_path)
-    assert {name: stored.file for name, stored in found.tensors.items()} == {
+    checkpoint = open_checkpoint(tmp_path)
+    assert {name: stored.file for name, stored in checkpoint.tensors.items()} == {
         "a": "one.safetensors",
         "b": "one.safetensors",
         "c": "two.safetensors",
     }
-    assert found.read("b").tolist() == [2, 2]
-    assert found.rows("c", [3]).tolist() == [[6, 7]]
+    assert checkpoint.read("b").tolist() == [2, 2]
+    assert checkpoint.rows("c", [3]).tolist() == [[6, 7]]
     with pytest.raises(CheckpointError, match=r"^model.safetensors.index.json has no tensor d$"):
-        found.read("d")
+        checkpoint.read("d")
 
 
 def test_links_to_shards_elsewhere_are_followed(tmp_path):
@@ -256,13 +260,13 @@ def test_scales_of_float8_are_applied(tmp_path):
     places = zip(names, types, shapes, ends[:-1], ends[1:], strict=True)
     header = {name: entry(kind, shape, begin, end) for name, kind, shape, begin, end in places}
     (tmp_path / "x.safetensors").write_bytes(safetensors_bytes(header, b"".join(raw)))
-    found = open_checkpoint(tmp_path / "x.safetensors")
+    checkpoint = open_checkpoint(tmp_path / "x.safetensors")
     plain = numbers.astype(np.float32)
     by_block = np.array([[plain[i, j] * blocks[i // 128, j // 128] for j in range(150)] for i in range(200)])
-    assert np.array_equal(found.read("a"), by_block)
-    assert np.array_equal(found.rows("a", [130, 2]), by_block[[130, 2]])
-    assert np.array_equal(found.read("b"), plain * rows.astype(np.float32))
-    assert np.array_equal(found.read("c"), plain * 2)
+    assert np.array_equal(checkpoint.read("a"), by_block)
+    assert np.array_equal(checkpoint.rows("a", [130, 2]), by_block[[130, 2]])
+    assert np.array_equal(checkpoint.read("b"), plain * rows.astype(np.float32))
+    assert np.array_equal(checkpoint.read("c"), plain * 2)
 
 
 def test_mxfp4_of_experts_is_decoded(tmp_path):
@@ -272,11 +276,11 @@ def test_mxfp4_of_experts_is_decoded(tmp_path):
     blocks[1, 0, 0, 15] = 0xF7  # 6, then -6
     scales = np.array([[[128]], [[126]]], np.uint8)  # times 2, times 1/2
     save_file({"down_proj_blocks": blocks, "down_proj_scales": scales}, tmp_path / "model.safetensors")
-    found = open_checkpoint(tmp_path)
-    assert set(found.tensors) == {"down_proj"} and found.tensors["down_proj"].shape == (2, 32, 1)
-    whole = found.read("down_proj")
+    checkpoint = open_checkpoint(tmp_path)
+    assert set(checkpoint.tensors) == {"down_proj"} and checkpoint.tensors["down_proj"].shape == (2, 32, 1)
+    whole = checkpoint.read("down_proj")
     assert whole[0, :3, 0].tolist() == [1, 2, 0] and whole[1, 29:, 0].tolist() == [0, 3, -3]
-    assert np.array_equal(found.rows("down_proj", [1]), whole[[1]])
+    assert np.array_equal(checkpoint.rows("down_proj", [1]), whole[[1]])
 
 
 def test_scales_that_do_not_fit_are_refused(tmp_path):

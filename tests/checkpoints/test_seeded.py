@@ -49,8 +49,8 @@ def test_other_seed_other_map() -> None:
 
 
 def test_sizes() -> None:
-    found = attnviz.load("seeded", n_layers=3, n_heads=5, d_model=20).attend("one two")
-    assert found.weights.shape == (3, 5, 2, 2)
+    attention = attnviz.load("seeded", n_layers=3, n_heads=5, d_model=20).attend("one two")
+    assert attention.weights.shape == (3, 5, 2, 2)
     with pytest.raises(ConfigError, match="d_model 64 must be a multiple of n_heads 5"):
         attnviz.load("seeded", n_heads=5)
     with pytest.raises(ConfigError, match="n_layers must be a whole number from 1 to 1000; got 0"):

@@ -180,6 +180,6 @@ def test_as_many_tensors_as_the_largest_models_have(tmp_path):
     for file, arrays in by_file.items():
         save_file(arrays, tmp_path / file)
     write_index(tmp_path, names)
-    found = open_checkpoint(tmp_path)
-    assert len(found.tensors) == len(names) == 93696
-    assert found.tensors["model.layers.60.mlp.experts.255.up_proj.bias"].file in by_file
+    checkpoint = open_checkpoint(tmp_path)
+    assert len(checkpoint.tensors) == len(names) == 93696
+    assert checkpoint.tensors["model.layers.60.mlp.experts.255.up_proj.bias"].file in by_file

@@ -75,10 +75,10 @@ def test_prefixes_are_found(weights, table, stored):
         "cls.predictions.decoder.weight": np.ones((2, 2), np.float32),
         "lm_head.weight": np.ones((5, 4), np.float32),
     }
-    found = weights(plain(stored) | head, under(NAMES, table) | {"head.weight": "lm_head.weight"})
-    assert found.stored_name("layers.0.q.weight") == f"{stored}encoder.layer.0.attention.query.weight"
-    assert np.array_equal(found.get("layers.0.q.weight", (4, 4)), Q)
-    assert found.stored_name("head.weight") == "lm_head.weight"
+    reader = weights(plain(stored) | head, under(NAMES, table) | {"head.weight": "lm_head.weight"})
+    assert reader.stored_name("layers.0.q.weight") == f"{stored}encoder.layer.0.attention.query.weight"
+    assert np.array_equal(reader.get("layers.0.q.weight", (4, 4)), Q)
+    assert reader.stored_name("head.weight") == "lm_head.weight"
 
 
 def test_the_tower_that_fits_best_is_chosen():
@@ -109,10 +109,10 @@ def test_old_spellings_of_layer_norms_are_found(weights):
     tensors = {
         k.replace("Norm.weight", "Norm.gamma").replace("Norm.bias", "Norm.beta"): v for k, v in plain("bert.").items()
     }
-    found = weights(tensors)
-    assert found.stored_name("layers.0.norm1.weight") == "bert.encoder.layer.0.LayerNorm.gamma"
-    assert found.get("layers.0.norm1.bias", (4,)).tolist() == [1, 1, 1, 1]
-    assert found.canonical()["bert.encoder.layer.0.LayerNorm.gamma"] == "layers.0.norm1.weight"
+    reader = weights(tensors)
+    assert reader.stored_name("layers.0.norm1.weight") == "bert.encoder.layer.0.LayerNorm.gamma"
+    assert reader.get("layers.0.norm1.bias", (4,)).tolist() == [1, 1, 1, 1]
+    assert reader.canonical()["bert.encoder.layer.0.LayerNorm.gamma"] == "layers.0.norm1.weight"
 
 
 @pytest.mark.parametrize(
@@ -120,22 +120,22 @@ def test_old_spellings_of_layer_norms_are_found(weights):
     [("query", FUSED[:4]), ("qkv", FUSED), ("c_attn", FUSED.T)],
 )
 def test_alternatives_are_tried_in_order(weights, stored, array):
-    found = weights({f"encoder.layer.0.attention.{stored}.weight": np.ascontiguousarray(array)})
-    got = found.get("layers.0.q.weight", (4, 4))
+    reader = weights({f"encoder.layer.0.attention.{stored}.weight": np.ascontiguousarray(array)})
+    got = reader.get("layers.0.q.weight", (4, 4))
     assert np.array_equal(got, FUSED[:4]) and got.flags.c_contiguous
-    assert found.has("layers.0.q.weight") and not found.has("layers.1.q.weight") and not found.has("nothing")
-    assert found.has("layers.0.k.weight") == (stored == "qkv")
+    assert reader.has("layers.0.q.weight") and not reader.has("layers.1.q.weight") and not reader.has("nothing")
+    assert reader.has("layers.0.k.weight") == (stored == "qkv")
 
 
 def test_experts_apart_and_in_a_stack(weights):
     apart = {f"encoder.layer.2.experts.{e}.w3.weight": np.full((3, 4), e, np.float32) for e in range(3)}
     stack = np.stack([np.full((4, 3), e, np.float32) + np.arange(3, dtype=np.float32) for e in range(3)])
     assert (weights(apart).get("layers.2.experts.1.up.weight", (3, 4)) == 1).all()
-    found = weights({"encoder.layer.2.experts.up_proj": stack})
-    assert np.array_equal(found.get("layers.2.experts.1.up.weight", (3, 4)), stack[1].T)
-    assert found.canonical() == {"encoder.layer.2.experts.up_proj": "layers.2.experts.*.up.weight"}
+    reader = weights({"encoder.layer.2.experts.up_proj": stack})
+    assert np.array_equal(reader.get("layers.2.experts.1.up.weight", (3, 4)), stack[1].T)
+    assert reader.canonical() == {"encoder.layer.2.experts.up_proj": "layers.2.experts.*.up.weight"}
     with pytest.raises(CheckpointError) as caught:
-        found.get("layers.2.experts.3.up.weight", (3, 4))
+        reader.get("layers.2.experts.3.up.weight", (3, 4))
     assert str(caught.value) == (
         "model.safetensors: tensor encoder.layer.2.experts.up_proj (layers.2.experts.3.up.weight), 3 x 4 x 3, "
         "does not fit the configuration: expert 3 is wanted, it has 3"
@@ -147,30 +147,30 @@ def test_every_dtype_becomes_float32(tmp_path_factory, seed, dtype):
     array = np.random.RandomState(seed).randn(4, 4).astype(dtype)
     folder = tmp_path_factory.mktemp("weights")
     save_file({"w": array, "table": array}, folder / "model.safetensors")
-    found = Weights(open_checkpoint(folder), {"w": "w", "table": "table"}, SIZES)
-    got = found.get("w", (4, 4))
+    reader = Weights(open_checkpoint(folder), {"w": "w", "table": "table"}, SIZES)
+    got = reader.get("w", (4, 4))
     assert got.dtype == np.float32 and np.array_equal(got, array.astype(np.float32))
-    rows = found.rows("table", [3, 0, 3], (4, 4))
+    rows = reader.rows("table", [3, 0, 3], (4, 4))
     assert rows.dtype == np.float32 and np.array_equal(rows, array.astype(np.float32)[[3, 0, 3]])
 
 
 def test_float32_is_a_view_of_the_file_and_the_rest_is_kept_to_a_limit(weights):
     names = {"view": "view", "table": "table"} | {f"b{i}": f"b{i}" for i in range(4)}
     brains = {f"b{i}": np.full((4, 4), i, ml_dtypes.bfloat16) for i in range(4)}
-    found = weights({"view": Q, "table": Q} | brains, names, cache_bytes=3 * 64)
-    view = found.get("view", (4, 4))
-    assert not view.flags.owndata and not view.flags.writeable and found.get("view", (4, 4)) is view
-    first = found.get("b0", (4, 4))
+    reader = weights({"view": Q, "table": Q} | brains, names, cache_bytes=3 * 64)
+    view = reader.get("view", (4, 4))
+    assert not view.flags.owndata and not view.flags.writeable and reader.get("view", (4, 4)) is view
+    first = reader.get("b0", (4, 4))
     with pytest.raises(ValueError, match="read-only"):
         first[0, 0] = 1
-    assert found.get("b0", (4, 4)) is first
+    assert reader.get("b0", (4, 4)) is first
     for i in (1, 2):
-        found.get(f"b{i}", (4, 4))
-    assert found.get("b0", (4, 4)) is first  # used again, so b1 is now the least recently used
-    second = found.get("b1", (4, 4))
-    found.get("b3", (4, 4))
-    assert found.get("b1", (4, 4)) is second and found.get("view", (4, 4)) is not None
-    assert found._cached <= 3 * 64
+        reader.get(f"b{i}", (4, 4))
+    assert reader.get("b0", (4, 4)) is first  # used again, so b1 is now the least recently used
+    second = reader.get("b1", (4, 4))
+    reader.get("b3", (4, 4))
+    assert reader.get("b1", (4, 4)) is second and reader.get("view", (4, 4)) is not None
+    assert reader._cached <= 3 * 64
 
 
 def test_an_unaligned_tensor_is_copied_into_place(tmp_path):
@@ -193,18 +193,18 @@ def test_our_names_of_stored_tensors(weights):
 
 
 def test_rows_through_a_layout_and_from_the_cache(weights):
-    found = weights({"t": np.ascontiguousarray(Q.T)}, {"t": ("t", "transpose")})
-    assert np.array_equal(found.rows("t", [2, 1], (4, 4)), Q[[2, 1]])
-    found.get("t", (4, 4))
-    assert np.array_equal(found.rows("t", [2, 1], (4, 4)), Q[[2, 1]])
-    assert found.rows("t", [], (4, 4)).shape == (0, 4)
+    reader = weights({"t": np.ascontiguousarray(Q.T)}, {"t": ("t", "transpose")})
+    assert np.array_equal(reader.rows("t", [2, 1], (4, 4)), Q[[2, 1]])
+    reader.get("t", (4, 4))
+    assert np.array_equal(reader.rows("t", [2, 1], (4, 4)), Q[[2, 1]])
+    assert reader.rows("t", [], (4, 4)).shape == (0, 4)
 
 
 @pytest.mark.parametrize("bad", [5, -1, 1 << 40])
 def test_an_id_outside_the_table_is_named(weights, bad):
-    found = weights(plain())
+    reader = weights(plain())
     with pytest.raises(InputError) as caught:
-        found.rows("embed.tokens", [0, bad, 99], (5, 4))
+        reader.rows("embed.tokens", [0, bad, 99], (5, 4))
     assert str(caught.value) == f"token id {bad} is outside the vocabulary of 5"
 
 
@@ -215,33 +215,33 @@ def message(call, *arguments):
 
 
 def test_what_does_not_fit_is_named_by_both_names(weights):
-    found = weights(plain("bert.") | {"bert.encoder.layer.1.attention.qkv.weight": FUSED[:9].copy()})
+    reader = weights(plain("bert.") | {"bert.encoder.layer.1.attention.qkv.weight": FUSED[:9].copy()})
     query = "bert.encoder.layer.0.attention.query.weight"
-    assert message(found.get, "layers.0.q.weight", (4, 8)) == (
+    assert message(reader.get, "layers.0.q.weight", (4, 8)) == (
         f"model.safetensors: tensor {query} (layers.0.q.weight) must be 4 x 8, it is 4 x 4"
     )
-    found.get("layers.0.q.weight", (-1, 4))
-    assert message(found.get, "layers.0.q.weight", (-1, 8)).endswith("must be any x 8, it is 4 x 4")
-    assert message(found.get, "layers.0.k.weight", (4, 4)) == (
+    reader.get("layers.0.q.weight", (-1, 4))
+    assert message(reader.get, "layers.0.q.weight", (-1, 8)).endswith("must be any x 8, it is 4 x 4")
+    assert message(reader.get, "layers.0.k.weight", (4, 4)) == (
         "model.safetensors has no tensor bert.encoder.layer.0.attention.qkv.weight (layers.0.k.weight)"
     )
-    assert message(found.get, "layers.1.k.weight", (4, 4)) == (
+    assert message(reader.get, "layers.1.k.weight", (4, 4)) == (
         "model.safetensors: tensor bert.encoder.layer.1.attention.qkv.weight (layers.1.k.weight), 9 x 4, "
         "does not fit the configuration: 12 rows are wanted, its shape is (9, 4)"
     )
-    assert message(found.rows, "embed.tokens", [1], (6, 4)) == (
+    assert message(reader.rows, "embed.tokens", [1], (6, 4)) == (
         "model.safetensors: tensor bert.embeddings.word_embeddings.weight (embed.tokens) must be 6 x 4, it is 5 x 4"
     )
-    assert message(found.get, "layers.7.q.weight", (4, 4)) == (
+    assert message(reader.get, "layers.7.q.weight", (4, 4)) == (
         "model.safetensors has no tensor bert.encoder.layer.7.attention.query.weight or "
         "bert.encoder.layer.7.attention.qkv.weight or bert.encoder.layer.7.attention.c_attn.weight (layers.7.q.weight)"
     )
-    assert message(found.get, "unheard.of", (1,)) == "model.safetensors: this family has no tensor unheard.of"
+    assert message(reader.get, "unheard.of", (1,)) == "model.safetensors: this family has no tensor unheard.of"
 
 
 def test_a_shape_behind_a_layout_names_what_is_stored(weights):
-    found = weights({"encoder.layer.0.attention.qkv.weight": FUSED})
-    assert message(found.get, "layers.0.k.weight", (4, 9)) == (
+    reader = weights({"encoder.layer.0.attention.qkv.weight": FUSED})
+    assert message(reader.get, "layers.0.k.weight", (4, 9)) == (
         "model.safetensors: tensor encoder.layer.0.attention.qkv.weight (layers.0.k.weight) must be 4 x 9, "
         "it is 4 x 4 (stored 12 x 4)"
     )
@@ -252,12 +252,12 @@ def test_what_is_not_finite_is_named(weights, value, word):
     tensors = plain()
     tensors["encoder.layer.0.attention.query.weight"] = np.where(np.eye(4) > 0, np.float32(value), Q).astype(np.float32)
     tensors["embeddings.word_embeddings.weight"][3, 1] = value
-    found = weights(tensors)
-    assert message(found.get, "layers.0.q.weight", (4, 4)) == (
+    reader = weights(tensors)
+    assert message(reader.get, "layers.0.q.weight", (4, 4)) == (
         f"{word} in tensor encoder.layer.0.attention.query.weight (layers.0.q.weight) of model.safetensors"
     )
-    assert message(found.rows, "embed.tokens", [3], (5, 4)).startswith(f"{word} in tensor embeddings.word_embeddings")
-    assert found.rows("embed.tokens", [2, 4], (5, 4)).shape == (2, 4)  # rows that are not requested are not checked
+    assert message(reader.rows, "embed.tokens", [3], (5, 4)).startswith(f"{word} in tensor embeddings.word_embeddings")
+    assert reader.rows("embed.tokens", [2, 4], (5, 4)).shape == (2, 4)  # rows that are not requested are not checked
 
 
 def test_finite_numbers_whose_sum_is_not_are_fine(weights):
@@ -272,8 +272,8 @@ def test_a_float64_too_large_for_float32_is_named(weights):
 
 
 def test_numbers_of_a_quantisation_are_not_taken_for_weights(weights):
-    found = weights({"w": np.zeros((4, 4), np.int8)}, {"w": "w"})
-    assert message(found.get, "w", (4, 4)) == "model.safetensors: tensor w (w) is stored as I8, not as weights"
+    reader = weights({"w": np.zeros((4, 4), np.int8)}, {"w": "w"})
+    assert message(reader.get, "w", (4, 4)) == "model.safetensors: tensor w (w) is stored as I8, not as weights"
 
 
 def test_resolving_names_of_a_large_file_is_quick():

@@ -298,8 +298,8 @@ def test_longrope_on_an_odd_number_of_dimensions(folder):
     """Five dimensions rotate as three pairs, the last with an empty half: one factor for each of the three."""
     rope = {"rope_type": "longrope", "factor": 2.0, "partial_rotary_factor": 0.7}
     tables = {"short_factor": [1.0, 2.0, 3.0], "long_factor": [1.0, 2.0, 4.0]}
-    found = attnviz.load(folder("stablelm", rope_parameters=rope | tables)).attend(ids=IDS)
-    np.testing.assert_allclose(found.weights.sum(-1), 1, atol=1e-5)
+    attention = attnviz.load(folder("stablelm", rope_parameters=rope | tables)).attend(ids=IDS)
+    np.testing.assert_allclose(attention.weights.sum(-1), 1, atol=1e-5)
 
 
 def test_a_null_key_and_a_private_one_are_passed_over(folder):
@@ -309,9 +309,9 @@ def test_a_null_key_and_a_private_one_are_passed_over(folder):
 
 def test_what_was_passed_over_is_said_wherever_the_numbers_go(folder, tmp_path, capsys):
     place = folder(attention_twist=0.5, architectures=OWN)
-    found = attnviz.load(place, ignore_keys=["attention_twist"]).attend(ids=IDS)
-    assert found.meta["ignored_keys"] == ["attention_twist"]
-    np.testing.assert_array_equal(found.weights, attnviz.load(REFERENCE / "bert").attend(ids=IDS).weights)
+    attention = attnviz.load(place, ignore_keys=["attention_twist"]).attend(ids=IDS)
+    assert attention.meta["ignored_keys"] == ["attention_twist"]
+    np.testing.assert_array_equal(attention.weights, attnviz.load(REFERENCE / "bert").attend(ids=IDS).weights)
     words = ["--ids", "10,11,12", "-m", str(place), "--ignore-key", "attention_twist"]
     assert main(["heatmap", *words, "-o", str(tmp_path / "a.svg")]) == 0
     assert "ignored configuration key: attention_twist" in (tmp_path / "a.svg").read_text()

@@ -124,13 +124,13 @@ def test_a_granite_of_attention_alone_may_have_no_positions_and_no_experts() -> 
         made("granitemoehybrid", num_local_experts=4)
 
 
-@pytest.mark.parametrize(("said", "factor"), [({}, 4.0), ({"factor": 9.0}, 9.0)])
-def test_the_factor_of_long_texts_is_what_is_said_before_what_follows_from_the_lengths(
-    said: dict[str, float], factor: float
+@pytest.mark.parametrize(("settings", "factor"), [({}, 4.0), ({"factor": 9.0}, 9.0)])
+def test_a_stated_factor_of_long_texts_overrides_the_ratio_of_lengths(
+    settings: dict[str, float], factor: float
 ) -> None:
     tables = {"short_factor": [1.0] * 4, "long_factor": [2.0] * 4}
     lengths = {"original_max_position_embeddings": 16, "max_position_embeddings": 64}
-    spec = made("phi3", "rope_parameters", rope_scaling={"type": "longrope", **tables, **said}, **lengths)
+    spec = made("phi3", "rope_parameters", rope_scaling={"type": "longrope", **tables, **settings}, **lengths)
     (turns,) = set(spec.rotary)
     assert turns.scaling is not None
     assert (turns.scaling.factor, turns.scaling.original) == (factor, 16)
@@ -143,15 +143,15 @@ def test_the_older_of_two_spellings_of_rotary_positions_wins() -> None:
 
 
 def test_yarns_bounds_left_out_are_1_and_32_turns() -> None:
-    said = {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16}
-    (turns,) = set(made("llama", "rope_parameters", rope_scaling=said).rotary)
+    settings = {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16}
+    (turns,) = set(made("llama", "rope_parameters", rope_scaling=settings).rotary)
     assert turns.scaling is not None
     assert (turns.scaling.low, turns.scaling.high) == (1.0, 32.0)
 
 
 def test_windows_begin_with_the_layer_that_max_window_layers_counts_to() -> None:
-    said = {"use_sliding_window": True, "sliding_window": 5, "max_window_layers": 1, "num_hidden_layers": 3}
-    spec = made("qwen2", "layer_types", **said)
+    settings = {"use_sliding_window": True, "sliding_window": 5, "max_window_layers": 1, "num_hidden_layers": 3}
+    spec = made("qwen2", "layer_types", **settings)
     assert [spec.reach_of(i) for i in range(3)] == [-1, 4, 4]
 
 

@@ -32,9 +32,9 @@ def rewritten(case: str, folder: Path, encoder_only: bool = False, **config) -> 
 def test_a_checkpoint_without_decoder_is_its_encoder(case, tmp_path) -> None:
     whole = attnviz.load(REFERENCE / case).attend(ids=IDS, stream="encoder")
     alone = attnviz.load(rewritten(case, tmp_path, encoder_only=True))
-    found = alone.attend(ids=IDS)
-    assert alone.streams == ("encoder",) and found.stream == "encoder"
-    np.testing.assert_array_equal(found.weights, whole.weights)
+    attention = alone.attend(ids=IDS)
+    assert alone.streams == ("encoder",) and attention.stream == "encoder"
+    np.testing.assert_array_equal(attention.weights, whole.weights)
 
 
 @pytest.mark.parametrize("more", [{"architectures": ["T5EncoderModel"]}, {"is_encoder_decoder": False}])

@@ -51,8 +51,8 @@ def spec(model_type: str, **keys: Any) -> Spec:
 
 @pytest.mark.parametrize("row", PUBLISHED, ids=lambda row: row["name"])
 def test_published_configurations_are_read_as_they_are(row: dict[str, Any]) -> None:
-    said = attnviz.describe(row["config"])
-    assert {key: said[key] for key in ("family", "positions", "masks", "ignored")} == {
+    description = attnviz.describe(row["config"])
+    assert {key: description[key] for key in ("family", "positions", "masks", "ignored")} == {
         key: row[key] for key in ("family", "positions", "masks", "ignored")
     }
 
@@ -64,8 +64,8 @@ def test_agrees_with_what_ran_it(case: str) -> None:
     Nomic: the code published with the weights.
     """
     expected = np.load(ENCODERS / case / "expected.npz")
-    given = {"token_types": expected["token_type_ids"]} if "token_type_ids" in expected else {}
-    got = attnviz.load(ENCODERS / case).attend(ids=expected["input_ids"], **given).weights
+    inputs = {"token_types": expected["token_type_ids"]} if "token_type_ids" in expected else {}
+    got = attnviz.load(ENCODERS / case).attend(ids=expected["input_ids"], **inputs).weights
     np.testing.assert_allclose(got, expected["self"], rtol=0, atol=max(1e-5, 4 * OWN.get(case, 0)))
     assert expected["self"].max(-1).mean() > 2 / expected["self"].shape[-1]
 

@@ -149,8 +149,8 @@ def test_every_form_gives_the_same_attention(family, tmp_path) -> None:
     forms = ["one", *(f"{how}{n}" for n in range(len(FORMS[family][1])) for how in ("fused", "turned"))]
     for form in forms:
         folder = folder_of(family, tmp_path, respelt(family, tensors, form))
-        found = attnviz.load(folder).attend(ids=ids).weights
-        np.testing.assert_allclose(found, weights, rtol=0, atol=1e-5, err_msg=form)
+        attended = attnviz.load(folder).attend(ids=ids).weights
+        np.testing.assert_allclose(attended, weights, rtol=0, atol=1e-5, err_msg=form)
 
 
 @pytest.mark.parametrize("form", ["one", "fused0"])

@@ -89,8 +89,8 @@ def test_looking_a_family_up_imports_its_file_alone(model_type):
 
 def test_one_file_adds_a_family(owl, tmp_path):
     assert family("owl").__name__ == "attnviz.families.owl" and family("barn-owl") is family("owl")
-    found = describe("owl")
-    assert (found.title, found.positions, found.mask) == (
+    description = describe("owl")
+    assert (description.title, description.positions, description.mask) == (
         "Owl (nobody 2026): two heads under rotary positions.",
         ("rotary",),
         ("causal",),

@@ -44,23 +44,23 @@ def phi(sequential: bool):
     """The tensors of the reference case of Phi under their first names, with a table of 128 rows and a head."""
     own = {n.removeprefix("model."): t for n, t in load_file(REFERENCE / "phi" / "model.safetensors").items()}
     table = np.concatenate([own["embed_tokens.weight"], np.zeros((61, 32), np.float32)])
-    found = {"layers.0.wte.weight" if sequential else "transformer.embd.wte.weight": table}
+    respelt = {"layers.0.wte.weight" if sequential else "transformer.embd.wte.weight": table}
     parts = {
         "input_layernorm": "ln", "self_attn.dense": "mixer.out_proj", "mlp.fc1": "mlp.fc1", "mlp.fc2": "mlp.fc2"
     }  # fmt: skip
     for i in range(2):
         front = f"layers.{i + 1}." if sequential else f"transformer.h.{i}."
         for kind in ("weight", "bias"):
-            found |= {f"{front}{new}.{kind}": own[f"layers.{i}.{old}.{kind}"] for old, new in parts.items()}
+            respelt |= {f"{front}{new}.{kind}": own[f"layers.{i}.{old}.{kind}"] for old, new in parts.items()}
             fused = [own[f"layers.{i}.self_attn.{p}_proj.{kind}"] for p in "qkv"]
-            found[f"{front}mixer.Wqkv.{kind}"] = np.concatenate(fused)
+            respelt[f"{front}mixer.Wqkv.{kind}"] = np.concatenate(fused)
     head = "layers.3." if sequential else "lm_head."
     rng = np.random.default_rng(0)
     for kind in ("weight", "bias"):
-        found[f"{head}ln.{kind}"] = own[f"final_layernorm.{kind}"]
-    found[f"{head}linear.weight"] = rng.standard_normal((128, 32)).astype(np.float32)
-    found[f"{head}linear.bias"] = rng.standard_normal(128).astype(np.float32)
-    return found
+        respelt[f"{head}ln.{kind}"] = own[f"final_layernorm.{kind}"]
+    respelt[f"{head}linear.weight"] = rng.standard_normal((128, 32)).astype(np.float32)
+    respelt[f"{head}linear.bias"] = rng.standard_normal(128).astype(np.float32)
+    return respelt
 
 
 @pytest.mark.parametrize(("sequential", "config"), [(True, MIXFORMER), (False, MSFT)])

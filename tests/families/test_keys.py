@@ -38,9 +38,9 @@ def config(case, **changes):
 
 def read_by_the_reference(case):
     """Keys that the reference reads and the family does not."""
-    found = config(case)
-    planted = sorted(found.reference.reads - found._read - set(found.data))
-    return [key for key in planted if found.reference.place(key, PLANTED) == "refused"]
+    configuration = config(case)
+    planted = sorted(configuration.reference.reads - configuration._read - set(configuration.data))
+    return [key for key in planted if configuration.reference.place(key, PLANTED) == "refused"]
 
 
 # ---- the rule, family by family
@@ -52,24 +52,24 @@ def test_a_key_that_the_reference_reads_and_we_do_not_is_refused(case):
     assert {"pruned_heads", "per_layer_config"} <= set(keys)
     for key in keys:
         try:
-            found = config(case, **{key: PLANTED})
+            configuration = config(case, **{key: PLANTED})
         except ConfigError as error:  # it is an alias of a key that the family reads
             assert "contradict each other" in str(error)
         else:
-            assert (found.unread(), found.ignored()) == ([key] if key in found.data else [], [])
+            assert (configuration.unread(), configuration.ignored()) == ([key] if key in configuration.data else [], [])
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_key_that_nobody_reads_is_ignored_and_named(case):
-    found = config(case, attention_twist=0.5)
-    assert (found.unread(), found.ignored()) == ([], ["attention_twist"])
+    configuration = config(case, attention_twist=0.5)
+    assert (configuration.unread(), configuration.ignored()) == ([], ["attention_twist"])
 
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("own", [{"auto_map": {"AutoModel": "modeling_x.XModel"}}, {"architectures": ["XForTwisting"]}])
 def test_code_of_its_own_may_read_any_key(case, own):
-    found = config(case, attention_twist=0.5, **own)
-    assert (found.unread(), found.ignored()) == (["attention_twist"], [])
+    configuration = config(case, attention_twist=0.5, **own)
+    assert (configuration.unread(), configuration.ignored()) == (["attention_twist"], [])
     assert config(case, **own).unread() == []
 
 
@@ -78,16 +78,16 @@ def test_the_reviewed_keys_of_a_family_are_ignored_even_then(case, monkeypatch):
     module = family(json.loads((REFERENCE / case / "config.json").read_text())["model_type"])
     reviewed = (*getattr(module, "HARMLESS", ()), "attention_twist")
     monkeypatch.setattr(module, "HARMLESS", reviewed, raising=False)
-    found = config(case, attention_twist=0.5, auto_map={"AutoModel": "modeling_x.XModel"})
-    assert (found.unread(), found.ignored()) == ([], ["attention_twist"])
+    configuration = config(case, attention_twist=0.5, auto_map={"AutoModel": "modeling_x.XModel"})
+    assert (configuration.unread(), configuration.ignored()) == ([], ["attention_twist"])
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_what_every_configuration_may_have_is_free_of_the_rule_until_it_means_something(case):
     defaults = {key: values[0] for key, values in TABLE["base"].items() if values}
     left_out = set(json.loads((REFERENCE / case / "config.json").read_text()))
-    found = config(case, **{k: v for k, v in defaults.items() if k not in left_out and k != "model_type"})
-    assert (found.unread(), found.ignored()) == ([], [])
+    configuration = config(case, **{k: v for k, v in defaults.items() if k not in left_out and k != "model_type"})
+    assert (configuration.unread(), configuration.ignored()) == ([], [])
     assert config(case, pruned_heads={"0": [1]}).unread() == ["pruned_heads"]
 
 
@@ -120,8 +120,8 @@ def test_the_classes_of_a_family_have_no_code_of_their_own(case):
     ],
 )
 def test_particular_keys(case, changes, refused, ignored):
-    found = config(case, **changes)
-    assert (found.unread(), found.ignored()) == (refused, ignored)
+    configuration = config(case, **changes)
+    assert (configuration.unread(), configuration.ignored()) == (refused, ignored)
 
 
 def test_the_newest_bert_reads_no_kind_of_positions_but_older_ones_do():
@@ -236,8 +236,8 @@ def test_what_a_configuration_class_derives_is_seen(maker, tmp_path):
     ("case", "name"), [("t5", "T5WithLMHeadModel"), ("llama", "LLaMAForCausalLM"), ("falcon", "RWForCausalLM")]
 )
 def test_older_names_of_a_familys_architecture_are_its_own(case, name):
-    found = config(case, architectures=[name], attention_twist=0.5)
-    assert (found.unread(), found.ignored()) == ([], ["attention_twist"])
+    configuration = config(case, architectures=[name], attention_twist=0.5)
+    assert (configuration.unread(), configuration.ignored()) == ([], ["attention_twist"])
 
 
 def test_clips_older_spelling_wins_with_its_own_defaults():
@@ -259,8 +259,8 @@ def test_every_model_type_has_a_row_of_the_table():
 @pytest.mark.parametrize(("value", "place"), [(False, "known"), (0, "refused"), (True, "refused")])
 def test_code_of_its_own_may_take_up_what_the_reference_leaves_alone(value, place):
     """Llama's code in the reference does not ask whether it is a decoder; a checkpoint's own may."""
-    found = config("llama", is_decoder=value, auto_map={"AutoModel": "modeling.Own"})
-    assert found.reference.place("is_decoder", value) == place
+    configuration = config("llama", is_decoder=value, auto_map={"AutoModel": "modeling.Own"})
+    assert configuration.reference.place("is_decoder", value) == place
 
 
 def test_a_nested_configuration_of_another_type_is_read_by_that_types_rule():

@@ -159,8 +159,8 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_published_configuration_is_understood(name: str) -> None:
-    found = attnviz.describe(PUBLISHED[name])
-    assert found["family"] == PUBLISHED[name]["model_type"]
+    description = attnviz.describe(PUBLISHED[name])
+    assert description["family"] == PUBLISHED[name]["model_type"]
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -173,6 +173,6 @@ def test_what_no_number_could_be_compared_for_is_refused(name: str) -> None:
 def test_of_two_parts_for_a_tower_the_older_one_counts_with_its_defaults() -> None:
     """As in the reference, `text_config_dict` replaces `text_config`, even if it is empty."""
     own = {"hidden_size": 64, "num_attention_heads": 4, "num_hidden_layers": 3}
-    found = attnviz.describe({"model_type": "clip", "text_config": own, "text_config_dict": {"hidden_size": 48}})
-    text = found["stacks"]["text"]
+    description = attnviz.describe({"model_type": "clip", "text_config": own, "text_config_dict": {"hidden_size": 48}})
+    text = description["stacks"]["text"]
     assert (text["layers"], text["heads"], text["d_model"]) == (12, 8, 48)

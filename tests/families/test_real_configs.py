@@ -33,9 +33,9 @@ def name(row):
 
 @pytest.mark.parametrize("row", DRAWN, ids=name)
 def test_it_is_drawn(row):
-    said = attnviz.describe(row["config"])
-    assert said["family"] == row["family"]
-    assert said["ignored"] == row.get("ignored", [])
+    description = attnviz.describe(row["config"])
+    assert description["family"] == row["family"]
+    assert description["ignored"] == row.get("ignored", [])
 
 
 @pytest.mark.parametrize("row", REFUSED, ids=name)

@@ -21,14 +21,14 @@ STREAMS = ("self", "encoder", "decoder", "cross")
 @pytest.mark.parametrize("case", CASES)
 def test_agrees_with_the_reference(case: str) -> None:
     expected = np.load(REFERENCE / case / "expected.npz")
-    given = {ours: expected[theirs].tolist() for theirs, ours in INPUTS.items() if theirs in expected}
-    given |= {name: expected[name] for name in ARRAYS if name in expected}
+    inputs = {ours: expected[theirs].tolist() for theirs, ours in INPUTS.items() if theirs in expected}
+    inputs |= {name: expected[name] for name in ARRAYS if name in expected}
     model = attnviz.load(REFERENCE / case)
     tolerance = max(1e-5, 4 * OWN.get(case, 0.0))  # some mixtures of experts cannot be run in float64
     streams = [stream for stream in STREAMS if stream in expected]
     assert streams
     for stream in streams:
-        got = model.attend(**given, stream=stream).weights
+        got = model.attend(**inputs, stream=stream).weights
         assert got.shape == expected[stream].shape
         np.testing.assert_allclose(got, expected[stream], rtol=0, atol=tolerance, err_msg=f"{case} {stream}")
 
@@ -37,12 +37,12 @@ def test_each_head_where_the_reference_gives_the_mean_over_heads() -> None:
     """`self` is what the reference returns, `own` the weights of single heads before it averages them."""
     expected = np.load(REFERENCE / "wavlm" / "expected.npz")
     model = attnviz.load(REFERENCE / "wavlm")
-    given = {"input_values": expected["input_values"]}
-    got = model.attend(**given, own_heads=True)
+    inputs = {"input_values": expected["input_values"]}
+    got = model.attend(**inputs, own_heads=True)
     np.testing.assert_allclose(got.weights, expected["own"], rtol=0, atol=1e-5)
     assert not got.meta.get("notes")
-    assert "the mean over all heads" in model.attend(**given).meta["notes"][0]
-    some = model.attend(**given, layers=1, heads=[2, 0]).weights
+    assert "the mean over all heads" in model.attend(**inputs).meta["notes"][0]
+    some = model.attend(**inputs, layers=1, heads=[2, 0]).weights
     np.testing.assert_allclose(some, expected["self"][1:, [2, 0]], rtol=0, atol=1e-5)
 
 

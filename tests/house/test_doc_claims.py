@@ -24,29 +24,29 @@ def attention(text):
 
 
 def weight(text, layer, head, query, key):
-    found = attention(text)
-    tokens = found.query_tokens
-    return float(found.weights[layer, head, tokens.index(query), tokens.index(key)])
+    maps = attention(text)
+    tokens = maps.query_tokens
+    return float(maps.weights[layer, head, tokens.index(query), tokens.index(key)])
 
 
 def test_the_first_picture_of_the_readme():
-    said = page("README.md")
-    assert f'"it" gives {weight(TIRED, 3, 1, "it", "animal"):.2f} of its attention to "animal"' in said
-    assert f"in the first and {weight(WIDE, 3, 1, 'it', 'animal'):.2f} in the second" in said
-    assert f'"cross" gives {weight(TIRED, 3, 1, "cross", "street"):.2f} to "street"' in said
+    text = page("README.md")
+    assert f'"it" gives {weight(TIRED, 3, 1, "it", "animal"):.2f} of its attention to "animal"' in text
+    assert f"in the first and {weight(WIDE, 3, 1, 'it', 'animal'):.2f} in the second" in text
+    assert f'"cross" gives {weight(TIRED, 3, 1, "cross", "street"):.2f} to "street"' in text
 
 
 def test_the_head_that_sends_every_token_to_the_animal():
-    found = attention(TIRED)
-    tokens = found.query_tokens
-    column = found.weights[5, 11, :, tokens.index("animal")]
+    maps = attention(TIRED)
+    tokens = maps.query_tokens
+    column = maps.weights[5, 11, :, tokens.index("animal")]
     others = [float(column[i]) for i, token in enumerate(tokens) if token not in ("it", "animal")]
     some, many = sum(value > 0.2 for value in others), sum(value > 0.4 for value in others)
     count = {6: "six"}[many]
-    said = page("README.md")
+    text = page("README.md")
     share = weight(TIRED, 5, 11, "it", "animal")
-    assert f'"it" gives "animal" {share:.2f}, but {some} of the {len(others)} other' in said
-    assert f"{count} of them more than 0.4" in said
+    assert f'"it" gives "animal" {share:.2f}, but {some} of the {len(others)} other' in text
+    assert f"{count} of them more than 0.4" in text
     refers = page("docs/analysis/refers.md")
     quoted = [weight(TIRED, 5, 11, query, "animal") for query in ("was", "'")]
     assert f'"animal" {quoted[0]:.2f} from "was"' in refers and f"{quoted[1]:.2f} from the apostrophe" in refers
@@ -60,10 +60,10 @@ def rows_of_refers():
 @pytest.mark.parametrize("row", rows_of_refers(), ids=lambda row: row[0])
 def test_who_it_refers_to(row):
     sentence, first, first_weight, lift, second, second_weight = row
-    found = attention(sentence.replace("**", ""))
-    tokens, weights = found.query_tokens, found.weights[3, 1]
+    maps = attention(sentence.replace("**", ""))
+    tokens, weights = maps.query_tokens, maps.weights[3, 1]
     it = tokens.index("it")
-    places = [i for i, special in enumerate(found.query_special) if not special and i != it]
+    places = [i for i, special in enumerate(maps.query_special) if not special and i != it]
     places.sort(key=lambda i: -weights[it, i])
     column = np.delete(weights[:, places[0]], it)
     assert (tokens[places[0]], f"{weights[it, places[0]]:.2f}") == (first, first_weight)
@@ -106,13 +106,13 @@ def test_a_long_text_has_no_idle_head():
 
 
 def test_heads_that_copy():
-    said = page("docs/analysis/circuits.md")
+    text = page("docs/analysis/circuits.md")
     copying = attnviz.circuits(attnviz.load("minilm")).circuits.copying
     order = np.argsort(-copying, axis=None)
     best = [f"{i // 12}.{i % 12}" for i in order[:3]]
     worst = [f"{i // 12}.{i % 12}" for i in order[::-1][:3]]
-    assert f"heads {best[0]}, {best[1]} and {best[2]} score {copying.max():.2f}" in said
-    assert f"{worst[0]}, {worst[1]} and {worst[2]} score {copying.min():.2f}" in said
+    assert f"heads {best[0]}, {best[1]} and {best[2]} score {copying.max():.2f}" in text
+    assert f"{worst[0]}, {worst[1]} and {worst[2]} score {copying.min():.2f}" in text
 
 
 def test_what_moves_it():
@@ -130,23 +130,23 @@ def test_what_moves_it():
 
 def test_what_special_tokens_get_and_what_is_moved():
     found = attnviz.norms(attnviz.load("minilm"), TIRED, layers=[1, 2, 3, 4]).shares
-    said = page("docs/analysis/norms.md")
+    text = page("docs/analysis/norms.md")
     special = np.array(found["norm"].keys.special)
     shares = {}
     for name in ("weights", "norm"):
         weights = found[name].weights[:, 0]
         shares[name] = (weights[..., special].sum(-1) / weights.sum(-1)).mean(-1)
     low, high = (round(100 * float(value)) for value in (shares["weights"].min(), shares["weights"].max() + 1e-3))
-    assert f"[CLS] and [SEP] get {low}% to {high}% of all weight" in said
+    assert f"[CLS] and [SEP] get {low}% to {high}% of all weight" in text
     low, high = (round(100 * float(value)) for value in (shares["norm"].min(), shares["norm"].max()))
-    assert f"and {low}% to {high}% of what is moved" in said
+    assert f"and {low}% to {high}% of what is moved" in text
 
 
 def test_how_near_norms_are_to_the_reference():
     stored = np.load(ROOT / "tests" / "data" / "norms_minilm.npz")
     found = attnviz.norms(attnviz.load("minilm"), TIRED).absolute
-    said = page("docs/analysis/norms.md")
-    quoted = dict(re.findall(r"(norms|ALTI|value zeroing) within (\de-\d)", said))
+    text = page("docs/analysis/norms.md")
+    quoted = dict(re.findall(r"(norms|ALTI|value zeroing) within (\de-\d)", text))
     assert quoted.keys() == {"norms", "ALTI", "value zeroing"}
     for name, measure in (("norms", "norm"), ("ALTI", "alti"), ("value zeroing", "zeroing")):
         assert np.abs(found[measure].weights[:, 0] - stored[measure]).max() < float(quoted[name])

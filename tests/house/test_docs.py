@@ -16,27 +16,27 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links_lead_somewhere(page):
-    found = re.findall(r"\]\(([^)#:]+)\)|src=\"([^\":]+)\"", page.read_text())
-    assert [link for pair in found for link in pair if link and not (page.parent / link).exists()] == []
+    matches = re.findall(r"\]\(([^)#:]+)\)|src=\"([^\":]+)\"", page.read_text())
+    assert [link for pair in matches for link in pair if link and not (page.parent / link).exists()] == []
 
 
 def test_every_page_of_analysis_answers_a_question_of_the_list():
-    said = (ROOT / "docs" / "analysis" / "README.md").read_text()
+    text = (ROOT / "docs" / "analysis" / "README.md").read_text()
     pages = [path.name for path in (ROOT / "docs" / "analysis").glob("*.md") if path.name != "README.md"]
-    assert [name for name in pages if f"]({name})" not in said] == []
+    assert [name for name in pages if f"]({name})" not in text] == []
 
 
 @pytest.mark.parametrize("folder", ["scripts", "sample_inputs"])
 def test_every_file_has_its_row(folder):
-    said = (ROOT / folder / "README.md").read_text()
-    wide = [re.escape(name).replace(r"\*", ".*") for name in re.findall(r"`([\w.*]+)`", said)]
+    text = (ROOT / folder / "README.md").read_text()
+    wide = [re.escape(name).replace(r"\*", ".*") for name in re.findall(r"`([\w.*]+)`", text)]
     files = [path.name for path in (ROOT / folder).iterdir() if path.is_file() and path.name != "README.md"]
-    assert [name for name in files if name not in said and not any(re.fullmatch(w, name) for w in wide)] == []
+    assert [name for name in files if name not in text and not any(re.fullmatch(w, name) for w in wide)] == []
 
 
 def test_every_room_is_in_the_table_of_rooms():
-    said = (ROOT / "docs" / "architecture.md").read_text()
-    table = "\n".join(line for line in said.splitlines() if line.startswith("|"))
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    table = "\n".join(line for line in text.splitlines() if line.startswith("|"))
     house = Path(attnviz.__file__).parent
     rooms = {path.name + "/" for path in house.iterdir() if (path / "__init__.py").is_file()}
     rooms |= {path.name for path in house.glob("[a-z]*.py")}
@@ -50,5 +50,5 @@ def test_the_table_of_families_is_what_their_files_say(capsys):
 def test_how_many_families_the_pages_promise():
     cases = sum(path.is_dir() for path in REFERENCE.iterdir())
     for page in ("README.md", "CHANGELOG.md"):
-        said = re.findall(r"(\d+) (?:model\s+)?families|checkpoints of (\d+)\s+families", (ROOT / page).read_text())
-        assert {int(number) for pair in said for number in pair if number} == {cases}, page
+        matches = re.findall(r"(\d+) (?:model\s+)?families|checkpoints of (\d+)\s+families", (ROOT / page).read_text())
+        assert {int(number) for pair in matches for number in pair if number} == {cases}, page

@@ -36,12 +36,12 @@ def test_mutants_are_read_or_refused_in_one_line(name):
 def test_the_same_number_and_seed_make_the_same_mutant(tmp_path, monkeypatch):
     """On another day, too, although zip files hold the time of their creation."""
     for name in fuzz.READERS:
-        made = []
+        mutants = []
         for place, now in (("a", 1e9), ("b", 1.7e9)):
             monkeypatch.setattr(time, "time", lambda now=now: now)
             fuzz.kept(name, 7, SEED, tmp_path / name / place)
-            made.append({path.name: path.read_bytes() for path in (tmp_path / name / place).iterdir()})
-        assert made[0] == made[1], name
+            mutants.append({path.name: path.read_bytes() for path in (tmp_path / name / place).iterdir()})
+        assert mutants[0] == mutants[1], name
 
 
 # --- faults are detected -----------------------------------------------------------------------------------------
@@ -78,8 +78,8 @@ def test_a_process_that_cannot_begin_is_seen_and_ends(monkeypatch, capfd):
     """It must not continue as if it were the parent process."""
     monkeypatch.setattr(os, "devnull", "/nowhere/null")
     here = os.getpid()
-    found = list(worker.findings(lambda rng, folder: "", "name", 0, 2, SEED))
-    assert found == [(0, "the process ended with status 1"), (1, "the process ended with status 1")]
+    findings = list(worker.findings(lambda rng, folder: "", "name", 0, 2, SEED))
+    assert findings == [(0, "the process ended with status 1"), (1, "the process ended with status 1")]
     assert os.getpid() == here
     assert capfd.readouterr().err.count("FileNotFoundError") == 2
 

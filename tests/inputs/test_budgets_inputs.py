@@ -53,12 +53,12 @@ ASKED = {
 
 @pytest.mark.parametrize("name", ASKED)
 def test_sizes_have_a_product(tmp_path, name):
-    said = {"image_processor_type": "CLIPImageProcessor", **ASKED[name]}
+    settings = {"image_processor_type": "CLIPImageProcessor", **ASKED[name]}
     if name == "long crop":
         Image.fromarray(np.zeros((2000, 4), np.uint8)).save(tmp_path / "a.png")
     else:
         Image.fromarray(np.zeros((20, 20), np.uint8)).save(tmp_path / "a.png")
-    (tmp_path / "preprocessor_config.json").write_text(json.dumps(said))
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(settings))
     with pytest.raises(InputError, match=r"would be (resized|cropped) to"):
         read_image(tmp_path / "a.png", {"model_type": "clip"}, tmp_path)
 

@@ -82,20 +82,20 @@ def test_agrees_with_the_reference(case, release, tmp_path):
 def test_two_colours(two, folder):
     """Rescaled by 1/255, then (x - mean) / std, channel by channel: red, then blue."""
     place = folder(do_resize=False, image_mean=[0.5, 0.5, 0.1], image_std=[0.5, 0.25, 0.2])
-    found = quiet(two, VIT, place)
-    assert found.pixel_values.shape == (3, 4, 4)
-    np.testing.assert_allclose(found.pixel_values[:, 0, 0], [1.0, -2.0, -0.5], atol=1e-6)
-    np.testing.assert_allclose(found.pixel_values[:, 3, 3], [-1.0, -2.0, 0.5], atol=1e-6)
-    assert found.shown[0].tolist() == [[255, 0, 0], [255, 0, 0], [0, 0, 51], [0, 0, 51]]
-    assert found.name == "two.png"
+    image = quiet(two, VIT, place)
+    assert image.pixel_values.shape == (3, 4, 4)
+    np.testing.assert_allclose(image.pixel_values[:, 0, 0], [1.0, -2.0, -0.5], atol=1e-6)
+    np.testing.assert_allclose(image.pixel_values[:, 3, 3], [-1.0, -2.0, 0.5], atol=1e-6)
+    assert image.shown[0].tolist() == [[255, 0, 0], [255, 0, 0], [0, 0, 51], [0, 0, 51]]
+    assert image.name == "two.png"
 
 
 def test_shown_is_what_the_model_sees_without_the_rest_of_a_patch(two, folder):
     config = {**VIT, "patch_size": 3}
-    found = quiet(two, config, folder(do_resize=False))
-    assert found.pixel_values.shape == (3, 4, 4)
-    assert found.shown.shape == (3, 3, 3)
-    assert found.shown[0, :, 0].tolist() == [255, 255, 0]
+    image = quiet(two, config, folder(do_resize=False))
+    assert image.pixel_values.shape == (3, 4, 4)
+    assert image.shown.shape == (3, 3, 3)
+    assert image.shown[0, :, 0].tolist() == [255, 255, 0]
 
 
 @pytest.mark.parametrize(
@@ -171,10 +171,10 @@ def test_without_a_file_the_family_says(family, resize, crop, mean, tmp_path):
 
 def test_a_model_of_grey_images(two, folder):
     config = {**VIT, "num_channels": 1}
-    found = quiet(two, config, folder(do_resize=False, image_mean=[0.5], image_std=0.5))
+    image = quiet(two, config, folder(do_resize=False, image_mean=[0.5], image_std=0.5))
     grey = np.asarray(Image.open(two).convert("L"))
-    np.testing.assert_allclose(found.pixel_values[0], grey / 127.5 - 1, atol=1e-6)
-    assert found.shown.shape == (4, 4, 3)
+    np.testing.assert_allclose(image.pixel_values[0], grey / 127.5 - 1, atol=1e-6)
+    assert image.shown.shape == (4, 4, 3)
 
 
 # --- files ---------------------------------------------------------------------------------------------------------

@@ -198,13 +198,13 @@ def test_agrees_with_the_reference(case, release, tmp_path, stored):
         path = stored(wav(expected[f"wave/{n}"].tobytes(), kind=3, bits=32))
         with warnings.catch_warnings():
             warnings.filterwarnings("error" if n == 4800 else "ignore")
-            found = read_sound(path, config_for(case), tmp_path)
+            sound = read_sound(path, config_for(case), tmp_path)
         if case.startswith("wav2vec2"):
-            got = found.input_values[::7]
-            assert found.input_features is None
+            got = sound.input_values[::7]
+            assert sound.input_features is None
         else:
-            got = found.input_features[:, ::3]
-            assert found.input_values is None
+            got = sound.input_features[:, ::3]
+            assert sound.input_values is None
         want = expected[f"{case}/{n}"]
         assert got.shape == want.shape and got.dtype == np.float32
         np.testing.assert_allclose(got, want, rtol=0, atol=1e-5)
@@ -216,16 +216,16 @@ def test_a_tone_peaks_in_the_band_around_it():
     filters = mel_filters(80, 400, 16000)
     assert filters.shape == (80, 201)
     for hertz in (440, 1000, 3000):
-        found = log_mel((0.5 * np.sin(2 * np.pi * hertz * t)).astype(np.float32), steps)
-        assert found.shape == (80, 100)
+        mels = log_mel((0.5 * np.sin(2 * np.pi * hertz * t)).astype(np.float32), steps)
+        assert mels.shape == (80, 100)
         band = int(np.argmax(filters[:, hertz // 40]))  # a bin of the transform is 40 Hz wide
-        assert set(found[:, 5:-5].argmax(0)) == {band}
+        assert set(mels[:, 5:-5].argmax(0)) == {band}
 
 
 def test_silence_is_flat_and_the_range_is_two():
     assert np.unique(log_mel(np.zeros(100, np.float32), Mels(samples=1600))).tolist() == [np.float32(-1.5)]
-    found = log_mel(np.r_[np.ones(800), np.zeros(800)].astype(np.float32), Mels(samples=1600))
-    assert found.max() - found.min() == pytest.approx(2.0)
+    mels = log_mel(np.r_[np.ones(800), np.zeros(800)].astype(np.float32), Mels(samples=1600))
+    assert mels.max() - mels.min() == pytest.approx(2.0)
 
 
 def test_another_rate_is_resampled_and_said(stored, tmp_path):
@@ -233,18 +233,18 @@ def test_another_rate_is_resampled_and_said(stored, tmp_path):
     t = np.arange(4410) / 44100
     path = stored(wav((8000 * np.sin(2 * np.pi * 300 * t)).astype("<i2").tobytes(), rate=44100))
     with pytest.warns(AttnvizWarning, match=r"x\.wav: resampled from 44100 to 16000 samples a second"):
-        found = read_sound(path, {"model_type": "wav2vec2"}, tmp_path)
-    assert (len(found.wave), found.rate, found.seconds) == (1600, 16000, 0.1)
+        sound = read_sound(path, {"model_type": "wav2vec2"}, tmp_path)
+    assert (len(sound.wave), sound.rate, sound.seconds) == (1600, 16000, 0.1)
     want = 8000 / (1 << 15) * np.sin(2 * np.pi * 300 * np.arange(1600) / 16000)
-    np.testing.assert_allclose(found.input_values[300:-300], want[300:-300], atol=1e-3)
+    np.testing.assert_allclose(sound.input_values[300:-300], want[300:-300], atol=1e-3)
 
 
 def test_a_long_sound_is_cut_and_said(stored, tmp_path):
     (tmp_path / "preprocessor_config.json").write_text('{"chunk_length": 1}')
     config = {"model_type": "whisper", "num_mel_bins": 80, "max_source_positions": 50}
     with pytest.warns(AttnvizWarning, match=r"x\.wav: only the first 1 seconds are used"):
-        found = read_sound(stored(wav(bytes(40000))), config, tmp_path)
-    assert found.input_features.shape == (80, 100)
+        sound = read_sound(stored(wav(bytes(40000))), config, tmp_path)
+    assert sound.input_features.shape == (80, 100)
 
 
 def test_without_a_file_the_configuration_says(tmp_path):
@@ -287,8 +287,8 @@ def test_wavlm_at_the_command_line(stored, run, words):
     samples = np.random.default_rng(0).normal(0, 3000, 4000).astype("<i2")
     folder = REFERENCE / "wavlm"
     assert run("export", "--audio", stored(wav(samples.tobytes())), "-m", folder, *words, "-o", "x.npz", "-q")[0] == 0
-    found = attnviz.open("x.npz")
+    attention = attnviz.open("x.npz")
     heard = (samples - samples.mean()) / samples.std()
     want = attnviz.load(folder).attend(input_values=heard.astype(np.float32), own_heads=bool(words))
-    np.testing.assert_allclose(found.weights, want.weights, atol=1e-5)
-    assert bool(words) == (np.ptp(found.weights, axis=1).max() > 0.1)
+    np.testing.assert_allclose(attention.weights, want.weights, atol=1e-5)
+    assert bool(words) == (np.ptp(attention.weights, axis=1).max() > 0.1)

@@ -119,8 +119,8 @@ def test_what_published_files_do_is_allowed(tmp_path):
         pre_tokenizer={"type": "Sequence", "pretokenizers": [CUT, BYTES]},
         model={"type": "BPE", "vocab": {chr(code): code - 33 for code in range(33, 700)}, "merges": []},
     )
-    found = load_tokenizer(folder, {})
-    assert len(found.encode(TEXT * 500).tokens) > 20_000
+    tokenizer = load_tokenizer(folder, {})
+    assert len(tokenizer.encode(TEXT * 500).tokens) > 20_000
 
 
 def test_words_that_are_looked_up_in_quadratic_time_are_refused(tmp_path):
@@ -134,8 +134,8 @@ def test_a_panic_of_the_library_is_one_line(tmp_path, capfd):
     """An expression that gives up causes a panic, for which the library writes a page to standard error."""
     cut = {"type": "Split", "pattern": {"Regex": r"(a|aa|aaa)*[^a]{2}"}, "behavior": "Isolated", "invert": False}
     assert main(["tokens", "a" * 40 + "!", "-m", str(written(tmp_path, pre_tokenizer=cut))]) == 1
-    said = capfd.readouterr().err
-    assert said.startswith("error: tokenizer.json cannot split the text: ") and said.count("\n") == 1, said
+    err = capfd.readouterr().err
+    assert err.startswith("error: tokenizer.json cannot split the text: ") and err.count("\n") == 1, err
 
 
 @pytest.mark.parametrize("null", ["/nowhere/null", "/"])

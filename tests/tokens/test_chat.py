@@ -61,9 +61,9 @@ def test_a_template_is_applied_only_when_asked_for(folder, capsys):
 def test_attention_reads_the_turn(folder, tmp_path, capsys):
     out = tmp_path / "a.npz"
     assert main(["export", "--chat", "the cat sat", "-m", str(folder), "-o", str(out)]) == 0
-    found = attnviz.open(out)
-    assert found.query_ids == tuple(TURN)
-    np.testing.assert_array_equal(found.weights, attnviz.load(folder).attend(ids=TURN).weights)
+    attention = attnviz.open(out)
+    assert attention.query_ids == tuple(TURN)
+    np.testing.assert_array_equal(attention.weights, attnviz.load(folder).attend(ids=TURN).weights)
 
 
 @pytest.mark.parametrize("where", ["chat_template.jinja", "chat_template.json", "several"])
@@ -193,13 +193,13 @@ def test_global_tokens_see_all_and_are_seen_by_all(tmp_path, capsys):
     out = tmp_path / "a.npz"
     words = ["export", "--ids", ",".join(map(str, ids)), "-m", str(REFERENCE / "longformer"), "-o", str(out)]
     assert main([*words, "--global-tokens", "0,15"]) == 0
-    found = attnviz.open(out)
+    attention = attnviz.open(out)
     expected = attnviz.load(REFERENCE / "longformer").attend(ids=ids, global_tokens=[0, 15])
-    np.testing.assert_array_equal(found.weights, expected.weights)
-    assert found.mask[:, [0, 15]].all()
-    assert found.mask[:, :, [0, 15]].all()
-    assert not found.mask[:, 8, 20]
-    assert "global tokens: 0, 15" in found.meta["notes"]
+    np.testing.assert_array_equal(attention.weights, expected.weights)
+    assert attention.mask[:, [0, 15]].all()
+    assert attention.mask[:, :, [0, 15]].all()
+    assert not attention.mask[:, 8, 20]
+    assert "global tokens: 0, 15" in attention.meta["notes"]
     assert main(words) == 0
     assert not attnviz.open(out).mask[:, 15, 0].any()
 

@@ -24,9 +24,9 @@ def laid_out(name: str, place: Path) -> Path:
 
 def tokenizer_of(name: str, place: Path):
     config = FOLDERS[name].get("config.json", {})
-    found = load_tokenizer(laid_out(name, place), config)
-    assert found is not None
-    return found
+    tokenizer = load_tokenizer(laid_out(name, place), config)
+    assert tokenizer is not None
+    return tokenizer
 
 
 @pytest.mark.parametrize("name", ["yi", "yi-json", "gemma", "gemma-json"])

@@ -732,5 +732,5 @@ def test_what_an_added_token_leaves_out():
 
 @pytest.mark.parametrize("key", ["additional_special_tokens", "extra_special_tokens"])
 def test_further_special_tokens_under_both_of_their_names(tmp_path, key):
-    found = read_names(tmp_path, {key: ["<a>", {"content": "<b>"}], "added_tokens_decoder": {}})
-    assert [(token.name, token.special) for token in found.extra] == [("<a>", True), ("<b>", True)]
+    names = read_names(tmp_path, {key: ["<a>", {"content": "<b>"}], "added_tokens_decoder": {}})
+    assert [(token.name, token.special) for token in names.extra] == [("<a>", True), ("<b>", True)]

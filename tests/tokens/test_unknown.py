@@ -54,8 +54,8 @@ def test_ids_alone_are_counted():
 def test_the_commands_say_so_and_what_to_do(tmp_path: Path, capsys):
     wanted = "warning: 4 of the text's 4 tokens are unknown to attnviz tiny ([UNK])"
     assert main(["tokens", ARABIC]) == 0
-    said = capsys.readouterr().err
-    assert said.startswith(wanted) and said.count("\n") == 1 and "-m NAME" in said
+    err = capsys.readouterr().err
+    assert err.startswith(wanted) and err.count("\n") == 1 and "-m NAME" in err
     picture = tmp_path / "x.svg"
     assert main(["heatmap", ARABIC, "-o", str(picture)]) == 0
     assert capsys.readouterr().err.startswith(wanted)
@@ -89,8 +89,8 @@ def test_pieces_of_known_words_do_not_hide_unknown_words(tmp_path: Path, capsys)
 
 def test_the_numbers_carry_the_note(tmp_path: Path):
     with pytest.warns(AttnvizWarning, match="name a model that knows its script"):
-        found = attnviz.load("tiny").attend(ARABIC)
-    assert any("unknown to attnviz tiny" in note for note in found.meta["notes"])
+        attention = attnviz.load("tiny").attend(ARABIC)
+    assert any("unknown to attnviz tiny" in note for note in attention.meta["notes"])
     with pytest.warns(AttnvizWarning, match="unknown"):
         attnviz.tokenize(ARABIC)
 
