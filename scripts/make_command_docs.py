@@ -1,8 +1,9 @@
 """Write docs/commands.md from the commands' own help, or check that it is up to date.
 
-python scripts/make_command_docs.py            write
-python scripts/make_command_docs.py --check    exit status 1 if the page differs from the help The page comes from
-the options themselves, not from how a version of typer prints them.
+    python scripts/make_command_docs.py            write
+    python scripts/make_command_docs.py --check    exit status 1 if the page differs from the help
+
+The page comes from the options themselves, not from how a version of typer prints them.
 """
 
 from __future__ import annotations

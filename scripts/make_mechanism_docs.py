@@ -1,8 +1,9 @@
 """Write the tables of docs/mechanisms.md from the mechanisms themselves, or check that they are up to date.
 
-python scripts/make_mechanism_docs.py            write
-python scripts/make_mechanism_docs.py --check    exit status 1 if the tables differ from the code The text outside
-of the two marks is written by hand.
+    python scripts/make_mechanism_docs.py            write
+    python scripts/make_mechanism_docs.py --check    exit status 1 if the tables differ from the code
+
+The text outside of the two marks is written by hand.
 """
 
 from __future__ import annotations

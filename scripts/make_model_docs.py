@@ -1,8 +1,9 @@
 """Write the table of families in docs/models.md from the family files, or check that it is up to date.
 
-python scripts/make_model_docs.py            write
-python scripts/make_model_docs.py --check    exit status 1 if the table differs from the files The rest of the page
-is written by hand.
+    python scripts/make_model_docs.py            write
+    python scripts/make_model_docs.py --check    exit status 1 if the table differs from the files
+
+The rest of the page is written by hand.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Write attnviz/__init__.pyi, the types of what `import attnviz` gives, or check that it is up to date.
 
-python scripts/make_stub.py            write
-python scripts/make_stub.py --check    exit status 1 if the stub differs from the code The names load on first use,
-which a type checker cannot see; the analyses' parameters come from their options.
+    python scripts/make_stub.py            write
+    python scripts/make_stub.py --check    exit status 1 if the stub differs from the code
+
+The names load on first use, which a type checker cannot see; the analyses' parameters come from their options.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ The `tokenizers` library trusts its files. A normaliser that replaces each chara
 character into a million; a SentencePiece charsmap with a wrong first number ends the process. Both are detected here
 before the library gets the file, or the text.
 
-    normaliser       what it replaces with is short; of each piece of a text it makes at most GROWTH times as much
+    normaliser       its replacements are short; no piece of a text becomes more than GROWTH times as long
     pre-tokenizer    few steps, of which few write characters
     post-processor   a text, and its pair, appear a few times
     charsmap         its table lies within its bytes, and no character becomes more than MAX_RUN bytes
@@ -33,7 +33,7 @@ MAX_TEMPLATE = 256  # parts of a template, and ids of one special token
 MAX_COPIES = 8  # how often post-processors may repeat a text; published files have it once
 MAX_RUN = 255  # bytes that a charsmap may write per character; Unicode's longest compatibility form takes 33
 MAX_WORD = 10_000  # longest word that WordPiece looks up, in quadratic time; published files have 100 characters
-GROWTH, ALWAYS, PIECE = 24, 4096, 4096  # GROWTH times, with SLACK characters more, on texts of CHUNK characters
+GROWTH, ALWAYS, PIECE = 24, 4096, 4096  # pieces of PIECE characters grow at most GROWTH times, plus ALWAYS
 _ESCAPED = re.compile(r"\\u00[2-7]")  # a key with escapes also contains "normalizer"
 _NORMALIZER = re.compile(r'"normalizer"\s*:\s*')
 

@@ -1,7 +1,7 @@
 """The small model that attnviz carries: fetch the texts, choose the vocabulary, label, train, export, evaluate.
 
-    python scripts/tiny WORK --teacher FOLDER                     all steps; a second call continues python scripts/tiny
-    WORK --teacher FOLDER --minutes 30        in stretches
+    python scripts/tiny WORK --teacher FOLDER                     all steps; a second call continues
+    python scripts/tiny WORK --teacher FOLDER --minutes 30        in stretches
     python scripts/tiny WORK --teacher FOLDER --evaluate attnviz/tiny/tiny.gguf       only measure this file
 
 WORK: a folder for texts, labels (10 GB) and states; tiny.gguf, heads.json, report.json and
