@@ -46,4 +46,4 @@ def run(
 
     meta = made_by(line, attention.model, attention.meta)
     more = {"dtype": "float16"} if output.half else {}
-    write(output, format, lambda file: formats.write(format, attention, file, made=meta, **more))
+    write(output, format, lambda file: formats.write(format, attention, file, made_by=meta, **more))

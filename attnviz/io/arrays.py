@@ -78,7 +78,7 @@ class Mapped(np.ndarray[Any, Any]):
         self.name = getattr(made_from, "name", self.name)
 
     def whole(self) -> NDArray[Any]:
-        """The same array without further measuring. Raises InputError if the file has shrunk."""
+        """This array without further measuring. Raises InputError if the file has shrunk."""
         if fault := shrunk(self):
             raise InputError(f"{self.name}: {fault}", "wait until it is written, then read it again")
         return self.view(np.ndarray)

@@ -3,7 +3,7 @@
 The long forms (CSV, Parquet and `rows`) have one line a cell: layer, head, query, query_token, key, key_token,
 weight. Query and key are counted in the whole text, also where only some tokens were kept. Pairs that the mask
 forbids are left out: they have no weight, which is not the same as the weight 0.
-Numbers are written with as few digits as bring the same float32 back. The same attention gives the same bytes.
+Numbers are written with the fewest digits that bring the same float32 back. Equal attention gives equal bytes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _AXIS = ("text", "ids", "words", "special", "segments")
 
 
 def write_npz(
-    attention: Attention, file: IO[bytes], *, dtype: str = "float32", made: Mapping[str, Any] | None = None
+    attention: Attention, file: IO[bytes], *, dtype: str = "float32", made_by: Mapping[str, Any] | None = None
 ) -> None:
     """weights [layer, head, query, key] as float32 or float16, the mask, both axes' tokens, and meta as JSON text.
 
@@ -54,12 +54,12 @@ def write_npz(
     arrays["heads"] = np.array(attention.heads, np.int64)
     if attention.pairs:
         arrays["pairs"] = np.array(attention.pairs, np.int64)
-    arrays["meta"] = np.array(json.dumps(_meta(attention, made), sort_keys=True, ensure_ascii=False))
+    arrays["meta"] = np.array(json.dumps(_meta(attention, made_by), sort_keys=True, ensure_ascii=False))
     write_arrays(file, arrays, plain=("weights",))  # weights hardly shrink; everything else does
 
 
 def write_arrays(file: IO[bytes], arrays: Mapping[str, NDArray[Any]], plain: Collection[str] = ()) -> None:
-    """An .npz of these arrays, the same bytes every time. plain: names of those that are not compressed."""
+    """Write an .npz of these arrays, the same bytes every time. plain: names of arrays that are not compressed."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, array in arrays.items():
             entry = zipfile.ZipInfo(f"{name}.npy", _FIRST_DAY)
@@ -69,13 +69,13 @@ def write_arrays(file: IO[bytes], arrays: Mapping[str, NDArray[Any]], plain: Col
                 np.lib.format.write_array(member, np.asanyarray(array, order="C"), allow_pickle=False)
 
 
-def write_json(attention: Attention, file: IO[bytes], *, made: Mapping[str, Any] | None = None) -> None:
+def write_json(attention: Attention, file: IO[bytes], *, made_by: Mapping[str, Any] | None = None) -> None:
     """One object that describes itself: meta, tokens, and weights as nested lists [layer][head][query][key].
 
-    `mask` is nested like the weights' last two axes, one entry a layer or one for all; null where unknown. Heads of
+    `mask` is nested like the weights' last two axes, one entry per layer or one for all; null where unknown. Heads of
     different layers are one layer's in `weights`; `pairs` has the [layer, head] and `mask` an entry of each.
     """
-    head: dict[str, Any] = _meta(attention, made)
+    head: dict[str, Any] = _meta(attention, made_by)
     head |= {"layers": list(attention.layers), "heads": list(attention.heads)}
     head |= {"pairs": [list(pair) for pair in attention.pairs]} if attention.pairs else {}
     for axis, tokens in (("query", attention.queries), ("key", attention.keys)):
@@ -94,8 +94,8 @@ def write_json(attention: Attention, file: IO[bytes], *, made: Mapping[str, Any]
     file.write(b"]}\n")
 
 
-def write_csv(attention: Attention, file: IO[bytes], *, made: Mapping[str, Any] | None = None) -> None:
-    """Long form, UTF-8, comma-separated, with a header line. `made` has no place in it."""
+def write_csv(attention: Attention, file: IO[bytes], *, made_by: Mapping[str, Any] | None = None) -> None:
+    """Long form, UTF-8, comma-separated, with a header line. `made_by` has no place in it."""
     text = io.StringIO(newline="")
     lines = csv.writer(text, lineterminator="\n")
     lines.writerow(COLUMNS)
@@ -113,7 +113,7 @@ def write_csv(attention: Attention, file: IO[bytes], *, made: Mapping[str, Any] 
         text.truncate()
 
 
-def write_parquet(attention: Attention, file: IO[bytes], *, made: Mapping[str, Any] | None = None) -> None:
+def write_parquet(attention: Attention, file: IO[bytes], *, made_by: Mapping[str, Any] | None = None) -> None:
     """Long form as Parquet, one row group a head; meta under the key `attnviz`. Needs pyarrow, which is optional."""
     try:
         import pyarrow as pa
@@ -122,7 +122,7 @@ def write_parquet(attention: Attention, file: IO[bytes], *, made: Mapping[str, A
         raise OutputError("writing .parquet needs pyarrow", "pip install pyarrow, or ask for .csv or .npz") from error
     word = pa.dictionary(pa.int32(), pa.string())
     kinds = (pa.int32(), pa.int32(), pa.int32(), word, pa.int32(), word, pa.float32())
-    meta = json.dumps(_meta(attention, made), sort_keys=True, ensure_ascii=False)
+    meta = json.dumps(_meta(attention, made_by), sort_keys=True, ensure_ascii=False)
     schema = pa.schema(zip(COLUMNS, kinds, strict=True), metadata={"attnviz": _utf8(meta)})
     names = [pa.array(tokens, pa.string()) for tokens in (attention.query_tokens, attention.key_tokens)]
     top, left = (np.int32(first) for first in _origin(attention))
@@ -163,8 +163,8 @@ def _origin(attention: Attention) -> tuple[int, int]:
     return int(top), int(left)
 
 
-def _meta(attention: Attention, made: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What is true of the whole, as JSON values. What made it stands beside, under names of its own."""
+def _meta(attention: Attention, made_by: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The facts of the whole as JSON values, and beside them, under their own names, the facts about its making."""
     own = {
         "format": FORMAT,
         "stream": attention.stream,
@@ -173,7 +173,7 @@ def _meta(attention: Attention, made: Mapping[str, Any] | None) -> dict[str, Any
         "reduced": attention.reduced,
         "grid": list(attention.grid) if attention.grid else None,
     }
-    return {"version": attnviz.__version__, **attention.meta, **(made or {}), **own}
+    return {"version": attnviz.__version__, **attention.meta, **(made_by or {}), **own}
 
 
 def _digits(matrix: NDArray[np.float32]) -> list[list[str]]:

@@ -1,6 +1,6 @@
-"""Attention read from files: those that attnviz saved, and arrays that other programs made.
+"""Attention read from files: files that attnviz saved, and arrays that other programs made.
 
-Nothing in a file is run (no pickle), and no header is believed before it has been held against the file's own size.
+Nothing in a file is run (no pickle), and no header is believed before it has been compared with the file's own size.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def open(
         labels, key_labels: text files with one token a line, for queries and for keys.
 
     Raises InputError: no such file, not such a file, a newer format, or arrays that do not fit each other. Warns with
-    AttnvizWarning of what is odd, such as rows that do not sum to 1.
+    AttnvizWarning about oddities, such as rows that do not sum to 1.
     """
     attention, notes = any_attention(path, key=key, labels=labels, key_labels=key_labels)
     for note in notes:
@@ -107,7 +107,7 @@ def any_attention(
     n_layers, n_heads, n_query, n_key = weights.shape
     notes += [] if as_is else _checked(place.name, weights)
     queries, keys = _labels(n_query, n_key, labels, key_labels, notes)
-    stream = name.removesuffix("_attentions")  # as transformers calls those of an encoder-decoder
+    stream = name.removesuffix("_attentions")  # as transformers calls the streams of an encoder-decoder
     attention = Attention(
         weights=weights,
         mask=None,
@@ -195,7 +195,7 @@ def _is_number(value: object) -> bool:
 
 
 def _all(check: Callable[[object], bool], value: object, least: int = 0, most: float = math.inf) -> bool:
-    """Whether a value is a list of so many items that all pass the check."""
+    """Whether a value is a list of `least` to `most` items that all pass the check."""
     return isinstance(value, list) and least <= len(value) <= most and all(map(check, value))
 
 

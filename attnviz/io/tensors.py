@@ -40,13 +40,13 @@ class StoredArray:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of layers that have one map each also [layer, 1, query, key]."""
+        """The axes; layers that have one map each are [layer, 1, query, key]."""
         shape = self._first.shape
         return (len(self.names), *((1,) if len(shape) == 2 else ()), *shape) if self.layered else shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """float32 for every type of real numbers with a point, which become that."""
+        """float32 for every floating-point type; any other type as it is."""
         from attnviz.checkpoints.base import numpy_dtype
 
         name = self._first.dtype

@@ -1,4 +1,4 @@
-"""Figures one after the other as GIF and as animated PNG: the same bytes for the same figures.
+"""Figures one after another as GIF and as animated PNG: equal figures give equal bytes.
 
 Source: GIF89a (CompuServe 1990), sections 17 to 27, its compression by Pillow; PNG (third edition), written by `png`.
 """
@@ -30,9 +30,10 @@ _STEPS, _GREYS = 128, 24  # colours kept for the colour map, so that no part of 
 
 
 def write_gif(frames: Collection[Figure], file: IO[bytes], milliseconds: int = MILLISECONDS) -> None:
-    """A GIF that begins again at its end.
+    """Write a GIF that begins again at its end.
 
-    Each frame has 256 colours: its most frequent ones as they were, others within half a hundredth of the colour map.
+    Each frame has 256 colours: its most frequent colours as they were, all other colours within half a hundredth of the
+    colour map.
 
     Raises OutputError: more pixels than MAX_PIXELS, or frames of different sizes.
     """
@@ -69,12 +70,12 @@ def _compressed(picture: Image) -> tuple[bytes, bytes]:
 
 
 def _exponent(palette: bytes) -> int:
-    """How GIF writes the size of a palette of 2, 4, ... or 256 colours."""
+    """The code of GIF for the size of a palette of 2, 4, ... or 256 colours."""
     return (len(palette) // 3).bit_length() - 2
 
 
 def write_apng(frames: Collection[Figure], file: IO[bytes], milliseconds: int = MILLISECONDS) -> None:
-    """An animated PNG that begins again at its end; a reader of plain PNG shows its first frame.
+    """Write an animated PNG that begins again at its end; a reader of plain PNG shows its first frame.
 
     Raises OutputError: as for `write_gif`.
     """
@@ -104,7 +105,7 @@ def _painted(frames: Collection[Figure]) -> Iterator[tuple[Figure, NDArray[np.ui
 
 
 def _with_palette(figure: Figure, pixels: NDArray[np.uint8]) -> Image:
-    """The picture with 256 colours: those of its colour maps, greys, and its most frequent ones."""
+    """The picture with 256 colours: colours of its colour maps, greys, and its most frequent colours."""
     from PIL import Image
 
     codes = _coded(pixels)
@@ -140,7 +141,7 @@ def _coded(colours: NDArray[np.uint8]) -> NDArray[np.uint32]:
 
 
 def _parts(codes: NDArray[np.uint32]) -> NDArray[np.int32]:
-    """Red, green and blue [n, 3] of such numbers [n]."""
+    """Red, green and blue [n, 3] of coded colours [n]."""
     return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], -1).astype(np.int32)
 
 

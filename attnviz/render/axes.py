@@ -1,4 +1,4 @@
-"""One map in an axes of somebody's own matplotlib figure, where the figure, not we, settles sizes."""
+"""One map in an axes of the user's own matplotlib figure, which settles the sizes."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def heatmap_in(
         colorbar: whether a colour bar takes a part of the axes, as matplotlib's own do.
         decimals: of the numbers in the cells; 0 prints none.
         title: instead of layer and head; "" for none.
-        font_size: points of the labels; those of matplotlib's ticks by default.
+        font_size: of the labels, in points; by default the size of matplotlib's ticks.
 
     Raises SelectionError: several maps, or an option's value that is not possible. InputError: weights that are not
     finite.
@@ -208,7 +208,7 @@ def _label(axes: Axes, attention: Attention, size: float, title: str | None) -> 
 
 
 def _add_colorbar(axes: Axes, mesh: Any, scale: Scale, size: float, above: bool) -> None:
-    """The colour bar; its highest number says so if some weights lie above."""
+    """The colour bar; its highest number has a ≥ if some weights lie above."""
     figure: Any = axes.figure
     bar = figure.colorbar(mesh, ax=axes)
     values = [value for value, _ in ticks(scale.kind, scale.low, scale.high)]

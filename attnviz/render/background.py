@@ -1,10 +1,10 @@
-"""The background of a terminal, and the colours of weights on it: zero is the background itself, whichever it is.
+"""The background of a terminal, and the colours of weights on it: zero is the background itself, light or dark.
 
-Light or dark is decided here and nowhere else, by the first of these that says:
+Light or dark is decided here and nowhere else, by the first of these sources that answers:
 
     ATTNVIZ_BACKGROUND    light or dark
-    the terminal          asked for its background colour (OSC 11), only where a person sits before it
-    COLORFGBG             which some terminals set: 15;0 is white on black
+    the terminal          asked for its background colour (OSC 11), only where a person uses it
+    COLORFGBG             set by some terminals: 15;0 is white on black
     else                  dark
 
 The default map and signed numbers then grow from the background to dark or to light colours; maps chosen by name
@@ -38,10 +38,10 @@ STARTS = {"dark": (12.0, 30.0), "light": (85.0, 100.0)}  # L* at which maps may 
 _ASK = b"\x1b]11;?\x1b\\\x1b[c"  # background colour; then device attributes, which nearly every terminal answers
 _COLOUR = re.compile(rb"\x1b\]11;rgba?:([0-9a-fA-F]{1,4})/([0-9a-fA-F]{1,4})/([0-9a-fA-F]{1,4})")
 _ATTRIBUTES = re.compile(rb"\x1b\[\?[0-9;]*c")
-# All that answers, and what is left of an answer that came too late.
+# Whole answers, and the rest of an answer that came too late.
 _ANSWERS = re.compile(rb"\x1b\]11;[^\x07\x1b]*(?:\x07|\x1b\\|$)|\x1b\[\?[0-9;]*(?:c|$)")
 _MOST = 1024  # bytes of an answer
-# Of the 256 colours of older terminals those that lie along a curve: the nearest ones would be greys and violets.
+# Colours of older terminals, which have 256, along each curve: the nearest of all would be greys and violets.
 _FEW: dict[ink.Curve, tuple[int, ...]] = {ink.INK: (195, 153, 111, 68, 25, 18), ink.BRICK: (224, 217, 174, 131, 88, 52)}
 _FEW |= {ink.NIGHT: (17, 25, 67, 110, 153), ink.EMBER: (52, 88, 131, 173, 216, 223)}
 _CHANGED: dict[int, list[Any]] = {}  # settings that terminals had before they were asked
@@ -60,7 +60,7 @@ class Ground:
 
     @classmethod
     def of(cls, name: str, lightness: float | None = None) -> Ground:
-        """name: light or dark. lightness: L* of the background, None if only the name is known."""
+        """A ground by name, light or dark. lightness: L* of the background, None if only the name is known."""
         low, high = STARTS[name]
         usual = low if name == "dark" else high
         return cls(name == "dark", usual if lightness is None else min(max(lightness, low), high))
@@ -79,7 +79,7 @@ class Ground:
 
     @property
     def stress(self) -> RGB:
-        """The colour of a line that stands out: blue, and easily read on the background."""
+        """The colour of a line to stress: blue, and easily read on the background."""
         return _rgb(_table(False, self)[0][205])
 
     def colours(
@@ -87,7 +87,7 @@ class Ground:
     ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         """Positions 0 to 1 on a map [...] -> colours uint8 [..., 3], and bool [...]: whether it is the background.
 
-        zero: what else is the background; on a map chosen by name nothing is.
+        zero: cells that are the background too; a map chosen by name has none.
         """
         if cmap not in (WHITE, INKS):
             return theme.colour(unit, cmap), np.zeros(np.shape(unit), bool)
@@ -98,9 +98,9 @@ class Ground:
 
 @cache
 def _table(signed: bool, ground: Ground) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """A map that begins at the background as [256, 3], and where it is the background; a signed one has it amidst.
+    """A map that begins at the background as [256, 3], and where it is the background.
 
-    Red is plus.
+    A signed map has the background in its middle; red is plus.
     """
     blue, red = (ink.NIGHT, ink.EMBER) if ground.dark else (ink.INK, ink.BRICK)
     if not signed:
@@ -110,7 +110,7 @@ def _table(signed: bool, ground: Ground) -> tuple[NDArray[np.uint8], NDArray[np.
 
 
 def _curve(curve: ink.Curve, ground: Ground, count: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """A map from the background; of few colours, at each place the one that is nearest in lightness."""
+    """A map from the background; with few colours each place has the colour nearest in lightness."""
     if not ground.few:
         return ink.colours(curve, ground.start, count), np.arange(count) == 0
     known = np.array([_cube(code) for code in _FEW[curve]], np.uint8)
@@ -132,7 +132,10 @@ def _rgb(colour: NDArray[np.uint8]) -> RGB:
 
 
 def ground(out: IO[str]) -> Ground:
-    """The background behind what is written to `out`. Raises SelectionError if ATTNVIZ_BACKGROUND says nonsense."""
+    """The background of the terminal that `out` writes to.
+
+    Raises SelectionError: ATTNVIZ_BACKGROUND is neither light nor dark.
+    """
     named = os.environ.get(VARIABLE, "")
     if named:
         if named not in STARTS:
@@ -152,16 +155,18 @@ def _asked() -> float | None:
     try:
         reads, writes = sys.__stdin__.fileno(), sys.__stdout__.fileno()  # type: ignore[union-attr]
         if not (os.isatty(reads) and os.isatty(writes)) or os.tcgetpgrp(reads) != os.getpgrp():
-            return None  # of a job in the background, a change of the terminal would be the end
+            return None  # a background job that changes the terminal would be stopped
         sys.__stdout__.flush()  # type: ignore[union-attr]
-        found = _COLOUR.search(_answer(reads, writes))
+        answer = _COLOUR.search(_answer(reads, writes))
     except (ImportError, AttributeError, OSError, ValueError):
         return None  # no such terminals on this system, or streams without one
-    return None if found is None else ink.lightness(*(int(part, 16) / (16 ** len(part) - 1) for part in found.groups()))
+    if answer is None:
+        return None
+    return ink.lightness(*(int(part, 16) / (16 ** len(part) - 1) for part in answer.groups()))
 
 
 def _answer(reads: int, writes: int) -> bytes:
-    """What the terminal answers; b"" if keys wait to be read, which are somebody else's."""
+    """The terminal's answer; b"" if typed keys wait to be read, which belong to another program."""
     import termios
 
     if _waits(reads):
@@ -185,10 +190,10 @@ def _answer(reads: int, writes: int) -> bytes:
 
 
 def _taken_back(reads: int, typed: bytes) -> bytes:
-    """The keys to be given back, in order: those typed while the terminal was asked, and those that still wait.
+    """The keys to push back, in order: keys typed while the terminal was asked, then keys that still wait.
 
-    b"" where nothing was typed, or where the system lets nobody type but the keyboard (Linux from 6.2 on, unless
-    dev.tty.legacy_tiocsti is set): one key is tried, so that those that still wait are not lost too.
+    b"" where nothing was typed, or where the system accepts keys from the keyboard alone (Linux from 6.2 on, unless
+    dev.tty.legacy_tiocsti is set). One key is tried first, so that the waiting keys are not lost too.
     """
     import fcntl
     import termios
@@ -201,7 +206,7 @@ def _taken_back(reads: int, typed: bytes) -> bytes:
 
 
 def _push(reads: int, keys: bytes) -> bool:
-    """Type for the user; whether that is allowed."""
+    """Put keys into the terminal's input. Return whether the system allows it."""
     import fcntl
     import termios
 
@@ -218,7 +223,7 @@ def _waits(reads: int) -> bool:
 
 
 def restore() -> None:
-    """Set a terminal that is being asked as it was: however the command ends, whoever types sees what is typed."""
+    """Give a terminal its settings back, so that typed keys are visible again however the command ends."""
     while _CHANGED:
         import termios
 
@@ -228,13 +233,13 @@ def restore() -> None:
 
 def _read(reads: int, until: float) -> bytes:
     """Bytes up to the device attributes, which end the answer."""
-    held = b""
-    while not _ATTRIBUTES.search(held) and len(held) < _MOST:
+    answer = b""
+    while not _ATTRIBUTES.search(answer) and len(answer) < _MOST:
         left = until - time.monotonic()
         if left <= 0 or not select.select([reads], [], [], left)[0]:
             break
-        part = os.read(reads, 1)  # no more than the answer: what comes behind it was typed
+        part = os.read(reads, 1)  # no more than the answer: what follows was typed
         if not part:
             break
-        held += part
-    return held
+        answer += part
+    return answer

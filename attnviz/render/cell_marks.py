@@ -1,8 +1,8 @@
 """Marks in cells that a print in grey keeps: hatching where a grey map is masked, a dash where a number is negative.
 
 A masked cell is grey, which in a map of greys is a weight as well; there it is hatched. Maps of numbers with signs are
-equally light on both sides of 0, so that without colour the sign would be lost; a negative cell has a dash, unless a
-number stands in it.
+equally light on both sides of 0, so that without colour the sign would be lost; a negative cell has a dash, unless it
+holds a number.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _BAR_PITCH = 9.0  # points between the dashes on a colour bar
 
 
 def strokes(figure: Figure) -> Iterator[Line]:
-    """All lines of a figure: those of its cells, under its own."""
+    """All lines of a figure: first the marks of its cells, then its own lines."""
     for panel in figure.panels:
         scale = panel.scale or figure.scale
         if panel.hidden is not None and scale.cmap.removesuffix("_r") in GREYS:
@@ -47,7 +47,7 @@ def cell_size(panel: MapPanel) -> tuple[float, float]:
 
 
 def _hatching(panel: MapPanel) -> Iterator[Line]:
-    """Strokes that rise to the right over the hidden cells, in step with those of other panels."""
+    """Strokes that rise to the right over the hidden cells, in step with the hatching of other panels."""
     box, hidden = panel.box, panel.hidden
     assert hidden is not None
     wide, high = cell_size(panel)
@@ -76,7 +76,7 @@ def _dashes(panel: MapPanel, scale: Scale) -> Iterator[Line]:
 
 
 def _on_bar(box: Box, scale: Scale) -> Iterator[Line]:
-    """Dashes on the negative part of a colour bar, which says by them what they mean."""
+    """Dashes on the negative part of a colour bar, which explain the dashes in the cells."""
     share = -scale.low / (scale.high - scale.low)
     count = max(int(share * box.height / _BAR_PITCH), 1)
     for k in range(count):

@@ -1,7 +1,7 @@
 """Emoji as pixels: characters of a font that keeps coloured bitmaps of one size, which Pillow reads.
 
-Each character is drawn by itself, so that a picture is as wide as it was measured: what a zero-width joiner or a flag's
-two letters would join stands side by side. In an SVG the text stays text, and whoever shows it joins them.
+Each character is drawn by itself, so that a picture is as wide as it was measured: characters that a zero-width joiner
+would join, and the two letters of a flag, are side by side. In an SVG the text stays text, and its viewer joins them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Text of strangers inside TeX and Typst sources: every character is printed, none is understood as a command."""
+"""Untrusted text inside TeX and Typst sources: every character is printed, none is understood as a command."""
 
 from __future__ import annotations
 
@@ -10,63 +10,22 @@ from attnviz.files.text import visible
 # ASCII that TeX would act on, or that its old fonts hold at another place. A pair of braces after a sign keeps it from
 # joining the next one to a ligature: -- would become a dash, ,, and '' quotation marks, ?` an upturned question mark.
 _TEX = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "#": r"\#",
-    "$": r"\$",
-    "%": r"\%",
-    "&": r"\&",
-    "_": r"\_",
-    "^": r"\textasciicircum{}",
-    "~": r"\textasciitilde{}",
+    **{char: f"\\{char}" for char in "{}#$%&_"},
+    **{char: f"{char}{{}}" for char in "'-,?!"},
+    **{char: f"{{{char}}}" for char in "[]*@"},
     "`": r"\`{}",
-    "'": "'{}",
     '"': r"{\char34}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    "-": "-{}",
-    ",": ",{}",
-    "?": "?{}",
-    "!": "!{}",
-    "[": "{[}",
-    "]": "{]}",
-    "*": "{*}",
-    "@": "{@}",
-}
-# Signs that our own labels use, and letters that are no base letter with an accent.
-_TEX |= {
     "\xa0": "~",
-    "−": r"\ensuremath{-}",
-    "≥": r"\ensuremath{\geq}",
-    "≤": r"\ensuremath{\leq}",
-    "×": r"\ensuremath{\times}",
-    "±": r"\ensuremath{\pm}",
-    "→": r"\ensuremath{\rightarrow}",
-    "·": r"\ensuremath{\cdot}",
-    "–": r"\textendash{}",
-    "—": r"\textemdash{}",
-    "…": r"\ldots{}",
-    "“": r"\textquotedblleft{}",
-    "”": r"\textquotedblright{}",
-    "‘": r"\textquoteleft{}",
-    "’": r"\textquoteright{}",
-    "␣": r"\textvisiblespace{}",
-    "§": r"\S{}",
-    "ß": r"\ss{}",
-    "æ": r"\ae{}",
-    "Æ": r"\AE{}",
-    "ø": r"\o{}",
-    "Ø": r"\O{}",
-    "œ": r"\oe{}",
-    "Œ": r"\OE{}",
-    "ł": r"\l{}",
-    "Ł": r"\L{}",
-    "ı": r"\i{}",
-    "¿": r"\textquestiondown{}",
-    "¡": r"\textexclamdown{}",
 }
+# Signs that TeX has by name, letters that are no base letter with an accent among them; and signs of mathematics.
+_NAMED = (
+    "\\ textbackslash ^ textasciicircum ~ textasciitilde < textless > textgreater | textbar – textendash — textemdash "
+    "… ldots “ textquotedblleft ” textquotedblright ‘ textquoteleft ’ textquoteright ␣ textvisiblespace § S ß ss "
+    "æ ae Æ AE ø o Ø O œ oe Œ OE ł l Ł L ı i ¿ textquestiondown ¡ textexclamdown"
+).split()
+_MATHEMATICS = r"− - ≥ \geq ≤ \leq × \times ± \pm → \rightarrow · \cdot".split()
+_TEX |= {char: rf"\{name}{{}}" for char, name in zip(_NAMED[::2], _NAMED[1::2], strict=True)}
+_TEX |= {char: rf"\ensuremath{{{sign}}}" for char, sign in zip(_MATHEMATICS[::2], _MATHEMATICS[1::2], strict=True)}
 _ACCENTS = dict(
     zip("\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c\u0327", "`'^~=u.\"rHvc", strict=True)
 )

@@ -65,7 +65,7 @@ def of(*kinds: str) -> tuple[str, ...]:
 
 
 def write(name: str, thing: Any, file: IO[bytes], **how: Any) -> None:
-    """Write a thing in the format of this name; how: options of its writer, such as `made` for an Attention.
+    """Write a thing in the format of this name; how: options of its writer, such as `made_by` for an Attention.
 
     Raises SelectionError: there is no such format.
     """
@@ -105,7 +105,7 @@ def write_nested_arrays(arrays: Mapping[str, Any], file: IO[bytes]) -> None:
 
 
 def _nested(values: Any) -> Any:
-    """An array as lists of numbers with as few digits as bring the same number back; None for what is not finite."""
+    """An array as lists of numbers with the fewest digits that bring the same number back; None if not finite."""
     import numpy as np
 
     if values.dtype.kind != "f":
@@ -116,7 +116,7 @@ def _nested(values: Any) -> Any:
 
 
 def _kind(thing: Any) -> str:
-    """Which of the kinds a thing is, among those that share a format."""
+    """The kind of a thing, among the kinds that share a format."""
     from attnviz.attention import Attention
 
     if isinstance(thing, Attention):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from attnviz.page.figure import Figure
 
-# What a matplotlibrc could change; pinned so that a picture is the same wherever it is drawn.
+# Settings that a matplotlibrc could change; pinned so that a picture is the same wherever it is drawn.
 _RC: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "attnviz",
@@ -45,7 +45,7 @@ def draw(figure: Figure) -> Canvas:
 
 
 def to_bytes(figure: Figure, kind: str) -> bytes:
-    """The picture as a file of this format: the same bytes for the same Figure. Raises SelectionError."""
+    """The picture as a file of this format: equal Figures give equal bytes. Raises SelectionError."""
     if kind not in formats.of(formats.FIGURE):
         raise SelectionError(one_of("format", kind, formats.of(formats.FIGURE)))
     return formats.encode(kind, figure)
@@ -53,7 +53,7 @@ def to_bytes(figure: Figure, kind: str) -> bytes:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what matplotlib says of its cache where a home cannot be written to: the picture needs none."""
+    """Without matplotlib's warnings about its cache in a home that cannot be written to: the picture needs none."""
     logger = logging.getLogger("matplotlib")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -65,7 +65,7 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _settings(figure: Figure) -> Iterator[None]:
-    """matplotlib, silent and with settings of ours instead of a matplotlibrc's."""
+    """matplotlib, silent and with our settings instead of a matplotlibrc's."""
     with _quiet():
         from matplotlib import rc_context
 
@@ -98,7 +98,7 @@ def write_svg(figure: Figure, file: IO[bytes]) -> None:
         from matplotlib.backends.backend_svg import FigureCanvasSVG
 
         FigureCanvasSVG(draw(figure)).print_svg(page, metadata=metadata)
-    # a reader without the font takes its own sans serif, not a book face
+    # A viewer without the font takes its own sans serif, not a book face.
     file.write(re.sub(rb"(font(?:-family)?: [^'\";]*'[^'\";]*')(?=[;\"])", rb"\1, sans-serif", page.getvalue()))
 
 
@@ -148,7 +148,7 @@ def write_pdf(figure: Figure, file: IO[bytes]) -> None:
 
 
 def described(figure: Figure) -> dict[str, str]:
-    """What a file says about itself: the caption, and what made it."""
+    """The metadata of a file: title, caption, and what made it."""
     from attnviz import __version__
 
     facts = {"Title": figure.title, "Description": figure.caption, "Software": f"attnviz {__version__}"}

@@ -1,8 +1,8 @@
 """Figure -> pixels, for PNG.
 
 matplotlib's figures take half a second to import and to draw, and on a first run they look through all fonts of the
-system. A heatmap is rectangles on whole pixels and lines of text, so this draws it by itself and takes only the
-letters from matplotlib's FreeType. A test holds it next to the picture that matplotlib makes of the same Figure.
+system. A heatmap is rectangles on whole pixels and lines of text, so it is painted here, and only the letters come from
+matplotlib's FreeType. A test compares the result with the picture that matplotlib makes of the same Figure.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class _Paper:
             self.slant(line, ink)
 
     def slant(self, line: Line, ink: Ink) -> None:
-        """A line across pixels; those at its edge are taken in part. Only pixels near it are looked at."""
+        """A line across pixels; pixels at its edge are covered in part. Only pixels near it are looked at."""
         start = np.array([line.x0 * self.scale, self.down(line.y0)])
         way = np.array([line.x1 * self.scale, self.down(line.y1)]) - start
         length, half = math.hypot(*way), max(line.width * self.scale, 1.0) / 2
@@ -198,7 +198,7 @@ class _Pen:
     def _cover(
         self, text: str, font: FontFile, label: Label, across: int, down: int
     ) -> tuple[int, int, NDArray[np.float32]]:
-        """How much ink takes of each pixel [y, x], and where its corner lies from the pixel of the text's origin.
+        """The corner of a text from the pixel of its origin, and the share of ink in each pixel [y, x].
 
         across, down: where in that pixel the origin lies, in parts of it.
         """
@@ -249,12 +249,12 @@ def _freetype() -> Any:
     except ImportError:  # one that cannot do without its package
         return import_module(name)
     finally:
-        sys.modules.pop(name, None)  # whoever imports matplotlib later finds all of it
+        sys.modules.pop(name, None)  # a later import of matplotlib finds all of it
     return module
 
 
 def _unhinted() -> Any:
-    """FreeType's flag for letters as wide as they were measured; older matplotlib keeps it elsewhere."""
+    """FreeType's flag for letters as wide as they were measured; older matplotlib has it under another name."""
     flags = getattr(_freetype(), "LoadFlags", None)
     return _freetype().LOAD_NO_HINTING if flags is None else flags.NO_HINTING
 

@@ -52,7 +52,7 @@ class Patch:
     def runs(self) -> Iterator[tuple[float, float, float, float, tuple[int, int, int]]]:
         """Runs of one colour as rectangles: left, top, right and bottom edge in points, and the colour.
 
-        Each runs a little under those that follow, so that no seam shows between them.
+        Each runs a little under the rectangles that follow, so that no seam shows between them.
         """
         box = self.box
         rows, cols = self.colours.shape[:2]

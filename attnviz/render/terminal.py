@@ -115,7 +115,7 @@ def print_maps(
 def print_panels(figure: Figure, screen: Screen, plans: Sequence[Plan], named: bool, masked: str) -> None:
     """Print panels as tables by their plans, or as maps of cells if there are none; then the legend and the notes.
 
-    named: whether tables stand under their names. masked: why cells are masked, or ''.
+    named: whether each table has its name above it. masked: why cells are masked, or ''.
     """
     if plans:
         print_tables(figure.panels, plans, figure.scale, screen, named)

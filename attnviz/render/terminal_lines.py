@@ -1,6 +1,6 @@
 """Lines of weight and shaded texts in the terminal.
 
-Lines are drawn in Braille, eight dots a letter, the strongest last; the numbers of the strongest stand below. In a
+Lines are drawn in Braille, eight dots per letter, the strongest last; the numbers of the strongest are below. In a
 pipe: a line of columns for each, strongest first.
 """
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 _REST: RGB = (150, 150, 150)  # lines to where heads rest
 LABEL, SPAN, NARROW = 18, 46, 12  # columns: a label at most, between the texts at most and at least
-FAINTEST, PALE = 0.12, 0.3  # of the strongest: lines drawn in colours; and without, or where heads lie over each other
+FAINTEST, PALE = 0.12, 0.3  # of the strongest: the least that is drawn in colours; and without, or of overlaid heads
 LISTED = 6  # lines whose numbers are printed
-TOLD = 0.05  # weights from which on a word has its number beside it, where there are no colours
+TOLD = 0.05  # weights from which on a word has its number beside it, without colours
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # of a Braille letter, by row and column
 
 
@@ -202,7 +202,7 @@ class _Canvas:
 
 
 def _print_paragraph(part: RunningText, paragraph: Paragraph, screen: Screen) -> None:
-    """Words in lines, shaded; without colours numbers stand beside the words with most weight."""
+    """Words in lines, shaded; without colours the words with most weight have numbers."""
     lines, line, used = [], Text(), 0
     for i, (shown, value) in enumerate(zip(part.words, paragraph.values, strict=True)):
         if not screen.colour and value >= TOLD:

@@ -1,7 +1,7 @@
 """Panels as maps of cells, several side by side, as many as the window holds.
 
-Labels stand at the left of each band of panels and, where they fit, written downwards above each panel; else places
-are counted along the top. A map wider than its share of the window is pooled: a cell shows the largest of its
+Labels are at the left of each band of panels and, where they fit, written downwards above each panel; else indices are
+counted along the top. A map wider than its share of the window is pooled: a cell shows the largest of its
 neighbours, and the print says so.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from attnviz.page.figure import Figure, MapPanel, Scale
 
 GAP = 2  # columns between panels
-WHOLE = 40  # a panel of so many columns is not pooled as long as it fits the window
+WHOLE = 40  # a panel of at most 40 columns is not pooled as long as it fits the window
 LEAST_CELLS = 16  # a longer one is not pooled to fewer columns for the sake of its neighbours
 LEAST_PITCH = 6  # columns of the narrowest panel, so that its title fits
 TALLEST_LABEL = 12  # lines that labels written downwards may take
@@ -33,10 +33,10 @@ MOST_ROWS = 48  # a panel higher and narrower than this is pooled by its height 
 
 @dataclass(frozen=True)
 class Layout:
-    """How panels fit a window.
+    """The sizes with which panels fit a window.
 
-    cell_width: columns a cell; per_line: rows of cells a line; pool: rows and columns a cell; pitch: columns a panel;
-    across: panels a band.
+    cell_width: columns per cell; per_line: rows of cells per line; pool: rows and columns of the map per cell; pitch:
+    columns per panel; across: panels per band.
     """
 
     label_width: int

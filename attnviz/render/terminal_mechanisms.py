@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from attnviz.page.figure_options import FigureOptions
     from attnviz.page.parts import Cards, Catalogue, Timing, Timings
 
-BESIDE = 112  # columns of a window in which the source stands beside the formula
-LEAST = 60  # columns of a window in which the formula stands beside the name
+BESIDE = 112  # columns of a window in which the source is beside the formula
+LEAST = 60  # columns of a window in which the formula is beside the name
 MOST_BAR, LEAST_BAR = 30, 8
 
 
@@ -38,7 +38,7 @@ class Entry(NamedTuple):
     numbers: str = ""
 
     def remark(self, source: bool) -> str:
-        """What stands below the formula: `Wang 2020, Linformer · approximate · rank=4`. source: whether it does."""
+        """The line below the formula: `Wang 2020, Linformer · approximate · rank=4`. source: whether it is named."""
         parts = (self.source if source else "", "" if self.exact else "approximate", self.numbers)
         return " · ".join(filter(None, parts))
 
@@ -50,7 +50,7 @@ def print_catalogue(part: Catalogue, screen: Screen, options: FigureOptions) -> 
         rows = [((e.name, e.group, e.cost, "yes" if e.exact else "no", e.source), e.formula) for e in entries]
         print_listing(Listing(("name", "group", "cost", "exact", "source", "formula"), rows), screen, options)
         return
-    # One width for each column of all groups, so that they stand below each other.
+    # One width for each column of all groups, so that the groups are aligned.
     taken = widths(("name", "cost", ""), *((e.name, e.cost, e.source) for e in entries))
     for i, (group, members) in enumerate(groupby(entries, key=lambda entry: entry.group)):
         screen.print(*([""] if i else []))

@@ -1,4 +1,4 @@
-"""Lines, worked numbers and tables of a walk through the steps of attention, made to fit the window."""
+"""Lines, computed numbers and tables of a walk through the steps of attention, made to fit the window."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Paper:
                     self.say(shapes, "dim", INDENT * 2)
 
     def worked(self, text: str) -> None:
-        """Print one number worked out."""
+        """Print one number with its computation."""
         self.say(text, colours(self.screen.ground.stress, None) if self.screen.colour else "", INDENT)
 
     # Numbers
@@ -173,13 +173,13 @@ class Paper:
             self.screen.print(line)
 
     def strongest(self, strength: NDArray[Any]) -> tuple[list[int], str]:
-        """The rows that are shown, and a line about the others: the strongest of many, at a terminal."""
+        """The rows that are shown, and a line about the rest: the strongest of many, at a terminal."""
         n = len(strength)
         if self.screen.plain or n <= MANY:
             return list(range(n)), ""
         order = strongest(strength, TOP)
         rest = float(strength.sum() - strength[order].sum())
-        return order, f"{n - TOP} others: {self.number(rest)} in all"
+        return order, f"{n - TOP} more: {self.number(rest)} in all"
 
 
 def _width(taken: Sequence[int]) -> int:

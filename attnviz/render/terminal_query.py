@@ -109,17 +109,17 @@ def _entries(panel: MapPanel, query: int, screen: Screen, decimals: int, scale: 
 
 
 def _block(panel: MapPanel, entries: list[_Entry], decimals: int) -> _Block:
-    """A panel's list: all keys, or the strongest of many with the sum of the others."""
+    """A panel's list: all keys, or the strongest of many with the sum of the rest."""
     title, rest = clean(panel_name(panel)), ""
     if len(entries) > MANY_KEYS:
         ranked = sorted(entries, key=lambda entry: (entry.hidden, -abs(entry.value), entry.key))
         entries, others = ranked[:TOP], [entry.value for entry in ranked[TOP:] if not entry.hidden]
-        rest = f"{len(others)} others: {number(sum(others), decimals)} in all" if others else ""
+        rest = f"{len(others)} more: {number(sum(others), decimals)} in all" if others else ""
     return _Block(title, entries, rest)
 
 
 def _print_blocks(blocks: Sequence[_Block], most: float, screen: Screen) -> None:
-    """The lists, as many side by side as the window holds with bars that can be told apart.
+    """The lists, as many side by side as the window holds with bars of a useful length.
 
     most: the weight of the longest bar.
     """

@@ -103,7 +103,7 @@ def print_sentence(sentence: Sentence, screen: Screen, _: FigureOptions) -> None
 def print_listing(listing: Listing, screen: Screen, _: FigureOptions) -> None:
     """Print rows of short words, each with its sentence beside it, or below it where the window is narrow.
 
-    In a pipe the words stand in plain aligned columns, and the sentence, whose spaces stay, ends the line.
+    In a pipe the words are in plain aligned columns, and the sentence, whose spaces stay, ends the line.
     """
     rows, header, between = listing.rows, listing.header, listing.between
     if screen.plain:

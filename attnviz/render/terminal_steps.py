@@ -1,6 +1,6 @@
 """The steps of one head for one query, as a walk through the terminal.
 
-Each step has its number and name, its formula with the shapes beside it, one number worked out, and a table. At a
+Each step has its number and name, its formula with the shapes beside it, one computed number, and a table. At a
 terminal tables are made to fit the window and the strongest keys of a long text come first; in a pipe they hold all
 keys, and each field is one word, except for the spaces between the numbers of one vector.
 """
@@ -96,7 +96,7 @@ def _vector_table(paper: Paper, head: str, rows: Sequence[tuple[str, Any]]) -> N
 
 
 def _matrices(paper: Paper, names: Mapping[str, str]) -> None:
-    """Matrices side by side, those that exist; names: heading -> name."""
+    """Matrices side by side, as far as they exist; names: heading -> name."""
     matrices = paper.steps.matrices
     there = {head: np.atleast_2d(matrices[name]) for head, name in names.items() if name in matrices}
     texts = {head: paper.vectors(matrix, _COUNT) for head, matrix in there.items()}
@@ -133,7 +133,7 @@ def _inputs(paper: Paper) -> None:
     _key_table(
         paper,
         lambda at: [Column(v.symbol, v.values[at], False) for v in (k, v)],
-        "the {shown} keys with the largest weights; {rest} others left out",
+        "the {shown} keys with the largest weights; {rest} more are left out",
     )
 
 

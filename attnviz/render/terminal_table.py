@@ -29,9 +29,9 @@ MASKED = ""  # stands for a masked cell among the texts
 
 @dataclass(frozen=True)
 class Plan:
-    """How a panel fits a window.
+    """The sizes with which a panel fits a window.
 
-    texts: of the cells, [row][column]. widths: of the columns; columns bounds[i] to bounds[i + 1] stand side by side.
+    texts: of the cells, [row][column]. widths: of the columns; columns bounds[i] to bounds[i + 1] are side by side.
     """
 
     label_width: int
@@ -46,7 +46,7 @@ class Plan:
 
     @property
     def parts(self) -> int:
-        """How many tables stand below each other."""
+        """The number of tables below each other."""
         return len(self.bounds) - 1
 
 
@@ -119,7 +119,7 @@ def print_tables(
 ) -> None:
     """Print a table per panel, side by side where the window holds several; columns that do not fit continue below.
 
-    named: whether each stands under its name.
+    named: whether each has its name above it.
     """
     pairs = zip(panels, plans, strict=True)
     for band in bands(panels, _across(plans, screen)):
@@ -134,7 +134,7 @@ def print_tables(
 
 
 def _across(plans: Sequence[Plan], screen: Screen) -> int:
-    """How many tables stand side by side: one if the columns of any continue below."""
+    """The number of tables side by side: one if the columns of any continue below."""
     if any(how.parts > 1 for how in plans):
         return 1
     pitch = max(LEAST_PITCH, *(how.width for how in plans))

@@ -1,4 +1,4 @@
-"""How attnviz looks: inks, greys and colour maps, the same in a file, a page and a terminal. NumPy only."""
+"""The look of attnviz: inks, greys and colour maps, the same in a file, a page and a terminal. NumPy only."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PAPER = "#ffffff"
 TONES = {"ink": "#1a1a1a", "soft": "#555555", "faint": "#8a8a8a", "paper": PAPER, "mark": "#ff5a36"}
-# Of curves, far apart in brightness and told apart by most colour-blind readers (Okabe and Ito 2008, darkened).
+# Colours of curves, far apart in brightness and distinct for most colour-blind readers (Okabe and Ito 2008, darkened).
 TONES |= dict(zip((f"curve{i}" for i in range(8)), (
     "#0072b2", "#c44e00", "#00805c", "#b04a86", "#7a5c00", "#3a3fa3", "#2a9fd6", "#8c1c13",
 ), strict=True)) | {"grid": "#e4e4e4", "black": "#000000", "edge": "#c4c4c4"}  # fmt: skip
@@ -30,7 +30,7 @@ HIDDEN = (230, 230, 230)  # a cell where attending was not allowed
 _OWN = {"ink": ink.colours, "inks": ink.signed}
 MAPS = (*_OWN, *PACKED)
 FAMILY = "DejaVu Sans"
-COVER = 0.65  # how much of a cell's colour hides the picture under it, of a map that does not begin at white
+COVER = 0.65  # share by which a cell's colour hides the picture under it, on a map that does not begin at white
 _PALEST, _NEARLY_WHITE = 170, 240  # the black of a picture under ink; a map's first colour, if it is paper
 
 
@@ -54,7 +54,7 @@ def table(cmap: str) -> NDArray[np.uint8]:
 
 
 def _unpacked(text: str) -> NDArray[np.uint8]:
-    """A table of render.maps as uint8 [256, 3]."""
+    """A table of `colormaps` as uint8 [256, 3]."""
     steps = np.frombuffer(zlib.decompress(base64.b85decode(text)), np.uint8).reshape(3, 256)
     return np.ascontiguousarray(np.cumsum(steps, axis=1, dtype=np.uint8).T)
 

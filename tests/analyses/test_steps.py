@@ -546,7 +546,7 @@ def test_a_pipe_has_no_escape_codes_and_all_keys(hand):
     table = text.split("\n5  ")[1].split("unscaled: ")[0]
     assert len(re.findall(r"^ +\d+   \S+ ", table, re.M)) == len(found.keys) == 54
     short = printed(found, 80)
-    assert len(re.findall(r"^ +\d+   \S+ ", short.split("\n5  ")[1].split(" others: ")[0], re.M)) == 20
+    assert len(re.findall(r"^ +\d+   \S+ ", short.split("\n5  ")[1].split(" more: ")[0], re.M)) == 20
 
 
 def test_without_unicode_the_signs_are_words(hand):

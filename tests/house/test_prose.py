@@ -22,8 +22,6 @@ DATA = 2000  # a string with as many characters is a text to work on, not one to
 # Folders and files that are not rewritten yet.
 NOT_YET = (
     "attnviz/engine",
-    "attnviz/io",
-    "attnviz/render",
     "docs/commands.md",
     "tests/analyses",
     "tests/cli",

@@ -131,7 +131,7 @@ def test_numpy_alone_reads_the_file(tmp_path):
 def test_the_same_attention_gives_the_same_bytes(tmp_path):
     for name in ("a.npz", "b.npz"):
         with writing(tmp_path / name) as file:
-            data.write_npz(example(), file, made={"command": "attnviz export x"})
+            data.write_npz(example(), file, made_by={"command": "attnviz export x"})
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
     with zipfile.ZipFile(tmp_path / "a.npz") as archive:
         assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
@@ -167,7 +167,7 @@ def test_save_follows_the_ending(tmp_path):
 def test_json_holds_everything_and_reads_back_exactly():
     a = example()
     file = io.BytesIO()
-    data.write_json(a, file, made={"command": "attnviz export"})
+    data.write_json(a, file, made_by={"command": "attnviz export"})
     got = json.loads(file.getvalue())
     np.testing.assert_array_equal(np.array(got["weights"], np.float32), a.weights)
     assert np.array(got["mask"]).tolist() == a.mask.tolist()

@@ -459,7 +459,7 @@ query 2: animal
 head 3.0
 0 [CLS]  0.50 ██████████████████████████
 1 the    0.38 ███████████████████▌
-1 others: 0.12 in all
+1 more: 0.12 in all
 """)
 
 
@@ -496,7 +496,7 @@ def test_many_keys_are_ranked_and_summed_up():
     text = shown(print_attention, made, width=60, query=1, decimals=3).splitlines()
     ranked = [int(line.split()[0]) for line in text if re.match(r" ?\d+ t", line)]
     assert ranked == list(range(49, 29, -1))
-    assert f"30 others: {sum(range(30)) / sum(range(50)):.3f} in all" in text
+    assert f"30 more: {sum(range(30)) / sum(range(50)):.3f} in all" in text
 
 
 def test_query_out_of_range():
