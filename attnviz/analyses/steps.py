@@ -125,19 +125,15 @@ class StepByStep(Steps, Result):
         return {"model": facts.model, **sizes, "scale": facts.scale, "stream": facts.stream, "steps": steps}
 
     def page(self) -> Page:
-        options, shown = self.options, self._walk()
-        name = "Attention in diagrams" if options.diagram else "Attention step by step"
+        options, name = self.options, "Attention step by step"
+        shown: Walk | Diagrams = Walk(self, options.decimals)
+        if options.diagram:
+            name = "Attention in diagrams"
+            shown = Diagrams(self, (options.part,) if options.part else DIAGRAMS, options.decimals)
         return Page(f"{name} · {self.title()}", self.subtitle(), (shown,), self.remarks())
 
     def printed(self) -> Page:
         return Page("", parts=(Walk(self, self.options.decimals),))
-
-    def _walk(self) -> Walk | Diagrams:
-        """The part of a page that shows it."""
-        options = self.options
-        if options.diagram:
-            return Diagrams(self, (options.part,) if options.part else DIAGRAMS, options.decimals)
-        return Walk(self, options.decimals)
 
 
 def walk(

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from attnviz.analyses.head_circuits import ModelHeads
     from attnviz.analyses.mechanisms import ModelText, Timer
     from attnviz.analyses.one_head import OneHead
-    from attnviz.analyses.two import TwoMaps
     from attnviz.attention import Attention
     from attnviz.models.model import Model
     from attnviz.models.prompt import Prompt
@@ -119,11 +118,6 @@ def _check_size(command: Command, input: Input, source: Source, chosen: Selectio
         some = f"{at.count}" if at.pairs else f"{len(at.layers)} x {len(at.heads)}"
         raise InputError(f"{some} heads of {n_key} tokens are too much to hold", "choose a head: -l LAYER -H HEAD")
     return model
-
-
-def _two(command: Command, input: Input, other: Other, saved: Saved, source: Source, heads: Heads) -> TwoMaps:
-    """Both sides of a comparison, with equally many layers and heads."""
-    return open_two(input, other, saved, source, heads, command.talk)
 
 
 def _every_layer(command: Command, input: Input, saved: Saved, source: Source, heads: Heads) -> EveryLayer:
@@ -281,7 +275,7 @@ SUBJECTS = {
     "text or random tokens": Subject(_MAPS, _text_or_random),
     "maps of some rows": Subject(_MAPS, _some_rows),
     "selected maps": Subject({"input": Input, "saved": Saved, "source": Source, "chosen": Selection}, _selected),
-    "two sources": Subject({"input": Input, "other": Other, **_MAPS}, _two),
+    "two sources": Subject({"input": Input, "other": Other, **_MAPS}, open_two),
     "prompt": Subject({"input": Input, "source": Writer, "heads": Heads}, _prompt),
     "one head": Subject({"input": Input, "source": Source, "place": Head}, _one_head),
     "every layer": Subject(_MAPS, _every_layer),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from attnviz.cli import opening
+from attnviz.cli.opening import Command
 from attnviz.cli.options import Heads, Input, Saved, Talk, usage
 from attnviz.cli.source import SIZES, Source
 from attnviz.flags import argument, option
@@ -51,11 +52,12 @@ class Other:
         return ["TEXT2" if name == "second" else f"--{name.replace('_', '-')}" for name in named]
 
 
-def open_two(input: Input, other: Other, saved: Saved, source: Source, heads: Heads, talk: Talk) -> TwoMaps:
+def open_two(command: Command, input: Input, other: Other, saved: Saved, source: Source, heads: Heads) -> TwoMaps:
     """Both sides of a comparison, with equally many layers and heads."""
     from attnviz.analyses.two import two_layers, two_passes
     from attnviz.render.progress import progress
 
+    talk = command.talk
     if saved.saved is not None or other.from_b is not None:
         return _from_files(input, other, saved, source, heads, talk)
     sizes: dict[str, Any] = dict.fromkeys(SIZES)

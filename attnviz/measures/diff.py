@@ -42,7 +42,7 @@ class Difference:
     side that lacks one. before, after: float32 [layer, head, row, column], 0 for a key that is not there.
     hidden: bool [layer or 1, 1 or head, row, column], True where neither may attend; None where all may, or nobody
     knows.
-    distance: float64 [layer, head], Jensen-Shannon distance over the rows (`analysis.distance`), 0 to 0.83.
+    distance: float64 [layer, head], Jensen-Shannon distance over the rows (`measures.distance`), 0 to 0.83.
     gone, come: queries that only the first, only the second has: they have no row.
     """
 

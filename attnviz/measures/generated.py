@@ -47,28 +47,6 @@ def looked_back(rows: NDArray[Any], n_context: int) -> NDArray[np.float64] | Non
     return np.divide(old, old + new, out=np.full_like(old, np.nan), where=old + new > 0)
 
 
-def retrieval(weights: NDArray[Any], new: Sequence[int], context: Sequence[int]) -> NDArray[np.float64]:
-    """The share of copied tokens that a head fetched: float64 [layer, head], NaN where nothing was copied.
-
-    A new token is copied if the context has it too. A head fetched it if its strongest weight lay on that token.
-    Source: Wu 2024 (Retrieval Head), section 2, eq. 1, with the whole context as the needle.
-
-    Args:
-        weights: [layer, head, new token, key], the context's keys first. new, context: token ids.
-    """
-    return _mean([fetched(weights[:, :, i], chosen, context) for i, chosen in enumerate(new)], weights.shape[:2])
-
-
-def lookback(weights: NDArray[Any], n_context: int) -> NDArray[np.float64]:
-    """The mean of `looked_back` over the new tokens but the first: float64 [layer, head].
-
-    Args:
-        weights: [layer, head, new token, key]; row k has the context and the k new tokens before it.
-    """
-    rows = [weights[:, :, i, : n_context + i] for i in range(weights.shape[2])]
-    return _mean([looked_back(row, n_context) for row in rows], weights.shape[:2])
-
-
 class Tally:
     """Both numbers, row by row, so that no map of a long text need be held."""
 
@@ -89,11 +67,15 @@ class Tally:
         return sum(heads is not None for heads in self._fetched)
 
     def retrieval(self) -> NDArray[np.float64]:
-        """As `retrieval` above."""
+        """The share of copied tokens that a head fetched: float64 [layer, head], NaN where nothing was copied.
+
+        A new token is copied if the context has it too. A head fetched it if its strongest weight lay on that token.
+        Source: Wu 2024 (Retrieval Head), section 2, eq. 1, with the whole context as the needle.
+        """
         return _mean(self._fetched, self._shape)
 
     def lookback(self) -> NDArray[np.float64]:
-        """As `lookback` above; NaN where the context is not among the keys."""
+        """The mean of `looked_back` over new tokens: float64 [layer, head]; NaN if keys lack the context."""
         return _mean(self._back, self._shape)
 
 

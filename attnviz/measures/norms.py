@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 MEASURES = ("weights", "norm", "residual", "alti", "zeroing", "effective")
 OF_HEADS = ("weights", "norm", "effective")
-SHARES = ("weights", "alti", "zeroing", "effective")  # rows sum to 1 already, or nearly
 _BESIDE = 1 << 22  # numbers that are held for some rows at a time
 
 

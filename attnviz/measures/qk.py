@@ -76,7 +76,7 @@ def _correlation(first: Wide, second: Wide) -> float:
 class Stage:
     """The pair's score after one operation, and what that added, None where it did something else.
 
-    name: raw, relative, before_scale, scaled, capped, biased, counted, masked: as in `analysis.steps.Steps.scores`.
+    name: raw, relative, before_scale, scaled, capped, biased, counted, masked: as in `measures.steps.Steps.scores`.
     """
 
     name: str

@@ -31,7 +31,7 @@ Join = tuple[int, int, float]
 class Similarity:
     """Heads of all layers in a row, layer after layer; `names` has (layer, head) of each.
 
-    distances: float64 [head, head], Jensen-Shannon distance (`analysis.distance`), 0 to 0.83.
+    distances: float64 [head, head], Jensen-Shannon distance (`measures.distance`), 0 to 0.83.
     places: float64 [head, 2], from classical scaling. shares: how much of all squared distance each of the two
     dimensions keeps. joins: (first, second, height), as `joins` gives them. order: heads as the dendrogram has them.
     """

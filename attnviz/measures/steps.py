@@ -158,6 +158,13 @@ class Steps:
         most = float(np.log(max(int(self.allowed.sum()), 1)))
         return Scaling(factor, without, scaled, entropy(without), entropy(scaled), most)
 
+    @property
+    def scaling_words(self) -> tuple[str, str]:
+        """The names of both softmaxes that `scaling` compares."""
+        if self.facts.scales:
+            return "without scaling", "with scaling"
+        return "without scaling, as here", f"times {self.facts.usual:.4g}"
+
     @cached_property
     def norm_share(self) -> Wide:
         """|a_ij v_j| / sum_k |a_ik v_k|, float64 [key]: how much each value weighs, whatever its direction. Sums to 1.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
+from contextlib import redirect_stderr
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,7 +61,8 @@ class Reference:
 
         try:
             batch = {_ARGUMENTS[name]: torch.from_numpy(np.asarray(values)[None]) for name, values in inputs.items()}
-            with torch.no_grad(), _quiet():
+            # The library prints advice to standard error that is not about the result.
+            with Path(os.devnull).open("w") as null, redirect_stderr(null), torch.no_grad():
                 out = self._tower(batch)(**batch, output_attentions=True)
             weights = getattr(out, _BY_STREAM.get(stream, "attentions"), None)
             layers = [layer[0] if isinstance(layer, tuple) else layer for layer in weights or ()]
@@ -77,19 +78,6 @@ class Reference:
         """The tower that reads the input, in a model with two; else the model."""
         tower = getattr(self._model, "vision_model" if "pixel_values" in batch else "text_model", None)
         return self._model if tower is None else tower
-
-
-class _quiet:
-    """Standard error closed: the library prints advice there that is not about the result."""
-
-    def __enter__(self) -> None:
-        self._stderr = sys.stderr
-        self._null = open(os.devnull, "w")  # noqa: PTH123
-        sys.stderr = self._null
-
-    def __exit__(self, *_: object) -> None:
-        sys.stderr = self._stderr
-        self._null.close()
 
 
 def _first_line(error: Exception) -> str:

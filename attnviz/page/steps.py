@@ -195,9 +195,9 @@ def _query_rows(page: Canvas) -> None:
 def _entropies(page: Canvas, weight: Scale) -> str:
     """The effect of scaling on the row, and the meaning of its weights' colours."""
     steps, compared = page.steps, page.steps.scaling
-    factor = "without scaling" if steps.facts.scales else "without scaling (as in this model)"
-    text = f"entropy of the softmax over the scores alone: {compared.entropy_without:.2f} nats {factor}, "
-    text += f"{compared.entropy_scaled:.2f} with; equal weights: {compared.most:.2f}"
+    without, scaled = steps.scaling_words
+    text = f"entropy of the softmax over the scores alone: {compared.entropy_without:.2f} nats {without}, "
+    text += f"{compared.entropy_scaled:.2f} {scaled}; equal weights: {compared.most:.2f}"
     if steps.sink is not None:
         text += f" · the sink takes {steps.sink_weight:.2f} of the row"
     return text + f" · colour of a_ij and of its share by norm: 0 to {number(weight.high)}"

@@ -190,8 +190,7 @@ def _scaled(paper: Paper) -> None:
     entropies = paper.numbers([compared.entropy_without, compared.entropy_scaled, compared.most], 2)
     largest = paper.numbers([compared.without.max(), compared.scaled.max()], 2) + paper.numbers([1 / max(n, 1)], 2)
     kinds = [
-        "without scaling" + ("" if facts.scales else ", as here"),
-        "with scaling" if facts.scales else f"times {facts.usual:.4g}",
+        *steps.scaling_words,
         f"equal weights on {n} key{'s' if n != 1 else ''}",
     ]
     paper.say("the softmax over these scores alone:", indent=INDENT)

@@ -7,6 +7,7 @@ import json
 import re
 import runpy
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -765,3 +766,19 @@ def test_the_docs_show_what_the_command_prints(capsys, monkeypatch):
     for command, shown in blocks:
         assert main([*shlex.split(command)[1:], "-q"]) == 0
         assert shown + "\n" in capsys.readouterr().out, command
+
+
+@pytest.mark.parametrize("scales", [True, False])
+def test_both_softmaxes_have_one_name_in_pictures_and_terminals(scales):
+    """A model that does not scale, as T5, is compared with the usual factor."""
+    result = attnviz.steps(attnviz.load("seeded"), "the cat sat")
+    if not scales:
+        facts = replace(result.facts, spec=replace(result.facts.spec, scale=1.0))
+        result = replace(result, facts=facts)
+    without, scaled = result.scaling_words
+    assert (without, scaled) == (
+        ("without scaling", "with scaling") if scales else ("without scaling, as here", f"times {16**-0.5:.4g}")
+    )
+    labels = " ".join(label.text for label in place(result.page(), FigureOptions()).labels)
+    assert f" nats {without}, " in labels and f" {scaled}; equal weights: " in labels
+    assert without in str(result) and scaled in str(result)

@@ -15,7 +15,7 @@ from attnviz import generate
 from attnviz.engine.decode import Vocabulary
 from attnviz.engine.spec import EncoderDecoder, Unembed
 from attnviz.errors import InputError, ModelError, SelectionError
-from attnviz.measures.generated import Tally, fetched, lookback, retrieval
+from attnviz.measures.generated import Tally, fetched
 
 EXPECTED = json.loads((DATA / "generated.json").read_text())
 
@@ -177,10 +177,19 @@ def rows():
     return weights
 
 
+def tally(new):
+    """Row by row, as the tokens come."""
+    counted = Tally([7, 8, 9], 1, 2)
+    for i, id in enumerate(new):
+        counted.add(rows()[:, :, i, : 3 + i], id)
+    return counted
+
+
 def test_retrieval_by_hand():
     """8 and 9 are copied. Head 0 looks at both; head 1 at neither: its strongest weight for 9 is on a new token."""
-    assert retrieval(rows(), [8, 5, 9], [7, 8, 9]).tolist() == [[1.0, 0.0]]
-    assert np.isnan(retrieval(rows(), [1, 2, 3], [7, 8, 9])).all()
+    assert tally([8, 5, 9]).retrieval().tolist() == [[1.0, 0.0]]
+    assert tally([8, 5, 9]).copied == 2
+    assert np.isnan(tally([1, 2, 3]).retrieval()).all()
     assert fetched(np.array([0.2, 0.1, 0.1, 0.6]), 9, [9, 9, 8]).tolist() is False  # a new token, though it may be a 9
 
 
@@ -188,16 +197,7 @@ def test_lookback_by_hand():
     """Chuang 2024: means 0.3 and 0.1, then 0.7/3 and 0.15; the first new token has none before it."""
     first, second = 0.3 / 0.4, (0.7 / 3) / (0.7 / 3 + 0.15)
     other = (0.2 / 3) / (0.2 / 3 + 0.4)
-    assert np.allclose(lookback(rows(), 3), [[(first + second) / 2, (0 + other) / 2]])
-
-
-def test_a_tally_is_the_same_row_by_row():
-    tally, weights, new = Tally([7, 8, 9], 1, 2), rows(), [8, 5, 9]
-    for i, id in enumerate(new):
-        tally.add(weights[:, :, i, : 3 + i], id)
-    assert np.array_equal(tally.retrieval(), retrieval(weights, new, [7, 8, 9]))
-    assert np.array_equal(tally.lookback(), lookback(weights, 3))
-    assert tally.copied == 2
+    assert np.allclose(tally([8, 5, 9]).lookback(), [[(first + second) / 2, (0 + other) / 2]])
 
 
 def test_a_gguf_file_without_its_last_matrix_uses_its_embeddings():
