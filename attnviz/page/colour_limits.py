@@ -46,7 +46,7 @@ def limits(
 
     Raises SelectionError if vmax is neither, or if the scale is `row`, whose rows end where they end.
     """
-    if attention.weights.min(initial=0.0) < _NOISE:
+    if is_signed(attention.weights):
         return _signed(attention, kind, vmax), ""
     if fills_up(attention, kind, vmax):
         return flowing(attention.weights if query is None else attention.weights[:, :, query], cmap), ""
@@ -62,6 +62,11 @@ def limits(
     shown = weights.shape[-1] * attention.cell
     label = str(attention.meta.get("measure", "attention weight"))  # of other numbers than weights
     return scaled(kind, high, cmap, shown, label), why
+
+
+def is_signed(weights: NDArray[np.float32]) -> bool:
+    """Whether some weights are below 0, rounding aside."""
+    return bool(weights.min(initial=0.0) < _NOISE)
 
 
 def count_above(values: Iterable[NDArray[np.float32]], scale: Scale) -> int:

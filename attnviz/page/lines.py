@@ -118,8 +118,8 @@ class _Layout:
         sides, self.down = self.left + self.right, n * self.pitch
         self.span = scale * (SPAN if count > 3 else 1.4 * SPAN)
         if width is None:
-            one = (sides + self.span + GAP, self.down + 3 * SIZE)
-            self.abreast = abreast(count, one, 4 / 3, self.part.per_layer)
+            panel = (sides + self.span + GAP, self.down + 3 * SIZE)
+            self.abreast = abreast(count, panel, 4 / 3, self.part.per_layer)
         else:
             room = width * 72.0 - 2 * MARGIN
             self.abreast = min(max(1, int((room + GAP) // (sides + SPAN + GAP))), count)

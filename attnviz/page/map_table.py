@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from attnviz.errors import SelectionError
 from attnviz.page.cell_numbers import printed
-from attnviz.page.colour_limits import scaled
+from attnviz.page.colour_limits import is_signed, scaled
 from attnviz.page.figure import Box, Figure, Scale
 from attnviz.page.maps import hidden_cells
 from attnviz.page.page_size import fit
@@ -21,8 +21,6 @@ from attnviz.page.text_metrics import LOST, printable
 from attnviz.page.wording import colour_note, colours, from_model, hidden_reason, reductions
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from attnviz.attention import Attention
     from attnviz.page.figure_options import FigureOptions
     from attnviz.page.maps import hidden_cells
@@ -33,7 +31,6 @@ _SIDES = (250.0, 200.0, 165.0, 140.0, 124.0, 112.0)  # of maps abreast
 _PRINTED = 15_000  # numbers in cells, over all maps
 _NARROWEST = 40.0  # points of a map
 _SIGNS = "0123456789.−" + LOST
-_NEGATIVE = -1e-6  # below it a number has a sign; nearer to 0 it is rounding
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,7 @@ def map_table(page: Page, options: FigureOptions) -> Figure:
     words = worded(page, options, [*queries, *keys, *table.columns, _SIGNS])
     face, notes = words.face, words.notes
     notes += [*_remarks(first, scale.cmap), *filter(None, [colour_note(scale)])]
-    if any(_is_signed(attention.weights) for attention in table.columns.values()):
+    if any(is_signed(attention.weights) for attention in table.columns.values()):
         notes.append("red above 0, blue below, on a scale of its own")
     names = [face.cut(text, 7.4, _LONGEST) for text in queries]
     side, columns = _side(len(table.columns), len(table.rows), first.weights.shape[2:], options.width)
@@ -104,16 +101,12 @@ def _shared(table: MapTable, options: FigureOptions) -> Scale:
     check_scale(options.scale)
     if options.scale == "log":
         raise SelectionError("these maps have no logarithmic colours: wanted linear, sqrt or row")
-    plain = [attention.weights for attention in table.columns.values() if not _is_signed(attention.weights)]
+    plain = [attention.weights for attention in table.columns.values() if not is_signed(attention.weights)]
     high = options.vmax if isinstance(options.vmax, (int, float)) else None
     high = high or round_up(max((float(weights.max(initial=0.0)) for weights in plain), default=1.0)) or 1.0
     n_key = len(next(iter(table.columns.values())).keys)
     cmap = check_cmap(options.cmap)
     return scaled(options.scale, 1.0 if options.scale == "row" else high, cmap, n_key, table.label)
-
-
-def _is_signed(weights: NDArray[Any]) -> bool:
-    return bool(weights.min(initial=0.0) < _NEGATIVE)
 
 
 def _row(
@@ -132,7 +125,7 @@ def _row(
     at, allowed = divmod(row, first.weights.shape[1]), first.maps()[row][1]
     for col, (heading, attention) in enumerate(table.columns.items()):
         values, scale = attention.weights[at], shared
-        if _is_signed(values):
+        if is_signed(values):
             end = round_up(float(np.abs(attention.weights).max()))
             scale = Scale("linear", -end, end, INKS, "signed")
         sheet.map(

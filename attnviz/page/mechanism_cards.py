@@ -262,9 +262,9 @@ def _card(sheet: Sheet, card: Card, box: Box, shared: Scale, decimals: int) -> N
         y += 1.24 * SMALL
         sheet.word(text, x, y, SMALL, tone=tone)
     cost = f"cost {card.cost}"
-    size = SMALL * min(1.0, box.width / (face.width(cost, SMALL) + face.width(card.said, SMALL) + 5.0))
+    size = SMALL * min(1.0, box.width / (face.width(cost, SMALL) + face.width(card.measured, SMALL) + 5.0))
     sheet.word(cost, x, box.y - 4.0, size)
-    sheet.word(card.said, right, box.y - 4.0, size, "right")
+    sheet.word(card.measured, right, box.y - 4.0, size, "right")
     roomy = min(box.width / card.values.shape[1], box.height / card.values.shape[0]) >= _PRINTED
     attention: Any = card.attention
     sheet.map(

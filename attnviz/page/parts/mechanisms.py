@@ -55,7 +55,7 @@ class Card:
         return float(self.values.shape[1]) if mask is None else float(mask[0].sum(-1).mean())
 
     @property
-    def said(self) -> str:
+    def measured(self) -> str:
         """`distance 0.61`, `error 0.43`."""
         value = f"{self.distance:.2f}" if self.distance > 1e-6 else "0"
         return f"{'distance' if self.exact else 'error'} {value}"
