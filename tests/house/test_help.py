@@ -21,10 +21,22 @@ def examples(name):
     return build(name).examples
 
 
+PRINTED = {}  # command -> its help in a window of 80 columns
+
+
+@pytest.fixture
+def printed(name, capsys, monkeypatch):
+    """The help of a command as lines; printing takes longer than what is asked of it, so each is printed once."""
+    if name not in PRINTED:
+        monkeypatch.setenv("COLUMNS", "80")
+        assert main([name, "--help"]) == 0
+        PRINTED[name] = capsys.readouterr().out.splitlines()
+    return PRINTED[name]
+
+
 @pytest.mark.parametrize("name", COMMANDS)
-def test_help_has_an_example_and_the_line_of_the_list(name, capsys):
-    assert main([name, "--help"]) == 0
-    out = " ".join(capsys.readouterr().out.split())
+def test_help_has_an_example_and_the_line_of_the_list(name, printed):
+    out = " ".join(" ".join(printed).split())
     assert f"Usage: attnviz {name}" in out
     assert examples(name)
     assert COMMANDS[name] in out
@@ -49,11 +61,9 @@ def test_every_option_has_help_and_a_group(name):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_prose_fills_the_window(name, capsys, monkeypatch):
+def test_prose_fills_the_window(name, printed):
     """Paragraphs are wrapped to the window, regardless of the docstring's lines."""
-    monkeypatch.setenv("COLUMNS", "80")
-    assert main([name, "--help"]) == 0
-    out = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    out = [line.strip() for line in printed]
     for paragraph in build(name).help.split("\n\n"):
         if not paragraph.startswith("\b"):
             lines = textwrap.wrap(paragraph, 78, break_on_hyphens=False)
@@ -61,9 +71,8 @@ def test_prose_fills_the_window(name, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_flag_shows_no_type(name, capsys):
-    assert main([name, "--help"]) == 0
-    assert "bool" not in capsys.readouterr().out.lower()
+def test_a_flag_shows_no_type(printed):
+    assert "bool" not in "\n".join(printed).lower()
 
 
 def test_an_option_means_the_same_everywhere():

@@ -49,9 +49,10 @@ def test_the_layers_that_are_used_without_the_option(name, capsysbinary):
     stated = re.search(r"Default: (all|the last|the first)\.", options(name)["--layer"].help)
     assert stated, options(name)["--layer"].help
     value = {"all": "all", "the last": "-1", "the first": "0"}[stated[1]]
-    assert said(name, capsysbinary) == said(name, capsysbinary, "-l", value)
+    without = said(name, capsysbinary)
+    assert without == said(name, capsysbinary, "-l", value)
     other = "1"  # so that the comparison above can fail
-    assert said(name, capsysbinary) != said(name, capsysbinary, "-l", other)
+    assert without != said(name, capsysbinary, "-l", other)
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if "--by" in options(name)])
