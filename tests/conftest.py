@@ -73,8 +73,8 @@ def pytest_collection(session):
     for file in paths[int(worker["workerid"].removeprefix("gw")) :: worker["workercount"]]:
         spec = spec_from_file_location(f"rewritten.{file.stem}", file, loader=hook)
         module = module_from_spec(spec)
-        module.__builtins__ = {}  # without them its first import fails: it is compiled and not run
-        with suppress(ImportError):
+        module.__builtins__ = {}  # without them its first import fails: it is compiled, not run
+        with suppress(Exception):  # what is wrong with a file is said when it is collected
             hook.exec_module(module)
 
 
