@@ -41,7 +41,7 @@ class Rule:
 
     unscaled, scaled: what positions add before scores are scaled, and after. softcap 0: no cap. hidden: True where
     attending is not allowed, [row, col]; spans: the runs of columns with such places. repeats: keys that count several
-    times. sinks [head, 1, 1]: a score outside the text. bounded: no score is far from 0 (`exponentials_`).
+    times. sinks [head, 1, 1]: a score outside the text. bounded [...]: see `exponentials_`.
     """
 
     scale: float
@@ -52,7 +52,7 @@ class Rule:
     spans: tuple[slice, ...] = ()
     repeats: Sequence[Term] = ()
     sinks: Array | None = None
-    bounded: bool = False
+    bounded: NDArray[np.bool_] | bool = False
 
 
 def attention(rule: Rule, q: Array, k: Array, v: Array | None, record: Record) -> tuple[Array, Array, Array | None]:

@@ -1,8 +1,8 @@
 """One pass: embeddings, then block after block, the residual stream x [n, d_model] flowing through.
 
 Work that nothing asked for is not done: after the last attention that a collector wants, the pass ends, and layers
-beyond it are never read. Several texts of one length pass together, one below the other in x, [texts * n, d_model]:
-everything but attention works on each row by itself.
+beyond it are never read. Several texts of one length pass together (texts.py): x is [text, n, d_model] then, and every
+other array has the same axis in front.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def run(
     """Send an input through a stack; collectors of `stream` (and of "cross", given memory) see its attention.
 
     Args:
-        inputs: one text, image or sound; or several texts of one length, for a spec that `texts.together` allows: tiles
-            then have an axis of texts, and the output of each text follows that of the one before it.
+        inputs: one text, image or sound; or several texts of one length, for a spec that `texts.together` allows: all
+            arrays then have an axis of texts in front.
         memory: the encoder's output [key, d_model], for a spec with cross-attention.
         whole: run every layer and return the stack's output [n, d_model], after its final norm; otherwise stop at the
             last wanted layer and return None.
@@ -73,20 +73,19 @@ def run(
     texts = [inputs] if isinstance(inputs, Inputs) else inputs
     tap = Tap(-1, [watcher for each in watching.values() for watcher in each.watchers])
     embeddings = [embed(spec, tensors, text, tap) for text in texts]
-    first = x = finite(embeddings[0] if len(texts) == 1 else np.concatenate(embeddings), "the embeddings")
+    first = x = finite(embeddings[0] if isinstance(inputs, Inputs) else np.stack(embeddings), "the embeddings")
     stack = _Stack(
         spec=spec,
         tensors=tensors,
         inputs=texts[0],
         watching=watching,
         stream=stream,
-        n=len(x) // len(texts),
-        n_texts=None if isinstance(inputs, Inputs) else len(texts),
+        n=x.shape[-2],
         last=None if whole else last,
         memory=memory,
         cache=cache,
     )
-    shared = max(len(x), 0 if memory is None else len(memory)) >= SHARED_ROWS
+    shared = max(x.size, 0 if memory is None else memory.size) // spec.d_model >= SHARED_ROWS
     with one_matrix_thread() if shared else nullcontext():
         try:
             for i in range(last + 1):
@@ -110,8 +109,8 @@ class _Enough(Exception):
 class _Stack:
     """What stays the same from block to block while an input passes.
 
-    inputs: of the first text. n: tokens of a text. n_texts: None where arrays have no axis of texts. last: the layer in
-    which the pass ends with its last wanted attention; None: it runs to the end.
+    inputs: of the first text. n: tokens of a text. last: the layer in which the pass ends with its last wanted
+    attention; None: it runs to the end.
     """
 
     spec: Spec
@@ -120,7 +119,6 @@ class _Stack:
     watching: Mapping[str, Observer]
     stream: str
     n: int
-    n_texts: int | None
     last: int | None
     memory: Array | None
     cache: Cache | None
@@ -220,7 +218,7 @@ class _Stack:
         spec, inputs, observer = self.spec, self.inputs, self.watching[self.stream]
         tap, wants_v = observer.tap(i), wants_v or observer.needs("v", "outputs")
         tap("read", x)
-        projector = Projector(spec, self.tensors, name, n_texts=self.n_texts, tap=tap)
+        projector = Projector(spec, self.tensors, name, tap=tap)
         heads = projector.project(x, None, wants_v)
         rotary = spec.rotary_of(i)
         heads = turn(heads, self._places.turns(rotary), rotary, spec.rotary_values)
@@ -273,11 +271,11 @@ class _Stack:
         tap("read", x)
         tap("memory", memory)
         known = None if self.cache is None else self.cache.memory(i)
-        projector = Projector(spec, self.tensors, name, "cross_", self.n_texts, tap)
+        projector = Projector(spec, self.tensors, name, "cross_", tap)
         heads = projector.project(x, memory, wants_v, known)
         if self.cache is not None:
             self.cache.remember(i, heads)
-        mask = Mask(self.n, len(memory) // (self.n_texts or 1))
+        mask = Mask(self.n, memory.shape[-2])
         return heads, Layer(stream="cross", index=i, scale=spec.scale, mask=mask, variant=spec.variant_of(i))
 
     def _output(self, name: str, layer: Layer, heads: Heads, unseen: bool) -> Array:

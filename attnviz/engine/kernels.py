@@ -1,6 +1,6 @@
 """The functions that know how arrays lie in memory: everything else in the engine is arithmetic on whole arrays.
 
-Heads of several texts have an axis of texts in front of the heads; `...` in a shape stands for it, and one text has
+Arrays of several texts of one length have an axis of texts in front; `...` in a shape stands for it, and one text has
 none. Functions ending in `_` work in place on their first argument and return it.
 """
 
@@ -31,15 +31,15 @@ KEPT_SCRATCH = 1 << 21
 
 
 def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
-    """x [n, d_in], weight [d_out, d_in], bias [d_out] -> [n, d_out]."""
-    y = np.empty((len(x), len(weight)), np.float32)
+    """x [..., n, d_in], weight [d_out, d_in], bias [d_out] -> [..., n, d_out], one product per text."""
+    y = np.empty((*x.shape[:-1], len(weight)), np.float32)
 
     def some(rows: slice) -> None:
         np.matmul(x[rows], weight.T, out=y[rows])
         if bias is not None:
             y[rows] += bias
 
-    by_rows(len(x), some)
+    by_rows(x.shape, some)
     return y
 
 
@@ -65,18 +65,15 @@ def inverse_size(x: Array, eps: float) -> Array:
 # Heads
 
 
-def by_head(x: Array, n_heads: int, n_texts: int | None = None) -> Array:
-    """[n, n_heads * d_head] -> [n_heads, n, d_head], each head's rows together in memory.
-
-    n_texts: rows are those of so many texts, one text below the other -> [text, n_heads, n / n_texts, d_head].
-    """
-    lead = () if n_texts is None else (n_texts,)
-    return np.ascontiguousarray(x.reshape(*lead, len(x) // (n_texts or 1), n_heads, -1).swapaxes(-3, -2))
+def by_head(x: Array, n_heads: int) -> Array:
+    """[..., n, n_heads * d_head] -> [..., n_heads, n, d_head], each head's rows together in memory."""
+    return np.ascontiguousarray(x.reshape(*x.shape[:-1], n_heads, -1).swapaxes(-3, -2))
 
 
 def side_by_side(heads: Array) -> Array:
-    """[..., head, n, d_head] -> [n, head * d_head], texts one below the other."""
-    return heads.swapaxes(-3, -2).reshape(-1, heads.shape[-3] * heads.shape[-1])
+    """[..., head, n, d_head] -> [..., n, head * d_head]."""
+    *lead, n_heads, n, d_head = heads.shape
+    return heads.swapaxes(-3, -2).reshape(*lead, n, n_heads * d_head)
 
 
 def rotate(x: Array, cos: Array, sin: Array, interleaved: bool) -> Array:
@@ -143,25 +140,29 @@ def hide_(scores: Array, hidden: NDArray[np.bool_], spans: tuple[slice, ...] = (
     return scores
 
 
-def exponentials_(scores: Array, sinks: Array | None = None, masked: bool = True, bounded: bool = False) -> Array:
+def exponentials_(
+    scores: Array, sinks: Array | None = None, masked: bool = True, bounded: NDArray[np.bool_] | bool = False
+) -> Array:
     """Softmax without its division: exp(score - row's largest), in place; returns the rows' totals [..., 1].
 
     The exponential of a hidden score, -inf, is exactly 0, and the total of a row with nothing allowed is 1.
 
-    sinks: [..., 1], see `softmax_`. masked: whether any score is -inf. bounded: no other score is further than `SAFE`
-    from 0, so that nothing need be subtracted.
+    sinks: [..., 1], see `softmax_`. masked: whether any score is -inf. bounded: of each text, [...], whether no other
+    score is further than `SAFE` from 0, so that nothing need be subtracted.
     """
-    if not bounded:
+    everywhere = bool(np.all(bounded))
+    if not everywhere:
         peak = scores.max(-1, keepdims=True)
         if sinks is not None:
             peak = np.maximum(peak, sinks)
         if masked:
             peak[np.isneginf(peak)] = 0.0  # a row with nothing allowed: exp(-inf - 0) = 0, not NaN
+        peak[bounded] = 0.0
         scores -= peak
     np.exp(scores, out=scores)
     total = scores.sum(-1, keepdims=True)
     if sinks is not None:
-        total += np.exp(sinks if bounded else sinks - peak)
+        total += np.exp(sinks if everywhere else sinks - peak)
     if masked:
         total[total == 0] = 1.0
     return total

@@ -24,7 +24,7 @@ MLP_ROWS = 256
 
 
 def mlp(spec: Spec, tensors: Tensors, name: str, x: Array, experts: bool = False) -> Array:
-    """The MLP of the layer whose tensors begin with `name`: [n, d_model] -> [n, d_model], a new array.
+    """The MLP of the layer whose tensors begin with `name`: [..., n, d_model] -> the same shape, a new array.
 
     experts: whether it is a mixture of experts.
     """
@@ -35,17 +35,19 @@ def mlp(spec: Spec, tensors: Tensors, name: str, x: Array, experts: bool = False
     if experts:
         from attnviz.engine.experts import mixture
 
+        if x.ndim == 3:
+            return np.stack([mixture(spec, tensors, name, text, dense) for text in x])
         return mixture(spec, tensors, name, x, dense)
     return dense(name, spec.d_mlp, spec.mlp_bias, x)
 
 
 def _by_rows(spec: Spec, maps: Mapping[str, tuple[Array, Array | None]], x: Array) -> Array:
-    out = np.empty((len(x), spec.d_model), np.float32)
+    out = np.empty(x.shape, np.float32)
 
     def some(rows: slice) -> None:
         out[rows] = _dense(spec, maps, x[rows])
 
-    by_rows(len(x), some, MLP_ROWS)
+    by_rows(x.shape, some, MLP_ROWS)
     return out
 
 

@@ -285,7 +285,7 @@ class RelativeScores:
         first = cols.start - (rows.stop - 1) + self._n_query - 1
         here = slice(first, first + len(rows) + len(cols) - 1)
         if self._q is not None:
-            q = self._q[:, rows.start : rows.stop]
+            q = self._q[..., rows.start : rows.stop, :]
             if self._places is None:
                 wide = q @ self._table[:, here].swapaxes(-1, -2)
             else:
@@ -293,7 +293,7 @@ class RelativeScores:
             scores += skewed(wide, len(rows), len(cols))
         if self._by_key is not None and self._places is not None:
             # Along a column distances fall as the row rises: reversed, they are skewed like rows.
-            wide = self._by_key[:, cols.start : cols.stop][..., self._places[here][::-1]]
+            wide = self._by_key[..., cols.start : cols.stop, :][..., self._places[here][::-1]]
             scores += skewed(wide, len(cols), len(rows)).swapaxes(-1, -2)
         if self._segments is not None:
             values, other = self._segments

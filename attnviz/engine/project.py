@@ -53,20 +53,17 @@ class Heads:
 class Projector:
     """Makes the queries, keys and values of one layer, whose tensors' names begin with `prefix`.
 
-    kind: what precedes q, k and v in the names: "", "cross_" or "global_". n_texts: how many texts of one length the
-    rows belong to, one text below the other; None: to one text, and the arrays have no axis of texts. tap: is shown
-    every weight and every result.
+    kind: what precedes q, k and v in the names: "", "cross_" or "global_". tap: is shown every weight and every result.
     """
 
     spec: Spec
     tensors: Tensors
     prefix: str
     kind: str = ""
-    n_texts: int | None = None
     tap: Tap = QUIET
 
     def project(self, x: Array, memory: Array | None, wants_v: bool, known: Heads | None = None) -> Heads:
-        """Q from x [query, d_model]; K and V from memory [key, d_model] or, without one, from x.
+        """Q from x [..., query, d_model]; K and V from memory [..., key, d_model] or, without one, from x.
 
         known: K and V of the same memory, projected before.
         """
@@ -102,11 +99,11 @@ class Projector:
             q_from = self._normed(rule, "q_down_norm", self._linear("q_down", x, rule.d_q, rule.bias))
         q = self._by_head(self._linear("q", q_from, spec.n_heads * spec.d_head, spec.q_bias))
         small = self._linear("kv_down", x, rule.d_kv + rule.d_shared, rule.bias)
-        kv_from = self._normed(rule, "kv_norm", small[:, : rule.d_kv])
+        kv_from = self._normed(rule, "kv_norm", small[..., : rule.d_kv])
         own = spec.d_head - rule.d_shared
         k = np.empty(q.shape, np.float32)
         k[..., :own] = self._by_head(self._linear("k", kv_from, spec.n_heads * own, spec.k_bias))
-        k[..., own:] = by_head(small[:, rule.d_kv :], 1, self.n_texts)
+        k[..., own:] = small[..., None, :, rule.d_kv :]
         v = None
         if wants_v:
             v = self._by_head(self._linear("v", kv_from, spec.n_heads * spec.d_value, spec.v_bias))
@@ -118,7 +115,7 @@ class Projector:
         y = self._linear(which, x, n_heads * spec.d_head, has_bias)
         if spec.qkv_clip and (not spec.clip_after_norm or which == "v"):
             np.clip(y, -spec.qkv_clip, spec.qkv_clip, out=y)
-        return by_head(y, n_heads, self.n_texts)
+        return by_head(y, n_heads)
 
     def _linear(self, which: str, x: Array, width: int, has_bias: bool) -> Array:
         name = f"{self.prefix}{self.kind}{which}"
@@ -128,7 +125,7 @@ class Projector:
         return linear(x, weight, bias)
 
     def _by_head(self, x: Array) -> Array:
-        return by_head(x, self.spec.n_heads, self.n_texts)
+        return by_head(x, self.spec.n_heads)
 
     def _normed(self, rule: Latent, name: str, x: Array) -> Array:
         return norm_of(rule.norm, self.tensors, self.prefix + name, x)
@@ -139,7 +136,7 @@ class Projector:
         assert spec.qk_norm is not None
         n_heads = x.shape[-3]
         if spec.qk_norm_over == "all":
-            y = by_head(norm_of(spec.qk_norm, self.tensors, name, side_by_side(x)), n_heads, self.n_texts)
+            y = by_head(norm_of(spec.qk_norm, self.tensors, name, side_by_side(x)), n_heads)
         elif spec.qk_norm_over == "head":
             y = norm_of(spec.qk_norm, self.tensors, name, x)
         else:
@@ -165,5 +162,5 @@ def turn(heads: Heads, angles: tuple[Array, Array] | None, rotary: Rotary | None
             for x in turned:
                 rotate(x[..., rows, :], cos[rows], sin[rows], rotary.interleaved)
 
-        by_rows(len(cos), some)
+        by_rows(cos.shape, some)
     return heads

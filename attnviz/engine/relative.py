@@ -66,7 +66,7 @@ def _segmental(
 
 def _disentangled(rule: Disentangled, spec: Spec, tensors: Tensors, name: str, heads: Heads) -> ScoresByHead:
     """Scores of content against position and position against content."""
-    n = heads.q.shape[1]
+    n = heads.q.shape[-2]
     table = tensors.get("relative.table", (2 * rule.span, spec.d_model))
     if rule.norm is not None:
         table = norm_of(rule.norm, tensors, "relative.norm", table)
@@ -85,9 +85,9 @@ def _disentangled(rule: Disentangled, spec: Spec, tensors: Tensors, name: str, h
     def relative(part: range) -> RelativeScores:
         at, scores = slice(part.start, part.stop), RelativeScores(n, places)
         if keys is not None:
-            scores.by_query(heads.q[at], keys[at])
+            scores.by_query(heads.q[..., at, :, :], keys[at])
         if queries is not None:
-            scores.by_key(heads.k[at], queries[at])
+            scores.by_key(heads.k[..., at, :, :], queries[at])
         return scores
 
     return relative
@@ -95,7 +95,7 @@ def _disentangled(rule: Disentangled, spec: Spec, tensors: Tensors, name: str, h
 
 def _by_distance(rule: DistanceVectors, spec: Spec, tensors: Tensors, name: str, heads: Heads) -> ScoresByHead:
     """q . a(query - key), and with `by_key` also k . a(query - key). Source: Shaw 2018, eq. 4; Huang 2020, method 4."""
-    n_query, n_key = heads.q.shape[1], heads.k.shape[1]
+    n_query, n_key = heads.q.shape[-2], heads.k.shape[-2]
     if n_key > rule.size:
         raise InputError(
             f"the text has {n_key} tokens; this model's distances end at {rule.size}",
@@ -109,10 +109,10 @@ def _by_distance(rule: DistanceVectors, spec: Spec, tensors: Tensors, name: str,
     places = 2 * n_key - n_query - 1 - np.arange(-(n_query - 1), n_key)
 
     def relative(part: range) -> RelativeScores:
-        scores = RelativeScores(n_query, places).by_query(heads.q[part.start : part.stop], table)
+        scores = RelativeScores(n_query, places).by_query(heads.q[..., part.start : part.stop, :, :], table)
         if rule.by_key:
-            k = heads.k[heads.shared(part)]
-            scores.by_key(k.repeat(len(part) // len(k), axis=0), table)
+            k = heads.of(part).k
+            scores.by_key(k.repeat(len(part) // k.shape[-3], axis=-3), table)
         return scores
 
     return relative

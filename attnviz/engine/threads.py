@@ -7,6 +7,7 @@ milliseconds after each product, and would take the cores from ours.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -43,12 +44,16 @@ def within() -> bool:
     return getattr(_INSIDE, "share", False)
 
 
-def by_rows(n: int, work: Callable[[slice], None], most: int = 0) -> None:
-    """Do `work(rows)` for n rows: at once for few, else shared out in runs of at most `most` rows, 0 for no limit."""
-    if n < SHARED_ROWS or (within() and not most):
-        return work(slice(0, n))
-    count = cores() if not most else max(cores(), -(-n // most))
-    share(runs(n, count), lambda rows, stop: work(slice(rows.start, rows.stop)))
+def by_rows(shape: tuple[int, ...], work: Callable[[slice], None], most: int = 0) -> None:
+    """Do `work(rows)` for an array of this shape: at once for few rows, else shared out in runs of the first axis.
+
+    shape: [n, d], or [text, n, d], whose texts are not cut. most: the most rows of a run, 0 for no limit.
+    """
+    n_rows = math.prod(shape[:-1])
+    if n_rows < SHARED_ROWS or (within() and not most):
+        return work(slice(0, shape[0]))
+    count = cores() if not most else max(cores(), -(-n_rows // most))
+    share(runs(shape[0], count), lambda rows, stop: work(slice(rows.start, rows.stop)))
 
 
 def share(parts: Iterable[T], work: Callable[[T, Event], None]) -> None:

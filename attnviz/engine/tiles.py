@@ -7,7 +7,6 @@ it, and is forgotten.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Event
@@ -69,8 +68,7 @@ class Layer:
 def attend(layer: Layer, heads: Heads, observer: Observer) -> Array | None:
     """Run the tiles of one layer, and hand them to the collectors.
 
-    Returns the heads' outputs side by side, [query, n_heads * d_value], those of several texts one below the other, or
-    None if there are no values.
+    Returns the heads' outputs side by side, [..., query, n_heads * d_value], or None if there are no values.
     """
     *texts, n_heads, n_query, _ = heads.q.shape
     n_key = heads.k.shape[-2]
@@ -78,11 +76,11 @@ def attend(layer: Layer, heads: Heads, observer: Observer) -> Array | None:
     wanting = observer.wanting(layer.index)
     if layer.variant is not None:
         _run_variant(layer, layer.variant, heads, wanting, out)
-    elif math.prod((*texts, n_heads, n_query, n_key)) <= WHOLE_LAYER:
+    elif texts or n_heads * n_query * n_key <= WHOLE_LAYER:
         _run_heads(layer, heads, range(n_heads), n_query, wanting, out)
     else:
         _run_threads(layer, heads, wanting, out)
-    return None if out is None else out.reshape(-1, n_heads * out.shape[-1])
+    return None if out is None else out.reshape(*texts, n_query, n_heads * out.shape[-1])
 
 
 def _run_variant(
@@ -105,7 +103,7 @@ def _run_variant(
         layer.stream, layer.index, every, rows, cols, weights, masks, None,
         heads.q, heads.k, heads.v, outputs, own_masks=own_masks,
     )  # fmt: skip
-    _hand_over(tile, _takers(layer.index, every, collectors))
+    hand_over(tile, takers(layer.index, every, collectors))
 
 
 def _run_threads(layer: Layer, heads: Heads, collectors: Sequence[Collector], out: Array | None) -> None:
@@ -149,7 +147,7 @@ class _Run:
     def __init__(self, layer: Layer, heads: Heads, part: range, collectors: Sequence[Collector]) -> None:
         self.layer, self.part = layer, part
         self.heads = heads.of(part)
-        self.takers = _takers(layer.index, part, collectors)
+        self.takers = takers(layer.index, part, collectors)
         self.needs = frozenset().union(*(c.needs for c, _ in self.takers))
         self.relative = layer.relative(part) if layer.relative is not None else None
         self.sinks = None if layer.sinks is None else layer.sinks[part.start : part.stop, None, None]
@@ -174,7 +172,7 @@ class _Run:
             layer.stream, layer.index, self.part, rows, cols, weights, allowed, record.scores,
             some.q, some.k, some.v, outputs, record.stages,
         )  # fmt: skip
-        _hand_over(tile, self.takers)
+        hand_over(tile, self.takers)
         return outputs
 
     def _rule(self, rows: range, cols: range) -> Rule:
@@ -195,7 +193,7 @@ class _Run:
     def _memory(self, rows: range, cols: range, e: Array) -> Array:
         """Where a tile's weights are written: the memory of a collector that has some, or that of the exponentials."""
         for collector, at in self.takers:
-            if at is None and "room" in collector.needs:
+            if at is None and e.ndim == 3 and "room" in collector.needs:
                 room = collector.room(self.layer.index, self.part, rows, cols)
                 if room is not None:
                     return room
@@ -219,19 +217,21 @@ class _Run:
                 outputs[:, row, None] = weighted_sums(scores, heads.v)
 
 
-def _bounded(layer: Layer, heads: Heads) -> bool:
-    """Whether the lengths of queries and keys alone keep all scores within `SAFE`: |q . k| <= |q| |k|.
+def _bounded(layer: Layer, heads: Heads) -> NDArray[np.bool_]:
+    """bool [...], of each text: whether the lengths of its queries and keys keep all scores within `SAFE`.
 
-    Raises CheckpointError where that product is beyond float32: scores of -infinity would look like a mask.
+    |q . k| <= |q| |k|. Raises CheckpointError where that product is beyond float32: scores of -infinity would look like
+    a mask.
     """
-    longest = math.prod(float(np.sqrt(np.einsum("...d,...d->...", x, x).max())) for x in (heads.q, heads.k))
-    if not longest * layer.scale < FLOAT32_MAX:
+    lengths = [np.sqrt(np.einsum("...d,...d->...", x, x).max((-1, -2))).astype(float) for x in (heads.q, heads.k)]
+    longest = lengths[0] * lengths[1] * layer.scale
+    if not (longest < FLOAT32_MAX).all():
         raise overflow(f"queries and keys of layer {layer.index}")
     if layer.relative is not None or layer.bias is not None or layer.first_block_times > 1:
-        return False
+        return np.zeros_like(longest, bool)
     if layer.sinks is not None and np.abs(layer.sinks).max() > SAFE:
-        return False
-    return (min(layer.softcap, longest * layer.scale) if layer.softcap else longest * layer.scale) <= SAFE
+        return np.zeros_like(longest, bool)
+    return (np.minimum(layer.softcap, longest) if layer.softcap else longest) <= SAFE
 
 
 def _count_first_block_(layer: Layer, scores: Array, rows: range, cols: range) -> None:
@@ -247,16 +247,16 @@ def _count_first_block_(layer: Layer, scores: Array, rows: range, cols: range) -
 Taker = tuple[Collector, "slice | None"]
 
 
-def _takers(layer: int, part: range, collectors: Sequence[Collector]) -> list[Taker]:
+def takers(layer: int, part: range, collectors: Sequence[Collector]) -> list[Taker]:
     """Who wants which of the heads in `part`: a slice for some, None for all.
 
     A collector that wants several runs of heads stands in the list once per run.
     """
-    takers: list[Taker] = []
+    wanting: list[Taker] = []
     for collector in collectors:
         wants = [collector.wants(layer, h) for h in part]
         if all(wants):
-            takers.append((collector, None))
+            wanting.append((collector, None))
             continue
         start = 0
         while start < len(wants):
@@ -264,11 +264,12 @@ def _takers(layer: int, part: range, collectors: Sequence[Collector]) -> list[Ta
             while stop < len(wants) and wants[stop]:
                 stop += 1
             if stop > start:
-                takers.append((collector, slice(start, stop)))
+                wanting.append((collector, slice(start, stop)))
             start = stop + 1
-    return takers
+    return wanting
 
 
-def _hand_over(tile: Tile, takers: Sequence[Taker]) -> None:
+def hand_over(tile: Tile, takers: Sequence[Taker]) -> None:
+    """Give a tile, or the parts of it that they want, to collectors."""
     for collector, at in takers:
         collector.take(tile if at is None else tile.part(at))

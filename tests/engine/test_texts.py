@@ -1,0 +1,105 @@
+"""Several texts in one pass: each text's numbers are the ones that it has alone, bit for bit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers.paths import REFERENCE
+from helpers.random_specs import text_cases
+from hypothesis import given, settings
+
+import attnviz
+from attnviz.engine.collectors import Dense, Pooled
+from attnviz.engine.forward import run
+from attnviz.engine.texts import EachText, run_texts, together
+from attnviz.errors import InputError
+from attnviz.measures.norms import Moved
+from attnviz.measures.statistics import Statistics
+
+
+def collectors(spec, n):
+    """Whole maps, some maps in cells, and statistics."""
+    layers, heads = range(spec.n_layers), range(spec.n_heads)
+    special = np.arange(n) % 3 == 0
+    return [
+        Dense(layers, heads, range(n), range(n)),
+        Pooled([spec.n_layers - 1], [spec.n_heads - 1], n, n, 2, "mean"),
+        Statistics(spec.n_layers, spec.n_heads, special),
+    ]
+
+
+def numbers(each):
+    dense, pooled, statistics = each
+    return {"maps": dense.result(), "masks": dense.mask, "cells": pooled.result(), **statistics.result()}
+
+
+def check(spec, tensors, texts, n):
+    alone, together_ = ([collectors(spec, n) for _ in texts] for _ in range(2))
+    for text, each in zip(texts, alone, strict=True):
+        run(spec, tensors, text, {"self": each})
+    shares = []
+    run_texts(spec, tensors, texts, together_, progress=shares.append)
+    assert sum(shares) == pytest.approx(1)
+    for one, other in zip(alone, together_, strict=True):
+        for (name, wanted), got in zip(numbers(one).items(), numbers(other).values(), strict=True):
+            np.testing.assert_array_equal(got, wanted, err_msg=name)
+    first, second = alone[0][0].result(), alone[-1][0].result()
+    assert not np.array_equal(first, second)  # else the texts could be exchanged unseen
+
+
+def turned(text, k):
+    """The same tokens, k places further on."""
+    ids = None if text.ids is None else np.roll(text.ids, k)
+    return replace(text, ids=ids, words=(*text.words[k:], *text.words[:k]))
+
+
+CASES = (
+    "bert", "llama", "mistral", "gpt2", "bloom", "gemma2", "deberta_v2", "xlnet", "longformer", "mixtral", "gpt_oss",
+    "deepseek_v3", "mpt",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_texts_of_a_checkpoint(case):
+    model = attnviz.load(REFERENCE / case)
+    random, n = np.random.default_rng(1), 11
+    texts = [
+        model.prepare(ids=random.integers(5, 40, n).tolist()).inputs[model.alone] for _ in range(5)
+    ]  # fmt: skip
+    check(model.spec, model.tensors, texts, n)
+
+
+def test_most_checkpoints_take_texts_together():
+    specs = {case: attnviz.load(REFERENCE / case).spec for case in CASES}
+    assert {case for case, spec in specs.items() if not together(spec)} <= {"xlnet", "longformer"}
+
+
+@settings(max_examples=60, deadline=None)
+@given(text_cases())
+def test_texts_of_random_specs(case):
+    n = len(case.given.ids) or len(case.given.words)
+    texts = [turned(case.inputs, k) for k in (0, 1, 2)]
+    alone, at_once = ([collectors(case.spec, n) for _ in texts] for _ in range(2))
+    for text, each in zip(texts, alone, strict=True):
+        run(case.spec, case.tensors(), text, {"self": each})
+    run_texts(case.spec, case.tensors(), texts, at_once)
+    for one, other in zip(alone, at_once, strict=True):
+        for (name, wanted), got in zip(numbers(one).items(), numbers(other).values(), strict=True):
+            np.testing.assert_array_equal(got, wanted, err_msg=name)
+
+
+def test_texts_that_do_not_fit_into_one_tile_come_in_groups(monkeypatch):
+    model = attnviz.load("seeded", n_heads=4, causal=True)
+    texts = [model.prepare(f"a b c d e f {word}").inputs[model.alone] for word in "stuvwxyz"]
+    monkeypatch.setattr("attnviz.engine.texts.WHOLE_LAYER", 3 * 4 * 49)  # three of eight at once
+    check(model.spec, model.tensors, texts, 7)
+
+
+def test_what_needs_a_text_alone_is_refused():
+    model = attnviz.load("seeded")
+    text = model.prepare("a b c").inputs[model.alone]
+    with pytest.raises(InputError, match="when it passes alone"):
+        run_texts(model.spec, model.tensors, [text, text], [[Moved([0], ["norm"], 3, 4)]] * 2)
+    assert EachText(collectors(model.spec, 3)).needs == frozenset()
