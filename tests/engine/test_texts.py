@@ -79,7 +79,7 @@ def test_most_checkpoints_take_texts_together():
 @settings(max_examples=60, deadline=None)
 @given(text_cases())
 def test_texts_of_random_specs(case):
-    n = len(case.given.ids) or len(case.given.words)
+    n = len(case.inputs.words) if case.inputs.ids is None else len(case.inputs.ids)
     texts = [turned(case.inputs, k) for k in (0, 1, 2)]
     alone, at_once = ([collectors(case.spec, n) for _ in texts] for _ in range(2))
     for text, each in zip(texts, alone, strict=True):
