@@ -68,11 +68,16 @@ class _Paper:
         """Coloured cells; what lies outside the paper is left out."""
         box, scale = patch.box, self.scale
         left, top, colours = patch.pixels(box.x * scale, self.down(box.y), box.width * scale, box.height * scale)
+        paper, part = self._shared(left, top, colours)
+        paper[:] = part
+
+    def _shared(self, left: int, top: int, part: NDArray[Any]) -> tuple[NDArray[np.uint8], NDArray[Any]]:
+        """The pixels that lie under a part [y, x, ...] of the picture, and the rows and columns of it on the paper."""
         high, wide = self.pixels.shape[:2]
-        rows, cols = colours.shape[:2]
+        rows, cols = part.shape[:2]
         x0, x1, y0, y1 = max(left, 0), min(left + cols, wide), max(top, 0), min(top + rows, high)
-        if x0 < x1 and y0 < y1:
-            self.pixels[y0:y1, x0:x1] = colours[y0 - top : y1 - top, x0 - left : x1 - left]
+        x1, y1 = max(x0, x1), max(y0, y1)
+        return self.pixels[y0:y1, x0:x1], part[y0 - top : y1 - top, x0 - left : x1 - left]
 
     def fill(self, left: int, top: int, right: int, bottom: int, ink: Ink, share: float = 1.0) -> None:
         """Whole pixels in one colour."""
@@ -144,15 +149,9 @@ class _Paper:
 
     def blend(self, left: int, top: int, cover: NDArray[np.float32], ink: Ink) -> None:
         """Ink where `cover` [y, x], 0 to 1, says how much of a pixel it takes. ink: [3] or [y, x, 3]."""
-        high, wide = self.pixels.shape[:2]
-        rows, cols = cover.shape
-        x0, x1, y0, y1 = max(left, 0), min(left + cols, wide), max(top, 0), min(top + rows, high)
-        if x0 >= x1 or y0 >= y1:
-            return
-        part = self.pixels[y0:y1, x0:x1]
-        share = cover[y0 - top : y1 - top, x0 - left : x1 - left, None]
-        colour = ink if ink.ndim == 1 else ink[y0 - top : y1 - top, x0 - left : x1 - left]
-        part[:] = part + share * (colour - part) + 0.5
+        paper, share = self._shared(left, top, cover[..., None])
+        colour = ink if ink.ndim == 1 else self._shared(left, top, ink)[1]
+        paper[:] = paper + share * (colour - paper) + 0.5
 
 
 class _Pen:

@@ -361,6 +361,18 @@ def test_lying_and_damaged_arrays(tmp_path, content, says):
         any_attention(tmp_path / "f.npy")
 
 
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_arrays_of_an_archive_in_any_order(tmp_path, save):
+    """Bytes and columns in either order; a number that is no character becomes a mark."""
+    values = rows_of(3, 4, 5)
+    odd = np.array([0x61, 0x7FFFFFFF], "<u4").view("<U2")
+    save(tmp_path / "f.npz", weights=np.asfortranarray(values.astype(">f8")), text=odd)
+    with arrays.archive(tmp_path / "f.npz") as members:
+        assert members["text"].read().tolist() == ["a\ufffd"]
+        np.testing.assert_array_equal(members["weights"].read(), values)
+    np.testing.assert_array_equal(any_attention(tmp_path / "f.npz", key="weights")[0].weights[0], values.astype("f4"))
+
+
 USES = {
     "a layer": lambda a: a.weights[0].sum(),
     "a row": lambda a: a.weights[0, 1, 2],
