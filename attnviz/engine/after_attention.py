@@ -34,13 +34,13 @@ class Scaled:
 
 @dataclass(frozen=True, eq=False)
 class AfterAttention:
-    """What follows the heads of one layer, in a stack without cross-attention or up to it.
+    """The part of a block that follows its heads, in a stack without cross-attention or up to it.
 
-    residual [n, d_model]: what the heads' output is added to. weight [d_model, n_heads * d_head]: W_O, None where the
-    heads side by side are the output. inner, outer: the norm of the output and that of the sum, None for none. scale
-    [d_model]: what the output is multiplied by, None for nothing. added [n, d_model]: the sum, normalised if it is.
-    finish(heads [m, n_heads * d_head], rows [m]): the block's output [m, d_model] for these rows, with these heads'
-    outputs in place of theirs; None where cross-attention follows.
+    residual [n, d_model]: the stream that the heads' output is added to. weight [d_model, n_heads * d_head]: W_O, None
+    if the concatenated heads are the output. inner, outer: the norm of the output and the norm of the sum, None for
+    none. scale [d_model]: the factor on the output, None for none. added [n, d_model]: the sum, normalised if it is.
+    finish(heads [m, n_heads * d_head], rows [m]): the block's output [m, d_model] for these rows, with these outputs
+    instead of the heads' own; None if cross-attention follows.
     """
 
     residual: Array
@@ -52,10 +52,10 @@ class AfterAttention:
     finish: Callable[[Array, Rows], Array] | None
 
     def parts(self, given: Array, rows: Rows) -> Array:
-        """What parts of the heads' output are in `added`, by the linear part of the norms; biases belong to nobody.
+        """Parts of the heads' output as they are in `added`, by the linear part of the norms, without biases.
 
-        given [m, part, d_model]: parts of the output of these rows; part p is that of token p, and that of a row's own
-        token gets the residual stream. Returns [m, part, d_model], a new array.
+        given [m, part, d_model]: parts of the output of these rows; part p belongs to token p, and the part of a row's
+        own token gets the residual stream. Returns [m, part, d_model], a new array.
 
         Source: Kobayashi 2021, section 3, eq. 8-11.
         """

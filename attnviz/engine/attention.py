@@ -37,7 +37,7 @@ Term = tuple[str, Callable[["Array"], None]]
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """What a model has of each step; without more than a scale it is plain attention.
+    """A model's settings for each step; with a scale alone it is plain attention.
 
     unscaled, scaled: what positions add before scores are scaled, and after. softcap 0: no cap. hidden: True where
     attending is not allowed, [row, col]; spans: the runs of columns with such places. repeats: keys that count several

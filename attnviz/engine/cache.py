@@ -17,7 +17,7 @@ FIRST_ROOM = 64  # tokens that a layer has room for beyond its first text
 
 
 class Cache:
-    """What one stack remembers of one text, layer by layer: k and v [kv head, token, d_head], turned by position."""
+    """The cache of one stack for one text, layer by layer: k and v [kv head, token, d_head], turned by position."""
 
     def __init__(self) -> None:
         self._k: dict[int, Array] = {}
@@ -26,7 +26,7 @@ class Cache:
         self._memory: dict[int, Heads] = {}
 
     def grown(self, layer: int, heads: Heads) -> Heads:
-        """New queries with the keys and values of all tokens so far, those of the new ones added."""
+        """New queries with the keys and values of all tokens so far, including the new ones."""
         assert heads.v is not None
         before, new = self._n.get(layer, 0), heads.k.shape[1]
         after = before + new
@@ -50,7 +50,7 @@ class Cache:
         self._memory.setdefault(layer, heads)
 
     def forget_text(self) -> None:
-        """Begin the text anew; what is known of the other stack's output stays true."""
+        """Begin the text again; keys and values of the other stack's output stay."""
         self._k.clear()
         self._v.clear()
         self._n.clear()

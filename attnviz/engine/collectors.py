@@ -125,8 +125,8 @@ class Rows(ChosenHeads):
 class HeadMaps:
     """The maps of the chosen heads: one collector for all of them, or one per (layer, head) where they are pairs.
 
-    Of pairs no other map of their layers is kept, and each has its own head's mask. each: the collectors to hand to the
-    engine. make: layers and heads -> a collector with `mask` and `result`.
+    With pairs, no other map of their layers is kept, and each map has its own head's mask. each: the collectors to hand
+    to the engine. make: layers and heads -> a collector with `mask` and `result`.
     """
 
     def __init__(
@@ -206,7 +206,7 @@ class Pooled(ChosenHeads):
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """The state of a collector that sums: arrays of which those of several texts add up."""
+    """The state of a collector that sums: arrays that add up over several texts."""
 
     def merge(self, other: Self) -> Self:
         """The state after both texts."""
@@ -221,7 +221,7 @@ class Summing(Collector):
     """A collector whose state adds up over texts."""
 
     def state(self) -> Sums:
-        """What can be sent from another process and merged with the state of another text."""
+        """The state, which can be sent from another process and merged with the state of another text."""
         raise NotImplementedError
 
     def result(self) -> Any:

@@ -1,7 +1,7 @@
 """Greedy decoding: the likeliest next token, again and again, each from a pass over the newest token alone.
 
-What earlier tokens were turned into, keys and values, is held in a Cache. A pass makes scores only for the rows of new
-tokens, in the arithmetic of every other pass.
+A Cache holds the keys and values of earlier tokens. A pass computes scores only for the rows of new tokens, with the
+same arithmetic as every other pass.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Choice:
-    """How a next token is chosen beside being the likeliest.
+    """Rules for choosing the next token.
 
-    stop: tokens that end the text. never: tokens that are not chosen; never_first: not as the first one.
-    first: what the first one is, whatever is likely.
+    stop: tokens that end the text. never: tokens that are not chosen; never_first: not as the first one. first: the
+    first token, whichever is the likeliest.
     """
 
     stop: Collection[int] = ()
@@ -101,11 +101,11 @@ class Vocabulary:
 
 
 def why_not(spec: Spec) -> str:
-    """What of a stack keeps it from going on with a text; "" if nothing does."""
+    """The reason why a stack cannot continue a text; "" if it can."""
     if not spec.causal:
-        return "its tokens see those that come after them"
+        return "its tokens see later tokens"
     if any(variant is not None for variant in spec.variant):
-        return "its weights are made of a whole text at once"
+        return "its weights are computed from a whole text at once"
     whole = (spec.blocks, spec.relative, spec.positional_convolution, spec.convolution_after_first or None)
     if any(part is not None for part in whole) or spec.global_tokens:
         return "what it makes of a text changes with what follows"
@@ -157,7 +157,7 @@ def greedy(
 
 
 def _chosen(scores: Array, choice: Choice, place: int) -> tuple[int, float]:
-    """The likeliest token that may be chosen, and its probability among those that may."""
+    """The likeliest token that may be chosen, and its probability among all tokens that may."""
     never = [*choice.never, *(choice.never_first if place == 0 else ())]
     scores[[i for i in never if i < len(scores)]] = -np.inf
     at = choice.first if place == 0 and choice.first is not None else int(scores.argmax())

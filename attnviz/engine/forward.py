@@ -61,9 +61,9 @@ def run(
         memory: the encoder's output [key, d_model], for a spec with cross-attention.
         whole: run every layer and return the stack's output [n, d_model], after its final norm; otherwise stop at the
             last wanted layer and return None.
-        cache: keys and values of the tokens before `inputs.first`, to which those of this input are added. Collectors
-            then see the attention of the new tokens to all tokens so far; their rows are counted from `inputs.first`.
-            One text, and `whole`.
+        cache: keys and values of the tokens before `inputs.first`, extended by the keys and values of this input.
+            Collectors then see the attention of the new tokens to all tokens so far; their rows are counted from
+            `inputs.first`. One text, and `whole`.
         progress: called with shares of the work as they are done; they sum to 1.
     """
     watching = {name: Observer(collectors.get(name, ()), spec.n_heads) for name in (stream, "cross")}
@@ -107,7 +107,7 @@ class _Enough(Exception):
 
 @dataclass(frozen=True, eq=False)
 class _Stack:
-    """What stays the same from block to block while an input passes.
+    """Values that stay the same from block to block during a pass.
 
     inputs: of the first text. n: tokens of a text. last: the layer in which the pass ends with its last wanted
     attention; None: it runs to the end.
@@ -279,9 +279,9 @@ class _Stack:
         return heads, Layer(stream="cross", index=i, scale=spec.scale, mask=mask, variant=spec.variant_of(i))
 
     def _output(self, name: str, layer: Layer, heads: Heads, unseen: bool) -> Array:
-        """Through the tiles, then the heads side by side through W_O: [n, d_model].
+        """Compute the tiles, then concatenated heads times W_O: [n, d_model].
 
-        unseen: nothing but collectors that see vectors needs the output. Raises _Enough if there are none of these.
+        unseen: only collectors that see vectors need the output. Raises _Enough if there are none.
         """
         observer = self.watching[layer.stream]
         tap = observer.tap(layer.index)
@@ -306,7 +306,7 @@ class _Stack:
     # What follows the heads
 
     def _after_attention(self, i: int, name: str, x: Array, read: Array, out: Array) -> AfterAttention:
-        """What follows this block's heads. x: its input; out: W_O's output, which stays as it is."""
+        """The part of this block that follows its heads. x: its input; out: W_O's output, which is not changed."""
         from attnviz.engine.after_attention import AfterAttention, Scaled
 
         spec, tensors = self.spec, self.tensors
@@ -337,7 +337,7 @@ class _Stack:
         )
 
     def _scale(self, name: str) -> Array | None:
-        """What attention's output is multiplied with before the sum, [d_model]; None for nothing."""
+        """The factor on attention's output before the sum, [d_model]; None for none."""
         spec = self.spec
         if not spec.layer_scale and spec.sublayer_scale == 1:
             return None

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """What one stack reads: ids [n] (and types [n]), or words, or pixels [channel, row, column], or sound.
+    """The input of one stack: ids [n] (and types [n]), or words, or pixels [channel, row, column], or sound.
 
     sound: [sample] for raw waves, [mel, frame] for log-mel spectra. global_tokens: places that see all.
-    first: the place of the first id, where those before it have been read already.
+    first: the position of the first id, if earlier ids have been read already.
     """
 
     ids: Ints | None = None

@@ -47,7 +47,9 @@ def overflow(what: str) -> CheckpointError:
 
 
 def linear_part(norm: Norm, part: Array, whole: Array, weight: Array | None) -> Array:
-    """What `part` [..., d] puts into the norm of `whole` [..., d]: parts that sum to it make up all but the bias.
+    """The contribution of `part` [..., d] to the norm of `whole` [..., d], without the norm's bias.
+
+    Contributions of parts that sum to `whole` sum to its norm.
 
     Source: Kobayashi 2021, section 3.2.
     """

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# From so many rows on, a matrix product is worth sharing out here.
+# From this number of rows on, a matrix product is shared out over threads.
 SHARED_ROWS = 256
 _INSIDE = local()
 
@@ -64,7 +64,7 @@ def share(parts: Iterable[T], work: Callable[[T, Event], None]) -> None:
     """
     todo = list(parts)
     count = 1 if within() else min(cores(), len(todo))
-    left, stop = iter(todo), Event()  # taken from by all threads: whoever is done takes the next
+    left, stop = iter(todo), Event()  # shared by all threads: a thread that is done takes the next
 
     def pull() -> None:
         inside, _INSIDE.share = within(), True

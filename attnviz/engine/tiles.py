@@ -113,7 +113,7 @@ def _run_threads(layer: Layer, heads: Heads, collectors: Sequence[Collector], ou
     if layer.mask.skips:
         n_rows = min(n_rows, max(SKIP_ROWS, n_query // 8))
     parts = [range(head, head + 1) for head in range(n_heads)]
-    # Without an output to make, only heads that somebody wants are worth a tile.
+    # Without an output to compute, only requested heads are computed.
     if out is None:
         parts = [p for p in parts if any(c.wants(layer.index, h) for c in collectors for h in p)]
     with one_matrix_thread():
@@ -250,7 +250,7 @@ Taker = tuple[Collector, "slice | None"]
 def takers(layer: int, part: range, collectors: Sequence[Collector]) -> list[Taker]:
     """Who wants which of the heads in `part`: a slice for some, None for all.
 
-    A collector that wants several runs of heads stands in the list once per run.
+    A collector that requests several runs of heads is listed once per run.
     """
     wanting: list[Taker] = []
     for collector in collectors:
