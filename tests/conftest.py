@@ -74,7 +74,7 @@ def pytest_collection(session):
         spec = spec_from_file_location(f"rewritten.{file.stem}", file, loader=hook)
         module = module_from_spec(spec)
         module.__builtins__ = {}  # without them its first import fails: it is compiled, not run
-        with suppress(Exception):  # what is wrong with a file is said when it is collected
+        with suppress(Exception):  # a fault in a file is reported when it is collected
             hook.exec_module(module)
 
 

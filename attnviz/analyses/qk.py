@@ -249,5 +249,5 @@ def _choose(source: AttentionSource, place: OneHead, options: Options) -> tuple[
     listed = flags[0] if len(flags) == 1 else f"{', '.join(flags[:-1])} and {flags[-1]}"
     return best, (
         f"{', '.join(chosen)}: the highest lift in layer {layer}{some} (weight {best.weight:.2f}, lift "
-        f"{best.lift:.2f}); {listed} choose{'s another' if len(flags) == 1 else ' others'}",
+        f"{best.lift:.2f}); {listed} choose{'s' if len(flags) == 1 else ''} another",
     )

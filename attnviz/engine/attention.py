@@ -39,9 +39,9 @@ Term = tuple[str, Callable[["Array"], None]]
 class Rule:
     """A model's settings for each step; with a scale alone it is plain attention.
 
-    unscaled, scaled: what positions add before scores are scaled, and after. softcap 0: no cap. hidden: True where
-    attending is not allowed, [row, col]; spans: the runs of columns with such places. repeats: keys that count several
-    times. sinks [head, 1, 1]: a score outside the text. bounded [...]: see `exponentials_`.
+    unscaled, scaled: numbers that positions add before scores are scaled, and after. softcap 0: no cap. hidden: True
+    where attending is not allowed, [row, col]; spans: the runs of columns with such places. repeats: keys that count
+    several times. sinks [head, 1, 1]: a score outside the text. bounded [...]: see `exponentials_`.
     """
 
     scale: float

@@ -59,8 +59,8 @@ def run_texts(
     As many texts pass at once as fill a tile with one layer of all their heads.
 
     Args:
-        collectors: of each text. They see their text alone. Those of one text want the same layers and heads as those
-            of another, and none sees vectors or asks what follows the heads.
+        collectors: of each text. They see their text alone. The collectors of all texts need the same layers and heads,
+        and none sees vectors or reads what follows the heads.
         progress: called with shares of the work as they are done; they sum to 1.
 
     Raises:

@@ -248,7 +248,7 @@ Taker = tuple[Collector, "slice | None"]
 
 
 def takers(layer: int, part: range, collectors: Sequence[Collector]) -> list[Taker]:
-    """Who wants which of the heads in `part`: a slice for some, None for all.
+    """The collectors and the heads in `part` that each requests: a slice for some, None for all.
 
     A collector that requests several runs of heads is listed once per run.
     """

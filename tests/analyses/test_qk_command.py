@@ -44,7 +44,7 @@ def test_nothing_named_is_the_highest_lift_of_the_last_layer(run):
     query, key = attention.query_tokens[best.query], attention.key_tokens[best.key]
     assert err == (
         f"head {best.head}, {query} → {key}: the highest lift in layer 1 (weight {best.weight:.2f}, "
-        f"lift {best.lift:.2f}); --head, --query and --key-token choose others\n"
+        f"lift {best.lift:.2f}); --head, --query and --key-token choose another\n"
     )
     assert [row["value"] for row in found if row["part"] == "weight"] == [pytest.approx(best.weight, abs=1e-6)]
 
@@ -52,7 +52,7 @@ def test_nothing_named_is_the_highest_lift_of_the_last_layer(run):
 def test_a_head_without_a_pair(run):
     _, err = listed(run, "the cat sat on the mat", "-H", 3)
     best = strongest(attnviz.load("seeded").attend("the cat sat on the mat", layers=-1, heads=3))
-    assert f"(weight {best.weight:.2f}, lift {best.lift:.2f}); --query and --key-token choose others" in err
+    assert f"(weight {best.weight:.2f}, lift {best.lift:.2f}); --query and --key-token choose another" in err
     assert "head" not in err
 
 
@@ -65,7 +65,7 @@ def test_a_query_or_a_key_alone_leaves_the_other_to_the_highest_lift(run):
         found, err = listed(run, text, *words)
         pair = f"{attention.query_tokens[best.query]} → {attention.key_tokens[best.key]}"
         assert err.startswith(f"head {best.head}, {pair}: the highest lift in layer 1 (weight {best.weight:.2f}")
-        assert err.endswith(f"; --head and {left} choose others\n")
+        assert err.endswith(f"; --head and {left} choose another\n")
         assert [row["value"] for row in found if row["part"] == "weight"] == [pytest.approx(best.weight, abs=1e-6)]
 
 

@@ -1,4 +1,4 @@
-"""What can be watched is what the lists in engine/observer.py say, with the shapes that they say."""
+"""The lists in engine/observer.py name all arrays that can be watched, with their shapes."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def check(spec, tensors, texts, n):
 
 
 def turned(text, k):
-    """The same tokens, k places further on."""
+    """The text's tokens, k places further on."""
     ids = None if text.ids is None else np.roll(text.ids, k)
     return replace(text, ids=ids, words=(*text.words[k:], *text.words[:k]))
 
