@@ -34,13 +34,15 @@ class Scaled:
 
 @dataclass(frozen=True, eq=False)
 class AfterAttention:
-    """The part of a block that follows its heads, in a stack without cross-attention or up to it.
+    """The part of one block between its heads and cross-attention, or its end where there is no cross-attention.
 
-    residual [n, d_model]: the stream that the heads' output is added to. weight [d_model, n_heads * d_head]: W_O, None
-    if the concatenated heads are the output. inner, outer: the norm of the output and the norm of the sum, None for
-    none. scale [d_model]: the factor on the output, None for none. added [n, d_model]: the sum, normalised if it is.
-    finish(heads [m, n_heads * d_head], rows [m]): the block's output [m, d_model] for these rows, with these outputs
-    instead of the heads' own; None if cross-attention follows.
+    residual [n, d_model]: the stream that the attention output is added to.
+    weight [d_model, n_heads * d_head]: W_O; None if the heads side by side are the output.
+    inner, outer: the norm of the attention output, and the norm of the sum; None for no norm.
+    scale [d_model]: multiplies the attention output; None for no scale.
+    added [n, d_model]: residual plus attention output, after the outer norm if there is one.
+    finish(heads [m, n_heads * d_head], rows [m]): the block's output [m, d_model] for some rows, computed from `heads`
+    instead of from their own heads' outputs; None where cross-attention follows.
     """
 
     residual: Array
@@ -51,20 +53,21 @@ class AfterAttention:
     added: Array
     finish: Callable[[Array, Rows], Array] | None
 
-    def parts(self, given: Array, rows: Rows) -> Array:
-        """Parts of the heads' output as they are in `added`, by the linear part of the norms, without biases.
+    def parts(self, outputs: Array, rows: Rows) -> Array:
+        """Split `added` into one part per token, by the linear part of the norms; biases belong to no part.
 
-        given [m, part, d_model]: parts of the output of these rows; part p belongs to token p, and the part of a row's
-        own token gets the residual stream. Returns [m, part, d_model], a new array.
+        outputs [m, token, d_model]: the attention output of some rows, split by the token that each part comes from.
+        rows [m]: their indices; the residual stream is added to the part of a row's own token. Returns a new array
+        [m, token, d_model].
 
         Source: Kobayashi 2021, section 3, eq. 8-11.
         """
-        made = given.copy() if self.inner is None else _part(self.inner, given, rows)
+        parts = outputs.copy() if self.inner is None else _part(self.inner, outputs, rows)
         if self.scale is not None:
-            made *= self.scale
-        made[np.arange(len(rows)), rows] += self.residual[rows]
-        return made if self.outer is None else _part(self.outer, made, rows)
+            parts *= self.scale
+        parts[np.arange(len(rows)), rows] += self.residual[rows]
+        return parts if self.outer is None else _part(self.outer, parts, rows)
 
 
-def _part(scaled: Scaled, given: Array, rows: Rows) -> Array:
-    return linear_part(scaled.norm, given, scaled.whole[rows][:, None], scaled.weight)
+def _part(scaled: Scaled, parts: Array, rows: Rows) -> Array:
+    return linear_part(scaled.norm, parts, scaled.whole[rows][:, None], scaled.weight)

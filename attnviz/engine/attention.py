@@ -1,8 +1,8 @@
 """Attention as the papers have it, one function per step. Start here to read the engine.
 
     scores     s_ij = scale * q_i . k_j                       Vaswani 2017, section 3.2.1, eq. 1
-    positions  s_ij = s_ij + what is due to i - j             Dai 2019, Raffel 2020, Press 2021, He 2021
     cap        s_ij = cap * tanh(s_ij / cap)                  Bello 2016, appendix A
+    positions  s_ij = s_ij + b(i, j)                          Dai 2019, Raffel 2020, Press 2021, He 2021
     mask       s_ij = -inf where i may not attend to j        Vaswani 2017, section 3.2.3
     softmax    w_ij = exp(s_ij) / sum_j exp(s_ij)
     mix        o_i  = sum_j w_ij v_j
@@ -31,17 +31,18 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float32]
 
-# What positions add: its name among the stages (tile.py), and a function that adds it to scores [..., head, row, col].
+# A term b(i, j): its name among the stages (tile.py), and a function that adds it to scores [..., head, row, col].
 Term = tuple[str, Callable[["Array"], None]]
 
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """A model's settings for each step; with a scale alone it is plain attention.
+    """The settings of each step; a scale alone is plain attention.
 
-    unscaled, scaled: numbers that positions add before scores are scaled, and after. softcap 0: no cap. hidden: True
-    where attending is not allowed, [row, col]; spans: the runs of columns with such places. repeats: keys that count
-    several times. sinks [head, 1, 1]: a score outside the text. bounded [...]: see `exponentials_`.
+    unscaled, scaled: terms that depend on positions, added before the scores are scaled, and after.
+    softcap: 0 for no cap. hidden [row, col]: True where attending is not allowed; spans: the runs of columns that hold
+    any True. repeats: terms for keys that count several times. sinks [head, 1, 1]: the score of a key outside the text.
+    bounded [...]: see `exponentials_`.
     """
 
     scale: float
@@ -57,12 +58,13 @@ class Rule:
 
 def attention(rule: Rule, q: Array, k: Array, v: Array | None, record: Record) -> tuple[Array, Array, Array | None]:
     """The formula. Returns exponentials and totals, whose quotient is the weights, and the outputs, None without v."""
-    s = scores(rule, q, k, record)  # [..., head, row, col]
-    s = cap_(rule, s, record)
-    s = add_(rule.scaled, s, record)
-    s = mask_(rule, s, record)
-    e, total = softmax_(rule, s)  # [..., head, row, col], [..., head, row, 1]
-    return e, total, None if v is None else mix(e, total, v)  # [..., head, row, d_value]
+    s = scores(rule, q, k, record)  #         [..., head, row, col]
+    s = cap_(rule, s, record)  #              [..., head, row, col]
+    s = add_(rule.scaled, s, record)  #       [..., head, row, col]
+    s = mask_(rule, s, record)  #             [..., head, row, col]
+    e, total = softmax_(rule, s)  #           [..., head, row, col], [..., head, row, 1]
+    o = mix(e, total, v) if v is not None else None  # [..., head, row, d_value]
+    return e, total, o
 
 
 def scores(rule: Rule, q: Array, k: Array, record: Record) -> Array:
@@ -79,7 +81,7 @@ def scores(rule: Rule, q: Array, k: Array, record: Record) -> Array:
 
 
 def add_(terms: Sequence[Term], s: Array, record: Record) -> Array:
-    """s_ij + what is due to positions."""
+    """s_ij + b(i, j), for each term."""
     for name, add in terms:
         add(s)
         record(name, s)

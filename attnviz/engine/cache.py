@@ -17,7 +17,7 @@ FIRST_ROOM = 64  # tokens that a layer has room for beyond its first text
 
 
 class Cache:
-    """The cache of one stack for one text, layer by layer: k and v [kv head, token, d_head], turned by position."""
+    """Keys and values of one text, layer by layer: k and v [kv head, token, d_head], turned by position."""
 
     def __init__(self) -> None:
         self._k: dict[int, Array] = {}
@@ -26,23 +26,23 @@ class Cache:
         self._memory: dict[int, Heads] = {}
 
     def grown(self, layer: int, heads: Heads) -> Heads:
-        """New queries with the keys and values of all tokens so far, including the new ones."""
+        """Add the new tokens' keys and values; return the new queries with the keys and values of all tokens so far."""
         assert heads.v is not None
         before, new = self._n.get(layer, 0), heads.k.shape[1]
         after = before + new
         for store, values in ((self._k, heads.k), (self._v, heads.v)):
-            held = store.get(layer)
-            if held is None or held.shape[1] < after:
+            kept = store.get(layer)
+            if kept is None or kept.shape[1] < after:
                 room = np.empty((values.shape[0], max(2 * before, after + FIRST_ROOM), values.shape[2]), np.float32)
-                if held is not None:
-                    room[:, :before] = held[:, :before]
+                if kept is not None:
+                    room[:, :before] = kept[:, :before]
                 store[layer] = room
             store[layer][:, before:after] = values
         self._n[layer] = after
         return Heads(heads.q, self._k[layer][:, :after], self._v[layer][:, :after])
 
     def memory(self, layer: int) -> Heads | None:
-        """Keys and values of the other stack's output, once they were made."""
+        """Keys and values of the other stack's output, once they are computed."""
         return self._memory.get(layer)
 
     def remember(self, layer: int, heads: Heads) -> None:
@@ -50,7 +50,7 @@ class Cache:
         self._memory.setdefault(layer, heads)
 
     def forget_text(self) -> None:
-        """Begin the text again; keys and values of the other stack's output stay."""
+        """Forget the text's keys and values. Keys and values of the other stack's output stay."""
         self._k.clear()
         self._v.clear()
         self._n.clear()

@@ -125,7 +125,7 @@ class Rows(ChosenHeads):
 class HeadMaps:
     """The maps of the chosen heads: one collector for all of them, or one per (layer, head) where they are pairs.
 
-    With pairs, no other map of their layers is kept, and each map has its own head's mask. each: the collectors to hand
+    Pairs are kept without the other maps of their layers, each with its own head's mask. each: the collectors to hand
     to the engine. make: layers and heads -> a collector with `mask` and `result`.
     """
 
@@ -206,7 +206,7 @@ class Pooled(ChosenHeads):
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """The state of a collector that sums: arrays that add up over several texts."""
+    """The state of a collector that sums: arrays that add up over texts."""
 
     def merge(self, other: Self) -> Self:
         """The state after both texts."""
@@ -221,7 +221,7 @@ class Summing(Collector):
     """A collector whose state adds up over texts."""
 
     def state(self) -> Sums:
-        """The state, which can be sent from another process and merged with the state of another text."""
+        """The sums: a value that can be sent to another process and merged with the state of another text."""
         raise NotImplementedError
 
     def result(self) -> Any:

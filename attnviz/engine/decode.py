@@ -1,7 +1,7 @@
 """Greedy decoding: the likeliest next token, again and again, each from a pass over the newest token alone.
 
-A Cache holds the keys and values of earlier tokens. A pass computes scores only for the rows of new tokens, with the
-same arithmetic as every other pass.
+A Cache holds the keys and values of earlier tokens. A pass computes scores for the rows of new tokens only, with the
+arithmetic of every other pass.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Choice:
-    """Rules for choosing the next token.
+    """Limits on the choice of the likeliest next token.
 
-    stop: tokens that end the text. never: tokens that are not chosen; never_first: not as the first one. first: the
-    first token, whichever is the likeliest.
+    stop: tokens that end the text. never: tokens that are not chosen; never_first: not as the first one.
+    first: the first token, whatever is likely.
     """
 
     stop: Collection[int] = ()
@@ -93,22 +93,22 @@ class Vocabulary:
     def scores(self, x: Array) -> Array:
         """x [d_model] -> a score for each token [token]."""
         row = x[None] if self.project is None else linear(x[None], self.project)
-        made = linear(row * np.float32(self.how.scale), self.table, self.bias)[0]
+        scores = linear(row * np.float32(self.how.scale), self.table, self.bias)[0]
         if self.how.softcap:
             cap = np.float32(self.how.softcap)
-            made = np.tanh(made / cap) * cap
-        return made
+            scores = np.tanh(scores / cap) * cap
+        return scores
 
 
 def why_not(spec: Spec) -> str:
     """The reason why a stack cannot continue a text; "" if it can."""
     if not spec.causal:
-        return "its tokens see later tokens"
+        return "its tokens attend to later tokens"
     if any(variant is not None for variant in spec.variant):
         return "its weights are computed from a whole text at once"
     whole = (spec.blocks, spec.relative, spec.positional_convolution, spec.convolution_after_first or None)
     if any(part is not None for part in whole) or spec.global_tokens:
-        return "what it makes of a text changes with what follows"
+        return "its vectors of a text change with the tokens that follow"
     return ""
 
 
@@ -157,7 +157,7 @@ def greedy(
 
 
 def _chosen(scores: Array, choice: Choice, place: int) -> tuple[int, float]:
-    """The likeliest token that may be chosen, and its probability among all tokens that may."""
+    """The likeliest token that may be chosen, and its probability among all tokens that may be chosen."""
     never = [*choice.never, *(choice.never_first if place == 0 else ())]
     scores[[i for i in never if i < len(scores)]] = -np.inf
     at = choice.first if place == 0 and choice.first is not None else int(scores.argmax())

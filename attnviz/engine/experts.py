@@ -55,10 +55,10 @@ def routed(rule: Routing, scores: Array, top_k: int, correction: Array | None = 
     shares = sigmoid(scores) if rule.by == "sigmoid" else softmax_(scores.copy())
     standing = shares if correction is None else shares + correction
     chosen = _best(_within_groups(rule, standing), top_k)
-    found = np.take_along_axis(shares, chosen, -1)
+    best = np.take_along_axis(shares, chosen, -1)
     if rule.normalised:
-        found /= found.sum(-1, keepdims=True)
-    return chosen, found * np.float32(rule.times)
+        best /= best.sum(-1, keepdims=True)
+    return chosen, best * np.float32(rule.times)
 
 
 def _best(values: Array, count: int) -> Ints:

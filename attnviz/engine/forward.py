@@ -61,7 +61,7 @@ def run(
         memory: the encoder's output [key, d_model], for a spec with cross-attention.
         whole: run every layer and return the stack's output [n, d_model], after its final norm; otherwise stop at the
             last wanted layer and return None.
-        cache: keys and values of the tokens before `inputs.first`, extended by the keys and values of this input.
+        cache: keys and values of the tokens before `inputs.first`, which receives the keys and values of this input.
             Collectors then see the attention of the new tokens to all tokens so far; their rows are counted from
             `inputs.first`. One text, and `whole`.
         progress: called with shares of the work as they are done; they sum to 1.
@@ -107,7 +107,7 @@ class _Enough(Exception):
 
 @dataclass(frozen=True, eq=False)
 class _Stack:
-    """Values that stay the same from block to block during a pass.
+    """One input on its way through a stack: everything that stays the same from block to block.
 
     inputs: of the first text. n: tokens of a text. last: the layer in which the pass ends with its last wanted
     attention; None: it runs to the end.
@@ -279,9 +279,9 @@ class _Stack:
         return heads, Layer(stream="cross", index=i, scale=spec.scale, mask=mask, variant=spec.variant_of(i))
 
     def _output(self, name: str, layer: Layer, heads: Heads, unseen: bool) -> Array:
-        """Compute the tiles, then concatenated heads times W_O: [n, d_model].
+        """Through the tiles, then the heads side by side through W_O: [n, d_model].
 
-        unseen: only collectors that see vectors need the output. Raises _Enough if there are none.
+        unseen: only collectors that see vectors need the output. Raises _Enough if no collector sees vectors.
         """
         observer = self.watching[layer.stream]
         tap = observer.tap(layer.index)
@@ -306,7 +306,7 @@ class _Stack:
     # What follows the heads
 
     def _after_attention(self, i: int, name: str, x: Array, read: Array, out: Array) -> AfterAttention:
-        """The part of this block that follows its heads. x: its input; out: W_O's output, which is not changed."""
+        """The part of block i after its heads. x: its input; read: x after the first norm; out: W_O's output."""
         from attnviz.engine.after_attention import AfterAttention, Scaled
 
         spec, tensors = self.spec, self.tensors
@@ -337,7 +337,7 @@ class _Stack:
         )
 
     def _scale(self, name: str) -> Array | None:
-        """The factor on attention's output before the sum, [d_model]; None for none."""
+        """The factors of the attention output before the sum, [d_model]; None for no factors."""
         spec = self.spec
         if not spec.layer_scale and spec.sublayer_scale == 1:
             return None

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Inputs:
     """The input of one stack: ids [n] (and types [n]), or words, or pixels [channel, row, column], or sound.
 
-    sound: [sample] for raw waves, [mel, frame] for log-mel spectra. global_tokens: places that see all.
-    first: the position of the first id, if earlier ids have been read already.
+    sound: [sample] for raw waves, [mel, frame] for log-mel spectra. global_tokens: positions that attend to all tokens
+    and that all tokens attend to. first: the position of the first id, if earlier ids have been read already.
     """
 
     ids: Ints | None = None

@@ -1,7 +1,7 @@
-"""Watching a pass: collectors, and the observer that passes them the arrays that they request.
+"""Collectors watch a pass, and an observer hands them what they ask for.
 
-An observer always exists. Without collectors it does nothing, so that the arithmetic never checks for one. All arrays
-that can be watched are listed here once, with their shapes.
+An observer is always there. Without collectors it does nothing, so that the arithmetic never asks whether anybody is
+watching. NEEDS and VECTORS list everything that can be watched, with its shapes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ NEEDS: Mapping[Need, str] = {
 }
 
 # The arrays that a collector with "vectors" sees, in the order in which they come. An array with "?" is there only in
-# models that have it. All arrays from q.weight to k_turned come once more with `global_` in front for global tokens.
+# models that have it. The arrays from q.weight to k_turned come once more with `global_` in front for global tokens.
 VECTORS: Mapping[str, str] = {
     # Layer -1: the embeddings, then their stages as the Spec orders them.
     "tokens": "[n, d_embed]",
@@ -113,7 +113,7 @@ class Tap:
                 watcher.see(self.layer, self.prefix + name, values)
 
     def under(self, prefix: str) -> Tap:
-        """This tap for arrays whose names begin with a prefix."""
+        """A tap for arrays whose names begin with a prefix."""
         return replace(self, prefix=prefix)
 
 
@@ -136,7 +136,7 @@ class Observer:
         return next((i for i in reversed(range(n_layers)) if self.wanting(i)), -1)
 
     def needs(self, *names: Need) -> bool:
-        """Whether any collector needs one of these arrays."""
+        """Whether any collector needs one of the names."""
         return any(not each.needs.isdisjoint(names) for each in self.collectors)
 
     def asking(self, layer: int) -> list[Collector]:
@@ -144,7 +144,7 @@ class Observer:
         return [each for each in self.wanting(layer) if "after_attention" in each.needs]
 
     def tap(self, layer: int) -> Tap:
-        """The tap for the arrays of a layer."""
+        """The tap of a layer."""
         return Tap(layer, self.watchers)
 
 

@@ -47,9 +47,7 @@ def overflow(what: str) -> CheckpointError:
 
 
 def linear_part(norm: Norm, part: Array, whole: Array, weight: Array | None) -> Array:
-    """The contribution of `part` [..., d] to the norm of `whole` [..., d], without the norm's bias.
-
-    Contributions of parts that sum to `whole` sum to its norm.
+    """The share of `part` [..., d] in the norm of `whole` [..., d]; all parts' shares sum to the norm without its bias.
 
     Source: Kobayashi 2021, section 3.2.
     """

@@ -27,7 +27,7 @@ class Tensors(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Scoped:
-    """A stack's tensors among a model's tensors: every name begins with a prefix."""
+    """The tensors of one stack of a model: every name begins with a prefix."""
 
     tensors: Tensors
     prefix: str

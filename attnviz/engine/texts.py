@@ -59,8 +59,8 @@ def run_texts(
     As many texts pass at once as fill a tile with one layer of all their heads.
 
     Args:
-        collectors: of each text. They see their text alone. The collectors of all texts need the same layers and heads,
-        and none sees vectors or reads what follows the heads.
+        collectors: the collectors of each text, which see their text alone. All texts have the same kinds of
+            collectors, in one order, which want the same layers and heads and need neither vectors nor after_attention.
         progress: called with shares of the work as they are done; they sum to 1.
 
     Raises:

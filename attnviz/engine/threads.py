@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# From this number of rows on, a matrix product is shared out over threads.
+# A matrix product of this many rows or more is worth sharing out here.
 SHARED_ROWS = 256
 _INSIDE = local()
 
@@ -64,7 +64,7 @@ def share(parts: Iterable[T], work: Callable[[T, Event], None]) -> None:
     """
     todo = list(parts)
     count = 1 if within() else min(cores(), len(todo))
-    left, stop = iter(todo), Event()  # shared by all threads: a thread that is done takes the next
+    left, stop = iter(todo), Event()  # all threads take from it: a thread that is done takes the next part
 
     def pull() -> None:
         inside, _INSIDE.share = within(), True

@@ -1,4 +1,4 @@
-"""A layer's attention in tiles: how much memory, which thread, and who gets which.
+"""A layer's attention in tiles: how much memory each takes, which thread computes it, and which collectors get it.
 
 A short text's layer is one tile of all its heads. A long text's is cut into tiles of some rows of one head, sized for a
 cache, which several threads work on. Each tile goes through the formula (attention.py) and to the collectors that want
@@ -113,7 +113,7 @@ def _run_threads(layer: Layer, heads: Heads, collectors: Sequence[Collector], ou
     if layer.mask.skips:
         n_rows = min(n_rows, max(SKIP_ROWS, n_query // 8))
     parts = [range(head, head + 1) for head in range(n_heads)]
-    # Without an output to compute, only requested heads are computed.
+    # Where no output is computed, heads that no collector wants need no tile.
     if out is None:
         parts = [p for p in parts if any(c.wants(layer.index, h) for c in collectors for h in p)]
     with one_matrix_thread():
@@ -248,9 +248,9 @@ Taker = tuple[Collector, "slice | None"]
 
 
 def takers(layer: int, part: range, collectors: Sequence[Collector]) -> list[Taker]:
-    """The collectors and the heads in `part` that each requests: a slice for some, None for all.
+    """The collectors that want heads of `part`, each with a slice for some of them, None for all.
 
-    A collector that requests several runs of heads is listed once per run.
+    A collector that wants several runs of heads is listed once per run.
     """
     wanting: list[Taker] = []
     for collector in collectors:

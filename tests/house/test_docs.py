@@ -52,3 +52,10 @@ def test_how_many_families_the_pages_promise():
     for page in ("README.md", "CHANGELOG.md"):
         matches = re.findall(r"(\d+) (?:model\s+)?families|checkpoints of (\d+)\s+families", (ROOT / page).read_text())
         assert {int(number) for pair in matches for number in pair if number} == {cases}, page
+
+
+def test_the_formula_is_quoted_as_it_is():
+    """docs/steps.md shows the engine's formula whole."""
+    code = (ROOT / "attnviz" / "engine" / "attention.py").read_text(encoding="utf-8")
+    quoted = f"```py\n{code[code.index('def attention(') :]}```"
+    assert quoted in (ROOT / "docs" / "steps.md").read_text(encoding="utf-8")
