@@ -143,7 +143,7 @@ def test_a_causal_model_of_random_weights_chooses_among_its_words():
 
 
 def test_who_cannot_go_on(tmp_path):
-    with pytest.raises(ModelError, match="its tokens see later tokens") as error:
+    with pytest.raises(ModelError, match="its tokens attend to later tokens") as error:
         generate(attnviz.load("seeded"), "the cat")
     assert "--causal" in error.value.hint
     with pytest.raises(ModelError, match="nothing that chooses a next token"):
