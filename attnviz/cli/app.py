@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -168,9 +168,10 @@ def application() -> Any:
 
 
 def _spare_pydantic(built: Any) -> None:
-    """Read values here where typer would import pydantic for it, which takes 0.1 s, more than many a text.
+    """Convert values here: typer imports pydantic to convert even a string, which costs 0.1 s of CPU time.
 
-    typer keeps its reader of values in a private attribute; where there is none, nothing is done.
+    typer has no option for this. It asks `get_runtime_param` for the converter of a parameter, which each parameter
+    overrides here; versions of typer without that method do not need pydantic.
     """
     from attnviz.cli.options import UsageError
 
@@ -194,8 +195,8 @@ def _spare_pydantic(built: Any) -> None:
     plain_kinds = (str, int, float, bool, list[str])
     for param in built.get_params(typer.Context(built, **SETTINGS)):  # with --help among them
         kind = getattr(getattr(param, "type_descriptor", None), "annotation", None)
-        if hasattr(param, "_runtime_param") and kind in plain_kinds:
-            param._runtime_param = Plain(kind, getattr(param, "min", None))
+        if hasattr(param, "get_runtime_param") and kind in plain_kinds:
+            param.get_runtime_param = partial(Plain, kind, getattr(param, "min", None))
 
 
 _SAYS = {int: "a whole number", float: "a number"}

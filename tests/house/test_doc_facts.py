@@ -82,6 +82,10 @@ UNREAD: dict[str, list[tuple[str, str]]] = {
         (r"median of 15 pairs: 1\.01 times|0\.96 with libraqm|of 5 points is 3\.7 % wider|1\.9 % narrower", RECORD),
         (r"to 1e-6|of 12 tokens took about 2 %|83 of the 138|in 73 lines: 17 in|, 12 in|, 11 each in|, 6 in", RECORD),
         (r", 4 in|, 3 each in|, 2 in|19 of these|release 2\.13|6 more streams|torch took 2\.2 to 2\.8 times", RECORD),
+        (r"with version 2\.4|same 12 requests, and 0\.17 s instead of 0\.28 s|time out \(10 s\)", RECORD),
+        (r"the Hub answers 503|without it 23 tests fail|take 3 min 40 s instead of 24 s", RECORD),
+        (r"takes 0\.32 to 0\.43 s of CPU|median of 15 runs|it takes 0\.06 s", RECORD),
+        (r"from version 0\.29 on|0\.50 s instead of 0\.60 s|\(15 runs of each, in turn\)", RECORD),
     ],
     "docs/terminal.md": [
         (r"256 colours|written as 0\.00|OSC 11, then DA1", "of terminals, held by tests/render/test_background.py"),
