@@ -37,11 +37,11 @@ class AfterAttention:
     """The part of one block between its heads and cross-attention, or its end where there is no cross-attention.
 
     residual [n, d_model]: the stream that the attention output is added to.
-    weight [d_model, n_heads * d_head]: W_O; None if the heads side by side are the output.
+    weight [d_model, n_heads * d_value]: W_O; None if the heads side by side are the output.
     inner, outer: the norm of the attention output, and the norm of the sum; None for no norm.
     scale [d_model]: multiplies the attention output; None for no scale.
     added [n, d_model]: residual plus attention output, after the outer norm if there is one.
-    finish(heads [m, n_heads * d_head], rows [m]): the block's output [m, d_model] for some rows, computed from `heads`
+    finish(heads [m, n_heads * d_value], rows [m]): the block's output [m, d_model] for some rows, computed from `heads`
     instead of from their own heads' outputs; None where cross-attention follows.
     """
 

@@ -57,12 +57,12 @@ class Rule:
 
 
 def attention(rule: Rule, q: Array, k: Array, v: Array | None, record: Record) -> tuple[Array, Array, Array | None]:
-    """The formula. Returns exponentials and totals, whose quotient is the weights, and the outputs, None without v."""
+    """The formula: e and total, whose quotient is the weights, and the outputs o; None without v."""
     s = scores(rule, q, k, record)  #         [..., head, row, col]
     s = cap_(rule, s, record)  #              [..., head, row, col]
     s = add_(rule.scaled, s, record)  #       [..., head, row, col]
     s = mask_(rule, s, record)  #             [..., head, row, col]
-    e, total = softmax_(rule, s)  #           [..., head, row, col], [..., head, row, 1]
+    e, total = exponentiate_(rule, s)  #      [..., head, row, col], [..., head, row, 1]
     o = mix(e, total, v) if v is not None else None  # [..., head, row, d_value]
     return e, total, o
 
@@ -71,7 +71,7 @@ def scores(rule: Rule, q: Array, k: Array, record: Record) -> Array:
     """scale * (q_i . k_j + unscaled terms), [..., head, row, col]."""
     scale = np.float32(rule.scale)
     if not rule.unscaled and not record.stages_wanted:
-        return dot_products(q * scale, k)  # far fewer products than scaling the scores
+        return dot_products(q * scale, k)  # scales row x d_head numbers instead of row x col
     s = dot_products(q, k)
     record("raw", s)
     add_(rule.unscaled, s, record)
@@ -100,14 +100,14 @@ def cap_(rule: Rule, s: Array, record: Record) -> Array:
 
 
 def mask_(rule: Rule, s: Array, record: Record) -> Array:
-    """s_ij + ln(how many times key j counts): -inf for a key that does not count, 0 for one that counts once."""
+    """s_ij + ln(m) where key j counts m times for i (Zaheer 2020), and -inf where i may not attend to j."""
     record.scores_with(s, rule.hidden)
     add_(rule.repeats, s, record)
     return s if rule.hidden is None else hide_(s, rule.hidden, rule.spans)
 
 
-def softmax_(rule: Rule, s: Array) -> tuple[Array, Array]:
-    """exp(s_ij) and its sum over j, both times one factor per row, which the quotient does not see."""
+def exponentiate_(rule: Rule, s: Array) -> tuple[Array, Array]:
+    """e_ij = exp(s_ij - c_i) and sum_j e_ij; c_i keeps exp within float32 and cancels in e / total."""
     total = exponentials_(s, rule.sinks, masked=rule.hidden is not None, bounded=rule.bounded)
     return s, total
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Sublayer:
-    """One function of a block and its norm, both [n, d_model] -> [n, d_model]. tap: is shown the block's input."""
+    """One function of a block and its norm, both [n, d_model] -> [n, d_model]. tap: is shown the sublayer's input."""
 
     norm: Function
     function: Function

@@ -64,7 +64,7 @@ def run(
         cache: keys and values of the tokens before `inputs.first`, which receives the keys and values of this input.
             Collectors then see the attention of the new tokens to all tokens so far; their rows are counted from
             `inputs.first`. One text, and `whole`.
-        progress: called with shares of the work as they are done; they sum to 1.
+        progress: called with shares of the work as they are done, which sum to 1; not called if no layer is wanted.
     """
     watching = {name: Observer(collectors.get(name, ()), spec.n_heads) for name in (stream, "cross")}
     last = spec.n_layers - 1 if whole else max(each.last_of(spec.n_layers) for each in watching.values())
@@ -153,8 +153,11 @@ class _Stack:
         def attention(read: Array) -> Array:
             heads, layer = self._heads(i, name, read, wants_v=not ends or bool(observer.asking(i)))
             out = self._output(name + "o", layer, heads, ends and not observer.asking(i))
-            for collector in observer.asking(i):
-                collector.after_attention(i, self._after_attention(i, name, x, read, out))
+            asking = observer.asking(i)
+            if asking:
+                block = self._after_attention(i, name, x, read, out)
+                for collector in asking:
+                    collector.after_attention(i, block)
             if ends:
                 raise _Enough
             return self._closed(name, 1, out)
@@ -216,7 +219,7 @@ class _Stack:
     def _heads(self, i: int, name: str, x: Array, wants_v: bool) -> tuple[Heads, Layer]:
         """Queries, keys and values of self-attention, and what the layer does with them."""
         spec, inputs, observer = self.spec, self.inputs, self.watching[self.stream]
-        tap, wants_v = observer.tap(i), wants_v or observer.needs("v", "outputs")
+        tap, wants_v = observer.tap(i), wants_v or observer.needs("v", "outputs", "vectors")
         tap("read", x)
         projector = Projector(spec, self.tensors, name, tap=tap)
         heads = projector.project(x, None, wants_v)
@@ -267,7 +270,7 @@ class _Stack:
         """Queries from x, keys and values from the other stack's output."""
         spec, memory, observer = self.spec, self.memory, self.watching["cross"]
         assert memory is not None
-        tap, wants_v = observer.tap(i), wants_v or observer.needs("v", "outputs")
+        tap, wants_v = observer.tap(i), wants_v or observer.needs("v", "outputs", "vectors")
         tap("read", x)
         tap("memory", memory)
         known = None if self.cache is None else self.cache.memory(i)

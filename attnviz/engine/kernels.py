@@ -150,19 +150,20 @@ def exponentials_(
     sinks: [..., 1], see `softmax_`. masked: whether any score is -inf. bounded: of each text, [...], whether no other
     score is further than `SAFE` from 0, so that nothing need be subtracted.
     """
-    everywhere = bool(np.all(bounded))
-    if not everywhere:
+    unshifted = bounded is True or (bounded is not False and bool(np.all(bounded)))
+    if not unshifted:
         peak = scores.max(-1, keepdims=True)
         if sinks is not None:
             peak = np.maximum(peak, sinks)
         if masked:
             peak[np.isneginf(peak)] = 0.0  # a row with nothing allowed: exp(-inf - 0) = 0, not NaN
-        peak[bounded] = 0.0
+        if bounded is not False:
+            peak[bounded] = 0.0
         scores -= peak
     np.exp(scores, out=scores)
     total = scores.sum(-1, keepdims=True)
     if sinks is not None:
-        total += np.exp(sinks if everywhere else sinks - peak)
+        total += np.exp(sinks if unshifted else sinks - peak)
     if masked:
         total[total == 0] = 1.0
     return total

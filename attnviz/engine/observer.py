@@ -81,7 +81,7 @@ class Collector:
         return True
 
     def take(self, tile: Tile) -> None:
-        """Look at one tile. Its arrays must not be kept."""
+        """Look at one tile. Do not keep its arrays, and start no pass here: the next tile reuses them."""
         raise NotImplementedError
 
     def see(self, layer: int, name: str, values: Array) -> None:

@@ -64,11 +64,15 @@ def run_texts(
         progress: called with shares of the work as they are done; they sum to 1.
 
     Raises:
-        InputError: a collector needs more than tiles.
+        InputError: a collector needs more than tiles, or the texts differ in length.
     """
     if any(each.needs & _ALONE for several in collectors for each in several):
         raise InputError("the vectors of a text are seen when it passes alone", "send one text at a time")
-    n = max(len(text.ids) if text.ids is not None else len(text.words) for text in texts)
+    lengths = {len(text.ids) if text.ids is not None else len(text.words) for text in texts}
+    if len(lengths) != 1 or len(collectors) != len(texts):
+        wanted = f"texts of one length with collectors for each; got {len(texts)} texts of lengths {sorted(lengths)}"
+        raise InputError(f"run_texts wants {wanted} and {len(collectors)} lists of collectors")
+    n = lengths.pop()
     at_once = max(1, WHOLE_LAYER // (spec.n_heads * n * n)) if together(spec) else 1
     for start in range(0, len(texts), at_once):
         some = slice(start, start + at_once)

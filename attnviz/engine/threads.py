@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from functools import cache
 from itertools import pairwise
 from os import cpu_count
-from threading import Event, local
-from typing import TYPE_CHECKING, TypeVar
+from threading import Event, Lock, local
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -26,13 +26,29 @@ T = TypeVar("T")
 # A matrix product of this many rows or more is worth sharing out here.
 SHARED_ROWS = 256
 _INSIDE = local()
+_LIMIT_LOCK = Lock()
+_passes = 0  # that are within `one_matrix_thread`
+_limit: Any = None
 
 
 @contextmanager
 def one_matrix_thread() -> Iterator[None]:
-    """Within it, a matrix product runs on the thread that asks for it."""
-    with _matrix_library().limit(limits=1, user_api="blas"):
+    """Within it, a matrix product runs on the thread that asks for it.
+
+    The limit holds for the whole process: of passes that run at once the first sets it, and the last one restores it.
+    """
+    global _passes, _limit
+    with _LIMIT_LOCK:
+        if not _passes:
+            _limit = _matrix_library().limit(limits=1, user_api="blas")
+        _passes += 1
+    try:
         yield
+    finally:
+        with _LIMIT_LOCK:
+            _passes -= 1
+            if not _passes:
+                _limit.restore_original_limits()
 
 
 def cores() -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,7 @@ class Tile:
     biased; hidden ones -inf), v [kv head, col, d_value], outputs [head, row, d_value], and stages: the scores
     [head, row, col] as they are after each operation on them, before the mask, in order: raw (q . k), then what the
     model has of relative, before_scale, scaled, capped, biased, counted. q [head, row, d_head] and k [kv head, col,
-    d_head] are always there, but in a mean of heads.
+    d_head] are there unless the tile is a mean of heads or comes from saved attention.
 
     Several texts of one length: every array but `allowed`, which they share, has an axis of texts in front.
     """
@@ -108,7 +109,8 @@ class Tile:
         )
 
 
-def everywhere(n_rows: int, n_cols: int) -> NDArray[np.bool_]:
+@lru_cache(maxsize=8)
+def all_allowed(n_rows: int, n_cols: int) -> NDArray[np.bool_]:
     """bool [1, row, col], True throughout, in a single byte of memory."""
     return np.broadcast_to(np.True_, (1, n_rows, n_cols))
 

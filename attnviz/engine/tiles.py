@@ -23,7 +23,7 @@ from attnviz.engine.positions import DistanceBias, RelativeScores
 from attnviz.engine.project import Heads
 from attnviz.engine.spec import AttentionFunction
 from attnviz.engine.threads import one_matrix_thread, share
-from attnviz.engine.tile import Tile, everywhere
+from attnviz.engine.tile import Tile, all_allowed
 from attnviz.errors import InputError
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def attend(layer: Layer, heads: Heads, observer: Observer) -> Array | None:
     wanting = observer.wanting(layer.index)
     if layer.variant is not None:
         _run_variant(layer, layer.variant, heads, wanting, out)
-    elif texts or n_heads * n_query * n_key <= WHOLE_LAYER:
+    elif texts or n_heads * n_query * n_key <= WHOLE_LAYER:  # texts.py puts no more texts together than fit
         _run_heads(layer, heads, range(n_heads), n_query, wanting, out)
     else:
         _run_threads(layer, heads, wanting, out)
@@ -98,7 +98,7 @@ def _run_variant(
         out[...] = outputs.swapaxes(0, 1)
     every, rows, cols = range(n_heads), range(n_query), range(heads.k.shape[1])
     own_masks = allowed is not None and allowed.ndim == 3
-    masks = everywhere(len(rows), len(cols)) if allowed is None else allowed if own_masks else allowed[None]
+    masks = all_allowed(len(rows), len(cols)) if allowed is None else allowed if own_masks else allowed[None]
     tile = Tile(
         layer.stream, layer.index, every, rows, cols, weights, masks, None,
         heads.q, heads.k, heads.v, outputs, own_masks=own_masks,
@@ -151,7 +151,10 @@ class _Run:
         self.needs = frozenset().union(*(c.needs for c, _ in self.takers))
         self.relative = layer.relative(part) if layer.relative is not None else None
         self.sinks = None if layer.sinks is None else layer.sinks[part.start : part.stop, None, None]
-        self.bounded = _bounded(layer, self.heads)
+        bounded = _bounded(layer, self.heads)
+        self.bounded = bounded if bounded.ndim else bool(bounded)
+        if layer.global_heads is not None:
+            _bounded(layer, layer.global_heads.of(part))  # refuses products that float32 cannot hold
 
     def tile(self, rows: range) -> Array | None:
         """Run some rows through the formula and hand them over. Returns their outputs [..., head, row, d_value]."""
@@ -167,7 +170,7 @@ class _Run:
         weights = np.divide(e, total, out=self._memory(rows, cols, e))
         if layer.global_heads is not None:
             self._global_rows_(layer.global_heads, rows, weights, outputs, record)
-        allowed = everywhere(len(rows), len(cols)) if rule.hidden is None else ~rule.hidden[None]
+        allowed = all_allowed(len(rows), len(cols)) if rule.hidden is None else ~rule.hidden[None]
         tile = Tile(
             layer.stream, layer.index, self.part, rows, cols, weights, allowed, record.scores,
             some.q, some.k, some.v, outputs, record.stages,
@@ -212,9 +215,9 @@ class _Run:
                 record.scores[:, row, None] = scores
             for name, stage in (record.stages or {}).items():
                 stage[:, row, None] = raw if name == "raw" else scores
-            weights[:, row, None] = softmax_(scores)
+            weights[:, row, None] = row_weights = softmax_(scores)
             if outputs is not None and heads.v is not None:
-                outputs[:, row, None] = weighted_sums(scores, heads.v)
+                outputs[:, row, None] = weighted_sums(row_weights, heads.v)
 
 
 def _bounded(layer: Layer, heads: Heads) -> NDArray[np.bool_]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from attnviz.axis import Tokens
 from attnviz.engine.collectors import Dense, HeadMaps, Pooled
 from attnviz.engine.forward import run
 from attnviz.engine.observer import Collector
+from attnviz.engine.texts import run_texts
 from attnviz.errors import InputError, SelectionError, one_of
 from attnviz.models.base import Transformer
 from attnviz.models.inputs import InputArguments, ModelInput, prepare, read
@@ -191,7 +192,7 @@ class Model(Transformer):
         stack = self.spec.passes(model_input.stream, model_input.image)[-1]
         memory = self.memory(model_input, progress)
         if memory is not None:
-            progress = _half(progress)
+            progress = _part(progress, 0.5)
         run(
             model_input.spec,
             self.tensors_of(stack),
@@ -202,6 +203,37 @@ class Model(Transformer):
             progress=progress,
         )
 
+    def observe_texts(
+        self,
+        model_inputs: Sequence[ModelInput],
+        collectors: Sequence[Sequence[Collector]],
+        progress: Progress | None = None,
+    ) -> None:
+        """Show each of several inputs to its own collectors, as `observe` does, bit for bit.
+
+        Texts of one length pass together, which takes less time for short texts. Cross-attention, images and sound pass
+        one after the other. Collectors: see `run_texts`.
+        """
+        groups: dict[tuple[Any, ...], list[int]] = {}
+        for i, each in enumerate(model_inputs):
+            first, *more = self.spec.passes(each.stream, each.image)
+            groups.setdefault((i,) if more else (first.prefix, each.stream, len(each.keys)), []).append(i)
+        for indices in groups.values():
+            share = _part(progress, len(indices) / len(model_inputs))
+            first_input = model_inputs[indices[0]]
+            if len(indices) == 1:
+                self.observe(first_input, collectors[indices[0]], share)
+                continue
+            stack = self.spec.passes(first_input.stream, first_input.image)[-1]
+            run_texts(
+                first_input.spec,
+                self.tensors_of(stack),
+                [model_inputs[i].inputs[stack.stream] for i in indices],
+                [collectors[i] for i in indices],
+                stream=stack.stream,
+                progress=share,
+            )
+
     def memory(self, model_input: ModelInput, progress: Progress | None = None) -> NDArray[np.float32] | None:
         """The output [key, d_model] that cross-attention reads, of the pass before a stream's own; None if it has none.
 
@@ -211,12 +243,12 @@ class Model(Transformer):
         if not more:
             return None
         source, tensors = model_input.inputs[first.stream], self.tensors_of(first)
-        return run(first.spec, tensors, source, {}, stream=first.stream, whole=True, progress=_half(progress))
+        return run(first.spec, tensors, source, {}, stream=first.stream, whole=True, progress=_part(progress, 0.5))
 
 
-def _half(progress: Progress | None) -> Progress | None:
-    """Progress of one of two passes."""
-    return None if progress is None else lambda share: progress(share / 2)
+def _part(progress: Progress | None, part: float) -> Progress | None:
+    """Progress of a pass that is this part of the work."""
+    return None if progress is None else lambda share: progress(share * part)
 
 
 def _window(what: str, asked: tuple[int, int] | None, n: int) -> range:

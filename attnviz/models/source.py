@@ -18,7 +18,7 @@ import numpy as np
 from attnviz.attention import Attention, joined
 from attnviz.engine.collectors import Dense, HeadMaps, Rows
 from attnviz.engine.observer import Collector, Need
-from attnviz.engine.tile import Tile, everywhere
+from attnviz.engine.tile import Tile, all_allowed
 from attnviz.errors import InputError
 from attnviz.facts import SourceFacts, facts_of
 from attnviz.select import chosen_heads, evenly
@@ -92,7 +92,7 @@ class ArrayTiles:
             for start in range(0, n_query, step):
                 rows = range(start, min(start + step, n_query))
                 at = slice(rows.start, rows.stop)
-                allowed = everywhere(len(rows), n_key) if mask is None else mask[None, at]
+                allowed = all_allowed(len(rows), n_key) if mask is None else mask[None, at]
                 yield Tile(attention.stream, layer, range(len(maps)), rows, range(n_key), maps[:, at], allowed)
 
 

@@ -17,7 +17,7 @@ import attnviz
 from attnviz.engine import tiles
 from attnviz.engine.collectors import Dense, Pooled
 from attnviz.engine.mean import MeanOfHeads
-from attnviz.engine.tile import Tile, everywhere
+from attnviz.engine.tile import Tile, all_allowed
 from attnviz.measures.statistics import Statistics
 
 
@@ -76,7 +76,7 @@ def tiles_of(found: Map, says_all: bool) -> Iterator[Tile]:
         at = np.s_[rows.start : rows.stop, cols.start : cols.stop]
         weights = found.weights[(layer, slice(heads.start, heads.stop), *at)].copy()
         allowed = found.mask[(layer, *at)][None].copy()
-        given = everywhere(len(rows), len(cols)) if says_all and allowed.all() else allowed
+        given = all_allowed(len(rows), len(cols)) if says_all and allowed.all() else allowed
         yield Tile("self", layer, heads, rows, cols, weights, given)
         weights[:] = np.nan
         allowed[:] = ~allowed
@@ -160,7 +160,7 @@ def test_heads_of_a_part_find_their_own_keys(first, last) -> None:
     """Six heads share three keys, two to each; any run of them does so after the cut."""
     keys = np.arange(3.0)[:, None, None] * np.ones((3, 5, 2))
     weights = np.zeros((6, 3, 5), np.float32)
-    tile = Tile("self", 0, range(6), range(3), range(5), weights, everywhere(3, 5), k=keys, v=-keys)
+    tile = Tile("self", 0, range(6), range(3), range(5), weights, all_allowed(3, 5), k=keys, v=-keys)
     part = tile.part(slice(first, last))
     group = len(part.heads) // len(part.k)
     assert len(part.heads) == group * len(part.k) == group * len(part.v)

@@ -103,3 +103,26 @@ def test_what_needs_a_text_alone_is_refused():
     with pytest.raises(InputError, match="when it passes alone"):
         run_texts(model.spec, model.tensors, [text, text], [[Moved([0], ["norm"], 3, 4)]] * 2)
     assert EachText(collectors(model.spec, 3)).needs == frozenset()
+
+
+def test_a_model_shows_texts_of_many_lengths_to_their_own_collectors():
+    model = attnviz.load("seeded", causal=True)
+    inputs = [model.prepare(text) for text in ("a b c", "d e", "f g h", "i j k l", "m n", "o p q")]
+    alone, at_once = (
+        [[Statistics(2, 4, np.zeros(len(each.keys), bool))] for each in inputs] for _ in range(2)
+    )  # fmt: skip
+    for each, collectors_ in zip(inputs, alone, strict=True):
+        model.observe(each, collectors_)
+    shares = []
+    model.observe_texts(inputs, at_once, shares.append)
+    assert sum(shares) == pytest.approx(1)
+    for one, other in zip(alone, at_once, strict=True):
+        for name, wanted in one[0].result().items():
+            np.testing.assert_array_equal(other[0].result()[name], wanted, err_msg=name)
+
+
+def test_texts_of_two_lengths_are_refused_by_the_engine():
+    model = attnviz.load("seeded")
+    texts = [model.prepare(text).inputs[model.alone] for text in ("a b c", "d e")]
+    with pytest.raises(InputError, match=r"2 texts of lengths \[2, 3\] and 2 lists"):
+        run_texts(model.spec, model.tensors, texts, [collectors(model.spec, 3), collectors(model.spec, 2)])

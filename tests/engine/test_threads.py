@@ -135,3 +135,16 @@ def test_a_window_and_some_heads_of_a_tile_are_copied() -> None:
         attend(layer, given, [part])
         here = np.ix_(wanted, rows, cols)
         assert np.array_equal(part.weights[0], whole.weights[0][here])
+
+
+def test_passes_at_once_restore_the_matrix_library_s_threads():
+    """The one that begins first may end first: the last one restores what the first one found."""
+    library = threads._matrix_library()
+    before = [each["num_threads"] for each in library.info() if each["user_api"] == "blas"]
+    first, second = threads.one_matrix_thread(), threads.one_matrix_thread()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert {each["num_threads"] for each in library.info() if each["user_api"] == "blas"} == {1}
+    second.__exit__(None, None, None)
+    assert [each["num_threads"] for each in library.info() if each["user_api"] == "blas"] == before
