@@ -94,6 +94,7 @@ class NpzFile:
     def __init__(self, path: Path, always_allowed: float = ALWAYS_ALLOWED) -> None:
         self.path = path
         self._data: NDArray[np.uint8] | None = map_file(path)
+        self._checked: set[str] = set()
         entries = members(path, self._data, always_allowed).values()
         self.members = {m.name.removesuffix(".npy"): m for m in entries if m.name.endswith(".npy")}
         self.headers = {
@@ -107,7 +108,11 @@ class NpzFile:
             damaged(self.path, "was closed")
         check_whole(self.path, self._data)
         member = self.members[name]
-        return self.headers[name].decode(_bytes(self.path, self._data, member, member.size))
+        stored = _bytes(self.path, self._data, member, member.size)
+        if member.plain and name not in self._checked:  # what was unpacked is checked with that
+            _check_sum(self.path, member, stored.data)
+            self._checked.add(name)
+        return self.headers[name].decode(stored)
 
     def close(self) -> None:
         self._data = None
@@ -124,6 +129,12 @@ def _bytes(path: Path, data: NDArray[np.uint8], member: Member, size: int) -> ND
         damaged(path, f"member {shown(member.name)} cannot be unpacked ({error})")
     if len(unpacked) < size:
         damaged(path, f"member {shown(member.name)} unpacks to {len(unpacked):,} bytes, not {member.size:,}")
-    if size == member.size and zlib.crc32(unpacked) != member.crc:
-        damaged(path, f"member {shown(member.name)} is damaged: its checksum does not fit")
+    if size == member.size:
+        _check_sum(path, member, unpacked)
     return np.frombuffer(unpacked, np.uint8)
+
+
+def _check_sum(path: Path, member: Member, whole: bytes | memoryview) -> None:
+    """Raise CheckpointError if a member's bytes are not the ones that were written."""
+    if zlib.crc32(whole) != member.crc:
+        damaged(path, f"member {shown(member.name)} is damaged: its checksum does not fit")

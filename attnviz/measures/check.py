@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.attention import Attention
-from attnviz.measures.maps import FEW, LEAST_KEYS, Maps
+from attnviz.measures.maps import FEW, LEAST_KEYS, LEAST_ROWS, Maps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -179,6 +179,10 @@ def _heads(maps: Maps, about: About) -> Iterator[Finding]:
         yield Finding("heads", NOTE, 0.0, f"not judged: no row sees {LEAST_KEYS} keys; give a longer text")
         return
     n = facts.uniform.size
+    if facts.rows < LEAST_ROWS * n:
+        few = f"fewer than {LEAST_ROWS} rows see {LEAST_KEYS} keys"
+        yield Finding("heads", NOTE, 0.0, f"not judged: {few}; give a longer text")
+        return
     dead = facts.uniform >= DEAD
     fixed = (facts.top >= ONE_HOT) & (facts.focus >= ONE_HOT)
     pointed = (facts.top >= ONE_HOT) & ~fixed

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 FEW = 2  # keys
 LEAST_KEYS = 4  # rows with fewer keys say nothing about a head
+LEAST_ROWS = 4  # a head of which fewer such rows are known is not judged: two rows may agree by chance
 _STEP = 1e-5  # weights that differ by less count as the same
 
 

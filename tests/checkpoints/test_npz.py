@@ -11,6 +11,8 @@ import pytest
 from helpers.checkpoint_files import refused
 
 from attnviz.checkpoints import open_checkpoint
+from attnviz.checkpoints.npy import NpzFile
+from attnviz.errors import CheckpointError
 
 W = np.arange(24, dtype=np.float64).reshape(4, 6) / 8
 LESSON = {"W_Q": W, "W_K": -W, "W_V": W * 2, "n_heads": 2}
@@ -80,9 +82,9 @@ def test_arrays_that_do_not_fit_are_refused(tmp_path, changed, message):
 
 def test_text_that_is_none_does_not_stop_the_reader(tmp_path):
     """Four bytes that are no character, in a NumPy text."""
-    np.savez(tmp_path / "x.npz", **LESSON, tokens=["a☃", "b"], embedding=np.ones((2, 4)))
-    raw = (tmp_path / "x.npz").read_bytes()
-    (tmp_path / "x.npz").write_bytes(raw.replace("☃".encode("utf-32-le"), b"\xff\xff\xff\xff"))
+    members = {f"{name}.npy": npy(array) for name, array in (LESSON | {"embedding": np.ones((2, 4))}).items()}
+    members["tokens.npy"] = npy(["a☃", "b"]).replace("☃".encode("utf-32-le"), b"\xff\xff\xff\xff")
+    archive(tmp_path / "x.npz", members)
     config = open_checkpoint(tmp_path / "x.npz").config
     assert config is not None and config["tokens"] == ["a\ufffd", "b"]
 
@@ -168,3 +170,14 @@ def test_damaged_compressed_bytes_are_refused(tmp_path):
     whole[middle : middle + 2000] = bytes(2000)
     (tmp_path / "x.npz").write_bytes(whole)
     assert refused(tmp_path / "x.npz", read="W_Q").startswith("x.npz: member W_Q.npy ")
+
+
+def test_one_changed_bit_of_a_stored_member_is_refused(tmp_path):
+    """Members that are not compressed are views of the file; their checksum counts all the same."""
+    path = tmp_path / "a.npz"
+    np.savez(path, weights=np.arange(1000, dtype=np.float32))
+    data = bytearray(path.read_bytes())
+    data[data.find(b"weights.npy") + 500] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(CheckpointError, match=r"a.npz: member weights.npy is damaged: its checksum does not fit"):
+        NpzFile(path).read("weights")
