@@ -61,7 +61,7 @@ def _thing(result: Result, format: str, options: FigureOptions | None, command: 
     """The content of a format: a result's rows, its arrays or its picture."""
     kinds = result.kinds()
     if format in formats.of(formats.ROWS) and formats.ROWS in kinds:
-        return result.rows()
+        return result.each_row()
     made_by = result.facts.made_by(command)
     if format in formats.of(formats.ARRAYS):
         arrays = result.arrays()

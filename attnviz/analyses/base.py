@@ -66,9 +66,15 @@ class Result:
         """The exit status of the command: 1 for an answer that a script has to notice."""
         return 0
 
-    def rows(self) -> Iterable[dict[str, Any]]:
-        """The numbers, one flat dict per line: `--json`, .json and .csv."""
-        raise NotImplementedError
+    def rows(self) -> list[dict[str, Any]]:
+        """The numbers, one flat dict per line: `--json`, .json and .csv. A result defines this or `each_row`."""
+        if type(self).each_row is Result.each_row:
+            raise NotImplementedError
+        return list(self.each_row())
+
+    def each_row(self) -> Iterable[dict[str, Any]]:
+        """The rows one by one, as files are written: a result of millions of rows never holds them all."""
+        return self.rows()
 
     def page(self) -> Page:
         """The content of a picture; a result that is a table alone has `printed` instead."""

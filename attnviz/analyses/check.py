@@ -84,7 +84,7 @@ class Health(Result):
     def status(self) -> int:
         return int(self.word == BROKEN)
 
-    def rows(self) -> Iterator[dict[str, Any]]:
+    def each_row(self) -> Iterator[dict[str, Any]]:
         for stream in self.streams:
             for finding in stream.findings:
                 yield {"about": stream.title()} | vars(finding)

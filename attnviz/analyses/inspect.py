@@ -38,7 +38,7 @@ class ModelTensors(Result):
     def title(self) -> str:
         return f"{dict(self.summary)['model']}, {len(self.tensors)} tensors"
 
-    def rows(self) -> Iterator[dict[str, Any]]:
+    def each_row(self) -> Iterator[dict[str, Any]]:
         statistics = ("mean", "std", "min", "max")
         for row in self.tensors:
             named = {"stored": row.stored, "ours": row.ours, "shape": list(row.shape), "dtype": row.dtype}
@@ -60,7 +60,7 @@ class OneTensor(Result):
     def title(self) -> str:
         return self.stored
 
-    def rows(self) -> Iterator[dict[str, Any]]:
+    def each_row(self) -> Iterator[dict[str, Any]]:
         import numpy as np
 
         for place, value in np.ndenumerate(self.values):

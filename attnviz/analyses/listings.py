@@ -30,8 +30,8 @@ class Listed(Result):
     table: Sequence[dict[str, Any]]
     part: Part
 
-    def rows(self) -> Sequence[dict[str, Any]]:
-        return self.table
+    def rows(self) -> list[dict[str, Any]]:
+        return list(self.table)
 
     def printed(self) -> Page:
         return Page(parts=(self.part,))

@@ -73,7 +73,7 @@ class Maps(Result):
         """The maps, or the one row that was asked for."""
         return self.attention if self.query is None else crop(self.attention, (self.query, self.query), None)
 
-    def rows(self) -> Iterator[dict[str, Any]]:
+    def each_row(self) -> Iterator[dict[str, Any]]:
         for row in rows(self.shown):
             yield {self.name if key == "weight" else key: value for key, value in row.items() if key != "head"}
 

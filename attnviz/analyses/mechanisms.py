@@ -81,7 +81,7 @@ class MechanismList(Mechanisms):
     mechanisms: tuple[Mechanism, ...]
     facts: None = None
 
-    def rows(self) -> Iterator[dict[str, Any]]:
+    def each_row(self) -> Iterator[dict[str, Any]]:
         keys = ("name", "group", "formula", "source", "cost", "exact", "where", "simplified", "needs")
         for each in self.mechanisms:
             yield {key: getattr(each, key) for key in keys} | {"numbers": _numbers(each)}
@@ -109,7 +109,7 @@ class Comparison(Mechanisms):
     notes: tuple[str, ...]
     options: Options
 
-    def rows(self) -> Iterator[dict[str, Any]]:
+    def each_row(self) -> Iterator[dict[str, Any]]:
         for relative, card in zip(self.relatives, self._cards(), strict=True):
             mechanism, attention = relative.asked.mechanism, relative.attention
             yield {
@@ -185,7 +185,7 @@ class Times(Mechanisms):
     facts: ModelFacts
     measured: tuple[Timing, ...]
 
-    def rows(self) -> Iterator[dict[str, Any]]:
+    def each_row(self) -> Iterator[dict[str, Any]]:
         for each in self.measured:
             names = ("name", "group", "setting", "cost", "exponent")
             about = {name: getattr(each, name) for name in names}

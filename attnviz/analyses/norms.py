@@ -67,7 +67,7 @@ class Norms(AttentionResult):
     query: int | None = None
     messages: Sequence[str] = ()
 
-    def rows(self) -> Iterator[dict[str, Any]]:
+    def each_row(self) -> Iterator[dict[str, Any]]:
         """A pair of tokens each: the weight, and every measure; of norms also their share of the row."""
         first = self.shares["weights"]
         top, left = first.meta.get("origin", (0, 0))

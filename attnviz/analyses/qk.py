@@ -62,7 +62,7 @@ class QueriesAndKeys(AttentionResult):
     options: Options
     messages: Sequence[str] = ()
 
-    def rows(self) -> Iterator[dict[str, Any]]:
+    def each_row(self) -> Iterator[dict[str, Any]]:
         """One row per number or place, all with the same keys, None where they mean nothing.
 
         part: plane (side, index, token, x, y), pair (index is the dimension; q, k and their product as value), score

@@ -62,7 +62,7 @@ class HeadRoles(AttentionResult):
     blocks: tuple[Block, ...]
     options: Options
 
-    def rows(self) -> Iterator[dict[str, Any]]:
+    def each_row(self) -> Iterator[dict[str, Any]]:
         for block in self.blocks:
             for role in block.roles:
                 score, threshold, queries = block.scores[role.name]

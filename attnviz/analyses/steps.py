@@ -64,7 +64,7 @@ class StepByStep(Steps, Result):
     def kinds(cls) -> tuple[str, ...]:
         return ("figure", "arrays")
 
-    def rows(self) -> Iterator[dict[str, Any]]:
+    def each_row(self) -> Iterator[dict[str, Any]]:
         """One object per number: step, name, layer, head, query, query_token, key, key_token, dim, value.
 
         key and dim are null where they mean nothing; so is the value of a masked or uncomputed score. Step 1 has

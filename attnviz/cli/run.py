@@ -108,7 +108,7 @@ def _give(result: Result, analysis: Analysis, format: str, values: dict[str, Any
         if caption and values["picture"].bare:
             values["talk"].note(caption)
     else:
-        print_json(result.rows())
+        print_json(result.each_row())
 
 
 def _asked_format(output: Output, listing: Json, formats: tuple[str, ...], drawn: str = "") -> str:

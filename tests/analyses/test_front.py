@@ -35,6 +35,19 @@ def test_a_model_a_source_and_an_attention_give_the_numbers_of_the_command(capsy
         assert result.rows() == [{key: pytest.approx(value, abs=1e-6) for key, value in row.items()} for row in wanted]
 
 
+def test_the_rows_of_every_result_are_a_list():
+    model = attnviz.load("seeded")
+    attention = model.attend(TEXT)
+    of_attention = (attnviz.stats, attnviz.focus, attnviz.links, attnviz.similar, attnviz.lines, attnviz.roles)
+    results = [run(attention) for run in (*of_attention, attnviz.rollout, attnviz.flow, attnviz.check)]
+    results += [run(model, TEXT) for run in (attnviz.norms, attnviz.steps, attnviz.mechanisms)]
+    results += [attnviz.qk(model, TEXT, layer=0, head=0), attnviz.circuits(model), attnviz.inspect(model)]
+    for result in results:
+        rows = result.rows()
+        assert isinstance(rows, list) and rows, result
+        assert repr(list(result.each_row())) == repr(rows), result  # nan is not equal to itself
+
+
 def test_words_and_pairs_of_heads():
     model = attnviz.load("seeded")
     words = attnviz.focus(model, "unbelievable cats", words=True, query="cats")
