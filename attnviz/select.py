@@ -225,7 +225,8 @@ def find_token(tokens: Tokens, wanted: str | int, axis: str = "tokens") -> int:
             if places and 1 <= int(numbered[2]) <= len(places):
                 return places[int(numbered[2]) - 1]
             if places:
-                raise SelectionError(f"{wanted!r}: {numbered[1]!r} stands {len(places)} time(s) among the {axis}")
+                times = "once" if len(places) == 1 else f"{len(places)} times"
+                raise SelectionError(f"{wanted!r}: {numbered[1]!r} stands {times} among the {axis}")
     index = re.fullmatch(r"#?(-?\d{1,9})", wanted)
     if index:
         place = int(index[1])

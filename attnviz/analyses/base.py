@@ -233,14 +233,21 @@ class Analysis:
             for flag in (f"--{each.name}", *flags_of(each))
         }
 
-    def opened(self, **named: Any) -> Any:
-        """Its options from keywords, by any of their spellings, checked. Raises SelectionError for unknown ones."""
+    def opened(self, others: Iterable[str] = (), /, **named: Any) -> Any:
+        """Its options from keywords, by any of their spellings, checked. Raises SelectionError for unknown ones.
+
+        others: keywords that its subject takes besides, for the error to name.
+        """
         spelled = self.spellings()
         unknown = sorted(named.keys() - spelled.keys())
         if unknown:
-            if not spelled:
+            known = sorted({*spelled, *others})
+            if not known:
                 raise SelectionError(f"{self.name} has no options of its own; got {unknown[0]!r}")
-            raise SelectionError(one_of("option", unknown[0], sorted(spelled)))
+            from difflib import get_close_matches
+
+            near = get_close_matches(unknown[0], known, n=1)
+            raise SelectionError(one_of("option", unknown[0], dict.fromkeys([*near, *known])))
         values: dict[str, Any] = {}
         for name, value in named.items():
             if spelled[name] in values:

@@ -52,7 +52,8 @@ def call(analysis: Analysis, subject: Any, inputs: Sequence[Any], named: Mapping
     rest = dict(named)
     try:
         source = SUBJECTS[analysis.subject].open(subject, inputs, rest)
-        options = analysis.opened(**rest)
+        takes = SUBJECTS[analysis.subject].takes
+        options = analysis.opened([name for name in takes if name not in _INPUTS and name[0] != "*"], **rest)
         if analysis.refuses is not None:
             computed = isinstance(subject, Attention) or (isinstance(subject, AttentionSource) and not subject.opened)
             analysis.refuses(options, Request(from_file=computed, heads=asked_heads(named.get("heads"))))
@@ -361,7 +362,7 @@ def function(analysis: Analysis) -> Callable[..., Any]:
         [
             f"{' '.join(about.split())}",
             "",
-            "A model takes the inputs of `Model.attend` after it; the rest are the options of",
+            "If the first argument is a model, pass the inputs of `Model.attend` after it; the rest are the options of",
             f"`attnviz {analysis.name} --help`. Returns a Result: `.rows()`, `.page()`, `.save(path)`.",
             *(["", "Args:", *options] if options else []),
         ]

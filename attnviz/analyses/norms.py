@@ -157,7 +157,7 @@ class Norms(AttentionResult):
 def _refuses(options: Options, request: Request) -> None:
     if request.from_file:
         raise SelectionError(
-            "norms need values and W_O, which a file of attention does not hold",
+            "norms need values and W_O, which attention alone does not hold",
             "give the text and the model: attnviz norms TEXT -m MODEL",
         )
 
@@ -167,7 +167,7 @@ def norms(text: EveryLayer, options: Options, progress: Progress | None = None) 
     """Measure what attention moves, beside its weights: norms, ALTI, value zeroing, effective attention.
 
     A large weight on a short value moves little. norm: of what the heads add for a token (Kobayashi 2020). residual:
-    with the residual stream and the norms behind it (2021). alti: how near that comes to the whole (Ferrando 2022).
+    with the residual stream and the layer norm after it (2021). alti: how near that comes to the whole (Ferrando 2022).
     zeroing: how the layer's output turns without a token's value (Mohebbi 2023). effective: weights without what the
     values cannot tell apart (Brunner 2020). All heads of a layer together, or with -H single ones: weights, norm and
     effective. In the terminal a summary, or with --query one token's view; -o draws the maps side by side. Up to 512

@@ -38,7 +38,7 @@ def _refuses(options: Options, request: Request) -> None:
     if options.of == "weights":
         return
     if request.from_file:
-        raise SelectionError(f"--of {options.of} needs values and W_O, which a file of attention does not hold")
+        raise SelectionError(f"--of {options.of} needs values and W_O, which attention alone does not hold")
     if request.heads is not None or options.residual != 0.5:
         raise SelectionError(f"--of {options.of} is of all heads together, with the model's own residual stream")
 

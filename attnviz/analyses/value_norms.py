@@ -64,7 +64,7 @@ def value_norms(
     """
     if source.opened is None:
         raise InputError(
-            "norms need values and W_O, which a file of attention does not hold", "give the model and its text instead"
+            "norms need values and W_O, which attention alone does not hold", "give the model and its text instead"
         )
     model, model_input = source.opened
     spec, n = model_input.spec, len(model_input.keys)

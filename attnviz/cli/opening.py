@@ -270,7 +270,7 @@ def check_no_model(source: Source, file: str, own_heads: bool = False, input: In
     for name, value in asked.items():
         if value is not None and value is not False:
             flag = f"--{name.replace('_', '-')}"
-            usage(f"{file} and {flag} exclude each other: what is in a file has been computed")
+            usage(f"{file} and {flag} exclude each other: the attention in a file is already computed")
 
 
 def _from_file(input: Input, saved: Saved, source: Source, chosen: Heads, talk: Talk, layers: str) -> Attention:

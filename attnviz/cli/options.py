@@ -261,7 +261,9 @@ class Output:
         ending = Path(self.output).suffix.lower().removeprefix(".")
         if wanted is None and ending not in formats:
             got = f"ends in '.{ending}'" if ending else "has no extension"
-            usage(f"{self.output!r} {got}; wanted .{', .'.join(formats)}", "or say which with --format")
+            pgf = ending == "tex" and "pgf" in formats
+            hint = "for TeX write a .pgf, which \\input reads" if pgf else "or say which with --format"
+            usage(f"{self.output!r} {got}; wanted .{', .'.join(formats)}", hint)
         if wanted is not None and ending in formats and ending != wanted:
             usage(f"--format {wanted} and the extension of {self.output!r} disagree")
         return wanted or ending

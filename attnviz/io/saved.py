@@ -314,10 +314,8 @@ def _checked(where: str, weights: NDArray[np.float32]) -> list[str]:
         if not np.isfinite(rows).all():
             at = np.argwhere(~np.isfinite(maps))
             head, query, key = at[0].tolist()
-            raise InputError(
-                f"{where}: {len(at)} weight(s) of layer {layer} are not finite numbers, the first at head {head}, "
-                f"query {query}, key {key}"
-            )
+            some = "1 weight is not a finite number" if len(at) == 1 else f"{len(at)} weights are not finite numbers"
+            raise InputError(f"{where}: {some} in layer {layer}, the first at head {head}, query {query}, key {key}")
         if maps.min() < -1e-6:
             raise InputError(
                 f"{where}: a weight of {maps.min():.3g} in layer {layer}; attention is never negative",

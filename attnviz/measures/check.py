@@ -232,7 +232,7 @@ def _share(name: str, which: NDArray[np.bool_], what: str, why: str) -> Finding:
 
 
 def _of(count: int, n: int, what: str) -> str:
-    return f"{count or 'none'} of {n} heads {'is' if count == 1 else 'are'} {what}"
+    return f"{count or 'none'} of {n} {'head' if n == 1 else 'heads'} {'is' if 1 in (count, n) else 'are'} {what}"
 
 
 # What needs the model too

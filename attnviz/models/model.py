@@ -112,8 +112,8 @@ class Model(Transformer):
             cells, pool: where the text has more tokens than `cells`, pool each head to at most cells x cells as it is
                 computed, keeping the largest or the mean weight of each cell: "max" | "mean".
             rows, cols: keep only queries or keys from the first to before the second of these indices.
-            global_tokens: places that see all and are seen by all, where the model knows such (Longformer, LED). By
-                default the first token of a text; none for ids.
+            global_tokens: positions that attend to every token and that every token attends to, in models that have
+                them (Longformer, LED). By default the first token of a text; none for ids.
             own_heads: each head's own weights also where the reference gives the mean over heads for each (WavLM);
                 analyses take these always, and other models give nothing else.
             progress: called with shares of the work as they are done; they sum to 1.

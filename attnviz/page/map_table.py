@@ -75,7 +75,7 @@ def map_table(page: Page, options: FigureOptions) -> Figure:
     if options.width is not None:
         side = (options.width * 72.0 - left - BESIDE - MARGIN + _GAP) / len(table.columns) - _GAP
         if side < _NARROWEST:
-            what = f" for {len(table.columns)} maps abreast"
+            what = f" for {len(table.columns)} maps side by side"
             raise no_room(options.width * 72.0, what, "ask for a larger one, or for fewer maps")
     block = len(table.columns) * (side + _GAP) + _BLOCK
     sheet = started(words, left + columns * block - _BLOCK - _GAP + BESIDE + MARGIN)

@@ -276,7 +276,7 @@ def test_models_of_other_sizes_say_what_is_compared():
         (["the cat"], {}, "wanted two texts, or another model and a text"),
         ([], {}, "wanted something to compare with"),
         (["the cat"], {"layers_b": 1}, "layers_b needs layers"),
-        (["a b", "a c"], {"up": 1}, "option must be one of top; got 'up'"),
+        (["a b", "a c"], {"up": 1}, "option must be one of heads, layers, layers_b, no_special, top, words; got 'up'"),
         (["a b", "a c"], {"top": 0}, "top wants a number from 1 on; got 0"),
     ],
 )

@@ -60,7 +60,12 @@ def test_what_is_wrong_is_one_line():
     model = attnviz.load("seeded")
     attention = model.attend(TEXT)
     for wrong, kind, message in (
-        (lambda: attnviz.stats(attention, bi="span"), SelectionError, "option must be one of by, top; got 'bi'"),
+        (
+            lambda: attnviz.stats(attention, bi="span"),
+            SelectionError,
+            "heads, layers, no_special, top, words; got 'bi'",
+        ),
+        (lambda: attnviz.stats(attention, layer=3), SelectionError, "option must be one of layers, by, heads, no_s"),
         (lambda: attnviz.stats(attention, by="spam"), SelectionError, "by must be one of entropy"),
         (lambda: attnviz.stats(attention, top=0), SelectionError, "top wants a number from 1 on; got 0"),
         (lambda: attnviz.stats(attention, TEXT), InputError, "takes no text"),

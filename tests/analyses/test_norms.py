@@ -377,7 +377,7 @@ def test_from_python_the_numbers_are_those_of_the_command(run):
     _, out, _ = run("norms", "a b c", "-H", "1.3,0.0", "--query", "b", "--json")
     result = attnviz.norms(attnviz.load("seeded"), "a b c", heads=["1.3", "0.0"], query="b")
     assert list(result.rows()) == json.loads(out)
-    with pytest.raises(attnviz.AttnvizError, match="a file of attention does not hold"):
+    with pytest.raises(attnviz.AttnvizError, match="attention alone does not hold"):
         attnviz.norms(attnviz.load("seeded").attend("a b c"))
 
 
@@ -385,7 +385,7 @@ def test_from_python_the_numbers_are_those_of_the_command(run):
     ("arguments", "code", "message"),
     [
         (("norms", "a b", "--measure", "size"), 2, "size"),
-        (("norms", "--from", "x.npz"), 2, "norms need values and W_O, which a file of attention does not hold"),
+        (("norms", "--from", "x.npz"), 2, "norms need values and W_O, which attention alone does not hold"),
         (("norms", "a b", "-H", "0", "--measure", "alti"), 1, "alti is of all heads together"),
         (("norms", "a b", "--pair", "c", "--stream", "cross"), 1, "in cross-attention nothing of the text is mixed"),
         (("rollout", "a b", "--of", "norm"), 2, "norm"),

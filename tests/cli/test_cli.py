@@ -202,7 +202,7 @@ def test_attention_from_a_file_takes_no_model(run, saved, words):
     for command in (["heatmap"], ["stats"], ["diff", "--from-b", "f.npy"], ["rollout"], ["table"]):
         status, out, err = run(*command, "--from", "f.npy", "--labels", "l.txt", *words)
         assert (status, out) == (2, "")
-        assert f"--from and {words[0]} exclude each other: what is in a file has been computed" in err
+        assert f"--from and {words[0]} exclude each other: the attention in a file is already computed" in err
     if words[0] in ("--adapter", "--mechanism"):
         assert f"f.npy and {words[0]} exclude each other" in run("check", "f.npy", *words)[2]
 
@@ -315,6 +315,7 @@ def test_inspect_shows_a_model_and_a_tensor(run):
             1,
             "error: cannot write 'no/such/x.png': there is no folder 'no/such'",
         ),
+        (["heatmap", TEXT, "-o", "x.tex"], 2, "error: 'x.tex' ends in '.tex'; wanted .png, .svg"),
         (["heatmap", TEXT, "-o", "x.xyz"], 2, "error: 'x.xyz' ends in '.xyz'; wanted .png, .svg, .pdf, .pgf"),
         (["heatmap", TEXT, "-o", "x"], 2, "error: 'x' has no extension; wanted .png, .svg, .pdf, .pgf"),
         (

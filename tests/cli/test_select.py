@@ -90,7 +90,7 @@ def test_tokens(wanted, want):
     ("wanted", "says", "hint"),
     [
         ("the", "'the' stands 2 times among the keys: the#1 (index 1), the#2 (index 4)", "as in the#1 or #1"),
-        ("the#3", "'the#3': 'the' stands 2 time(s) among the keys", ""),
+        ("the#3", "'the#3': 'the' stands 2 times among the keys", ""),
         ("99", "keys: index 99 is not there; 0-9 are", ""),
         ("cats", "'cats' is not among the keys", "there are: cat"),
         ("zzz", "'zzz' is not among the keys", "there are: [CLS], the, cat, and"),

@@ -311,7 +311,7 @@ def test_rows_that_do_not_sum_to_one_are_remarked(tmp_path):
     [
         (
             np.array([[0.5, np.nan]]),
-            "1 weight.s. of layer 0 are not finite numbers, the first at head 0, query 0, key 1",
+            "1 weight is not a finite number in layer 0, the first at head 0, query 0, key 1",
         ),
         (np.array([[[1.0, 0.0]], [[np.inf, 0.0]]]), "the first at head 1, query 0, key 0"),
         (np.array([[1.5, -0.5]]), "a weight of -0.5 in layer 0"),
