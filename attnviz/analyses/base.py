@@ -233,15 +233,15 @@ class Analysis:
             for flag in (f"--{each.name}", *flags_of(each))
         }
 
-    def opened(self, others: Iterable[str] = (), /, **named: Any) -> Any:
+    def opened(self, more: Iterable[str] = (), /, **named: Any) -> Any:
         """Its options from keywords, by any of their spellings, checked. Raises SelectionError for unknown ones.
 
-        others: keywords that its subject takes besides, for the error to name.
+        more: keywords that its subject takes besides, for the error to name.
         """
         spelled = self.spellings()
         unknown = sorted(named.keys() - spelled.keys())
         if unknown:
-            known = sorted({*spelled, *others})
+            known = sorted({*spelled, *more})
             if not known:
                 raise SelectionError(f"{self.name} has no options of its own; got {unknown[0]!r}")
             from difflib import get_close_matches

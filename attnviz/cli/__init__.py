@@ -182,6 +182,8 @@ def _typer(words: list[str]) -> int:
         status = application().main(words, prog_name="attnviz", standalone_mode=False)
     except wrong as error:
         message = " ".join(error.format_message().split())  # type: ignore[attr-defined]
+        extra = message.partition("argument(s) ")[2]
+        message = message.replace("argument(s)", "arguments" if " " in extra else "argument")
         raise UsageError(message[:1].lower() + message[1:].rstrip(".")) from None
     except typer.Abort:
         return INTERRUPTED
