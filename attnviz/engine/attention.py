@@ -70,7 +70,7 @@ def attention(rule: Rule, q: Array, k: Array, v: Array | None, record: Record) -
 def scores(rule: Rule, q: Array, k: Array, record: Record) -> Array:
     """scale * (q_i . k_j + unscaled terms), [..., head, row, col]."""
     scale = np.float32(rule.scale)
-    if not rule.unscaled and not record.stages_wanted:
+    if not rule.unscaled and record.stages is None:
         return dot_products(q * scale, k)  # scales row x d_head numbers instead of row x col
     s = dot_products(q, k)
     record("raw", s)

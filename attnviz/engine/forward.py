@@ -149,11 +149,12 @@ class _Stack:
         """Self-attention of a block whose input is x."""
         ends = i == self.last and not self.watching["cross"].wanting(i)
         observer = self.watching[self.stream]
+        asking = observer.asking(i)
+        unseen = ends and not asking
 
         def attention(read: Array) -> Array:
-            heads, layer = self._heads(i, name, read, wants_v=not ends or bool(observer.asking(i)))
-            out = self._output(name + "o", layer, heads, ends and not observer.asking(i))
-            asking = observer.asking(i)
+            heads, layer = self._heads(i, name, read, wants_v=not unseen)
+            out = self._output(name + "o", layer, heads, unseen)
             if asking:
                 block = self._after_attention(i, name, x, read, out)
                 for collector in asking:

@@ -156,7 +156,7 @@ class Record:
 
     def __init__(self, needs: frozenset[Need] = frozenset()) -> None:
         self.stages: dict[str, Array] | None = {} if "stages" in needs else None
-        self.stages_wanted, self._scores_wanted = "stages" in needs, "scores" in needs
+        self._scores_wanted = "scores" in needs
         self.scores: Array | None = None
 
     def __call__(self, name: str, scores: Array) -> None:
