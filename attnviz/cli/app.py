@@ -19,11 +19,12 @@ from attnviz.analyses import ANALYSES, LISTINGS, find
 _OWN = {
     "heatmap": "Draw attention as a picture, one panel per head: PNG, SVG, PDF, PGF or GIF.",
     "table": "Print attention in the terminal, a table a head.",
+    "html": "Write every head as a page for a browser: one file that needs no network.",
     "export": "Write attention as numbers: .npz, .json, .csv or .parquet.",
 }
 # The groups of `attnviz --help`; a command that no group names is in the last one.
 GROUPS = {
-    "Look": ("heatmap", "table", "lines", "steps", "tokens", "generate"),
+    "Look": ("heatmap", "html", "table", "lines", "steps", "tokens", "generate"),
     "Analyse": (
         *("stats", "roles", "links", "focus", "similar", "diff", "qk"),
         *("circuits", "rollout", "flow", "norms", "check"),

@@ -15,8 +15,11 @@ from typing import IO, Any
 from attnviz.errors import SelectionError, one_of
 
 # What a format can hold: one Figure; several Figures of one size, shown one after the other; an Attention; rows of a
-# table (dictionaries with the same keys); arrays by name; a Figure that draws a running text.
-FIGURE, FRAMES, ATTENTION, ROWS, ARRAYS, TEXT = KINDS = ("figure", "frames", "attention", "rows", "arrays", "text")
+# table (dictionaries with the same keys); arrays by name; a Figure that draws a running text; a Page.
+FIGURE, FRAMES, ATTENTION, ROWS, ARRAYS, TEXT, PAGE = KINDS = (
+    *("figure", "frames", "attention", "rows", "arrays", "text"),
+    "page",
+)
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ FORMATS = (
     Format("svg", FIGURE, "attnviz.render.image:write_svg", plain=True),
     Format("pdf", FIGURE, "attnviz.render.image:write_pdf"),
     Format("pgf", FIGURE, "attnviz.render.pgf:write_pgf", plain=True),
+    Format("html", PAGE, "attnviz.render.html.document:write_html", plain=True),
     Format("gif", FRAMES, "attnviz.render.animation:write_gif"),
     Format("apng", FRAMES, "attnviz.render.animation:write_apng"),
     Format("npz", ATTENTION, "attnviz.io.data:write_npz"),

@@ -17,6 +17,7 @@ from attnviz.page.parts.part import Part as Part
 
 # ruff: noqa: F403
 if TYPE_CHECKING:  # which sees all kinds
+    from attnviz.page.parts.explorer import *
     from attnviz.page.parts.heads import *
     from attnviz.page.parts.lines import *
     from attnviz.page.parts.maps import *
@@ -26,6 +27,7 @@ if TYPE_CHECKING:  # which sees all kinds
     from attnviz.page.parts.tables import *
 
 _FILES = {  # file -> what it holds
+    "explorer": "Explorer",
     "heads": "Board Boards Depth Entry Bars WordBoard",
     "lines": "Link LinesPanel LinesOfWeight Paragraph RunningText",
     "maps": "SignedMap SignedMaps MapGrid MapTable Distances",

@@ -1,0 +1,18 @@
+// The view "board".
+
+import { h } from "../dom.js";
+
+/**
+ * @param {import("../context.js").Context} context
+ * @returns {import("../explorer.js").View}
+ */
+export function boardView(context) {
+    const element = h("div", { class: "view board" });
+    return {
+        element,
+        async update() {
+            const values = await context.maps.values(context.state.map);
+            element.textContent = String(values.length);
+        },
+    };
+}

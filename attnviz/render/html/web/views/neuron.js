@@ -1,0 +1,18 @@
+// The view "neuron".
+
+import { h } from "../dom.js";
+
+/**
+ * @param {import("../context.js").Context} context
+ * @returns {import("../explorer.js").View}
+ */
+export function neuronView(context) {
+    const element = h("div", { class: "view neuron" });
+    return {
+        element,
+        async update() {
+            const values = await context.maps.values(context.state.map);
+            element.textContent = String(values.length);
+        },
+    };
+}

@@ -1,0 +1,18 @@
+// The view "text".
+
+import { h } from "../dom.js";
+
+/**
+ * @param {import("../context.js").Context} context
+ * @returns {import("../explorer.js").View}
+ */
+export function textView(context) {
+    const element = h("div", { class: "view text" });
+    return {
+        element,
+        async update() {
+            const values = await context.maps.values(context.state.map);
+            element.textContent = String(values.length);
+        },
+    };
+}
