@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.errors import SelectionError
+from attnviz.measures.resting import resting
 from attnviz.page.numbers import compact, round_up
 from attnviz.page.parts import LinesOfWeight, LinesPanel, Link
 
@@ -55,20 +56,6 @@ def named_maps(attention: Attention) -> list[NamedMap]:
         at = tuple("mean" if index is None else str(index) for index in (layer, head))
         maps.append(NamedMap(divmod(i, n_heads), (at[0], at[1]), words))
     return maps
-
-
-def resting(attention: Attention) -> NDArray[np.bool_]:
-    """Keys where heads rest: special tokens, or where there are none the first key, if most heads rest there.
-
-    That is if it takes a fifth of all weight and three times its even share (Xiao et al. 2024, section 3.1).
-    """
-    special = np.array(attention.key_special, bool)
-    n = len(special)
-    if special.all():
-        return np.zeros(n, bool)
-    if not special.any() and n > 1:
-        special[0] = float(attention.weights[..., 0].mean()) > max(0.2, 3.0 / n)
-    return special
 
 
 def strongest_lines(

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.analyses.strongest_lines import resting
 from attnviz.facts import board_axes, dotted, stream_in_words
+from attnviz.measures.resting import resting
 from attnviz.page.colour_limits import is_signed, limits
 from attnviz.render.html.weights import packed
 
