@@ -18,10 +18,11 @@ from rich.console import Console
 
 import attnviz
 from attnviz.analyses.lines import pieces
-from attnviz.analyses.strongest_lines import TOLD_APART, resting
+from attnviz.analyses.strongest_lines import TOLD_APART
 from attnviz.attention import Attention
 from attnviz.axis import Tokens
 from attnviz.errors import InputError, SelectionError
+from attnviz.measures.resting import resting
 from attnviz.page.colours import HEADS, INK, letters_on, tint
 from attnviz.page.figure_options import FigureOptions
 from attnviz.page.label_bounds import bounds
