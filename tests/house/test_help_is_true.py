@@ -42,9 +42,8 @@ def said(name, capsysbinary, *more):
     out, err = capsysbinary.readouterr()
     assert status == 0, err
     # A picture carries the command that made it, which differs.
-    return re.sub(
-        rb"<metadata>.*?</metadata>|<desc>.*?</desc>|<title>.*?</title>|\"madeBy\":{.*?}", b"", out, flags=re.S
-    )
+    made_by = rb"<metadata>.*?</metadata>|<desc>.*?</desc>|<title>.*?</title>|\"madeBy\":{.*?}"
+    return re.sub(made_by, b"", out, flags=re.S)
 
 
 @pytest.mark.parametrize("name", with_layers())

@@ -1,7 +1,7 @@
 """The modules of `web/` as one script, and its style sheets as one style.
 
 A page is one file, and modules of one file cannot import each other. So each module becomes a function that is called
-once, after the modules that it imports, and returns what it exports; its import lines take names out of those.
+once, after the modules that it imports, and returns what it exports; its import lines take names from their results.
 """
 
 from __future__ import annotations

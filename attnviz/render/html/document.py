@@ -1,8 +1,8 @@
 """A Page as one HTML file that needs nothing else: no network, no server, no other file.
 
 The file is a small head with a Content-Security-Policy that forbids every connection and every script but its own
-(named by its digest), the script, the style, the page as JSON, and blocks of numbers. What comes from a user (tokens,
-titles, names) is only in the JSON and in the title, both escaped; the script makes text nodes of it.
+(named by its digest), the script, the style, the page as JSON, and blocks of numbers. Texts of a user (tokens, titles,
+names) are only in the JSON and in the title, both escaped; the script makes text nodes of them.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _pieces(title: str, values: dict[str, Any], texts: list[str]) -> list[str]:
 
 
 def json_in_script(values: Any) -> str:
-    """JSON that can stand in a script element: nothing in it ends the element or begins a comment."""
+    """JSON for the inside of a script element: nothing in it ends the element or begins a comment."""
     text = json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 

@@ -47,7 +47,7 @@ def ranges(maps: Sequence[NDArray[np.float32]], rests: Sequence[int]) -> list[Ra
 
 
 def doublings(maps: Sequence[NDArray[np.float32]], found: Sequence[Range], end: float) -> int:
-    """How often the coarsest step is halved, for all maps alike. end: the end of the colours of pictures."""
+    """The number of times the coarsest step is halved, for all maps alike. end: the end of the colours of pictures."""
     span = max((each.peak - each.low for each in found), default=0.0)
     drawn = max(0, min(_FINEST, int(np.ceil(np.log2(max(span / end, 1.0)))))) if end > 0 else 0
     chosen = 0
@@ -80,7 +80,7 @@ def _estimate(values: NDArray[np.float32], each: Range, finer: int) -> float:
 def packed(
     maps: Sequence[NDArray[np.float32]], rests: Sequence[int], mask: dict[str, Any] | str, end: float, blocks: Blocks
 ) -> dict[str, Any]:
-    """What a page's JSON says of maps (`Maps` in web/types.d.ts), whose codes go into blocks.
+    """Maps as a page's JSON describes them (`Maps` in web/types.d.ts); their codes go into blocks.
 
     Args:
         maps: [query, key] each, in the order of the places. rests: keys where attention rests.
