@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
     from numpy.typing import NDArray
 
+    from attnviz.render.html.frame import HtmlPage
+
 STREAMS = ("self", "encoder", "decoder", "cross")
 
 
@@ -262,7 +264,7 @@ class Attention:
         """Write a file: an .npz that `attnviz.open` and plain NumPy read (without pickle), or what the extension names.
 
         .json, .csv and .parquet hold the numbers; .png, .svg, .pdf and .pgf the picture of `heatmap()`; .gif and .apng
-        a picture of each layer, one after the other.
+        a picture of each layer, one after the other; .html a page for a browser.
         """
         from attnviz.show import save_attention
 
@@ -282,6 +284,16 @@ class Attention:
         from attnviz.show import draw_attention
 
         return draw_attention(self, ax, options)
+
+    def html(self, *others: Attention, names: Sequence[str] = (), compared: bool = False) -> HtmlPage:
+        """Every head as a page for a browser: `.save("page.html")`, or the last line of a notebook's cell.
+
+        others: more attention of the same input, such as the streams of an encoder-decoder. names: what tells them
+        apart; their streams by default. compared: this and one other are two sides of a comparison, shown abreast.
+        """
+        from attnviz.show import html_of_attentions
+
+        return html_of_attentions((self, *others), names, compared)
 
     def _repr_png_(self) -> bytes:
         from attnviz.show import encode_attention

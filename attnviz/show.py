@@ -5,7 +5,7 @@ The values themselves know nothing of layout or renderers; their methods come th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from attnviz.analyses.base import Result
     from attnviz.attention import Attention
     from attnviz.page.figure_options import FigureOptions
+    from attnviz.page.parts import Page
+    from attnviz.render.html.frame import HtmlPage
 
 
 def write_result(
@@ -116,6 +118,9 @@ def save_attention(attention: Attention, path: str | PathLike[str]) -> None:
     from attnviz.files.output import writing
 
     format = Path(path).suffix.lower().removeprefix(".")
+    if format in formats.of(formats.PAGE):
+        attention.html().save(path)
+        return
     thing: Any = attention
     if format in formats.of(formats.FIGURE):
         from attnviz.page.heatmap import heatmap
@@ -144,6 +149,39 @@ def draw_attention(attention: Attention, ax: Axes | None, options: dict[str, Any
     from attnviz.render.image import draw
 
     return draw(heatmap(attention, **options))
+
+
+def explorer_page(
+    attentions: Sequence[Attention], names: Sequence[str] = (), compared: bool = False, title: str | None = None
+) -> Page:
+    """Every head of these attentions, as a page for a browser. Title and notes are those of the first.
+
+    names: what tells them apart; their streams by default. compared: they are two sides of one comparison.
+    """
+    from attnviz.facts import facts_of
+    from attnviz.page.parts import Explorer, Page
+
+    all_facts = [facts_of(attention) for attention in attentions]
+    notes = dict.fromkeys(note for facts in all_facts for note in facts.remarks())
+    explorer = Explorer(tuple(attentions), tuple(names), compared)
+    first = all_facts[0]
+    return Page(first.title() if title is None else title, first.subtitle(), (explorer,), tuple(notes))
+
+
+def html_of(page: Page, made_by: Mapping[str, str]) -> HtmlPage:
+    """A page as HTML, which a notebook shows in a frame."""
+    from attnviz.render.html.frame import HtmlPage
+
+    return HtmlPage(formats.encode("html", page, made_by=made_by).decode(), page.title)
+
+
+def html_of_attentions(attentions: Sequence[Attention], names: Sequence[str], compared: bool) -> HtmlPage:
+    """Every head of these attentions as HTML."""
+    from attnviz.facts import made_by
+
+    first = attentions[0]
+    meta = {name: text for name, text in made_by("", first.model, first.meta).items() if text}
+    return html_of(explorer_page(attentions, names, compared), meta)
 
 
 def encode_attention(attention: Attention) -> bytes:
