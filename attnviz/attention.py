@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
     from numpy.typing import NDArray
 
-    from attnviz.render.html.frame import HtmlPage
+    from attnviz.show import HtmlPage
 
 STREAMS = ("self", "encoder", "decoder", "cross")
 
@@ -288,8 +288,8 @@ class Attention:
     def html(self, *others: Attention, names: Sequence[str] = (), compared: bool = False) -> HtmlPage:
         """Every head as a page for a browser: `.save("page.html")`, or the last line of a notebook's cell.
 
-        others: more attention of the same input, such as the streams of an encoder-decoder. names: what tells them
-        apart; their streams by default. compared: this and one other are two sides of a comparison, shown abreast.
+        others: attention of the same input, such as the streams of an encoder-decoder. names: of all of them; their
+        streams by default. compared: this and one other are two sides of a comparison, shown abreast.
         """
         from attnviz.show import html_of_attentions
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from attnviz.attention import Attention
     from attnviz.page.figure_options import FigureOptions
     from attnviz.page.parts import Page
-    from attnviz.render.html.frame import HtmlPage
+    from attnviz.render.html.frame import HtmlPage as HtmlPage
 
 
 def write_result(
@@ -154,7 +154,7 @@ def draw_attention(attention: Attention, ax: Axes | None, options: dict[str, Any
 def explorer_page(
     attentions: Sequence[Attention], names: Sequence[str] = (), compared: bool = False, title: str | None = None
 ) -> Page:
-    """Every head of these attentions, as a page for a browser. Title and notes are those of the first.
+    """Every head of these attentions, as a page for a browser. The first one gives the title.
 
     names: what tells them apart; their streams by default. compared: they are two sides of one comparison.
     """
