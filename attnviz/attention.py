@@ -285,15 +285,15 @@ class Attention:
 
         return draw_attention(self, ax, options)
 
-    def html(self, *others: Attention, names: Sequence[str] = (), compared: bool = False) -> HtmlPage:
+    def html(self, *beside: Attention, names: Sequence[str] = (), compared: bool = False) -> HtmlPage:
         """Every head as a page for a browser: `.save("page.html")`, or the last line of a notebook's cell.
 
-        others: attention of the same input, such as the streams of an encoder-decoder. names: of all of them; their
+        beside: attention of the same input, such as the streams of an encoder-decoder. names: of all of them; their
         streams by default. compared: this and one other are two sides of a comparison, shown abreast.
         """
         from attnviz.show import html_of_attentions
 
-        return html_of_attentions((self, *others), names, compared)
+        return html_of_attentions((self, *beside), names, compared)
 
     def _repr_png_(self) -> bytes:
         from attnviz.show import encode_attention
