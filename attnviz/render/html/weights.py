@@ -6,8 +6,8 @@ than 1/504 of it, and 0 is stored exactly.
 
 Where there is room the step of all maps is halved, up to eight times. A finer step is tried on a sample of rows of
 every map, deflated as the page is; it is taken while the page's maps stay under 9 MB and the step is not yet 1/252 of
-the end of the colours, which sinks do not set; and beyond that while they stay under 0.5 MB. The same maps always get
-the same step.
+the end of the colours, which sinks do not set; and beyond that while they stay under 0.5 MB. Nothing else decides, so
+that equal maps get equal steps.
 """
 
 from __future__ import annotations
