@@ -13,6 +13,7 @@ from importlib.util import cache_from_source, find_spec, module_from_spec, spec_
 from pathlib import Path
 
 import pytest
+from helpers.browser import UNTESTED
 from helpers.hub_server import files, home, server  # noqa: F401  fixtures of every test of the Hub
 
 import attnviz.cli
@@ -82,6 +83,13 @@ def pytest_collection_finish(session):
     """Imported and collected objects live to the end: exclude them from garbage collection."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say in red that no page was opened in a browser, and what is missing."""
+    reasons = [str(report.longrepr[-1]) for report in terminalreporter.stats.get("skipped", ())]
+    for reason in sorted({reason[reason.index(UNTESTED) :] for reason in reasons if UNTESTED in reason}):
+        terminalreporter.write_sep("!", reason, red=True, bold=True)
 
 
 def pytest_make_parametrize_id(val):

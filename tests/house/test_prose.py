@@ -140,7 +140,8 @@ def _line_of(match: re.Match[str], text: str, lines: list[str]) -> int:
 def files(names: Iterable[str]) -> list[Path]:
     """Python files and pages in these folders; names may be patterns or files."""
     paths = [path for name in names for path in sorted(ROOT.glob(name))]
-    inside = [sorted([*path.rglob("*.py"), *path.rglob("*.md")]) if path.is_dir() else [path] for path in paths]
+    found = [sorted([*path.rglob("*.py"), *path.rglob("*.md")]) if path.is_dir() else [path] for path in paths]
+    inside = [[path for path in folder if "node_modules" not in path.parts] for folder in found]
     return [path for paths in inside for path in paths]
 
 

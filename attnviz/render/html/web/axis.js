@@ -44,6 +44,7 @@ export function spaceBefore(axis, index) {
  */
 export function mapName(source, map) {
     const [layer, head] = source.places[map];
-    const words = [layer === null ? "mean over layers" : `layer ${layer}`, head === null ? "mean over heads" : `head ${head}`];
+    const words = [layer === null ? "mean over layers" : `layer ${layer}`];
+    words.push(head === null ? "mean over heads" : `head ${head}`);
     return words.join(" · ");
 }

@@ -7,7 +7,7 @@ export class Colours {
     /** @param {Record<string, string>} packed base64 of 256 x 3 bytes by name */
     constructor(packed) {
         /** @type {Record<string, Uint8Array>} */
-        this.tables = {};
+        this.tables = Object.create(null);
         for (const [name, base64] of Object.entries(packed)) {
             this.tables[name] = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
         }

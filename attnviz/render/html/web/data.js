@@ -212,11 +212,11 @@ export class MapStore {
         if (!allowed) {
             allowed = new Uint8Array(this.rows * this.columns);
             if (mask === "causal") {
-                const before = this.columns - this.rows;
-                for (let i = 0; i < this.rows; i++) allowed.fill(1, i * this.columns, i * this.columns + before + i + 1);
+                const keys = this.columns - this.rows + 1; // that the first query may see
+                for (let i = 0; i < this.rows; i++) allowed.fill(1, i * this.columns, i * this.columns + keys + i);
             } else if (this.bits) {
-                const first = which * Math.ceil(allowed.length / 8);
-                for (let i = 0; i < allowed.length; i++) allowed[i] = (this.bits[first + (i >> 3)] >> (7 - (i & 7))) & 1;
+                const bits = this.bits.subarray(which * Math.ceil(allowed.length / 8));
+                for (let i = 0; i < allowed.length; i++) allowed[i] = (bits[i >> 3] >> (7 - (i & 7))) & 1;
             }
             this.masks.set(which, allowed);
         }

@@ -37,8 +37,9 @@ function fill(element, properties, children) {
     for (const [name, value] of Object.entries(properties)) {
         if (value === null || value === undefined) continue;
         if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-        else if (element instanceof HTMLElement && name in element && name !== "list") Reflect.set(element, name, value);
-        else element.setAttribute(name, String(value));
+        else if (!(element instanceof HTMLElement) || !(name in element) || name === "list") {
+            element.setAttribute(name, String(value));
+        } else Reflect.set(element, name, value);
     }
     for (const child of children) {
         if (child !== null && child !== undefined) element.append(child instanceof Node ? child : String(child));
@@ -73,7 +74,9 @@ export function short(value) {
  * @param {string} text
  */
 export function visible(text) {
-    return text === "" ? "∅" : text.replaceAll("\n", "⏎").replaceAll("\t", "⇥").replace(/^ +$/, (spaces) => "␣".repeat(spaces.length));
+    if (text === "") return "∅";
+    const marked = text.replaceAll("\n", "⏎").replaceAll("\t", "⇥");
+    return marked.replace(/^ +$/, (spaces) => "␣".repeat(spaces.length));
 }
 
 /** Whether the reader has asked for little motion. */

@@ -16,7 +16,12 @@ import { textView } from "./views/text.js";
  * @typedef {{ element: HTMLElement, update: (changed: Set<string>) => void | Promise<void> }} View
  */
 
-/** @type {{ name: ViewName, label: string, make: (context: Context) => View, has: (explorer: Explorer) => boolean }[]} */
+/**
+ * A view by its name and its tab; `has`: whether an explorer has anything for it to show.
+ * @typedef {{ name: ViewName, label: string, make: (context: Context) => View, has: (of: Explorer) => boolean }} Entry
+ */
+
+/** @type {Entry[]} */
 const VIEWS = [
     { name: "board", label: "Board", make: boardView, has: () => true },
     { name: "map", label: "Map", make: mapView, has: () => true },
@@ -48,7 +53,8 @@ const HELP = [
  */
 export function explorerPart(explorer, blocks, colours, tip, voice, setTheme) {
     const first = { ...START, view: explorer.sources.every(({ places }) => places.length === 1) ? "map" : START.view };
-    const store = new Store(fromAddress(location.hash, explorer, /** @type {State} */ (first)), (state) => remember(state, explorer));
+    const place = fromAddress(location.hash, explorer, /** @type {State} */ (first));
+    const store = new Store(place, (state) => remember(state, explorer));
     const context = new Context(explorer, blocks, colours, store, tip, voice);
     const views = VIEWS.filter(({ has }) => has(explorer));
     /** @type {Map<ViewName, View>} */
@@ -79,8 +85,8 @@ export function explorerPart(explorer, blocks, colours, tip, voice, setTheme) {
     store.subscribe((state, changed) => {
         if (changed.has("theme")) colours.dark = setTheme(state.theme);
         if (changed.has("source") && !changed.has("map")) {
-            const count = context.source.places.length;
-            store.set({ map: Math.min(state.map, count - 1), token: null, key: null, together: [], heads: [], window: null });
+            const map = Math.min(state.map, context.source.places.length - 1);
+            store.set({ map, token: null, key: null, together: [], heads: [], window: null });
         }
         show(changed);
     });
@@ -133,10 +139,12 @@ function barOf(context, views) {
     const limitText = h("output", { class: "number" });
     const cmap = select("cmap", "Colours", (value) => store.set({ cmap: value }));
     fillSelect(cmap.select, colours.names().map((name) => [name, name]));
-    const theme = h("button", { type: "button", class: "plain", title: "light or dark (t)", onclick: () => turnTheme(context) }, "◐");
+    const theme = h("button", { type: "button", class: "plain", title: "light or dark (t)" }, "◐");
+    theme.onclick = () => turnTheme(context);
     theme.setAttribute("aria-label", "light or dark");
     const help = helpDialog();
-    const ask = h("button", { type: "button", class: "plain", title: "keys (?)", onclick: () => help.showModal() }, "?");
+    const ask = h("button", { type: "button", class: "plain", title: "keys (?)" }, "?");
+    ask.onclick = () => help.showModal();
     ask.setAttribute("aria-label", "list of keys");
     const step = (/** @type {number} */ by) => () => stepHead(context, by);
     const element = h("div", { class: "bar" },
@@ -147,7 +155,8 @@ function barOf(context, views) {
             h("button", { type: "button", class: "plain", "aria-label": "next head", onclick: step(1) }, "›"),
         ),
         h("div", { class: "group" },
-            h("label", { class: "check", title: "special tokens and keys where attention rests" }, rests, "special tokens"),
+            h("label", { class: "check", title: "special tokens and keys where attention rests" },
+                rests, "special tokens"),
             scale.label, h("label", { class: "field" }, h("span", {}, "up to"), limit, limitText), cmap.label,
         ),
         h("div", { class: "group end" }, theme, ask, help),
@@ -271,7 +280,9 @@ function onKey(event, context, views) {
         keys.ArrowUp = () => goTo(context, row - 1, null);
         keys.ArrowDown = () => goTo(context, row + 1, null);
     }
-    for (const { name } of views) keys[String(VIEWS.findIndex((view) => view.name === name) + 1)] = () => store.set({ view: name });
+    for (const [index, { name }] of VIEWS.entries()) {
+        if (views.some((view) => view.name === name)) keys[String(index + 1)] = () => store.set({ view: name });
+    }
     if (!(event.key in keys)) return;
     event.preventDefault();
     keys[event.key]();

@@ -28,7 +28,10 @@ function start() {
     const tip = new Tip();
     const voice = new Voice();
     colours.dark = setTheme("auto");
-    const header = h("header", {}, h("h1", { dir: "auto" }, page.title), h("p", { class: "subtitle", dir: "auto" }, page.subtitle));
+    const header = h("header", {},
+        h("h1", { dir: "auto" }, page.title),
+        h("p", { class: "subtitle", dir: "auto" }, page.subtitle),
+    );
     const main = h("main");
     for (const part of page.parts) {
         const element =
@@ -37,7 +40,9 @@ function start() {
                 : partElement(part, { blocks, colours, tip, voice });
         main.append(element);
     }
-    const made = Object.entries(page.madeBy).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", { dir: "auto" }, value)));
+    const made = Object.entries(page.madeBy).map(([name, value]) =>
+        h("div", {}, h("dt", {}, name), h("dd", { dir: "auto" }, value)),
+    );
     const footer = h("footer", {},
         h("ul", { class: "notes" }, ...page.notes.map((note) => h("li", { dir: "auto" }, note))),
         h("dl", { class: "made" }, ...made),

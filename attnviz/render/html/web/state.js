@@ -85,7 +85,8 @@ export function toAddress(state, explorer) {
         ["window", state.window && state.window.join(",")],
     ];
     const parts = named.filter(([, value]) => value !== null && value !== undefined && value !== "");
-    return parts.map(([name, value]) => `${name}=${encodeURIComponent(String(value)).replaceAll("%2C", ",")}`).join("&");
+    const written = (/** @type {unknown} */ value) => encodeURIComponent(String(value)).replaceAll("%2C", ",");
+    return parts.map(([name, value]) => `${name}=${written(value)}`).join("&");
 }
 
 /**
@@ -151,9 +152,9 @@ function halves(name) {
  */
 function mapNamed(source, layer, head) {
     if (layer === null && head === null) return null;
-    const found = source.places.findIndex(
-        ([l, h]) => (layer === null || String(l ?? "mean") === layer) && (head === null || String(h ?? "mean") === head),
-    );
+    const is = (/** @type {number | null} */ at, /** @type {string | null} */ name) =>
+        name === null || String(at ?? "mean") === name;
+    const found = source.places.findIndex((place) => is(place[0], layer) && is(place[1], head));
     return found < 0 ? null : found;
 }
 
@@ -169,7 +170,7 @@ function list(text) {
  * @param {Choice} otherwise
  */
 function oneOf(text, choices, otherwise) {
-    return choices.includes(/** @type {any} */ (text)) ? /** @type {Choice} */ (/** @type {unknown} */ (text)) : otherwise;
+    return choices.find((choice) => choice === text) ?? otherwise;
 }
 
 /**
