@@ -6,33 +6,50 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.facts import board_axes, dotted, stream_in_words
+from attnviz.facts import board_axes, dotted, facts_of, stream_in_words
+from attnviz.measures.overview import overview
 from attnviz.measures.resting import resting
 from attnviz.page.colour_limits import is_signed, limits
-from attnviz.render.html.weights import packed
+from attnviz.page.parts.explorer import Details
+from attnviz.render.html.weights import packed, packed_vectors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attnviz.attention import Attention
     from attnviz.axis import Tokens
-    from attnviz.page.parts.explorer import Explorer
+    from attnviz.measures.overview import HeadNumber
+    from attnviz.page.parts.explorer import Explorer, Vectors
     from attnviz.render.html.blocks import Blocks
+
+PICTURE = 300  # pixels a side of a picture at most
 
 
 def explorer(part: Explorer, blocks: Blocks) -> dict[str, Any]:
     """The part as JSON values; weights, pictures and vectors go into blocks."""
     names = part.names or tuple(attention.stream for attention in part.attentions)
-    sources = [source(each, name, blocks) for name, each in zip(names, part.attentions, strict=True)]
-    return {"kind": "Explorer", "sources": sources, "compared": part.compared}
+    details = part.details or (Details(),) * len(part.attentions)
+    cells = [attention.weights.size or 1 for attention in part.attentions]
+    sources = [
+        source(attention, name, blocks, beside, size / sum(cells))
+        for attention, name, beside, size in zip(part.attentions, names, details, cells, strict=True)
+    ]
+    return {"kind": "Explorer", "sources": sources, "compared": part.compared, "start": dict(part.start)}
 
 
-def source(attention: Attention, name: str, blocks: Blocks) -> dict[str, Any]:
-    """One Attention."""
+def source(
+    attention: Attention, name: str, blocks: Blocks, details: Details | None = None, share: float = 1.0
+) -> dict[str, Any]:
+    """One Attention, and what is known beside its maps. share: its share of the page's weights."""
+    details = details or Details()
+    signed = is_signed(attention.weights)
     scale, _ = limits(attention, "auto", None, "ink")
     rests = [] if attention.cell > 1 else np.flatnonzero(resting(attention)).tolist()
     board = board_axes(attention.pairs, attention.places, attention.weights.shape[1])
     maps = [weights for block in attention.weights for weights in block]
+    numbers = details.numbers
+    if numbers is None:
+        numbers = overview(attention, signed) if attention.cell == 1 else ()
     return {
         "name": name,
         "title": dotted(name if name != attention.stream else "", stream_in_words(attention.stream))
@@ -44,18 +61,64 @@ def source(attention: Attention, name: str, blocks: Blocks) -> dict[str, Any]:
         "layers": list(board["layers"]),
         "heads": list(board["heads"]),
         "axes": list(board["axes"]),
-        "ordered": attention.stream != "cross" and len(attention.queries) == len(attention.keys),
-        "signed": is_signed(attention.weights),
+        "ordered": facts_of(attention).ordered,
+        "signed": signed,
         "cell": attention.cell,
         "label": str(attention.meta.get("measure", "attention weight")),
-        "maps": packed(maps, rests, mask(attention, blocks), scale.high, blocks),
+        "maps": packed(maps, rests, mask(attention, blocks), scale.high, blocks, share),
         "scale": {"kind": "sqrt" if scale.kind == "sqrt" else "linear", "high": scale.high},
-        "statistics": [],
-        "tokens": None,
-        "links": None,
-        "image": None,
-        "generated": None,
-        "vectors": None,
+        "statistics": [statistic(each) for each in numbers],
+        "tokens": None
+        if details.tokens is None
+        else dict(zip(("queries", "keys"), _texts(details.tokens), strict=True)),
+        "links": None if details.links is None else [[_link(link) for link in links] for links in details.links],
+        "image": None if details.picture is None else image(attention, details.picture, blocks),
+        "generated": details.generated,
+        "vectors": None if details.vectors is None else vectors(details.vectors, blocks),
+    }
+
+
+def statistic(number: HeadNumber) -> dict[str, Any]:
+    """A number of every head as `Statistic` in web/types.d.ts."""
+    values = [None if value is None else float(f"{value:.4g}") for value in number.values]
+    return {"name": number.name, "label": number.label, "meaning": number.meaning, "values": values}
+
+
+def _texts(queries: Tokens, keys: Tokens) -> dict[str, list[str]]:
+    return {"queries": list(queries.text), "keys": list(keys.text)}
+
+
+def _link(link: tuple[int, int, float]) -> list[float]:
+    query, key, weight = link
+    return [int(query), int(key), float(f"{weight:.5g}")]
+
+
+def image(attention: Attention, picture: NDArray[np.uint8], blocks: Blocks) -> dict[str, Any] | None:
+    """The picture, made small, and where its patches lie among the keys; None if the keys are no patches."""
+    if attention.grid is None or len(attention.keys) < attention.grid[0] * attention.grid[1]:
+        return None
+    rows, columns = attention.grid
+    times = -(-max(picture.shape[:2]) // PICTURE)
+    height, width = (size // times * times for size in picture.shape[:2])
+    cut = picture[:height, :width].reshape(height // times, times, width // times, times, 3)
+    small = np.rint(cut.mean((1, 3), dtype=np.float64)).astype(np.uint8)
+    return {
+        "rows": rows,
+        "columns": columns,
+        "first": len(attention.keys) - rows * columns,
+        "picture": blocks.numbers(small),
+    }
+
+
+def vectors(given: Vectors, blocks: Blocks) -> dict[str, Any]:
+    """Queries and keys of every head, two bytes a number."""
+    return {
+        "queries": packed_vectors(given.queries, blocks),
+        "keys": packed_vectors(given.keys, blocks),
+        "of": list(given.of),
+        "width": given.queries.shape[-1],
+        "scaling": [float(f"{factor:.9g}") for factor in given.scaling],
+        "note": given.note,
     }
 
 

@@ -125,6 +125,21 @@ def packed(
     }
 
 
+def packed_vectors(vectors: NDArray[np.float32], blocks: Blocks) -> dict[str, Any]:
+    """Vectors [head, token, d] as `Vectors` of web/types.d.ts describes them, in 65,535 steps from a head's lowest
+    number to its largest: no number moves by more than half a step."""
+    at, low, steps = [], [], []
+    for values in vectors:
+        least, most = float(values.min(initial=np.inf)), float(values.max(initial=-np.inf))
+        step = (most - least) / 65535 or 1.0
+        codes = np.rint((values.astype(np.float64) - least) / step).astype("<u2").reshape(-1, 1).view(np.uint8)
+        block, first = blocks.add(codes[:, 0].tobytes() + codes[:, 1].tobytes())
+        at.append({"block": block, "at": first, "bytes": 2})
+        low.append(least)
+        steps.append(step)
+    return {"at": at, "low": low, "step": steps}
+
+
 def _known(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """The values with 0 for what is no number."""
     return np.where(np.isfinite(values), values, np.float32(0.0))

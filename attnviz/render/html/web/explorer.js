@@ -52,7 +52,8 @@ const HELP = [
  * @returns {HTMLElement}
  */
 export function explorerPart(explorer, blocks, colours, tip, voice, setTheme) {
-    const first = { ...START, view: explorer.sources.every(({ places }) => places.length === 1) ? "map" : START.view };
+    const view = explorer.sources.every(({ places }) => places.length === 1) ? "map" : START.view;
+    const first = { ...START, view, ...explorer.start };
     const place = fromAddress(location.hash, explorer, /** @type {State} */ (first));
     const store = new Store(place, (state) => remember(state, explorer));
     const context = new Context(explorer, blocks, colours, store, tip, voice);

@@ -65,9 +65,10 @@ export class Store {
 export function toAddress(state, explorer) {
     const source = explorer.sources[state.source];
     const [layer, head] = source.places[state.map];
+    const start = { ...START, ...explorer.start };
     /** @type {[string, string | number | null | undefined][]} */
     const named = [
-        ["view", state.view === START.view ? null : state.view],
+        ["view", state.view === start.view ? null : state.view],
         ["stream", state.source ? source.name : null],
         ["layer", layer ?? "mean"],
         ["head", head ?? "mean"],
@@ -75,13 +76,13 @@ export function toAddress(state, explorer) {
         ["key", state.key],
         ["together", state.together.join(",")],
         ["heads", state.heads.map((map) => nameOf(source, map)).join(",")],
-        ["direction", state.direction === START.direction ? null : state.direction],
-        ["scale", state.scale === START.scale ? null : state.scale],
+        ["direction", state.direction === start.direction ? null : state.direction],
+        ["scale", state.scale === start.scale ? null : state.scale],
         ["high", state.high],
         ["rests", state.rests ? null : "out"],
-        ["sort", state.sort === START.sort ? null : state.sort],
-        ["cmap", state.cmap === START.cmap ? null : state.cmap],
-        ["theme", state.theme === START.theme ? null : state.theme],
+        ["sort", state.sort === start.sort ? null : state.sort],
+        ["cmap", state.cmap === start.cmap ? null : state.cmap],
+        ["theme", state.theme === start.theme ? null : state.theme],
         ["window", state.window && state.window.join(",")],
     ];
     const parts = named.filter(([, value]) => value !== null && value !== undefined && value !== "");

@@ -52,6 +52,15 @@ interface Statistic {
 /** The strongest links of pooled attention, exact: [query, key, weight], tokens by index, strongest first. */
 type ExactLinks = [number, number, number][];
 
+/** Matrices [token, width], two bytes a number: value = low + code * step. */
+interface Matrices { at: { block: number; at: number; bytes: 2 }[]; low: number[]; step: number[]; }
+
+/**
+ * Queries of each place and keys of each key-value head, `of` says which of these a place reads. The score is
+ * q . k * scaling of the place, and what the note says: what the model adds before the softmax, "" for nothing.
+ */
+interface Vectors { queries: Matrices; keys: Matrices; of: number[]; width: number; scaling: number[]; note: string; }
+
 interface Source {
     /** What tells it from the others of its page: "self", "cross", "before". */
     name: string;
@@ -84,8 +93,7 @@ interface Source {
     image: { rows: number; columns: number; first: number; picture: Numbers | null } | null;
     /** Key index of the first generated token; queries are then the new tokens, from `first - 1` on. Null: none. */
     generated: number | null;
-    /** Query and key vectors of each place, [place, token, d_head], score = q . k * scaling (+ what the model adds). */
-    vectors: { queries: Numbers; keys: Numbers; scaling: number; note: string } | null;
+    vectors: Vectors | null;
 }
 
 interface Explorer {
@@ -93,6 +101,8 @@ interface Explorer {
     sources: Source[];
     /** Sources are two sides of one comparison: shown side by side. */
     compared: boolean;
+    /** Where the reader starts; the address goes before. */
+    start: Partial<State>;
 }
 
 interface BoardPart {
