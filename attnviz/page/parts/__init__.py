@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # which sees all kinds
     from attnviz.page.parts.tables import *
 
 _FILES = {  # file -> what it holds
-    "explorer": "Explorer",
+    "explorer": "Details Explorer Vectors",
     "heads": "Board Boards Depth Entry Bars WordBoard",
     "lines": "Link LinesPanel LinesOfWeight Paragraph RunningText",
     "maps": "SignedMap SignedMaps MapGrid MapTable Distances",

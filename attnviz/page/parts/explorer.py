@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from attnviz.axis import Tokens
     from attnviz.measures.overview import HeadNumber
 
-    Link = tuple[int, int, float]
+    ExactLink = tuple[int, int, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ class Details:
 
     numbers: tuple[HeadNumber, ...] | None = None
     tokens: tuple[Tokens, Tokens] | None = None
-    links: tuple[tuple[Link, ...], ...] | None = None
+    links: tuple[tuple[ExactLink, ...], ...] | None = None
     picture: NDArray[np.uint8] | None = None
     generated: int | None = None
     vectors: Vectors | None = None

@@ -68,9 +68,7 @@ def source(
         "maps": packed(maps, rests, mask(attention, blocks), scale.high, blocks, share),
         "scale": {"kind": "sqrt" if scale.kind == "sqrt" else "linear", "high": scale.high},
         "statistics": [statistic(each) for each in numbers],
-        "tokens": None
-        if details.tokens is None
-        else dict(zip(("queries", "keys"), _texts(details.tokens), strict=True)),
+        "tokens": None if details.tokens is None else _texts(*details.tokens),
         "links": None if details.links is None else [[_link(link) for link in links] for links in details.links],
         "image": None if details.picture is None else image(attention, details.picture, blocks),
         "generated": details.generated,
