@@ -102,6 +102,53 @@ export function unit(value, { kind, high, signed }, peak = 1) {
     return kind === "sqrt" ? Math.sqrt(share) : share;
 }
 
+/** @type {WeakMap<Uint8Array, Uint32Array>} */
+const PIXELS = new WeakMap();
+
+/**
+ * 256 colours as pixels of an ImageData, red in the lowest byte.
+ * @param {Uint8Array} table 3 bytes each
+ */
+function pixelsOf(table) {
+    let pixels = PIXELS.get(table);
+    if (!pixels) {
+        pixels = new Uint32Array(256);
+        for (let i = 0; i < 256; i++) pixels[i] = pixel(table[3 * i], table[3 * i + 1], table[3 * i + 2]);
+        PIXELS.set(table, pixels);
+    }
+    return pixels;
+}
+
+/** @param {number} red @param {number} green @param {number} blue */
+function pixel(red, green, blue) {
+    return (255 << 24) | (blue << 16) | (green << 8) | red;
+}
+
+/**
+ * Write the places of a row's values among 256 colours, as `place(unit(value, scale, peak))` for each.
+ * @param {Uint8Array} into
+ * @param {Float32Array} values
+ * @param {number} first where the row begins
+ * @param {number[]} cols
+ * @param {{ kind: string, high: number, signed: boolean }} scale
+ */
+function placeRow(into, values, first, cols, { kind, high, signed }) {
+    let end = high;
+    if (kind === "row" && !signed) {
+        end = 0;
+        for (let i = 0; i < cols.length; i++) end = Math.max(end, values[first + cols[i]]);
+    }
+    for (let i = 0; i < cols.length; i++) {
+        const value = values[first + cols[i]];
+        let at = value / end;
+        if (signed) at = (at + 1) / 2;
+        else if (kind === "sqrt") at = Math.sqrt(at);
+        else if (kind === "log") at = Math.log((value * LOG_SPAN) / end) / Math.log(LOG_SPAN);
+        at *= 256;
+        into[i] = at >= 255 ? 255 : at > 0 ? at : 0;
+    }
+}
+
 /**
  * Paint part of a map, a pixel a cell.
  * @param {Float32Array} values [rows, columns]
@@ -116,29 +163,16 @@ export function unit(value, { kind, high, signed }, peak = 1) {
  */
 export function paint(values, columns, allowed, rows, cols, scale, table, hidden) {
     const image = new ImageData(cols.length, rows.length);
-    const pixels = image.data;
+    const pixels = new Uint32Array(image.data.buffer);
+    const colours = pixelsOf(table);
+    const grey = pixel(...hidden);
+    const places = new Uint8Array(cols.length);
     let to = 0;
     for (const row of rows) {
         const first = row * columns;
-        let peak = 1;
-        if (scale.kind === "row") {
-            peak = 0;
-            for (const col of cols) peak = Math.max(peak, values[first + col]);
-        }
-        for (const col of cols) {
-            const at = first + col;
-            if (allowed && !allowed[at]) {
-                pixels[to] = hidden[0];
-                pixels[to + 1] = hidden[1];
-                pixels[to + 2] = hidden[2];
-            } else {
-                const colour = 3 * place(unit(values[at], scale, peak));
-                pixels[to] = table[colour];
-                pixels[to + 1] = table[colour + 1];
-                pixels[to + 2] = table[colour + 2];
-            }
-            pixels[to + 3] = 255;
-            to += 4;
+        placeRow(places, values, first, cols, scale);
+        for (let i = 0; i < cols.length; i++) {
+            pixels[to++] = allowed && !allowed[first + cols[i]] ? grey : colours[places[i]];
         }
     }
     return image;

@@ -1,0 +1,100 @@
+// Words about the cells of a map.
+
+import { h, visible } from "../dom.js";
+
+/**
+ * A value as accurate as it is stored.
+ * @param {number} value
+ * @param {number} step between two stored numbers
+ */
+export function accurate(value, step) {
+    const digits = Math.min(Math.max(Math.ceil(-Math.log10(step)), 0), 8);
+    return (Number(value.toFixed(digits)) || 0).toFixed(digits).replace("-", "−");
+}
+
+/**
+ * The value at a cell, its share of the row, and its rank among the keys; null where attending is not allowed.
+ * @param {import("./map_panel.js").Matrix} matrix
+ * @param {import("./map_panel.js").Spot} spot
+ */
+export function factsAt({ values, columns, allowed, rows, cols, step }, { row, col }) {
+    const first = rows[row] * columns;
+    const at = first + cols[col];
+    if (allowed && !allowed[at]) return null;
+    const value = values[at];
+    let sum = 0, above = 0, count = 0;
+    for (let key = first; key < first + columns; key++) {
+        if (allowed && !allowed[key]) continue;
+        sum += Math.abs(values[key]);
+        count += 1;
+        if (values[key] > value) above += 1;
+    }
+    return { value, text: accurate(value, step), share: sum > 0 ? Math.abs(value) / sum : 0, rank: above + 1, count };
+}
+
+/**
+ * What the tip says of a cell.
+ * @param {import("./map_panel.js").Matrix[]} matrices the one under the pointer first
+ * @param {string[]} titles
+ * @param {import("./map_panel.js").Spot} spot
+ * @returns {(Node | string)[]}
+ */
+export function tipLines(matrices, titles, spot) {
+    const { queries, keys, rows, cols, label } = matrices[0];
+    const query = rows[spot.row], key = cols[spot.col];
+    const lines = [h("div", { class: "pair" }, token(queries, query), " → ", token(keys, key))];
+    for (const [at, matrix] of matrices.entries()) {
+        if (spot.row >= matrix.rows.length || spot.col >= matrix.cols.length) continue;
+        const name = titles.length > 1 ? `${titles[at]} ` : `${label} `;
+        const facts = factsAt(matrix, spot);
+        const signed = matrix.scale.signed;
+        if (!facts) lines.push(h("div", {}, titles.length > 1 ? name : "", "attending not allowed"));
+        else {
+            const share = `${(100 * facts.share).toFixed(facts.share < 0.0995 ? 1 : 0)} % of the row`;
+            const rank = `${ordinal(facts.rank)} of ${facts.count} keys`;
+            lines.push(h("div", {}, name, h("strong", {}, facts.text)));
+            if (!signed && matrices.length === 1) lines.push(h("div", { class: "more" }, `${share}, ${rank}`));
+        }
+    }
+    return lines;
+}
+
+/** @param {Axis} axis @param {number} index */
+function token(axis, index) {
+    return h("span", {}, h("bdi", {}, visible(axis.text[index])), h("span", { class: "more" }, ` ${index}`));
+}
+
+/**
+ * What a screen reader hears of a cell.
+ * @param {import("./map_panel.js").Matrix} matrix
+ * @param {import("./map_panel.js").Spot} spot
+ */
+export function spoken(matrix, spot) {
+    const facts = factsAt(matrix, spot);
+    const query = visible(matrix.queries.text[matrix.rows[spot.row]]), key = visible(matrix.keys.text[matrix.cols[spot.col]]);
+    return `${query} to ${key}: ${facts ? facts.text : "not allowed"}`;
+}
+
+/** A number in a row: 1st, 2nd, 11th. @param {number} count */
+export function ordinal(count) {
+    const last = count % 100 > 10 && count % 100 < 14 ? 0 : count % 10;
+    return `${count}${["th", "st", "nd", "rd"][last] ?? "th"}`;
+}
+
+/**
+ * The number of shown cells beyond the last colour.
+ * @param {import("./map_panel.js").Matrix} matrix
+ */
+export function countAbove({ values, columns, allowed, rows, cols, scale }) {
+    if (scale.kind === "row" && !scale.signed) return 0;
+    const end = scale.high * (1 + 1e-6);
+    let above = 0;
+    for (const row of rows) {
+        const first = row * columns;
+        for (const col of cols) {
+            const value = values[first + col];
+            if ((value > end || (scale.signed && value < -end)) && (!allowed || allowed[first + col])) above += 1;
+        }
+    }
+    return above;
+}
