@@ -1,0 +1,396 @@
+// One source as two columns of tokens with lines between them.
+
+import { called, mapName, shownOf } from "../axis.js";
+import { place, scaleOf } from "../colour.js";
+import { h, replace, short } from "../dom.js";
+import { allowedOf, choiceOf, clicked, largestOf, strongest, weightsOf } from "./chosen.js";
+import { LineCanvas, strength } from "./line_canvas.js";
+import { LEAST, LEAST_OVER, inQuarter, inSight, inWords, linesOfChoice, nearest, strongestLines } from "./links.js";
+import { TokenColumn } from "./token_column.js";
+
+const TIP_LINES = 5;
+
+/** @typedef {import("./chosen.js").Choice} Choice */
+/** @typedef {{ plus: string, minus: string, name: string, curve: number }} Strand */
+
+export class LinesBox {
+    /**
+     * @param {import("../context.js").Context} context
+     * @param {number} at index of the source
+     * @param {(box: LinesBox, over: Choice | null) => void} linked called when the pointer is over another token
+     */
+    constructor(context, at, linked) {
+        this.context = context;
+        this.at = at;
+        this.source = context.explorer.sources[at];
+        this.linked = linked;
+        /** @type {number[]} */
+        this.maps = [];
+        /** @type {Float32Array[]} */
+        this.values = [];
+        /** @type {Strand[]} */
+        this.strands = [];
+        this.rest = "#999";
+        /** @type {import("./links.js").Line[]} */
+        this.lines = [];
+        /** @type {import("./links.js").Line[]} */
+        this.focused = [];
+        /** @type {import("./links.js").QUARTERS[number]} */
+        this.quarter = "all";
+        /** @type {Choice | null} */
+        this.over = null;
+        /** @type {import("./links.js").Line | null} */
+        this.overLine = null;
+        this.together = true;
+        this.frame = 0;
+        this.queries = new TokenColumn("query", this.hooks("query"));
+        this.keys = new TokenColumn("key", this.hooks("key"));
+        this.under = new LineCanvas(h("canvas", { class: "under" }));
+        this.top = new LineCanvas(h("canvas", { class: "over" }));
+        this.middle = h("div", { class: "between", "aria-hidden": "true" }, this.under.element, this.top.element);
+        this.frameElement = h("div", { class: "lines-frame" },
+            h("span", { class: "column-head query" }, "query"), h("span", {}), h("span", { class: "column-head key" }, "key"),
+            this.queries.element, this.middle, this.keys.element);
+        this.title = h("h3", { dir: "auto" });
+        this.note = h("p", { class: "remark" });
+        this.element = h("section", { class: "lines-box" }, this.title, this.frameElement, this.note);
+        this.frameElement.addEventListener("pointerleave", () => this.setOver(null, null));
+        this.middle.addEventListener("pointermove", (event) => this.overMiddle(event));
+        this.middle.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
+        this.middle.addEventListener("click", () => this.clickLine());
+    }
+
+    /** @param {"query" | "key"} side @returns {import("./token_column.js").Hooks} */
+    hooks(side) {
+        return {
+            over: (index, event) => {
+                const at = event instanceof PointerEvent ? [event.clientX, event.clientY] : null;
+                this.setOver(index === null ? null : { side, indices: [index] }, at);
+            },
+            choose: (index, more) => this.choose(side, index, more),
+            across: (index) => this.across(side, index),
+            scrolled: () => this.scrolled(side),
+        };
+    }
+
+    /** @param {"query" | "key"} side @param {number} index @param {boolean} more */
+    choose(side, index, more) {
+        const { store, state, voice } = this.context;
+        store.set(clicked(state, this.source, side, index, more));
+        const now = choiceOf(store.state, this.source);
+        voice.say(now ? `chosen: ${now.indices.map((each) => called(this.axisOf(now.side), each)).join(", ")}` : "no token chosen");
+    }
+
+    /** Go from a token to the one that it has the thickest line to. @param {"query" | "key"} side @param {number} index */
+    across(side, index) {
+        const [best] = strongest(largestOf(this.weights({ side, indices: [index] })), 1, this.other(side).shown);
+        const other = this.other(side);
+        if (best !== undefined) other.focus(best);
+    }
+
+    /** @param {"query" | "key"} side */
+    axisOf(side) {
+        return side === "query" ? this.source.queries : this.source.keys;
+    }
+
+    /** @param {"query" | "key"} side */
+    column(side) {
+        return side === "query" ? this.queries : this.keys;
+    }
+
+    /** @param {"query" | "key"} side */
+    other(side) {
+        return side === "query" ? this.keys : this.queries;
+    }
+
+    /** @param {Choice} choice */
+    weights(choice) {
+        const [rows, columns] = [this.source.queries.text.length, this.source.keys.text.length];
+        return this.values.map((values) => weightsOf(values, rows, columns, choice));
+    }
+
+    /** The scale of this box's source, with an end that lines are measured by. */
+    get scale() {
+        const { state } = this.context;
+        return { ...scaleOf(state, this.source), end: state.high ?? this.source.scale.high };
+    }
+
+    /**
+     * @param {number[]} maps
+     * @param {Float32Array[]} values of each map
+     * @param {Strand[]} strands
+     * @param {string} rest colour of lines to where heads rest
+     */
+    show(maps, values, strands, rest) {
+        const { state, explorer } = this.context;
+        Object.assign(this, { maps, values, strands, rest });
+        this.title.textContent = explorer.compared ? this.source.title || this.source.name : "";
+        this.title.hidden = !this.title.textContent;
+        this.queries.fill(this.source.queries, shownOf(this.source.queries, state.rests, "query"));
+        this.keys.fill(this.source.keys, shownOf(this.source.keys, state.rests, "key"));
+        this.rests = new Set(this.source.keys.rests);
+        this.wanted = inQuarter(this.source, this.quarter);
+        /** @type {Map<string, number>} */
+        this.peaks = new Map();
+        this.lines = strongestLines(values, this.source.keys.text.length, {
+            rows: this.queries.shown, cols: this.keys.shown, rests: this.rests, high: this.scale.end, wanted: this.wanted,
+        });
+        this.choice = choiceOf(state, this.source);
+        this.queries.select(this.choice?.side === "query" ? this.choice.indices : []);
+        this.keys.select(this.choice?.side === "key" ? this.choice.indices : []);
+    }
+
+    /** Sizes, after the page has laid the box out. */
+    measure() {
+        const longest = Math.max(this.queries.items.length, this.keys.items.length);
+        const pitch = this.queries.items[0]?.getBoundingClientRect().height || 22;
+        const room = Math.max(innerHeight - 150, 360);
+        this.frameElement.style.gridTemplateRows = `auto ${Math.min(longest * pitch + 2, room)}px`;
+        this.frameElement.classList.toggle("scrolls", longest * pitch + 2 > room);
+        this.queries.measure();
+        this.keys.measure();
+        const { clientWidth, clientHeight } = this.middle;
+        this.under.fit(clientWidth, clientHeight);
+        this.top.fit(clientWidth, clientHeight);
+    }
+
+    /** Bring what is chosen into sight, and the strongest token of the other side. */
+    reveal() {
+        if (!this.choice) return;
+        const { side, indices } = this.choice;
+        this.together = false;
+        this.column(side).reveal(indices[indices.length - 1]);
+        const { key, token } = this.context.state;
+        const linked = side === "query" ? key : token;
+        const [best] = linked !== null ? [linked] : strongest(largestOf(this.weights(this.choice)), 1, this.other(side).shown);
+        if (best !== undefined) this.other(side).reveal(best);
+        requestAnimationFrame(() => (this.together = true));
+    }
+
+    /** All lines anew. */
+    draw() {
+        const focus = this.focus();
+        this.under.clear();
+        this.paint(this.under, this.lines, null);
+        this.middle.classList.toggle("faded", Boolean(focus || this.overLine));
+        this.drawFocus();
+    }
+
+    /** What is looked at: what the pointer is over, else what is chosen. */
+    focus() {
+        return this.over ?? this.choice ?? null;
+    }
+
+    /**
+     * @param {LineCanvas} canvas
+     * @param {import("./links.js").Line[]} lines
+     * @param {Choice | null} choice
+     */
+    paint(canvas, lines, choice) {
+        const [left, right] = this.heights();
+        const indices = choice && choice.indices.length > 1 ? choice.indices : null;
+        const sight = inSight(lines, left, right, canvas.height);
+        const look = { strands: this.strands, rest: this.rest, scale: this.scale, peak: (/** @type {import("./links.js").Line} */ line) => this.peak(line) };
+        if (!indices) canvas.draw(sight, left, right, look);
+        else for (const index of indices) canvas.draw(lines, () => left(index), right, look);
+    }
+
+    /** Functions from an index to a height. @returns {[(index: number) => number, (index: number) => number]} */
+    heights() {
+        return [(index) => this.queries.y(index), (index) => this.keys.y(index)];
+    }
+
+    /** The largest weight of a line's query, for the scale that is each row's own. @param {import("./links.js").Line} line */
+    peak({ query, strand }) {
+        if (this.scale.kind !== "row") return 1;
+        const name = `${strand} ${query}`;
+        const peaks = /** @type {Map<string, number>} */ (this.peaks);
+        let peak = peaks.get(name);
+        if (peak === undefined) {
+            const columns = this.source.keys.text.length;
+            peak = 0;
+            for (const key of this.keys.shown) peak = Math.max(peak, this.values[strand][query * columns + key]);
+            peaks.set(name, peak);
+        }
+        return peak;
+    }
+
+    /** Lines of what is looked at, its tokens marked, tokens of the other side shaded. */
+    drawFocus() {
+        const focus = this.focus();
+        const scale = this.scale;
+        this.top.clear();
+        this.middle.classList.toggle("faded", Boolean(focus || this.overLine));
+        if (this.overLine && !this.over) {
+            this.paint(this.top, [this.overLine], null);
+            this.queries.stress([this.overLine.query]);
+            this.keys.stress([this.overLine.key]);
+            return;
+        }
+        this.column("query").stress(focus?.side === "query" ? focus.indices : []);
+        this.column("key").stress(focus?.side === "key" ? focus.indices : []);
+        if (!focus) {
+            this.focused = [];
+            this.queries.shade(null);
+            this.keys.shade(null);
+            return;
+        }
+        const weights = this.weights(focus);
+        const other = this.other(focus.side);
+        this.focused = linesOfChoice(weights, focus, {
+            among: other.shown, rests: /** @type {Set<number>} */ (this.rests), high: scale.end,
+            wanted: /** @type {(query: number, key: number) => boolean} */ (this.wanted),
+        });
+        this.paint(this.top, this.focused, focus);
+        this.shade(focus, weights, other);
+    }
+
+    /** @param {Choice} focus @param {Float32Array[]} weights @param {TokenColumn} other */
+    shade(focus, weights, other) {
+        const { colours, state } = this.context;
+        const { scale, source } = this;
+        const most = largestOf(weights);
+        let peak = 0;
+        for (const index of other.shown) peak = Math.max(peak, most[index]);
+        const table = colours.table(state.cmap, source.signed);
+        const looks = (/** @type {number} */ index) => {
+            const at = source.signed ? (most[index] / scale.high + 1) / 2 : strength(most[index], scale, peak);
+            if (Math.abs(most[index]) < scale.end * 0.004) return null;
+            const entry = 3 * place(at);
+            return {
+                ground: `rgb(${table[entry]} ${table[entry + 1]} ${table[entry + 2]})`, ink: colours.on(state.cmap, at, source.signed),
+            };
+        };
+        this.column(focus.side).shade(null);
+        other.shade(looks);
+        if (weights.length < 2) return;
+        const [first, last] = other.seen();
+        const rows = [];
+        for (let at = first; at <= last; at++) {
+            const index = other.shown[at];
+            rows.push({ y: other.y(index), shares: weights.map((each) => strength(each[index], scale, peak)) });
+        }
+        this.top.squares(rows, this.strands.map(({ plus }) => plus), other.side === "key", other.pitch);
+    }
+
+    /** @param {Choice | null} over @param {number[] | null} at point of the window */
+    setOver(over, at) {
+        if (JSON.stringify(over) === JSON.stringify(this.over) && !this.overLine) return;
+        this.over = over;
+        this.overLine = null;
+        this.linked(this, over);
+        this.soon(() => (over && at ? this.context.tip.show(at[0], at[1], this.tip(over)) : this.context.tip.hide()));
+    }
+
+    /** The same token in another box. @param {Choice | null} over */
+    follow(over) {
+        const known = over?.indices.every((index) => index < this.axisOf(over.side).text.length);
+        this.over = known ? over : null;
+        this.overLine = null;
+        this.soon(() => {});
+    }
+
+    /** Draw before the next frame, once. @param {() => void} then */
+    soon(then) {
+        this.then = then;
+        if (this.frame) return;
+        this.frame = requestAnimationFrame(() => {
+            this.frame = 0;
+            this.drawFocus();
+            this.then?.();
+        });
+    }
+
+    /** @param {PointerEvent} event */
+    overMiddle(event) {
+        const box = this.middle.getBoundingClientRect();
+        const [left, right] = this.heights();
+        const shown = this.choice ? this.focused : inSight(this.lines, left, right, this.under.height);
+        const share = (event.clientX - box.left) / (box.width || 1);
+        const line = this.choice && this.choice.indices.length > 1 ? null : nearest(shown, left, right, share, event.clientY - box.top);
+        if (line === this.overLine && !this.over) return;
+        if (this.over) this.linked(this, null);
+        this.over = null;
+        this.overLine = line;
+        this.soon(() => (line ? this.context.tip.show(event.clientX, event.clientY, this.lineTip(line)) : this.context.tip.hide()));
+    }
+
+    clickLine() {
+        const line = this.overLine;
+        if (line) this.context.store.set({ token: line.query, key: line.key, together: [], direction: "from" });
+    }
+
+    /** @param {import("./links.js").Line} line */
+    lineTip({ query, key, weight, strand }) {
+        const pair = `${called(this.source.queries, query)} → ${called(this.source.keys, key)}`;
+        return [h("b", { dir: "auto" }, pair), `${short(weight)}${this.maps.length > 1 ? ` · ${this.strands[strand].name}` : ""}`];
+    }
+
+    /** A token, and the tokens that it has the thickest lines to. @param {Choice} over */
+    tip(over) {
+        const weights = this.weights(over);
+        const other = this.other(over.side);
+        const axis = this.axisOf(other.side);
+        const allowed = allowedOf(this.context.stores[this.at].allowed(this.maps[0]), this.source.queries.text.length, this.source.keys.text.length, over);
+        const among = allowed ? other.shown.filter((index) => allowed[index]) : other.shown;
+        const best = strongest(largestOf(weights), TIP_LINES, among);
+        const head = over.indices.map((index) => called(this.axisOf(over.side), index)).join(", ");
+        const rows = best.map((index) => h("tr", {}, h("td", {}, h("bdi", {}, called(axis, index))), ...weights.map((each) => h("td", { class: "figure" }, short(each[index])))));
+        const marks = weights.length < 2 ? null : h("tr", {}, h("th", {}), ...this.strands.map(({ curve, name }) =>
+            h("th", { class: "figure" }, h("span", { class: "curve-mark", "data-curve": curve }), name)));
+        const verb = over.side === "query" ? "attends to" : "gets attention from";
+        return [h("div", {}, h("b", {}, h("bdi", {}, head)), ` ${verb}`), h("table", { class: "partners" }, h("tbody", {}, marks, ...rows))];
+    }
+
+    /** @param {"query" | "key"} side */
+    scrolled(side) {
+        const [one, two] = [this.column(side), this.other(side)];
+        if (this.together && this.source.ordered && Math.abs(two.top - one.top) > 1) {
+            two.element.scrollTop = one.top;
+            two.top = two.element.scrollTop;
+        }
+        if (this.drawing) return;
+        this.drawing = requestAnimationFrame(() => {
+            this.drawing = 0;
+            this.draw();
+        });
+    }
+
+    /** A wheel between the texts scrolls both, as far as they go. @param {WheelEvent} event */
+    wheel(event) {
+        const before = [this.queries.element.scrollTop, this.keys.element.scrollTop];
+        this.queries.element.scrollTop += event.deltaY;
+        this.keys.element.scrollTop += event.deltaY;
+        if (this.queries.element.scrollTop !== before[0] || this.keys.element.scrollTop !== before[1]) event.preventDefault();
+    }
+
+    /** Which lines are drawn, in words. */
+    words() {
+        const { choice, source } = this;
+        const least = String(Number((this.scale.end * (this.maps.length > 1 ? LEAST_OVER : LEAST)).toPrecision(2)));
+        if (!choice) {
+            const rests = this.context.state.rests && source.keys.rests.length > 0;
+            return inWords(this.lines, { heads: this.maps.length, least, rests, special: source.keys.special.length > 0 });
+        }
+        const names = choice.indices.map((index) => called(this.axisOf(choice.side), index));
+        const many = names.length > 1 ? `mean of ${names.length} queries: ${names.join(", ")}` : names[0];
+        const what = choice.side === "query" ? "attends to" : "gets attention from";
+        return `${many} ${names.length > 1 ? "·" : what}${names.length > 1 ? "" : ":"} ${this.focused.length} lines`;
+    }
+}
+
+/**
+ * @param {Source} source
+ * @param {number} map
+ */
+export function strandName(source, map) {
+    const [layer, head] = source.places[map];
+    return layer === null || head === null ? mapName(source, map) : `${layer}.${head}`;
+}
+
+/** @param {LinesBox} box */
+export function refresh(box) {
+    box.measure();
+    box.draw();
+    replace(box.note, box.words());
+}
