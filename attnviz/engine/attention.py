@@ -40,9 +40,9 @@ class Rule:
     """The settings of each step; a scale alone is plain attention.
 
     unscaled, scaled: terms that depend on positions, added before the scores are scaled, and after.
-    softcap: 0 for no cap. hidden [row, col]: True where attending is not allowed; spans: the runs of columns that hold
-    any True. repeats: terms for keys that count several times. sinks [head, 1, 1]: the score of a key outside the text.
-    bounded [...]: see `exponentials_`.
+    softcap: 0 for no cap. hidden [row, col] or [1 or head, row, col]: True where attending is not allowed; spans: the
+    runs of columns that hold any True. repeats: terms for keys that count several times. sinks [head, 1, 1]: the score
+    of a key outside the text. bounded [...]: see `exponentials_`.
     """
 
     scale: float

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from attnviz.engine.after_attention import AfterAttention, Scaled
     from attnviz.engine.block import Function
     from attnviz.engine.cache import Cache
+    from attnviz.engine.edits import Edit
     from attnviz.engine.positions import RelativeScores
 
     Array = NDArray[np.float32]
@@ -51,6 +52,8 @@ def run(
     memory: Array | None = None,
     whole: bool = False,
     cache: Cache | None = None,
+    edit: Edit | None = None,
+    begin: tuple[int, Array] | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Array | None:
     """Send an input through a stack; collectors of `stream` (and of "cross", given memory) see its attention.
@@ -64,6 +67,9 @@ def run(
         cache: keys and values of the tokens before `inputs.first`, which receives the keys and values of this input.
             Collectors then see the attention of the new tokens to all tokens so far; their rows are counted from
             `inputs.first`. One text, and `whole`.
+        edit: cuts links and replaces outputs of heads.
+        begin: a layer, and the residual stream [n, d_model] or [text, n, d_model] that is its input: layers below it
+            are not run. With an axis of texts, inputs is the one text that all of them are.
         progress: called with shares of the work as they are done, which sum to 1; not called if no layer is wanted.
     """
     watching = {name: Observer(collectors.get(name, ()), spec.n_heads) for name in (stream, "cross")}
@@ -71,9 +77,12 @@ def run(
     if last < 0:
         return None
     texts = [inputs] if isinstance(inputs, Inputs) else inputs
-    tap = Tap(-1, [watcher for each in watching.values() for watcher in each.watchers])
-    embeddings = [embed(spec, tensors, text, tap) for text in texts]
-    first = x = finite(embeddings[0] if isinstance(inputs, Inputs) else np.stack(embeddings), "the embeddings")
+    if begin is None:
+        tap = Tap(-1, [watcher for each in watching.values() for watcher in each.watchers])
+        embeddings = [embed(spec, tensors, text, tap) for text in texts]
+        x = finite(embeddings[0] if isinstance(inputs, Inputs) else np.stack(embeddings), "the embeddings")
+    start, x = (0, x) if begin is None else begin
+    first = x
     stack = _Stack(
         spec=spec,
         tensors=tensors,
@@ -84,19 +93,20 @@ def run(
         last=None if whole else last,
         memory=memory,
         cache=cache,
+        edit=edit,
     )
     shared = max(x.size, 0 if memory is None else memory.size) // spec.d_model >= SHARED_ROWS
     with one_matrix_thread() if shared else nullcontext():
         try:
-            for i in range(last + 1):
+            for i in range(start, last + 1):
                 x = finite(stack.block(i, x), f"the outputs of layer {i}")
                 if i == 0 and spec.convolution_after_first:
                     x = stack.convolved(first, x)
                 if progress is not None:
-                    progress(1 / (last + 1))
+                    progress(1 / (last + 1 - start))
         except _Enough:
             if progress is not None:
-                progress(1 / (last + 1))
+                progress(1 / (last + 1 - start))
             return None
     return x if spec.final_norm is None else norm_of(spec.final_norm, tensors, "final_norm", x)
 
@@ -122,6 +132,7 @@ class _Stack:
     last: int | None
     memory: Array | None
     cache: Cache | None
+    edit: Edit | None = None
 
     @cached_property
     def _places(self) -> Places:
@@ -251,6 +262,7 @@ class _Stack:
             global_heads=global_heads,
             first_block_times=times,
             variant=spec.variant_of(i),
+            edit=self.edit,
         )
 
     def _mask(self, i: int) -> tuple[Mask, int]:
@@ -280,7 +292,8 @@ class _Stack:
         if self.cache is not None:
             self.cache.remember(i, heads)
         mask = Mask(self.n, memory.shape[-2])
-        return heads, Layer(stream="cross", index=i, scale=spec.scale, mask=mask, variant=spec.variant_of(i))
+        variant = spec.variant_of(i)
+        return heads, Layer(stream="cross", index=i, scale=spec.scale, mask=mask, variant=variant, edit=self.edit)
 
     def _output(self, name: str, layer: Layer, heads: Heads, unseen: bool) -> Array:
         """Through the tiles, then the heads side by side through W_O: [n, d_model].
@@ -292,6 +305,8 @@ class _Stack:
         out = attend(layer, heads, observer)
         if out is None or (unseen and not tap.watchers):
             raise _Enough
+        if self.edit is not None:
+            self.edit.replace_(layer.stream, layer.index, out.reshape(*out.shape[:-1], self.spec.n_heads, -1))
         tap("heads", out)
         if self.spec.output:
             weight, bias = self._o(name)

@@ -29,6 +29,7 @@ from attnviz.errors import InputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from attnviz.engine.edits import Edit
     from attnviz.engine.images import OffsetBias
 
     Array = NDArray[np.float32]
@@ -49,7 +50,7 @@ class Layer:
     relative: the scores by content and distance of a range of heads. global_heads: q [head, global token, d_head], k
     and v [kv head, key, d_head], the projections of their own that global tokens have. first_block_times: how often the
     keys of the first block count in rows of inner blocks. variant: makes the weights instead of scores, mask and
-    softmax.
+    softmax. edit: cuts links.
     """
 
     stream: str
@@ -63,6 +64,7 @@ class Layer:
     global_heads: Heads | None = None
     first_block_times: int = 1
     variant: AttentionFunction | None = None
+    edit: Edit | None = None
 
 
 def attend(layer: Layer, heads: Heads, observer: Observer) -> Array | None:
@@ -89,6 +91,8 @@ def _run_variant(
     """The whole layer as one tile, with the weights of another kind of attention."""
     n_heads, n_query, _ = heads.q.shape
     group = n_heads // heads.k.shape[0]
+    if layer.edit is not None and layer.edit.cuts:
+        raise InputError("this mechanism has no scores before a softmax to cut links in", "leave out --mechanism")
     if any({"scores", "stages"} & set(c.needs) for c in collectors):
         raise InputError("this mechanism has no scores before a softmax to look at", "leave out --mechanism")
     weights, allowed = variant(layer.index, heads.q, heads.k.repeat(group, axis=0), layer.scale, layer.mask.causal)
@@ -170,10 +174,10 @@ class _Run:
         weights = np.divide(e, total, out=self._memory(rows, cols, e))
         if layer.global_heads is not None:
             self._global_rows_(layer.global_heads, rows, weights, outputs, record)
-        allowed = all_allowed(len(rows), len(cols)) if rule.hidden is None else ~rule.hidden[None]
         tile = Tile(
-            layer.stream, layer.index, self.part, rows, cols, weights, allowed, record.scores,
+            layer.stream, layer.index, self.part, rows, cols, weights, _allowed(rule, rows, cols), record.scores,
             some.q, some.k, some.v, outputs, record.stages,
+            own_masks=layer.edit is not None,
         )  # fmt: skip
         hand_over(tile, self.takers)
         return outputs
@@ -187,11 +191,24 @@ class _Run:
         if bias is not None:
             name, terms = ("before_scale", unscaled) if bias.before_scale else ("biased", scaled)
             terms.append((name, lambda s: bias.add_(s, self.part, rows, cols)))
-        hidden, spans = layer.mask.hidden(rows, cols) or (None, ())
+        hidden, spans = self._hidden(rows, cols)
         repeats: list[Term] = []
         if layer.first_block_times > 1:
             repeats.append(("counted", lambda s: _count_first_block_(layer, s, rows, cols)))
         return Rule(layer.scale, unscaled, scaled, layer.softcap, hidden, spans, repeats, self.sinks, self.bounded)
+
+    def _hidden(self, rows: range, cols: range) -> tuple[NDArray[np.bool_] | None, tuple[slice, ...]]:
+        """Where attending is not allowed, [row, col] or [1 or head, row, col], and the columns that hold any of it."""
+        hidden, spans = self.layer.mask.hidden(rows, cols) or (None, ())
+        cut = self._cut(rows, cols)
+        if cut is None:
+            return hidden, spans
+        return (cut if hidden is None else hidden | cut), (slice(None),)
+
+    def _cut(self, rows: range, cols: range) -> NDArray[np.bool_] | None:
+        """Links that an edit cuts, [1 or head, row, col]."""
+        layer = self.layer
+        return None if layer.edit is None else layer.edit.cut(layer.stream, layer.index, self.part, rows, cols)
 
     def _memory(self, rows: range, cols: range, e: Array) -> Array:
         """Where a tile's weights are written: the memory of a collector that has some, or that of the exponentials."""
@@ -204,20 +221,30 @@ class _Run:
 
     def _global_rows_(self, heads: Heads, rows: range, weights: Array, outputs: Array | None, record: Record) -> None:
         """Rows of global tokens, from projections of their own over all keys. Source: Beltagy 2020, section 3.1."""
-        heads = heads.of(self.part)
-        for place, token in enumerate(self.layer.mask.everywhere):
+        heads, layer = heads.of(self.part), self.layer
+        for place, token in enumerate(layer.mask.everywhere):
             if token not in rows:
                 continue
             row = token - rows.start
             raw = dot_products(heads.q[:, place, None], heads.k, fresh=True)
-            scores = raw * np.float32(self.layer.scale)
+            scores = raw * np.float32(layer.scale)
+            cut = self._cut(range(token, token + 1), range(layer.mask.n_key))
+            if cut is not None:
+                np.copyto(scores, -np.inf, where=cut)
             if record.scores is not None:
                 record.scores[:, row, None] = scores
             for name, stage in (record.stages or {}).items():
                 stage[:, row, None] = raw if name == "raw" else scores
-            weights[:, row, None] = row_weights = softmax_(scores)
+            weights[:, row, None] = row_weights = softmax_(scores, cut)
             if outputs is not None and heads.v is not None:
                 outputs[:, row, None] = weighted_sums(row_weights, heads.v)
+
+
+def _allowed(rule: Rule, rows: range, cols: range) -> NDArray[np.bool_]:
+    """True where attending is allowed, [1 or head, row, col]."""
+    if rule.hidden is None:
+        return all_allowed(len(rows), len(cols))
+    return ~rule.hidden if rule.hidden.ndim == 3 else ~rule.hidden[None]
 
 
 def _bounded(layer: Layer, heads: Heads) -> NDArray[np.bool_]:
