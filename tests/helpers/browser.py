@@ -84,6 +84,7 @@ class Opened:
         self._contexts.append(context)
         context.set_default_timeout(PATIENCE)
         context.on("request", self._asked)
+        context.on("requestfailed", self._refused)
         context.on("console", self._said)
         context.on("weberror", lambda error: self.problems.append(f"error: {error.error}"))
         opened = context.new_page()
@@ -115,6 +116,11 @@ class Opened:
     def _asked(self, request: Any) -> None:
         if not request.url.startswith(OWN):
             self.problems.append(f"request: {request.url}")
+
+    def _refused(self, request: Any) -> None:
+        """A request that the page's own policy stopped did not leave the page."""
+        if request.failure == "csp":
+            self.problems.remove(f"request: {request.url}")
 
     def _said(self, message: Any) -> None:
         if message.type in ("error", "warning"):
