@@ -88,7 +88,7 @@ def pytest_collection_finish(session):
 def pytest_terminal_summary(terminalreporter):
     """Say in red that no page was opened in a browser, and what is missing."""
     reasons = [str(report.longrepr[-1]) for report in terminalreporter.stats.get("skipped", ())]
-    for reason in sorted({reason[reason.index(UNTESTED) :] for reason in reasons if UNTESTED in reason}):
+    for reason in sorted({found[0] for reason in reasons if (found := UNTESTED.search(reason))}):
         terminalreporter.write_sep("!", reason, red=True, bold=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ except ImportError:  # tests that need a browser are skipped
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
-UNTESTED = "the page was NOT tested in a browser: "
+UNTESTED = re.compile("the page was NOT tested .*")  # such a reason of skipped tests is repeated in red at the end
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PATIENCE = 90_000  # milliseconds until a page is ready: machines that run tests are busy
 OWN = ("file:", "blob:", "data:", "about:")  # addresses that need no network
@@ -30,9 +31,9 @@ def chromium() -> str | None:
 def missing() -> str:
     """Say which of the two is missing and how to get it; empty if both are there."""
     if expect is None:
-        return UNTESTED + "pip install playwright"
+        return "the page was NOT tested in a browser: pip install playwright"
     if chromium() is None:
-        return UNTESTED + "install chromium (apt-get install chromium), or set CHROMIUM to its path"
+        return "the page was NOT tested in a browser: apt-get install chromium, or set CHROMIUM to its path"
     return ""
 
 
