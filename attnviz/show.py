@@ -37,9 +37,12 @@ def write_result(
     Raises:
         SelectionError: no such format, or the result has nothing to show in it.
     """
-    thing = _thing(result, format, options, command)
-    pace = {"milliseconds": options.frame_ms} if options and format in formats.of(formats.FRAMES) else {}
-    formats.write(format, thing, file, **pace)
+    thing, how = _thing(result, format, options, command), {}
+    if format in formats.of(formats.PAGE):
+        how["made_by"] = made_by_of(result, command)
+    elif options and format in formats.of(formats.FRAMES):
+        how["milliseconds"] = options.frame_ms
+    formats.write(format, thing, file, **how)
     return getattr(thing, "caption", "")
 
 
@@ -64,6 +67,8 @@ def _thing(result: Result, format: str, options: FigureOptions | None, command: 
     kinds = result.kinds()
     if format in formats.of(formats.ROWS) and formats.ROWS in kinds:
         return result.each_row()
+    if format in formats.of(formats.PAGE):
+        return browser_page(result, options)
     made_by = result.facts.made_by(command)
     if format in formats.of(formats.ARRAYS):
         arrays = result.arrays()
@@ -75,6 +80,33 @@ def _thing(result: Result, format: str, options: FigureOptions | None, command: 
 
     draw = frames if format in formats.of(formats.FRAMES) else place
     return draw(result.page(), options or FigureOptions(), made_by)
+
+
+ROWS = 3000  # rows that a page for a browser holds at most
+
+
+def browser_page(result: Result, options: FigureOptions | None = None) -> Page:
+    """A result as a page for a browser: what it shows there, then its numbers as one table."""
+    from itertools import islice
+
+    from attnviz.page.parts import Rows
+
+    page, rows = result.browser(), iter(result.each_row())
+    first = list(islice(rows, ROWS))
+    total = len(first) + sum(1 for _ in rows)
+    if options is not None and options.title is not None:
+        page = replace(page, title=options.title)
+    table = Rows(first, total, folded=formats.FIGURE not in result.kinds())
+    return replace(page, parts=(*page.parts, *((table,) if first else ())))
+
+
+def made_by_of(result: Result, command: str) -> dict[str, str]:
+    """The maker of a file; a listing without facts states the command and the version."""
+    from attnviz.facts import made_by
+
+    facts = getattr(result, "facts", None)
+    meta: dict[str, str] = facts.made_by(command) if facts is not None else made_by(command, "", {})
+    return {name: text for name, text in meta.items() if text}
 
 
 def save_result(result: Result, path: str | PathLike[str], options: Mapping[str, Any]) -> str:
@@ -99,12 +131,19 @@ def save_result(result: Result, path: str | PathLike[str], options: Mapping[str,
 
 # Options of a picture that mean something for these alone: frames of an animation, and maps.
 _OF_FRAMES, _OF_MAPS = {"frame_ms"}, {"scale", "vmax", "cmap", "decimals"}
+_OF_PAGES = {"title"}  # of a page for a browser
 
 
 def _check_applies(result: Result, format: str, options: Collection[str]) -> None:
     """Raise SelectionError for an option that this result in this format would ignore."""
-    picture, frames = (format in formats.of(kind) for kind in (formats.FIGURE, formats.FRAMES))
+    picture, frames, page = (format in formats.of(kind) for kind in (formats.FIGURE, formats.FRAMES, formats.PAGE))
     for name in options:
+        if page and name not in _OF_PAGES:
+            raise SelectionError(
+                f"{name} is for pictures; a page in a browser is as wide as its window", "leave it out"
+            )
+        if page:
+            continue
         if not (picture or frames):
             raise SelectionError(f"{name} is for pictures; .{format} holds numbers", "leave it out")
         if name in _OF_FRAMES and not frames:

@@ -49,7 +49,7 @@ class Result:
     def kinds(cls) -> tuple[str, ...]:
         """The kinds of output that it has: names of kinds in `attnviz.render.formats`."""
         own = {"figure": cls.page is not Result.page, "frames": cls.animated}
-        own |= {"arrays": cls.arrays is not Result.arrays, "rows": True}
+        own |= {"arrays": cls.arrays is not Result.arrays, "rows": True, "page": True}
         return tuple(kind for kind, has in own.items() if has)
 
     @classmethod
@@ -84,6 +84,17 @@ class Result:
         """The content of a terminal; a picture's parts unless a result says otherwise."""
         return self.page()
 
+    def browser(self) -> Page:
+        """The content of a page for a browser, without the rows: a picture's parts, else a terminal's.
+
+        A result defines this where a browser can show more than paper.
+        """
+        from dataclasses import replace
+
+        drawn = "figure" in self.kinds()
+        page = self.page() if drawn else self.printed()
+        return page if page.title else replace(page, title=self.title())
+
     def arrays(self) -> Any:
         """The numbers for .npz: arrays by name, or an Attention, which `attnviz.open` reads again."""
         raise NotImplementedError
@@ -96,7 +107,7 @@ class Result:
         """Write the result to a file whose extension names the format, whole or not at all; return the path.
 
         Args:
-            path: ends in .png, .svg, .pdf, .json or .csv, or in another format of this analysis.
+            path: ends in .png, .svg, .pdf, .html, .json or .csv, or in another format of this analysis.
             figure_options: of a picture: width, dpi, font, title, ... (`attnviz.page.figure_options.FigureOptions`).
 
         Raises:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from attnviz.models.prompt import Prompt
 
 COUNT = 12  # heads that are listed, and that a picture has where nobody chooses any
-NUMBERS = ("", "npz", "json", "csv")  # what is no picture
+NUMBERS = ("", "npz", "json", "csv", "html")  # what is no picture
 ANIMATIONS = ("gif", "apng")
 SHOWS = ("head", "token", "map", "text")
 

@@ -66,7 +66,7 @@ class Lines(Result):
 
     @classmethod
     def kinds(cls) -> tuple[str, ...]:
-        return ("figure", "text", "rows")
+        return ("figure", "text", "rows", "page")
 
     def rows(self) -> list[dict[str, Any]]:
         """Every weight that is not 0, the strongest first."""

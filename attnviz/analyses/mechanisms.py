@@ -71,7 +71,7 @@ class Mechanisms(Result):
 
     @classmethod
     def kinds(cls) -> tuple[str, ...]:
-        return ("figure", "rows")
+        return ("figure", "rows", "page")
 
 
 @dataclass(frozen=True, eq=False)

@@ -62,7 +62,7 @@ class StepByStep(Steps, Result):
 
     @classmethod
     def kinds(cls) -> tuple[str, ...]:
-        return ("figure", "arrays")
+        return ("figure", "arrays", "page")
 
     def each_row(self) -> Iterator[dict[str, Any]]:
         """One object per number: step, name, layer, head, query, query_token, key, key_token, dim, value.

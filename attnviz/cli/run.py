@@ -59,7 +59,7 @@ def _run(analysis: Analysis, values: dict[str, Any]) -> None:
 
     talk, options = values["talk"], values["options"]
     drawn = analysis.draws(options)
-    kinds = (formats.FIGURE,) if drawn else analysis.result.kinds()
+    kinds = (formats.FIGURE, formats.PAGE) if drawn else analysis.result.kinds()
     format = _asked_format(values["output"], values["listing"], formats.of(*kinds), drawn)
     if analysis.refuses is not None:
         try:
@@ -87,6 +87,7 @@ def _request(format: str, values: dict[str, Any]) -> Request:
 def _give(result: Result, analysis: Analysis, format: str, values: dict[str, Any]) -> None:
     """Print a result, or write it in the format that was asked for."""
     from attnviz import show
+    from attnviz.render import formats
 
     stem = analysis.stem or analysis.name
     options = figure_options(*(values[name] for name in ("colours", "picture", "pace") if name in values))
@@ -99,13 +100,15 @@ def _give(result: Result, analysis: Analysis, format: str, values: dict[str, Any
         from attnviz.render.printer import print_page
 
         print_page(page, options=options)
-    elif format and "picture" not in values:  # rows, of which there may be millions: one by one
+    elif (
+        format and format not in formats.of(formats.PAGE) and "picture" not in values
+    ):  # rows, of which there may be millions: one by one
         write(values["output"], format, lambda out: show.write_result(result, format, out), stem)
     elif format:
         file = io.BytesIO()  # errors in drawing come before a file is opened
         caption = show.write_result(result, format, file, options, command=str(values["line"]))
         write(values["output"], format, lambda out: out.write(file.getbuffer()), stem)
-        if caption and values["picture"].bare:
+        if caption and "picture" in values and values["picture"].bare:
             values["talk"].note(caption)
     else:
         print_json(result.each_row())
@@ -121,6 +124,6 @@ def _asked_format(output: Output, listing: Json, formats: tuple[str, ...], drawn
     if listing.json:
         flags = f"-o and {drawn}" if drawn else "-o"
         usage(f"--json prints to standard output: leave out {flags}, or write a file that ends in .json")
-    format = output.chosen(formats, formats[0])
+    format = output.chosen(formats, next(name for name in formats if name != "html"))
     check_output(output, format)
     return format

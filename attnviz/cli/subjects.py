@@ -255,7 +255,10 @@ def _text_timer_or_nothing(
         return mechanisms.opened_timer(source.seed or 0)
     if not input.ways():
         pictures, output = formats.of(formats.FIGURE), command.output
-        if output.output is not None and output.chosen((*pictures, *formats.of(formats.ROWS)), "png") in pictures:
+        if (
+            output.output is not None
+            and output.chosen((*pictures, *formats.of(formats.ROWS, formats.PAGE)), "png") in pictures
+        ):
             hint = 'as in attnviz mechanisms "The cat sat on the mat" -o a.png'
             usage("wanted a text to draw: TEXT or --file PATH", hint)
         return None

@@ -34,7 +34,7 @@ _FILES = {  # file -> what it holds
     "mechanisms": "DISTANCE Card Cards Timing Timings Catalogue",
     "planes": "Scatter DotProduct Plot Plots",
     "steps": "DIAGRAMS Walk Diagrams",
-    "tables": "Table Sentence Facts TokenTable TensorTable TensorValues Listing",
+    "tables": "Table Rows Sentence Facts TokenTable TensorTable TensorValues Listing",
 }
 _KIND = TypeVar("_KIND")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,15 @@ class Table(Part):
         """The rows as they are shown, or as a pipe gets them."""
         rows = self.piped if piped and self.piped is not None else self.rows
         return [[cell if isinstance(cell, str) else f"{cell:.{decimals}f}" for cell in row] for row in rows]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows(Part):
+    """The numbers of a result as flat dictionaries: the first of them, of `total`. folded: behind their caption."""
+
+    rows: Sequence[Mapping[str, Any]]
+    total: int
+    folded: bool = False
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,16 @@ function setTheme(theme) {
     return dark;
 }
 
+/** Light or dark, on a page without an explorer, whose bar has the same button. @param {Colours} colours */
+function themeButton(colours) {
+    const turn = () => {
+        colours.dark = setTheme(colours.dark ? "light" : "dark");
+        button.setAttribute("aria-pressed", String(colours.dark));
+    };
+    const button = h("button", { type: "button", class: "theme", "aria-label": "Dark page", "aria-pressed": String(colours.dark), title: "light or dark", onclick: turn }, "◐");
+    return button;
+}
+
 function start() {
     const page = /** @type {PageDocument} */ (JSON.parse(textOf("document")));
     const blocks = new Blocks(page.blocks, (index) => textOf(`block-${index}`));
@@ -33,6 +43,7 @@ function start() {
         h("p", { class: "subtitle", dir: "auto" }, page.subtitle),
     );
     const main = h("main");
+    if (!page.parts.some(({ kind }) => kind === "Explorer")) header.append(themeButton(colours));
     for (const part of page.parts) {
         const element =
             part.kind === "Explorer"

@@ -162,7 +162,11 @@ interface TimingsPart {
     timings: { name: string; group: string; setting: string; cost: string; n: number[]; seconds: number[]; exponent: number }[];
 }
 /** Rows under a header; numbers are sorted as numbers. align: a letter a column, l or r. */
-interface TablePart { kind: "Table"; caption: string; header: string[]; align: string; rows: (string | number | null)[][]; }
+interface TablePart {
+    kind: "Table"; caption: string; header: string[]; align: string; rows: (string | number | null)[][];
+    /** The rows are behind the caption until it is pressed. */
+    folded: boolean;
+}
 interface SentencePart { kind: "Sentence"; text: string; lead: string; }
 interface FactsPart { kind: "Facts"; pairs: [string, string][]; }
 interface ListingPart { kind: "Listing"; header: string[]; rows: { words: string[]; text: string }[]; }
@@ -170,16 +174,19 @@ interface HeadingPart { kind: "Heading"; title: string; subtitle: string; }
 interface NotesPart { kind: "Notes"; notes: string[]; }
 /** A matrix of numbers under a name, such as one step of a walk. */
 interface MatrixPart {
-    kind: "Matrix"; name: string; formula: string; shape: string; values: Numbers; rows: string[]; cols: string[];
-    signed: boolean; remark: string;
+    kind: "Matrix"; name: string; shape: string; values: Numbers; hidden: Numbers | null; rows: string[]; cols: string[];
+    /** The row that is looked at, with an outline. */
+    chosen: number | null; signed: boolean; high: number; remark: string;
 }
-/** A picture that a browser draws as it is: markup of our own, no part of which comes from a user. */
-interface DrawingPart { kind: "Drawing"; label: string; svg: string; }
+/** One step of a walk: its formulas with their shapes, and the matrices that it makes. */
+interface StepPart { kind: "Step"; label: string; title: string; lines: [string, string][]; matrices: MatrixPart[]; }
+interface HistogramPart { kind: "Histogram"; label: string; bars: { from: number; to: number; count: number }[]; }
 
 type AnyPart =
     | Explorer | BoardsPart | DepthPart | BarsPart | WordBoardPart | LinesPart | RunningTextPart | SignedMapsPart
     | MapTablePart | DistancesPart | ScatterPart | DotProductPart | PlotsPart | CardsPart | TimingsPart | TablePart
-    | SentencePart | FactsPart | ListingPart | HeadingPart | NotesPart | MatrixPart | DrawingPart;
+    | SentencePart | FactsPart | ListingPart | HeadingPart | NotesPart | MatrixPart | StepPart
+    | HistogramPart;
 
 interface PageDocument {
     title: string;

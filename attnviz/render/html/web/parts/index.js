@@ -1,21 +1,42 @@
 // The parts of a page other than the explorer: each kind has a function that makes its element.
 
 import { h } from "../dom.js";
+import { barsPart, boardsPart, wordBoardPart } from "./heads.js";
+import { linesPart, runningTextPart } from "./lines.js";
+import { cardsPart, distancesPart, mapTablePart, matrixPart, signedMapsPart, stepPart } from "./maps.js";
+import { depthPart, dotProductPart, histogramPart, plotsPart, scatterPart, timingsPart } from "./planes.js";
+import { factsPart, headingPart, listingPart, notesPart, sentencePart, tablePart } from "./table.js";
 
-/**
- * What a part's function is handed besides the part.
- * @typedef {{
- *     blocks: import("../data.js").Blocks, colours: import("../colour.js").Colours,
- *     tip: import("../tip.js").Tip, voice: import("../tip.js").Voice,
- * }} Tools
- */
-
-/** @type {Record<string, (part: any, tools: Tools) => HTMLElement>} */
-const PARTS = {};
+/** @type {Record<string, (part: any, tools: import("./redraw.js").Tools) => HTMLElement>} */
+const PARTS = {
+    Bars: barsPart,
+    Boards: boardsPart,
+    Cards: cardsPart,
+    Depth: depthPart,
+    Distances: distancesPart,
+    DotProduct: dotProductPart,
+    Facts: factsPart,
+    Heading: headingPart,
+    Histogram: histogramPart,
+    LinesOfWeight: linesPart,
+    Listing: listingPart,
+    MapTable: mapTablePart,
+    Matrix: matrixPart,
+    Notes: notesPart,
+    Plots: plotsPart,
+    RunningText: runningTextPart,
+    Scatter: scatterPart,
+    Sentence: sentencePart,
+    SignedMaps: signedMapsPart,
+    Step: stepPart,
+    Table: tablePart,
+    Timings: timingsPart,
+    WordBoard: wordBoardPart,
+};
 
 /**
  * @param {Exclude<AnyPart, Explorer>} part
- * @param {Tools} tools
+ * @param {import("./redraw.js").Tools} tools
  * @returns {HTMLElement}
  */
 export function partElement(part, tools) {
