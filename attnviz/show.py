@@ -37,18 +37,21 @@ def write_result(
     Raises:
         SelectionError: no such format, or the result has nothing to show in it.
     """
-    thing, how = _thing(result, format, options, command), {}
-    if format in formats.of(formats.PAGE):
-        how["made_by"] = made_by_of(result, command)
-    elif options and format in formats.of(formats.FRAMES):
-        how["milliseconds"] = options.frame_ms
-    formats.write(format, thing, file, **how)
+    thing = _thing(result, format, options, command)
+    formats.write(format, thing, file, **_how(result, format, options, command))
     return getattr(thing, "caption", "")
 
 
 def encode_result(result: Result, format: str) -> bytes:
     """The bytes that `write_result` writes."""
-    return formats.encode(format, _thing(result, format, None, ""))
+    return formats.encode(format, _thing(result, format, None, ""), **_how(result, format, None, ""))
+
+
+def _how(result: Result, format: str, options: FigureOptions | None, command: str) -> dict[str, Any]:
+    """The options of a format's writer."""
+    if format in formats.of(formats.PAGE):
+        return {"made_by": made_by_of(result, command)}
+    return {"milliseconds": options.frame_ms} if options and format in formats.of(formats.FRAMES) else {}
 
 
 def text_of(result: Result) -> str:

@@ -49,7 +49,7 @@ def map_table(part: MapTable, blocks: Blocks) -> dict[str, Any]:
         limits(each, "auto", None, "ink")[0].high for each, signed in zip(columns, signs, strict=True) if not signed
     ]
     mask = first.effective_mask()
-    shared = None if mask is None else ~mask.reshape(-1, *mask.shape[2:]).any(axis=0)
+    allowed = None if mask is None else mask.reshape(-1, *mask.shape[2:]).any(axis=0)
     return {
         "kind": "MapTable",
         "rows": list(part.rows),
@@ -61,7 +61,7 @@ def map_table(part: MapTable, blocks: Blocks) -> dict[str, Any]:
         "signed": signs,
         "high": max(scales, default=1.0),
         "maps": [[blocks.numbers(_narrow(maps[row])) for maps in flat] for row in range(len(part.rows))],
-        "hidden": hidden(shared, blocks),
+        "hidden": hidden(None if allowed is None else np.logical_not(allowed), blocks),
     }
 
 

@@ -83,7 +83,7 @@ def tensor_values(part: TensorValues, blocks: Blocks) -> list[dict[str, Any]]:
         for low, high, count in zip(counts.edges, counts.edges[1:], counts.counts, strict=False)
     ]
     finite = np.abs(shown[np.isfinite(shown)])
-    matrix = {
+    matrix: dict[str, Any] = {
         "kind": "Matrix",
         "name": part.stored,
         "shape": " x ".join(map(str, values.shape)),

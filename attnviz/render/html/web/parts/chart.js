@@ -27,7 +27,8 @@ export function ticks(low, high, count) {
     const ten = 10 ** Math.floor(Math.log10(raw));
     const step = ten * ([1, 2, 5, 10].find((times) => times * ten >= raw * 0.999) ?? 10);
     const marks = [];
-    for (let at = Math.ceil(low / step - 1e-9); at * step <= high + step * 1e-9; at++) marks.push(Number((at * step).toPrecision(12)));
+    for (let at = Math.ceil(low / step - 1e-9); at * step <= high + step * 1e-9; at++)
+        marks.push(Number((at * step).toPrecision(12)));
     return marks;
 }
 
@@ -69,8 +70,22 @@ export class Plane {
 
     labels() {
         const { left, top, right, bottom } = this.box;
-        const across = svg("text", { class: "axis", x: (left + right) / 2, y: bottom + 32, "text-anchor": "middle" }, this.axes.x.label);
-        const down = svg("text", { class: "axis", x: 12, y: (top + bottom) / 2, "text-anchor": "middle", transform: `rotate(-90 12 ${(top + bottom) / 2})` }, this.axes.y.label);
+        const across = svg(
+            "text",
+            { class: "axis", x: (left + right) / 2, y: bottom + 32, "text-anchor": "middle" },
+            this.axes.x.label,
+        );
+        const down = svg(
+            "text",
+            {
+                class: "axis",
+                x: 12,
+                y: (top + bottom) / 2,
+                "text-anchor": "middle",
+                transform: `rotate(-90 12 ${(top + bottom) / 2})`,
+            },
+            this.axes.y.label,
+        );
         const ground = svg("path", { class: "ground", d: `M${left},${top}V${bottom}H${right}` });
         return [ground, across, down];
     }
@@ -80,11 +95,22 @@ export class Plane {
         const { left, top, right, bottom } = this.box;
         const axis = this.axes[side];
         const room = side === "x" ? (right - left) / 62 : (bottom - top) / 42;
-        const marks = axis.marks ?? ticks(axis.low, axis.high, room).map((at) => /** @type {[number, string]} */ ([at, String(at).replace("-", "−")]));
+        const marks =
+            axis.marks ??
+            ticks(axis.low, axis.high, room).map(
+                (at) => /** @type {[number, string]} */ ([at, String(at).replace("-", "−")]),
+            );
         return marks.flatMap(([at, text]) => {
             const place = side === "x" ? this.x(at) : this.y(at);
-            if (side === "x") return [svg("path", { class: "grid", d: `M${place},${top}V${bottom}` }), svg("text", { class: "tick", x: place, y: bottom + 14, "text-anchor": "middle" }, text)];
-            return [svg("path", { class: "grid", d: `M${left},${place}H${right}` }), svg("text", { class: "tick", x: left - 6, y: place + 4, "text-anchor": "end" }, text)];
+            if (side === "x")
+                return [
+                    svg("path", { class: "grid", d: `M${place},${top}V${bottom}` }),
+                    svg("text", { class: "tick", x: place, y: bottom + 14, "text-anchor": "middle" }, text),
+                ];
+            return [
+                svg("path", { class: "grid", d: `M${left},${place}H${right}` }),
+                svg("text", { class: "tick", x: left - 6, y: place + 4, "text-anchor": "end" }, text),
+            ];
         });
     }
 }
@@ -169,8 +195,20 @@ function nearest(points, x, y) {
  * @param {[string, string, string | null][]} entries name, colour, dash
  */
 export function legend(entries) {
-    return h("ul", { class: "legend" }, ...entries.map(([name, colour, dash]) => {
-        const line = svg("line", { x1: 0, x2: 18, y1: 5, y2: 5, stroke: colour, "stroke-width": 3, "stroke-dasharray": dash });
-        return h("li", {}, svg("svg", { width: 18, height: 10, "aria-hidden": "true" }, line), name);
-    }));
+    return h(
+        "ul",
+        { class: "legend" },
+        ...entries.map(([name, colour, dash]) => {
+            const line = svg("line", {
+                x1: 0,
+                x2: 18,
+                y1: 5,
+                y2: 5,
+                stroke: colour,
+                "stroke-width": 3,
+                "stroke-dasharray": dash,
+            });
+            return h("li", {}, svg("svg", { width: 18, height: 10, "aria-hidden": "true" }, line), name);
+        }),
+    );
 }

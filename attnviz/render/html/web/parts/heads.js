@@ -9,10 +9,18 @@ import { Shared, chooseHead, redrawn } from "./redraw.js";
 export function boardsPart(part, tools) {
     const shared = new Shared();
     const boards = part.boards.map((board) => boardFigure(board, part, shared, tools));
-    const alike = part.boards.every(({ label, low, high }) => [label, low, high].join() === [part.boards[0].label, part.boards[0].low, part.boards[0].high].join());
+    const alike = part.boards.every(
+        ({ label, low, high }) =>
+            [label, low, high].join() === [part.boards[0].label, part.boards[0].low, part.boards[0].high].join(),
+    );
     const first = part.boards[0];
     const bar = alike ? [colourBar(first.label, first.low, first.high, first.signed, tools)] : [];
-    return h("section", { class: "part boards" }, h("div", { class: boards.length > 1 ? "several" : "one" }, ...boards), ...bar);
+    return h(
+        "section",
+        { class: "part boards" },
+        h("div", { class: boards.length > 1 ? "several" : "one" }, ...boards),
+        ...bar,
+    );
 }
 
 /** @param {BoardPart} board @param {BoardsPart} part @param {Shared} shared @param {import("./redraw.js").Tools} tools */
@@ -22,21 +30,40 @@ function boardFigure(board, part, shared, tools) {
     const name = board.heading || board.label;
     const tell = (/** @type {number} */ row, /** @type {number} */ col) => {
         const value = board.values[row][col];
-        const at = [axes[0] ? `${axes[0]} ${layers[row]}` : "", `${axes[1]} ${heads[col]}`].filter(Boolean).join(" · ");
+        const at = [axes[0] ? `${axes[0]} ${layers[row]}` : "", `${axes[1]} ${heads[col]}`]
+            .filter(Boolean)
+            .join(" · ");
         return [at, value === null ? "no number" : `${board.label} ${short(value)}`];
     };
     const matrix = new Matrix(
         {
-            rows: layers, cols: heads, shape: [layers.length, heads.length], values, signed: board.signed,
-            low: board.low, high: board.high, tell, texts: board.texts, numbers: true, marks: board.marks, shared,
-            largest: part.boards.length > 1 ? 26 : 44, tall: part.boards.length > 1 ? undefined : 30,
+            rows: layers,
+            cols: heads,
+            shape: [layers.length, heads.length],
+            values,
+            signed: board.signed,
+            low: board.low,
+            high: board.high,
+            tell,
+            texts: board.texts,
+            numbers: true,
+            marks: board.marks,
+            shared,
+            largest: part.boards.length > 1 ? 26 : 44,
+            tall: part.boards.length > 1 ? undefined : 30,
             label: `${name}: ${layers.length} ${axes[0] || "row"}s by ${heads.length} ${axes[1]}s. Arrow keys move from head to head.`,
             pick: (row, col) => chooseHead(layers[row], heads[col]),
         },
         tools,
     );
     const caption = h("figcaption", { dir: "auto" }, name);
-    return h("figure", {}, caption, h("p", { class: "axes" }, part.axes[0] ? `${axes[0]} ↓  ${axes[1]} →` : `${axes[1]} →`), matrix.element);
+    return h(
+        "figure",
+        {},
+        caption,
+        h("p", { class: "axes" }, part.axes[0] ? `${axes[0]} ↓  ${axes[1]} →` : `${axes[1]} →`),
+        matrix.element,
+    );
 }
 
 /** @param {BarsPart} part @param {import("./redraw.js").Tools} tools */
@@ -47,12 +74,41 @@ export function barsPart(part, tools) {
         pale.style.width = `${(100 * Math.max(weight, 0)) / most}%`;
         dark.style.width = `${(100 * Math.max(lift, 0)) / most}%`;
         const words = `${text}: head ${head}, weight ${short(weight)}, lift ${short(lift)}`;
-        return h("li", { "aria-label": words, onpointermove: (/** @type {PointerEvent} */ event) => tools.tip.show(event.clientX, event.clientY, [text, `head ${head}`, `weight ${short(weight)}`, `lift ${short(lift)}`]), onpointerleave: () => tools.tip.hide() },
-            h("span", { class: "name", dir: "auto" }, visible(text)), h("span", { class: "head number" }, head),
-            h("span", { class: "bars" }, pale, dark), h("span", { class: "number value" }, weight.toFixed(2)), h("span", { class: "number value dark" }, lift.toFixed(2)));
+        return h(
+            "li",
+            {
+                "aria-label": words,
+                onpointermove: (/** @type {PointerEvent} */ event) =>
+                    tools.tip.show(event.clientX, event.clientY, [
+                        text,
+                        `head ${head}`,
+                        `weight ${short(weight)}`,
+                        `lift ${short(lift)}`,
+                    ]),
+                onpointerleave: () => tools.tip.hide(),
+            },
+            h("span", { class: "name", dir: "auto" }, visible(text)),
+            h("span", { class: "head number" }, head),
+            h("span", { class: "bars" }, pale, dark),
+            h("span", { class: "number value" }, weight.toFixed(2)),
+            h("span", { class: "number value dark" }, lift.toFixed(2)),
+        );
     });
-    const legend = h("p", { class: "legend" }, h("span", { class: "key weight" }), "weight", h("span", { class: "key lift" }), "lift");
-    return h("section", { class: "part bars-part" }, h("h2", { dir: "auto" }, part.heading), legend, h("ol", {}, ...rows));
+    const legend = h(
+        "p",
+        { class: "legend" },
+        h("span", { class: "key weight" }),
+        "weight",
+        h("span", { class: "key lift" }),
+        "lift",
+    );
+    return h(
+        "section",
+        { class: "part bars-part" },
+        h("h2", { dir: "auto" }, part.heading),
+        legend,
+        h("ol", {}, ...rows),
+    );
 }
 
 /** @param {WordBoardPart} part @param {import("./redraw.js").Tools} tools */
@@ -60,17 +116,34 @@ export function wordBoardPart(part, tools) {
     const { rows, cols, axes, words, values } = part;
     const high = Math.max(...values.flat().map((value) => Math.abs(value ?? 0)), 1e-9);
     const table = h("table", { class: "words" });
-    const element = h("section", { class: "part" }, h("h2", { dir: "auto" }, part.heading), h("div", { class: "table-box", tabIndex: 0, role: "region", "aria-label": part.heading }, table));
+    const element = h(
+        "section",
+        { class: "part" },
+        h("h2", { dir: "auto" }, part.heading),
+        h("div", { class: "table-box", tabIndex: 0, role: "region", "aria-label": part.heading }, table),
+    );
     redrawn(element, () => {
-        const head = h("tr", {}, h("th", {}, [axes[0], axes[1]].filter(Boolean).join(" / ")), ...cols.map((name) => h("th", { scope: "col" }, name)));
-        const body = rows.map((name, i) => h("tr", {}, h("th", { scope: "row" }, name), ...words[i].map((word, j) => {
-            const value = values[i][j] ?? 0;
-            const share = unit(Math.abs(value), { kind: "linear", high, signed: false });
-            const cell = h("td", { dir: "auto", title: short(value) }, visible(word));
-            cell.style.background = tools.colours.css("ink", share);
-            cell.style.color = tools.colours.on("ink", share);
-            return cell;
-        })));
+        const head = h(
+            "tr",
+            {},
+            h("th", {}, [axes[0], axes[1]].filter(Boolean).join(" / ")),
+            ...cols.map((name) => h("th", { scope: "col" }, name)),
+        );
+        const body = rows.map((name, i) =>
+            h(
+                "tr",
+                {},
+                h("th", { scope: "row" }, name),
+                ...words[i].map((word, j) => {
+                    const value = values[i][j] ?? 0;
+                    const share = unit(Math.abs(value), { kind: "linear", high, signed: false });
+                    const cell = h("td", { dir: "auto", title: short(value) }, visible(word));
+                    cell.style.background = tools.colours.css("ink", share);
+                    cell.style.color = tools.colours.on("ink", share);
+                    return cell;
+                }),
+            ),
+        );
         replace(table, h("thead", {}, head), h("tbody", {}, ...body));
     });
     return element;

@@ -14,7 +14,13 @@ import { Shared } from "./redraw.js";
  */
 function mapFigure(caption, map, { rows, cols, signed, high, label, name }, shared, tools) {
     const box = h("div", { class: "map-box" });
-    const enlarge = h("button", { type: "button", class: "enlarge", "aria-pressed": "false", "aria-label": `Enlarge ${name}`, onclick: () => turn() });
+    const enlarge = h("button", {
+        type: "button",
+        class: "enlarge",
+        "aria-pressed": "false",
+        "aria-label": `Enlarge ${name}`,
+        onclick: () => turn(),
+    });
     enlarge.textContent = "⤢";
     const figure = h("figure", {}, h("figcaption", {}, h("div", { dir: "auto" }, ...caption), enlarge), box);
     const turn = () => {
@@ -29,7 +35,25 @@ function mapFigure(caption, map, { rows, cols, signed, high, label, name }, shar
             return [`${visible(rows[row])} (${row}) → ${visible(cols[col])} (${col})`, value];
         };
         const shape = /** @type {[number, number]} */ ([rows.length, cols.length]);
-        const matrix = new Matrix({ rows: rows.map(visible), cols: cols.map(visible), shape, values, hidden, signed, high, tell, label: `${name}: ${rows.length} queries by ${cols.length} keys`, numbers: true, named: 330, largest: 40, shared, pick: turn }, tools);
+        const matrix = new Matrix(
+            {
+                rows: rows.map(visible),
+                cols: cols.map(visible),
+                shape,
+                values,
+                hidden,
+                signed,
+                high,
+                tell,
+                label: `${name}: ${rows.length} queries by ${cols.length} keys`,
+                numbers: true,
+                named: 330,
+                largest: 40,
+                shared,
+                pick: turn,
+            },
+            tools,
+        );
         box.append(matrix.element);
     });
     return figure;
@@ -44,9 +68,23 @@ async function load({ values, hidden }, { blocks }) {
 /** @param {SignedMapsPart} part @param {import("./redraw.js").Tools} tools */
 export function signedMapsPart({ maps, rows, cols, label, legend, high }, tools) {
     const shared = new Shared();
-    const figures = maps.map((map) => mapFigure([h("strong", {}, map.name), ` ${map.remark}`], map, { rows, cols, signed: true, high, label, name: map.name }, shared, tools));
+    const figures = maps.map((map) =>
+        mapFigure(
+            [h("strong", {}, map.name), ` ${map.remark}`],
+            map,
+            { rows, cols, signed: true, high, label, name: map.name },
+            shared,
+            tools,
+        ),
+    );
     const remarks = legend.length ? h("p", { class: "quiet" }, legend.join(" · ")) : null;
-    return h("section", { class: "part" }, h("div", { class: "multiples" }, ...figures), colourBar(label, -high, high, true, tools), remarks);
+    return h(
+        "section",
+        { class: "part" },
+        h("div", { class: "multiples" }, ...figures),
+        colourBar(label, -high, high, true, tools),
+        remarks,
+    );
 }
 
 /** @param {MapTablePart} part @param {import("./redraw.js").Tools} tools */
@@ -56,7 +94,13 @@ export function mapTablePart(part, tools) {
     const lines = rows.map((row, i) => {
         const figures = columns.map((column, j) => {
             const name = `${column}, ${by} ${row}`;
-            return mapFigure([column], { values: maps[i][j], hidden }, { rows: queries, cols: keys, signed: signed[j], high: signed[j] ? 1 : high, label, name }, shared, tools);
+            return mapFigure(
+                [column],
+                { values: maps[i][j], hidden },
+                { rows: queries, cols: keys, signed: signed[j], high: signed[j] ? 1 : high, label, name },
+                shared,
+                tools,
+            );
         });
         return h("div", {}, h("h3", {}, `${by} ${row}`), h("div", { class: "multiples" }, ...figures));
     });
@@ -69,12 +113,24 @@ export function cardsPart({ grouped, leftOut, queries, keys, cards }, tools) {
     /** @type {Map<string, HTMLElement[]>} */
     const groups = new Map();
     for (const card of cards) {
-        const about = [h("strong", {}, card.name), h("code", {}, card.formula), h("span", { class: "quiet" }, [card.cost, card.measured, card.detail].filter(Boolean).join(" · "))];
-        const figure = mapFigure(about, card, { rows: queries, cols: keys, signed: card.signed, high: 1, label: "weight", name: card.name }, shared, tools);
+        const about = [
+            h("strong", {}, card.name),
+            h("code", {}, card.formula),
+            h("span", { class: "quiet" }, [card.cost, card.measured, card.detail].filter(Boolean).join(" · ")),
+        ];
+        const figure = mapFigure(
+            about,
+            card,
+            { rows: queries, cols: keys, signed: card.signed, high: 1, label: "weight", name: card.name },
+            shared,
+            tools,
+        );
         const group = grouped ? card.group : "";
         groups.set(group, [...(groups.get(group) ?? []), figure]);
     }
-    const blocks = [...groups].map(([name, figures]) => h("div", {}, name ? h("h2", {}, name) : null, h("div", { class: "multiples cards" }, ...figures)));
+    const blocks = [...groups].map(([name, figures]) =>
+        h("div", {}, name ? h("h2", {}, name) : null, h("div", { class: "multiples cards" }, ...figures)),
+    );
     const left = leftOut.length ? h("p", { class: "quiet" }, `left out: ${leftOut.join(", ")}`) : null;
     return h("section", { class: "part" }, ...blocks, colourBar("weight", 0, 1, false, tools), left);
 }
@@ -85,11 +141,31 @@ export function distancesPart({ values, names, order, joins, unit }, tools) {
     const tree = dendrogram(order, joins);
     load({ values }, tools).then(({ values: numbers }) => {
         const count = names.length;
-        const sorted = Float32Array.from({ length: count * count }, (_, at) => numbers[order[Math.floor(at / count)] * count + order[at % count]]);
+        const sorted = Float32Array.from(
+            { length: count * count },
+            (_, at) => numbers[order[Math.floor(at / count)] * count + order[at % count]],
+        );
         const high = sorted.reduce((most, value) => Math.max(most, value), 1e-9);
         const called = order.map((at) => names[at]);
-        const tell = (/** @type {number} */ row, /** @type {number} */ col) => [`${unit} ${called[row]} and ${called[col]}`, `distance ${short(sorted[row * count + col])}`];
-        const matrix = new Matrix({ rows: called, cols: [], shape: [count, count], values: sorted, signed: false, high, tell, label: `Distances between ${count} ${unit}s, in the order of their dendrogram`, largest: 28, above: { high: 70, draw: (pen, x, y) => tree(pen, x, y, 66) } }, tools);
+        const tell = (/** @type {number} */ row, /** @type {number} */ col) => [
+            `${unit} ${called[row]} and ${called[col]}`,
+            `distance ${short(sorted[row * count + col])}`,
+        ];
+        const matrix = new Matrix(
+            {
+                rows: called,
+                cols: [],
+                shape: [count, count],
+                values: sorted,
+                signed: false,
+                high,
+                tell,
+                label: `Distances between ${count} ${unit}s, in the order of their dendrogram`,
+                largest: 28,
+                above: { high: 70, draw: (pen, x, y) => tree(pen, x, y, 66) },
+            },
+            tools,
+        );
         box.append(matrix.element, colourBar("distance", 0, high, false, tools));
     });
     return h("section", { class: "part" }, box);
@@ -131,20 +207,64 @@ export function matrixPart(part, tools) {
         const tell = (/** @type {number} */ row, /** @type {number} */ col) => {
             const at = row * size[1] + col;
             const value = values[at];
-            const place = [rows[row] && visible(rows[row]), cols[col] ? visible(cols[col]) : `${size[1] > 1 ? "dimension " : ""}${col}`].filter(Boolean).join(" · ");
+            const place = [
+                rows[row] && visible(rows[row]),
+                cols[col] ? visible(cols[col]) : `${size[1] > 1 ? "dimension " : ""}${col}`,
+            ]
+                .filter(Boolean)
+                .join(" · ");
             return [place, hidden?.[at] ? "hidden by the mask" : Number.isNaN(value) ? "no number" : short(value)];
         };
         const square = cols.length && rows.length > 1 && size[0] > size[1] / 4;
-        const matrix = new Matrix({ rows: rows.map(visible), cols: cols.map(visible), shape: size, values, hidden, signed, high, chosen, tell, label: `${name}, ${shape}`, numbers: true, largest: cols.length ? 40 : 44, tall: square ? undefined : size[0] > 64 ? Math.max(1, 400 / size[0]) : 18 }, tools);
+        const matrix = new Matrix(
+            {
+                rows: rows.map(visible),
+                cols: cols.map(visible),
+                shape: size,
+                values,
+                hidden,
+                signed,
+                high,
+                chosen,
+                tell,
+                label: `${name}, ${shape}`,
+                numbers: true,
+                largest: cols.length ? 40 : 44,
+                tall: square ? undefined : size[0] > 64 ? Math.max(1, 400 / size[0]) : 18,
+            },
+            tools,
+        );
         box.append(matrix.element);
     });
-    const caption = h("figcaption", {}, h("strong", {}, name), h("span", { class: "quiet" }, ` [${shape}], ${signed ? "−" : "0 to "}${signed ? `${short(high)} to ${short(high)}` : short(high)}`));
-    return h("figure", { class: size[1] > 40 ? "part matrix-part broad" : "part matrix-part" }, caption, box, remark ? h("p", { class: "quiet" }, remark) : null);
+    const caption = h(
+        "figcaption",
+        {},
+        h("strong", {}, name),
+        h(
+            "span",
+            { class: "quiet" },
+            ` [${shape}], ${signed ? "−" : "0 to "}${signed ? `${short(high)} to ${short(high)}` : short(high)}`,
+        ),
+    );
+    return h(
+        "figure",
+        { class: size[1] > 40 ? "part matrix-part broad" : "part matrix-part" },
+        caption,
+        box,
+        remark ? h("p", { class: "quiet" }, remark) : null,
+    );
 }
 
 /** @param {StepPart} part @param {import("./redraw.js").Tools} tools */
 export function stepPart({ label, title, lines, matrices }, tools) {
-    const formulas = lines.map(([formula, shapes]) => h("li", {}, h("code", {}, formula), shapes ? h("span", { class: "shapes" }, shapes) : null));
-    return h("section", { class: "part step" }, h("h2", {}, h("span", { class: "step-label" }, label), ` ${title}`), h("ul", { class: "formulas" }, ...formulas),
-        h("div", { class: "matrices" }, ...matrices.map((matrix) => matrixPart(matrix, tools))));
+    const formulas = lines.map(([formula, shapes]) =>
+        h("li", {}, h("code", {}, formula), shapes ? h("span", { class: "shapes" }, shapes) : null),
+    );
+    return h(
+        "section",
+        { class: "part step" },
+        h("h2", {}, h("span", { class: "step-label" }, label), ` ${title}`),
+        h("ul", { class: "formulas" }, ...formulas),
+        h("div", { class: "matrices" }, ...matrices.map((matrix) => matrixPart(matrix, tools))),
+    );
 }

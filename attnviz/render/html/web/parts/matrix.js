@@ -56,7 +56,8 @@ export class Matrix {
         const pen = this.pen();
         pen.font = `${FONT}px ${family()}`;
         const names = width >= named;
-        const longest = (/** @type {string[]} */ texts) => Math.max(0, ...texts.map((text) => pen.measureText(text).width));
+        const longest = (/** @type {string[]} */ texts) =>
+            Math.max(0, ...texts.map((text) => pen.measureText(text).width));
         this.left = rows.length && names ? Math.min(Math.ceil(longest(rows)) + 8, Math.max(width * 0.32, 40)) : 1;
         this.wide = Math.min(largest, (width - this.left - 2) / Math.max(shape[1], 1));
         if (this.wide > 4) this.wide = Math.floor(this.wide);
@@ -136,8 +137,10 @@ export class Matrix {
         const { shape } = this.options;
         if (this.wide < 9 || this.high < 9) return;
         pen.fillStyle = paper;
-        for (let i = 1; i < shape[0]; i++) pen.fillRect(this.left, this.top + i * this.high - 0.5, this.wide * shape[1], 1);
-        for (let j = 1; j < shape[1]; j++) pen.fillRect(this.left + j * this.wide - 0.5, this.top, 1, this.high * shape[0]);
+        for (let i = 1; i < shape[0]; i++)
+            pen.fillRect(this.left, this.top + i * this.high - 0.5, this.wide * shape[1], 1);
+        for (let j = 1; j < shape[1]; j++)
+            pen.fillRect(this.left + j * this.wide - 0.5, this.top, 1, this.high * shape[0]);
     }
 
     /** @param {CanvasRenderingContext2D} pen */
@@ -198,8 +201,10 @@ export class Matrix {
         const { shape, marks = [], chosen } = this.options;
         const cell = (/** @type {number} */ row, /** @type {number} */ col, rows = 1, cols = 1) =>
             pen.strokeRect(
-                this.left + col * this.wide, this.top + row * this.high,
-                Math.max(cols * this.wide, 2), Math.max(rows * this.high, 2),
+                this.left + col * this.wide,
+                this.top + row * this.high,
+                Math.max(cols * this.wide, 2),
+                Math.max(rows * this.high, 2),
             );
         pen.strokeStyle = colour("mark");
         pen.lineWidth = 1.5;
@@ -246,7 +251,10 @@ export class Matrix {
         });
         this.canvas.addEventListener("keydown", (event) => {
             const moves = /** @type {Record<string, [number, number]>} */ ({
-                ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1],
+                ArrowUp: [-1, 0],
+                ArrowDown: [1, 0],
+                ArrowLeft: [0, -1],
+                ArrowRight: [0, 1],
             });
             const [rows, cols] = this.options.shape;
             if ((event.key === "Enter" || event.key === " ") && this.shared.at) {
@@ -259,13 +267,18 @@ export class Matrix {
             event.preventDefault();
             event.stopPropagation();
             const [row, col] = this.shared.at ?? [-move[0], -move[1]];
-            const clamp = (/** @type {number} */ value, /** @type {number} */ count) => Math.min(Math.max(value, 0), count - 1);
+            const clamp = (/** @type {number} */ value, /** @type {number} */ count) =>
+                Math.min(Math.max(value, 0), count - 1);
             /** @type {[number, number]} */
             const at = [clamp(row + move[0], rows), clamp(col + move[1], cols)];
             this.shared.set(at);
             const lines = this.options.tell(...at);
             const box = this.canvas.getBoundingClientRect();
-            tip.show(box.left + this.left + (at[1] + 1) * this.wide, box.top + this.top + (at[0] + 0.5) * this.high, lines);
+            tip.show(
+                box.left + this.left + (at[1] + 1) * this.wide,
+                box.top + this.top + (at[0] + 0.5) * this.high,
+                lines,
+            );
             voice.say(lines.join(", "));
         });
     }
@@ -302,11 +315,19 @@ function family() {
  */
 export function colourBar(label, low, high, signed, tools) {
     const canvas = h("canvas", { width: 256, height: 1, "aria-hidden": "true" });
-    const element = h("div", { class: "colour-bar" }, h("span", { class: "number" }, ends(low)), canvas, h("span", { class: "number" }, ends(high)), h("span", {}, label));
+    const element = h(
+        "div",
+        { class: "colour-bar" },
+        h("span", { class: "number" }, ends(low)),
+        canvas,
+        h("span", { class: "number" }, ends(high)),
+        h("span", {}, label),
+    );
     redrawn(element, () => {
         const image = new ImageData(256, 1);
         const table = tools.colours.table("ink", signed);
-        for (let i = 0; i < 256; i++) image.data.set([table[3 * i], table[3 * i + 1], table[3 * i + 2], 255], 4 * i);
+        for (let i = 0; i < 256; i++)
+            image.data.set([table[3 * i], table[3 * i + 1], table[3 * i + 2], 255], 4 * i);
         /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d")).putImageData(image, 0, 0);
     });
     return element;

@@ -13,44 +13,103 @@ export function depthPart({ values, layers, label }, tools) {
         const own = /** @type {number[]} */ (row.filter((value) => value !== null));
         return own.length ? own.reduce((sum, value) => sum + value, 0) / own.length : null;
     });
-    const element = chart(`${label} against the layer: a point per head, a line through the means`, tools, (width) => {
-        const wide = Math.min(width, 900);
-        const every = Math.ceil(layers.length / Math.max(Math.floor(wide / 40), 1));
-        const marks = layers.map((name, i) => /** @type {[number, string]} */ ([i, name])).filter(([i]) => i % every === 0);
-        const plane = new Plane(wide, 260, { low: -0.5, high: layers.length - 0.5, label: "layer", marks }, { low, high, label });
-        const line = means.flatMap((mean, i) => (mean === null ? [] : [`${plane.x(i)},${plane.y(mean)}`])).join(" ");
-        plane.element.append(svg("polyline", { class: "mean", points: line }));
-        const points = values.flatMap((row, i) => row.flatMap((value, head) => {
-            if (value === null) return [];
-            const [x, y] = [plane.x(i), plane.y(value)];
-            plane.element.append(svg("circle", { class: "point", cx: x, cy: y, r: 3.5, onclick: () => chooseHead(layers[i], String(head)) }));
-            return [{ x, y, lines: [`layer ${layers[i]} · head ${head}`, `${label} ${short(value)}`, `mean of the layer ${short(means[i])}`] }];
-        }));
-        return { element: plane.element, points };
-    });
+    const element = chart(
+        `${label} against the layer: a point per head, a line through the means`,
+        tools,
+        (width) => {
+            const wide = Math.min(width, 900);
+            const every = Math.ceil(layers.length / Math.max(Math.floor(wide / 40), 1));
+            const marks = layers
+                .map((name, i) => /** @type {[number, string]} */ ([i, name]))
+                .filter(([i]) => i % every === 0);
+            const plane = new Plane(
+                wide,
+                260,
+                { low: -0.5, high: layers.length - 0.5, label: "layer", marks },
+                { low, high, label },
+            );
+            const line = means
+                .flatMap((mean, i) => (mean === null ? [] : [`${plane.x(i)},${plane.y(mean)}`]))
+                .join(" ");
+            plane.element.append(svg("polyline", { class: "mean", points: line }));
+            const points = values.flatMap((row, i) =>
+                row.flatMap((value, head) => {
+                    if (value === null) return [];
+                    const [x, y] = [plane.x(i), plane.y(value)];
+                    plane.element.append(
+                        svg("circle", {
+                            class: "point",
+                            cx: x,
+                            cy: y,
+                            r: 3.5,
+                            onclick: () => chooseHead(layers[i], String(head)),
+                        }),
+                    );
+                    return [
+                        {
+                            x,
+                            y,
+                            lines: [
+                                `layer ${layers[i]} · head ${head}`,
+                                `${label} ${short(value)}`,
+                                `mean of the layer ${short(means[i])}`,
+                            ],
+                        },
+                    ];
+                }),
+            );
+            return { element: plane.element, points };
+        },
+    );
     return h("section", { class: "part" }, h("h2", {}, `${label} by layer`), element);
 }
 
 /** @param {ScatterPart} part @param {import("./redraw.js").Tools} tools */
 export function scatterPart(part, tools) {
     const { points, names, groups, group, axes, stressed, links, link } = part;
-    const labels = typeof group === "string" ? [...new Set(groups)].sort((a, b) => a - b).map((value) => [value, `${group} ${value}`]) : group.map((name, i) => [i, name]);
+    const labels =
+        typeof group === "string"
+            ? [...new Set(groups)].sort((a, b) => a - b).map((value) => [value, `${group} ${value}`])
+            : group.map((name, i) => [i, name]);
     const order = new Map(labels.map(([value], i) => [Number(value), i]));
     const colour = (/** @type {number} */ i) => groupColour(order.get(groups[i]) ?? 0);
-    const entries = labels.map(([, name], i) => /** @type {[string, string, null]} */ ([String(name), groupColour(i), null]));
+    const entries = labels.map(
+        ([, name], i) => /** @type {[string, string, null]} */ ([String(name), groupColour(i), null]),
+    );
     const label = `${names.length} points in a plane${link ? `, with ${link} as lines` : ""}`;
     const element = chart(label, tools, (width) => {
         const wide = Math.min(width, 720);
         const spread = span(points, wide);
-        const plane = new Plane(wide, spread.height, { ...spread.x, label: axes[0] ?? "" }, { ...spread.y, label: axes[1] ?? "" });
+        const plane = new Plane(
+            wide,
+            spread.height,
+            { ...spread.x, label: axes[0] ?? "" },
+            { ...spread.y, label: axes[1] ?? "" },
+        );
         const at = points.map(([x, y]) => ({ x: plane.x(x), y: plane.y(y) }));
         for (const [first, second, weight] of links) {
-            const line = svg("line", { class: "link", x1: at[first].x, y1: at[first].y, x2: at[second].x, y2: at[second].y, "stroke-width": 1 + 5 * weight, opacity: 0.12 + 0.7 * Math.min(weight, 1) });
+            const line = svg("line", {
+                class: "link",
+                x1: at[first].x,
+                y1: at[first].y,
+                x2: at[second].x,
+                y2: at[second].y,
+                "stroke-width": 1 + 5 * weight,
+                opacity: 0.12 + 0.7 * Math.min(weight, 1),
+            });
             if (weight > 0.002) plane.element.append(line);
         }
         const told = at.map(({ x, y }, i) => {
             const strong = stressed.includes(i);
-            plane.element.append(svg("circle", { class: strong ? "point strong" : "point", cx: x, cy: y, r: strong ? 5 : 3.5, fill: colour(i) }));
+            plane.element.append(
+                svg("circle", {
+                    class: strong ? "point strong" : "point",
+                    cx: x,
+                    cy: y,
+                    r: strong ? 5 : 3.5,
+                    fill: colour(i),
+                }),
+            );
             const own = links.filter(([first, second]) => first === i || second === i);
             const more = own.length === 1 ? [`${link}: ${short(own[0][2])}`] : [];
             return { x, y, lines: [visible(names[i]), String(entries[order.get(groups[i]) ?? 0][0]), ...more] };
@@ -58,7 +117,13 @@ export function scatterPart(part, tools) {
         plane.element.append(...placed(at, names, stressed, wide));
         return { element: plane.element, points: told };
     });
-    return h("section", { class: "part" }, element, entries.length > 1 ? legend(entries) : null, link ? h("p", { class: "quiet" }, `lines: ${link}`) : null);
+    return h(
+        "section",
+        { class: "part" },
+        element,
+        entries.length > 1 ? legend(entries) : null,
+        link ? h("p", { class: "quiet" }, `lines: ${link}`) : null,
+    );
 }
 
 /** Both axes on one scale. @param {[number, number][]} points @param {number} wide */
@@ -94,10 +159,13 @@ function placed(at, names, stressed, wide) {
         const w = 6.4 * [...text].length;
         const right = at[i].x + 7 + w < wide;
         const place = { x: right ? at[i].x + 7 : at[i].x - 7 - w, y: at[i].y + 4, w };
-        const covers = (/** @type {{ x: number, y: number, w: number }} */ other) => Math.abs(other.y - place.y) < 12 && place.x < other.x + other.w && other.x < place.x + w;
+        const covers = (/** @type {{ x: number, y: number, w: number }} */ other) =>
+            Math.abs(other.y - place.y) < 12 && place.x < other.x + other.w && other.x < place.x + w;
         if (!stressed.includes(i) && taken.some(covers)) continue;
         taken.push(place);
-        made.push(svg("text", { class: stressed.includes(i) ? "name strong" : "name", x: place.x, y: place.y }, text));
+        made.push(
+            svg("text", { class: stressed.includes(i) ? "name strong" : "name", x: place.x, y: place.y }, text),
+        );
     }
     return made;
 }
@@ -115,27 +183,80 @@ export function dotProductPart({ names, tokens, vectors, steps, summary }, tools
     const draw = (/** @type {number} */ width) => {
         const order = [...products.keys()];
         if (sorted) order.sort((a, b) => Math.abs(products[b]) - Math.abs(products[a]));
-        box.replaceChildren(...strips.map(({ name, of, values }, i) => strip(name, of, values, order, width, i === 2 ? 110 : 64, (at) => [
-            `dimension ${at}`, `${names[0]} ${short(vectors[0][at])}`, `${names[1]} ${short(vectors[1][at])}`, `product ${short(products[at])}`,
-        ], tools)));
+        box.replaceChildren(
+            ...strips.map(({ name, of, values }, i) =>
+                strip(
+                    name,
+                    of,
+                    values,
+                    order,
+                    width,
+                    i === 2 ? 110 : 64,
+                    (at) => [
+                        `dimension ${at}`,
+                        `${names[0]} ${short(vectors[0][at])}`,
+                        `${names[1]} ${short(vectors[1][at])}`,
+                        `product ${short(products[at])}`,
+                    ],
+                    tools,
+                ),
+            ),
+        );
     };
     const again = redrawn(box, draw);
-    const check = h("input", { type: "checkbox", onchange: () => { sorted = check.checked; again(); } });
-    const list = h("ol", { class: "way" }, ...steps.map(([operation, value]) => h("li", {}, h("span", {}, operation), h("span", { class: "number" }, value))));
-    return h("section", { class: "part" }, h("h2", { dir: "auto" }, summary || "Dimension by dimension"), h("label", { class: "check" }, check, "largest products first"), box, list);
+    const check = h("input", {
+        type: "checkbox",
+        onchange: () => {
+            sorted = check.checked;
+            again();
+        },
+    });
+    const list = h(
+        "ol",
+        { class: "way" },
+        ...steps.map(([operation, value]) =>
+            h("li", {}, h("span", {}, operation), h("span", { class: "number" }, value)),
+        ),
+    );
+    return h(
+        "section",
+        { class: "part" },
+        h("h2", { dir: "auto" }, summary || "Dimension by dimension"),
+        h("label", { class: "check" }, check, "largest products first"),
+        box,
+        list,
+    );
 }
 
 /** Bars of one vector. @param {string} name @param {string} of @param {number[]} values @param {number[]} order @param {number} width @param {number} height @param {(at: number) => string[]} tell @param {import("./redraw.js").Tools} tools */
 function strip(name, of, values, order, width, height, tell, tools) {
     const high = Math.max(...values.map(Math.abs), 1e-9);
-    const heading = h("p", { class: "strip-name", dir: "auto" }, h("strong", {}, name), of ? ` of “${visible(of)}”` : "", `, ±${short(high)}`);
+    const heading = h(
+        "p",
+        { class: "strip-name", dir: "auto" },
+        h("strong", {}, name),
+        of ? ` of “${visible(of)}”` : "",
+        `, ±${short(high)}`,
+    );
     const element = chart(`${name}${of ? ` of ${of}` : ""}, ${values.length} numbers`, tools, (wide) => {
-        const bars = svg("svg", { width: wide, height, "aria-hidden": "true" }, svg("path", { class: "grid", d: `M0,${height / 2}H${wide}` }));
+        const bars = svg(
+            "svg",
+            { width: wide, height, "aria-hidden": "true" },
+            svg("path", { class: "grid", d: `M0,${height / 2}H${wide}` }),
+        );
         const step = wide / values.length;
         const points = order.map((at, i) => {
             const size = (Math.abs(values[at]) / high) * (height / 2 - 1);
             const y = values[at] > 0 ? height / 2 - size : height / 2;
-            bars.append(svg("rect", { class: values[at] > 0 ? "more" : "less", x: i * step, y, width: Math.max(step - (step > 4 ? 1 : 0), 0.5), height: size }));
+            bars.append(
+                svg("rect", {
+                    class: values[at] > 0 ? "more" : "less",
+                    x: i * step,
+                    y,
+                    width: Math.max(step - (step > 4 ? 1 : 0), 0.5),
+                    height: size,
+                }),
+            );
             return { x: (i + 0.5) * step, y: values[at] > 0 ? y : y + size, lines: tell(at) };
         });
         return { element: bars, points };
@@ -148,15 +269,37 @@ export function plotsPart({ plots, curves }, tools) {
     const figures = plots.map(({ heading, curves: lines, remark }) => {
         const element = chart(`${heading}: ${curves.join(" and ")} against the rank`, tools, (width) => {
             const most = Math.max(...lines.map((line) => line.length), 2);
-            const plane = new Plane(width, 130, { low: 0, high: most - 1, label: "" }, { low: 0, high: 1, label: "" }, true);
+            const plane = new Plane(
+                width,
+                130,
+                { low: 0, high: most - 1, label: "" },
+                { low: 0, high: 1, label: "" },
+                true,
+            );
             const points = lines.flatMap((line, c) => {
-                const at = line.map((value, i) => ({ x: plane.x(i), y: plane.y(value), lines: [`${curves[c]}, rank ${i + 1}`, short(value)] }));
-                plane.element.append(svg("polyline", { class: "curve", points: at.map(({ x, y }) => `${x},${y}`).join(" "), stroke: groupColour(c) }));
+                const at = line.map((value, i) => ({
+                    x: plane.x(i),
+                    y: plane.y(value),
+                    lines: [`${curves[c]}, rank ${i + 1}`, short(value)],
+                }));
+                plane.element.append(
+                    svg("polyline", {
+                        class: "curve",
+                        points: at.map(({ x, y }) => `${x},${y}`).join(" "),
+                        stroke: groupColour(c),
+                    }),
+                );
                 return at;
             });
             return { element: plane.element, points };
         });
-        return h("figure", {}, h("figcaption", { dir: "auto" }, heading), element, h("p", { class: "quiet" }, remark));
+        return h(
+            "figure",
+            {},
+            h("figcaption", { dir: "auto" }, heading),
+            element,
+            h("p", { class: "quiet" }, remark),
+        );
     });
     const names = curves.map((name, i) => /** @type {[string, string, null]} */ ([name, groupColour(i), null]));
     return h("section", { class: "part" }, legend(names), h("div", { class: "multiples plots" }, ...figures));
@@ -165,32 +308,75 @@ export function plotsPart({ plots, curves }, tools) {
 /** @param {TimingsPart} part @param {import("./redraw.js").Tools} tools */
 export function timingsPart({ timings }, tools) {
     const all = timings.flatMap(({ n, seconds }) => n.map((_, i) => [n[i], seconds[i]]));
-    const ends = [0, 1].map((axis) => [Math.min(...all.map((point) => point[axis])), Math.max(...all.map((point) => point[axis]))]);
-    const [x, y] = [{ low: ends[0][0] / 1.15, high: ends[0][1] * 1.15 }, { low: ends[1][0] / 1.5, high: ends[1][1] * 1.5 }];
+    const ends = [0, 1].map((axis) => [
+        Math.min(...all.map((point) => point[axis])),
+        Math.max(...all.map((point) => point[axis])),
+    ]);
+    const [x, y] = [
+        { low: ends[0][0] / 1.15, high: ends[0][1] * 1.15 },
+        { low: ends[1][0] / 1.5, high: ends[1][1] * 1.5 },
+    ];
     const sizes = [...new Set(all.map(([n]) => n))];
+    /** @type {[number, string][]} */
     const decades = [];
-    for (let power = Math.ceil(Math.log10(y.low)); 10 ** power <= y.high; power++) decades.push(/** @type {[number, string]} */ ([10 ** power, seconds(10 ** power)]));
+    for (let power = Math.ceil(Math.log10(y.low)); 10 ** power <= y.high; power++)
+        decades.push([10 ** power, seconds(10 ** power)]);
     const element = chart("Seconds over tokens, both axes logarithmic", tools, (width) => {
         const wide = Math.min(width, 900);
         const every = Math.ceil(sizes.length / Math.max(Math.floor(wide / 70), 1));
-        const marks = sizes.filter((_, i) => i % every === 0).map((n) => /** @type {[number, string]} */ ([n, n.toLocaleString("en")]));
-        const plane = new Plane(wide, Math.min(Math.max(wide * 0.6, 300), 520), { ...x, log: true, label: "tokens", marks }, { ...y, log: true, label: "time", marks: decades });
+        const marks = sizes
+            .filter((_, i) => i % every === 0)
+            .map((n) => /** @type {[number, string]} */ ([n, n.toLocaleString("en")]));
+        const plane = new Plane(
+            wide,
+            Math.min(Math.max(wide * 0.6, 300), 520),
+            { ...x, log: true, label: "tokens", marks },
+            { ...y, log: true, label: "time", marks: decades },
+        );
         const points = timings.flatMap((each, c) => {
-            const at = each.n.map((n, i) => ({ x: plane.x(n), y: plane.y(each.seconds[i]), lines: [each.setting, `${n.toLocaleString("en")} tokens: ${seconds(each.seconds[i])}`, `grows as n^${each.exponent.toFixed(2)} · ${each.cost}`] }));
-            const line = svg("polyline", { class: "curve", points: at.map((point) => `${point.x},${point.y}`).join(" "), stroke: groupColour(c), "stroke-dasharray": groupDash(c) });
-            plane.element.append(line, ...at.map((point) => svg("circle", { cx: point.x, cy: point.y, r: 2.5, fill: groupColour(c) })));
-            return at.map((point) => ({ ...point, on: (/** @type {boolean} */ looked) => line.setAttribute("stroke-width", looked ? "4" : "1.8") }));
+            const at = each.n.map((n, i) => ({
+                x: plane.x(n),
+                y: plane.y(each.seconds[i]),
+                lines: [
+                    each.setting,
+                    `${n.toLocaleString("en")} tokens: ${seconds(each.seconds[i])}`,
+                    `grows as n^${each.exponent.toFixed(2)} · ${each.cost}`,
+                ],
+            }));
+            const line = svg("polyline", {
+                class: "curve",
+                points: at.map((point) => `${point.x},${point.y}`).join(" "),
+                stroke: groupColour(c),
+                "stroke-dasharray": groupDash(c),
+            });
+            plane.element.append(
+                line,
+                ...at.map((point) => svg("circle", { cx: point.x, cy: point.y, r: 2.5, fill: groupColour(c) })),
+            );
+            return at.map((point) => ({
+                ...point,
+                on: (/** @type {boolean} */ looked) => line.setAttribute("stroke-width", looked ? "4" : "1.8"),
+            }));
         });
         return { element: plane.element, points };
     });
-    const names = timings.map(({ name, exponent }, i) => /** @type {[string, string, string | null]} */ ([`${name}  n^${exponent.toFixed(2)}`, groupColour(i), groupDash(i)]));
+    const names = timings.map(
+        ({ name, exponent }, i) =>
+            /** @type {[string, string, string | null]} */ ([
+                `${name}  n^${exponent.toFixed(2)}`,
+                groupColour(i),
+                groupDash(i),
+            ]),
+    );
     return h("section", { class: "part" }, element, legend(names));
 }
 
 /** @param {number} value */
 function seconds(value) {
     if (value >= 1) return `${short(value)} s`;
-    return value >= 0.001 ? `${Number((value * 1000).toPrecision(3))} ms` : `${Number((value * 1e6).toPrecision(3))} µs`;
+    return value >= 0.001
+        ? `${Number((value * 1000).toPrecision(3))} ms`
+        : `${Number((value * 1e6).toPrecision(3))} µs`;
 }
 
 /** @param {HistogramPart} part @param {import("./redraw.js").Tools} tools */
@@ -198,11 +384,28 @@ export function histogramPart({ label, bars }, tools) {
     const most = Math.max(...bars.map(({ count }) => count), 1);
     const element = chart(`Histogram of ${label}`, tools, (width) => {
         const wide = Math.min(width, 900);
-        const plane = new Plane(wide, 240, { low: bars[0]?.from ?? 0, high: bars[bars.length - 1]?.to ?? 1, label: "value" }, { low: 0, high: most, label: "count" });
+        const plane = new Plane(
+            wide,
+            240,
+            { low: bars[0]?.from ?? 0, high: bars[bars.length - 1]?.to ?? 1, label: "value" },
+            { low: 0, high: most, label: "count" },
+        );
         const points = bars.map(({ from, to, count }) => {
             const [left, right, y] = [plane.x(from), plane.x(to), plane.y(count)];
-            plane.element.append(svg("rect", { class: "more", x: left, y, width: Math.max(right - left - 1, 1), height: Math.max(plane.box.bottom - y, 0) }));
-            return { x: (left + right) / 2, y, lines: [`${short(from)} to ${short(to)}`, `${count.toLocaleString("en")} ${label}`] };
+            plane.element.append(
+                svg("rect", {
+                    class: "more",
+                    x: left,
+                    y,
+                    width: Math.max(right - left - 1, 1),
+                    height: Math.max(plane.box.bottom - y, 0),
+                }),
+            );
+            return {
+                x: (left + right) / 2,
+                y,
+                lines: [`${short(from)} to ${short(to)}`, `${count.toLocaleString("en")} ${label}`],
+            };
         });
         return { element: plane.element, points };
     });

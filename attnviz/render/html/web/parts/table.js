@@ -24,16 +24,29 @@ class Sortable {
         this.most = STEP;
         this.head = "";
         this.writers = part.header.map((_, col) => writer(part.rows.map((row) => row[col])));
-        this.searched = part.rows.map((row) => row.map((cell) => String(cell ?? "")).join(" ").toLowerCase());
+        this.searched = part.rows.map((row) =>
+            row
+                .map((cell) => String(cell ?? ""))
+                .join(" ")
+                .toLowerCase(),
+        );
         this.body = h("tbody");
         this.count = h("span", { class: "quiet" });
         this.more = h("button", { type: "button", onclick: () => this.show(this.most + 10 * STEP) }, "more rows");
         this.headings = part.header.map((name, col) => this.heading(name, col));
         const label = part.caption || "Table";
-        const box = h("div", { class: "table-box", tabIndex: 0, role: "region", "aria-label": label },
-            h("table", {}, h("thead", {}, h("tr", {}, ...this.headings)), this.body));
+        const box = h(
+            "div",
+            { class: "table-box", tabIndex: 0, role: "region", "aria-label": label },
+            h("table", {}, h("thead", {}, h("tr", {}, ...this.headings)), this.body),
+        );
         const many = part.rows.length > 12;
-        const filter = h("input", { type: "search", placeholder: "filter", "aria-label": "Filter rows by words", oninput: () => this.filter(filter.value) });
+        const filter = h("input", {
+            type: "search",
+            placeholder: "filter",
+            "aria-label": "Filter rows by words",
+            oninput: () => this.filter(filter.value),
+        });
         this.elements = [...(many ? [h("div", { class: "table-bar" }, filter, this.count)] : []), box, this.more];
         this.columns = ["layer", "head"].map((name) => part.header.indexOf(name));
         if (this.columns.every((col) => col >= 0)) {
@@ -61,7 +74,9 @@ class Sortable {
             else heading.setAttribute("aria-sort", this.order?.down ? "descending" : "ascending");
         });
         this.draw();
-        this.tools.voice.say(`sorted by ${this.part.header[col]}, ${this.order.down ? "largest" : "smallest"} first`);
+        this.tools.voice.say(
+            `sorted by ${this.part.header[col]}, ${this.order.down ? "largest" : "smallest"} first`,
+        );
     }
 
     /** @param {string} text */
@@ -81,7 +96,9 @@ class Sortable {
     /** Indices of the rows that are left, in order. */
     left() {
         const words = this.words.split(/\s+/).filter(Boolean);
-        const left = this.part.rows.map((_, at) => at).filter((at) => words.every((word) => this.searched[at].includes(word)));
+        const left = this.part.rows
+            .map((_, at) => at)
+            .filter((at) => words.every((word) => this.searched[at].includes(word)));
         if (this.order) {
             const { col, down } = this.order;
             left.sort((a, b) => compare(this.part.rows[a][col], this.part.rows[b][col], down));
@@ -100,7 +117,10 @@ class Sortable {
         const left = this.left();
         const shown = left.slice(0, this.most);
         const total = this.part.rows.length;
-        this.count.textContent = left.length === total ? `${total.toLocaleString("en")} rows` : `${left.length.toLocaleString("en")} of ${total.toLocaleString("en")} rows`;
+        this.count.textContent =
+            left.length === total
+                ? `${total.toLocaleString("en")} rows`
+                : `${left.length.toLocaleString("en")} of ${total.toLocaleString("en")} rows`;
         this.more.hidden = shown.length === left.length;
         replace(this.body, ...shown.map((at) => this.row(at)));
     }
@@ -112,7 +132,11 @@ class Sortable {
                 const text = this.writers[col](cell);
                 return h("td", { class: "right number", title: String(cell) === text ? null : String(cell) }, text);
             }
-            return h("td", { class: this.part.align[col] === "r" ? "right" : "", dir: "auto" }, cell === null ? "" : visible(cell || " "));
+            return h(
+                "td",
+                { class: this.part.align[col] === "r" ? "right" : "", dir: "auto" },
+                cell === null ? "" : visible(cell || " "),
+            );
         });
         return h("tr", { class: this.head && this.isChosen(at) ? "chosen" : "" }, ...cells);
     }
@@ -132,29 +156,49 @@ function writer(cells) {
 
 /** @param {string | number | null} a @param {string | number | null} b @param {boolean} down */
 function compare(a, b, down) {
-    if (a === null || b === null || a === "" || b === "") return Number(a === null || a === "") - Number(b === null || b === "");
+    if (a === null || b === null || a === "" || b === "")
+        return Number(a === null || a === "") - Number(b === null || b === "");
     const order = typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b));
     return down ? -order : order;
 }
 
 /** @param {SentencePart} part */
 export function sentencePart({ text, lead }) {
-    return h("p", { class: "part sentence", dir: "auto" }, lead ? h("strong", {}, lead) : null, lead && text ? ": " : "", text);
+    return h(
+        "p",
+        { class: "part sentence", dir: "auto" },
+        lead ? h("strong", {}, lead) : null,
+        lead && text ? ": " : "",
+        text,
+    );
 }
 
 /** @param {FactsPart} part */
 export function factsPart({ pairs }) {
-    const rows = pairs.map(([name, value]) => h("div", {}, h("dt", { dir: "auto" }, name), h("dd", { dir: "auto" }, value)));
+    const rows = pairs.map(([name, value]) =>
+        h("div", {}, h("dt", { dir: "auto" }, name), h("dd", { dir: "auto" }, value)),
+    );
     return h("dl", { class: "part facts" }, ...rows);
 }
 
 /** @param {ListingPart} part */
 export function listingPart({ header, rows }) {
-    const head = header.length ? [h("thead", {}, h("tr", {}, ...header.map((name) => h("th", { scope: "col" }, name))))] : [];
-    const lines = rows.map(({ words, text }) => h("tr", { "data-word": words[0] ?? "" },
-        ...words.map((word) => h("td", { class: "word", dir: "auto" }, word)), h("td", { dir: "auto" }, text)));
-    return h("div", { class: "part table-box listing", tabIndex: 0, role: "region", "aria-label": "List" },
-        h("table", {}, ...head, h("tbody", {}, ...lines)));
+    const head = header.length
+        ? [h("thead", {}, h("tr", {}, ...header.map((name) => h("th", { scope: "col" }, name))))]
+        : [];
+    const lines = rows.map(({ words, text }) =>
+        h(
+            "tr",
+            { "data-word": words[0] ?? "" },
+            ...words.map((word) => h("td", { class: "word", dir: "auto" }, word)),
+            h("td", { dir: "auto" }, text),
+        ),
+    );
+    return h(
+        "div",
+        { class: "part table-box listing", tabIndex: 0, role: "region", "aria-label": "List" },
+        h("table", {}, ...head, h("tbody", {}, ...lines)),
+    );
 }
 
 /** @param {HeadingPart} part */
