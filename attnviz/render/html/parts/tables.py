@@ -121,7 +121,7 @@ def _table(header: Iterable[str], rows: Sequence[Sequence[Any]], align: str) -> 
 
 
 def _sides(rows: Sequence[Sequence[Any]]) -> str:
-    """`r` for a column of numbers alone, `l` for others."""
+    """`r` for a column of numbers alone, `l` for one with texts."""
     return "".join("l" if any(isinstance(each, str) for each in column) else "r" for column in zip(*rows, strict=True))
 
 

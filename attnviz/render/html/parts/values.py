@@ -28,7 +28,7 @@ def numbers(values: NDArray[Any]) -> list[Any]:
 
 
 def cell(value: Any) -> str | float | int | None:
-    """What a cell of a table holds: a text, a number or nothing; a list as its items, a mapping as JSON."""
+    """Turn a value of a row into a cell: a text, a number or nothing. Lists are joined; mappings become JSON."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, (bool, np.bool_)):
