@@ -97,7 +97,7 @@ export function scaleOf(state, source) {
 export function unit(value, { kind, high, signed }, peak = 1) {
     if (signed) return Math.min(Math.max((value / high + 1) / 2, 0), 1);
     if (kind === "row") return peak > 0 ? Math.min(Math.max(value / peak, 0), 1) : 0;
-    if (kind === "log") return Math.min(Math.max(Math.log((value * LOG_SPAN) / high) / Math.log(LOG_SPAN), 0), 1);
+    if (kind === "log") return Math.min(Math.max(logUnit(value, high), 0), 1);
     const share = Math.min(Math.max(value / high, 0), 1);
     return kind === "sqrt" ? Math.sqrt(share) : share;
 }
@@ -127,26 +127,29 @@ function pixel(red, green, blue) {
 /**
  * Write the places of a row's values among 256 colours, as `place(unit(value, scale, peak))` for each.
  * @param {Uint8Array} into
+ * @param {Float64Array} units room for as many numbers
  * @param {Float32Array} values
  * @param {number} first where the row begins
  * @param {number[]} cols
  * @param {{ kind: string, high: number, signed: boolean }} scale
  */
-function placeRow(into, values, first, cols, { kind, high, signed }) {
+function placeRow(into, units, values, first, cols, { kind, high, signed }) {
+    const count = cols.length;
     let end = high;
     if (kind === "row" && !signed) {
         end = 0;
-        for (let i = 0; i < cols.length; i++) end = Math.max(end, values[first + cols[i]]);
+        for (let i = 0; i < count; i++) end = Math.max(end, values[first + cols[i]]);
     }
-    for (let i = 0; i < cols.length; i++) {
-        const value = values[first + cols[i]];
-        let at = value / end;
-        if (signed) at = (at + 1) / 2;
-        else if (kind === "sqrt") at = Math.sqrt(at);
-        else if (kind === "log") at = Math.log((value * LOG_SPAN) / end) / Math.log(LOG_SPAN);
-        at *= 256;
-        into[i] = at >= 255 ? 255 : at > 0 ? at : 0;
-    }
+    for (let i = 0; i < count; i++) units[i] = values[first + cols[i]] / end;
+    if (signed) for (let i = 0; i < count; i++) units[i] = (units[i] + 1) / 2;
+    else if (kind === "sqrt") for (let i = 0; i < count; i++) units[i] = Math.sqrt(units[i]);
+    else if (kind === "log") for (let i = 0; i < count; i++) units[i] = logUnit(values[first + cols[i]], end);
+    for (let i = 0; i < count; i++) into[i] = Math.min(Math.max(units[i] * 256, 0), 255);
+}
+
+/** @param {number} value @param {number} high */
+function logUnit(value, high) {
+    return Math.log((value * LOG_SPAN) / high) / Math.log(LOG_SPAN);
 }
 
 /**
@@ -167,10 +170,11 @@ export function paint(values, columns, allowed, rows, cols, scale, table, hidden
     const colours = pixelsOf(table);
     const grey = pixel(...hidden);
     const places = new Uint8Array(cols.length);
+    const units = new Float64Array(cols.length);
     let to = 0;
     for (const row of rows) {
         const first = row * columns;
-        placeRow(places, values, first, cols, scale);
+        placeRow(places, units, values, first, cols, scale);
         for (let i = 0; i < cols.length; i++) {
             pixels[to++] = allowed && !allowed[first + cols[i]] ? grey : colours[places[i]];
         }

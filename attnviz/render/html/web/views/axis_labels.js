@@ -21,7 +21,21 @@ export class Labels {
         this.cuts = new Map();
         pen.font = font;
         this.widths = texts.map((text) => pen.measureText(text.length > 60 ? text.slice(0, 60) : visible(text)).width);
-        this.widest = Math.max(0, ...this.widths);
+    }
+
+    /**
+     * Pixels of the longest label that a part shows.
+     * @param {number[]} shown indices of tokens
+     * @param {number} first position in them
+     * @param {number} count
+     * @param {number} by positions from one label to the next
+     */
+    widest(shown, first, count, by) {
+        let most = 0;
+        for (let at = Math.ceil(first / by) * by; at < first + count; at += by) {
+            most = Math.max(most, this.widths[shown[at]] ?? 0);
+        }
+        return most;
     }
 
     /**

@@ -8,7 +8,7 @@ import { columnsOf, moveBy, orderOf, thumbSize } from "./board_order.js";
 import { Legend } from "./legend.js";
 import { Thumbs } from "./thumbs.js";
 
-const SLICE = 6; // milliseconds of painting before the browser may draw
+const SLICE = 10; // milliseconds of painting before the browser may draw
 
 /**
  * One source's pictures on the page.
@@ -66,7 +66,8 @@ export function boardView(context) {
         if (looks === painted) return;
         painted = looks;
         legend.fill({
-            label: source.label, scale, table: thumbs[0].table, hidden: source.maps.mask !== "all", above: 0, remarks: [],
+            label: source.label, scale, table: thumbs[0].table, hidden: source.maps.mask !== "all", above: 0,
+            remarks: [],
         });
         turn += 1;
         const mine = turn;
@@ -141,8 +142,10 @@ function gridRows(source, cells) {
     const top = h("div", { role: "row" },
         h("span", { role: "columnheader", class: "corner" }, `${layer} ↓ ${head} →`),
         ...source.heads.map((name) => h("span", { role: "columnheader" }, name)));
-    const rows = source.layers.map((name, row) =>
-        h("div", { role: "row" }, h("span", { role: "rowheader" }, name), ...cells.slice(row * columns, (row + 1) * columns)));
+    const rows = source.layers.map((name, row) => {
+        const inRow = cells.slice(row * columns, (row + 1) * columns);
+        return h("div", { role: "row" }, h("span", { role: "rowheader" }, name), ...inRow);
+    });
     return [top, ...rows];
 }
 
@@ -190,7 +193,8 @@ function listen(side, context) {
             store.set({ map, heads: [], view: "map" });
             return;
         }
-        const next = moveBy(event.key, side.order.indexOf(map), side.order.length, side.columns || columnsOf(side.grid));
+        const columns = side.columns || columnsOf(side.grid);
+        const next = moveBy(event.key, side.order.indexOf(map), side.order.length, columns);
         if (next === null) return;
         event.preventDefault();
         const cell = /** @type {HTMLElement} */ (side.cells.get(side.order[next]));
@@ -215,7 +219,7 @@ function markChosen(sides, map) {
     for (const { cells } of sides) {
         for (const [each, cell] of cells) {
             const chosen = each === map;
-            if ((cell.getAttribute("aria-selected") === "true") === chosen && cell.hasAttribute("aria-selected")) continue;
+            if (cell.getAttribute("aria-selected") === String(chosen)) continue;
             cell.setAttribute("aria-selected", String(chosen));
             cell.tabIndex = chosen ? 0 : -1;
         }
@@ -231,7 +235,8 @@ function markChosen(sides, map) {
 function fitAll(sides, thumbs, element) {
     const width = element.clientWidth / (element.clientWidth < 700 ? 1 : sides.length);
     for (const [at, { source, flow, grid }] of sides.entries()) {
-        const size = thumbSize(width, innerHeight, flow ? 0 : source.heads.length, source.layers.length, thumbs[at].size);
+        const columns = flow ? 0 : source.heads.length;
+        const size = thumbSize(width, innerHeight, columns, source.layers.length, thumbs[at].size);
         grid.style.setProperty("--wide", `${size.wide}px`);
         grid.style.setProperty("--high", `${size.high}px`);
         grid.style.setProperty("--columns", String(source.heads.length));
@@ -253,8 +258,8 @@ async function paintAll(side, thumbs, wanted) {
         const image = picture instanceof ImageData ? picture : await picture;
         if (!wanted()) return;
         const canvas = /** @type {HTMLCanvasElement} */ (side.cells.get(map)?.firstChild);
-        canvas.width = image.width;
-        canvas.height = image.height;
+        if (canvas.width !== image.width) canvas.width = image.width;
+        if (canvas.height !== image.height) canvas.height = image.height;
         canvas.getContext("2d")?.putImageData(image, 0, 0);
         if (performance.now() - began > SLICE) {
             await new Promise((done) => setTimeout(done));

@@ -54,16 +54,19 @@ export function thumbSize(width, height, columns, layers, [rows, cols]) {
     const side = Math.max(LEAST, Math.min(byWidth, Math.max(byHeight, AIM), MOST));
     const ratio = Math.min(Math.max(rows / cols, 0.25), 4);
     const wide = ratio > 1 ? side / ratio : side;
-    const across = fitted(wide, cols), down = fitted(wide * ratio, rows);
+    const across = fitted(wide, cols, !columns), down = fitted(wide * ratio, rows, !columns);
     return { wide: across.size, high: down.size, smooth: across.smooth || down.smooth };
 }
 
 /**
- * The largest length up to `size` that has whole pixels of the screen for each cell; `size` where that is much less.
+ * A length that has whole pixels of the screen for each cell: near `size`, not above it but where pictures flow.
  * @param {number} size
  * @param {number} cells
+ * @param {boolean} flow
  */
-function fitted(size, cells) {
-    const whole = (Math.floor((size * devicePixelRatio) / cells) * cells) / devicePixelRatio;
-    return whole > 0.84 * size ? { size: whole, smooth: false } : { size, smooth: true };
+function fitted(size, cells, flow) {
+    const each = (size * devicePixelRatio) / cells;
+    const least = Math.floor(each), next = least + 1;
+    const pixels = least > 0.84 * each ? least : flow && next < 1.25 * each ? next : each;
+    return { size: (pixels * cells) / devicePixelRatio, smooth: pixels < 3 && pixels !== Math.round(pixels) };
 }

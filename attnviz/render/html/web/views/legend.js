@@ -3,6 +3,7 @@
 import { unit } from "../colour.js";
 import { h, replace, short } from "../dom.js";
 
+/** @type {Record<string, string>} */
 const KINDS = { linear: "linear", sqrt: "square root", log: "logarithmic", row: "each row to its largest" };
 
 /**
@@ -28,14 +29,16 @@ export class Legend {
         const pen = this.strip.getContext("2d");
         if (pen) pen.putImageData(strip(table), 0, 0);
         const kind = scale.signed ? "linear" : scale.kind;
-        this.label.textContent = `${label}, ${KINDS[/** @type {keyof KINDS} */ (kind)] ?? kind}`;
+        this.label.textContent = `${label}, ${KINDS[kind] ?? kind}`;
         replace(this.ticks, ...ticksOf(scale).map(({ at, text }) => {
             const tick = h("span", {}, text);
             tick.style.left = `${100 * at}%`;
             return tick;
         }));
         const lines = [...remarks];
-        if (above) lines.unshift(`${above.toLocaleString("en")} ${above === 1 ? "cell" : "cells"} above ${short(scale.high)} ${above === 1 ? "has" : "have"} the last colour`);
+        if (above === 1) lines.unshift(`1 cell above ${short(scale.high)} has the last colour`);
+        const many = above.toLocaleString("en");
+        if (above > 1) lines.unshift(`${many} cells above ${short(scale.high)} have the last colour`);
         replace(this.remarks, ...(hidden ? [h("span", { class: "hidden-key" }), "attending not allowed"] : []));
         if (lines.length) this.remarks.append((hidden ? " · " : "") + lines.join(" · "));
     }

@@ -33,30 +33,55 @@ export function factsAt({ values, columns, allowed, rows, cols, step }, { row, c
 }
 
 /**
- * What the tip says of a cell.
+ * Say how accurate stored weights are.
+ * @param {number} step
+ */
+export function stored(step) {
+    if (step < 1e-7) return [];
+    return [`stored in steps of ${Number(step.toPrecision(2))}: no value moves by more than half a step`];
+}
+
+/**
+ * Lines of the tip for a cell.
  * @param {import("./map_panel.js").Matrix[]} matrices the one under the pointer first
- * @param {string[]} titles
+ * @param {string[]} names
  * @param {import("./map_panel.js").Spot} spot
  * @returns {(Node | string)[]}
  */
-export function tipLines(matrices, titles, spot) {
+export function tipLines(matrices, names, spot) {
     const { queries, keys, rows, cols, label } = matrices[0];
+    const alone = matrices.length === 1;
     const query = rows[spot.row], key = cols[spot.col];
     const lines = [h("div", { class: "pair" }, token(queries, query), " → ", token(keys, key))];
     for (const [at, matrix] of matrices.entries()) {
         if (spot.row >= matrix.rows.length || spot.col >= matrix.cols.length) continue;
-        const name = titles.length > 1 ? `${titles[at]} ` : `${label} `;
+        const name = `${alone ? label : names[at]} `;
         const facts = factsAt(matrix, spot);
-        const signed = matrix.scale.signed;
-        if (!facts) lines.push(h("div", {}, titles.length > 1 ? name : "", "attending not allowed"));
-        else {
-            const share = `${(100 * facts.share).toFixed(facts.share < 0.0995 ? 1 : 0)} % of the row`;
-            const rank = `${ordinal(facts.rank)} of ${facts.count} keys`;
-            lines.push(h("div", {}, name, h("strong", {}, facts.text)));
-            if (!signed && matrices.length === 1) lines.push(h("div", { class: "more" }, `${share}, ${rank}`));
+        if (!facts) {
+            lines.push(h("div", {}, alone ? "" : name, "attending not allowed"));
+            continue;
         }
+        lines.push(h("div", {}, name, h("strong", {}, facts.text)));
+        if (!alone || matrix.scale.signed) continue;
+        const share = `${(100 * facts.share).toFixed(facts.share < 0.0995 ? 1 : 0)} % of the row`;
+        lines.push(h("div", { class: "more" }, `${share}, ${ordinal(facts.rank)} of ${facts.count} keys`));
     }
-    return lines;
+    return alone ? [...lines, ...exactLinks(matrices[0], query, key)] : lines;
+}
+
+/**
+ * The strongest exact links within a pooled cell.
+ * @param {import("./map_panel.js").Matrix} matrix
+ * @param {number} query
+ * @param {number} key
+ */
+function exactLinks({ source: { links, tokens, cell }, map }, query, key) {
+    if (!links || !tokens) return [];
+    const of = (/** @type {number} */ token) => Math.floor(token / cell);
+    const within = links[map].filter(([row, col]) => of(row) === query && of(col) === key);
+    const name = (/** @type {string} */ text) => h("bdi", {}, visible(text));
+    return within.slice(0, 3).map(([row, col, weight]) => h("div", { class: "more" },
+        name(tokens.queries[row]), ` ${row} → `, name(tokens.keys[col]), ` ${col}: ${accurate(weight, 1e-4)}`));
 }
 
 /** @param {Axis} axis @param {number} index */
@@ -68,10 +93,10 @@ function token(axis, index) {
  * What a screen reader hears of a cell.
  * @param {import("./map_panel.js").Matrix} matrix
  * @param {import("./map_panel.js").Spot} spot
+ * @param {ReturnType<typeof factsAt>} facts
  */
-export function spoken(matrix, spot) {
-    const facts = factsAt(matrix, spot);
-    const query = visible(matrix.queries.text[matrix.rows[spot.row]]), key = visible(matrix.keys.text[matrix.cols[spot.col]]);
+export function spoken({ queries, keys, rows, cols }, { row, col }, facts) {
+    const query = visible(queries.text[rows[row]]), key = visible(keys.text[cols[col]]);
     return `${query} to ${key}: ${facts ? facts.text : "not allowed"}`;
 }
 

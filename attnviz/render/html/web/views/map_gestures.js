@@ -7,11 +7,12 @@
  *     leave: () => void,
  *     choose: (x: number, y: number) => void,
  *     zoom: (factor: number, x: number, y: number) => boolean,
- *     pan: (dx: number, dy: number) => boolean,
- *     drag: (box: [number, number, number, number] | null, done: boolean) => void,
- *     settle: () => void,
+ *     pan: (dx: number, dy: number) => void,
+ *     select: (x: number, y: number, toX: number, toY: number, done: boolean) => void,
+ *     settle: (zooms: boolean) => void,
  *     key: (event: KeyboardEvent) => boolean,
  *     inside: (x: number, y: number) => "cells" | "rows" | "columns" | null,
+ *     movable: () => boolean,
  * }} Asked
  */
 
@@ -25,7 +26,7 @@ const REST = 180; // milliseconds after the last turn of a wheel
 export function listenToGestures(frame, asked) {
     /** @type {Map<number, { x: number, y: number }>} */
     const fingers = new Map();
-    /** @type {{ x: number, y: number, lastX: number, lastY: number, kind: "pan" | "select", moved: boolean, where: string | null } | null} */
+    /** @type {{ x: number, y: number, lastX: number, lastY: number, kind: "pan" | "select", moved: boolean } | null} */
     let held = null;
     /** @type {PointerEvent | null} */
     let last = null;
@@ -43,7 +44,7 @@ export function listenToGestures(frame, asked) {
         frameAsked = 0;
         if (!last) return;
         const { x, y } = point(last);
-        if (held?.moved && held.kind === "select") asked.drag([held.x, held.y, x, y], false);
+        if (held?.moved && held.kind === "select") asked.select(held.x, held.y, x, y, false);
         else if (held?.moved) {
             asked.pan(x - held.lastX, y - held.lastY);
             [held.lastX, held.lastY] = [x, y];
@@ -64,8 +65,9 @@ export function listenToGestures(frame, asked) {
             return;
         }
         const where = asked.inside(at.x, at.y);
-        const kind = event.shiftKey || where === "rows" || where === "columns" ? "select" : "pan";
-        held = { ...at, lastX: at.x, lastY: at.y, kind, moved: false, where };
+        const mouse = event.pointerType !== "touch";
+        const kind = mouse && (event.shiftKey || where === "rows" || where === "columns") ? "select" : "pan";
+        held = { ...at, lastX: at.x, lastY: at.y, kind, moved: false };
         last = event;
     });
 
@@ -93,11 +95,11 @@ export function listenToGestures(frame, asked) {
         const pinched = fingers.size === 2;
         fingers.delete(event.pointerId);
         if (pinched) {
-            asked.settle();
+            asked.settle(true);
             return;
         }
-        if (held?.moved && held.kind === "select") asked.drag([held.x, held.y, at.x, at.y], event.type === "pointerup");
-        if (held?.moved) asked.settle();
+        if (held?.moved && held.kind === "select") asked.select(held.x, held.y, at.x, at.y, event.type === "pointerup");
+        if (held?.moved) asked.settle(false);
         else if (held && event.type === "pointerup") asked.choose(at.x, at.y);
         held = null;
     };
@@ -117,12 +119,12 @@ export function listenToGestures(frame, asked) {
         if (!asked.zoom(Math.exp(turned), x, y)) return;
         event.preventDefault();
         clearTimeout(resting);
-        resting = setTimeout(asked.settle, REST);
+        resting = setTimeout(() => asked.settle(true), REST);
     }, { passive: false });
 
     frame.addEventListener("dblclick", (event) => {
         const { x, y } = point(event);
-        if (asked.zoom(0.5, x, y)) asked.settle();
+        if (asked.zoom(0.5, x, y)) asked.settle(true);
     });
 
     frame.addEventListener("keydown", (event) => {

@@ -11,33 +11,39 @@ const NUMBER_WIDE = 30, NUMBER_HIGH = 15; // least pixels of a cell with a numbe
 
 /**
  * @typedef {{
- *     queries: Axis, keys: Axis, rows: number[], cols: number[], values: Float32Array, columns: number,
- *     allowed: Uint8Array | null, scale: { kind: string, high: number, signed: boolean }, cmap: string, step: number,
- *     label: string,
+ *     source: Source, map: number, queries: Axis, keys: Axis, rows: number[], cols: number[], values: Float32Array,
+ *     columns: number, allowed: Uint8Array | null, scale: { kind: string, high: number, signed: boolean },
+ *     cmap: string, step: number, label: string,
  * }} Matrix
  *     A map, the shown rows and columns, and its colours.
  * @typedef {{ row: number, col: number }} Spot positions among the shown rows and columns
+ * @typedef {{ x: number, y: number, wide: number, high: number }} Box
  */
 
 export class MapPanel {
-    /** @param {import("../colour.js").Colours} colours */
-    constructor(colours) {
+    /**
+     * @param {import("../colour.js").Colours} colours
+     * @param {Matrix} matrix
+     */
+    constructor(colours, matrix) {
         this.colours = colours;
+        this.name = "";
         this.title = h("figcaption", { dir: "auto" });
         this.base = h("canvas", { "aria-hidden": "true" });
         this.over = h("canvas", { class: "over", "aria-hidden": "true" });
         this.frame = h("div", { class: "frame", tabIndex: 0, role: "application" }, this.base, this.over);
         this.frame.setAttribute("data-own-keys", "");
+        this.frame.setAttribute("aria-roledescription", "map; arrows move over its cells");
         this.element = h("figure", { class: "panel" }, this.title, this.frame);
         this.cells = document.createElement("canvas");
-        /** @type {Matrix | null} */
-        this.matrix = null;
+        this.matrix = matrix;
         /** @type {import("./map_layout.js").Layout | null} */
         this.layout = null;
         /** @type {import("./map_window.js").Part} */
         this.part = { top: 0, left: 0, high: 1, wide: 1 };
         /** Positions from one label to the next, of rows and of columns. @type {[number, number]} */
         this.thinned = [1, 1];
+        this.take(matrix);
     }
 
     /** Take a map, and paint its cells, a pixel each. @param {Matrix} matrix */
@@ -50,13 +56,34 @@ export class MapPanel {
         this.cells.width = image.width;
         this.cells.height = image.height;
         this.cells.getContext("2d")?.putImageData(image, 0, 0);
-        if (before?.queries !== matrix.queries || before?.keys !== matrix.keys) {
-            const pen = pencil(this.base);
-            const font = `${SIZE}px ${getComputedStyle(document.body).fontFamily}`;
-            this.font = font;
-            this.rowLabels = new Labels(matrix.queries.text, pen, font);
-            this.colLabels = new Labels(matrix.keys.text, pen, font);
-        }
+        if (this.rowLabels && before.queries === matrix.queries && before.keys === matrix.keys) return;
+        const pen = pencil(this.base);
+        this.font = `${SIZE}px ${getComputedStyle(document.body).fontFamily}`;
+        this.rowLabels = new Labels(matrix.queries.text, pen, this.font);
+        this.colLabels = new Labels(matrix.keys.text, pen, this.font);
+    }
+
+    /** @param {string} name @param {boolean} titled @param {string} label what a screen reader hears */
+    call(name, titled, label) {
+        this.name = name;
+        this.title.textContent = titled ? name : "";
+        this.frame.setAttribute("aria-label", label);
+    }
+
+    /** Whether another panel has as many rows and columns. @param {MapPanel} other */
+    alike({ matrix: { rows, cols } }) {
+        return rows.length === this.matrix.rows.length && cols.length === this.matrix.cols.length;
+    }
+
+    /** Whether there is more than is seen. */
+    get movable() {
+        return this.part.high < this.matrix.rows.length || this.part.wide < this.matrix.cols.length;
+    }
+
+    /** What lies at a point: cells, labels of rows or of columns. @param {number} x @param {number} y */
+    zone(x, y) {
+        const { left, top } = this.layout ?? { left: 0, top: 0 };
+        return x >= left && y >= top ? "cells" : x >= left ? "columns" : y >= top ? "rows" : null;
     }
 
     /**
@@ -66,11 +93,16 @@ export class MapPanel {
      */
     place(part, area) {
         this.part = part;
-        const layout = layoutOf(area, part, this.rowLabels?.widest ?? 0, this.colLabels?.widest ?? 0);
+        const { rows, cols } = this.matrix;
+        const by = every(Math.min(area.wide / part.wide, area.high / part.high) * 0.9);
+        const widestRow = this.rowLabels?.widest(rows, part.top, part.high, by) ?? 0;
+        const widestCol = this.colLabels?.widest(cols, part.left, part.wide, by) ?? 0;
+        const layout = layoutOf(area, part, widestRow, widestCol);
         this.layout = layout;
         for (const canvas of [this.base, this.over]) {
-            canvas.width = Math.ceil(layout.width * devicePixelRatio);
-            canvas.height = Math.ceil(layout.height * devicePixelRatio);
+            const wide = Math.ceil(layout.width * devicePixelRatio), high = Math.ceil(layout.height * devicePixelRatio);
+            if (canvas.width !== wide) canvas.width = wide;
+            if (canvas.height !== high) canvas.height = high;
             canvas.style.width = `${canvas.width / devicePixelRatio}px`;
             canvas.style.height = `${canvas.height / devicePixelRatio}px`;
         }
@@ -78,7 +110,7 @@ export class MapPanel {
         const named = (/** @type {string} */ name) => style.getPropertyValue(`--${name}`).trim();
         this.ink = {
             paper: named("paper"), soft: named("soft"), ink: named("ink"), line: named("line"), accent: named("accent"),
-            mark: named("mark"),
+            mark: named("mark"), faint: named("faint"),
         };
     }
 
@@ -104,11 +136,16 @@ export class MapPanel {
         const { row, col } = this.at(x, y);
         const { top, left, high, wide } = this.part;
         if (row < top || col < left || row >= top + high || col >= left + wide) return null;
-        const { rows = [], cols = [] } = this.matrix ?? {};
+        const { rows, cols } = this.matrix;
         return { row: Math.min(Math.floor(row), rows.length - 1), col: Math.min(Math.floor(col), cols.length - 1) };
     }
 
-    /** Left, top, width and height of a row, a column or a cell on the canvas. @param {number | null} row @param {number | null} col */
+    /**
+     * Where a row, a column or a cell lies on the canvas.
+     * @param {number | null} row
+     * @param {number | null} col
+     * @returns {Box}
+     */
     box(row, col) {
         const { left, top, wide, high } = /** @type {import("./map_layout.js").Layout} */ (this.layout);
         const [cellWide, cellHigh] = this.cell;
@@ -123,7 +160,7 @@ export class MapPanel {
      */
     draw(chosen) {
         const { layout, matrix, part, ink } = this;
-        if (!layout || !matrix || !ink) return;
+        if (!layout || !ink) return;
         const pen = pencil(this.base);
         pen.clearRect(0, 0, layout.width, layout.height);
         const { left, top, wide, high } = layout;
@@ -136,7 +173,8 @@ export class MapPanel {
         pen.rect(left - 1, top - 1, wide + 2, high + 2);
         pen.clip();
         this.drawBorders(pen);
-        if (cellWide >= NUMBER_WIDE && cellHigh >= NUMBER_HIGH && part.wide * part.high <= MOST_NUMBERS) this.drawNumbers(pen);
+        const roomy = cellWide >= NUMBER_WIDE && cellHigh >= NUMBER_HIGH;
+        if (roomy && part.wide * part.high <= MOST_NUMBERS) this.drawNumbers(pen);
         const rows = chosen.tokens.map((token) => matrix.rows.indexOf(token)).filter((row) => row >= 0);
         const col = chosen.key === null ? -1 : matrix.cols.indexOf(chosen.key);
         for (const row of rows) outline(pen, this.box(row, null), ink.mark, ink.paper, 2);
@@ -145,13 +183,14 @@ export class MapPanel {
         pen.strokeStyle = ink.line;
         pen.lineWidth = 1;
         pen.strokeRect(left - 0.5, top - 0.5, wide + 1, high + 1);
-        this.drawLabels(pen, new Set(rows), col);
+        this.drawLabels(pen, rows, col);
+        this.frame.classList.toggle("near", this.movable);
     }
 
     /** @param {CanvasRenderingContext2D} pen */
     drawBorders(pen) {
         const { matrix, ink } = this;
-        if (!matrix || !ink) return;
+        if (!ink) return;
         const lines = [
             ...bordersOf(matrix.queries.segments, matrix.rows).map((row) => ({ ...this.box(row, null), high: 0 })),
             ...bordersOf(matrix.keys.segments, matrix.cols).map((col) => ({ ...this.box(null, col), wide: 0 })),
@@ -171,7 +210,6 @@ export class MapPanel {
     /** @param {CanvasRenderingContext2D} pen */
     drawNumbers(pen) {
         const { matrix, part, colours } = this;
-        if (!matrix) return;
         const { values, columns, allowed, rows, cols, scale, cmap } = matrix;
         pen.font = `11px ${getComputedStyle(document.body).fontFamily}`;
         pen.textAlign = "center";
@@ -191,11 +229,12 @@ export class MapPanel {
         }
     }
 
-    /** @param {CanvasRenderingContext2D} pen @param {Set<number>} stressedRows @param {number} stressedCol */
+    /** @param {CanvasRenderingContext2D} pen @param {number[]} stressedRows @param {number} stressedCol */
     drawLabels(pen, stressedRows, stressedCol) {
         const { part, ink } = this;
         if (!ink) return;
         const [cellWide, cellHigh] = this.cell;
+        this.nameAxes(pen);
         const byRow = every(cellHigh), byCol = every(this.layout?.flat ? cellWide * 10 : cellWide);
         this.thinned = [byRow, byCol];
         pen.font = this.font ?? "";
@@ -209,6 +248,16 @@ export class MapPanel {
         if (stressedCol >= 0) this.colLabel(pen, stressedCol, ink.mark, true);
     }
 
+    /** Say in the corner what rows and columns are. @param {CanvasRenderingContext2D} pen */
+    nameAxes(pen) {
+        const { layout, ink } = this;
+        if (!layout || !ink) return;
+        pen.font = `10px ${(this.font ?? "").split("px ")[1]}`;
+        pen.fillStyle = ink.faint;
+        besideRow(pen, "keys →", layout.left - 5, layout.top - 22);
+        besideRow(pen, "queries ↓", layout.left - 5, layout.top - 10);
+    }
+
     /**
      * Write the label of a row; `alone` clears the place beside it first.
      * @param {CanvasRenderingContext2D} pen
@@ -218,7 +267,7 @@ export class MapPanel {
      */
     rowLabel(pen, row, colour, alone = false) {
         const { layout, matrix, rowLabels, ink } = this;
-        if (!layout || !matrix || !rowLabels || !ink) return;
+        if (!layout || !rowLabels || !ink) return;
         const { y, high } = this.box(row, null);
         const middle = y + high / 2;
         if (middle < layout.top - 1 || middle > layout.top + layout.high + 1) return;
@@ -241,7 +290,7 @@ export class MapPanel {
      */
     colLabel(pen, col, colour, alone = false) {
         const { layout, matrix, colLabels, ink } = this;
-        if (!layout || !matrix || !colLabels || !ink) return;
+        if (!layout || !colLabels || !ink) return;
         const { x, wide } = this.box(null, col);
         const middle = x + wide / 2;
         if (middle < layout.left - 1 || middle > layout.left + layout.wide + 1) return;
@@ -269,16 +318,17 @@ export class MapPanel {
         return [0, ...[before, before + by].map((near) => (near - at) * cell).filter((away) => Math.abs(away) < LINE)];
     }
 
-    /** Draw the pointer's place, or a window that is being chosen. @param {Spot | null} spot @param {number[] | null} [window] */
+    /**
+     * Draw the pointer's place, or a window that is being chosen.
+     * @param {Spot | null} spot
+     * @param {Box | null} [window]
+     */
     point(spot, window = null) {
         const { layout, ink, matrix } = this;
-        if (!layout || !ink || !matrix) return;
+        if (!layout || !ink) return;
         const pen = pencil(this.over);
         pen.clearRect(0, 0, layout.width, layout.height);
-        if (window) {
-            const [x, y, wide, high] = window;
-            outline(pen, { x, y, wide, high }, ink.accent, ink.paper, 1);
-        }
+        if (window) outline(pen, window, ink.accent, ink.paper, 1);
         if (!spot || spot.row >= matrix.rows.length || spot.col >= matrix.cols.length) return;
         pen.save();
         pen.beginPath();
@@ -303,7 +353,7 @@ function pencil(canvas) {
 /**
  * Draw a box around cells: with a rim of paper, so that it is seen on any colour; thin, beside cells of few pixels.
  * @param {CanvasRenderingContext2D} pen
- * @param {{ x: number, y: number, wide: number, high: number }} box
+ * @param {Box} box
  * @param {string} colour
  * @param {string} paper
  * @param {number} width
@@ -324,6 +374,7 @@ function outline(pen, { x, y, wide, high }, colour, paper, width) {
 /** A number for a cell: .12, 1.0, −.30. @param {number} value */
 export function brief(value) {
     const size = Math.abs(value);
-    const text = size < 0.005 ? "0" : size >= 0.995 && size < 10 ? size.toFixed(1) : size >= 10 ? size.toFixed(0) : size.toFixed(2).slice(1);
-    return value <= -0.005 ? `−${text}` : text;
+    if (size < 0.005) return "0";
+    const text = size >= 9.95 ? size.toFixed(0) : size >= 0.995 ? size.toFixed(1) : size.toFixed(2).slice(1);
+    return value < 0 ? `−${text}` : text;
 }

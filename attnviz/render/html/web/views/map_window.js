@@ -1,5 +1,7 @@
 // Which cells of a map are seen: the shown rows and columns, and the part of them that a window leaves.
 
+const ORDER = ["first", "second"];
+
 /**
  * A part of the shown cells, in positions among them; fractions while it moves.
  * @typedef {{ top: number, left: number, high: number, wide: number }} Part
@@ -57,9 +59,8 @@ export function windowOf(part, rows, cols) {
  */
 export function wholeCells({ top, left, high, wide }, rows, cols) {
     const tall = clamp(Math.round(high), 1, rows), broad = clamp(Math.round(wide), 1, cols);
-    return {
-        top: clamp(Math.round(top), 0, rows - tall), left: clamp(Math.round(left), 0, cols - broad), high: tall, wide: broad,
-    };
+    const first = clamp(Math.round(top), 0, rows - tall);
+    return { top: first, left: clamp(Math.round(left), 0, cols - broad), high: tall, wide: broad };
 }
 
 /**
@@ -104,7 +105,7 @@ export function clamp(value, low, high) {
 /**
  * The four quarters of a pair of texts as windows; none where queries or keys have one text.
  * @param {Source} source
- * @returns {{ name: string, window: [number, number, number, number] }[]}
+ * @returns {{ name: string, label: string, window: [number, number, number, number] }[]}
  */
 export function quartersOf({ queries, keys }) {
     const rows = spansOf(queries.segments), cols = spansOf(keys.segments);
@@ -112,6 +113,7 @@ export function quartersOf({ queries, keys }) {
     return rows.flatMap(([row, high], query) =>
         cols.map(([col, wide], key) => ({
             name: `${"AB"[query]} → ${"AB"[key]}`,
+            label: `queries of the ${ORDER[query]} text, keys of the ${ORDER[key]}`,
             window: /** @type {[number, number, number, number]} */ ([row, col, high, wide]),
         })));
 }

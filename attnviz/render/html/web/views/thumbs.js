@@ -62,7 +62,8 @@ export class Thumbs {
         const [rows, cols] = this.size;
         const part = this.source.maps.peak[map] / 255;
         const codes = /** @type {Uint8Array} */ (this.codes).subarray(map * rows * cols, (map + 1) * rows * cols);
-        const values = Float32Array.from(codes, (code) => code * part);
+        const values = new Float32Array(codes.length);
+        for (let i = 0; i < codes.length; i++) values[i] = codes[i] * part;
         return paint(values, cols, this.mask(map), count(rows), count(cols), this.scale, this.table, this.hidden);
     }
 
