@@ -17,8 +17,9 @@ from attnviz.engine.forward import run
 from attnviz.engine.inputs import Inputs
 from attnviz.engine.kernels import linear, softmax_
 from attnviz.engine.observer import Collector
+from attnviz.engine.ops import activate_, norm_of
 from attnviz.engine.positions import same_turns
-from attnviz.engine.spec import Spec, Unembed
+from attnviz.engine.spec import Spec, Transform, Unembed
 from attnviz.engine.tensors import Tensors
 from attnviz.engine.tile import Tile
 
@@ -74,30 +75,56 @@ class Newest(Collector):
 class Vocabulary:
     """Scores for every token of a vocabulary, from a stack's output.
 
-    table: [token, d_embed]; bias: [token] or None; project: [d_embed, d_model] or None.
+    table: [token, width]; bias: [token] or None; project: [width, d_model] or None. transformed: the steps of a
+    masked-language head before its table, [n, d_model] -> [n, width]; None for a linear head.
     """
 
-    def __init__(self, how: Unembed, table: Array, bias: Array | None = None, project: Array | None = None) -> None:
-        self.how, self.table, self.bias, self.project = how, table, bias, project
+    def __init__(
+        self,
+        how: Unembed,
+        table: Array,
+        bias: Array | None = None,
+        project: Array | None = None,
+        transformed: Callable[[Array], Array] | None = None,
+    ) -> None:
+        self.how, self.table, self.bias, self.project, self.transformed = how, table, bias, project, transformed
 
     @classmethod
     def of(cls, how: Unembed, spec: Spec, tensors: Tensors) -> Vocabulary:
         """As a checkpoint stores it."""
-        table = tensors.get("unembed.weight", (-1, spec.d_embed))
+        table = tensors.get("unembed.weight", (-1, spec.d_embed if how.transform is None else -1))
         bias = tensors.get("unembed.bias", (len(table),)) if tensors.has("unembed.bias") else None
+        if how.transform is not None:
+            return cls(how, table, bias, transformed=_transformed(how.transform, spec, tensors, table.shape[1]))
         project = None
         if spec.d_embed != spec.d_model:
             project = tensors.get("unembed.project.weight", (spec.d_embed, spec.d_model))
         return cls(how, table, bias, project)
 
     def scores(self, x: Array) -> Array:
-        """x [d_model] -> a score for each token [token]."""
-        row = x[None] if self.project is None else linear(x[None], self.project)
-        scores = linear(row * np.float32(self.how.scale), self.table, self.bias)[0]
+        """x [d_model] or [n, d_model], after the final norm -> a score for each token, [token] or [n, token]."""
+        rows = x.reshape(-1, x.shape[-1])
+        if self.transformed is not None:
+            rows = self.transformed(rows)
+        elif self.project is not None:
+            rows = linear(rows, self.project)
+        scores = linear(rows * np.float32(self.how.scale), self.table, self.bias).reshape(*x.shape[:-1], -1)
         if self.how.softcap:
             cap = np.float32(self.how.softcap)
             scores = np.tanh(scores / cap) * cap
         return scores
+
+
+def _transformed(transform: Transform, spec: Spec, tensors: Tensors, width: int) -> Callable[[Array], Array]:
+    """The steps of a masked-language head before its table: norm(act(dense(x))), [n, d_model] -> [n, width]."""
+    weight = tensors.get("unembed.dense.weight", (width, spec.d_model))
+    bias = tensors.get("unembed.dense.bias", (width,)) if tensors.has("unembed.dense.bias") else None
+
+    def transformed(x: Array) -> Array:
+        y = activate_(transform.activation, linear(x, weight, bias))
+        return norm_of(transform.norm, tensors, "unembed.norm", y)
+
+    return transformed
 
 
 def why_not(spec: Spec) -> str:

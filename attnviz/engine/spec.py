@@ -307,17 +307,32 @@ class Spec(Stacks):
 
 
 @dataclass(frozen=True)
+class Transform:
+    """A dense layer, an activation and a norm between the last layer and the table of a masked-language head.
+
+    unembed.dense.weight|bias [width, d_model], bias if the checkpoint has it     unembed.norm.weight|bias [width]
+    """
+
+    activation: str
+    norm: Norm
+
+
+@dataclass(frozen=True)
 class Unembed:
     """The language-model head: last layer -> one logit per vocabulary token.
 
-    unembed.weight [vocab, d_embed]     unembed.bias [vocab], if the checkpoint has it
-    unembed.project.weight [d_embed, d_model], if the two widths differ
+    unembed.weight [vocab, width]     unembed.bias [vocab], if the checkpoint has it
+    unembed.project.weight [d_embed, d_model], if the two widths differ and there is no transform
 
     scale: logits are multiplied by it. softcap: logits are squashed to +-softcap with tanh; 0 turns it off.
+    transform: steps before the table, whose width is then its own; else it is d_embed. masked: the logits of a position
+    are for the token at that position (masked-language models), not for the one that follows.
     """
 
     scale: float = 1.0
     softcap: float = 0.0
+    transform: Transform | None = None
+    masked: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Model families: one declarative file per model_type.
 
 A file gives `spec(config)`, which turns a configuration into what the engine does, and `NAMES`, which says where a
-checkpoint keeps each of our tensors. Further constants hold the family's other facts: `ALIASES`, `UNEMBED`, `GGUF`,
-`TOKENIZERS`, `IMAGES`, `TYPICAL`. No arithmetic, no branches on names: see docs/adding-a-family.md.
+checkpoint keeps each of our tensors. Further constants hold the family's other facts: `ALIASES`, `UNEMBED`, `MASKED`,
+`GGUF`, `TOKENIZERS`, `IMAGES`, `TYPICAL`. No arithmetic, no branches on names: see docs/adding-a-family.md.
 
 `_index.py` lists which file serves which name, so that looking one family up imports one file.
 """

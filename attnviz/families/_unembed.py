@@ -1,6 +1,7 @@
 """The language-model head: the last layer -> one logit per vocabulary token.
 
-A family that generates text has `UNEMBED = Unembedding(...)` in its file. Attention does not need it.
+A family that generates text has `UNEMBED = Unembedding(...)` in its file, an encoder that was trained to fill in masked
+tokens `MASKED = MaskedHead(...)`. Attention needs neither.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from attnviz.engine.spec import Stacks, Unembed
+from attnviz.engine.spec import Spec, Stacks, Transform, Unembed
 from attnviz.families import family, names_of
 from attnviz.families._config import Config
 from attnviz.families._names import Source
@@ -37,9 +38,57 @@ class Unembedding:
     stored_first: bool = False
 
 
+@dataclass(frozen=True)
+class MaskedHead:
+    """The names and keys of a masked-language head: a dense layer, an activation and a norm, then a table and its bias.
+
+    dense, norm: names of the two layers, () for a head that is linear. table: names of the matrix if it is not the
+    token embeddings. bias: names of its bias, the last of which is the matrix's own: it goes first if the matrix is not
+    tied. Each lists the spellings of different files. tied: whether the matrix is
+    the token embeddings if no key says so. activation: the engine's name of it, "" for the MLPs' own; activation_key:
+    the key that names it, if there is one. bias_key: the key that says whether there is a bias, and its value if left
+    out. off: a key that must be off, for a head of another kind.
+    """
+
+    dense: tuple[str, ...] = ()
+    norm: tuple[str, ...] = ()
+    table: tuple[str, ...] = ()
+    bias: tuple[str, ...] = ()
+    tied: bool = True
+    activation: str = ""
+    activation_key: str = ""
+    bias_key: tuple[str, bool] | None = None
+    off: str = ""
+
+
+# The head of BERT, and of RoBERTa, whose activation is always GELU.
+BERT = MaskedHead(
+    ("cls.predictions.transform.dense",),
+    ("cls.predictions.transform.LayerNorm",),
+    ("cls.predictions.decoder.weight",),
+    ("cls.predictions.bias", "cls.predictions.decoder.bias"),
+)
+ROBERTA = MaskedHead(
+    ("lm_head.dense",),
+    ("lm_head.layer_norm",),
+    ("lm_head.decoder.weight",),
+    ("lm_head.bias", "lm_head.decoder.bias"),
+    activation="gelu",
+)
+# The head of DeBERTa as the reference stores it, and as published files of later versions do.
+DEBERTA = MaskedHead(
+    (*BERT.dense, "lm_predictions.lm_head.dense"),
+    (*BERT.norm, "lm_predictions.lm_head.LayerNorm"),
+    BERT.table,
+    (*BERT.bias, "lm_predictions.lm_head.bias"),
+)
+
+
 def of_config(config: Config, spec: Stacks) -> tuple[Unembed | None, dict[str, Source]]:
-    """The head that scores the next token, and our names -> stored names; (None, {}) if a model generates no text."""
+    """The head that scores tokens, and our names -> stored names; (None, {}) for a family that has none."""
     module = family(config.data["model_type"])
+    if hasattr(module, "MASKED") and isinstance(spec, Spec):
+        return _masked(module.MASKED, config, spec, names_of(module, config))
     if hasattr(module, "language"):  # the language model inside a model that reads images too
         config = module.language(config)
         module = family(config.data["model_type"])
@@ -58,7 +107,26 @@ def of_gguf(
             more[key] = float(value) or None
     how, _ = of_config(Config({**config.data, **more}, config.where), spec)
     names: dict[str, Source] = {"unembed.weight": ["output.weight", "token_embd.weight"], "unembed.bias": "output.bias"}
-    return (None, {}) if how is None else (how, names)
+    return (None, {}) if how is None or how.masked else (how, names)
+
+
+def _masked(
+    row: MaskedHead, config: Config, spec: Spec, names: Mapping[str, Source]
+) -> tuple[Unembed | None, dict[str, Source]]:
+    if row.off and config.bool(row.off):
+        return None, {}
+    tied = config.bool("tie_word_embeddings", row.tied)
+    entries: dict[str, Source] = {"unembed.weight": names["embed.tokens"] if tied else list(row.table)}
+    if row.bias_key is None or config.bool(*row.bias_key):
+        entries["unembed.bias"] = list(row.bias if tied else row.bias[::-1])
+    if not row.dense:
+        return Unembed(masked=True), entries
+    for ours, stored in (("dense", row.dense), ("norm", row.norm)):
+        entries |= {f"unembed.{ours}.{kind}": [f"{name}.{kind}" for name in stored] for kind in ("weight", "bias")}
+    activation = row.activation or spec.activation
+    if row.activation_key:
+        activation = config.activation(row.activation_key, "gelu")
+    return Unembed(transform=Transform(activation, spec.norm), masked=True), entries
 
 
 def _made(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from attnviz.engine.spec import Learned, Norm, Spec
 from attnviz.families._config import Config
 from attnviz.families._names import pairs
+from attnviz.families._unembed import MaskedHead
 
 NAMES = {
     "embed.tokens": "embeddings.weight",
@@ -24,6 +25,8 @@ NAMES = {
         "layers.{i}.",
     ),
 }
+
+MASKED = MaskedHead(table=("pred_layer.proj.weight",), bias=("pred_layer.proj.bias",), off="asm")
 
 # Keys of published files about how the model was trained.
 _TRAINING = (

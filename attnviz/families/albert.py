@@ -9,6 +9,7 @@ from attnviz.families import _encoder
 from attnviz.families._config import Config
 from attnviz.families._names import Source, pairs
 from attnviz.families._recipes import BERT_NAMES, CLS_SEP, Recipe
+from attnviz.families._unembed import MaskedHead
 
 
 def names(config: Config) -> dict[str, Source]:
@@ -48,6 +49,12 @@ TOKENIZERS = {
         commas=True,
     )
 }
+MASKED = MaskedHead(
+    ("predictions.dense",),
+    ("predictions.LayerNorm",),
+    ("predictions.decoder.weight",),
+    ("predictions.bias", "predictions.decoder.bias"),
+)
 
 
 def spec(config: Config) -> Spec:

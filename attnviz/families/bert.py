@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from attnviz.engine.spec import Spec
-from attnviz.families import _encoder
+from attnviz.families import _encoder, _unembed
 from attnviz.families._config import Config
 from attnviz.families._gguf import shared as gguf
 from attnviz.families._gguf.metadata import Made, Metadata
@@ -13,6 +13,7 @@ ALIASES = ("align_text_model", "chinese_clip_text_model")
 
 NAMES = _encoder.NAMES
 TOKENIZERS = dict.fromkeys(("bert", "mobilebert", "lxmert", "convbert", "squeezebert"), WORDPIECE)
+MASKED = _unembed.BERT
 
 
 def spec(config: Config) -> Spec:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from attnviz.engine.spec import Blocks, Spec
-from attnviz.families import _encoder
+from attnviz.families import _encoder, _unembed
 from attnviz.families._config import Config
 from attnviz.families._decoder import biases
 from attnviz.families._recipes import BERT_NAMES, CLS_SEP, MASK_STRIPS, Recipe
@@ -18,6 +18,7 @@ TOKENIZERS = {
         flags={**MASK_STRIPS, "unk": ("normalized",)},
     )
 }
+MASKED = _unembed.BERT
 
 
 def spec(config: Config) -> Spec:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from attnviz.engine.spec import Spec
-from attnviz.families import _encoder
+from attnviz.families import _encoder, _unembed
 from attnviz.families._config import Config
 from attnviz.families._recipes import ROBERTA
 
 NAMES = _encoder.NAMES
 TOKENIZERS = {"data2vectext": ROBERTA}
+MASKED = _unembed.ROBERTA
 
 
 def spec(config: Config) -> Spec:

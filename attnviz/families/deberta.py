@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from attnviz.engine.spec import Disentangled, Learned, Norm, Spec
 from attnviz.errors import shown
-from attnviz.families import _encoder
+from attnviz.families import _encoder, _unembed
 from attnviz.families._config import Config
 from attnviz.families._names import fused, pairs
 from attnviz.families._recipes import BERT_NAMES, CLS_SEP, MASK_STRIPS, Recipe
@@ -36,6 +36,9 @@ def _kinds(config: Config) -> list[str]:
     if not isinstance(kinds, list) or not all(isinstance(kind, str) for kind in kinds) or len(kinds) > 9:
         raise config.error(f"pos_att_type must be a list of words such as c2p and p2c; got {shown(terms)}")
     return kinds
+
+
+MASKED = _unembed.DEBERTA
 
 
 def spec(config: Config) -> Spec:

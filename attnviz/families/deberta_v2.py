@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attnviz.engine.spec import Disentangled, Learned, Norm, Spec
 from attnviz.errors import shown
-from attnviz.families import _encoder
+from attnviz.families import _encoder, _unembed
 from attnviz.families._config import Config
 from attnviz.families._names import pairs
 from attnviz.families._recipes import BERT_NAMES, CLS_SEP, Recipe
@@ -60,6 +60,9 @@ def _relative(config: Config, norm: Norm, longest: int) -> Disentangled | None:
         share_key=share,
         norm=norm if normed else None,
     )
+
+
+MASKED = _unembed.DEBERTA
 
 
 def spec(config: Config) -> Spec:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from attnviz.engine.spec import Learned, Norm, Spec
 from attnviz.families._config import Config
 from attnviz.families._recipes import WORDPIECE
+from attnviz.families._unembed import MaskedHead
 
 _LAYER = "transformer.layer.{i}."
 NAMES = {
@@ -28,6 +29,7 @@ NAMES = {
     },
 }
 TOKENIZERS = {"distilbert": WORDPIECE}
+MASKED = MaskedHead(("vocab_transform",), ("vocab_layer_norm",), ("vocab_projector.weight",), ("vocab_projector.bias",))
 
 
 def spec(config: Config) -> Spec:

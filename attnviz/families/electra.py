@@ -9,9 +9,17 @@ from attnviz.families import _encoder
 from attnviz.families._config import Config
 from attnviz.families._names import pairs
 from attnviz.families._recipes import WORDPIECE
+from attnviz.families._unembed import MaskedHead
 
 NAMES = {**_encoder.NAMES, **pairs({"embed.project": "embeddings_project"})}
 TOKENIZERS = {"electra": WORDPIECE}
+MASKED = MaskedHead(
+    ("generator_predictions.dense",),
+    ("generator_predictions.LayerNorm",),
+    ("generator_lm_head.weight",),
+    ("generator_lm_head.bias",),
+    activation="gelu",
+)
 
 
 def spec(config: Config) -> Spec:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from attnviz.engine.spec import Spec
-from attnviz.families import _encoder
+from attnviz.families import _encoder, _unembed
 from attnviz.families._config import Config
 from attnviz.families._recipes import WORDPIECE
 
 NAMES = {**_encoder.NAMES, "embed.tasks": "embeddings.task_type_embeddings.weight"}
 TOKENIZERS = {"ernie": WORDPIECE}
+MASKED = _unembed.BERT
 
 
 def spec(config: Config) -> Spec:

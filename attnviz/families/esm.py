@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from attnviz.engine.spec import Norm, Rotary, Spec
-from attnviz.families import _encoder
+from attnviz.families import _encoder, _unembed
 from attnviz.families._config import Config
 from attnviz.families._names import pairs
 from attnviz.families._recipes import Recipe
@@ -25,6 +25,7 @@ TOKENIZERS = {
         vocab="characters",
     )
 }
+MASKED = _unembed.ROBERTA
 
 
 def spec(config: Config) -> Spec:

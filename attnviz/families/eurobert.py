@@ -10,8 +10,10 @@ from attnviz.families._config import Config
 from attnviz.families._gguf import shared as gguf
 from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._rotary import rotary
+from attnviz.families._unembed import MaskedHead
 
 NAMES = _decoder.NAMES
+MASKED = MaskedHead(table=("lm_head.weight",), bias=("lm_head.bias",), tied=False, bias_key=("mlp_bias", False))
 
 
 def spec(config: Config) -> Spec:

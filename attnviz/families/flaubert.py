@@ -9,6 +9,7 @@ from attnviz.families import _xlm
 from attnviz.families._config import Config
 
 NAMES = _xlm.NAMES
+MASKED = _xlm.MASKED
 
 
 def spec(config: Config) -> Spec:

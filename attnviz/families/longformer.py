@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from attnviz.engine.spec import Spec
-from attnviz.families import _encoder
+from attnviz.families import _encoder, _unembed
 from attnviz.families._config import Config
 from attnviz.families._names import pairs
 from attnviz.families._recipes import ROBERTA
@@ -23,6 +23,7 @@ NAMES = {
     ),
 }
 TOKENIZERS = {"longformer": ROBERTA}
+MASKED = _unembed.ROBERTA
 
 
 def spec(config: Config) -> Spec:

@@ -9,6 +9,7 @@ from attnviz.families._gguf import shared as gguf
 from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._names import Source, fused, pairs
 from attnviz.families._rotary import by_layer_type
+from attnviz.families._unembed import MaskedHead
 from attnviz.families._windows import FULL, SLIDING, layer_types, reaches
 
 NAMES: dict[str, Source] = {
@@ -24,6 +25,9 @@ NAMES: dict[str, Source] = {
         for kind in ("weight", "bias")
     },
 }
+MASKED = MaskedHead(
+    ("head.dense",), ("head.norm",), ("decoder.weight",), ("decoder.bias",), activation_key="classifier_activation"
+)
 
 
 def spec(config: Config) -> Spec:

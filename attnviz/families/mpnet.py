@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from attnviz.engine.spec import Buckets, Spec
-from attnviz.families import _encoder
+from attnviz.families import _encoder, _unembed
 from attnviz.families._config import Config
 from attnviz.families._names import pairs
 from attnviz.families._recipes import MASK_STRIPS, S_NAMES, Recipe
@@ -35,6 +35,7 @@ TOKENIZERS = {
         lower=True,
     )
 }
+MASKED = _unembed.ROBERTA
 
 
 def spec(config: Config) -> Spec:

@@ -15,6 +15,7 @@ from attnviz.families._gguf.metadata import Made, Metadata
 from attnviz.families._names import Source
 from attnviz.families._recipes import WORDPIECE
 from attnviz.families._rotary import rotary
+from attnviz.families._unembed import BERT
 
 # Names in published files, and in the reference's own model.
 _PARTS = {
@@ -57,6 +58,7 @@ TYPICAL = {"rope_parameters": {"rope_type": "default", "rope_theta": 1000.0}}
 _PUBLISHED = ("n_embd", "n_head", "n_layer", "n_inner", "rotary_emb_fraction", "qkv_proj_bias", "activation_function")
 _GATED = {"glu": "sigmoid", "swiglu": "silu", "geglu": "gelu"}
 _PLAIN = ("gelu", "gelu_new", "gelu_fast", "gelu_pytorch_tanh")  # both choices compute the same in that code
+MASKED = replace(BERT, norm=("cls.predictions.transform.layer_norm",))
 
 
 def spec(config: Config) -> Spec:

@@ -9,6 +9,7 @@ from attnviz.families import _encoder
 from attnviz.families._config import Config
 from attnviz.families._names import pairs
 from attnviz.families._recipes import BERT_NAMES, CLS_SEP, MASK_STRIPS, Recipe
+from attnviz.families._unembed import MaskedHead
 
 NAMES = {**_encoder.NAMES, **pairs({"embed.project": "encoder.embedding_hidden_mapping_in"})}
 TOKENIZERS = {
@@ -20,6 +21,13 @@ TOKENIZERS = {
         accents=True,
     )
 }
+MASKED = MaskedHead(
+    ("cls.predictions.dense",),
+    ("cls.predictions.LayerNorm",),
+    ("cls.predictions.decoder.weight",),
+    ("cls.predictions.decoder.bias",),
+    tied=False,
+)
 
 
 def spec(config: Config) -> Spec:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from attnviz.engine.spec import Spec
-from attnviz.families import _encoder
+from attnviz.families import _encoder, _unembed
 from attnviz.families._config import Config
 from attnviz.families._recipes import FAIRSEQ, MASK_STRIPS, ROBERTA, S_NAMES, TWO_SEPS, Recipe
 
@@ -24,6 +24,7 @@ TOKENIZERS = {
         back=("<mask>",),
     ),
 }
+MASKED = _unembed.ROBERTA
 
 
 def spec(config: Config) -> Spec:

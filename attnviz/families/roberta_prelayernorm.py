@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from attnviz.engine.spec import Spec
-from attnviz.families import _encoder
+from attnviz.families import _encoder, _unembed
 from attnviz.families._config import Config
 from attnviz.families._names import pairs
 from attnviz.families._recipes import ROBERTA
@@ -14,6 +14,7 @@ NAMES = {
     **pairs({"final_norm": "LayerNorm"}),
 }
 TOKENIZERS = {"robertaprelayernorm": ROBERTA}
+MASKED = _unembed.ROBERTA
 
 
 def spec(config: Config) -> Spec:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from attnviz.engine.spec import Rotary, Spec
-from attnviz.families import _encoder
+from attnviz.families import _encoder, _unembed
 from attnviz.families._config import Config
 from attnviz.families._names import pairs
 from attnviz.families._recipes import Recipe
@@ -17,6 +17,7 @@ NAMES = {
 }
 # A tokenizer.json saved by the reference names another splitter than the reference uses.
 TOKENIZERS = {"roformer": Recipe(beyond="words are cut with jieba's dictionary")}
+MASKED = _unembed.BERT
 
 
 def spec(config: Config) -> Spec:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from attnviz.engine.spec import Spec
-from attnviz.families import _encoder
+from attnviz.families import _encoder, _unembed
 from attnviz.families._config import Config
 from attnviz.families._names import pairs
 
@@ -12,6 +12,7 @@ NAMES = {
     **pairs({"norm1": "attention.self_attn_layer_norm", "norm2": "LayerNorm"}, "layers.{i}.", "encoder.layer.{i}."),
     **pairs({"final_norm": "encoder.LayerNorm"}),
 }
+MASKED = _unembed.ROBERTA
 
 
 def spec(config: Config) -> Spec:

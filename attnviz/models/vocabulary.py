@@ -14,8 +14,12 @@ if TYPE_CHECKING:
     from attnviz.models.model import Model
 
 
-def vocabulary_of(model: Model) -> Vocabulary:
-    """The scores of a loaded model's vocabulary. Raises ModelError for a family that continues no text."""
+def vocabulary_of(model: Model, masked: bool = False) -> Vocabulary:
+    """The output head of a loaded model, which continues a text.
+
+    masked: accept a masked-language head too, which scores the token at a position instead of the one that follows it
+    (`how.masked`). Raises ModelError for a model without a head.
+    """
     from attnviz.checkpoints.weights import Weights
     from attnviz.families import _unembed
     from attnviz.families._config import Config
@@ -29,7 +33,12 @@ def vocabulary_of(model: Model) -> Vocabulary:
         how, names = _unembed.of_gguf(Config(model.config), metadata, checkpoint.tensors, model.spec)
     else:
         how, names = _unembed.of_config(Config(model.config), model.spec)
-    if how is None:
+    if how is None and masked:
+        raise ModelError(
+            f"{model.name} has no output head, which turns a layer's vectors into scores of tokens",
+            "decoders (gpt2, llama, ...), encoder-decoders (t5, ...) and masked-language models (bert, ...) have",
+        )
+    if how is None or (how.masked and not masked):
         raise ModelError(
             f"{model.name} cannot continue a text: its family has nothing that chooses a next token",
             "decoders (gpt2, llama, ...) and encoder-decoders (t5, bart, ...) have",
@@ -37,14 +46,20 @@ def vocabulary_of(model: Model) -> Vocabulary:
     more = weights.also(names)
     if not more.has("unembed.weight"):
         raise ModelError(
-            f"{model.name} lacks the matrix that chooses a next token: {_stored(names)}",
+            f"{model.name} lacks the matrix that chooses a next token: {_stored(names, 'unembed.weight')}",
             "the file was saved without its language model head",
         )
+    for name in ("unembed.dense.weight", "unembed.bias"):  # a table tied to the embeddings is there in any file
+        if how.masked and name in names and not more.has(name):
+            raise ModelError(
+                f"{model.name} lacks its masked-language head: {_stored(names, name)}",
+                "the file was saved without it, as files for embeddings of sentences are",
+            )
     return Vocabulary.of(how, model.spec.generator.spec, more)
 
 
-def _stored(names: Mapping[str, Any]) -> str:
-    source = names["unembed.weight"]
+def _stored(names: Mapping[str, Any], name: str) -> str:
+    source = names[name]
     forms = source if isinstance(source, list) else [source]
     return " or ".join(form if isinstance(form, str) else form[0] for form in forms)
 
