@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from attnviz.analyses.base import Result
     from attnviz.attention import Attention
     from attnviz.page.figure_options import FigureOptions
-    from attnviz.page.parts import Page
+    from attnviz.page.parts import Details, Page
     from attnviz.render.html.frame import HtmlPage as HtmlPage
 
 
@@ -194,18 +194,25 @@ def draw_attention(attention: Attention, ax: Axes | None, options: dict[str, Any
 
 
 def explorer_page(
-    attentions: Sequence[Attention], names: Sequence[str] = (), compared: bool = False, title: str | None = None
+    attentions: Sequence[Attention],
+    names: Sequence[str] = (),
+    compared: bool = False,
+    title: str | None = None,
+    details: Sequence[Details | None] = (),
+    start: Mapping[str, Any] | None = None,
 ) -> Page:
     """Every head of these attentions, as a page for a browser. The first one gives the title.
 
     names: what tells them apart; their streams by default. compared: they are two sides of one comparison.
+    details: what is known of each beside its maps. start: where the reader starts.
     """
     from attnviz.facts import facts_of
-    from attnviz.page.parts import Explorer, Page
+    from attnviz.page.parts import Details, Explorer, Page
 
     all_facts = [facts_of(attention) for attention in attentions]
     notes = dict.fromkeys(note for facts in all_facts for note in facts.remarks())
-    explorer = Explorer(tuple(attentions), tuple(names), compared)
+    beside = tuple(each or Details() for each in details)
+    explorer = Explorer(tuple(attentions), tuple(names), compared, beside, dict(start or {}))
     first = all_facts[0]
     return Page(first.title() if title is None else title, first.subtitle(), (explorer,), tuple(notes))
 

@@ -116,7 +116,7 @@ def prepared(
     """A model and an input ready to be observed. model: one that has been opened already, from the same options."""
     text = text_of(input)
     model = model or load(source, talk, input, stream)
-    stream = _stream(model, stream, input)
+    stream = stream_of(model, stream, input)
     return model, model.prepare(**inputs(input, text, model, source)[0], stream=stream)
 
 
@@ -193,13 +193,8 @@ def _computed(
 
     text = text_of(input)
     model = model or load(source, talk, input, chosen.stream)
-    stream = _stream(model, chosen.stream, input)
-    if chosen.own_heads and not (stream != "cross" and model.stack(stream, input.image is not None).mean_of_heads):
-        raise SelectionError(
-            f"--own-heads is for a model whose reference gives the mean over heads (WavLM): {model.name} has each "
-            "head's own weights in any case",
-            "leave it out",
-        )
+    stream = stream_of(model, chosen.stream, input)
+    check_own_heads(model, stream, input.image is not None, chosen.own_heads)
     at = chosen.among(*model.size(stream, input.image is not None), layers)
     model_input, picture = inputs(input, text, model, source)
     start = time.perf_counter()
@@ -246,7 +241,7 @@ def _image_and_sound(
     return {}, None
 
 
-def _stream(model: Model, asked: str | None, input: Input) -> str:
+def stream_of(model: Model, asked: str | None, input: Input) -> str:
     """The stream that is asked for, or that the input suggests: a target asks for cross-attention."""
     if asked is not None:
         stream = asked
@@ -259,6 +254,16 @@ def _stream(model: Model, asked: str | None, input: Input) -> str:
     if not model.has(stream):
         raise InputError(f"{model.name} has no {stream} attention; it has {', '.join(model.streams)}")
     return stream
+
+
+def check_own_heads(model: Model, stream: str, image: bool, own_heads: bool) -> None:
+    """SelectionError for --own-heads where heads have weights of their own in any case."""
+    if own_heads and not (stream != "cross" and model.stack(stream, image).mean_of_heads):
+        raise SelectionError(
+            f"--own-heads is for a model whose reference gives the mean over heads (WavLM): {model.name} has each "
+            "head's own weights in any case",
+            "leave it out",
+        )
 
 
 def check_no_model(source: Source, file: str, own_heads: bool = False, input: Input | None = None) -> None:
