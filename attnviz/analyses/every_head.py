@@ -251,7 +251,7 @@ def _added(facts: Facts, model_input: ModelInput) -> str:
     if spec.sinks and model_input.stream != "cross":
         said.append("a learned score outside the text takes part in the softmax")
     if facts.blocks is not None:
-        said.append("keys are chosen in blocks")
+        said.append("keys of the first block count more than once in the softmax (Zaheer 2020)")
     if model_input.global_tokens:
         said.append("rows of global tokens have queries and keys of their own, which are not shown")
     return "; ".join(said)

@@ -48,7 +48,7 @@ class Colours:
     def __post_init__(self) -> None:
         from attnviz.page.scale import check_cmap, check_scale
 
-        object.__setattr__(self, "vmax", _limit(self.vmax))  # a text for typer, a number from here on
+        object.__setattr__(self, "vmax", limit(self.vmax))  # a text for typer, a number from here on
         for check, value in ((check_scale, self.scale), (check_cmap, self.cmap)):
             try:
                 check(value)
@@ -103,7 +103,7 @@ def figure_options(*groups: Colours | Picture | Pace) -> FigureOptions:
     return FigureOptions(**{name: value for group in groups for name, value in vars(group).items()})
 
 
-def _limit(vmax: str | None) -> float | str | None:
+def limit(vmax: str | None) -> float | str | None:
     """--vmax as a number, "auto" or None."""
     if vmax in (None, "auto"):
         return vmax

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from attnviz.cli import opening
 from attnviz.cli.expand import Line, command
-from attnviz.cli.figure_options import Colours, Picture
-from attnviz.cli.options import PAGE, SHADE, Input, Output, Saved, Selection, Talk, usage
+from attnviz.cli.figure_options import Colours, Picture, limit
+from attnviz.cli.options import PAGE, Input, Output, Saved, Selection, Talk, usage
 from attnviz.cli.source import Source
 from attnviz.cli.writing import check_output, write
 from attnviz.errors import one_of
-from attnviz.flags import PICK, option, same
+from attnviz.flags import PICK, QUERY_HELP, option, same
 from attnviz.render import formats
 
 if TYPE_CHECKING:
@@ -32,9 +32,8 @@ class Shown(Selection):
     """Which layers, heads and tokens the page has, and where its reader starts."""
 
     query: str | None = option(
-        None, "Start at this token: its text, text#2 for the second of that text, or its index.", metavar="TOKEN",
-        panel=PICK,
-    )  # fmt: skip
+        None, f"{QUERY_HELP} In this command: the page starts there.", metavar="TOKEN", panel=PICK
+    )
     cells: int | None = option(
         None,
         "Pool a longer text to at most N x N cells a head, as it is computed. Default: whole maps up to 512 tokens and "
@@ -65,16 +64,14 @@ class Start:
 
     title: str | None = same(Picture, "title")
     scale: str = same(Colours, "scale", "auto")
-    vmax: float | None = option(
-        None, "The weight at the end of the colours. Default: a round number, as in pictures.", metavar="X",
-        low=1e-9, panel=SHADE,
-    )  # fmt: skip
-    cmap: str = option("ink", "ink, viridis, cividis, magma or Greys.", metavar="NAME", shown=True, panel=SHADE)
+    vmax: str | None = same(Colours, "vmax")
+    cmap: str = same(Colours, "cmap", "ink")
     view: str | None = option(
         None, "The first view: board, map, lines, text, neuron or table. Default: board.", metavar="NAME", panel=PAGE
     )
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "vmax", limit(self.vmax))  # a text for typer, a number from here on
         scales = ("auto", "linear", "sqrt", "log", "row")
         views = (None, "board", "map", "lines", "text", "neuron", "table")
         colours = ("ink", "viridis", "cividis", "magma", "Greys")
@@ -84,14 +81,15 @@ class Start:
             if value not in known:
                 usage(one_of(name, value, tuple(filter(None, known))))
 
-    def state(self, token: int | None) -> dict[str, Any]:
-        """The place where the reader starts."""
-        said = {"token": token, "view": self.view, "high": self.vmax}
-        said |= {
-            "scale": None if self.scale == "auto" else self.scale,
-            "cmap": None if self.cmap == "ink" else self.cmap,
-        }
-        return {name: value for name, value in said.items() if value is not None}
+    def state(self, attention: Attention, token: int | None) -> dict[str, Any]:
+        """The place where the reader starts, at a token of this attention."""
+        high: Any = self.vmax
+        if high == "auto":
+            from attnviz.page.colour_limits import limits
+
+            high = limits(attention, "auto", "auto", "ink")[0].high
+        said = {"token": token, "view": self.view, "high": high, "scale": self.scale, "cmap": self.cmap}
+        return {name: value for name, value in said.items() if value not in (None, "auto", "ink")}
 
 
 @command
@@ -143,7 +141,7 @@ def run(
         attentions,
         title=title,
         details=[details for _, details, _ in sources],
-        start=start.state(sources[0][2]),
+        start=start.state(attentions[0], sources[0][2]),
     )
     meta = made_by(line, attentions[0].model, attentions[0].meta)
     drawn = formats.encode(format, page, made_by=meta)

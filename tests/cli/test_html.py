@@ -120,7 +120,7 @@ def test_an_encoder_decoder_has_its_three_streams(run, translator, tmp_path):
     assert run("html", *given, "--target", "like dogs", "-o", "x.html") == (0, "x.html\n", "")
     found = sources(tmp_path / "x.html")
     assert [source["name"] for source in found] == ["encoder", "decoder", "cross"]
-    assert [(len(each["queries"]["text"]), len(each["keys"]["text"])) for each in found] == [(4, 4), (2, 2), (2, 4)]
+    assert [(len(each["queries"]["text"]), len(each["keys"]["text"])) for each in found] == [(4, 4), (3, 3), (3, 4)]
     page, blocks = document(tmp_path / "x.html")
     weights = attnviz.load(translator).attend("dogs like bones too", target="like dogs", stream="cross").weights
     assert np.abs(values(found[2], blocks, 0) - weights[0, 0]).max() < 2e-3
@@ -161,20 +161,18 @@ def test_queries_and_keys_give_the_weights(run, tmp_path):
     vectors, n = source["vectors"], len(source["queries"]["text"])
     assert vectors["note"] == ""
     for index, (weights, _) in enumerate(attnviz.load("seeded").attend(TEXT).maps()):
-        q, k = (
-            matrix(vectors[side], blocks, at, n) for side, at in (("queries", index), ("keys", vectors["of"][index]))
-        )
+        q = matrix(vectors["queries"], blocks, index, n, vectors["width"])
+        k = matrix(vectors["keys"], blocks, vectors["of"][index], n, vectors["width"])
         scores = np.exp(q @ k.T * vectors["scaling"][index])
         np.testing.assert_allclose(scores / scores.sum(-1, keepdims=True), weights, atol=1e-3)
 
 
-def matrix(matrices, blocks, index, count):
-    at = matrices["at"][index]
-    size = (len(blocks[at["block"]]) - at["at"]) // 2 // count  # of the last one; others end before
-    size = 16 if size != 16 else size
-    codes = np.frombuffer(blocks[at["block"]], np.uint8)[at["at"] : at["at"] + 2 * count * size].astype(np.float64)
-    whole = codes[: count * size] + 256 * codes[count * size :]
-    return (matrices["low"][index] + matrices["step"][index] * whole).reshape(count, size)
+def matrix(matrices, blocks, index, count, width):
+    """[token, width] of one head, as a browser reads it."""
+    at, size = matrices["at"][index], count * width
+    codes = np.frombuffer(blocks[at["block"]], np.uint8)[at["at"] : at["at"] + 2 * size].astype(np.float64)
+    whole = codes[:size] + 256 * codes[size:]
+    return (matrices["low"][index] + matrices["step"][index] * whole).reshape(count, width)
 
 
 def test_an_image_comes_with_its_picture(run, tmp_path):
