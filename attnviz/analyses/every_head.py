@@ -1,7 +1,7 @@
 """Every head of a model on one input, for a page: its maps, and what the page shows beside them.
 
-Maps are whole while they fit. Those of a long text are pooled to cells as they are computed, and its strongest links
-are kept exactly, in the same pass.
+Maps are whole while they fit. The maps of a long text are pooled to cells as they are computed, and its strongest
+links are kept exactly, in the same pass.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ class Shown(Selection):
 
 @dataclass(frozen=True)
 class Start:
-    """How the page looks when it is opened; its reader may change all but the title."""
+    """The page as it looks when it is opened; its reader may change all but the title."""
 
     title: str | None = same(Picture, "title")
     scale: str = same(Colours, "scale", "auto")
