@@ -41,7 +41,7 @@ NUMBERS = 16_000_000  # of queries and keys together: 32 MB before they are defl
 
 @dataclass(frozen=True)
 class Wish:
-    """What is wanted of the maps. cells: at most this many a side; None: as many as fit; 0: whole maps.
+    """Wishes for the maps. cells: at most this many a side; None: as many as fit; 0: whole maps.
 
     pool: what a cell keeps, max or mean. rows, cols: only these queries or keys. own_heads: as for `Model.attend`.
     vectors: queries and keys of every head, too.
@@ -237,7 +237,7 @@ def _vectors(model: Model, model_input: ModelInput, at: Chosen, progress: Progre
 
 
 def _added(facts: Facts, model_input: ModelInput) -> str:
-    """What happens to a score between q . k times the scaling and the softmax; '' for nothing."""
+    """Name the changes of a score between q . k times the scaling and the softmax; '' for nothing."""
     spec, said = facts.spec, []
     if facts.relative:
         said.append("a term for the distance of the two tokens is added before scaling")
