@@ -224,6 +224,11 @@ def html_of(page: Page, made_by: Mapping[str, str]) -> HtmlPage:
     return HtmlPage(formats.encode("html", page, made_by=made_by).decode(), page.title)
 
 
+def html_of_result(result: Result) -> HtmlPage:
+    """A result as HTML: what it shows in a browser, and its numbers."""
+    return html_of(browser_page(result), made_by_of(result, ""))
+
+
 def html_of_attentions(attentions: Sequence[Attention], names: Sequence[str], compared: bool) -> HtmlPage:
     """Every head of these attentions as HTML."""
     from attnviz.facts import made_by

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from attnviz.attention import Attention
     from attnviz.facts import SourceFacts
     from attnviz.page.parts import Page, Part
+    from attnviz.show import HtmlPage
 
 CELLS = 100  # tokens that stand one below the other; of a longer text neighbours are pooled
 
@@ -131,6 +132,16 @@ class Result:
         from attnviz.show import text_of
 
         return text_of(self)
+
+    def html(self) -> HtmlPage:
+        """The page for a browser that `save("x.html")` writes."""
+        from attnviz.show import html_of_result
+
+        return html_of_result(self)
+
+    def _repr_html_(self) -> str:
+        """The page in a frame, for a notebook."""
+        return self.html()._repr_html_()
 
     def _repr_png_(self) -> bytes | None:
         """The picture, for a notebook; None for a result that is a table alone."""

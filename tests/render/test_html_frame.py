@@ -46,6 +46,13 @@ def test_the_page_is_the_file_that_save_writes(attention, tmp_path):
         attention.html().save(tmp_path / "none" / "c.html")
 
 
+def test_a_result_shows_itself_in_a_notebook_as_the_page_that_it_saves(attention, tmp_path):
+    result, parser = attnviz.stats(attention), Frames()
+    parser.feed(result._repr_html_())
+    path = result.save(tmp_path / "stats.html")
+    assert parser.frames[0]["srcdoc"] == result.html().text == (tmp_path / "stats.html").read_text("utf-8"), path
+
+
 def test_a_title_is_text_in_a_frame_too(attention):
     from dataclasses import replace
 
