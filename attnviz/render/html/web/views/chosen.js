@@ -23,6 +23,17 @@ export function choiceOf(state, source) {
 }
 
 /**
+ * The token of the other side that a state names besides the choice: the pair's other half; null for none.
+ * @param {State} state
+ * @param {Choice | null} choice
+ * @returns {number | null}
+ */
+export function partnerOf(state, choice) {
+    if (!choice || choice.indices.length > 1 || state.token === null || state.key === null) return null;
+    return choice.side === "query" ? state.key : state.token;
+}
+
+/**
  * What a click on a token changes.
  * @param {State} state
  * @param {Source} source
@@ -36,7 +47,7 @@ export function clicked(state, source, side, index, more) {
     const was = now && now.side === side ? now.indices : [];
     if (side === "key") {
         const again = was.includes(index);
-        return again ? { key: null, token: null, direction: "from" } : { key: index, direction: "to", together: [] };
+        return { key: again ? null : index, token: null, together: [], direction: again ? "from" : "to" };
     }
     let next = was.length === 1 && was[0] === index ? [] : [index];
     if (more) next = was.includes(index) ? was.filter((each) => each !== index) : [...was, index].sort((a, b) => a - b);

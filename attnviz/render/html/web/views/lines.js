@@ -5,6 +5,7 @@ import { Slots, headPicker, mapsOf } from "./heads.js";
 import { LinesBox, refresh, strandName } from "./lines_box.js";
 import { linksPanel } from "./link_list.js";
 import { QUARTERS } from "./links.js";
+import { partnersPanel } from "./partners.js";
 
 /**
  * @param {import("../context.js").Context} context
@@ -18,8 +19,9 @@ export function linesView(context) {
         update(new Set(["quarter"]));
     });
     const panel = linksPanel(context);
+    const partners = partnersPanel(context);
     const stage = h("div", { class: "lines-stage" });
-    const side = h("aside", { class: "lines-side" }, picker.element, quarters.element, panel.element);
+    const side = h("aside", { class: "lines-side" }, picker.element, quarters.element, partners.element, panel.element);
     const element = h("div", { class: "view lines" }, stage, side);
     /** @type {LinesBox[]} */
     let boxes = [];
@@ -51,6 +53,7 @@ export function linesView(context) {
         for (const [at, box] of boxes.entries()) {
             box.show(maps, values[at], look.strands, look.rest);
             refresh(box);
+            if (at === 0) partners.update(box);
             if (["token", "key", "together", "direction", "view"].some((name) => changed.has(name))) box.reveal();
         }
     }

@@ -3,7 +3,7 @@
 import { called, mapName, shownOf } from "../axis.js";
 import { place, scaleOf } from "../colour.js";
 import { h, replace, short } from "../dom.js";
-import { allowedOf, choiceOf, clicked, largestOf, strongest, weightsOf } from "./chosen.js";
+import { allowedOf, choiceOf, clicked, largestOf, partnerOf, strongest, weightsOf } from "./chosen.js";
 import { LineCanvas, strength } from "./line_canvas.js";
 import { LEAST, LEAST_OVER, inQuarter, inSight, inWords, linesOfChoice, nearest, strongestLines } from "./links.js";
 import { TokenColumn } from "./token_column.js";
@@ -41,7 +41,6 @@ export class LinesBox {
         this.over = null;
         /** @type {import("./links.js").Line | null} */
         this.overLine = null;
-        this.together = true;
         this.frame = 0;
         this.queries = new TokenColumn("query", this.hooks("query"));
         this.keys = new TokenColumn("key", this.hooks("key"));
@@ -49,8 +48,8 @@ export class LinesBox {
         this.top = new LineCanvas(h("canvas", { class: "over" }));
         this.middle = h("div", { class: "between", "aria-hidden": "true" }, this.under.element, this.top.element);
         this.frameElement = h("div", { class: "lines-frame" },
-            h("span", { class: "column-head query" }, "query"), h("span", {}), h("span", { class: "column-head key" }, "key"),
-            this.queries.element, this.middle, this.keys.element);
+            h("span", { class: "column-head query" }, "query"), h("span", { class: "column-head key" }, "key"),
+            this.queries.overview.element, this.queries.element, this.middle, this.keys.element, this.keys.overview.element);
         this.title = h("h3", { dir: "auto" });
         this.note = h("p", { class: "remark" });
         this.element = h("section", { class: "lines-box" }, this.title, this.frameElement, this.note);
@@ -69,7 +68,7 @@ export class LinesBox {
             },
             choose: (index, more) => this.choose(side, index, more),
             across: (index) => this.across(side, index),
-            scrolled: () => this.scrolled(side),
+            scrolled: (by) => this.scrolled(side, by),
         };
     }
 
@@ -126,8 +125,9 @@ export class LinesBox {
         Object.assign(this, { maps, values, strands, rest });
         this.title.textContent = explorer.compared ? this.source.title || this.source.name : "";
         this.title.hidden = !this.title.textContent;
-        this.queries.fill(this.source.queries, shownOf(this.source.queries, state.rests, "query"));
-        this.keys.fill(this.source.keys, shownOf(this.source.keys, state.rests, "key"));
+        const numbered = this.source.cell === 1;
+        this.queries.fill(this.source.queries, shownOf(this.source.queries, state.rests, "query"), numbered);
+        this.keys.fill(this.source.keys, shownOf(this.source.keys, state.rests, "key"), numbered);
         this.rests = new Set(this.source.keys.rests);
         this.wanted = inQuarter(this.source, this.quarter);
         /** @type {Map<string, number>} */
@@ -138,13 +138,17 @@ export class LinesBox {
         this.choice = choiceOf(state, this.source);
         this.queries.select(this.choice?.side === "query" ? this.choice.indices : []);
         this.keys.select(this.choice?.side === "key" ? this.choice.indices : []);
+        const partner = partnerOf(state, this.choice);
+        this.queries.pair(this.choice?.side === "key" ? partner : null);
+        this.keys.pair(this.choice?.side === "query" ? partner : null);
     }
 
     /** Sizes, after the page has laid the box out. */
     measure() {
         const longest = Math.max(this.queries.items.length, this.keys.items.length);
         const pitch = this.queries.items[0]?.getBoundingClientRect().height || 22;
-        const room = Math.max(innerHeight - 150, 360);
+        const above = this.frameElement.getBoundingClientRect().top + scrollY;
+        const room = Math.max(innerHeight - (above < innerHeight / 2 ? above : 60) - 90, 360);
         this.frameElement.style.gridTemplateRows = `auto ${Math.min(longest * pitch + 2, room)}px`;
         this.frameElement.classList.toggle("scrolls", longest * pitch + 2 > room);
         this.queries.measure();
@@ -158,13 +162,10 @@ export class LinesBox {
     reveal() {
         if (!this.choice) return;
         const { side, indices } = this.choice;
-        this.together = false;
         this.column(side).reveal(indices[indices.length - 1]);
-        const { key, token } = this.context.state;
-        const linked = side === "query" ? key : token;
+        const linked = partnerOf(this.context.state, this.choice);
         const [best] = linked !== null ? [linked] : strongest(largestOf(this.weights(this.choice)), 1, this.other(side).shown);
         if (best !== undefined) this.other(side).reveal(best);
-        requestAnimationFrame(() => (this.together = true));
     }
 
     /** All lines anew. */
@@ -218,7 +219,7 @@ export class LinesBox {
     /** Lines of what is looked at, its tokens marked, tokens of the other side shaded. */
     drawFocus() {
         const focus = this.focus();
-        const scale = this.scale;
+        const { scale, context: { colours } } = this;
         this.top.clear();
         this.middle.classList.toggle("faded", Boolean(focus || this.overLine));
         if (this.overLine && !this.over) {
@@ -231,8 +232,10 @@ export class LinesBox {
         this.column("key").stress(focus?.side === "key" ? focus.indices : []);
         if (!focus) {
             this.focused = [];
-            this.queries.shade(null);
-            this.keys.shade(null);
+            for (const column of [this.queries, this.keys]) {
+                column.shade(null);
+                column.overview.shade(null, colours.table("ink"), false, 0);
+            }
             return;
         }
         const weights = this.weights(focus);
@@ -253,16 +256,23 @@ export class LinesBox {
         let peak = 0;
         for (const index of other.shown) peak = Math.max(peak, most[index]);
         const table = colours.table(state.cmap, source.signed);
+        const unit = (/** @type {number} */ index) =>
+            source.signed ? Math.min(Math.max((most[index] / scale.high + 1) / 2, 0), 1) : strength(most[index], scale, peak);
         const looks = (/** @type {number} */ index) => {
-            const at = source.signed ? (most[index] / scale.high + 1) / 2 : strength(most[index], scale, peak);
+            const at = unit(index);
             if (Math.abs(most[index]) < scale.end * 0.004) return null;
             const entry = 3 * place(at);
             return {
                 ground: `rgb(${table[entry]} ${table[entry + 1]} ${table[entry + 2]})`, ink: colours.on(state.cmap, at, source.signed),
             };
         };
-        this.column(focus.side).shade(null);
+        const same = this.column(focus.side);
+        same.shade(null);
         other.shade(looks);
+        if (this.frameElement.classList.contains("scrolls")) {
+            same.overview.shade(null, table, source.signed, 0);
+            other.overview.shade(other.shown.map(unit), table, source.signed, other.height);
+        }
         if (weights.length < 2) return;
         const [first, last] = other.seen();
         const rows = [];
@@ -342,13 +352,10 @@ export class LinesBox {
         return [h("div", {}, h("b", {}, h("bdi", {}, head)), ` ${verb}`), h("table", { class: "partners" }, h("tbody", {}, marks, ...rows))];
     }
 
-    /** @param {"query" | "key"} side */
-    scrolled(side) {
-        const [one, two] = [this.column(side), this.other(side)];
-        if (this.together && this.source.ordered && Math.abs(two.top - one.top) > 1) {
-            two.element.scrollTop = one.top;
-            two.top = two.element.scrollTop;
-        }
+    /** Both columns scroll together; a strip at the edge scrolls one. @param {"query" | "key"} side @param {number} by */
+    scrolled(side, by) {
+        const other = this.other(side);
+        if (by && this.source.ordered) other.scrollTo(other.top + by);
         if (this.drawing) return;
         this.drawing = requestAnimationFrame(() => {
             this.drawing = 0;
@@ -358,10 +365,12 @@ export class LinesBox {
 
     /** A wheel between the texts scrolls both, as far as they go. @param {WheelEvent} event */
     wheel(event) {
-        const before = [this.queries.element.scrollTop, this.keys.element.scrollTop];
-        this.queries.element.scrollTop += event.deltaY;
-        this.keys.element.scrollTop += event.deltaY;
-        if (this.queries.element.scrollTop !== before[0] || this.keys.element.scrollTop !== before[1]) event.preventDefault();
+        const before = [this.queries.top, this.keys.top];
+        this.queries.scrollTo(this.queries.top + event.deltaY);
+        this.keys.scrollTo(this.keys.top + event.deltaY);
+        if (this.queries.top === before[0] && this.keys.top === before[1]) return;
+        event.preventDefault();
+        this.scrolled("query", 0);
     }
 
     /** Which lines are drawn, in words. */
@@ -370,7 +379,8 @@ export class LinesBox {
         const least = String(Number((this.scale.end * (this.maps.length > 1 ? LEAST_OVER : LEAST)).toPrecision(2)));
         if (!choice) {
             const rests = this.context.state.rests && source.keys.rests.length > 0;
-            return inWords(this.lines, { heads: this.maps.length, least, rests, special: source.keys.special.length > 0 });
+            const thickest = `The thickest: ${short(this.scale.high)}${this.scale.kind === "row" ? " of the row's largest" : " and more"}.`;
+            return `${inWords(this.lines, { heads: this.maps.length, least, rests, special: source.keys.special.length > 0 })} ${thickest}`;
         }
         const names = choice.indices.map((index) => called(this.axisOf(choice.side), index));
         const many = names.length > 1 ? `mean of ${names.length} queries: ${names.join(", ")}` : names[0];

@@ -257,7 +257,7 @@ function directionSwitch(context) {
         const choice = choiceOf(state, source);
         if (direction === state.direction) return;
         const index = choice && source.ordered ? choice.indices[choice.indices.length - 1] : null;
-        store.set(direction === "to" ? { direction, key: index ?? state.key, together: [] } : { direction, token: index ?? state.token, key: null });
+        store.set(direction === "to" ? { direction, key: index ?? state.key, token: null, together: [] } : { direction, token: index ?? state.token, key: null });
     }
     return {
         element,

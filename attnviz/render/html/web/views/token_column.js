@@ -2,13 +2,14 @@
 
 import { called } from "../axis.js";
 import { h, replace, visible } from "../dom.js";
+import { Overview } from "./overview.js";
 
 /**
  * @typedef {{
  *     over: (index: number | null, event: Event) => void,
  *     choose: (index: number, more: boolean) => void,
  *     across: (index: number) => void,
- *     scrolled: () => void,
+ *     scrolled: (by: number) => void,
  * }} Hooks
  */
 
@@ -41,9 +42,15 @@ export class TokenColumn {
             "aria-label": side === "query" ? "Queries" : "Keys",
         });
         this.element = h("div", { class: `column ${side}`, tabIndex: -1 }, this.list);
+        this.overview = new Overview((share) => {
+            this.scrollTo(share * this.items.length * this.pitch - this.height / 2);
+            hooks.scrolled(0);
+        });
         this.element.addEventListener("scroll", () => {
+            const by = this.element.scrollTop - this.top;
             this.top = this.element.scrollTop;
-            hooks.scrolled();
+            this.look();
+            hooks.scrolled(by);
         }, { passive: true });
         this.list.addEventListener("pointerover", (event) => hooks.over(indexOf(event), event));
         this.list.addEventListener("click", (event) => {
@@ -58,21 +65,22 @@ export class TokenColumn {
     /**
      * @param {Axis} axis
      * @param {number[]} shown indices in order
+     * @param {boolean} numbered whether the indices of a long text are written
      */
-    fill(axis, shown) {
+    fill(axis, shown, numbered) {
         if (this.axis === axis && this.shown.join() === shown.join()) return;
         this.axis = axis;
         this.shown = shown;
         this.placeOf = new Map(shown.map((index, place) => [index, place]));
         this.shaded.clear();
         this.stressed.clear();
-        const numbered = axis.text.length > 24;
+        const numbers = numbered && axis.text.length > 24;
         this.items = shown.map((index, place) => {
             const breaks = place > 0 && axis.segments.length && axis.segments[index] !== axis.segments[shown[place - 1]];
             return h("div", {
                 class: `token${axis.special.includes(index) ? " special" : ""}${breaks ? " border" : ""}`,
                 role: "option", "data-i": index, tabIndex: place ? -1 : 0, "aria-selected": "false", "aria-label": called(axis, index),
-            }, numbered ? h("span", { class: "index" }, index) : null, h("bdi", { class: "name" }, visible(axis.text[index])));
+            }, numbers ? h("span", { class: "index" }, index) : null, h("bdi", { class: "name" }, visible(axis.text[index])));
         });
         replace(this.list, ...this.items);
     }
@@ -82,6 +90,20 @@ export class TokenColumn {
         this.pitch = this.items[0]?.getBoundingClientRect().height || this.pitch;
         this.height = this.element.clientHeight;
         this.top = this.element.scrollTop;
+        this.look();
+    }
+
+    /** Show in the strip which part is seen. */
+    look() {
+        const all = this.items.length * this.pitch || 1;
+        this.overview.see(Math.min(this.top / all, 1), Math.min((this.top + this.height) / all, 1));
+    }
+
+    /** Scroll without telling anyone. @param {number} top */
+    scrollTo(top) {
+        this.element.scrollTop = top;
+        this.top = this.element.scrollTop;
+        this.look();
     }
 
     /** The height of a token's middle, from the upper edge of what is seen. @param {number} index */
@@ -132,12 +154,18 @@ export class TokenColumn {
         for (const index of indices) this.items[this.placeOf.get(index) ?? -1]?.setAttribute("aria-selected", "true");
     }
 
+    /** Mark the token that is the other half of a chosen pair. @param {number | null} index */
+    pair(index) {
+        this.list.querySelector(".partner")?.classList.remove("partner");
+        if (index !== null) this.items[this.placeOf.get(index) ?? -1]?.classList.add("partner");
+    }
+
     /** Scroll until a token is seen. @param {number} index */
     reveal(index) {
         const place = this.placeOf.get(index);
         if (place === undefined) return;
         const [first, last] = [this.top / this.pitch, (this.top + this.height) / this.pitch - 1];
-        if (place < first || place > last) this.element.scrollTop = (place + 0.5) * this.pitch - this.height / 2;
+        if (place < first || place > last) this.scrollTo((place + 0.5) * this.pitch - this.height / 2);
     }
 
     /** @param {number} index */

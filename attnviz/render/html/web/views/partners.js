@@ -1,0 +1,45 @@
+// The tokens that a choice has the thickest lines to, as a small table with bars.
+
+import { called } from "../axis.js";
+import { h, replace, short } from "../dom.js";
+import { choiceOf, largestOf, strongest } from "./chosen.js";
+import { strength } from "./line_canvas.js";
+
+const SHOWN = 12;
+
+/** @param {import("../context.js").Context} context */
+export function partnersPanel(context) {
+    const title = h("h3", {});
+    const body = h("tbody", {});
+    const element = h("section", { class: "partners-panel" }, title, h("table", { class: "partners" }, body));
+    return {
+        element,
+        /** @param {import("./lines_box.js").LinesBox} box */
+        update(box) {
+            const choice = choiceOf(context.state, box.source);
+            element.hidden = !choice;
+            if (!choice) return;
+            const weights = box.weights(choice);
+            const other = box.other(choice.side);
+            const axis = box.axisOf(other.side);
+            const best = strongest(largestOf(weights), SHOWN, other.shown);
+            const where = context.explorer.compared ? `${box.source.title || box.source.name}: ` : "";
+            const what = choice.side === "query" ? "keys" : "queries";
+            title.textContent = `${where}${what} with the largest weight`;
+            replace(body, ...best.map((index) => {
+                const patch = choice.side === "query" ? { key: index } : { token: index };
+                const current = context.state[choice.side === "query" ? "key" : "token"] === index;
+                const name = h("button", { type: "button", class: "link", "aria-pressed": String(current), onclick: () => context.store.set(patch) }, h("bdi", {}, called(axis, index)));
+                return h("tr", {}, h("td", {}, name), ...weights.map((each, strand) => cell(each[index], box.strands[strand].plus, strength(each[index], box.scale))));
+            }));
+        },
+    };
+}
+
+/** @param {number} weight @param {string} colour @param {number} share */
+function cell(weight, colour, share) {
+    const bar = h("span", { class: "weight-bar" });
+    bar.style.width = `${(4 * share).toFixed(2)}rem`;
+    bar.style.backgroundColor = colour;
+    return h("td", { class: "with-bar" }, h("span", { class: "figure" }, short(weight)), bar);
+}
