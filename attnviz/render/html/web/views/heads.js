@@ -67,7 +67,8 @@ export function headPicker(context, slots) {
     const grid = h("div", { class: "head-grid", role: "group", "aria-label": "Heads to choose from" });
     const remark = h("p", { class: "remark", role: "status" });
     const summary = h("summary", {}, "Compare heads");
-    const hint = h("p", { class: "remark" }, "A click adds a head or takes it away; a number at the edge takes its row or column.");
+    const hint = h("p", { class: "remark" },
+        "A click adds a head or takes it away; a number at the edge takes its row or column.");
     const details = h("details", { class: "head-picker" }, summary, grid, remark, hint);
     const element = h("div", { class: "heads" }, legend, details);
     /** @type {Source | null} */
@@ -89,22 +90,27 @@ export function headPicker(context, slots) {
         const row = (/** @type {number} */ at) => Array.from({ length: columns }, (_, i) => at * columns + i);
         const column = (/** @type {number} */ at) => Array.from({ length: rows }, (_, i) => i * columns + at);
         const edge = (/** @type {string} */ name, /** @type {string} */ text, /** @type {number[]} */ maps) =>
-            h("button", { type: "button", class: "edge", tabIndex: -1, "aria-label": `all of ${name} ${text}`, onclick: () => pick(maps) }, text || "·");
+            h("button", {
+                type: "button", class: "edge", tabIndex: -1, "aria-label": `all of ${name} ${text}`,
+                onclick: () => pick(maps),
+            }, text || "·");
         const [across, down] = [source.axes[1] || "head", source.axes[0] || "layer"];
         cells = source.places.map((_, map) =>
             h("button", {
-                type: "button", class: "swatch", title: mapName(source, map), "aria-label": mapName(source, map), tabIndex: map ? -1 : 0,
+                type: "button", class: "swatch", title: mapName(source, map), "aria-label": mapName(source, map),
+                tabIndex: map ? -1 : 0,
                 onclick: (/** @type {MouseEvent} */ event) => {
                     const [r, c] = [Math.floor(map / columns), map % columns];
                     pick(event.shiftKey && event.altKey ? column(c) : event.shiftKey ? row(r) : [map]);
                 },
             }),
         );
-        const lines = [h("div", { class: "grid-row" }, h("span", { class: "edge" }), ...source.heads.map((text, at) => edge(across, text, column(at))))];
-        for (let at = 0; at < rows; at++) {
-            lines.push(h("div", { class: "grid-row" }, edge(down, source.layers[at], row(at)), ...cells.slice(at * columns, (at + 1) * columns)));
-        }
-        replace(grid, ...lines);
+        const line = (/** @type {Node[]} */ ...inner) => h("div", { class: "grid-row" }, ...inner);
+        const names = source.heads.map((text, at) => edge(across, text, column(at)));
+        const top = line(h("span", { class: "edge" }), ...names);
+        const lines = source.layers.map((text, at) =>
+            line(edge(down, text, row(at)), ...cells.slice(at * columns, (at + 1) * columns)));
+        replace(grid, top, ...lines);
         built = source;
     }
 
@@ -130,7 +136,9 @@ export function headPicker(context, slots) {
             details.hidden = single;
             const maps = mapsOf(state, source);
             const colours = slots ? slots.give(maps) : maps.map(() => -1);
-            replace(legend, ...maps.map((map, at) => entry(source, map, maps.length > 1 ? colours[at] : -1, maps.length > 1 ? () => pick([map]) : null)));
+            const several = maps.length > 1;
+            replace(legend, ...maps.map((map, at) =>
+                entry(source, map, several ? colours[at] : -1, several ? () => pick([map]) : null)));
             if (single) return;
             if (built !== source) build(source);
             for (const [map, cell] of cells.entries()) {
@@ -140,6 +148,11 @@ export function headPicker(context, slots) {
             }
         },
     };
+}
+
+/** @param {string} name @param {() => void} remove */
+function removeButton(name, remove) {
+    return h("button", { type: "button", class: "remove", "aria-label": `remove ${name}`, onclick: remove }, "×");
 }
 
 /**
@@ -153,5 +166,6 @@ function entry(source, map, colour, remove) {
     return h("li", {},
         colour >= 0 ? h("span", { class: "curve-mark", "data-curve": colour, "aria-hidden": "true" }) : null,
         h("span", {}, name),
-        remove ? h("button", { type: "button", class: "remove", "aria-label": `remove ${name}`, onclick: remove }, "×") : null);
+        remove ? removeButton(name, remove) : null,
+    );
 }

@@ -7,6 +7,14 @@ const THICK = 5;
 const PALEST = 0.08; // cover of the weakest
 const REST = 0.45; // of the cover of other lines: lines to where heads rest
 
+/**
+ * Colours of each head's lines and of lines to where heads rest; the scale, and the largest weight of a line's row.
+ * @typedef {{
+ *     strands: { plus: string, minus: string }[], rest: string,
+ *     scale: { kind: string, high: number, signed: boolean }, peak: (line: import("./links.js").Line) => number,
+ * }} LineLook
+ */
+
 /** A canvas as large as its place on the page. */
 export class LineCanvas {
     /** @param {HTMLCanvasElement} element */
@@ -36,8 +44,7 @@ export class LineCanvas {
      * @param {import("./links.js").Line[]} lines weakest first
      * @param {(query: number) => number} left height of a query
      * @param {(key: number) => number} right height of a key
-     * @param {{ strands: { plus: string, minus: string }[], rest: string,
-     *     scale: { kind: string, high: number, signed: boolean }, peak: (line: import("./links.js").Line) => number }} look
+     * @param {LineLook} look
      */
     draw(lines, left, right, { strands, rest, scale, peak }) {
         const { pen, width } = this;

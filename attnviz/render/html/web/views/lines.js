@@ -7,6 +7,9 @@ import { linksPanel } from "./link_list.js";
 import { QUARTERS } from "./links.js";
 import { partnersPanel } from "./partners.js";
 
+// Changes after which what is chosen is brought into sight.
+const MOVES = ["token", "key", "together", "direction", "view"];
+
 /**
  * @param {import("../context.js").Context} context
  * @returns {import("../explorer.js").View}
@@ -54,7 +57,7 @@ export function linesView(context) {
             box.show(maps, values[at], look.strands, look.rest);
             refresh(box);
             if (at === 0) partners.update(box);
-            if (["token", "key", "together", "direction", "view"].some((name) => changed.has(name))) box.reveal();
+            if (MOVES.some((name) => changed.has(name))) box.reveal();
         }
     }
     return { element, update };
@@ -71,11 +74,11 @@ function lookOf(context, element, maps, curves) {
     const styles = getComputedStyle(element);
     const { colours, source } = context;
     const colour = (/** @type {string} */ name) => styles.getPropertyValue(name).trim();
-    const one = { plus: colours.css("ink", 0.86), minus: colours.css("ink", 0.86) };
-    if (source.signed) Object.assign(one, { plus: colours.css("ink", 0.92, true), minus: colours.css("ink", 0.08, true) });
+    const ends = source.signed ? [0.92, 0.08] : [0.86, 0.86];
+    const [plus, minus] = ends.map((end) => colours.css("ink", end, source.signed));
     const strands = maps.map((map, at) => {
-        const own = colour(`--curve${curves[at]}`);
-        return { ...(maps.length > 1 ? { plus: own, minus: own } : one), name: strandName(source, map), curve: curves[at] };
+        const own = maps.length > 1 ? colour(`--curve${curves[at]}`) : "";
+        return { plus: own || plus, minus: own || minus, name: strandName(source, map), curve: curves[at] };
     });
     return { strands, rest: colour("--rest-line") };
 }
@@ -90,14 +93,18 @@ function sameTokens(one, two, { side, indices }) {
     return indices.every((index) => one.axisOf(side).text[index] === two.axisOf(side).text[index]);
 }
 
-/** Which quarter of a pair of texts has lines. @param {(quarter: typeof QUARTERS[number]) => void} choose */
+/** Which quarter of a pair of texts has lines. @param {(quarter: import("./links.js").Quarter) => void} choose */
 function quarterChoice(choose) {
-    const buttons = QUARTERS.map((quarter) =>
-        h("button", { type: "button", "aria-pressed": String(quarter === "all"), onclick: () => set(quarter) }, quarter === "all" ? "all" : quarter));
-    const element = h("div", { class: "quarters", role: "group", "aria-label": "From which text to which" }, ...buttons);
-    /** @param {typeof QUARTERS[number]} quarter */
+    const buttons = QUARTERS.map((quarter) => {
+        const button = h("button", { type: "button", onclick: () => set(quarter) }, quarter);
+        button.setAttribute("aria-pressed", String(quarter === "all"));
+        return button;
+    });
+    const label = "From which text to which";
+    const element = h("div", { class: "quarters", role: "group", "aria-label": label }, ...buttons);
+    /** @param {import("./links.js").Quarter} quarter */
     function set(quarter) {
-        for (const [at, button] of buttons.entries()) button.setAttribute("aria-pressed", String(QUARTERS[at] === quarter));
+        for (const [at, each] of buttons.entries()) each.setAttribute("aria-pressed", String(QUARTERS[at] === quarter));
         choose(quarter);
     }
     return {

@@ -2,15 +2,15 @@
 
 import { called, mapName, shownOf } from "../axis.js";
 import { place, scaleOf } from "../colour.js";
-import { h, replace, short } from "../dom.js";
-import { allowedOf, choiceOf, clicked, largestOf, partnerOf, strongest, weightsOf } from "./chosen.js";
+import { h, replace } from "../dom.js";
+import { choiceOf, clicked, largestOf, partnerOf, strongest, weightsOf } from "./chosen.js";
 import { LineCanvas, strength } from "./line_canvas.js";
-import { LEAST, LEAST_OVER, inQuarter, inSight, inWords, linesOfChoice, nearest, strongestLines } from "./links.js";
+import { lineTip, noteOf, tokenTip } from "./lines_words.js";
+import { inQuarter, inSight, linesOfChoice, nearest, strongestLines } from "./links.js";
 import { TokenColumn } from "./token_column.js";
 
-const TIP_LINES = 5;
-
 /** @typedef {import("./chosen.js").Choice} Choice */
+/** @typedef {import("./links.js").Line} Line */
 /** @typedef {{ plus: string, minus: string, name: string, curve: number }} Strand */
 
 export class LinesBox {
@@ -31,17 +31,27 @@ export class LinesBox {
         /** @type {Strand[]} */
         this.strands = [];
         this.rest = "#999";
-        /** @type {import("./links.js").Line[]} */
+        /** @type {Line[]} */
         this.lines = [];
-        /** @type {import("./links.js").Line[]} */
+        /** @type {Line[]} */
         this.focused = [];
-        /** @type {import("./links.js").QUARTERS[number]} */
+        /** @type {import("./links.js").Quarter} */
         this.quarter = "all";
         /** @type {Choice | null} */
         this.over = null;
-        /** @type {import("./links.js").Line | null} */
+        /** @type {Line | null} */
         this.overLine = null;
+        /** @type {Choice | null} */
+        this.choice = null;
+        /** @type {Set<number>} */
+        this.rests = new Set();
+        /** @type {(query: number, key: number) => boolean} */
+        this.wanted = () => true;
+        /** @type {Map<string, number>} */
+        this.peaks = new Map();
         this.frame = 0;
+        this.drawing = 0;
+        this.then = () => {};
         this.queries = new TokenColumn("query", this.hooks("query"));
         this.keys = new TokenColumn("key", this.hooks("key"));
         this.under = new LineCanvas(h("canvas", { class: "under" }));
@@ -49,7 +59,8 @@ export class LinesBox {
         this.middle = h("div", { class: "between", "aria-hidden": "true" }, this.under.element, this.top.element);
         this.frameElement = h("div", { class: "lines-frame" },
             h("span", { class: "column-head query" }, "query"), h("span", { class: "column-head key" }, "key"),
-            this.queries.overview.element, this.queries.element, this.middle, this.keys.element, this.keys.overview.element);
+            this.queries.overview.element, this.queries.element, this.middle, this.keys.element,
+            this.keys.overview.element);
         this.title = h("h3", { dir: "auto" });
         this.note = h("p", { class: "remark" });
         this.element = h("section", { class: "lines-box" }, this.title, this.frameElement, this.note);
@@ -77,13 +88,18 @@ export class LinesBox {
         const { store, state, voice } = this.context;
         store.set(clicked(state, this.source, side, index, more));
         const now = choiceOf(store.state, this.source);
-        voice.say(now ? `chosen: ${now.indices.map((each) => called(this.axisOf(now.side), each)).join(", ")}` : "no token chosen");
+        const names = now?.indices.map((each) => called(this.axisOf(now.side), each)).join(", ");
+        voice.say(names ? `chosen: ${names}` : "no token chosen");
     }
 
-    /** Go from a token to the one that it has the thickest line to. @param {"query" | "key"} side @param {number} index */
+    /**
+     * Go from a token to the one that it has the thickest line to.
+     * @param {"query" | "key"} side
+     * @param {number} index
+     */
     across(side, index) {
-        const [best] = strongest(largestOf(this.weights({ side, indices: [index] })), 1, this.other(side).shown);
         const other = this.other(side);
+        const [best] = strongest(largestOf(this.weights({ side, indices: [index] })), 1, other.shown);
         if (best !== undefined) other.focus(best);
     }
 
@@ -130,10 +146,10 @@ export class LinesBox {
         this.keys.fill(this.source.keys, shownOf(this.source.keys, state.rests, "key"), numbered);
         this.rests = new Set(this.source.keys.rests);
         this.wanted = inQuarter(this.source, this.quarter);
-        /** @type {Map<string, number>} */
-        this.peaks = new Map();
+        this.peaks.clear();
         this.lines = strongestLines(values, this.source.keys.text.length, {
-            rows: this.queries.shown, cols: this.keys.shown, rests: this.rests, high: this.scale.end, wanted: this.wanted,
+            rows: this.queries.shown, cols: this.keys.shown, rests: this.rests, high: this.scale.end,
+            wanted: this.wanted,
         });
         this.choice = choiceOf(state, this.source);
         this.queries.select(this.choice?.side === "query" ? this.choice.indices : []);
@@ -164,8 +180,9 @@ export class LinesBox {
         const { side, indices } = this.choice;
         this.column(side).reveal(indices[indices.length - 1]);
         const linked = partnerOf(this.context.state, this.choice);
-        const [best] = linked !== null ? [linked] : strongest(largestOf(this.weights(this.choice)), 1, this.other(side).shown);
-        if (best !== undefined) this.other(side).reveal(best);
+        const other = this.other(side);
+        const best = linked ?? strongest(largestOf(this.weights(this.choice)), 1, other.shown)[0];
+        if (best !== undefined) other.reveal(best);
     }
 
     /** All lines anew. */
@@ -184,14 +201,15 @@ export class LinesBox {
 
     /**
      * @param {LineCanvas} canvas
-     * @param {import("./links.js").Line[]} lines
+     * @param {Line[]} lines
      * @param {Choice | null} choice
      */
     paint(canvas, lines, choice) {
         const [left, right] = this.heights();
         const indices = choice && choice.indices.length > 1 ? choice.indices : null;
         const sight = inSight(lines, left, right, canvas.height);
-        const look = { strands: this.strands, rest: this.rest, scale: this.scale, peak: (/** @type {import("./links.js").Line} */ line) => this.peak(line) };
+        const peak = (/** @type {Line} */ line) => this.peak(line);
+        const look = { strands: this.strands, rest: this.rest, scale: this.scale, peak };
         if (!indices) canvas.draw(sight, left, right, look);
         else for (const index of indices) canvas.draw(lines, () => left(index), right, look);
     }
@@ -201,17 +219,16 @@ export class LinesBox {
         return [(index) => this.queries.y(index), (index) => this.keys.y(index)];
     }
 
-    /** The largest weight of a line's query, for the scale that is each row's own. @param {import("./links.js").Line} line */
+    /** The largest weight of a line's query, for the scale that is each row's own. @param {Line} line */
     peak({ query, strand }) {
         if (this.scale.kind !== "row") return 1;
         const name = `${strand} ${query}`;
-        const peaks = /** @type {Map<string, number>} */ (this.peaks);
-        let peak = peaks.get(name);
+        let peak = this.peaks.get(name);
         if (peak === undefined) {
             const columns = this.source.keys.text.length;
             peak = 0;
             for (const key of this.keys.shown) peak = Math.max(peak, this.values[strand][query * columns + key]);
-            peaks.set(name, peak);
+            this.peaks.set(name, peak);
         }
         return peak;
     }
@@ -241,8 +258,7 @@ export class LinesBox {
         const weights = this.weights(focus);
         const other = this.other(focus.side);
         this.focused = linesOfChoice(weights, focus, {
-            among: other.shown, rests: /** @type {Set<number>} */ (this.rests), high: scale.end,
-            wanted: /** @type {(query: number, key: number) => boolean} */ (this.wanted),
+            among: other.shown, rests: this.rests, high: scale.end, wanted: this.wanted,
         });
         this.paint(this.top, this.focused, focus);
         this.shade(focus, weights, other);
@@ -256,15 +272,16 @@ export class LinesBox {
         let peak = 0;
         for (const index of other.shown) peak = Math.max(peak, most[index]);
         const table = colours.table(state.cmap, source.signed);
-        const unit = (/** @type {number} */ index) =>
-            source.signed ? Math.min(Math.max((most[index] / scale.high + 1) / 2, 0), 1) : strength(most[index], scale, peak);
+        const unit = (/** @type {number} */ index) => {
+            const share = strength(most[index], scale, peak);
+            return source.signed ? (Math.sign(most[index]) * share + 1) / 2 : share;
+        };
         const looks = (/** @type {number} */ index) => {
             const at = unit(index);
             if (Math.abs(most[index]) < scale.end * 0.004) return null;
             const entry = 3 * place(at);
-            return {
-                ground: `rgb(${table[entry]} ${table[entry + 1]} ${table[entry + 2]})`, ink: colours.on(state.cmap, at, source.signed),
-            };
+            const ground = `rgb(${table[entry]} ${table[entry + 1]} ${table[entry + 2]})`;
+            return { ground, ink: colours.on(state.cmap, at, source.signed) };
         };
         const same = this.column(focus.side);
         same.shade(null);
@@ -289,7 +306,8 @@ export class LinesBox {
         this.over = over;
         this.overLine = null;
         this.linked(this, over);
-        this.soon(() => (over && at ? this.context.tip.show(at[0], at[1], this.tip(over)) : this.context.tip.hide()));
+        const { tip } = this.context;
+        this.soon(() => (over && at ? tip.show(at[0], at[1], tokenTip(this, over)) : tip.hide()));
     }
 
     /** The same token in another box. @param {Choice | null} over */
@@ -307,7 +325,7 @@ export class LinesBox {
         this.frame = requestAnimationFrame(() => {
             this.frame = 0;
             this.drawFocus();
-            this.then?.();
+            this.then();
         });
     }
 
@@ -317,12 +335,14 @@ export class LinesBox {
         const [left, right] = this.heights();
         const shown = this.choice ? this.focused : inSight(this.lines, left, right, this.under.height);
         const share = (event.clientX - box.left) / (box.width || 1);
-        const line = this.choice && this.choice.indices.length > 1 ? null : nearest(shown, left, right, share, event.clientY - box.top);
+        const many = (this.choice?.indices.length ?? 0) > 1;
+        const line = many ? null : nearest(shown, left, right, share, event.clientY - box.top);
         if (line === this.overLine && !this.over) return;
         if (this.over) this.linked(this, null);
         this.over = null;
         this.overLine = line;
-        this.soon(() => (line ? this.context.tip.show(event.clientX, event.clientY, this.lineTip(line)) : this.context.tip.hide()));
+        const { tip } = this.context;
+        this.soon(() => (line ? tip.show(event.clientX, event.clientY, lineTip(this, line)) : tip.hide()));
     }
 
     clickLine() {
@@ -330,29 +350,11 @@ export class LinesBox {
         if (line) this.context.store.set({ token: line.query, key: line.key, together: [], direction: "from" });
     }
 
-    /** @param {import("./links.js").Line} line */
-    lineTip({ query, key, weight, strand }) {
-        const pair = `${called(this.source.queries, query)} → ${called(this.source.keys, key)}`;
-        return [h("b", { dir: "auto" }, pair), `${short(weight)}${this.maps.length > 1 ? ` · ${this.strands[strand].name}` : ""}`];
-    }
-
-    /** A token, and the tokens that it has the thickest lines to. @param {Choice} over */
-    tip(over) {
-        const weights = this.weights(over);
-        const other = this.other(over.side);
-        const axis = this.axisOf(other.side);
-        const allowed = allowedOf(this.context.stores[this.at].allowed(this.maps[0]), this.source.queries.text.length, this.source.keys.text.length, over);
-        const among = allowed ? other.shown.filter((index) => allowed[index]) : other.shown;
-        const best = strongest(largestOf(weights), TIP_LINES, among);
-        const head = over.indices.map((index) => called(this.axisOf(over.side), index)).join(", ");
-        const rows = best.map((index) => h("tr", {}, h("td", {}, h("bdi", {}, called(axis, index))), ...weights.map((each) => h("td", { class: "figure" }, short(each[index])))));
-        const marks = weights.length < 2 ? null : h("tr", {}, h("th", {}), ...this.strands.map(({ curve, name }) =>
-            h("th", { class: "figure" }, h("span", { class: "curve-mark", "data-curve": curve }), name)));
-        const verb = over.side === "query" ? "attends to" : "gets attention from";
-        return [h("div", {}, h("b", {}, h("bdi", {}, head)), ` ${verb}`), h("table", { class: "partners" }, h("tbody", {}, marks, ...rows))];
-    }
-
-    /** Both columns scroll together; a strip at the edge scrolls one. @param {"query" | "key"} side @param {number} by */
+    /**
+     * Both columns scroll together; a strip at the edge scrolls one.
+     * @param {"query" | "key"} side
+     * @param {number} by
+     */
     scrolled(side, by) {
         const other = this.other(side);
         if (by && this.source.ordered) other.scrollTo(other.top + by);
@@ -372,21 +374,6 @@ export class LinesBox {
         event.preventDefault();
         this.scrolled("query", 0);
     }
-
-    /** Which lines are drawn, in words. */
-    words() {
-        const { choice, source } = this;
-        const least = String(Number((this.scale.end * (this.maps.length > 1 ? LEAST_OVER : LEAST)).toPrecision(2)));
-        if (!choice) {
-            const rests = this.context.state.rests && source.keys.rests.length > 0;
-            const thickest = `The thickest: ${short(this.scale.high)}${this.scale.kind === "row" ? " of the row's largest" : " and more"}.`;
-            return `${inWords(this.lines, { heads: this.maps.length, least, rests, special: source.keys.special.length > 0 })} ${thickest}`;
-        }
-        const names = choice.indices.map((index) => called(this.axisOf(choice.side), index));
-        const many = names.length > 1 ? `mean of ${names.length} queries: ${names.join(", ")}` : names[0];
-        const what = choice.side === "query" ? "attends to" : "gets attention from";
-        return `${many} ${names.length > 1 ? "·" : what}${names.length > 1 ? "" : ":"} ${this.focused.length} lines`;
-    }
 }
 
 /**
@@ -402,5 +389,5 @@ export function strandName(source, map) {
 export function refresh(box) {
     box.measure();
     box.draw();
-    replace(box.note, box.words());
+    replace(box.note, noteOf(box));
 }

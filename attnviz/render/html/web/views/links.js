@@ -11,11 +11,12 @@ const FAINTEST = 0.004; // of the scale's end: lines of a choice that nobody wou
 
 /** Quarters of a pair of texts: from which text to which. */
 export const QUARTERS = /** @type {const} */ (["all", "A→A", "A→B", "B→A", "B→B"]);
+/** @typedef {typeof QUARTERS[number]} Quarter */
 
 /**
  * Whether a line from a query to a key belongs to a quarter.
  * @param {Source} source
- * @param {typeof QUARTERS[number]} quarter
+ * @param {Quarter} quarter
  * @returns {(query: number, key: number) => boolean}
  */
 export function inQuarter(source, quarter) {
@@ -26,11 +27,18 @@ export function inQuarter(source, quarter) {
 }
 
 /**
+ * Queries and keys that are shown; keys where heads rest; the end of the scale; which pairs are wanted.
+ * @typedef {{
+ *     rows: number[], cols: number[], rests: Set<number>, high: number,
+ *     wanted: (query: number, key: number) => boolean,
+ * }} Shown
+ */
+
+/**
  * The strongest lines of each query, weakest first, those to resting places below all others.
  * @param {ArrayLike<number>[]} heads the maps, row after row
  * @param {number} columns keys of a row
- * @param {{ rows: number[], cols: number[], rests: Set<number>, high: number, wanted: (query: number, key: number) => boolean }} of
- *     queries and keys that are shown; keys where heads rest; the end of the scale; which pairs are wanted
+ * @param {Shown} shown
  * @returns {Line[]}
  */
 export function strongestLines(heads, columns, { rows, cols, rests, high, wanted }) {
@@ -99,8 +107,8 @@ export function inWords(lines, { heads, least, rests, special }) {
     const count = lines.length === 1 ? "1 line" : `${lines.length.toLocaleString("en")} lines`;
     const which = over ? "the strongest of each query and head" : `the ${MOST} strongest of each query`;
     const where = special ? "special tokens" : "the first token";
-    const rest = !rests ? "" : over ? `; lines to ${where} are left out` : `; grey: lines to ${where}, where heads rest`;
-    return `${count}: ${which}, from ${least} on${rest}. Hover or choose a token to see all of its lines.`;
+    const rest = over ? `; lines to ${where} are left out` : `; grey: lines to ${where}, where heads rest`;
+    return `${count}: ${which}, from ${least} on${rests ? rest : ""}. Hover or choose a token to see all of its lines.`;
 }
 
 /**

@@ -70,9 +70,9 @@ export function rowsOf(shares, count, signed) {
     const size = (/** @type {number} */ share) => (signed ? Math.abs(share - 0.5) : share);
     return Array.from({ length: count }, (_, row) => {
         const first = Math.floor((row * shares.length) / count);
-        const last = Math.max(Math.ceil(((row + 1) * shares.length) / count), first + 1);
+        const last = Math.max(Math.floor(((row + 1) * shares.length) / count), first + 1);
         let best = shares[first];
-        for (let at = first + 1; at < last && at < shares.length; at++) if (size(shares[at]) > size(best)) best = shares[at];
+        for (const share of shares.slice(first + 1, last)) if (size(share) > size(best)) best = share;
         return best;
     });
 }

@@ -26,7 +26,9 @@ export class Paragraph {
         /** @type {Axis | null} */
         this.axis = null;
         this.places = new Int32Array(0);
-        this.element = h("div", { class: "running", role: "listbox", "aria-multiselectable": "true", "aria-label": label, "data-own-keys": "" });
+        this.element = h("div", {
+            class: "running", role: "listbox", "aria-multiselectable": "true", "aria-label": label, "data-own-keys": "",
+        });
         this.element.addEventListener("pointerover", (event) => hooks.over(placeOf(event), event));
         this.element.addEventListener("pointermove", (event) => hooks.over(placeOf(event), event));
         this.element.addEventListener("pointerleave", (event) => hooks.over(null, event));
@@ -55,12 +57,13 @@ export class Paragraph {
         const nodes = [];
         this.items = this.units.map((unit, place) => {
             const item = h(unit.special ? "bdi" : "span", {
-                class: `word${unit.special ? " special" : ""}${unit.breaks ? " break" : ""}`, role: "option", "aria-selected": "false",
-                "data-place": place, tabIndex: place ? -1 : 0,
+                class: `word${unit.special ? " special" : ""}${unit.breaks ? " break" : ""}`, role: "option",
+                "aria-selected": "false", "data-place": place, tabIndex: place ? -1 : 0,
             }, visible(unit.text));
+            const last = place ? this.units[place - 1] : null;
             if (unit.border) nodes.push(h("span", { class: "text-border", role: "presentation" }));
-            else if (place && this.units[place - 1].breaks) nodes.push(document.createTextNode("\n"));
-            else if (unit.space || (place && (unit.special || this.units[place - 1].special))) nodes.push(document.createTextNode(" "));
+            else if (last?.breaks) nodes.push(document.createTextNode("\n"));
+            else if (unit.space || (last && (unit.special || last.special))) nodes.push(document.createTextNode(" "));
             nodes.push(item);
             return item;
         });
@@ -118,7 +121,8 @@ export class Paragraph {
         const last = this.items.length - 1;
         if (key === "Home") return 0;
         if (key === "End") return last;
-        if (key === "ArrowLeft" || key === "ArrowRight") return Math.min(Math.max(place + (key === forward ? 1 : -1), 0), last);
+        const by = key === forward ? 1 : -1;
+        if (key === "ArrowLeft" || key === "ArrowRight") return Math.min(Math.max(place + by, 0), last);
         if (key === "ArrowUp" || key === "ArrowDown") return this.vertical(place, key === "ArrowDown" ? 1 : -1);
         return null;
     }

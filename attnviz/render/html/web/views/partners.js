@@ -29,8 +29,12 @@ export function partnersPanel(context) {
             replace(body, ...best.map((index) => {
                 const patch = choice.side === "query" ? { key: index } : { token: index };
                 const current = context.state[choice.side === "query" ? "key" : "token"] === index;
-                const name = h("button", { type: "button", class: "link", "aria-pressed": String(current), onclick: () => context.store.set(patch) }, h("bdi", {}, called(axis, index)));
-                return h("tr", {}, h("td", {}, name), ...weights.map((each, strand) => cell(each[index], box.strands[strand].plus, strength(each[index], box.scale))));
+                const name = h("button", { type: "button", class: "link", "aria-pressed": String(current) });
+                name.append(h("bdi", {}, called(axis, index)));
+                name.onclick = () => context.store.set(patch);
+                const cells = weights.map((each, strand) =>
+                    cell(each[index], box.strands[strand].plus, strength(each[index], box.scale)));
+                return h("tr", {}, h("td", {}, name), ...cells);
             }));
         },
     };

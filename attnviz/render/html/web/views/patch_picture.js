@@ -28,8 +28,9 @@ export class PatchPicture {
         this.frame.style.aspectRatio = `${wide} / ${high}`;
         this.others = h("div", { class: "patch-others" });
         this.element = h("div", { class: "patch-picture" }, this.frame, this.others);
-        this.frame.addEventListener("click", (event) => hooks.choose(this.indexAt(event), event.ctrlKey || event.metaKey || event.shiftKey));
-        this.frame.addEventListener("pointermove", (event) => context.tip.show(event.clientX, event.clientY, this.tip(this.indexAt(event))));
+        this.frame.addEventListener("click", (event) => hooks.choose(this.indexAt(event), withMore(event)));
+        this.frame.addEventListener("pointermove", (event) =>
+            context.tip.show(event.clientX, event.clientY, this.tip(this.indexAt(event))));
         this.frame.addEventListener("pointerleave", () => context.tip.hide());
         this.frame.addEventListener("keydown", (event) => this.onKey(event));
     }
@@ -37,14 +38,16 @@ export class PatchPicture {
     /** The key at a point. @param {MouseEvent} event */
     indexAt(event) {
         const box = this.frame.getBoundingClientRect();
-        const [row, column] = patchAt(this.image, (event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
+        const [x, y] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+        const [row, column] = patchAt(this.image, x, y);
         return this.image.first + row * this.image.columns + column;
     }
 
     /** @param {number} index */
     tip(index) {
         const at = index - this.image.first;
-        return [h("div", {}, `row ${Math.floor(at / this.image.columns)}, column ${at % this.image.columns}`), ...this.hooks.tip(index)];
+        const { columns } = this.image;
+        return [h("div", {}, `row ${Math.floor(at / columns)}, column ${at % columns}`), ...this.hooks.tip(index)];
     }
 
     /** @param {KeyboardEvent} event */
@@ -68,7 +71,8 @@ export class PatchPicture {
      */
     async show(weights, scale, peak, chosen) {
         const { context, image, source } = this;
-        const pixels = image.picture ? await context.blocks.numbers(image.picture) : new Uint8Array(3 * image.rows * image.columns).fill(context.colours.dark ? 0 : 255);
+        const blank = () => new Uint8Array(3 * image.rows * image.columns).fill(context.colours.dark ? 0 : 255);
+        const pixels = image.picture ? await context.blocks.numbers(image.picture) : blank();
         const table = context.colours.table(context.state.cmap, source.signed);
         const entry = (/** @type {number} */ index) => {
             if (!weights) return source.signed ? 128 : 0;
@@ -101,20 +105,30 @@ export class PatchPicture {
      */
     buttons(weights, entry, table, chosen) {
         const { first, rows, columns } = this.image;
-        const indices = this.source.keys.text.map((_, index) => index).filter((index) => index < first || index >= first + rows * columns);
-        const focused = document.activeElement instanceof HTMLElement && this.others.contains(document.activeElement) ? document.activeElement.dataset.index : null;
+        const last = first + rows * columns;
+        const indices = [...this.source.keys.text.keys()].filter((index) => index < first || index >= last);
+        const active = document.activeElement;
+        const focused = active instanceof HTMLElement && this.others.contains(active) ? active.dataset.index : null;
         replace(this.others, ...indices.map((index) => {
             const button = h("button", {
                 type: "button", "aria-pressed": String(chosen === index), "data-index": index,
-                onclick: (/** @type {MouseEvent} */ event) => this.hooks.choose(index, event.ctrlKey || event.metaKey || event.shiftKey),
-            }, visible(this.source.keys.text[index]), weights ? h("span", { class: "figure" }, ` ${short(weights[index])}`) : null);
+                onclick: (/** @type {MouseEvent} */ event) => this.hooks.choose(index, withMore(event)),
+            }, visible(this.source.keys.text[index]));
             if (weights) {
+                button.append(h("span", { class: "figure" }, ` ${short(weights[index])}`));
                 const at = 3 * entry(index);
                 button.style.backgroundColor = `rgb(${table[at]} ${table[at + 1]} ${table[at + 2]})`;
-                button.style.color = this.context.colours.on(this.context.state.cmap, entry(index) / 256, this.source.signed);
+                const { colours, state } = this.context;
+                button.style.color = colours.on(state.cmap, entry(index) / 256, this.source.signed);
             }
             return button;
         }));
-        if (focused !== null) this.others.querySelector(`[data-index="${focused}"]`)?.focus();
+        const again = focused === null ? null : this.others.querySelector(`[data-index="${focused}"]`);
+        if (again instanceof HTMLElement) again.focus();
     }
+}
+
+/** Whether a click adds to what is chosen. @param {MouseEvent} event */
+function withMore(event) {
+    return event.ctrlKey || event.metaKey || event.shiftKey;
 }

@@ -11,14 +11,15 @@ const COVER = 0.65; // share of a cell's colour on a map that begins neither at 
  * @returns {[number, number]}
  */
 export function patchAt({ rows, columns }, x, y) {
-    const clamp = (/** @type {number} */ share, /** @type {number} */ count) => Math.min(Math.max(Math.floor(share * count), 0), count - 1);
-    return [clamp(y, rows), clamp(x, columns)];
+    const at = (/** @type {number} */ share, /** @type {number} */ count) =>
+        Math.min(Math.max(Math.floor(share * count), 0), count - 1);
+    return [at(y, rows), at(x, columns)];
 }
 
 /**
  * Colours over a picture, which shows in soft greys. A map that begins at white is printed over it as ink on paper: a
- * pale grey print is multiplied by the colours. On a map that begins at the dark page the print is light and is screened,
- * its counterpart. Any other map lies over greys that keep to the middle.
+ * pale grey print is multiplied by the colours. A map that begins at the dark page is screened with a faint print, its
+ * counterpart. Any other map lies over greys that keep to the middle.
  * @param {Uint8ClampedArray} pixels 4 numbers a pixel, filled here
  * @param {ArrayLike<number>} picture 3 numbers a pixel
  * @param {number} width
@@ -36,8 +37,11 @@ export function printed(pixels, picture, width, height, { rows, columns }, colou
         const line = Math.floor((y * rows) / height) * columns;
         for (let x = 0; x < width; x++, at++) {
             const entry = entries[line + Math.floor((x * columns) / width)];
-            const grey = 0.2126 * picture[3 * at] + 0.7152 * picture[3 * at + 1] + 0.0722 * picture[3 * at + 2];
-            for (let part = 0; part < 3; part++) pixels[4 * at + part] = Math.round(mixed(kind, table[entry + part], grey));
+            const [red, green, blue] = [picture[3 * at], picture[3 * at + 1], picture[3 * at + 2]];
+            const grey = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+            for (let part = 0; part < 3; part++) {
+                pixels[4 * at + part] = Math.round(mixed(kind, table[entry + part], grey));
+            }
             pixels[4 * at + 3] = 255;
         }
     }

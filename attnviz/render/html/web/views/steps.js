@@ -6,7 +6,8 @@ const PAUSE = 700; // milliseconds from token to token
 
 /** @param {import("../context.js").Context} context */
 export function stepsOf(context) {
-    const slider = h("input", { type: "range", min: "0", step: "1", class: "steps-slider", "aria-label": "New token", oninput: () => go(Number(slider.value)) });
+    const slider = h("input", { type: "range", min: "0", step: "1", class: "steps-slider", "aria-label": "New token" });
+    slider.oninput = () => go(Number(slider.value));
     const play = h("button", { type: "button", onclick: () => (timer ? stop() : start()) }, "Play");
     const output = h("output", { class: "steps-text", dir: "auto" });
     const element = h("div", { class: "steps", "data-own-keys": "" }, play, slider, output);
@@ -48,7 +49,9 @@ export function stepsOf(context) {
             slider.max = String(last());
             slider.value = String(state.token ?? 0);
             const text = source.keys.text[source.generated + (state.token ?? 0)];
-            const label = state.token === null ? `${last() + 1} new tokens` : `${state.token + 1} of ${last() + 1}: ${visible(text ?? "")}`;
+            const count = last() + 1;
+            const at = state.token === null ? "" : `${state.token + 1} of ${count}: ${visible(text ?? "")}`;
+            const label = at || `${count} new tokens`;
             output.textContent = label;
             slider.setAttribute("aria-valuetext", label);
         },

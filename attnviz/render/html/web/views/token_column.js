@@ -76,11 +76,14 @@ export class TokenColumn {
         this.stressed.clear();
         const numbers = numbered && axis.text.length > 24;
         this.items = shown.map((index, place) => {
-            const breaks = place > 0 && axis.segments.length && axis.segments[index] !== axis.segments[shown[place - 1]];
+            const breaks = place > 0 && axis.segments[index] !== axis.segments[shown[place - 1]];
             return h("div", {
                 class: `token${axis.special.includes(index) ? " special" : ""}${breaks ? " border" : ""}`,
-                role: "option", "data-i": index, tabIndex: place ? -1 : 0, "aria-selected": "false", "aria-label": called(axis, index),
-            }, numbers ? h("span", { class: "index" }, index) : null, h("bdi", { class: "name" }, visible(axis.text[index])));
+                role: "option", "data-i": index, tabIndex: place ? -1 : 0, "aria-selected": "false",
+                "aria-label": called(axis, index),
+            },
+            numbers ? h("span", { class: "index" }, index) : null,
+            h("bdi", { class: "name" }, visible(axis.text[index])));
         });
         replace(this.list, ...this.items);
     }
@@ -150,7 +153,8 @@ export class TokenColumn {
 
     /** @param {number[]} indices */
     select(indices) {
-        for (const item of this.list.querySelectorAll('[aria-selected="true"]')) item.setAttribute("aria-selected", "false");
+        const before = this.list.querySelectorAll('[aria-selected="true"]');
+        for (const item of before) item.setAttribute("aria-selected", "false");
         for (const index of indices) this.items[this.placeOf.get(index) ?? -1]?.setAttribute("aria-selected", "true");
     }
 
@@ -184,7 +188,8 @@ export class TokenColumn {
         const place = this.placeOf.get(index) ?? 0;
         const page = Math.max(Math.floor(this.height / this.pitch) - 1, 1);
         const to = {
-            ArrowUp: place - 1, ArrowDown: place + 1, Home: 0, End: this.items.length - 1, PageUp: place - page, PageDown: place + page,
+            ArrowUp: place - 1, ArrowDown: place + 1, Home: 0, End: this.items.length - 1,
+            PageUp: place - page, PageDown: place + page,
         }[event.key];
         if (to !== undefined) this.focus(this.shown[Math.min(Math.max(to, 0), this.items.length - 1)]);
         else if (event.key === (this.side === "query" ? "ArrowRight" : "ArrowLeft")) this.hooks.across(index);

@@ -2,13 +2,18 @@
 
 import { spaceBefore } from "../axis.js";
 
-/** What is read as one: a token, or the tokens that are pieces of one letter or one emoji. */
-/** @typedef {{ tokens: number[], text: string, space: boolean, breaks: boolean, special: boolean, border: boolean }} Unit */
+// What is read as one: a token, or the tokens that are pieces of one letter or one emoji.
+/**
+ * @typedef {{
+ *     tokens: number[], text: string, space: boolean, breaks: boolean, special: boolean, border: boolean,
+ * }} Unit
+ */
 
 // Labels of pieces: `日₂` continues the letter before it, `◌` has lost its letter; `⏎` is a line break.
-const CONTINUES = /^◌?(\\[xuU][0-9a-f]+|[^\x00-\x7f])[₂₃₄]/u;
+const CONTINUES = /^◌?(\\[xuU][0-9a-f]+|\P{ASCII})[₂₃₄]/u;
 const JOINERS = new Map([["\\u200d", "\u200d"], ["\\ufe0f", "\ufe0f"]]);
-const RIGHT_TO_LEFT = /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u;
+const LEFTWARDS = ["Hebrew", "Arabic", "Syriac", "Thaana", "Nko", "Adlam"];
+const RIGHT_TO_LEFT = new RegExp(`[${LEFTWARDS.map((script) => `\\p{Script=${script}}`).join("")}]`, "u");
 const LETTER = /\p{L}/gu;
 
 /**
