@@ -233,5 +233,5 @@ def test_a_patch_is_chosen_by_a_click(opened):
     page.locator(".patches").focus()
     page.keyboard.press("ArrowUp")
     expect(page.locator(".text-sentence")).to_contain_text("0,1 (2)")
-    page.click(".patch-others button")
+    page.click(".no-patches button")
     expect(page.locator(".text-sentence")).to_contain_text("[class] (0)")

@@ -26,7 +26,7 @@ export class PatchPicture {
             "aria-label": `picture of ${rows} x ${columns} patches; arrow keys choose a patch`,
         }, this.canvas, this.mark);
         this.frame.style.aspectRatio = `${wide} / ${high}`;
-        this.others = h("div", { class: "patch-others" });
+        this.others = h("div", { class: "no-patches" });
         this.element = h("div", { class: "patch-picture" }, this.frame, this.others);
         this.frame.addEventListener("click", (event) => hooks.choose(this.indexAt(event), withMore(event)));
         this.frame.addEventListener("pointermove", (event) =>
