@@ -2,6 +2,8 @@
 
 A page is one file, and modules of one file cannot import each other. So each module becomes a function that is called
 once, after the modules that it imports, and returns what it exports; its import lines take names from their results.
+Comments on lines of their own and most of the indentation are left out, which is a third of the text; people read
+the modules.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from pathlib import Path
 
 WEB = Path(__file__).parent / "web"
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.[^"]+)";\n', re.M)
+_COMMENT = re.compile(r"^[ \t]*(?://[^\n]*|/\*(?:(?!\*/)[\s\S])*\*/)[ \t]*\n", re.M)  # that fills its lines
+_INDENT = re.compile(r"^(?: {4})+", re.M)
 _EXPORT = re.compile(r"^export ((?:async )?function|class|const|let) (\w+)", re.M)
 
 
@@ -27,7 +31,7 @@ def script() -> str:
 def style() -> str:
     """page.css, then the style sheets of views and parts by name."""
     sheets = [WEB / "page.css", *sorted((WEB / "views").glob("*.css")), *sorted((WEB / "parts").glob("*.css"))]
-    return "\n".join(sheet.read_text("utf-8") for sheet in sheets)
+    return _shorter("\n".join(sheet.read_text("utf-8") for sheet in sheets))
 
 
 def _collect(path: Path, ordered: dict[Path, str], above: tuple[Path, ...]) -> None:
@@ -46,7 +50,13 @@ def _collect(path: Path, ordered: dict[Path, str], above: tuple[Path, ...]) -> N
 
     exported = ", ".join(name for _, name in _EXPORT.findall(text))
     body = _EXPORT.sub(r"\1 \2", _IMPORT.sub(imported, text))
-    ordered[path] = f"const {_variable(path)} = (() => {{\n{body}return {{ {exported} }};\n}})();\n"
+    ordered[path] = f"const {_variable(path)} = (() => {{\n{_shorter(body)}return {{ {exported} }};\n}})();\n"
+
+
+def _shorter(text: str) -> str:
+    """Without comments, with a tab for each four spaces of indentation, and without empty lines."""
+    text = _INDENT.sub(lambda match: "\t" * (len(match[0]) // 4), _COMMENT.sub("", text))
+    return re.sub(r"\n{2,}", "\n", text)
 
 
 def _variable(path: Path) -> str:
