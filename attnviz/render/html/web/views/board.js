@@ -9,6 +9,7 @@ import { Legend } from "./legend.js";
 import { Thumbs } from "./thumbs.js";
 
 const SLICE = 10; // milliseconds of painting before the browser may draw
+const IN_A_ROW = 12; // heads that one layer alone has in a row; more flow over several
 
 /**
  * One source's pictures on the page.
@@ -110,7 +111,8 @@ function fillSort(sort, about, source, chosen) {
 function sideOf(context, index, titled) {
     const source = context.explorer.sources[index];
     const statistic = source.statistics.find(({ name }) => name === context.state.sort);
-    const flow = Boolean(statistic) || (source.layers.length === 1 && source.heads.length > 1);
+    const row = source.layers.length === 1 && (source.layers[0] === "" || source.heads.length > IN_A_ROW);
+    const flow = Boolean(statistic) || row;
     /** @type {Map<number, HTMLElement>} */
     const cells = new Map();
     const order = orderOf(source, statistic);

@@ -106,6 +106,8 @@ export class MapPanel {
             canvas.style.width = `${canvas.width / devicePixelRatio}px`;
             canvas.style.height = `${canvas.height / devicePixelRatio}px`;
         }
+        const { left, top, wide, high } = layout;
+        this.frame.dataset.cells = [left, top, wide, high].map((at) => Number(at.toFixed(3))).join(" "); // for tests
         const style = getComputedStyle(document.documentElement);
         const named = (/** @type {string} */ name) => style.getPropertyValue(`--${name}`).trim();
         this.ink = {
