@@ -32,7 +32,7 @@ export function tokenTip(box, over) {
     const among = inReach(box, over, other.shown);
     const rows = strongest(largestOf(weights), TIP_LINES, among).map((index) => h("tr", {},
         h("td", {}, h("bdi", {}, called(axis, index))),
-        ...weights.map((each) => h("td", { class: "figure" }, short(each[index])))));
+        ...weights.map((each) => h("td", { class: "figure" }, figure(each[index], weights.length)))));
     const marks = box.strands.map(({ curve, name }) =>
         h("th", { class: "figure" }, h("span", { class: "curve-mark", "data-curve": curve }), name));
     const head = weights.length > 1 ? h("tr", {}, h("th", {}), ...marks) : null;
@@ -56,6 +56,16 @@ function inReach(box, over, shown) {
     return reach ? shown.filter((index) => reach[index]) : shown;
 }
 
+/**
+ * A weight as a table shows it: to two decimals where many heads stand abreast.
+ * @param {number} weight
+ * @param {number} heads
+ */
+export function figure(weight, heads) {
+    if (heads < 4) return short(weight);
+    return Math.abs(weight) < 0.005 ? "·" : weight.toFixed(2).replace("0.", ".");
+}
+
 /** @param {Choice} choice */
 function verbOf({ side }) {
     return side === "query" ? "attends to" : "gets attention from";
@@ -75,5 +85,5 @@ export function noteOf(box) {
     const special = source.keys.special.length > 0;
     const from = String(Number(least.toPrecision(2)));
     const lines = inWords(box.lines, { heads: maps.length, least: from, rests, special });
-    return `${lines} ${scale.kind === "row" ? "" : `The thickest: ${short(scale.high)} and more.`}`;
+    return `${lines} ${scale.kind === "row" ? "" : `The thickest: ${Number(scale.high.toPrecision(3))} and more.`}`;
 }

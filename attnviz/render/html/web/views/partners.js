@@ -1,9 +1,10 @@
 // The tokens that a choice has the thickest lines to, as a small table with bars.
 
 import { called } from "../axis.js";
-import { h, replace, short } from "../dom.js";
+import { h, replace } from "../dom.js";
 import { choiceOf, largestOf, strongest } from "./chosen.js";
 import { strength } from "./line_canvas.js";
+import { figure } from "./lines_words.js";
 
 const SHOWN = 12;
 
@@ -32,18 +33,25 @@ export function partnersPanel(context) {
                 const name = h("button", { type: "button", class: "link", "aria-pressed": String(current) });
                 name.append(h("bdi", {}, called(axis, index)));
                 name.onclick = () => context.store.set(patch);
+                const shares = weights.map((each) => strength(each[index], box.scale));
                 const cells = weights.map((each, strand) =>
-                    cell(each[index], box.strands[strand].plus, strength(each[index], box.scale)));
+                    h("td", { class: "figure" },
+                        figure(each[index], weights.length), bar(box.strands[strand].plus, shares[strand], weights.length)));
                 return h("tr", {}, h("td", {}, name), ...cells);
             }));
         },
     };
 }
 
-/** @param {number} weight @param {string} colour @param {number} share */
-function cell(weight, colour, share) {
-    const bar = h("span", { class: "weight-bar" });
-    bar.style.width = `${(4 * share).toFixed(2)}rem`;
-    bar.style.backgroundColor = colour;
-    return h("td", { class: "with-bar" }, h("span", { class: "figure" }, short(weight)), bar);
+/**
+ * A bar as long as a weight's share of the scale, beside one number or under each of several.
+ * @param {string} colour
+ * @param {number} share
+ * @param {number} heads
+ */
+function bar(colour, share, heads) {
+    const element = h("span", { class: `weight-bar${heads > 1 ? " under" : ""}` });
+    element.style.width = `${((heads > 1 ? 2 : 5) * share).toFixed(2)}rem`;
+    element.style.backgroundColor = colour;
+    return h("span", { class: "bar-room" }, element);
 }

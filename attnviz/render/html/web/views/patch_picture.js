@@ -5,6 +5,8 @@ import { h, replace, short, visible } from "../dom.js";
 import { strength } from "./line_canvas.js";
 import { patchAt, printed } from "./patches.js";
 
+const SHARP = 200; // pixels; a picture of fewer keeps its edges when it is drawn larger
+
 export class PatchPicture {
     /**
      * @param {import("../context.js").Context} context
@@ -19,7 +21,7 @@ export class PatchPicture {
         this.cursor = 0;
         const { rows, columns, picture } = this.image;
         const [high, wide] = picture ? picture.shape : [rows, columns];
-        this.canvas = h("canvas", { width: wide, height: high, class: picture ? "" : "plain" });
+        this.canvas = h("canvas", { width: wide, height: high, class: wide < SHARP ? "sharp" : "" });
         this.mark = h("div", { class: "patch-mark" });
         this.frame = h("div", {
             class: "patches", tabIndex: 0, role: "application", "data-own-keys": "",

@@ -41,6 +41,7 @@ export function textView(context) {
             built = name;
         }
         element.classList.toggle("compared", explorer.compared);
+        element.classList.toggle("pictured", source.image !== null);
         picker.update();
         direction.update();
         steps.update();
