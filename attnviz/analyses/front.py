@@ -15,6 +15,7 @@ from attnviz.analyses.one_head import OneHead
 from attnviz.analyses.two import TwoMaps, two_layers, two_passes
 from attnviz.attention import Attention, joined
 from attnviz.errors import AttnvizError, InputError, SelectionError, shown
+from attnviz.models.context import Asked
 from attnviz.models.inputs import InputArguments
 from attnviz.models.model import Model
 from attnviz.models.prompt import Prompt
@@ -289,6 +290,30 @@ def _prompt(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> Promp
     return Prompt.of(subject, **prompt, layers=choice.layers, heads=choice.heads, words=words, special=special)
 
 
+_ASKED = {
+    "question": "str | None",
+    "sources": "Iterable[str]",
+    "answer": "str | None",
+    "prompt": "str | None",
+    "split": "str | None",
+    "max_new": "int",
+    "chat": "bool",
+    "date": "str | None",
+}
+
+
+def _asked(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> Asked:
+    """A model, and what it is asked: a question about sources, each text one source unless `split` cuts them."""
+    if not isinstance(subject, Model):
+        raise _wanted(subject, "a Model, which answers")
+    if len(inputs) > 1:
+        raise InputError(f"one question is asked; got {len(inputs)}", "the texts go into sources=[...]")
+    given = dict(zip(("question",), inputs, strict=False)) | {name: named.pop(name) for name in _ASKED if name in named}
+    if isinstance(given.get("sources"), str):
+        raise InputError("sources must be a list of texts; got one text", 'as in sources=["Ann keeps bees."]')
+    return Asked(subject, **{**given, "sources": list(given.get("sources") or ())})
+
+
 class Subject(NamedTuple):
     """The subject of an analysis, in Python.
 
@@ -322,6 +347,7 @@ SUBJECTS: dict[str, Subject] = {
     "model": Subject("Model", {"stream": _INPUTS["stream"]} | _MAPS, _model),
     "attention or model": Subject("Attention | Model", _INPUTS, _attention_or_model),
     "whole model": Subject("Model", {}, _whole_model),
+    "sources and a question": Subject("Model", _ASKED, _asked),
     "prompt": Subject("Model", {name: hint for name, hint in _CHOSEN.items() if name != "pair"}, _prompt),
 }
 
@@ -335,7 +361,7 @@ def signature(analysis: Analysis) -> inspect.Signature:
         if name.startswith("*"):
             parameters.append(inspect.Parameter(name[1:], inspect.Parameter.VAR_POSITIONAL, annotation=hint))
             continue
-        positional = name in ("text", "pair") and "text" in named
+        positional = name == "question" or (name in ("text", "pair") and "text" in named)
         place = inspect.Parameter.POSITIONAL_OR_KEYWORD if positional else inspect.Parameter.KEYWORD_ONLY
         default = False if hint == "bool" else None
         parameters.append(inspect.Parameter(name, place, default=default, annotation=hint))

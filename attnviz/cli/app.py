@@ -27,7 +27,7 @@ GROUPS = {
     "Look": ("heatmap", "html", "table", "lines", "steps", "tokens", "generate"),
     "Analyse": (
         *("stats", "roles", "links", "focus", "similar", "diff", "qk"),
-        *("circuits", "rollout", "flow", "norms", "check"),
+        *("context", "circuits", "rollout", "flow", "norms", "check"),
     ),
     "Models": ("models", "describe", "inspect"),
     "More": ("export", "mechanisms"),
@@ -59,7 +59,19 @@ def build(name: str) -> Any:
     built.help, built.examples = _prose_and_examples(built.help or "")  # type: ignore[attr-defined]
     _without_types_of_flags(built)
     _spare_pydantic(built)
+    _several_values(built)
     return built
+
+
+def _several_values(built: Any) -> None:
+    """Let `--sources a b` mean `--sources a --sources b`: an option takes one value at a time otherwise."""
+    repeatable = [param for param in built.params if getattr(param, "multiple", False)]
+    flags = [flag for param in repeatable if (param.metavar or "").endswith("...") for flag in param.opts]
+    if flags:
+        from attnviz.cli.context import repeated
+
+        parse = built.parse_args
+        built.parse_args = lambda ctx, args: parse(ctx, repeated(args, flags))
 
 
 def _module(name: str) -> Any:

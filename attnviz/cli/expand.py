@@ -136,19 +136,20 @@ _SILENT = {"quiet", "verbose", "json"}  # they change nothing in a file
 
 def _line(function: Callable[..., None], parameters: list[inspect.Parameter], values: dict[str, Any]) -> Line:
     """`attnviz heatmap 'The cat' --layer 3 -o cat.png`, from what differs from the defaults, in the order declared."""
-    words, first = [], []
+    words, first = list[str](), list[str]()
     for parameter in parameters:
-        value = values[parameter.name]
+        value: Any = values[parameter.name]
         if parameter.name in _SILENT or value in (parameter.default, None, []):
             continue
         info = parameter.annotation.__metadata__[0]
-        value = _without_folders(info, value)
+        several = isinstance(value, (list, tuple))
+        value = [_without_folders(info, item) for item in value] if several else _without_folders(info, value)
         if isinstance(info, type(typer.Argument())):
             first += ["--", value] if value.startswith("-") and value != "-" else [value]
         elif isinstance(value, bool):
             words.append(_long(info, value))
         else:
-            for item in value if isinstance(value, (list, tuple)) else [value]:
+            for item in value if several else [value]:
                 words += [_long(info, True), str(item)]
     first = [*words, *first] if "--" in first else [*first, *words]
     return Line(" ".join(map(_quoted, [NAME, function.__module__.rpartition(".")[2], *first])))
@@ -162,7 +163,7 @@ def _quoted(word: str) -> str:
 
 def _without_folders(info: Any, value: Any) -> Any:
     """A path's last component, because where a file lies is nobody else's business; any other value as it is."""
-    kinds = set((info.metavar or "").strip("[]").split("|"))
+    kinds = set((info.metavar or "").strip("[].").split("|"))
     if not isinstance(value, str) or not kinds & _PATHS or (kinds & _NAMES and not _is_path(value)):
         return value
     return value.rstrip("/").rpartition("/")[2] or value

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attnviz.cli import opening
+from attnviz.cli.context import Decoder, Question, open_question
 from attnviz.cli.listings import Configuration, open_configuration, open_tokens
 from attnviz.cli.opening import Command
 from attnviz.cli.options import Head, Heads, HeadsOfModel, Input, Joined, Saved, Selection, Talk, usage
@@ -280,6 +281,7 @@ SUBJECTS = {
     "selected maps": Subject({"input": Input, "saved": Saved, "source": Source, "chosen": Selection}, _selected),
     "two sources": Subject({"input": Input, "other": Other, **_MAPS}, open_two),
     "prompt": Subject({"input": Input, "source": Writer, "heads": Heads}, _prompt),
+    "sources and a question": Subject({"asked": Question, "source": Decoder}, open_question),
     "one head": Subject({"input": Input, "source": Source, "place": Head}, _one_head),
     "every layer": Subject(_MAPS, _every_layer),
     "text, timer or nothing": Subject(

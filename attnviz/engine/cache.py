@@ -49,6 +49,11 @@ class Cache:
         """Keep the keys and values of the other stack's output."""
         self._memory.setdefault(layer, heads)
 
+    def shorten(self, n: int) -> None:
+        """Forget the keys and values of all but the first n tokens."""
+        for layer, kept in self._n.items():
+            self._n[layer] = min(kept, n)
+
     def forget_text(self) -> None:
         """Forget the text's keys and values. Keys and values of the other stack's output stay."""
         self._k.clear()

@@ -10,14 +10,15 @@ from attnviz.errors import InputError
 from attnviz.files.untrusted import MAX_TEXT, read_file
 
 
-def read_text(place: Path) -> str:
-    """The text of a UTF-8 file, without a byte order mark and without its last line break."""
-    return decoded(read_file(place, MAX_TEXT), place.name)
+def read_text(place: Path, whole: bool = False) -> str:
+    """The text of a UTF-8 file, without a byte order mark and, unless `whole`, without its last line break."""
+    return decoded(read_file(place, MAX_TEXT), place.name, whole)
 
 
-def read_stream(stream: BinaryIO, where: str) -> str:
+def read_stream(stream: BinaryIO, where: str, whole: bool = False) -> str:
     """The text of a pipe. Raises InputError if it is longer than a text file may be, or not UTF-8.
 
+    whole: as for `read_text`.
     It is read in pieces: within one long read Python can miss a Ctrl-C.
     """
     data = bytearray()
@@ -25,16 +26,16 @@ def read_stream(stream: BinaryIO, where: str) -> str:
         data += piece
         if len(data) > MAX_TEXT:
             raise InputError(f"{where} holds more than {MAX_TEXT:,} bytes, which is no text")
-    return decoded(bytes(data), where)
+    return decoded(bytes(data), where, whole)
 
 
-def decoded(data: bytes, where: str) -> str:
+def decoded(data: bytes, where: str, whole: bool = False) -> str:
     """Decode bytes that came from `where` likewise as UTF-8. Raises InputError."""
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{where}: not UTF-8 text (byte {error.start})", "convert it, as in iconv -t UTF-8") from error
-    return text.removesuffix("\n").removesuffix("\r")
+    return text if whole else text.removesuffix("\n").removesuffix("\r")
 
 
 VISIBLE: dict[int, int | str] = {

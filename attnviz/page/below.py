@@ -41,7 +41,7 @@ def texts_of(part: Depth | Bars | None) -> list[str]:
     if not isinstance(part, Bars):
         return []
     texts = [text for entry in part.entries for text in (printable(entry.text), entry.head)]
-    return [part.heading, *texts, "weightliftlayer.head−.0123456789…"]
+    return [part.heading, *texts, *part.columns, "−.0123456789…"]
 
 
 def room_for(part: Depth | Bars | None, face: Typeface) -> tuple[float, float]:
@@ -117,7 +117,7 @@ class _Columns(NamedTuple):
 
 def _columns(face: Typeface, part: Bars) -> _Columns:
     text = max(min(max(face.width(printable(entry.text), BASE) for entry in part.entries), 210.0), 40.0)
-    head = max(face.width(text, SMALL) for text in [*(entry.head for entry in part.entries), "layer.head"])
+    head = max(face.width(text, SMALL) for text in [*(entry.head for entry in part.entries), part.columns[0]])
     return _Columns(text, head, 2 * (face.width(NUMBERS, SMALL) + 8.0))
 
 
@@ -133,11 +133,7 @@ def draw_bars(sheet: Sheet, part: Bars, x: float, y: float) -> None:
     at_lift = at_weight + columns.numbers / 2
     heading, size = face.shrunk(part.heading, BASE, room, "bold")
     sheet.word(heading, x, y - 17.0, size, weight="bold", tone="soft")
-    for name, at, align in (
-        ("layer.head", at_head, "left"),
-        ("weight", at_weight, "right"),
-        ("lift", at_lift, "right"),
-    ):
+    for name, at, align in zip(part.columns, (at_head, at_weight, at_lift), ("left", "right", "right"), strict=True):
         sheet.word(name, at, y - 4.0, SMALL, align, tone="soft")
     most = max(max(entry.weight, entry.lift) for entry in part.entries) or 1.0
     for i, entry in enumerate(part.entries):

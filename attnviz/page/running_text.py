@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from attnviz.page import below
 from attnviz.page.colours import INK, RGB, letters_on, tint
 from attnviz.page.figure import Box, Figure, Fill, Line
-from attnviz.page.parts import Page, Paragraph, RunningText
+from attnviz.page.parts import Bars, Page, Paragraph, RunningText
 from attnviz.page.scale import number
 from attnviz.page.sheet import MARGIN, Sheet, finished, no_room, started, worded
 from attnviz.page.text_metrics import DESCENT, printable, tallness
@@ -22,11 +23,11 @@ COLUMN = 468.0  # the width of a page by itself
 
 
 def running_text(page: Page, options: FigureOptions) -> Figure:
-    """A page of a `RunningText`. Raises SelectionError: no such font, or no room."""
-    part = page.part(RunningText)
+    """A page of a `RunningText`, and below it at most one list. Raises SelectionError: no such font, or no room."""
+    part, bars = page.part(RunningText), below.first_below(page.parts)
     part = replace(part, words=tuple(map(printable, part.words)))
     titles = [paragraph.title for paragraph in part.paragraphs]
-    words = worded(page, options, [*part.words, *titles, "0123456789."])
+    words = worded(page, options, [*part.words, *titles, "0123456789.", *below.texts_of(bars)])
     words.notes.extend(filter(None, [joining_note(part.words)]))
     sheet = started(words, COLUMN)
     for paragraph in part.paragraphs:
@@ -37,6 +38,9 @@ def running_text(page: Page, options: FigureOptions) -> Figure:
         sheet.y += 8.0
     if not options.bare:
         _key(sheet, part)
+    if isinstance(bars, Bars):
+        below.draw_bars(sheet, bars, MARGIN, sheet.y - 8.0)
+        sheet.y += below.room_for(bars, sheet.face)[1]
     figure = finished(sheet, f"The darkest shade: {part.label} {number(part.high)}")
     return replace(figure, text=part)
 

@@ -42,15 +42,27 @@ def chat_ids(
     date: the day that the template may write, as 2026-11-21.
     Raises InputError if there is no template, or the date is not valid.
     """
-    written = getattr(tokenizer, "ids_as_written", None)
-    if written is None or (metadata is None and folder is None):
+    written = chat_written(text, tokenizer, metadata, folder, source, date)
+    return list(tokenizer.ids_as_written(written))  # type: ignore[attr-defined]
+
+
+def chat_written(
+    text: str,
+    tokenizer: object,
+    metadata: Mapping[str, Any] | None,
+    folder: Path | None,
+    source: str,
+    date: str | None = None,
+) -> str:
+    """A text as a user's turn, special tokens written out. Arguments and errors as for `chat_ids`."""
+    if not hasattr(tokenizer, "ids_as_written") or (metadata is None and folder is None):
         raise _none(source)
     if metadata is not None:
         template, names = template_in_gguf(metadata, source)
     else:
         assert folder is not None
         template, names = template_in_folder(folder, source)
-    return list(written(chat_text(text, template, names, date)))
+    return chat_text(text, template, names, date)
 
 
 def chat_text(text: str, template: str, names: Mapping[str, str], date: str | None = None) -> str:

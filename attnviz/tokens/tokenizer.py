@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -169,15 +169,23 @@ class Tokenizer:
 
     def ids_as_written(self, text: str) -> list[int]:
         """The ids of a text in which special tokens are written out, such as a chat template's; no token is added."""
+        raw = self._as_written(text)
+        return list(raw.ids) if self._rename is None else [self._renamed(name) for name in raw.tokens]
+
+    def tokens_as_written(self, text: str) -> Tokens:
+        """The tokens of a text in which special tokens are written out, each with its span; no token is added."""
+        spans = tuple(trimmed(text, span) for span in self._as_written(text).offsets)
+        return replace(self.describe(self.ids_as_written(text)), spans=spans)
+
+    def _as_written(self, text: str) -> Any:
         try:
             with without_panics():
                 check_growth(text, self._steps, self._source)
-                raw = self._backend.encode(text, add_special_tokens=False)
+                return self._backend.encode(text, add_special_tokens=False)
         except BaseException as error:  # a panic of the library's derives from BaseException
             if isinstance(error, (CheckpointError, KeyboardInterrupt, SystemExit, MemoryError)):
                 raise
             raise CheckpointError(f"{self._source} cannot split the text: {short(error)}") from None
-        return list(raw.ids) if self._rename is None else [self._renamed(name) for name in raw.tokens]
 
     def token_id(self, name: str) -> int | None:
         """The id of a token by its text in the file, or None."""

@@ -66,10 +66,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class Bars(Part):
-    """A ranked list with two bars a line: the weight in pale blue, the lift in dark blue over it."""
+    """A ranked list with two bars a line: the weight in pale blue, the lift in dark blue over it.
+
+    columns: the headings of `head`, `weight` and `lift` in a list where they are something else.
+    """
 
     heading: str
     entries: tuple[Entry, ...]
+    columns: tuple[str, str, str] = ("layer.head", "weight", "lift")
 
 
 @dataclass(frozen=True, eq=False)
