@@ -6,6 +6,7 @@ from numpy.typing import ArrayLike
 from attnviz.analyses.base import Result as Result
 from attnviz.analyses.check import Health as Health
 from attnviz.analyses.circuits import HeadCircuits as HeadCircuits
+from attnviz.analyses.context import SourceRanking as SourceRanking
 from attnviz.analyses.diff import Changes as Changes
 from attnviz.analyses.focus import Focus as Focus
 from attnviz.analyses.generate import GeneratedText as GeneratedText
@@ -60,6 +61,21 @@ def circuits(
     norms: bool = ...,
     top: int | None = ...,
 ) -> HeadCircuits: ...
+def context(
+    source: Model,
+    /,
+    question: str | None = ...,
+    *,
+    sources: Iterable[str] = ...,
+    answer: str | None = ...,
+    prompt: str | None = ...,
+    split: str | None = ...,
+    max_new: int = ...,
+    chat: bool = ...,
+    date: str | None = ...,
+    check: int = ...,
+    top: int | None = ...,
+) -> SourceRanking: ...
 def diff(
     source: Attention | Model,
     /,
