@@ -16,7 +16,7 @@ ANALYSES = {
     "diff": "Compare attention: two texts, two models, with and without an adapter, two layers, or two files.",
     "lines": "Draw a text twice with lines of weight between, or once, shaded by what one token attends to.",
     "generate": "Continue a text, token by token, and say what each head looked at meanwhile.",
-    "context": "Say which source an answer rests on: where question and answer point, and what it needs.",
+    "context": "Say which source an answer rests on: where question and answer point, and what the answer needs.",
     "qk": "Show a head's queries and keys in one plane, and one pair of them number by number.",
     "steps": "Walk through attention step by step: one layer, one head, one token.",
     "circuits": "Say what heads can do, from weights alone: W_QK, W_OV and composition.",

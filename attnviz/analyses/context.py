@@ -34,7 +34,7 @@ FALL = "knockout: the fall of the answer's log-probability, in nats, where nothi
 
 @dataclass(frozen=True)
 class Options:
-    """How many sources are shown, and how many are put to the proof."""
+    """The number of sources that are shown, and of sources that are cut off."""
 
     check: int = option(
         0, "Cut the N best sources off, one at a time, and say how far the answer's log-probability falls.",

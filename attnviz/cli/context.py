@@ -45,9 +45,9 @@ class Question:
     )
     answer: str | None = option(None, "The answer. Default: the model writes one.", metavar="TEXT", panel=IN)
     max_new: int | None = option(
-        None, "New tokens of the model's own answer at most. Default: 40.", metavar="N", low=1, panel=IN
+        None, "New tokens at most; one that ends the text stops it before. Default: 40.", metavar="N", low=1, panel=IN
     )
-    chat: bool = option(False, "Write sources and question as a user's turn, in the model's chat template.", panel=IN)
+    chat: bool = same(Input, "chat", False)
     chat_date: str | None = same(Input, "chat_date")
 
     def __post_init__(self) -> None:
@@ -56,7 +56,7 @@ class Question:
         if self.prompt is None and not self.sources:
             usage("wanted sources: --sources FILE..., or --prompt FILE", 'as in attnviz context "Who?" --sources a.txt')
         if self.prompt is None and self.question is None:
-            usage("wanted a question: QUESTION stands before --sources", 'as in attnviz context "Who?" --sources a.txt')
+            usage("wanted a question: QUESTION comes before --sources", 'as in attnviz context "Who?" --sources a.txt')
         if self.answer is not None and self.max_new is not None:
             usage("--answer and --max-new exclude each other: a given answer needs no new tokens")
         if self.prompt is not None and self.chat:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float32]
     Numbers = NDArray[np.float64]
 
-HEADS_SHARE = 0.06  # of all heads: those with the largest entry are averaged
+HEADS_SHARE = 0.06  # of all heads: the heads with the largest entry, which are averaged
 FLOOR = 0.05  # added to both halves, so that one half alone never decides
 RARITY = -0.5  # the power of a token's number of sources
 UNSURE = 0.3  # a top share below it says little
@@ -104,7 +104,7 @@ class PointedAt(Collector):
             self.lifts[:, tile.layer, heads] = self._lifts(self._open.pop(at), tile.cols.stop)
 
     def _add(self, columns: _Columns, tile: Tile) -> None:
-        """Add a tile's rows to the sums of columns, and keep those that follow the context."""
+        """Add a tile's rows to the sums of columns, and keep the rows that follow the context."""
         cols = slice(tile.cols.start, min(tile.cols.stop, len(self._keys.source)))
         if cols.stop <= cols.start:
             return

@@ -90,7 +90,7 @@ class ContextPrompt:
         """The fall of the answer's log-probability, in nats, if no row after the context attends to a source.
 
         The links are cut in all layers and heads (attention knockout, Geva 2023, section 3); for an encoder-decoder
-        those of cross-attention. The first token of the text is never cut off: heads rest on it, whatever it is (Xiao
+        in cross-attention. The first token of the text is never cut off: heads rest on it, whatever it is (Xiao
         2023, section 3.1). Only the rows after the context are computed again, from the keys and values of the context;
         everything where the model's vectors of a text change with what follows.
 
@@ -151,7 +151,7 @@ class ContextPrompt:
 
 @dataclass(frozen=True)
 class Asked:
-    """What is asked of a model: sources and a question, or a prompt as it was sent, and perhaps an answer.
+    """A question for a model: sources and a question, or a prompt as it was sent, and perhaps an answer.
 
     question: None if it is part of `prompt`. sources: texts; names: what messages call them. split: how texts are
     cut (passages.SPLITS), None: not at all; a prompt by its turns, or by sentences. answer: None if the model is to
@@ -242,7 +242,7 @@ class Asked:
         return marks, tokens if marks else None
 
     def _split_up(self, text: str) -> Tokens:
-        """The tokens of a text; special ones are those that a template or a prompt writes out, else the model's own."""
+        """The tokens of a text; special tokens are written out in a template or a prompt, else the model adds them."""
         tokenizer = self.model.tokenizer
         if tokenizer is None:
             raise no_tokenizer(self.model.name)
@@ -294,7 +294,7 @@ def _check_length(model: Model, n: int) -> None:
 def _written(asked: Asked, layout: Layout, tokens: Tokens, progress: Progress | None) -> tuple[str, list[int]]:
     """The model's own answer and its ids, without the token that ends it. Raises InputError for an empty one.
 
-    In the plain shape an answer ends with its line: models of plain text go on with another question.
+    In the plain shape an answer ends with its line: models of plain text write another question next.
     """
     model = asked.model
     by_word = model.spec.generator.spec.by_word
@@ -307,7 +307,9 @@ def _written(asked: Asked, layout: Layout, tokens: Tokens, progress: Progress | 
         ids.pop()
     if by_word:
         return " ".join(continuation.new.text), ids
-    spelled: Callable[[list[int]], str] = getattr(model.tokenizer, "spelled", lambda ids: " ".join(map(str, ids)))
+    spelled: Callable[[list[int]], str] = getattr(
+        model.tokenizer, "spelled", lambda ids: " ".join(model.tokens(ids=ids).text)
+    )
     if not asked.chat and asked.prompt is None:
         line = next((i for i in range(1, len(ids) + 1) if "\n" in spelled(ids[:i]).lstrip()), None)
         ids = ids if line is None else ids[: line - 1]

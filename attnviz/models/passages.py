@@ -46,7 +46,7 @@ def _lines(text: str) -> Iterator[Span]:
 
 
 def _paragraphs(text: str) -> Iterator[Span]:
-    return _between(text, re.compile(r"(?:\r\n?|\n)[^\S\r\n]*(?:\r\n?|\n)\s*"))
+    return _between(text, re.compile(r"(?:\r\n|\r(?!\n)|\n)[^\S\r\n]*(?:\r\n?|\n)\s*"))
 
 
 def _sentences(text: str) -> Iterator[Span]:
@@ -78,7 +78,7 @@ def _stripped(text: str, span: Span) -> Span | None:
 class Layout:
     """A prompt and the spans of its parts.
 
-    sources: of each source, in order. question: None where there is none. What lies in no span (instructions, a
+    sources: of each source, in order. question: None where there is none. Text in no span (instructions, a
     template's tokens, " Question:") belongs to no source. joint: written between the prompt and its answer.
     """
 
@@ -138,15 +138,15 @@ def sent(text: str, marks: Sequence[Span], how: str | None, question: str | None
     """The parts of a prompt as it was sent.
 
     Turns lie between marks; a role (one word on the line after a mark, or alone between two) belongs to no turn. A text
-    without marks is one turn. The question is the last source of the last turn, or the last place where `question`
-    stands; sources are cut from what comes before it.
+    without marks is one turn. The question is the last source of the last turn, or the last place of `question`;
+    sources are what ends before it.
 
     Args:
         marks: spans of the chat template's special tokens. how: as for `split`; None: turns and their paragraphs with
             marks, sentences without.
 
     Raises:
-        InputError: the question does not stand in the text, or no source comes before it.
+        InputError: the question is not in the text, or no source comes before it.
     """
     turns = _turns(text, marks)
     how = how or ("paragraph" if marks else "sentence")
@@ -154,16 +154,13 @@ def sent(text: str, marks: Sequence[Span], how: str | None, question: str | None
     if question is not None:
         at = text.rfind(question)
         if at < 0:
-            raise InputError(
-                f"the question {shown(question)} does not stand in the prompt", "write it as it stands there"
-            )
+            raise InputError(f"the question {shown(question)} is not in the prompt", "write it as the prompt has it")
         asked = at, at + len(question)
     elif spans:
         asked = spans[-1]
     else:
         raise InputError("the prompt is empty")
-    before = [_stripped(text, (a, min(b, asked[0]))) for a, b in spans if a < asked[0]]
-    kept = [span for span in before if span is not None]
+    kept = [span for span in spans if span[1] <= asked[0]]
     if not kept:
         raise InputError("no source comes before the question of the prompt", "--split line cuts finer")
     joint = "" if text[-1:].isspace() or (marks and marks[-1][1] == len(text)) else " "
@@ -171,7 +168,7 @@ def sent(text: str, marks: Sequence[Span], how: str | None, question: str | None
 
 
 def _turns(text: str, marks: Sequence[Span]) -> list[Span]:
-    """What lies between marks, without the names of roles."""
+    """The spans between marks, without the names of roles."""
     turns, start = [], 0
     for first, last in [*marks, (len(text), len(text))]:
         part = text[start:first]

@@ -1,0 +1,115 @@
+"""The score of sources, against slow loops written from its formula."""
+
+from __future__ import annotations
+
+import statistics
+
+import numpy as np
+import pytest
+
+from attnviz.engine.tile import Tile, all_allowed
+from attnviz.measures.context import Keys, PointedAt, combined, pointed, shared_words
+
+
+def random_attention(random, n_layers, n_heads, n):
+    """Causal weights [layer, head, query, key] whose rows sum to 1."""
+    scores = random.standard_normal((n_layers, n_heads, n, n)) * 3
+    scores[..., ~np.tri(n, dtype=bool)] = -np.inf
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    return (weights / weights.sum(-1, keepdims=True)).astype(np.float32)
+
+
+def slow_lift(w, row, key, begin, df):
+    """One number from the definition. w: [query, key] of one head."""
+    n = len(w)
+    column = sum(w[i][key] for i in range(key + 1, n)) / (n - key - 1)
+    usual = max(column, statistics.median(w[i][key] for i in range(begin, n)))
+    return max(0.0, w[row][key] - usual) * df**-0.5
+
+
+def slow_half(weights, rows, source, words, begin, n_sources, share=0.06):
+    """A half of the score, from the definition, in Python's own floats."""
+    vectors = []
+    for head in weights.reshape(-1, *weights.shape[-2:]).tolist():
+        vector = []
+        for key in range(begin):
+            df = len({source[k] for k in range(begin) if source[k] >= 0 and words[k].lower() == words[key].lower()})
+            inside = key > 0 and source[key] >= 0
+            lifts = [slow_lift(head, row, key, begin, df) for row in rows] if inside else [0.0]
+            vector.append(sum(lifts) / len(lifts))
+        vectors.append(vector)
+    best = sorted(vectors, key=max, reverse=True)[: max(1, round(share * len(vectors)))]
+    mean = [sum(values) / len(best) for values in zip(*best, strict=True)]
+    sums = [sum(value for value, own in zip(mean, source, strict=False) if own == k) for k in range(n_sources)]
+    return [value / sum(sums) for value in sums]
+
+
+def tiles(weights, rows_at_once, heads_at_once):
+    """The tiles of a pass: some heads and rows, and the keys that these rows reach."""
+    n_layers, n_heads, n, _ = weights.shape
+    for layer in range(n_layers):
+        for head in range(0, n_heads, heads_at_once):
+            heads = range(head, min(head + heads_at_once, n_heads))
+            for start in range(0, n, rows_at_once):
+                rows = range(start, min(start + rows_at_once, n))
+                part = weights[layer, heads.start : heads.stop, rows.start : rows.stop, : rows.stop].copy()
+                yield Tile("self", layer, heads, rows, range(rows.stop), part, all_allowed(len(rows), rows.stop))
+
+
+WORDS = "the Cat sat . the dog ran . a cat hid . where ? cat sat".split()
+SOURCE = [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, -1, -1, -1, -1, -1]
+BEGIN = 11
+
+
+@pytest.mark.parametrize(("rows_at_once", "heads_at_once"), [(16, 3), (5, 1), (1, 2)])
+def test_the_halves_equal_the_formula_in_loops(rows_at_once, heads_at_once):
+    weights = random_attention(np.random.default_rng(3), 4, 9, len(WORDS))
+    keys, groups = Keys.of(SOURCE[:BEGIN], WORDS[:BEGIN], 3), [[14, 15], [12, 13]]
+    collector = PointedAt(4, 9, len(WORDS), BEGIN, keys, groups)
+    for tile in tiles(weights, rows_at_once, heads_at_once):
+        collector.take(tile)
+        tile.weights[:] = np.nan  # the engine reuses a tile's memory
+    halves = [pointed(lifts, keys)[0] for lifts in collector.lifts]
+    for half, rows in zip(halves, groups, strict=True):
+        np.testing.assert_allclose(half, slow_half(weights, rows, SOURCE, WORDS, BEGIN, 3), atol=1e-6)
+    answer, question = halves
+    product = (question + 0.05) * (answer + 0.05)
+    np.testing.assert_allclose(combined(question, answer), product / product.sum(), atol=1e-12)
+
+
+def test_tokens_outside_sources_and_the_first_token_count_nothing():
+    weights = random_attention(np.random.default_rng(4), 1, 2, len(WORDS))
+    source = [-1 if i == 5 else own for i, own in enumerate(SOURCE)]
+    collector = PointedAt(1, 2, len(WORDS), BEGIN, Keys.of(source[:BEGIN], WORDS[:BEGIN], 3), [[14]])
+    for tile in tiles(weights, 16, 2):
+        collector.take(tile)
+    assert (collector.lifts[..., [0, 5]] == 0).all() and (collector.lifts[..., 1:] > 0).any()
+
+
+def test_a_token_of_many_sources_counts_less():
+    keys = Keys.of([0, 0, 1, 2, -1], ["x", " Bus", "bus", "BUS", "bus"], 3)
+    np.testing.assert_allclose(keys.rarity, [0, 3**-0.5, 3**-0.5, 3**-0.5, 0], rtol=1e-6)
+
+
+def test_cross_attention_lifts_what_is_above_an_even_share():
+    weights = np.array([[[0.7, 0.1, 0.1, 0.1], [0.25, 0.25, 0.5, 0.0]]], np.float32)
+    keys = Keys.of([0, 1, 1, -1], list("abcd"), 2, first=False)
+    collector = PointedAt(1, 1, 2, 0, keys, [[0, 1]], crossed=True)
+    collector.take(Tile("cross", 0, range(1), range(2), range(4), weights, all_allowed(2, 4)))
+    np.testing.assert_allclose(collector.lifts[0, 0, 0], [0.225, 0, 0.125, 0], atol=1e-6)
+    np.testing.assert_allclose(pointed(collector.lifts[0], keys)[0], [0.225 / 0.35, 0.125 / 0.35], atol=1e-6)
+
+
+def test_heads_that_point_nowhere_leave_equal_shares():
+    keys = Keys.of([0, 1], ["a", "b"], 2, first=False)
+    assert pointed(np.zeros((1, 1, 2), np.float32), keys)[0].tolist() == [0.5, 0.5]
+
+
+def test_shared_words_are_weighed_by_their_rarity():
+    sources = [["bob", "has", "a", "bus"], ["ann", "has", "a", "bus"], ["carl", "has", "a", "car"]]
+    shares = shared_words(["bob", "has", "bus", "zebra"], sources)
+    log = np.log
+    total = log(4) + log(4 / 3) + log(2)
+    expected = [total, log(4 / 3) + log(2), log(4 / 3)]
+    np.testing.assert_allclose(shares, np.array(expected) / total)
+    assert shared_words(["zebra"], sources).tolist() == [0, 0, 0]
