@@ -133,11 +133,11 @@ test("arrows move over rows and columns, and stop at the edge", () => {
     assert.equal(moveBy("a", 5, 10, 4), null);
 });
 
-test("twelve heads fit the width from 700 pixels on, and stay large enough to tap below", () => {
-    for (const width of [330, 700, 1228, 2500]) {
+test("twelve heads fit the width from 640 pixels on, and stay large enough to tap below", () => {
+    for (const width of [290, 640, 1180, 2450]) {
         const { wide, high } = thumbSize(width, 900, 12, 12, [30, 30]);
         assert.ok(wide === high && wide >= 38, `${width}: ${wide}`);
-        if (width >= 700) assert.ok(44 + 12 * (wide + 6) <= width + 1, `${width}: ${wide}`);
+        if (width >= 640) assert.ok(12 * (wide + 6) <= width + 1, `${width}: ${wide}`);
     }
     const { wide, high } = thumbSize(1228, 900, 4, 4, [10, 40]);
     assert.ok(wide > 3 * high);

@@ -238,7 +238,8 @@ function fitAll(sides, thumbs, element) {
     const width = element.clientWidth / (element.clientWidth < 700 ? 1 : sides.length);
     for (const [at, { source, flow, grid }] of sides.entries()) {
         const columns = flow ? 0 : source.heads.length;
-        const size = thumbSize(width, innerHeight, columns, source.layers.length, thumbs[at].size);
+        const names = grid.querySelector(".corner")?.getBoundingClientRect().width ?? 0;
+        const size = thumbSize(width - names - 8, innerHeight, columns, source.layers.length, thumbs[at].size);
         grid.style.setProperty("--wide", `${size.wide}px`);
         grid.style.setProperty("--high", `${size.high}px`);
         grid.style.setProperty("--columns", String(source.heads.length));

@@ -42,14 +42,14 @@ export function columnsOf(grid) {
 
 /**
  * The size of a picture in CSS pixels: its cells are whole pixels of the screen where they fit.
- * @param {number} width of the board
+ * @param {number} width for the pictures and the gaps between them
  * @param {number} height of the window
  * @param {number} columns 0 where pictures flow
  * @param {number} layers
  * @param {[number, number]} cells rows and columns of a picture
  */
 export function thumbSize(width, height, columns, layers, [rows, cols]) {
-    const byWidth = columns ? (width - 44) / columns - 6 : width < 500 ? 84 : 116;
+    const byWidth = columns ? width / columns - 6 : width < 500 ? 84 : 116;
     const byHeight = (height - 230) / layers - 6;
     const side = Math.max(LEAST, Math.min(byWidth, Math.max(byHeight, AIM), MOST));
     const ratio = Math.min(Math.max(rows / cols, 0.25), 4);

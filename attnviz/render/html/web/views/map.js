@@ -199,7 +199,8 @@ class MapView {
             const keys = `keys ${cols[left]} to ${cols[left + wide - 1]}`;
             lines.push(`Seen: ${queries}, ${keys} of ${rows.length} × ${cols.length}.`);
         }
-        const named = byRow === byCol ? [[byRow, "token"]] : [[byRow, "query"], [byCol, "key"]];
+        const token = this.context.source.cell > 1 ? "cell" : "token";
+        const named = byRow === byCol ? [[byRow, token]] : [[byRow, "query"], [byCol, "key"]];
         const few = named.filter(([by]) => Number(by) > 1);
         const thinned = few.map(([by, what]) => `every ${ordinal(Number(by))} ${what}`);
         if (thinned.length) lines.push(`Labels: ${thinned.join(" and ")}.`);

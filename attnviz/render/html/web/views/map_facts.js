@@ -49,10 +49,10 @@ export function stored(step) {
  * @returns {(Node | string)[]}
  */
 export function tipLines(matrices, names, spot) {
-    const { queries, keys, rows, cols, label } = matrices[0];
+    const { source: { cell }, queries, keys, rows, cols, label } = matrices[0];
     const alone = matrices.length === 1;
     const query = rows[spot.row], key = cols[spot.col];
-    const lines = [h("div", { class: "pair" }, token(queries, query), " → ", token(keys, key))];
+    const lines = [h("div", { class: "pair" }, token(queries, query, cell), " → ", token(keys, key, cell))];
     for (const [at, matrix] of matrices.entries()) {
         if (spot.row >= matrix.rows.length || spot.col >= matrix.cols.length) continue;
         const name = `${alone ? label : names[at]} `;
@@ -62,7 +62,7 @@ export function tipLines(matrices, names, spot) {
             continue;
         }
         lines.push(h("div", {}, name, h("strong", {}, facts.text)));
-        if (!alone || matrix.scale.signed) continue;
+        if (!alone || matrix.scale.signed || cell > 1) continue;
         const share = `${(100 * facts.share).toFixed(facts.share < 0.0995 ? 1 : 0)} % of the row`;
         lines.push(h("div", { class: "more" }, `${share}, ${ordinal(facts.rank)} of ${facts.count} keys`));
     }
@@ -84,9 +84,10 @@ function exactLinks({ source: { links, tokens, cell }, map }, query, key) {
         name(tokens.queries[row]), ` ${row} → `, name(tokens.keys[col]), ` ${col}: ${accurate(weight, 1e-4)}`));
 }
 
-/** @param {Axis} axis @param {number} index */
-function token(axis, index) {
-    return h("span", {}, h("bdi", {}, visible(axis.text[index])), h("span", { class: "more" }, ` ${index}`));
+/** @param {Axis} axis @param {number} index @param {number} cell tokens in it; the name of several has their indices */
+function token(axis, index, cell) {
+    const beside = cell > 1 ? null : h("span", { class: "more" }, ` ${index}`);
+    return h("span", {}, h("bdi", {}, visible(axis.text[index])), beside);
 }
 
 /**

@@ -256,8 +256,8 @@ export class MapPanel {
         if (!layout || !ink) return;
         pen.font = `10px ${(this.font ?? "").split("px ")[1]}`;
         pen.fillStyle = ink.faint;
-        besideRow(pen, "keys →", layout.left - 5, layout.top - 22);
-        besideRow(pen, "queries ↓", layout.left - 5, layout.top - 10);
+        besideRow(pen, "keys →", layout.left - 9, layout.top - 22);
+        besideRow(pen, "queries ↓", layout.left - 9, layout.top - 10);
     }
 
     /**
@@ -305,7 +305,8 @@ export class MapPanel {
             }
         }
         pen.fillStyle = colour;
-        aboveColumn(pen, colLabels.cut(index, layout.colLabel), middle, layout.top - 5, layout.flat);
+        const most = layout.flat ? Math.max(wide - 4, layout.colLabel) : layout.colLabel;
+        aboveColumn(pen, colLabels.cut(index, most), middle, layout.top - 5, layout.flat);
     }
 
     /**
