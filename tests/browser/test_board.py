@@ -34,7 +34,7 @@ def colours_of(weights, high):
 
 
 def thumb(page, layer, head):
-    return page.get_by_role("gridcell", name=f"layer {layer} · head {head}")
+    return page.get_by_role("gridcell", name=f"layer {layer} · head {head}", exact=True)
 
 
 def test_every_head_has_its_picture(opened, small):
@@ -145,3 +145,22 @@ def test_picture_cells_are_whole_pixels(opened, small):
     page = opened(small)
     box = page.locator(".thumb canvas").first.bounding_box()
     assert box["width"] % len(WORDS) == 0 and box["height"] % len(WORDS) == 0
+
+
+def test_layers_of_one_head_stand_in_a_row(opened):
+    page = opened(explorer_page(attention(4, 1, WORDS)))
+    expect(page.locator(".flow .thumb")).to_have_count(4)
+    assert len({page.locator(".thumb").nth(i).bounding_box()["y"] for i in range(4)}) == 1
+
+
+def test_many_layers_stand_in_blocks_on_a_wide_screen(opened):
+    page = opened(explorer_page(attention(24, 6, WORDS[:4])), size=(2000, 900))
+    grids = page.get_by_role("grid")
+    expect(grids).to_have_count(2)
+    expect(page.get_by_role("gridcell")).to_have_count(24 * 6)
+    assert grids.nth(1).get_attribute("aria-label").endswith("layers 12 to 23")
+    thumb(page, 11, 5).focus()
+    page.keyboard.press("ArrowDown")
+    expect(thumb(page, 12, 5)).to_be_focused()
+    page.set_viewport_size({"width": 900, "height": 900})
+    expect(grids).to_have_count(1)

@@ -12,7 +12,7 @@ globalThis.devicePixelRatio = 1;
 
 const WEB = "../../../attnviz/render/html/web";
 const { paint, place, unit } = await import(`${WEB}/colour.js`);
-const { moveBy, orderOf, thumbSize } = await import(`${WEB}/views/board_order.js`);
+const { blocksOf, moveBy, orderOf, thumbSize } = await import(`${WEB}/views/board_order.js`);
 const { ticksOf } = await import(`${WEB}/views/legend.js`);
 const { accurate, countAbove, factsAt, ordinal } = await import(`${WEB}/views/map_facts.js`);
 const { layoutOf, wholePixels } = await import(`${WEB}/views/map_layout.js`);
@@ -141,6 +141,14 @@ test("twelve heads fit the width from 640 pixels on, and stay large enough to ta
     }
     const { wide, high } = thumbSize(1228, 900, 4, 4, [10, 40]);
     assert.ok(wide > 3 * high);
+});
+
+test("many layers stand in blocks where the window is wide", () => {
+    assert.equal(blocksOf(2500, 1440, 9, 30), 2);
+    assert.equal(blocksOf(1228, 900, 9, 30), 1);
+    assert.equal(blocksOf(2500, 1440, 12, 6), 1);
+    assert.equal(blocksOf(2500, 1440, 4, 6), 1);
+    assert.equal(blocksOf(2500, 1440, 0, 30), 1);
 });
 
 test("ticks are round, in order, within the colours", () => {

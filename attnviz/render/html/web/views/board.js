@@ -4,7 +4,7 @@ import { mapName } from "../axis.js";
 import { scaleOf } from "../colour.js";
 import { h, replace, short } from "../dom.js";
 import { nameOf } from "../state.js";
-import { columnsOf, moveBy, orderOf, thumbSize } from "./board_order.js";
+import { BETWEEN, blocksOf, columnsOf, moveBy, orderOf, thumbSize } from "./board_order.js";
 import { Legend } from "./legend.js";
 import { Thumbs } from "./thumbs.js";
 
@@ -14,9 +14,9 @@ const IN_A_ROW = 12; // heads that one layer alone has in a row; more flow over 
 /**
  * One source's pictures on the page.
  * @typedef {{
- *     index: number, source: Source, order: number[], columns: number, flow: boolean,
- *     element: HTMLElement, grid: HTMLElement, cells: Map<number, HTMLElement>,
- * }} Side
+ *     index: number, source: Source, order: number[], columns: number, flow: boolean, label: string,
+ *     element: HTMLElement, grid: HTMLElement, rows: HTMLElement[], cells: Map<number, HTMLElement>,
+ * }} Side rows: of a grid, which stand in one block or in several side by side
  */
 
 /**
@@ -112,7 +112,8 @@ function sideOf(context, index, titled) {
     const source = context.explorer.sources[index];
     const statistic = source.statistics.find(({ name }) => name === context.state.sort);
     const row = source.layers.length === 1 && (source.layers[0] === "" || source.heads.length > IN_A_ROW);
-    const flow = Boolean(statistic) || row;
+    const column = source.heads.length === 1 && source.layers.length > 1;
+    const flow = Boolean(statistic) || row || column;
     /** @type {Map<number, HTMLElement>} */
     const cells = new Map();
     const order = orderOf(source, statistic);
@@ -124,31 +125,47 @@ function sideOf(context, index, titled) {
     const label = `${source.title}: ${source.places.length} heads`;
     const grid = flow
         ? h("div", { class: "flow", role: "listbox", "aria-label": label }, ...made)
-        : h("div", { class: "grid", role: "grid", "aria-label": label }, ...gridRows(source, made));
+        : h("div", { class: "blocks" });
     grid.setAttribute("data-own-keys", "");
     const element = h("div", { class: "side" },
         titled ? h("h3", { dir: "auto" }, source.title) : null, h("div", { class: "scroll" }, grid));
-    const side = { index, source, order, columns: flow ? 0 : source.heads.length, flow, element, grid, cells };
+    const columns = flow ? 0 : source.heads.length;
+    const rows = flow ? [] : rowsOf(source, made);
+    const side = { index, source, order, columns, flow, label, element, grid, rows, cells };
     listen(side, context);
     return side;
 }
 
 /**
- * Rows of a grid with the names of layers and heads at their edges.
+ * Rows of cells, each with the name of its layer.
  * @param {Source} source
  * @param {HTMLElement[]} cells
  */
-function gridRows(source, cells) {
-    const [layer, head] = source.axes;
-    const columns = source.heads.length;
-    const top = h("div", { role: "row" },
-        h("span", { role: "columnheader", class: "corner" }, `${layer} ↓ ${head} →`),
-        ...source.heads.map((name) => h("span", { role: "columnheader" }, name)));
-    const rows = source.layers.map((name, row) => {
-        const inRow = cells.slice(row * columns, (row + 1) * columns);
+function rowsOf({ layers, heads: { length } }, cells) {
+    return layers.map((name, row) => {
+        const inRow = cells.slice(row * length, (row + 1) * length);
         return h("div", { role: "row" }, h("span", { role: "rowheader" }, name), ...inRow);
     });
-    return [top, ...rows];
+}
+
+/**
+ * Put the rows of a grid into some blocks side by side, each under the names of the heads.
+ * @param {Side} side
+ * @param {number} blocks
+ */
+function fillBlocks({ source, grid, rows, label }, blocks) {
+    if (grid.children.length === blocks) return;
+    const [layer, head] = source.axes;
+    const each = Math.ceil(rows.length / blocks);
+    replace(grid, ...Array.from({ length: blocks }, (_, block) => {
+        const within = rows.slice(block * each, (block + 1) * each);
+        const names = source.layers.slice(block * each, (block + 1) * each);
+        const part = blocks > 1 ? `, layers ${names[0]} to ${names[names.length - 1]}` : "";
+        const top = h("div", { role: "row" },
+            h("span", { role: "columnheader", class: "corner" }, `${layer} ↓ ${head} →`),
+            ...source.heads.map((name) => h("span", { role: "columnheader" }, name)));
+        return h("div", { class: "grid", role: "grid", "aria-label": label + part }, top, ...within);
+    }));
 }
 
 /**
@@ -236,13 +253,16 @@ function markChosen(sides, map) {
  */
 function fitAll(sides, thumbs, element) {
     const width = element.clientWidth / (element.clientWidth < 700 ? 1 : sides.length);
-    for (const [at, { source, flow, grid }] of sides.entries()) {
-        const columns = flow ? 0 : source.heads.length;
+    for (const [at, side] of sides.entries()) {
+        const { source: { layers, heads }, columns, grid } = side;
+        const blocks = blocksOf(width, innerHeight, columns, layers.length);
+        if (columns) fillBlocks(side, blocks);
         const names = grid.querySelector(".corner")?.getBoundingClientRect().width ?? 0;
-        const size = thumbSize(width - names - 8, innerHeight, columns, source.layers.length, thumbs[at].size);
+        const room = (width - BETWEEN * (blocks - 1)) / blocks - names - 8;
+        const size = thumbSize(room, innerHeight, columns, Math.ceil(layers.length / blocks), thumbs[at].size);
         grid.style.setProperty("--wide", `${size.wide}px`);
         grid.style.setProperty("--high", `${size.high}px`);
-        grid.style.setProperty("--columns", String(source.heads.length));
+        grid.style.setProperty("--columns", String(heads.length));
         grid.classList.toggle("smooth", size.smooth);
     }
 }

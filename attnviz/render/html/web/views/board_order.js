@@ -2,6 +2,8 @@
 
 /** Least and most pixels a side of a picture, and what a board lower than the window may grow to. */
 const LEAST = 40, MOST = 240, AIM = 132;
+const NAMES = 64; // pixels of the names of layers
+export const BETWEEN = 28; // pixels between two blocks of layers
 
 /**
  * Maps in the order in which a board shows them: as stored, or by a statistic, highest first and unknown last.
@@ -38,6 +40,19 @@ export function columnsOf(grid) {
     const cells = /** @type {HTMLElement[]} */ ([...grid.children]);
     const next = cells.findIndex((cell) => cell.offsetTop > cells[0].offsetTop);
     return next < 0 ? Math.max(cells.length, 1) : next;
+}
+
+/**
+ * The number of blocks side by side into which layers go: more than one where they are far more than the window shows.
+ * @param {number} width
+ * @param {number} height of the window
+ * @param {number} columns 0 where pictures flow
+ * @param {number} layers
+ */
+export function blocksOf(width, height, columns, layers) {
+    const most = columns ? Math.floor((width + BETWEEN) / (NAMES + BETWEEN + columns * (0.85 * AIM + 6))) : 1;
+    const needed = Math.ceil((layers * (0.85 * AIM + 6)) / Math.max(height - 230, 300));
+    return Math.max(1, Math.min(most, needed, layers));
 }
 
 /**
