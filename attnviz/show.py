@@ -92,15 +92,41 @@ def browser_page(result: Result, options: FigureOptions | None = None) -> Page:
     """A result as a page for a browser: what it shows there, then its numbers as one table."""
     from itertools import islice
 
-    from attnviz.page.parts import Rows
+    from attnviz.page.parts import Catalogue, Facts, Listing, Page, Rows, TensorTable, TokenTable
 
-    page, rows = result.browser(), iter(result.each_row())
+    page, rows = _started(result.browser(), options), iter(result.each_row())
     first = list(islice(rows, ROWS))
     total = len(first) + sum(1 for _ in rows)
     if options is not None and options.title is not None:
         page = replace(page, title=options.title)
-    table = Rows(first, total, folded=formats.FIGURE not in result.kinds())
-    return replace(page, parts=(*page.parts, *((table,) if first else ())))
+    if not first:
+        return page
+    listed = any(isinstance(part, Catalogue | Facts | Listing | TensorTable | TokenTable) for part in page.parts)
+    numbers = Page(parts=(Rows(first, total, folded=listed),))
+    return replace(page, following=(*page.following, numbers))
+
+
+def _started(page: Page, options: FigureOptions | None) -> Page:
+    """The page with maps whose reader starts at the query, the scale and the colours that were asked for.
+
+    Raises SelectionError: no such colours on a page.
+    """
+    from attnviz.page.parts import Explorer, MapGrid
+    from attnviz.render.html.document import COLOURS
+
+    start: dict[str, Any] = {}
+    if options is not None:
+        if options.cmap not in COLOURS:
+            raise SelectionError(one_of("cmap", options.cmap, COLOURS))
+        high = None if isinstance(options.vmax, str) else options.vmax
+        start = {"scale": options.scale, "cmap": options.cmap, **({} if high is None else {"high": high})}
+    parts = []
+    for part in page.parts:
+        if isinstance(part, MapGrid):
+            at = {} if part.query is None else {"view": "map", "token": part.query}
+            part = Explorer((part.attention,), start=at)
+        parts.append(replace(part, start={**start, **part.start}) if isinstance(part, Explorer) else part)
+    return replace(page, parts=tuple(parts))
 
 
 def made_by_of(result: Result, command: str) -> dict[str, str]:
@@ -141,6 +167,8 @@ def _check_applies(result: Result, format: str, options: Collection[str]) -> Non
     """Raise SelectionError for an option that this result in this format would ignore."""
     picture, frames, page = (format in formats.of(kind) for kind in (formats.FIGURE, formats.FRAMES, formats.PAGE))
     for name in options:
+        if page and name in _OF_MAPS - {"decimals"} and result.shows_maps():
+            continue
         if page and name not in _OF_PAGES:
             raise SelectionError(
                 f"{name} is for pictures; a page in a browser is as wide as its window", "leave it out"

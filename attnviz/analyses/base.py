@@ -92,8 +92,7 @@ class Result:
         """
         from dataclasses import replace
 
-        drawn = "figure" in self.kinds()
-        page = self.page() if drawn else self.printed()
+        page = self.page() if "figure" in self.kinds() else self.printed()
         return page if page.title else replace(page, title=self.title())
 
     def arrays(self) -> Any:

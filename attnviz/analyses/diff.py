@@ -12,14 +12,14 @@ from attnviz.measures.align import NONE
 from attnviz.measures.diff import Change, Difference
 from attnviz.measures.diff import diff as compare
 from attnviz.page.numbers import number
-from attnviz.page.parts import Board, Boards, Page, SignedMap, SignedMaps, Table
+from attnviz.page.parts import Board, Boards, Explorer, Page, SignedMap, SignedMaps, Table
 
 if TYPE_CHECKING:
     from attnviz.analyses.two import TwoMaps
     from attnviz.facts import SourceFacts
     from attnviz.models.model import Progress
 
-DRAWN, PRINTED = 6, 12  # heads of a picture, and of a terminal
+DRAWN, PRINTED, BROWSED = 6, 12, 24  # heads of a picture, of a terminal, and of a page
 NAMED, LISTED = 12, 8  # changed keys in the subtitle, and queries of one text only in the notes
 DISTANCE = "Jensen-Shannon distance"
 MEANING = "distance: root of the mean Jensen-Shannon divergence of a head's rows, 0 to 0.83"
@@ -71,6 +71,13 @@ class Changes(AttentionResult):
     def page(self) -> Page:
         changes = self.difference.ranked()[: self.options.top or DRAWN]
         return self.sheet(self._board(changes), self._ranking(changes), self._maps(changes))
+
+    def browser(self) -> Page:
+        """More of the heads that changed most, then every head of both sides, one beside the other."""
+        changes = self.difference.ranked()[: self.options.top or BROWSED]
+        first, second = self.difference.first, self.difference.second
+        sides = Explorer((first, second), ("before", "after"), compared=True)
+        return self.sheet(self._board(changes[: self.options.top or DRAWN]), self._maps(changes), sides)
 
     def printed(self) -> Page:
         difference, heads = self.difference, self.difference.distance.size

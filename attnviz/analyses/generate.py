@@ -11,12 +11,12 @@ import numpy as np
 from attnviz.analyses.base import Request, Result, analysis, option, top_option
 from attnviz.attention import joined
 from attnviz.errors import SelectionError
-from attnviz.facts import facts_of, head_name, randomness
+from attnviz.facts import dotted, facts_of, head_name, randomness
 from attnviz.measures.generated import Tally
 from attnviz.measures.lift import strongest
 from attnviz.models.generate import Continuation, continued
 from attnviz.page.numbers import number
-from attnviz.page.parts import Board, Boards, MapGrid, Page, Sentence, Table
+from attnviz.page.parts import Board, Boards, Details, Explorer, MapGrid, Page, Sentence, Table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,6 +89,21 @@ class GeneratedText(Continuation, Result):
             notes.append("lookback: mean weight on the prompt against that on new tokens (Chuang 2024)")
         parts = (Boards(tuple(boards), **self.facts.axes()),)
         return Page(self.facts.model, randomness(self.facts.meta), parts, tuple(notes))
+
+    def browser(self) -> Page:
+        """The text, boards of both numbers, every head, and the new tokens."""
+        boards = replace(self, options=replace(self.options, by="head")).page()
+        whole = len(self.shown.queries) == len(self.new) and self.shown.stream != "cross"
+        details = Details(generated=len(self.shown.keys) - len(self.new) + 1 if whole else None)
+        text = [Sentence(line, "" if i else "new text") for i, line in enumerate(self.text.split("\n"))]
+        explorer = Explorer((self.shown,), details=(details,))
+        return replace(
+            boards,
+            title=f"{self.facts.title()} · generated",
+            subtitle=dotted(f"{len(self.new)} new tokens", boards.subtitle),
+            parts=(*text, explorer, *boards.parts, *self._table_of_tokens().parts),
+            notes=(*boards.notes[1:], *self.facts.remarks()),
+        )
 
     def printed(self) -> Page:
         by = self.options.by or "head"

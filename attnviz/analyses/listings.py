@@ -25,10 +25,14 @@ class NoOptions:
 
 @dataclass(frozen=True, eq=False)
 class Listed(Result):
-    """table: the rows. part: how a terminal shows them."""
+    """table: the rows. part: how a terminal shows them. named: what they are, the title of a page."""
 
     table: Sequence[dict[str, Any]]
     part: Part
+    named: str
+
+    def title(self) -> str:
+        return self.named
 
     def rows(self) -> list[dict[str, Any]]:
         return list(self.table)
@@ -57,7 +61,11 @@ def models(subject: None, options: NoOptions, progress: Progress | None = None) 
         table.append({"model_type": each.model_type, "family": each.family, "title": each.title, **lists})
         served_by = "" if each.family == each.model_type else f"{each.family}: "
         rows.append(((each.model_type, *map(",".join, lists.values())), served_by + each.title))
-    return Listed(table, Listing(("model_type", "reads", "streams", "positions", "mask", "what it is"), rows))
+    return Listed(
+        table,
+        Listing(("model_type", "reads", "streams", "positions", "mask", "what it is"), rows),
+        "Families of models",
+    )
 
 
 @analysis("describe", NoOptions, Listed, subject="configuration")
@@ -69,7 +77,7 @@ def describe(description: dict[str, Any], options: NoOptions, progress: Progress
     attnviz describe org/name
     attnviz describe path/to/config.json --json
     """
-    return Listed([description], Facts(list(_facts(description))))
+    return Listed([description], Facts(list(_facts(description))), description["model"])
 
 
 def _facts(description: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -101,4 +109,4 @@ def tokens(tokens: Tokens, options: NoOptions, progress: Progress | None = None)
     axes = (range(len(tokens)), tokens.text, tokens.ids, tokens.words, tokens.special, tokens.segments)
     names = ("index", "token", "id", "word", "special", "segment", "start", "end")
     rows = [dict(zip(names, (*row, *span), strict=True)) for *row, span in zip(*axes, spans, strict=True)]
-    return Listed(rows, TokenTable(tokens))
+    return Listed(rows, TokenTable(tokens), f"{len(tokens)} token{'s' if len(tokens) != 1 else ''}")

@@ -80,5 +80,9 @@ class Maps(Result):
     def page(self) -> Page:
         return Page(title="", parts=(MapGrid(self.attention, self.query, self.marks),))
 
+    def browser(self) -> Page:
+        grid = MapGrid(self.attention, self.query, self.marks)
+        return Page(self.title(), self.facts.subtitle(), (grid,), tuple(self.facts.remarks()))
+
     def arrays(self) -> Attention:
         return self.shown

@@ -93,6 +93,9 @@ class MechanismList(Mechanisms):
         ]
         return Page("", parts=(Catalogue(tuple(entries)),))
 
+    def title(self) -> str:
+        return "Kinds of attention"
+
 
 def _numbers(mechanism: Mechanism) -> str:
     """The numbers that may be set, as they are typed: `reach=2,gap=3`."""

@@ -24,9 +24,13 @@ BINS = 40
 
 
 def table(part: Table, _: Blocks) -> dict[str, Any]:
-    """Rows of short texts; what is a number is one."""
-    rows = [[cell_of_text(text) for text in row] for row in part.rows]
-    return _table(part.header, rows, part.align)
+    """Rows of short texts; a column of nothing but numbers becomes numbers, so that it sorts as such."""
+    columns = []
+    for name, side, column in zip(part.header, part.align, zip(*part.rows, strict=True), strict=True):
+        cells = [cell_of_text(text) for text in column]
+        named = side == "l" or "layer.head" in name or any(isinstance(each, str) and each for each in cells)
+        columns.append([each if isinstance(each, str) else number(each) for each in column] if named else cells)
+    return _table(part.header, [list(row) for row in zip(*columns, strict=True)], part.align)
 
 
 def rows(part: Rows, _: Blocks) -> dict[str, Any]:

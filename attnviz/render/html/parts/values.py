@@ -44,6 +44,8 @@ def cell_of_text(text: Any) -> str | float | int | None:
     """A cell of a table that is made for paper: a number where the text is nothing but one, so that it sorts as one."""
     if not isinstance(text, str):
         return number(text)
+    if not text:
+        return None
     plain = text.replace("−", "-").replace(",", "")
     try:
         value = float(plain)

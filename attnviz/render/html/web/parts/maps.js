@@ -46,7 +46,7 @@ function mapFigure(caption, map, { rows, cols, signed, high, label, name }, shar
                 high,
                 tell,
                 label: `${name}: ${rows.length} queries by ${cols.length} keys`,
-                numbers: true,
+                numbers: rows.length <= 8,
                 named: 330,
                 largest: 40,
                 shared,
@@ -102,7 +102,9 @@ export function mapTablePart(part, tools) {
                 tools,
             );
         });
-        return h("div", {}, h("h3", {}, `${by} ${row}`), h("div", { class: "multiples" }, ...figures));
+        const line = h("div", { class: "multiples columns" }, ...figures);
+        line.style.setProperty("--columns", String(columns.length));
+        return h("div", {}, h("h3", {}, `${by} ${row}`), line);
     });
     return h("section", { class: "part" }, ...lines, colourBar(label, 0, high, false, tools));
 }
@@ -161,7 +163,7 @@ export function distancesPart({ values, names, order, joins, unit }, tools) {
                 high,
                 tell,
                 label: `Distances between ${count} ${unit}s, in the order of their dendrogram`,
-                largest: 28,
+                largest: Math.max(Math.min(28, 640 / count), 3),
                 above: { high: 70, draw: (pen, x, y) => tree(pen, x, y, 66) },
             },
             tools,
@@ -215,7 +217,8 @@ export function matrixPart(part, tools) {
                 .join(" · ");
             return [place, hidden?.[at] ? "hidden by the mask" : Number.isNaN(value) ? "no number" : short(value)];
         };
-        const square = cols.length && rows.length > 1 && size[0] > size[1] / 4;
+        const names = rows.length + cols.length > 0;
+        const square = names ? cols.length > 0 && rows.length > 1 && size[0] > size[1] / 4 : size[0] > 8;
         const matrix = new Matrix(
             {
                 rows: rows.map(visible),
@@ -229,7 +232,7 @@ export function matrixPart(part, tools) {
                 tell,
                 label: `${name}, ${shape}`,
                 numbers: true,
-                largest: cols.length ? 40 : 44,
+                largest: names ? 44 : Math.max(Math.min(44, 640 / size[0]), 1),
                 tall: square ? undefined : size[0] > 64 ? Math.max(1, 400 / size[0]) : 18,
             },
             tools,
@@ -262,7 +265,10 @@ export function stepPart({ label, title, lines, matrices }, tools) {
     );
     return h(
         "section",
-        { class: "part step" },
+        {
+            class:
+                matrices.length < 2 && (matrices[0]?.values.shape[1] ?? 0) <= 16 ? "part step slim" : "part step",
+        },
         h("h2", {}, h("span", { class: "step-label" }, label), ` ${title}`),
         h("ul", { class: "formulas" }, ...formulas),
         h("div", { class: "matrices" }, ...matrices.map((matrix) => matrixPart(matrix, tools))),

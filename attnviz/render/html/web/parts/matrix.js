@@ -145,17 +145,22 @@ export class Matrix {
 
     /** @param {CanvasRenderingContext2D} pen */
     drawNumbers(pen) {
-        const { shape, values, numbers, texts, signed } = this.options;
-        if (!numbers || this.high < DIGITS + 3) return;
+        const { shape, values, numbers, named, texts, signed } = this.options;
+        if (!(numbers || (named && this.names)) || this.high < DIGITS + 3 || this.wide < 14) return;
         pen.font = `${DIGITS}px ${family()}`;
         pen.textAlign = "center";
         pen.textBaseline = "middle";
+        /** @type {[number, string][]} */
+        const written = [];
         for (let at = 0; at < shape[0] * shape[1]; at++) {
             if (this.isHidden(at)) continue;
+            const text = texts ? texts[Math.floor(at / shape[1])][at % shape[1]] : inCell(Number(values[at]));
+            if (!texts && pen.measureText(text).width > this.wide - 2) return; // all numbers or none
+            written.push([at, texts ? cut(pen, text, this.wide - 4) : text]);
+        }
+        for (const [at, text] of written) {
             const value = Number(values[at]);
             const [i, j] = [Math.floor(at / shape[1]), at % shape[1]];
-            const text = texts ? texts[i][j] : inCell(value);
-            if (!text || pen.measureText(text).width > this.wide - 3) continue;
             pen.fillStyle = this.tools.colours.on("ink", this.unit(value), signed);
             pen.fillText(text, this.left + (j + 0.5) * this.wide, this.top + (i + 0.5) * this.high + 0.5);
         }
@@ -289,7 +294,7 @@ function inCell(value) {
     if (value === 0) return "0";
     const size = Math.abs(value);
     const text = size >= 100 ? value.toFixed(0) : size >= 10 ? value.toFixed(1) : value.toFixed(2);
-    return text.replace("-", "−").replace(/^(−?)0\./, "$1.");
+    return (Number(text) === 0 ? text.replace("-", "") : text).replace("-", "−").replace(/^(−?)0\./, "$1.");
 }
 
 /** @param {CanvasRenderingContext2D} pen @param {string} text @param {number} room */

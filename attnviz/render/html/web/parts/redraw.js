@@ -76,14 +76,21 @@ export function onChosenHead(listener) {
 export function fixed(value, decimals) {
     if (value === 0) return "0";
     const text = value.toFixed(decimals);
-    return Number(text) === 0 ? value.toExponential(1) : text.replace("-", "−");
+    return (Number(text) === 0 ? value.toExponential(1) : text).replaceAll("-", "−");
 }
 
 /**
- * Decimals that give the largest of these numbers three significant digits.
- * @param {number} largest
+ * Decimals for a column: three significant digits of the number in the middle, at most four decimals, and no more than
+ * six digits of the largest.
+ * @param {number[]} numbers
  */
-export function decimalsFor(largest) {
-    if (!(largest > 0)) return 2;
-    return Math.min(Math.max(2 - Math.floor(Math.log10(largest)), 0), 6);
+export function decimalsFor(numbers) {
+    const sizes = numbers
+        .map(Math.abs)
+        .filter((size) => size > 0)
+        .sort((a, b) => a - b);
+    if (!sizes.length) return 2;
+    const middle = 2 - Math.floor(Math.log10(sizes[Math.floor(sizes.length / 2)]));
+    const largest = 5 - Math.floor(Math.log10(sizes[sizes.length - 1]));
+    return Math.min(Math.max(Math.min(middle, largest), 0), 4);
 }

@@ -135,7 +135,7 @@ class Sortable {
             return h(
                 "td",
                 { class: this.part.align[col] === "r" ? "right" : "", dir: "auto" },
-                cell === null ? "" : visible(cell || " "),
+                cell === null || cell === "" ? "" : visible(cell),
             );
         });
         return h("tr", { class: this.head && this.isChosen(at) ? "chosen" : "" }, ...cells);
@@ -150,7 +150,7 @@ class Sortable {
 function writer(cells) {
     const numbers = /** @type {number[]} */ (cells.filter((cell) => typeof cell === "number"));
     if (numbers.every(Number.isInteger)) return (value) => String(value).replace("-", "−");
-    const decimals = decimalsFor(numbers.reduce((most, value) => Math.max(most, Math.abs(value)), 0));
+    const decimals = decimalsFor(numbers);
     return (value) => fixed(value, decimals);
 }
 
