@@ -24,7 +24,7 @@ BINS = 40
 
 
 def table(part: Table, _: Blocks) -> dict[str, Any]:
-    """Rows of short texts; a column of nothing but numbers becomes numbers, so that it sorts as such."""
+    """Rows of short texts; a column whose texts are all numbers becomes numbers, for sorting."""
     columns = []
     for name, side, column in zip(part.header, part.align, zip(*part.rows, strict=True), strict=True):
         cells = [cell_of_text(text) for text in column]

@@ -27,7 +27,12 @@ function themeButton(colours) {
         colours.dark = setTheme(colours.dark ? "light" : "dark");
         button.setAttribute("aria-pressed", String(colours.dark));
     };
-    const button = h("button", { type: "button", class: "theme", "aria-label": "Dark page", "aria-pressed": String(colours.dark), title: "light or dark", onclick: turn }, "◐");
+    const named = { "aria-label": "Dark page", "aria-pressed": String(colours.dark), title: "light or dark (t)" };
+    const button = h("button", { type: "button", class: "theme", ...named, onclick: turn }, "◐");
+    document.addEventListener("keydown", (event) => {
+        const writing = event.target instanceof HTMLInputElement || event.ctrlKey || event.metaKey || event.altKey;
+        if (event.key === "t" && !writing) turn();
+    });
     return button;
 }
 

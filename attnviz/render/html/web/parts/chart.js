@@ -3,17 +3,16 @@
 import { h, replace, svg } from "../dom.js";
 import { redrawn } from "./redraw.js";
 
-/** Colours of groups and curves that keep apart for most eyes (Okabe and Ito 2008), and a dash for the second round. */
-const GROUPS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#9a7d00", "#56b4e9", "#7f5fc7", "#767d88"];
+const GROUPS = 8; // colours of groups and curves, in parts.css
 
 /** @param {number} group */
 export function groupColour(group) {
-    return GROUPS[group % GROUPS.length];
+    return `var(--group-${group % GROUPS})`;
 }
 
 /** @param {number} group */
 export function groupDash(group) {
-    return group >= GROUPS.length ? "5 3" : null;
+    return group >= GROUPS ? "5 3" : null;
 }
 
 /**
@@ -127,7 +126,8 @@ function share(value, { low, high, log }) {
  */
 
 /**
- * A chart that is drawn anew for each width. The nearest point to the pointer is told; arrows move from one to the next.
+ * A chart that is drawn anew for each width. The point nearest to the pointer is told; arrows move from one to the
+ * next.
  * @param {string} label
  * @param {import("./redraw.js").Tools} tools
  * @param {(width: number) => { element: SVGSVGElement, points: Point[] }} draw
@@ -154,16 +154,21 @@ export function chart(label, tools, draw) {
         looked = point;
         point?.on?.(true);
         ring.setAttribute("visibility", point ? "visible" : "hidden");
-        if (!point) return tools.tip.hide();
+        if (!point) {
+            tools.tip.hide();
+            return;
+        }
         ring.setAttribute("cx", String(point.x));
         ring.setAttribute("cy", String(point.y));
         const at = box.getBoundingClientRect();
         tools.tip.show(at.left + point.x, at.top + point.y, point.lines);
     };
-    box.addEventListener("pointermove", (event) => {
+    const follow = (/** @type {PointerEvent} */ event) => {
         const at = box.getBoundingClientRect();
         look(nearest(points, event.clientX - at.left, event.clientY - at.top));
-    });
+    };
+    box.addEventListener("pointermove", follow);
+    box.addEventListener("pointerdown", follow);
     box.addEventListener("pointerleave", () => look(null));
     box.addEventListener("blur", () => look(null));
     box.addEventListener("keydown", (event) => {

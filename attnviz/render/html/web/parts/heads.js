@@ -23,7 +23,12 @@ export function boardsPart(part, tools) {
     );
 }
 
-/** @param {BoardPart} board @param {BoardsPart} part @param {Shared} shared @param {import("./redraw.js").Tools} tools */
+/**
+ * @param {BoardPart} board
+ * @param {BoardsPart} part
+ * @param {Shared} shared
+ * @param {import("./redraw.js").Tools} tools
+ */
 function boardFigure(board, part, shared, tools) {
     const { layers, heads, axes } = part;
     const values = board.values.flat();
@@ -51,7 +56,7 @@ function boardFigure(board, part, shared, tools) {
             shared,
             largest: board.texts ? 84 : part.boards.length > 1 ? 30 : 46,
             tall: part.boards.length > 1 ? undefined : 28,
-            label: `${name}: ${layers.length} ${axes[0] || "row"}s by ${heads.length} ${axes[1]}s. Arrow keys move from head to head.`,
+            label: `${name}: ${layers.length} ${axes[0] || "row"}s by ${heads.length} ${axes[1]}s; arrow keys move`,
             pick: (row, col) => chooseHead(layers[row], heads[col]),
         },
         tools,

@@ -1,10 +1,11 @@
 // The parts of a page other than the explorer: each kind has a function that makes its element.
 
 import { h } from "../dom.js";
+import { depthPart, histogramPart, plotsPart, timingsPart } from "./curves.js";
 import { barsPart, boardsPart, wordBoardPart } from "./heads.js";
 import { linesPart, runningTextPart } from "./lines.js";
 import { cardsPart, distancesPart, mapTablePart, matrixPart, signedMapsPart, stepPart } from "./maps.js";
-import { depthPart, dotProductPart, histogramPart, plotsPart, scatterPart, timingsPart } from "./planes.js";
+import { dotProductPart, scatterPart } from "./planes.js";
 import { factsPart, headingPart, listingPart, notesPart, sentencePart, tablePart } from "./table.js";
 
 /** @type {Record<string, (part: any, tools: import("./redraw.js").Tools) => HTMLElement>} */

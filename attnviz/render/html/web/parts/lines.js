@@ -41,9 +41,10 @@ function panelFigure(part, panel, tools) {
         const drawn = panel.links.map((link) => {
             const rests = part.rests.includes(link.col);
             const middle = (left + right) / 2;
+            const [from, to] = [y(link.row), y(link.col)];
             const path = svg("path", {
                 class: rests ? "strand rests" : "strand",
-                d: `M${left + 4},${y(link.row)}C${middle},${y(link.row)} ${middle},${y(link.col)} ${right - 4},${y(link.col)}`,
+                d: `M${left + 4},${from}C${middle},${from} ${middle},${to} ${right - 4},${to}`,
                 "stroke-width": 0.6 + 5.4 * Math.min(link.value / part.high, 1),
                 stroke: rests ? null : panel.strands.length > 1 ? groupColour(link.strand) : null,
             });
@@ -112,7 +113,11 @@ function panelFigure(part, panel, tools) {
     return h("figure", {}, h("figcaption", { dir: "auto" }, panel.title), box);
 }
 
-/** @param {LinesPart} part @param {LinesPart["panels"][number]} panel @param {LinesPart["panels"][number]["links"][number]} link */
+/**
+ * @param {LinesPart} part
+ * @param {LinesPart["panels"][number]} panel
+ * @param {LinesPart["panels"][number]["links"][number]} link
+ */
 function told(part, panel, link) {
     const strand = panel.strands.length > 1 ? [panel.strands[link.strand]] : [];
     return [
@@ -122,7 +127,13 @@ function told(part, panel, link) {
     ];
 }
 
-/** A token with its lines in words. @param {LinesPart} part @param {LinesPart["panels"][number]} panel @param {string} side @param {number} i */
+/**
+ * A token with its lines in words.
+ * @param {LinesPart} part
+ * @param {LinesPart["panels"][number]} panel
+ * @param {string} side
+ * @param {number} i
+ */
 function spoken(part, panel, side, i) {
     const token = (side === "row" ? part.rows : part.cols)[i];
     const own = panel.links

@@ -180,7 +180,12 @@ export function distancesPart({ values, names, order, joins, unit }, tools) {
  */
 function dendrogram(order, joins) {
     const most = Math.max(...joins.map(([, , height]) => height), 1e-9);
-    /** @param {CanvasRenderingContext2D} pen @param {(col: number) => number} x @param {number} foot @param {number} high */
+    /**
+     * @param {CanvasRenderingContext2D} pen
+     * @param {(col: number) => number} x
+     * @param {number} foot
+     * @param {number} high
+     */
     return (pen, x, foot, high) => {
         /** @type {{ x: number, y: number }[]} */
         const tops = [];

@@ -7,6 +7,8 @@ import { Shared, redrawn } from "./redraw.js";
 const FONT = 11; // CSS pixels of names
 const DIGITS = 10; // of numbers in cells
 
+/** @typedef {(pen: CanvasRenderingContext2D, x: (col: number) => number, y: number) => void} Above */
+
 /**
  * @typedef {object} MatrixOptions
  * @property {string[]} rows names of the rows; [] for none
@@ -28,7 +30,7 @@ const DIGITS = 10; // of numbers in cells
  * @property {number} [named] width from which on there are names
  * @property {Shared} [shared] the cell that is looked at
  * @property {(row: number, col: number) => void} [pick]
- * @property {{ high: number, draw: (pen: CanvasRenderingContext2D, x: (col: number) => number, y: number) => void }} [above]
+ * @property {{ high: number, draw: Above }} [above] what is drawn above the columns
  */
 
 export class Matrix {
@@ -156,7 +158,7 @@ export class Matrix {
             if (this.isHidden(at)) continue;
             const text = texts ? texts[Math.floor(at / shape[1])][at % shape[1]] : inCell(Number(values[at]));
             if (!texts && pen.measureText(text).width > this.wide - 2) return; // all numbers or none
-            written.push([at, texts ? cut(pen, text, this.wide - 4) : text]);
+            if (!texts || this.wide > 36) written.push([at, texts ? cut(pen, text, this.wide - 4) : text]);
         }
         for (const [at, text] of written) {
             const value = Number(values[at]);
@@ -227,7 +229,11 @@ export class Matrix {
         cell(at[0], at[1]);
     }
 
-    /** The cell at a point of the canvas. @param {PointerEvent | MouseEvent} event @returns {[number, number] | null} */
+    /**
+     * The cell at a point of the canvas.
+     * @param {PointerEvent | MouseEvent} event
+     * @returns {[number, number] | null}
+     */
     cellAt(event) {
         const box = this.canvas.getBoundingClientRect();
         const row = Math.floor((event.clientY - box.top - this.top) / this.high);
@@ -238,12 +244,14 @@ export class Matrix {
 
     listen() {
         const { tip, voice } = this.tools;
-        this.canvas.addEventListener("pointermove", (event) => {
+        const look = (/** @type {PointerEvent} */ event) => {
             const at = this.cellAt(event);
             this.shared.set(at);
             if (at) tip.show(event.clientX, event.clientY, this.options.tell(...at));
             else tip.hide();
-        });
+        };
+        this.canvas.addEventListener("pointermove", look);
+        this.canvas.addEventListener("pointerdown", look);
         const leave = () => {
             this.shared.set(null);
             tip.hide();
