@@ -188,9 +188,7 @@ def peer_with_bertviz(named: str | None, libraries: Path | None) -> str | None:
 def main() -> None:
     made = measure.parser(__doc__ or "")
     made.add_argument("--libraries", type=Path, help="folder whose node_modules holds d3, jquery and requirejs")
-    made.add_argument(
-        "--only", action="append", default=[], help="only rows with this in their name, or BertViz"
-    )
+    made.add_argument("--only", action="append", default=[], help="only rows with this in their name, or BertViz")
     args: argparse.Namespace = made.parse_args()
     if reason := missing():
         sys.exit(reason)

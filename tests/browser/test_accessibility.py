@@ -8,6 +8,9 @@ from helpers.paths import ROOT
 from helpers.toy_attention import attention
 from helpers.web_pages import WORDS, explorer_page, small_attention
 
+import attnviz
+from attnviz.show import encode_result
+
 AXE = ROOT / "scripts" / "web" / "node_modules" / "axe-core" / "axe.min.js"
 VIEWS = ("board", "map", "lines", "text", "table")
 FAULTS = """async () => (await axe.run(document, { resultTypes: ['violations'] })).violations
@@ -46,6 +49,15 @@ def test_no_serious_fault_of_two_abreast(opened):
 
 def test_no_serious_fault_on_a_phone(opened, small):
     assert faults(opened(small, size=(360, 740), bypass_policy=True)) == {}
+
+
+@pytest.mark.parametrize("analysis", ["stats", "focus", "lines", "similar", "qk", "steps", "circuits", "norms"])
+def test_no_serious_fault_of_an_analysis(opened, analysis):
+    text = () if analysis == "circuits" else ("The cat sat on the mat because it was tired",)
+    result = getattr(attnviz, analysis)(attnviz.load("tiny"), *text)
+    page = opened(encode_result(result, "html"), bypass_policy=True)
+    page.add_script_tag(path=AXE)
+    assert page.evaluate(FAULTS) == []
 
 
 def test_help_has_no_serious_fault(opened, small):
