@@ -142,9 +142,12 @@ def test_long_columns_scroll_together(opened):
     page.hover(QUERY.format(100))
     way = -120 if before[1] > 1000 else 120
     page.mouse.wheel(0, way)
-    page.wait_for_timeout(300)
-    after = page.evaluate(tops)
-    assert [top - first for top, first in zip(after, before, strict=True)] == [way, way]
+    for _ in range(100):  # a wheel's way is smooth, and takes a while
+        page.wait_for_timeout(50)
+        ways = [top - first for top, first in zip(page.evaluate(tops), before, strict=True)]
+        if ways == [way, way]:
+            break
+    assert ways == [way, way]
 
 
 def test_a_pair_has_quarters(opened):
@@ -204,6 +207,19 @@ def test_heads_are_compared_on_one_token(opened, small):
     page = opened(small, hash="view=text&heads=0.0,1.2&token=4")
     expect(page.locator(".text-panel h3")).to_have_text(["layer 0 · head 0", "layer 1 · head 2"])
     expect(page.locator(".word[aria-selected=true]")).to_have_text(["on", "on"])
+
+
+def test_a_pooled_text_is_written_in_full(opened):
+    words = [f"w{i}" for i in range(12)]
+    cells = dataclasses.replace(attention(1, 1, [f"{words[3 * i]} {3 * i}–{3 * i + 2}" for i in range(4)]), cell=3)
+    details = Details(tokens=(Tokens.plain(words), Tokens.plain(words)), links=(((7, 4, 0.9), (2, 11, 0.5)),))
+    page = opened(explorer_page(cells, details=(details,)), hash="view=text&token=2")
+    expect(page.locator(".word")).to_have_text([" ".join(words[3 * i : 3 * i + 3]) for i in range(4)])
+    expect(page.locator(".word[aria-selected=true]")).to_have_text("w6 w7 w8")
+    page.click("#tab-lines")
+    page.click(".exact-links button >> nth=0")
+    expect(page.locator(QUERY.format(2))).to_have_attribute("aria-selected", "true")
+    expect(page.locator(KEY.format(1))).to_contain_class("partner")
 
 
 def test_the_slider_steps_through_new_tokens(opened):

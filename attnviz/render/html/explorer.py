@@ -82,8 +82,9 @@ def statistic(number: HeadNumber) -> dict[str, Any]:
     return {"name": number.name, "label": number.label, "meaning": number.meaning, "values": values}
 
 
-def _texts(queries: Tokens, keys: Tokens) -> dict[str, list[str]]:
-    return {"queries": list(queries.text), "keys": list(keys.text)}
+def _texts(queries: Tokens, keys: Tokens) -> dict[str, Any]:
+    spaced = {"queries": _spaced(queries), "keys": _spaced(keys)}
+    return {"queries": list(queries.text), "keys": list(keys.text), "spaced": spaced}
 
 
 def _link(link: tuple[int, int, float]) -> list[float]:

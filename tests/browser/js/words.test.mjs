@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { patchAt, printed } from "../../../attnviz/render/html/web/views/patches.js";
-import { directionOf, unitOf, unitWeights, units } from "../../../attnviz/render/html/web/views/words.js";
+import { cellUnits, directionOf, unitOf, unitWeights, units } from "../../../attnviz/render/html/web/views/words.js";
 
 /** @param {string[]} text @param {Partial<Axis>} [rest] @returns {Axis} */
 const axisOf = (text, rest = {}) => ({ text, special: [], words: [], segments: [], spaced: [], rests: [], ...rest });
@@ -70,6 +70,15 @@ test("pieces of one letter add up as keys and are averaged as queries", () => {
     assert.deepEqual(unitWeights([0.25, 0.5, 0.125], found, "key"), [0.75, 0.125]);
     assert.deepEqual(unitWeights([0.25, 0.5, 0.125], found, "query"), [0.375, 0.125]);
     assert.deepEqual([...unitOf(found, 3)], [0, 0, 1]);
+});
+
+test("the words of pooled cells are written in full", () => {
+    const text = ["un", "##told", "cat", "s", "⏎", "sat", "on"];
+    const spaced = [0, 0, 1, 0, 0, 0, 1];
+    const found = cellUnits(text, spaced, 3, [0, 1, 2]);
+    assert.deepEqual(found.map((unit) => unit.text), ["untold cat", "s⏎\nsat", "on"]);
+    assert.deepEqual(found.map((unit) => unit.space), [false, false, true]);
+    assert.deepEqual(cellUnits(text, [], 2, [0]).map((unit) => unit.text), ["untold"]);
 });
 
 test("a point lies in its patch, also at the edge", () => {

@@ -87,7 +87,7 @@ interface Source {
     scale: { kind: "linear" | "sqrt"; high: number };
     statistics: Statistic[];
     /** Of pooled attention: all tokens, and links of each place. */
-    tokens: { queries: string[]; keys: string[] } | null;
+    tokens: { queries: string[]; keys: string[]; spaced: { queries: number[]; keys: number[] } } | null;
     links: ExactLinks[] | null;
     /** Rows and columns of an image's patches along the keys, from key `first` on, and the picture. */
     image: { rows: number; columns: number; first: number; picture: Numbers | null } | null;

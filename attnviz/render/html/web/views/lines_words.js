@@ -1,9 +1,9 @@
 // What a box of lines says: in the tip beside the pointer, and in the note under it.
 
-import { called } from "../axis.js";
 import { h, short } from "../dom.js";
 import { allowedOf, largestOf, strongest } from "./chosen.js";
 import { LEAST, LEAST_OVER, inWords } from "./links.js";
+import { named, namedAll } from "./named.js";
 
 const TIP_LINES = 5; // tokens that a tip lists
 
@@ -16,7 +16,7 @@ const TIP_LINES = 5; // tokens that a tip lists
  * @param {import("./links.js").Line} line
  */
 export function lineTip({ source, maps, strands }, { query, key, weight, strand }) {
-    const [from, to] = [h("bdi", {}, called(source.queries, query)), h("bdi", {}, called(source.keys, key))];
+    const [from, to] = [named(source.queries, query), named(source.keys, key)];
     return [h("b", {}, from, " → ", to), `${short(weight)}${maps.length > 1 ? ` · ${strands[strand].name}` : ""}`];
 }
 
@@ -31,14 +31,13 @@ export function tokenTip(box, over) {
     const axis = box.axisOf(other.side);
     const among = inReach(box, over, other.shown);
     const rows = strongest(largestOf(weights), TIP_LINES, among).map((index) => h("tr", {},
-        h("td", {}, h("bdi", {}, called(axis, index))),
+        h("td", {}, named(axis, index)),
         ...weights.map((each) => h("td", { class: "figure" }, figure(each[index], weights.length)))));
     const marks = box.strands.map(({ curve, name }) =>
         h("th", { class: "figure" }, h("span", { class: "curve-mark", "data-curve": curve }), name));
     const head = weights.length > 1 ? h("tr", {}, h("th", {}), ...marks) : null;
-    const name = over.indices.map((index) => called(box.axisOf(over.side), index)).join(", ");
     return [
-        h("div", {}, h("b", {}, h("bdi", {}, name)), ` ${verbOf(over)}`),
+        h("div", {}, h("b", {}, ...namedAll(box.axisOf(over.side), over.indices)), ` ${verbOf(over)}`),
         h("table", { class: "partners" }, h("tbody", {}, head, ...rows)),
     ];
 }
@@ -71,19 +70,21 @@ function verbOf({ side }) {
     return side === "query" ? "attends to" : "gets attention from";
 }
 
-/** Which lines are drawn, in words. @param {LinesBox} box */
+/** Which lines are drawn, in words. @param {LinesBox} box @returns {Node} */
 export function noteOf(box) {
     const { choice, source, maps, scale } = box;
     if (choice) {
-        const names = choice.indices.map((index) => called(box.axisOf(choice.side), index)).join(", ");
+        const names = namedAll(box.axisOf(choice.side), choice.indices);
         const count = box.focused.length === 1 ? "1 line" : `${box.focused.length} lines`;
         const many = choice.indices.length;
-        return many > 1 ? `Mean of ${many} queries: ${names} · ${count}` : `${names} ${verbOf(choice)} · ${count}`;
+        if (many > 1) return h("span", {}, `Mean of ${many} queries: `, ...names, ` · ${count}`);
+        return h("span", {}, ...names, ` ${verbOf(choice)} · ${count}`);
     }
     const least = scale.end * (maps.length > 1 ? LEAST_OVER : LEAST);
     const rests = box.context.state.rests && source.keys.rests.length > 0;
     const special = source.keys.special.length > 0;
     const from = String(Number(least.toPrecision(2)));
     const lines = inWords(box.lines, { heads: maps.length, least: from, rests, special });
-    return `${lines} ${scale.kind === "row" ? "" : `The thickest: ${Number(scale.high.toPrecision(3))} and more.`}`;
+    const thickest = scale.kind === "row" ? "" : `The thickest: ${Number(scale.high.toPrecision(3))} and more.`;
+    return h("span", {}, `${lines} ${thickest}`);
 }

@@ -44,22 +44,23 @@ export class Paragraph {
     /**
      * @param {Axis} axis
      * @param {number[]} shown
+     * @param {import("./words.js").Unit[] | null} [cells] the words of pooled cells
      */
-    fill(axis, shown) {
+    fill(axis, shown, cells = null) {
         const name = shown.join();
         if (this.axis === axis && this.filled === name) return;
         this.axis = axis;
         this.filled = name;
-        this.units = units(axis, shown);
+        this.units = cells ?? units(axis, shown);
         this.places = unitOf(this.units, axis.text.length);
-        this.element.dir = directionOf(axis);
+        this.element.dir = directionOf(cells ? { ...axis, text: cells.map(({ text }) => text) } : axis);
         /** @type {Node[]} */
         const nodes = [];
         this.items = this.units.map((unit, place) => {
             const item = h(unit.special ? "bdi" : "span", {
                 class: `word${unit.special ? " special" : ""}${unit.breaks ? " break" : ""}`, role: "option",
                 "aria-selected": "false", "data-place": place, tabIndex: place ? -1 : 0,
-            }, visible(unit.text));
+            }, cells ? unit.text : visible(unit.text));
             const last = place ? this.units[place - 1] : null;
             if (unit.border) nodes.push(h("span", { class: "text-border", role: "presentation" }));
             else if (last?.breaks) nodes.push(document.createTextNode("\n"));

@@ -1,10 +1,10 @@
 // The tokens that a choice has the thickest lines to, as a small table with bars.
 
-import { called } from "../axis.js";
 import { h, replace } from "../dom.js";
 import { choiceOf, largestOf, strongest } from "./chosen.js";
 import { strength } from "./line_canvas.js";
 import { figure } from "./lines_words.js";
+import { named } from "./named.js";
 
 const SHOWN = 12;
 
@@ -31,12 +31,12 @@ export function partnersPanel(context) {
                 const patch = choice.side === "query" ? { key: index } : { token: index };
                 const current = context.state[choice.side === "query" ? "key" : "token"] === index;
                 const name = h("button", { type: "button", class: "link", "aria-pressed": String(current) });
-                name.append(h("bdi", {}, called(axis, index)));
+                name.append(named(axis, index));
                 name.onclick = () => context.store.set(patch);
+                const heads = weights.length;
                 const shares = weights.map((each) => strength(each[index], box.scale));
-                const cells = weights.map((each, strand) =>
-                    h("td", { class: "figure" },
-                        figure(each[index], weights.length), bar(box.strands[strand].plus, shares[strand], weights.length)));
+                const cells = weights.map((each, strand) => h("td", { class: "figure" },
+                    figure(each[index], heads), bar(box.strands[strand].plus, shares[strand], heads)));
                 return h("tr", {}, h("td", {}, name), ...cells);
             }));
         },

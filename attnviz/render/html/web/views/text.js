@@ -1,10 +1,10 @@
 // The view "text": running text shaded by what a chosen token attends to, or by what attends to it.
 
-import { called } from "../axis.js";
 import { h, replace } from "../dom.js";
 import { choiceOf } from "./chosen.js";
 import { headPicker, mapsOf } from "./heads.js";
 import { Legend } from "./legend.js";
+import { namedAll } from "./named.js";
 import { stepsOf } from "./steps.js";
 import { TextPanel } from "./text_panel.js";
 
@@ -71,12 +71,12 @@ function inWords({ state, source }) {
     }
     const { side, indices } = choice;
     const axis = side === "query" ? source.queries : source.keys;
-    const name = (/** @type {string} */ text) => h("b", {}, h("bdi", {}, text));
-    const names = name(indices.map((index) => called(axis, index)).join(", "));
+    const names = h("b", {}, ...namedAll(axis, indices));
     if (side === "key") return h("span", {}, "Shade: what attends to ", names);
     const next = source.generated === null ? undefined : source.keys.text[source.generated + indices[0]];
     if (next !== undefined) {
-        return h("span", {}, "Shade: what ", names, " attends to where the model writes ", name(next));
+        const written = h("b", {}, h("bdi", {}, next));
+        return h("span", {}, "Shade: what ", names, " attends to where the model writes ", written);
     }
     if (indices.length > 1) return h("span", {}, `Shade: the mean of ${indices.length} queries: `, names);
     return h("span", {}, "Shade: what ", names, " attends to");

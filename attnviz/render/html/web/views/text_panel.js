@@ -1,13 +1,14 @@
 // The texts, or the picture, of one source shaded by one map.
 
-import { called, mapName, shownOf } from "../axis.js";
+import { mapName, shownOf } from "../axis.js";
 import { place as entryOf, scaleOf } from "../colour.js";
 import { h, short } from "../dom.js";
 import { allowedOf, choiceOf, clicked, received, weightsOf } from "./chosen.js";
 import { strength } from "./line_canvas.js";
+import { namedAll } from "./named.js";
 import { Paragraph } from "./paragraph.js";
 import { PatchPicture } from "./patch_picture.js";
-import { unitWeights } from "./words.js";
+import { cellUnits, unitWeights } from "./words.js";
 
 /** @typedef {"query" | "key"} Side */
 /** @typedef {(weight: number) => { ground: string, ink: string } | null} Shades */
@@ -113,12 +114,22 @@ export class TextPanel {
         this.allowed = this.choice ? allowedOf(allowed, rows, columns, this.choice) : null;
         this.peak = shown[this.shaded].reduce((most, index) => Math.max(most, this.weights[index]), 0);
         const shades = this.shades();
-        this.queries?.fill(queries, shown.query);
-        this.keys?.fill(keys, shown.key);
+        this.queries?.fill(queries, shown.query, this.cells("queries", shown.query));
+        this.keys?.fill(keys, shown.key, this.cells("keys", shown.key));
         if (this.queries) this.paint(this.queries, "query", shades);
         if (this.keys) this.paint(this.keys, "key", shades);
         const chosen = this.chosenIn("key")[0] ?? null;
         await this.picture?.show(this.isShaded("key") ? this.weights : null, this.scale, this.peak, chosen);
+    }
+
+    /**
+     * The words of pooled cells; null where tokens are whole.
+     * @param {"queries" | "keys"} axis
+     * @param {number[]} shown
+     */
+    cells(axis, shown) {
+        const { tokens, cell } = this.source;
+        return tokens ? cellUnits(tokens[axis], tokens.spaced[axis], cell, shown) : null;
     }
 
     get scale() {
@@ -210,8 +221,7 @@ export class TextPanel {
     /** @param {Side} side @param {number[]} tokens */
     tip(side, tokens) {
         const axis = side === "query" ? this.source.queries : this.source.keys;
-        const name = tokens.map((index) => called(axis, index)).join(", ");
-        return [h("b", {}, h("bdi", {}, name)), this.weightText(side, tokens)].filter(Boolean);
+        return [h("b", {}, ...namedAll(axis, tokens)), this.weightText(side, tokens)].filter(Boolean);
     }
 }
 

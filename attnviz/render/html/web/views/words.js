@@ -67,6 +67,31 @@ export function units(axis, shown) {
     return found;
 }
 
+/**
+ * The units of a pooled text: the words of each cell, in order.
+ * @param {string[]} text all tokens
+ * @param {number[]} spaced whether a space stands before each; empty where unknown
+ * @param {number} cell tokens to a cell
+ * @param {number[]} shown cells that are shown
+ * @returns {Unit[]}
+ */
+export function cellUnits(text, spaced, cell, shown) {
+    const words = text.map((label, index) => (label.startsWith("##") && index ? -2 : index));
+    for (const [index, word] of words.entries()) if (word === -2) words[index] = words[index - 1];
+    const axis = { text, special: [], words, segments: [], spaced, rests: [] };
+    /** @type {Map<number, Unit>} */
+    const cells = new Map(shown.map((index) => [index, {
+        tokens: [index], text: "", space: false, breaks: false, special: false, border: false,
+    }]));
+    for (const unit of units(axis, text.map((_, index) => index))) {
+        const own = cells.get(Math.floor(unit.tokens[0] / cell));
+        if (!own) continue;
+        if (own.text === "") own.space = unit.space;
+        own.text += (own.text && unit.space ? " " : "") + unit.text + (unit.breaks ? "\n" : "");
+    }
+    return shown.map((index) => /** @type {Unit} */ (cells.get(index)));
+}
+
 /** @param {string} label of a letter, as it is or as its number */
 function letterOf(label) {
     return JOINERS.get(label) ?? label;
