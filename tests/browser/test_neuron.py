@@ -1,4 +1,4 @@
-"""The view "neuron": its numbers are those of the model, for any family."""
+"""The view "neuron": its numbers are the numbers of the model, for any family."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def test_many_numbers_come_in_pages(opened):
 
 def test_links_are_sorted_and_follow_the_chosen_query(opened, small):
     page = opened(small, hash=HASH)
-    page.get_by_label("a row a link").check()
+    page.get_by_label("one row per link").check()
     weights = small_attention().weights[1, 2]
     query, key = np.unravel_index(weights.argmax(), weights.shape)
     first = page.locator(".links tbody tr").nth(0).locator("td").all_inner_texts()
@@ -73,7 +73,7 @@ def test_links_are_sorted_and_follow_the_chosen_query(opened, small):
     assert values == sorted(values, reverse=True)
 
 
-@pytest.mark.parametrize("kind", ["a row a query", "a row a link"])
+@pytest.mark.parametrize("kind", ["one row per query", "one row per link"])
 def test_numbers_are_saved_as_a_file(opened, kind):
     names = ("plain", 'a "quoted", one', "line\nbreak", "</script>")
     drawn = attention(1, 1, names, causal=True, seed=2)
@@ -85,7 +85,7 @@ def test_numbers_are_saved_as_a_file(opened, kind):
     with Path(download.value.path()).open(encoding="utf-8", newline="") as file:
         header, *rows = list(csv.reader(file))
     weights = drawn.weights[0, 0]
-    if kind == "a row a query":
+    if kind == "one row per query":
         assert header == ["", "query", *(f"{name} ({i})" for i, name in enumerate(names))]
         assert [row[1] for row in rows] == list(names)
         assert rows[0][3:] == ["", "", ""]

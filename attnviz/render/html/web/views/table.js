@@ -1,5 +1,5 @@
 // The numbers of a map as a table that can be read aloud, searched and saved: rows are queries and columns keys, or
-// one row a link.
+// one row per link.
 
 import { called, mapName } from "../axis.js";
 import { unit } from "../colour.js";
@@ -44,7 +44,7 @@ class TableView {
         this.element = h("div", { class: "view table" },
             h("div", { class: "view-bar" },
                 h("div", { class: "group", role: "radiogroup", "aria-label": "Rows" },
-                    kind("map", "a row a query"), kind("links", "a row a link")),
+                    kind("map", "one row per query"), kind("links", "one row per link")),
                 this.tools, h("div", { class: "group end" }, this.link)),
             this.body);
         /** @type {Numbered[]} */

@@ -1,4 +1,4 @@
-// The numbers of a map as rows: all of them, or one row a link; and as comma-separated values.
+// The numbers of a map as rows: all of them, or one row per link; and as comma-separated values.
 
 import { shownOf } from "../axis.js";
 
@@ -60,7 +60,7 @@ export function namesOfLinks(source) {
 }
 
 /**
- * All shown numbers of a map as comma-separated values, a row a query; empty where attending was not allowed.
+ * All shown numbers of a map as comma-separated values, one row per query; empty where attending was not allowed.
  * @param {Numbered} numbers
  */
 export function matrixCsv({ source, values, allowed, rows, cols, columns }) {
