@@ -207,3 +207,27 @@ def test_what_cannot_be_is_said_in_one_line(run, words, status, says, tmp_path):
     assert got == status
     assert says in err
     assert not list(tmp_path.glob("*.html"))
+
+
+def explorer_of(path):
+    page, _ = document(path)
+    (part,) = [part for part in page["parts"] if part["kind"] == "Explorer"]
+    return part
+
+
+def test_generate_shows_what_each_new_token_looked_at(run, tmp_path):
+    assert run("generate", "the cat saw the dog", "--max-new", "4", "-q", "-o", "x.html")[0] == 0
+    part = explorer_of(tmp_path / "x.html")
+    (source,) = part["sources"]
+    assert len(source["queries"]["text"]) == 4
+    keys, first = source["keys"]["text"], source["generated"]
+    assert keys[first:] == source["queries"]["text"][:-1]
+    assert [text for text in keys[:first] if not text.startswith("[")] == "the cat saw the dog".split()
+
+
+def test_diff_has_both_sides_abreast(run, tmp_path):
+    assert run("diff", "the cat sat", "the dog sat", "-o", "x.html")[0] == 0
+    part = explorer_of(tmp_path / "x.html")
+    assert part["compared"]
+    assert [source["name"] for source in part["sources"]] == ["before", "after"]
+    assert ["cat" in source["keys"]["text"] for source in part["sources"]] == [True, False]
