@@ -85,7 +85,7 @@ def _thing(result: Result, format: str, options: FigureOptions | None, command: 
     return draw(result.page(), options or FigureOptions(), made_by)
 
 
-ROWS = 3000  # rows that a page for a browser holds at most
+ROWS, COUNTED = 3000, 100_000  # rows that a page for a browser holds at most, and rows that are counted
 
 
 def browser_page(result: Result, options: FigureOptions | None = None) -> Page:
@@ -96,13 +96,13 @@ def browser_page(result: Result, options: FigureOptions | None = None) -> Page:
 
     page, rows = _started(result.browser(), options), iter(result.each_row())
     first = list(islice(rows, ROWS))
-    total = len(first) + sum(1 for _ in rows)
+    total = len(first) + sum(1 for _ in islice(rows, COUNTED))
     if options is not None and options.title is not None:
         page = replace(page, title=options.title)
     if not first:
         return page
     listed = any(isinstance(part, Catalogue | Facts | Listing | TensorTable | TokenTable) for part in page.parts)
-    numbers = Page(parts=(Rows(first, total, folded=listed),))
+    numbers = Page(parts=(Rows(first, total, total == ROWS + COUNTED, listed),))
     return replace(page, following=(*page.following, numbers))
 
 

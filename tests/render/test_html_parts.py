@@ -6,8 +6,10 @@ import json
 import math
 import re
 from importlib import import_module
+from pathlib import Path
 
 import pytest
+from helpers.paths import REFERENCE
 
 import attnviz
 from attnviz.errors import SelectionError
@@ -133,6 +135,72 @@ def test_a_page_says_how_many_rows_it_leaves_out():
     page = parts.Page("t", "", (parts.Rows([{"a": 1}] * 3, 5000),))
     table = document(encode("html", page))["parts"][0]
     assert table["caption"] == "The first 3 of 5,000 rows; .json and .csv have all"
+
+
+def test_a_page_counts_rows_only_so_far():
+    page = parts.Page("t", "", (parts.Rows([{"a": 1}] * 3, 5000, more=True),))
+    table = document(encode("html", page))["parts"][0]
+    assert table["caption"] == "The first 3 of more than 5,000 rows; .json and .csv have all"
+
+
+def test_a_column_of_numbers_becomes_numbers_and_names_of_heads_stay():
+    rows = [("1.10", "0.25", "−3", "1,000"), ("2.3", "", "4", "7")]
+    page = parts.Page("t", "", (parts.Table(("layer.head", "x", "y", "z"), rows, "rrrr"),))
+    table = document(encode("html", page))["parts"][0]
+    assert table["rows"] == [["1.10", 0.25, -3, 1000], ["2.3", None, 4, 7]]
+
+
+def test_maps_start_where_the_options_say(made, tmp_path):
+    made["rollout"].save(tmp_path / "x.html", scale="linear", vmax=0.25, cmap="viridis")
+    start = document((tmp_path / "x.html").read_bytes())["parts"][0]["start"]
+    assert start == {"scale": "linear", "cmap": "viridis", "high": 0.25}
+    with pytest.raises(SelectionError, match="cmap"):
+        made["rollout"].save(tmp_path / "y.html", cmap="plasma")
+    with pytest.raises(SelectionError, match="scale"):
+        made["stats"].save(tmp_path / "y.html", scale="linear")
+
+
+def test_a_query_is_where_the_maps_start():
+    result = attnviz.rollout(attnviz.load("tiny"), TEXT, query="mat")
+    start = document(encode_result(result, "html"))["parts"][0]["start"]
+    assert start == {"view": "map", "token": result.query}
+
+
+LISTINGS = (
+    ("models",),
+    ("describe", REFERENCE / "gpt2"),
+    ("tokens", TEXT),
+    ("inspect", "seeded"),
+    ("inspect", "seeded", "--tensor", "layers.0.q.weight"),
+    ("check", "seeded"),
+    ("mechanisms",),
+)
+COMMANDS = (
+    ("diff", "the cat sat", "the dog sat"),
+    ("mechanisms", TEXT, "--mechanism", "window:1"),
+    ("steps", TEXT, "--diagram"),
+    ("generate", TEXT, "--max-new", "3", "--by", "text"),
+    ("lines", TEXT, "--as", "text", "--query", "it"),
+    ("circuits", "seeded", "--by", "spectrum"),
+)
+
+
+@pytest.mark.parametrize("words", [*LISTINGS, *COMMANDS], ids=lambda words: f"{words[0]}-{words[-1]}")
+def test_a_command_writes_a_page(run, words):
+    status, out, err = run(*words, "-o", "x.html")
+    assert (status, out) == (0, "x.html\n"), err
+    page = document(Path("x.html").read_bytes())
+    assert page["title"] not in ("", "Listed", "MechanismList", "OneTensor")
+    assert page["parts"]
+    assert page["madeBy"]["command"].startswith("attnviz ")
+
+
+def test_a_page_goes_to_standard_output_by_its_format(run):
+    status, out, _ = run("models", "-o", "-", "--format", "html")
+    assert status == 0
+    assert out.startswith("<!DOCTYPE html>")
+    _, numbers, _ = run("models", "-o", "-")
+    assert json.loads(numbers)
 
 
 @pytest.mark.parametrize("option", ["width", "dpi", "font", "frame_ms", "svg_text"])

@@ -37,10 +37,14 @@ class Table(Part):
 
 @dataclass(frozen=True, eq=False)
 class Rows(Part):
-    """The numbers of a result as flat dictionaries: the first of them, of `total`. folded: behind their caption."""
+    """The numbers of a result as flat dictionaries: the first of them.
+
+    total: how many rows the result has. more: it has more than that. folded: the rows are behind their caption.
+    """
 
     rows: Sequence[Mapping[str, Any]]
     total: int
+    more: bool = False
     folded: bool = False
 
 

@@ -39,7 +39,8 @@ def rows(part: Rows, _: Blocks) -> dict[str, Any]:
     cells = [[cell(row.get(name)) for name in names] for row in part.rows]
     caption = f"All numbers · {part.total:,} row{'s' if part.total != 1 else ''}"
     if part.total > len(cells):
-        caption = f"The first {len(cells):,} of {part.total:,} rows; .json and .csv have all"
+        some = "more than " if part.more else ""
+        caption = f"The first {len(cells):,} of {some}{part.total:,} rows; .json and .csv have all"
     return {**_table(names, cells, _sides(cells)), "caption": caption, "folded": part.folded}
 
 
