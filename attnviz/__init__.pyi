@@ -3,6 +3,7 @@ from collections.abc import Iterable
 
 from numpy.typing import ArrayLike
 
+from attnviz.analyses.ablate import Ablation as Ablation
 from attnviz.analyses.base import Result as Result
 from attnviz.analyses.check import Health as Health
 from attnviz.analyses.circuits import HeadCircuits as HeadCircuits
@@ -32,6 +33,31 @@ from attnviz.models.tokenize import tokenize as tokenize
 
 __version__: str
 
+def ablate(
+    source: Model,
+    /,
+    text: str | None = ...,
+    pair: str | None = ...,
+    *,
+    target: str | None = ...,
+    ids: ArrayLike | None = ...,
+    token_types: ArrayLike | None = ...,
+    target_ids: ArrayLike | None = ...,
+    pixel_values: ArrayLike | None = ...,
+    input_values: ArrayLike | None = ...,
+    input_features: ArrayLike | None = ...,
+    stream: str | None = ...,
+    global_tokens: Iterable[int] | None = ...,
+    layers: Iterable[int] | int | str | None = ...,
+    heads: Iterable[int | str] | int | str | None = ...,
+    by: str = ...,
+    predict: str | int | None = ...,
+    query: str | int | None = ...,
+    together: bool = ...,
+    keep: bool = ...,
+    link: str | None = ...,
+    top: int | None = ...,
+) -> Ablation: ...
 def check(
     source: Attention | Model,
     /,

@@ -16,6 +16,7 @@ from attnviz.analyses.two import TwoMaps, two_layers, two_passes
 from attnviz.attention import Attention, joined
 from attnviz.errors import AttnvizError, InputError, SelectionError, shown
 from attnviz.models.context import Asked
+from attnviz.models.edited import Rereading
 from attnviz.models.inputs import InputArguments
 from attnviz.models.model import Model
 from attnviz.models.prompt import Prompt
@@ -314,6 +315,15 @@ def _asked(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> Asked:
     return Asked(subject, **{**given, "sources": list(given.get("sources") or ())})
 
 
+def _rereading(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> Rereading:
+    """A model and an input that it reads again and again, with heads removed."""
+    if not isinstance(subject, Model):
+        raise _wanted(subject, "a Model, which is run again without some heads")
+    maps = {name: named.pop(name, None) for name in _MAPS}
+    given = _input(inputs, named)
+    return Rereading.of(subject, given, stream=given.pop("stream", None), **maps)
+
+
 class Subject(NamedTuple):
     """The subject of an analysis, in Python.
 
@@ -348,6 +358,7 @@ SUBJECTS: dict[str, Subject] = {
     "attention or model": Subject("Attention | Model", _INPUTS, _attention_or_model),
     "whole model": Subject("Model", {}, _whole_model),
     "sources and a question": Subject("Model", _ASKED, _asked),
+    "rereading": Subject("Model", _INPUTS | _MAPS, _rereading),
     "prompt": Subject("Model", {name: hint for name, hint in _CHOSEN.items() if name != "pair"}, _prompt),
 }
 

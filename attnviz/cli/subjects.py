@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from attnviz.analyses.mechanisms import ModelText, Timer
     from attnviz.analyses.one_head import OneHead
     from attnviz.attention import Attention
+    from attnviz.models.edited import Rereading
     from attnviz.models.model import Model
     from attnviz.models.prompt import Prompt
     from attnviz.models.source import AttentionSource
@@ -229,6 +230,20 @@ def _prompt(command: Command, input: Input, source: Writer, heads: Heads) -> Pro
     return Prompt.of(model, **inputs, stream=stream, **chosen, words=heads.words, special=not heads.no_special)
 
 
+def _rereading(command: Command, input: Input, source: Source, heads: HeadsOfModel) -> Rereading:
+    """A model and an input that it reads again and again, with heads removed."""
+    from attnviz.models.edited import Rereading
+
+    text = opening.text_of(input)
+    model = opening.load(source, command.talk, input, heads.stream)
+    if heads.stream not in (None, *model.streams) and not (heads.stream and model.has(heads.stream)):
+        raise InputError(f"{model.name} has no {heads.stream} attention; it has {', '.join(model.streams)}")
+    stream = heads.stream or ("cross" if "cross" in model.streams else None)
+    at = heads.among(*model.size(stream, input.image is not None), command.analysis.layers)
+    inputs, _ = opening.inputs(input, text, model, source)
+    return Rereading.of(model, inputs, stream=stream, layers=at.beside, heads=at.asked)
+
+
 def _one_head(command: Command, input: Input, source: Source, place: Head) -> OneHead:
     """One head of a model that is ready to read an input."""
     from attnviz.analyses.one_head import OneHead
@@ -282,6 +297,7 @@ SUBJECTS = {
     "two sources": Subject({"input": Input, "other": Other, **_MAPS}, open_two),
     "prompt": Subject({"input": Input, "source": Writer, "heads": Heads}, _prompt),
     "sources and a question": Subject({"asked": Question, "source": Decoder}, open_question),
+    "rereading": Subject({"input": Input, "source": Source, "heads": HeadsOfModel}, _rereading),
     "one head": Subject({"input": Input, "source": Source, "place": Head}, _one_head),
     "every layer": Subject(_MAPS, _every_layer),
     "text, timer or nothing": Subject(

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from helpers.random_specs import sparse_cases, text_cases
+from helpers.without_heads import WithoutColumns
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -33,27 +34,6 @@ class Entries(Collector):
     def see(self, layer, name, values):
         if name == "input" and layer >= 0:
             self.entries.setdefault(layer, values.copy())
-
-
-class WithoutColumns:
-    """Tensors in which the columns of W_O that read some heads are zero: another way to remove these heads."""
-
-    def __init__(self, tensors, spec, places):
-        self.tensors, self.spec, self.places = tensors, spec, places
-
-    def get(self, name, shape):
-        values = self.tensors.get(name, shape)
-        for layer, head in self.places:
-            if name == f"{self.spec.stored(layer)}o.weight":
-                values = np.array(values)
-                values[:, head * self.spec.d_value : (head + 1) * self.spec.d_value] = 0
-        return values
-
-    def rows(self, name, ids, shape):
-        return self.tensors.rows(name, ids, shape)
-
-    def has(self, name):
-        return self.tensors.has(name)
 
 
 def length(case):

@@ -1,0 +1,263 @@
+"""`attnviz ablate`: a model whose one head copies a fact, what is printed and drawn, and input that cannot be used."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import command_line
+from helpers.paths import REFERENCE
+
+import attnviz
+from attnviz.engine.spec import Spec
+from attnviz.errors import AttnvizError, SelectionError
+from attnviz.models.model import Model
+from attnviz.tokens import SeededTokenizer
+
+run = command_line.run  # a fixture
+
+TEXT = "the cat saw the dog and the cat"
+SEEDED = ("-m", "seeded", "--causal")
+
+
+# --- a model in which one head alone knows the answer -----------------------------------------------------------------
+
+WORDS = ("box", "lamp", "pad", "red", "blue", "ask")
+COPIES = (1, 2)  # the head that copies a colour to the token "ask"
+N = len(WORDS)
+
+
+class Colours:
+    """Tensors of a model of two layers with three heads: no norms, no MLP, no positions.
+
+    A token's vector is one-hot in the first six dimensions; the other six are the scores of the next token. Head 1.2
+    looks from "ask" for a colour and copies it there, eight times. The other heads are small random numbers.
+    """
+
+    def get(self, name, shape):
+        values = np.random.default_rng([7, len(name), *name.encode()]).standard_normal(shape).astype(np.float32) * 0.05
+        head = slice(2 * 4, 3 * 4)
+        if name == "layers.1.q.weight":
+            values[head] = 0
+            values[8, WORDS.index("ask")] = 8
+        elif name == "layers.1.k.weight":
+            values[head] = 0
+            values[8, [WORDS.index("red"), WORDS.index("blue")]] = 8
+        elif name == "layers.1.v.weight":
+            values[2 * N :] = np.eye(N, 2 * N)
+        elif name == "layers.1.o.weight":
+            values[:, 2 * N :] = 8 * np.eye(2 * N, N, -N)
+        return values
+
+    def rows(self, name, words, shape):
+        at = [WORDS.index(word) + (N if name == "unembed.weight" else 0) for word in words]
+        return np.eye(2 * N, dtype=np.float32)[at] * np.float32(math.sqrt(2 * N) if name == "unembed.weight" else 1)
+
+    def has(self, name):
+        return not name.endswith("bias")
+
+
+SPEC = Spec(
+    n_layers=2, n_heads=3, d_model=2 * N, d_mlp=0, vocab=1, by_word=True, d_head=4, d_value=N, causal=True,
+    norm_before=False, q_bias=False, k_bias=False, v_bias=False, o_bias=False,
+)  # fmt: skip
+FACT = "pad red box lamp ask"
+
+
+@pytest.fixture(scope="module")
+def colours():
+    return Model("colours", SPEC, Colours(), SeededTokenizer())
+
+
+def test_the_model_of_one_fact_answers_it(colours):
+    rows = attnviz.ablate(colours, FACT).rows()
+    assert {row["token"] for row in rows} == {"red"}
+    assert all(math.exp(row["logprob_before"]) > 0.98 for row in rows)
+    other = attnviz.ablate(colours, "blue box lamp pad ask").rows()
+    assert {row["token"] for row in other} == {"blue"}
+
+
+@pytest.mark.parametrize("by", ["zero", "mean"])
+def test_the_one_head_that_copies_and_no_other(colours, by):
+    first, *others = attnviz.ablate(colours, FACT, predict="red", by=by).rows()
+    assert (first["layer"], first["head"]) == COPIES
+    assert first["logprob_change"] < -1 and first["kl"] > 1
+    assert (first["query_token"], first["key_token"]) == ("ask", "red")
+    assert len(others) == 5
+    assert all(abs(row["logprob_change"]) < 0.02 and row["kl"] < 0.001 for row in others)
+
+
+def test_the_link_and_no_other(colours):
+    first, *others = attnviz.ablate(colours, FACT, link="ask:red").rows()
+    assert (first["layer"], first["head"]) == COPIES
+    assert first["logprob_change"] < -1
+    assert first["weight"] > 0.99
+    assert all(abs(row["logprob_change"]) < 0.02 for row in others)
+    for key in ("pad", "box", "lamp", "ask"):
+        assert all(abs(row["logprob_change"]) < 0.02 for row in attnviz.ablate(colours, FACT, link=f"ask:{key}").rows())
+    (together,) = attnviz.ablate(colours, FACT, link="ask:red", together=True).rows()
+    assert together["logprob_change"] == pytest.approx(first["logprob_change"], abs=0.02)
+
+
+def test_keep_and_together(colours):
+    (kept,) = attnviz.ablate(colours, FACT, heads=["1.2"], keep=True).rows()
+    assert (kept["removed"], kept["layer"], kept["head"]) == (5, None, None)
+    assert abs(kept["logprob_change"]) < 0.02
+    (gone,) = attnviz.ablate(colours, FACT, heads=["1.2"], together=True).rows()
+    alone = attnviz.ablate(colours, FACT, heads=["1.2"]).rows()[0]
+    assert gone == {"removed": 1, **{name: alone[name] for name in gone if name not in ("removed", "layer", "head")},
+                    "layer": None, "head": None}  # fmt: skip
+    (others,) = attnviz.ablate(colours, FACT, heads=["0.0", "0.1", "0.2", "1.0", "1.1"], keep=True).rows()
+    assert others["kl"] == gone["kl"]
+
+
+def test_another_position_and_token(colours):
+    rows = attnviz.ablate(colours, FACT, query="lamp", predict="red").rows()
+    assert all(abs(row["logprob_change"]) < 0.02 for row in rows)  # only "ask" asks
+    assert attnviz.ablate(colours, FACT, query=4).rows() == attnviz.ablate(colours, FACT).rows()
+    (row, *_) = attnviz.ablate(colours, FACT, predict="box").rows()
+    assert (row["token"], row["layer"], row["head"]) == ("box", *COPIES)
+    assert row["logprob_change"] > 1  # what the fact took from it
+
+
+# --- numbers ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_numbers_are_those_of_the_changed_model():
+    model = attnviz.load("seeded", causal=True)
+
+    class Without:
+        def __getattr__(self, name):
+            return getattr(model.tensors, name)
+
+        def get(self, name, shape):
+            values = np.array(model.tensors.get(name, shape))
+            if name == "layers.0.o.weight":
+                values[:, 16:32] = 0
+            return values
+
+    (row,) = attnviz.ablate(model, TEXT, heads=["0.1"]).rows()
+    changed = attnviz.ablate(replace(model, tensors=Without()), TEXT, heads=["1.0"], predict=row["token"]).rows()[0]
+    assert row["logprob_after"] == pytest.approx(changed["logprob_before"], abs=1e-6)
+    assert row["logprob_change"] == pytest.approx(row["logprob_after"] - row["logprob_before"], abs=1e-12)
+    assert abs(row["logprob_change"]) > 1e-3
+
+
+def test_role_and_link_are_those_of_roles_and_links():
+    model = attnviz.load("seeded", causal=True)
+    roles = [row for row in attnviz.roles(model, TEXT).rows() if row["holds"]]
+    links = {(row["layer"], row["head"]): row for row in attnviz.links(model, TEXT, within=True, top=1).rows()}
+    for row in attnviz.ablate(model, TEXT).rows():
+        place = row["layer"], row["head"]
+        held = [(each["score"], each["role"]) for each in roles if (each["layer"], each["head"]) == place]
+        assert row["role"] == (max(held)[1] if held else None)
+        assert {
+            name: links[place][name] for name in ("query", "key", "weight", "lift", "query_token", "key_token")
+        } == {name: row[name] for name in ("query", "key", "weight", "lift", "query_token", "key_token")}
+
+
+def test_an_encoder_has_final_vectors():
+    model = attnviz.load("tiny")
+    result = attnviz.ablate(model, "The cat sat on the mat")
+    rows = result.rows()
+    assert all(set(row) >= {"layer", "head", "change", "role", "lift"} and "kl" not in row for row in rows)
+    assert [row["change"] for row in rows] == sorted((row["change"] for row in rows), reverse=True)
+    one = {
+        (row["layer"], row["head"]): row["change"]
+        for row in attnviz.ablate(model, "The cat sat on the mat", query="cat").rows()
+    }
+    assert any(one[row["layer"], row["head"]] != row["change"] for row in rows)
+    assert "no output head" in result.messages[0] or "cannot continue" in result.messages[0]
+
+
+@pytest.mark.parametrize("case", ["t5", "bart"])
+def test_an_encoder_decoder_says_the_next_token_of_its_decoder(case):
+    model = attnviz.load(REFERENCE / case)
+    ids = np.load(REFERENCE / case / "expected.npz")["input_ids"].tolist()
+    by_stream = {
+        stream: attnviz.ablate(model, ids=ids, stream=stream).rows() for stream in ("encoder", "decoder", "cross")
+    }
+    assert attnviz.ablate(model, ids=ids).rows() == by_stream["cross"]
+    before = {row["logprob_before"] for rows in by_stream.values() for row in rows}
+    assert len(before) == 1  # one whole model
+    for rows in by_stream.values():
+        assert any(row["kl"] > 1e-6 for row in rows)
+
+
+def test_an_image_has_final_vectors():
+    model = attnviz.load(REFERENCE / "vit")
+    pixels = np.load(REFERENCE / "vit" / "expected.npz")["pixel_values"]
+    assert all(row["change"] >= 0 for row in attnviz.ablate(model, pixel_values=pixels).rows())
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_printed(run):
+    status, out, err = run("ablate", TEXT, *SEEDED, "--top", "3")
+    rows = attnviz.ablate(attnviz.load("seeded", causal=True), TEXT, top=3).rows()
+    assert (status, err) == (0, "")
+    header, *lines = (line.split() for line in out.splitlines())
+    assert header[:4] == ["layer", "head", "KL", "change␣of␣ln␣p"]
+    assert [line[:4] for line in lines] == [
+        [str(row["layer"]), str(row["head"]), f"{row['kl']:.4f}", f"{row['logprob_change']:.4f}"] for row in rows
+    ]
+
+
+def test_every_format(run):
+    rows = json.loads(run("ablate", TEXT, *SEEDED, "--json", "-q")[1])
+    assert [row["kl"] for row in rows] == sorted((row["kl"] for row in rows), reverse=True)
+    assert run("ablate", TEXT, *SEEDED, "-o", "a.csv", "-q")[0] == 0
+    with Path("a.csv").open(newline="", encoding="utf-8") as file:
+        assert [float(row["kl"]) for row in csv.DictReader(file)] == [row["kl"] for row in rows]
+    for name in ("a.svg", "a.png", "a.html"):
+        assert run("ablate", TEXT, *SEEDED, "-o", name, "-q")[0] == 0
+        assert Path(name).stat().st_size > 1000
+    drawn = Path("a.svg").read_text("utf-8")
+    assert "change of the prediction" in drawn and "random weights" in drawn
+    assert run("ablate", TEXT, *SEEDED, "--link", "cat#2:saw", "-o", "link.svg", "-q")[0] == 0
+    assert run("ablate", TEXT, *SEEDED, "-H", "0.1,1.2", "-o", "pairs.svg", "-q")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "says"),
+    [
+        ((TEXT, "-m", "tiny", "--predict", "dog"), 1, "tiny"),
+        ((TEXT, *SEEDED, "--predict", "bird"), 1, "'bird' is not among the words of the text"),
+        ((TEXT, *SEEDED, "--predict", "#99"), 1, "token id 99 is not there"),
+        ((TEXT, *SEEDED, "--predict", " "), 1, "wanted a token"),
+        ((TEXT, *SEEDED, "--link", "cat:bird"), 1, "'cat' stands 2 times"),
+        ((TEXT, *SEEDED, "--link", "dog:bird"), 1, "'bird' is not among the keys"),
+        ((TEXT, *SEEDED, "--link", "dog"), 1, "a mark is QUERY:KEY"),
+        ((TEXT, *SEEDED, "--link", "saw:dog"), 1, "there is no link to cut"),
+        ((TEXT, *SEEDED, "--link", "dog:saw", "--by", "mean"), 2, "--by is for the outputs of heads"),
+        ((TEXT, *SEEDED, "--link", "dog:saw", "--mechanism", "additive"), 1, "no scores before a softmax"),
+        ((TEXT, *SEEDED, "--keep"), 1, "--keep with all heads"),
+        ((TEXT, *SEEDED, "--keep", "--together"), 2, "exclude each other"),
+        ((TEXT, *SEEDED, "--keep", "--link", "dog:saw"), 2, "exclude each other"),
+        ((TEXT, *SEEDED, "--query", "bird"), 1, "'bird' is not among the tokens"),
+        ((TEXT, *SEEDED, "--together", "-o", "x.png"), 1, "no picture"),
+        ((TEXT, *SEEDED, "--by", "half"), 2, "--by must be one of"),
+        ((TEXT, *SEEDED, "--stream", "cross", "--target", "a"), 1, "decoder"),
+        (("--from", "a.npz"), 2, "--from"),
+        ((), 2, "wanted a text"),
+    ],
+)
+def test_input_that_cannot_be_used(run, words, status, says):
+    got, out, err = run("ablate", *words)
+    errors = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert (got, out, len(errors)) == (status, "", 1), err
+    assert says in errors[0]
+
+
+def test_attention_alone_is_no_model():
+    attention = attnviz.load("seeded").attend(TEXT)
+    with pytest.raises(AttnvizError, match="wanted a Model, which is run again"):
+        attnviz.ablate(attention)
+    with pytest.raises(SelectionError, match="keep with all heads"):
+        attnviz.ablate(attnviz.load("seeded"), TEXT, keep=True)
