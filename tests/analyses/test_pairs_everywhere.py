@@ -28,6 +28,7 @@ BY_HEAD = {
     "norms": (TEXT,),
     "circuits": ("seeded", "--by", "spectrum"),
     "generate": (TEXT, "--max-new", "3"),
+    "ablate": (TEXT,),
 }
 SINGLE = {"steps": (TEXT,), "qk": (TEXT, "--pair-of", "3:4"), "mechanisms": (TEXT, "--mechanism", "additive")}
 REFUSE = ("rollout", "flow")
@@ -50,7 +51,7 @@ def test_every_command_with_heads_is_here():
 @pytest.mark.parametrize("words", [False, True])
 @pytest.mark.parametrize("name", BY_HEAD)
 def test_the_numbers_are_those_of_single_heads(run, name, words):
-    if words and name in ("circuits", "generate"):
+    if words and name in ("circuits", "generate", "ablate"):
         return  # which have no text of their own to join
     given = (name.partition(" ")[0], *BY_HEAD[name], *(("--words", "--no-special") if words else ()))
     if name == "roles --random" and words:
@@ -227,6 +228,7 @@ def test_maps_of_norms_and_a_page_of_kin():
         ("similar",),
         ("generate", "--max-new", "2"),
         ("generate", "--max-new", "2", "--by", "head"),
+        ("ablate",),
     ],
 )
 def test_pictures_are_drawn_and_say_which(run, words):
