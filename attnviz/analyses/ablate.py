@@ -40,7 +40,7 @@ BEFORE = 0.1  # of the work: the whole model, roles and links
 class Options:
     """What is taken away, and what is measured."""
 
-    by: str = option("zero", "A head's output becomes zero, or its mean over the text: zero or mean.",
+    by: str = option("zero", "Instead of its own, a removed output is zero, or its mean over the positions.",
                      choices=("zero", "mean"))  # fmt: skip
     predict: str | None = option(
         None,

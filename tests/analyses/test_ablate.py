@@ -122,7 +122,7 @@ def test_keep_and_together(colours):
 
 def test_another_position_and_token(colours):
     rows = attnviz.ablate(colours, FACT, query="lamp", predict="red").rows()
-    assert all(abs(row["logprob_change"]) < 0.02 for row in rows)  # only "ask" asks
+    assert all(abs(row["logprob_change"]) < 0.2 for row in rows)  # only "ask" asks: there it falls by more than 1.5
     assert attnviz.ablate(colours, FACT, query=4).rows() == attnviz.ablate(colours, FACT).rows()
     (row, *_) = attnviz.ablate(colours, FACT, predict="box").rows()
     assert (row["token"], row["layer"], row["head"]) == ("box", *COPIES)
