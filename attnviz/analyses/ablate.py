@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.analyses.base import AttentionResult, analysis, option, top_option
+from attnviz.analyses.base import AttentionResult, analysis, option, query_option, top_option
 from attnviz.errors import InputError, ModelError, SelectionError
 from attnviz.facts import dotted, head_name
 from attnviz.measures.ablation import common, divergence, log_probabilities, turned
@@ -47,12 +47,7 @@ class Options:
         "The token whose log-probability is followed: a text whose first token counts, or #ID. Default: the likeliest.",
         metavar="TOKEN",
     )
-    query: str | None = option(
-        None,
-        "The position that is measured: its text, text#2 for the second of that text, or its index. Default: the last "
-        "token's prediction, that of [MASK], or without an output head all final vectors.",
-        metavar="TOKEN",
-    )
+    query: str | None = query_option("where the prediction is measured, the last or [MASK]; without one, all vectors")
     together: bool = option(False, "All chosen heads at once, instead of one at a time.")
     keep: bool = option(False, "All heads but the chosen ones at once.")
     link: str | None = option(
