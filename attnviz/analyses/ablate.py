@@ -38,7 +38,7 @@ BEFORE = 0.1  # of the work: the whole model, roles and links
 
 @dataclass(frozen=True)
 class Options:
-    """What is taken away, and what is measured."""
+    """Heads or a link to take away, and the measurement."""
 
     by: str = option("zero", "Instead of its own, a removed output is zero, or its mean over the positions.",
                      choices=("zero", "mean"))  # fmt: skip
@@ -65,7 +65,7 @@ class Options:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """What is compared with the whole model: the prediction at one position, or the final vectors.
+    """The measurement: the prediction at one position, or the final vectors, against the whole model's.
 
     whole: the output [n, d_model] without an edit. position: where; None for all positions. head: the output head;
     None for final vectors. token: whose log-probability is followed. before: the log-probability of every token.
@@ -219,7 +219,7 @@ class Ablation(AttentionResult):
         return "highest lift" if self.options.link is None else "link that is cut"
 
     def title(self) -> str:
-        chosen = "but these" if self.options.keep else "together" if self.options.together else "one at a time"
+        chosen = "but the chosen" if self.options.keep else "together" if self.options.together else "one at a time"
         what = f"link {self.options.link} cut" if self.options.link else "heads taken away"
         mean = "replaced by their mean" if self.options.by == "mean" else ""
         return dotted(self.facts.title(), what, mean, f"all {chosen}" if self.options.keep else chosen)
@@ -242,7 +242,7 @@ class Ablation(AttentionResult):
         return [*self.messages, *named, *self._compared(), LIFT, *self.facts.remarks()]
 
     def _compared(self) -> list[str]:
-        """How far the heads with the highest lift are the heads that matter."""
+        """Count the heads that lead both orders: by lift and by effect."""
         pairs = [
             (abs(effect.numbers[self._by]), effect.link.lift) for effect in self.effects if effect.link is not None
         ]
@@ -277,7 +277,7 @@ def ablate(reading: Rereading, options: Options, progress: Progress | None = Non
     model with an output head: the divergence of its prediction at the last position, and the change of one token's
     log-probability. For an encoder without one: how far the final vectors turn. Beside each effect stand the head's
     main role and its highest lift: what a head attends to, and whether that matters, are two questions. --link cuts one
-    link: its score becomes -inf before the softmax. In an encoder-decoder the heads are those of --stream, cross by
+    link: its score becomes -inf before the softmax. In an encoder-decoder --stream says whose heads, cross by
     default, and the prediction is the decoder's. With -o boards of the effects, the strongest outlined, and the list.
 
     attnviz ablate "The animal didn't cross the street because it was too tired" -m minilm
@@ -320,7 +320,7 @@ def _groups(reading: Rereading, options: Options) -> list[list[tuple[int, int]]]
 
 
 def _measured(model: EditedModel, options: Options) -> Measured:
-    """What is compared, with the whole model's numbers."""
+    """The measurement, with the whole model's numbers."""
     reading = model.reading
     try:
         head = NextToken.of(reading.model, reading.model_input)

@@ -62,10 +62,7 @@ def _units(vectors: NDArray[Any]) -> tuple[Doubles, NDArray[np.bool_]]:
 
 
 def common(first: Sequence[float], second: Sequence[float], count: int) -> int:
-    """How many of the `count` largest numbers of one list stand at the places of the `count` largest of the other.
-
-    Of equals the first counts.
-    """
+    """The number of places that are among the `count` largest of both lists; among equal numbers the first counts."""
     leading = [
         set(np.argsort(-np.asarray(values, float), kind="stable")[:count].tolist()) for values in (first, second)
     ]

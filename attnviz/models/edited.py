@@ -1,6 +1,6 @@
 """A model that reads one input again and again, each time with heads removed or links cut.
 
-What lies below the first layer that an edit touches is computed once: the residual stream as it enters each layer is
+Layers below the first one that an edit touches are computed once: the residual stream as it enters each layer is
 kept, and every further pass begins there. Heads of about the same layer pass together where a model's texts can.
 """
 
@@ -92,7 +92,7 @@ class Rereading:
 
     @property
     def tokens(self) -> Tokens:
-        """The tokens of the output: the decoder's, or those of the only stack."""
+        """The tokens of the output: the decoder's, or the only stack's."""
         return self.model_input.queries
 
 
@@ -184,7 +184,7 @@ class EditedModel:
             progress: called with shares of the work, which sum to 1.
 
         Yields:
-            Indices into `groups`, and the outputs [group, n, d_model] of these, in the order of their layers.
+            Indices into `groups`, and the outputs [group, n, d_model] of the indexed groups, in the order of their layers.
         """
         stream = self.reading.edited
         return self._outputs(groups, lambda some: HeadsRemoved(some, stream, mean), self._at_once(), progress)

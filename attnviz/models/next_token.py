@@ -117,7 +117,7 @@ class NextToken:
         return id
 
     def _by_name(self, wanted: str, number: bool) -> int:
-        """Of a model without a tokenizer: a word of the text, or an id."""
+        """The id in a model without a tokenizer: from a word of the text, or from a number."""
         if wanted in self.names:
             return self.names.index(wanted)
         if number:
