@@ -184,7 +184,7 @@ class EditedModel:
             progress: called with shares of the work, which sum to 1.
 
         Yields:
-            Indices into `groups`, and the outputs [group, n, d_model] of the indexed groups, in the order of their layers.
+            Indices into `groups`, and the outputs [group, n, d_model] of the indexed groups, by layer.
         """
         stream = self.reading.edited
         return self._outputs(groups, lambda some: HeadsRemoved(some, stream, mean), self._at_once(), progress)
