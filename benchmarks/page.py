@@ -165,7 +165,7 @@ def beside(browser: Chromium, folder: Path, peer: str | None, times: int) -> Non
 
 
 def real(tokens: int) -> Any:
-    """Attention of all-MiniLM-L6-v2 and of SmolLM2's next layers: 144 real maps [12, 12, tokens, tokens]."""
+    """Attention of the first 144 heads of SmolLM2 as [12, 12, tokens, tokens]."""
     import attnviz
 
     ids = np.random.default_rng(0).integers(1000, 20000, tokens)

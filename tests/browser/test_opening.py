@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from helpers.browser import expect
 
 VIEWS = ("board", "map", "lines", "text", "table")
@@ -17,11 +16,11 @@ def test_a_page_opens(opened, small):
     assert page.title() == "A page of a test"
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_every_view_can_be_chosen(opened, small, view):
+def test_every_view_can_be_chosen(opened, small):
     page = opened(small)
-    tab = page.locator(f"#tab-{view}")
-    tab.click()
-    expect(page.locator(f".explorer[data-view={view}][data-ready=yes]")).to_be_visible()
-    expect(tab).to_have_attribute("aria-selected", "true")
-    assert page.locator(".tab[aria-selected=true]").count() == 1
+    for view in (*VIEWS, VIEWS[0]):
+        tab = page.locator(f"#tab-{view}")
+        tab.click()
+        expect(page.locator(f".explorer[data-view={view}][data-ready=yes]")).to_be_visible()
+        expect(tab).to_have_attribute("aria-selected", "true")
+        assert page.locator(".tab[aria-selected=true]").count() == 1
