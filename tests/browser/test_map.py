@@ -216,3 +216,20 @@ def test_a_map_fits_the_width(opened, small, width, dark):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     _, _, wide, high = cells(page)
     assert wide % 13 == 0 and high % 13 == 0  # cells are whole pixels
+
+
+def test_a_drag_over_the_whole_map_selects_a_window(opened, small):
+    page = opened(small, hash="view=map")
+    page.mouse.move(*middle(page, 1, 2, (13, 13)))
+    page.mouse.down()
+    page.mouse.move(*middle(page, 4, 8, (13, 13)), steps=4)
+    page.mouse.up()
+    page.wait_for_url("**window=1,2,4,7**")
+
+
+def test_a_tap_chooses_a_cell_and_shows_its_value(opened, small):
+    page = opened(small, hash="view=map", size=(360, 800), touch=True)
+    page.locator(".frame").scroll_into_view_if_needed()
+    page.touchscreen.tap(*middle(page, 6, 3, (13, 13)))
+    page.wait_for_url("**token=6&key=3**")
+    expect(page.locator(".tip .pair")).to_have_text(f"{WORDS[6]} 6 \u2192 {WORDS[3]} 3")

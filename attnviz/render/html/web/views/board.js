@@ -25,7 +25,7 @@ const IN_A_ROW = 12; // heads that one layer alone has in a row; more flow over 
  */
 export function boardView(context) {
     const { store } = context;
-    const sort = h("select", { id: "board-sort", onchange: () => store.set({ sort: sort.value }) });
+    const sort = h("select", { onchange: () => store.set({ sort: sort.value }) });
     const legend = new Legend();
     const about = h("p", { class: "about" });
     const bar = h("div", { class: "view-bar" },

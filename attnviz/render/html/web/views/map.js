@@ -204,6 +204,7 @@ class MapView {
         const few = named.filter(([by]) => Number(by) > 1);
         const thinned = few.map(([by, what]) => `every ${ordinal(Number(by))} ${what}`);
         if (thinned.length) lines.push(`Labels: ${thinned.join(" and ")}.`);
+        lines.push("A wheel or two fingers zoom; dragging moves, or selects a part of the whole map.");
         this.about.textContent = lines.join(" ");
     }
 }

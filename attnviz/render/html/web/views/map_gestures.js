@@ -66,7 +66,8 @@ export function listenToGestures(frame, asked) {
         }
         const where = asked.inside(at.x, at.y);
         const mouse = event.pointerType !== "touch";
-        const kind = mouse && (event.shiftKey || where === "rows" || where === "columns") ? "select" : "pan";
+        const beside = where === "rows" || where === "columns";
+        const kind = mouse && (event.shiftKey || beside || !asked.movable()) ? "select" : "pan";
         held = { ...at, lastX: at.x, lastY: at.y, kind, moved: false };
         last = event;
     });
@@ -100,13 +101,16 @@ export function listenToGestures(frame, asked) {
         }
         if (held?.moved && held.kind === "select") asked.select(held.x, held.y, at.x, at.y, event.type === "pointerup");
         if (held?.moved) asked.settle(false);
-        else if (held && event.type === "pointerup") asked.choose(at.x, at.y);
+        else if (held && event.type === "pointerup") {
+            asked.choose(at.x, at.y);
+            if (event.pointerType === "touch") asked.hover(at.x, at.y, event);
+        }
         held = null;
     };
     frame.addEventListener("pointerup", up);
     frame.addEventListener("pointercancel", up);
-    frame.addEventListener("pointerleave", () => {
-        if (held?.moved) return;
+    frame.addEventListener("pointerleave", (event) => {
+        if (held?.moved || event.pointerType === "touch") return; // a finger that is lifted leaves its tip
         last = null;
         asked.leave();
     });
