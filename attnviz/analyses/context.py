@@ -196,9 +196,9 @@ def context(asked: Asked, options: Options, progress: Progress | None = None) ->
     words that a source holds. --prompt FILE takes a prompt as it was sent: turns are cut at the chat template's special
     tokens, and its last passage, or QUESTION where it stands, is the question.
 
-    attnviz context "What does Bob drive?" --sources notes.txt --split line --answer "a bus" -m model.gguf
-    attnviz context "What does Bob drive?" --sources a.txt b.txt --split file --check 2 -m model.gguf
-    attnviz context --prompt sent.txt --max-new 20 -m model.gguf -o context.png
+    attnviz context "What does Bob drive?" --sources sample_inputs/notes.txt --split line --answer "a bus" -m model.gguf
+    attnviz context "When is the meeting?" --sources sample_inputs/mails.txt --split line --chat --check 2 -m model.gguf
+    attnviz context --prompt sample_inputs/mails.txt --split line --max-new 5 -m model.gguf -o context.png
     """
     parts = 1 + (asked.answer is None) + (options.check > 0)
 

@@ -46,6 +46,7 @@ UNREAD: dict[str, list[tuple[str, str]]] = {
     "lines": [],
     "qk": [(r"where −1 would be perfectly", OURS), (r"q · k|1 is the one", "names")],
     "generate": [],
+    "context": [(r"above `0\.5`.*?below `0\.3`", "printed by scripts/study_context.py")],
     "rollout": [
         (r"0\.5 in the paper|Rows of a rollout sum to 1|the smaller of 1 and of|every layer from 0\.", OURS),
         (r"exact to 1e-9", "held by tests/analyses/test_rollout.py"),
@@ -191,6 +192,15 @@ def of_generate(place):
         "a stripe runs down over 2, 8, 4, 6 of Ben's code",
         f"in one pass to 1e-5, which a test checks for {len(headed.FAMILIES)} families",
     ]
+
+
+def of_context(place):
+    """Its tables of mails are compared in tests/house/test_doc_examples.py."""
+    from attnviz.models.context import Asked
+
+    mails = (ROOT / "sample_inputs" / "mails.txt").read_text(encoding="utf-8")
+    prompt = Asked(smollm(), "When is the meeting?", [mails], split="line", chat=True).opened()
+    return [f'It writes "{prompt.answer_text}" That is a mixture of two mails']
 
 
 def of_rollout(place):
