@@ -1,4 +1,4 @@
-"""How often the score of `attnviz context` names the right source, beside variants of it and baselines.
+"""Measure how often the score of `attnviz context` names the right source, beside variants of it and baselines.
 
     python scripts/study_context.py MODEL.gguf [--tuned N] [--reported N] [--knockout] [--seed N]
 
@@ -81,7 +81,7 @@ class Pass:
     n_sources: int
 
     def half(self, rows: np.ndarray, variant: Variant, peaks: np.ndarray | None = None) -> np.ndarray:
-        """What rows point at by source, which sums to 1. peaks: of the heads, where they are chosen together."""
+        """A half of the score by source, which sums to 1. peaks: of the heads, where they are chosen together."""
         heads = self.heads(rows, variant)
         peaks = heads.max(-1) if peaks is None else peaks
         best = (-peaks).argsort(kind="stable")[: max(1, round(variant.share * len(heads)))]
