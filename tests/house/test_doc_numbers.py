@@ -46,7 +46,7 @@ UNREAD: dict[str, list[tuple[str, str]]] = {
     "lines": [],
     "qk": [(r"where −1 would be perfectly", OURS), (r"q · k|1 is the one", "names")],
     "generate": [],
-    "context": [],
+    "context": [(r"Both sum to 1 over", OURS)],
     "rollout": [
         (r"0\.5 in the paper|Rows of a rollout sum to 1|the smaller of 1 and of|every layer from 0\.", OURS),
         (r"exact to 1e-9", "held by tests/analyses/test_rollout.py"),
