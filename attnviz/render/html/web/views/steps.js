@@ -48,7 +48,7 @@ export function stepsOf(context) {
             if (source.generated === null) return;
             slider.max = String(last());
             slider.value = String(state.token ?? 0);
-            const text = source.keys.text[source.generated + (state.token ?? 0)];
+            const text = source.queries.text[state.token ?? 0];
             const count = last() + 1;
             const at = state.token === null ? "" : `${state.token + 1} of ${count}: ${visible(text ?? "")}`;
             const label = at || `${count} new tokens`;

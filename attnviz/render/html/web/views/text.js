@@ -1,6 +1,6 @@
 // The view "text": running text shaded by what a chosen token attends to, or by what attends to it.
 
-import { h, replace } from "../dom.js";
+import { h, replace, visible } from "../dom.js";
 import { choiceOf } from "./chosen.js";
 import { headPicker, mapsOf } from "./heads.js";
 import { Legend } from "./legend.js";
@@ -73,10 +73,9 @@ function inWords({ state, source }) {
     const axis = side === "query" ? source.queries : source.keys;
     const names = h("b", {}, ...namedAll(axis, indices));
     if (side === "key") return h("span", {}, "Shade: what attends to ", names);
-    const next = source.generated === null ? undefined : source.keys.text[source.generated + indices[0]];
-    if (next !== undefined) {
-        const written = h("b", {}, h("bdi", {}, next));
-        return h("span", {}, "Shade: what ", names, " attends to where the model writes ", written);
+    if (source.generated !== null && indices.length === 1) {
+        const written = h("b", {}, h("bdi", {}, visible(axis.text[indices[0]])));
+        return h("span", {}, "Shade: where the head looked for the model to write ", written);
     }
     if (indices.length > 1) return h("span", {}, `Shade: the mean of ${indices.length} queries: `, names);
     return h("span", {}, "Shade: what ", names, " attends to");
