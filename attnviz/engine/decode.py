@@ -101,6 +101,15 @@ class Vocabulary:
             project = tensors.get("unembed.project.weight", (spec.d_embed, spec.d_model))
         return cls(how, table, bias, project)
 
+    def direction(self, id: int) -> tuple[NDArray[np.float64], float]:
+        """The vector [d_model] whose product with a stack's output, plus the number, is a token's logit before softcap.
+
+        For a linear head: transformed is None.
+        """
+        row = self.table[id].astype(np.float64) * self.how.scale
+        vector = row if self.project is None else row @ self.project.astype(np.float64)
+        return vector, 0.0 if self.bias is None else float(self.bias[id])
+
     def scores(self, x: Array) -> Array:
         """x [d_model] or [n, d_model], after the final norm -> a score for each token, [token] or [n, token]."""
         rows = x.reshape(-1, x.shape[-1])

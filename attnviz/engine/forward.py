@@ -193,12 +193,14 @@ class _Stack:
 
     def _mlp(self, i: int, name: str) -> list[Sublayer]:
         """The MLP, or nothing where a model has none."""
-        spec = self.spec
+        spec, tap = self.spec, self.watching[self.stream].tap(i)
         if not spec.d_mlp:
             return []
 
         def function(read: Array) -> Array:
-            return self._closed(name, 2, mlp(spec, self.tensors, name, read, spec.has_experts(i)))
+            out = self._closed(name, 2, mlp(spec, self.tensors, name, read, spec.has_experts(i)))
+            tap("mlp", out)
+            return out
 
         normed = spec.norm_before or spec.norm_after
         return [Sublayer(self._norm(name + "norm2") if normed else _same, function)]

@@ -68,6 +68,7 @@ VECTORS: Mapping[str, str] = {
     "o.weight": "[d_model, n_heads * d_value]?",
     "o.bias": "[d_model]?",
     "output": "[n, d_model]",
+    "mlp": "[n, d_model]? the MLP's output as it is added to the residual stream",
 }
 
 
