@@ -18,6 +18,7 @@ ANALYSES = {
     "generate": "Continue a text, token by token, and say what each head looked at meanwhile.",
     "context": "Say which source an answer rests on: where question and answer point, and what the answer needs.",
     "ablate": "Take heads away one by one, or one link, and say what changes in the model's answer.",
+    "logits": "Show what every layer would predict, or what each head and MLP adds to a token's logit.",
     "qk": "Show a head's queries and keys in one plane, and one pair of them number by number.",
     "steps": "Walk through attention step by step: one layer, one head, one token.",
     "circuits": "Say what heads can do, from weights alone: W_QK, W_OV and composition.",

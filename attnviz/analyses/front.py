@@ -324,6 +324,13 @@ def _rereading(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> Re
     return Rereading.of(subject, given, stream=given.pop("stream", None), **maps)
 
 
+def _output(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> Rereading:
+    """A model and an input, for what it predicts."""
+    if not isinstance(subject, Model):
+        raise _wanted(subject, "a Model, which predicts")
+    return Rereading.of(subject, _input(inputs, named))
+
+
 class Subject(NamedTuple):
     """The subject of an analysis, in Python.
 
@@ -359,6 +366,7 @@ SUBJECTS: dict[str, Subject] = {
     "whole model": Subject("Model", {}, _whole_model),
     "sources and a question": Subject("Model", _ASKED, _asked),
     "rereading": Subject("Model", _INPUTS | _MAPS, _rereading),
+    "output": Subject("Model", {name: hint for name, hint in _INPUTS.items() if name != "stream"}, _output),
     "prompt": Subject("Model", {name: hint for name, hint in _CHOSEN.items() if name != "pair"}, _prompt),
 }
 

@@ -27,7 +27,7 @@ GROUPS = {
     "Look": ("heatmap", "html", "table", "lines", "steps", "tokens", "generate"),
     "Analyse": (
         *("stats", "roles", "links", "focus", "similar", "diff", "qk"),
-        *("context", "circuits", "rollout", "flow", "norms", "ablate", "check"),
+        *("context", "circuits", "rollout", "flow", "norms", "ablate", "logits", "check"),
     ),
     "Models": ("models", "describe", "inspect"),
     "More": ("export", "mechanisms"),

@@ -216,9 +216,7 @@ def _prompt(command: Command, input: Input, source: Writer, heads: Heads) -> Pro
     if input.pair is not None:
         usage(f"{command.analysis.name} continues one text, so --pair cannot be used", "put both sentences into TEXT")
     text = opening.text_of(input)
-    if source.model == "seeded" and not source.causal:
-        source = replace(source, causal=True)
-        command.talk.note("seeded: a model that continues a text sees only what came before (--causal)")
+    source = _causal(source, command)
     model = opening.load(source, command.talk, input, heads.stream)
     stream = heads.stream or ("cross" if "cross" in model.streams else None)
     chosen: dict[str, Any] = {}
@@ -242,6 +240,24 @@ def _rereading(command: Command, input: Input, source: Source, heads: HeadsOfMod
     at = heads.among(*model.size(stream, input.image is not None), command.analysis.layers)
     inputs, _ = opening.inputs(input, text, model, source)
     return Rereading.of(model, inputs, stream=stream, layers=at.beside, heads=at.asked)
+
+
+def _output(command: Command, input: Input, source: Writer) -> Rereading:
+    """A model and an input, for what it predicts."""
+    from attnviz.models.edited import Rereading
+
+    text = opening.text_of(input)
+    source = _causal(source, command)
+    model = opening.load(source, command.talk, input)
+    return Rereading.of(model, opening.inputs(input, text, model, source)[0])
+
+
+def _causal(source: Writer, command: Command) -> Writer:
+    """The seeded model, which predicts what follows only if it sees only what came before."""
+    if source.model != "seeded" or source.causal:
+        return source
+    command.talk.note("seeded: a model that continues a text sees only what came before (--causal)")
+    return replace(source, causal=True)
 
 
 def _one_head(command: Command, input: Input, source: Source, place: Head) -> OneHead:
@@ -298,6 +314,7 @@ SUBJECTS = {
     "prompt": Subject({"input": Input, "source": Writer, "heads": Heads}, _prompt),
     "sources and a question": Subject({"asked": Question, "source": Decoder}, open_question),
     "rereading": Subject({"input": Input, "source": Source, "heads": HeadsOfModel}, _rereading),
+    "output": Subject({"input": Input, "source": Writer}, _output),
     "one head": Subject({"input": Input, "source": Source, "place": Head}, _one_head),
     "every layer": Subject(_MAPS, _every_layer),
     "text, timer or nothing": Subject(

@@ -39,7 +39,7 @@ AT_ONCE = 1 << 24  # scores of a vocabulary that are held at once: 64 MB
 ROWS = 1024  # rows of W_O that are multiplied at once in float64
 
 
-class _Vectors(Collector):
+class Vectors(Collector):
     """Sees vectors, and no tiles."""
 
     needs: frozenset[Need] = frozenset({"vectors"})
@@ -54,7 +54,7 @@ class _Vectors(Collector):
 # The logit lens
 
 
-class Lens(_Vectors):
+class Lens(Vectors):
     """The likeliest tokens after each layer, at some positions; the residual stream itself is not kept.
 
     ids, logprobs: [n_layers + 1, position, top], the likeliest token first.
@@ -156,7 +156,7 @@ def why_not(spec: Spec, vocabulary: Vocabulary) -> str:
     return ""
 
 
-class AtPosition(_Vectors):
+class AtPosition(Vectors):
     """Keeps the vectors of a pass at one position: (layer, name) -> [d]."""
 
     NAMES = frozenset({"input", "heads", "output", "mlp"})

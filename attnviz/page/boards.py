@@ -57,7 +57,8 @@ def boards_page(page: Page, options: FigureOptions) -> Figure:
         raise SelectionError("there is no head to draw")
     texts = [*part.layers, *part.heads, *part.axes, "0123456789.−·≥…", *below.texts_of(extra)]
     texts += [text for board in boards for text in (board.heading, board.label, *_words(board))]
-    words = worded(page, options, texts, ["bars: weight pale, lift dark"] if isinstance(extra, Bars) else [])
+    legend = [f"bars: {extra.columns[1]} pale, {extra.columns[2]} dark"] if isinstance(extra, Bars) else []
+    words = worded(page, options, texts, legend)
     if any(np.isnan(np.asarray(board.values, float)).any() for board in boards):
         words.notes.append(f"{masked(WHITE)}: not defined")
     grid = _Grid(words.face, part, boards)

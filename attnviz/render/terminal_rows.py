@@ -174,6 +174,9 @@ def print_board(board: WordBoard, screen: Screen, _: FigureOptions) -> None:
         screen.print("", *columns(lines, header, "rrlr"[-len(header) :]))
         return
     words = [[clean(word) for word in row] for row in board.words]
+    if board.numbered:
+        digits = [[number(float(value), 2) for value in row] for row in values]
+        words = [[" ".join(pair) for pair in zip(*rows, strict=True)] for rows in zip(digits, words, strict=True)]
     first, longest = widest(rows) + 2, max(map(widest, words))
     room = screen.width - first
     abreast = max(room // (max(min(longest, WORD), LEAST) + 1), 1)

@@ -73,6 +73,10 @@ UNREAD: dict[str, list[tuple[str, str]]] = {
         (r"within [23]e-6", CLAIMS),
         (r"max\(0, |1 − cos|some of it is below 0", OURS),
     ],
+    "logits": [
+        (r"x_0 \+ Σ o_p|\(1 - 1/d\)|Layer 0 is|before block 0|Rank 0 is the likeliest|`cross 3` is head 3", OURS),
+        (r"equals the logit to 1e-4", "held by tests/measures/test_logits.py and tests/analyses/test_logits.py"),
+    ],
     "circuits": [
         (r"1: all positive|-1: decreases it|1: a head attends|: 0 where nothing is read, 1 / sqrt|1 at most", OURS),
         (r"heads 5\.7, 2\.1 and 5\.8 score 0\.99|2\.2, 4\.0 and 5\.0 score -0\.99", CLAIMS),
@@ -339,6 +343,43 @@ def of_circuits(place):
         f"16.0 gives {previous.flat[first]:.2f} of its weight to the previous token, 17.8 gives "
         f"{previous.flat[second]:.2f}",
     ]
+
+
+def of_logits(place):
+    """Its tables are compared in tests/house/test_doc_examples.py."""
+    texts = {name: f"The capital of {name} is" for name in ("France", "Italy", "Spain")}
+    lens = attnviz.logits(smollm(), texts["France"], top=smollm().spec.vocab)
+    at = lens.ids[:, -1]
+    paris = next(id for id in at[-1] if lens.words[id] == "Paris")
+    ranks = [row.tolist().index(paris) for row in at]
+    assert (ranks[30], min(ranks[:30])) == (0, ranks[29])
+    asked = {"predict": "Paris", "against": "Rome"}
+    parts = {name: attnviz.logits(smollm(), text, **asked).parts for name, text in texts.items()}
+    assert max(parts["France"], key=lambda part: abs(part[2]))[:2] == (23, 4)
+    weights = smollm().attend(texts["France"], layers=[23], heads=[4])
+    lead, head = ({name: f"{f(each):.3f}" for name, each in parts.items()} for f in (_lead, _head))
+    cases = len([name for name in np.load(ROOT / "tests" / "data" / "lens.npz").files if "." not in name])
+    return [
+        f"{len(at) - 1} the stream after the last of {smollm().n_layers} blocks",
+        f'"Paris" is at rank {ranks[23]} before block 23, at {ranks[24]} after it, at {ranks[27]} three blocks later',
+        f"of {smollm().spec.vocab:,} tokens",
+        f'The logit of "Paris" leads that of "Rome" by {lead["France"]}',
+        "Head 23.4 adds most",
+        f'attends to "France" with {weights.weights[0, 0, -1, 3]:.2f}',
+        f'with "Italy" the lead is {lead["Italy"]} and the same head gives {head["Italy"]}',
+        f"the lead is {lead['Spain']} and the head gives {head['Spain']}",
+        f"all {len(headed.FAMILIES)} families that continue texts",
+        f"on {cases} families",
+        f"Pictures show up to {CELLS} positions",
+    ]
+
+
+def _lead(parts):
+    return parts.logit
+
+
+def _head(parts):
+    return parts.heads[23, 4]
 
 
 PAGES = {name: globals()[f"of_{name}"] for name in UNREAD}

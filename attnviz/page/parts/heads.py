@@ -78,7 +78,10 @@ class Bars(Part):
 
 @dataclass(frozen=True, eq=False)
 class WordBoard(Part):
-    """A word and a number per head. words, values: [row][column]; rows, cols: their names; axes: what these are."""
+    """A word and a number per head. words, values: [row][column]; rows, cols: their names; axes: what these are.
+
+    numbered: a terminal shows the number in front of each word.
+    """
 
     heading: str
     words: Sequence[Sequence[str]]
@@ -86,3 +89,4 @@ class WordBoard(Part):
     rows: Sequence[str]
     cols: Sequence[str]
     axes: tuple[str, str] = ("layer", "head")
+    numbered: bool = False
