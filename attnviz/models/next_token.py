@@ -50,7 +50,8 @@ class NextToken:
         if names:
             head = cls(model, vocabulary_of_words(model, spec, names), names)
         else:
-            head = cls(model, vocabulary_of(model))
+            vocabulary = vocabulary_of(model, masked=True)
+            head = cls(model, vocabulary, masked=vocabulary.how.masked)
         if not head.masked and not spec.causal:
             hint = "--causal makes the seeded model see only what came before" if model.meta.get("random") else ""
             raise ModelError(f"{model.name} predicts no next token: its tokens attend to later tokens", hint)
