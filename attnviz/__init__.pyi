@@ -13,6 +13,7 @@ from attnviz.analyses.focus import Focus as Focus
 from attnviz.analyses.generate import GeneratedText as GeneratedText
 from attnviz.analyses.lines import Lines as Lines
 from attnviz.analyses.links import StrongestLinks as StrongestLinks
+from attnviz.analyses.logits import Logits as Logits
 from attnviz.analyses.maps import Maps as Maps
 from attnviz.analyses.mechanisms import Mechanisms as Mechanisms
 from attnviz.analyses.norms import Norms as Norms
@@ -252,6 +253,25 @@ def links(
     by: str = ...,
     top: int | None = ...,
 ) -> StrongestLinks: ...
+def logits(
+    source: Model,
+    /,
+    text: str | None = ...,
+    pair: str | None = ...,
+    *,
+    target: str | None = ...,
+    ids: ArrayLike | None = ...,
+    token_types: ArrayLike | None = ...,
+    target_ids: ArrayLike | None = ...,
+    pixel_values: ArrayLike | None = ...,
+    input_values: ArrayLike | None = ...,
+    input_features: ArrayLike | None = ...,
+    global_tokens: Iterable[int] | None = ...,
+    query: str | int | None = ...,
+    top: int = ...,
+    predict: str | int | None = ...,
+    against: str | int | None = ...,
+) -> Logits: ...
 def mechanisms(
     source: Model | None = ...,
     /,
