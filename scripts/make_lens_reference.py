@@ -4,7 +4,7 @@
 
 A hook in front of the final norm replaces its input by the hidden state after each layer; what the model then gives are
 that layer's scores, with the model's own norm, output head, scale and softcap. For each case: scores [layer, token] at
-the last position in float32, and the largest difference of transformers' float32 scores from its float64 ones. Of
+the last position in float32, and the largest difference of transformers' float32 scores from its float64 ones; for
 SmolLM2 the five likeliest tokens of every layer, and their log-probabilities. Needs torch and transformers, which
 attnviz itself never imports.
 """

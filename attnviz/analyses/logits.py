@@ -339,7 +339,7 @@ def _parts(
 
 
 def _of_pieces(asked: str, label: str) -> list[str]:
-    """What to say where a text is several pieces, of which the first counts."""
+    """Say that a text is several pieces, of which the first counts."""
     if asked.startswith("#") or asked.isdecimal() or asked.strip() == label.strip():
         return []
     return [f"{asked!r} is several tokens, of which the first counts: {label!r}"]

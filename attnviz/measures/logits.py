@@ -9,8 +9,10 @@ Direct logit attribution (Elhage 2021, "A Mathematical Framework for Transformer
 the last residual stream is the sum of what the embeddings, the heads and the MLPs wrote into it, and a linear head maps
 each of these parts to a logit of its own, once the divisor of the final norm is held at its value in this pass:
 
-    logit(t) = u_t . norm(x_0 + sum_parts o_p) + b_t = sum_parts g . o_p + biases,  g = J^T u_t,
-    J = diag(w) (1 - 1/d) / s  (RMS norm: diag(w) / s),  s the deviation (root mean square) of the last stream
+    logit(t) = u_t . norm(x_0 + sum_parts o_p) + c_t = sum_parts g . o_p + biases,  g = C(w u_t) / s
+
+w: the weight of the final norm. s: the standard deviation of the last stream, C(v) = v - mean(v); for an RMS norm the root
+mean square, and C(v) = v.
 """
 
 from __future__ import annotations
@@ -193,7 +195,7 @@ class Attribution:
         return collectors if self.cross is None else {**collectors, "cross": [self.cross]}
 
     def parts(self, output: Array, vocabulary: Vocabulary, token: int, against: int | None = None) -> Parts:
-        """What each part adds to the logit of a token, or to its lead over another.
+        """Split the logit of a token, or its lead over another.
 
         output: the stack's output [n, d_model]. vocabulary: a linear head.
         """
@@ -254,7 +256,7 @@ class Attribution:
         return steps, x
 
     def _closed(self, i: int, name: str) -> Vector:
-        """What attention adds to the stream: its output, normalised and scaled where the model does so."""
+        """Attention's output as it is added to the stream: normalised and scaled where the model does so."""
         output = self._vector(self.own, i, "output")
         if self.spec.norm_output:
             output = self._normed(self.spec.norm, f"{name}norm1_out", output)
@@ -269,7 +271,7 @@ class Attribution:
         return self._backward(self.spec.norm, norm, whole, gradient), self._norm_bias(self.spec.norm, norm, gradient)
 
     def _heads(self, kept: AtPosition, i: int, name: str, gradient: Vector) -> tuple[Vector, float]:
-        """What each head adds [head], and the bias of W_O."""
+        """The contribution of each head [head], and of the bias of W_O."""
         spec, heads = self.spec, self._vector(kept, i, "heads")
         if not spec.output:
             return (gradient * heads).reshape(spec.n_heads, -1).sum(-1), 0.0

@@ -74,7 +74,7 @@ UNREAD: dict[str, list[tuple[str, str]]] = {
         (r"max\(0, |1 − cos|some of it is below 0", OURS),
     ],
     "logits": [
-        (r"x_0 \+ Σ o_p|\(1 - 1/d\)|Layer 0 is|before block 0|Rank 0 is the likeliest|`cross 3` is head 3", OURS),
+        (r"x_0 \+ Σ o_p|Layer 0 is|before block 0|Rank 0 is the likeliest|`cross 3` is head 3", OURS),
         (r"equals the logit to 1e-4", "held by tests/measures/test_logits.py and tests/analyses/test_logits.py"),
     ],
     "circuits": [
@@ -358,6 +358,8 @@ def of_logits(place):
     assert max(parts["France"], key=lambda part: abs(part[2]))[:2] == (23, 4)
     weights = smollm().attend(texts["France"], layers=[23], heads=[4])
     lead, head = ({name: f"{f(each):.3f}" for name, each in parts.items()} for f in (_lead, _head))
+    stacks = [attnviz.load(headed.REFERENCE / family).stack("decoder") for family in headed.FAMILIES]
+    sums = sum(not spec.norm_after or bool(spec.parallel) for spec in stacks)
     cases = len([name for name in np.load(ROOT / "tests" / "data" / "lens.npz").files if "." not in name])
     return [
         f"{len(at) - 1} the stream after the last of {smollm().n_layers} blocks",
@@ -368,7 +370,7 @@ def of_logits(place):
         f'attends to "France" with {weights.weights[0, 0, -1, 3]:.2f}',
         f'with "Italy" the lead is {lead["Italy"]} and the same head gives {head["Italy"]}',
         f"the lead is {lead['Spain']} and the head gives {head['Spain']}",
-        f"all {len(headed.FAMILIES)} families that continue texts",
+        f"the {sums} families, of {len(headed.FAMILIES)} that continue texts,",
         f"on {cases} families",
         f"Pictures show up to {CELLS} positions",
     ]

@@ -156,7 +156,7 @@ def test_the_parts_of_a_logit_are_those_of_slow_loops(case, data):
 
 
 def test_random_stacks_have_every_kind_of_residual_stream():
-    """Otherwise the two tests above would pass over what they are for."""
+    """Without them the two tests above would show little."""
     kinds = {"residual_from_norm", "norm_output", "layer_scale", "parallel", "o_bias", "final_norm"}
     seen: set[str] = set()
 
