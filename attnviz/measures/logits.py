@@ -11,8 +11,8 @@ each of these parts to a logit of its own, once the divisor of the final norm is
 
     logit(t) = u_t . norm(x_0 + sum_parts o_p) + c_t = sum_parts g . o_p + biases,  g = C(w u_t) / s
 
-w: the weight of the final norm. s: the standard deviation of the last stream, C(v) = v - mean(v); for an RMS norm the root
-mean square, and C(v) = v.
+w: the weight of the final norm. s: the standard deviation of the last stream, and C(v) = v - mean(v); for an RMS norm s
+is the root mean square, and C(v) = v.
 """
 
 from __future__ import annotations
