@@ -44,7 +44,8 @@ class Options:
                      choices=("zero", "mean"))  # fmt: skip
     predict: str | None = option(
         None,
-        "The token whose log-probability is followed: a text whose first token counts, or #ID. Default: the likeliest.",
+        "A token to predict: a text whose first token counts, or #ID. Default: the likeliest. Its log-probability is "
+        "followed.",
         metavar="TOKEN",
     )
     query: str | None = query_option("where the prediction is measured, the last or [MASK]; without one, all vectors")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.analyses.base import CELLS, Request, Result, analysis, option
+from attnviz.analyses.base import CELLS, Request, Result, analysis, option, query_option, top_option
 from attnviz.engine.forward import run
 from attnviz.errors import ModelError, SelectionError
 from attnviz.facts import ModelFacts, attention_notes, dotted, randomness
@@ -35,20 +35,25 @@ EVERY = "all"
 class Options:
     """The position that predicts, and the token whose logit is split."""
 
-    query: str | None = option(
-        None,
-        "The position that predicts: its token's text, text#2 for the second of that text, its index, or all. Default: "
-        "the mask, else the last. Rows are of this position; pictures show all.",
-        metavar="TOKEN",
-    )
-    top: int = option(TOP, "Tokens per layer and position, or parts that are listed.", metavar="N", low=1)
+    query: str | None = query_option("the mask, else the last token; all for the rows of every position")
+    top: int | None = top_option()
     predict: str | None = option(
         None,
-        "Split this token's logit into what embeddings, heads and MLPs add: its text or #ID. Of a text of several "
-        "pieces the first counts.",
+        "A token to predict: a text whose first token counts, or #ID. Default: none. Its logit is split into what "
+        "embeddings, heads and MLPs add.",
         metavar="TOKEN",
     )
     against: str | None = option(None, "Split the lead of --predict over this token.", metavar="TOKEN")
+
+    @property
+    def tokens(self) -> int:
+        """The number of tokens per layer and position."""
+        return self.top or TOP
+
+    @property
+    def parts(self) -> int:
+        """The number of parts that are listed."""
+        return self.top or COUNT
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -104,7 +109,7 @@ class LensLogits(Logits):
             }
             for layer in range(len(self.ids))
             for at in self._asked()
-            for rank in range(min(self.options.top, self.ids.shape[-1]))
+            for rank in range(self.ids.shape[-1])
         ]
 
     def page(self) -> Page:
@@ -129,7 +134,7 @@ class LensLogits(Logits):
 
     def _table(self) -> Table:
         """The likeliest tokens of one position, a line per layer."""
-        (at,), top = self._asked(), min(self.options.top, self.ids.shape[-1])
+        (at,), top = self._asked(), self.ids.shape[-1]
         header = ["layer", "p", "likeliest", *(name for rank in range(1, top) for name in ("p", f"{rank + 1}."))]
         rows = []
         for layer in range(len(self.ids)):
@@ -209,8 +214,7 @@ class PartsLogits(Logits):
         return self.sheet(largest, Table(header, lines, "r" * len(header)), notes=self._notes())
 
     def _largest(self) -> list[tuple[int | None, int | str, float]]:
-        count = COUNT if self.options.top == TOP else self.options.top
-        return sorted(self.parts, key=lambda part: -abs(part[2]))[:count]
+        return sorted(self.parts, key=lambda part: -abs(part[2]))[: self.options.parts]
 
     def _notes(self) -> list[str]:
         what = "lead" if self.against else "logit"
@@ -310,7 +314,7 @@ def _lens(
     reading: Rereading, head: NextToken, positions: Sequence[int], about: dict[str, Any], progress: Progress | None
 ) -> LensLogits:
     tensors, stream = _stack(reading)
-    lens = Lens(reading.model_input.spec, tensors, head.vocabulary, positions, about["options"].top)
+    lens = Lens(reading.model_input.spec, tensors, head.vocabulary, positions, about["options"].tokens)
     lens.finish(_output(reading, {stream: [lens]}, progress))
     words = {id: head.label(id) for id in np.unique(lens.ids).tolist()}
     return LensLogits(**about, positions=positions, ids=lens.ids, logprobs=lens.logprobs, words=words)
