@@ -268,7 +268,7 @@ def logits(
     input_features: ArrayLike | None = ...,
     global_tokens: Iterable[int] | None = ...,
     query: str | int | None = ...,
-    top: int = ...,
+    top: int | None = ...,
     predict: str | int | None = ...,
     against: str | int | None = ...,
 ) -> Logits: ...
