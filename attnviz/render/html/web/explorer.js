@@ -119,7 +119,7 @@ function remember(state, explorer) {
  * @param {typeof VIEWS} views
  */
 function barOf(context, views) {
-    const { store, explorer, colours } = context;
+    const { store, explorer } = context;
     const tabs = views.map(({ name, label }) =>
         h("button", {
             type: "button", role: "tab", id: `tab-${name}`, class: "tab", "aria-controls": "stage",
@@ -130,16 +130,7 @@ function barOf(context, views) {
     fillSelect(sources.select, explorer.sources.map(({ title }, index) => [String(index), title]));
     const layer = select("layer", "Layer", (value) => goTo(context, Number(value), null));
     const head = select("head", "Head", (value) => goTo(context, null, Number(value)));
-    const rests = h("input", { type: "checkbox", id: "rests", onchange: () => store.set({ rests: rests.checked }) });
-    const scale = select("scale", "Scale", (value) => store.set({ scale: /** @type {State["scale"]} */ (value) }));
-    fillSelect(scale.select, SCALES.map((name) => [name, name]));
-    const limit = h("input", {
-        type: "range", id: "limit", min: "0", max: "1000", step: "1",
-        oninput: () => store.set({ high: fromSlider(Number(limit.value), context) }),
-    });
-    const limitText = h("output", { class: "number" });
-    const cmap = select("cmap", "Colours", (value) => store.set({ cmap: value }));
-    fillSelect(cmap.select, colours.names().map((name) => [name, name]));
+    const looks = looksOf(context);
     const theme = h("button", { type: "button", class: "plain", title: "light or dark (t)" }, "◐");
     theme.onclick = () => turnTheme(context);
     theme.setAttribute("aria-label", "light or dark");
@@ -155,11 +146,7 @@ function barOf(context, views) {
             h("button", { type: "button", class: "plain", "aria-label": "previous head", onclick: step(-1) }, "‹"),
             h("button", { type: "button", class: "plain", "aria-label": "next head", onclick: step(1) }, "›"),
         ),
-        h("div", { class: "group" },
-            h("label", { class: "check", title: "special tokens and keys where attention rests" },
-                rests, "special tokens"),
-            scale.label, h("label", { class: "field" }, h("span", {}, "up to"), limit, limitText), cmap.label,
-        ),
+        looks.element,
         h("div", { class: "group end" }, theme, ask, help),
     );
 
@@ -175,6 +162,42 @@ function barOf(context, views) {
         fillSelect(head.select, source.heads.map((name, index) => [String(index), name]));
         layer.select.value = String(Math.floor(state.map / columns));
         head.select.value = String(state.map % columns);
+        looks.update();
+    }
+    return { element, update };
+}
+
+/**
+ * How it looks: what is left out, the scale and its end, the colours. Folded where the window is narrow.
+ * @param {Context} context
+ */
+function looksOf(context) {
+    const { store, colours } = context;
+    const rests = h("input", { type: "checkbox", id: "rests", onchange: () => store.set({ rests: rests.checked }) });
+    const scale = select("scale", "Scale", (value) => store.set({ scale: /** @type {State["scale"]} */ (value) }));
+    fillSelect(scale.select, SCALES.map((name) => [name, name]));
+    const limit = h("input", {
+        type: "range", id: "limit", min: "0", max: "1000", step: "1",
+        oninput: () => store.set({ high: fromSlider(Number(limit.value), context) }),
+    });
+    const limitText = h("output", { class: "number" });
+    const cmap = select("cmap", "Colours", (value) => store.set({ cmap: value }));
+    fillSelect(cmap.select, colours.names().map((name) => [name, name]));
+    const narrow = matchMedia("(max-width: 40rem)");
+    const element = h("details", { class: "looks", open: !narrow.matches },
+        h("summary", {}, "Look"),
+        h("div", { class: "group" },
+            h("label", { class: "check", title: "special tokens and keys where attention rests" },
+                rests, "special tokens"),
+            scale.label, h("label", { class: "field" }, h("span", {}, "up to"), limit, limitText), cmap.label,
+        ),
+    );
+    narrow.addEventListener("change", () => {
+        element.open = !narrow.matches;
+    });
+
+    function update() {
+        const { state, source } = context;
         rests.checked = state.rests;
         scale.select.value = state.scale;
         const high = context.scale.high;
