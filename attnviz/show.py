@@ -241,8 +241,11 @@ def explorer_page(
     notes = dict.fromkeys(note for facts in all_facts for note in facts.remarks())
     beside = tuple(each or Details() for each in details)
     explorer = Explorer(tuple(attentions), tuple(names), compared, beside, dict(start or {}))
-    first = all_facts[0]
-    return Page(first.title() if title is None else title, first.subtitle(), (explorer,), tuple(notes))
+    first, pooled = all_facts[0], beside[0].tokens if beside else None
+    subtitle = first.subtitle()
+    if pooled is not None:
+        subtitle = f"{len(pooled[0]):,} tokens in {subtitle.replace(' tokens', ' cells', 1)}"
+    return Page(first.title() if title is None else title, subtitle, (explorer,), tuple(notes))
 
 
 def html_of(page: Page, made_by: Mapping[str, str]) -> HtmlPage:

@@ -96,7 +96,7 @@ class GeneratedText(Continuation, Result):
         whole = len(self.shown.queries) == len(self.new) and self.shown.stream != "cross"
         details = Details(generated=len(self.shown.keys) - len(self.new) + 1 if whole else None)
         text = [Sentence(line, "" if i else "new text") for i, line in enumerate(self.text.split("\n"))]
-        explorer = Explorer((self.shown,), details=(details,))
+        explorer = Explorer((self.shown,), details=(details,), start={"view": "text"})
         return replace(
             boards,
             title=f"{self.facts.title()} · generated",

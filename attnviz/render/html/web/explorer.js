@@ -37,6 +37,8 @@ const HELP = [
     ["↑ ↓", "previous, next layer"],
     ["[ ]", "previous, next token"],
     ["Esc", "no token, the whole map"],
+    ["+ − 0", "in the map: closer, farther, the whole"],
+    ["Enter", "in the board and the map: open or choose what the cursor is on"],
     ["s", "special tokens and other resting places in or out"],
     ["t", "light or dark"],
     ["?", "this list"],

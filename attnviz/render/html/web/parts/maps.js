@@ -4,6 +4,8 @@ import { h, short, visible } from "../dom.js";
 import { Matrix, colourBar } from "./matrix.js";
 import { Shared } from "./redraw.js";
 
+const FEW = 16; // tokens whose names fit beside a small map
+
 /**
  * A map under a caption; a click makes it as wide as the page, and small again.
  * @param {(string | Node)[]} caption
@@ -47,7 +49,7 @@ function mapFigure(caption, map, { rows, cols, signed, high, label, name }, shar
                 tell,
                 label: `${name}: ${rows.length} queries by ${cols.length} keys`,
                 numbers: rows.length <= 8,
-                named: 330,
+                named: rows.length <= FEW ? 220 : 330,
                 largest: 40,
                 shared,
                 pick: turn,
