@@ -142,7 +142,9 @@ def test_a_long_text_is_cells_with_exact_links(run, tmp_path):
     n = len(attention.keys)
     assert source["cell"] == -(-n // 10)
     assert len(source["queries"]["text"]) <= 10
-    assert source["tokens"] == {"queries": list(attention.query_tokens), "keys": list(attention.key_tokens)}
+    assert source["tokens"]["queries"] == list(attention.query_tokens)
+    assert source["tokens"]["keys"] == list(attention.key_tokens)
+    assert source["tokens"]["spaced"] == {side: [0] + [1] * (n - 1) for side in ("queries", "keys")}
     for links, (weights, _) in zip(source["links"], attention.maps(), strict=True):
         assert len(links) == 100
         for query, key, weight in links:
