@@ -46,7 +46,14 @@ UNREAD: dict[str, list[tuple[str, str]]] = {
     "lines": [],
     "qk": [(r"where −1 would be perfectly", OURS), (r"q · k|1 is the one", "names")],
     "generate": [],
-    "context": [(r"Both sum to 1 over", OURS)],
+    "context": [
+        (r"Both sum to 1 over", OURS),
+        (
+            r"asks SmolLM2-135M questions whose source is known: .*? on nine errors\.",
+            "printed by scripts/study_context.py",
+        ),
+        (r"A prompt of 8,187 tokens in 371 sources .*? 1\.2 GB\.", TIMED),
+    ],
     "rollout": [
         (r"0\.5 in the paper|Rows of a rollout sum to 1|the smaller of 1 and of|every layer from 0\.", OURS),
         (r"exact to 1e-9", "held by tests/analyses/test_rollout.py"),

@@ -7,6 +7,8 @@ import statistics
 import numpy as np
 import pytest
 
+import attnviz
+from attnviz.engine.collectors import Dense
 from attnviz.engine.tile import Tile, all_allowed
 from attnviz.measures.context import Keys, PointedAt, combined, pointed, shared_words
 
@@ -113,3 +115,24 @@ def test_shared_words_are_weighed_by_their_rarity():
     expected = [total, log(4 / 3) + log(2), log(4 / 3)]
     np.testing.assert_allclose(shares, np.array(expected) / total)
     assert shared_words(["zebra"], sources).tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("mechanism", [None, "window:70"])
+def test_a_long_text_in_tiles_gives_what_its_whole_maps_give(mechanism):
+    """One head at a time, from several threads, in tiles of some rows; and in windows, which skip the first keys."""
+    model, n, begin = attnviz.load("seeded", n_layers=2, n_heads=4, causal=True, mechanism=mechanism), 900, 860
+    words = [f"w{i % 211}" for i in range(n)]
+    source = [i // 43 for i in range(begin)]
+    keys, groups = Keys.of(source, words[:begin], 20), [[890, 899], [870]]
+    collector = PointedAt(2, 4, n, begin, keys, groups)
+    model_input = model.prepare(" ".join(words))
+    whole = Dense(range(2), range(4), range(n), range(n))
+    model.observe(model_input, [collector, whole])
+    weights = whole.result().astype(np.float64)
+    later = np.tri(n, k=-1)[:, :begin]
+    column = (weights[..., :begin] * later).sum(2) / later.sum(0)
+    usual = np.maximum(column, np.median(weights[:, :, begin:, :begin], axis=2))
+    for lifts, rows in zip(collector.lifts, groups, strict=True):
+        wanted = np.maximum(weights[:, :, rows, :begin] - usual[:, :, None], 0).mean(2) * keys.rarity
+        np.testing.assert_allclose(lifts, wanted, rtol=0, atol=1e-6)
+        assert wanted.max() > 1e-4

@@ -251,3 +251,19 @@ def test_log_probabilities_under_a_mask_equal_those_of_the_reference(smollm2):
     for source in range(3):
         fall = float(expected["none.logprob"] - expected[f"{source}.logprob"])
         assert prompt.knockout(source) == pytest.approx(fall, abs=1e-3)
+
+
+def test_a_turn_and_the_prompt_that_it_makes_are_read_alike(smollm2):
+    lines = "Ann keeps bees.\nBob drives a bus."
+    turned = Asked(smollm2, "Who drives?", [lines], split="line", chat=True, answer="Bob").opened()
+    text = turned.layout.text
+    assert text.startswith("<|im_start|>system\n") and text.endswith("<|im_start|>assistant\n")
+    as_sent = Asked(smollm2, prompt=text, split="line", answer="Bob").opened()
+    assert as_sent.tokens.ids == turned.tokens.ids and as_sent.answer == turned.answer
+    assert as_sent.question == turned.question
+    system, *rest = as_sent.layout.source_texts()
+    assert rest == turned.layout.source_texts() == lines.split("\n") and system.startswith("You are")
+    for prompt, first in ((turned, 0), (as_sent, 1)):
+        for k, line in enumerate(rest, first):
+            spans = [prompt.tokens.spans[i] for i, own in enumerate(prompt.source) if own == k]
+            assert text[spans[0][0] : spans[-1][1]] == line
