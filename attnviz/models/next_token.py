@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from attnviz.errors import InputError, ModelError, SelectionError, shown
 from attnviz.models.vocabulary import vocabulary_of, vocabulary_of_words
 from attnviz.select import find_token
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from attnviz.axis import Tokens
@@ -59,7 +58,7 @@ class NextToken:
 
     def scores(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """The stack's output at some positions [n, d_model] -> the score of every token [n, token]."""
-        return np.stack([self.vocabulary.scores(row) for row in rows])
+        return self.vocabulary.scores(rows)
 
     def position(self, tokens: Tokens, query: str | None) -> int | None:
         """The position whose prediction counts: the one that is named, else the mask, else the last.

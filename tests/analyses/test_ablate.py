@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import command_line
+from helpers.masked import with_head
 from helpers.paths import REFERENCE
 
 import attnviz
 from attnviz.engine.spec import Spec
-from attnviz.errors import AttnvizError, SelectionError
+from attnviz.errors import AttnvizError, InputError, SelectionError
 from attnviz.models.model import Model
 from attnviz.tokens import SeededTokenizer
 
@@ -265,3 +266,42 @@ def test_attention_alone_is_no_model():
         attnviz.ablate(attention)
     with pytest.raises(SelectionError, match="keep with all heads"):
         attnviz.ablate(attnviz.load("seeded"), TEXT, keep=True)
+
+
+# --- masked-language models -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def masked(tmp_path_factory):
+    """BERT with a masked-language head of drawn numbers, whose mask is token 5, and ids with the mask at position 3."""
+    folder, ids = with_head("bert", tmp_path_factory.mktemp("masked"))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "mask_token_id": 5}))
+    return attnviz.load(folder), [
+        *(7 if id == 5 else id for id in ids[:3]),
+        5,
+        *(7 if id == 5 else id for id in ids[3:]),
+    ]
+
+
+def test_a_masked_language_model_is_measured_at_its_mask(masked):
+    model, ids = masked
+    result = attnviz.ablate(model, ids=ids)
+    assert (result.measured.position, result.messages) == (3, [])
+    assert all(row["kl"] > 0 for row in result.rows())
+    assert result.rows() == attnviz.ablate(model, ids=ids, query=3).rows()
+    assert attnviz.ablate(model, ids=ids, predict="#9").rows()[0]["token"] == "9"
+    assert "token at “5” (3)" in result.subtitle()
+
+
+def test_masks_that_are_several_or_none(masked):
+    model, ids = masked
+    with pytest.raises(SelectionError, match="the text has 2 masks, at #1, #3"):
+        attnviz.ablate(model, ids=[ids[0], 5, *ids[2:]])
+    assert attnviz.ablate(model, ids=[ids[0], 5, *ids[2:]], query=1).measured.position == 1
+    none = [7 if id == 5 else id for id in ids]
+    result = attnviz.ablate(model, ids=none)
+    assert "change" in result.rows()[0]
+    assert result.messages == ["final vectors are compared: the text has no mask to predict"]
+    with pytest.raises(InputError, match="predicts masked tokens, and the text has none"):
+        attnviz.ablate(model, ids=none, predict="#9")
