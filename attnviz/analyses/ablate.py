@@ -282,9 +282,9 @@ def ablate(reading: Rereading, options: Options, progress: Progress | None = Non
     default, and the prediction is the decoder's. With -o boards of the effects, the strongest outlined, and the list.
 
     attnviz ablate "The animal didn't cross the street because it was too tired" -m minilm
-    attnviz ablate "The capital of France is" -m model.gguf --predict Paris
+    attnviz ablate "The capital of France is" -m model.gguf --predict Paris -l 23
     attnviz ablate "The capital of France is" -m model.gguf --predict Paris -l 12 --together
-    attnviz ablate "The capital of France is" -m model.gguf --predict Paris --link is:France --json
+    attnviz ablate "The capital of France is" -m model.gguf -l 23 --link is:France --json
     attnviz ablate "the cat saw the dog and the cat" -m seeded --causal -o ablate.png
     """
     model = EditedModel(reading)

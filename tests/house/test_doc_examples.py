@@ -25,6 +25,7 @@ from attnviz.cli import main
 HUB = "a model on the Hub: no network in the tests (tests/models/test_hub.py has its own server)"
 LONG = "8,192 tokens take a minute (benchmarks/long_texts.py)"
 HEADS = "the composition of all 270 heads takes 20 s; docs/analysis/circuits.md has six layers"
+EACH = "270 heads, one at a time, take 10 s; tests/house/test_doc_numbers.py runs them for docs/analysis/ablate.md"
 TIMES = "measures times for minutes (tests/analyses/test_mechanisms_command.py)"
 NOT_RUN = {
     'attnviz heatmap "The cat sat on the mat" -m openai-community/gpt2@main': HUB,
@@ -34,6 +35,7 @@ NOT_RUN = {
     "attnviz heatmap --file chapter.txt -m SmolLM2-135M-Instruct.Q4_1.gguf -l all --cells 256 -o chapter.png": LONG,
     "attnviz heatmap --file chapter.txt -m SmolLM2-135M-Instruct.Q4_1.gguf --rows 4000-4060 --cols 3960-4060"
     " -o window.png": LONG,
+    'attnviz ablate "The capital of France is" -m SmolLM2-135M-Instruct.Q4_1.gguf --predict Paris -o ablate.png': EACH,
     "attnviz mechanisms --scaling": TIMES,
     "attnviz mechanisms --scaling -o scaling.svg": TIMES,
     "attnviz describe org/name": HUB,

@@ -54,6 +54,11 @@ UNREAD: dict[str, list[tuple[str, str]]] = {
         ),
         (r"A prompt of 8,187 tokens in 371 sources .*? 1\.2 GB\.", TIMED),
     ],
+    "ablate": [
+        (r"within 1e-5 or four times", "held by tests/models/test_ablation_reference.py"),
+        (r"−0\.69 halves|0 for equal ones|1 − cos of", OURS),
+        (r"-H 23\.4|`#7042`", "names"),
+    ],
     "rollout": [
         (r"0\.5 in the paper|Rows of a rollout sum to 1|the smaller of 1 and of|every layer from 0\.", OURS),
         (r"exact to 1e-9", "held by tests/analyses/test_rollout.py"),
@@ -90,6 +95,9 @@ UNREAD: dict[str, list[tuple[str, str]]] = {
         (r"Four boards of 6 layers x 12 heads", "the model's sizes, read for tiny.md"),
     ],
 }
+
+
+PARIS = "The capital of France is"
 
 
 @cache
@@ -203,6 +211,42 @@ def of_generate(place):
         "a stripe runs down over 2, 8, 4, 6 of Ben's code",
         f"in one pass to 1e-5, which a test checks for {len(headed.FAMILIES)} families",
     ]
+
+
+def of_ablate(place):
+    """The block of the page is compared in tests/house/test_doc_examples.py."""
+    from attnviz.analyses.ablate import COMPARED, COUNT
+
+    asked = {"predict": "Paris"}
+    rows = attnviz.ablate(smollm(), PARIS, **asked).rows()
+    by_lift = sorted(rows, key=lambda row: -row["lift"])
+    both = [row for row in rows[:COMPARED] if row in by_lift[:COMPARED]]
+    assert (len(both), COMPARED) == (1, 10)
+    first, top = rows[0], by_lift[0]
+    two = attnviz.ablate(smollm(), PARIS, heads=["23.4", "12.0"], together=True, **asked).rows()[0]["logprob_change"]
+    mean = attnviz.ablate(smollm(), PARIS, heads=["23.4"], by="mean", **asked).rows()[0]["logprob_change"]
+    assert two < rows[0]["logprob_change"] + rows[3]["logprob_change"]
+    lines = [
+        f"| {row['layer']}.{row['head']} | {signed(row['logprob_change'])} | {row['kl']:.2f} | {row['role']} | "
+        f"{row['query_token']} → {row['key_token']} | {row['lift']:.2f} |"
+        for row in rows[:4]
+    ]
+    assert (first["layer"], first["head"], top["query_token"], top["key_token"]) == (23, 4, "capital", "capital")
+    return [
+        *lines,
+        f'gives "Paris" a probability of {math.exp(first["logprob_before"]):.2f}. Of its {len(rows)} heads',
+        f"Without head 23.4 the probability falls from {math.exp(first['logprob_before']):.2f} to "
+        f"{math.exp(first['logprob_after']):.2f}",
+        f'another one, {top["layer"]}.{top["head"]}, with {top["lift"]:.2f} from "capital" to itself; without it '
+        f"nothing changes ({abs(top['logprob_change']):.2f})",
+        f"Together, heads 23.4 and 12.0 take away {-two:.2f}",
+        f"With `--by mean`, head 23.4 takes away only {-mean:.2f}",
+        f"The table shows the {COUNT} largest effects",
+    ]
+
+
+def signed(value):
+    return f"{value:.2f}".replace("-", "−")
 
 
 def of_context(place):
