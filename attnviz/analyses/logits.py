@@ -207,7 +207,7 @@ class PartsLogits(Logits):
         rows = [[_name(layer, part), number(value, 3)] for layer, part, value in self._largest()]
         largest = Table(["layer.part", "contribution"], rows, "lr", bold=(1,))
         sums = [("heads", self.parts.heads.sum(1))]
-        sums += [] if self.parts.cross is None else [("cross heads", self.parts.cross.sum(1))]
+        sums += [] if self.parts.cross is None else [("cross", self.parts.cross.sum(1))]
         sums += [(name, values) for name, values in self._columns() if name in ("mlp", "bias")]
         header = ["layer", *(name for name, _ in sums)]
         lines = [[str(i), *(number(float(values[i]), 3) for _, values in sums)] for i in range(len(self.parts.bias))]

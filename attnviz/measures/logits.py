@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float32]
     Vector = NDArray[np.float64]
 
-AT_ONCE = 1 << 24  # scores of a vocabulary that are held at once: 64 MB
+AT_ONCE = 1 << 22  # scores of a vocabulary that are held at once: 16 MB
 ROWS = 1024  # rows of W_O that are multiplied at once in float64
 
 
@@ -87,27 +87,30 @@ class Lens(Vectors):
     def _read(self, layer: int, x: Array) -> None:
         top, step = self.ids.shape[-1], max(1, AT_ONCE // len(self._vocabulary.table))
         for start in range(0, len(x), step):
-            logprobs = log_softmax(self._vocabulary.scores(x[start : start + step]))
-            ids = likeliest(logprobs, top)
+            scores = self._vocabulary.scores(x[start : start + step])
+            ids = likeliest(scores, top)
             self.ids[layer, start : start + step] = ids
-            self.logprobs[layer, start : start + step] = np.take_along_axis(logprobs, ids, -1)
+            self.logprobs[layer, start : start + step] = log_softmax(scores, ids)
 
 
-def log_softmax(scores: Array) -> Vector:
-    """The logarithm of the softmax of each row, float64, in nats."""
-    shifted = scores.astype(np.float64)
-    shifted -= shifted.max(-1, keepdims=True)
-    shifted -= np.log(np.exp(shifted).sum(-1, keepdims=True))
-    return shifted
+def log_softmax(scores: Array, ids: NDArray[np.intp] | None = None) -> Vector:
+    """The logarithm of the softmax of each row, float64, in nats; of the columns `ids` [row, n] alone, or of all."""
+    largest = scores.max(-1, keepdims=True)
+    total = np.exp(scores - largest).sum(-1, keepdims=True, dtype=np.float64)
+    chosen = scores if ids is None else np.take_along_axis(scores, ids, -1)
+    logprobs: Vector = (chosen - largest).astype(np.float64) - np.log(total)
+    return logprobs
 
 
-def likeliest(logprobs: Vector, top: int) -> NDArray[np.intp]:
-    """The columns of the `top` largest numbers of each row, the largest first; of equal numbers the first column."""
-    if top >= logprobs.shape[-1]:
-        return (-logprobs).argsort(-1, kind="stable")
-    ids = np.sort(np.argpartition(-logprobs, top - 1, axis=-1)[..., :top], -1)
-    order = (-np.take_along_axis(logprobs, ids, -1)).argsort(-1, kind="stable")
-    return np.take_along_axis(ids, order, -1)
+def likeliest(scores: NDArray[np.floating[Any]], top: int) -> NDArray[np.intp]:
+    """The columns of the `top` largest numbers of each row [row, column], the largest first; of equal ones the first."""
+    top = min(top, scores.shape[-1])
+    least = np.partition(scores, -top, axis=-1)[:, -top]
+    ids = np.empty((len(scores), top), np.intp)
+    for i, (row, bound) in enumerate(zip(scores, least, strict=True)):
+        columns = np.flatnonzero(row >= bound)
+        ids[i] = columns[(-row[columns]).argsort(kind="stable")[:top]]
+    return ids
 
 
 # Direct logit attribution
