@@ -103,7 +103,7 @@ def log_softmax(scores: Array, ids: NDArray[np.intp] | None = None) -> Vector:
 
 
 def likeliest(scores: NDArray[np.floating[Any]], top: int) -> NDArray[np.intp]:
-    """The columns of the `top` largest numbers of each row [row, column], the largest first; of equal ones the first."""
+    """Columns of the `top` largest numbers of each row [row, column], the largest first; of equal ones the first."""
     top = min(top, scores.shape[-1])
     least = np.partition(scores, -top, axis=-1)[:, -top]
     ids = np.empty((len(scores), top), np.intp)
