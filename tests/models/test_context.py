@@ -229,6 +229,11 @@ class Digits:
         ids = tuple(int(word) if word.isdecimal() else 2 for word in encoding.tokens.text)
         return replace(encoding, tokens=replace(encoding.tokens, ids=ids))
 
+    def encode_target(self, text, start_id=None):
+        encoding = self.encode(text)
+        ids = [start_id, *encoding.tokens.ids]
+        return replace(encoding, tokens=replace(self.describe(ids), special=(True, *[False] * (len(ids) - 1))))
+
     def describe(self, ids):
         return Tokens.plain([str(int(i)) for i in ids], ids)
 
@@ -267,3 +272,34 @@ def test_a_turn_and_the_prompt_that_it_makes_are_read_alike(smollm2):
         for k, line in enumerate(rest, first):
             spans = [prompt.tokens.spans[i] for i, own in enumerate(prompt.source) if own == k]
             assert text[spans[0][0] : spans[-1][1]] == line
+
+
+@pytest.mark.parametrize("family", ["t5", "bart"])
+def test_an_encoder_decoder_reads_sources_and_question_in_its_encoder(family, tmp_path):
+    """Its knockouts equal passes of the decoder in which no row attends to a source."""
+    folder, _ = headed.headed(family, tmp_path)
+    model = replace(attnviz.load(folder), tokenizer=Digits())
+    asked = {"sources": ["5 6 7", "8 9"], "answer": "11 12"}
+    result = attnviz.context(model, "3 4", **asked, check=2)
+    prompt, rows = result.prompt, {row["source"]: row for row in result.rows()}
+    assert prompt.crosses and [prompt.tokens.text[i] for i, own in enumerate(prompt.source) if own == 1] == ["8", "9"]
+    assert [prompt.model_input.queries.text[i] for i in prompt.answer] == ["11", "12"]
+    assert all(row["question"] != row["question"] for row in rows.values())
+    assert sum(row["score"] for row in rows.values()) == pytest.approx(1)
+    assert all(abs(rows[i]["knockout"] - prompt.knockout(i)) < 1e-9 for i in rows)
+    stack, vocabulary = model.spec.generator, room.vocabulary_of(model)
+    memory = model.memory(prompt.model_input)
+
+    def logprob(edit):
+        inputs = prompt.model_input.inputs["decoder"]
+        x = run(stack.spec, model.tensors_of(stack), inputs, {}, stream="decoder", memory=memory, whole=True, edit=edit)
+        logits = np.array([vocabulary.scores(row) for row in x[:2]], np.float64)
+        logits -= np.log(np.exp(logits).sum(-1, keepdims=True))
+        return logits[0, 11] + logits[1, 12]
+
+    for i, row in rows.items():
+        keys = frozenset(place for place, own in enumerate(prompt.source) if own == i)
+        fall = logprob(None) - logprob(LinksCut(frozenset(range(3)), keys, "cross"))
+        assert row["knockout"] == pytest.approx(fall, abs=1e-5)
+    written = attnviz.context(model, "3 4", sources=asked["sources"], max_new=3)
+    assert written.prompt.generated and 1 <= len(written.prompt.answer) <= 3
