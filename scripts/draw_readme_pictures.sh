@@ -21,6 +21,9 @@ attnviz heatmap "$text" -m tiny -l 0-3 -H 0,1 --dpi 80 -o docs/pictures/tiny_lay
 attnviz mechanisms "The animal didn't cross the street because it was too tired" --dpi 100 -o docs/pictures/relatives.png
 attnviz mechanisms --scaling --dpi 90 -o docs/pictures/scaling.png
 
+# docs/page.html and its pictures, by a browser; needs the packages of `.[test]` and Chromium.
+python scripts/draw_page_pictures.py
+
 # docs/analysis: refers.md and idle.md.
 attnviz focus --file sample_inputs/animal_tired.txt -m minilm --token it --dpi 110 -o docs/pictures/focus.png
 attnviz stats --file sample_inputs/animal_tired.txt -m minilm --by special --dpi 110 -o docs/pictures/special.png

@@ -91,6 +91,7 @@ UNREAD: dict[str, list[tuple[str, str]]] = {
         (r"256 colours|written as 0\.00|OSC 11, then DA1", "of terminals, held by tests/render/test_background.py"),
         (r"Linux from 6\.2 on forbids this unless `[^`]*` is 1", "the release that forbids TIOCSTI, and its setting"),
     ],
+    "docs/page.md": [(r"view=map&layer=3&head=1&token=8", "an address")],
     "docs/formats.md": [
         (r"has 256 colours per frame", "the format GIF"),
         (r"tokens from 0, as `|or \[layer, 1, head", "where indices begin, and a shape"),
@@ -291,6 +292,22 @@ def of_terminal():
     return [f"it has {WAIT} seconds to answer, over ssh {FAR}"]
 
 
+def of_page():
+    import json
+
+    from attnviz.render.html.weights import COARSEST
+
+    page = (ROOT / "docs" / "page.html").read_text("utf-8")
+    values = json.loads(page.partition('id="document">')[2].partition("</script>")[0])
+    (source,) = values["parts"][0]["sources"]
+    assert 1 / COARSEST / 2 < 1 / 500
+    return [
+        f"all {len(source['places'])} heads of {values['madeBy']['model']}",
+        f"The board: {len(source['places'])} small maps",
+        "which is less than 1/500 of the largest weight of the head",
+    ]
+
+
 def of_formats():
     from attnviz.io.arrays import ALWAYS_ALLOWED, MAX_RATIO
     from attnviz.page import fitted, frames
@@ -380,6 +397,7 @@ OF = {
     "docs/tokenizers.md": of_tokenizers,
     "docs/architecture.md": of_architecture,
     "docs/terminal.md": of_terminal,
+    "docs/page.md": of_page,
     "docs/formats.md": of_formats,
     "docs/gallery.md": of_gallery,
     "docs/adding-a-family.md": of_adding,
