@@ -35,6 +35,9 @@ NOT_RUN = {
     "attnviz heatmap --file chapter.txt -m SmolLM2-135M-Instruct.Q4_1.gguf -l all --cells 256 -o chapter.png": LONG,
     "attnviz heatmap --file chapter.txt -m SmolLM2-135M-Instruct.Q4_1.gguf --rows 4000-4060 --cols 3960-4060"
     " -o window.png": LONG,
+    "attnviz html --file chapter.txt -m model.gguf -o chapter.html": LONG,
+    'attnviz html "Dogs like bones" -m path/to/t5 --target "Hunde mögen Knochen" -o streams.html': "no T5 with a "
+    "tokenizer is there (tests/cli/test_html.py makes an encoder-decoder)",
     'attnviz ablate "The capital of France is" -m SmolLM2-135M-Instruct.Q4_1.gguf --predict Paris -o ablate.png': EACH,
     "attnviz mechanisms --scaling": TIMES,
     "attnviz mechanisms --scaling -o scaling.svg": TIMES,
