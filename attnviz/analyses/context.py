@@ -109,10 +109,6 @@ class SourceRanking(Result):
         bars = Bars("sources by their score", entries, ("", "score", "answer"))
         return Page(self.title(), self._subtitle(), (self._text(), bars), self._notes())
 
-    def browser(self) -> Page:
-        """The text on shades; the numbers follow it as a table."""
-        return Page(self.title(), self._subtitle(), (self._text(),), self._notes())
-
     def printed(self) -> Page:
         checked = bool(self.knockout)
         names = ["score", "question", "answer", "words", *(["knockout"] if checked else [])]

@@ -317,7 +317,7 @@ UNTOUCHED = {
     "Alibi.odd_first",  # chooses the same slopes in another way
     *("Spec.cross", "EncoderDecoder", "Towers"),  # tests of their own: test_an_encoder_and_its_decoder
     "Spec.mean_of_heads",  # which weights are shown: tests/engine/test_collectors.py
-    "Unembed",  # what comes after attention: tests/models/test_generate.py
+    *("Unembed", "Transform"),  # what comes after attention: tests/models/test_generate.py, test_masked_heads.py
 }
 
 

@@ -49,9 +49,10 @@ def secret(tmp_path):
         ("stats", "--from", "{}/a.npz"),
     ],
 )
-@pytest.mark.parametrize("ending", ["svg", "png"])
+@pytest.mark.parametrize("ending", ["svg", "png", "html"])
 def test_no_folder_stands_in_a_picture(secret, tmp_path, capsys, words, ending):
     target = tmp_path / f"x.{ending}"
+    words = ("html", *words[1:]) if ending == "html" and words[0] == "heatmap" else words
     assert main([*(word.format(secret) for word in words), "-o", str(target)]) == 0, capsys.readouterr().err
     capsys.readouterr()
     held = target.read_bytes()
@@ -74,4 +75,4 @@ def test_options_that_take_paths_say_so(name):
             and not getattr(param, "is_flag", False)
         )
         if takes_path:
-            assert set((param.metavar or "").strip("[]").split("|")) & PATHS, f"{name} --{long}: {param.metavar}"
+            assert set((param.metavar or "").strip("[].").split("|")) & PATHS, f"{name} --{long}: {param.metavar}"

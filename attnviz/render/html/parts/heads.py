@@ -48,7 +48,7 @@ def bars(part: Bars, _: Blocks) -> dict[str, Any]:
         {"text": each.text, "head": each.head, "weight": number(each.weight), "lift": number(each.lift)}
         for each in part.entries
     ]
-    return {"kind": "Bars", "heading": part.heading, "entries": entries}
+    return {"kind": "Bars", "heading": part.heading, "entries": entries, "columns": list(part.columns)}
 
 
 def word_board(part: WordBoard, _: Blocks) -> dict[str, Any]:

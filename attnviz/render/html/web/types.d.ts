@@ -117,7 +117,11 @@ interface BoardPart {
 }
 interface BoardsPart { kind: "Boards"; boards: BoardPart[]; layers: string[]; heads: string[]; axes: [string, string]; }
 interface DepthPart { kind: "Depth"; values: (number | null)[][]; layers: string[]; label: string; }
-interface BarsPart { kind: "Bars"; heading: string; entries: { text: string; head: string; weight: number; lift: number }[]; }
+/** columns: what `head`, `weight` and `lift` are called; "" for a head that is only shown. */
+interface BarsPart {
+    kind: "Bars"; heading: string; columns: [string, string, string];
+    entries: { text: string; head: string; weight: number; lift: number }[];
+}
 interface WordBoardPart {
     kind: "WordBoard"; heading: string; words: string[][]; values: (number | null)[][]; rows: string[]; cols: string[];
     axes: [string, string];

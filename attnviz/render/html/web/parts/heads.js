@@ -73,23 +73,23 @@ function boardFigure(board, part, shared, tools) {
 
 /** @param {BarsPart} part @param {import("./redraw.js").Tools} tools */
 export function barsPart(part, tools) {
+    const [of, pales, darks] = part.columns;
     const most = Math.max(...part.entries.map(({ weight, lift }) => Math.max(weight, lift)), 1e-9);
     const rows = part.entries.map(({ text, head, weight, lift }) => {
         const [pale, dark] = [h("div", { class: "weight" }), h("div", { class: "lift" })];
         pale.style.width = `${(100 * Math.max(weight, 0)) / most}%`;
         dark.style.width = `${(100 * Math.max(lift, 0)) / most}%`;
-        const words = `${text}: head ${head}, weight ${short(weight)}, lift ${short(lift)}`;
+        const numbers = [
+            `${of === "layer.head" ? "head" : of} ${head}`,
+            `${pales} ${short(weight)}`,
+            `${darks} ${short(lift)}`,
+        ].filter((words) => words.trim());
         return h(
             "li",
             {
-                "aria-label": words,
+                "aria-label": `${text}: ${numbers.join(", ")}`,
                 onpointermove: (/** @type {PointerEvent} */ event) =>
-                    tools.tip.show(event.clientX, event.clientY, [
-                        text,
-                        `head ${head}`,
-                        `weight ${short(weight)}`,
-                        `lift ${short(lift)}`,
-                    ]),
+                    tools.tip.show(event.clientX, event.clientY, [text, ...numbers]),
                 onpointerleave: () => tools.tip.hide(),
             },
             h("span", { class: "name", dir: "auto" }, visible(text)),
@@ -103,9 +103,9 @@ export function barsPart(part, tools) {
         "p",
         { class: "legend" },
         h("span", { class: "key weight" }),
-        "weight",
+        pales,
         h("span", { class: "key lift" }),
-        "lift",
+        darks,
     );
     return h(
         "section",
