@@ -80,7 +80,9 @@ class SourceFacts:
         """`15 tokens · random weights, seed 0`."""
         n_query, n_key = len(self.queries), len(self.keys)
         what = "words" if "words" in self.reduced else "tokens"
-        parts = [f"{n_query} {what}" if self.ordered else f"{n_query} queries x {n_key} keys"]
+        parts = [
+            f"{n_query} {what if n_query > 1 else what[:-1]}" if self.ordered else f"{n_query} queries x {n_key} keys"
+        ]
         return dotted(*parts, randomness(self.meta))
 
     def remarks(self) -> list[str]:

@@ -136,3 +136,10 @@ def test_every_control_has_the_focus_in_turn(opened, small):
         "list of keys",
     ):
         assert wanted in names, wanted
+
+
+def test_a_view_that_the_page_lacks_is_the_first_one(opened, small):
+    page = opened(small, hash="view=neuron")
+    assert page.locator("#tab-board").get_attribute("aria-selected") == "true"
+    page.keyboard.press("?")
+    assert page.locator("dialog.help").inner_text().count("neuron") == 0

@@ -112,3 +112,10 @@ def test_little_motion(opened, small):
         page.locator(f"#tab-{view}").click()
         Opened.wait(page)
         assert page.evaluate("document.getAnimations().filter((each) => each.playState === 'running').length") == 0
+
+
+def test_a_wide_table_scrolls_by_itself(opened):
+    page = opened(explorer_page(attention(2, 2, words(60), peak=0.1)), size=(1280, 900), hash="view=table")
+    root = "document.documentElement"
+    assert page.evaluate(f"{root}.scrollWidth - {root}.clientWidth") == 0
+    assert page.evaluate("(box => box.scrollWidth - box.clientWidth)(document.querySelector('.table .scroll'))") > 100

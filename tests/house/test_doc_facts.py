@@ -91,7 +91,7 @@ UNREAD: dict[str, list[tuple[str, str]]] = {
         (r"256 colours|written as 0\.00|OSC 11, then DA1", "of terminals, held by tests/render/test_background.py"),
         (r"Linux from 6\.2 on forbids this unless `[^`]*` is 1", "the release that forbids TIOCSTI, and its setting"),
     ],
-    "docs/page.md": [(r"view=map&layer=3&head=1&token=8", "an address")],
+    "docs/page.md": [(r"view=map&layer=3&head=1&token=10&key=2", "an address")],
     "docs/formats.md": [
         (r"has 256 colours per frame", "the format GIF"),
         (r"tokens from 0, as `|or \[layer, 1, head", "where indices begin, and a shape"),

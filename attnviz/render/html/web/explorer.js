@@ -32,7 +32,6 @@ const VIEWS = [
 ];
 
 const HELP = [
-    ["1 to 6", "board, map, lines, text, neuron, table"],
     ["← →", "previous, next head"],
     ["↑ ↓", "previous, next layer"],
     ["[ ]", "previous, next token"],
@@ -60,6 +59,7 @@ export function explorerPart(explorer, blocks, colours, tip, voice, setTheme) {
     const store = new Store(place, (state) => remember(state, explorer));
     const context = new Context(explorer, blocks, colours, store, tip, voice);
     const views = VIEWS.filter(({ has }) => has(explorer));
+    if (!views.some(({ name }) => name === place.view)) store.set({ view: views[0].name });
     /** @type {Map<ViewName, View>} */
     const made = new Map();
     const stage = h("div", { class: "stage", id: "stage", role: "tabpanel", tabIndex: -1 });
@@ -86,6 +86,7 @@ export function explorerPart(explorer, blocks, colours, tip, voice, setTheme) {
     }
 
     store.subscribe((state, changed) => {
+        tip.hide(); // it says what was under the pointer before
         if (changed.has("theme")) colours.dark = setTheme(state.theme);
         if (changed.has("source") && !changed.has("map")) {
             const map = Math.min(state.map, context.source.places.length - 1);
@@ -136,7 +137,7 @@ function barOf(context, views) {
     const theme = h("button", { type: "button", class: "plain", title: "light or dark (t)" }, "◐");
     theme.onclick = () => turnTheme(context);
     theme.setAttribute("aria-label", "light or dark");
-    const help = helpDialog();
+    const help = helpDialog(views);
     const ask = h("button", { type: "button", class: "plain", title: "keys (?)" }, "?");
     ask.onclick = () => help.showModal();
     ask.setAttribute("aria-label", "list of keys");
@@ -271,8 +272,11 @@ function turnTheme({ store, colours }) {
     store.set({ theme: colours.dark ? "light" : "dark" });
 }
 
-function helpDialog() {
-    const rows = HELP.map(([keys, text]) => h("tr", {}, h("th", { scope: "row" }, keys), h("td", {}, text)));
+/** @param {typeof VIEWS} views */
+function helpDialog(views) {
+    const listed = views.map(({ name }) => `${VIEWS.findIndex((view) => view.name === name) + 1} ${name}`);
+    const keys = [[listed.join(", "), "views"], ...HELP];
+    const rows = keys.map(([key, text]) => h("tr", {}, h("th", { scope: "row" }, key), h("td", {}, text)));
     const dialog = h("dialog", { class: "help", "aria-label": "Keys" },
         h("table", {}, h("tbody", {}, ...rows)),
         h("form", { method: "dialog" }, h("button", { type: "submit" }, "Close")));

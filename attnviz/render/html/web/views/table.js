@@ -255,9 +255,9 @@ function pager(what, side, size, shown, view) {
         h("span", { class: "number" }, `${what} ${first}–${last - 1} of ${shown.length}`), turn("next", size, "›"));
 }
 
-/** Digits after the point that give the largest value three significant ones. @param {number} largest */
+/** Digits after the point, so that no number moves by more than 1/500 of the largest. @param {number} largest */
 function decimals(largest) {
-    return largest > 0 ? Math.min(Math.max(2 - Math.floor(Math.log10(largest)), 0), 6) : 3;
+    return largest > 0 ? Math.min(Math.max(2 - Math.floor(Math.log10(largest * 0.999)), 0), 6) : 3;
 }
 
 /** A token and its index, which a small text shows. @param {Axis} axis @param {number} index */
