@@ -79,5 +79,6 @@ PLACERS: dict[str, str] = {
     "MapTable": "attnviz.page.map_table:map_table",
     "Plots": "attnviz.page.plots:plots",
     "Cards": "attnviz.page.mechanism_cards:cards_page",
+    "TokenBars": "attnviz.page.token_bars:token_bars",
     "Timings": "attnviz.page.scaling:timings_page",
 }

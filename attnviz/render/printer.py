@@ -30,6 +30,7 @@ PRINTERS: dict[type, str] = {
     parts.Walk: "terminal_steps:print_walk",
     parts.Cards: "terminal_mechanisms:print_cards",
     parts.Timings: "terminal_mechanisms:print_timings",
+    parts.TokenBars: "terminal_bars:print_token_bars",
     parts.Catalogue: "terminal_mechanisms:print_catalogue",
 }
 

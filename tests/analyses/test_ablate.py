@@ -18,6 +18,7 @@ import attnviz
 from attnviz.engine.spec import Spec
 from attnviz.errors import AttnvizError, InputError, SelectionError
 from attnviz.models.model import Model
+from attnviz.page.parts import TokenBars
 from attnviz.tokens import SeededTokenizer
 
 run = command_line.run  # a fixture
@@ -246,7 +247,6 @@ def test_every_format(run):
         ((TEXT, *SEEDED, "--keep", "--together"), 2, "exclude each other"),
         ((TEXT, *SEEDED, "--keep", "--link", "dog:saw"), 2, "exclude each other"),
         ((TEXT, *SEEDED, "--query", "bird"), 1, "'bird' is not among the tokens"),
-        ((TEXT, *SEEDED, "--together", "-o", "x.png"), 1, "no picture"),
         ((TEXT, *SEEDED, "--by", "half"), 2, "--by must be one of"),
         ((TEXT, *SEEDED, "--stream", "cross", "--target", "a"), 1, "decoder"),
         (("--from", "a.npz"), 2, "--from"),
@@ -266,6 +266,84 @@ def test_attention_alone_is_no_model():
         attnviz.ablate(attention)
     with pytest.raises(SelectionError, match="keep with all heads"):
         attnviz.ablate(attnviz.load("seeded"), TEXT, keep=True)
+
+
+# --- heads taken away together: what is shown -------------------------------------------------------------------------
+
+
+def bars_of(page):
+    """The bars of a page by token: its numbers, one or two."""
+    part = page.part(TokenBars)
+    return dict(zip(part.tokens, part.values.tolist(), strict=True))
+
+
+def test_both_predictions_stand_side_by_side(colours):
+    result = attnviz.ablate(colours, FACT, heads=["1.2"], together=True, predict="lamp")
+    part, (row,) = result.page().part(TokenBars), result.rows()
+    bars = bars_of(result.page())
+    assert bars["lamp"] == pytest.approx([math.exp(row["logprob_before"]), math.exp(row["logprob_after"])])
+    assert [part.tokens[i] for i in part.stressed] == ["lamp"] and not part.rest
+    assert part.tokens[0] == "red" and set(part.tokens) == set(FACT.split())
+    assert part.values.sum(0) == pytest.approx([1, 1])
+    assert bars["red"][0] > 0.98 and bars["red"][1] < 0.5
+
+
+def test_the_rest_sums_up_what_is_not_listed(colours):
+    result = attnviz.ablate(colours, FACT, heads=["1.2"], together=True, top=1)
+    whole = bars_of(attnviz.ablate(colours, FACT, heads=["1.2"], together=True).page())
+    after = max(whole, key=lambda token: whole[token][1])
+    bars = bars_of(result.page())
+    assert list(bars) == [*dict.fromkeys(["red", after]), f"{5 - len({'red', after})} others"]
+    assert sum(np.array(list(bars.values()))) == pytest.approx([1, 1])
+    assert all(bars[token] == pytest.approx(whole[token]) for token in {"red", after})
+
+
+def test_kept_heads_and_links_are_named(colours):
+    name = {
+        case: attnviz.ablate(colours, FACT, **how).page().part(TokenBars).names[1]
+        for case, how in {
+            "keep": {"heads": ["1.2"], "keep": True},
+            "one": {"heads": ["1.2"], "together": True},
+            "mean": {"layers": 1, "together": True, "by": "mean"},
+            "link": {"layers": 1, "together": True, "link": "ask:red"},
+        }.items()
+    }
+    assert name == {
+        "keep": "without 5 heads",
+        "one": "without 1 head",
+        "mean": "3 heads at their mean",
+        "link": "link cut in 3 heads",
+    }
+
+
+def test_final_vectors_turn_token_by_token():
+    model = attnviz.load("tiny")
+    text = "The cat sat on the mat"
+    result = attnviz.ablate(model, text, layers=0, together=True)
+    part, (row,) = result.page().part(TokenBars), result.rows()
+    assert list(part.tokens) == list(model.attend(text).queries.text)
+    assert part.values.mean() == pytest.approx(row["change"]) and part.values.shape[1] == 1
+    for i in (1, 3):
+        (at,) = attnviz.ablate(model, text, layers=0, together=True, query=i).rows()
+        assert part.values[i, 0] == pytest.approx(at["change"])
+    (stressed,) = attnviz.ablate(model, text, layers=0, together=True, query=3).page().part(TokenBars).stressed
+    assert stressed == 3
+    most = attnviz.ablate(model, text, layers=0, together=True, top=2).page().part(TokenBars)
+    largest = sorted(np.argsort(-part.values[:, 0])[:2].tolist())
+    assert most.values[:, 0].tolist() == part.values[largest, 0].tolist()
+    assert "tokens that turn most" in most.heading
+
+
+@pytest.mark.parametrize("how", ["--together", "--keep"])
+def test_pictures_of_heads_together(run, how):
+    told = run("ablate", TEXT, *SEEDED, "-H", "0.1,1.2", how, "-q")
+    assert told[0] == 0
+    header, first, *_ = (line.split() for line in told[1].split("\n\n")[1].splitlines())
+    assert header[:2] == ["token", "whole␣model"]
+    for name in ("a.svg", "a.png", "a.pdf", "a.html"):
+        assert run("ablate", TEXT, *SEEDED, "-H", "0.1,1.2", how, "-o", name, "-q") == (0, f"{name}\n", "")
+    drawn = Path("a.svg").read_text("utf-8")
+    assert all(word in drawn for word in ("whole model", first[0], first[1], first[2]))
 
 
 # --- masked-language models -------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ from attnviz.page.parts import (
     TensorValues,
     Timing,
     Timings,
+    TokenBars,
     WordBoard,
 )
 from attnviz.show import encode_result
@@ -58,6 +59,9 @@ PARTS = {
     "DotProduct": DotProduct(("q", "k"), (HOSTILE, "b"), (np.arange(8.0), np.ones(8) - 2), (("q · k", "-28"),)),
     "Plots": Plots((Plot("head 0", (np.array([1.0, 0.5, 0.1]),)),), ("W_OV",)),
     "Timings": Timings((Timing("full", "keys", "full", "n²", (128, 256, 512), (1e-4, 4e-4, 2e-3), 2.0),)),
+    "TokenBars": TokenBars(
+        "before and after", NAMES, np.array([[0.5, 0.25], [0.4, 0.0], [0.1, 0.75]]), ("whole", "less"), "p", (0,), True
+    ),
     "TensorValues": TensorValues("w", HOSTILE, "F32", np.arange(12.0).reshape(3, 4)),
     "Table": Table(("name", "number"), [(HOSTILE, "0.5"), ("b", "0.25")], "lr"),
     "Rows": ROWS,

@@ -215,7 +215,7 @@ def of_generate(place):
 
 def of_ablate(place):
     """The block of the page is compared in tests/house/test_doc_examples.py."""
-    from attnviz.analyses.ablate import COMPARED, COUNT
+    from attnviz.analyses.head_effects import COMPARED, COUNT
 
     asked = {"predict": "Paris"}
     rows = attnviz.ablate(smollm(), PARIS, **asked).rows()
@@ -223,7 +223,11 @@ def of_ablate(place):
     both = [row for row in rows[:COMPARED] if row in by_lift[:COMPARED]]
     assert (len(both), COMPARED) == (1, 10)
     first, top = rows[0], by_lift[0]
-    two = attnviz.ablate(smollm(), PARIS, heads=["23.4", "12.0"], together=True, **asked).rows()[0]["logprob_change"]
+    joint = attnviz.ablate(smollm(), PARIS, heads=["23.4", "12.0"], together=True, **asked)
+    two = joint.rows()[0]["logprob_change"]
+    bars = joint.page().parts[0]
+    before, after = bars.values[bars.tokens.index("Paris")]
+    assert max(zip(bars.values[:-1, 1], bars.tokens, strict=False))[1] == "the" and 0.5 < bars.values[-1, 1] < 0.6
     mean = attnviz.ablate(smollm(), PARIS, heads=["23.4"], by="mean", **asked).rows()[0]["logprob_change"]
     assert two < rows[0]["logprob_change"] + rows[3]["logprob_change"]
     lines = [
@@ -240,6 +244,7 @@ def of_ablate(place):
         f'another one, {top["layer"]}.{top["head"]}, with {top["lift"]:.2f} from "capital" to itself; without it '
         f"nothing changes ({abs(top['logprob_change']):.2f})",
         f"Together, heads 23.4 and 12.0 take away {-two:.2f}",
+        f'"Paris" falls from {before:.3f} to {after:.3f}',
         f"With `--by mean`, head 23.4 takes away only {-mean:.2f}",
         f"The table shows the {COUNT} largest effects",
     ]

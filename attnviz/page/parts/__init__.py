@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # which sees all kinds
     from attnviz.page.parts.planes import *
     from attnviz.page.parts.steps import *
     from attnviz.page.parts.tables import *
+    from attnviz.page.parts.token_bars import *
 
 _FILES = {  # file -> what it holds
     "explorer": "Details Explorer Vectors",
@@ -34,6 +35,7 @@ _FILES = {  # file -> what it holds
     "mechanisms": "DISTANCE Card Cards Timing Timings Catalogue",
     "planes": "Scatter DotProduct Plot Plots",
     "steps": "DIAGRAMS Walk Diagrams",
+    "token_bars": "TokenBars",
     "tables": "Table Rows Sentence Facts TokenTable TensorTable TensorValues Listing",
 }
 _KIND = TypeVar("_KIND")

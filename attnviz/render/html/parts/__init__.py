@@ -41,6 +41,7 @@ PARTS: dict[str, str] = {
     "Facts": "parts.tables:facts",
     "Listing": "parts.tables:listing",
     "Rows": "parts.tables:rows",
+    "TokenBars": "parts.token_bars:token_bars",
     "TokenTable": "parts.tables:token_table",
     "TensorTable": "parts.tables:tensor_table",
     "TensorValues": "parts.tables:tensor_values",

@@ -122,6 +122,11 @@ interface BarsPart {
     kind: "Bars"; heading: string; columns: [string, string, string];
     entries: { text: string; head: string; weight: number; lift: number }[];
 }
+/** One or two bars a token, [token][bar]. rest: the last row sums up all other tokens. */
+interface TokenBarsPart {
+    kind: "TokenBars"; heading: string; tokens: string[]; values: (number | null)[][]; names: string[]; label: string;
+    stressed: number[]; rest: boolean;
+}
 interface WordBoardPart {
     kind: "WordBoard"; heading: string; words: string[][]; values: (number | null)[][]; rows: string[]; cols: string[];
     axes: [string, string];

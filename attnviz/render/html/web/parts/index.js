@@ -7,6 +7,7 @@ import { linesPart, runningTextPart } from "./lines.js";
 import { cardsPart, distancesPart, mapTablePart, matrixPart, signedMapsPart, stepPart } from "./maps.js";
 import { dotProductPart, scatterPart } from "./planes.js";
 import { factsPart, headingPart, listingPart, notesPart, sentencePart, tablePart } from "./table.js";
+import { tokenBarsPart } from "./token_bars.js";
 
 /** @type {Record<string, (part: any, tools: import("./redraw.js").Tools) => HTMLElement>} */
 const PARTS = {
@@ -32,6 +33,7 @@ const PARTS = {
     Step: stepPart,
     Table: tablePart,
     Timings: timingsPart,
+    TokenBars: tokenBarsPart,
     WordBoard: wordBoardPart,
 };
 
