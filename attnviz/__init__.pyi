@@ -3,7 +3,6 @@ from collections.abc import Iterable
 
 from numpy.typing import ArrayLike
 
-from attnviz.analyses.ablate import Ablation as Ablation
 from attnviz.analyses.base import Result as Result
 from attnviz.analyses.check import Health as Health
 from attnviz.analyses.circuits import HeadCircuits as HeadCircuits
@@ -11,6 +10,7 @@ from attnviz.analyses.context import SourceRanking as SourceRanking
 from attnviz.analyses.diff import Changes as Changes
 from attnviz.analyses.focus import Focus as Focus
 from attnviz.analyses.generate import GeneratedText as GeneratedText
+from attnviz.analyses.head_effects import Ablation as Ablation
 from attnviz.analyses.lines import Lines as Lines
 from attnviz.analyses.links import StrongestLinks as StrongestLinks
 from attnviz.analyses.logits import Logits as Logits
