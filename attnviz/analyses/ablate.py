@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from attnviz.analyses.base import analysis, option, query_option, top_option
-from attnviz.analyses.head_effects import Ablation, Effect, HeadEffects, JointEffect, Measured
+from attnviz.analyses.base import analysis
+from attnviz.analyses.head_effects import Ablation, Effect, HeadEffects, JointEffect, Measured, Options
 from attnviz.errors import InputError, ModelError, SelectionError
 from attnviz.measures.ablation import log_probabilities
 from attnviz.measures.pairs_of_tokens import strongest_pairs
@@ -26,34 +25,6 @@ if TYPE_CHECKING:
     from attnviz.models.model import Progress
 
 BEFORE = 0.1  # of the work: the whole model, roles and links
-
-
-@dataclass(frozen=True)
-class Options:
-    """Heads or a link to take away, and the measurement."""
-
-    by: str = option("zero", "Instead of its own, a removed output is zero, or its mean over the positions.",
-                     choices=("zero", "mean"))  # fmt: skip
-    predict: str | None = option(
-        None,
-        "A token to predict: a text whose first token counts, or #ID. Default: the likeliest. Its log-probability is "
-        "followed.",
-        metavar="TOKEN",
-    )
-    query: str | None = query_option("where the prediction is measured, the last or [MASK]; without one, all vectors")
-    together: bool = option(False, "All chosen heads at once, instead of one at a time.")
-    keep: bool = option(False, "All heads but the chosen ones at once.")
-    link: str | None = option(
-        None, "Instead of whole heads, cut what this query gets from this key.", metavar="QUERY:KEY"
-    )
-    top: int | None = top_option()
-
-    def __post_init__(self) -> None:
-        for first, second in (("together", "keep"), ("link", "keep")):
-            if getattr(self, first) and getattr(self, second):
-                raise SelectionError(f"--{first} and --{second} exclude each other")
-        if self.link is not None and self.by != "zero":
-            raise SelectionError("--by is for the outputs of heads, not for a link", "leave out --by or --link")
 
 
 @analysis("ablate", Options, Ablation, subject="rereading")

@@ -1,4 +1,4 @@
-"""What is measured without some heads, and what is shown of it: every head by itself, or several heads at once."""
+"""The effect of taking heads away: its numbers, and pages of them for every head by itself or several at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.analyses.base import AttentionResult
+from attnviz.analyses.base import AttentionResult, option, query_option, top_option
+from attnviz.errors import SelectionError
 from attnviz.facts import dotted, head_name
 from attnviz.measures.ablation import common, divergence, log_probabilities, turned
 from attnviz.measures.pairs_of_tokens import LIFT
@@ -18,7 +19,6 @@ from attnviz.page.parts import Bars, Board, Boards, Entry, Page, Table, TokenBar
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from attnviz.analyses.ablate import Options
     from attnviz.facts import Place, SourceFacts
     from attnviz.measures.lift import Pair
     from attnviz.models.next_token import NextToken
@@ -43,6 +43,34 @@ MEANINGS = {
     "logprob_change": "of the named token's log-probability, in nats; below 0: it is less likely without the head",
     "change": "1 less the cosine of the final vectors, the mean over tokens; 0: they do not turn",
 }
+
+
+@dataclass(frozen=True)
+class Options:
+    """Heads or a link to take away, and the measurement."""
+
+    by: str = option("zero", "Instead of its own, a removed output is zero, or its mean over the positions.",
+                     choices=("zero", "mean"))  # fmt: skip
+    predict: str | None = option(
+        None,
+        "A token to predict: a text whose first token counts, or #ID. Default: the likeliest. Its log-probability is "
+        "followed.",
+        metavar="TOKEN",
+    )
+    query: str | None = query_option("where the prediction is measured, the last or [MASK]; without one, all vectors")
+    together: bool = option(False, "All chosen heads at once, instead of one at a time.")
+    keep: bool = option(False, "All heads but the chosen ones at once.")
+    link: str | None = option(
+        None, "Instead of whole heads, cut what this query gets from this key.", metavar="QUERY:KEY"
+    )
+    top: int | None = top_option()
+
+    def __post_init__(self) -> None:
+        for first, second in (("together", "keep"), ("link", "keep")):
+            if getattr(self, first) and getattr(self, second):
+                raise SelectionError(f"--{first} and --{second} exclude each other")
+        if self.link is not None and self.by != "zero":
+            raise SelectionError("--by is for the outputs of heads, not for a link", "leave out --by or --link")
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +120,7 @@ class Measured:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Ablation(AttentionResult):
-    """What changes without heads or links. tokens: of the output."""
+    """The effect of heads or links that are taken away. tokens: of the output."""
 
     facts: SourceFacts
     measured: Measured
@@ -129,7 +157,7 @@ class Ablation(AttentionResult):
         return LABELS[name]
 
     def _remarks(self) -> list[str]:
-        """What is said besides, after the meanings of the numbers."""
+        """Further notes, after the meanings of the numbers."""
         return []
 
     @property
@@ -163,7 +191,7 @@ class Effect:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class HeadEffects(Ablation):
-    """What each head changes by itself."""
+    """The effect of each head by itself."""
 
     effects: tuple[Effect, ...]
 
@@ -254,7 +282,7 @@ class HeadEffects(Ablation):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class JointEffect(Ablation):
-    """What heads change that are removed at once, or a link that is cut in all of them.
+    """The effect of heads that are removed at once, or of a link that is cut in all of them.
 
     numbers: of the change. removed: how many heads. each: every token's number without them, see `Measured.each`.
     """
@@ -286,7 +314,7 @@ class JointEffect(Ablation):
         return self.sheet(table, *self.page().parts)
 
     def _prediction(self) -> TokenBars:
-        """The likeliest tokens of both predictions, those of the whole model first, and all other tokens."""
+        """The likeliest tokens of both predictions, in the order of the whole model's, then all other tokens."""
         measured, top = self.measured, self.options.top or LIKELIEST
         assert measured.head is not None and measured.before is not None
         both = np.exp([measured.before, self.each])
@@ -296,7 +324,7 @@ class JointEffect(Ablation):
         rest = len(both[0]) - len(ids)
         return TokenBars(
             f"the {top} likeliest tokens before and after",
-            [*(measured.head.label(id) for id in ids), *([f"{rest:,} others"] if rest else [])],
+            [*(measured.head.label(id) for id in ids), *([f"{rest:,} other tokens"] if rest else [])],
             np.concatenate([both[:, ids], others[:, None]], axis=1).T[: len(ids) + bool(rest)],
             ("whole model", self._without()),
             "probability",
@@ -305,7 +333,7 @@ class JointEffect(Ablation):
         )
 
     def _vectors(self) -> TokenBars:
-        """How far each token's final vector turns, in the order of the text; of a long text those that turn most."""
+        """1 - cosine of each final vector, in the order of the text; of a long text the tokens that turn most."""
         top, at = self.options.top or VECTORS, self.measured.position
         shown = sorted(np.argsort(-self.each, kind="stable")[:top].tolist())
         few = f"the {len(shown)} of {len(self.each)} tokens that turn most" if len(shown) < len(self.each) else ""
@@ -319,7 +347,7 @@ class JointEffect(Ablation):
         )
 
     def _without(self) -> str:
-        """What the changed model lacks, for the name of its bars."""
+        """The name of the bars of the changed model: the heads that it lacks."""
         heads = f"{self.removed} head" + "s" * (self.removed != 1)
         if self.options.link is not None:
             return f"link cut in {heads}"

@@ -38,7 +38,7 @@ def token_bars(page: Page, options: FigureOptions) -> Figure:
 
 
 def _key(sheet: Sheet, part: TokenBars) -> None:
-    """What the bars are, and which colour is which."""
+    """The key: the number that the bars show, and the colour of each name."""
     x = MARGIN
     if len(part.names) == 1:
         sheet.word(part.label, x, sheet.y + 5.0, SMALL, tone="soft", role="tick")

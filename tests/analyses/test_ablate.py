@@ -293,7 +293,7 @@ def test_the_rest_sums_up_what_is_not_listed(colours):
     whole = bars_of(attnviz.ablate(colours, FACT, heads=["1.2"], together=True).page())
     after = max(whole, key=lambda token: whole[token][1])
     bars = bars_of(result.page())
-    assert list(bars) == [*dict.fromkeys(["red", after]), f"{5 - len({'red', after})} others"]
+    assert list(bars) == [*dict.fromkeys(["red", after]), f"{5 - len({'red', after})} other tokens"]
     assert sum(np.array(list(bars.values()))) == pytest.approx([1, 1])
     assert all(bars[token] == pytest.approx(whole[token]) for token in {"red", after})
 

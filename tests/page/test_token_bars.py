@@ -1,4 +1,4 @@
-"""Bars of tokens: their widths are the numbers, names and numbers stand beside them, nothing leaves the page."""
+"""Bars of tokens: their widths are the numbers, names are at their left, numbers at their ends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from attnviz.page.place import place
 from attnviz.page.plots import COLOURS
 
 VALUES = np.array([[0.8, 0.2], [0.1, 0.5], [0.0, 0.05], [0.1, 0.25]])
-PART = TokenBars("heading", ["Paris", "the", "a", "9 others"], VALUES, ("before", "after"), "probability", (0,), True)
+PART = TokenBars(
+    "heading", ["Paris", "the", "a", "9 other tokens"], VALUES, ("before", "after"), "probability", (0,), True
+)
 
 
 def drawn(part=PART, **options):
@@ -33,10 +35,10 @@ def test_a_bar_is_as_long_as_its_number():
     assert after == pytest.approx([0.2 * unit, 0.5 * unit, 0.05 * unit, 0.25 * unit])
 
 
-def test_names_and_numbers_stand_beside_the_bars():
+def test_names_are_at_the_left_and_numbers_at_the_ends():
     figure = drawn()
     rows = [label for label in figure.labels if label.role == "row"]
-    assert [label.text for label in rows] == ["Paris", "the", "a", "9 others"]
+    assert [label.text for label in rows] == ["Paris", "the", "a", "9 other tokens"]
     assert [label.weight for label in rows] == ["bold", "normal", "normal", "normal"]
     assert [label.text for label in figure.labels if label.role == "cell"] == [
         "0.8", "0.2", "0.1", "0.5", "0", "0.05", "0.1", "0.25",
