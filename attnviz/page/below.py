@@ -28,6 +28,7 @@ SHIFT = 0.36  # how far apart the dots of a layer stand, as a share of the way t
 PITCH, ABOVE_LIST = 13.0, 34.0  # points from one line of a list to the next, and above the list
 BAR, LEAST_BAR = 150.0, 24.0
 NUMBERS = "−0.00"
+THICK, THIN = 9.0, 4.0  # points: a bar, and one that lies over another
 WEIGHT, LIFT = (196, 212, 230), (43, 98, 158)
 
 
@@ -136,12 +137,13 @@ def draw_bars(sheet: Sheet, part: Bars, x: float, y: float) -> None:
     for name, at, align in zip(part.columns, (at_head, at_weight, at_lift), ("left", "right", "right"), strict=True):
         sheet.word(name, at, y - 4.0, SMALL, align, tone="soft")
     most = max(max(entry.weight, entry.lift) for entry in part.entries) or 1.0
+    over = THIN if any(min(entry.weight, entry.lift) > 0 for entry in part.entries) else THICK
     for i, entry in enumerate(part.entries):
         top = y + i * PITCH
         baseline = top + PITCH / 2 + MIDDLE * SMALL
         sheet.word(face.cut(printable(entry.text), BASE, text), x, baseline, BASE, role="row")
         sheet.word(entry.head, at_head, baseline, SMALL)
-        for value, at, rgb, high in ((entry.weight, at_weight, WEIGHT, 9.0), (entry.lift, at_lift, LIFT, 4.0)):
+        for value, at, rgb, high in ((entry.weight, at_weight, WEIGHT, THICK), (entry.lift, at_lift, LIFT, over)):
             digits = f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
             sheet.word(digits, at, baseline, SMALL, "right")
             if value > 0 and bar > 0:

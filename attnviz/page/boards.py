@@ -88,6 +88,23 @@ def _checked(board: Board, part: Boards) -> Board:
     return replace(board, cell_text=[[printable(text) for text in row] for row in board.cell_text])
 
 
+def _shown(names: Sequence[str], step: int) -> list[int]:
+    """Every so many names; a word among numbers, such as mlp, instead of the numbers beside it."""
+    if not any(name.isdecimal() for name in names):
+        return list(range(0, len(names), step))
+    words: list[int] = []
+    for i, name in enumerate(names):
+        if not name.isdecimal() and (not words or i - words[-1] >= step):
+            words.append(i)
+    numbers = [i for i in range(0, len(names), step) if names[i].isdecimal()]
+    return sorted({*words, *(i for i in numbers if all(abs(i - word) >= step for word in words))})
+
+
+def _word_left_out(names: Sequence[str], shown: Sequence[int]) -> bool:
+    """Whether a name is not shown that is no number."""
+    return any(not name.isdecimal() for i, name in enumerate(names) if i not in set(shown))
+
+
 def _words(board: Board) -> list[str]:
     return [text for row in board.cell_text or () for text in row]
 
@@ -185,7 +202,7 @@ class _Grid:
         return [
             f"every {ordinal(step)} {axis} is named"
             for step, axis, names in named
-            if step > 1 and not all(name.isdecimal() for name in names)
+            if step > 1 and _word_left_out(names, _shown(names, step))
         ]
 
     # Places
@@ -262,7 +279,7 @@ class _Grid:
             y = box.y + (i + 0.5) * self.high + MIDDLE * size
             sheet.word(self.rows[i], box.x - 4.0, y, size, "right", role="row")
         bottom = box.y + box.height + 4.0
-        for j in range(0, len(self.cols), along):
+        for j in _shown(self.cols, along):
             x = box.x + (j + 0.5) * self.cell
             sheet.word(self.cols[j], x, bottom + 0.75 * SMALL, SMALL, "center", role="column")
         rows_axis, cols_axis = self.part.axes

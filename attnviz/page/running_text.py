@@ -99,13 +99,19 @@ def _unbroken(part: RunningText) -> list[list[int]]:
 
 
 def _key(sheet: Sheet, part: RunningText) -> None:
-    """The key: the weights of four shades."""
-    x, y = MARGIN, sheet.y + 4.0
+    """The key: the weights of four shades, closer together on a narrow page."""
+    x, y, right = MARGIN, sheet.y + 4.0, sheet.wide - MARGIN
     sheet.word(part.label, x, y + 2.2, 7.0, tone="soft", role="bar")
     x += sheet.face.width(part.label, 7.0) + 8.0
-    for unit in (0.1, 0.25, 0.5, 1.0):
-        sheet.fills.append(Fill(Box(x, y - 4.0, 18.0, 8.0), tint(INK, 0.92 * unit)))
-        text = number(unit * part.high)
-        sheet.word(text, x + 22.0, y + 2.2, 7.0, role="tick")
-        x += 22.0 + sheet.face.width(text, 7.0) + 12.0
+    units = (0.1, 0.25, 0.5, 1.0)
+    texts = [number(unit * part.high) for unit in units]
+    words = sum(sheet.face.width(text, 7.0) for text in texts)
+    swatch, between = (18.0, 12.0) if x + words + 4 * 22.0 + 3 * 12.0 <= right else (12.0, 6.0)
+    for unit, text in zip(units, texts, strict=True):
+        wide = swatch + 4.0 + sheet.face.width(text, 7.0)
+        if x + wide > right:
+            x, y = MARGIN, y + 12.0
+        sheet.fills.append(Fill(Box(x, y - 4.0, swatch, 8.0), tint(INK, 0.92 * unit)))
+        sheet.word(text, x + swatch + 4.0, y + 2.2, 7.0, role="tick")
+        x += wide + between
     sheet.y = y + 12.0

@@ -330,8 +330,8 @@ def of_gallery():
     script = (ROOT / "scripts" / "draw_gallery.sh").read_text()
     widths = re.findall(r"^draw \w+ (\S+)", script, re.M)
     narrow, wide = widths[0], widths[-1]
-    assert widths == [narrow] * (len(widths) - 3) + [wide] * 3
-    return [f"at the width of a column ({narrow} inches; the last three at {wide})"]
+    assert widths == [narrow] * (len(widths) - 5) + [wide] * 5
+    return [f"at the width of a column ({narrow} inches; the last five at {wide})"]
 
 
 def of_adding():

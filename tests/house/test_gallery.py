@@ -14,7 +14,7 @@ SCRIPT = (ROOT / "scripts" / "draw_gallery.sh").read_text(encoding="utf-8")
 
 
 def test_the_page_has_every_picture_with_its_command():
-    texts = dict(re.findall(r'^(text|cat)="(.*)"$', SCRIPT, re.M))
+    texts = dict(re.findall(r'^(text|cat|paris)="(.*)"$', SCRIPT, re.M))
     for name, width, command in re.findall(r"^draw (\w+) ([\d.]+) (.*)$", SCRIPT, re.M):
         for variable, text in texts.items():
             command = command.replace(f'"${variable}"', f'"{text}"')

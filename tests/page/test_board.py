@@ -10,11 +10,12 @@ import pytest
 from helpers.drawn_boards import board, boards
 
 from attnviz.errors import InputError, SelectionError
+from attnviz.page.below import LIFT
 from attnviz.page.boards import numbers
 from attnviz.page.figure_options import FigureOptions
 from attnviz.page.fitted import stripped
 from attnviz.page.label_bounds import bounds
-from attnviz.page.parts import Board, Boards, Depth, Page
+from attnviz.page.parts import Bars, Board, Boards, Depth, Entry, Page, Paragraph, RunningText
 from attnviz.page.place import place
 from attnviz.render.image import to_bytes
 
@@ -174,3 +175,30 @@ def test_errors():
         board(np.zeros((3, 2)), layers=range(2), heads=range(3), label="x")
     with pytest.raises(SelectionError, match="leaves no room for 64 columns"):
         board(np.zeros((2, 64)), layers=range(2), heads=range(64), label="x", width=1.0)
+
+
+def test_a_word_among_numbers_keeps_its_name():
+    names = [*map(str, range(9)), "mlp"]
+    part = Boards((Board(np.zeros((30, 10)), "x"),), [str(i) for i in range(30)], names, ("layer", "part"))
+    figure = place(Page("t", "", (part,)), FigureOptions(width=1.6))
+    assert texts(figure, "column")[-1] == "mlp" and "9" not in texts(figure, "column")
+    assert not [note for note in figure.notes if "is named" in note]
+    crowded = replace(part, heads=[f"cross {i}" for i in range(9)] + ["mlp"])
+    figure = place(Page("t", "", (crowded,)), FigureOptions(width=1.6))
+    assert [note for note in figure.notes if "part is named" in note]
+
+
+@pytest.mark.parametrize(("weights", "high"), [(((0.9, 0.0), (0.0, 0.4)), 9.0), (((0.9, 0.5), (0.0, 0.4)), 4.0)])
+def test_bars_that_never_lie_over_each_other_are_equally_high(weights, high):
+    entries = tuple(Entry("text", "0.1", *pair) for pair in weights)
+    part = Boards((Board(np.eye(2), "x"),), "01", "01")
+    figure = place(Page("t", "", (part, Bars("list", entries))), FigureOptions())
+    assert {fill.box.height for fill in figure.fills if fill.rgb == LIFT} == {high}
+
+
+@pytest.mark.parametrize("width", [2.0, 2.6, 3.25, 6.5])
+def test_the_key_of_a_running_text_is_on_the_page(width):
+    part = RunningText((Paragraph("head 0", (0.1, 0.807), ("0", "0")),), ("a", "b"), (False, True), 0.80731)
+    figure = place(Page("t", "", (part,)), FigureOptions(width=width))
+    ends = [label.x + figure.face.width(label.text, label.size) for label in figure.labels if label.role == "tick"]
+    assert len(ends) == 4 and max(ends) <= figure.width

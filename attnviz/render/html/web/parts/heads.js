@@ -99,6 +99,7 @@ export function barsPart(part, tools) {
             h("span", { class: "number value dark" }, lift.toFixed(2)),
         );
     });
+    const apart = part.entries.every(({ weight, lift }) => Math.min(weight, lift) <= 0);
     const legend = h(
         "p",
         { class: "legend" },
@@ -112,7 +113,7 @@ export function barsPart(part, tools) {
         { class: "part bars-part" },
         h("h2", { dir: "auto" }, part.heading),
         legend,
-        h("ol", {}, ...rows),
+        h("ol", { class: apart ? "apart" : "" }, ...rows),
     );
 }
 
