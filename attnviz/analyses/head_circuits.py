@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.engine.spec import Latent, Norm, Spec
+from attnviz.engine.tensors import floats
 from attnviz.engine.threads import one_matrix_thread, share
 from attnviz.errors import ModelError, SelectionError, one_of
 from attnviz.measures.circuits import KINDS, Circuits, Heads, composed, eigen, ends, positive, singular
@@ -209,11 +210,11 @@ def _through(model: Model, spec: Spec, tensors: Tensors, norms: bool) -> Floats:
         raise ModelError(f"{model.name}: copying through the vocabulary wants a decoder with plain embeddings")
     table = vocabulary_of(model).table
     product = np.zeros((spec.d_model, spec.d_model))
-    n = min(len(table), spec.vocab)
+    n = min(table.shape[0], spec.vocab)
     for start in range(0, n, ROWS):
         rows = np.arange(start, min(start + ROWS, n))
         embedded = tensors.rows("embed.tokens", rows, (spec.vocab, spec.d_embed))
-        product += embedded.T @ table[rows]
+        product += embedded.T @ floats(table, slice(start, start + len(rows)))
     if norms and spec.final_norm is not None:
         product = _read_through_norm(spec.final_norm, tensors, "final_norm", product)
     return product

@@ -23,6 +23,8 @@ from attnviz.files import untrusted
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from attnviz.checkpoints.quants import Grouped
+
 MAX_HEADER = 100_000_000  # bytes; the safetensors format sets the same limit
 MAX_DIMS = 8
 MAX_SIZE = 1 << 40  # the largest size of one axis
@@ -112,6 +114,17 @@ class Checkpoint:
         """The rows `ids` of the first axis; no other rows are read: [len(ids), ...]."""
         return self.read(name)[np.asarray(ids, dtype=np.int64)]
 
+    def has_parts(self, name: str) -> bool:
+        """Whether a tensor is stored in blocks of few bits or as 16-bit floats, of which `part` reads any rows."""
+        return False
+
+    def part(self, name: str, rows: slice | NDArray[Any], columns: slice) -> NDArray[Any] | Grouped:
+        """Some rows (counted over all axes but the last) and columns: [row, column]. For a tensor that has parts.
+
+        columns: begin and end at multiples of 256, or at the end.
+        """
+        raise NotImplementedError
+
     def digest(self) -> str:
         """16 hex digits: a hash of names, dtypes, shapes and places of all tensors; the numbers are not read."""
         lines = (
@@ -160,6 +173,13 @@ class Mapped(Checkpoint):
         stored = self.stored(name)
         raw = self.data[self._offsets[name] :][: stored.nbytes]
         return raw.view(numpy_dtype(stored.dtype)).reshape(stored.shape)
+
+    def has_parts(self, name: str) -> bool:
+        return self.stored(name).dtype in ("F16", "BF16")
+
+    def part(self, name: str, rows: slice | NDArray[Any], columns: slice) -> NDArray[Any] | Grouped:
+        array = self.read(name)
+        return array.reshape(-1, array.shape[-1])[rows, columns]
 
     @property
     def data(self) -> NDArray[np.uint8]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz.checkpoints.base import DTYPE_BYTES, MAX_HEADER, Mapped, Stored, checked_shape, damaged, map_file, shown
-from attnviz.checkpoints.quants import BLOCKS, DECODERS, dequantise
+from attnviz.checkpoints.quants import BLOCKS, UNPACKERS, Grouped, dequantise, unpack
 from attnviz.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -132,6 +132,19 @@ class Gguf(Mapped):
         by_row = self._packed(stored).reshape(stored.shape[0], -1)
         return self._decode(stored, by_row[index]).reshape(len(index), *stored.shape[1:])
 
+    def has_parts(self, name: str) -> bool:
+        return self.stored(name).dtype in BLOCKS or super().has_parts(name)
+
+    def part(self, name: str, rows: slice | NDArray[Any], columns: slice) -> NDArray[Any] | Grouped:
+        stored = self.stored(name)
+        if stored.dtype not in BLOCKS:
+            return super().part(name, rows, columns)
+        self._check_read(stored)
+        numbers, nbytes = BLOCKS[stored.dtype]
+        by_row = self._packed(stored).reshape(-1, stored.shape[-1] // numbers * nbytes)
+        raw = by_row[rows, columns.start // numbers * nbytes : columns.stop // numbers * nbytes]
+        return unpack(np.ascontiguousarray(raw), stored.dtype)
+
     def digest(self) -> str:
         """16 hex digits: a hash of the whole header, with metadata and tokenizer as well as tensors."""
         return self._digest
@@ -140,13 +153,16 @@ class Gguf(Mapped):
         return self.data[self._offsets[stored.name] :][: stored.nbytes]
 
     def _decode(self, stored: Stored, raw: NDArray[np.uint8]) -> NDArray[np.float32]:
-        if stored.dtype not in DECODERS:
-            readable = ", ".join(DECODERS)
+        self._check_read(stored)
+        return dequantise(raw, stored.dtype)
+
+    def _check_read(self, stored: Stored) -> None:
+        if stored.dtype not in UNPACKERS:
+            readable = ", ".join(UNPACKERS)
             raise CheckpointError(
                 f"{stored.file}: tensor {shown(stored.name)} is stored as {stored.dtype}, which is not read",
                 f"quantised types that are read: {readable}",
             )
-        return dequantise(raw, stored.dtype)
 
 
 class _Header:

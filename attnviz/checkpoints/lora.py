@@ -36,6 +36,8 @@ from attnviz.errors import CheckpointError, ModelError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from attnviz.checkpoints.quants import Grouped
+
 FILES = ("adapter_model.safetensors", "adapter_model.bin")
 _HEAD = "base_model.model."
 _PART = re.compile(r"(?P<module>.+)\.(?P<part>lora_A|lora_B|lora_magnitude_vector)(\.default)?(\.weight)?")
@@ -229,6 +231,12 @@ class Adapted(Checkpoint):
         if name in self._whole:
             return self._file.rows(self._whole[name], index)
         return self.read(name)[index] if name in self._pairs else self._inner.rows(name, index)
+
+    def has_parts(self, name: str) -> bool:
+        return name not in self._whole and name not in self._pairs and self._inner.has_parts(name)
+
+    def part(self, name: str, rows: slice | NDArray[Any], columns: slice) -> NDArray[Any] | Grouped:
+        return self._inner.part(name, rows, columns)
 
     def place(self, name: str) -> object:
         return self._inner.place(name)

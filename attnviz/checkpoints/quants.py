@@ -1,16 +1,18 @@
 """Decode weights in blocks of few bits, as GGUF stores them, to float32.
 
 A block holds 32 or 256 numbers: one or two float16 scales, for the K-quants a small scale for every 16 or 32 numbers as
-well, and the numbers as integers of 2 to 8 bits, packed. Each decoder takes raw blocks, uint8 [block, bytes], and
-writes float32 [block, numbers] into an array of the caller, since loading a file spends most of its time here.
+well, and the numbers as integers of 2 to 8 bits, packed. Each unpacker takes raw blocks, uint8 [block, bytes], to whole
+numbers of 8 bits and a float32 scale for each group of them (`Grouped`). Reading a large model spends its time here, so
+bits are taken apart on bytes, four times as dense as float32, and only whole runs of 16 bytes are moved.
 
 Source: the block structures in ggml (ggml-common.h) and their meaning there (ggml-quants.c).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,10 +20,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Raw = NDArray[np.uint8]
+    Whole = NDArray[np.int8]
     Floats = NDArray[np.float32]
 
 # dtype -> (numbers in a block, bytes of a block): every quantised type that a file may name, so that sizes can be
-# checked; types in DECODERS can be read.
+# checked; types in UNPACKERS can be read.
 BLOCKS = {
     "Q4_0": (32, 18),
     "Q4_1": (32, 20),
@@ -50,35 +53,81 @@ BLOCKS = {
     "NVFP4": (64, 36),
     "Q1_0": (128, 18),
 }
-_CHUNK = 1 << 18  # numbers decoded at a time, so that intermediate arrays stay in the processor's cache
+_CHUNK = 1 << 16  # numbers decoded at a time, so that intermediate arrays stay in the cache of a core
 
 # The sixteen values of IQ4_NL and IQ4_XS, and of a 4-bit float (1 sign, 2 exponent, 1 mantissa), the float's values
 # doubled.
-_NON_LINEAR = np.array([-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113], np.float32)
-_FLOAT4 = np.array([0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12], np.float32)
+_NON_LINEAR = np.array([-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113], np.int8)
+_FLOAT4 = np.array([0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12], np.int8)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Grouped:
+    """Whole numbers in groups that share a scale: number * scale - minimum.
+
+    numbers: int8 [..., d]. scales: float32 [..., d / size of a group]. minima: the same shape, or None for no minima.
+    """
+
+    numbers: Whole
+    scales: Floats
+    minima: Floats | None = None
+
+    def floats(self, out: Floats) -> None:
+        """Write all numbers into `out`, float32 [..., d], C-contiguous."""
+        flat, size = out.reshape(-1), self.numbers.size // max(self.scales.size, 1)
+        with np.errstate(all="ignore"):  # damaged scales give NaN or infinity, which the reader of weights reports
+            for at in range(0, flat.size, _CHUNK):
+                part, groups = flat[at : at + _CHUNK], slice(at // size, (at + _CHUNK) // size)
+                part[...] = self.numbers.reshape(-1)[at : at + _CHUNK]
+                part *= np.repeat(self.scales.reshape(-1)[groups], size)
+                if self.minima is not None:
+                    part -= np.repeat(self.minima.reshape(-1)[groups], size)
+
+    def dots(self, x: Floats) -> Floats:
+        """The product of rows [row, d] with one vector [d] -> [row]: sums of each group, then their scales."""
+        rows, d = self.numbers.shape
+        size = d // self.scales.shape[1]
+        by_group = self.numbers.astype(np.float32).reshape(rows, -1, size).swapaxes(0, 1)
+        sums = np.matmul(by_group, x.reshape(-1, size, 1))[..., 0]  # [group, row]
+        product: Floats = np.einsum("rg,gr->r", self.scales, sums)
+        if self.minima is not None:
+            product -= self.minima @ x.reshape(-1, size).sum(-1)
+        return product
+
+
+def unpack(raw: Raw, dtype: str) -> Grouped:
+    """Take blocks of `dtype` apart: uint8 of any shape whose last axis is whole blocks, C-contiguous.
+
+    Raises:
+        KeyError: no unpacker for `dtype`.
+    """
+    nbytes = BLOCKS[dtype][1]
+    with np.errstate(all="ignore"):
+        grouped = UNPACKERS[dtype](raw.reshape(-1, nbytes))
+    lead = raw.shape[:-1]
+    minima = None if grouped.minima is None else grouped.minima.reshape(*lead, -1)
+    return Grouped(grouped.numbers.reshape(*lead, -1), grouped.scales.reshape(*lead, -1), minima)
 
 
 def dequantise(raw: Raw, dtype: str) -> Floats:
     """Decode blocks of `dtype`: uint8 of any shape whose last axis is whole blocks -> float32, last axis in numbers.
 
     Raises:
-        KeyError: no decoder for `dtype`.
+        KeyError: no unpacker for `dtype`.
     """
-    decode = DECODERS[dtype]
     numbers, nbytes = BLOCKS[dtype]
     blocks = raw.reshape(-1, nbytes)
     out = np.empty((len(blocks), numbers), np.float32)
     step = _CHUNK // numbers
-    with np.errstate(all="ignore"):  # damaged scales give NaN or infinity, which the reader of weights reports
-        for at in range(0, len(blocks), step):
-            decode(blocks[at : at + step], out[at : at + step])
+    for at in range(0, len(blocks), step):
+        unpack(np.ascontiguousarray(blocks[at : at + step]), dtype).floats(out[at : at + step])
     return out.reshape(*raw.shape[:-1], raw.shape[-1] // nbytes * numbers)
 
 
 def dequantise_mxfp4(blocks: Raw, scales: Raw) -> Floats:
     """Decode gpt-oss's MXFP4, scales apart and neighbours in one byte: [..., 16], [...] -> float32 [..., 32]."""
     numbers = _FLOAT4[np.stack([blocks & 15, blocks >> 4], axis=-1)].reshape(*blocks.shape[:-1], 32)
-    return np.ldexp(numbers, scales[..., None].astype(np.int32) - 128)
+    return np.ldexp(numbers.astype(np.float32), scales[..., None].astype(np.int32) - 128)
 
 
 def _half(raw: Raw, at: int) -> Floats:
@@ -86,64 +135,84 @@ def _half(raw: Raw, at: int) -> Floats:
     return raw[:, at : at + 2].view("<f2").astype(np.float32)
 
 
-def _split(packed: Raw, out: Floats) -> None:
-    """Low halves of a block's bytes, then high halves: [block, bytes] -> [block, 2 * bytes]."""
-    packed, half = np.ascontiguousarray(packed), packed.shape[1]
-    out[:, :half] = packed & 15
-    out[:, half:] = packed >> 4
+def _cut(raw: Raw, start: int, stop: int) -> Raw:
+    """Bytes `start` to `stop` of every block, together in memory: [block, bytes]."""
+    part = raw[:, start:stop]
+    if stop - start > 16:  # NumPy moves rows of bytes by a call each, and items of up to 16 bytes without one
+        return np.ascontiguousarray(part)
+    return np.ascontiguousarray(part.view(f"V{stop - start}")).view(np.uint8).reshape(len(raw), -1)
 
 
-def _nibbles(packed: Raw) -> Raw:
-    """Low halves of all bytes, then high halves: [..., bytes] -> [..., 2 * bytes]."""
-    return np.concatenate([packed & 15, packed >> 4], axis=-1)
+def _in_turn(planes: Sequence[NDArray[Any]], run: int) -> Raw:
+    """Runs of bytes of all planes in turn: [block, bytes], C-contiguous -> [block, planes * bytes].
+
+    run: bytes of a run, a multiple of 16.
+    """
+    out = np.empty((len(planes[0]), len(planes) * planes[0].shape[1]), np.uint8)
+    runs = out.view("V16").reshape(-1, len(planes), run // 16)
+    for i, plane in enumerate(planes):
+        pieces = plane.view("V16").reshape(-1, run // 16)
+        for j in range(run // 16):
+            runs[:, i, j] = pieces[:, j]
+    return out
 
 
-def _bits(raw: Raw, at: int) -> Raw:
-    """The 32 bits at byte `at`, the lowest first: [block, 32]."""
-    return np.unpackbits(raw[:, at : at + 4], axis=1, bitorder="little")
+def _halves(packed: Raw, run: int = 16) -> Raw:
+    """Low halves of a run of bytes, then their high halves: [block, bytes] -> [block, 2 * bytes]."""
+    return _in_turn([packed & 15, packed >> 4], run)
 
 
-def _q4_0(raw: Raw, out: Floats) -> None:
-    _split(raw[:, 2:], out)
-    out -= 8
-    out *= _half(raw, 0)
+def _bits(packed: Raw) -> Raw:
+    """The bits of each block's bytes, the lowest first, as 0 or 16: [block, bytes] -> [block, 8 * bytes]."""
+    bits = np.unpackbits(packed.reshape(-1), bitorder="little")
+    bits *= 16
+    return bits.reshape(len(packed), -1)
 
 
-def _q4_1(raw: Raw, out: Floats) -> None:
-    _split(raw[:, 4:], out)
-    out *= _half(raw, 0)
-    out += _half(raw, 2)
+def _less(numbers: Raw, by: int) -> Whole:
+    """The numbers minus a constant, in place."""
+    numbers -= by
+    return numbers.view(np.int8)
 
 
-def _q5_0(raw: Raw, out: Floats) -> None:
-    out[...] = _nibbles(raw[:, 6:]) | _bits(raw, 2) << 4
-    out -= 16
-    out *= _half(raw, 0)
+def _q4_0(raw: Raw) -> Grouped:
+    return Grouped(_less(_halves(_cut(raw, 2, 18)), 8), _half(raw, 0))
 
 
-def _q5_1(raw: Raw, out: Floats) -> None:
-    out[...] = _nibbles(raw[:, 8:]) | _bits(raw, 4) << 4
-    out *= _half(raw, 0)
-    out += _half(raw, 2)
+def _q4_1(raw: Raw) -> Grouped:
+    return Grouped(_halves(_cut(raw, 4, 20)).view(np.int8), _half(raw, 0), -_half(raw, 2))
 
 
-def _q8_0(raw: Raw, out: Floats) -> None:
-    out[...] = raw[:, 2:].view(np.int8)
-    out *= _half(raw, 0)
+def _q5_0(raw: Raw) -> Grouped:
+    numbers = _halves(_cut(raw, 6, 22))
+    numbers |= _bits(_cut(raw, 2, 6))
+    return Grouped(_less(numbers, 16), _half(raw, 0))
 
 
-def _q8_k(raw: Raw, out: Floats) -> None:
-    out[...] = raw[:, 4:260].view(np.int8)
-    out *= np.ascontiguousarray(raw[:, :4]).view("<f4")
+def _q5_1(raw: Raw) -> Grouped:
+    numbers = _halves(_cut(raw, 8, 24))
+    numbers |= _bits(_cut(raw, 4, 8))
+    return Grouped(numbers.view(np.int8), _half(raw, 0), -_half(raw, 2))
 
 
-def _iq4_nl(raw: Raw, out: Floats) -> None:
-    np.multiply(_NON_LINEAR[_nibbles(raw[:, 2:])], _half(raw, 0), out=out)
+def _q8_0(raw: Raw) -> Grouped:
+    runs = np.empty((len(raw), 32), np.uint8)
+    for at in (0, 16):
+        runs.view("V16")[:, at // 16] = raw[:, 2 + at : 18 + at].view("V16")[:, 0]
+    return Grouped(runs.view(np.int8), _half(raw, 0))
 
 
-def _mxfp4(raw: Raw, out: Floats) -> None:
+def _q8_k(raw: Raw) -> Grouped:
+    return Grouped(_cut(raw, 4, 260).view(np.int8), _cut(raw, 0, 4).view("<f4").astype(np.float32))
+
+
+def _iq4_nl(raw: Raw) -> Grouped:
+    return Grouped(_NON_LINEAR[_halves(_cut(raw, 2, 18))], _half(raw, 0))
+
+
+def _mxfp4(raw: Raw) -> Grouped:
     """One power of two per block; the values are doubled, hence 128 although the exponent's bias is 127."""
-    np.ldexp(_FLOAT4[_nibbles(raw[:, 1:])], raw[:, :1].astype(np.int32) - 128, out=out)
+    return Grouped(_FLOAT4[_halves(_cut(raw, 1, 17))], np.ldexp(np.float32(1), raw[:, :1].astype(np.int32) - 128))
 
 
 # K-quants: 256 numbers per block, in groups with a scale each.
@@ -151,33 +220,32 @@ def _mxfp4(raw: Raw, out: Floats) -> None:
 
 def _two_bits(packed: Raw) -> Raw:
     """[block, 64] -> [block, 256]: in each half of 32 bytes, the lowest two bits of all, then the next two, ..."""
-    shifts = np.arange(0, 8, 2, dtype=np.uint8)[:, None]
-    return (packed.reshape(-1, 2, 1, 32) >> shifts & np.uint8(3)).reshape(-1, 256)
+    return _in_turn([packed & 3, packed >> 2 & 3, packed >> 4 & 3, packed >> 6], 32)
 
 
-def _grouped(numbers: NDArray[np.generic], scales: Floats, minima: Floats | None, out: Floats) -> None:
-    """numbers [block, 256] times scales [block, group], minus minima [block, group]."""
-    out[...] = numbers
-    parts = out.reshape(len(out), scales.shape[1], -1)
-    parts *= scales[:, :, None]
-    if minima is not None:
-        parts -= minima[:, :, None]
+def _one_bit(packed: Raw, value: int) -> Raw:
+    """[block, 32] -> [block, 256]: the lowest bit of all bytes, then the next, ..., as 0 or `value`, a power of two."""
+    planes = [packed >> bit & 1 for bit in range(8)]
+    for plane in planes:
+        plane *= value
+    return _in_turn(planes, 32)
 
 
-def _q2_k(raw: Raw, out: Floats) -> None:
+def _q2_k(raw: Raw) -> Grouped:
     small = raw[:, :16]
     scales = (small & 15).astype(np.float32) * _half(raw, 80)
     minima = (small >> 4).astype(np.float32) * _half(raw, 82)
-    _grouped(_two_bits(raw[:, 16:80]), scales, minima, out)
+    return Grouped(_two_bits(_cut(raw, 16, 80)).view(np.int8), scales, minima)
 
 
-def _q3_k(raw: Raw, out: Floats) -> None:
+def _q3_k(raw: Raw) -> Grouped:
     # A set bit of the mask is the number's third bit; a clear one means four less.
-    third = np.unpackbits(raw[:, :32, None], axis=2, bitorder="little").transpose(0, 2, 1).reshape(-1, 256)
-    numbers = (_two_bits(raw[:, 32:96]) | third << 2).astype(np.int8) - 4
+    numbers = _two_bits(_cut(raw, 32, 96))
+    numbers |= _one_bit(_cut(raw, 0, 32), 4)
     high = (raw[:, None, 104:108] >> np.arange(0, 8, 2, dtype=np.uint8)[:, None] & 3).reshape(-1, 16)
-    small = (_nibbles(raw[:, 96:104]) | high << 4).astype(np.float32) - 32
-    _grouped(numbers, small * _half(raw, 108), None, out)
+    low = np.concatenate([raw[:, 96:104] & 15, raw[:, 96:104] >> 4], axis=1)
+    small = (low | high << 4).astype(np.float32) - 32
+    return Grouped(_less(numbers, 4), small * _half(raw, 108))
 
 
 def _scales_and_minima(raw: Raw) -> tuple[Floats, Floats]:
@@ -188,31 +256,31 @@ def _scales_and_minima(raw: Raw) -> tuple[Floats, Floats]:
     return small.astype(np.float32) * _half(raw, 0), minima.astype(np.float32) * _half(raw, 2)
 
 
-def _q4_k(raw: Raw, out: Floats) -> None:
-    numbers = _nibbles(raw[:, 16:].reshape(-1, 4, 32)).reshape(-1, 256)
-    _grouped(numbers, *_scales_and_minima(raw), out)
+def _q4_k(raw: Raw) -> Grouped:
+    return Grouped(_halves(_cut(raw, 16, 144), 32).view(np.int8), *_scales_and_minima(raw))
 
 
-def _q5_k(raw: Raw, out: Floats) -> None:
-    numbers = _nibbles(raw[:, 48:].reshape(-1, 4, 32)).reshape(-1, 256)
-    fifth = np.unpackbits(raw[:, 16:48, None], axis=2, bitorder="little").transpose(0, 2, 1).reshape(-1, 256)
-    _grouped(numbers | fifth << 4, *_scales_and_minima(raw), out)
+def _q5_k(raw: Raw) -> Grouped:
+    numbers = _halves(_cut(raw, 48, 176), 32)
+    numbers |= _one_bit(_cut(raw, 16, 48), 16)
+    return Grouped(numbers.view(np.int8), *_scales_and_minima(raw))
 
 
-def _q6_k(raw: Raw, out: Floats) -> None:
-    low = _nibbles(raw[:, :128].reshape(-1, 2, 64)).reshape(-1, 256)
-    numbers = (low | _two_bits(raw[:, 128:192]) << 4).astype(np.int8) - 32
-    _grouped(numbers, raw[:, 192:208].view(np.int8).astype(np.float32) * _half(raw, 208), None, out)
+def _q6_k(raw: Raw) -> Grouped:
+    numbers = _two_bits(_cut(raw, 128, 192))
+    numbers *= 16
+    numbers |= _halves(_cut(raw, 0, 128), 64)
+    return Grouped(_less(numbers, 32), raw[:, 192:208].view(np.int8).astype(np.float32) * _half(raw, 208))
 
 
-def _iq4_xs(raw: Raw, out: Floats) -> None:
+def _iq4_xs(raw: Raw) -> Grouped:
     low = (raw[:, 4:8, None] >> np.array([0, 4], np.uint8) & 15).reshape(-1, 8)
     high = (raw[:, 2:4, None] >> np.arange(0, 8, 2, dtype=np.uint8) & 3).reshape(-1, 8)
     scales = ((low | high << 4).astype(np.float32) - 32) * _half(raw, 0)
-    _grouped(_NON_LINEAR[_nibbles(raw[:, 8:].reshape(-1, 8, 16)).reshape(-1, 256)], scales, None, out)
+    return Grouped(_NON_LINEAR[_halves(_cut(raw, 8, 136))], scales)
 
 
-DECODERS: dict[str, Callable[[Raw, Floats], None]] = {
+UNPACKERS: dict[str, Callable[[Raw], Grouped]] = {
     "Q4_0": _q4_0,
     "Q4_1": _q4_1,
     "Q5_0": _q5_0,

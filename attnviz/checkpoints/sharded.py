@@ -13,6 +13,8 @@ from attnviz.checkpoints.base import MAX_HEADER, Checkpoint, damaged, map_file, 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from attnviz.checkpoints.quants import Grouped
+
 _MOST_NAMED = 4  # missing files that a message names
 _LONGEST_NAME = 255  # longest file name in characters, on every system
 _LONGEST_PATH = 1024
@@ -60,6 +62,13 @@ class Sharded(Checkpoint):
     def rows(self, name: str, ids: Sequence[int] | NDArray[Any]) -> NDArray[Any]:
         self.stored(name)
         return self._shards[self._map[name]].rows(name, np.asarray(ids, dtype=np.int64))
+
+    def has_parts(self, name: str) -> bool:
+        self.stored(name)
+        return self._shards[self._map[name]].has_parts(name)
+
+    def part(self, name: str, rows: slice | NDArray[Any], columns: slice) -> NDArray[Any] | Grouped:
+        return self._shards[self._map[name]].part(name, rows, columns)
 
     def close(self) -> None:
         for shard in self._shards.values():

@@ -6,6 +6,7 @@ shape is compared with the configuration, and only then is it converted to float
 
 from __future__ import annotations
 
+import math
 import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ import numpy as np
 
 from attnviz.checkpoints import layouts
 from attnviz.checkpoints.base import Checkpoint, shown, times
+from attnviz.checkpoints.matrices import SMALL, StoredMatrix, row_numbers
 from attnviz.checkpoints.naming import (
     Prefix,
     Source,
@@ -95,6 +97,24 @@ class Weights:
         self._check_finite(name, located, array)
         self._keep(name, array)
         return array
+
+    def matrix(self, name: str, shape: Sequence[int]) -> NDArray[np.float32] | StoredMatrix:
+        """A matrix for products: as it is stored, if it is large and would have to be decoded; else as from `get`.
+
+        Raises:
+            CheckpointError: as for `get`; NaN and infinity are found by the products.
+        """
+        located = self._require(name)
+        stored = self.checkpoint.stored(located.stored)
+        if len(shape) != 2 or math.prod(stored.shape) < SMALL or not self.checkpoint.has_parts(located.stored):
+            return self.get(name, shape)
+        have = self._shape(name, located)
+        self._check_shape(name, shape, have)
+        rows = row_numbers(stored.shape, located.layouts, self._sizes, located.indices)
+        if rows is None or (len(rows), stored.shape[-1]) != have:
+            return self.get(name, shape)
+        in_order = not located.layouts
+        return StoredMatrix(self.checkpoint, located.stored, name, (have[0], have[1]), None if in_order else rows)
 
     def rows(self, name: str, ids: Sequence[int] | NDArray[Any], shape: Sequence[int]) -> NDArray[np.float32]:
         """Rows `ids` of a table of `shape` [vocabulary, d]; no other rows are read: [len(ids), d].

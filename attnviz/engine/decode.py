@@ -20,7 +20,7 @@ from attnviz.engine.observer import Collector
 from attnviz.engine.ops import activate_, norm_of
 from attnviz.engine.positions import same_turns
 from attnviz.engine.spec import Spec, Transform, Unembed
-from attnviz.engine.tensors import Tensors
+from attnviz.engine.tensors import Matrix, Tensors, floats, matrix_of
 from attnviz.engine.tile import Tile
 
 if TYPE_CHECKING:
@@ -82,9 +82,9 @@ class Vocabulary:
     def __init__(
         self,
         how: Unembed,
-        table: Array,
+        table: Array | Matrix,
         bias: Array | None = None,
-        project: Array | None = None,
+        project: Array | Matrix | None = None,
         transformed: Callable[[Array], Array] | None = None,
     ) -> None:
         self.how, self.table, self.bias, self.project, self.transformed = how, table, bias, project, transformed
@@ -92,13 +92,13 @@ class Vocabulary:
     @classmethod
     def of(cls, how: Unembed, spec: Spec, tensors: Tensors) -> Vocabulary:
         """As a checkpoint stores it."""
-        table = tensors.get("unembed.weight", (-1, spec.d_embed if how.transform is None else -1))
-        bias = tensors.get("unembed.bias", (len(table),)) if tensors.has("unembed.bias") else None
+        table = matrix_of(tensors, "unembed.weight", (-1, spec.d_embed if how.transform is None else -1))
+        bias = tensors.get("unembed.bias", (table.shape[0],)) if tensors.has("unembed.bias") else None
         if how.transform is not None:
             return cls(how, table, bias, transformed=_transformed(how.transform, spec, tensors, table.shape[1]))
-        project = None
+        project: Array | Matrix | None = None
         if spec.d_embed != spec.d_model:
-            project = tensors.get("unembed.project.weight", (spec.d_embed, spec.d_model))
+            project = matrix_of(tensors, "unembed.project.weight", (spec.d_embed, spec.d_model))
         return cls(how, table, bias, project)
 
     def direction(self, id: int) -> tuple[NDArray[np.float64], float]:
@@ -106,8 +106,8 @@ class Vocabulary:
 
         For a linear head: transformed is None.
         """
-        row = self.table[id].astype(np.float64) * self.how.scale
-        vector = row if self.project is None else row @ self.project.astype(np.float64)
+        row = floats(self.table, slice(id, id + 1))[0].astype(np.float64) * self.how.scale
+        vector = row if self.project is None else row @ floats(self.project).astype(np.float64)
         return vector, 0.0 if self.bias is None else float(self.bias[id])
 
     def scores(self, x: Array) -> Array:
@@ -126,7 +126,7 @@ class Vocabulary:
 
 def _transformed(transform: Transform, spec: Spec, tensors: Tensors, width: int) -> Callable[[Array], Array]:
     """The steps of a masked-language head before its table: norm(act(dense(x))), [n, d_model] -> [n, width]."""
-    weight = tensors.get("unembed.dense.weight", (width, spec.d_model))
+    weight = matrix_of(tensors, "unembed.dense.weight", (width, spec.d_model))
     bias = tensors.get("unembed.dense.bias", (width,)) if tensors.has("unembed.dense.bias") else None
 
     def transformed(x: Array) -> Array:

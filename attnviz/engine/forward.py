@@ -26,7 +26,7 @@ from attnviz.engine.ops import activate_, finite, norm_of
 from attnviz.engine.places import Places
 from attnviz.engine.project import Heads, Projector, turn
 from attnviz.engine.spec import Spec
-from attnviz.engine.tensors import Tensors
+from attnviz.engine.tensors import Matrix, Tensors, matrix_of
 from attnviz.engine.threads import SHARED_ROWS, one_matrix_thread
 from attnviz.engine.tiles import Layer, attend
 
@@ -313,16 +313,20 @@ class _Stack:
         if self.spec.output:
             weight, bias = self._o(name)
             out = linear(out, weight, bias)
-            tap("o.weight", weight)
-            tap("o.bias", bias)
+            if tap.watchers:
+                tap("o.weight", self._o_whole(name))
+                tap("o.bias", bias)
         tap("output", out)
         return out
 
-    def _o(self, name: str) -> tuple[Array, Array | None]:
-        """W_O and its bias."""
+    def _o(self, name: str) -> tuple[Array | Matrix, Array | None]:
+        """W_O, for products, and its bias."""
         spec = self.spec
-        weight = self.tensors.get(f"{name}.weight", (spec.d_model, spec.n_heads * spec.d_value))
+        weight = matrix_of(self.tensors, f"{name}.weight", (spec.d_model, spec.n_heads * spec.d_value))
         return weight, self.tensors.get(f"{name}.bias", (spec.d_model,)) if spec.o_bias else None
+
+    def _o_whole(self, name: str) -> Array:
+        return self.tensors.get(f"{name}.weight", (self.spec.d_model, self.spec.n_heads * self.spec.d_value))
 
     # What follows the heads
 
@@ -349,7 +353,7 @@ class _Stack:
 
         return AfterAttention(
             residual=residual,
-            weight=weight,
+            weight=self._o_whole(name + "o") if spec.output else None,
             inner=scaled(name + "norm1_out", out) if spec.norm_output else None,
             scale=self._scale(name),
             outer=scaled(name + "norm1", total) if closing else None,

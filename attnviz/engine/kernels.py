@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from attnviz.engine.products import product
 from attnviz.engine.spec import Norm
 from attnviz.engine.threads import by_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from attnviz.engine.tensors import Matrix
 
     Array = NDArray[np.float32]
 
@@ -30,8 +33,10 @@ KEPT_SCRATCH = 1 << 21
 # Rows
 
 
-def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
+def linear(x: Array, weight: Array | Matrix, bias: Array | None = None) -> Array:
     """x [..., n, d_in], weight [d_out, d_in], bias [d_out] -> [..., n, d_out], one product per text."""
+    if not isinstance(weight, np.ndarray):
+        return product(x, weight, bias)
     y = np.empty((*x.shape[:-1], len(weight)), np.float32)
 
     def some(rows: slice) -> None:

@@ -11,6 +11,7 @@ from attnviz.engine.kernels import by_head, linear, rotate, side_by_side
 from attnviz.engine.observer import QUIET, Tap
 from attnviz.engine.ops import norm_of
 from attnviz.engine.spec import Latent, Rotary, Spec
+from attnviz.engine.tensors import matrix_of
 from attnviz.engine.threads import by_rows
 
 if TYPE_CHECKING:
@@ -119,9 +120,11 @@ class Projector:
 
     def _linear(self, which: str, x: Array, width: int, has_bias: bool) -> Array:
         name = f"{self.prefix}{self.kind}{which}"
-        weight = self.tensors.get(f"{name}.weight", (width, x.shape[-1]))
+        weight = matrix_of(self.tensors, f"{name}.weight", (width, x.shape[-1]))
         bias = self.tensors.get(f"{name}.bias", (width,)) if has_bias else None
-        self._show(**{f"{which}.weight": weight, f"{which}.bias": bias})
+        if self.tap.watchers:
+            whole = self.tensors.get(f"{name}.weight", (width, x.shape[-1]))
+            self._show(**{f"{which}.weight": whole, f"{which}.bias": bias})
         return linear(x, weight, bias)
 
     def _by_head(self, x: Array) -> Array:

@@ -67,7 +67,7 @@ class Lens(Vectors):
     ) -> None:
         self._spec, self._tensors, self._vocabulary = spec, tensors, vocabulary
         self._positions = list(positions)
-        shape = spec.n_layers + 1, len(self._positions), min(top, len(vocabulary.table))
+        shape = spec.n_layers + 1, len(self._positions), min(top, vocabulary.table.shape[0])
         self.ids = np.zeros(shape, np.intp)
         self.logprobs = np.zeros(shape)
         self._layer = 0
@@ -85,7 +85,7 @@ class Lens(Vectors):
         self._read(self._spec.n_layers, output[self._positions])
 
     def _read(self, layer: int, x: Array) -> None:
-        top, step = self.ids.shape[-1], max(1, AT_ONCE // len(self._vocabulary.table))
+        top, step = self.ids.shape[-1], max(1, AT_ONCE // self._vocabulary.table.shape[0])
         for start in range(0, len(x), step):
             scores = self._vocabulary.scores(x[start : start + step])
             ids = likeliest(scores, top)

@@ -288,6 +288,9 @@ class _Lesson:
     def get(self, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
         return self.weights.get(name, shape)
 
+    def matrix(self, name: str, shape: tuple[int, int]) -> Any:
+        return self.weights.matrix(name, shape)
+
     def has(self, name: str) -> bool:
         return self.weights.has(name)
 

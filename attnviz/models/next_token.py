@@ -111,7 +111,7 @@ class NextToken:
         return self._by_id(first)
 
     def _by_id(self, id: int) -> int:
-        count = len(self.vocabulary.table)
+        count = self.vocabulary.table.shape[0]
         if id >= count:
             raise SelectionError(f"token id {id} is not there; {self.model.name} has 0-{count - 1}")
         return id

@@ -14,11 +14,11 @@ from helpers.effort import spent, usual
 
 from attnviz.checkpoints import open_checkpoint
 from attnviz.checkpoints.gguf import TYPES
-from attnviz.checkpoints.quants import BLOCKS, DECODERS, dequantise
+from attnviz.checkpoints.quants import BLOCKS, UNPACKERS, dequantise
 from attnviz.errors import CheckpointError
 
 PLAIN = ["F32", "F16", "BF16", "F64", "I8", "I16", "I32", "I64"]
-COMPARED = sorted(set(DECODERS) - {"Q8_K"})  # types that the gguf package does not decode
+COMPARED = sorted(set(UNPACKERS) - {"Q8_K"})  # types that the gguf package does not decode
 
 
 def finite_blocks(dtype, count, seed=0):

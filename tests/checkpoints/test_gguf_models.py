@@ -6,8 +6,10 @@ tests/reference_gguf is made by scripts/make_gguf_cases.py and scripts/make_gguf
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import warnings
+from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -96,13 +98,24 @@ def test_a_published_file_agrees_with_its_reference(smollm2):
 
 def test_only_the_layers_that_are_asked_for_are_read(smollm2):
     model = attnviz.load(smollm2)
-    read = []
-    packed = model.checkpoint._packed
+    read, parts = [], []
+    packed, part = model.checkpoint._packed, model.checkpoint.part
+
+    def counted(name, rows, columns):
+        grouped = part(name, rows, columns)
+        parts.append((name, grouped.numbers.size))
+        return grouped
+
     model.checkpoint._packed = lambda stored: read.append(stored.name) or packed(stored)
+    model.checkpoint.part = counted
     model.attend(ids=[504, 3161], layers=1)
     blocks = {name.split(".")[1] for name in read if name.startswith("blk.")}
     assert blocks == {"0", "1"} and not any("blk.1.ffn" in name or "blk.1.attn_v" in name for name in read)
-    assert len(read) == len(set(read))  # each decoded once
+    numbers = Counter()
+    for name, count in parts:
+        numbers[name] += count
+    sizes = {name: math.prod(model.checkpoint.tensors[name].shape) for name in numbers}
+    assert len(numbers) == 9 and numbers == sizes  # each number is decoded once
 
 
 # Refusals
