@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from helpers.browser import PATIENCE, Opened, expect, launched, missing
+from helpers.browser import PATIENCE, Opened, Pages, expect, launched, missing
 from helpers.web_pages import small_page
 
 if TYPE_CHECKING:
@@ -31,21 +31,28 @@ def browser(tmp_path_factory) -> Iterator[Browser]:
         chromium.close()
 
 
+@pytest.fixture(scope="session")
+def pages(browser) -> Pages:
+    """Pages that tests take and put back."""
+    return Pages(browser)
+
+
 @pytest.fixture
-def opened(browser, tmp_path) -> Iterator[Opened]:
+def opened(pages, tmp_path) -> Iterator[Opened]:
     """Call it with a file or its bytes: a page, ready (`helpers.browser.Opened`)."""
-    pages = Opened(browser, tmp_path)
-    yield pages
-    pages.close()
+    opened = Opened(pages, tmp_path)
+    yield opened
+    opened.close()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem):
-    """After a test: nothing that its pages said is left."""
+    """After a test: nothing that its pages said is left. Its pages are used again if it passed."""
     result = yield
-    pages = pyfuncitem.funcargs.get("opened")
-    if pages is not None:
-        assert pages.problems == [], "a page complained"
+    opened = pyfuncitem.funcargs.get("opened")
+    if opened is not None:
+        assert opened.problems == [], "a page complained"
+        opened.passed = True
     return result
 
 

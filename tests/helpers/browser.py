@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 try:
-    from playwright.sync_api import expect
+    from playwright.sync_api import Error, expect
 except ImportError:  # tests that need a browser are skipped
     expect = None
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, Page
 
 UNTESTED = re.compile("the page was NOT tested .*")  # such a reason of skipped tests is repeated in red at the end
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PATIENCE = 90_000  # milliseconds until a page is ready: machines that run tests are busy
 OWN = ("file:", "blob:", "data:", "about:")  # addresses that need no network
 
@@ -49,14 +49,67 @@ def launched(playwright: Any, home: Path) -> Browser:
     return browser
 
 
-class Opened:
-    """Opens pages for one test. `problems` lists what no page should say or do; a test may clear what it provoked."""
+class Pages:
+    """Pages of one browser, taken for a test and put back after it.
 
-    def __init__(self, browser: Browser, folder: Path) -> None:
+    A new page has a process of its own, which takes three times as long as loading what the tests look at. A page that
+    is put back has an empty document, no storage and no pointer over it. Tests let go of keys and buttons they hold.
+    """
+
+    def __init__(self, browser: Browser) -> None:
         self.browser = browser
+        self._free: dict[tuple[bool, bool], list[Page]] = {}
+        self._kinds: dict[Page, tuple[bool, bool]] = {}
+
+    def take(self, *, touch: bool, bypass_policy: bool) -> Page:
+        """An empty page, alone in its context. touch: it has a touch screen. bypass_policy: see `Opened`."""
+        kind = touch, bypass_policy
+        if free := self._free.get(kind):
+            return free.pop()
+        context = self.browser.new_context(has_touch=touch, bypass_csp=bypass_policy)
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
+        self._kinds[page] = kind
+        return page
+
+    def put_back(self, page: Page) -> None:
+        """Make it an empty page again; one that has opened a window, or that fails to, is closed."""
+        try:
+            if page.context.pages != [page]:
+                raise Error("a window was opened")
+            page.evaluate("localStorage.clear(), sessionStorage.clear()")
+            page.context.clear_cookies()
+            page.mouse.move(-1, -1)
+            page.goto("about:blank")
+        except Error:
+            self.close(page)
+        else:
+            self._free.setdefault(self._kinds[page], []).append(page)
+
+    def close(self, page: Page) -> None:
+        """Close it and its context."""
+        del self._kinds[page]
+        page.context.close()
+
+
+class Opened:
+    """Opens pages for one test. `problems` lists what no page should say or do; a test may clear what it provoked.
+
+    passed: the test passed, so later tests may use its pages.
+    """
+
+    def __init__(self, pages: Pages, folder: Path) -> None:
+        self.pages = pages
         self.folder = folder
+        self.passed = False
         self.problems: list[str] = []
-        self._contexts: list[BrowserContext] = []
+        self._taken: list[Page] = []
+        self._heard = {
+            "request": self._asked,
+            "requestfailed": self._refused,
+            "console": self._said,
+            "weberror": self._raised,
+        }
 
     def __call__(
         self,
@@ -75,20 +128,16 @@ class Opened:
         size: width and height in pixels. hash: the address after #. dark, reduced: what the reader's system prefers.
         bypass_policy: switch the page's Content-Security-Policy off, so that the test can add scripts. ready: wait.
         """
-        context = self.browser.new_context(
-            viewport={"width": size[0], "height": size[1]},
+        opened = self.pages.take(touch=touch, bypass_policy=bypass_policy)
+        self._taken.append(opened)
+        for event, hear in self._heard.items():
+            opened.context.on(event, hear)
+        opened.set_viewport_size({"width": size[0], "height": size[1]})
+        opened.emulate_media(
+            media="null",
             color_scheme="dark" if dark else "light",
             reduced_motion="reduce" if reduced else "no-preference",
-            has_touch=touch,
-            bypass_csp=bypass_policy,
         )
-        self._contexts.append(context)
-        context.set_default_timeout(PATIENCE)
-        context.on("request", self._asked)
-        context.on("requestfailed", self._refused)
-        context.on("console", self._said)
-        context.on("weberror", lambda error: self.problems.append(f"error: {error.error}"))
-        opened = context.new_page()
         opened.goto(self.file(page).as_uri() + (f"#{hash.removeprefix('#')}" if hash else ""))
         if ready:
             self.wait(opened)
@@ -111,8 +160,14 @@ class Opened:
         return page
 
     def close(self) -> None:
-        for context in self._contexts:
-            context.close()
+        """Put the pages back; of a test that failed, close them."""
+        for page in self._taken:
+            for event, hear in self._heard.items():
+                page.context.remove_listener(event, hear)
+            if self.passed:
+                self.pages.put_back(page)
+            else:
+                self.pages.close(page)
 
     def _asked(self, request: Any) -> None:
         if not request.url.startswith(OWN):
@@ -126,3 +181,6 @@ class Opened:
     def _said(self, message: Any) -> None:
         if message.type in ("error", "warning"):
             self.problems.append(f"{message.type}: {message.text}")
+
+    def _raised(self, error: Any) -> None:
+        self.problems.append(f"error: {error.error}")
