@@ -159,16 +159,25 @@ def save_result(result: Result, path: str | PathLike[str], options: Mapping[str,
 
 
 # Options of a picture that mean something for these alone: frames of an animation, and maps.
-_OF_FRAMES, _OF_MAPS = {"frame_ms"}, {"scale", "vmax", "cmap", "decimals"}
+OF_COLOURS = ("scale", "vmax", "cmap")  # of maps, on a page for a browser too
+_OF_FRAMES, _OF_MAPS = {"frame_ms"}, {*OF_COLOURS, "decimals"}
 _OF_PAGES = {"title"}  # of a page for a browser
+
+
+def own_colours(name: str) -> SelectionError:
+    """The error of an option of colours for a page that has its own. name: as it was written."""
+    return SelectionError(f"{name} changes nothing on a page of several numbers, which has colours of its own",
+                          "leave it out, or write .png, .svg or .pdf")  # fmt: skip
 
 
 def _check_applies(result: Result, format: str, options: Collection[str]) -> None:
     """Raise SelectionError for an option that this result in this format would ignore."""
     picture, frames, page = (format in formats.of(kind) for kind in (formats.FIGURE, formats.FRAMES, formats.PAGE))
     for name in options:
-        if page and name in _OF_MAPS - {"decimals"} and result.shows_maps():
+        if page and name in OF_COLOURS and result.shows_maps("grid"):
             continue
+        if page and name in OF_COLOURS and result.shows_maps():
+            raise own_colours(name)
         if page and name not in _OF_PAGES:
             raise SelectionError(
                 f"{name} is for pictures; a page in a browser is as wide as its window", "leave it out"

@@ -54,9 +54,10 @@ class Result:
         return tuple(kind for kind, has in own.items() if has)
 
     @classmethod
-    def shows_maps(cls) -> bool:
-        """Whether it shows maps whose colours and digits can be chosen: `maps` of its analysis."""
-        return any(each.maps and issubclass(cls, each.result) for each in REGISTERED.values())
+    def shows_maps(cls, *kinds: str) -> bool:
+        """Whether it shows maps whose colours and digits can be chosen: `maps` of its analysis, or one of the kinds."""
+        own = {each.maps for each in REGISTERED.values() if each.maps and issubclass(cls, each.result)}
+        return bool(own.intersection(kinds) if kinds else own)
 
     def title(self) -> str:
         """The subject, in a few words."""

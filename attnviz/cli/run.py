@@ -61,11 +61,13 @@ def _run(analysis: Analysis, values: dict[str, Any]) -> None:
     drawn = analysis.draws(options)
     kinds = (formats.FIGURE, formats.PAGE) if drawn else analysis.result.kinds()
     format = _asked_format(values["output"], values["listing"], formats.of(*kinds), drawn)
-    if analysis.refuses is not None:
-        try:
+    try:
+        if analysis.refuses is not None:
             analysis.refuses(options, _request(format, values))
-        except SelectionError as error:
-            usage(str(error), error.hint)
+        if analysis.maps == "table" and format in formats.of(formats.PAGE):
+            _check_colours(values["colours"])
+    except SelectionError as error:
+        usage(str(error), error.hint)
     subject, command = SUBJECTS[analysis.subject], Command(analysis, options, values["output"], talk)
     source = subject.open(command, **{name: values[name] for name in subject.groups})
     with progress(analysis.progress_label, total=analysis.passes, quiet=talk.quiet) as advance:
@@ -73,6 +75,16 @@ def _run(analysis: Analysis, values: dict[str, Any]) -> None:
     _give(result, analysis, format, values)
     if result.status:
         raise typer.Exit(result.status)
+
+
+def _check_colours(colours: Colours) -> None:
+    """Raise SelectionError for colours that were asked for, for a page that has its own."""
+    from attnviz.show import OF_COLOURS, own_colours
+
+    usual = Colours()
+    for name in OF_COLOURS:
+        if getattr(colours, name) != getattr(usual, name):
+            raise own_colours(f"--{name}")
 
 
 def _request(format: str, values: dict[str, Any]) -> Request:

@@ -151,6 +151,10 @@ def test_figure_options_that_would_change_nothing_are_refused(tmp_path):
         with pytest.raises(SelectionError, match=message):
             result.save(tmp_path / name, **options)
         assert not (tmp_path / name).exists()
+    with pytest.raises(SelectionError, match="cmap changes nothing on a page of several numbers"):
+        attnviz.norms(model, TEXT).save(tmp_path / "a.html", cmap="magma")
+    assert not (tmp_path / "a.html").exists()
+    maps.save(tmp_path / "a.html", cmap="magma")
     maps.save(tmp_path / "a.png", cmap="magma", decimals=1)
     attnviz.generate(model, "a b", max_new=2).save(tmp_path / "a.gif", frame_ms=100, cmap="magma")
 

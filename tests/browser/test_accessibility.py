@@ -9,6 +9,10 @@ from helpers.toy_attention import attention
 from helpers.web_pages import WORDS, explorer_page, small_attention
 
 import attnviz
+from attnviz.analyses.every_head import Wish, every_head
+from attnviz.page.parts import Explorer, Page
+from attnviz.render.formats import encode
+from attnviz.select import chosen_heads
 from attnviz.show import encode_result
 
 AXE = ROOT / "scripts" / "web" / "node_modules" / "axe-core" / "axe.min.js"
@@ -49,6 +53,18 @@ def test_no_serious_fault_of_two_abreast(opened):
 
 def test_no_serious_fault_on_a_phone(opened, small):
     assert faults(opened(small, size=(360, 740), bypass_policy=True)) == {}
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("chosen", ["", "&key=2"])
+def test_no_serious_fault_of_queries_and_keys(opened, dark, chosen):
+    model = attnviz.load("seeded")
+    at = chosen_heads(None, "all", *model.size("self"))
+    drawn, details = every_head(model, {"text": "the cat saw the dog"}, "self", at, Wish(vectors=True))
+    file = encode("html", Page("a page", "", (Explorer((drawn,), details=(details,)),), ()))
+    page = opened(file, dark=dark, bypass_policy=True, hash=f"view=neuron&token=4{chosen}")
+    page.add_script_tag(path=AXE)
+    assert page.locator(".neuron tbody tr").count() and page.evaluate(FAULTS) == []
 
 
 @pytest.mark.parametrize("analysis", ["stats", "focus", "lines", "similar", "qk", "steps", "circuits", "norms"])

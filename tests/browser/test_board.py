@@ -61,6 +61,20 @@ def test_pictures_of_a_long_text_keep_its_largest_weights(opened):
             assert np.abs(shown - colours_of(largest, 1.0)).max() <= 6
 
 
+def test_pictures_of_a_long_text_leave_special_tokens_out(opened):
+    tokens = ("[CLS]", *words(128), "[SEP]")
+    given = attention(1, 2, tokens, seed=3, peak=0.05)
+    assert given.queries.special[0] and given.keys.special[129]
+    page = opened(explorer_page(given), hash="scale=linear&high=1&rests=out")
+    starts = np.floor(np.linspace(0, 128, 48, endpoint=False)).astype(int)
+    for head in range(2):
+        plain = given.weights[0, head, 1:-1, 1:-1]
+        largest = np.maximum.reduceat(np.maximum.reduceat(plain, starts, 0), starts, 1)
+        shown = pixels(thumb(page, 0, head)).astype(int)
+        assert shown.shape == (48, 48, 3)
+        assert np.abs(shown - colours_of(largest, 1.0)).max() <= 6
+
+
 def test_hidden_cells_are_grey(opened):
     page = opened(explorer_page(attention(1, 2, WORDS, seed=2, causal=True)))
     shown = pixels(thumb(page, 0, 1))

@@ -73,6 +73,31 @@ def test_a_label_chooses_its_query(opened, small):
     page.wait_for_url(lambda url: "token=5" in url and "key=" not in url)
 
 
+def test_ctrl_chooses_several_queries(opened, small):
+    page = opened(small, hash="view=map")
+    page.mouse.click(*middle(page, 3, 7, (13, 13)))
+    page.keyboard.down("Control")
+    page.mouse.click(*middle(page, 5, 2, (13, 13)))
+    page.wait_for_url("**together=3,5**")
+    left, _, _, _ = cells(page)
+    _, y = middle(page, 8, 0, (13, 13))
+    page.mouse.click(left - 12, y)
+    page.wait_for_url("**together=3,5,8**")
+    page.mouse.click(*middle(page, 5, 2, (13, 13)))
+    page.wait_for_url("**together=3,8**")
+    page.keyboard.up("Control")
+    page.mouse.click(*middle(page, 4, 4, (13, 13)))
+    page.wait_for_url(lambda url: "token=4&key=4" in url and "together" not in url)
+
+
+def test_numbers_of_a_head_say_that_they_count_all_tokens(opened, small):
+    page = opened(small, hash="view=map")
+    said = page.get_by_text("These numbers count all tokens")
+    expect(said).to_be_hidden()
+    page.keyboard.press("s")
+    expect(said).to_be_visible()
+
+
 def test_a_wheel_zooms_around_the_pointer(opened, small):
     page = opened(small, hash="view=map")
     page.mouse.move(*middle(page, 9, 9, (13, 13)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -77,11 +78,13 @@ def test_links_are_sorted_and_follow_the_chosen_query(opened, small):
 def test_numbers_are_saved_as_a_file(opened, kind):
     names = ("plain", 'a "quoted", one', "line\nbreak", "</script>")
     drawn = attention(1, 1, names, causal=True, seed=2)
+    drawn = replace(drawn, meta={**drawn.meta, "model": "../toy model"})
     page = opened(explorer_page(drawn), hash="view=table")
     page.get_by_label(kind).check()
     with page.expect_download() as download:
         page.get_by_role("link", name="Save as CSV").click()
-    assert download.value.suggested_filename.endswith(".csv")
+    ending = "map.csv" if kind == "one row per query" else "links.csv"
+    assert download.value.suggested_filename == f"toy_model-self-layer-0-head-0-{ending}"
     with Path(download.value.path()).open(encoding="utf-8", newline="") as file:
         header, *rows = list(csv.reader(file))
     weights = drawn.weights[0, 0]

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,6 +41,15 @@ def values(source, blocks, index):
     codes = np.frombuffer(blocks[at["block"]], np.uint8)[at["at"] : at["at"] + at["bytes"] * count].astype(np.float64)
     whole = codes if at["bytes"] == 1 else codes[:count] + 256 * codes[count:]
     return (maps["low"][index] + maps["step"][index] * whole).reshape(len(source["queries"]["text"]), -1)
+
+
+@pytest.mark.parametrize("option", [("--cmap", "magma"), ("--scale", "log"), ("--vmax", "0.5")])
+@pytest.mark.parametrize("command", [("norms", "the cat sat", "-m", "tiny"), ("mechanisms", "the cat sat")])
+def test_pages_with_colours_of_their_own_refuse_those_of_maps(run, tmp_path, command, option):
+    status, out, err = run(*command, *option, "-o", "x.html")
+    assert (status, out, err.count("error:")) == (2, "", 1)
+    assert f"error: {option[0]} changes nothing on a page of several numbers" in err
+    assert not Path("x.html").exists()
 
 
 def test_without_o_the_page_is_attention_html(run, tmp_path):

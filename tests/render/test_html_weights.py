@@ -115,13 +115,41 @@ def test_a_large_page_is_as_fine_as_its_colours_and_no_finer():
     assert doublings(maps, found, 0.2) == 3, "colours that end at a fifth of the largest value"
 
 
+def pictures(numbers, blocks):
+    raw = zlib.decompress(base64.b64decode(list(blocks.texts())[numbers["block"]]))
+    return np.frombuffer(raw, np.uint8)[numbers["at"] :][: np.prod(numbers["shape"])].reshape(numbers["shape"])
+
+
+def test_small_pictures_without_special_tokens_leave_them_out():
+    weights = np.zeros((100, 100), np.float32)
+    weights[99, 0], weights[50, 50], weights[0, 99] = 1.0, 0.5, 0.8
+    blocks = Blocks()
+    plain = range(1, 99), range(1, 99)
+    thumbs = packed([weights], (0, 99), "all", 0.1, blocks, plain=plain)["thumbs"]
+    whole, without = (pictures(thumbs[name], blocks)[0] for name in ("all", "plain"))
+    assert sorted(whole[whole > 0].tolist()) == [128, 204, 255]
+    at = [i for i, first in enumerate(np.linspace(0, 98, 48, endpoint=False).astype(int)) if first <= 49][-1]
+    assert (without[at, at], without.sum()) == (128, 128)
+
+
+def test_small_pictures_of_signed_maps_have_what_is_below_0():
+    weights = np.zeros((100, 100), np.float32)
+    weights[0, 0], weights[0, 1], weights[99, 99] = 0.2, -1.0, 0.5
+    blocks = Blocks()
+    thumbs = packed([weights], (), "all", 1.0, blocks)["thumbs"]
+    picture = (pictures(thumbs["all"], blocks)[0].astype(int) - thumbs["zero"]) * thumbs["part"][0]
+    assert picture[0, 0] == pytest.approx(-1.0)  # the largest by size of its cell
+    assert picture[47, 47] == pytest.approx(0.5, abs=0.5 / 127)
+    assert np.count_nonzero(picture) == 2
+
+
 def test_maps_of_a_long_text_have_small_pictures():
     weights = np.zeros((100, 100), np.float32)
     weights[99, 0], weights[50, 50] = 1.0, 0.5
     blocks = Blocks()
     thumbs = packed([weights], (), "causal", 0.1, blocks)["thumbs"]
-    raw = zlib.decompress(base64.b64decode(next(iter(blocks.texts()))))
-    picture = np.frombuffer(raw, np.uint8)[thumbs["at"] :].reshape(thumbs["shape"])
-    assert picture.shape == (1, 48, 48)
+    picture = pictures(thumbs["all"], blocks)
+    assert picture.shape == (1, 48, 48) and thumbs["plain"] is None
     assert (picture[0, 47, 0], picture[0, 24, 24], picture.sum()) == (255, 128, 383)
+    assert (thumbs["zero"], thumbs["part"]) == (0, [1 / 255])
     assert stored([np.zeros((64, 64), np.float32)])[0]["thumbs"] is None

@@ -14,6 +14,8 @@ from attnviz.page.parts.explorer import Details
 from attnviz.render.html.weights import packed, packed_vectors
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from attnviz.attention import Attention
@@ -54,6 +56,7 @@ def source(
         "name": name,
         "title": dotted(name if name != attention.stream else "", stream_in_words(attention.stream))
         or "self-attention",
+        "model": str(attention.meta.get("model", "")),
         "stream": attention.stream,
         "queries": axis(attention.queries, []),
         "keys": axis(attention.keys, rests),
@@ -65,7 +68,7 @@ def source(
         "signed": signed,
         "cell": attention.cell,
         "label": str(attention.meta.get("measure", "attention weight")),
-        "maps": packed(maps, rests, mask(attention, blocks), scale.high, blocks, share),
+        "maps": packed(maps, rests, mask(attention, blocks), scale.high, blocks, share, _plain(attention, rests)),
         "scale": {"kind": "sqrt" if scale.kind == "sqrt" else "linear", "high": scale.high},
         "statistics": [statistic(each) for each in numbers],
         "tokens": None if details.tokens is None else _texts(*details.tokens),
@@ -74,6 +77,15 @@ def source(
         "generated": details.generated,
         "vectors": None if details.vectors is None else vectors(details.vectors, blocks),
     }
+
+
+def _plain(attention: Attention, rests: Sequence[int]) -> tuple[Sequence[int], Sequence[int]] | None:
+    """The queries that are not special and the keys that are no resting place, as web/axis.js leaves them."""
+    if not rests:
+        return None
+    queries = [i for i, special in enumerate(attention.queries.special) if not special]
+    keys = sorted(set(range(len(attention.keys))).difference(rests))
+    return queries or range(len(attention.queries)), keys or range(len(attention.keys))
 
 
 def statistic(number: HeadNumber) -> dict[str, Any]:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from attnviz.render.html.blocks import Blocks
 
+    Indices = Sequence[int]
+
 COARSEST = 252  # steps from 0 to a map's largest value by size
 SMALL, LARGE = 500_000, 9_000_000  # estimated bytes up to which a page is made finer than needed, and as fine as drawn
 _FINEST = 8  # doublings of COARSEST: 64,512 steps, which two bytes hold; half as many where values have signs
@@ -55,10 +57,10 @@ class Range:
 
 def ranges(maps: Sequence[NDArray[np.float32]], rests: Sequence[int]) -> list[Range]:
     """The range of each map [query, key]. rests: keys where attention rests."""
-    found = []
+    spans = []
     for values in maps:
         if not values.size:
-            found.append(Range(0.0, 0.0, 0.0))
+            spans.append(Range(0.0, 0.0, 0.0))
             continue
         columns = values.max(axis=0)
         low = float(values.min())
@@ -66,19 +68,19 @@ def ranges(maps: Sequence[NDArray[np.float32]], rests: Sequence[int]) -> list[Ra
             known = _known(values)
             columns, low = known.max(axis=0), float(known.min())
         others = np.delete(columns, list(rests)) if len(rests) < len(columns) else columns
-        found.append(Range(min(low, 0.0), max(float(columns.max()), 0.0), max(float(others.max()), 0.0)))
-    return found
+        spans.append(Range(min(low, 0.0), max(float(columns.max()), 0.0), max(float(others.max()), 0.0)))
+    return spans
 
 
-def doublings(maps: Sequence[NDArray[np.float32]], found: Sequence[Range], end: float, share: float = 1.0) -> int:
+def doublings(maps: Sequence[NDArray[np.float32]], spans: Sequence[Range], end: float, share: float = 1.0) -> int:
     """The number of times the coarsest step is halved, for all maps alike.
 
     Args:
         end: the end of the colours of pictures. share: these maps' share of the page.
     """
-    span = max((max(each.peak, -each.low) for each in found), default=0.0)
+    span = max((max(each.peak, -each.low) for each in spans), default=0.0)
     drawn = int(np.ceil(np.log2(max(span / end, 1.0)))) if end > 0 else 0
-    finest = _FINEST - 1 if any(each.low < 0 for each in found) else _FINEST
+    finest = _FINEST - 1 if any(each.low < 0 for each in spans) else _FINEST
     cells, rows = sum(values.size for values in maps), []
     for values in maps:
         some = values[:: -(-cells // _SAMPLE)]
@@ -86,7 +88,7 @@ def doublings(maps: Sequence[NDArray[np.float32]], found: Sequence[Range], end: 
     sampled = sum(some.size for some in rows)
     chosen = 0
     for finer in range(1, finest + 1):
-        bytes_ = sum(len(deflated(_codes(some, each, finer))) for some, each in zip(rows, found, strict=True))
+        bytes_ = sum(len(deflated(_codes(some, each, finer))) for some, each in zip(rows, spans, strict=True))
         if bytes_ * cells / max(sampled, 1) * 4 / 3 > share * (LARGE if finer <= drawn else SMALL):
             break
         chosen = finer
@@ -100,28 +102,30 @@ def packed(
     end: float,
     blocks: Blocks,
     share: float = 1.0,
+    plain: tuple[Indices, Indices] | None = None,
 ) -> dict[str, Any]:
     """Maps as a page's JSON describes them (`Maps` in web/types.d.ts); their codes go into blocks.
 
     Args:
         maps: [query, key] each, in the order of the places. rests: keys where attention rests.
         mask: as in `Maps`. end: the end of the colours of pictures. share: these maps' share of the page.
+        plain: (queries, keys) that are seen without special tokens and resting places; None where there are none.
     """
-    found = ranges(maps, rests)
-    finer = doublings(maps, found, end, share)
+    spans = ranges(maps, rests)
+    finer = doublings(maps, spans, end, share)
     at = []
-    for values, each in zip(maps, found, strict=True):
+    for values, each in zip(maps, spans, strict=True):
         codes = _codes(values, each, finer)
         block, first = blocks.add(codes)
         at.append({"block": block, "at": first, "bytes": 2 if len(codes) > values.size else 1})
     return {
         "at": at,
-        "step": [each.step(finer) for each in found],
-        "low": [each.start(finer) for each in found],
-        "peak": [each.peak for each in found],
-        "reach": [each.reach for each in found],
+        "step": [each.step(finer) for each in spans],
+        "low": [each.start(finer) for each in spans],
+        "peak": [each.peak for each in spans],
+        "reach": [each.reach for each in spans],
         "mask": mask,
-        "thumbs": _thumbs(maps, found, blocks),
+        "thumbs": _thumbs(maps, spans, plain, blocks),
     }
 
 
@@ -160,13 +164,33 @@ def _codes(values: NDArray[np.float32], each: Range, finer: int) -> bytes:
     return planes[:, 0].tobytes() + planes[:, 1].tobytes()
 
 
-def _thumbs(maps: Sequence[NDArray[np.float32]], found: Sequence[Range], blocks: Blocks) -> dict[str, Any] | None:
-    """Small pictures of large maps: the largest value of each cell, as 255 parts of the map's largest."""
+def _thumbs(
+    maps: Sequence[NDArray[np.float32]], spans: Sequence[Range], plain: tuple[Indices, Indices] | None, blocks: Blocks
+) -> dict[str, Any] | None:
+    """Small pictures of large maps (`SmallPictures` in web/types.d.ts), of all tokens and of plain ones alone."""
     if not maps or max(maps[0].shape) <= THUMBS_FROM:
         return None
-    pictures = []
-    for values, each in zip(maps, found, strict=True):
-        rows, cols = (np.unique(np.linspace(0, size, THUMB, endpoint=False).astype(int)) for size in values.shape)
-        cells = np.maximum.reduceat(np.maximum.reduceat(values, rows, axis=0), cols, axis=1)
-        pictures.append(np.rint(255 * np.clip(_known(cells), 0, None) / (each.peak or 1.0)).astype(np.uint8))
-    return blocks.numbers(np.stack(pictures))
+    signed = any(each.low < 0 for each in spans)
+    most, largest = 127 if signed else 255, [max(each.peak, -each.low) or 1.0 for each in spans]
+    cells = [_known(values) for values in maps]
+
+    def pictures(cells: Sequence[NDArray[np.float32]]) -> dict[str, Any]:
+        codes = [np.rint(most * _pooled(each, signed) / end) for each, end in zip(cells, largest, strict=True)]
+        return blocks.numbers((np.stack(codes) + (127 if signed else 0)).astype(np.uint8))
+
+    return {
+        "all": pictures(cells),
+        "plain": None if plain is None else pictures([each[np.ix_(*plain)] for each in cells]),
+        "zero": 127 if signed else 0,
+        "part": [end / most for end in largest],
+    }
+
+
+def _pooled(values: NDArray[np.float32], signed: bool) -> NDArray[np.float32]:
+    """The largest value of each cell of a small picture, by size if values have signs."""
+    rows, cols = (np.unique(np.linspace(0, size, THUMB, endpoint=False).astype(int)) for size in values.shape)
+    high: NDArray[np.float32] = np.maximum.reduceat(np.maximum.reduceat(values, rows, axis=0), cols, axis=1)
+    if not signed:
+        return np.maximum(high, 0)
+    low = np.minimum.reduceat(np.minimum.reduceat(values, rows, axis=0), cols, axis=1)
+    return np.where(-low > high, low, high)

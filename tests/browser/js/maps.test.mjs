@@ -204,6 +204,12 @@ test("a small picture's cell is allowed if any of its cells is", () => {
             }
             return any;
         }));
-        assert.deepEqual([...pooled(values, rows, cols, high, wide)], slow);
+        const all = (/** @type {number} */ length) => Array.from({ length }, (_, i) => i);
+        assert.deepEqual([...pooled(values, cols, all(rows), all(cols), high, wide)], slow);
+        const framed = new Uint8Array((rows + 2) * (cols + 1)).fill(1); // a row above and below, a column at the left
+        for (let i = 0; i < rows * cols; i++)
+            framed[(Math.floor(i / cols) + 1) * (cols + 1) + 1 + (i % cols)] = values[i];
+        const within = [all(rows).map((row) => row + 1), all(cols).map((col) => col + 1)];
+        assert.deepEqual([...pooled(framed, cols + 1, within[0], within[1], high, wide)], slow);
     }
 });

@@ -223,10 +223,9 @@ export class MapStore {
         return allowed;
     }
 
-    /** The small pictures of all maps; null where the maps themselves are small. */
-    async thumbs() {
-        const thumbs = this.source.maps.thumbs;
-        return thumbs ? { codes: await this.blocks.numbers(thumbs), shape: thumbs.shape } : null;
+    /** Codes of the small pictures of all maps. @param {Numbers} pictures */
+    async thumbs(pictures) {
+        return /** @type {Uint8Array} */ (await this.blocks.numbers(pictures));
     }
 }
 

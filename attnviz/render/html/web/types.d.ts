@@ -37,9 +37,15 @@ interface Maps {
     reach: number[];
     /** Bits, row by row, 1 where attending was allowed: [1 or maps, query, key] rounded up to bytes; or a word for it. */
     mask: "all" | "causal" | { bits: Numbers; which: number[] };
-    /** Small pictures [map, row, column], u1: the largest value of each cell as code * peak / 255. Null: maps are small. */
-    thumbs: Numbers | null;
+    /** Null: maps are small. */
+    thumbs: SmallPictures | null;
 }
+
+/**
+ * Small pictures [map, row, column], u1: the largest value of each cell, by size where values have signs, as
+ * (code - zero) * part of the map. plain: without special tokens and resting places; null where there are none.
+ */
+interface SmallPictures { all: Numbers; plain: Numbers | null; zero: number; part: number[]; }
 
 interface Statistic {
     name: string;
@@ -65,6 +71,8 @@ interface Source {
     /** What tells it from the others of its page: "self", "cross", "before". */
     name: string;
     title: string;
+    /** "" where it is not known. */
+    model: string;
     stream: "self" | "encoder" | "decoder" | "cross";
     queries: Axis;
     keys: Axis;

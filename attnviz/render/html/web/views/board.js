@@ -55,10 +55,11 @@ export function boardView(context) {
         if (structure !== built) {
             built = structure;
             painted = "";
-            fillSort(sort, about, source, state.sort);
+            fillSort(sort, source, state.sort);
             shown = abreast.map((index) => sideOf(context, index, abreast.length > 1));
             replace(sides, ...shown.map((side) => side.element));
         }
+        about.textContent = aboutSort(source, state);
         const scale = commonScale(state, sources);
         thumbs = shown.map(({ index }) => new Thumbs(context, index, scale));
         fitAll(shown, thumbs, sides);
@@ -89,16 +90,20 @@ export function commonScale(state, sources) {
 
 /**
  * @param {HTMLSelectElement} sort
- * @param {HTMLElement} about
  * @param {Source} source
  * @param {string} chosen
  */
-function fillSort(sort, about, source, chosen) {
+function fillSort(sort, source, chosen) {
     const options = [["depth", "depth"], ...source.statistics.map(({ name, label }) => [name, label])];
     replace(sort, ...options.map(([value, text]) => h("option", { value }, text)));
     sort.value = chosen;
-    const statistic = source.statistics.find(({ name }) => name === chosen);
-    about.textContent = statistic ? statistic.meaning : "";
+}
+
+/** The meaning of the number that orders the board. @param {Source} source @param {State} state */
+function aboutSort(source, { sort, rests }) {
+    const statistic = source.statistics.find(({ name }) => name === sort);
+    if (!statistic) return "";
+    return rests ? statistic.meaning : `${statistic.meaning}; all tokens count, also those that are out`;
 }
 
 /**

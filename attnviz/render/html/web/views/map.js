@@ -37,11 +37,14 @@ class MapView {
         this.second = new Legend(); // of the difference
         this.about = h("p", { class: "about" });
         this.numbers = h("dl", { class: "numbers", "aria-label": "Numbers of this head" });
+        const counted = "These numbers count all tokens, also those that are out.";
+        this.counted = h("p", { class: "quiet", hidden: true }, counted);
         this.panels = h("div", { class: "panels" });
         this.element = h("div", { class: "view map" },
             h("div", { class: "view-bar" }, this.tools, this.quarters),
             h("div", { class: "body" }, this.panels,
-                h("div", { class: "aside" }, this.legend.element, this.second.element, this.about, this.numbers)));
+                h("div", { class: "aside" },
+                    this.legend.element, this.second.element, this.about, this.numbers, this.counted)));
         this.turn = 0;
         this.painted = "";
         this.width = 0;
@@ -137,6 +140,7 @@ class MapView {
             });
             return h("div", { title: meaning }, h("dt", {}, label), h("dd", {}, values.join(" → ")));
         }));
+        this.counted.hidden = this.context.state.rests || !this.numbers.childElementCount;
     }
 
     /** Fill in a button for each quarter of a pair of texts. */

@@ -5,7 +5,7 @@
  * @typedef {{
  *     hover: (x: number, y: number, event: { clientX: number, clientY: number }) => void,
  *     leave: () => void,
- *     choose: (x: number, y: number) => void,
+ *     choose: (x: number, y: number, more: boolean) => void,
  *     zoom: (factor: number, x: number, y: number) => boolean,
  *     pan: (dx: number, dy: number) => void,
  *     select: (x: number, y: number, toX: number, toY: number, done: boolean) => void,
@@ -102,7 +102,7 @@ export function listenToGestures(frame, asked) {
         if (held?.moved && held.kind === "select") asked.select(held.x, held.y, at.x, at.y, event.type === "pointerup");
         if (held?.moved) asked.settle(false);
         else if (held && event.type === "pointerup") {
-            asked.choose(at.x, at.y);
+            asked.choose(at.x, at.y, event.ctrlKey || event.metaKey || event.shiftKey);
             if (event.pointerType === "touch") asked.hover(at.x, at.y, event);
         }
         held = null;

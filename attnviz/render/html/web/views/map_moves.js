@@ -1,5 +1,6 @@
 // Ways of a reader over a map: pointing, choosing, zooming, panning, and a cursor that keys move.
 
+import { clicked } from "./chosen.js";
 import { factsAt, spoken, tipLines } from "./map_facts.js";
 import { wholePixels } from "./map_layout.js";
 import { clamp, moved, windowOf, zoomed } from "./map_window.js";
@@ -46,7 +47,7 @@ export class Moves {
         return {
             hover: (x, y, event) => this.hover(panel, panel.spot(x, y), event.clientX, event.clientY),
             leave: () => this.leave(),
-            choose: (x, y) => this.choose(panel, x, y),
+            choose: (x, y, more) => this.choose(panel, x, y, more),
             zoom: (factor, x, y) => this.zoom(panel, factor, x, y),
             pan: (dx, dy) => this.pan(panel, dx, dy),
             select: (x, y, toX, toY, done) => this.select(panel, x, y, toX, toY, done),
@@ -87,12 +88,18 @@ export class Moves {
      * @param {Panel} panel
      * @param {number} x
      * @param {number} y
+     * @param {boolean} more whether the query is added to those chosen, or taken from them
      */
-    choose(panel, x, y) {
+    choose(panel, x, y, more) {
         const { rows, cols } = panel.matrix;
         const { row, col } = panel.at(x, y);
         const zone = panel.zone(x, y);
         const query = rows[Math.floor(row)], key = cols[Math.floor(col)];
+        const { state, source } = this.context;
+        if (more && query !== undefined && (zone === "rows" || (zone === "cells" && panel.spot(x, y)))) {
+            this.context.store.set(clicked(state, source, "query", query, true));
+            return;
+        }
         if (zone === "cells" && panel.spot(x, y)) this.context.store.set({ token: query, key, together: [] });
         if (zone === "rows" && query !== undefined) this.context.store.set({ token: query, key: null, together: [] });
         if (zone === "columns" && key !== undefined) this.context.store.set({ key });

@@ -224,7 +224,7 @@ class NeuronView {
         const onclick = () => this.choose(this.shownQuery, key);
         const button = h("button", {
             type: "button", class: "plain", "aria-pressed": String(key === this.shownKey),
-            "aria-label": `${called(source.keys, key)}: ${said}`,
+            "aria-label": `${visible(source.keys.text[key])} ${key}: ${said}`,
         }, h("span", { dir: "auto" }, visible(source.keys.text[key])), " ", h("small", {}, String(key)));
         const row = h("tr", { class: key === this.shownKey ? "chosen" : null, onclick },
             h("th", { scope: "row" }, button),

@@ -230,8 +230,14 @@ class TableView {
         this.address = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
         const [layer, head] = source.places[map];
         this.link.href = this.address;
-        this.link.download = `${source.name}-layer-${layer ?? "mean"}-head-${head ?? "mean"}-${this.kind}.csv`;
+        const parts = [source.model, source.name, `layer-${layer ?? "mean"}`, `head-${head ?? "mean"}`, this.kind];
+        this.link.download = `${parts.map(asFileName).filter(Boolean).join("-")}.csv`;
     }
+}
+
+/** A text without what a file's name cannot have. @param {string} text */
+function asFileName(text) {
+    return text.replaceAll(/[^\p{L}\p{N}._-]+/gu, "_").replace(/^[._]+/, "");
 }
 
 /**

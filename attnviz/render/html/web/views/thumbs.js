@@ -16,25 +16,27 @@ export class Thumbs {
         this.scale = scale;
         this.table = context.colours.table(context.state.cmap, scale.signed);
         this.hidden = context.colours.hidden;
-        this.small = this.source.maps.thumbs === null;
-        this.rows = shownOf(this.source.queries, context.state.rests, "query");
-        this.cols = shownOf(this.source.keys, context.state.rests, "key");
+        const { thumbs } = this.source.maps;
+        /** The stored pictures; null where maps are small. */
+        this.pictures = thumbs && ((!context.state.rests && thumbs.plain) || thumbs.all);
+        const rests = context.state.rests || (thumbs !== null && thumbs.plain === null);
+        this.rows = shownOf(this.source.queries, rests, "query");
+        this.cols = shownOf(this.source.keys, rests, "key");
         /** @type {Map<number, Uint8Array>} */
         this.masks = new Map();
     }
 
     /** Number of cells of a picture: [rows, columns]. @returns {[number, number]} */
     get size() {
-        const thumbs = this.source.maps.thumbs;
-        return thumbs ? [thumbs.shape[1], thumbs.shape[2]] : [this.rows.length, this.cols.length];
+        const { pictures } = this;
+        return pictures ? [pictures.shape[1], pictures.shape[2]] : [this.rows.length, this.cols.length];
     }
 
     /** Read the stored pictures, and the bits of the mask. */
     async open() {
         const { mask } = this.source.maps;
-        const stored = await this.store.thumbs();
-        if (!stored) return;
-        this.codes = stored.codes;
+        if (!this.pictures) return;
+        this.codes = await this.store.thumbs(this.pictures);
         if (typeof mask !== "string" && !this.store.bits) {
             this.store.bits = /** @type {Uint8Array} */ (await this.store.blocks.numbers(mask.bits));
         }
@@ -46,7 +48,7 @@ export class Thumbs {
      * @returns {ImageData | Promise<ImageData>}
      */
     picture(map) {
-        if (!this.small) return this.stored(map);
+        if (this.pictures) return this.stored(map);
         const kept = this.store.peek(map);
         return kept ? this.whole(map, kept) : this.store.values(map).then((values) => this.whole(map, values));
     }
@@ -60,10 +62,10 @@ export class Thumbs {
     /** @param {number} map */
     stored(map) {
         const [rows, cols] = this.size;
-        const part = this.source.maps.peak[map] / 255;
+        const { part, zero } = /** @type {SmallPictures} */ (this.source.maps.thumbs);
         const codes = /** @type {Uint8Array} */ (this.codes).subarray(map * rows * cols, (map + 1) * rows * cols);
         const values = new Float32Array(codes.length);
-        for (let i = 0; i < codes.length; i++) values[i] = codes[i] * part;
+        for (let i = 0; i < codes.length; i++) values[i] = (codes[i] - zero) * part[map];
         return paint(values, cols, this.mask(map), count(rows), count(cols), this.scale, this.table, this.hidden);
     }
 
@@ -76,7 +78,7 @@ export class Thumbs {
         if (!small) {
             const [rows, cols] = this.size;
             const allowed = /** @type {Uint8Array} */ (this.store.allowed(map));
-            small = pooled(allowed, this.store.rows, this.store.columns, rows, cols);
+            small = pooled(allowed, this.store.columns, this.rows, this.cols, rows, cols);
             this.masks.set(which, small);
         }
         return small;
@@ -89,20 +91,21 @@ function count(length) {
 }
 
 /**
- * The largest of each cell of a matrix.
- * @param {Uint8Array} values
- * @param {number} rows
- * @param {number} cols
+ * Whether a cell of a small picture has an allowed one in it.
+ * @param {Uint8Array} values of the whole matrix
+ * @param {number} columns of the whole matrix
+ * @param {number[]} rows that are shown
+ * @param {number[]} cols that are shown
  * @param {number} highCells cells from top to bottom
  * @param {number} wideCells cells from left to right
  */
-export function pooled(values, rows, cols, highCells, wideCells) {
+export function pooled(values, columns, rows, cols, highCells, wideCells) {
     const into = new Uint8Array(highCells * wideCells);
-    const column = Uint16Array.from({ length: cols }, (_, col) => Math.floor(((col + 1) * wideCells - 1) / cols));
-    for (let row = 0; row < rows; row++) {
-        const first = Math.floor(((row + 1) * highCells - 1) / rows) * wideCells;
-        for (let col = 0; col < cols; col++) {
-            if (values[row * cols + col]) into[first + column[col]] = 1;
+    const column = cols.map((_, at) => Math.floor(((at + 1) * wideCells - 1) / cols.length));
+    for (const [at, row] of rows.entries()) {
+        const first = Math.floor(((at + 1) * highCells - 1) / rows.length) * wideCells;
+        for (let place = 0; place < cols.length; place++) {
+            if (values[row * columns + cols[place]]) into[first + column[place]] = 1;
         }
     }
     return into;
