@@ -60,6 +60,20 @@ def within() -> bool:
     return getattr(_INSIDE, "share", False)
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Within it, nothing is shared out: all work, matrix products too, runs on the thread that asks for it.
+
+    For a process beside others that do the same work; its numbers do not depend on the number of cores.
+    """
+    before, _INSIDE.share = within(), True
+    try:
+        with one_matrix_thread():
+            yield
+    finally:
+        _INSIDE.share = before
+
+
 def by_rows(shape: tuple[int, ...], work: Callable[[slice], None], most: int = 0) -> None:
     """Do `work(rows)` for an array of this shape: at once for few rows, else shared out in runs of the first axis.
 

@@ -208,11 +208,12 @@ class Model(Transformer):
         model_inputs: Sequence[ModelInput],
         collectors: Sequence[Sequence[Collector]],
         progress: Progress | None = None,
+        exact: bool = True,
     ) -> None:
         """Show each of several inputs to its own collectors, as `observe` does, bit for bit.
 
         Texts of one length pass together, which takes less time for short texts. Cross-attention, images and sound pass
-        one after the other. Collectors: see `run_texts`.
+        one after the other. Collectors, exact: see `run_texts`.
         """
         groups: dict[tuple[Any, ...], list[int]] = {}
         for i, each in enumerate(model_inputs):
@@ -232,6 +233,7 @@ class Model(Transformer):
                 [collectors[i] for i in indices],
                 stream=stack.stream,
                 progress=share,
+                exact=exact,
             )
 
     def memory(self, model_input: ModelInput, progress: Progress | None = None) -> NDArray[np.float32] | None:

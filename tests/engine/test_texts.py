@@ -13,6 +13,7 @@ from hypothesis import given, settings
 import attnviz
 from attnviz.engine.collectors import Dense, Pooled
 from attnviz.engine.forward import run
+from attnviz.engine.kernels import linear, one_product
 from attnviz.engine.texts import EachText, run_texts, together
 from attnviz.errors import InputError
 from attnviz.measures.norms import Moved
@@ -69,6 +70,31 @@ def test_texts_of_a_checkpoint(case):
         model.prepare(ids=random.integers(5, 40, n).tolist()).inputs[model.alone] for _ in range(5)
     ]  # fmt: skip
     check(model.spec, model.tensors, texts, n)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_one_product_of_all_texts_differs_by_rounding(case):
+    model = attnviz.load(REFERENCE / case)
+    random, n = np.random.default_rng(2), 11
+    texts = [model.prepare(ids=random.integers(5, 40, n).tolist()).inputs[model.alone] for _ in range(5)]
+    alone, at_once = ([collectors(model.spec, n) for _ in texts] for _ in range(2))
+    for text, each in zip(texts, alone, strict=True):
+        run(model.spec, model.tensors, text, {"self": each})
+    run_texts(model.spec, model.tensors, texts, at_once, exact=False)
+    for one, other in zip(alone, at_once, strict=True):
+        for (name, wanted), got in zip(numbers(one).items(), numbers(other).values(), strict=True):
+            np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-5, err_msg=name)
+
+
+def test_one_product_is_one(monkeypatch):
+    shapes = []
+    matmul = np.matmul
+    monkeypatch.setattr(np, "matmul", lambda a, b, out: shapes.append(a.shape) or matmul(a, b, out=out))
+    x, weight = np.ones((3, 4, 5), np.float32), np.ones((6, 5), np.float32)
+    with one_product():
+        assert linear(x, weight).shape == (3, 4, 6)
+    linear(x, weight)
+    assert shapes == [(12, 5), (3, 4, 5)]
 
 
 def test_most_checkpoints_take_texts_together():
