@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz.analyses.base import AttentionResult, analysis, option, ranked, top_option
-from attnviz.measures.statistics import STATISTICS, Statistics, names
+from attnviz.measures.statistics import STATISTICS, Statistics, meaningless, names
 from attnviz.page.parts import Board, Boards, Depth, Page, Table
 
 if TYPE_CHECKING:
@@ -86,7 +86,6 @@ def stats(source: AttentionSource, options: Options, progress: Progress | None =
     attnviz stats --file sample_inputs/paragraph.txt -m minilm --json
     """
     values = source.collect(Statistics(*source.size, source.keys.special), progress)
-    for statistic in STATISTICS:
-        if (statistic.ordered and not source.ordered) or len(source.queries) < statistic.least:
-            values[statistic.name] = np.full_like(values[statistic.name], np.nan)
+    for name in meaningless(source.ordered, len(source.queries)):
+        values[name] = np.full_like(values[name], np.nan)
     return HeadStatistics(source.facts, values, options)

@@ -164,6 +164,14 @@ def names() -> tuple[str, ...]:
     return tuple(each.name for each in STATISTICS)
 
 
+def meaningless(ordered: bool, n_tokens: int) -> list[str]:
+    """The statistics that mean nothing in a text of so many tokens.
+
+    ordered: whether queries and keys are the same tokens in one order.
+    """
+    return [each.name for each in STATISTICS if (each.ordered and not ordered) or n_tokens < each.least]
+
+
 # Divisors of the sums: the rows of a text, the rows with a token before or after them, and the sum of all weights.
 COUNTS: Mapping[str, Callable[[TileRows, int], Any]] = {
     "rows": lambda rows, n_key: len(rows.rows),

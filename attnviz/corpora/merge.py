@@ -1,0 +1,181 @@
+"""The sums of all parts -> what is said of the whole corpus: summaries a head, links, texts that could not be used.
+
+Sums merge two by two, neighbours first, in a tree whose shape depends on the number of parts alone: the same parts give
+the same bytes, whoever finished them and in which order. Memory holds one state for each level of the tree.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from attnviz.corpora.measures import MEASURES, columns_of
+from attnviz.corpora.summary import Grid, Summary, arrays_of, state_of
+from attnviz.corpora.tables import arrow, written
+from attnviz.errors import InputError
+from attnviz.files.output import json_text
+from attnviz.io.arrays import archive
+from attnviz.io.data import write_arrays
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from attnviz.corpora.links import TopLinks
+    from attnviz.corpora.store import Store
+
+T = TypeVar("T")
+QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
+
+
+@dataclass(frozen=True, eq=False)
+class Totals:
+    """What is known of some texts: states by measure, the summary of their numbers, and how many they are.
+
+    faults: (number, where, reason) of the texts that could not be used.
+    """
+
+    texts: int
+    tokens: int
+    states: Mapping[str, Any]
+    faults: list[list[Any]]
+
+    def merge(self, other: Totals) -> Totals:
+        """Of both sets of texts."""
+        states = dict(self.states)
+        for name, state in other.states.items():
+            states[name] = states[name].merge(state) if name in states else state
+        return Totals(self.texts + other.texts, self.tokens + other.tokens, states, self.faults + other.faults)
+
+    def result(self, measure: str) -> Any:
+        """The numbers that follow from a measure's sums."""
+        return self.states[measure].result()
+
+
+def merged(values: Iterable[T], merge: Callable[[T, T], T]) -> T | None:
+    """Neighbours two by two, then pairs of pairs, and so on; None of nothing."""
+    levels: list[T | None] = []
+    for value in values:
+        one: T = value
+        for i, waiting in enumerate(levels):
+            if waiting is None:
+                levels[i] = one
+                break
+            one, levels[i] = merge(waiting, one), None
+        else:
+            levels.append(one)
+            continue
+    total: T | None = None
+    for waiting in levels:
+        if waiting is not None:
+            total = waiting if total is None else merge(waiting, total)
+    return total
+
+
+def totals_of(store: Store) -> Totals:
+    """The totals of all parts. Raises InputError if some are missing."""
+    names, texts = store.planned()
+    missing = [name for name in names if not store.has(name)]
+    if missing:
+        some = ", ".join(str(int(name[5:11])) for name in missing[:8]) + (", ..." if len(missing) > 8 else "")
+        raise InputError(
+            f"{len(missing)} of {len(names)} parts are missing: {some}",
+            "run the corpus again: only these will be measured",
+        )
+    about = store.about()
+    totals = merged((_read(store.sums(name), about["measures"]) for name in names), Totals.merge)
+    if totals is None or totals.texts + len(totals.faults) != texts:
+        raise InputError(f"the parts in {str(store.folder)!r} have another number of texts than its plan")
+    return totals
+
+
+def _read(place: Path, measures: Iterable[str]) -> Totals:
+    """The totals of one part. Raises InputError."""
+    with archive(place) as members:
+        arrays = {name: member.read() for name, member in members.items()}
+    try:
+        faults = json.loads(str(arrays["faults"]))
+        states = {}
+        if int(arrays["texts"]):
+            states = {name: state_of(MEASURES[name].state, name, arrays) for name in measures}
+            if "summary.count" in arrays:
+                states["summary"] = state_of(Summary, "summary", arrays)
+        return Totals(int(arrays["texts"]), int(arrays["tokens"]), states, faults)
+    except (KeyError, ValueError, TypeError) as error:
+        raise InputError(
+            f"{place.name} is no file of a part's sums: {error!r}", "remove it and its rows, and run again"
+        ) from None
+
+
+def write_totals(store: Store) -> Totals:
+    """Write what is said of the whole corpus into its folder."""
+    totals, about = totals_of(store), store.about()
+    grids = columns_of(about["measures"])
+    store.put("skipped.jsonl", b"".join(_fault(*fault) for fault in totals.faults))
+    if totals.texts:
+        store.put("sums.npz", _npz(totals))
+        store.put("summary.parquet", _summary_table(totals, grids, about))
+        if "links" in totals.states:
+            store.put("links.parquet", _link_table(totals.states["links"], about))
+    counts = {"texts": totals.texts, "tokens": totals.tokens, "skipped": len(totals.faults)}
+    store.put("totals.json", f"{json_text({**counts, 'fingerprint': about['fingerprint']}, indent=1)}\n".encode())
+    store.clean()
+    return totals
+
+
+def _fault(number: int, where: str, reason: str) -> bytes:
+    return f"{json_text({'text': number, 'where': where, 'reason': reason})}\n".encode()
+
+
+def _npz(totals: Totals) -> bytes:
+    arrays: dict[str, Any] = {"texts": np.array(totals.texts), "tokens": np.array(totals.tokens)}
+    for name, state in totals.states.items():
+        arrays |= arrays_of(state, name)
+    file = io.BytesIO()
+    write_arrays(file, arrays)
+    return file.getvalue()
+
+
+def summary_rows(totals: Totals, grids: Mapping[str, Grid]) -> dict[str, Any]:
+    """Columns: layer, head, number, texts, mean, sd, low, quantiles, high: a row for each number of each head."""
+    summary: Summary = totals.states["summary"]
+    n_numbers, n_layers, n_heads = summary.count.shape
+    some = summary.count > 0
+    columns: dict[str, Any] = {
+        "number": np.repeat(list(grids), n_layers * n_heads),
+        "layer": np.tile(np.repeat(np.arange(n_layers), n_heads), n_numbers),
+        "head": np.tile(np.arange(n_heads), n_numbers * n_layers),
+        "texts": summary.count,
+        "mean": np.where(some, summary.mean, np.nan),
+        "sd": summary.deviation(),
+        "low": np.where(some, summary.low, np.nan),
+        **{name: summary.quantile(share, list(grids.values())) for name, share in QUANTILES.items()},
+        "high": np.where(some, summary.high, np.nan),
+    }
+    return {name: np.asarray(values).reshape(-1) for name, values in columns.items()}
+
+
+def _summary_table(totals: Totals, grids: Mapping[str, Grid], about: Mapping[str, Any]) -> bytes:
+    pa = arrow()
+    columns = summary_rows(totals, grids) if grids else {}
+    table = pa.table({name: pa.array(values, from_pandas=True) for name, values in columns.items()})
+    return written(table, {"attnviz": json.dumps(about, sort_keys=True)})
+
+
+def _link_table(links: TopLinks, about: Mapping[str, Any]) -> bytes:
+    """A row for each link: layer, head, rank, text, lift, weight, query, key and their tokens."""
+    pa = arrow()
+    layer, head, rank = np.indices(links.text.shape)
+    there = links.text >= 0
+    own = {
+        "layer": layer,
+        "head": head,
+        "rank": rank,
+        **{n: v.reshape(links.text.shape) for n, v in vars(links).items()},
+    }
+    table = pa.table({name: pa.array(values[there]) for name, values in own.items()})
+    return written(table, {"attnviz": json.dumps(about, sort_keys=True)})
