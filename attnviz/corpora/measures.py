@@ -39,8 +39,8 @@ class Measure:
 
     Attributes:
         meaning: one line for help and docs.
-        collector: from a source, the text's number, the number of links, and the sums of other texts (None at first) to a
-            collector of that text.
+        collector: from a source, the text's number, the number of links, and the sums of other texts (None at first)
+            to a collector of that text.
         state: the class of the sums, a dataclass of arrays with `merge`.
         sums: from the collectors of some texts to their sums.
         columns: the names of the numbers of each text and head, and the cells that they are counted in.
