@@ -104,7 +104,7 @@ class LinksOfText(Collector):
     def _keep(self, layer: int, heads: range, weights: NDArray[np.float32], allowed: NDArray[np.bool_]) -> None:
         """weights [head, query, key], allowed [1 or head, query, key], whole."""
         choice = allowed & (allowed.sum(-1, keepdims=True) > 1)
-        inside = np.ix_(range(len(weights)), self._rows, self._cols)
+        inside = np.ix_(np.arange(len(weights)), self._rows, self._cols)
         rank = lift(weights, allowed)[inside].astype(np.float32)
         if not choice.all():
             rank[~np.broadcast_to(choice, weights.shape)[inside]] = -np.inf

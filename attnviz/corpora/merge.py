@@ -171,11 +171,6 @@ def _link_table(links: TopLinks, about: Mapping[str, Any]) -> bytes:
     pa = arrow()
     layer, head, rank = np.indices(links.text.shape)
     there = links.text >= 0
-    own = {
-        "layer": layer,
-        "head": head,
-        "rank": rank,
-        **{n: v.reshape(links.text.shape) for n, v in vars(links).items()},
-    }
-    table = pa.table({name: pa.array(values[there]) for name, values in own.items()})
+    arrays = {"layer": layer, "head": head, "rank": rank, **vars(links)}
+    table = pa.table({name: pa.array(values[there]) for name, values in arrays.items()})
     return written(table, {"attnviz": json.dumps(about, sort_keys=True)})

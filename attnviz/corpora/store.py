@@ -10,7 +10,6 @@ OUT/summary.parquet, links.parquet, sums.npz, skipped.jsonl     over all parts, 
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import socket
@@ -51,7 +50,7 @@ class Store:
             )
         if known is None and self.folder.is_dir() and any(self.folder.iterdir()):
             raise OutputError(f"{str(self.folder)!r} holds other files", "choose a folder that is empty or not there")
-        for each in ("rows", "sums", "each", UNFINISHED)[: 3 if job.each else 2] + (UNFINISHED,):
+        for each in ("rows", "sums", UNFINISHED, *(["each"] if job.each else [])):
             self._make(self.folder / each)
         self._forget_unfinished()
         if known is None:
@@ -172,7 +171,3 @@ def _is_part(name: object) -> bool:
 
 def _json(facts: Mapping[str, Any]) -> bytes:
     return f"{json_text(facts, indent=1)}\n".encode()
-
-
-def parse_json(data: bytes) -> Any:
-    return json.loads(data)

@@ -113,7 +113,7 @@ class Summary:
 
 def _counted(values: Wide, known: NDArray[np.bool_], grid: Grid) -> NDArray[np.int64]:
     """[text, layer, head] -> how many values lie in each cell, [layer, head, CELLS]."""
-    n_texts, n_layers, n_heads = values.shape
+    n_layers, n_heads = values.shape[1:]
     cell = np.clip(np.searchsorted(grid.edges(), values, side="right") - 1, 0, CELLS - 1)
     head = np.arange(n_layers * n_heads).reshape(n_layers, n_heads)
     flat = (head * CELLS + cell)[known]

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import csv
 import gzip
-import json
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +36,7 @@ class Text:
     fault: str = ""
 
 
-Found = tuple[str, str, str]  # where, text, fault
+Raw = tuple[str, str, str]  # where, text, fault
 
 
 def read_texts(
@@ -86,7 +85,7 @@ def _fault_of(text: str) -> str:
     return ""
 
 
-def _of_input(name: str, field: str | None, reading: str | None, stdin: BinaryIO | None) -> Iterator[Found]:
+def _of_input(name: str, field: str | None, reading: str | None, stdin: BinaryIO | None) -> Iterator[Raw]:
     if name == "-":
         if stdin is None:
             raise InputError("there is no standard input to read texts from")
@@ -114,7 +113,7 @@ def _ending(place: Path) -> str:
     return Path(place.name.lower().removesuffix(".gz")).suffix.removeprefix(".")
 
 
-def _of_folder(folder: Path, field: str | None, reading: str | None) -> Iterator[Found]:
+def _of_folder(folder: Path, field: str | None, reading: str | None) -> Iterator[Raw]:
     """The files of a folder in order of their names; links that lead out of it and hidden files are passed over."""
     inside = folder.resolve()
     files = [each for each in sorted(folder.rglob("*")) if each.is_file() and _belongs(each, folder, inside)]
@@ -135,7 +134,7 @@ def _belongs(place: Path, folder: Path, inside: Path) -> bool:
     return not hidden and place.resolve().is_relative_to(inside)
 
 
-def _whole(stream: BinaryIO, where: str) -> Found:
+def _whole(stream: BinaryIO, where: str) -> Raw:
     """A file that is one text."""
     data = stream.read(LONGEST + 1)
     if len(data) > LONGEST:
@@ -143,7 +142,7 @@ def _whole(stream: BinaryIO, where: str) -> Found:
     return _decoded(data.removeprefix(b"\xef\xbb\xbf"), where)
 
 
-def _of_file(place: Path, where: str, field: str | None, reading: str) -> Iterator[Found]:
+def _of_file(place: Path, where: str, field: str | None, reading: str) -> Iterator[Raw]:
     if reading == "parquet":
         yield from _parquet(place, where, field or FIELD)
         return
@@ -165,7 +164,7 @@ def _opened(place: Path) -> Iterator[BinaryIO]:
                 raise InputError(f"{place.name} is no whole gzip file: {error}") from None
 
 
-def _of_stream(stream: BinaryIO, before: str, name: str, field: str | None, reading: str) -> Iterator[Found]:
+def _of_stream(stream: BinaryIO, before: str, name: str, field: str | None, reading: str) -> Iterator[Raw]:
     """The texts of a stream. before: what stands in front of a line's number; name: of the file, '' without one."""
     if reading == "parquet":
         raise InputError("standard input is read as txt, jsonl, csv or tsv")
@@ -178,7 +177,7 @@ def _of_stream(stream: BinaryIO, before: str, name: str, field: str | None, read
         yield from _rows(lines, name or "standard input", field, "\t" if reading == "tsv" else ",")
 
 
-def _lines(stream: BinaryIO, before: str) -> Iterator[Found]:
+def _lines(stream: BinaryIO, before: str) -> Iterator[Raw]:
     """A text a line, without its line break."""
     number = 0
     while line := stream.readline(LONGEST + 2):
@@ -194,7 +193,7 @@ def _lines(stream: BinaryIO, before: str) -> Iterator[Found]:
         number += 1
 
 
-def _decoded(data: bytes, where: str) -> Found:
+def _decoded(data: bytes, where: str) -> Raw:
     try:
         return where, data.decode(), ""
     except UnicodeDecodeError as error:
@@ -205,7 +204,7 @@ def _too_long(what: str) -> str:
     return f"the {what or 'text '}has more than {LONGEST:,} bytes"
 
 
-def _of_json(where: str, line: str, fault: str, field: str) -> Found:
+def _of_json(where: str, line: str, fault: str, field: str) -> Raw:
     if fault or not line.strip():
         return where, "", fault or "empty"
     try:
@@ -219,7 +218,7 @@ def _of_json(where: str, line: str, fault: str, field: str) -> Found:
     return _of_value(where, value)
 
 
-def _of_value(where: str, value: object) -> Found:
+def _of_value(where: str, value: object) -> Raw:
     if value is None:
         return where, "", "empty"
     if not isinstance(value, str):
@@ -227,7 +226,7 @@ def _of_value(where: str, value: object) -> Found:
     return where, value, _fault_of(value)
 
 
-def _rows(lines: Iterator[Found], name: str, field: str | None, delimiter: str) -> Iterator[Found]:
+def _rows(lines: Iterator[Raw], name: str, field: str | None, delimiter: str) -> Iterator[Raw]:
     """The rows of a table in text, each named by the line where it begins; a cell may go on over several lines."""
     csv.field_size_limit(LONGEST)
     at = _Lines(lines)
@@ -255,7 +254,7 @@ class _Lines:
     where: the first line of the row that is being read.
     """
 
-    def __init__(self, lines: Iterator[Found]) -> None:
+    def __init__(self, lines: Iterator[Raw]) -> None:
         self._lines = lines
         self.begin()
 
@@ -288,16 +287,8 @@ def no_column(name: str, wanted: str, columns: Sequence[str]) -> InputError:
     return InputError(f"{name} has no column {shown(wanted)}; it has {some or 'none'}", "name another: --field NAME")
 
 
-def _parquet(place: Path, where: str, field: str) -> Iterator[Found]:
+def _parquet(place: Path, where: str, field: str) -> Iterator[Raw]:
     from attnviz.corpora.tables import parquet_column
 
     for row, value in enumerate(parquet_column(place, where, field)):
         yield _of_value(f"{where}:{row + 1}", value)
-
-
-def as_json(text: Text) -> str:
-    """A text that could not be used, as one line: its number, its place and its fault."""
-    return json.dumps({"text": text.number, "where": text.where, "fault": text.fault}, ensure_ascii=False)
-
-
-Reader = Callable[[], Iterator[Text]]

@@ -12,7 +12,7 @@ import queue
 import struct
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from attnviz.corpora.job import Job
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 _LENGTH = struct.Struct("<Q")
 
 
-def send(pipe: BinaryIO, message: Any) -> None:
+def send(pipe: IO[bytes], message: Any) -> None:
     """Write one message."""
     data = pickle.dumps(message, protocol=5)
     pipe.write(_LENGTH.pack(len(data)) + data)
     pipe.flush()
 
 
-def receive(pipe: BinaryIO) -> Any:
+def receive(pipe: IO[bytes]) -> Any:
     """Read one message. Raises EOFError where the other process has gone."""
     head = pipe.read(_LENGTH.size)
     if len(head) < _LENGTH.size:
@@ -57,7 +57,7 @@ def main() -> None:
         send(answers, ("error", _plain(error)))
 
 
-def _listen(pipe: BinaryIO, asked: queue.SimpleQueue[Any]) -> None:
+def _listen(pipe: IO[bytes], asked: queue.SimpleQueue[Any]) -> None:
     """Hand messages on; end the process when there will be no more, whatever it is at."""
     try:
         while True:
