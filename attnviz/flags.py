@@ -47,9 +47,10 @@ def option(
     return field(default=default, metadata={**about, "shown": shown, "panel": panel, "envvar": envvar})
 
 
-def argument(help: str, metavar: str) -> Any:
-    """A field that is set by its place on the command line, None without it."""
-    return field(default=None, metadata={"help": help, "metavar": metavar, "argument": True})
+def argument(help: str, metavar: str, several: bool = False) -> Any:
+    """A field that is set by its place on the command line, None without it. several: a tuple of values, () without."""
+    about = {"help": help, "metavar": metavar, "argument": True, "flags": ()}
+    return field(default=() if several else None, metadata=about)
 
 
 def same(group: type, name: str, default: Any = None) -> Any:

@@ -21,6 +21,8 @@ _OWN = {
     "table": "Print attention in the terminal, a table a head.",
     "html": "Write every head as a page for a browser: one file that needs no network.",
     "export": "Write attention as numbers: .npz, .json, .csv or .parquet.",
+    "corpus": "Measure every head in many texts: a file or a folder of them, on all cores.",
+    "corpus merge": "Sum up a corpus whose parts were measured apart.",
 }
 # The groups of `attnviz --help`; a command that no group names is in the last one.
 GROUPS = {
@@ -29,6 +31,7 @@ GROUPS = {
         *("stats", "roles", "links", "focus", "similar", "diff", "qk"),
         *("context", "circuits", "rollout", "flow", "norms", "ablate", "logits", "check"),
     ),
+    "Corpora": ("corpus", "corpus merge"),
     "Models": ("models", "describe", "inspect"),
     "More": ("export", "mechanisms"),
 }
@@ -44,6 +47,8 @@ class Commands(TyperGroup):
     """Knows every command's name and first line; builds the one that is called with all its options."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if " ".join(args[:2]) in COMMANDS:  # `corpus merge`: a name of two words
+            args = [" ".join(args[:2]), *args[2:]]
         if args and (args[0] in COMMANDS or _is_registered(args[0])):
             self.commands[args[0]] = build(args[0])
         return super().resolve_command(ctx, args)
@@ -77,7 +82,7 @@ def _several_values(built: Any) -> None:
 def _module(name: str) -> Any:
     """The module of a command's options and function: its own, or one made from its analysis."""
     if name in _OWN:
-        return import_module(f"attnviz.cli.{name}")
+        return import_module(f"attnviz.cli.{name.replace(' ', '_')}")
     return import_module("attnviz.cli.run").command_of(find(name))
 
 

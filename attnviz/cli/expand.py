@@ -145,14 +145,16 @@ def _line(function: Callable[..., None], parameters: list[inspect.Parameter], va
         several = isinstance(value, (list, tuple))
         value = [_without_folders(info, item) for item in value] if several else _without_folders(info, value)
         if isinstance(info, type(typer.Argument())):
-            first += ["--", value] if value.startswith("-") and value != "-" else [value]
+            places = value if several else [value]
+            dashed = any(each.startswith("-") and each != "-" for each in places)
+            first += ["--", *places] if dashed else places
         elif isinstance(value, bool):
             words.append(_long(info, value))
         else:
             for item in value if several else [value]:
                 words += [_long(info, True), str(item)]
     first = [*words, *first] if "--" in first else [*first, *words]
-    return Line(" ".join(map(_quoted, [NAME, function.__module__.rpartition(".")[2], *first])))
+    return Line(" ".join([NAME, function.__module__.rpartition(".")[2].replace("_", " "), *map(_quoted, first)]))
 
 
 def _quoted(word: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -157,6 +157,15 @@ def summary_rows(totals: Totals, grids: Mapping[str, Grid]) -> dict[str, Any]:
         "high": np.where(some, summary.high, np.nan),
     }
     return {name: np.asarray(values).reshape(-1) for name, values in columns.items()}
+
+
+def summary_records(totals: Totals, grids: Mapping[str, Grid]) -> Iterator[dict[str, Any]]:
+    """The rows of `summary_rows` one by one, None for what is not known."""
+    if not totals.texts or not grids:
+        return
+    columns = summary_rows(totals, grids)
+    for values in zip(*(column.tolist() for column in columns.values()), strict=True):
+        yield {name: None if value != value else value for name, value in zip(columns, values, strict=True)}
 
 
 def _summary_table(totals: Totals, grids: Mapping[str, Grid], about: Mapping[str, Any]) -> bytes:

@@ -102,9 +102,9 @@ class Summary:
         part = np.clip((wanted - before) / np.maximum(inside, 1), 0.0, 1.0)
         edges = np.stack([grid.edges() for grid in grids])
         rows = np.arange(len(edges))[:, None, None]
-        left, right = edges[rows, cell], edges[rows, cell + 1]
-        value = np.clip(left + part * (right - left), self.low, self.high)
-        return np.where(self.count > 0, value, np.nan)
+        left, right = np.maximum(edges[rows, cell], self.low), np.minimum(edges[rows, cell + 1], self.high)
+        with np.errstate(invalid="ignore"):  # without texts the lowest is infinite
+            return np.where(self.count > 0, np.clip(left + part * (right - left), self.low, self.high), np.nan)
 
     def pick(self, numbers: slice | Sequence[int]) -> Summary:
         """Only some of the numbers."""
