@@ -22,7 +22,7 @@ _OWN = {
     "html": "Write every head as a page for a browser: one file that needs no network.",
     "export": "Write attention as numbers: .npz, .json, .csv or .parquet.",
     "corpus": "Measure every head in many texts: a file or a folder of them, on all cores.",
-    "corpus merge": "Sum up a corpus whose parts were measured apart.",
+    "corpus merge": "Sum up a corpus whose parts were measured apart, by `attnviz corpus --part K/N`.",
 }
 # The groups of `attnviz --help`; a command that no group names is in the last one.
 GROUPS = {

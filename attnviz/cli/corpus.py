@@ -51,13 +51,13 @@ class Corpus:
 class Measured:
     """What is measured in every text."""
 
-    measure: tuple[str, ...] = option(
+    analysis: tuple[str, ...] = option(
         (), "stats, roles, variability or links. Repeatable. Default: all of them.", metavar="NAME", choices=EVERY
     )
     links: int = option(10, "How many links of each head are kept.", metavar="N", low=1, high=1000, shown=True)
     no_special: bool = same(Joined, "no_special", False)
     stream: str | None = same(Heads, "stream")
-    each: str | None = option(
+    save_each: str | None = option(
         None, "A file of every text too, drawn or as numbers.", choices=("png", "svg", "pdf", "npz")
     )
 
@@ -109,7 +109,7 @@ def run(*, texts: Corpus, source: Source, measured: Measured, work: Work, listin
 
     attnviz corpus sample_inputs/mails.txt -o mails
     attnviz corpus reviews.jsonl --field review -m minilm -o reviews
-    attnviz corpus sentences.txt --measure stats --no-special -m minilm -o sentences
+    attnviz corpus sentences.txt --analysis stats --no-special -m minilm -o sentences
     attnviz corpus sentences.txt -m minilm -o sentences --part 7/100
     """
     from attnviz.corpora.job import Job
@@ -119,29 +119,30 @@ def run(*, texts: Corpus, source: Source, measured: Measured, work: Work, listin
     model = opening.load(source, talk)
     job = Job.of(
         model,
-        measured.measure or EVERY,
+        measured.analysis or EVERY,
         stream=measured.stream,
         links=measured.links,
         no_special=measured.no_special,
-        each=measured.each or "",
+        each=measured.save_each or "",
         texts=work.part_texts,
     )
     with _texts(texts) as again, _progress(talk.quiet) as progress:
         totals = run_corpus(job, again, work.output, _executor(work), part=work.share(), progress=progress)
     if listing.json:
         _print_summary(job, totals)
-    elif totals is not None:
+    else:
+        print(work.output)
+    if totals is not None:
         skipped = f", {len(totals.faults):,} could not be used (skipped.jsonl)" if totals.faults else ""
-        talk.note(f"{totals.texts:,} texts, {totals.tokens:,} tokens{skipped}: attnviz corpus report {work.output}")
+        talk.note(f"{totals.texts:,} texts, {totals.tokens:,} tokens{skipped}")
     else:
         talk.note(f"part {work.part} is done; when all are: attnviz corpus merge {work.output}")
 
 
 def _executor(work: Work) -> Executor:
     from attnviz.corpora.pool import Processes
-    from attnviz.engine.threads import cores
 
-    return Processes(work.workers or cores())
+    return Processes(work.workers)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from attnviz.corpora.worker import receive, send
+from attnviz.engine.threads import cores
 from attnviz.errors import ModelError
 
 if TYPE_CHECKING:
@@ -63,14 +64,17 @@ class Here:
 
 @dataclass(frozen=True)
 class Processes:
-    """In processes of this machine. count: how many; failures: how often one may die at a part or a text."""
+    """In processes of this machine.
 
-    count: int
+    count: how many; None: one for each core. failures: how often one may die at a part or a text.
+    """
+
+    count: int | None = None
     failures: int = FAILURES
 
     def run(self, job: Job, store: Store, parts: Iterable[Part]) -> Iterator[Done]:
         shared = _Shared(job, store, iter(parts))
-        workers = [_Worker(shared, self.failures) for _ in range(self.count)]
+        workers = [_Worker(shared, self.failures) for _ in range(self.count or cores())]
         try:
             for worker in workers:
                 worker.start()

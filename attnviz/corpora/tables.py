@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attnviz.corpora.texts import no_column
-from attnviz.errors import InputError, OutputError
+from attnviz.errors import InputError, OutputError, shown
 
 if TYPE_CHECKING:
     import pyarrow
@@ -52,3 +51,9 @@ def written(table: pyarrow.Table, about: Mapping[str, str]) -> bytes:
         table, sink, compression="zstd", use_dictionary=words, row_group_size=max(len(table), 1), write_statistics=True
     )
     return sink.getvalue().to_pybytes()
+
+
+def no_column(name: str, wanted: str, columns: Sequence[str]) -> InputError:
+    """The error for a table without the column of texts."""
+    some = ", ".join(map(shown, columns[:8])) + (", ..." if len(columns) > 8 else "")
+    return InputError(f"{name} has no column {shown(wanted)}; it has {some or 'none'}", "name another: --field NAME")

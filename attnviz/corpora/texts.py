@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from attnviz.corpora.tables import no_column, parquet_column
 from attnviz.errors import AttnvizError, InputError, shown
 from attnviz.files.untrusted import open_file, parse
 
@@ -281,14 +282,6 @@ def _column(header: Sequence[str], field: str | None, name: str) -> int:
     return header.index(wanted)
 
 
-def no_column(name: str, wanted: str, columns: Sequence[str]) -> InputError:
-    """The error for a table without the column of texts."""
-    some = ", ".join(map(shown, columns[:8])) + (", ..." if len(columns) > 8 else "")
-    return InputError(f"{name} has no column {shown(wanted)}; it has {some or 'none'}", "name another: --field NAME")
-
-
 def _parquet(place: Path, where: str, field: str) -> Iterator[Raw]:
-    from attnviz.corpora.tables import parquet_column
-
     for row, value in enumerate(parquet_column(place, where, field)):
         yield _of_value(f"{where}:{row + 1}", value)

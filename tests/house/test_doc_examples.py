@@ -25,6 +25,7 @@ HUB = "a model on the Hub: no network in the tests (tests/models/test_hub.py has
 LONG = "8,192 tokens take a minute (benchmarks/long_texts.py)"
 HEADS = "the composition of all 270 heads takes 20 s; docs/analysis/circuits.md has six layers"
 EACH = "270 heads, one at a time, take 10 s; tests/house/test_doc_numbers.py runs them for docs/analysis/ablate.md"
+FILES = "reads files that are not there, or goes on for hours (tests/corpora)"
 TIMES = "measures times for minutes (tests/analyses/test_mechanisms_command.py)"
 NOT_RUN = {
     'attnviz heatmap "The cat sat on the mat" -m openai-community/gpt2@main': HUB,
@@ -38,6 +39,11 @@ NOT_RUN = {
     'attnviz html "Dogs like bones" -m path/to/t5 --target "Hunde mögen Knochen" -o streams.html': "no T5 with a "
     "tokenizer is there (tests/cli/test_html.py makes an encoder-decoder)",
     'attnviz ablate "The capital of France is" -m SmolLM2-135M-Instruct.Q4_1.gguf --predict Paris -o ablate.png': EACH,
+    "attnviz corpus reviews.jsonl --field review -m minilm -o reviews": FILES,
+    "attnviz corpus sentences.txt --analysis stats --no-special -m minilm -o sentences": FILES,
+    "attnviz corpus sentences.txt -m minilm -o sentences --part 7/100": FILES,
+    "attnviz corpus merge sentences": FILES,
+    "attnviz corpus merge sentences --json": FILES,
     "attnviz mechanisms --scaling": TIMES,
     "attnviz mechanisms --scaling -o scaling.svg": TIMES,
     "attnviz describe org/name": HUB,
