@@ -49,7 +49,7 @@ class Corpus:
 
 @dataclass(frozen=True)
 class Measured:
-    """What is measured in every text."""
+    """The numbers that each text gives."""
 
     analysis: tuple[str, ...] = option(
         (), "stats, roles, variability or links. Repeatable. Default: all of them.", metavar="NAME", choices=EVERY
@@ -67,10 +67,15 @@ class Measured:
 
 @dataclass(frozen=True)
 class Work:
-    """Who does the work, and where the files go."""
+    """Processes, parts and the folder."""
 
     output: str | None = option(
-        None, "The folder: new, empty, or of an earlier run, which goes on.", "-o", "--output", metavar="DIR", panel=OUT
+        None,
+        "The folder: new, empty, or of an earlier run, which continues.",
+        "-o",
+        "--output",
+        metavar="DIR",
+        panel=OUT,
     )
     workers: int | None = option(
         None, "Processes, of one thread each. Default: one for each core.", metavar="N", low=1, high=1024, panel=WORK
@@ -104,8 +109,8 @@ def run(*, texts: Corpus, source: Source, measured: Measured, work: Work, listin
     """Measure every head in many texts: a file or a folder of them, on all cores.
 
     The folder gets the numbers of every text and head (rows/*.parquet), summaries of each head over all texts
-    (summary.parquet), the strongest links, and a list of the texts that could not be used. A run that was stopped, by
-    whatever, goes on with the same command. It needs pyarrow.
+    (summary.parquet), the strongest links, and a list of the texts that could not be used. A run that was stopped
+    continues where it was: give the same command again. It needs pyarrow.
 
     attnviz corpus sample_inputs/mails.txt -o mails
     attnviz corpus reviews.jsonl --field review -m minilm -o reviews

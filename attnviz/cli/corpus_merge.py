@@ -1,4 +1,4 @@
-"""`attnviz corpus merge`: what is said of a whole corpus, when its parts were measured apart."""
+"""`attnviz corpus merge`: sum up a corpus whose parts were measured apart."""
 
 from __future__ import annotations
 

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 LAYOUT = 1  # of the files: raise it when they change
 TEXTS, BYTES = 1000, 4 << 20  # of a part: the work of some seconds, which is what is lost if it fails
 EACH = ("png", "svg", "pdf", "npz")  # a file of each text, on request
-SAMPLE, SAMPLES = 1 << 20, 64  # bytes of a large file of weights that are hashed, in so many places
+SAMPLE, SAMPLES = 1 << 20, 64  # bytes of a sample of a large file, and how many samples are hashed
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """What is done with every text.
+    """The numbers wanted of every text, and the model that gives them.
 
     model: pickled as the place where it was opened. contents: a hash over its files (`contents_of`). stream: self |
     encoder. measures: names in measures.MEASURES. links: how many links of each head. no_special: special tokens left
@@ -121,7 +121,7 @@ class Part:
 
     @cached_property
     def name(self) -> str:
-        """`part-000012-3f0c...`: the name of its files, without an ending."""
+        """`part-000012-3f0c...`: the name of its files, without extension."""
         digest = hashlib.sha256(self.job.encode())
         for text in self.texts:
             line = json.dumps([text.number, text.where, text.text, text.fault])

@@ -1,4 +1,4 @@
-"""What is measured in every text of a corpus: one entry in MEASURES adds numbers to `attnviz corpus --analysis`.
+"""Measures of every text of a corpus: one entry in MEASURES adds numbers to `attnviz corpus --analysis`.
 
 A measure has a collector for each text, the numbers of that text and each head (columns of the Parquet files, which are
 summarised over texts), and sums over all texts that merge.

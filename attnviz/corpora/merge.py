@@ -1,7 +1,7 @@
-"""The sums of all parts -> what is said of the whole corpus: summaries a head, links, texts that could not be used.
+"""The sums of all parts -> the totals of the corpus: summaries of each head, links, texts that could not be used.
 
 Sums merge two by two, neighbours first, in a tree whose shape depends on the number of parts alone: the same parts give
-the same bytes, whoever finished them and in which order. Memory holds one state for each level of the tree.
+the same bytes, in whatever order they were finished. Memory holds one state for each level of the tree.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
 
 @dataclass(frozen=True, eq=False)
 class Totals:
-    """What is known of some texts: states by measure, the summary of their numbers, and how many they are.
+    """Sums over some texts: states by measure, the summary of their numbers, and how many they are.
 
     faults: (number, where, reason) of the texts that could not be used.
     """
@@ -45,7 +45,7 @@ class Totals:
     faults: list[list[Any]]
 
     def merge(self, other: Totals) -> Totals:
-        """Of both sets of texts."""
+        """The totals of both sets of texts."""
         states = dict(self.states)
         for name, state in other.states.items():
             states[name] = states[name].merge(state) if name in states else state
@@ -112,7 +112,7 @@ def _read(place: Path, measures: Iterable[str]) -> Totals:
 
 
 def write_totals(store: Store) -> Totals:
-    """Write what is said of the whole corpus into its folder."""
+    """Write the totals of a corpus into its folder."""
     totals, about = totals_of(store), store.about()
     grids = columns_of(about["measures"])
     store.put("skipped.jsonl", b"".join(_fault(*fault) for fault in totals.faults))

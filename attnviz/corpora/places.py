@@ -1,4 +1,4 @@
-"""How much a head's pattern differs from text to text (Vig and Belinkov 2019, section 4.3).
+"""Variability: how much a head's pattern differs from text to text (Vig and Belinkov 2019, section 4.3).
 
 A head that looks at positions has the same pattern in every text; one that looks at contents does not.
 

@@ -39,7 +39,7 @@ class Done(NamedTuple):
 
 
 class Executor(Protocol):
-    """Who does the parts: this machine's cores, or a cluster."""
+    """Something that measures parts: this machine's cores, or a cluster."""
 
     def run(self, job: Job, store: Store, parts: Iterable[Part]) -> Iterator[Done]:
         """Do parts, asking for the next one only when there is room for it; they come as they are done."""
@@ -94,7 +94,7 @@ class Processes:
 
 
 class _Shared:
-    """What all workers share: the parts that are left, and the outcomes."""
+    """The parts that are left, and the outcomes, shared by all workers."""
 
     def __init__(self, job: Job, store: Store, parts: Iterator[Part]) -> None:
         self.opening = (job, store)

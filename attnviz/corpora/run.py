@@ -1,7 +1,7 @@
-"""A whole run over a corpus: its plan, its parts, and what is said of all of them.
+"""A whole run over a corpus: its plan, its parts, and their totals.
 
-Going on is the only way to run: parts that are files already are not measured again, so that a run which was killed,
-or which filled the disk, goes on with the same command, and ends with the same bytes as one that never stopped.
+Every run continues what is there: parts that are files already are not measured again. A run that was killed, or that
+filled the disk, continues with the same command, and ends with the same bytes as one that never stopped.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Progress = Callable[["Plan", "Done | None"], None]
 
 @dataclass(frozen=True)
 class Plan:
-    """What there is to do. texts: of the corpus; mine: of the parts of this run; done: of these, finished before."""
+    """Texts to measure. texts: of the corpus; mine: of the parts of this run; done: texts of `mine` finished before."""
 
     names: tuple[str, ...]
     texts: int
@@ -47,7 +47,7 @@ def run(
     part: tuple[int, int] = (1, 1),
     progress: Progress = lambda plan, done: None,
 ) -> Totals | None:
-    """Measure a corpus, or go on with it.
+    """Measure a corpus, or continue an earlier run.
 
     Args:
         texts: gives the texts from the first on; it is called twice, and must give the same ones.
@@ -56,7 +56,7 @@ def run(
         progress: called with the plan at the beginning, and with each part that is done.
 
     Returns:
-        What is said of all texts; None after one part of several.
+        The totals of all texts; None after one part of several.
 
     Raises:
         InputError: there are no texts. OutputError: the folder holds other files, or cannot be written.
@@ -101,7 +101,7 @@ def _plan(job: Job, texts: Texts, store: Store, part: tuple[int, int]) -> Plan:
 
 @contextmanager
 def kept(texts: Iterable[Text]) -> Iterator[Texts]:
-    """Texts that come only once, such as those of a pipe, as ones that can be read again: on disk meanwhile."""
+    """Texts that come only once, such as a pipe's, as ones that can be read again: on disk meanwhile."""
     with TemporaryFile("w+", encoding="utf-8", errors="surrogatepass") as file:
         for text in texts:
             file.write(json.dumps([text.number, text.where, text.text, text.fault]) + "\n")

@@ -38,7 +38,7 @@ class Store:
     folder: Path
 
     def open(self, job: Job) -> None:
-        """Make the folder, or go on with it. Raises OutputError if it holds another job's parts."""
+        """Make the folder, or open that of an earlier run. Raises OutputError if it holds another job's parts."""
         about = {"fingerprint": job.fingerprint, **job.about}
         known = self.about() if (self.folder / "corpus.json").exists() else None
         if known is not None and known != about:
@@ -130,7 +130,8 @@ class Store:
         except OSError as error:
             place = str(self.folder / name)
             raise OutputError(
-                f"cannot write {place!r}: {error.strerror or error}", "the same command goes on where this one ended"
+                f"cannot write {place!r}: {error.strerror or error}",
+                "give the same command again: it continues where this one ended",
             ) from error
 
     def clean(self) -> None:

@@ -42,7 +42,7 @@ def parquet_column(place: Path, name: str, field: str) -> Iterator[object]:
 
 
 def written(table: pyarrow.Table, about: Mapping[str, str]) -> bytes:
-    """The bytes of a Parquet file of one row group. about: facts that stand in its schema."""
+    """The bytes of a Parquet file of one row group. about: facts for its schema."""
     pa = arrow()
     table = table.replace_schema_metadata(dict(about))
     sink = pa.BufferOutputStream()

@@ -1,6 +1,6 @@
 """The texts of a corpus, one by one and in order, out of files that nobody trusts; memory does not grow with them.
 
-What cannot be used is a text with a `fault`: it is counted, named by its place, and skipped.
+A text that cannot be used has a `fault`: it is counted, named by its place, and skipped.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def _ending(place: Path) -> str:
 
 
 def _of_folder(folder: Path, field: str | None, reading: str | None) -> Iterator[Raw]:
-    """The files of a folder in order of their names; links that lead out of it and hidden files are passed over."""
+    """The files of a folder in order of their names; links that lead out of it and hidden files are skipped."""
     inside = folder.resolve()
     files = [each for each in sorted(folder.rglob("*")) if each.is_file() and _belongs(each, folder, inside)]
     known = [each for each in files if _ending(each) in READINGS]
@@ -250,7 +250,7 @@ def _rows(lines: Iterator[Raw], name: str, field: str | None, delimiter: str) ->
 
 
 class _Lines:
-    """Lines for a reader of tables: a line that cannot be read is empty there, and its fault stands here.
+    """Lines for a reader of tables: a line that cannot be read is `?` there, and its fault is kept.
 
     where: the first line of the row that is being read.
     """

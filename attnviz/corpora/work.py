@@ -82,7 +82,7 @@ def _batches(ready: Sequence[_Ready], job: Job) -> Iterator[list[_Ready]]:
 
 
 class _Found:
-    """What a part has given so far."""
+    """The numbers of a part, text by text."""
 
     def __init__(self, job: Job, part: Part) -> None:
         self.job, self.part = job, part
@@ -94,7 +94,7 @@ class _Found:
         self.each: dict[int, bytes] = {}
 
     def prepared(self) -> list[_Ready]:
-        """The texts that can be read; the others have faults."""
+        """The texts that can be read; every other text has a fault."""
         ready = []
         for at, text in enumerate(self.part.texts):
             if text.fault:

@@ -66,8 +66,8 @@ def run_texts(
         collectors: the collectors of each text, which see their text alone. All texts have the same kinds of
             collectors, in one order, which want the same layers and heads and need neither vectors nor after_attention.
         progress: called with shares of the work as they are done; they sum to 1.
-        exact: if False, each weight multiplies the rows of all texts in one product (`kernels.one_product`): numbers
-            then differ from those of the text alone in their last digits.
+        exact: if False, each weight multiplies the rows of all texts in one product (`kernels.one_product`): the last
+            digits then differ from the numbers of the text alone.
 
     Raises:
         InputError: a collector needs more than tiles, or the texts differ in length.

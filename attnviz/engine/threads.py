@@ -64,7 +64,7 @@ def within() -> bool:
 def one_thread() -> Iterator[None]:
     """Within it, nothing is shared out: all work, matrix products too, runs on the thread that asks for it.
 
-    For a process beside others that do the same work; its numbers do not depend on the number of cores.
+    For one of several processes that do the same work; its numbers do not depend on the number of cores.
     """
     before, _INSIDE.share = within(), True
     try:

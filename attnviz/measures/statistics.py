@@ -165,7 +165,7 @@ def names() -> tuple[str, ...]:
 
 
 def meaningless(ordered: bool, n_tokens: int) -> list[str]:
-    """The statistics that mean nothing in a text of so many tokens.
+    """The statistics that mean nothing in a text of `n_tokens` tokens.
 
     ordered: whether queries and keys are the same tokens in one order.
     """

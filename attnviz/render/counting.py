@@ -10,7 +10,7 @@ EVERY = 60.0  # seconds between lines in a log
 
 
 class Counting:
-    """How many of `total` things are done. Of these, `done` were done before, and do not count for the rate."""
+    """Counts up to `total` things, from the `done` that were finished before, which do not count for the rate."""
 
     def __init__(self, things: str, total: int, done: int = 0, quiet: bool = False) -> None:
         self.things, self.total, self.done, self.before = things, total, done, done
@@ -21,7 +21,7 @@ class Counting:
             self._bar, self._task = self._shown()
 
     def add(self, count: int) -> None:
-        """So many more are done."""
+        """Count more things as done."""
         self.done += count
         if self._bar is not None:
             self._bar.update(self._task, completed=self.done, said=self.said())
