@@ -166,7 +166,7 @@ def _opened(place: Path) -> Iterator[BinaryIO]:
 
 
 def _of_stream(stream: BinaryIO, before: str, name: str, field: str | None, reading: str) -> Iterator[Raw]:
-    """The texts of a stream. before: what stands in front of a line's number; name: of the file, '' without one."""
+    """The texts of a stream. before: what precedes a line's number; name: of the file, '' without one."""
     if reading == "parquet":
         raise InputError("standard input is read as txt, jsonl, csv or tsv")
     lines = _lines(stream, before)

@@ -57,7 +57,7 @@ def linear(x: Array, weight: Array | Matrix, bias: Array | None = None) -> Array
     One product per text, or one of all texts within `one_product`.
     """
     if x.ndim > 2 and getattr(_LOCAL, "one_product", False):
-        return linear(x.reshape(-1, x.shape[-1]), weight, bias).reshape(*x.shape[:-1], len(weight))
+        return linear(x.reshape(-1, x.shape[-1]), weight, bias).reshape(*x.shape[:-1], -1)
     if not isinstance(weight, np.ndarray):
         return product(x, weight, bias)
     y = np.empty((*x.shape[:-1], len(weight)), np.float32)
