@@ -12,6 +12,7 @@ from attnviz.analyses.base import Request, Result, analysis, option, top_option
 from attnviz.attention import joined
 from attnviz.errors import SelectionError
 from attnviz.facts import dotted, facts_of, head_name, randomness
+from attnviz.files.memory import bytes_of
 from attnviz.measures.generated import Tally
 from attnviz.measures.lift import strongest
 from attnviz.models.generate import Continuation, continued
@@ -44,6 +45,14 @@ class Options:
         choices=SHOWS,
     )  # fmt: skip
     top: int | None = top_option()
+    keep_weights: str | None = option(
+        None, "Memory for quantised weights unpacked once for all tokens, as in 4GB; default: half of what is free.",
+        metavar="SIZE",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        if self.keep_weights is not None:
+            bytes_of(self.keep_weights)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -227,6 +236,8 @@ def generate(prompt: Prompt, options: Options, progress: Progress | None = None)
     attnviz generate "the cat saw the dog and" --by token
     attnviz generate "My cat is called Mimi. My cat is called" -m model.gguf --json
     """
+    if options.keep_weights is not None:
+        prompt.model.keep_weights(bytes_of(options.keep_weights))
     stream = "cross" if prompt.crosses else prompt.stream
     tally = Tally(prompt.context.ids, prompt.spec.n_layers, prompt.spec.n_heads, one_text=not prompt.crosses)
     continuation = continued(prompt, options.max_new, lambda step: tally.add(step.rows[stream], step.id), progress)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attnviz.checkpoints.base import Checkpoint
+    from attnviz.checkpoints.kept import Kept
     from attnviz.checkpoints.layouts import Sizes
 
     Array = NDArray[np.float32]
@@ -68,19 +69,38 @@ class StoredMatrix:
     Args:
         stored: its name in the checkpoint. name: ours, for messages.
         rows: the stored row of each row, None if they are the same.
+        kept: unpacked parts of all matrices. place: of this one, there.
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, stored: str, name: str, shape: tuple[int, int], rows: Rows | None
+        self,
+        checkpoint: Checkpoint,
+        stored: str,
+        name: str,
+        shape: tuple[int, int],
+        rows: Rows | None,
+        kept: Kept,
+        place: Hashable,
     ) -> None:
         self.shape, self._checkpoint, self._stored, self._name = shape, checkpoint, stored, name
-        self._rows = rows
+        self._rows, self._kept, self._place = rows, kept, place
 
-    def part(self, rows: slice, columns: slice) -> Grouped | Plain:
-        """Some rows and columns; columns begin and end at multiples of a block."""
+    def part(self, rows: slice, columns: slice, again: bool = False) -> Grouped | Plain:
+        """Some rows and columns; columns begin and end at multiples of a block.
+
+        again: whether the same part is likely to be wanted again.
+        """
+        place = (self._place, rows.start, rows.stop, columns.start)
+        kept = self._kept.get(place) if again else None
+        if kept is not None:
+            return kept
         which = rows if self._rows is None else self._rows[rows]
         part = self._checkpoint.part(self._stored, which, columns)
-        return part if isinstance(part, Grouped) else Plain(part)
+        if not isinstance(part, Grouped):
+            return Plain(part)
+        if again:
+            self._kept.put(place, part)
+        return part
 
     def check(self) -> None:
         """Raise CheckpointError if any number is NaN or infinity."""

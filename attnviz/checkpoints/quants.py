@@ -72,6 +72,11 @@ class Grouped:
     scales: Floats
     minima: Floats | None = None
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory."""
+        return self.numbers.nbytes + self.scales.nbytes + (0 if self.minima is None else self.minima.nbytes)
+
     def floats(self, out: Floats) -> None:
         """Write all numbers into `out`, float32 [..., d], C-contiguous."""
         flat, size = out.reshape(-1), self.numbers.size // max(self.scales.size, 1)

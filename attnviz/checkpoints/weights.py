@@ -18,6 +18,7 @@ import numpy as np
 
 from attnviz.checkpoints import layouts
 from attnviz.checkpoints.base import Checkpoint, shown, times
+from attnviz.checkpoints.kept import Kept
 from attnviz.checkpoints.matrices import SMALL, StoredMatrix, row_numbers
 from attnviz.checkpoints.naming import (
     Prefix,
@@ -60,6 +61,9 @@ class Weights:
         sizes: n_heads, n_kv_heads, d_head and d_model, for the layout functions.
         cache_bytes: how many bytes of decoded tensors are kept; views of a file cost nothing and are not counted.
         exact: the file's names are the table's names, without a prefix.
+
+    Attributes:
+        kept: unpacked parts of quantised matrices, shared with the tables that `also` and `renamed` make.
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class Weights:
         self._cache: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
         self._cache_bytes = cache_bytes
         self._cached = 0
+        self.kept = Kept()
 
     def get(self, name: str, shape: Sequence[int]) -> NDArray[np.float32]:
         """The whole tensor `name`; -1 in `shape` means any length. Read-only, C-contiguous.
@@ -113,8 +118,16 @@ class Weights:
         rows = row_numbers(stored.shape, located.layouts, self._sizes, located.indices)
         if rows is None or (len(rows), stored.shape[-1]) != have:
             return self.get(name, shape)
-        in_order = not located.layouts
-        return StoredMatrix(self.checkpoint, located.stored, name, (have[0], have[1]), None if in_order else rows)
+        place = (located.stored, located.layouts, *located.indices.items())
+        return StoredMatrix(
+            self.checkpoint,
+            located.stored,
+            name,
+            (have[0], have[1]),
+            rows if located.layouts else None,
+            self.kept,
+            place,
+        )
 
     def rows(self, name: str, ids: Sequence[int] | NDArray[Any], shape: Sequence[int]) -> NDArray[np.float32]:
         """Rows `ids` of a table of `shape` [vocabulary, d]; no other rows are read: [len(ids), d].

@@ -72,6 +72,8 @@ def _run(analysis: Analysis, values: dict[str, Any]) -> None:
     source = subject.open(command, **{name: values[name] for name in subject.groups})
     with progress(analysis.progress_label, total=analysis.passes, quiet=talk.quiet) as advance:
         result = analysis.compute(source, options, advance)
+    if kept := getattr(getattr(source, "model", None), "weights_kept", str)():
+        talk.detail(kept)
     _give(result, analysis, format, values)
     if result.status:
         raise typer.Exit(result.status)

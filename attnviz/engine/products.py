@@ -79,7 +79,7 @@ def _rows(turned: Array, matrix: Matrix, rows: slice, y: Array, stop: Event) -> 
         if stop.is_set():
             return
         if n == 1:
-            part = matrix.part(rows, columns)
+            part = matrix.part(rows, columns, again=True)  # a new token's, which others follow
             for text, vectors in enumerate(turned):
                 sums[text, :, 0] += part.dots(vectors[columns, 0])
             continue

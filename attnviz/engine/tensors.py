@@ -29,8 +29,8 @@ class Matrix(Protocol):
     @property
     def shape(self) -> tuple[int, int]: ...
 
-    def part(self, rows: slice, columns: slice) -> Part:
-        """Some rows and columns, which begin at multiples of 256."""
+    def part(self, rows: slice, columns: slice, again: bool = False) -> Part:
+        """Some rows and columns, which begin at multiples of 256. again: it is likely to be wanted again."""
 
     def check(self) -> None:
         """Raise if any number is NaN or infinity."""

