@@ -192,6 +192,7 @@ def generate(
     max_new: int = ...,
     by: str | None = ...,
     top: int | None = ...,
+    keep_weights: str | None = ...,
 ) -> GeneratedText: ...
 def inspect(
     source: Model,
