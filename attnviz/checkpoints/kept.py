@@ -1,7 +1,7 @@
 """Parts of quantised matrices, unpacked to whole numbers of 8 bits and kept for further products with one vector.
 
 Unpacking costs as much as the rest of a product with one vector, and a new token needs a product with every matrix.
-What is kept gives the same numbers as the file: only memory decides how much of a model it is, and parts that are once
+Kept parts give the same numbers as the file: only memory decides how much of a model they are, and parts that are once
 kept stay, since all are read again in the same order.
 """
 
@@ -45,7 +45,7 @@ class Kept:
             if self.used + part.nbytes > self.limit:
                 self.left_out += 1
                 return
-            self._parts[place] = part
+            self._parts[place] = part.copy()
             self.used += part.nbytes
 
     def resize(self, limit: int | None) -> None:
@@ -55,7 +55,7 @@ class Kept:
             self.limit, self.used, self.left_out = limit, 0, 0
 
     def described(self) -> str:
-        """What is kept, for people; "" if no matrix could have been."""
+        """One line about the parts that are kept; "" if none could have been."""
         if not self._parts and not self.left_out:
             return ""
         assert self.limit is not None

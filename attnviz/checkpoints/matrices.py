@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz.checkpoints import layouts
+from attnviz.checkpoints.halves import widen
 from attnviz.checkpoints.quants import Grouped
 from attnviz.errors import CheckpointError
 
@@ -56,10 +57,15 @@ class Plain:
     numbers: NDArray[Any]
 
     def floats(self, out: Array) -> None:
-        out[...] = self.numbers
+        if self.numbers.dtype == np.float16:
+            widen(self.numbers, out)
+        else:
+            out[...] = self.numbers
 
     def dots(self, x: Array) -> Array:
-        product: Array = self.numbers.astype(np.float32) @ x
+        decoded = np.empty(self.numbers.shape, np.float32)
+        self.floats(decoded)
+        product: Array = decoded @ x
         return product
 
 

@@ -10,11 +10,14 @@ Source: the block structures in ggml (ggml-common.h) and their meaning there (gg
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from threading import local
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from attnviz.checkpoints.halves import widen
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,7 +56,8 @@ BLOCKS = {
     "NVFP4": (64, 36),
     "Q1_0": (128, 18),
 }
-_CHUNK = 1 << 16  # numbers decoded at a time, so that intermediate arrays stay in the cache of a core
+_LOCAL = local()
+_CHUNK = 96 << 8  # numbers decoded at a time: as float32 they stay in the cache, and are freed without a system call
 
 # The sixteen values of IQ4_NL and IQ4_XS, and of a 4-bit float (1 sign, 2 exponent, 1 mantissa), the float's values
 # doubled.
@@ -66,11 +70,16 @@ class Grouped:
     """Whole numbers in groups that share a scale: number * scale - minimum.
 
     numbers: int8 [..., d]. scales: float32 [..., d / size of a group]. minima: the same shape, or None for no minima.
+    The numbers that `unpack` gives lie in memory that the thread's next `unpack` overwrites.
     """
 
     numbers: Whole
     scales: Floats
     minima: Floats | None = None
+
+    def copy(self) -> Grouped:
+        """A copy whose numbers are in memory of its own."""
+        return Grouped(self.numbers.copy(), self.scales, self.minima)
 
     @property
     def nbytes(self) -> int:
@@ -92,8 +101,9 @@ class Grouped:
         """The product of rows [row, d] with one vector [d] -> [row]: sums of each group, then their scales."""
         rows, d = self.numbers.shape
         size = d // self.scales.shape[1]
-        by_group = self.numbers.astype(np.float32).reshape(rows, -1, size).swapaxes(0, 1)
-        sums = np.matmul(by_group, x.reshape(-1, size, 1))[..., 0]  # [group, row]
+        decoded = _memory("decoded", 4 * self.numbers.size).view(np.float32).reshape(rows, -1, size)
+        decoded[...] = self.numbers.reshape(decoded.shape)
+        sums = np.matmul(decoded.swapaxes(0, 1), x.reshape(-1, size, 1))[..., 0]  # [group, row]
         product: Floats = np.einsum("rg,gr->r", self.scales, sums)
         if self.minima is not None:
             product -= self.minima @ x.reshape(-1, size).sum(-1)
@@ -137,34 +147,49 @@ def dequantise_mxfp4(blocks: Raw, scales: Raw) -> Floats:
 
 def _half(raw: Raw, at: int) -> Floats:
     """The float16 at byte `at` of every block: [block, 1]."""
-    return raw[:, at : at + 2].view("<f2").astype(np.float32)
-
-
-def _cut(raw: Raw, start: int, stop: int) -> Raw:
-    """Bytes `start` to `stop` of every block, together in memory: [block, bytes]."""
-    part = raw[:, start:stop]
-    if stop - start > 16:  # NumPy moves rows of bytes by a call each, and items of up to 16 bytes without one
-        return np.ascontiguousarray(part)
-    return np.ascontiguousarray(part.view(f"V{stop - start}")).view(np.uint8).reshape(len(raw), -1)
-
-
-def _in_turn(planes: Sequence[NDArray[Any]], run: int) -> Raw:
-    """Runs of bytes of all planes in turn: [block, bytes], C-contiguous -> [block, planes * bytes].
-
-    run: bytes of a run, a multiple of 16.
-    """
-    out = np.empty((len(planes[0]), len(planes) * planes[0].shape[1]), np.uint8)
-    runs = out.view("V16").reshape(-1, len(planes), run // 16)
-    for i, plane in enumerate(planes):
-        pieces = plane.view("V16").reshape(-1, run // 16)
-        for j in range(run // 16):
-            runs[:, i, j] = pieces[:, j]
+    out = np.empty((len(raw), 1), np.float32)
+    widen(raw[:, at : at + 2].view("<f2"), out)
     return out
 
 
-def _halves(packed: Raw, run: int = 16) -> Raw:
+def _memory(of: str, size: int) -> Raw:
+    """A thread's own bytes for one purpose, kept from call to call: fresh pages would cost as much as the work."""
+    kept = getattr(_LOCAL, of, None)
+    if kept is None or kept.size < size:
+        kept = np.empty(size, np.uint8)
+        setattr(_LOCAL, of, kept)
+    return kept[:size]
+
+
+def _cut(raw: Raw, start: int, stop: int, of: str = "cut") -> Raw:
+    """Bytes `start` to `stop` of every block, together in memory: [block, bytes]."""
+    part, out = raw[:, start:stop], _memory(of, len(raw) * (stop - start)).reshape(len(raw), -1)
+    if stop - start > 16:  # NumPy moves rows of bytes by a call each, and items of up to 16 bytes without one
+        out[...] = part
+    else:
+        item = f"V{stop - start}"
+        out.view(item)[...] = part.view(item)
+    return out
+
+
+def _in_turn(packed: Raw, bits: int, run: int, of: str = "numbers") -> Raw:
+    """Numbers of some bits: the lowest of a run of bytes, then the next of the same bytes, and so on.
+
+    packed: [block, bytes], C-contiguous. Returns [block, bytes * 8 / bits], which the thread's next call overwrites.
+    """
+    count, plane = 8 // bits, _memory("plane", packed.size)
+    out = _memory(of, packed.size * count)
+    runs = out.view(f"V{run}").reshape(-1, count)
+    for i in range(count):
+        np.right_shift(packed.reshape(-1), np.uint8(i * bits), out=plane)
+        np.bitwise_and(plane, np.uint8((1 << bits) - 1), out=plane)
+        runs[:, i] = plane.view(f"V{run}")
+    return out.reshape(len(packed), -1)
+
+
+def _halves(packed: Raw, run: int = 16, of: str = "numbers") -> Raw:
     """Low halves of a run of bytes, then their high halves: [block, bytes] -> [block, 2 * bytes]."""
-    return _in_turn([packed & 15, packed >> 4], run)
+    return _in_turn(packed, 4, run, of)
 
 
 def _bits(packed: Raw) -> Raw:
@@ -201,14 +226,14 @@ def _q5_1(raw: Raw) -> Grouped:
 
 
 def _q8_0(raw: Raw) -> Grouped:
-    runs = np.empty((len(raw), 32), np.uint8)
+    runs = _memory("numbers", len(raw) * 32).reshape(-1, 32)
     for at in (0, 16):
         runs.view("V16")[:, at // 16] = raw[:, 2 + at : 18 + at].view("V16")[:, 0]
     return Grouped(runs.view(np.int8), _half(raw, 0))
 
 
 def _q8_k(raw: Raw) -> Grouped:
-    return Grouped(_cut(raw, 4, 260).view(np.int8), _cut(raw, 0, 4).view("<f4").astype(np.float32))
+    return Grouped(_cut(raw, 4, 260).view(np.int8), _cut(raw, 0, 4, "more").view("<f4").astype(np.float32))
 
 
 def _iq4_nl(raw: Raw) -> Grouped:
@@ -225,15 +250,14 @@ def _mxfp4(raw: Raw) -> Grouped:
 
 def _two_bits(packed: Raw) -> Raw:
     """[block, 64] -> [block, 256]: in each half of 32 bytes, the lowest two bits of all, then the next two, ..."""
-    return _in_turn([packed & 3, packed >> 2 & 3, packed >> 4 & 3, packed >> 6], 32)
+    return _in_turn(packed, 2, 32)
 
 
 def _one_bit(packed: Raw, value: int) -> Raw:
-    """[block, 32] -> [block, 256]: the lowest bit of all bytes, then the next, ..., as 0 or `value`, a power of two."""
-    planes = [packed >> bit & 1 for bit in range(8)]
-    for plane in planes:
-        plane *= value
-    return _in_turn(planes, 32)
+    """[block, 32] -> [block, 256]: the lowest bit of all bytes, then the next, ..., as 0 or `value`."""
+    bits = _in_turn(packed, 1, 32, "more")
+    bits *= value
+    return bits
 
 
 def _q2_k(raw: Raw) -> Grouped:
@@ -274,7 +298,7 @@ def _q5_k(raw: Raw) -> Grouped:
 def _q6_k(raw: Raw) -> Grouped:
     numbers = _two_bits(_cut(raw, 128, 192))
     numbers *= 16
-    numbers |= _halves(_cut(raw, 0, 128), 64)
+    numbers |= _halves(_cut(raw, 0, 128), 64, "more")
     return Grouped(_less(numbers, 32), raw[:, 192:208].view(np.int8).astype(np.float32) * _half(raw, 208))
 
 

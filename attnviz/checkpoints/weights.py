@@ -18,6 +18,7 @@ import numpy as np
 
 from attnviz.checkpoints import layouts
 from attnviz.checkpoints.base import Checkpoint, shown, times
+from attnviz.checkpoints.halves import widen
 from attnviz.checkpoints.kept import Kept
 from attnviz.checkpoints.matrices import SMALL, StoredMatrix, row_numbers
 from attnviz.checkpoints.naming import (
@@ -307,5 +308,9 @@ def _own_bytes(array: NDArray[Any]) -> int:
 
 def _float32(array: NDArray[Any]) -> NDArray[np.float32]:
     """The array as float32, C-contiguous and aligned; the array itself if it is already."""
+    if array.dtype == np.float16:
+        out = np.empty(array.shape, np.float32)
+        widen(array, out)
+        return out
     with np.errstate(over="ignore"):  # a float64 too large becomes infinity, which is reported with its name
         return np.require(array, np.float32, ["C", "A"])

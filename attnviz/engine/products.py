@@ -27,6 +27,7 @@ PART = 1 << 18  # numbers of a part: 1 MB, about a core's second cache
 LARGE_PART = 1 << 20  # for many vectors, where the library's own copies of them cost more than leaving the cache
 MANY = 128  # vectors from which parts are large
 WIDE = 4096  # columns of a part, at most
+AT_ONCE = 512  # vectors that a part is multiplied with in one call, after which Ctrl-C is heard
 STEP = 256  # columns are cut at multiples of it: the largest block of a quantised matrix
 
 _LOCAL = local()
@@ -79,14 +80,17 @@ def _rows(turned: Array, matrix: Matrix, rows: slice, y: Array, stop: Event) -> 
         if stop.is_set():
             return
         if n == 1:
-            part = matrix.part(rows, columns, again=True)  # a new token's, which others follow
+            part = matrix.part(rows, columns, again=True)  # the product of a new token, which more tokens follow
             for text, vectors in enumerate(turned):
                 sums[text, :, 0] += part.dots(vectors[columns, 0])
             continue
         decoded = _memory(height, columns.stop - columns.start)
         matrix.part(rows, columns).floats(decoded)
         for text, vectors in enumerate(turned):
-            sums[text] += decoded @ vectors[columns]
+            for at in range(0, n, AT_ONCE):
+                if stop.is_set():
+                    return
+                sums[text, :, at : at + AT_ONCE] += decoded @ vectors[columns, at : at + AT_ONCE]
     y[:, :, rows] = sums.swapaxes(-1, -2)
 
 

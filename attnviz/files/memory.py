@@ -15,7 +15,7 @@ _GROUPS = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "m
 
 
 def free(system: Path = Path("/")) -> int:
-    """Bytes of memory that can be had without others losing theirs: of the machine, or of a container if it has less.
+    """Bytes of memory that are available without paging: of the machine, or of a container if it has less.
 
     system: the folder that holds proc and sys.
     """

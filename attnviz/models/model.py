@@ -88,7 +88,7 @@ class Model(Transformer):
     def keep_weights(self, limit: int | None = None) -> None:
         """Set how many bytes unpacked weights of a quantised file may take, for new tokens; None: half of what is free.
 
-        The numbers are the same for any limit. What is kept already is dropped.
+        The numbers are the same for any limit. Weights that are kept already are dropped.
         """
         kept = self._kept()
         if kept is not None:
