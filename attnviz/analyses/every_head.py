@@ -229,11 +229,11 @@ def check_vectors(model: Model, model_input: ModelInput, at: Chosen, own_heads: 
 
 
 def _vectors(model: Model, model_input: ModelInput, at: Chosen, progress: Progress | None) -> Vectors:
-    found = HeadVectors(at, model_input.spec, len(model_input.queries), len(model_input.keys))
-    model.observe(model_input, [found], progress)
+    vectors = HeadVectors(at, model_input.spec, len(model_input.queries), len(model_input.keys))
+    model.observe(model_input, [vectors], progress)
     facts = [Facts.of(model.name, model_input, layer, 0, 0) for layer in at.layers]
     scaling = dict(zip(at.layers, (each.scale for each in facts), strict=True))
-    return found.result(at, scaling.__getitem__, _added(facts[0], model_input))
+    return vectors.result(at, scaling.__getitem__, _added(facts[0], model_input))
 
 
 def _added(facts: Facts, model_input: ModelInput) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from attnviz.models.model import Model
     from attnviz.page.parts import Details
 
-    Found = list[tuple[Attention, Details | None]]
+    Streams = list[tuple[Attention, Details | None]]
 
 FORMATS = formats.of(formats.PAGE)
 LAYERS = "all"  # without --layer
@@ -121,14 +121,14 @@ def run(
     check_output(output, format)
     if start.view == "neuron" and not chosen.neuron:
         usage("--view neuron needs --neuron")
-    found: Found
+    streams: Streams
     if saved.saved is not None:
         if chosen.neuron:
             usage("--neuron needs a model: a file of attention has no queries and keys")
-        found = [(opening.attention(input, saved, source, chosen, talk, LAYERS), None)]
+        streams = [(opening.attention(input, saved, source, chosen, talk, LAYERS), None)]
     else:
-        found = _computed(input, source, chosen, talk)
-    sources = [_narrowed(attention, details, chosen) for attention, details in found]
+        streams = _computed(input, source, chosen, talk)
+    sources = [_narrowed(attention, details, chosen) for attention, details in streams]
 
     from attnviz.facts import made_by
     from attnviz.show import explorer_page
@@ -148,7 +148,7 @@ def run(
     write(output, format, lambda file: file.write(drawn))
 
 
-def _computed(input: Input, source: Source, chosen: Shown, talk: Talk) -> Found:
+def _computed(input: Input, source: Source, chosen: Shown, talk: Talk) -> Streams:
     """The attention of each stream that is shown."""
     from attnviz.analyses.every_head import Wish, every_head
     from attnviz.render.progress import progress
@@ -170,13 +170,13 @@ def _computed(input: Input, source: Source, chosen: Shown, talk: Talk) -> Found:
         chosen.own_heads,
         chosen.neuron,
     )
-    found: Found = []
+    attentions: Streams = []
     with progress("attention", total=len(streams), quiet=talk.quiet) as advance:
         for stream, heads in zip(streams, at, strict=True):
-            given = inputs if stream != "encoder" or len(streams) == 1 else {**inputs, "target": None}
-            attention, details = every_head(model, given, stream, heads, wish, advance)
-            found.append((attention, _with_picture(attention, details, picture)))
-    return found
+            arguments = inputs if stream != "encoder" or len(streams) == 1 else {**inputs, "target": None}
+            attention, details = every_head(model, arguments, stream, heads, wish, advance)
+            attentions.append((attention, _with_picture(attention, details, picture)))
+    return attentions
 
 
 def _streams(model: Model, input: Input, chosen: Shown) -> Sequence[str]:

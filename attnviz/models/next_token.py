@@ -96,6 +96,8 @@ class NextToken:
         numbered = re.fullmatch(r"#?(\d{1,9})", wanted)
         if numbered and wanted.startswith("#"):
             return self._by_id(int(numbered[1]))
+        if re.fullmatch(r"#\d+", wanted):
+            raise SelectionError(self._no_id(shown(wanted[1:])))
         if not wanted.strip():
             raise SelectionError(f"wanted a token; got {shown(wanted)}")
         if self.names or self.model.tokenizer is None:
@@ -111,10 +113,13 @@ class NextToken:
         return self._by_id(first)
 
     def _by_id(self, id: int) -> int:
-        count = self.vocabulary.table.shape[0]
-        if id >= count:
-            raise SelectionError(f"token id {id} is not there; {self.model.name} has 0-{count - 1}")
+        if id >= self.vocabulary.table.shape[0]:
+            raise SelectionError(self._no_id(str(id)))
         return id
+
+    def _no_id(self, id: str) -> str:
+        """The error of an id beyond the vocabulary."""
+        return f"token id {id} is not there; {self.model.name} has 0-{self.vocabulary.table.shape[0] - 1}"
 
     def _by_name(self, wanted: str, number: bool) -> int:
         """The id in a model without a tokenizer: from a word of the text, or from a number."""

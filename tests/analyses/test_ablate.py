@@ -236,6 +236,7 @@ def test_every_format(run):
         ((TEXT, "-m", "tiny", "--predict", "dog"), 1, "tiny"),
         ((TEXT, *SEEDED, "--predict", "bird"), 1, "'bird' is not among the words of the text"),
         ((TEXT, *SEEDED, "--predict", "#99"), 1, "token id 99 is not there"),
+        ((TEXT, *SEEDED, "--predict", "#99999999999"), 1, "token id '99999999999' is not there"),
         ((TEXT, *SEEDED, "--predict", " "), 1, "wanted a token"),
         ((TEXT, *SEEDED, "--link", "cat:bird"), 1, "'cat' stands 2 times"),
         ((TEXT, *SEEDED, "--link", "dog:bird"), 1, "'bird' is not among the keys"),
