@@ -1,7 +1,8 @@
 """Prompts whose right source is known, for study_context.py: shapes that were tuned on, and shapes that are reported.
 
 Each shape is a function from a random generator to a Case. Sources and questions of REPORTED were written before any
-variant of the score ran on them.
+variant of the score ran on them; later the score was chosen with their help too. Shapes that it has not seen are in
+context_fresh.py.
 """
 
 from __future__ import annotations
@@ -12,15 +13,26 @@ from typing import NamedTuple
 
 
 class Case(NamedTuple):
-    """Sources, a question, its answer, and the index of the right source."""
+    """Sources, a question, its answer, and the index of the right source. answers: of all sources, where each has one."""
 
     sources: list[str]
     question: str
     answer: str
     right: int
+    answers: tuple[str, ...] = ()
+
+
+class LongCase(NamedTuple):
+    """Sources, a question, the sentences of its answer, and the index of the right source of each."""
+
+    sources: list[str]
+    question: str
+    sentences: list[str]
+    right: tuple[int, ...]
 
 
 Shape = Callable[[Random], Case]
+LongShape = Callable[[Random], LongCase]
 NAMES = (
     "Anna Boris Clara Daniel Elena Felix Greta Hugo Irene Jonas Klara Leon Maria Nadia Oscar Paula Ruth Simon".split()
 )
@@ -32,10 +44,10 @@ JOBS = "baker pilot nurse carpenter teacher lawyer gardener painter".split()
 COLOURS = "red green blue yellow purple orange brown grey".split()
 
 
-def _one(random: Random, rows: list[tuple[str, str, str]]) -> Case:
+def one(random: Random, rows: list[tuple[str, str, str]]) -> Case:
     """Ask about one of (source, question, answer)."""
     right = random.randrange(len(rows))
-    return Case([row[0] for row in rows], rows[right][1], rows[right][2], right)
+    return Case([row[0] for row in rows], rows[right][1], rows[right][2], right, tuple(row[2] for row in rows))
 
 
 # Tuned on
@@ -45,7 +57,7 @@ def keeping(random: Random) -> Case:
     people, things = random.sample(NAMES, 8), random.sample(THINGS, 8)
     rooms = [random.choice(ROOMS) for _ in people]
     rows = zip(people, things, rooms, strict=True)
-    return _one(
+    return one(
         random, [(f"{a} keeps a {b} in the {c}.", f"What does {a} keep in the {c}?", f"a {b}") for a, b, c in rows]
     )
 
@@ -53,7 +65,7 @@ def keeping(random: Random) -> Case:
 def chatting(random: Random) -> Case:
     people, foods = random.sample(NAMES, 10), random.sample(FOODS, 10)
     rows = zip(people, foods, strict=True)
-    return _one(random, [(f"{a}: I can bring the {b}.", f"Who brings the {b}?", a) for a, b in rows])
+    return one(random, [(f"{a}: I can bring the {b}.", f"Who brings the {b}?", a) for a, b in rows])
 
 
 def logging(random: Random) -> Case:
@@ -62,7 +74,7 @@ def logging(random: Random) -> Case:
         (f"{8 + i}:{random.randrange(10, 60)} {a.lower()} returned {b} to shelf {random.randrange(2, 99)}", a, b)
         for i, (a, b) in enumerate(zip(people, things, strict=True))
     ]
-    return _one(random, [(text, f"Who returned the {b}?", a.lower()) for text, a, b in rows])
+    return one(random, [(text, f"Who returned the {b}?", a.lower()) for text, a, b in rows])
 
 
 def two_facts(random: Random) -> Case:
@@ -72,7 +84,7 @@ def two_facts(random: Random) -> Case:
         rows.append((f"{a} was born in {b}.", f"Where was {a} born?", b))
         rows.append((f"{a} works as a {c}.", f"What is {a}'s job?", c))
     random.shuffle(rows)
-    return _one(random, rows)
+    return one(random, rows)
 
 
 def town_pages(random: Random) -> Case:
@@ -82,7 +94,7 @@ def town_pages(random: Random) -> Case:
         people, colour = random.randrange(20, 900), random.choice(COLOURS)
         text = f"{a} has {people} thousand inhabitants. Its flag is {colour}. The river {b} runs through the old town, "
         rows.append((f"{text}and ferries cross it daily.", f"Which river runs through {a}?", b))
-    return _one(random, rows)
+    return one(random, rows)
 
 
 _HOME = [
@@ -102,7 +114,7 @@ _HOME = [
 
 
 def reworded_home(random: Random) -> Case:
-    return _one(random, random.sample(_HOME, 8))
+    return one(random, random.sample(_HOME, 8))
 
 
 # Reported
@@ -111,7 +123,7 @@ def reworded_home(random: Random) -> Case:
 def prices(random: Random) -> Case:
     things, coins = random.sample(THINGS, 9), random.sample(range(11, 99), 9)
     rows = zip(things, coins, strict=True)
-    return _one(random, [(f"A {a} costs {b} coins.", f"How much is a {a}?", f"{b} coins") for a, b in rows])
+    return one(random, [(f"A {a} costs {b} coins.", f"How much is a {a}?", f"{b} coins") for a, b in rows])
 
 
 def giving(random: Random) -> Case:
@@ -120,7 +132,7 @@ def giving(random: Random) -> Case:
     for i, b in enumerate(things):
         a, c = people[i], people[(i + 1) % 6]
         rows.append((f"{a} lent the {b} to {c}.", f"To whom did {a} lend the {b}?", c))
-    return _one(random, rows)
+    return one(random, rows)
 
 
 def same_answers(random: Random) -> Case:
@@ -129,7 +141,7 @@ def same_answers(random: Random) -> Case:
     rows = [(a, towns[i % 2], ("lives", "works")[i // 2 % 2]) for i, a in enumerate(people)]
     random.shuffle(rows)
     asks = {"lives": "live", "works": "work"}
-    return _one(random, [(f"{a} {verb} in {b}.", f"Where does {a} {asks[verb]}?", b) for a, b, verb in rows])
+    return one(random, [(f"{a} {verb} in {b}.", f"Where does {a} {asks[verb]}?", b) for a, b, verb in rows])
 
 
 def table_rows(random: Random) -> Case:
@@ -138,7 +150,7 @@ def table_rows(random: Random) -> Case:
         (f"{a} | {random.randrange(20, 70)} | {b} | {random.choice(TOWNS)}", a, b)
         for a, b in zip(people, colours, strict=True)
     ]
-    return _one(random, [(text, f"Which colour does {a} have?", b) for text, a, b in rows])
+    return one(random, [(text, f"Which colour does {a} have?", b) for text, a, b in rows])
 
 
 def many_lines(random: Random) -> Case:
@@ -148,7 +160,7 @@ def many_lines(random: Random) -> Case:
         rows.append((f"{a} flew to {c} on Monday.", f"Where did {a} fly on Monday?", c))
         rows.append((f"{a} ate {b} for lunch.", f"What did {a} eat for lunch?", b))
     random.shuffle(rows)
-    return _one(random, rows)
+    return one(random, rows)
 
 
 def letters(random: Random) -> Case:
@@ -157,14 +169,14 @@ def letters(random: Random) -> Case:
         day = random.choice(("Monday", "Tuesday", "Friday"))
         text = f"From: {a}\nSubject: order\nThank you for the offer. Please send the {b} by {day}; the rest can wait."
         rows.append((text, f"What does {a} want to be sent?", f"the {b}"))
-    return _one(random, rows)
+    return one(random, rows)
 
 
 def by_description(random: Random) -> Case:
     """The question names neither the answer nor the source's person."""
     people, jobs, towns = random.sample(NAMES, 8), random.sample(JOBS, 8), [random.choice(TOWNS) for _ in range(8)]
     rows = zip(people, jobs, towns, strict=True)
-    return _one(
+    return one(
         random, [(f"{a}, a {b} from {c}, arrived late.", f"What is the name of the {b}?", a) for a, b, c in rows]
     )
 
@@ -200,11 +212,11 @@ _STORY = [
 
 
 def reworded_office(random: Random) -> Case:
-    return _one(random, random.sample(_OFFICE, 8))
+    return one(random, random.sample(_OFFICE, 8))
 
 
 def reworded_story(random: Random) -> Case:
-    return _one(random, random.sample(_STORY, 8))
+    return one(random, random.sample(_STORY, 8))
 
 
 TUNED: tuple[Shape, ...] = (keeping, chatting, logging, two_facts, town_pages, reworded_home)
