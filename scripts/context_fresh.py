@@ -5,6 +5,7 @@ FRESH: shapes with one right source. LONG: shapes whose answer has several sente
 
 from __future__ import annotations
 
+from itertools import pairwise
 from random import Random
 
 from context_shapes import FOODS, JOBS, NAMES, THINGS, TOWNS, Case, LongCase, LongShape, Shape, one
@@ -138,10 +139,7 @@ def fable(random: Random) -> Case:
 def handed_on(random: Random) -> Case:
     """One thing changes hands: every name is in two sources, once as giver and once as taker."""
     people, thing = random.sample(NAMES, 7), random.choice(THINGS)
-    rows = [
-        (f"{a} gave the {thing} to {b}.", f"Who gave the {thing} to {b}?", a)
-        for a, b in zip(people[:-1], people[1:], strict=True)
-    ]
+    rows = [(f"{a} gave the {thing} to {b}.", f"Who gave the {thing} to {b}?", a) for a, b in pairwise(people)]
     random.shuffle(rows)
     return one(random, rows)
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 
 class Case(NamedTuple):
-    """Sources, a question, its answer, and the index of the right source. answers: of all sources, where each has one."""
+    """Sources, a question, its answer, and the index of the right source. answers: of each source, or none."""
 
     sources: list[str]
     question: str

@@ -7,12 +7,14 @@ before the question. For each head and each key j < c
     usual_j   = max(column_j, median of W[i, j] over the rows i >= c)
     lift_rj   = max(0, W[r, j] - usual_j) * df_j ** -0.5
 
-where df_j is the number of sources that hold the token j. The mean of the lift over some rows gives each head a vector
-over keys; the 6 % of heads with the largest entry are averaged, summed by source and normalised: q for the rows of the
-question's own tokens, a for the rows of the answer's. The score is proportional to (q + 0.05) (a + 0.05).
+where df_j is the number of sources that hold the token j. The largest lift over some rows gives each head a vector over
+keys. The 6 % of heads with the largest entry are added, each weighed by that entry, summed by source and normalised: q
+for the rows of the question's own tokens, a for the rows of the answer's. The score is proportional to
+(q + 0.05) (a + 0.05).
 
-Source: a study of 443 prompts with known sources; docs/analysis/context.md has its table and what the score is not.
-Lift as what a key gets beyond its usual share follows `attnviz.measures.lift`.
+Source: a study of prompts with known sources. Its first formula took the mean of the rows and weighed the heads alike;
+docs/analysis/context.md has both in one table, what else was tried, and what the score is not. Lift as what a key gets
+beyond its usual share follows `attnviz.measures.lift`.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float32]
     Numbers = NDArray[np.float64]
 
-HEADS_SHARE = 0.06  # of all heads: the heads with the largest entry, which are averaged
+HEADS_SHARE = 0.06  # of all heads: the heads with the largest entry, which are added up
 FLOOR = 0.05  # added to both halves, so that one half alone never decides
 RARITY = -0.5  # the power of a token's number of sources
 UNSURE = 0.3  # a top share below it says little
@@ -65,12 +67,12 @@ class Keys:
 
 
 class PointedAt(Collector):
-    """Keeps what some groups of rows give each key beyond its usual share: float32 [group, layer, head, c].
+    """Keeps the most that a row of a group gives each key beyond its usual share: float32 [group, layer, head, c].
 
-    A group is the question's rows, or the answer's. Whole maps are never held: sums of columns and the rows from
-    `begin` on are kept per head until the head's last tile has passed. Beside the result this takes
-    4 * (n - begin) * c bytes for each head in work: all heads of one layer of a short text, one head per thread of a
-    long one.
+    A group is the question's rows, or the answer's; 0 for a group without rows. Whole maps are never held: sums of
+    columns and the rows from `begin` on are kept per head until the head's last tile has passed. Beside the result this
+    takes 4 * (n - begin) * c bytes for each head in work: all heads of one layer of a short text, one head per thread
+    of a long one.
 
     keys: of the context. begin: the first row after the context. n: rows of the whole text. groups: rows, each from
     `begin` on. crossed: cross-attention, whose rows and keys are two texts. The usual share of a key is an even share
@@ -127,10 +129,9 @@ class PointedAt(Collector):
             means = (columns.sums / np.maximum(later, 1)).astype(np.float32)
             usual = np.maximum(means, np.median(columns.tail, axis=1))
         lifts = np.zeros((len(self._groups), *usual.shape), np.float32)
-        for mean, rows in zip(lifts, self._groups, strict=True):
+        for largest, rows in zip(lifts, self._groups, strict=True):
             for row in rows:
-                mean += np.maximum(columns.tail[:, row] - usual, 0)
-            mean /= max(len(rows), 1)
+                np.maximum(largest, columns.tail[:, row] - usual, out=largest)
         return lifts * self._keys.rarity
 
 
@@ -146,15 +147,16 @@ class _Columns:
 
 
 def pointed(lifts: Array, keys: Keys, share: float = HEADS_SHARE) -> tuple[Numbers, Numbers]:
-    """Average the heads that point most clearly, and sum by source.
+    """Add the heads that point most clearly, each weighed by its largest entry, and sum by source.
 
     lifts: [layer, head, c]. share: of all heads. Returns float64 [source], which sums to 1 (even where no head points
     anywhere), and float64 [c], the same by token.
     """
     heads = lifts.reshape(-1, lifts.shape[-1])
     count = max(1, round(share * len(heads)))
-    best = (-heads.max(-1, initial=0.0)).argsort(kind="stable")[:count]
-    tokens = heads[best].mean(0, dtype=np.float64)
+    peaks = heads.max(-1, initial=0.0).astype(np.float64)
+    best = (-peaks).argsort(kind="stable")[:count]
+    tokens = peaks[best] @ heads[best]
     inside = keys.source >= 0
     sums = np.bincount(keys.source[inside], tokens[inside], keys.n_sources)
     total = sums.sum()

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from attnviz.models.model import Model, Progress
 
     Array = NDArray[np.float32]
+    Numbers = NDArray[np.float64]
 
 MAX_NEW = 40
 
@@ -84,10 +85,27 @@ class ContextPrompt:
             self._kept["memory"] = self.model.memory(self.model_input)
         x = self._run(collectors, whole=checked, cache=cache, progress=progress)
         if checked:
-            self._kept.update(cache=cache, known=self._logprob(x, 0))
+            self._kept.update(cache=cache, known=self._logprobs(x, 0))
+
+    def logprobs(self) -> Numbers:
+        """The log-probability of each of the answer's tokens, in nats: float64 [answer token].
+
+        Raises ModelError: the model has no output head.
+        """
+        if "known" not in self._kept:
+            self.observe([], checked=True)
+        known: Numbers = self._kept["known"]
+        return known
 
     def knockout(self, source: int, *, progress: Progress | None = None) -> float:
         """The fall of the answer's log-probability, in nats, if no row after the context attends to a source.
+
+        See `knocked_out`.
+        """
+        return float((self.logprobs() - self.knocked_out(source, progress=progress)).sum())
+
+    def knocked_out(self, source: int, *, progress: Progress | None = None) -> Numbers:
+        """The log-probability of each of the answer's tokens if no row after the context attends to a source.
 
         The links are cut in all layers and heads (attention knockout, Geva 2023, section 3); for an encoder-decoder
         in cross-attention. The first token of the text is never cut off: heads rest on it, whatever it is (Xiao
@@ -96,8 +114,7 @@ class ContextPrompt:
 
         Raises ModelError: the model has no output head.
         """
-        if "known" not in self._kept:
-            self.observe([], checked=True)
+        self.logprobs()
         keys = frozenset(i for i, own in enumerate(self.source) if own == source and (i or self.crosses))
         cache: Cache | None = self._kept["cache"]
         if self.crosses:
@@ -108,7 +125,7 @@ class ContextPrompt:
             cache.shorten(self.begin)
             cut, first = LinksCut(frozenset(range(self.n - self.begin)), keys), self.begin
         x = self._run([], whole=True, cache=cache, edit=cut, first=first, progress=progress)
-        return float(self._kept["known"] - self._logprob(x, first))
+        return self._logprobs(x, first)
 
     def _run(self, collectors: Sequence[Collector], first: int = 0, **how: Any) -> Array | None:
         """A pass over the rows from `first` on."""
@@ -127,16 +144,16 @@ class ContextPrompt:
             **how,
         )
 
-    def _logprob(self, x: Array | None, first: int) -> float:
-        """The log-probability of the answer. x: the stack's output [row, d_model] from row `first` on."""
+    def _logprobs(self, x: Array | None, first: int) -> Numbers:
+        """The log-probability of each of the answer's tokens. x: the stack's output [row, d_model] from `first` on."""
         assert x is not None
-        queries, total = self.model_input.queries, 0.0
-        for place in self.answer:
+        queries, logprobs = self.model_input.queries, np.zeros(len(self.answer))
+        for k, place in enumerate(self.answer):
             scores = self._vocabulary.scores(x[place - 1 - first]).astype(np.float64)
             top = scores.max()
             token = self._names.index(queries.text[place]) if self._names else queries.ids[place]
-            total += float(scores[token] - top - np.log(np.exp(scores - top).sum()))
-        return total
+            logprobs[k] = scores[token] - top - np.log(np.exp(scores - top).sum())
+        return logprobs
 
     @cached_property
     def _names(self) -> tuple[str, ...]:

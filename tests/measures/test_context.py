@@ -38,11 +38,11 @@ def slow_half(weights, rows, source, words, begin, n_sources, share=0.06):
             df = len({source[k] for k in range(begin) if source[k] >= 0 and words[k].lower() == words[key].lower()})
             inside = key > 0 and source[key] >= 0
             lifts = [slow_lift(head, row, key, begin, df) for row in rows] if inside else [0.0]
-            vector.append(sum(lifts) / len(lifts))
+            vector.append(max(lifts))
         vectors.append(vector)
     best = sorted(vectors, key=max, reverse=True)[: max(1, round(share * len(vectors)))]
-    mean = [sum(values) / len(best) for values in zip(*best, strict=True)]
-    sums = [sum(value for value, own in zip(mean, source, strict=False) if own == k) for k in range(n_sources)]
+    tokens = [sum(max(vector) * vector[key] for vector in best) for key in range(begin)]
+    sums = [sum(value for value, own in zip(tokens, source, strict=False) if own == k) for k in range(n_sources)]
     return [value / sum(sums) for value in sums]
 
 
@@ -98,8 +98,31 @@ def test_cross_attention_lifts_what_is_above_an_even_share():
     keys = Keys.of([0, 1, 1, -1], list("abcd"), 2, first=False)
     collector = PointedAt(1, 1, 2, 0, keys, [[0, 1]], crossed=True)
     collector.take(Tile("cross", 0, range(1), range(2), range(4), weights, all_allowed(2, 4)))
-    np.testing.assert_allclose(collector.lifts[0, 0, 0], [0.225, 0, 0.125, 0], atol=1e-6)
-    np.testing.assert_allclose(pointed(collector.lifts[0], keys)[0], [0.225 / 0.35, 0.125 / 0.35], atol=1e-6)
+    np.testing.assert_allclose(collector.lifts[0, 0, 0], [0.45, 0, 0.25, 0], atol=1e-6)
+    np.testing.assert_allclose(pointed(collector.lifts[0], keys)[0], [0.45 / 0.7, 0.25 / 0.7], atol=1e-6)
+
+
+def test_a_head_counts_by_its_largest_entry():
+    """Two of four heads, 0.8 and 0.4 at most; the third and the fourth are left out."""
+    lifts = np.array([[[0.8, 0, 0.2], [0, 0.3, 0]], [[0.1, 0, 0.4], [0, 0.39, 0]]], np.float32)
+    keys = Keys.of([0, 1, 2], list("abc"), 3, first=False)
+    shares, tokens = pointed(lifts, keys, share=0.5)
+    wanted = np.array([0.8 * 0.8 + 0.4 * 0.1, 0, 0.8 * 0.2 + 0.4 * 0.4])
+    np.testing.assert_allclose(shares, wanted / wanted.sum(), atol=1e-7)
+    np.testing.assert_allclose(tokens, shares)
+
+
+def test_a_row_that_points_is_not_diluted_by_rows_that_do_not():
+    """An answer of one word, and the same word in an answer of six: the source that it reads gets the same lift."""
+    weights = np.full((1, 1, 12, 12), 1 / 12)
+    weights[0, 0, 6, 2] = 0.9
+    keys, found = Keys.of([0, 0, 0, 1, 1, 1], list("abcdef"), 2, first=False), []
+    for rows in ([6], [6, 7, 8, 9, 10, 11]):
+        collector = PointedAt(1, 1, 12, 6, keys, [rows])
+        collector.take(Tile("self", 0, range(1), range(12), range(12), weights[0].copy(), all_allowed(12, 12)))
+        found.append(collector.lifts[0, 0, 0])
+    np.testing.assert_array_equal(*found)
+    assert found[0].argmax() == 2
 
 
 def test_heads_that_point_nowhere_leave_equal_shares():
@@ -133,6 +156,6 @@ def test_a_long_text_in_tiles_gives_what_its_whole_maps_give(mechanism):
     column = (weights[..., :begin] * later).sum(2) / later.sum(0)
     usual = np.maximum(column, np.median(weights[:, :, begin:, :begin], axis=2))
     for lifts, rows in zip(collector.lifts, groups, strict=True):
-        wanted = np.maximum(weights[:, :, rows, :begin] - usual[:, :, None], 0).mean(2) * keys.rarity
+        wanted = np.maximum(weights[:, :, rows, :begin] - usual[:, :, None], 0).max(2) * keys.rarity
         np.testing.assert_allclose(lifts, wanted, rtol=0, atol=1e-6)
         assert wanted.max() > 1e-4
