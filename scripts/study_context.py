@@ -1,219 +1,178 @@
 """Measure how often the score of `attnviz context` names the right source, beside variants of it and baselines.
 
-    python scripts/study_context.py MODEL.gguf [--tuned N] [--reported N] [--knockout] [--seed N]
+    python scripts/study_context.py MODEL.gguf [--parts NAME...] [--cut NAME...] [-n N] [--save FILE.json]
 
-N prompts of each shape of context_shapes.py. Variants are chosen on the tuned shapes; the reported ones are run once.
-One pass per prompt serves every variant: lifts of single rows are kept, before they are weighed by rarity. --knockout
-also cuts each source of a reported prompt off. Prints tables in Markdown.
+Parts are draws of prompts: tuned (30 of each shape of context_shapes.TUNED), first and second (8 and 20 of each of
+context_shapes.REPORTED) and fresh (12 of each of context_fresh.FRESH). The formula was chosen with the first three; the
+fresh shapes ran once, after it. --cut: in these parts each source is also cut off (knockout) and left out, one pass a
+source. -n: another number of prompts of each shape. Everything takes some half an hour of one core. Prints the
+tables of docs/analysis/context.md; --save also writes every prompt's scores.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import random
+import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from context_shapes import REPORTED, TUNED, Case, Shape
+from context_fresh import FRESH
+from context_shapes import REPORTED, TUNED, Shape
+from context_variants import scored
 
 import attnviz
-from attnviz.measures.context import FLOOR, HEADS_SHARE, Keys, PointedAt, shared_words
-from attnviz.models.context import Asked
-from attnviz.models.passages import words_of
 
-
-@dataclass(frozen=True)
-class Variant:
-    """A way to make a score from the lifts of single rows.
-
-    rows: of the answer, own or predicting; both: the question's rows as well. power: of df. share: of heads. floor: in
-    the product. strongest: how a head's rows are joined, mean or max. even: the mean weight of all heads instead.
-    """
-
-    share: float = HEADS_SHARE
-    power: float = -0.5
-    floor: float = FLOOR
-    answer: bool = True
-    question: bool = True
-    predicting: bool = False
-    joined: str = "mean"
-    together: bool = False  # one choice of heads for both halves: by the sum of their largest entries
-    weighed: bool = False  # the strongest heads are averaged by their largest entry
-    root: float = 0.0  # sums by source are divided by the number of its tokens to this power
-
-
-VARIANTS: Mapping[str, Variant] = {
-    "score": Variant(),
-    "3 % of heads": Variant(share=0.03),
-    "10 % of heads": Variant(share=0.1),
-    "20 % of heads": Variant(share=0.2),
-    "all heads": Variant(share=1.0),
-    "without df": Variant(power=0.0),
-    "df ** -1": Variant(power=-1.0),
-    "df ** -0.75": Variant(power=-0.75),
-    "floor 0.02": Variant(floor=0.02),
-    "floor 0.15": Variant(floor=0.15),
-    "largest row, not their mean": Variant(joined="max"),
-    "one choice of heads": Variant(together=True),
-    "heads weighed": Variant(weighed=True),
-    "by length ** 0.5": Variant(root=0.5),
-    "own and predicting rows": Variant(predicting=True),
-    "question rows alone": Variant(answer=False),
-    "answer rows alone": Variant(question=False),
-    "heads weighed, df ** -1": Variant(weighed=True, power=-1.0),
-    "heads weighed, df ** -1, 10 %": Variant(weighed=True, power=-1.0, share=0.1),
-    "heads weighed, largest row": Variant(weighed=True, joined="max"),
-    "heads weighed, df ** -1, length ** 0.5": Variant(weighed=True, power=-1.0, root=0.5),
+PARTS: Mapping[str, tuple[Sequence[Shape], int, int]] = {  # shapes, prompts of each, seed
+    "tuned": (TUNED, 30, 0),
+    "first": (REPORTED, 8, 0),
+    "second": (REPORTED, 20, 1),
+    "fresh": (FRESH, 12, 2),
 }
+BINS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
+NOT_MEASURED = "not measured"
 
 
-@dataclass(frozen=True, eq=False)
-class Pass:
-    """The lifts of one prompt: float32 [row, head, c] of question, answer and predicting rows; df [c], source [c]."""
+class Record(NamedTuple):
+    """One prompt: its shape, the index of the right source, and name -> scores of the sources."""
 
-    question: np.ndarray
-    answer: np.ndarray
-    predicting: np.ndarray
-    df: np.ndarray
-    source: np.ndarray
-    n_sources: int
+    shape: str
+    right: int
+    scores: dict[str, np.ndarray]
 
-    def half(self, rows: np.ndarray, variant: Variant, peaks: np.ndarray | None = None) -> np.ndarray:
-        """A half of the score by source, which sums to 1. peaks: of the heads, where they are chosen together."""
-        heads = self.heads(rows, variant)
-        peaks = heads.max(-1) if peaks is None else peaks
-        best = (-peaks).argsort(kind="stable")[: max(1, round(variant.share * len(heads)))]
-        tokens = (heads[best] * (peaks[best, None] if variant.weighed else 1.0)).mean(0)
-        inside = self.source >= 0
-        sums = np.bincount(self.source[inside], tokens[inside], self.n_sources)
-        sums /= np.bincount(self.source[inside], minlength=self.n_sources) ** variant.root
-        return sums / sums.sum() if sums.sum() else np.full(self.n_sources, 1 / self.n_sources)
+    def correct(self, name: str) -> float:
+        """1 if the right source has the highest score; a share of 1 where several have it."""
+        scores = self.scores[name]
+        best = np.flatnonzero(scores >= scores.max() - 1e-12)
+        return float(self.right in best) / len(best)
 
-    def heads(self, rows: np.ndarray, variant: Variant) -> np.ndarray:
-        """[head, c]: the rows joined, weighed by rarity."""
-        joined = rows.mean(0) if variant.joined == "mean" else rows.max(0)
-        return joined * self.df**variant.power
+    def top_share(self) -> float:
+        """The score's own certainty."""
+        return float(self.scores["score"].max())
 
-    def score(self, variant: Variant) -> np.ndarray:
-        """The score by source."""
-        answer = np.concatenate([self.answer, self.predicting]) if variant.predicting else self.answer
-        halves = [rows for rows, used in ((self.question, variant.question), (answer, variant.answer)) if used]
-        peaks = sum(self.heads(rows, variant).max(-1) for rows in halves) if variant.together else None
-        shares = [self.half(rows, variant, peaks) for rows in halves]
-        if len(shares) == 1:
-            return shares[0]
-        product = (shares[0] + variant.floor) * (shares[1] + variant.floor)
-        return product / product.sum()
+    def fall(self, name: str) -> float:
+        """The fall of the source with the highest score, by a way to take it away."""
+        return float(self.scores[name][self.scores["score"].argmax()])
 
 
-class Weights(PointedAt):
-    """The rows' weights themselves, without what is usual: for the mean of all heads."""
-
-    def _lifts(self, columns, n_keys):  # type: ignore[no-untyped-def]
-        return np.stack([columns.tail[:, rows].mean(1) for rows in self._groups])
-
-
-def passed(model: attnviz.Model, case: Case, knockout: bool) -> tuple[Pass, dict[str, np.ndarray]]:
-    """One pass over a prompt, and the baselines: mean of all heads, shared words, falls of knockouts."""
-    prompt = Asked(model, case.question, case.sources, answer=case.answer).opened()
-    spec, source, texts = model.spec, prompt.source[: prompt.begin], prompt.tokens.text[: prompt.begin]
-    keys = Keys.of(source, texts, len(case.sources))
-    inside = (keys.rarity > 0).astype(np.float32)
-    groups = [*prompt.question, *prompt.answer, *(i - 1 for i in prompt.answer)]
-    size = spec.n_layers, spec.n_heads, prompt.n, prompt.begin
-    lifts = PointedAt(*size, replace(keys, rarity=inside), [[row] for row in groups])
-    plain = Weights(*size, keys, [[*prompt.question, *prompt.answer]])
-    prompt.observe([lifts, plain], checked=knockout)
-    rows = lifts.lifts.reshape(len(groups), -1, len(source))
-    q, a = len(prompt.question), len(prompt.answer)
-    df = np.where(inside > 0, np.maximum(keys.rarity, 1e-9) ** -2.0, 1.0)
-    owners = np.asarray(source)
-    mean = np.bincount(owners[owners >= 0], plain.lifts.mean((0, 1, 2))[owners >= 0], len(case.sources))
-    held = [words_of(text) for text in case.sources]
-    asked, said = words_of(case.question), words_of(case.answer)
-    others = {"mean of all heads": mean, "shared words": shared_words(asked + said, held)}
-    others["shared words, answer only"] = shared_words(said, held)
-    if knockout:
-        others["knockout"] = np.array([prompt.knockout(i) for i in range(len(case.sources))])
-    return Pass(rows[:q], rows[q : q + a], rows[q + a :], df, owners, len(case.sources)), others
-
-
-def right(scores: np.ndarray, case: Case) -> float:
-    """1 if the right source has the highest score; a share of 1 where several have it."""
-    best = np.flatnonzero(scores >= scores.max() - 1e-12)
-    return float(case.right in best) / len(best)
-
-
-def studied(
-    model: attnviz.Model, shapes: Sequence[Shape], n: int, seed: int, knockout: bool, note: Callable[[str], object]
-) -> dict[str, dict[str, list[tuple[float, float, float]]]]:
-    """name -> shape -> (right, top share, fall of the top source or NaN) of each prompt."""
-    results: dict[str, dict[str, list[tuple[float, float, float]]]] = {}
+def drawn(model: attnviz.Model, part: str, n: int | None, cut: bool) -> list[Record]:
+    """The scores of every prompt of a part; shapes are announced on standard error."""
+    shapes, count, seed = PARTS[part]
+    records = []
     for shape in shapes:
         start, numbers = time.process_time(), random.Random(f"{seed} {shape.__name__}")
-        for _ in range(n):
+        for _ in range(n or count):
             case = shape(numbers)
-            lifts, others = passed(model, case, knockout)
-            scores = {name: lifts.score(variant) for name, variant in VARIANTS.items()} | others
-            for name, values in scores.items():
-                fall = others["knockout"][values.argmax()] if knockout else np.nan
-                found = right(values, case), float(values.max()), float(fall)
-                results.setdefault(name, {}).setdefault(shape.__name__, []).append(found)
-        note(f"{shape.__name__}: {time.process_time() - start:.0f} s")
-    return results
+            records.append(Record(shape.__name__, case.right, scored(model, case, cut)))
+        print(f"{part}, {shape.__name__}: {time.process_time() - start:.0f} s", file=sys.stderr, flush=True)
+    return records
 
 
-def accuracy(of_shapes: Mapping[str, Sequence[tuple[float, float, float]]]) -> float:
-    """The mean over shapes of the share of prompts that are right."""
-    return float(np.mean([np.mean([found for found, *_ in each]) for each in of_shapes.values()]))
+def by_shape(records: Sequence[Record], name: str) -> dict[str, float]:
+    """shape -> the share of prompts whose right source is named."""
+    shapes = dict.fromkeys(record.shape for record in records)
+    return {
+        shape: float(np.mean([record.correct(name) for record in records if record.shape == shape])) for shape in shapes
+    }
 
 
-def certainty(of_shapes: Mapping[str, Sequence[tuple[float, float, float]]]) -> list[str]:
-    """Lines: how often the score is right by its top share, and how well share and fall tell right from wrong."""
-    rows = np.array([row for each in of_shapes.values() for row in each])
-    lines = []
-    for low, high in ((0.5, 1.01), (0.3, 0.5), (0.0, 0.3)):
-        some = rows[(rows[:, 1] >= low) & (rows[:, 1] < high), 0]
-        lines.append(f"| {low:g} to {min(high, 1):g} | {len(some)} | {some.mean() if len(some) else np.nan:.2f} |")
-    for name, column in (("top share", 1), ("fall of the top source", 2)):
-        good, bad = rows[rows[:, 0] > 0.5, column], rows[rows[:, 0] <= 0.5, column]
-        above = (good[:, None] > bad).mean() + 0.5 * (good[:, None] == bad).mean() if len(good) and len(bad) else np.nan
-        lines.append(f"AUC of the {name}: {above:.2f} ({len(good)} right, {len(bad)} wrong)")
-    return lines
+def accuracy(records: Sequence[Record], name: str, reworded: bool | None = None) -> str:
+    """The mean over shapes; over those of answers in other words, or the rest, if wanted."""
+    if name not in records[0].scores:
+        return NOT_MEASURED
+    rates = by_shape(records, name).items()
+    return f"{np.mean([rate for shape, rate in rates if reworded in (None, shape.startswith('reworded'))]):.3f}"
+
+
+def auc(records: Sequence[Record], name: str) -> str:
+    """How well the top share, or the fall of the top source, tells right from wrong: the area under the ROC curve."""
+    if name not in records[0].scores:
+        return NOT_MEASURED
+    values = [record.top_share() if name == "score" else record.fall(name) for record in records]
+    right = np.array([record.correct("score") > 0.5 for record in records])
+    good, bad = np.array(values)[right], np.array(values)[~right]
+    if not len(good) or not len(bad):
+        return NOT_MEASURED
+    return f"{(good[:, None] > bad).mean() + 0.5 * (good[:, None] == bad).mean():.2f}"
+
+
+def certainty(records: Sequence[Record], low: float, high: float) -> str:
+    """How often the score is right where its top share lies between two numbers."""
+    some = [record.correct("score") for record in records if low <= record.top_share() < high]
+    return f"{np.mean(some):.2f} of {len(some)}" if some else "-"
+
+
+def table(title: str, columns: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:
+    """Aligned text, as the docs show it."""
+    width = max(map(len, [title, *rows]))
+    sizes = [max(len(cell) for cell in column) for column in zip(columns, *rows.values(), strict=True)]
+    lines = [(title, columns), *rows.items()]
+    return "\n".join(
+        f"    {name:<{width}}  " + "  ".join(f"{cell:>{size}}" for cell, size in zip(cells, sizes, strict=True))
+        for name, cells in lines
+    )
+
+
+def printed(results: Mapping[str, Sequence[Record]]) -> str:
+    """All tables."""
+    names = list(dict.fromkeys(name for records in results.values() for name in records[0].scores))
+    columns = list(results)
+    parts = results.values()
+    tables = [
+        table("right, mean over shapes", columns, {name: [accuracy(part, name) for part in parts] for name in names}),
+        table(
+            "answers in other words", columns, {name: [accuracy(part, name, True) for part in parts] for name in names}
+        ),
+        table("literal answers", columns, {name: [accuracy(part, name, False) for part in parts] for name in names}),
+        table(
+            "score by its top share",
+            columns,
+            {
+                f"{low:g} to {high:g}": [certainty(part, low, high + (high == 1)) for part in parts]
+                for low, high in pairwise(BINS)
+            },
+        ),
+        table(
+            "AUC of",
+            columns,
+            {
+                title: [auc(part, name) for part in parts]
+                for title, name in (
+                    ("the top share", "score"),
+                    ("the top source's fall under knockout", "knockout"),
+                    ("the top source's fall if left out", "leaving one out"),
+                )
+            },
+        ),
+    ]
+    for part, records in results.items():
+        shapes = list(by_shape(records, "score"))
+        rows = {name: [f"{by_shape(records, name)[s]:.2f}" for s in shapes] for name in records[0].scores}
+        tables.append(table(part, shapes, rows))
+    counts = ", ".join(f"{part} {len(records)} prompts" for part, records in results.items())
+    return "\n\n".join([counts, *tables])
 
 
 def main() -> None:
     """Runs and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
-    parser.add_argument("--tuned", type=int, default=12)
-    parser.add_argument("--reported", type=int, default=0)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--knockout", action="store_true")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--cut", nargs="*", choices=PARTS, default=[])
+    parser.add_argument("-n", type=int)
+    parser.add_argument("--save", type=Path)
     asked = parser.parse_args()
-    model, note = attnviz.load(asked.model), lambda text: print(text, flush=True)
-    parts = {"tuned": (TUNED, asked.tuned, False), "reported": (REPORTED, asked.reported, asked.knockout)}
-    results = {
-        name: studied(model, shapes, n, asked.seed, knockout, note)
-        for name, (shapes, n, knockout) in parts.items()
-        if n
-    }
-    names = list(dict.fromkeys(name for part in results.values() for name in part))
-    print(f"\n| | {' | '.join(results)} |\n|---|{'---|' * len(results)}")
-    for name in names:
-        cells = [f"{accuracy(part[name]):.3f}" if name in part else "" for part in results.values()]
-        print(f"| {name} | {' | '.join(cells)} |")
-    for part, found in results.items():
-        shapes = list(found["score"])
-        print(f"\n{part}: | | {' | '.join(shapes)} |")
-        for name in names:
-            if name in found:
-                print(f"| {name} | {' | '.join(f'{np.mean([x for x, *_ in found[name][s]]):.2f}' for s in shapes)} |")
-    if "reported" in results:
-        print("\n| top share | prompts | right |\n|---|---|---|")
-        print("\n".join(certainty(results["reported"]["score"])))
+    model = attnviz.load(asked.model)
+    results = {part: drawn(model, part, asked.n, part in asked.cut) for part in asked.parts}
+    if asked.save:
+        rows = {part: [record._asdict() for record in records] for part, records in results.items()}
+        asked.save.write_text(json.dumps(rows, default=np.ndarray.tolist))
+    print(printed(results))
 
 
 if __name__ == "__main__":
