@@ -13,7 +13,7 @@ from attnviz.errors import SelectionError
 from attnviz.facts import ModelFacts, attention_notes, dotted, randomness
 from attnviz.measures.context import UNSURE, Keys, PointedAt, combined, pointed, shared_words
 from attnviz.models.passages import words_of
-from attnviz.page.numbers import number
+from attnviz.page.numbers import number, round_up
 from attnviz.page.parts import Bars, Entry, Page, Paragraph, RunningText, Table
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
 
 COUNT = 12  # sources that a terminal's table and a picture have
-LONGEST = 60  # characters of a source that a table shows
+LONGEST, BESIDE = 60, 44  # characters of a source that a table shows, and that stand beside its bars
 WORDS = 900  # words of the running text in a picture; of a longer one the best sources are shown
 GROUND = 0.3  # the shade of a source's palest token, as a share of its darkest
 SCORE = "score: the share of what question and answer point at; it sums to 1 over the sources"
@@ -103,10 +103,10 @@ class SourceRanking(Result):
 
     def page(self) -> Page:
         entries = tuple(
-            Entry(_short(row["text"]), _cut_off(row), row["score"], row["answer"])
+            Entry(_short(row["text"], BESIDE), _cut_off(row), row["answer"], row["score"])
             for row in self.rows()[: self.options.top or COUNT]
         )
-        bars = Bars("sources by their score", entries, ("", "score", "answer"))
+        bars = Bars("sources by their score", entries, ("source", "answer", "score"))
         return Page(self.title(), self._subtitle(), (self._text(), bars), self._notes())
 
     def printed(self) -> Page:
@@ -133,16 +133,35 @@ class SourceRanking(Result):
         return (*own, *attention_notes(self.facts.meta))
 
     def _text(self) -> RunningText:
-        """The text on shades: as dark as its source's score, and within a source by token."""
+        """The text on shades, a passage per source: as dark as its source's score, and within a source by token."""
         tokens, source = self.prompt.tokens, np.array(self.prompt.source)
-        chosen = set(self._legible())
-        places = [i for i in range(len(source)) if source[i] in chosen or (source[i] < 0 and i >= self.prompt.begin)]
-        places = [i for i in places if not tokens.special[i]]
+        labels = self._labels()
+        places = [i for i, label in enumerate(labels) if label is not None and not tokens.special[i]]
         peaks = np.array([self.tokens[source == k].max(initial=0.0) for k in range(len(self.score))])
         values = [self._shade(i, peaks) for i in places]
         words, spaced = _written(self.prompt, places)
-        high = max(float(self.score.max()), 1e-9)
-        return RunningText((Paragraph("", tuple(values), ("", "")),), words, spaced, high, "score")
+        before = [None, *(labels[i] for i in places)]
+        passages = tuple((k, labels[i] or "") for k, i in enumerate(places) if labels[i] != before[k])
+        paragraph = Paragraph("", tuple(values), ("", ""))
+        high = round_up(max(float(self.score.max()), 1e-9))
+        return RunningText((paragraph,), words, spaced, high, "score", passages=passages)
+
+    def _labels(self) -> list[str | None]:
+        """The passage of each token: its source's number, question or answer; None: it is not shown.
+
+        Words of a template are shown only where the question's own tokens are not known.
+        """
+        prompt, chosen = self.prompt, set(self._legible())
+        asked, said = set(prompt.question), set() if prompt.crosses else set(prompt.answer)
+
+        def label(place: int, source: int) -> str | None:
+            if source >= 0:
+                return str(source) if source in chosen else None
+            if place in asked or place in said:
+                return "question" if place in asked else "answer"
+            return None if asked or place < prompt.begin else ""
+
+        return [label(place, source) for place, source in enumerate(prompt.source)]
 
     def _shade(self, place: int, peaks: Numbers) -> float:
         source = self.prompt.source[place]
@@ -176,15 +195,15 @@ def _written(prompt: ContextPrompt, places: Sequence[int]) -> tuple[tuple[str, .
     return tuple(words), tuple(spaced)
 
 
-def _short(text: str) -> str:
+def _short(text: str, longest: int = LONGEST) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
+    return line if len(line) <= longest else f"{line[: longest - 1].rstrip(' .,;:')}…"
 
 
 def _cut_off(row: Mapping[str, Any]) -> str:
-    """The name of a source, and its fall if it was cut off."""
+    """The number of a source, and its fall if it was cut off."""
     fall = row["knockout"]
-    return f"source {row['source']}" + (f" · knockout {number(fall, 2)}" if fall == fall else "")
+    return str(row["source"]) + (f" · knockout {number(fall, 2)}".replace("-", "−") if fall == fall else "")
 
 
 def _shown(value: float) -> str:

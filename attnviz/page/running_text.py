@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from attnviz.page.figure_options import FigureOptions
     from attnviz.page.text_metrics import Typeface
 
-SIZE, LEADING, PAD = 11.0, 1.62, 1.6  # points: letters; a line in sizes; round a word
+SIZE, LEADING, PAD, SIDE = 11.0, 1.62, 1.6, 0.6  # points: letters; a line in sizes; above and beside a word
+LABELS, APART = 8.0, 4.0  # points: letters of a passage's label; between passages
 COLUMN = 468.0  # the width of a page by itself
 
 
@@ -27,7 +28,8 @@ def running_text(page: Page, options: FigureOptions) -> Figure:
     part, bars = page.part(RunningText), below.first_below(page.parts)
     part = replace(part, words=tuple(map(printable, part.words)))
     titles = [paragraph.title for paragraph in part.paragraphs]
-    words = worded(page, options, [*part.words, *titles, "0123456789.", *below.texts_of(bars)])
+    labels = [label for _, label in part.passages]
+    words = worded(page, options, [*part.words, *titles, *labels, "0123456789.", *below.texts_of(bars)])
     words.notes.extend(filter(None, [joining_note(part.words)]))
     sheet = started(words, COLUMN)
     for paragraph in part.paragraphs:
@@ -46,30 +48,37 @@ def running_text(page: Page, options: FigureOptions) -> Figure:
 
 
 def _paragraph(sheet: Sheet, part: RunningText, paragraph: Paragraph) -> None:
-    """Words in lines, each on its shade; the chosen one is underlined."""
-    face, right = sheet.face, sheet.wide - MARGIN
-    if right - MARGIN < 60.0:
+    """Words in lines, each on its shade, a passage's label at the left; the chosen word is underlined."""
+    face, right, labels = sheet.face, sheet.wide - MARGIN, dict(part.passages)
+    left = MARGIN + max((face.width(label, LABELS) + 8.0 for label in labels.values() if label), default=0.0)
+    if right - left < 60.0:
         raise no_room(sheet.wide, " for a text")
     above, under = tallness(part.words)
     space, pitch = 0.32 * SIZE, SIZE * max(LEADING, above + under + 0.35)
-    x, y = MARGIN, sheet.y + 0.5 * (pitch - SIZE * (above - under)) + SIZE * (above - under)
+    x, y = left, sheet.y + 0.5 * (pitch - SIZE * (above - under)) + SIZE * (above - under)
     for group in _unbroken(part):
-        wide = sum(_wide(face, part.words[i], i == part.chosen) for i in group)
-        if x > MARGIN and x + space + wide > right:
-            x, y = MARGIN, y + pitch
-        elif x > MARGIN and part.spaced[group[0]]:
+        if group[0] in labels:
+            x, y = left, y + (pitch + APART if group[0] else 0.0)
+            sheet.word(labels[group[0]], left - 8.0, y, LABELS, "right", tone="soft", role="heading")
+        wide = sum(_wide(face, part.words[i], i == part.chosen) for i in group) + 2 * SIDE
+        if x > left and x + space + wide > right:
+            x, y = left, y + pitch
+        elif x > left and part.spaced[group[0]]:
             x += space
         for i in group:
-            word = face.cut(part.words[i], SIZE, right - MARGIN - 2 * PAD)
-            own = _wide(face, word, i == part.chosen)
-            if x > MARGIN and x + own > right + 0.1:
-                x, y = MARGIN, y + pitch
+            word = face.cut(part.words[i], SIZE, right - left - 2 * PAD)
+            sides = SIDE * (i == group[0]), SIDE * (i == group[-1])
+            own = _wide(face, word, i == part.chosen) + sum(sides)
+            if x > left and x + own > right + 0.1:
+                x, y = left, y + pitch
             ground, tone = shade(paragraph.values[i], part.high)
             if ground is not None:
                 top, down = y - SIZE * above - PAD, SIZE * (above + under) + 2 * PAD
                 sheet.fills.append(Fill(Box(x, top, own, down), ground))
             weight = "bold" if i == part.chosen else "normal"
-            sheet.word(word, x + own / 2, y, SIZE, "center", weight=weight, tone=tone, role="row")
+            sheet.word(
+                word, x + (own + sides[0] - sides[1]) / 2, y, SIZE, "center", weight=weight, tone=tone, role="row"
+            )
             if i == part.chosen:
                 line = y + SIZE * under + PAD + 0.6
                 sheet.lines.append(Line(x, line, x + own, line, 1.4, "mark"))
@@ -85,14 +94,14 @@ def shade(value: float, high: float) -> tuple[RGB | None, str]:
 
 
 def _wide(face: Typeface, word: str, chosen: bool) -> float:
-    return face.width(word, SIZE, "bold" if chosen else "normal") + 1.2
+    return face.width(word, SIZE, "bold" if chosen else "normal")
 
 
 def _unbroken(part: RunningText) -> list[list[int]]:
-    """Words without a space between them, which stay on one line where they can."""
-    groups: list[list[int]] = []
+    """Words of a passage without a space between them, which stay on one line where they can."""
+    groups, firsts = list[list[int]](), {first for first, _ in part.passages}
     for i, apart in enumerate(part.spaced):
-        if apart or not groups:
+        if apart or i in firsts or not groups:
             groups.append([])
         groups[-1].append(i)
     return groups

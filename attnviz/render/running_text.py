@@ -37,7 +37,7 @@ def write_tex(figure: Figure, file: IO[bytes]) -> None:
     for paragraph in text.paragraphs:
         if len(text.paragraphs) > 1:
             lines.append(rf"\noindent\textbf{{{escapes.tex(paragraph.title)}}}\par\nobreak")
-        lines.append(r"\noindent" + _flowing(text, paragraph, _tex_word, "%\n", "\n") + r"\par")
+        lines.append(r"\noindent" + _flowing(text, paragraph, _tex_word, "%\n", "\n", "\\par\\noindent\n") + r"\par")
     file.write("\n".join([*lines, r"\endgroup", ""]).encode("utf-8"))
 
 
@@ -48,7 +48,7 @@ def write_typst(figure: Figure, file: IO[bytes]) -> None:
     for paragraph in text.paragraphs:
         if len(text.paragraphs) > 1:
             lines += [f"#strong({escapes.typst(paragraph.title)}) #linebreak()"]
-        lines += [_flowing(text, paragraph, _typst_word, "", "\n"), ""]
+        lines += [_flowing(text, paragraph, _typst_word, "", "\n", "\n\n"), ""]
     file.write("\n".join([*lines, "]", ""]).encode("utf-8"))
 
 
@@ -65,12 +65,12 @@ def _text(figure: Figure) -> RunningText:
     return figure.text
 
 
-def _flowing(text: RunningText, paragraph: Paragraph, write: Write, joint: str, space: str) -> str:
-    """The words one after the other, with a space where the text has one."""
-    parts = []
+def _flowing(text: RunningText, paragraph: Paragraph, write: Write, joint: str, space: str, passage: str) -> str:
+    """The words one after the other, with a space where the text has one, and each passage on a line of its own."""
+    parts, firsts = [], {first for first, _ in text.passages}
     for i, (word, value) in enumerate(zip(text.words, paragraph.values, strict=True)):
         ground, tone = shade(value, text.high)
-        parts.append("" if i == 0 else space if text.spaced[i] else joint)
+        parts.append("" if i == 0 else passage if i in firsts else space if text.spaced[i] else joint)
         parts.append(write(word, ground, rgb(tone), i == text.chosen))
     return "".join(parts)
 

@@ -77,6 +77,25 @@ def test_every_format(model, tmp_path, checked):
     assert "bob" in str(checked) and "knockout" in str(checked)
 
 
+def test_a_picture_has_a_passage_per_source_and_one_for_question_and_answer(checked):
+    text = checked.page().parts[0]
+    labels, firsts = [label for _, label in text.passages], [first for first, _ in text.passages]
+    assert labels == ["0", "1", "2", "3", "4", "question", "answer"]
+    lines = [" ".join(text.words[a:b]) for a, b in zip(firsts, [*firsts[1:], len(text.words)], strict=True)]
+    assert lines == [*copying.SOURCES, "robert", "bus"]
+    shades = text.paragraphs[0].values
+    assert max(shades) == max(shades[firsts[copying.FACT] : firsts[copying.FACT + 1]]) > 0.98
+    assert not any(shades[firsts[-2] :])
+
+
+def test_bars_of_a_source_show_its_score_over_its_answer(checked):
+    bars = checked.page().parts[1]
+    assert bars.columns == ("source", "answer", "score")
+    for row, entry in zip(checked.rows(), bars.entries, strict=True):
+        assert (entry.weight, entry.lift) == (row["answer"], row["score"])
+        assert entry.head == f"{row['source']} · knockout {round(row['knockout'], 2) + 0.0:.2f}".replace("-", "−")
+
+
 @pytest.fixture
 def files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,15 @@ def test_words_of_tex_stand_in_order_with_spaces_where_the_text_has_them():
     flow = source[source.index(r"\noindent") :]
     plain = re.sub(r"\\avw\{[\d,]+\}\{[\d,]+\}\{(\w+)\}", r"\1", flow.replace(r"\underline{\textbf{the}}", "the"))
     assert plain.split(r"\par")[0] == "\\noindent" + "the\ncat\nsat"
+
+
+def test_passages_begin_lines_of_their_own():
+    drawn = figure(["the", "cat", "sat", "down"], [0, 0, 0, 0])
+    drawn = replace(drawn, text=replace(drawn.text, passages=((0, "0"), (2, "1"))))
+    tex = formats.encode("tex", drawn).decode()
+    assert tex.split("\\noindent")[-2:] == ["\\underline{\\textbf{the}}\ncat\\par", "\nsat\ndown\\par\n\\endgroup\n"]
+    typst = formats.encode("typ", drawn).decode()
+    assert '#"cat"\n\n#"sat"\n#"down"' in typst
 
 
 @pytest.mark.parametrize("weights", [np.linspace(0, 1, 40), np.linspace(0, 1, 40) ** 3])

@@ -68,7 +68,8 @@ class RunningText(Part):
     """A text in lines, a paragraph per head, shaded by what one token gives to each word.
 
     spaced: which word has a space before it. high: the number of the darkest shade; label: what it is. chosen: the
-    position of that token, None where it is not in this text.
+    position of that token, None where it is not in this text. passages: the first word and the label of each passage
+    of the text, which begins a line; without any, the text is one passage.
     """
 
     paragraphs: tuple[Paragraph, ...]
@@ -77,3 +78,4 @@ class RunningText(Part):
     high: float
     label: str = "weight"
     chosen: int | None = None
+    passages: tuple[tuple[int, str], ...] = ()

@@ -32,5 +32,5 @@ def running_text(part: RunningText, _: Blocks) -> dict[str, Any]:
     """A text shaded by weight, a paragraph per head."""
     paragraphs = [{"title": each.title, "values": [number(value) for value in each.values]} for each in part.paragraphs]
     words = {"words": list(part.words), "spaced": list(map(bool, part.spaced))}
-    scale = {"high": part.high, "label": part.label, "chosen": part.chosen}
+    scale = {"high": part.high, "label": part.label, "chosen": part.chosen, "passages": list(part.passages)}
     return {"kind": "RunningText", "paragraphs": paragraphs, **words, **scale}

@@ -145,7 +145,7 @@ interface LinesPart {
 }
 interface RunningTextPart {
     kind: "RunningText"; words: string[]; spaced: boolean[]; high: number; label: string; chosen: number | null;
-    paragraphs: { title: string; values: number[] }[];
+    paragraphs: { title: string; values: number[] }[]; /** The first word and the label of each. */ passages: [number, string][];
 }
 interface SignedMapsPart {
     kind: "SignedMaps"; rows: string[]; cols: string[]; label: string; legend: string[]; high: number;

@@ -162,8 +162,9 @@ function fitted(token, room) {
 /** @param {RunningTextPart} part @param {import("./redraw.js").Tools} tools */
 export function runningTextPart(part, tools) {
     const { words, spaced, high, label, chosen } = part;
+    const passages = new Map(part.passages);
     const paragraphs = part.paragraphs.map(({ title, values }) => {
-        const text = h("p", { class: "running", dir: "auto" });
+        const text = h("p", { class: passages.size ? "running passages" : "running", dir: "auto" });
         const element = h("div", {}, title ? h("h2", { dir: "auto" }, title) : null, text);
         redrawn(element, () => {
             const pieces = words.flatMap((word, i) => {
@@ -187,6 +188,8 @@ export function runningTextPart(part, tools) {
                 );
                 piece.style.background = tools.colours.css("ink", share);
                 piece.style.color = tools.colours.on("ink", share);
+                const passage = passages.get(i);
+                if (passage !== undefined) return [i ? h("br") : "", h("span", { class: "passage" }, passage), piece];
                 return spaced[i] ? [" ", piece] : [piece];
             });
             replace(text, ...pieces);
