@@ -39,6 +39,9 @@ smollm2=$(echo "$folder"/*.gguf)
 codes="Anna's locker code is 7391. Ben's locker code is 2846. Carla's locker code is 5027. Ben's locker code is"
 attnviz generate "$codes" -m "$smollm2" --name SmolLM2-135M-Instruct --max-new 5 -l 18 -H 6 --dpi 150 \
     -o docs/pictures/generate.png
+# context.md.
+attnviz context "When is the meeting?" --sources sample_inputs/mails.txt --split line --answer "gold will double" \
+    --check 3 -m "$smollm2" --name SmolLM2-135M-Instruct --dpi 130 -o docs/pictures/context.png
 
 # rollout.md and norms.md.
 attnviz rollout --file sample_inputs/animal_tired.txt -m minilm -l 0,2,5 --dpi 110 -o docs/pictures/rollout.png

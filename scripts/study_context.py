@@ -5,8 +5,12 @@
 Parts are draws of prompts: tuned (30 of each shape of context_shapes.TUNED), first and second (8 and 20 of each of
 context_shapes.REPORTED) and fresh (12 of each of context_fresh.FRESH). The formula was chosen with the first three; the
 fresh shapes ran once, after it. --cut: in these parts each source is also cut off (knockout) and left out, one pass a
-source. -n: another number of prompts of each shape. Everything takes some half an hour of one core. Prints the
-tables of docs/analysis/context.md; --save also writes every prompt's scores.
+source. -n: another number of prompts of each shape. The tables of docs/analysis/context.md are those of
+
+    python scripts/study_context.py MODEL.gguf
+    python scripts/study_context.py MODEL.gguf --parts fresh --cut fresh -n 6
+
+which take six and eight minutes of one core. --save also writes every prompt's scores.
 """
 
 from __future__ import annotations
@@ -85,8 +89,9 @@ def accuracy(records: Sequence[Record], name: str, reworded: bool | None = None)
     """The mean over shapes; over those of answers in other words, or the rest, if wanted."""
     if name not in records[0].scores:
         return NOT_MEASURED
-    rates = by_shape(records, name).items()
-    return f"{np.mean([rate for shape, rate in rates if reworded in (None, shape.startswith('reworded'))]):.3f}"
+    shapes = by_shape(records, name).items()
+    rates = [rate for shape, rate in shapes if reworded in (None, shape.startswith("reworded"))]
+    return f"{np.mean(rates):.3f}" if rates else "-"
 
 
 def auc(records: Sequence[Record], name: str) -> str:

@@ -49,8 +49,8 @@ UNREAD: dict[str, list[tuple[str, str]]] = {
     "context": [
         (r"Both sum to 1 over", OURS),
         (
-            r"asks SmolLM2-135M questions whose source is known: .*? on nine errors\.",
-            "printed by scripts/study_context.py",
+            r"asks SmolLM2-135M questions whose source is known\. .*?(?=## Limits|- One small model)",
+            "printed by scripts/study_context.py and study_context_answers.py",
         ),
         (r"A prompt of 8,187 tokens in 371 sources .*? 1\.2 GB\.", TIMED),
     ],
