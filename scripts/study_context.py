@@ -5,7 +5,7 @@
 Parts are draws of prompts: tuned (30 of each shape of context_shapes.TUNED), first and second (8 and 20 of each of
 context_shapes.REPORTED) and fresh (12 of each of context_fresh.FRESH). The formula was chosen with the first three; the
 fresh shapes ran once, after it. --cut: in these parts each source is also cut off (knockout) and left out, one pass a
-source. -n: another number of prompts of each shape. The tables of docs/analysis/context.md are those of
+source. -n: another number of prompts of each shape. The tables of docs/analysis/context.md come from
 
     python scripts/study_context.py MODEL.gguf
     python scripts/study_context.py MODEL.gguf --parts fresh --cut fresh -n 6
@@ -86,7 +86,7 @@ def by_shape(records: Sequence[Record], name: str) -> dict[str, float]:
 
 
 def accuracy(records: Sequence[Record], name: str, reworded: bool | None = None) -> str:
-    """The mean over shapes; over those of answers in other words, or the rest, if wanted."""
+    """The mean over shapes. reworded: over the shapes with answers in other words, or the literal ones, alone."""
     if name not in records[0].scores:
         return NOT_MEASURED
     shapes = by_shape(records, name).items()
@@ -95,7 +95,7 @@ def accuracy(records: Sequence[Record], name: str, reworded: bool | None = None)
 
 
 def auc(records: Sequence[Record], name: str) -> str:
-    """How well the top share, or the fall of the top source, tells right from wrong: the area under the ROC curve."""
+    """Say how well the top share, or the top source's fall, tells right from wrong (area under the ROC curve)."""
     if name not in records[0].scores:
         return NOT_MEASURED
     values = [record.top_share() if name == "score" else record.fall(name) for record in records]
@@ -107,7 +107,7 @@ def auc(records: Sequence[Record], name: str) -> str:
 
 
 def certainty(records: Sequence[Record], low: float, high: float) -> str:
-    """How often the score is right where its top share lies between two numbers."""
+    """Say how often the score is right where its top share lies between two numbers."""
     some = [record.correct("score") for record in records if low <= record.top_share() < high]
     return f"{np.mean(some):.2f} of {len(some)}" if some else "-"
 

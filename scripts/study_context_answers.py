@@ -3,7 +3,7 @@
     python scripts/study_context_answers.py MODEL.gguf [--long N] [--own N] [--seed N]
 
 Long answers: N prompts of each shape of context_fresh.LONG, whose answers have two or four sentences, each from a
-source of its own. How many of the answer's k sources are among the k highest scores, how often all of them are, and
+source of its own. Counted are the answer's k sources among the k highest scores, how often all of them are there, and
 how often the rows of one sentence alone name its source.
 
 Own answers: N prompts of each shape whose sources have an answer each (tuned, reported and fresh ones); the model
@@ -101,7 +101,7 @@ def long_answers(model: attnviz.Model, n: int, seed: int) -> str:
 
 
 def origin(case: Case, said: str) -> int | None:
-    """The one source whose answer is in a text, if that answer stands in no other source."""
+    """The one source whose answer is in a text, if no other source has that answer."""
     words = words_of(said)
 
     def holds(answer: str) -> bool:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
 
 COUNT = 12  # sources that a terminal's table and a picture have
-LONGEST, BESIDE = 60, 44  # characters of a source that a table shows, and that stand beside its bars
+LONGEST, BESIDE = 60, 44  # characters of a source in a table, and in a list of bars
 WORDS = 900  # words of the running text in a picture; of a longer one the best sources are shown
 GROUND = 0.3  # the shade of a source's palest token, as a share of its darkest
 SCORE = "score: the share of what question and answer point at; it sums to 1 over the sources"

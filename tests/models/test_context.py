@@ -247,7 +247,7 @@ def smollm2():
 
 
 def test_log_probabilities_under_a_mask_equal_those_of_the_reference(smollm2):
-    """Of each token, against float64. Twice the rounding of the reference's own float32 is let pass: 6e-5 to 8e-5.
+    """Each token is compared with float64. Twice the rounding of the reference's own float32 is let pass: 6e-5 to 8e-5.
 
     Then of other tokens at the answer's last place: the context and its keys and values stay.
     """
