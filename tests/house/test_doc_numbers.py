@@ -49,9 +49,10 @@ UNREAD: dict[str, list[tuple[str, str]]] = {
     "context": [
         (r"Both sum to 1 over", OURS),
         (
-            r"asks SmolLM2-135M questions whose source is known\. .*?(?=## Limits|- One small model)",
+            r"asks SmolLM2-135M questions whose source is known\. .*? the fresh one 12\.",
             "printed by scripts/study_context.py and study_context_answers.py",
         ),
+        (r"among 371, a source that has both halves whole gets 0\.54", "by the formula: 1.05² / (1.05² + 370 × 0.05²)"),
         (r"A prompt of 8,187 tokens in 371 sources .*? 1\.2 GB\.", TIMED),
     ],
     "ablate": [
