@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from attnviz.checkpoints.quants import Grouped
+
     Named = Callable[[Path, object], dict[str, Tensor]]  # what a pickle built -> its tensors by name
 
 _MAGIC = 0x1950A86A20F9469CFC6C
@@ -92,6 +94,13 @@ class Pytorch(Checkpoint):
         offset = self._starts[tensor.storage.key][0] + tensor.offset * dtype.itemsize
         strides = [stride * dtype.itemsize for stride in tensor.strides]
         return np.ndarray(stored.shape, dtype, buffer=self._data, offset=offset, strides=strides)
+
+    def has_parts(self, name: str) -> bool:
+        return self.stored(name).dtype in ("F16", "BF16") and bool(self.read(name).flags.c_contiguous)
+
+    def part(self, name: str, rows: slice | NDArray[Any], columns: slice) -> NDArray[Any] | Grouped:
+        array = self.read(name)
+        return array.reshape(-1, array.shape[-1])[rows, columns]
 
     def close(self) -> None:
         self._data = None

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attnviz.checkpoints.quantised import Quantised
+    from attnviz.checkpoints.quants import Grouped
 
 _BLOCKS = ((128, 128),)  # (rows, columns) of a matrix that share a scale, unless the configuration says otherwise
 _SUFFIXES = ("_scale_inv", "_scale")
@@ -118,6 +119,22 @@ class Scaled(Checkpoint):
             return self._inner.rows(name, index)
         blocks, scales = self._inner.read(name + "_blocks")[index], self._inner.read(name + "_scales")[index]
         return dequantise_mxfp4(blocks, scales).reshape(*blocks.shape[:2], -1).swapaxes(1, 2)
+
+    def has_parts(self, name: str) -> bool:
+        if name in self._scales:
+            return len(self.stored(name).shape) == 2 and 256 % self._block[name][1] == 0
+        return name not in self._packed and self._inner.has_parts(name)
+
+    def part(self, name: str, rows: slice | NDArray[Any], columns: slice) -> NDArray[Any] | Grouped:
+        if name not in self._scales:
+            return self._inner.part(name, rows, columns)
+        self._check_zero(name)
+        shape, block = self.tensors[name].shape, self._block[name]
+        index = np.arange(shape[0])[rows]
+        scale = _rows_of(self._inner.read(self._scales[name]), index, shape, block)
+        if scale.ndim == 2 and scale.shape[1] > 1:
+            scale = scale[:, columns.start // block[1] : -(-columns.stop // block[1])]
+        return _scaled(self._inner.read(name)[rows, columns], scale, (1, block[1]))
 
     def _check_zero(self, name: str) -> None:
         """Refuse zero points other than 0, which would shift the numbers; no form that is read does."""
