@@ -26,16 +26,16 @@ D_MODEL, D_MLP, N_HEADS, VOCAB = 4096, 11008, 32, 32000
 OTHERS = "Q4_1 Q8_0 Q2_K Q3_K Q4_K Q5_K Q6_K IQ4_NL F16 BF16"
 
 
-def matrices(n_layers: int) -> dict[str, tuple[int, int]]:
+def matrices(n_layers: int, d_mlp: int) -> dict[str, tuple[int, int]]:
     """Every matrix of the file, [out, in], by its name there."""
-    square, wide, narrow = (D_MODEL, D_MODEL), (D_MLP, D_MODEL), (D_MODEL, D_MLP)
+    square, wide, narrow = (D_MODEL, D_MODEL), (d_mlp, D_MODEL), (D_MODEL, d_mlp)
     shapes = {"attn_q": square, "attn_k": square, "attn_v": square, "attn_output": square}
     shapes |= {"ffn_gate": wide, "ffn_up": wide, "ffn_down": narrow}
     named = {f"blk.{i}.{name}.weight": shape for i in range(n_layers) for name, shape in shapes.items()}
     return {"token_embd.weight": (VOCAB, D_MODEL), "output.weight": (VOCAB, D_MODEL), **named}
 
 
-def write(path: Path, dtype: str, n_layers: int) -> None:
+def write(path: Path, dtype: str, n_layers: int, d_mlp: int = D_MLP) -> None:
     """The file, with blocks of random bytes whose scales make the weights about as large as trained ones."""
     import gguf
 
@@ -43,14 +43,14 @@ def write(path: Path, dtype: str, n_layers: int) -> None:
     writer.add_block_count(n_layers)
     writer.add_context_length(4096)
     writer.add_embedding_length(D_MODEL)
-    writer.add_feed_forward_length(D_MLP)
+    writer.add_feed_forward_length(d_mlp)
     writer.add_head_count(N_HEADS)
     writer.add_head_count_kv(N_HEADS)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_rope_dimension_count(D_MODEL // N_HEADS)
     writer.add_vocab_size(VOCAB)
     kind = gguf.GGMLQuantizationType[dtype]
-    shapes = matrices(n_layers)
+    shapes = matrices(n_layers, d_mlp)
     norms = [f"blk.{i}.{part}_norm.weight" for i in range(n_layers) for part in ("attn", "ffn")]
     for name in [*norms, "output_norm.weight"]:
         writer.add_tensor_info(name, (D_MODEL,), np.dtype(np.float32), D_MODEL * 4)
@@ -123,7 +123,7 @@ class Peak:
 def work(path: str, what: str, n_tokens: int) -> dict[str, float]:
     """One measurement, in this process: wall and CPU seconds, and the peak of anonymous memory in MiB.
 
-    what: "layer", "stack" or "token".
+    what: "layer", "stack", "token", "token, nothing kept", or "pooled": all layers, each head pooled to 256 x 256.
     """
     import attnviz
     from attnviz.engine.decode import Choice, greedy
@@ -135,7 +135,8 @@ def work(path: str, what: str, n_tokens: int) -> dict[str, float]:
     times: dict[str, float] = {}
     with Peak() as peak:
         start, cpu = time.perf_counter(), time.process_time()
-        if what == "token":
+        if what.startswith("token"):
+            model.keep_weights(0 if "nothing" in what else None)
             vocabulary, spec = vocabulary_of(model), model.spec.generator.spec
             steps = greedy(
                 spec,
@@ -143,11 +144,15 @@ def work(path: str, what: str, n_tokens: int) -> dict[str, float]:
                 lambda new, first: Inputs(np.array(new, np.intp), first=first),
                 vocabulary,
                 ids,
-                6,
+                8,
                 Choice(),
             )
             marks = [(time.perf_counter(), time.process_time()) for _ in steps]
             times["wall"], times["cpu"] = (measure.median(np.diff([m[i] for m in marks])[1:].tolist()) for i in (0, 1))
+        elif what == "pooled":
+            weights = model.attend(ids=ids, cells=256).weights
+            assert np.isfinite(weights).all() and weights.shape[0] * weights.shape[1] == model.n_layers * N_HEADS
+            times["wall"], times["cpu"] = time.perf_counter() - start, time.process_time() - cpu
         else:
             layer = 0 if what == "layer" else model.n_layers - 1
             weights = model.attend(ids=ids, layers=[layer]).weights
@@ -156,18 +161,22 @@ def work(path: str, what: str, n_tokens: int) -> dict[str, float]:
     return {**times, "anonymous": peak.most}
 
 
-def floor(n_layers: int, n_tokens: int, last_is_cut: bool = True) -> dict[str, float]:
+def floor(n_layers: int, n_tokens: int) -> dict[str, float]:
     """Float32 products alone, of the stack's shapes: x @ W.T with W in memory, all cores, the library's own threads.
 
-    last_is_cut: of the last layer, queries and keys alone, as a picture of its attention needs.
+    One token needs the whole stack and the output matrix; a picture of attention needs queries and keys alone of the
+    last layer.
     """
     rng = np.random.default_rng(0)
     shapes = [(D_MODEL, D_MODEL)] * 4 + [(D_MLP, D_MODEL)] * 2 + [(D_MODEL, D_MLP)]
     weights = [rng.standard_normal(shape, np.float32) for shape in shapes]
     inputs = {d: rng.standard_normal((n_tokens, d), np.float32) for d in (D_MODEL, D_MLP)}
     times = []
+    if n_tokens == 1:
+        weights.append(rng.standard_normal((VOCAB, D_MODEL), np.float32))
     for i in range(n_layers):
-        used = weights[:2] if last_is_cut and i == n_layers - 1 else weights
+        used = weights[:2] if n_tokens > 1 and i == n_layers - 1 else weights
+        used = used[:7] if i else used  # the output matrix once
         start, cpu = time.perf_counter(), time.process_time()
         for weight in used:
             inputs[weight.shape[1]] @ weight.T
@@ -234,17 +243,19 @@ def compare(path: Path, n_layers: int, args: argparse.Namespace) -> list[list[ob
     """Rows of the table of one file: stack and further token in turn with the floor."""
     rows: list[list[object]] = []
     layer = [child("layer", path, args.tokens, threads=args.threads) for _ in range(args.times)]
-    stack, token, floors, ones = [], [], [], []
+    stack, token, plain, floors, ones = [], [], [], [], []
     for _ in range(args.times):
         floors.append(child("floor", n_layers, args.tokens, threads=args.threads))
         stack.append(child("stack", path, args.tokens, threads=args.threads))
         ones.append(child("floor", n_layers, 1, threads=args.threads))
         token.append(child("token", path, args.tokens, threads=args.threads))
+        plain.append(child("token, nothing kept", path, args.tokens, threads=args.threads))
     for name, runs, beside in (
         (f"{path.stem}, layer 0", layer, None),
         (f"{path.stem}, whole stack", stack, floors),
         ("    float32 products alone", floors, None),
         (f"{path.stem}, a further token", token, ones),
+        ("    nothing kept", plain, ones),
         ("    float32 products alone", ones, None),
     ):
         ratios: list[object] = ["", ""]
@@ -255,14 +266,36 @@ def compare(path: Path, n_layers: int, args: argparse.Namespace) -> list[list[ob
     return rows
 
 
+def long_texts(folder: Path, args: argparse.Namespace) -> None:
+    """All heads of long texts pooled, and the power of the length that time and memory grow with."""
+    path = folder / f"long-{args.layers}-{args.long_mlp}.gguf"
+    if not path.exists():
+        write(path, "Q4_0", args.layers, args.long_mlp)
+    rows: list[list[object]] = [["tokens", "wall s", "CPU s", "anonymous MiB"]]
+    found = []
+    for n in [args.long >> i for i in range(args.lengths)][::-1]:
+        found.append((n, child("pooled", path, n, threads=args.threads)))
+        rows.append([n, *(found[-1][1][key] for key in ("wall", "cpu", "anonymous"))])
+    print(f"{args.layers} x {N_HEADS} heads pooled to 256 x 256, d_model {D_MODEL}, d_mlp {args.long_mlp}, Q4_0")
+    measure.table(rows)
+    lengths = np.log([n for n, _ in found])
+    for key in ("cpu", "anonymous"):
+        power = np.polyfit(lengths, np.log([each[key] for _, each in found]), 1)[0]
+        print(f"{key} grows as n^{power:.2f}")
+
+
 def main() -> None:
     made = argparse.ArgumentParser(description=__doc__)
     made.add_argument("--times", type=int, default=3, help="counted runs of each")
     made.add_argument("--tokens", type=int, default=32)
     made.add_argument("--layers", type=int, default=32, help="layers of the Q4_0 file")
+    made.add_argument("--types", default="Q4_0", help="types at full size")
     made.add_argument("--others", default=OTHERS, help="further types, with --other-layers layers each")
     made.add_argument("--other-layers", type=int, default=2)
     made.add_argument("--threads", type=int, default=0, help="1: on one core")
+    made.add_argument("--long", type=int, default=0, help="only texts of up to so many tokens, all heads pooled")
+    made.add_argument("--lengths", type=int, default=4, help="how many lengths, each half of the next")
+    made.add_argument("--long-mlp", type=int, default=D_MLP, help="the MLP's width in the file for long texts")
     made.add_argument("--folder", help="where the files are written, and kept; by default a temporary folder")
     made.add_argument("--one", nargs="+", help=argparse.SUPPRESS)
     made.add_argument("--core", action="store_true", help=argparse.SUPPRESS)
@@ -276,9 +309,11 @@ def main() -> None:
     print(", ".join(f"{value:.3g} {name}" for name, value in child("limits").items()))
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(args.folder or temporary)
+        if args.long:
+            return long_texts(folder, args)
         rows: list[list[object]] = [["", "wall s", "CPU s", "anonymous MiB", "of products (wall)", "(CPU)"]]
-        for dtype in ["Q4_0", *args.others.split()]:
-            n_layers = args.layers if dtype == "Q4_0" else args.other_layers
+        for dtype in args.types.split() + args.others.split():
+            n_layers = args.layers if dtype in args.types.split() else args.other_layers
             path = folder / f"{dtype}-{n_layers}.gguf"
             if not path.exists():
                 write(path, dtype, n_layers)

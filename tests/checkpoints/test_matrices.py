@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gguf
+import ml_dtypes
 import numpy as np
 import pytest
 from helpers.quantised_files import SIZES, blocks, finish, stored, vectors
+from safetensors.numpy import save_file
 
 from attnviz.checkpoints import layouts, open_checkpoint
 from attnviz.checkpoints.matrices import _OF_ROWS, StoredMatrix, row_numbers
@@ -119,3 +121,18 @@ def test_products_that_are_too_large_are_not_the_file_s_fault(weights):
     matrix = weights.matrix("Q4_0", (D_OUT, D_IN))
     with np.errstate(all="ignore"):
         assert not np.isfinite(linear(np.full((2, D_IN), 3e38, np.float32), matrix)).all()
+
+
+@pytest.mark.parametrize("scales", [(), (1,), (300,), (300, 1), (3, 5), (1, 5)])
+def test_parts_of_scaled_floats_are_those_of_the_whole(tmp_path, scales):
+    """8-bit floats with one scale, one for each row, or one for each block of 128 x 128, some of them cut off."""
+    rng = np.random.default_rng(0)
+    weight = rng.standard_normal((300, 520), np.float32).astype(ml_dtypes.float8_e4m3fn)
+    scale = rng.uniform(0.5, 2, scales).astype(np.float32)
+    save_file({"w": weight, "w_scale_inv": scale}, tmp_path / "x.safetensors")
+    checkpoint = open_checkpoint(tmp_path / "x.safetensors")
+    assert checkpoint.has_parts("w") and not checkpoint.has_parts("w_scale_inv")
+    whole = checkpoint.read("w")
+    for rows in (slice(0, 300), slice(120, 270), np.array([299, 0, 130])):
+        for columns in (slice(0, 520), slice(256, 512), slice(256, 520)):
+            np.testing.assert_array_equal(checkpoint.part("w", rows, columns), whole[rows][:, columns])

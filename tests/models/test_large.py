@@ -1,4 +1,4 @@
-"""What a large model costs, shown on smaller ones of its shape: memory, the file's pages, and the time to end."""
+"""The costs of a large model, on smaller ones of its shape: memory, the file's pages, and the time to end."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def resident(path):
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("n", [1, 12])
 def test_ctrl_c_in_a_product_ends_it_with_the_parts_at_hand(tmp_path, n):
-    """No part is begun after the signal but for the ones that each thread may have taken meanwhile."""
+    """After the signal each thread begins one or two parts at most."""
     llama_files.gguf_file(tmp_path / "x.gguf", layers=1)
     matrix = attnviz.load(tmp_path / "x.gguf").tensors.matrix("layers.0.up.weight", (2048, 512))
     part, begun = matrix.part, []
