@@ -61,3 +61,6 @@ attnviz diff --file sample_inputs/animal_tired.txt --file-b sample_inputs/animal
 # docs/steps.md.
 attnviz steps --file sample_inputs/animal_tired.txt -m minilm --name all-MiniLM-L6-v2 -l 3 -H 1 --query it --diagram \
     --dpi 110 -o docs/pictures/diagram.png
+
+# docs/figures.md.
+attnviz figures sample_inputs/paper.toml -o docs/pictures/contact.png

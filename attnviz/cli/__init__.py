@@ -220,6 +220,12 @@ def _say(kind: str, text: str) -> None:
         print(f"{kind}: {line if line.isprintable() else clean(line)}", file=sys.stderr)
 
 
+def say_failure(message: str, hint: str) -> None:
+    """An error that does not end the command."""
+    _say("error", message)
+    _say("hint", hint)
+
+
 def _plain_warnings() -> None:
     """Print our own warnings as one line each; warnings of libraries are not for the user."""
     import warnings

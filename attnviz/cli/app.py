@@ -23,6 +23,7 @@ _OWN = {
     "export": "Write attention as numbers: .npz, .json, .csv or .parquet.",
     "corpus": "Measure every head in many texts: a file or a folder of them, on all cores.",
     "corpus merge": "Sum up a corpus whose parts were measured apart, by `attnviz corpus --part K/N`.",
+    "figures": "Draw all figures of a paper from one file, and only the ones that changed.",
 }
 # The groups of `attnviz --help`; a command that no group names is in the last one.
 GROUPS = {
@@ -33,7 +34,7 @@ GROUPS = {
     ),
     "Corpora": ("corpus", "corpus merge"),
     "Models": ("models", "describe", "inspect"),
-    "More": ("export", "mechanisms"),
+    "More": ("export", "figures", "mechanisms"),
 }
 _NAMES = [name for names in GROUPS.values() for name in names]
 _LINES = {**ANALYSES, **LISTINGS, **_OWN}
@@ -57,7 +58,7 @@ class Commands(TyperGroup):
 @cache
 def build(name: str) -> Any:
     """One command with all its options, which are read once in a process: it takes 10 ms."""
-    app, module = typer.Typer(add_completion=False), _module(name)
+    app, module = typer.Typer(add_completion=False), module_of(name)
     app.command(name, context_settings=SETTINGS)(module.run)
     built = get_command(app)
     _say_what_is_its_own(built, module)
@@ -79,8 +80,8 @@ def _several_values(built: Any) -> None:
         built.parse_args = lambda ctx, args: parse(ctx, repeated(args, flags))
 
 
-def _module(name: str) -> Any:
-    """The module of a command's options and function: its own, or one made from its analysis."""
+def module_of(name: str) -> Any:
+    """The module of a command's options and function `run`: its own, or one made from its analysis."""
     if name in _OWN:
         return import_module(f"attnviz.cli.{name.replace(' ', '_')}")
     return import_module("attnviz.cli.run").command_of(find(name))

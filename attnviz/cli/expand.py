@@ -5,6 +5,7 @@
 
 `command` gives `run` the signature that typer reads, with every field of every dataclass as a parameter of its own,
 and calls it with the dataclasses filled in. A `Line` parameter receives the command line as it would be typed again.
+The result keeps `groups`, the dataclasses by name, and `fill`, which checks values and fills the dataclasses in.
 """
 
 from __future__ import annotations
@@ -40,16 +41,25 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
     parameters = [parameter for group in groups.values() for parameter in _expanded(group)]
 
+    def fill(values: dict[str, Any]) -> dict[str, Any]:
+        return {
+            name: _filled(group, {field.name: values[field.name] for field in fields(group)})
+            for name, group in groups.items()
+        }
+
     @wraps(function)
     def run(**values: Any) -> None:
-        filled: dict[str, Any] = {line: _line(function, parameters, values)} if line else {}
-        for name, group in groups.items():
-            filled[name] = _filled(group, {field.name: values[field.name] for field in fields(group)})
-        function(**filled)
+        filled = fill(values)
+        if values.get("print_plan"):
+            from attnviz.cli.plans.entries import print_entry
+
+            return print_entry(_name(function), groups, values)
+        function(**filled, **({line: _line(function, parameters, values)} if line else {}))
 
     del run.__wrapped__  # typer would read the signature behind it
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    run.groups, run.fill = groups, fill  # type: ignore[attr-defined]
     return run
 
 
@@ -154,7 +164,12 @@ def _line(function: Callable[..., None], parameters: list[inspect.Parameter], va
             for item in value if several else [value]:
                 words += [_long(info, True), str(item)]
     first = [*words, *first] if "--" in first else [*first, *words]
-    return Line(" ".join([NAME, function.__module__.rpartition(".")[2].replace("_", " "), *map(_quoted, first)]))
+    return Line(" ".join([NAME, _name(function), *map(_quoted, first)]))
+
+
+def _name(function: Callable[..., None]) -> str:
+    """The command's name: its module is called so."""
+    return function.__module__.rpartition(".")[2].replace("_", " ")
 
 
 def _quoted(word: str) -> str:

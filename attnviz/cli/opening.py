@@ -33,6 +33,15 @@ class Command(NamedTuple):
     talk: Talk
 
 
+_kept: dict[tuple[Any, ...], Model] | None = None  # the last model, in a process that draws many figures
+
+
+def keep_the_model() -> None:
+    """Let commands of this process that follow each other and name the same model open it once."""
+    global _kept
+    _kept = {}
+
+
 def load(source: Unchanged, talk: Talk, input: Input | None = None, stream: str | None = None) -> Model:
     """The model that the options name, with another kind of attention if they do.
 
@@ -43,16 +52,20 @@ def load(source: Unchanged, talk: Talk, input: Input | None = None, stream: str 
 
     start = time.perf_counter()
     drawn = stream == "cross" or (input is not None and input.image is not None)
-    model = attnviz.load(
-        "seeded" if source.model is None and drawn else source.model,
+    asked: dict[str, Any] = {
+        "source": "seeded" if source.model is None and drawn else source.model,
         **{size: getattr(source, size) for size in SIZES},
-        name=source.name,
-        offline=source.offline,
-        quiet=talk.quiet,
-        adapter=source.adapter,
-        ignore_keys=source.ignore_key,
-        mechanism=source.mechanism if isinstance(source, Source) else None,
-    )
+        "name": source.name,
+        "offline": source.offline,
+        "adapter": source.adapter,
+        "ignore_keys": source.ignore_key,
+        "mechanism": source.mechanism if isinstance(source, Source) else None,
+    }
+    key = tuple(asked.values())
+    model = (_kept or {}).get(key) or attnviz.load(**asked, quiet=talk.quiet)
+    if _kept is not None:
+        _kept.clear()  # one model at a time
+        _kept[key] = model
     if source.model is None and model.meta.get("random"):
         talk.note("seeded: random weights, for what no learned model can do; -m names another model")
     sizes = ", ".join("{} {} x {}".format(stream, *model.size(stream)) for stream in model.streams)

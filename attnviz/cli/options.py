@@ -250,6 +250,9 @@ class Output:
         panel=OUT,
     )
     format: str | None = option(None, "Output format when there is no extension.", metavar="NAME", panel=OUT)
+    print_plan: bool = option(
+        False, "Print this command as an entry of a plan, for attnviz figures; nothing else is done.", panel=OUT
+    )
 
     def chosen(self, formats: tuple[str, ...], default: str) -> str:
         """The format, by --format or by the extension. Raises UsageError for one that is not among `formats`."""

@@ -16,6 +16,7 @@ from attnviz.cli.options import HEADS_OF_ALL, ONE_HEAD, Json, Output, Talk, usag
 from attnviz.cli.subjects import SUBJECTS
 from attnviz.cli.writing import check_output, print_json, write
 from attnviz.errors import SelectionError
+from attnviz.render import formats
 
 if TYPE_CHECKING:
     from attnviz.analyses.base import Analysis, Request, Result
@@ -49,12 +50,13 @@ def command_of(analysis: Analysis) -> SimpleNamespace:
         LAYERS=analysis.layers,
         HEADS_MEAN=HEADS_OF_ALL if analysis.heads == "mean" else ONE_HEAD if "place" in groups else "",
         DPI=DPI_OF_MAPS if analysis.maps == "grid" else "200",
+        FORMATS=formats.of(*analysis.result.kinds()),
+        STEM=analysis.stem or analysis.name,
         __name__=analysis.name,
     )
 
 
 def _run(analysis: Analysis, values: dict[str, Any]) -> None:
-    from attnviz.render import formats
     from attnviz.render.progress import progress
 
     talk, options = values["talk"], values["options"]
@@ -101,7 +103,6 @@ def _request(format: str, values: dict[str, Any]) -> Request:
 def _give(result: Result, analysis: Analysis, format: str, values: dict[str, Any]) -> None:
     """Print a result, or write it in the format that was asked for."""
     from attnviz import show
-    from attnviz.render import formats
 
     stem = analysis.stem or analysis.name
     options = figure_options(*(values[name] for name in ("colours", "picture", "pace") if name in values))

@@ -7,7 +7,7 @@ A format's name is its file ending. A command says what its result can be shown 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import IO, Any
@@ -61,6 +61,7 @@ FORMATS = (
     Format("typ", TEXT, "attnviz.render.running_text:write_typst", plain=True),
 )
 PLAIN = frozenset(form.name for form in FORMATS if form.plain)
+WATCHERS: list[Callable[[Any], None]] = []  # called with every thing that is written, as a contact sheet does
 
 
 def of(*kinds: str) -> tuple[str, ...]:
@@ -76,6 +77,8 @@ def write(name: str, thing: Any, file: IO[bytes], **how: Any) -> None:
     forms = {form.holds: form for form in FORMATS if form.name == name}
     if not forms:
         raise SelectionError(one_of("format", name, of(*KINDS)))
+    for watch in WATCHERS:
+        watch(thing)
     form = forms[_kind(thing)] if len(forms) > 1 else next(iter(forms.values()))
     form.write(thing, file, **how)
 
