@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from attnviz.cli.expand import command
-from attnviz.cli.options import OUT, Json, Talk, usage
+from attnviz.cli.options import OUT, OUTPUT_HELP, Json, Output, Talk, usage
 from attnviz.cli.source import Unchanged
+from attnviz.cli.writing import check_output, print_json, write
 from attnviz.errors import one_of
-from attnviz.files.output import check_place
+from attnviz.files.output import writing
 from attnviz.flags import PICK, argument, option, same
 
 if TYPE_CHECKING:
@@ -52,22 +53,24 @@ class Which:
 class Contact:
     """The contact sheet."""
 
-    contact: str | None = option(
+    output: str | None = option(
         None,
-        "The contact sheet, .png, .svg, .pdf, .pgf or .html; none for no sheet. "
+        f"{OUTPUT_HELP} In this command: the contact sheet, .png, .svg, .pdf, .pgf or .html; none for no sheet. "
         "Default: PLAN.contact.png beside the plan, not with --only.",
         "-o",
         "--output",
-        metavar="PATH",
+        metavar="PATH|none",
         panel=OUT,
     )
 
+    def __post_init__(self) -> None:
+        if self.output not in (None, "none", "-") and self.format not in _SHEETS:
+            usage(one_of("the extension of a contact sheet", self.format, _SHEETS))
+
+    @property
     def format(self) -> str:
-        """The format of the sheet. UsageError for an extension that it cannot have."""
-        ending = Path(self.contact or ".png").suffix.lower().removeprefix(".") or "png"
-        if ending not in _SHEETS and self.contact != "none":
-            usage(one_of("the extension of a contact sheet", ending, _SHEETS))
-        return ending
+        """The format of the sheet."""
+        return "png" if self.output in (None, "-") else Path(str(self.output)).suffix.lower().removeprefix(".")
 
 
 @command
@@ -88,10 +91,11 @@ def run(*, which: Which, contact: Contact, listing: Json, talk: Talk) -> None:
     from attnviz.cli.plans.plan import read_plan
 
     assert which.plan is not None
-    contact.format()
+    if contact.output == "-" and (listing.json or which.list):
+        usage("-o - and what --json and --list print exclude each other")
     place = Path(os.path.realpath(which.plan))
     own = [place.with_name(f"{place.stem}.lock.json"), place.with_name(f"{place.stem}.contact.png")]
-    plan = read_plan(which.plan, which.outside, [*own, *([Path(contact.contact)] if contact.contact else [])])
+    plan = read_plan(which.plan, which.outside, [*own, *([Path(contact.output)] if contact.output else [])])
     status = _Run(plan, which, contact, listing, talk).run()
     if status:
         raise typer.Exit(status)
@@ -110,17 +114,18 @@ class _Run:
         self.states: dict[str, str] = {}
         self.errors: dict[str, str] = {}
         self.sheet = self._sheet(contact)
+        self.paths_printed = not listing.json and contact.output != "-"
 
     def _sheet(self, contact: Contact) -> ContactSheet | None:
         """The contact sheet that is wanted."""
         from attnviz.cli.plans.contact import ContactSheet
 
-        if contact.contact == "none" or (contact.contact is None and self.which.only):
+        if contact.output == "none" or (contact.output is None and self.which.only):
             return None
-        place = ContactSheet.default_place(self.plan) if contact.contact is None else Path(contact.contact)
+        place = ContactSheet.default_place(self.plan) if contact.output is None else Path(contact.output)
         if not self.which.list:
-            check_place(place)
-        return ContactSheet(self.plan, self.chosen, self.lock, place, contact.format())
+            check_output(Output(output=str(place)), contact.format)
+        return ContactSheet(self.plan, self.chosen, self.lock, place, contact.format)
 
     def run(self) -> int:
         """Draw what has changed, then the sheet; the exit status."""
@@ -133,9 +138,7 @@ class _Run:
         if self.listing.json:
             self._print_json()
         if self.sheet is not None and not self.sheet.is_current(self.errors):
-            self.sheet.write(self.errors)
-            if not self.listing.json:
-                print(os.path.relpath(self.sheet.path))
+            self._write(self.sheet)
         self.talk.note(self._summary())
         return int("failed" in self.states.values())
 
@@ -154,6 +157,17 @@ class _Run:
                 reasons[entry.output] = reasons[entry.output] or "for the contact sheet"
         return reasons
 
+    def _write(self, sheet: ContactSheet) -> None:
+        drawn = sheet.encoded(self.errors)
+        if self.paths_printed:
+            write(Output(output=os.path.relpath(sheet.path)), sheet.format, lambda file: file.write(drawn))
+        elif self.listing.json:
+            with writing(sheet.path) as file:
+                file.write(drawn)
+        else:
+            write(Output(output="-"), sheet.format, lambda file: file.write(drawn))
+        sheet.note(self.errors)
+
     def _list(self, reasons: dict[str, str]) -> int:
         rows = [
             {
@@ -165,8 +179,6 @@ class _Run:
             for entry in self.chosen
         ]
         if self.listing.json:
-            from attnviz.cli.writing import print_json
-
             print_json(rows)
             return 0
         _print_columns([[str(value or "") for value in row.values()] for row in rows])
@@ -228,13 +240,11 @@ class _Run:
             self.talk.note(f"{entry.output}: {note}")
         if drawn.error:
             say_failure(f"{entry.output}: {drawn.error}", drawn.hint)
-        elif not self.listing.json:
+        elif self.paths_printed:
             print(os.path.relpath(self.plan.folder / entry.output))
             sys.stdout.flush()
 
     def _print_json(self) -> None:
-        from attnviz.cli.writing import print_json
-
         print_json(
             {
                 "figure": entry.output,

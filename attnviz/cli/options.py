@@ -26,6 +26,7 @@ class UsageError(AttnvizError):
 
 IN, MODEL, SHADE, PAGE, OUT, TALK = "Input", "Model", "Colours and numbers", "Page", "Output", "Messages"
 _TEXT_HELP = "The text; '-' reads standard input. A text that begins with '-' goes after '--'."
+OUTPUT_HELP = "Output file; the extension selects the format. '-' is standard output."
 _COMMA = "all, 3, -1, 0-3 or 0,2,5, counted from 0."
 # What --head takes, and where it means less.
 HEADS = f"{_COMMA} 3.1,5.11: heads of different layers, head 1 of layer 3, then head 11 of layer 5."
@@ -243,7 +244,7 @@ class Output:
 
     output: str | None = option(
         None,
-        "Output file; the extension selects the format. '-' is standard output.",
+        OUTPUT_HELP,
         "-o",
         "--output",
         metavar="PATH",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -44,13 +45,15 @@ class ContactSheet:
             and not entry.output.lower().endswith(_READABLE)
         ]
 
-    def write(self, failed: Mapping[str, str]) -> None:
-        """Write the sheet, and note in the lock what it shows."""
-        from attnviz.files.output import writing
-
+    def encoded(self, failed: Mapping[str, str]) -> bytes:
+        """The sheet as a file of its format."""
+        file = io.BytesIO()
         smalls = [self._small(entry, entry.output in failed) for entry in self.entries]
-        with writing(self.path) as file:
-            write_sheet(self.format, self.plan.path.stem, smalls, file)
+        write_sheet(self.format, self.plan.path.stem, smalls, file)
+        return file.getvalue()
+
+    def note(self, failed: Mapping[str, str]) -> None:
+        """Note in the lock what the written sheet shows."""
         self.lock.contact = self._described(failed)
         self.lock.keep(self.plan.entries)
         drop_small(self.plan)
