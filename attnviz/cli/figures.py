@@ -78,8 +78,8 @@ def run(*, which: Which, contact: Contact, listing: Json, talk: Talk) -> None:
     """Draw all figures of a paper from one file, and only the ones that changed.
 
     PLAN.toml has an entry for each figure: a command, its options by their long names, and the output. Any command
-    prints its own with --print-plan. Figures are drawn side by side; one that fails does not stop the others, and the
-    exit status is then 1. PLAN.lock.json, beside the plan, remembers what each figure was made of: its options, texts,
+    prints its own with --print-plan. Figures are drawn side by side; one that fails does not stop the other figures, and
+    the exit status is then 1. PLAN.lock.json, beside the plan, remembers what each figure was made of: its options, texts,
     model and version. A contact sheet shows all figures on one page.
 
     attnviz figures sample_inputs/paper.toml
@@ -143,7 +143,7 @@ class _Run:
         return int("failed" in self.states.values())
 
     def _reasons(self) -> dict[str, str]:
-        """Why each figure is to be drawn, '' if it is not."""
+        """Why each figure has to be drawn, '' if it need not be."""
         from attnviz.cli.plans.state import made_of
 
         reasons = {

@@ -72,6 +72,10 @@ UNREAD: dict[str, list[tuple[str, str]]] = {
             "refused values, held by tests/families/test_published_configs.py",
         ),
     ],
+    "docs/figures.md": [
+        (r"`layer = 3`, `layer = \"0-3\"` and `layer = \[0, 2\]`|because 3\.10 as a number would be 3\.1", DEFINED),
+        (r"the exit status is 1|`--workers 1`", "held by tests/cli/test_figures.py"),
+    ],
     "docs/tokenizers.md": [(r"(?:4\.46|5\.23)(?:\.\d)?(?:'s)?|5\.x|U\+2028", RELEASE)],
     "docs/architecture.md": [
         (r"Some 5,000 checkpoints", "tiny checkpoints of every variant, made and compared by scripts/, not kept"),
@@ -388,6 +392,19 @@ def of_security():
     ]
 
 
+def of_figures():
+    import tomllib
+
+    entries = tomllib.loads((ROOT / "sample_inputs" / "paper.toml").read_text(encoding="utf-8"))["figure"]
+    assert (
+        entries[1]
+        == tomllib.loads(
+            re.findall(r"(?ms)```toml\n(.*?)```", (ROOT / "docs" / "figures.md").read_text(encoding="utf-8"))[0]
+        )["figure"][0]
+    )
+    return [f"`{len(entries)} drawn, 0 up to date, 0 failed`"]
+
+
 OF = {
     "docs/steps.md": of_steps,
     "docs/tiny.md": of_tiny,
@@ -400,6 +417,7 @@ OF = {
     "docs/page.md": of_page,
     "docs/formats.md": of_formats,
     "docs/gallery.md": of_gallery,
+    "docs/figures.md": of_figures,
     "docs/adding-a-family.md": of_adding,
     "docs/adding-an-analysis.md": list,  # no number is there
     "SECURITY.md": of_security,

@@ -59,7 +59,7 @@ class ContactSheet:
         drop_small(self.plan)
 
     def _described(self, failed: Mapping[str, str]) -> dict[str, str]:
-        """What the sheet shows, as the lock has it."""
+        """The entry of the lock: a digest of the figures that the sheet shows, and of its file."""
         figures = self.lock.figures
         shown = [
             [entry.output, entry.command, entry.output in failed, figures.get(entry.output, {}).get("file", "")]

@@ -1,6 +1,6 @@
 """A plan: one TOML file that lists figures, read and checked before anything is drawn.
 
-The file may come from a stranger: it can write and read only in its own folder, unless the user says otherwise. Models
+The file may be somebody else's: it can write and read only in its own folder, unless the user says otherwise. Models
 and fonts may be anywhere, because they are opened as nothing else.
 """
 
@@ -28,7 +28,7 @@ _INPUTS = ("text", "question", "file", "ids", "image", "audio", "from")  # an en
 class Entry:
     """One figure. output: as the plan has it, which is also its name. words: the command line after `attnviz`.
 
-    options: those that differ from what they are by default, by their fields' names. files: the values among them that
+    options: values other than the defaults, by the names of their fields. files: the values among them that
     may be files; models: that name a model, a file or not.
     """
 
@@ -62,7 +62,7 @@ class Plan:
 
 
 def _is_called(entry: Entry, name: str) -> bool:
-    """Whether a figure is meant by its path, the last part of it with or without its ending, or a pattern."""
+    """Whether a figure is meant by its path, the last part of it with or without its extension, or a pattern."""
     place = Path(entry.output)
     return any(fnmatch.fnmatchcase(each, name) for each in (entry.output, place.name, place.stem))
 

@@ -1,6 +1,6 @@
 """Figures drawn side by side: processes with one matrix thread each, of which one that dies costs only its figure.
 
-A process has this one's search path for modules and nothing of the plan's folder, where a stranger may have put some.
+A process has this one's search path for modules and nothing of the plan's folder, which may be somebody else's.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Task(NamedTuple):
 
 @dataclass(frozen=True)
 class Drawn:
-    """How a figure came out. error: one line, '' if it was drawn. notes: what its command said."""
+    """The outcome of a figure. error: one line, '' if it was drawn. notes: what its command said."""
 
     error: str = ""
     hint: str = ""
@@ -147,7 +147,7 @@ class _Worker(threading.Thread):
         return Drawn(f"its process ended, {TRIES} times ({why})", "it may lack memory: try --workers 1")
 
     def _answer(self, process: subprocess.Popen[str], task: Task) -> Drawn:
-        """What the process says. Raises OSError if it has ended."""
+        """The answer of the process. Raises OSError if it has ended."""
         assert process.stdin is not None and process.stdout is not None
         process.stdin.write(json.dumps({"words": list(task.words), "small": task.small}) + "\n")
         process.stdin.flush()

@@ -1,4 +1,4 @@
-"""What has changed since a figure was drawn: a lock file beside the plan holds a digest of all that it was made of.
+"""A lock file beside the plan holds a digest of all that a figure was made of, which tells what has changed since.
 
 It has no clock and no path of this machine, so that it may lie beside the plan in a repository. A model's digest is of
 its files' contents; of a model in the Hub's cache, the commit.
@@ -102,7 +102,7 @@ def made_of(entry: Entry, files: Files) -> str:
 
 @dataclass
 class Lock:
-    """What was drawn when, as one small file. figures: output -> made_of, file, small (digests)."""
+    """The figures that were drawn, as one small file. figures: output -> made_of, file, small (digests)."""
 
     path: Path
     figures: dict[str, dict[str, str]]
@@ -120,7 +120,7 @@ class Lock:
         return cls(path, {}, {})
 
     def reason(self, entry: Entry, made_of: str, folder: Path) -> str:
-        """Why a figure is to be drawn, '' if it is up to date."""
+        """Why a figure has to be drawn, '' if it is up to date."""
         known = self.figures.get(entry.output)
         if known is None:
             return "new"
@@ -139,7 +139,7 @@ class Lock:
 
 
 def _texts(value: Any, nested: bool = False) -> dict[str, Any]:
-    """What of a value is as a lock has it: texts by name."""
+    """The texts of a value by name, everything else left out."""
     items = value.items() if isinstance(value, dict) else ()
     if nested:
         return {name: _texts(each) for name, each in items if isinstance(each, dict)}

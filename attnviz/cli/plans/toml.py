@@ -13,7 +13,7 @@ _ESCAPED = {"\\": "\\\\", '"': '\\"', "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f
 
 
 def table(head: str, values: Mapping[str, Any]) -> str:
-    """A table as text. head: its line, such as `[[figure]]`. values: texts, numbers, booleans and lists of these."""
+    """A table as text. head: its line, such as `[[figure]]`. values: texts, numbers, booleans, and lists of texts."""
     lines = [head, *(f"{_key(name)} = {value_of(value)}" for name, value in values.items())]
     return "\n".join(lines) + "\n"
 
