@@ -78,9 +78,9 @@ def run(*, which: Which, contact: Contact, listing: Json, talk: Talk) -> None:
     """Draw all figures of a paper from one file, and only the ones that changed.
 
     PLAN.toml has an entry for each figure: a command, its options by their long names, and the output. Any command
-    prints its own with --print-plan. Figures are drawn side by side; one that fails does not stop the other figures, and
-    the exit status is then 1. PLAN.lock.json, beside the plan, remembers what each figure was made of: its options, texts,
-    model and version. A contact sheet shows all figures on one page.
+    prints its own with --print-plan. Figures are drawn side by side; one that fails does not stop the other figures,
+    and the exit status is then 1. PLAN.lock.json, beside the plan, remembers what each figure was made of: its options,
+    texts, model and version. A contact sheet shows all figures on one page.
 
     attnviz figures sample_inputs/paper.toml
     attnviz figures sample_inputs/paper.toml --only tired --force
