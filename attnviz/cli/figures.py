@@ -39,7 +39,7 @@ class Which:
     force: bool = option(False, "Draw figures that are up to date, too.")
     list: bool = option(False, "Draw nothing: show what would be drawn, and why.", "--list", "--dry-run")
     workers: int | None = option(
-        None, "Processes, of one thread each. Default: one a core.", metavar="N", low=1, high=256
+        None, "Processes, of one thread each. Default: one for each core.", metavar="N", low=1, high=256
     )
     outside: bool = option(False, "Let the plan read and write files outside of its own folder.", panel=PICK)
     offline: bool = same(Unchanged, "offline", default=False)

@@ -79,7 +79,7 @@ output = "fig/one.npz"
 file = "one.txt"
 [[figure]]
 command = "heatmap"
-output = "fig/two.svg"
+output = "fig/two.png"
 text = "the dog saw the cat"
 head = "0.1"
 """
@@ -89,23 +89,23 @@ def test_only_what_has_changed_is_drawn_again(plan, tmp_path):
     (tmp_path / "one.txt").write_text("the cat sat")
     assert plan(TWO)[0] == 0
     drawn, current = "drawn", "up to date"
-    one, two = tmp_path / "fig" / "one.npz", tmp_path / "fig" / "two.svg"
-    assert states(plan) == {"fig/one.npz": current, "fig/two.svg": current}
+    one, two = tmp_path / "fig" / "one.npz", tmp_path / "fig" / "two.png"
+    assert states(plan) == {"fig/one.npz": current, "fig/two.png": current}
     (tmp_path / "one.txt").write_text("the cat ran")  # what a figure reads
-    assert states(plan) == {"fig/one.npz": drawn, "fig/two.svg": current}
+    assert states(plan) == {"fig/one.npz": drawn, "fig/two.png": current}
     assert [str(token) for token in attnviz.open(one).key_tokens] == ["[CLS]", "the", "cat", "ran", "[SEP]"]
     text = (tmp_path / "p.toml").read_text()
     (tmp_path / "p.toml").write_text(text.replace('head = "0.1"', 'head = "0.2"'))  # an option
-    assert states(plan) == {"fig/one.npz": current, "fig/two.svg": drawn}
+    assert states(plan) == {"fig/one.npz": current, "fig/two.png": drawn}
     whole = two.read_bytes()
     two.write_bytes(whole[:-1])  # the file itself
-    assert states(plan) == {"fig/one.npz": current, "fig/two.svg": drawn}
+    assert states(plan) == {"fig/one.npz": current, "fig/two.png": drawn}
     assert two.read_bytes() == whole
     one.unlink()
-    assert states(plan) == {"fig/one.npz": drawn, "fig/two.svg": current}
-    assert states(plan, "--force", "--only", "two") == {"fig/two.svg": drawn}
+    assert states(plan) == {"fig/one.npz": drawn, "fig/two.png": current}
+    assert states(plan, "--force", "--only", "two") == {"fig/two.png": drawn}
     (tmp_path / "p.lock.json").write_text("{not JSON")  # a lock that cannot be used is none
-    assert states(plan) == {"fig/one.npz": drawn, "fig/two.svg": drawn}
+    assert states(plan) == {"fig/one.npz": drawn, "fig/two.png": drawn}
 
 
 def test_a_model_whose_weights_change_is_drawn_again(plan, tmp_path):
@@ -122,7 +122,7 @@ def test_list_draws_nothing_and_says_why(plan, tmp_path):
     (tmp_path / "one.txt").write_text("the cat sat")
     status, out, err = plan(TWO, "--list")
     assert (status, err) == (0, "")
-    assert out.splitlines() == ["fig/one.npz  export   to draw  new", "fig/two.svg  heatmap  to draw  new"]
+    assert out.splitlines() == ["fig/one.npz  export   to draw  new", "fig/two.png  heatmap  to draw  new"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one.txt", "p.toml"]
 
 

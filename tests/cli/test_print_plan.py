@@ -51,7 +51,7 @@ def lines():
     for name in DRAWING:
         for line in build(name).examples:
             if " -o " in line and not any(part in line for part in LEFT_OUT):
-                own.setdefault(name, line.replace(" -m minilm", ""))
+                own.setdefault(name, line.replace(" -m minilm", "").replace(".pdf", ".png"))
     numbered = enumerate([*own.values(), *MORE])
     return [line.replace(" -o ", f" -o {number}-") for number, line in numbered]
 
@@ -102,9 +102,9 @@ def test_an_entry_draws_the_bytes_that_its_command_writes(folder, monkeypatch, c
 
 
 def test_the_entry_is_readable(capsys):
-    words = ["heatmap", 'It\'s "a"\n\tbank', "-l", "3", "-H", "1", "--query", "3", "--width", "3.25", "--no-special"]
+    words = ["heatmap", 'It is "a"\n\tbank', "-l", "3", "-H", "1", "--query", "3", "--width", "3.25", "--no-special"]
     assert printed([*words, "-o", "fig/bank.pdf"], capsys)[0].splitlines() == [
-        "[[figure]]", 'command = "heatmap"', 'output = "fig/bank.pdf"', r'text = "It\'s \"a\"\n\tbank"',
+        "[[figure]]", 'command = "heatmap"', 'output = "fig/bank.pdf"', r'text = "It is \"a\"\n\tbank"',
         "no-special = true", "layer = 3", "head = 1", 'query = "3"', "width = 3.25",
     ]  # fmt: skip
 
