@@ -52,11 +52,10 @@ class TopLinks:
 
 def no_links(n_layers: int, n_heads: int, count: int) -> TopLinks:
     """As many empty places."""
+    empty: dict[str, Any] = {"lift": np.float32(-np.inf), "weight": np.float32(0)}
+    empty |= dict.fromkeys(("query_token", "key_token"), np.array("", f"<U{LETTERS}"))
     shape = (n_layers, n_heads, count)
-    word = np.full(shape, "", f"<U{LETTERS}")
-    none = np.full(shape, -1, np.int64)
-    weak = np.full(shape, -np.inf, np.float32)
-    return TopLinks(none, weak, weak, none, none, word, word)
+    return TopLinks(*(np.full(shape, empty.get(each.name, np.int64(-1))) for each in fields(TopLinks)))
 
 
 class LinksOfText(Collector):

@@ -78,6 +78,7 @@ def merged(values: Iterable[T], merge: Callable[[T, T], T]) -> T | None:
 
 def totals_of(store: Store) -> Totals:
     """The totals of all parts. Raises InputError if some are missing."""
+    about = store.about()
     names, texts = store.planned()
     missing = [name for name in names if not store.has(name)]
     if missing:
@@ -86,7 +87,6 @@ def totals_of(store: Store) -> Totals:
             f"{len(missing)} of {len(names)} parts are missing: {some}",
             "run the corpus again: only these will be measured",
         )
-    about = store.about()
     totals = merged((_read(store.sums(name), about["measures"]) for name in names), Totals.merge)
     if totals is None or totals.texts + len(totals.faults) != texts:
         raise InputError(f"the parts in {str(store.folder)!r} have another number of texts than its plan")

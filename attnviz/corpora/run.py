@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from attnviz.corpora.job import Job, Part, parts
 from attnviz.corpora.merge import write_totals
 from attnviz.corpora.store import Store
+from attnviz.corpora.tables import arrow
 from attnviz.corpora.texts import Text
 from attnviz.errors import InputError, SelectionError
 
@@ -64,6 +65,7 @@ def run(
     number, count = part
     if not 1 <= number <= count:
         raise SelectionError(f"part wants k/n with k from 1 to n, as in 7/100; got {number}/{count}")
+    arrow()  # says so before any work if pyarrow is missing
     store = Store(Path(folder))
     store.open(job)
     plan = _plan(job, texts, store, part)

@@ -185,12 +185,12 @@ def _lines(stream: BinaryIO, before: str) -> Iterator[Raw]:
         where = f"{before}{number + 1}"
         if number == 0:
             line = line.removeprefix(b"\xef\xbb\xbf")
-        if len(line) > LONGEST + 1 and not line.endswith(b"\n"):
-            while (more := stream.readline(LONGEST)) and not more.endswith(b"\n"):
-                pass
-            yield where, "", _too_long("line ")
-        else:
-            yield _decoded(line.removesuffix(b"\n").removesuffix(b"\r"), where)
+        whole = line.endswith(b"\n") or len(line) < LONGEST + 2
+        while not whole:
+            more = stream.readline(LONGEST)
+            whole = not more or more.endswith(b"\n")
+        line = line.removesuffix(b"\n").removesuffix(b"\r")
+        yield (where, "", _too_long("line ")) if len(line) > LONGEST else _decoded(line, where)
         number += 1
 
 
