@@ -101,6 +101,7 @@ class Summary:
         before = np.take_along_axis(below, at, -1)[..., 0] - inside
         part = np.clip((wanted - before) / np.maximum(inside, 1), 0.0, 1.0)
         edges = np.stack([grid.edges() for grid in grids])
+        edges[:, 0], edges[:, -1] = -np.inf, np.inf  # the outer cells hold what is beyond them
         rows = np.arange(len(edges))[:, None, None]
         left, right = np.maximum(edges[rows, cell], self.low), np.minimum(edges[rows, cell + 1], self.high)
         with np.errstate(invalid="ignore"):  # without texts the lowest is infinite
