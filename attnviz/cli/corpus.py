@@ -17,8 +17,9 @@ from attnviz.errors import InputError
 from attnviz.flags import argument, option, same
 
 if TYPE_CHECKING:
-    from attnviz.corpora.pool import Done, Executor
+    from attnviz.corpora.pool import Executor
     from attnviz.corpora.run import Plan, Progress, Texts
+    from attnviz.corpora.suspects import Done
 
 WORK = "Work"
 EVERY = ("stats", "roles", "variability", "links")
@@ -80,6 +81,12 @@ class Work:
     workers: int | None = option(
         None, "Processes, of one thread each. Default: one for each core.", metavar="N", low=1, high=1024, panel=WORK
     )
+    scheduler: str | None = option(
+        None, "Work on the cluster of this Dask scheduler, as in tcp://host:8786.", metavar="ADDRESS", panel=WORK
+    )
+    scheduler_file: str | None = option(
+        None, "The file into which a Dask scheduler wrote its address.", metavar="FILE", panel=WORK
+    )
     part: str | None = option(
         None,
         "Only every N-th part, from the K-th on, for a job of an array; then `attnviz corpus merge DIR`.",
@@ -94,6 +101,10 @@ class Work:
     def __post_init__(self) -> None:
         if self.output is None:
             usage("wanted a folder for the files: -o DIR")
+        if self.scheduler is not None and self.scheduler_file is not None:
+            usage("--scheduler and --scheduler-file both name a scheduler: give one")
+        if self.workers is not None and (self.scheduler or self.scheduler_file) is not None:
+            usage("--workers is for this machine: a cluster has the workers that were started for it")
         self.share()
 
     def share(self) -> tuple[int, int]:
@@ -145,6 +156,10 @@ def run(*, texts: Corpus, source: Source, measured: Measured, work: Work, listin
 
 
 def _executor(work: Work) -> Executor:
+    if work.scheduler is not None or work.scheduler_file is not None:
+        from attnviz.corpora.cluster import Cluster
+
+        return Cluster(work.scheduler, work.scheduler_file)
     from attnviz.corpora.pool import Processes
 
     return Processes(work.workers)

@@ -9,5 +9,7 @@ links.py      the strongest links of each head in all texts
 work.py       a part of the texts -> the contents of its files
 store.py      the folder that holds the parts
 pool.py       parts on the cores of this machine
+cluster.py     parts on the workers of a Dask cluster; remote.py: the tasks of these workers
+suspects.py    a part that ends its process, and the text that is at fault
 run.py        a whole run: parts, then summaries; going on where an earlier one ended
 """

@@ -1,7 +1,7 @@
 """Parts on the cores of this machine: processes that share the weights, each with one thread.
 
 A process that dies costs the part that it was at, which is done again. A text that ends its process again and again is
-found by trying the part's texts one by one, and noted as one that cannot be used.
+found by trying the part's texts one by one, and noted as one that cannot be used (suspects.py).
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from attnviz.corpora.suspects import Ask, Died, Done, answered, asks
 from attnviz.corpora.worker import receive, send
 from attnviz.engine.threads import cores
-from attnviz.errors import ModelError
 
 if TYPE_CHECKING:
     from attnviz.corpora.job import Job, Part
@@ -27,26 +27,11 @@ if TYPE_CHECKING:
 FAILURES = 3  # deaths of a process at one part, or at one text
 
 
-class Done(NamedTuple):
-    """A part that is a file now. texts, tokens: measured; skipped: texts that could not be; killers: among these the
-    ones that ended their process."""
-
-    name: str
-    texts: int
-    tokens: int
-    skipped: int
-    killers: tuple[int, ...] = ()
-
-
 class Executor(Protocol):
     """Something that measures parts: this machine's cores, or a cluster."""
 
     def run(self, job: Job, store: Store, parts: Iterable[Part]) -> Iterator[Done]:
         """Do parts, asking for the next one only when there is room for it; they come as they are done."""
-
-
-class Died(Exception):
-    """A worker has gone."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +111,7 @@ class _Worker(threading.Thread):
     def run(self) -> None:
         try:
             while (part := self._shared.take()) is not None:
-                self._shared.put(self._done(part))
+                self._shared.put(answered(asks(part, self._failures), self._ask))
             self._end()
             self._shared.put(None)
         except BaseException as error:
@@ -137,48 +122,14 @@ class _Worker(threading.Thread):
         if self._process is not None:
             self._process.kill()
 
-    def _done(self, part: Part) -> Done:
-        deaths = 0
-        while deaths < self._failures:
-            with suppress(Died):
-                return Done(part.name, *self._ask("work", part))
-            deaths += 1
-        killers = self._killers(part)
-        if not killers:
-            raise ModelError(
-                f"a process died {deaths} times at {part.name}, though each of its texts can be measured alone",
-                "it may lack memory: take fewer texts to a part, or fewer workers",
-            )
-        texts, tokens, skipped = self._ask("work", part.without(killers))
-        return Done(part.name, texts, tokens, skipped, tuple(killers))
-
-    def _killers(self, part: Part) -> dict[int, str]:
-        """The texts of a part that end their process each time they are measured alone."""
-        killers = {}
-        for text in part.texts:
-            if text.fault:
-                continue
-            alone, deaths = type(part)(part.index, (text,), part.job), 0
-            while deaths < self._failures:
-                try:
-                    self._ask("try", alone)
-                    break
-                except Died as death:
-                    deaths += 1
-                    killers[text.number] = f"ended the process that measured it, {deaths} times ({death})"
-            else:
-                continue
-            killers.pop(text.number, None)
-        return killers
-
-    def _ask(self, what: str, part: Part) -> Any:
+    def _ask(self, ask: Ask) -> Any:
         """The answer of the process. Raises Died."""
         if self._shared.stopped.is_set():
             raise SystemExit
         process = self._process or self._opened()
         assert process.stdin is not None and process.stdout is not None
         try:
-            send(process.stdin, (what, part))
+            send(process.stdin, (ask.what, ask.part))
             kind, answer = receive(process.stdout)
         except (OSError, EOFError):
             self._process = None

@@ -23,7 +23,8 @@ from attnviz.errors import InputError, SelectionError
 
 if TYPE_CHECKING:
     from attnviz.corpora.merge import Totals
-    from attnviz.corpora.pool import Done, Executor
+    from attnviz.corpora.pool import Executor
+    from attnviz.corpora.suspects import Done
 
 Texts = Callable[[], Iterator[Text]]  # the texts from the first on, as often as asked
 Progress = Callable[["Plan", "Done | None"], None]

@@ -54,7 +54,7 @@ def main() -> None:
     except BrokenPipeError:
         os._exit(0)
     except Exception as error:
-        send(answers, ("error", _plain(error)))
+        send(answers, ("error", plain(error)))
 
 
 def _listen(pipe: IO[bytes], asked: queue.SimpleQueue[Any]) -> None:
@@ -88,7 +88,7 @@ def _answer(job: Job, store: Store, what: str, part: Any) -> tuple[str, Any]:
     return "done", (files.texts, files.tokens, files.skipped)
 
 
-def _plain(error: Exception) -> Exception:
+def plain(error: Exception) -> Exception:
     """An error that the other process can unpack."""
     from attnviz.errors import AttnvizError
 
