@@ -1,7 +1,7 @@
 """Parts on the workers of a Dask cluster, which may come and go.
 
-Each worker is asked first to open the job; one that cannot is named in a warning, and gets no part. Each of the others
-has a few parts at a time, so that the scheduler holds few, however long the corpus. What a worker had when it went is
+Each worker is asked first to open the job; a worker that cannot is named in a warning, and gets no part. The rest have a
+few parts each at a time, so that the scheduler holds few, however long the corpus. Parts of a worker that has gone are
 asked of another one.
 """
 
@@ -219,7 +219,7 @@ class _Run:
                 self._waiting = True
 
     def _fill(self) -> None:
-        """Give each worker what it has room for. A request that must be alone waits for a worker without others."""
+        """Give each worker what it has room for. A request that must be alone waits for an idle worker."""
         ready = [(address, worker) for address, worker in self._workers.items() if worker.state == "ready"]
         ready.sort(key=lambda each: len(each[1].asked))
         alone = [each for each in self._again if each[1].alone]
@@ -381,7 +381,7 @@ def _distributed() -> Any:
 
 
 def _quiet() -> None:
-    """Keep Dask's log of this process off standard error: what matters in it is said here."""
+    """Keep Dask's log of this process off standard error: the errors above report what matters in it."""
     import logging
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL)

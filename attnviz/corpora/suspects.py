@@ -1,6 +1,6 @@
 """A part that ends the processes that measure it: it is asked for again, then each of its texts alone.
 
-The same for processes of this machine and of a cluster, which only differ in how they are asked.
+It does not matter whether they are processes of this machine or of a cluster.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ def contents(folder):
 
 
 def in_the_middle(marker, act):
-    """Once a slow worker is at a part: do something to it, and let the others go on."""
+    """Once a slow worker is at a part: do something to it, and let the run go on."""
 
     def wait():
         while not (marker.exists() and marker.read_text()):

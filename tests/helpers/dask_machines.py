@@ -36,7 +36,8 @@ class Machines:
         """Start a worker in a folder; its process id.
 
         odd: version, the version of attnviz that it has; slow, a file that it writes before each part, after which it
-        sleeps until another file is there; kill, a text that ends it; forever, whether it is started again when it ends.
+        sleeps until another file is there; kill, a text that ends it; forever, whether it is started again when it
+        ends; threads, how many it has.
         """
         said = {"folder": str(folder or self.here), **odd}
         print(json.dumps(said), file=self._process.stdin, flush=True)
