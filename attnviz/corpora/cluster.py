@@ -1,8 +1,8 @@
 """Parts on the workers of a Dask cluster, which may come and go.
 
-Each worker is asked first to open the job; a worker that cannot is named in a warning, and gets no part. The rest have a
-few parts each at a time, so that the scheduler holds few, however long the corpus. Parts of a worker that has gone are
-asked of another one.
+Each worker is asked first to open the job; a worker that cannot is named in a warning, and gets no part. The rest have
+a few parts each at a time, so that the scheduler holds few, however long the corpus. Parts of a worker that has gone
+are asked of another one.
 """
 
 from __future__ import annotations

@@ -274,18 +274,8 @@ def test_ctrl_c_ends_a_command_on_a_cluster_at_once(machines, client, tmp_path):
     marker, texts = tmp_path / "at-it", tmp_path / "texts.txt"
     texts.write_text("".join(f"{each.text}\n" for each in TEXTS))
     machines.start(slow=str(marker))
-    command = [
-        sys.executable,
-        "-m",
-        "attnviz",
-        "corpus",
-        str(texts),
-        "-o",
-        str(tmp_path / "far"),
-        "--analysis",
-        "stats",
-    ]
-    command += ["--scheduler-file", str(machines.file), "--part-texts", "3"]
+    command = [sys.executable, "-m", "attnviz", "corpus", str(texts), "-o", str(tmp_path / "far")]
+    command += ["--analysis", "stats", "--scheduler-file", str(machines.file), "--part-texts", "3"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     while not marker.exists():
         assert process.poll() is None, process.stderr.read()
