@@ -310,6 +310,7 @@ def test_options_that_contradict_each_other(options, said, capsys):
 
 
 def test_a_scheduler_that_is_not_there(tmp_path, job):
+    import distributed  # noqa: F401  brings its settings, which would be lost with the changed one
     from dask import config
 
     with config.set({"distributed.comm.timeouts.connect": "300ms"}):

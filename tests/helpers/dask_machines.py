@@ -74,7 +74,7 @@ def _scheduler(file, parent):
     from distributed import Scheduler
 
     async def main():
-        async with Scheduler(host="127.0.0.1", dashboard=False, dashboard_address=None, scheduler_file=file) as it:
+        async with Scheduler(host="127.0.0.1", dashboard=False, dashboard_address=":0", scheduler_file=file) as it:
             while os.getppid() == parent and not it.status.name.startswith("clos"):
                 await asyncio.sleep(0.2)
 
