@@ -133,7 +133,9 @@ class _Run:
         if self.which.list:
             return self._list(reasons)
         todo = [entry for entry in self.chosen if reasons[entry.output]]
-        self.states = {entry.output: "up to date" for entry in self.chosen if entry not in todo}
+        self.states = {output: "up to date" for output, reason in reasons.items() if not reason}
+        for output, reason in reasons.items():
+            self.talk.detail(f"{output}: {reason or 'up to date'}")
         self._draw(todo)
         if self.listing.json:
             self._print_json()

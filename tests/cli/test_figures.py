@@ -56,17 +56,7 @@ def test_the_sample_plan_is_drawn_with_its_contact_sheet(tmp_path, capsys):
     assert all((folder / entry["output"]).stat().st_size for entry in entries)
     lock = (folder / "paper.lock.json").read_text(encoding="utf-8")
     assert str(tmp_path) not in lock and sorted(json.loads(lock)["figures"]) == sorted(e["output"] for e in entries)
-    sheet = (folder / "paper.contact.png").read_bytes()
     assert Image.open(folder / "paper.contact.png").size[0] == 1600
-    # Everything again, from nothing and with another number of processes, gives the same bytes.
-    before = {path: path.read_bytes() for path in (folder / "figures").iterdir()}
-    for path in (*before, folder / "paper.lock.json", folder / "paper.contact.png"):
-        path.unlink()
-    shutil.rmtree(folder / ".attnviz_cache")
-    assert main(["figures", str(place), "--workers", "1"]) == 0
-    assert {path: path.read_bytes() for path in (folder / "figures").iterdir()} == before
-    assert (folder / "paper.contact.png").read_bytes() == sheet
-    assert (folder / "paper.lock.json").read_text(encoding="utf-8") == lock
 
 
 TWO = """
@@ -83,6 +73,57 @@ output = "fig/two.png"
 text = "the dog saw the cat"
 head = "0.1"
 """
+
+
+def test_from_nothing_again_all_files_are_the_same(plan, tmp_path):
+    """Pictures, lock and contact sheet, with one process or two; a second run writes nothing."""
+    (tmp_path / "one.txt").write_text("the cat sat")
+    files = ("fig/one.npz", "fig/two.png", "p.lock.json", "p.contact.png")
+    assert plan(TWO, "--workers", "1")[0] == 0
+    before = [(tmp_path / name).read_bytes() for name in files]
+    times = [(tmp_path / name).stat().st_mtime_ns for name in files]
+    assert plan(None) == (0, "", "0 drawn, 2 up to date, 0 failed\n")
+    assert [(tmp_path / name).stat().st_mtime_ns for name in files] == times
+    shutil.rmtree(tmp_path / "fig")
+    shutil.rmtree(tmp_path / ".attnviz_cache")
+    (tmp_path / "p.lock.json").unlink()
+    (tmp_path / "p.contact.png").unlink()
+    assert plan(None, "--workers", "2")[0] == 0
+    assert [(tmp_path / name).read_bytes() for name in files] == before
+
+
+@pytest.mark.parametrize("ending", ["png", "svg", "pdf", "html"])
+def test_a_contact_sheet_shows_pictures_cards_and_failures(tmp_path, ending):
+    """Three places: a picture, numbers, and a figure that could not be drawn."""
+    import io
+
+    from attnviz.cli.plans.sheet import Small, rows, sheet, write_sheet
+
+    red = np.full((200, 300, 3), (200, 0, 0), np.uint8)
+    smalls = [Small("fig/<a>.pdf", "heatmap", red), Small("b.csv", "links", None, "CSV"),
+              Small("c.svg", "stats", None, "not drawn", True)]  # fmt: skip
+    file = io.BytesIO()
+    write_sheet(ending, "paper", smalls, file)
+    data = file.getvalue()
+    again = io.BytesIO()
+    write_sheet(ending, "paper", smalls, again)
+    assert data == again.getvalue()
+    if ending == "png":
+        pixels = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+        box = sheet("paper", smalls).images[0].box
+        ((top, left),) = [np.argwhere((pixels == (200, 0, 0)).all(-1)).min(0)]
+        assert (left, top) == (round(box.x / 0.36), round(box.y / 0.36))
+        assert (pixels == (200, 0, 0)).all(-1).sum() == round(box.width / 0.36) * round(box.height / 0.36)
+        assert box.width / box.height == pytest.approx(1.5, abs=0.02)
+    if ending in ("svg", "html"):
+        text = data.decode()
+        for said in ("fig/&lt;a&gt;.pdf", "CSV", "not drawn", "c.svg"):
+            assert said in text
+        assert "<script" not in text and "<a>" not in text
+    for aspects in ([1.0], [0.05, 40.0, 1.0], [1.3] * 23, [0.7, 0.7, 2.0, 1.0, 1.0, 0.3, 5.0]):
+        found = rows(aspects)
+        assert [i for row, _ in found for i in row] == list(range(len(aspects)))  # each once, in order
+        assert all(0 < height <= 128 * 1.3 for _, height in found)
 
 
 def test_only_what_has_changed_is_drawn_again(plan, tmp_path):

@@ -68,7 +68,7 @@ def sheet(title: str, smalls: Sequence[Small]) -> Figure:
         drawn.row([smalls[i] for i in row], y, height)
         y += height + 2 * _PAD + CAPTION + BELOW
     return Figure(
-        width=WIDTH, height=y - BELOW + MARGIN, panels=(), scale=Scale(), title=title, caption=f"{title}: {count}",
+        width=WIDTH, height=round((y - BELOW + MARGIN) / _PIXEL) * _PIXEL, panels=(), scale=Scale(), title=title, caption=f"{title}: {count}",
         labels=tuple(drawn.labels), lines=tuple(drawn.lines), fills=tuple(drawn.fills), images=tuple(drawn.images),
         face=face, font=face.family,
     )  # fmt: skip
