@@ -67,8 +67,9 @@ def sheet(title: str, smalls: Sequence[Small]) -> Figure:
     for row, height in rows([small.aspect for small in smalls]):
         drawn.row([smalls[i] for i in row], y, height)
         y += height + 2 * _PAD + CAPTION + BELOW
+    height = round((y - BELOW + MARGIN) / _PIXEL) * _PIXEL
     return Figure(
-        width=WIDTH, height=round((y - BELOW + MARGIN) / _PIXEL) * _PIXEL, panels=(), scale=Scale(), title=title, caption=f"{title}: {count}",
+        width=WIDTH, height=height, panels=(), scale=Scale(), title=title, caption=f"{title}: {count}",
         labels=tuple(drawn.labels), lines=tuple(drawn.lines), fills=tuple(drawn.fills), images=tuple(drawn.images),
         face=face, font=face.family,
     )  # fmt: skip
