@@ -19,6 +19,7 @@ from attnviz.analyses.mechanisms import Mechanisms as Mechanisms
 from attnviz.analyses.norms import Norms as Norms
 from attnviz.analyses.qk import QueriesAndKeys as QueriesAndKeys
 from attnviz.analyses.roles import HeadRoles as HeadRoles
+from attnviz.analyses.series import HeadSeries as HeadSeries
 from attnviz.analyses.similar import SimilarHeads as SimilarHeads
 from attnviz.analyses.stats import HeadStatistics as HeadStatistics
 from attnviz.analyses.steps import StepByStep as StepByStep
@@ -388,6 +389,25 @@ def rollout(
     mark: tuple[str, ...] = ...,
     of: str = ...,
 ) -> Maps: ...
+def series(
+    source: str | Model | Iterable[str | Model],
+    /,
+    text: str | None = ...,
+    pair: str | None = ...,
+    *,
+    ids: ArrayLike | None = ...,
+    stream: str | None = ...,
+    random: bool = ...,
+    corpus: str | Iterable[str] | None = ...,
+    cache: str | None = ...,
+    skip_different: bool = ...,
+    no_special: bool = ...,
+    layers: Iterable[int] | int | str | None = ...,
+    heads: Iterable[int | str] | int | str | None = ...,
+    by: str | None = ...,
+    top: int | None = ...,
+    steps: str | None = ...,
+) -> HeadSeries: ...
 def similar(
     source: Attention | Model,
     /,

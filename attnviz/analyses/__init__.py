@@ -25,6 +25,7 @@ ANALYSES = {
     "rollout": "Follow attention through the layers: how much of each input token is in each position.",
     "flow": "Follow attention through the layers as water through pipes: the largest flow to each input token.",
     "norms": "Measure what attention moves, beside its weights: norms, ALTI, value zeroing, effective attention.",
+    "series": "Follow every head through training: statistics, roles and the distance from the last checkpoint.",
     "check": "Say whether attention is sane: a model's on a text, or that in a file.",
     "inspect": "Show what is in a model: its configuration and every tensor.",
     "mechanisms": "List attention's relatives; with a text, show them side by side.",

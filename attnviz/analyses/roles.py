@@ -25,7 +25,9 @@ NAMED = 12  # heads of a role that a terminal names, without --top
 class Options:
     """On which texts, and how many heads are named."""
 
-    random: bool = option(False, "On random tokens that come twice, as the literature has it; with TEXT, on both.")
+    random: bool = option(
+        False, "On random tokens that come twice, as the literature has it. In this command: with TEXT, on both."
+    )
     top: int | None = top_option()
 
 

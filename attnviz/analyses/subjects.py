@@ -25,6 +25,7 @@ from attnviz.select import Chosen, asked_heads, chosen_heads, find_token
 
 if TYPE_CHECKING:
     from attnviz.analyses.mechanisms import ModelText, Timer
+    from attnviz.corpora.follow import Watched
 
 # What an input of a model may be, and what else a subject takes in Python besides the analysis' own options: name ->
 # type, as the stub has it.
@@ -291,6 +292,26 @@ def _output(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> Rerea
     return Rereading.of(subject, _input(inputs, named))
 
 
+_OF_RUN = {
+    "text": "str | None",
+    "pair": "str | None",
+    "ids": INPUTS["ids"],
+    "stream": INPUTS["stream"],
+    "random": "bool",
+    "corpus": "str | Iterable[str] | None",
+    "cache": "str | None",
+    "skip_different": "bool",
+    "no_special": "bool",
+}
+
+
+def _checkpoints(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> Watched:
+    """Checkpoints, by patterns, paths or as open models, and what all of them read."""
+    from attnviz.analyses.checkpoints import opened_run
+
+    return opened_run(subject, inputs, named)
+
+
 class Subject(NamedTuple):
     """The subject of an analysis, in Python.
 
@@ -324,6 +345,7 @@ SUBJECTS: dict[str, Subject] = {
     "model": Subject("Model", {"stream": INPUTS["stream"]} | _MAPS, _model),
     "attention or model": Subject("Attention | Model", INPUTS, _attention_or_model),
     "whole model": Subject("Model", {}, _whole_model),
+    "checkpoints": Subject("str | Model | Iterable[str | Model]", _OF_RUN | _MAPS, _checkpoints),
     "sources and a question": Subject("Model", _ASKED, _asked),
     "rereading": Subject("Model", INPUTS | _MAPS, _rereading),
     "output": Subject("Model", {name: hint for name, hint in INPUTS.items() if name != "stream"}, _output),

@@ -32,7 +32,7 @@ GROUPS = {
         *("stats", "roles", "links", "focus", "similar", "diff", "qk"),
         *("context", "circuits", "rollout", "flow", "norms", "ablate", "logits", "check"),
     ),
-    "Corpora": ("corpus", "corpus merge"),
+    "Corpora": ("corpus", "corpus merge", "series"),
     "Models": ("models", "describe", "inspect"),
     "More": ("export", "figures", "mechanisms"),
 }

@@ -140,7 +140,7 @@ def _filled(group: Any, values: dict[str, Any]) -> Any:
 
 
 _PATHS = {"PATH", "FILE", "DIR", "MODEL"}  # metavars of options that take a path
-_NAMES = {"NAME", "MODEL"}  # metavars of options that take a name, perhaps instead of a path
+_NAMES = {"NAME", "MODEL", "TEXT"}  # metavars of options that take a name or a text, perhaps instead of a path
 _SILENT = {"quiet", "verbose", "json"}  # they change nothing in a file
 
 

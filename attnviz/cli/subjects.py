@@ -13,6 +13,7 @@ from attnviz.cli.context import Decoder, Question, open_question
 from attnviz.cli.listings import Configuration, open_configuration, open_tokens
 from attnviz.cli.opening import Command
 from attnviz.cli.options import Head, Heads, HeadsOfModel, Input, Joined, Saved, Selection, Talk, usage
+from attnviz.cli.series import Checkpoints, HeadsOfRun, Opened, open_checkpoints
 from attnviz.cli.source import Drawn, Source, Unchanged, Writer
 from attnviz.cli.two import Other, open_two
 from attnviz.errors import InputError
@@ -325,5 +326,6 @@ SUBJECTS = {
     "nothing": Subject({}, lambda command: None),
     "configuration": Subject({"configuration": Configuration}, open_configuration),
     "tokens": Subject({"input": Input, "source": Unchanged, "joined": Joined}, open_tokens),
+    "checkpoints": Subject({"given": Checkpoints, "opened": Opened, "heads": HeadsOfRun}, open_checkpoints),
     "whole model": Subject({"named": Named, "source": Source}, _whole_model),
 }

@@ -163,8 +163,12 @@ def contents_of(model: Model) -> str:
         files = [model.checkpoint.path]
     else:
         files = []
-    lines = [f"{file.name} {_hash_of_file(file)}" for file in files]
-    return _hash("\n".join(lines))
+    return contents_of_files(files)
+
+
+def contents_of_files(files: Iterable[Path]) -> str:
+    """16 hex digits over the names and contents of files; of large ones, samples."""
+    return _hash("\n".join(f"{file.name} {_hash_of_file(file)}" for file in files))
 
 
 _ENDINGS = {".json", ".txt", ".model", ".safetensors", ".bin", ".pt", ".pth", ".npz", ".jinja", ".vocab"}

@@ -109,6 +109,24 @@ def distance_sums(maps: NDArray[Any], progress: Callable[[float], None] | None =
     return DistanceSums(sums, rows.shape[1])
 
 
+@dataclass(frozen=True, eq=False)
+class ReferenceSums(Sums):
+    """Divergences of maps from a reference's, summed over rows: float64 [layer, head], and the number of rows."""
+
+    divergences: Wide
+    rows: int
+
+    def result(self) -> Wide:
+        """Jensen-Shannon distances [layer, head] over all rows of all texts."""
+        return np.sqrt(self.divergences / max(self.rows, 1))
+
+
+def reference_sums(maps: NDArray[Any], reference: NDArray[Any]) -> ReferenceSums:
+    """The sums behind `jensen_shannon` of maps [layer, head, query, key] and a reference's; those of texts merge."""
+    sums = [divergence(mine, theirs).sum(-1) for mine, theirs in zip(maps, reference, strict=True)]
+    return ReferenceSums(np.stack(sums), maps.shape[-2])
+
+
 def _whole(weights: NDArray[Any]) -> Wide:
     """Rows that sum to 1, by one more key for what they lack: [..., key] -> [..., key + 1]."""
     rows = np.asarray(weights, np.float64)

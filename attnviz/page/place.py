@@ -77,6 +77,7 @@ PLACERS: dict[str, str] = {
     "Walk": "attnviz.page.steps:walk",
     "Diagrams": "attnviz.page.diagram:diagrams",
     "MapTable": "attnviz.page.map_table:map_table",
+    "Curves": "attnviz.page.curves:curves_page",
     "Plots": "attnviz.page.plots:plots",
     "Cards": "attnviz.page.mechanism_cards:cards_page",
     "TokenBars": "attnviz.page.token_bars:token_bars",

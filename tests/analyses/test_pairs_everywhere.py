@@ -32,7 +32,7 @@ BY_HEAD = {
 }
 SINGLE = {"steps": (TEXT,), "qk": (TEXT, "--pair-of", "3:4"), "mechanisms": (TEXT, "--mechanism", "additive")}
 REFUSE = ("rollout", "flow")
-ELSEWHERE = ("heatmap", "html", "export", "similar")  # without rows: tested below, in test_pairs.py and test_html.py
+ELSEWHERE = ("heatmap", "html", "export", "similar", "series")  # tested below and in tests of their own
 PAIRS = ((1, 3), (0, 0), (1, 1))
 NAMED = "1.3,0.0,1.1"
 

@@ -27,6 +27,7 @@ LONG = "8,192 tokens take a minute (benchmarks/long_texts.py)"
 HEADS = "the composition of all 270 heads takes 20 s; docs/analysis/circuits.md has six layers"
 EACH = "270 heads, one at a time, take 10 s; tests/house/test_doc_numbers.py runs them for docs/analysis/ablate.md"
 FILES = "reads files that are not there, or goes on for hours (tests/corpora)"
+RUNS = "reads the checkpoints of a run (tests/analyses/test_series.py)"
 TIMES = "measures times for minutes (tests/analyses/test_mechanisms_command.py)"
 NOT_RUN = {
     'attnviz heatmap "The cat sat on the mat" -m openai-community/gpt2@main': HUB,
@@ -45,6 +46,10 @@ NOT_RUN = {
     "attnviz corpus sentences.txt -m minilm -o sentences --part 7/100": FILES,
     "attnviz corpus merge sentences": FILES,
     "attnviz corpus merge sentences --json": FILES,
+    "attnviz series 'run/checkpoint-*' \"The cat sat on the mat\"": RUNS,
+    "attnviz series 'run/step_*' --random --by induction -o induction.png": RUNS,
+    "attnviz series 'run/checkpoint-*' --corpus sentences.txt --by drift -o drift.pdf": RUNS,
+    'attnviz series run/step1000 run/step2000 "The cat sat on the mat" --cache run/numbers --json': RUNS,
     "attnviz mechanisms --scaling": TIMES,
     "attnviz mechanisms --scaling -o scaling.svg": TIMES,
     "attnviz describe org/name": HUB,

@@ -17,6 +17,7 @@ from attnviz.page.parts.part import Part as Part
 
 # ruff: noqa: F403
 if TYPE_CHECKING:  # which sees all kinds
+    from attnviz.page.parts.curves import *
     from attnviz.page.parts.explorer import *
     from attnviz.page.parts.heads import *
     from attnviz.page.parts.lines import *
@@ -28,6 +29,7 @@ if TYPE_CHECKING:  # which sees all kinds
     from attnviz.page.parts.token_bars import *
 
 _FILES = {  # file -> what it holds
+    "curves": "Curves",
     "explorer": "Details Explorer Vectors",
     "heads": "Board Boards Depth Entry Bars WordBoard",
     "lines": "Link LinesPanel LinesOfWeight Paragraph RunningText",

@@ -33,6 +33,7 @@ PARTS: dict[str, str] = {
     "Catalogue": "parts.mechanisms:catalogue",
     "Scatter": "parts.planes:scatter",
     "DotProduct": "parts.planes:dot_product",
+    "Curves": "parts.planes:curves",
     "Plots": "parts.planes:plots",
     "Walk": "parts.steps:walk",
     "Diagrams": "parts.steps:walk",

@@ -1,4 +1,4 @@
-"""Points in a plane, products of two vectors, and small plots as JSON."""
+"""Points in a plane, products of two vectors, small plots and curves over steps as JSON."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from attnviz.render.html.parts.values import number, numbers
 
 if TYPE_CHECKING:
-    from attnviz.page.parts import DotProduct, Plots, Scatter
+    from attnviz.page.parts import Curves, DotProduct, Plots, Scatter
     from attnviz.render.html.blocks import Blocks
 
 
@@ -40,3 +40,19 @@ def plots(part: Plots, _: Blocks) -> dict[str, Any]:
         for plot in part.plots
     ]
     return {"kind": "Plots", "plots": shown, "curves": list(part.curves)}
+
+
+def curves(part: Curves, _: Blocks) -> dict[str, Any]:
+    """A line per head over steps; each step with its place from 0 to 1."""
+    return {
+        "kind": "Curves",
+        "steps": [number(step) for step in part.steps],
+        "places": [number(part.place(step)) for step in part.steps],
+        "values": numbers(part.values),
+        "names": list(part.names),
+        "layers": [int(layer) for layer in part.layers],
+        "label": part.label,
+        "unit": part.unit,
+        "stressed": list(part.stressed),
+        "threshold": number(part.threshold),
+    }
