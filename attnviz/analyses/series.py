@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from attnviz.models.model import Progress
 
 DRIFT = "drift"
-MEANING = "drift: Jensen-Shannon distance of a head's rows from those of the last checkpoint, 0 to 0.83"
+MEANING = "drift: Jensen-Shannon distance between a head's rows and the last checkpoint's, 0 to 0.83"
 NAMED, PRINTED, COLUMNS = 5, 12, 7  # heads named in a picture and in a terminal, and steps beside one another there
-DECADES = 2  # from so many powers of ten on, steps are drawn by their logarithm
+SPAN = 100  # steps that span this factor are spaced by their logarithm
 
 
 def _choices() -> tuple[str, ...]:
@@ -126,7 +126,7 @@ class HeadSeries(AttentionResult):
         if self.options.steps is not None:
             return self.options.steps == "log"
         positive = [step for step in self.steps if step > 0]
-        return bool(positive) and positive[-1] >= positive[0] * 10**DECADES
+        return bool(positive) and positive[-1] >= positive[0] * SPAN
 
     def _label(self) -> str:
         if self._by == DRIFT:

@@ -68,7 +68,7 @@ class Checkpoints:
         return (*self.paths, *last)
 
     def reading(self) -> Reading:
-        """What every checkpoint reads. Raises InputError: it is missing, empty, or not UTF-8."""
+        """The input of every checkpoint. Raises InputError: it is missing, empty, or not UTF-8."""
         from attnviz.corpora.series import Reading
 
         if self.corpus:
@@ -97,7 +97,7 @@ class HeadsOfRun(HeadsOfModel):
 
 @dataclass(frozen=True)
 class Opened:
-    """How checkpoints are opened."""
+    """The options with which checkpoints are opened."""
 
     name: str | None = same(Unchanged, "name")
     ignore_key: tuple[str, ...] = same(Unchanged, "ignore_key", ())

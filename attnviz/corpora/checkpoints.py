@@ -36,7 +36,7 @@ class Run:
     """Checkpoints with rising steps.
 
     unit: what the steps are, `step` or `epoch`; `order` where names have none, and 1, 2, 3 stand for them. name: of the
-    folder that holds them. left_out: names that match beside others with steps, and have none.
+    folder that holds them. left_out: names without a step, where most names that match have one.
     """
 
     checkpoints: tuple[Checkpoint, ...]

@@ -36,10 +36,10 @@ BESIDE = {".json", ".txt", ".model", ".jinja", ".vocab"}  # configuration and to
 
 
 def fingerprint(model: Model, place: Path) -> str:
-    """16 hex digits over the files of a checkpoint; of a weight file, over it and what lies beside for all of them.
+    """16 hex digits over the files of a checkpoint; of a weight file, over it and the configuration beside it.
 
-    '' for a model that has no files. Of large files contents_of hashes samples alone, in which two checkpoints of a run
-    may agree: the times of all changes are hashed too.
+    '' for a model that has no files. Large files are sampled, and two checkpoints of a run may agree in the samples:
+    the times of all changes are hashed too.
     """
     folder, checkpoint = model.folder, model.checkpoint
     if checkpoint is None:

@@ -37,7 +37,7 @@ KEPT = 1 << 26  # weights of the reference that are kept at once: 256 MB
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """What every checkpoint reads: the inputs of `Model.prepare`, random tokens that come twice, or a corpus.
+    """The input of every checkpoint: the inputs of `Model.prepare`, random tokens that come twice, or a corpus.
 
     texts: gives the texts of a corpus from the first on, as often as asked; None without one. stream: as for
     `Model.attend`. special: whether special tokens take part.
@@ -89,13 +89,13 @@ class Reading:
 
     @property
     def count(self) -> int:
-        """How many texts there are. Raises InputError if there are none."""
+        """The number of texts. Raises InputError if there are none."""
         return self._read[1]
 
 
 @dataclass(frozen=True, eq=False)
 class Numbers:
-    """What one checkpoint gave on all texts.
+    """Sums over all texts for one checkpoint.
 
     texts: how many it could read; longest: the most query tokens of one; tokens: of all. ordered: whether queries and
     keys are the same tokens. split: a hash over the texts' tokens, which is the same for the same tokenizer.
@@ -184,7 +184,7 @@ class Reference:
 
 
 class Differs(InputError):
-    """A checkpoint that cannot be compared with the others: other sizes, or other tokens."""
+    """A checkpoint whose sizes or tokens are not the other checkpoints'."""
 
 
 def measure(

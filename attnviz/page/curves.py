@@ -59,7 +59,7 @@ def curves_page(page: Page, options: FigureOptions) -> Figure:
 
 
 def colour_of(layer: int, layers: Sequence[int]) -> RGB:
-    """The colour of a layer among those that are drawn, from light for the first to dark for the last."""
+    """The colour of a layer among the drawn layers, from light for the first to dark for the last."""
     first, last = min(layers), max(layers)
     place = (len(RAMP) - 1) * ((layer - first) / (last - first) if last > first else 1.0)
     at = min(int(place), len(RAMP) - 2)

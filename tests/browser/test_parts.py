@@ -12,6 +12,7 @@ from attnviz.page.parts import (
     Bars,
     Board,
     Boards,
+    Curves,
     Depth,
     Distances,
     DotProduct,
@@ -64,6 +65,7 @@ PARTS = {
     "Scatter": Scatter(np.eye(3)[:, :2], NAMES, (0, 1, 1), "layer", links=((0, 1, 0.5),), link="weights"),
     "DotProduct": DotProduct(("q", "k"), (HOSTILE, "b"), (np.arange(8.0), np.ones(8) - 2), (("q · k", "-28"),)),
     "Plots": Plots((Plot("head 0", (np.array([1.0, 0.5, 0.1]),)),), ("W_OV",)),
+    "Curves": Curves((0, 10, 1000), VALUES, ("0.0", HOSTILE), (0, 1), "share", log=True, stressed=(1,), threshold=0.4),
     "Timings": Timings((Timing("full", "keys", "full", "n²", (128, 256, 512), (1e-4, 4e-4, 2e-3), 2.0),)),
     "TokenBars": TokenBars(
         "before and after", NAMES, np.array([[0.5, 0.25], [0.4, 0.0], [0.1, 0.75]]), ("whole", "less"), "p", (0,), True

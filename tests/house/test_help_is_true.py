@@ -6,6 +6,7 @@ import re
 
 import pytest
 import typer
+from helpers.paths import REFERENCE
 from helpers.sentences import TIRED
 
 from attnviz.cli import main
@@ -24,6 +25,7 @@ INPUTS = {
     "generate": ("The cat sat", *MODEL, "--max-new", "2", "--json"),
     "lines": (TIRED, *MODEL, "-H", "1", "--json"),
     "html": (TIRED, *MODEL, "-o", "-"),
+    "series": (str(REFERENCE / "gpt2"), "--ids", "5,6,7,5,6,7", "--json"),
     "heatmap": (TIRED, *MODEL, "--format", "svg", "-o", "-", "--bare"),
 }
 

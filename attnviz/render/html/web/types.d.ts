@@ -178,6 +178,11 @@ interface TimingsPart {
     kind: "Timings";
     timings: { name: string; group: string; setting: string; cost: string; n: number[]; seconds: number[]; exponent: number }[];
 }
+/** A number of each head over steps, each at its place from 0 to 1. */
+interface CurvesPart {
+    kind: "Curves"; steps: number[]; places: number[]; values: (number | null)[][]; names: string[]; layers: number[];
+    label: string; unit: string; stressed: number[]; threshold: number | null;
+}
 /** Rows under a header; numbers are sorted as numbers. align: a letter a column, l or r. */
 interface TablePart {
     kind: "Table"; caption: string; header: string[]; align: string; rows: (string | number | null)[][];
@@ -201,8 +206,8 @@ interface HistogramPart { kind: "Histogram"; label: string; bars: { from: number
 
 type AnyPart =
     | Explorer | BoardsPart | DepthPart | BarsPart | WordBoardPart | LinesPart | RunningTextPart | SignedMapsPart
-    | MapTablePart | DistancesPart | ScatterPart | DotProductPart | PlotsPart | CardsPart | TimingsPart | TablePart
-    | SentencePart | FactsPart | ListingPart | HeadingPart | NotesPart | MatrixPart | StepPart
+    | MapTablePart | DistancesPart | ScatterPart | DotProductPart | PlotsPart | CurvesPart | CardsPart | TimingsPart
+    | TablePart | SentencePart | FactsPart | ListingPart | HeadingPart | NotesPart | MatrixPart | StepPart
     | HistogramPart;
 
 interface PageDocument {

@@ -2,6 +2,7 @@
 
 import { h } from "../dom.js";
 import { depthPart, histogramPart, plotsPart, timingsPart } from "./curves.js";
+import { curvesPart } from "./head_curves.js";
 import { barsPart, boardsPart, wordBoardPart } from "./heads.js";
 import { linesPart, runningTextPart } from "./lines.js";
 import { cardsPart, distancesPart, mapTablePart, matrixPart, signedMapsPart, stepPart } from "./maps.js";
@@ -14,6 +15,7 @@ const PARTS = {
     Bars: barsPart,
     Boards: boardsPart,
     Cards: cardsPart,
+    Curves: curvesPart,
     Depth: depthPart,
     Distances: distancesPart,
     DotProduct: dotProductPart,
