@@ -122,7 +122,7 @@ class ReferenceSums(Sums):
 
 
 def reference_sums(maps: NDArray[Any], reference: NDArray[Any]) -> ReferenceSums:
-    """The sums behind `jensen_shannon` of maps [layer, head, query, key] and a reference's; sums of several texts merge."""
+    """The sums behind `jensen_shannon` of maps [layer, head, query, key] and a reference; sums of texts merge."""
     sums = [divergence(mine, theirs).sum(-1) for mine, theirs in zip(maps, reference, strict=True)]
     return ReferenceSums(np.stack(sums), maps.shape[-2])
 
