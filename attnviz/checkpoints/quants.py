@@ -10,8 +10,9 @@ Source: the block structures in ggml (ggml-common.h) and their meaning there (gg
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from threading import local
 from typing import TYPE_CHECKING
 
@@ -141,7 +142,9 @@ def dequantise(raw: Raw, dtype: str) -> Floats:
 
 def dequantise_mxfp4(blocks: Raw, scales: Raw) -> Floats:
     """Decode gpt-oss's MXFP4, scales apart and neighbours in one byte: [..., 16], [...] -> float32 [..., 32]."""
-    numbers = _FLOAT4[np.stack([blocks & 15, blocks >> 4], axis=-1)].reshape(*blocks.shape[:-1], 32)
+    byte = np.arange(256, dtype=np.uint8)
+    pairs = np.stack([_FLOAT4[byte & 15], _FLOAT4[byte >> 4]], axis=1).view(np.uint16)[:, 0]
+    numbers = pairs[blocks].view(np.int8)
     return np.ldexp(numbers.astype(np.float32), scales[..., None].astype(np.int32) - 128)
 
 
@@ -192,6 +195,24 @@ def _halves(packed: Raw, run: int = 16, of: str = "numbers") -> Raw:
     return _in_turn(packed, 4, run, of)
 
 
+def _looked_up(packed: Raw, values: Whole) -> Whole:
+    """The values that the low halves of 16 bytes stand for, then of their high halves; two bytes at a time."""
+    four = np.take(_table(values.tobytes()), packed.reshape(-1).view("<u2"), mode="clip").view(np.uint16)
+    out = _memory("numbers", packed.size * 2)
+    runs = out.view("V16").reshape(-1, 2)
+    for i in range(2):
+        runs[:, i] = np.ascontiguousarray(four[i::2]).view("V16")
+    return out.view(np.int8).reshape(len(packed), -1)
+
+
+@cache
+def _table(values: bytes) -> NDArray[np.uint32]:
+    """Two bytes -> the values of their low halves, then of their high halves, as the four bytes of a number."""
+    two = np.arange(1 << 16, dtype=np.uint16)
+    halves = [two & 15, two >> 8 & 15, two >> 4 & 15, two >> 12]
+    return np.frombuffer(values, np.uint8)[np.stack(halves, axis=1)].view(np.uint32)[:, 0]
+
+
 def _bits(packed: Raw) -> Raw:
     """The bits of each block's bytes, the lowest first, as 0 or 16: [block, bytes] -> [block, 8 * bytes]."""
     bits = np.unpackbits(packed.reshape(-1), bitorder="little")
@@ -237,12 +258,12 @@ def _q8_k(raw: Raw) -> Grouped:
 
 
 def _iq4_nl(raw: Raw) -> Grouped:
-    return Grouped(_NON_LINEAR[_halves(_cut(raw, 2, 18))], _half(raw, 0))
+    return Grouped(_looked_up(_cut(raw, 2, 18), _NON_LINEAR), _half(raw, 0))
 
 
 def _mxfp4(raw: Raw) -> Grouped:
     """One power of two per block; the values are doubled, hence 128 although the exponent's bias is 127."""
-    return Grouped(_FLOAT4[_halves(_cut(raw, 1, 17))], np.ldexp(np.float32(1), raw[:, :1].astype(np.int32) - 128))
+    return Grouped(_looked_up(_cut(raw, 1, 17), _FLOAT4), np.ldexp(np.float32(1), raw[:, :1].astype(np.int32) - 128))
 
 
 # K-quants: 256 numbers per block, in groups with a scale each.
@@ -271,18 +292,31 @@ def _q3_k(raw: Raw) -> Grouped:
     # A set bit of the mask is the number's third bit; a clear one means four less.
     numbers = _two_bits(_cut(raw, 32, 96))
     numbers |= _one_bit(_cut(raw, 0, 32), 4)
-    high = (raw[:, None, 104:108] >> np.arange(0, 8, 2, dtype=np.uint8)[:, None] & 3).reshape(-1, 16)
-    low = np.concatenate([raw[:, 96:104] & 15, raw[:, 96:104] >> 4], axis=1)
-    small = (low | high << 4).astype(np.float32) - 32
+    first, second, high = (_words(raw, at) for at in (96, 100, 104))
+    words = (first & 0x0F0F0F0F, second & 0x0F0F0F0F, first >> 4 & 0x0F0F0F0F, second >> 4 & 0x0F0F0F0F)
+    small = _bytes_of([word | (high >> 2 * i & 0x03030303) << 4 for i, word in enumerate(words)])
+    small -= 32
     return Grouped(_less(numbers, 4), small * _half(raw, 108))
+
+
+def _words(raw: Raw, at: int) -> NDArray[np.uint32]:
+    """The four bytes at byte `at` of every block as one number, on which bytes are worked on together: [block]."""
+    return _cut(raw, at, at + 4, f"words {at}").view("<u4")[:, 0]
+
+
+def _bytes_of(words: Sequence[NDArray[np.uint32]]) -> Floats:
+    """The bytes of words side by side: float32 [block, 4 * words]."""
+    return np.stack(words, axis=1).astype("<u4").view(np.uint8).astype(np.float32)
 
 
 def _scales_and_minima(raw: Raw) -> tuple[Floats, Floats]:
     """Eight scales and eight minima of 6 bits each, in 12 bytes from byte 4, times the block's scale and minimum."""
-    low, middle, mixed = raw[:, 4:8], raw[:, 8:12], raw[:, 12:16]
-    small = np.concatenate([low & 63, mixed & 15 | (low >> 6) << 4], axis=1)
-    minima = np.concatenate([middle & 63, mixed >> 4 | (middle >> 6) << 4], axis=1)
-    return small.astype(np.float32) * _half(raw, 0), minima.astype(np.float32) * _half(raw, 2)
+    low, middle, mixed = (_words(raw, at) for at in (4, 8, 12))
+    small = _bytes_of([low & 0x3F3F3F3F, mixed & 0x0F0F0F0F | low >> 2 & 0x30303030])
+    minima = _bytes_of([middle & 0x3F3F3F3F, mixed >> 4 & 0x0F0F0F0F | middle >> 2 & 0x30303030])
+    small *= _half(raw, 0)
+    minima *= _half(raw, 2)
+    return small, minima
 
 
 def _q4_k(raw: Raw) -> Grouped:
@@ -303,10 +337,10 @@ def _q6_k(raw: Raw) -> Grouped:
 
 
 def _iq4_xs(raw: Raw) -> Grouped:
-    low = (raw[:, 4:8, None] >> np.array([0, 4], np.uint8) & 15).reshape(-1, 8)
-    high = (raw[:, 2:4, None] >> np.arange(0, 8, 2, dtype=np.uint8) & 3).reshape(-1, 8)
-    scales = ((low | high << 4).astype(np.float32) - 32) * _half(raw, 0)
-    return Grouped(_NON_LINEAR[_halves(_cut(raw, 8, 136))], scales)
+    low, high = _words(raw, 4), _cut(raw, 2, 4).view("<u2")[:, 0].astype(np.uint32)
+    small = np.stack([low >> 4 * i & 15 | (high >> 2 * i & 3) << 4 for i in range(8)], axis=1).astype(np.float32)
+    small -= 32
+    return Grouped(_looked_up(_cut(raw, 8, 136), _NON_LINEAR), small * _half(raw, 0))
 
 
 UNPACKERS: dict[str, Callable[[Raw], Grouped]] = {
