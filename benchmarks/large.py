@@ -26,34 +26,34 @@ D_MODEL, D_MLP, N_HEADS, VOCAB = 4096, 11008, 32, 32000
 OTHERS = "Q4_1 Q8_0 Q2_K Q3_K Q4_K Q5_K Q6_K IQ4_NL F16 BF16"
 
 
-def matrices(n_layers: int, d_mlp: int) -> dict[str, tuple[int, int]]:
+def matrices(n_layers: int, d_mlp: int, d_model: int) -> dict[str, tuple[int, int]]:
     """Every matrix of the file, [out, in], by its name there."""
-    square, wide, narrow = (D_MODEL, D_MODEL), (d_mlp, D_MODEL), (D_MODEL, d_mlp)
+    square, wide, narrow = (d_model, d_model), (d_mlp, d_model), (d_model, d_mlp)
     shapes = {"attn_q": square, "attn_k": square, "attn_v": square, "attn_output": square}
     shapes |= {"ffn_gate": wide, "ffn_up": wide, "ffn_down": narrow}
     named = {f"blk.{i}.{name}.weight": shape for i in range(n_layers) for name, shape in shapes.items()}
-    return {"token_embd.weight": (VOCAB, D_MODEL), "output.weight": (VOCAB, D_MODEL), **named}
+    return {"token_embd.weight": (VOCAB, d_model), "output.weight": (VOCAB, d_model), **named}
 
 
-def write(path: Path, dtype: str, n_layers: int, d_mlp: int = D_MLP) -> None:
+def write(path: Path, dtype: str, n_layers: int, d_mlp: int = D_MLP, d_model: int = D_MODEL) -> None:
     """The file, with blocks of random bytes whose scales make the weights about as large as trained ones."""
     import gguf
 
     writer = gguf.GGUFWriter(path, "llama", use_temp_file=False)
     writer.add_block_count(n_layers)
     writer.add_context_length(4096)
-    writer.add_embedding_length(D_MODEL)
+    writer.add_embedding_length(d_model)
     writer.add_feed_forward_length(d_mlp)
     writer.add_head_count(N_HEADS)
     writer.add_head_count_kv(N_HEADS)
     writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_rope_dimension_count(D_MODEL // N_HEADS)
+    writer.add_rope_dimension_count(d_model // N_HEADS)
     writer.add_vocab_size(VOCAB)
     kind = gguf.GGMLQuantizationType[dtype]
-    shapes = matrices(n_layers, d_mlp)
+    shapes = matrices(n_layers, d_mlp, d_model)
     norms = [f"blk.{i}.{part}_norm.weight" for i in range(n_layers) for part in ("attn", "ffn")]
     for name in [*norms, "output_norm.weight"]:
-        writer.add_tensor_info(name, (D_MODEL,), np.dtype(np.float32), D_MODEL * 4)
+        writer.add_tensor_info(name, (d_model,), np.dtype(np.float32), d_model * 4)
     blocks = {shape: random_blocks(dtype, shape) for shape in set(shapes.values())}
     for name, shape in shapes.items():
         raw = blocks[shape]
@@ -62,7 +62,7 @@ def write(path: Path, dtype: str, n_layers: int, d_mlp: int = D_MLP) -> None:
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
     for _ in [*norms, "output_norm.weight"]:
-        writer.write_tensor_data(np.ones(D_MODEL, np.float32))
+        writer.write_tensor_data(np.ones(d_model, np.float32))
     for at, shape in enumerate(shapes.values()):
         writer.write_tensor_data(np.roll(blocks[shape], 17 * at, axis=0))  # no two matrices are the same
     writer.close()
@@ -268,15 +268,17 @@ def compare(path: Path, n_layers: int, args: argparse.Namespace) -> list[list[ob
 
 def long_texts(folder: Path, args: argparse.Namespace) -> None:
     """All heads of long texts pooled, and the power of the length that time and memory grow with."""
-    path = folder / f"long-{args.layers}-{args.long_mlp}.gguf"
+    path = folder / f"long-{args.layers}-{args.long_model}-{args.long_mlp}.gguf"
     if not path.exists():
-        write(path, "Q4_0", args.layers, args.long_mlp)
+        write(path, "Q4_0", args.layers, args.long_mlp, args.long_model)
     rows: list[list[object]] = [["tokens", "wall s", "CPU s", "anonymous MiB"]]
     found = []
     for n in [args.long >> i for i in range(args.lengths)][::-1]:
         found.append((n, child("pooled", path, n, threads=args.threads)))
         rows.append([n, *(found[-1][1][key] for key in ("wall", "cpu", "anonymous"))])
-    print(f"{args.layers} x {N_HEADS} heads pooled to 256 x 256, d_model {D_MODEL}, d_mlp {args.long_mlp}, Q4_0")
+    print(
+        f"{args.layers} x {N_HEADS} heads pooled to 256 x 256, d_model {args.long_model}, d_mlp {args.long_mlp}, Q4_0"
+    )
     measure.table(rows)
     lengths = np.log([n for n, _ in found])
     for key in ("cpu", "anonymous"):
@@ -295,6 +297,7 @@ def main() -> None:
     made.add_argument("--threads", type=int, default=0, help="1: on one core")
     made.add_argument("--long", type=int, default=0, help="only texts of up to so many tokens, all heads pooled")
     made.add_argument("--lengths", type=int, default=4, help="how many lengths, each half of the next")
+    made.add_argument("--long-model", type=int, default=D_MODEL, help="d_model in the file for long texts")
     made.add_argument("--long-mlp", type=int, default=D_MLP, help="the MLP's width in the file for long texts")
     made.add_argument("--folder", help="where the files are written, and kept; by default a temporary folder")
     made.add_argument("--one", nargs="+", help=argparse.SUPPRESS)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from threading import local
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -304,7 +304,7 @@ def _words(raw: Raw, at: int) -> NDArray[np.uint32]:
     return _cut(raw, at, at + 4, f"words {at}").view("<u4")[:, 0]
 
 
-def _bytes_of(words: Sequence[NDArray[np.uint32]]) -> Floats:
+def _bytes_of(words: Sequence[NDArray[Any]]) -> Floats:
     """The bytes of words side by side: float32 [block, 4 * words]."""
     return np.stack(words, axis=1).astype("<u4").view(np.uint8).astype(np.float32)
 
