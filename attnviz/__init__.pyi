@@ -1,5 +1,6 @@
 # Written by scripts/make_stub.py.
 from collections.abc import Iterable
+from os import PathLike
 
 from numpy.typing import ArrayLike
 
@@ -7,6 +8,7 @@ from attnviz.analyses.base import Result as Result
 from attnviz.analyses.check import Health as Health
 from attnviz.analyses.circuits import HeadCircuits as HeadCircuits
 from attnviz.analyses.context import SourceRanking as SourceRanking
+from attnviz.analyses.corpus_report import CorpusReport as CorpusReport
 from attnviz.analyses.diff import Changes as Changes
 from attnviz.analyses.focus import Focus as Focus
 from attnviz.analyses.generate import GeneratedText as GeneratedText
@@ -104,6 +106,13 @@ def context(
     check: int = ...,
     top: int | None = ...,
 ) -> SourceRanking: ...
+def corpus_report(
+    source: str | PathLike[str],
+    /,
+    *,
+    by: str | None = ...,
+    top: int | None = ...,
+) -> CorpusReport: ...
 def diff(
     source: Attention | Model,
     /,

@@ -20,6 +20,7 @@ from attnviz.analyses.front import signature
 STUB = Path(attnviz.__file__).with_suffix(".pyi")
 HEAD = """# Written by scripts/make_stub.py.
 from collections.abc import Iterable
+from os import PathLike
 
 from numpy.typing import ArrayLike
 

@@ -6,7 +6,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from attnviz.analyses.base import Analysis
 
-# name -> the first line of its help, which `attnviz --help` shows without importing the analysis.
+# name -> the first line of its help, which `attnviz --help` shows without importing the analysis. The command
+# `corpus report` is `corpus_report` here and in Python.
 ANALYSES = {
     "stats": "Measure every head: entropy, span, distance, confidence, weight on neighbours and special tokens.",
     "roles": "Say which heads are previous-token, induction, sink, positional or other known heads, with scores.",
@@ -27,6 +28,7 @@ ANALYSES = {
     "norms": "Measure what attention moves, beside its weights: norms, ALTI, value zeroing, effective attention.",
     "series": "Follow every head through training: statistics, roles and the distance from the last checkpoint.",
     "check": "Say whether attention is sane: a model's on a text, or that in a file.",
+    "corpus_report": "Show what `attnviz corpus` measured: boards, roles, variability, quantiles, strongest links.",
     "inspect": "Show what is in a model: its configuration and every tensor.",
     "mechanisms": "List attention's relatives; with a text, show them side by side.",
 }

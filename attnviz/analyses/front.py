@@ -86,6 +86,7 @@ def function(analysis: Analysis) -> Callable[..., Any]:
         return call(analysis, source, inputs, named)
 
     about, *_ = analysis.help.strip().split("\n\n")
+    command = analysis.name.replace("_", " ")
     options = [f"    {each.name}: {each.metadata['help']}" for each in fields(analysis.options)]
     run.__name__ = run.__qualname__ = analysis.name
     run.__module__ = "attnviz"
@@ -94,7 +95,7 @@ def function(analysis: Analysis) -> Callable[..., Any]:
             f"{' '.join(about.split())}",
             "",
             "If the first argument is a model, pass the inputs of `Model.attend` after it; the rest are the options of",
-            f"`attnviz {analysis.name} --help`. Returns a Result: `.rows()`, `.page()`, `.save(path)`.",
+            f"`attnviz {command} --help`. Returns a Result: `.rows()`, `.page()`, `.save(path)`.",
             *(["", "Args:", *options] if options else []),
         ]
     )

@@ -55,6 +55,27 @@ class Block:
         score = self.scores[role.name].score
         return math.floor(float(score[score == score].max()) * 100) / 100
 
+    def known(self, role: Role) -> bool:
+        """Whether any query could do it."""
+        score = self.scores[role.name].score
+        return bool((score == score).any())
+
+    def board(self, role: Role, on: str = "") -> Board:
+        """The scores of a role, its heads outlined. on: behind its name."""
+        score, threshold, _ = self.scores[role.name]
+        heads = self.with_role(role)
+        heading = f"{role.name}{on} ≥ {self.least(role)} · {len(heads)}"
+        return Board(score, "score", heading, high=1.0, marks=tuple(heads), least=threshold)
+
+    def listing(self, top: int | None) -> Listing:
+        """The heads of each role by name, and how many have none. top: how many are named."""
+        names = dict(zip((at for at, _ in self.facts.named), self.facts.names(), strict=True))
+        with_any = {at for role in self.roles for at in self.with_role(role)}
+        rows = [_row(self, role, names, top) for role in self.roles]
+        rows.append((("none", "", "", str(len(names) - len(with_any))), f"of {len(names)} heads"))
+        header = ("role", "from", "queries", "heads", "layer.head and score, the highest first")
+        return Listing(header, rows, between=", ", fold=NAMED if top is None else None)
+
 
 @dataclass(frozen=True, eq=False)
 class HeadRoles(AttentionResult):
@@ -84,15 +105,9 @@ class HeadRoles(AttentionResult):
         boards, notes = [], ["outlined: heads that have the role, and how many"]
         notes += ["random: on random tokens that come twice"] if len(self.blocks) > 1 else []
         for block in self.blocks:
-            for role in block.roles:
-                score, threshold, _ = block.scores[role.name]
-                if (score != score).all():
-                    notes.append(f"{role.name}: {role.without}")
-                    continue
-                heads = block.with_role(role)
-                on = ", random" if block.on == "random" and len(self.blocks) > 1 else ""
-                heading = f"{role.name}{on} ≥ {block.least(role)} · {len(heads)}"
-                boards.append(Board(score, "score", heading, high=1.0, marks=tuple(heads), least=threshold))
+            on = ", random" if block.on == "random" and len(self.blocks) > 1 else ""
+            boards += [block.board(role, on) for role in block.roles if block.known(role)]
+            notes += [f"{role.name}: {role.without}" for role in block.roles if not block.known(role)]
         if not boards:
             raise InputError("no role can be told of so short a text", "give a longer one, or --random")
         maps, title = Boards(tuple(boards), **self.facts.axes()), f"{self.title()} · roles"
@@ -103,12 +118,7 @@ class HeadRoles(AttentionResult):
         return replace(first, following=tuple(others))
 
     def _printed(self, block: Block) -> Page:
-        names = dict(zip((at for at, _ in block.facts.named), block.facts.names(), strict=True))
-        with_any = {at for role in block.roles for at in block.with_role(role)}
-        rows = [_row(block, role, names, self.options.top) for role in block.roles]
-        rows.append((("none", "", "", str(len(names) - len(with_any))), f"of {len(names)} heads"))
-        header = ("role", "from", "queries", "heads", "layer.head and score, the highest first")
-        listing = Listing(header, rows, between=", ", fold=NAMED if self.options.top is None else None)
+        listing = block.listing(self.options.top)
         return Page(block.facts.title(), _subtitle(block), (listing,), tuple(block.facts.remarks()))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attnviz.analyses.base import CELLS, SelectedMaps
@@ -25,6 +26,7 @@ from attnviz.select import Chosen, asked_heads, chosen_heads, find_token
 
 if TYPE_CHECKING:
     from attnviz.analyses.mechanisms import ModelText, Timer
+    from attnviz.corpora.folder import Corpus
     from attnviz.corpora.follow import Watched
 
 # What an input of a model may be, and what else a subject takes in Python besides the analysis' own options: name ->
@@ -312,6 +314,15 @@ def _checkpoints(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> 
     return opened_run(subject, inputs, named)
 
 
+def _corpus_folder(subject: Any, inputs: Sequence[Any], named: dict[str, Any]) -> Corpus:
+    """A corpus that was measured, out of its folder."""
+    from attnviz.corpora.folder import Corpus
+
+    if not isinstance(subject, (str, PathLike)) or inputs:
+        raise InputError(f"wanted the folder of a corpus; got {type(subject).__name__}", "attnviz.corpus writes one")
+    return Corpus.open(subject)
+
+
 class Subject(NamedTuple):
     """The subject of an analysis, in Python.
 
@@ -346,6 +357,7 @@ SUBJECTS: dict[str, Subject] = {
     "attention or model": Subject("Attention | Model", INPUTS, _attention_or_model),
     "whole model": Subject("Model", {}, _whole_model),
     "checkpoints": Subject("str | Model | Iterable[str | Model]", _OF_RUN | _MAPS, _checkpoints),
+    "corpus folder": Subject("str | PathLike[str]", {}, _corpus_folder),
     "sources and a question": Subject("Model", _ASKED, _asked),
     "rereading": Subject("Model", INPUTS | _MAPS, _rereading),
     "output": Subject("Model", {name: hint for name, hint in INPUTS.items() if name != "stream"}, _output),

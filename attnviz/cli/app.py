@@ -32,12 +32,12 @@ GROUPS = {
         *("stats", "roles", "links", "focus", "similar", "diff", "qk"),
         *("context", "circuits", "rollout", "flow", "norms", "ablate", "logits", "check"),
     ),
-    "Corpora": ("corpus", "corpus merge", "series"),
+    "Corpora": ("corpus", "corpus merge", "corpus report", "series"),
     "Models": ("models", "describe", "inspect"),
     "More": ("export", "figures", "mechanisms"),
 }
 _NAMES = [name for names in GROUPS.values() for name in names]
-_LINES = {**ANALYSES, **LISTINGS, **_OWN}
+_LINES = {name.replace("_", " "): line for name, line in {**ANALYSES, **LISTINGS, **_OWN}.items()}
 COMMANDS = {name: _LINES[name] for name in dict.fromkeys([*_NAMES, *_LINES])}
 EXAMPLE_WIDTH = 75  # columns of an example's line, besides a backslash and the margins
 LAYERS_SAY = {"all": "all", "-1": "the last", "0": "the first"}
@@ -84,7 +84,7 @@ def module_of(name: str) -> Any:
     """The module of a command's options and function `run`: its own, or one made from its analysis."""
     if name in _OWN:
         return import_module(f"attnviz.cli.{name.replace(' ', '_')}")
-    return import_module("attnviz.cli.run").command_of(find(name))
+    return import_module("attnviz.cli.run").command_of(find(name.replace(" ", "_")))
 
 
 def _is_registered(name: str) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from attnviz.cli import opening
 from attnviz.cli.context import Decoder, Question, open_question
+from attnviz.cli.corpus_merge import Folder
 from attnviz.cli.listings import Configuration, open_configuration, open_tokens
 from attnviz.cli.opening import Command
 from attnviz.cli.options import Head, Heads, HeadsOfModel, Input, Joined, Saved, Selection, Talk, usage
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from attnviz.analyses.mechanisms import ModelText, Timer
     from attnviz.analyses.one_head import OneHead
     from attnviz.attention import Attention
+    from attnviz.corpora.folder import Corpus
     from attnviz.models.edited import Rereading
     from attnviz.models.model import Model
     from attnviz.models.prompt import Prompt
@@ -305,6 +307,14 @@ def _text_timer_or_nothing(
     return mechanisms.ModelText(model, text, inputs, *at, joined.words, not joined.no_special)
 
 
+def _corpus_folder(command: Command, where: Folder) -> Corpus:
+    """A corpus that was measured."""
+    from attnviz.corpora.folder import Corpus
+
+    assert where.folder is not None
+    return Corpus.open(where.folder)
+
+
 _MAPS = {"input": Input, "saved": Saved, "source": Source, "heads": Heads}
 SUBJECTS = {
     "attention": Subject(_MAPS, _attention),
@@ -327,5 +337,6 @@ SUBJECTS = {
     "configuration": Subject({"configuration": Configuration}, open_configuration),
     "tokens": Subject({"input": Input, "source": Unchanged, "joined": Joined}, open_tokens),
     "checkpoints": Subject({"given": Checkpoints, "opened": Opened, "heads": HeadsOfRun}, open_checkpoints),
+    "corpus folder": Subject({"where": Folder}, _corpus_folder),
     "whole model": Subject({"named": Named, "source": Source}, _whole_model),
 }

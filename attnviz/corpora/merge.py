@@ -6,6 +6,7 @@ the same bytes, in whatever order they were finished. Memory holds one state for
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,6 +20,7 @@ from attnviz.corpora.summary import Grid, Summary, arrays_of, state_of
 from attnviz.corpora.tables import arrow, written
 from attnviz.errors import InputError
 from attnviz.files.output import json_text
+from attnviz.files.untrusted import open_file, parse, read_object
 from attnviz.io.arrays import archive
 from attnviz.io.data import write_arrays
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from attnviz.corpora.store import Store
 
 T = TypeVar("T")
+MAX_TOTALS = 1 << 20  # bytes of totals.json, and of a line of skipped.jsonl
 QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
 
 
@@ -79,6 +82,15 @@ def merged(values: Iterable[T], merge: Callable[[T, T], T]) -> T | None:
 def totals_of(store: Store) -> Totals:
     """The totals of all parts. Raises InputError if some are missing."""
     about = store.about()
+    names, texts = _all_done(store)
+    totals = merged((_read(store.sums(name), about["measures"]) for name in names), Totals.merge)
+    if totals is None or totals.texts + len(totals.faults) != texts:
+        raise InputError(f"the parts in {str(store.folder)!r} have another number of texts than its plan")
+    return totals
+
+
+def _all_done(store: Store) -> tuple[list[str], int]:
+    """The names of all parts, and the number of texts. Raises InputError if a part is missing."""
     names, texts = store.planned()
     missing = [name for name in names if not store.has(name)]
     if missing:
@@ -87,18 +99,48 @@ def totals_of(store: Store) -> Totals:
             f"{len(missing)} of {len(names)} parts are missing: {some}",
             "run the corpus again: only these will be measured",
         )
-    totals = merged((_read(store.sums(name), about["measures"]) for name in names), Totals.merge)
-    if totals is None or totals.texts + len(totals.faults) != texts:
-        raise InputError(f"the parts in {str(store.folder)!r} have another number of texts than its plan")
-    return totals
+    return names, texts
 
 
-def _read(place: Path, measures: Iterable[str]) -> Totals:
-    """The totals of one part. Raises InputError."""
+def read_totals(store: Store) -> Totals:
+    """The totals of all parts: out of sums.npz if it is of these parts, else as `totals_of` sums them up.
+
+    Raises InputError if parts are missing.
+    """
+    names, texts = _all_done(store)
+    written_of = store.folder / "totals.json"
+    if written_of.is_file():
+        counts = read_object(written_of, MAX_TOTALS, InputError, "the totals of a corpus")
+        if counts.get("parts") == _digest(names):
+            faults = _read_faults(store.folder / "skipped.jsonl")
+            totals = (
+                _read(store.folder / "sums.npz", store.about()["measures"], faults) if counts.get("texts") else None
+            )
+            if totals is not None and totals.texts + len(totals.faults) == texts:
+                return totals
+    return totals_of(store)
+
+
+def _digest(names: Iterable[str]) -> str:
+    """16 hex digits over the names of parts, which say what is in them."""
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
+
+
+def _read_faults(place: Path) -> list[list[Any]]:
+    """The texts that could not be used, as `write_totals` has listed them."""
+    with open_file(place) as file:
+        lines = iter(lambda: file.readline(MAX_TOTALS), b"")
+        rows = [parse(line, f"a line of {place.name}", InputError) for line in lines]
+    return [[row.get("text"), row.get("where"), row.get("reason")] for row in rows if isinstance(row, dict)]
+
+
+def _read(place: Path, measures: Iterable[str], faults: list[list[Any]] | None = None) -> Totals:
+    """The totals in a file of sums. faults: if they are elsewhere. Raises InputError."""
     with archive(place) as members:
         arrays = {name: member.read() for name, member in members.items()}
     try:
-        faults = json.loads(str(arrays["faults"]))
+        if faults is None:
+            faults = json.loads(str(arrays["faults"]))
         states = {}
         if int(arrays["texts"]):
             states = {name: state_of(MEASURES[name].state, name, arrays) for name in measures}
@@ -122,7 +164,8 @@ def write_totals(store: Store) -> Totals:
         if "links" in totals.states:
             store.put("links.parquet", _link_table(totals.states["links"], about))
     counts = {"texts": totals.texts, "tokens": totals.tokens, "skipped": len(totals.faults)}
-    store.put("totals.json", f"{json_text({**counts, 'fingerprint': about['fingerprint']}, indent=1)}\n".encode())
+    facts = {**counts, "fingerprint": about["fingerprint"], "parts": _digest(store.planned()[0])}
+    store.put("totals.json", f"{json_text(facts, indent=1)}\n".encode())
     store.clean()
     return totals
 

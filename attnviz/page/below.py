@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from attnviz.page.figure import Box, Dot, Fill, Line
-from attnviz.page.parts import Bars, Depth
+from attnviz.page.parts import Bars, Depth, Ranges
+from attnviz.page.ranges import room_for_ranges
 from attnviz.page.scale import number, ticks
 from attnviz.page.text_metrics import MIDDLE, Typeface, printable
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from attnviz.page.parts import Part
     from attnviz.page.sheet import Sheet
 
+Below = Depth | Bars | Ranges  # the kinds of part below a board
 BASE, SMALL = 9.0, 7.0  # points: sizes of text, here and on the boards
 PLOT, ABOVE_PLOT = 120.0, 30.0  # points: the height of a plot, and the room above it
 WIDEST, LEAST = 420.0, 220.0  # points: the width of a plot at most and at least
@@ -32,23 +34,33 @@ THICK, THIN = 9.0, 4.0  # points: a bar, and one that lies over another
 WEIGHT, LIFT = (196, 212, 230), (43, 98, 158)
 
 
-def first_below(parts: Sequence[Part]) -> Depth | Bars | None:
+def first_below(parts: Sequence[Part]) -> Below | None:
     """The first plot or list that has something to show."""
-    return next((part for part in parts if isinstance(part, Depth) or (isinstance(part, Bars) and part.entries)), None)
+    for part in parts:
+        if isinstance(part, Depth) or (isinstance(part, Bars) and part.entries) or isinstance(part, Ranges):
+            return part
+    return None
 
 
-def texts_of(part: Depth | Bars | None) -> list[str]:
+def texts_of(part: Below | None) -> list[str]:
     """All that is written in a part that other parts do not write."""
+    if isinstance(part, Ranges):
+        return [part.heading, *map(printable, part.names), "−.0123456789…"]
     if not isinstance(part, Bars):
         return []
     texts = [text for entry in part.entries for text in (printable(entry.text), entry.head)]
     return [part.heading, *texts, *part.columns, "−.0123456789…"]
 
 
-def room_for(part: Depth | Bars | None, face: Typeface) -> tuple[float, float]:
-    """Width and height in points that a part needs below a board, without the page's margins."""
+def room_for(part: Below | None, face: Typeface, room: float = 0.0) -> tuple[float, float]:
+    """Width and height in points that a part needs below a board, without the page's margins.
+
+    room: the width of the boards, which lists with columns fill.
+    """
     if part is None:
         return 0.0, 0.0
+    if isinstance(part, Ranges):
+        return LEAST, room_for_ranges(part, face, max(room, LEAST))
     if isinstance(part, Depth):
         return LEAST + 40.0, ABOVE_PLOT + PLOT + 34.0
     columns = _columns(face, part)

@@ -17,7 +17,8 @@ from attnviz.page import below
 from attnviz.page.below import BASE, SMALL
 from attnviz.page.figure import Box, Figure, MapPanel, Scale
 from attnviz.page.layout import ordinal
-from attnviz.page.parts import Bars, Boards, Depth, SignedMaps
+from attnviz.page.parts import Bars, Boards, Depth, Ranges, SignedMaps
+from attnviz.page.ranges import SAYS, draw_ranges
 from attnviz.page.scale import INKS, WHITE, masked, number, round_up, short, ticks
 from attnviz.page.sheet import BAR, UNDER, Sheet, bar_panel, every, finished, no_room, started, worded
 from attnviz.page.sizes import SMALLEST
@@ -58,21 +59,24 @@ def boards_page(page: Page, options: FigureOptions) -> Figure:
     texts = [*part.layers, *part.heads, *part.axes, "0123456789.−·≥…", *below.texts_of(extra)]
     texts += [text for board in boards for text in (board.heading, board.label, *_words(board))]
     legend = [f"bars: {extra.columns[1]} pale, {extra.columns[2]} dark"] if isinstance(extra, Bars) else []
+    legend += [SAYS] if isinstance(extra, Ranges) else []
     words = worded(page, options, texts, legend)
     if any(np.isnan(np.asarray(board.values, float)).any() for board in boards):
         words.notes.append(f"{masked(WHITE)}: not defined")
     grid = _Grid(words.face, part, boards)
     grid.settle(None if options.width is None else options.width * 72.0)
     words.notes.extend(grid.thinning())
-    room = below.room_for(extra, words.face)
+    room = below.room_for(extra, words.face, grid.width - 2 * MARGIN - grid.left)
     wide = grid.width if options.width is not None else max(grid.width, 240.0, room[0] + 2 * MARGIN)
     sizes = {"margin": MARGIN, "indent": grid.left, "foot": 8.0, "base": BASE, "small": SMALL}
     sheet = started(words, wide, shrink=False, scale=grid.scales[0], **sizes)
     left, top, bar_end = grid.place(sheet, extra is not None)
     if isinstance(extra, Depth):
         below.draw_depth(sheet, extra, left, top, len(part.heads) * grid.cell, grid.scales[0])
-    elif extra is not None:
+    elif isinstance(extra, Bars):
         below.draw_bars(sheet, extra, left, top)
+    elif extra is not None:
+        draw_ranges(sheet, extra, left, top)
     sheet.y = max(top + room[1], bar_end + 4.0) + 2.0
     return finished(sheet, ". ".join(map(ends, boards)))
 

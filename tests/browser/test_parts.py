@@ -25,6 +25,7 @@ from attnviz.page.parts import (
     Paragraph,
     Plot,
     Plots,
+    Ranges,
     Rows,
     RunningText,
     Scatter,
@@ -51,6 +52,9 @@ PARTS = {
     "Boards": Boards((Board(VALUES, "share", marks=((0, 1),)),), ("0", "1"), ("0", "1", "2")),
     "Depth": Depth(VALUES, ("0", "1"), "share"),
     "Bars": Bars("strongest", (Entry(HOSTILE, "0.1", 0.9, 0.5), Entry("b", "0.2", 0.5, -0.1))),
+    "Ranges": Ranges(
+        HOSTILE, ("0.0", "1.1"), np.array([[0.1, 0.2, 0.3, 0.5, 0.9], [np.nan] * 5]), np.array([0.4, np.nan]), "share"
+    ),
     "WordBoard": WordBoard("words", (NAMES, NAMES), np.nan_to_num(VALUES), ("0", "1"), ("0", "1", "2")),
     "LinesOfWeight": LinesOfWeight((LinesPanel("head 0", LINKS, ("0", "1"), (("0", "0"),)),), NAMES, NAMES, 1.0),
     "RunningText": RunningText(

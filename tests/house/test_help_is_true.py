@@ -26,6 +26,7 @@ INPUTS = {
     "lines": (TIRED, *MODEL, "-H", "1", "--json"),
     "html": (TIRED, *MODEL, "-o", "-"),
     "series": (str(REFERENCE / "gpt2"), "--ids", "5,6,7,5,6,7", "--json"),
+    "corpus report": ("folder", "--json"),
     "heatmap": (TIRED, *MODEL, "--format", "svg", "-o", "-", "--bare"),
 }
 

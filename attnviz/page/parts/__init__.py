@@ -31,7 +31,7 @@ if TYPE_CHECKING:  # which sees all kinds
 _FILES = {  # file -> what it holds
     "curves": "Curves",
     "explorer": "Details Explorer Vectors",
-    "heads": "Board Boards Depth Entry Bars WordBoard",
+    "heads": "Board Boards Depth Entry Bars Ranges WordBoard",
     "lines": "Link LinesPanel LinesOfWeight Paragraph RunningText",
     "maps": "SignedMap SignedMaps MapGrid MapTable Distances",
     "mechanisms": "DISTANCE Card Cards Timing Timings Catalogue",

@@ -77,6 +77,23 @@ class Bars(Part):
 
 
 @dataclass(frozen=True, eq=False)
+class Ranges(Part):
+    """The spread of a number over texts, a line per head.
+
+    names: of the lines, `layer.head`. values: [line, 5], the quantiles 5, 25, 50, 75 and 95 %; means: [line]; NaN
+    where nothing is known. label: what the number is. low, high: ends of the axis; by default a round number above all.
+    """
+
+    heading: str
+    names: Sequence[str]
+    values: NDArray[Any]
+    means: NDArray[Any]
+    label: str
+    low: float = 0.0
+    high: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class WordBoard(Part):
     """A word and a number per head. words, values: [row][column]; rows, cols: their names; axes: what these are.
 

@@ -21,6 +21,7 @@ PARTS: dict[str, str] = {
     "Boards": "parts.heads:boards",
     "Depth": "parts.heads:depth",
     "Bars": "parts.heads:bars",
+    "Ranges": "parts.heads:ranges",
     "WordBoard": "parts.heads:word_board",
     "LinesOfWeight": "parts.lines:lines_of_weight",
     "RunningText": "parts.lines:running_text",

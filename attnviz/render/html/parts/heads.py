@@ -10,7 +10,7 @@ from attnviz.page.scale import round_up
 from attnviz.render.html.parts.values import number, numbers
 
 if TYPE_CHECKING:
-    from attnviz.page.parts import Bars, Board, Boards, Depth, WordBoard
+    from attnviz.page.parts import Bars, Board, Boards, Depth, Ranges, WordBoard
     from attnviz.render.html.blocks import Blocks
 
 
@@ -49,6 +49,22 @@ def bars(part: Bars, _: Blocks) -> dict[str, Any]:
         for each in part.entries
     ]
     return {"kind": "Bars", "heading": part.heading, "entries": entries, "columns": list(part.columns)}
+
+
+def ranges(part: Ranges, _: Blocks) -> dict[str, Any]:
+    """The spread of a number of some heads."""
+    values = np.asarray(part.values, float)
+    top = float(np.nanmax(values)) if np.isfinite(values).any() else 0.0
+    return {
+        "kind": "Ranges",
+        "heading": part.heading,
+        "names": list(part.names),
+        "values": numbers(part.values),
+        "means": [number(value) for value in part.means.tolist()],
+        "label": part.label,
+        "low": part.low,
+        "high": part.high if part.high is not None else round_up(max(top, 1e-9)),
+    }
 
 
 def word_board(part: WordBoard, _: Blocks) -> dict[str, Any]:

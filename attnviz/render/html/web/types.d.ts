@@ -135,6 +135,11 @@ interface TokenBarsPart {
     kind: "TokenBars"; heading: string; tokens: string[]; values: (number | null)[][]; names: string[]; label: string;
     stressed: number[]; rest: boolean;
 }
+/** values: 5, 25, 50, 75 and 95 % of each line, [line][quantile]. */
+interface RangesPart {
+    kind: "Ranges"; heading: string; names: string[]; values: (number | null)[][]; means: (number | null)[]; label: string;
+    low: number; high: number;
+}
 interface WordBoardPart {
     kind: "WordBoard"; heading: string; words: string[][]; values: (number | null)[][]; rows: string[]; cols: string[];
     axes: [string, string];
@@ -205,7 +210,7 @@ interface StepPart { kind: "Step"; label: string; title: string; lines: [string,
 interface HistogramPart { kind: "Histogram"; label: string; bars: { from: number; to: number; count: number }[]; }
 
 type AnyPart =
-    | Explorer | BoardsPart | DepthPart | BarsPart | WordBoardPart | LinesPart | RunningTextPart | SignedMapsPart
+    | Explorer | BoardsPart | DepthPart | BarsPart | RangesPart | WordBoardPart | LinesPart | RunningTextPart | SignedMapsPart
     | MapTablePart | DistancesPart | ScatterPart | DotProductPart | PlotsPart | CurvesPart | CardsPart | TimingsPart
     | TablePart | SentencePart | FactsPart | ListingPart | HeadingPart | NotesPart | MatrixPart | StepPart
     | HistogramPart;

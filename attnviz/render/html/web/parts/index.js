@@ -7,6 +7,7 @@ import { barsPart, boardsPart, wordBoardPart } from "./heads.js";
 import { linesPart, runningTextPart } from "./lines.js";
 import { cardsPart, distancesPart, mapTablePart, matrixPart, signedMapsPart, stepPart } from "./maps.js";
 import { dotProductPart, scatterPart } from "./planes.js";
+import { rangesPart } from "./ranges.js";
 import { factsPart, headingPart, listingPart, notesPart, sentencePart, tablePart } from "./table.js";
 import { tokenBarsPart } from "./token_bars.js";
 
@@ -28,6 +29,7 @@ const PARTS = {
     Matrix: matrixPart,
     Notes: notesPart,
     Plots: plotsPart,
+    Ranges: rangesPart,
     RunningText: runningTextPart,
     Scatter: scatterPart,
     Sentence: sentencePart,
