@@ -8,6 +8,7 @@ from attnviz.analyses.base import Result as Result
 from attnviz.analyses.check import Health as Health
 from attnviz.analyses.circuits import HeadCircuits as HeadCircuits
 from attnviz.analyses.context import SourceRanking as SourceRanking
+from attnviz.analyses.corpus import corpus as corpus
 from attnviz.analyses.corpus_report import CorpusReport as CorpusReport
 from attnviz.analyses.diff import Changes as Changes
 from attnviz.analyses.focus import Focus as Focus

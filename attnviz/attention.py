@@ -295,6 +295,15 @@ class Attention:
 
         return html_of_attentions((self, *beside), names, compared)
 
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """A row per weight, as in .parquet, as an Arrow stream (PyCapsule interface): pandas, polars, DuckDB read it.
+
+        A batch holds one map. Raises OutputError if pyarrow is not installed.
+        """
+        from attnviz.show import arrow_of_attention
+
+        return arrow_of_attention(self, requested_schema)
+
     def _repr_png_(self) -> bytes:
         from attnviz.show import encode_attention
 

@@ -85,6 +85,20 @@ def _thing(result: Result, format: str, options: FigureOptions | None, command: 
     return draw(result.page(), options or FigureOptions(), made_by)
 
 
+def arrow_of_result(result: Result, requested_schema: object = None) -> object:
+    """The rows of a result as the capsule of an Arrow stream."""
+    from attnviz.render.arrow import stream_of_rows
+
+    return stream_of_rows(result.each_row, requested_schema)
+
+
+def arrow_of_attention(attention: Attention, requested_schema: object = None) -> object:
+    """The long form of an Attention as the capsule of an Arrow stream."""
+    from attnviz.render.arrow import stream_of_attention
+
+    return stream_of_attention(attention, requested_schema)
+
+
 ROWS, COUNTED = 3000, 100_000  # rows that a page for a browser holds at most, and rows that are counted
 
 

@@ -120,6 +120,15 @@ class Result:
 
         return save_result(self, path, figure_options)
 
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The rows as an Arrow stream (PyCapsule interface), which pandas, polars, DuckDB and pyarrow read.
+
+        Types are the same in all batches; not-a-number is null. Raises OutputError if pyarrow is not installed.
+        """
+        from attnviz.show import arrow_of_result
+
+        return arrow_of_result(self, requested_schema)
+
     def __init_subclass__(cls) -> None:
         """Results are dataclasses, whose own repr would print whole arrays."""
         cls.__repr__ = Result.__repr__  # type: ignore[method-assign]

@@ -120,13 +120,25 @@ def write_parquet(attention: Attention, file: IO[bytes], *, made_by: Mapping[str
         import pyarrow.parquet as pq
     except ImportError as error:
         raise OutputError("writing .parquet needs pyarrow", "pip install pyarrow, or ask for .csv or .npz") from error
+    schema, batches = arrow_batches(attention, pa, made_by)
+    with pq.ParquetWriter(file, schema) as writer:
+        for batch in batches:
+            writer.write_table(pa.Table.from_batches([batch], schema))
+
+
+def arrow_batches(attention: Attention, pa: Any, made_by: Mapping[str, Any] | None = None) -> tuple[Any, Iterator[Any]]:
+    """The long form as an Arrow schema, with meta under the key `attnviz`, and a record batch per map.
+
+    pa: the module pyarrow.
+    """
     word = pa.dictionary(pa.int32(), pa.string())
     kinds = (pa.int32(), pa.int32(), pa.int32(), word, pa.int32(), word, pa.float32())
     meta = json.dumps(_meta(attention, made_by), sort_keys=True, ensure_ascii=False)
     schema = pa.schema(zip(COLUMNS, kinds, strict=True), metadata={"attnviz": _utf8(meta)})
     names = [pa.array(tokens, pa.string()) for tokens in (attention.query_tokens, attention.key_tokens)]
     top, left = (np.int32(first) for first in _origin(attention))
-    with pq.ParquetWriter(file, schema) as writer:
+
+    def batches() -> Iterator[Any]:
         for layer, head, allowed, matrix in _matrices(attention):
             query, key = np.nonzero(np.ones(matrix.shape, bool) if allowed is None else allowed)
             query, key = query.astype(np.int32), key.astype(np.int32)
@@ -134,7 +146,9 @@ def write_parquet(attention: Attention, file: IO[bytes], *, made_by: Mapping[str
             arrays = [pa.array(place, pa.int32()) for place in places] + [pa.array(query + top)]
             arrays += [pa.DictionaryArray.from_arrays(query, names[0]), pa.array(key + left)]
             arrays += [pa.DictionaryArray.from_arrays(key, names[1]), pa.array(matrix[query, key])]
-            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+            yield pa.record_batch(arrays, schema=schema)
+
+    return schema, batches()
 
 
 def rows(attention: Attention) -> Iterator[dict[str, Any]]:
