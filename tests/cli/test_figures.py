@@ -180,6 +180,14 @@ def test_one_that_fails_does_not_stop_the_others(plan, tmp_path):
     assert [(row["state"], bool(row["error"])) for row in rows] == [("failed", True), ("up to date", False)]
 
 
+def test_a_page_of_figures_links_to_them_from_where_it_is(plan, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "one.txt").write_text("the cat sat")
+    assert plan(TWO, "-o", "out/all.html")[0] == 0
+    links = re.findall('href="(.*?)"', (tmp_path / "out" / "all.html").read_text())
+    assert links == ["../fig/one.npz", "../fig/two.png"]
+
+
 def test_quiet_says_nothing(plan):
     assert plan(FIGURE, "-q") == (0, "a.npz\np.contact.png\n", "")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,4 +82,5 @@ class ContactSheet:
                 picture = picture_of(place)
             elif entry.output.lower().endswith(_READABLE):
                 picture = picture_of(self.plan.folder / entry.output)
-        return Small(entry.output, entry.command, picture, "not drawn" if failed else ending, failed)
+        link = Path(os.path.relpath(self.plan.folder / entry.output, self.path.parent)).as_posix()
+        return Small(entry.output, entry.command, picture, "not drawn" if failed else ending, failed, link)

@@ -32,13 +32,17 @@ _HIGHER = 1.3  # how much higher than HIGH a row may be
 
 @dataclass(frozen=True, eq=False)
 class Small:
-    """One figure on the sheet. picture: uint8 [row, column, 3], None for a card. word: what a card says."""
+    """One figure on the sheet. picture: uint8 [row, column, 3], None for a card. word: what a card says.
+
+    link: the way from the sheet to the figure, for a sheet that has links.
+    """
 
     name: str
     command: str
     picture: NDArray[np.uint8] | None
     word: str = ""
     failed: bool = False
+    link: str = ""
 
     @property
     def aspect(self) -> float:
@@ -60,7 +64,7 @@ def sheet(title: str, smalls: Sequence[Small]) -> Figure:
     """The contact sheet as a Figure."""
     face = typeface(None, [title, *(f"{small.name} {small.command}" for small in smalls)])
     drawn = _Sheet(face, [], [], [], [])
-    count = f"{len(smalls)} figure{'s' if len(smalls) != 1 else ''}"
+    count = _count(smalls)
     drawn.labels.append(Label(one_line(title), MARGIN, MARGIN + TITLE * 0.8, TITLE, weight="bold", role="title"))
     drawn.labels.append(Label(count, WIDTH - MARGIN, MARGIN + TITLE * 0.8, 9, "right", tone="soft", role="subtitle"))
     y = MARGIN + TITLE + 14
@@ -73,6 +77,10 @@ def sheet(title: str, smalls: Sequence[Small]) -> Figure:
         labels=tuple(drawn.labels), lines=tuple(drawn.lines), fills=tuple(drawn.fills), images=tuple(drawn.images),
         face=face, font=face.family,
     )  # fmt: skip
+
+
+def _count(smalls: Sequence[Small]) -> str:
+    return f"{len(smalls)} figure{'s' if len(smalls) != 1 else ''}"
 
 
 def rows(aspects: Sequence[float]) -> list[tuple[range, float]]:
@@ -204,7 +212,7 @@ def _html(title: str, smalls: Sequence[Small]) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
-        f"<header><h1>{escape(title)}</h1><p>{len(smalls)} figures</p></header>\n<main>\n{figures}\n</main>\n"
+        f"<header><h1>{escape(title)}</h1><p>{_count(smalls)}</p></header>\n<main>\n{figures}\n</main>\n"
         "</body>\n</html>\n"
     )
 
@@ -216,7 +224,7 @@ def _html_figure(small: Small) -> str:
     if small.picture is not None:
         shown = f'<img alt="{escape(small.name)}" src="data:image/png;base64,{_png(small.picture)}">'
     return (
-        f'<figure{" class=failed" if small.failed else ""}><a href="{escape(quote(small.name))}">{shown}</a>'
+        f'<figure{" class=failed" if small.failed else ""}><a href="{escape(quote(small.link or small.name))}">{shown}</a>'
         f"<figcaption><span>{escape(small.name)}</span><small>{escape(small.command)}</small></figcaption></figure>"
     )
 
