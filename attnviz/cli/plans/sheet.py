@@ -220,11 +220,11 @@ def _html(title: str, smalls: Sequence[Small]) -> str:
 def _html_figure(small: Small) -> str:
     from urllib.parse import quote
 
-    shown = escape(small.word)
+    shown, place = escape(small.word), escape(quote(small.link or small.name))
     if small.picture is not None:
         shown = f'<img alt="{escape(small.name)}" src="data:image/png;base64,{_png(small.picture)}">'
     return (
-        f'<figure{" class=failed" if small.failed else ""}><a href="{escape(quote(small.link or small.name))}">{shown}</a>'
+        f'<figure{" class=failed" if small.failed else ""}><a href="{place}">{shown}</a>'
         f"<figcaption><span>{escape(small.name)}</span><small>{escape(small.command)}</small></figcaption></figure>"
     )
 
