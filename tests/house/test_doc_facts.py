@@ -22,6 +22,7 @@ from helpers.paths import INPUTS, REFERENCE, ROOT
 from helpers.sentences import TIRED
 
 import attnviz
+from attnviz.checkpoints.weights import Weights
 from attnviz.measures import steps_recorder
 from attnviz.models.find import TINY
 from attnviz.page import diagram, diagram_canvas, diagram_scores
@@ -32,6 +33,7 @@ RECORD = "measured once: needs torch, training, other machines or hours; the pag
 RELEASE = "a release of a program that the page names"
 PICTURE = "tests/page/test_first_picture.py reads the share that is right and the bound; no test reads rows and chance"
 THEIRS = "what another program does, checked against it when the line was written"
+PICTURE_OF_LARGE = "what the picture shows: -l 0,31 -H 0-7 of 32 ids"
 # Numbers that no test here reads: page -> (pattern, their kind).
 UNREAD: dict[str, list[tuple[str, str]]] = {
     "docs/steps.md": [
@@ -100,6 +102,13 @@ UNREAD: dict[str, list[tuple[str, str]]] = {
         (r"has 256 colours per frame", "the format GIF"),
         (r"tokens from 0, as `|or \[layer, 1, head", "where indices begin, and a shape"),
         (r"a contrast of at least 4\.5:1", "held by tests/render/test_running_text.py"),
+    ],
+    "docs/large.md": [
+        (r"7 billion parameters is a GGUF file of 3\.8 GB", "written by benchmarks/large.py"),
+        (r"heads 0 to 7 of layers 0 and 31", PICTURE_OF_LARGE),
+        (r"\(1e-6 of the sum of sizes\)", "the tolerance of tests/checkpoints/test_matrices.py"),
+        (r"numbers of 8 bits|0 keeps none", DEFINED),
+        (r"Two cores of an AMD EPYC.*?0\.09 s of CPU time", RECORD),
     ],
     "docs/adding-a-family.md": [(r"1e-1 in|1e-1 from|1e-4 everywhere|(?<= )[2-6]\. ", "rules of thumb; list numbers")],
     "docs/adding-an-analysis.md": [],
@@ -329,6 +338,17 @@ def of_formats():
     ]
 
 
+def of_large():
+    weights = Weights.__init__.__defaults__[0]
+    numbers = 32 * (4 * 4096**2 + 3 * 4096 * 11008) + 2 * 32000 * 4096
+    return [
+        f"as float32 it would be {numbers * 4 / 1e9:.0f} GB",
+        "layer 0 its queries and keys, layer 31 the 31 layers below it",
+        "Sixteen maps of the attention of 32 tokens",
+        f"at most {weights / 2**30:.0f} GB is kept",
+    ]
+
+
 def of_gallery():
     """The widths in scripts/draw_gallery.sh."""
     script = (ROOT / "scripts" / "draw_gallery.sh").read_text()
@@ -415,6 +435,7 @@ OF = {
     "docs/architecture.md": of_architecture,
     "docs/terminal.md": of_terminal,
     "docs/page.md": of_page,
+    "docs/large.md": of_large,
     "docs/formats.md": of_formats,
     "docs/gallery.md": of_gallery,
     "docs/figures.md": of_figures,
