@@ -192,8 +192,8 @@ def series(watched: Watched, options: Options, progress: Progress | None = None)
     over the steps, a line per head, and boards of heads and steps. .json and .csv have every number.
 
     attnviz series 'run/checkpoint-*' "The cat sat on the mat"
-    attnviz series 'run/step_*' --random --by induction -o induction.png
-    attnviz series 'run/checkpoint-*' --corpus sentences.txt --by drift -o drift.pdf
+    attnviz series 'run/step-*' --random --by induction -o induction.png
+    attnviz series 'run/checkpoint-*' --corpus sample_inputs/mails.txt --by drift -o drift.pdf
     attnviz series run/step1000 run/step2000 "The cat sat on the mat" --cache run/numbers --json
     """
     from attnviz.corpora.follow import follow

@@ -6,6 +6,7 @@ an earlier run kept are read again instead of measured.
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 
 from attnviz.corpora.kept import Kept, fingerprint
 from attnviz.corpora.series import Differs, Numbers, Reading, Reference, measure
-from attnviz.errors import ModelError
+from attnviz.errors import AttnvizWarning, ModelError
 from attnviz.facts import SourceFacts, facts_of
 from attnviz.measures.roles import Scores
 from attnviz.measures.statistics import meaningless
@@ -209,7 +210,9 @@ def follow(watched: Watched, progress: Progress | None = None) -> Followed:
     *before, reference = opened
     there, numbers, apart = [], [], []
     for each in before:
-        result = work.against(each, reference, last)
+        with warnings.catch_warnings():  # which the last checkpoint has given on the same texts
+            warnings.simplefilter("ignore", AttnvizWarning)
+            result = work.against(each, reference, last)
         if result is not None:
             there.append(each.checkpoint)
             numbers.append(result[0])
@@ -217,7 +220,10 @@ def follow(watched: Watched, progress: Progress | None = None) -> Followed:
     there.append(reference.checkpoint)
     numbers.append(last)
     apart.append(np.zeros(reference.size))
-    facts = replace(work.facts(reference), model=watched.name or run.name or reference.checkpoint.name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AttnvizWarning)
+        facts = work.facts(reference)
+    facts = replace(facts, model=watched.name or run.name or reference.checkpoint.name)
     return Followed(
         run,
         tuple(each.step for each in there),

@@ -27,7 +27,6 @@ LONG = "8,192 tokens take a minute (benchmarks/long_texts.py)"
 HEADS = "the composition of all 270 heads takes 20 s; docs/analysis/circuits.md has six layers"
 EACH = "270 heads, one at a time, take 10 s; tests/house/test_doc_numbers.py runs them for docs/analysis/ablate.md"
 FILES = "reads files that are not there, or goes on for hours (tests/corpora)"
-RUNS = "reads the checkpoints of a run (tests/analyses/test_series.py)"
 TIMES = "measures times for minutes (tests/analyses/test_mechanisms_command.py)"
 NOT_RUN = {
     'attnviz heatmap "The cat sat on the mat" -m openai-community/gpt2@main': HUB,
@@ -46,10 +45,6 @@ NOT_RUN = {
     "attnviz corpus sentences.txt -m minilm -o sentences --part 7/100": FILES,
     "attnviz corpus merge sentences": FILES,
     "attnviz corpus merge sentences --json": FILES,
-    "attnviz series 'run/checkpoint-*' \"The cat sat on the mat\"": RUNS,
-    "attnviz series 'run/step_*' --random --by induction -o induction.png": RUNS,
-    "attnviz series 'run/checkpoint-*' --corpus sentences.txt --by drift -o drift.pdf": RUNS,
-    'attnviz series run/step1000 run/step2000 "The cat sat on the mat" --cache run/numbers --json': RUNS,
     "attnviz corpus report sentences": FILES,
     "attnviz corpus report sentences -o report.html": FILES,
     "attnviz corpus report sentences --by special --top 20": FILES,
@@ -89,6 +84,9 @@ def folder(tmp_path_factory, minilm):
     (place / "path" / "to").mkdir(parents=True)
     for name, target in {"model": minilm, "base": minilm, "folder": minilm, "vit": REFERENCE / "vit"}.items():
         (place / "path" / "to" / name).symlink_to(target)
+    (place / "run").mkdir()
+    for name in ("checkpoint-500", "checkpoint-1000", "step-1", "step-2", "step1000", "step2000"):
+        (place / "run" / name).symlink_to(minilm)
     for name in ("lora", "adapter"):
         (place / "path" / "to" / name).symlink_to(place / "sharper")
     (place / "path" / "to" / "config.json").symlink_to(minilm / "config.json")

@@ -93,6 +93,10 @@ UNREAD: dict[str, list[tuple[str, str]]] = {
         (r"takes 0\.32 to 0\.43 s of CPU|median of 15 runs|it takes 0\.06 s", RECORD),
         (r"from version 0\.29 on|0\.50 s instead of 0\.60 s|\(15 runs of each, in turn\)", RECORD),
     ],
+    "docs/series.md": [
+        (r"head 1\.3 of another|numbered from 1\.|0 in the last checkpoint|step 0 is", DEFINED),
+        (r"The run in the picture .*? at step 2,500\.|over 2,500 steps", RECORD),
+    ],
     "docs/terminal.md": [
         (r"256 colours|written as 0\.00|OSC 11, then DA1", "of terminals, held by tests/render/test_background.py"),
         (r"Linux from 6\.2 on forbids this unless `[^`]*` is 1", "the release that forbids TIOCSTI, and its setting"),
@@ -425,6 +429,25 @@ def of_figures():
     return [f"`{len(entries)} drawn, 0 up to date, 0 failed`"]
 
 
+def of_series():
+    from inspect import signature
+
+    from attnviz.analyses.series import SPAN
+    from attnviz.corpora.series import KEPT, TIMES
+    from attnviz.measures.distance import MOST
+    from attnviz.models.repeated import repeated_tokens
+    from attnviz.models.source import SAMPLE_WEIGHTS
+
+    length = signature(repeated_tokens).parameters["length"].default
+    return [
+        f"where they span a factor of {SPAN} or",
+        f"takes {length} random tokens twice",
+        f"at most {MOST:.2f}.",
+        f"more than {TIMES * SAMPLE_WEIGHTS // 10**6} million weights",
+        f"{4 * KEPT >> 20} MB of the last one's maps",
+    ]
+
+
 OF = {
     "docs/steps.md": of_steps,
     "docs/tiny.md": of_tiny,
@@ -439,6 +462,7 @@ OF = {
     "docs/formats.md": of_formats,
     "docs/gallery.md": of_gallery,
     "docs/figures.md": of_figures,
+    "docs/series.md": of_series,
     "docs/adding-a-family.md": of_adding,
     "docs/adding-an-analysis.md": list,  # no number is there
     "SECURITY.md": of_security,

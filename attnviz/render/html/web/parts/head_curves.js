@@ -14,13 +14,16 @@ export function curvesPart({ steps, places, values, names, layers, label, unit, 
         const plane = new Plane(
             wide,
             Math.min(Math.max(wide * 0.5, 260), 440),
-            { low: 0, high: 1, label: unit, marks: marksOf(steps, places, wide) },
+            { low: -0.02, high: 1.03, label: unit, marks: marksOf(steps, places, wide) },
             { low: 0, high: high * 1.05, label },
         );
         if (threshold !== null) {
             const { left, right } = plane.box;
             const y = plane.y(threshold);
-            plane.element.append(svg("path", { class: "ground", d: `M${left},${y}H${right}`, "stroke-dasharray": "4 3" }));
+            const across = svg("path", { class: "curve", d: `M${left},${y}H${right}`, stroke: "currentColor" });
+            across.style.strokeWidth = "1";
+            across.style.strokeDasharray = "4 3";
+            plane.element.append(across);
         }
         const points = order.flatMap((i) => {
             const group = groups.indexOf(layers[i]);
