@@ -198,7 +198,8 @@ def follow(watched: Watched, progress: Progress | None = None) -> Followed:
 
     Raises:
         Differs: a checkpoint has other sizes or splits the texts otherwise, and `skip_different` is not set.
-        InputError: the texts cannot be read. ModelError: no checkpoint can be opened.
+        InputError: the texts cannot be read. SelectionError: no such layer, head or stream.
+        ModelError: no checkpoint can be opened.
     """
     run = watched.run
     count = len(run.checkpoints)
@@ -206,6 +207,7 @@ def follow(watched: Watched, progress: Progress | None = None) -> Followed:
     work = _Following(watched, share)
     work.skipped += [f"{name} is skipped: there is no step in its name" for name in run.left_out]
     opened = work.opened(run)
+    watched.among(*opened[0].size)  # raises before any work
     last = work.last(opened)
     *before, reference = opened
     there, numbers, apart = [], [], []

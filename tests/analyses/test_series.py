@@ -12,7 +12,7 @@ from helpers.paths import REFERENCE
 from safetensors.numpy import load_file, save_file
 
 import attnviz
-from attnviz.errors import InputError
+from attnviz.errors import InputError, SelectionError
 from attnviz.measures.distance import jensen_shannon
 from attnviz.measures.statistics import names
 from attnviz.models.find import TINY
@@ -260,3 +260,9 @@ def test_paths_without_a_pattern_and_open_models(run_folder, run):
         [row["drift"] for row in json.loads(out)],
         [row["drift"] for row in attnviz.series(models, ids=[5, 6, 7, 8]).rows()],
     )
+
+
+def test_a_head_that_is_not_there_is_said_before_any_work(run_folder, monkeypatch):
+    monkeypatch.setattr("attnviz.corpora.follow.measure", None)
+    with pytest.raises(SelectionError, match="head 4 is not there"):
+        attnviz.series(pattern(run_folder), ids=IDS, heads=4)
