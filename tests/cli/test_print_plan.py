@@ -128,6 +128,13 @@ def test_standard_streams_are_no_part_of_a_plan(words, capsys):
     assert out == "" and "--print-plan needs a" in err
 
 
+@pytest.mark.parametrize("words", [("corpus", "report", "folder"), ("series", "run/a", "run/b", "the cat")])
+def test_a_command_over_a_whole_folder_is_no_entry(words, capsys):
+    assert main([*words, "--print-plan"]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and "cannot be an entry of a plan" in err
+
+
 def test_wrong_usage_prints_no_entry(capsys):
     assert main(["heatmap", "a", "--scale", "cube", "--print-plan"]) == 2
     assert capsys.readouterr().out == ""

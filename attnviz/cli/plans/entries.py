@@ -123,11 +123,17 @@ def keys_of(groups: Iterable[type]) -> dict[str, Key]:
 
 @cache
 def keys_of_command(name: str) -> dict[str, Key]:
-    """The keys of a command; {} for one that writes no single file."""
+    """The keys of a command; {} for one that cannot be an entry.
+
+    An entry writes one file and reads single files and models: the folder of a corpus, or the checkpoints of a training
+    run, would have to be compared whole before every run.
+    """
     from attnviz.cli.app import module_of
 
     groups = getattr(module_of(name).run, "groups", {}).values()
-    return keys_of(groups) if any(issubclass(group, Output) for group in groups) else {}
+    keys = keys_of(groups) if any(issubclass(group, Output) for group in groups) else {}
+    many = " " in name or any(key.is_argument and key.kind is tuple for key in keys.values())
+    return {} if many else keys
 
 
 def words_of(command: str, values: Mapping[str, Any], output: str) -> list[str]:
@@ -164,6 +170,8 @@ def print_entry(command: str, groups: Mapping[str, type], values: Mapping[str, A
     """Print the entry of a plan that a command line stands for. Without -o, the output is named after the command."""
     import sys
 
+    if not keys_of_command(command):
+        usage(f"{command} reads a whole folder, and cannot be an entry of a plan: leave out --print-plan")
     entry: dict[str, Any] = {"command": command, "output": _output(command, values)}
     given = {key.name: key for key in keys_of(groups.values()).values()}
     for name, key in given.items():
