@@ -2,7 +2,8 @@
 
 Unpacking costs as much as the rest of a product with one vector, and a new token needs a product with every matrix.
 Kept parts give the same numbers as the file: only memory decides how much of a model they are, and parts that are once
-kept stay, since all are read again in the same order.
+kept stay, since all are read again in the same order. A part is kept when it comes a second time: an expert that reads
+one token of a text may never be asked again.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ class Kept:
     """Unpacked parts by their place.
 
     Attributes:
-        limit: bytes at most; None: half of what is free when the first part comes.
+        limit: bytes at most; None: half of what is free when the first part is kept.
         used: bytes that the parts take. left_out: parts that found no room.
     """
 
     def __init__(self, limit: int | None = None) -> None:
         self.limit, self.used, self.left_out = limit, 0, 0
         self._parts: dict[Hashable, Grouped] = {}
+        self._seen: set[Hashable] = set()
         self._lock = Lock()
 
     def get(self, place: Hashable) -> Grouped | None:
@@ -36,8 +38,11 @@ class Kept:
         return self._parts.get(place)
 
     def put(self, place: Hashable, part: Grouped) -> None:
-        """Keep a part if there is room."""
+        """Keep a part that has come before, if there is room."""
         with self._lock:
+            if place not in self._seen:
+                self._seen.add(place)
+                return
             if self.limit is None:
                 self.limit = free() // 2
             if place in self._parts:
