@@ -29,7 +29,10 @@ BASE, SMALL = 9.0, 7.0  # points: sizes of text, as on boards
 WIDE, HIGH = 380.0, 190.0  # points: the plot, unless the boards or the page need another width
 NAMES = 34.0  # points at the right for the names of heads
 RAMP: tuple[RGB, ...] = ((236, 164, 44), (214, 92, 72), (150, 44, 118), (44, 28, 110))  # first layer to last
-PALE, THIN, THICK = 0.45, 0.8, 1.9  # how much of a thin line covers; widths in points
+PALE, PALEST, THIN, THICK = 0.45, 0.12, 0.8, 1.9  # how much of a thin line covers, at most and at least; widths
+MANY = 40  # heads from which thin lines become paler
+NEAR, NEAR_THIN = 0.5, 1.5  # points of a line that are nearer than this to the one before are left out
+TALLEST = 320.0  # points: the height of a board
 BARE = 120.0  # points: the least width of a plot
 
 
@@ -44,6 +47,7 @@ def curves_page(page: Page, options: FigureOptions) -> Figure:
     words = worded(page, options, texts)
     grid = _Grid(words.face, boards, boards.boards)
     grid.settle(None if options.width is None else options.width * 72.0)
+    grid.high = min(grid.high, TALLEST / len(boards.layers))
     words.notes.extend(grid.thinning())
     width = grid.width if options.width is not None else max(grid.width, 2 * MARGIN + grid.left + WIDE + NAMES)
     sizes = {"margin": MARGIN, "indent": grid.left, "foot": 8.0, "base": BASE, "small": SMALL}
@@ -72,41 +76,51 @@ def _plot(sheet: Sheet, part: Curves, box: Box) -> None:
     values = np.asarray(part.values, float)
     known = values[np.isfinite(values)]
     high = round_up(max(float(known.max(initial=0.0)), part.threshold or 0.0))
-    room = sheet.wide - MARGIN - box.x
-    heading, size = sheet.face.shrunk(part.label, BASE, room - 90.0, "bold")
+    heading, size = sheet.face.shrunk(part.label, BASE, _key(sheet, part, box) - box.x - 6.0, "bold")
     sheet.word(heading, box.x, box.y - 8.0, size, weight="bold", tone="soft", role="heading")
-    _key(sheet, part, box)
     _axes(sheet, part, box, high)
 
     def up(value: float) -> float:
         return box.y + box.height * (1 - max(value, 0.0) / high)
 
     across = [box.x + box.width * part.place(step) for step in part.steps]
+    pale = max(PALEST, PALE * min(1.0, MANY / len(values)))
     order = [i for i in range(len(values)) if i not in part.stressed] + list(reversed(part.stressed))
     for i in order:
         rgb, stressed = colour_of(part.layers[i], part.layers), i in part.stressed
         points = [(x, up(y)) for x, y in zip(across, values[i].tolist(), strict=True) if math.isfinite(y)]
+        points = _apart(points, NEAR if stressed else NEAR_THIN)
         for (x0, y0), (x1, y1) in pairwise(points):
-            width, share = (THICK, 1.0) if stressed else (THIN, PALE)
+            width, share = (THICK, 1.0) if stressed else (THIN, pale)
             sheet.lines.append(Line(x0, y0, x1, y1, width, rgb=rgb, share=share))
         if stressed or len(points) == 1:
             sheet.dots += [Dot(x, y, 1.5, rgb) for x, y in points if len(points) < 40]
     _names(sheet, part, box, [(up(values[i, -1]), i) for i in part.stressed if math.isfinite(values[i, -1])])
 
 
-def _key(sheet: Sheet, part: Curves, box: Box) -> None:
-    """Which colour is which layer's, above the plot at the right; of many layers the first and the last."""
+def _apart(points: list[tuple[float, float]], least: float) -> list[tuple[float, float]]:
+    """Points with at least this much between them along the steps; the last one always."""
+    kept = points[:1]
+    for point in points[1:-1]:
+        if point[0] - kept[-1][0] >= least:
+            kept.append(point)
+    return kept + points[1:][-1:]
+
+
+def _key(sheet: Sheet, part: Curves, box: Box) -> float:
+    """The colours of layers, above the plot at the right, with the first and the last layer; returns its left edge."""
     layers = sorted(set(part.layers))
     if len(layers) == 1:
-        return
+        return box.x + box.width
     patches = layers if len(layers) <= 24 else [layers[round(k * (len(layers) - 1) / 23)] for k in range(24)]
-    wide = max(3.0, min(9.0, 72.0 / len(patches)))
+    wide = min(9.0, min(72.0, 0.25 * box.width) / len(patches))
     right = box.x + box.width
     x = right - sheet.face.width(str(layers[-1]), SMALL) - 4.0 - wide * len(patches)
     for k, layer in enumerate(patches):
         sheet.fills.append(Fill(Box(x + k * wide, box.y - 13.5, wide, 5.0), colour_of(layer, part.layers)))
     sheet.word(f"layer {layers[0]}", x - 4.0, box.y - 8.5, SMALL, "right", tone="soft", role="tick")
     sheet.word(str(layers[-1]), right, box.y - 8.5, SMALL, "right", tone="soft", role="tick")
+    return x - 4.0 - sheet.face.width(f"layer {layers[0]}", SMALL)
 
 
 def _axes(sheet: Sheet, part: Curves, box: Box, high: float) -> None:
@@ -161,7 +175,7 @@ def step_text(step: float) -> str:
 
 def _names(sheet: Sheet, part: Curves, box: Box, at: list[tuple[float, int]]) -> None:
     """The stressed heads' names at the right, moved apart and led to the ends of their lines."""
-    pitch, right = 1.25 * SMALL, box.x + box.width
+    pitch, right = 1.25 * SMALL, box.x + box.width * part.place(part.steps[-1])
     ordered, places = sorted(at), list[float]()
     for y, _ in ordered:
         places.append(max(y, places[-1] + pitch if places else -math.inf))
