@@ -292,15 +292,13 @@ class _Run:
             return None
         if about not in worker.asked:
             return None
-        worker.asked.remove(about)
-        about.future = None
         kind, found = answer
-        if kind == "error":
-            raise found
-        if kind == "unknown":  # another process has the address of the one that opened the job
-            self._again.appendleft((about.steps, about.ask))
+        if kind == "unknown":  # the process that opened the job has died, and this one has its address
             self._gone(address)
             return None
+        worker.asked.remove(about)
+        if kind == "error":
+            raise found
         if kind == "lost":
             return self._step(about.steps, Died(f"its worker was lost: {one_line(str(found))}"))
         name = about.ask.part.name

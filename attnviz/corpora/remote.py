@@ -19,7 +19,7 @@ from attnviz.errors import AttnvizError, one_line
 if TYPE_CHECKING:
     from attnviz.corpora.job import Job
 
-KEPT = 2  # jobs that a worker keeps open
+KEPT = 8  # jobs that a worker keeps open
 
 _opened: dict[str, Job] = {}
 _opening, _measuring = Lock(), Lock()

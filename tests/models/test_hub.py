@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import pty
 import shutil
 import signal
@@ -68,6 +69,18 @@ def test_where_the_cache_is(variables, cache, files, monkeypatch, tmp_path):
         monkeypatch.setenv(name, value.format(tmp_path))
     lay_out(tmp_path / cache, files)
     np.testing.assert_array_equal(attention(attnviz.load("org/tiny", offline=True)), WANTED)
+
+
+def test_a_pickled_model_is_found_by_its_name_in_the_cache_of_another_machine(files, home, monkeypatch, tmp_path):
+    lay_out(home / "hub", files)
+    sent = pickle.dumps(attnviz.load("org/tiny"))
+    home.rename(tmp_path / "moved")
+    with pytest.raises(ModelError):
+        pickle.loads(sent)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "moved"))
+    again = pickle.loads(sent)
+    assert again.folder == tmp_path / "moved/hub/models--org--tiny/snapshots" / COMMIT
+    np.testing.assert_array_equal(attention(again), WANTED)
 
 
 def test_revisions_in_the_cache(files, home):

@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import pickle
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,16 @@ def test_a_model_that_has_changed_on_disk_is_refused(tmp_path):
     (folder / "config.json").write_text(json.dumps(config | {"layer_norm_eps": 1e-3}))
     with pytest.raises(ModelError, match="this has changed on disk since it was opened"):
         pickle.loads(pickled)
+
+
+@pytest.mark.parametrize("name", ["tiny", "minilm"])
+def test_a_pickled_model_is_found_by_its_name_where_it_is_installed_elsewhere(name):
+    model = attnviz.load(name)
+    place = model.opening.place._replace(path=Path("/on/another/machine"))
+    again = pickle.loads(pickle.dumps(replace(model, opening=replace(model.opening, place=place))))
+    assert again.checkpoint.path == model.checkpoint.path
+    with pytest.raises(ModelError, match="/on/another/machine"):
+        replace(model.opening, place=place._replace(name="mine")).open()
 
 
 def test_a_source_of_a_source_is_itself_and_a_model_wants_an_input():
