@@ -157,10 +157,10 @@ class _Run:
         """Ask new workers to open the job, and take back what workers had that have gone."""
         try:
             there = set(self._client.nthreads())
-        except Exception as error:
-            raise _lost(error) from None
+        except Exception:
+            raise _lost() from None
         if self._client.status not in ("running", "connecting"):
-            raise _lost("the connection is closed")
+            raise _lost()
         for address in self._workers.keys() - there:
             self._gone(address)
         for address in sorted(there - self._workers.keys()):
@@ -363,10 +363,8 @@ def _is_alone(worker: _Worker) -> bool:
     return any(asked.ask.alone for asked in worker.asked)
 
 
-def _lost(error: object) -> ModelError:
-    return ModelError(
-        f"the Dask scheduler was lost: {error}", "when it is there again, give the same command: it continues"
-    )
+def _lost() -> ModelError:
+    return ModelError("the Dask scheduler no longer answers", "start one again, and give the same command: it continues")
 
 
 def _distributed() -> Any:
@@ -382,4 +380,5 @@ def _quiet() -> None:
     """Keep Dask's log of this process off standard error: the errors above report what matters in it."""
     import logging
 
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
