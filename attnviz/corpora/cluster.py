@@ -364,7 +364,9 @@ def _is_alone(worker: _Worker) -> bool:
 
 
 def _lost() -> ModelError:
-    return ModelError("the Dask scheduler no longer answers", "start one again, and give the same command: it continues")
+    return ModelError(
+        "the Dask scheduler no longer answers", "start one again, and give the same command: it continues"
+    )
 
 
 def _distributed() -> Any:

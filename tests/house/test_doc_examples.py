@@ -28,7 +28,11 @@ HEADS = "the composition of all 270 heads takes 20 s; docs/analysis/circuits.md 
 EACH = "270 heads, one at a time, take 10 s; tests/house/test_doc_numbers.py runs them for docs/analysis/ablate.md"
 FILES = "reads files that are not there, or goes on for hours (tests/corpora)"
 TIMES = "measures times for minutes (tests/analyses/test_mechanisms_command.py)"
+CLUSTER = "needs a scheduler (tests/corpora/test_cluster.py)"
 NOT_RUN = {
+    "attnviz corpus sentences.txt -m minilm -o sentences --scheduler tcp://node1:8786": CLUSTER,
+    "attnviz corpus sentences.txt -m minilm -o sentences --scheduler-file scheduler.json": CLUSTER,
+    "attnviz corpus sentences.txt -m minilm -o sentences --part $SLURM_ARRAY_TASK_ID/100": CLUSTER,
     'attnviz heatmap "The cat sat on the mat" -m openai-community/gpt2@main': HUB,
     'attnviz heatmap "The cat sat on the mat" -m openai-community/gpt2': HUB,
     'attnviz heatmap "The cat sat on the mat" -m openai-community/gpt2@607a30d': HUB,

@@ -78,6 +78,12 @@ UNREAD: dict[str, list[tuple[str, str]]] = {
         (r"`layer = 3`, `layer = \"0-3\"` and `layer = \[0, 2\]`|because 3\.10 as a number would be 3\.1", DEFINED),
         (r"the exit status is 1|`--workers 1`", "held by tests/cli/test_figures.py"),
     ],
+    "docs/cluster.md": [
+        (r"sentences of 3 to 40 words \(24 tokens on average\), parts of 1,000 texts", DEFINED),
+        (r"a load of 8 to 12 on two|\| texts a CPU second \| \d+ \| \d+ \||bytes on disk a text \| 4,120 \|", RECORD),
+        (r"sums a part \| 1\.0 MB \| 0\.08 MB|was 282 MiB\. Dask added 52 ms to each part, 15 ms of them", RECORD),
+        (r": 15 s for the thousand parts|took 26 ms of CPU|are 6\.4 MB in memory", RECORD),
+    ],
     "docs/tokenizers.md": [(r"(?:4\.46|5\.23)(?:\.\d)?(?:'s)?|5\.x|U\+2028", RELEASE)],
     "docs/architecture.md": [
         (r"Some 5,000 checkpoints", "tiny checkpoints of every variant, made and compared by scripts/, not kept"),
@@ -448,7 +454,27 @@ def of_series():
     ]
 
 
+def of_cluster():
+    """What follows from the rates that were measured."""
+    text = prose("docs/cluster.md")
+    row = r"\| {} \| ([\d.,]+)(?: MB)? \| ([\d.,]+)(?: MB)? \|"
+    rates, sizes, sums = (
+        [float(each.replace(",", "")) for each in re.findall(row.format(name), text)[0]]
+        for name in ("texts a CPU second", "bytes on disk a text", "sums a part")
+    )
+    seconds = [1e6 / rate for rate in rates]
+    return [
+        "| CPU hours for a million texts | {:.1f} | {:.1f} |".format(*(each / 3600 for each in seconds)),
+        "| minutes on 100 cores | {:.1f} | {:.1f} |".format(*(each / 6000 for each in seconds)),
+        f"| {sizes[1]:,.0f} |",
+        "| rows of a million texts | {:.1f} GB | {:.1f} GB |".format(*(each / 1000 for each in sizes)),
+        "| sums of a million texts | {:.1f} GB | {:.2f} GB |".format(*sums),
+        "all-MiniLM-L6-v2, 72 heads",
+    ]
+
+
 OF = {
+    "docs/cluster.md": of_cluster,
     "docs/steps.md": of_steps,
     "docs/tiny.md": of_tiny,
     "docs/mechanisms.md": of_mechanisms,
