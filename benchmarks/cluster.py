@@ -1,9 +1,9 @@
-"""What many texts cost: texts a CPU second of one process with one thread, bytes on disk, and what a cluster adds.
+"""The cost of many texts: texts a CPU second of one process with one thread, bytes on disk, and what a cluster adds.
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/cluster.py [--model minilm] [--parts 3]
 
-The texts are those of corpus.py, sentences of 3 to 40 words. What a cluster adds to each part is measured with parts of
-one short text: in this process, and at one worker of a Dask scheduler on this machine.
+The texts are the sentences of corpus.py, of 3 to 40 words. The time that a cluster adds to each part is measured with
+parts of one short text: in this process, and at one worker of a Dask scheduler on this machine.
 """
 
 from __future__ import annotations
