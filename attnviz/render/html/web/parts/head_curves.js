@@ -65,7 +65,8 @@ export function curvesPart({ steps, places, values, names, layers, label, unit, 
         (layer, i) =>
             /** @type {[string, string, string | null]} */ ([`layer ${layer}`, groupColour(i), groupDash(i)]),
     );
-    const changed = stressed.length ? h("p", { class: "quiet" }, `thick: ${stressed.map((i) => names[i]).join(", ")}`) : null;
+    const heads = stressed.map((i) => names[i]).join(", ");
+    const changed = heads ? h("p", { class: "quiet" }, `thick: ${heads}`) : null;
     return h("section", { class: "part" }, h("h2", {}, `${label} by ${unit}`), element, legend(keys), changed);
 }
 
