@@ -12,4 +12,5 @@ pool.py       parts on the cores of this machine
 cluster.py     parts on the workers of a Dask cluster; remote.py: the tasks of these workers
 suspects.py    a part that ends its process, and the text that is at fault
 run.py        a whole run: parts, then summaries; going on where an earlier one ended
+folder.py     the numbers of a finished run, out of its folder
 """

@@ -47,6 +47,9 @@ NOT_RUN = {
     "attnviz corpus reviews.jsonl --field review -m minilm -o reviews": FILES,
     "attnviz corpus sentences.txt --analysis stats --no-special -m minilm -o sentences": FILES,
     "attnviz corpus sentences.txt -m minilm -o sentences --part 7/100": FILES,
+    "attnviz corpus sentences.txt -m minilm -o sentences": FILES,
+    "attnviz corpus texts/bible.txt texts/fortunes.txt texts/novel.txt texts/speeches.txt texts/wordnet.txt -m minilm "
+    "-o study": FILES,
     "attnviz corpus merge sentences": FILES,
     "attnviz corpus merge sentences --json": FILES,
     "attnviz corpus report sentences": FILES,

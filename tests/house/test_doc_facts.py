@@ -36,6 +36,12 @@ THEIRS = "what another program does, checked against it when the line was writte
 PICTURE_OF_LARGE = "what the picture shows: -l 0,31 -H 0-7 of 32 ids"
 # Numbers that no test here reads: page -> (pattern, their kind).
 UNREAD: dict[str, list[tuple[str, str]]] = {
+    "docs/corpora.md": [
+        (r"A study: all-MiniLM-L6-v2 on 21,516 sentences .*$", "printed by scripts/study_corpus.py and by the report"),
+        (r"its number from 0;|`rank` from 0,|and so on, from 0 to 1\)|sd with n − 1|It is 0 for the same", DEFINED),
+        (r"hundreds of links of weight 1\.", DEFINED),
+        (r"0\.035 in the study below", "printed by scripts/study_corpus.py"),
+    ],
     "docs/steps.md": [
         (r"each sums to 1|below 0 where it pulls|counted from 0|what 1/√d_k would", DEFINED),
         (r"\| \d \| (?=embedding|raw|scaled|masked|weight|norm_share|head_output)", "the steps' numbers"),
@@ -473,6 +479,22 @@ def of_cluster():
     ]
 
 
+def of_corpora():
+    from attnviz.corpora import job, links, places, summary, texts
+
+    assert [summary.SHARE.high, summary.NATS.high] == [1.0, 12.0] and summary.CELLS / summary.NATS.high == 20
+    doublings = np.log2(summary.SIZE.high / summary.SIZE.low)
+    assert places.TOKENS == 10 and list(places.EDGES[[0, 1, -1]]) == [0.0, places.CELLS**-2.0, 1.0]
+    return [
+        f"parts of {job.TEXTS:,} (`--part-texts`), or of fewer where these have more than {job.BYTES >> 20} MiB",
+        f"longer than {texts.LONGEST:,} bytes",
+        f"more than {links.MOST_TOKENS:,} tokens have none",
+        f"counted in {summary.CELLS} cells: shares in cells of 1/{summary.CELLS}, entropy of 1/20 nat up to 12, "
+        f"distance and span in {summary.CELLS / doublings:.0f} cells for each doubling",
+        f"summed in {places.CELLS} cells, with edges (k/{places.CELLS})², for each place",
+    ]
+
+
 OF = {
     "docs/cluster.md": of_cluster,
     "docs/steps.md": of_steps,
@@ -489,6 +511,7 @@ OF = {
     "docs/gallery.md": of_gallery,
     "docs/figures.md": of_figures,
     "docs/series.md": of_series,
+    "docs/corpora.md": of_corpora,
     "docs/adding-a-family.md": of_adding,
     "docs/adding-an-analysis.md": list,  # no number is there
     "SECURITY.md": of_security,
