@@ -17,6 +17,7 @@ from attnviz.analyses.stats import text_of
 from attnviz.axis import Tokens
 from attnviz.corpora.measures import MEASURES, columns_of
 from attnviz.corpora.places import TOKENS
+from attnviz.corpora.summary import GROWTH
 from attnviz.errors import SelectionError, one_of
 from attnviz.facts import SourceFacts, dotted, head_name
 from attnviz.measures.pairs_of_tokens import LIFT
@@ -144,10 +145,16 @@ class CorpusReport(AttentionResult):
         if self.corpus.grids:
             what = "numbers are means" if by is None else "mean, standard deviation and quantiles are"
             notes.append(f"{what} over texts, and each text counts once")
+            if by is not None:
+                notes.append(f"quantiles: within {GROWTH:.0%}, from counts in cells")
         if by is None and self.roles is not None:
             notes.append("roles: mean scores over all queries of all texts")
         if by is None and self.variability is not None:
-            notes.append(f"variability: over texts, among the first {TOKENS} tokens (Vig and Belinkov 2019)")
+            short = float(self.corpus.result("variability")["short"].max())
+            notes.append(
+                f"variability: over texts, among the first {TOKENS} tokens (Vig and Belinkov 2019), "
+                f"at most {short:.2g} too low"
+            )
         if by is None and self.links:
             notes.append(LIFT)
         return [*notes, *self.facts.remarks()]

@@ -30,8 +30,8 @@ class Corpus:
     """Where the texts are."""
 
     inputs: tuple[str, ...] = argument(
-        "Files of texts (.txt a text a line, .jsonl, .csv, .tsv, .parquet), folders of them, or '-' for lines of "
-        "standard input.",
+        "Files of texts (.txt a text a line, .jsonl, .csv, .tsv, .parquet), folders of them (there a .txt file is one "
+        "text), or '-' for lines of standard input.",
         metavar="INPUT",
         several=True,
     )
@@ -53,7 +53,7 @@ class Measured:
     """The numbers that each text gives."""
 
     analysis: tuple[str, ...] = option(
-        (), "stats, roles, variability or links. Repeatable. Default: all of them.", metavar="NAME", choices=EVERY
+        (), "What is measured. Repeatable. Default: all of them.", metavar="NAME", choices=EVERY
     )
     links: int = option(10, "How many links of each head are kept.", metavar="N", low=1, high=1000, shown=True)
     no_special: bool = same(Joined, "no_special", False)
@@ -99,7 +99,7 @@ class Work:
     )  # fmt: skip
 
     def __post_init__(self) -> None:
-        if self.output is None:
+        if self.output in (None, "-"):
             usage("wanted a folder for the files: -o DIR")
         if self.scheduler is not None and self.scheduler_file is not None:
             usage("--scheduler and --scheduler-file both name a scheduler: give one")

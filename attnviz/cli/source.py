@@ -10,8 +10,9 @@ from attnviz.cli.options import MODEL, usage
 from attnviz.flags import mechanism_option, option
 
 _NAMED = (
-    "tiny (learned, inside attnviz; the default), seeded (random weights; the default of mechanisms and "
-    "generate), a folder or weight file, a name such as minilm, org/name or org/name@revision from the Hub."
+    "tiny (learned, inside attnviz; the default), seeded (random weights; the default of commands that continue a "
+    "text, and of mechanisms), a folder or weight file, a name such as minilm, org/name or org/name@revision from the "
+    "Hub."
 )
 
 

@@ -21,7 +21,7 @@ from attnviz.errors import ModelError, SelectionError, one_of
 if TYPE_CHECKING:
     from attnviz.models.model import Model
 
-LAYOUT = 1  # of the files: raise it when they change
+LAYOUT = 2  # of the files: raise it when they change
 TEXTS, BYTES = 1000, 4 << 20  # of a part: the work of some seconds, which is what is lost if it fails
 EACH = ("png", "svg", "pdf", "npz")  # a file of each text, on request
 SAMPLE, SAMPLES = 1 << 20, 64  # bytes of a sample of a large file, and how many samples are hashed

@@ -136,8 +136,13 @@ def _read_faults(place: Path) -> list[list[Any]]:
 
 def _read(place: Path, measures: Iterable[str], faults: list[list[Any]] | None = None) -> Totals:
     """The totals in a file of sums. faults: if they are elsewhere. Raises InputError."""
-    with archive(place) as members:
-        arrays = {name: member.read() for name, member in members.items()}
+    try:
+        with archive(place) as members:
+            arrays = {name: member.read() for name, member in members.items()}
+    except InputError as error:
+        raise InputError(
+            str(error), f"remove {place.name} and run the corpus again: it measures that part again"
+        ) from None
     try:
         if faults is None:
             faults = json.loads(str(arrays["faults"]))

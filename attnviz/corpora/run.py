@@ -61,14 +61,15 @@ def run(
         The totals of all texts; None after one part of several.
 
     Raises:
-        InputError: there are no texts. OutputError: the folder holds other files, or cannot be written.
+        InputError: there are no texts, or none can be used.
+        OutputError: the folder holds other files, or cannot be written.
     """
     number, count = part
     if not 1 <= number <= count:
         raise SelectionError(f"part wants k/n with k from 1 to n, as in 7/100; got {number}/{count}")
     arrow()  # says so before any work if pyarrow is missing
     store = Store(Path(folder))
-    store.open(job)
+    store.check(job)
     plan = _plan(job, texts, store, part)
     progress(plan, None)
 
@@ -84,7 +85,13 @@ def run(
     if plan.done < plan.mine:
         for done in executor.run(job, store, left()):
             progress(plan, done)
-    return write_totals(store) if count == 1 else None
+    if count > 1:
+        return None
+    totals = write_totals(store)
+    if not totals.texts:
+        _, where, reason = totals.faults[0]
+        raise InputError(f"none of the {len(totals.faults):,} texts could be used; the first, {where}: {reason}")
+    return totals
 
 
 def _plan(job: Job, texts: Texts, store: Store, part: tuple[int, int]) -> Plan:
@@ -98,6 +105,7 @@ def _plan(job: Job, texts: Texts, store: Store, part: tuple[int, int]) -> Plan:
             done += len(each.texts) if store.has(each.name) else 0
     if not names:
         raise InputError("there are no texts")
+    store.open(job)  # not before: texts that cannot be read must not leave a folder behind
     store.plan(names, total)
     return Plan(tuple(names), total, mine, done)
 

@@ -29,6 +29,16 @@ if TYPE_CHECKING:
 
 MAX_PLAN = 64 << 20  # bytes
 UNFINISHED = ".unfinished"
+PARQUET = b"PAR1"  # the last bytes of a Parquet file
+# Facts of a job as options and people call them.
+SAID = {
+    "measures": "--analysis",
+    "texts": "--part-texts",
+    "links": "--links",
+    "each": "--save-each",
+    "no_special": "--no-special",
+    "contents": "model's contents",
+}
 
 
 @dataclass(frozen=True)
@@ -37,24 +47,28 @@ class Store:
 
     folder: Path
 
-    def open(self, job: Job) -> None:
-        """Make the folder, or open that of an earlier run. Raises OutputError if it holds another job's parts."""
+    def check(self, job: Job) -> None:
+        """Raise OutputError if the folder holds another job's parts, or other files."""
         about = {"fingerprint": job.fingerprint, **job.about}
         known = self.about() if (self.folder / "corpus.json").exists() else None
         if known is not None and known != about:
             name = next((key for key in about if known.get(key) != about[key] and key != "fingerprint"), "fingerprint")
+            differs = f"its {SAID.get(name, name)} is {known.get(name)!r}, not {about.get(name)!r}"
             raise OutputError(
-                f"{str(self.folder)!r} holds a corpus of another run: its {name} is {known.get(name)!r}, "
-                f"not {about.get(name)!r}",
+                f"{str(self.folder)!r} holds a corpus of another run: {differs}",
                 "choose another folder, or remove that one",
             )
         if known is None and self.folder.is_dir() and any(self.folder.iterdir()):
             raise OutputError(f"{str(self.folder)!r} holds other files", "choose a folder that is empty or not there")
+
+    def open(self, job: Job) -> None:
+        """Make the folder, or open that of an earlier run. Raises OutputError as `check` does."""
+        self.check(job)
         for each in ("rows", "sums", UNFINISHED, *(["each"] if job.each else [])):
             self._make(self.folder / each)
         self._forget_unfinished()
-        if known is None:
-            self.put("corpus.json", _json(about))
+        if not (self.folder / "corpus.json").exists():
+            self.put("corpus.json", _json({"fingerprint": job.fingerprint, **job.about}))
 
     def about(self) -> dict[str, Any]:
         """The facts of the job. Raises InputError if this is no folder of a corpus."""
@@ -95,8 +109,13 @@ class Store:
         return {each.stem for each in (self.folder / "rows").glob("part-*.parquet")}
 
     def has(self, name: str) -> bool:
-        """Whether a part is done."""
-        return self.rows(name).is_file()
+        """Whether a part is done: its file of rows is there, and ends as Parquet files do."""
+        try:
+            with self.rows(name).open("rb") as file:
+                file.seek(-len(PARQUET), os.SEEK_END)
+                return file.read() == PARQUET and self.sums(name).is_file()
+        except OSError:
+            return False
 
     def rows(self, name: str) -> Path:
         return self.folder / "rows" / f"{name}.parquet"

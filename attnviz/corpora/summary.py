@@ -17,31 +17,37 @@ if TYPE_CHECKING:
 
     Wide = NDArray[np.float64]
 
-CELLS = 240
+CELLS = 480
+GROWTH = 0.04  # the width of a cell as a share of its lower edge, at most
 
 
 @dataclass(frozen=True)
 class Grid:
     """The edges of the cells in which values are counted; values beyond them are in the first or last cell.
 
-    low, high: the outer edges. octaves: whether cells grow by equal factors instead of equal steps.
+    low, high: the outer edges. step: the largest width of a cell; small values have narrower ones (GROWTH).
     """
 
     low: float
     high: float
-    octaves: bool = False
+    step: float = np.inf
 
     def edges(self) -> Wide:
-        """float64 [CELLS + 1]."""
-        if self.octaves:
-            return np.exp2(np.linspace(np.log2(self.low), np.log2(self.high), CELLS + 1))
-        return np.linspace(self.low, self.high, CELLS + 1)
+        """float64 [CELLS + 1], rising; the last ones are `high` where fewer cells are enough."""
+        edges = np.full(CELLS + 1, self.high)
+        edge = self.low
+        for i in range(CELLS):
+            if edge >= self.high:
+                break
+            edges[i] = edge
+            edge += min(self.step, GROWTH * edge)
+        assert edge >= self.high, "too few cells"
+        return edges
 
 
-SHARE = Grid(0.0, 1.0)  # cells of 1/240
-NATS = Grid(0.0, 12.0)  # cells of 1/20 nat: e^12 keys are 160,000
-SIZE = Grid(2.0**-10, 2.0**20, octaves=True)  # tokens or keys, 8 cells for each doubling: 9 % apart
-SIGNED = Grid(-1.0, 1.0)
+SHARE = Grid(2.0**-14, 1.0, 1 / 240)
+NATS = Grid(2.0**-13, 12.0, 1 / 20)  # e^12 keys are 160,000
+SIZE = Grid(2.0**-6, 2.0**20)  # tokens or keys
 
 
 @dataclass(frozen=True, eq=False)

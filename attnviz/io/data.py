@@ -135,7 +135,10 @@ def arrow_batches(attention: Attention, pa: Any, made_by: Mapping[str, Any] | No
     kinds = (pa.int32(), pa.int32(), pa.int32(), word, pa.int32(), word, pa.float32())
     meta = json.dumps(_meta(attention, made_by), sort_keys=True, ensure_ascii=False)
     schema = pa.schema(zip(COLUMNS, kinds, strict=True), metadata={"attnviz": _utf8(meta)})
-    names = [pa.array(tokens, pa.string()) for tokens in (attention.query_tokens, attention.key_tokens)]
+    words = dict.fromkeys([*attention.query_tokens, *attention.key_tokens])  # a dictionary has each word once
+    names, number = pa.array(list(words), pa.string()), {word: i for i, word in enumerate(words)}
+    axes = (attention.query_tokens, attention.key_tokens)
+    queries, keys = (np.array([number[word] for word in axis], np.int32) for axis in axes)
     top, left = (np.int32(first) for first in _origin(attention))
 
     def batches() -> Iterator[Any]:
@@ -144,8 +147,8 @@ def arrow_batches(attention: Attention, pa: Any, made_by: Mapping[str, Any] | No
             query, key = query.astype(np.int32), key.astype(np.int32)
             places = [[index] * len(query) for index in (layer, head)]
             arrays = [pa.array(place, pa.int32()) for place in places] + [pa.array(query + top)]
-            arrays += [pa.DictionaryArray.from_arrays(query, names[0]), pa.array(key + left)]
-            arrays += [pa.DictionaryArray.from_arrays(key, names[1]), pa.array(matrix[query, key])]
+            arrays += [pa.DictionaryArray.from_arrays(queries[query], names), pa.array(key + left)]
+            arrays += [pa.DictionaryArray.from_arrays(keys[key], names), pa.array(matrix[query, key])]
             yield pa.record_batch(arrays, schema=schema)
 
     return schema, batches()

@@ -109,6 +109,17 @@ def test_attention_is_what_parquet_holds(model, tmp_path):
     assert b"attnviz" in (reader.schema.metadata or {})
 
 
+def test_a_token_that_comes_twice_is_once_in_the_dictionary(model):
+    """pandas refuses a dictionary that has a word twice."""
+    attention = model.attend("the cat saw the dog")
+    table = pa.table(attention)
+    for column, tokens in (("query_token", attention.query_tokens), ("key_token", attention.key_tokens)):
+        words = table[column].chunk(0).dictionary.to_pylist()
+        assert len(set(words)) == len(words)
+        places = table[column.removesuffix("_token")].to_pylist()
+        assert table[column].to_pylist() == [tokens[place] for place in places]
+
+
 def test_without_pyarrow_it_says_so(model, monkeypatch):
     result, attention = attnviz.stats(model, TIRED), model.attend(TIRED)
     monkeypatch.setitem(sys.modules, "pyarrow", None)

@@ -97,7 +97,7 @@ def test_a_contact_sheet_shows_pictures_cards_and_failures(tmp_path, ending):
     """Three places: a picture, numbers, and a figure that could not be drawn."""
     import io
 
-    from attnviz.cli.plans.sheet import Small, rows, sheet, write_sheet
+    from attnviz.cli.plans.sheet import Small, place_width, rows, sheet, write_sheet
 
     red = np.full((200, 300, 3), (200, 0, 0), np.uint8)
     smalls = [Small("fig/<a>.pdf", "heatmap", red), Small("b.csv", "links", None, "CSV"),
@@ -120,10 +120,11 @@ def test_a_contact_sheet_shows_pictures_cards_and_failures(tmp_path, ending):
         for said in ("fig/&lt;a&gt;.pdf", "CSV", "not drawn", "c.svg"):
             assert said in text
         assert "<script" not in text and "<a>" not in text
-    for aspects in ([1.0], [0.05, 40.0, 1.0], [1.3] * 23, [0.7, 0.7, 2.0, 1.0, 1.0, 0.3, 5.0]):
+    for aspects in ([1.0], [0.05, 40.0, 1.0], [1.3] * 23, [0.7, 0.7, 2.0, 1.0, 1.0, 0.3, 5.0], [0.6] * 11):
         found = rows(aspects)
         assert [i for row, _ in found for i in row] == list(range(len(aspects)))  # each once, in order
-        assert all(0 < height <= 128 * 1.3 for _, height in found)
+        assert all(40 < height <= 128 * 1.3 or max(aspects) > 3 for _, height in found)
+        assert all(sum(place_width(aspects[i], height) + 16 for i in row) <= 576 - 2 * 28 + 17 for row, height in found)
 
 
 def test_only_what_has_changed_is_drawn_again(plan, tmp_path):

@@ -168,7 +168,7 @@ def test_what_has_changed_is_not_mixed_in(model, straight, tmp_path):
     texts, folder = straight
     shutil.copytree(folder, tmp_path / "out")
     before = files_of(tmp_path / "out")
-    with pytest.raises(OutputError, match="its links is 10, not 3"):
+    with pytest.raises(OutputError, match="its --links is 10, not 3"):
         measured(model, texts, tmp_path / "out", links=3)
     with pytest.raises(OutputError, match="another run: its model is 'attnviz tiny', not 'seeded'"):
         measured(attnviz.load("seeded"), texts, tmp_path / "out")
@@ -297,11 +297,34 @@ def test_a_damaged_part_is_one_line(model, straight, tmp_path):
     data = bytearray(place.read_bytes())
     data[len(data) // 2] ^= 1
     place.write_bytes(data)
-    with pytest.raises(InputError, match="part-000002"):
+    with pytest.raises(InputError, match="part-000002") as caught:
         write_totals(Store(tmp_path / "out"))
+    assert caught.value.hint.startswith("remove part-000002")
     place.write_bytes(b"PK")
     with pytest.raises(InputError, match="part-000002"):
         write_totals(Store(tmp_path / "out"))
+
+
+def test_rows_that_were_cut_short_are_measured_again(model, straight, tmp_path):
+    texts, folder = straight
+    shutil.copytree(folder, tmp_path / "out")
+    [place] = (tmp_path / "out" / "rows").glob("part-000002*")
+    place.write_bytes(place.read_bytes()[:-1000])
+    with pytest.raises(InputError, match="1 of 5 parts are missing: 2"):
+        write_totals(Store(tmp_path / "out"))
+    measured(model, texts, tmp_path / "out")
+    assert files_of(tmp_path / "out") == files_of(folder)
+
+
+def test_texts_that_cannot_be_read_leave_no_folder(model, tmp_path):
+    with pytest.raises(InputError, match="there are no texts"):
+        measured(model, [], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_text_that_can_be_used_is_an_error(model, tmp_path):
+    with pytest.raises(InputError, match="none of the 2 texts could be used; the first, text 0: empty"):
+        measured(model, ["", " "], tmp_path / "out")
 
 
 def command(*words, capsys):

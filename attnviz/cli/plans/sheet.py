@@ -92,7 +92,7 @@ def rows(aspects: Sequence[float]) -> list[tuple[range, float]]:
     start = 0
     while start < len(aspects):
         stop = start + 1
-        while stop < len(aspects) and _height(aspects[start:stop]) > HIGH:
+        while stop < len(aspects) and _height(aspects[start:stop]) > HIGH and _fits(stop + 1 - start):
             here, more = _height(aspects[start:stop]), _height(aspects[start : stop + 1])
             if here / HIGH < HIGH / more and here <= HIGH * _HIGHER:
                 break
@@ -103,6 +103,11 @@ def rows(aspects: Sequence[float]) -> list[tuple[range, float]]:
         found.append((range(start, stop), height))
         start = stop
     return found
+
+
+def _fits(count: int) -> bool:
+    """Whether a row has room for `count` places of the least width."""
+    return count * LOWEST + (count - 1) * GAP <= WIDTH - 2 * MARGIN
 
 
 def _height(aspects: Sequence[float]) -> float:
