@@ -304,6 +304,7 @@ def test_an_option_of_an_entry_replaces_a_default(plan, tmp_path):
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.usefixtures("interruptible")
 def test_a_run_that_is_ended_leaves_nothing_half_and_goes_on(tmp_path, stop):
     entries = "\n".join(
         f'[[figure]]\ncommand = "export"\noutput = "{i}.npz"\ntext = "the cat sat on mat {i}"\n' for i in range(30)

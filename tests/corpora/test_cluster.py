@@ -277,6 +277,7 @@ def _part(*texts):
     return Part(0, tuple(Text(i, f"a:{i}", text) for i, text in enumerate(texts)), "0123")
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_a_command_on_a_cluster_at_once(machines, client, tmp_path):
     marker, texts = tmp_path / "at-it", tmp_path / "texts.txt"
     texts.write_text("".join(f"{each.text}\n" for each in TEXTS))

@@ -56,6 +56,7 @@ NOT_RUN = {
     "attnviz corpus report sentences -o report.html": FILES,
     "attnviz corpus report sentences --by special --top 20": FILES,
     "attnviz corpus report sentences --by entropy -o entropy.pdf": FILES,
+    'attnviz heatmap "The cat sat on the mat" -m model.gguf -l 31 -o last.png': "the model of the tests has 30 layers",
     "attnviz mechanisms --scaling": TIMES,
     "attnviz mechanisms --scaling -o scaling.svg": TIMES,
     "attnviz describe org/name": HUB,
