@@ -48,7 +48,8 @@ def corpus(
             a file or a folder of texts, or a list of `pathlib.Path`.
         model: a Model, or what `attnviz.load` opens.
         out: the folder for the files: new, empty, or of an earlier run of the same texts, model and options.
-        analyses: of stats, roles, variability and links. links: how many links of each head are kept, 1 to 1000.
+        analyses: of stats, roles, variability, links and similar. links: how many links of each head are kept, 1 to
+            1000.
         no_special: leave special tokens out. stream: self or encoder, of a model with several.
         save_each: png, svg, pdf or npz: a file of every text too.
         workers: processes, of one thread each; None: one for each core; 0: none, in this process.

@@ -53,7 +53,10 @@ class Measured:
     """The numbers that each text gives."""
 
     analysis: tuple[str, ...] = option(
-        (), "What is measured. Repeatable. Default: all of them.", metavar="NAME", choices=EVERY
+        (),
+        "What is measured. Repeatable. Default: all but similar, which is slow.",
+        metavar="NAME",
+        choices=(*EVERY, "similar"),
     )
     links: int = option(10, "How many links of each head are kept.", metavar="N", low=1, high=1000, shown=True)
     no_special: bool = same(Joined, "no_special", False)

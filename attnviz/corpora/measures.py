@@ -16,6 +16,8 @@ import numpy as np
 from attnviz.corpora.links import LinksOfText, TopLinks
 from attnviz.corpora.places import Places, PlaceSums, place_sums
 from attnviz.corpora.summary import NATS, SHARE, SIZE, Grid
+from attnviz.engine.collectors import Dense
+from attnviz.measures.distance import DistanceSums, distance_sums
 from attnviz.measures.roles import ROLES, Roles, RoleSums
 from attnviz.measures.statistics import STATISTICS, Statistics, StatisticSums, meaningless
 
@@ -71,6 +73,23 @@ def column(role: str) -> str:
     return f"{role.replace('-', '_')}_role"
 
 
+MOST_WEIGHTS = 50_000_000  # of a text's maps, which are held to compare them: 200 MB
+
+
+class Maps(Dense):
+    """All maps of a text, to compare every two heads; none of a text whose maps would take too much memory."""
+
+    def __init__(self, source: AttentionSource) -> None:
+        n_layers, n_heads = source.size
+        n_query, n_key = len(source.queries), len(source.keys)
+        few = n_layers * n_heads * n_query * n_key <= MOST_WEIGHTS
+        super().__init__(range(n_layers), range(n_heads), range(n_query if few else 0), range(n_key))
+
+    def sums(self) -> DistanceSums:
+        """The divergences between every two maps, summed over rows."""
+        return distance_sums(self.weights.reshape(-1, *self.weights.shape[2:]))
+
+
 def _merged(collectors: Sequence[Any]) -> Any:
     return reduce(lambda a, b: a.merge(b), (each.state() for each in collectors))
 
@@ -97,6 +116,12 @@ MEASURES: dict[str, Measure] = {
         lambda source, text, links, so_far: Places(*source.size),
         PlaceSums,
         lambda collectors: place_sums([each.weights for each in collectors]),
+    ),
+    "similar": Measure(
+        "the distances between heads of `attnviz similar`, over all rows of all texts",
+        lambda source, text, links, so_far: Maps(source),
+        DistanceSums,
+        lambda collectors: reduce(DistanceSums.merge, (each.sums() for each in collectors)),
     ),
     "links": Measure(
         "the strongest links of each head in all texts",

@@ -27,6 +27,8 @@ from attnviz.io.data import write_arrays
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from attnviz.corpora.links import TopLinks
     from attnviz.corpora.store import Store
 
@@ -168,6 +170,8 @@ def write_totals(store: Store) -> Totals:
         store.put("summary.parquet", _summary_table(totals, grids, about))
         if "links" in totals.states:
             store.put("links.parquet", _link_table(totals.states["links"], about))
+        if "similar" in totals.states:
+            store.put("distances.parquet", _distance_table(totals.result("similar"), about))
     counts = {"texts": totals.texts, "tokens": totals.tokens, "skipped": len(totals.faults)}
     facts = {**counts, "fingerprint": about["fingerprint"], "parts": _digest(store.planned()[0])}
     store.put("totals.json", f"{json_text(facts, indent=1)}\n".encode())
@@ -220,6 +224,18 @@ def _summary_table(totals: Totals, grids: Mapping[str, Grid], about: Mapping[str
     pa = arrow()
     columns = summary_rows(totals, grids) if grids else {}
     table = pa.table({name: pa.array(values, from_pandas=True) for name, values in columns.items()})
+    return written(table, {"attnviz": json.dumps(about, sort_keys=True)})
+
+
+def _distance_table(distances: NDArray[np.float64], about: Mapping[str, Any]) -> bytes:
+    """A row for every two heads: layer, head, other_layer, other_head, distance."""
+    pa = arrow()
+    one, other = np.triu_indices(len(distances), 1)
+    n_heads = about["sizes"][1]
+    columns = dict(zip(("layer", "head"), np.divmod(one, n_heads), strict=True))
+    columns |= dict(zip(("other_layer", "other_head"), np.divmod(other, n_heads), strict=True))
+    columns["distance"] = distances[one, other]
+    table = pa.table({name: pa.array(values) for name, values in columns.items()})
     return written(table, {"attnviz": json.dumps(about, sort_keys=True)})
 
 

@@ -25,6 +25,7 @@ from attnviz.corpora.run import run
 from attnviz.corpora.store import Store
 from attnviz.corpora.texts import numbered
 from attnviz.errors import InputError, ModelError, OutputError, SelectionError
+from attnviz.measures.distance import divergence
 
 pq = pytest.importorskip("pyarrow.parquet")
 EVERY = ("stats", "roles", "variability", "links")
@@ -122,6 +123,23 @@ def test_links_name_their_texts(model, straight):
         assert attention.key_tokens[link["key"]] == link["key_token"]
         weight = attention.weights[link["layer"], link["head"], link["query"], link["key"]]
         assert link["weight"] == pytest.approx(weight, abs=1e-5)
+
+
+def test_distances_between_heads_are_over_all_rows(model, tmp_path):
+    texts = ["the cat sat on the mat", "a dog", "", "the animal was too tired to cross the street"]
+    for size in (4, 1):
+        measured(model, texts, tmp_path / f"out{size}", measures=("similar",), size=size)
+        rows = pq.read_table(tmp_path / f"out{size}" / "distances.parquet").to_pylist()
+        apart, count = np.zeros((48, 48)), 0
+        for text in filter(None, texts):
+            maps = model.attend(text).weights.reshape(48, -1, len(model.tokens(text)))
+            apart += divergence(maps[:, None], maps[None]).sum(-1)
+            count += maps.shape[1]
+        wanted = np.sqrt(apart / count)
+        assert len(rows) == 48 * 47 // 2
+        for row in rows[::13]:
+            one, other = row["layer"] * 8 + row["head"], row["other_layer"] * 8 + row["other_head"]
+            assert row["distance"] == pytest.approx(wanted[one, other], abs=2e-5)
 
 
 def test_processes_give_the_same_bytes(model, straight, tmp_path):
