@@ -480,17 +480,20 @@ def of_cluster():
 
 
 def of_corpora():
-    from attnviz.corpora import job, links, places, summary, texts
+    from attnviz.corpora import job, links, measures, places, summary, texts
 
-    assert [summary.SHARE.high, summary.NATS.high] == [1.0, 12.0] and summary.CELLS / summary.NATS.high == 20
-    doublings = np.log2(summary.SIZE.high / summary.SIZE.low)
+    share, nats, size = summary.SHARE, summary.NATS, summary.SIZE
+    assert (1 / share.step, 1 / nats.step, size.step) == (pytest.approx(240), pytest.approx(20), np.inf)
     assert places.TOKENS == 10 and list(places.EDGES[[0, 1, -1]]) == [0.0, places.CELLS**-2.0, 1.0]
     return [
         f"parts of {job.TEXTS:,} (`--part-texts`), or of fewer where these have more than {job.BYTES >> 20} MiB",
         f"longer than {texts.LONGEST:,} bytes",
         f"more than {links.MOST_TOKENS:,} tokens have none",
-        f"counted in {summary.CELLS} cells: shares in cells of 1/{summary.CELLS}, entropy of 1/20 nat up to 12, "
-        f"distance and span in {summary.CELLS / doublings:.0f} cells for each doubling",
+        f"counted in {summary.CELLS} cells, each at most {summary.GROWTH * 100:.0f} % of its value wide, of shares at "
+        "most 1/240, of entropy 1/20 nat",
+        f"less than a cell: {summary.GROWTH * 100:.0f} %, or {share.low:.5f} of a share, {nats.low:.5f} nat and "
+        f"{size.low:.3f} tokens",
+        f"more than {measures.MOST_WEIGHTS // 10**6} million weights in all heads",
         f"summed in {places.CELLS} cells, with edges (k/{places.CELLS})², for each place",
     ]
 
