@@ -88,10 +88,11 @@ def pidfd(process: int) -> int:
 
 def children_of(process: int) -> list[int]:
     """The worker processes of a run."""
-    try:
-        return [int(word) for word in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+    try:  # a process is the child of the thread that started it
+        lists = [each.read_text() for each in Path(f"/proc/{process}/task").glob("*/children")]
     except OSError:
         return []
+    return [int(word) for words in lists for word in words.split()]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
